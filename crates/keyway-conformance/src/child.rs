@@ -1,12 +1,12 @@
-//! Runs the test program a second time for one rule, and captures its output.
+//! Runs the test program a second time for one rule: captures its output, or kills it.
 //!
-//! A process cannot capture the output of code linked into it. So the program runs itself again,
-//! with the subject and the rule in the environment. The second run calls the subject and leaves a
-//! note for the first.
+//! A process cannot capture the output of code linked into it, and a killed process reports nothing.
+//! So the program runs itself again, with the subject and the rule in the environment. The second
+//! run calls the subject and leaves a note for the first.
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -61,7 +61,7 @@ pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
 
 /// Writes the note of a second run. Returns false in a first run.
 pub(crate) fn noted(secrets: Vec<String>, history: &History) -> Result<bool, Broken> {
-    let Some(file) = env::var_os(NOTE) else { return Ok(false) };
+    let Some(file) = note() else { return Ok(false) };
     let note = serde_json::to_vec(&Note { secrets, calls: history.calls().clone() });
     let written = note.map_err(std::io::Error::from).and_then(|note| std::fs::write(file, note));
     written.map_err(|error| broken("a note of the second run", error.to_string()))?;
@@ -70,7 +70,35 @@ pub(crate) fn noted(secrets: Vec<String>, history: &History) -> Result<bool, Bro
 
 /// Tells whether this is a second run.
 pub(crate) fn is_child() -> bool {
-    env::var_os(NOTE).is_some()
+    note().is_some()
+}
+
+/// Gives the file of the note, if this is a second run.
+pub(crate) fn note() -> Option<PathBuf> {
+    env::var_os(NOTE).map(PathBuf::from)
+}
+
+/// Says why a second run proved nothing.
+pub(crate) fn failed(why: String) -> Broken {
+    broken("a run of the rule in a process of its own", why)
+}
+
+/// Makes the command of a second run, which leaves its note in this file.
+pub(crate) fn command(subject: &str, rule: &str, seed: u64, note: &Path) -> Result<Command, Broken> {
+    let known = locked(&ARGUMENTS);
+    let arguments = known.get(&Some(subject.to_owned())).or_else(|| known.get(&None)).cloned();
+    drop(known);
+    let Some(arguments) = arguments.or_else(of_unit_tests) else {
+        return Err(Broken::Missing { capability: "a front end of the kit" });
+    };
+    let mut command = Command::new(env::current_exe().map_err(|error| failed(error.to_string()))?);
+    command
+        .args(arguments)
+        .env(WANTED, format!("{subject}\n{rule}"))
+        .env(crate::front::SEED, seed.to_string())
+        .env(NOTE, note)
+        .stdin(Stdio::null());
+    Ok(command)
 }
 
 /// Runs the rule in a separate process, and demands that its output holds no secret. The calls of
@@ -82,23 +110,8 @@ pub(crate) fn must_print_no_secret(
     scratch: &Path,
     history: &History,
 ) -> Result<(), Broken> {
-    let known = locked(&ARGUMENTS);
-    let arguments = known.get(&Some(subject.to_owned())).or_else(|| known.get(&None)).cloned();
-    drop(known);
-    let Some(arguments) = arguments.or_else(of_unit_tests) else {
-        return Err(Broken::Missing { capability: "a front end of the kit" });
-    };
     let note = scratch.join("kit-note.json");
-    let failed = |why: String| broken("a run of the rule in a process of its own", why);
-    let program = env::current_exe().map_err(|error| failed(error.to_string()))?;
-    let output = Command::new(program)
-        .args(arguments)
-        .env(WANTED, format!("{subject}\n{rule}"))
-        .env(crate::front::SEED, seed.to_string())
-        .env(NOTE, &note)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
+    let output = command(subject, rule, seed, &note)?.output().map_err(|error| failed(error.to_string()))?;
     let told = std::fs::read(&note).ok().and_then(|note| serde_json::from_slice::<Note>(&note).ok());
     let Some(Note { secrets, calls }) = told else {
         return Err(failed(format!("it left no note, and ended with {}", output.status)));

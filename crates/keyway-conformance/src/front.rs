@@ -103,8 +103,8 @@ pub fn options() -> RunOptions {
 }
 
 /// Runs the requested rule and ends the program, if this is the second run of a rule about printed
-/// output. Call it first in a `main` of your own: such rules start this program again without
-/// arguments. Returns `None` in a first run, which continues.
+/// output or killed processes. Call it first in a `main` of your own: such rules start this program
+/// again without arguments. Returns `None` in a first run, which continues.
 ///
 /// `candidates` makes all subjects that the first run may test. Blocks.
 #[cfg(any(feature = "issuers", feature = "secrets"))]

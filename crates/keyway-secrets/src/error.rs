@@ -129,6 +129,15 @@ pub enum StoreError {
         #[source]
         source: Option<BoxedError>,
     },
+    /// Something that the store needs is unfit, such as a full disk, and stays so until an operator mends it; nothing
+    /// happened.
+    #[error("{what} cannot be used: {reason}")]
+    NotReady {
+        /// What is needed.
+        what: &'static str,
+        /// The place, the reason and the remedy, without secret content.
+        reason: String,
+    },
     /// A size limit of the storage was exceeded.
     #[error("{what} is too large: {bytes} bytes, and at most {limit} fit")]
     TooLarge {
@@ -181,6 +190,11 @@ impl StoreError {
         Self::Invalid { what, reason: reason.into() }
     }
 
+    /// Makes a [`NotReady`](Self::NotReady) error.
+    pub fn not_ready(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::NotReady { what, reason: reason.into() }
+    }
+
     /// Makes a [`System`](Self::System) error.
     pub fn system(what: &'static str, source: impl Into<BoxedError>) -> Self {
         Self::System { what, source: source.into() }
@@ -227,7 +241,7 @@ impl PluginError for StoreError {
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Deleted => ErrorKind::Deleted,
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
-            Self::System { .. } => ErrorKind::Internal,
+            Self::NotReady { .. } | Self::System { .. } => ErrorKind::Internal,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::InBatch { source, .. } => source.kind(),
             Self::Call(error) => error.kind(),

@@ -29,7 +29,7 @@ macro_rules! expected_errors {
 expected_errors! {
     NotInitialized AlreadyInitialized SecretNotFound EnvironmentNotFound SecretExists EnvironmentExists
     VersionConflict Conflict Unsupported UnsupportedValue InvalidName Invalid MissingResource Incompatible
-    WrongKey Corrupt Deleted Unavailable TooLarge System Indeterminate
+    WrongKey Corrupt Deleted Unavailable NotReady TooLarge System Indeterminate
 }
 
 /// Judges an answer for a rule.

@@ -28,7 +28,9 @@ use crate::{Broken, Trial, broken};
 /// restart, or use other keys.
 pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, SecretStoreSubject>,
-    scratch: TempDir,
+    folder: PathBuf,
+    /// Removes the folder at the end. A fixture in the folder of another one leaves it.
+    _scratch: Option<TempDir>,
     opened: AtomicUsize,
     lent: Arc<Layered<LentStorage>>,
     pub(super) clock: Arc<KitClock>,
@@ -43,9 +45,11 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
 
     fn new(trial: &'a Trial<'a, SecretStoreSubject>) -> Result<Self, Broken> {
         let number = trial.random();
+        let scratch = scratch_folder()?;
         Ok(Self {
             trial,
-            scratch: scratch_folder()?,
+            folder: scratch.path().to_owned(),
+            _scratch: Some(scratch),
             opened: AtomicUsize::new(0),
             lent: Arc::new(Layered(LentStorage::new())),
             clock: Arc::new(KitClock::new()),
@@ -67,6 +71,20 @@ impl<'a> StoreFixture<'a> {
     /// Makes fresh surroundings, for another attempt of the same rule.
     pub(super) fn fresh(&self) -> Result<Self, Broken> {
         Self::new(self.trial)
+    }
+
+    /// Makes a place in a folder that another process fills, or filled, with the same keys.
+    pub(super) fn within(&self, folder: PathBuf) -> Self {
+        Self {
+            trial: self.trial,
+            folder,
+            _scratch: None,
+            opened: AtomicUsize::new(0),
+            lent: Arc::new(Layered(LentStorage::new())),
+            clock: Arc::clone(&self.clock),
+            keys: self.keys.clone(),
+            key_text: self.key_text.clone(),
+        }
     }
 
     /// Returns the storage engine that the plugin is lent.
@@ -145,7 +163,7 @@ impl<'a> StoreFixture<'a> {
         configuration: Json,
     ) -> Result<Arc<dyn SecretStore>, StoreError> {
         let storage: Arc<dyn Storage> = Arc::clone(&self.lent) as Arc<dyn Storage>;
-        let resources = (self.subject().lending)(Resources::new().with(storage), self.scratch.path());
+        let resources = (self.subject().lending)(Resources::new().with(storage), &self.folder);
         let opening = OpenContext::new(StoreName::new(name)?, metadata.clone(), keys.clone())
             .with_configuration(configuration)
             .with_resources(resources)
@@ -160,7 +178,7 @@ impl<'a> StoreFixture<'a> {
 
     /// Returns the subject's configuration for the scratch folder of this rule.
     pub(super) fn configuration(&self) -> Json {
-        (self.subject().configuration)(self.scratch.path())
+        (self.subject().configuration)(&self.folder)
     }
 
     /// Makes a store.
@@ -204,7 +222,7 @@ impl<'a> StoreFixture<'a> {
     /// Reads the files of the scratch folder.
     pub(super) fn files(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut files = Vec::new();
-        collect_files(self.scratch.path(), &mut files);
+        collect_files(&self.folder, &mut files);
         files.sort();
         let read = |file: PathBuf| {
             let content = fs::read(&file).unwrap_or_default();

@@ -23,6 +23,8 @@ pub(super) struct Kept {
     /// Whether some data is in the lent storage or the scratch folder, so that the kit can read
     /// data at rest.
     pub(super) in_sight: bool,
+    /// The scratch folder has all of it, and the system can limit how long a process makes its files.
+    pub(super) in_files: bool,
 }
 
 impl Kept {
@@ -34,7 +36,7 @@ impl Kept {
         thread::spawn(move || sender.send(ask(&subject)));
         match receiver.recv_timeout(PATIENCE) {
             Ok(Ok(kept)) => kept,
-            _ => Self { in_lent_storage: true, in_sight: true },
+            _ => Self { in_lent_storage: true, in_sight: true, in_files: cfg!(unix) },
         }
     }
 }
@@ -49,6 +51,10 @@ fn ask(subject: &SecretStoreSubject) -> Result<Kept, Broken> {
         fill(&store, &["a"]).await?;
         let stored = records != fixture.storage().records().await;
         let wrote = files != fixture.files();
-        Ok(Kept { in_lent_storage: stored && !wrote, in_sight: stored || wrote })
+        Ok(Kept {
+            in_lent_storage: stored && !wrote,
+            in_sight: stored || wrote,
+            in_files: wrote && !stored && cfg!(unix),
+        })
     })
 }

@@ -26,6 +26,7 @@ mod fault_plan;
 mod fixture;
 mod generation_example;
 mod kept;
+mod killed_run;
 mod lent_storage;
 pub mod mutants;
 mod operations;

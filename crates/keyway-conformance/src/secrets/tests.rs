@@ -53,7 +53,7 @@ fn a_strange_store_keeps_the_contract() {
 
 /// Lists the plugins of this workspace that the tests use, for a second run of the test program.
 pub(crate) fn plugins() -> Vec<crate::Candidate> {
-    vec![generic().into(), convection().into()]
+    vec![generic().into(), generic_on_sqlite().into(), convection().into()]
 }
 
 #[test]
@@ -75,6 +75,24 @@ fn generic() -> SecretStoreSubject {
     let mut settings = Table::new();
     settings.insert("maximum_value_bytes", Structured::Integer(4096.into()));
     registered("generic").example_settings(settings)
+}
+
+fn generic_on_sqlite() -> SecretStoreSubject {
+    generic().name("generic-on-sqlite").lending(|resources, folder| {
+        let sqlite = keyway_storage::Sqlite::options().open_or_create(folder.join("store.db")).unwrap();
+        resources.with(Arc::new(sqlite) as Arc<dyn keyway_storage::Storage>)
+    })
+}
+
+/// A skipped rule would prove nothing.
+#[test]
+fn stores_on_files_survive_kills() {
+    for subject in [generic_on_sqlite(), convection()].map(Arc::new) {
+        for rule in ["SEC-147", "SEC-148"] {
+            let report = suite().run(&subject, &RunOptions::default().only(rule));
+            assert_eq!(report.totals().passed, 1, "{}", report.format(crate::Format::Table));
+        }
+    }
 }
 
 #[test]

@@ -198,7 +198,7 @@ impl GrantsError {
 }
 
 impl From<Failed<GrantWorkflow>> for GrantsError {
-    fn from(Failed { because, failures, was_asked }: Failed<GrantWorkflow>) -> Self {
+    fn from(Failed { because, failures, was_asked, .. }: Failed<GrantWorkflow>) -> Self {
         let mut failures = failures.into_iter();
         let (first, last) = (failures.next(), failures.next_back());
         match because {

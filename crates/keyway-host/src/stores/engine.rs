@@ -82,7 +82,7 @@ impl Stores {
         // This check distinguishes older data from data that another host makes for the record
         // below, by opening or recovering the store before this call continues (decision H26).
         let was_empty = match guarded.check_written_by().await {
-            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.into()),
+            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.of(name)),
             Ok(Some(_)) => return Err(exists()),
             Ok(None) => true,
             // `initialize` judges any other answer.
@@ -144,10 +144,10 @@ impl Stores {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn open_with(&self, name: &StoreName, keys: &KeyRing) -> Result<HostedStore, StoresError> {
-        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
-        let state = entry.state.as_ref().ok_or(TransitionError::NoStore)?;
+        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
+        let state = entry.state.as_ref().ok_or_else(|| TransitionError::NoStore.of(name))?;
         if state.phase == Phase::Deleting {
-            return Err(TransitionError::BeingDeleted.into());
+            return Err(TransitionError::BeingDeleted.of(name));
         }
         let guarded = Arc::new(self.worker.workflow.open(&entry.fixed, state, keys)?);
         if matches!(state.phase, Phase::Creating | Phase::Adopting) {

@@ -12,8 +12,13 @@ use crate::records::{ATTEMPTS, RecordError};
 #[non_exhaustive]
 pub enum StoresError {
     /// The call does not fit the phase of the store.
-    #[error(transparent)]
-    Refused(#[from] TransitionError),
+    #[error("\"{store}\": {reason}")]
+    Refused {
+        /// The name of the store.
+        store: String,
+        /// The reason for the refusal.
+        reason: TransitionError,
+    },
     /// The host's keys for stores cannot be read.
     #[error("the keys for stores cannot be read")]
     Keys(#[from] KeySourceError),
@@ -48,14 +53,23 @@ pub enum StoresError {
     Record(#[from] RecordError),
 }
 
+impl TransitionError {
+    /// Makes the error of a store.
+    pub(super) fn of(self, store: &StoreName) -> StoresError {
+        StoresError::Refused { store: store.to_string(), reason: self }
+    }
+}
+
 impl PluginError for StoresError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Refused(TransitionError::NoStore) => ErrorKind::NotFound,
-            Self::Refused(TransitionError::Exists) | Self::DataExists { .. } => ErrorKind::AlreadyExists,
-            Self::Refused(TransitionError::BeingDeleted) => ErrorKind::Deleted,
-            Self::Refused(TransitionError::NoKeys) | Self::Name(_) => ErrorKind::Invalid,
-            Self::Refused(_) => ErrorKind::Conflict,
+            Self::Refused { reason: TransitionError::NoStore, .. } => ErrorKind::NotFound,
+            Self::Refused { reason: TransitionError::Exists, .. } | Self::DataExists { .. } => {
+                ErrorKind::AlreadyExists
+            }
+            Self::Refused { reason: TransitionError::BeingDeleted, .. } => ErrorKind::Deleted,
+            Self::Refused { reason: TransitionError::NoKeys, .. } | Self::Name(_) => ErrorKind::Invalid,
+            Self::Refused { .. } => ErrorKind::Conflict,
             Self::Keys(error) => error.kind(),
             Self::Plugin(error) => error.kind(),
             Self::MissingKeys { .. } => ErrorKind::WrongKey,
@@ -78,11 +92,11 @@ impl StoresError {
     pub(crate) fn into_store_error(self) -> StoreError {
         match self {
             Self::Store(error) => error,
-            Self::Refused(TransitionError::NoStore) => StoreError::NotInitialized,
-            Self::Refused(TransitionError::BeingDeleted) => StoreError::Deleted,
+            Self::Refused { reason: TransitionError::NoStore, .. } => StoreError::NotInitialized,
+            Self::Refused { reason: TransitionError::BeingDeleted, .. } => StoreError::Deleted,
             Self::DataExists { .. } => StoreError::AlreadyInitialized,
             Self::Name(error) => error.into(),
-            Self::Refused(refusal) => StoreError::invalid("the request", refusal.to_string()),
+            Self::Refused { .. } => StoreError::invalid("the request", self.to_string()),
             Self::MissingKeys { missing } => {
                 StoreError::WrongKey { what: "the store", sealed_by: missing.first().copied() }
             }

@@ -61,11 +61,12 @@ impl HostedLayer {
     /// Dropping the future loses nothing.
     pub async fn state(&self) -> Result<StoreState, StoresError> {
         let entry = self.stores.entry(&self.name).await?;
-        Ok(entry.and_then(|entry| entry.state).ok_or(TransitionError::NoStore)?)
+        Ok(entry.and_then(|entry| entry.state).ok_or_else(|| TransitionError::NoStore.of(&self.name))?)
     }
 
     async fn move_to(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoresError> {
-        let entry = self.stores.entry(&self.name).await?.ok_or(TransitionError::NoStore)?;
+        let entry =
+            self.stores.entry(&self.name).await?.ok_or_else(|| TransitionError::NoStore.of(&self.name))?;
         let event = Event::Rotate { now: self.stores.worker.clock.now(), new_keys: new.ids().collect() };
         let (sender, mut progress) = unbounded_channel();
         let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(&self.guarded) };
@@ -92,7 +93,13 @@ impl HostedLayer {
             checked => drop(checked?),
         }
         let event = Event::Delete { now: self.stores.worker.clock.now() };
-        self.stores.submit(entry.ok_or(TransitionError::NoStore)?, event, &Live::new(&self.guarded)).await
+        self.stores
+            .submit(
+                entry.ok_or_else(|| TransitionError::NoStore.of(&self.name))?,
+                event,
+                &Live::new(&self.guarded),
+            )
+            .await
     }
 }
 

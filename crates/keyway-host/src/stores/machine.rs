@@ -97,10 +97,10 @@ pub(crate) enum Command {
 #[non_exhaustive]
 pub enum TransitionError {
     /// There is no such store.
-    #[error("there is no such store: create it first, or check its name")]
+    #[error("there is no store of this name: create it first, or check the name")]
     NoStore,
     /// There is such a store.
-    #[error("there is a store of this name already")]
+    #[error("there is a store of this name already: open it, or choose another name")]
     Exists,
     /// The store is not initialized yet.
     #[error("the store is still being created: open it to go on with that")]

@@ -92,7 +92,10 @@ impl Workflow for StoreWorkflow {
     }
 
     fn is_elsewhere(failure: &StoresError) -> bool {
-        matches!(failure, StoresError::Refused(TransitionError::InFlight | TransitionError::NoStore))
+        matches!(
+            failure,
+            StoresError::Refused { reason: TransitionError::InFlight | TransitionError::NoStore, .. }
+        )
     }
 
     fn lanes(&self) -> Vec<Lane> {
@@ -148,7 +151,7 @@ impl StoreWorkflow {
 
     async fn open_from_source(&self, entry: &Entry<Self>) -> Result<GuardedStore, StoresError> {
         let keys = self.keys.keys().await?;
-        let state = entry.state.as_ref().ok_or(TransitionError::NoStore)?;
+        let state = entry.state.as_ref().ok_or_else(|| TransitionError::NoStore.of(&entry.fixed.name))?;
         let guarded = self.open(&entry.fixed, state, &keys)?;
         if state.phase == Phase::Rotating {
             guarded.check_written_by().await?;
@@ -229,10 +232,10 @@ impl StoreWorkflow {
 
 impl From<Failed<StoreWorkflow>> for StoresError {
     fn from(failed: Failed<StoreWorkflow>) -> Self {
-        let Failed { because, mut failures, .. } = failed;
+        let Failed { because, record, mut failures, .. } = failed;
         match because {
             _ if !failures.is_empty() => failures.swap_remove(0),
-            FailedBecause::Refused { error, .. } => error.into(),
+            FailedBecause::Refused { error, .. } => Self::Refused { store: record, reason: error },
             FailedBecause::Storage(error) => error.into(),
             // Stores are not counted.
             FailedBecause::LimitReached(_) => RecordError::Contended.into(),

@@ -29,6 +29,8 @@ pub(crate) struct Submitted<W: Workflow> {
 /// Reports that an event could not be carried through.
 pub(crate) struct Failed<W: Workflow> {
     pub(crate) because: FailedBecause<W>,
+    /// The id of the record, as reports name it.
+    pub(crate) record: String,
     /// Earlier failures of the plugin, in order.
     pub(crate) failures: Vec<W::Failure>,
     /// Whether the plugin was called at all.
@@ -310,7 +312,8 @@ impl<W: Workflow> Course<'_, W> {
     }
 
     fn failed(&mut self, because: FailedBecause<W>) -> Failed<W> {
-        Failed { because, failures: std::mem::take(&mut self.failures), was_asked: self.was_asked }
+        let record = W::record_id(&self.entry);
+        Failed { because, record, failures: std::mem::take(&mut self.failures), was_asked: self.was_asked }
     }
 }
 

@@ -20,7 +20,7 @@ async fn a_creation_can_be_cut_short_anywhere() {
         match world.open(&stores).await {
             Ok(store) => put(&store, "a", "1").await,
             Err(error) => assert!(
-                !done && matches!(error, StoresError::Refused(TransitionError::NoStore)),
+                !done && matches!(error, StoresError::Refused { reason: TransitionError::NoStore, .. }),
                 "after {commits} commits: {error}"
             ),
         }

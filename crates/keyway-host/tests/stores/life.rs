@@ -13,7 +13,9 @@ async fn a_store_lives_from_create_to_delete() {
     let stores = world.start().await;
     put(&world.create(&stores).await.unwrap(), "a", "1").await;
     let error = world.create(&stores).await.unwrap_err();
-    assert!(matches!(error, StoresError::Refused(TransitionError::Exists)));
+    assert!(matches!(error, StoresError::Refused { reason: TransitionError::Exists, .. }));
+    let told = "\"s\": there is a store of this name already: open it, or choose another name";
+    assert_eq!(error.to_string(), told);
 
     // The host starts again, with a ring that holds more keys than this store needs.
     let stores = world.start().await;
@@ -48,7 +50,9 @@ async fn what_cannot_work_leaves_no_trace() {
     let error = world.adopt(&stores).await.unwrap_err();
     assert!(matches!(error, StoresError::Store(StoreError::NotInitialized)), "{error}");
     assert!(stores.list().await.unwrap().is_empty());
-    assert!(matches!(world.open(&stores).await, Err(StoresError::Refused(TransitionError::NoStore))));
+    let error = world.open(&stores).await.unwrap_err();
+    assert!(matches!(error, StoresError::Refused { reason: TransitionError::NoStore, .. }));
+    assert!(error.to_string().starts_with("\"s\": there is no store of this name"), "{error}");
 }
 
 #[tokio::test]

@@ -247,6 +247,7 @@ fn failed(what: &'static str) -> impl Fn(FileError) -> StoreError {
         FileError::TooLong { bytes, limit, .. } => {
             StoreError::TooLarge { what: FILE, bytes: usize::try_from(bytes).unwrap_or(usize::MAX), limit }
         }
+        error if !error.may_pass() => StoreError::not_ready(FILE, error.reason()),
         error => StoreError::system(what, error),
     }
 }
@@ -291,6 +292,15 @@ mod tests {
         now(file.write(&document, &keys)).unwrap();
         file.close();
         (file, keys)
+    }
+
+    #[test]
+    fn a_full_disk_is_the_headline() {
+        let full = std::io::ErrorKind::StorageFull.into();
+        let error =
+            failed("write the store file")(FileError::Io { what: "write", path: "/s".into(), source: full });
+        let told = "the store file cannot be used: cannot write /s: the disk is full; free some space";
+        assert!(error.to_string().starts_with(told), "{error}");
     }
 
     #[test]

@@ -207,8 +207,8 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
 
     let folder = root.path().join("folder");
     fs::create_dir(&folder).unwrap();
-    assert!(matches!(names(&*at_path(&folder)), Err(StoreError::System { .. })));
-    assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::System { .. })));
+    assert!(matches!(names(&*at_path(&folder)), Err(StoreError::NotReady { .. })));
+    assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::NotReady { .. })));
 }
 
 /// Tests a lock that is a link: the account that owns the folder could use it to make a host with
@@ -235,7 +235,7 @@ fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
             victim
         });
         let error = create(&*store, "a", "1").unwrap_err();
-        assert!(matches!(error, StoreError::System { .. }), "{error:?}");
+        assert!(matches!(error, StoreError::NotReady { .. }), "{error:?}");
         assert!(error.detail().contains("symbolic link"), "{}", error.detail());
         assert_eq!(victim.exists(), victim_is_there);
         drop(held);

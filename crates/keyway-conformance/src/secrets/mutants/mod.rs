@@ -8,6 +8,7 @@ mod client;
 mod declarations;
 mod environments;
 mod failures;
+mod files;
 mod generation;
 mod keys;
 mod lifecycle;
@@ -35,6 +36,7 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
         declarations::MUTANTS,
         environments::MUTANTS,
         failures::MUTANTS,
+        files::MUTANTS,
         generation::MUTANTS,
         keys::MUTANTS,
         lifecycle::MUTANTS,
@@ -52,8 +54,15 @@ pub fn candidates() -> Vec<crate::Candidate> {
     let mutants = of_stores().into_iter().map(|mutant| crate::Candidate::of_mutant(super::suite(), &mutant));
     mutants
         .chain(
-            [super::minimal(), super::reference(), super::strange(), super::foreign(), super::cached()]
-                .map(crate::Candidate::from),
+            [
+                super::minimal(),
+                super::reference(),
+                super::strange(),
+                super::foreign(),
+                super::cached(),
+                files::sound(),
+            ]
+            .map(crate::Candidate::from),
         )
         .collect()
 }

@@ -4,9 +4,9 @@ use keyway_core::SecretValue;
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
 
 use super::{
-    Answer, Broken, Checked, Conflict, ExpectedError, Indeterminate, LENT_STORAGE, Other, Recorded, Snapshot,
-    StoreFixture, System, Unavailable, add_environments, at, broken, each_read, ensure, environment,
-    list_all, new, new_environment, polled, rules, same_settings, text,
+    Answer, Broken, Checked, Conflict, ExpectedError, Indeterminate, LENT_STORAGE, NotReady, Other, Recorded,
+    Snapshot, StoreFixture, System, Unavailable, add_environments, at, broken, each_read, ensure,
+    environment, list_all, new, new_environment, polled, rules, same_settings, text,
 };
 
 rules! {
@@ -173,7 +173,7 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
 }
 
 /// Lists the errors that a failure of the storage may become.
-const FAILURES: [ExpectedError; 5] = [System, Indeterminate, Unavailable, Conflict, Other];
+const FAILURES: [ExpectedError; 6] = [System, NotReady, Indeterminate, Unavailable, Conflict, Other];
 
 async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {
     for write in Write::ALL {
