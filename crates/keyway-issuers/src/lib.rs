@@ -140,7 +140,7 @@
 //! issuer.revoke(&Revocation::new(joe.clone(), issued.state)).await?;
 //!
 //! let mut mallory = joe;
-//! mallory.user_info = UserInfo::new("https://issuer.example.com", "mallory");
+//! mallory.requester.user_info = UserInfo::new("https://issuer.example.com", "mallory");
 //! let refused = issuer.request(&CredentialRequest::new(mallory)).await.unwrap_err();
 //! assert_eq!((refused.kind(), refused.effect()), (ErrorKind::Denied, Effect::None));
 //! assert_eq!(refused.user_message(), "Sorry, you may not enter.");

@@ -61,7 +61,7 @@ impl HostedLayer {
     /// Dropping the future loses nothing.
     pub async fn state(&self) -> Result<StoreState, StoresError> {
         let entry = self.stores.entry(&self.name).await?;
-        Ok(entry.and_then(|entry| entry.state).ok_or_else(|| TransitionError::NoStore.of(&self.name))?)
+        entry.and_then(|entry| entry.state).ok_or_else(|| TransitionError::NoStore.of(&self.name))
     }
 
     async fn move_to(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoresError> {

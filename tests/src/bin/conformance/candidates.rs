@@ -57,9 +57,6 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
         if let Some(subject) = SecretStoreSubject::of(registration) {
             candidates.push(configured(registration.id(), subject).into());
         }
-        if registration.id() == "generic" {
-            candidates.extend(generic_on_sqlite(registration).map(Candidate::from));
-        }
     }
     candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));
     let by_name = |candidate: Candidate| {
@@ -254,19 +251,6 @@ fn configured(id: &str, subject: SecretStoreSubject) -> SecretStoreSubject {
         ),
         _ => subject,
     }
-}
-
-/// Returns the plugin `generic` over a database in the scratch folder, for the rules about stores on files.
-fn generic_on_sqlite(registration: &keyway_core::Registration) -> Option<SecretStoreSubject> {
-    let on_sqlite =
-        SecretStoreSubject::of(registration)?.name("generic-on-sqlite").lending(|resources, folder| {
-            // A failure shows in the rules: it is lent an engine in memory then, and its data is not in files.
-            match Sqlite::options().open_or_create(folder.join("store.db")) {
-                Ok(sqlite) => resources.with(Arc::new(sqlite) as Arc<dyn Storage>),
-                Err(_) => resources,
-            }
-        });
-    Some(configured("generic", on_sqlite))
 }
 
 /// Returns a plugin whose files are in the scratch folder.
