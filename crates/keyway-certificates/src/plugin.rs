@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, Json, NoConfiguration, PluginMetadata, Resources, SystemClock};
+use keyway_core::{Json, NoConfiguration};
 
 use crate::{
     AuthorityName, CaInformation, Capabilities, CertificateError, CertificateOrder, CertificateRevocation,
@@ -35,66 +35,8 @@ pub trait CertificatePlugin: fmt::Debug + Send + Sync {
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn CertificateAuthority>, CertificateError>;
 }
 
-/// The arguments with which a host opens a certificate authority.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct OpenContext {
-    /// The name of the connection to the authority.
-    pub name: AuthorityName,
-    /// The metadata under which the plugin is registered.
-    pub metadata: PluginMetadata,
-    /// The plugin's own configuration.
-    pub configuration: Json,
-    /// The resources that the host lends.
-    pub resources: Resources,
-    /// The host's clock.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl OpenContext {
-    /// Creates a context with an empty configuration, nothing lent, and the system's clock.
-    pub fn new(name: AuthorityName, metadata: PluginMetadata) -> Self {
-        Self {
-            name,
-            metadata,
-            configuration: Json::default(),
-            resources: Resources::new(),
-            clock: Arc::new(SystemClock),
-        }
-    }
-
-    /// Sets the plugin's own configuration.
-    #[must_use]
-    pub fn with_configuration(mut self, configuration: impl Into<Json>) -> Self {
-        self.configuration = configuration.into();
-        self
-    }
-
-    /// Sets the resources that the host lends.
-    #[must_use]
-    pub fn with_resources(mut self, resources: Resources) -> Self {
-        self.resources = resources;
-        self
-    }
-
-    /// Sets the clock.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-}
-
-impl fmt::Debug for OpenContext {
-    /// Omits the configuration, which may hold a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenContext")
-            .field("name", &self.name)
-            .field("metadata", &self.metadata)
-            .field("resources", &self.resources)
-            .finish_non_exhaustive()
-    }
-}
+/// The arguments with which a host opens a certificate authority; the name is that of the connection.
+pub type OpenContext = keyway_core::OpenContext<AuthorityName>;
 
 /// A connection to one or more certificate authorities (seed, "Plugin Base Class").
 ///

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use keyway_core::is_identifier;
+
 /// The error for a text that does not have the form of its type. It does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not {what}: use {expected}")]
@@ -14,11 +16,6 @@ pub struct InvalidText {
 }
 
 /// Tells whether `text` is a plain identifier: it can be a part of a file name or of a key.
-fn is_identifier(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    text.bytes().all(allowed) && !text.starts_with('.')
-}
-
 /// Tells whether `text` fits into one line of a log.
 fn is_one_line(text: &str) -> bool {
     !text.contains(char::is_control)

@@ -100,10 +100,12 @@ mod compatibility;
 mod compile_time;
 pub mod configuration;
 mod error;
+mod identifier;
 mod intent;
 pub mod json;
 mod key;
 mod metadata;
+mod open_context;
 mod registry;
 mod resources;
 mod secret;
@@ -119,12 +121,14 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
 pub use configuration::{NoConfiguration, read_configuration};
 pub use error::{Effect, ErrorKind, PluginError};
+pub use identifier::is_identifier;
 pub use intent::{IntendedEffect, IntentId, Reconciled, Reconciliation};
 pub use json::{Json, JsonObject};
 pub use metadata::{
     Date, IncompatibleData, IncompatibleReason, MetadataError, MetadataField, PluginKind, PluginMetadata,
     WrittenBy,
 };
+pub use open_context::OpenContext;
 pub use registry::{
     Contract, ContractUse, ContractVersion, LookupError, Origin, Plugins, Registered, Registration, Registry,
     RegistryBuilder, RegistryFault, RegistryFaults,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, Json, NoConfiguration, PluginMetadata, Resources, SystemClock};
+use keyway_core::{Json, NoConfiguration};
 
 use crate::{
     Capabilities, CredentialRequest, Description, IssuerError, Reconciled, Reconciliation, RequestOutcome,
@@ -37,66 +37,8 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError>;
 }
 
-/// The arguments with which a host opens an issuer.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct OpenContext {
-    /// The name of the service that the issuer is for.
-    pub service: ServiceName,
-    /// The metadata under which the plugin is registered.
-    pub metadata: PluginMetadata,
-    /// The plugin's own configuration.
-    pub configuration: Json,
-    /// The resources that the host lends.
-    pub resources: Resources,
-    /// The host's clock.
-    pub clock: Arc<dyn Clock>,
-}
-
-impl OpenContext {
-    /// Creates a context with an empty configuration, nothing lent, and the system's clock.
-    pub fn new(service: ServiceName, metadata: PluginMetadata) -> Self {
-        Self {
-            service,
-            metadata,
-            configuration: Json::default(),
-            resources: Resources::new(),
-            clock: Arc::new(SystemClock),
-        }
-    }
-
-    /// Sets the plugin's own configuration.
-    #[must_use]
-    pub fn with_configuration(mut self, configuration: impl Into<Json>) -> Self {
-        self.configuration = configuration.into();
-        self
-    }
-
-    /// Sets the resources that the host lends.
-    #[must_use]
-    pub fn with_resources(mut self, resources: Resources) -> Self {
-        self.resources = resources;
-        self
-    }
-
-    /// Sets the clock.
-    #[must_use]
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-}
-
-impl fmt::Debug for OpenContext {
-    /// Omits the configuration, which may hold a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenContext")
-            .field("service", &self.service)
-            .field("metadata", &self.metadata)
-            .field("resources", &self.resources)
-            .finish_non_exhaustive()
-    }
-}
+/// The arguments with which a host opens an issuer; the name is that of the service.
+pub type OpenContext = keyway_core::OpenContext<ServiceName>;
 
 /// An issuer: describes itself, makes credentials, destroys them (WaTTS seed).
 ///
@@ -152,26 +94,5 @@ pub trait Issuer: fmt::Debug + Send + Sync {
     async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, IssuerError> {
         let _ = question;
         Err(IssuerError::Unsupported { what: "reconcile" })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use keyway_core::PluginMetadata;
-
-    use super::OpenContext;
-    use crate::ServiceName;
-
-    #[test]
-    fn the_debugging_text_of_an_opening_shows_no_configuration() {
-        let metadata = PluginMetadata::from_json(
-            r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261121,
-                "compatibility": ">=:1.0,<:2.0",
-                "plugin": {"name": "Door", "type": "Issuer", "description": "d"}}"#,
-        )
-        .unwrap();
-        let context = OpenContext::new(ServiceName::new("door").unwrap(), metadata)
-            .with_configuration(serde_json::json!({ "password": "n33dle" }));
-        assert!(!format!("{context:?}").contains("n33dle"));
     }
 }

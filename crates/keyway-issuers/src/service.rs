@@ -38,10 +38,7 @@ impl ServiceName {
     /// [`InvalidServiceName`] lists the allowed characters.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self, InvalidServiceName> {
         let name = name.into();
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        let fits = (1..=Self::MAX_BYTES).contains(&name.len())
-            && name.bytes().all(allowed)
-            && !name.starts_with('.');
+        let fits = (1..=Self::MAX_BYTES).contains(&name.len()) && keyway_core::is_identifier(&name);
         if fits { Ok(Self(name)) } else { Err(InvalidServiceName) }
     }
 
