@@ -1,8 +1,9 @@
-//! What no rule of the kit demands of an engine, and what pages and records show.
+//! Tests engines where the kit has no rule, or one with a single thread.
 
 use std::task::{Context, Waker};
+use std::thread;
 
-use keyway_storage::{Batch, Expectation, KeyRange, Memory, Storage};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Memory, Storage};
 use pollster::block_on;
 
 fn put() -> Batch {
@@ -30,6 +31,70 @@ fn a_commit_that_is_never_polled_does_nothing_in_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let options = Sqlite::options().commit_mode(mode);
         commits_only_when_polled(&options.open_or_create(folder.path().join("store.db")).unwrap());
+    }
+}
+
+/// Drops commits of four threads after no poll, one or two, and commits beside them.
+fn drops_of_threads_block_nothing(store: &dyn Storage) {
+    thread::scope(|scope| {
+        for caller in 0..4_u8 {
+            scope.spawn(move || {
+                for round in 0..50_u8 {
+                    let half = |half| [b'd', caller, round, half];
+                    let pair = Batch::new().put(half(0), "x", Expectation::Absent).put(
+                        half(1),
+                        "x",
+                        Expectation::Absent,
+                    );
+                    let mut dropped = store.commit(pair);
+                    for _ in 0..round % 3 {
+                        if dropped.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                            break;
+                        }
+                    }
+                    drop(dropped);
+                    let kept = Batch::new().put([b'e', caller, round], "x", Expectation::Absent);
+                    assert!(matches!(block_on(store.commit(kept)), Ok(CommitOutcome::Committed(_))));
+                }
+            });
+        }
+    });
+}
+
+/// Checks that a dropped commit is stored as a whole or not at all, and that no other is lost.
+fn is_whole_after_drops(store: &dyn Storage) {
+    let is_there = |key: &[u8]| block_on(store.get(key)).unwrap().is_some();
+    for caller in 0..4_u8 {
+        for round in 0..50_u8 {
+            let [first, second] = [0, 1].map(|half| is_there(&[b'd', caller, round, half]));
+            assert_eq!(first, second, "a dropped commit is stored as a whole or not at all");
+            assert!(round % 3 != 0 || !first, "a future that was never polled did something");
+            assert!(is_there(&[b'e', caller, round]), "a commit is lost");
+        }
+    }
+}
+
+#[test]
+fn dropped_commits_of_several_threads_block_no_other_in_memory() {
+    let store = Memory::new();
+    drops_of_threads_block_nothing(&store);
+    is_whole_after_drops(&store);
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn dropped_commits_of_several_threads_block_no_other_in_a_file() {
+    use keyway_storage::{CommitMode, Sqlite};
+
+    for mode in [CommitMode::Inline, CommitMode::Thread] {
+        let folder = tempfile::tempdir().unwrap();
+        let open =
+            || Sqlite::options().commit_mode(mode).open_or_create(folder.path().join("store.db")).unwrap();
+        let store = open();
+        drops_of_threads_block_nothing(&store);
+        is_whole_after_drops(&store);
+        drop(store);
+        is_whole_after_drops(&open());
     }
 }
 

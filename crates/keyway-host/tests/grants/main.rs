@@ -9,6 +9,7 @@ mod late;
 mod late_revocation;
 mod life;
 mod lost_records;
+mod overtaken;
 mod places;
 mod races;
 mod reopening;
