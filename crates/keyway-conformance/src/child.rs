@@ -32,12 +32,19 @@ struct Note {
     calls: Vec<String>,
 }
 
-/// The arguments with which this program tests a subject again; `None` stands for every subject.
+/// The arguments with which this program tests a subject again, by its [`key`]; `None` stands for every subject.
 static ARGUMENTS: Mutex<BTreeMap<Option<String>, Vec<String>>> = Mutex::new(BTreeMap::new());
 
-/// Sets the arguments with which this program tests the subject again.
-pub(crate) fn starts_with(subject: Option<String>, with: &[&str]) {
-    locked(&ARGUMENTS).insert(subject, with.iter().map(|&argument| argument.to_owned()).collect());
+/// Returns the key of a subject: subjects of several kinds may have the same name.
+fn key(subject: &str, rule: &str) -> String {
+    let kind = rule.split_once('-').map_or(rule, |(kind, _)| kind);
+    format!("{kind} {subject}")
+}
+
+/// Sets the arguments with which this program tests the subject again; `None` stands for every subject.
+pub(crate) fn starts_with(subject: Option<&Candidate>, with: &[&str]) {
+    let of = |subject: &Candidate| key(&subject.name(), subject.rules().first().map_or("", |rule| rule.id));
+    locked(&ARGUMENTS).insert(subject.map(of), with.iter().map(|&argument| argument.to_owned()).collect());
 }
 
 /// Runs the requested rule in a second run. Returns `None` in a first run.
@@ -86,7 +93,7 @@ pub(crate) fn failed(why: String) -> Broken {
 /// Makes the command of a second run, which leaves its note in this file.
 pub(crate) fn command(subject: &str, rule: &str, seed: u64, note: &Path) -> Result<Command, Broken> {
     let known = locked(&ARGUMENTS);
-    let arguments = known.get(&Some(subject.to_owned())).or_else(|| known.get(&None)).cloned();
+    let arguments = known.get(&Some(key(subject, rule))).or_else(|| known.get(&None)).cloned();
     drop(known);
     let Some(arguments) = arguments.or_else(of_unit_tests) else {
         return Err(Broken::Missing { capability: "a front end of the kit" });
