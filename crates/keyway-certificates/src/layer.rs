@@ -65,7 +65,7 @@ pub enum Call<'a> {
     Reconcile {
         /// The intent that is asked about.
         intent: &'a IntentId,
-        /// What was intended.
+        /// The call that was intended.
         effect: &'a IntendedEffect,
     },
 }

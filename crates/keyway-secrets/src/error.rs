@@ -133,7 +133,7 @@ pub enum StoreError {
     /// happened.
     #[error("{what} cannot be used: {reason}")]
     NotReady {
-        /// What is needed.
+        /// The thing that cannot be used.
         what: &'static str,
         /// The place, the reason and the remedy, without secret content.
         reason: String,

@@ -1,4 +1,4 @@
-//! What a layer sees and forwards.
+//! A layer forwards every operation, and sees the size of a batch.
 
 use std::sync::{Arc, Mutex};
 

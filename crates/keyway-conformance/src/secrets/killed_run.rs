@@ -1,4 +1,4 @@
-//! Second runs that the system kills at a byte of a file.
+//! Lets the system kill a second run at a chosen byte of a file.
 //!
 //! A process may be forbidden to make a file longer than a limit, and ends without warning when it tries. So the kit
 //! kills a store at a chosen byte of a write, at the same one in every run, and looks at the files that are left.
@@ -29,7 +29,7 @@ pub(super) struct Cut {
     pub(super) bytes: u64,
 }
 
-/// Is a folder that holds a store, and a mark for each write that it acknowledged.
+/// Holds the folder of a store, and a mark for each write that the store acknowledged.
 pub(super) struct KilledRun {
     folder: PathBuf,
     cut: Option<Cut>,
@@ -57,7 +57,7 @@ impl KilledRun {
         let ended = folders.try_for_each(fs::create_dir).and_then(|()| {
             command
                 .envs(cut.map(|Cut { write, bytes }| (CUT, format!("{write} {bytes}"))))
-                // What the process makes elsewhere goes with the folder, too.
+                // Temporary files of the process are removed with the folder, too.
                 .env("TMPDIR", run.folder.join("temporary"))
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())

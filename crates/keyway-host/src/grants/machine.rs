@@ -280,7 +280,7 @@ fn step_existing(
     let (free, ours) = (standing == Standing::Free, standing == Standing::Ours);
     let others = standing == Standing::Others;
     Ok(match (state.phase, event) {
-        // What a person or the host decides.
+        // Decisions of a person or of the host.
         (Intended, Event::Decide { decision: Decision::NothingThere, .. }) => {
             return Err(TransitionError::InFlight);
         }

@@ -52,8 +52,8 @@ impl<W: Workflow> Worker<W> {
     pub(super) async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError> {
         let age =
             |at: Timestamp| Duration::from_millis(now.as_milliseconds().saturating_sub(at.as_milliseconds()));
-        let before = age(Timestamp::default()).saturating_sub(OVERDUE);
-        let before = Timestamp::default().plus(before);
+        let since_start = Duration::from_millis(now.as_milliseconds());
+        let before = Timestamp::default().plus(since_start.saturating_sub(OVERDUE));
         let ready = self.ready_lanes();
         let owned: Vec<_> = ready.iter().map(|lane| self.journal.lane_tag(lane)).collect();
         let waiting = self.journal.groups(Room::Due).await?;

@@ -13,7 +13,8 @@ pub struct Limits {
     ///
     /// See decision W7.
     pub deadline: Duration,
-    /// How long an operation that reports its progress may go without any, 60 s by default.
+    /// How long an operation that reports its progress may go without any, 60 s by default. Only
+    /// `stores` has such operations: rotation and deletion.
     pub stall: Duration,
     /// How a call is kept away from the caller's task.
     pub isolation: Isolation,
@@ -22,13 +23,13 @@ pub struct Limits {
     ///
     /// See decision R5.
     pub lease_grace: Duration,
-    /// How what failed or was cut short is tried again.
+    /// How work that failed or was cut short is tried again.
     pub retries: Retries,
     /// How a revocation is retried at once if the state of the credential cannot be stored: 5 times
-    /// within 30 s by default.
+    /// within 30 s by default. Only `grants` uses it.
     pub cleanup_retries: Retries,
     /// How old a plugin's description may be before the host asks for another, 10 min by default
-    /// (decision W4).
+    /// (decision W4). Only `grants` uses it.
     pub describe_every: Duration,
 }
 
@@ -80,7 +81,7 @@ impl Limits {
         self
     }
 
-    /// Sets how it is tried again.
+    /// Sets how work that failed is tried again.
     #[must_use]
     pub fn with_retries(mut self, retries: Retries) -> Self {
         self.retries = retries;

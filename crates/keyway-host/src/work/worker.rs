@@ -66,7 +66,7 @@ impl<W: Workflow> Worker<W> {
         self.holds.take(address)
     }
 
-    /// A claim of this run from now on, which lasts longer than the plugin may take for this command.
+    /// Makes a claim of this run from now on, which lasts longer than the plugin may take for this command.
     pub(super) fn claim(&self, command: &W::Command) -> Claim {
         let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
         let longest = if W::is_long(command) { deadline.max(stall) } else { deadline };
@@ -132,7 +132,7 @@ impl<W: Workflow> Claimed<'_, W> {
         Working { hold: self.hold.cloned(), permit }
     }
 
-    /// The present.
+    /// Reads the clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.worker.clock.now()
     }

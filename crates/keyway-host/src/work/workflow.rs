@@ -121,7 +121,7 @@ pub(crate) trait Workflow: Recorded + Sized {
         event: Self::Event,
     ) -> Result<Step<Self>, Self::TransitionError>;
 
-    /// The limits that the host set.
+    /// Returns the limits that the host set.
     fn limits(&self) -> &Limits;
 
     /// Returns the event that replaces `event` when another record holds its unique names.
@@ -142,7 +142,8 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// Returns the id of a record as the engine prints it.
     fn record_id(entry: &Entry<Self>) -> String;
 
-    /// Whether a failure says that another host or another call works on the record, or has settled it.
+    /// Tells whether a failure means that another host or another call works on the record, or has
+    /// settled it.
     fn is_elsewhere(failure: &Self::Failure) -> bool;
 
     /// Adds the machine's decision to a failure.
@@ -153,15 +154,15 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// Does the engine's other regular work.
     fn tick(&self, _now: Timestamp) {}
 
-    /// All lanes of this host.
+    /// Lists the lanes of this host.
     fn lanes(&self) -> Vec<Lane>;
 
-    /// The plugin behind a lane, if there is one plugin that counts its calls.
+    /// Returns the guard of the plugin behind a lane, if one plugin serves the whole lane.
     fn guard(&self, _lane: &str) -> Option<&dyn LaneGuard> {
         None
     }
 
-    /// Whether a command has no deadline, so that the claim for it is renewed at a third.
+    /// Tells whether a command has no deadline, so that the claim for it is renewed at a third.
     fn is_long(_command: &Self::Command) -> bool {
         false
     }

@@ -23,7 +23,7 @@ pub(super) struct ReferenceIssuer {
     made: AtomicU64,
     /// Slots that a mutant's concurrent calls share.
     pub(super) slots: Semaphore,
-    /// What a mutant remembers.
+    /// The notes that a mutant keeps between calls.
     pub(super) notes: Mutex<Vec<String>>,
 }
 

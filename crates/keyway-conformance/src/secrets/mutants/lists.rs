@@ -36,7 +36,7 @@ mutants! {
             }
             Ok(page)
         })
-    AlwaysValues breaks ["SEC-072"] "lists values that nobody asked for"
+    AlwaysValues breaks ["SEC-072"] "lists values without being asked to"
         (list |mutant, query| mutant.store.list(&query.clone().with_values()).await)
     ChangedGoLast breaks ["SEC-073"] "moves a changed secret to the end of the list"
         (modify |mutant, address, change| {

@@ -1,4 +1,4 @@
-//! Stores on files whose process is killed while it writes.
+//! Kills the process of a store on files while it writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,21 +14,21 @@ use crate::secrets::killed_run::{KilledRun, sizes_of_cuts};
 rules! {
     in StoreFixture;
     "SEC-147" Must needs FILES from ["C6", "Convection/write"]
-        "When the process is killed as a file would pass a size, for sizes that its files get, every acknowledged write holds, and the next one is whole or absent."
+        "If the process is killed while it lengthens a file, every acknowledged write holds, and the interrupted one is whole or absent."
         looked_at_after_kills(Look::AtValues);
     "SEC-148" Must needs FILES from ["C6", "Convection/list"]
-        "When the process is killed as a file would pass a size, for sizes that its files get, a list and single reads show the same, and the store can be written."
+        "If the process is killed while it lengthens a file, lists and single reads agree, and the store can be written."
         looked_at_after_kills(Look::AtLists);
 }
 
-/// Is a write of the process: the secret, its value, and whether it is there before.
+/// A write of the process: the name of the secret, its value, and whether the secret exists before.
 type Write = (&'static str, Option<String>, bool);
 
 /// The names of all secrets.
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// Lists the writes of the process. Short values and long ones, so that now this file of a store and now that one is the
-/// first to pass a size.
+/// Lists the writes of the process. Their values are short and long, so that different files of a store are the
+/// first to reach a limit.
 fn writes(destroys: bool) -> Vec<Write> {
     let value = |mark: char, length| Some(String::from(mark).repeat(length));
     let mut writes = vec![
@@ -52,7 +52,7 @@ async fn perform(store: &dyn SecretStore, (name, value, is_there): &Write) -> Re
     }
 }
 
-/// Gives the secrets after some of the writes.
+/// Returns the secrets after these writes.
 fn after(writes: &[Write]) -> BTreeMap<&'static str, String> {
     let mut secrets = BTreeMap::from(["a", "b"].map(|name| (name, format!("value of {name}"))));
     for (name, value, _) in writes {
@@ -80,7 +80,7 @@ impl Look {
     }
 }
 
-/// Is what a killed process left.
+/// The store that a killed process left.
 struct Left<'a> {
     store: Recorded<'a>,
     /// The secrets without the write that was cut short, and with it.
@@ -88,7 +88,8 @@ struct Left<'a> {
     when: String,
 }
 
-/// Kills a process at each cut, and looks at what it left. In that process it makes the writes.
+/// Kills a process at each cut, and reads the store that it left. The process runs this function, too, and makes
+/// the writes.
 async fn looked_at_after_kills(fixture: &StoreFixture<'_>, look: Look) -> Checked {
     if let Some(run) = KilledRun::of_this_process() {
         let fixture = run.fixture(fixture);
