@@ -46,9 +46,12 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
     fn new(trial: &'a Trial<'a, SecretStoreSubject>) -> Result<Self, Broken> {
         let number = trial.random();
         let scratch = scratch_folder()?;
+        // Not the scratch folder itself: a store that takes the name `..` for a path stays inside of it.
+        let folder = scratch.path().join("store");
+        fs::create_dir(&folder).map_err(|error| broken("a folder for the store", error.to_string()))?;
         Ok(Self {
             trial,
-            folder: scratch.path().to_owned(),
+            folder,
             _scratch: Some(scratch),
             opened: AtomicUsize::new(0),
             lent: Arc::new(Layered(LentStorage::new())),

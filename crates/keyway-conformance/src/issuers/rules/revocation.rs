@@ -75,7 +75,7 @@ async fn twice(fixture: &IssuerFixture<'_>) -> Checked {
     fixture.handle().await?.revoked(&context, &issued.state).await
 }
 
-const UNKNOWN: [&str; 4] = ["kit-no-such-state", "", "../../kit \u{f6}'\";$(id)\n", "undefined"];
+const UNKNOWN: [&str; 4] = ["kit-no-such-state", "", "kit/../kit \u{f6}'\";$(id)\n", "undefined"];
 
 async fn unknown(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;

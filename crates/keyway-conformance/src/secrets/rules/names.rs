@@ -6,6 +6,7 @@ use super::{
     Answer, Checked, ENVIRONMENTS, InvalidName, SecretNotFound, Snapshot, StoreFixture, add_environments, at,
     ensure, environment, list_all_environments, new, rules, text,
 };
+use crate::path_trap::PathTrap;
 
 rules! {
     in StoreFixture;
@@ -20,12 +21,14 @@ rules! {
         all_environment_names_work;
 }
 
-/// Lists names that some store handles wrongly, separated by bars.
-const UNUSUAL: &str = "k|K|key|KEY|Key| key|key |k e y|.|..|../../outside|/etc/passwd|a/b|a\\b|C:\\x|~|*|%2e%2e|a=b|a.b|\
+/// Lists names that some store handles wrongly, separated by bars. As a path, none leads further than to the folder
+/// around that of the store, which belongs to the rule: a faulty store does no harm.
+const UNUSUAL: &str = "k|K|key|KEY|Key| key|key |k e y|.|..|a/../b|a/b|a\\b|C:\\x|~|*|%2e%2e|a=b|a.b|\
     [section]|#comment|'|\"|null|0|-1|\u{e9}|e\u{301}|\u{1f511}|\u{202e}gnp|stored_secrets|config|__info__|a:b|a,b";
 
-fn unusual() -> Vec<String> {
+fn unusual(trap: &PathTrap) -> Vec<String> {
     let mut names: Vec<_> = UNUSUAL.split('|').map(str::to_owned).collect();
+    names.extend(trap.names().into_iter().map(|(_, name)| name));
     names.push("n".repeat(SecretName::MAX_BYTES));
     names.push(format!("{}m", "n".repeat(SecretName::MAX_BYTES - 1)));
     names.push("\u{1f511}".repeat(SecretName::MAX_BYTES / 4));
@@ -34,7 +37,8 @@ fn unusual() -> Vec<String> {
 
 async fn all_names_work(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.initialized().await?;
-    let names = unusual();
+    let trap = PathTrap::new(fixture.canary("file"))?;
+    let names = unusual(&trap);
     for (number, name) in names.iter().enumerate() {
         store.create(new(name, &number.to_string())).await.works("creating a secret")?;
     }
@@ -70,7 +74,8 @@ async fn other_names_are_refused(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn all_environment_names_work(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.initialized().await?;
-    let mut names = unusual();
+    let trap = PathTrap::new(fixture.canary("file"))?;
+    let mut names = unusual(&trap);
     // One long name is enough: a store of one document is slow with many.
     names.retain(|name| name.len() < 100);
     names.push("n".repeat(EnvironmentName::MAX_BYTES));
@@ -93,4 +98,28 @@ async fn all_environment_names_work(fixture: &StoreFixture<'_>) -> Checked {
     }
     let listed = list_all_environments(&reopened, 10).await?.len();
     ensure(listed == names.len(), format!("all {} in the list", names.len()), listed.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Component, Path};
+
+    use super::UNUSUAL;
+
+    /// Such a name has cost a machine its list of users: a mutant wrote to the path.
+    #[test]
+    fn no_name_leads_out_of_the_folder_of_the_rule() {
+        for name in UNUSUAL.split('|') {
+            let mut depth = 1;
+            for component in Path::new(name).components() {
+                depth += match component {
+                    Component::Normal(_) => 1,
+                    Component::ParentDir => -1,
+                    Component::CurDir => 0,
+                    Component::RootDir | Component::Prefix(_) => panic!("{name} is absolute"),
+                };
+                assert!(depth >= 0, "{name}");
+            }
+        }
+    }
 }
