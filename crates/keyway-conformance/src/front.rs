@@ -104,7 +104,7 @@ pub fn options() -> RunOptions {
 /// For programs with a `main` of their own: call it first. `None` in a first run, which goes on.
 ///
 /// `candidates` makes all subjects that the first run may test. Blocks.
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 pub fn second_run(candidates: impl FnOnce() -> Vec<Candidate>) -> Option<ExitCode> {
     crate::child::starts_with(None, &[]);
     crate::child::run(candidates, &options())
@@ -118,7 +118,7 @@ pub fn second_run(candidates: impl FnOnce() -> Vec<Candidate>) -> Option<ExitCod
 pub fn assert_conforms(candidate: &Candidate) {
     // Its thread has the name of the test.
     let test = thread::current().name().unwrap_or_default().to_owned();
-    #[cfg(any(feature = "issuers", feature = "secrets"))]
+    #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
     {
         crate::child::starts_with(
             Some(candidate.name()),
@@ -137,7 +137,7 @@ pub fn assert_conforms(candidate: &Candidate) {
 
 /// The `main` of a test program; what [`conformance_main!`](crate::conformance_main) calls.
 pub fn main(candidates: Vec<Candidate>) -> ExitCode {
-    #[cfg(any(feature = "issuers", feature = "secrets"))]
+    #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
     {
         crate::child::starts_with(None, &[]);
         if crate::child::is_child() {

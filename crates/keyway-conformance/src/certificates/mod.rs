@@ -1,0 +1,5 @@
+//! The scripted certificate authority.
+
+mod scripted;
+
+pub use scripted::{CaCall, CaEffect, Fault, ScriptedCa, Step};
