@@ -3,37 +3,22 @@
 use std::future::{pending, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use keyway_certificates::{
-    CaId, CaInformation, Capabilities, CertificateAuthority, CertificateError, CertificateOrder,
-    CertificateRevocation, CreateCa, DeleteCa, IntendedCall, ObjectRef, OrderId, OrderMetadata, OrderOutcome,
-    OrderRequest, Pem, Reconciled, Reconciliation, RenewalInformation, RenewalQuestion, RetryMethod, Support,
-    Waiting, async_trait,
+    CaInformation, Capabilities, CertificateAuthority, CertificateError, CertificateOrder,
+    CertificateRevocation, CreateCa, DeleteCa, OrderId, OrderOutcome, OrderRequest, Reconciled,
+    Reconciliation, RenewalInformation, RenewalQuestion, Support, async_trait,
 };
 use keyway_core::Timestamp;
 
-use super::books::{OrderState, SubCa};
+use super::books::OrderState;
+use super::cas::DAY;
+use super::orders::is_taken;
 use super::script::Act;
 use super::{CaCall, Fault, ScriptedCa};
 use crate::lock::locked;
 
-/// The certificate of the authority, and that of the root above it.
-pub(super) const SIGNER: &str = include_str!("pem/signer.pem");
-const ROOT: &str = include_str!("pem/root.pem");
-
-/// The id of the authority that is always there.
-const BASE: &str = "base";
-/// The entry of the plugin metadata with the ticket, by which the authority knows an order.
-const TICKET: &str = "ticket";
-/// The field of the metadata with the name that a certificate is for.
-const NAME: &str = "name";
-/// The ending of names that the authority refuses.
-const REFUSED: &str = ".refused";
-
-const DAY: Duration = Duration::from_secs(86_400);
-
-type Answer<T> = Result<T, CertificateError>;
+pub(super) type Answer<T> = Result<T, CertificateError>;
 
 fn failed() -> CertificateError {
     CertificateError::system("be reached", "the connection broke")
@@ -41,11 +26,6 @@ fn failed() -> CertificateError {
 
 fn unavailable() -> CertificateError {
     CertificateError::Unavailable { what: "the scripted authority", retry_after: None, source: None }
-}
-
-/// Tells whether the authority makes certificates for the name in the metadata.
-fn is_taken(metadata: &OrderMetadata) -> Answer<bool> {
-    Ok(metadata.text(NAME)?.is_none_or(|name| !name.ends_with(REFUSED)))
 }
 
 /// Answers `Unsupported` for an operation that is not declared.
@@ -97,213 +77,6 @@ impl ScriptedCa {
         work: impl Future<Output = Answer<OrderOutcome>> + Send,
     ) -> Answer<OrderOutcome> {
         self.ask(call, Some(&order.id), Some, work).await
-    }
-
-    fn waiting(&self, message: &str) -> Waiting {
-        let waiting = Waiting::new(message);
-        match self.retry_after {
-            Some(delay) => waiting.retry_after(delay),
-            None => waiting,
-        }
-    }
-
-    fn outcome(&self, state: OrderState) -> OrderOutcome {
-        match state {
-            OrderState::Open { .. } => {
-                OrderOutcome::WaitingForCa(self.waiting("The authority looks at the order."))
-            }
-            OrderState::Canceling => {
-                OrderOutcome::WaitingForCa(self.waiting("The authority cancels the order."))
-            }
-            OrderState::Issued => self.issued.clone().into(),
-            OrderState::Canceled => OrderOutcome::Canceled("The order is canceled.".into()),
-        }
-    }
-
-    /// Places an order: the ticket is kept before the effect.
-    async fn place(&self, order: &CertificateOrder) -> Answer<OrderOutcome> {
-        if !self.capabilities.request_types.contains(&order.metadata.request_type()?) {
-            return Ok(OrderOutcome::InvalidOperation("The authority does not take such requests.".into()));
-        }
-        if !is_taken(&order.metadata)? {
-            return Ok(OrderOutcome::InvalidOperation("The authority refuses this name.".into()));
-        }
-        if let Some(ca) = &order.context.ca {
-            self.known(ca)?;
-        }
-        let ticket = format!("ticket-{}", order.id);
-        order.plugin_meta.set(TICKET, ticket.as_str())?;
-        tokio::task::yield_now().await;
-        order.plugin_meta.checkpoint().await?;
-        tokio::task::yield_now().await;
-        let first = if self.looks == 0 { OrderState::Issued } else { OrderState::Open { looks: self.looks } };
-        let state = self.shelf.with(|books| {
-            if !(self.capabilities.idempotent && books.done(CaCall::Issue, &order.intent).is_some()) {
-                books.enter(CaCall::Issue, order.id.as_str(), &order.intent);
-                books.orders.entry(ticket.clone()).or_insert(first);
-            }
-            books.orders.get(&ticket).copied().unwrap_or(first)
-        })?;
-        tokio::task::yield_now().await;
-        Ok(self.outcome(state))
-    }
-
-    /// Looks at an order.
-    async fn look(&self, order: &CertificateOrder) -> Answer<OrderOutcome> {
-        tokio::task::yield_now().await;
-        let Some(ticket) = order.plugin_meta.text(TICKET) else {
-            return Ok(OrderOutcome::InvalidOperation("The authority has no such order.".into()));
-        };
-        let state = self.shelf.with(|books| {
-            let state = books.orders.get_mut(ticket.expose())?;
-            *state = match *state {
-                OrderState::Open { looks } if looks <= 1 => OrderState::Issued,
-                OrderState::Open { looks } => OrderState::Open { looks: looks - 1 },
-                OrderState::Canceling => OrderState::Canceled,
-                settled => settled,
-            };
-            Some(*state)
-        })?;
-        Ok(match state {
-            Some(state) => self.outcome(state),
-            // The call ended between the checkpoint and the effect.
-            None => {
-                let waiting = self.waiting("The order has not arrived.");
-                OrderOutcome::WaitingForCa(waiting.retry_method(RetryMethod::Issue))
-            }
-        })
-    }
-
-    /// Changes an open order. `change` returns its new state.
-    async fn change(
-        &self,
-        call: CaCall,
-        order: &CertificateOrder,
-        change: impl FnOnce(OrderState) -> Answer<OrderState> + Send,
-    ) -> Answer<OrderOutcome> {
-        tokio::task::yield_now().await;
-        let ticket = order.plugin_meta.text(TICKET);
-        let ticket = ticket.as_ref().map_or("", |ticket| ticket.expose());
-        let changed = self.shelf.with(|books| {
-            let Some(state) = books.orders.get(ticket).copied() else { return Ok(None) };
-            if self.capabilities.idempotent && books.done(call, &order.intent).is_some() {
-                return Ok(Some(state));
-            }
-            let new = change(state)?;
-            if call == CaCall::Modify || new != state {
-                books.enter(call, order.id.as_str(), &order.intent);
-            }
-            books.orders.insert(ticket.to_owned(), new);
-            Ok::<_, CertificateError>(Some(new))
-        })??;
-        Ok(match changed {
-            Some(state) => self.outcome(state),
-            None if call == CaCall::Cancel => OrderOutcome::Canceled("The order had not arrived.".into()),
-            None => OrderOutcome::InvalidOperation("The authority has no such order.".into()),
-        })
-    }
-
-    fn known(&self, ca: &CaId) -> Answer<()> {
-        let known = self.shelf.with(|books| books.cas.iter().any(|sub| sub.id == ca.as_str()))?;
-        if known || ca.as_str() == BASE {
-            Ok(())
-        } else {
-            Err(CertificateError::UnknownCa { ca: ca.clone() })
-        }
-    }
-
-    fn information(&self, id: &str, name: &str, description: Option<&String>) -> Answer<CaInformation> {
-        let information = CaInformation::new(CaId::new(id)?, name)
-            .with_description(description.map_or("A scripted authority", String::as_str))
-            .with_signing_certificate(Pem::new(SIGNER)?)
-            .with_intermediates(Pem::new(ROOT)?);
-        Ok(information.with_expiration(self.clock.now().plus(DAY)))
-    }
-
-    fn all(&self) -> Answer<Vec<CaInformation>> {
-        let cas = self.shelf.with(|books| books.cas.clone())?;
-        let base = self.information(BASE, "The scripted authority", None);
-        let subs = cas.iter().map(|sub| self.information(&sub.id, &sub.name, sub.description.as_ref()));
-        std::iter::once(base).chain(subs).collect()
-    }
-
-    fn created(&self, request: &CreateCa) -> Answer<CaInformation> {
-        self.known(&request.parent)?;
-        let sub = self.shelf.with(|books| {
-            let done = books.done(CaCall::CreateCa, &request.intent).map(str::to_owned);
-            let known = done.and_then(|id| books.cas.iter().find(|sub| sub.id == id).cloned());
-            if let (Some(known), true) = (known, self.capabilities.idempotent) {
-                return known;
-            }
-            books.numbers += 1;
-            let id = format!("sub-{}", books.numbers);
-            let sub = SubCa { id, name: request.name.clone(), description: request.description.clone() };
-            books.enter(CaCall::CreateCa, &sub.id, &request.intent);
-            books.cas.push(sub.clone());
-            sub
-        })?;
-        self.information(&sub.id, &sub.name, sub.description.as_ref())
-    }
-
-    fn deleted(&self, request: &DeleteCa) -> Answer<()> {
-        if request.ca.as_str() == BASE {
-            let log = "the base authority stays";
-            return Err(CertificateError::refused("This authority cannot be deleted.", log));
-        }
-        self.shelf.with(|books| {
-            let before = books.cas.len();
-            books.cas.retain(|sub| sub.id != request.ca.as_str());
-            if books.cas.len() < before {
-                books.enter(CaCall::DeleteCa, request.ca.as_str(), &request.intent);
-            }
-        })
-    }
-
-    fn revoked(&self, request: &CertificateRevocation) -> Answer<()> {
-        if request.certificate != self.issued.certificate {
-            let log = "the certificate is another one's";
-            return Err(CertificateError::refused("This authority did not make the certificate.", log));
-        }
-        self.shelf.with(|books| {
-            if books.revoked.insert(request.certificate.as_str().to_owned()) {
-                books.enter(CaCall::Revoke, "certificate", &request.intent);
-            }
-        })
-    }
-
-    fn told(&self, question: &Reconciliation) -> Answer<Reconciled> {
-        let ticket = |order: &CertificateOrder| format!("ticket-{}", order.id);
-        let call = match &question.context {
-            IntendedCall::Issue(_) => CaCall::Issue,
-            IntendedCall::Modify(_) => CaCall::Modify,
-            IntendedCall::CreateCa(_) => CaCall::CreateCa,
-            _ => CaCall::Reconcile,
-        };
-        let intent = question.context.intent();
-        let destroyed = |is: bool| if is { Reconciled::Destroyed } else { Reconciled::NothingHappened };
-        let (done, destroyed) = self.shelf.with(|books| {
-            let is_destroyed = match &question.context {
-                IntendedCall::Cancel(order) => {
-                    let state = books.orders.get(&ticket(order));
-                    matches!(state, Some(OrderState::Canceling | OrderState::Canceled))
-                }
-                IntendedCall::DeleteCa(request) => books.cas.iter().all(|sub| sub.id != request.ca.as_str()),
-                IntendedCall::Revoke(request) => books.revoked.contains(request.certificate.as_str()),
-                _ => false,
-            };
-            (books.done(call, intent).map(str::to_owned), destroyed(is_destroyed))
-        })?;
-        match &question.context {
-            IntendedCall::Issue(order) | IntendedCall::Modify(order) if done.is_some() => {
-                order.plugin_meta.set(TICKET, ticket(order))?;
-                Ok(Reconciled::Made(ObjectRef::Order(order.id.clone())))
-            }
-            IntendedCall::CreateCa(_) => Ok(match done {
-                Some(id) => Reconciled::Made(ObjectRef::Ca(CaId::new(id)?)),
-                None => Reconciled::NothingHappened,
-            }),
-            _ => Ok(destroyed),
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 mod authority;
 mod books;
+mod cas;
+mod orders;
 mod script;
 #[cfg(test)]
 mod tests;
@@ -31,7 +33,7 @@ pub use script::{CaCall, Fault, Step};
 /// memory, or in a folder, which several processes can share and which survives a kill. Clones and
 /// [reopened](Self::reopened) handles share books and script.
 ///
-/// The certificate is the same for every order, unless [`certificate`](Self::certificate) sets another one: it was made
+/// The certificate is the same for every order, unless [`with_certificate`](Self::with_certificate) sets another one: it was made
 /// once, for `door.example.com`, and nobody has its key.
 ///
 /// ```
@@ -50,7 +52,7 @@ pub use script::{CaCall, Fault, Step};
 /// assert!(ca.supports(&request).await.is_err());
 /// let ca = ca.reopened();
 /// assert_eq!(ca.supports(&request).await.unwrap(), Support::Yes);
-/// assert_eq!(ca.calls(CaCall::Supports), 3);
+/// assert_eq!(ca.calls(CaCall::Supports), 4);
 /// # });
 /// ```
 #[derive(Clone, Debug)]
@@ -59,7 +61,7 @@ pub struct ScriptedCa {
     script: Arc<Mutex<Script>>,
     capabilities: Capabilities,
     clock: Arc<dyn Clock>,
-    issued: IssuedCertificate,
+    pub(in crate::certificates) issued: IssuedCertificate,
     looks: u32,
     retry_after: Option<Duration>,
     cancels_later: bool,
@@ -93,7 +95,7 @@ impl ScriptedCa {
 
     fn with(shelf: Shelf, capabilities: Capabilities) -> Self {
         let pem = |text: &str| Pem::new(text).expect("the kit's own certificates are short");
-        let signer = pem(authority::SIGNER);
+        let signer = pem(cas::SIGNER);
         Self {
             shelf,
             script: Arc::default(),
@@ -110,14 +112,14 @@ impl ScriptedCa {
     /// Sets the capabilities. An operation that is not declared answers `Unsupported`; without
     /// [`idempotent`](Capabilities::idempotent) each call has its effect again.
     #[must_use]
-    pub fn capabilities(mut self, capabilities: Capabilities) -> Self {
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
         self
     }
 
     /// Sets the clock, which tells when the description of the authority expires.
     #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
@@ -145,7 +147,7 @@ impl ScriptedCa {
 
     /// Sets the certificate that every order gets.
     #[must_use]
-    pub fn certificate(mut self, issued: IssuedCertificate) -> Self {
+    pub fn with_certificate(mut self, issued: IssuedCertificate) -> Self {
         self.issued = issued;
         self
     }
@@ -200,6 +202,12 @@ impl ScriptedCa {
         self.killed.send_replace(true);
     }
 
+    /// Creates the same authority with empty books and no script.
+    pub(in crate::certificates) fn with_empty_books(&self) -> Self {
+        let empty = Shelf::Memory(Arc::default());
+        Self { shelf: empty, script: Arc::default(), ..self.reopened() }
+    }
+
     /// Opens the authority again, with the same books and the same script.
     #[must_use]
     pub fn reopened(&self) -> Self {
@@ -220,6 +228,6 @@ impl CertificatePlugin for ScriptedCa {
     }
 
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn CertificateAuthority>, CertificateError> {
-        Ok(Arc::new(self.reopened().clock(Arc::clone(&context.clock))))
+        Ok(Arc::new(self.reopened().with_clock(Arc::clone(&context.clock))))
     }
 }

@@ -102,7 +102,7 @@ fn a_killed_authority_ends_its_calls_and_is_opened_again() {
 #[test]
 fn books_in_a_folder_are_shared_and_show_doubled_effects() {
     let folder = tempfile::tempdir().unwrap();
-    let open = |capabilities| ScriptedCa::in_folder(folder.path()).capabilities(capabilities);
+    let open = |capabilities| ScriptedCa::in_folder(folder.path()).with_capabilities(capabilities);
     let (ca, order) = (open(ScriptedCa::CAPABILITIES), order("o-1", "i-1"));
     run(async {
         drop(ca.issue(&order).await.unwrap());
