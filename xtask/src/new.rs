@@ -83,13 +83,14 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         }
     }
     let (kind, files, name) = match words.as_slice() {
-        [kind, name] => match TEMPLATES.into_iter().find(|(template, _)| template == kind) {
-            Some((kind, files)) => (kind, files, name.clone()),
-            None => {
+        [kind, name] => {
+            let found = TEMPLATES.into_iter().find(|(template, _)| template == kind);
+            let (kind, files) = found.ok_or_else(|| {
                 let names = TEMPLATES.map(|(template, _)| template).join(", ");
-                return Err(format!("there is no template {kind:?}, only {names}\n{USAGE}"));
-            }
-        },
+                format!("there is no template {kind:?}, only {names}\n{USAGE}")
+            })?;
+            (kind, files, name.clone())
+        }
         _ => return Err(USAGE.to_owned()),
     };
     check_name(&name)?;

@@ -31,12 +31,19 @@ struct Note {
     calls: Vec<String>,
 }
 
-/// The arguments with which this program tests a subject again; `None` stands for every subject.
+/// The arguments with which this program tests a subject again, by its [`key`]; `None` stands for every subject.
 static ARGUMENTS: Mutex<BTreeMap<Option<String>, Vec<String>>> = Mutex::new(BTreeMap::new());
 
-/// Says by which arguments this program tests the subject again.
-pub(crate) fn starts_with(subject: Option<String>, with: &[&str]) {
-    locked(&ARGUMENTS).insert(subject, with.iter().map(|&argument| argument.to_owned()).collect());
+/// Returns the key of a subject: subjects of several kinds may have the same name.
+fn key(subject: &str, rule: &str) -> String {
+    let kind = rule.split_once('-').map_or(rule, |(kind, _)| kind);
+    format!("{kind} {subject}")
+}
+
+/// Says by which arguments this program tests the subject again; `None` stands for every subject.
+pub(crate) fn starts_with(subject: Option<&Candidate>, with: &[&str]) {
+    let of = |subject: &Candidate| key(&subject.name(), subject.rules().first().map_or("", |rule| rule.id));
+    locked(&ARGUMENTS).insert(subject.map(of), with.iter().map(|&argument| argument.to_owned()).collect());
 }
 
 /// Runs the rule of a second run. `None` if this is a first one.
@@ -82,7 +89,7 @@ pub(crate) fn must_print_no_secret(
     history: &History,
 ) -> Result<(), Broken> {
     let known = locked(&ARGUMENTS);
-    let arguments = known.get(&Some(subject.to_owned())).or_else(|| known.get(&None)).cloned();
+    let arguments = known.get(&Some(key(subject, rule))).or_else(|| known.get(&None)).cloned();
     drop(known);
     let Some(arguments) = arguments.or_else(of_unit_tests) else {
         return Err(Broken::Missing { capability: "a front end of the kit" });

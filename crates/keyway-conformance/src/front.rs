@@ -120,10 +120,7 @@ pub fn assert_conforms(candidate: &Candidate) {
     let test = thread::current().name().unwrap_or_default().to_owned();
     #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
     {
-        crate::child::starts_with(
-            Some(candidate.name()),
-            &[&test, "--exact", "--nocapture", "--include-ignored"],
-        );
+        crate::child::starts_with(Some(candidate), &[&test, "--exact", "--nocapture", "--include-ignored"]);
         if crate::child::is_child() {
             return crate::child::run_one(candidate, &options());
         }

@@ -90,6 +90,8 @@ mod suite;
 #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 mod trace_capture;
 mod trial;
+#[cfg(any(feature = "certificates", feature = "issuers"))]
+mod unique;
 mod verdict;
 
 pub use call_times::{CallTimes, Times};

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use keyway_certificates::{
-    CertificateAuthority, CertificateError, CertificateOrder, Checkpoint, IntentId, JsonObject, OrderId,
-    OrderMetadata, PluginMeta,
+    CertificateAuthority, CertificateError, CertificateOrder, Checkpoint, JsonObject, OrderId, OrderMetadata,
+    PluginMeta,
 };
 use keyway_core::{Clock, PluginError as _};
 use tempfile::TempDir;
@@ -19,6 +19,7 @@ use crate::clock::KitClock;
 use crate::lock::locked;
 use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
+use crate::unique::{new_intent, unique};
 use crate::{Broken, Trial, broken};
 
 /// The fewest bytes of a text that the rules about secrets look for: shorter ones are in many texts by chance.
@@ -55,7 +56,7 @@ impl<'a> Fixture<'a> for CertificateFixture<'a> {
             }
             let Ok(authority) = self.subject().open(self.scratch(), self.clock()) else { return };
             for mut order in left {
-                order.order.intent = self.intent();
+                order.order.intent = new_intent();
                 let _ = authority.cancel(&order.order).await;
             }
         })
@@ -84,24 +85,18 @@ impl<'a> CertificateFixture<'a> {
         Arc::<KitClock>::clone(&self.clock)
     }
 
-    /// Makes an intent that is new to the authority.
-    pub(super) fn intent(&self) -> IntentId {
-        let id = format!("kit-{}-{:016x}", std::process::id(), self.random());
-        IntentId::new(id).expect("it is made of letters, digits and dashes")
-    }
-
     /// Makes an order of these data, with an id and an intent of its own.
     pub(super) fn order_of(
         &self,
         metadata: OrderMetadata,
         example: &OrderExample,
     ) -> Result<TestedOrder, Broken> {
-        let id = format!("kit-order-{}-{:016x}", std::process::id(), self.random());
+        let id = format!("kit-order-{}", unique());
         let id = OrderId::new(id).map_err(|error| broken("an id of an order", error.to_string()))?;
         let listing = self.subject().listing.clone();
         let checkpoints = Arc::new(Checkpoints::new(listing, self.scratch().to_owned()));
         let meta = PluginMeta::new(JsonObject::new(), Arc::clone(&checkpoints) as Arc<dyn Checkpoint>);
-        let order = CertificateOrder::new(id, self.intent(), metadata, meta).with_context(example.context());
+        let order = CertificateOrder::new(id, new_intent(), metadata, meta).with_context(example.context());
         Ok(TestedOrder { order, checkpoints })
     }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use keyway_certificates::{
-    Capabilities, CertificateAuthority, CertificateError, CertificateOrder, CertificatePlugin, IntentId,
-    Json, JsonObject, OpenContext, OrderId, OrderMetadata, OrderOutcome, PluginMeta, Waiting,
+    Capabilities, CertificateAuthority, CertificateError, CertificateOrder, CertificatePlugin, Json,
+    JsonObject, OpenContext, OrderId, OrderMetadata, OrderOutcome, PluginMeta, Waiting,
 };
 use keyway_core::PluginMetadata;
 use serde_json::json;
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::certificates::{CertificateSubject, OrderExample, ScriptedCa};
 use crate::lock::locked;
+pub(super) use crate::unique::new_intent;
 
 /// Is the result of an overridden operation.
 pub(super) type CaResult<T> = Result<T, CertificateError>;
@@ -106,14 +107,6 @@ impl Mutated {
         self.notes.flag.store(false, Ordering::SeqCst);
         answer
     }
-}
-
-/// Makes an intent that no caller has.
-pub(super) fn new_intent() -> IntentId {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::SeqCst);
-    IntentId::new(format!("mutant-{}-{number}", std::process::id()))
-        .expect("it is made of letters, digits and dashes")
 }
 
 /// Makes a checkpoint in memory.

@@ -7,6 +7,7 @@ use keyway_core::{Clock as _, Effect, PluginError as _};
 
 use super::outcomes::is_pem;
 use super::{Broken, CREATES, CertificateFixture, Checked, DELETES, Handle, broken, ensure, rules};
+use crate::unique::{new_intent, unique};
 
 rules! {
     in CertificateFixture;
@@ -53,9 +54,9 @@ pub(super) async fn creation(handle: &Handle<'_, '_>) -> Result<CreateCa, Broken
     let all = all(handle).await?;
     let Some(parent) = all.first() else { return Err(broken("an authority to be the parent", "none")) };
     let owner = Owner::new("kit").map_err(|error| broken("an owner of the kit", error.to_string()))?;
-    let name = format!("Kit {:08x}", handle.random());
+    let name = format!("Kit {}", unique());
     let subject = format!("CN={name}");
-    Ok(CreateCa::new(handle.intent(), name, subject, parent.id.clone(), owner)
+    Ok(CreateCa::new(new_intent(), name, subject, parent.id.clone(), owner)
         .with_description("Made by the kit"))
 }
 
@@ -185,23 +186,23 @@ async fn deletes(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let (kept, gone) = (one_to_delete(&handle).await?, one_to_delete(&handle).await?);
     let mut expected = ids(&all(&handle).await?);
-    deleted(&handle, &DeleteCa::new(fixture.intent(), gone.clone())).await?;
+    deleted(&handle, &DeleteCa::new(new_intent(), gone.clone())).await?;
     expected.remove(&gone);
     for handle in [handle, fixture.handle()?] {
         let found = ids(&all(&handle).await?);
         ensure(!found.contains(&gone), "nothing under the deleted id", "it is still there")?;
         ensure(found == expected, format!("{} others", expected.len()), found.len().to_string())?;
     }
-    deleted(&fixture.handle()?, &DeleteCa::new(fixture.intent(), kept)).await
+    deleted(&fixture.handle()?, &DeleteCa::new(new_intent(), kept)).await
 }
 
 async fn deletes_twice(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     if let Ok(gone) = one_to_delete(&handle).await {
-        let request = DeleteCa::new(fixture.intent(), gone.clone());
+        let request = DeleteCa::new(new_intent(), gone.clone());
         deleted(&handle, &request).await?;
         deleted(&handle, &request).await?;
-        deleted(&fixture.handle()?, &DeleteCa::new(fixture.intent(), gone)).await?;
+        deleted(&fixture.handle()?, &DeleteCa::new(new_intent(), gone)).await?;
     }
-    deleted(&handle, &DeleteCa::new(fixture.intent(), nowhere()?)).await
+    deleted(&handle, &DeleteCa::new(new_intent(), nowhere()?)).await
 }

@@ -4,6 +4,7 @@ use keyway_certificates::{CertificateError, OrderOutcome, RetryMethod};
 
 use super::{Broken, CANCELS, CertificateFixture, Checked, Handle, MODIFIES, broken, ensure, rules};
 use crate::certificates::tested_order::TestedOrder;
+use crate::unique::new_intent;
 
 rules! {
     in CertificateFixture;
@@ -45,7 +46,7 @@ pub(super) async fn is_canceled(
 /// Places an order and cancels it.
 async fn canceled(handle: &Handle<'_, '_>) -> Result<(TestedOrder, OrderOutcome), Broken> {
     let (mut order, _) = handle.open_order().await?;
-    order.order.intent = handle.intent();
+    order.order.intent = new_intent();
     let outcome = handle.must(RetryMethod::Cancel, &order).await?;
     let ended = is_canceled(handle, &mut order, outcome).await?;
     Ok((order, ended))
@@ -78,7 +79,7 @@ async fn cancels_one(fixture: &CertificateFixture<'_>) -> Checked {
 async fn cancels_after_restart(fixture: &CertificateFixture<'_>) -> Checked {
     let (order, _) = fixture.handle()?.open_order().await?;
     let mut order = order.stored()?;
-    order.order.intent = fixture.intent();
+    order.order.intent = new_intent();
     let handle = fixture.handle()?;
     let outcome = handle.must(RetryMethod::Cancel, &order).await?;
     is_canceled(&handle, &mut order, outcome).await.map(drop)
@@ -91,7 +92,7 @@ pub(super) fn change(fixture: &CertificateFixture<'_>, order: &mut TestedOrder) 
         order.order.metadata = changed.metadata()?;
     }
     order.order.previous_metadata = Some(previous);
-    order.order.intent = fixture.intent();
+    order.order.intent = new_intent();
     Ok(())
 }
 
@@ -133,7 +134,7 @@ async fn odd_change(fixture: &CertificateFixture<'_>) -> Checked {
         let (mut order, outcome) = handle.open_order().await?;
         let placed = std::mem::replace(&mut order.order.metadata, metadata);
         order.order.previous_metadata = Some(placed.clone());
-        order.order.intent = fixture.intent();
+        order.order.intent = new_intent();
         let answer =
             super::hostile::answered(handle.ask(RetryMethod::Modify, &order), "modify", what).await?;
         if answer.is_err() {

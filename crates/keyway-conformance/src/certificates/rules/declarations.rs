@@ -6,6 +6,7 @@ use keyway_certificates::{
 };
 
 use super::{Broken, CertificateFixture, Checked, Handle, LISTING, broken, ensure, rules};
+use crate::unique::new_intent;
 
 rules! {
     in CertificateFixture;
@@ -51,10 +52,9 @@ async fn each_absent(
     let (order, issued) = handle.issued().await?;
     let text = |error: keyway_certificates::InvalidText| broken("a text of the kit", error.to_string());
     let (ca, owner) = (CaId::new("kit-ca").map_err(text)?, Owner::new("kit").map_err(text)?);
-    let create = CreateCa::new(handle.intent(), "Kit", "CN=Kit", ca.clone(), owner);
-    let revocation = || {
-        CertificateRevocation::new(handle.intent(), issued.certificate.clone(), RevocationReason::default())
-    };
+    let create = CreateCa::new(new_intent(), "Kit", "CN=Kit", ca.clone(), owner);
+    let revocation =
+        || CertificateRevocation::new(new_intent(), issued.certificate.clone(), RevocationReason::default());
     let question = RenewalQuestion::new(issued.certificate.clone());
     let mut answers = Vec::new();
     if !declared.modifies {
@@ -68,7 +68,7 @@ async fn each_absent(
         answers.push(("create_ca", authority.create_ca(&create).await.err()));
     }
     if !declared.deletes_cas {
-        let delete = DeleteCa::new(handle.intent(), ca);
+        let delete = DeleteCa::new(new_intent(), ca);
         answers.push(("delete_ca", authority.delete_ca(&delete).await.err()));
     }
     if !declared.revokes {

@@ -11,6 +11,7 @@ use super::{Broken, CREATES, CertificateFixture, Checked, DELETES, Handle, broke
 use crate::certificates::example::metadata_of;
 use crate::path_trap::PathTrap;
 use crate::polled::contained;
+use crate::unique::new_intent;
 
 rules! {
     in CertificateFixture;
@@ -219,7 +220,7 @@ async fn paths_in_names(fixture: &CertificateFixture<'_>) -> Checked {
         request.subject_dn = format!("CN={path}");
         let answer = answered(handle.authority.create_ca(&request), "create_ca", "a path").await?;
         if let (Ok(made), true) = (&answer, handle.authority.capabilities().deletes_cas) {
-            let _ = handle.authority.delete_ca(&DeleteCa::new(handle.intent(), made.id.clone())).await;
+            let _ = handle.authority.delete_ca(&DeleteCa::new(new_intent(), made.id.clone())).await;
         }
         // Its name is the path itself, which is no content.
         Ok(text(&answer.map(|made| made.description)))
@@ -229,7 +230,7 @@ async fn paths_in_names(fixture: &CertificateFixture<'_>) -> Checked {
 
 async fn paths_in_deletions(fixture: &CertificateFixture<'_>) -> Checked {
     trapped(fixture, "the id of an authority", async |handle, path| {
-        let request = DeleteCa::new(handle.intent(), id(path)?);
+        let request = DeleteCa::new(new_intent(), id(path)?);
         Ok(text(&answered(handle.authority.delete_ca(&request), "delete_ca", "a path").await?))
     })
     .await

@@ -9,6 +9,7 @@ use super::{Broken, CANCELS, CertificateFixture, Checked, Handle, LISTING, broke
 use crate::certificates::handle::call;
 use crate::certificates::tested_order::TestedOrder;
 use crate::polled::polled;
+use crate::unique::new_intent;
 
 rules! {
     in CertificateFixture;
@@ -122,7 +123,7 @@ async fn dropped_cancel(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     for polls in 1..=POLLS {
         let (mut order, _) = handle.open_order().await?;
-        order.order.intent = fixture.intent();
+        order.order.intent = new_intent();
         let is_done = dropped(&handle, RetryMethod::Cancel, &order, polls).await;
         let again =
             tokio::time::timeout(Duration::from_secs(20), handle.ask(RetryMethod::Cancel, &order)).await;

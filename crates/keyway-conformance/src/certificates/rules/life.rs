@@ -3,6 +3,7 @@
 use keyway_certificates::{CertificateRevocation, Pem, RenewalQuestion, RevocationReason};
 
 use super::{CertificateFixture, Checked, Handle, RENEWS, REVOKES, broken, ensure, rules};
+use crate::unique::new_intent;
 
 rules! {
     in CertificateFixture;
@@ -33,7 +34,7 @@ async fn revokes(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     for reason in RevocationReason::ALL {
         let (_, issued) = handle.issued().await?;
-        revoked(&handle, &CertificateRevocation::new(fixture.intent(), issued.certificate, reason)).await?;
+        revoked(&handle, &CertificateRevocation::new(new_intent(), issued.certificate, reason)).await?;
     }
     Ok(())
 }
@@ -41,9 +42,8 @@ async fn revokes(fixture: &CertificateFixture<'_>) -> Checked {
 async fn revokes_twice(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let (_, issued) = handle.issued().await?;
-    let request = || {
-        CertificateRevocation::new(fixture.intent(), issued.certificate.clone(), RevocationReason::Superseded)
-    };
+    let request =
+        || CertificateRevocation::new(new_intent(), issued.certificate.clone(), RevocationReason::Superseded);
     let same = request();
     revoked(&handle, &same).await?;
     revoked(&handle, &same).await?;
@@ -62,7 +62,7 @@ async fn revokes_nothing(fixture: &CertificateFixture<'_>) -> Checked {
     let before = fixture.listed().ok();
     for text in OTHER {
         let pem = Pem::new(text).map_err(|error| broken("a text of the kit", error.to_string()))?;
-        let request = CertificateRevocation::new(fixture.intent(), pem, RevocationReason::default());
+        let request = CertificateRevocation::new(new_intent(), pem, RevocationReason::default());
         let _ = super::hostile::answered(handle.authority.revoke(&request), "revoke", "an odd certificate")
             .await?;
     }

@@ -10,6 +10,7 @@ use keyway_certificates::{
 use super::{Broken, CertificateFixture, Handle, broken};
 use crate::certificates::handle::name;
 use crate::polled::contained;
+use crate::unique::new_intent;
 
 /// Collects what became of calls that are likely to fail.
 #[derive(Default)]
@@ -64,7 +65,7 @@ pub(super) async fn provoke(fixture: &CertificateFixture<'_>) -> Result<Provoked
 /// Makes the calls that are for no order, and likely to fail.
 async fn others(handle: &Handle<'_, '_>, provoked: &mut Provoked) -> Result<(), Broken> {
     let ca = CaId::new("kit-no-such-ca").map_err(|error| broken("an id of the kit", error.to_string()))?;
-    let delete = DeleteCa::new(handle.intent(), ca.clone());
+    let delete = DeleteCa::new(new_intent(), ca.clone());
     let answer = contained(handle.authority.delete_ca(&delete)).await;
     provoked.note("delete_ca", answer);
     if let Ok(mut request) = super::authorities::creation(handle).await {

@@ -8,6 +8,7 @@ use keyway_certificates::{
 use super::authorities::{created, creation, deleted};
 use super::changes::change;
 use super::{Broken, CertificateFixture, Checked, Handle, RECONCILES, ensure, rules};
+use crate::unique::new_intent;
 
 rules! {
     in CertificateFixture;
@@ -88,7 +89,7 @@ async fn cancels(fixture: &CertificateFixture<'_>) -> Checked {
     declared(fixture.subject().capabilities().cancels, "cancels")?;
     let handle = fixture.handle()?;
     let (mut order, _) = handle.open_order().await?;
-    order.order.intent = fixture.intent();
+    order.order.intent = new_intent();
     must_tell(&handle, IntendedCall::Cancel(order.order.clone()), &Reconciled::NothingHappened).await?;
     let outcome = handle.must(RetryMethod::Cancel, &order).await?;
     if !matches!(super::changes::is_canceled(&handle, &mut order, outcome).await?, OrderOutcome::Canceled(_))
@@ -124,7 +125,7 @@ async fn deletions(fixture: &CertificateFixture<'_>) -> Checked {
     declared(capabilities.creates_cas && capabilities.deletes_cas, "creates_cas and deletes_cas")?;
     let handle = fixture.handle()?;
     let made = created(&handle, &creation(&handle).await?).await?;
-    let request = DeleteCa::new(fixture.intent(), made.id);
+    let request = DeleteCa::new(new_intent(), made.id);
     must_tell(&handle, IntendedCall::DeleteCa(request.clone()), &Reconciled::NothingHappened).await?;
     deleted(&handle, &request).await?;
     must_tell(&fixture.handle()?, IntendedCall::DeleteCa(request), &Reconciled::Destroyed).await
@@ -134,8 +135,7 @@ async fn revocations(fixture: &CertificateFixture<'_>) -> Checked {
     declared(fixture.subject().capabilities().revokes, "revokes")?;
     let handle = fixture.handle()?;
     let (_, issued) = handle.issued().await?;
-    let request =
-        CertificateRevocation::new(fixture.intent(), issued.certificate, RevocationReason::default());
+    let request = CertificateRevocation::new(new_intent(), issued.certificate, RevocationReason::default());
     must_tell(&handle, IntendedCall::Revoke(request.clone()), &Reconciled::NothingHappened).await?;
     super::life::revoked(&handle, &request).await?;
     must_tell(&fixture.handle()?, IntendedCall::Revoke(request), &Reconciled::Destroyed).await
