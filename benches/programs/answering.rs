@@ -1,6 +1,6 @@
-//! A WaTTS executable that does as little as one can: with an argument it describes itself, without one it
-//! reads standard input to its end and answers a request. Compiled by itself and linked statically, so that
-//! what is measured is how it is run.
+//! Does as little as a WaTTS executable can: with an argument it describes itself; without one it
+//! reads standard input to its end and answers a request. It is compiled separately and linked
+//! statically, so that the benchmark measures how it is run.
 
 use std::io::{self, Read, Write};
 

@@ -118,7 +118,7 @@ impl GenericStore {
     /// # Errors
     /// Those of the store.
     pub fn put_all(&self, numbers: Range<u32>) -> Result<(), BenchError> {
-        // Not all at once, so that they need not all be in memory.
+        // The secrets are made in parts, so that not all are in memory at once.
         for first in numbers.clone().step_by(10_000) {
             let last = first.saturating_add(10_000).min(numbers.end);
             let writes = (first..last).map(|number| Ok(SecretWrite::Create(secret(number)?)));
@@ -170,8 +170,8 @@ impl GenericStore {
         }
     }
 
-    /// Returns the most frequent lengths of key and value among the stored records, which are those
-    /// of secrets.
+    /// Returns the most frequent lengths of key and value among the stored records. The records of
+    /// secrets have these lengths.
     ///
     /// # Errors
     /// Those of the storage.

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::authorized_keys`.
+//! Fuzzes `keyway_properties::authorized_keys`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::authorized_keys(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::bundle_json`.
+//! Fuzzes `keyway_properties::bundle_json`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::bundle_json(data));

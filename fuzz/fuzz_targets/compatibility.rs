@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::compatibility`.
+//! Fuzzes `keyway_properties::compatibility`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::compatibility(data));

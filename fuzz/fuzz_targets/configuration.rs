@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::configuration`.
+//! Fuzzes `keyway_properties::configuration`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::configuration(data));

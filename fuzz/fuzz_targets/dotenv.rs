@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::dotenv`.
+//! Fuzzes `keyway_properties::dotenv`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::dotenv(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::fernet_key`.
+//! Fuzzes `keyway_properties::fernet_key`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::fernet_key(data));

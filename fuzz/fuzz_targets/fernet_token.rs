@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::fernet_token`.
+//! Fuzzes `keyway_properties::fernet_token`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::fernet_token(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::host_grant`.
+//! Fuzzes `keyway_properties::host_grant`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::host_grant(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::key_file`.
+//! Fuzzes `keyway_properties::key_file`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::key_file(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::password_settings`.
+//! Fuzzes `keyway_properties::password_settings`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::password_settings(data));

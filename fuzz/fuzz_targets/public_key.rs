@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::public_key`.
+//! Fuzzes `keyway_properties::public_key`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::public_key(data));

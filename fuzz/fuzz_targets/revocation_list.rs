@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::revocation_list`.
+//! Fuzzes `keyway_properties::revocation_list`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::revocation_list(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::sealed_record`.
+//! Fuzzes `keyway_properties::sealed_record`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::sealed_record(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::store_document`.
+//! Fuzzes `keyway_properties::store_document`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::store_document(data));

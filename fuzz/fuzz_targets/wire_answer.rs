@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::wire_answer`.
+//! Fuzzes `keyway_properties::wire_answer`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::wire_answer(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::wire_base64`.
+//! Fuzzes `keyway_properties::wire_base64`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::wire_base64(data));

@@ -1,4 +1,4 @@
-//! What must hold: `keyway_properties::wire_description`.
+//! Fuzzes `keyway_properties::wire_description`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| keyway_properties::wire_description(data));

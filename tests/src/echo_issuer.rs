@@ -1,5 +1,5 @@
-//! An issuer that says back what it was asked, and fails on demand: the same in this process
-//! and as an executable (`src/bin/echo-issuer.rs`), so that the two can be compared.
+//! Answers with its own input, and fails on demand. The issuer is the same in this process and as
+//! an executable (`src/bin/echo-issuer.rs`), so that the two can be compared.
 
 use std::sync::Arc;
 
@@ -56,22 +56,25 @@ impl Issuer for Echo {
             Some("print") => println!("{say}"),
             _ => {}
         }
-        let tokens = context.additional_logins.iter().map(|login| login.access_token.as_ref());
+        let tokens = context.requester.additional_logins.iter().map(|login| login.access_token.as_ref());
         let tokens = tokens
-            .chain([context.access_token.as_ref()])
+            .chain([context.requester.access_token.as_ref()])
             .map(|token| Json::Text(token.cloned().unwrap_or_default()));
-        let logins = context.additional_logins.iter();
+        let logins = context.requester.additional_logins.iter();
         let logins = logins.map(|login| Json::Object(login.user_info.claims().clone())).collect();
         let json = |value: Json| value.to_ascii().to_string();
         let prefix = context.configuration.text("prefix").unwrap_or_default();
         let intent = context.intent.as_ref().map(ToString::to_string).unwrap_or_default();
-        Ok(Issued::new(format!("{prefix}{}", context.user))
+        Ok(Issued::new(format!("{prefix}{}", context.requester.user))
             .with(CredentialPart::text("say", say))
             .with(CredentialPart::text("intent", intent))
             .with(CredentialPart::text("loud", format!("{:?}", context.configuration.boolean("loud"))))
             .with(
-                CredentialPart::textarea("user", json(Json::Object(context.user_info.claims().clone())))
-                    .size(3, 7),
+                CredentialPart::textarea(
+                    "user",
+                    json(Json::Object(context.requester.user_info.claims().clone())),
+                )
+                .size(3, 7),
             )
             .with(CredentialPart::textarea("logins", json(Json::Array(logins))))
             .with(

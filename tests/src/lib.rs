@@ -1,10 +1,10 @@
-//! What the tests of Keyway that reach across crates share.
+//! Provides the tools that Keyway's tests across crates share.
 //!
 //! - [`echo_issuer`]: an issuer that is the same in this process and as an executable;
 //! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
-//! - [`services`]: finding or making the real programs that some tests run against, and reporting what
-//!   was skipped because one is missing.
+//! - [`services`]: finds or makes the real programs that some tests run against, and reports tests
+//!   that are skipped because one is missing.
 //!
 //! A test against a real program reads like this:
 //!

@@ -1,10 +1,10 @@
-//! `docs/rules.md`: all rules of the conformance kit, and the clauses that they come from.
+//! Writes `docs/rules.md`: all rules of the conformance kit, and the clauses that they come from.
 
 use std::fmt::Write as _;
 
 use keyway_conformance::{Clause, Subject, Suite, certificates, issuers, metadata, secrets, storage};
 
-/// What the page says of one suite.
+/// The part of the page about one suite.
 struct Section {
     kind: &'static str,
     title: &'static str,
@@ -38,7 +38,7 @@ fn sections() -> [Section; 5] {
     ]
 }
 
-/// The whole page, as Markdown.
+/// Writes the whole page, as Markdown.
 pub fn page() -> String {
     let mut text = String::from(
         "# Conformance rules\n\n\
@@ -72,7 +72,7 @@ pub fn page() -> String {
     text
 }
 
-/// What one suite has for one clause.
+/// The rules of one suite for one clause.
 struct Row {
     clause: Clause,
     kind: &'static str,
@@ -91,14 +91,15 @@ fn rows(sections: &[Section]) -> Vec<Row> {
         })
         .collect();
     rows.sort_by_key(|row| {
-        // C2 before C10.
+        // C2 comes before C10.
         let letters = row.clause.id.trim_end_matches(|digit: char| digit.is_ascii_digit());
         (letters, row.clause.id.len(), row.clause.id, row.kind)
     });
     rows
 }
 
-/// The table from clauses to rules, for a terminal, and whether every clause has a rule.
+/// Writes the table from clauses to rules for a terminal, and tells whether every clause has a
+/// rule.
 pub fn coverage() -> (String, bool) {
     let rows = rows(&sections());
     let width = rows.iter().map(|row| row.clause.id.len()).max().unwrap_or_default();

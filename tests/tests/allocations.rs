@@ -1,4 +1,4 @@
-//! What must not allocate.
+//! Tests that hot paths do not allocate.
 
 use keyway_core::{Compatibility, Version};
 

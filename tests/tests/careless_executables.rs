@@ -1,4 +1,5 @@
-//! Executables that hand what others chose to a shell: the suite sees it, and sees nothing where none does.
+//! Tests executables that pass foreign text to a shell: the suite finds them, and finds no fault in
+//! careful ones.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::{Candidate, Format, RunOptions};
 use keyway_process::ProcessConfiguration;
 
-/// A plugin in shell; `REQUEST` and `REVOKE` stand for what it does beside its answers.
+/// A plugin in shell; `REQUEST` and `REVOKE` stand for its actions besides its answers.
 const PLUGIN: &str = r#"
     text() {
         rest=${input#*"\"$1\":\""}
@@ -32,7 +33,7 @@ const PLUGIN: &str = r#"
     esac
 "#;
 
-/// Returns the rules that it breaks, of those about texts that are no commands and no paths.
+/// Returns the broken rules among those about texts that are not commands and not paths.
 fn broken(folder: &Path, request: &str, revoke: &str) -> BTreeSet<&'static str> {
     let file = folder.join("plugin.sh");
     std::fs::write(&file, PLUGIN.replace("REQUEST", request).replace("REVOKE", revoke)).unwrap();
@@ -54,14 +55,14 @@ fn what_a_shell_is_handed_is_seen() {
         (r#"eval "echo \"$(text email)\"" > /dev/null 2>&1"#, nothing, "ISS-030"),
         (nothing, r#"sh -c "echo '$(text name)'" > /dev/null 2>&1"#, "ISS-030"),
         (r#"sh -c "echo '$(text say)'" > /dev/null 2>&1"#, nothing, "ISS-031"),
-        // It refuses a subject that it does not know, and what the others told it has run by then.
+        // It refuses an unknown subject, but only after the claims have run.
         (
             r#"sh -c "echo $(text given_name)" > /dev/null 2>&1
                [ "$(text sub)" = kit-12345678 ] || { echo '{"result":"error","user_msg":"No.","log_msg":"who?"}'; exit 1; }"#,
             nothing,
             "ISS-030",
         ),
-        // One that looks at the subject first runs the claim of a user whom it knows.
+        // If it checks the subject first, it runs the claims of known users only.
         (
             r#"[ "$(text sub)" = kit-12345678 ] || { echo '{"result":"error","user_msg":"No.","log_msg":"who?"}'; exit 1; }
                sh -c "echo $(text given_name)" > /dev/null 2>&1"#,

@@ -1,4 +1,4 @@
-//! The program behind `cargo xtask conformance`.
+//! Tests the program behind `cargo xtask conformance`.
 
 use std::process::{Command, Output};
 
@@ -72,7 +72,7 @@ fn an_executable_is_run_through_its_suite() {
 
 #[test]
 fn an_executable_that_is_none_is_caught() {
-    // One message in place of a failure of each rule.
+    // One message must replace the failures of all rules.
     let run = conformance(&["--exec", "/bin/true", "--allow-argv"]);
     let told = String::from_utf8_lossy(&run.stderr).into_owned();
     assert!(!run.status.success() && said(&run).is_empty(), "{}", said(&run));
@@ -86,7 +86,7 @@ fn an_executable_that_is_none_is_caught() {
 
 #[test]
 fn an_old_executable_passes_only_leniently() {
-    // It prints more than its object, and ends with another status.
+    // The plugin prints more than its object, and ends with another status.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("old.sh");
     std::fs::write(
@@ -117,7 +117,7 @@ fn an_old_executable_passes_only_leniently() {
 
 #[test]
 fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
-    // The names want quoting, and all options matter: without any one of them something else is judged.
+    // The names need quoting, and every option matters: without it another subject is judged.
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("it's here");
     std::fs::create_dir(&folder).unwrap();
@@ -170,7 +170,7 @@ fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
     let arguments = repeat.strip_prefix("cargo xtask conformance ").unwrap_or_else(|| panic!("{repeat}"));
     assert!(arguments.ends_with("--rule ISS-019 --seed 7"), "{arguments}");
 
-    // As somebody would paste it, wherever they are.
+    // The command must work when it is pasted in any folder.
     let repeated = Command::new("sh")
         .args(["-c", &format!("\"$0\" {arguments}"), env!("CARGO_BIN_EXE_conformance")])
         .current_dir("/")
@@ -181,7 +181,7 @@ fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
 
 #[test]
 fn a_lenient_run_is_one_at_a_time_unless_it_is_told_otherwise() {
-    // It answers no request while another one is being answered.
+    // The plugin answers no request while it answers another one.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alone.sh");
     let text = format!(

@@ -1,4 +1,5 @@
-//! Waiting for a free place is not a part of a run's deadline (decision W7), also under the engine.
+//! Tests that waiting for a permit does not count towards a run's deadline, also under the engine
+//! (decision W7).
 #![cfg(target_os = "linux")]
 
 use std::sync::Arc;
@@ -6,14 +7,15 @@ use std::time::Duration;
 
 use keyway_core::{Plugins, plugins};
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantRequest, Phase, Service};
+use keyway_host::grants::{GrantRequest, Limits, Phase, Service};
 use keyway_issuers::{ServiceName, UserInfo};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
 
 const PLUGINS: Plugins = plugins! { keyway_process };
 
-/// Otherwise what never was started would become indeterminate, and wait for a person.
+/// Checks that a request that never started does not become indeterminate, and does not wait for a
+/// person.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_for_a_place_is_not_in_doubt() {
     let folder = tempfile::tempdir().unwrap();
@@ -31,8 +33,8 @@ async fn what_waits_for_a_place_is_not_in_doubt() {
     let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
     let host = Host::builder(PLUGINS.registry().unwrap(), Arc::new(Memory::new()), keys)
         .service(service)
-        // The same time for a run, as both have by default.
-        .grant_limits(GrantLimits::default().with_deadline(Duration::from_secs(2)))
+        // Both time limits are equal, as by default.
+        .grant_limits(Limits::default().with_deadline(Duration::from_secs(2)))
         .start()
         .await
         .unwrap();

@@ -1,4 +1,5 @@
-//! An issuer as an executable, run through the plugin `process`, behaves as it does in this process.
+//! Tests that an issuer behaves the same as an executable, run through the plugin `process`, and in
+//! this process.
 
 use keyway_core::Effect;
 use std::io::Write as _;
@@ -9,7 +10,7 @@ use keyway_core::PluginError as _;
 use keyway_issuers::wire::{Alphabet, Ended, Profile, WireOptions, base64, host};
 use keyway_issuers::{
     ConfigurationValue, Context, CredentialRef, CredentialRequest, IntentId, Issuer, IssuerError, Json,
-    JsonObject, Login, Parameters, RequestOutcome, Revocation, UserInfo,
+    JsonObject, Login, Parameters, RequestOutcome, Requester, Revocation, UserInfo,
 };
 use keyway_process::{AlphabetChoice, ProcessConfiguration, ProcessIssuer};
 use keyway_tests::echo_issuer::Echo;
@@ -67,11 +68,12 @@ fn contexts() -> impl Strategy<Value = Context> {
             let configuration = keyway_issuers::Configuration::new()
                 .with("prefix", ConfigurationValue::text(prefix))
                 .with("loud", ConfigurationValue::Boolean(loud));
-            let mut context = Context::new(user).with_configuration(configuration);
+            let mut requester = Requester::new(user);
             for (user_info, token) in logins {
-                context = context.with_login(Login { user_info, access_token: token.map(Into::into) });
+                requester = requester.with_login(Login { user_info, access_token: token.map(Into::into) });
             }
-            context.access_token = token.map(Into::into);
+            requester.access_token = token.map(Into::into);
+            let mut context = Context::new(requester).with_configuration(configuration);
             context.intent = intent.and_then(IntentId::new);
             context
         })
@@ -92,7 +94,8 @@ fn requests() -> impl Strategy<Value = CredentialRequest> {
     })
 }
 
-/// What a host can see of a result: an error that crossed the wire is in the plugin's words.
+/// Returns the part of a result that a host can see. Of an error it is the plugin's text, also
+/// after a transfer over the wire.
 fn seen<T>(result: Result<T, IssuerError>) -> Result<T, (String, String, bool)> {
     result
         .map_err(|error| (error.user_message().into_owned(), error.detail(), error.effect() == Effect::None))
@@ -109,14 +112,14 @@ proptest! {
             let outside = if standard { &*STANDARD } else { &*URL_SAFE };
             (Echo.request(&request).await, outside.request(&request).await)
         });
-        // Whether the host may forget its intent.
+        // Tells whether the host may forget its intent.
         let is_certain = |result: &Result<RequestOutcome, IssuerError>| {
             result.as_ref().map_or_else(|error| error.effect() == Effect::None, |_| true)
         };
         prop_assert!(is_certain(&inside) || !is_certain(&outside), "{:?}", outside);
         let (inside, mut outside) = (seen(inside), seen(outside));
         if let Err((_, log, _)) = &mut outside {
-            // What it printed to standard error stands behind.
+            // The output to standard error follows after it.
             prop_assert!(log.starts_with(&inside.as_ref().unwrap_err().1), "{log}");
             log.clone_from(&inside.as_ref().unwrap_err().1);
         }
@@ -146,7 +149,7 @@ fn a_panic_is_an_error_object_and_its_text_goes_nowhere() {
     let parameters = Parameters::new().with("say", "open sesame").with("then", "panic");
     let request = CredentialRequest::new(joe()).with_parameters(parameters);
     let error = block_on(process(AlphabetChoice::UrlSafe).request(&request)).unwrap_err();
-    // Nobody knows how far it came, and the host must not forget it (decision R2).
+    // The outcome is unknown, and the host must not forget the intent (decision R2).
     assert!(matches!(error, IssuerError::Failed { .. }) && error.effect() == Effect::Unknown, "{error:?}");
     assert!(
         error.detail().contains("it panicked") && error.detail().contains("echo_issuer.rs"),
@@ -170,7 +173,7 @@ fn run(arguments: &[&[u8]], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // It does not read what it does not need.
+    // The executable may close its input early.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
@@ -189,7 +192,7 @@ fn it_reads_the_argument_first_and_standard_input_without_one() {
     let input = input.expose().as_bytes();
     let by_argument = described(&run(&[input], b"not looked at"));
     assert_eq!(by_argument, described(&run(&[], input)));
-    // Old hosts and shells end it with a line break, some pad it.
+    // Old hosts and shells add a line break, and some pad.
     assert_eq!(by_argument, described(&run(&[], &[input, b"\n"].concat())));
 }
 
@@ -258,7 +261,7 @@ fn what_the_host_should_have_checked_is_checked() {
     for request in [mandatory_missing, wrong_type, unknown] {
         assert!(matches!(ask(&request), Err(IssuerError::Refused { .. })), "{request:?}");
     }
-    // What is not configured has its default.
+    // A parameter without configuration has its default.
     let Ok(RequestOutcome::Issued(issued)) = ask(&CredentialRequest::new(joe())) else { panic!() };
     assert!(issued.state.as_str().starts_with("echo/"), "{}", issued.state.as_str());
 }

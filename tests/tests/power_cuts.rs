@@ -1,4 +1,4 @@
-//! What power cuts leave of stores, made from the trace of a process that wrote.
+//! Tests stores after power cuts, which are simulated from the trace of a writing process.
 
 use std::path::{Path, PathBuf};
 
@@ -50,8 +50,8 @@ fn stores_that_are_made_rotated_and_deleted_survive_a_power_cut() {
     assert_sound(&report(&strace, tasks, true, cuts(60, 80)), 80);
 }
 
-/// The proof that this layer notices: what does not sync loses what it acknowledged, and what does, does
-/// not.
+/// Proves that this layer notices: a store that does not sync loses acknowledged writes, and one
+/// that syncs does not.
 #[test]
 fn stores_that_do_not_sync_are_caught() {
     let Some(strace) = strace().or_skip("power cuts under stores that do not sync") else { return };

@@ -1,4 +1,4 @@
-//! Golden vectors, and whether their replay would notice.
+//! Replays golden vectors, and tests that the replay notices faults.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn vectors() -> Vec<(String, Vec<Vector>)> {
     files.into_iter().map(named).collect()
 }
 
-/// The vectors that are replayed, each with its adapter.
+/// Lists the replayed vectors, each with its adapter.
 fn replayed() -> Vec<(Vector, &'static dyn Adapter)> {
     let all = vectors().into_iter().flat_map(|(_, vectors)| vectors);
     all.filter_map(|vector| match scope_of(&vector.kind) {
@@ -42,7 +42,7 @@ fn every_vector_comes_out_as_it_should_and_decisions_overrule_no_more_than_is_kn
     assert_eq!(decided_table(&reports), golden, "run `cargo xtask replay --update` if that is meant");
 }
 
-/// An adapter whose outcome is not what the code under test did.
+/// An adapter that reports another outcome than that of the code under test.
 struct Wrong<'a> {
     adapter: &'a dyn Adapter,
     observed: Observed,
@@ -62,7 +62,7 @@ impl Adapter for Wrong<'_> {
     }
 }
 
-/// Whichever step of whichever vector comes out otherwise, its replay fails.
+/// Tests that a wrong outcome of any step of any vector fails its replay.
 #[test]
 fn another_outcome_fails() {
     let refused: fn(&StepOutcome) -> StepOutcome = |outcome| match outcome {
@@ -94,7 +94,7 @@ fn another_outcome_fails() {
     assert!(wrong.values().all(|count| *count >= 3) && wrong.len() >= 20, "{wrong:?}");
 }
 
-/// What upstream did counts wherever no decision rules.
+/// Tests that upstream's outcome counts wherever no decision rules.
 #[test]
 fn another_expectation_fails_where_no_decision_rules() {
     let mut failed = 0;
@@ -114,8 +114,8 @@ fn another_expectation_fails_where_no_decision_rules() {
     assert!(failed > 50, "{failed}");
 }
 
-/// Inputs that nobody recorded: those of the vectors with parts of each other, and damaged.
-/// Nothing panics, and what decisions demand is what happens, also where no vector is known.
+/// Tests inputs beyond the recorded ones: those of the vectors, mixed with each other and damaged.
+/// Nothing may panic, and the outcome must follow the decisions even without a vector.
 #[test]
 fn what_decisions_demand_holds_for_inputs_that_nobody_recorded() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -138,7 +138,7 @@ fn what_decisions_demand_holds_for_inputs_that_nobody_recorded() {
     assert!(ruled > 1000, "{ruled}");
 }
 
-/// A small generator, so that a failure comes back.
+/// A small generator, so that a failure can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -147,11 +147,11 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
-    /// Changes something in `value`, perhaps after `other`.
+    /// Changes a part of `value`, possibly to a part of `other`.
     fn cross(&mut self, value: &mut Value, other: &Value) {
         match (value, other) {
             (Value::Object(ours), Value::Object(theirs)) if !ours.is_empty() => {
-                // Which plugin a vector is for says how it is read.
+                // The plugin of a vector decides how it is read.
                 let keys: Vec<_> =
                     ours.keys().filter(|key| *key != "plugin" && *key != "world").cloned().collect();
                 if keys.is_empty() {
@@ -167,7 +167,7 @@ impl Random {
             }
             (Value::Array(ours), Value::Array(theirs)) if !ours.is_empty() && !theirs.is_empty() => {
                 match self.below(4) {
-                    // What follows is another one's.
+                    // The following steps come from another vector.
                     0 => ours.extend(theirs.iter().skip(1).cloned()),
                     1 => {
                         let at = self.below(ours.len() + 1);

@@ -1,5 +1,5 @@
-//! The oracle of the issuers' vectors against the wire format, for answers that nobody recorded:
-//! not bytes that are damaged, but whole answers with parts changed for other values.
+//! Compares the oracle of the issuers' vectors with the wire format, for answers that were not
+//! recorded: whole answers with some values replaced, rather than damaged bytes.
 
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{IssuerError, RequestOutcome, Rule};
@@ -10,7 +10,7 @@ use keyway_tests::replay::{
 };
 use serde_json::{Map, Value, json};
 
-/// The vectors of the real host.
+/// Returns the vectors of the real host.
 fn vectors() -> Vec<Vector> {
     let files = vector_files().unwrap();
     let file = files.iter().find(|file| file.ends_with("watts.json")).expect("they are in the repository");
@@ -24,7 +24,7 @@ fn adapter(vector: &Vector) -> Option<&'static dyn Adapter> {
     }
 }
 
-/// A small generator, so that a failure comes back.
+/// A small generator, so that a failure can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -33,7 +33,7 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
-    /// Some value, of any type.
+    /// Returns some value, of any type.
     fn value(&mut self) -> Value {
         let values = [
             json!(null),
@@ -68,7 +68,7 @@ impl Random {
         values[self.below(values.len())].clone()
     }
 
-    /// Changes, adds or removes something in the value.
+    /// Changes, adds or removes a part of the value.
     fn change(&mut self, value: &mut Value) {
         const NAMES: [&str; 23] = [
             "name",
@@ -122,7 +122,7 @@ impl Random {
         }
     }
 
-    /// The text of the value; now and then with something that only a lenient reader takes.
+    /// Writes the value as text, sometimes with parts that only a lenient reader accepts.
     fn text(&mut self, value: &Value) -> String {
         let text = value.to_string();
         match self.below(12) {
@@ -136,7 +136,7 @@ impl Random {
     }
 }
 
-/// Answers like these, of one action.
+/// Makes answers like these, of one action.
 fn answers(random: &mut Random, action: &str, count: usize) -> Vec<(String, Ended)> {
     let printed: Vec<Value> = vectors()
         .iter()
@@ -275,7 +275,8 @@ fn the_wire_reads_descriptions_as_the_oracle_does() {
     assert!(good > 2000, "{good}");
 }
 
-/// Whole vectors with such answers: nothing panics, and what decisions demand is what the engine does.
+/// Tests whole vectors with such answers: nothing may panic, and the engine must follow the
+/// decisions.
 #[test]
 fn the_engine_does_what_decisions_demand_of_answers_that_nobody_recorded() {
     let mut random = Random(10);
@@ -287,7 +288,7 @@ fn the_engine_does_what_decisions_demand_of_answers_that_nobody_recorded() {
         for (text, ended) in answers(&mut random, action, 400) {
             let vector = vectors[random.below(vectors.len())];
             let mut input = vector.input.value().clone();
-            // A program that hangs is waited for, so that one says little in much time.
+            // A program that hangs takes much time and shows little, so it is left out.
             input.as_object_mut().unwrap().remove("sleep");
             input["stdout"] = text.into();
             match ended {

@@ -1,4 +1,4 @@
-//! `docs/rules.md` says what the suites say.
+//! Tests that `docs/rules.md` agrees with the suites.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask new`: what it makes passes its own tests, outside this workspace.
+//! Tests `cargo xtask new`: the crate that it makes passes its own tests, outside this workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// A cargo without what the one that runs this test set for it.
+/// Returns a cargo command without the variables of the cargo that runs this test.
 fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(folder);
@@ -36,14 +36,14 @@ fn new(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Makes a plugin, runs its tests, and answers what was said.
+/// Makes a plugin, runs its tests, and returns the output.
 fn made_and_tested(kind: &str, name: &str, folder: &Path) -> String {
     let path = folder.to_str().unwrap();
     let made = new(&[kind, name, "--path", path]);
     assert!(made.status.success(), "{}", said(&made));
 
-    // The lock file and the target folder of the workspace, with its profile, so that hardly anything
-    // is compiled again.
+    // The plugin uses the workspace's lock file and target folder, with its profile, so that hardly
+    // anything is compiled again.
     let plugin = folder.join(name);
     fs::copy(root().join("Cargo.lock"), plugin.join("Cargo.lock")).unwrap();
     let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -57,13 +57,13 @@ fn made_and_tested(kind: &str, name: &str, folder: &Path) -> String {
     let text = said(&tested);
     assert!(tested.status.success(), "{text}");
 
-    // Nothing is overwritten.
+    // An existing crate is not overwritten.
     let again = new(&[kind, name, "--path", path]);
     assert!(!again.status.success() && said(&again).contains("is there already"), "{}", said(&again));
     text
 }
 
-/// The places to fill in are marked, and the README names each file that has one.
+/// Checks that the places to fill in are marked, and that the README names each file with one.
 #[track_caller]
 fn marks_what_to_fill_in(plugin: &Path, files: &[&str]) {
     let readme = fs::read_to_string(plugin.join("README.md")).unwrap();

@@ -1,5 +1,5 @@
-//! Failing system calls under the SQLite engine. strace makes them fail in a child, which is this test
-//! binary again and runs the test `child` only.
+//! Tests failing system calls under the SQLite engine. strace makes them fail in a child, which is
+//! this test binary again and runs only the test `child`.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ use pollster::block_on;
 
 const FILE: &str = "KEYWAY_SQLITE_FAULTS_FILE";
 
-/// Opens the store, commits twice, and says how each of it ended.
+/// Opens the store, commits twice, and reports the result of each step.
 #[test]
 fn child() {
     let Some(file) = std::env::var_os(FILE) else { return };
@@ -46,7 +46,7 @@ fn kind(error: &StorageError) -> &'static str {
     }
 }
 
-/// The answers of the child about the store `file` while calls on `path` fail.
+/// Returns the child's answers about the store `file` while calls on `path` fail.
 fn said(strace: &Path, path: Option<&Path>, inject: &str, file: &Path) -> Vec<String> {
     let mut command = Command::new(strace);
     command.args(["-f", "-qq", "-o", "/dev/null"]);
@@ -103,7 +103,7 @@ fn a_store_is_made_where_folders_cannot_be_synced() {
     assert_eq!(broken, ["open: nothing written"], "a disk that fails is another matter");
 }
 
-/// Whichever write to the log finds no room: nothing is written, and that is known.
+/// Tests that whichever write to the log finds no space, nothing is written, and the error says so.
 #[test]
 fn a_full_disk_is_told_from_a_sync_that_failed() {
     let Some(strace) = strace().or_skip("a commit on a full disk") else { return };
@@ -119,7 +119,7 @@ fn a_full_disk_is_told_from_a_sync_that_failed() {
             failed += 1;
             assert_eq!(said[1..], ["two: ok, there: true", "verify: Some(1)"], "write {write}");
         } else {
-            // A write of the second commit, or of none.
+            // The write was one of the second commit, or of none.
             assert_eq!(said[0], WORKS[0], "write {write}");
             assert!(!said[1].contains("not known"), "write {write}: {said:?}");
         }

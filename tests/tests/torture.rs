@@ -1,4 +1,4 @@
-//! The torture of secret stores: a short run, and the proof that it notices.
+//! Tests the torture of secret stores: a short run, and that it notices faults.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -19,7 +19,7 @@ fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_torture"));
     let report = secrets::run(&Options { program, kills, seed, defect }, &mut |_| {}).unwrap();
     if defect.is_some() {
-        // Nobody will look at what was broken on purpose.
+        // These folders were broken on purpose, and are removed.
         for folder in &report.kept {
             let _ = std::fs::remove_dir_all(folder);
         }
@@ -76,8 +76,8 @@ fn what_is_not_understood_is_said() {
     }
 }
 
-/// What the torture found first: Convection seals with a key drawn from the ring, and during a
-/// rotation a handle has a ring of new and old keys.
+/// Tests the first fault that the torture found: Convection seals with a key drawn from the ring,
+/// and during a rotation a handle has a ring of new and old keys.
 #[tokio::test]
 async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
     const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
@@ -96,7 +96,7 @@ async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
     let settings = json!({ "directory": folder.path() });
     stores.create(&name, "convection-generic", settings, &old).await.unwrap();
 
-    // The host that rotates dies before it can note down that the file is rotated.
+    // The rotating host dies before it can record that the file is rotated.
     let dying = FaultyStorage::over(&storage).into_engine();
     dying.0.end_after(2, Fault::EndsBefore);
     let rotates = start(&(dying as Arc<dyn Storage>)).await.stores().open_with(&name, &old).await.unwrap();
@@ -107,7 +107,7 @@ async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
     for report in start(&storage).await.recover().await.unwrap() {
         assert!(matches!(report.outcome, WorkOutcome::Settled), "{report:?}");
     }
-    // With two keys to draw from, this goes well by chance once in 2^30 times.
+    // With two keys to draw from, a faulty store passes this by chance once in 2^30 times.
     for number in 0..30 {
         let address = SecretAddress::shared(SecretName::new(format!("a{number}")).unwrap());
         from_the_middle.create(NewSecret::new(address, SecretValue::text("1"))).await.unwrap();

@@ -1,4 +1,4 @@
-//! The torture of grants: a short run, and the proof that it notices.
+//! Tests the torture of grants: a short run, and that it notices faults.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -22,7 +22,7 @@ fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
     report
 }
 
-/// Nobody will look at what was broken on purpose.
+/// Removes the folders that were broken on purpose.
 fn forget_kept(report: &Report) {
     for folder in &report.kept {
         let _ = std::fs::remove_dir_all(folder);
@@ -54,7 +54,7 @@ fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
     assert!(output.status.success(), "{text}");
     assert_eq!(text.lines().last(), Some("lost 0, corrupt 0, doubled 0"), "{text}");
     assert!(text.contains("cargo xtask torture grants --kills 2 --power-cuts 0 --seed 5"), "{text}");
-    // A defect of the other area is none of this.
+    // A defect of the other area must be refused.
     let output = run(&["--defect", "writes-in-place"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("writes-in-place"));

@@ -1,5 +1,5 @@
-//! Executables in other languages, written for the tests (`tests/watts_plugins`), through the plugin `process`:
-//! described, configured, asked, and taken back, as a host does.
+//! Tests executables in other languages, written for the tests (`tests/watts_plugins`), through the
+//! plugin `process`, as a host uses them.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{
@@ -10,14 +10,14 @@ use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use keyway_tests::services::watts_plugin;
 use pollster::block_on;
 
-/// A plugin, and what it said about itself.
+/// A plugin and its description of itself.
 struct Plugin {
     issuer: ProcessIssuer,
     description: Description,
 }
 
 impl Plugin {
-    /// `None` after reporting that there is no Python.
+    /// Returns `None` after reporting that there is no Python.
     fn new(file: &str, change: impl FnOnce(&mut ProcessConfiguration)) -> Option<Self> {
         let mut configuration = watts_plugin(file)?;
         change(&mut configuration);
@@ -26,7 +26,7 @@ impl Plugin {
         Some(Self { issuer, description })
     }
 
-    /// Joe, with what an operator configured.
+    /// Makes the context of the user Joe, with an operator's configuration.
     fn joe(&self, configured: &[(&str, &str)]) -> Context {
         let configured: Vec<_> = configured.iter().map(|(name, value)| (*name, Json::from(*value))).collect();
         let resolved =
@@ -55,7 +55,7 @@ impl Plugin {
 
     fn revoke(&self, context: &Context, issued: &Issued) {
         for _ in 0..2 {
-            // Twice is as once (decision W6).
+            // Revoking twice equals revoking once (decision W6).
             block_on(self.issuer.revoke(&Revocation::new(context.clone(), issued.state.clone()))).unwrap();
         }
     }
@@ -79,7 +79,7 @@ fn info_in_python() {
             .unwrap_or_else(|| panic!("{name}"))
             .expose_value()
     };
-    assert_eq!(value("user id"), joe.user.as_str());
+    assert_eq!(value("user id"), joe.requester.user.as_str());
     // The slash at the end counts, and slashes are escaped.
     assert_eq!(value("user id, decoded"), r#"{"issuer":"https:\/\/issuer.example.com\/","subject":"joe"}"#);
     assert_eq!(value("name"), "J\u{f6}e \u{1F600}");
@@ -127,7 +127,8 @@ fn a_vault_in_python_that_needs_standard_input() {
     let parallel = |configuration: &mut ProcessConfiguration| configuration.parallel = 4.try_into().unwrap();
     let Some(plugin) = Plugin::new("vault.py", parallel) else { return };
     assert!(plugin.description.features().stdin);
-    let joe = plugin.joe(&[("file", file.to_str().unwrap())]).with_access_token("a-token-of-joe");
+    let mut joe = plugin.joe(&[("file", file.to_str().unwrap())]);
+    joe.requester.access_token = Some("a-token-of-joe".into());
 
     let label = Parameters::new().with("label", "for \"work\" & <play>\n");
     let issued: Vec<Issued> = std::thread::scope(|scope| {
@@ -148,12 +149,11 @@ fn a_vault_in_python_that_needs_standard_input() {
     }
     assert_eq!(kept(), serde_json::json!({}));
 
-    let closed = plugin
-        .joe(&[("file", file.to_str().unwrap()), ("closed", "True")])
-        .with_access_token("a-token-of-joe");
+    let mut closed = plugin.joe(&[("file", file.to_str().unwrap()), ("closed", "True")]);
+    closed.requester.access_token = Some("a-token-of-joe".into());
     let error = plugin.ask(&CredentialRequest::new(closed)).unwrap_err();
     assert_eq!(error.user_message(), "The vault is closed.");
-    // The end of its error output is kept for the log, without the token that it wrote there.
+    // The end of the error output is kept for the log, with the token redacted.
     assert!(error.detail().contains("asked by joe with [REDACTED]"), "{}", error.detail());
 }
 
@@ -164,7 +164,7 @@ fn a_portal_in_python_that_wants_another_login() {
         return;
     };
     assert!(plugin.issuer.capabilities().idempotent);
-    let joe = plugin.joe(&[("folder", folder.path().to_str().unwrap())]);
+    let mut joe = plugin.joe(&[("folder", folder.path().to_str().unwrap())]);
     let request = CredentialRequest::new(joe.clone().with_intent(IntentId::new("intent-1").unwrap()));
     match plugin.ask(&request).unwrap() {
         RequestOutcome::LoginRequired(login) => assert_eq!(login.provider, "portal"),
@@ -172,7 +172,7 @@ fn a_portal_in_python_that_wants_another_login() {
     }
 
     let login = Login { user_info: UserInfo::new("https://portal.example.com", "joe17"), access_token: None };
-    let joe = joe.with_login(login);
+    joe.requester.additional_logins.push(login);
     let request = CredentialRequest::new(joe.clone().with_intent(IntentId::new("intent-1").unwrap()));
     let issued = plugin.issued(&request);
     assert!(issued.credential[0].expose_value().starts_with("for joe17\n"));

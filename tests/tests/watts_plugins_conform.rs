@@ -1,5 +1,5 @@
-//! The executables in other languages that were written for the tests (`tests/watts_plugins`) keep the contract:
-//! every rule of the suite, told as much about each as it can be.
+//! Tests that the executables in other languages (`tests/watts_plugins`) keep the contract: every
+//! rule of the suite runs, with as many examples as possible.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use keyway_issuers::{CredentialRef, Login, UserInfo};
 use keyway_process::{ProcessConfiguration, ProfileChoice};
 use keyway_tests::services::watts_plugin;
 
-/// `None` after reporting that there is no Python.
+/// Returns `None` after reporting that there is no Python.
 fn plugin(file: &str, change: impl FnOnce(&mut ProcessConfiguration)) -> Option<IssuerSubject> {
     let mut configuration = watts_plugin(file)?;
     configuration.parallel = NonZeroUsize::new(4).unwrap();
@@ -84,7 +84,8 @@ fn info_keeps_the_contract() {
     info().iter().for_each(assert_conforms);
 }
 
-/// It was written from the seed alone, which says less than hosts send today.
+/// Tests an executable that was written from the seed alone, which says less than today's hosts
+/// send.
 #[test]
 fn door_keeps_the_contract_of_the_seed() {
     door().iter().for_each(assert_conforms);

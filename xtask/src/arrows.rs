@@ -1,8 +1,9 @@
-//! `cargo xtask arrows`: the arrows in ARCHITECTURE.md agree with what cargo reports.
+//! Implements `cargo xtask arrows`: compares the arrows in ARCHITECTURE.md with the output of
+//! cargo.
 //!
-//! ARCHITECTURE.md holds one fenced block whose language is `arrows`. Each line names a package of the
-//! workspace and the packages of the workspace that it depends on; what only its tests depend on
-//! stands behind `; tests:`, and `*` allows everything:
+//! ARCHITECTURE.md holds one fenced block whose language is `arrows`. Each line names a package of
+//! the workspace and the workspace packages that it depends on. Packages that only its tests depend
+//! on follow after `; tests:`, and `*` allows everything:
 //!
 //! ```text
 //! keyway-core ->
@@ -10,8 +11,9 @@
 //! keyway-tests -> *
 //! ```
 //!
-//! An arrow that cargo reports and the block lacks is a failure, and so is one that is gone. The arrows between the
-//! rooms inside `keyway-host` are compared too, and the names of files; see [`rooms`].
+//! An arrow that cargo reports and the block lacks is a failure, and so is an arrow that cargo does
+//! not report. The arrows between the rooms inside `keyway-host` and the names of files are
+//! compared, too; see [`rooms`].
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +27,7 @@ use crate::{Failure, cargo, expect_no_more, rooms};
 /// The packages that one package depends on.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Arrows {
-    /// Everything is allowed, so nothing is compared.
+    /// Whether everything is allowed, so that nothing is compared.
     anything: bool,
     library: BTreeSet<String>,
     tests: BTreeSet<String>,
@@ -135,7 +137,8 @@ fn name(text: &str) -> Result<String, String> {
     if fits { Ok(text.to_owned()) } else { Err(format!("`{text}` is not the name of a package")) }
 }
 
-/// The arrows between packages of the workspace, from what `cargo metadata --no-deps` prints.
+/// Reads the arrows between packages of the workspace from the output of `cargo metadata
+/// --no-deps`.
 fn from_metadata(metadata: &Value) -> Result<House, Failure> {
     let unknown = || "cargo metadata has not the expected form".to_owned();
     let packages = metadata["packages"].as_array().ok_or_else(unknown)?;
@@ -148,7 +151,7 @@ fn from_metadata(metadata: &Value) -> Result<House, Failure> {
         let arrows = package["name"].as_str().and_then(|name| house.get_mut(name)).ok_or_else(unknown)?;
         for dependency in package["dependencies"].as_array().ok_or_else(unknown)? {
             let name = dependency["name"].as_str().ok_or_else(unknown)?;
-            // A package from a registry may have the name of one of ours; a path tells them apart.
+            // A registry package may have the name of one of ours; a path tells them apart.
             if !members.contains(name) || dependency["path"].is_null() {
                 continue;
             }
@@ -165,7 +168,7 @@ fn from_metadata(metadata: &Value) -> Result<House, Failure> {
     Ok(house)
 }
 
-/// What differs, one line each.
+/// Lists the differences, one line each.
 fn compare(planned: &House, built: &House) -> Vec<String> {
     let mut faults = Vec::new();
     for (package, arrows) in built {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds the benchmarks with the profile `bench` and runs them.
+//! Implements `cargo xtask bench`: builds the benchmarks with the profile `bench` and runs them.
 
 use std::path::absolute;
 

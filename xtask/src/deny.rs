@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         if !tools::fetch(&path, skipped)? {
             return Ok(());
         }
-        // Everything is fetched, and the lock files stay unchanged.
+        // All dependencies are fetched, and the lock files stay unchanged.
         let mut deny =
             cargo::unlocked(&["deny", "--frozen", "--log-level", "error", "--config", "deny.toml"]);
         deny.args(["--manifest-path", manifest, "check"]).args(&checks);

@@ -172,7 +172,8 @@ fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failu
     Ok(())
 }
 
-/// Has cargo read the new crate with its workspace, and enter it into the lock file, which `--locked` needs.
+/// Lets cargo read the new crate with its workspace, and add it to the lock file, which `--locked`
+/// needs.
 fn check_workspace(folder: &Path) -> Result<(), Failure> {
     let mut said = Vec::new();
     for more in [&["--offline"][..], &[]] {
@@ -215,7 +216,8 @@ fn filled(kind: &str, template: &str, name: &str, root: &Path, inside: bool) -> 
             first.to_uppercase() + rest
         })
     };
-    // Makes it a workspace of its own, so that cargo asks no Cargo.toml above it.
+    // The crate becomes a workspace of its own, so that cargo does not search for a Cargo.toml
+    // above it.
     let workspace = if inside { "\n[lints]\nworkspace = true" } else { "\n[workspace]" };
     let mut text = template
         .replace("@NAME@", name)

@@ -1,16 +1,16 @@
-//! The part of `cargo xtask arrows` about files: the arrows between the rooms inside `keyway-host`, and the file
-//! names that crates share.
+//! Compares files for `cargo xtask arrows`: the arrows between the rooms inside `keyway-host`, and
+//! the file names that crates share.
 //!
 //! ARCHITECTURE.md holds two more fenced blocks. In `rooms` each line names a room, which is a module at the root of
 //! the crate, and the rooms and crates of the workspace that it uses. An item of a room can be named alone, and `*`
 //! allows everything:
 //!
 //! ```text
-//! work -> keyway-core, plugin, records, host::LaneHealth
+//! grants -> keyway-core, plugin, records, work, host::Lent
 //! host -> *
 //! ```
 //!
-//! In `files` each line names a folder and the modules that it has to have:
+//! In `files` each line names a folder and the modules that it must have:
 //!
 //! ```text
 //! crates/keyway-secrets/src -> error, lib, plugin
@@ -30,7 +30,7 @@ const SOURCES: &str = "crates/keyway-host/src";
 /// The beginning of the names of the workspace's crates, in code.
 const CRATES: &str = "keyway_";
 
-/// For a room, or a folder, all that is listed for it.
+/// Maps each room, or folder, to everything that is listed for it.
 pub(crate) type Lists = BTreeMap<String, BTreeSet<String>>;
 
 /// Reads the lines of a block. `lines` come with their numbers.
@@ -47,7 +47,8 @@ pub(crate) fn lists(lines: &[(usize, &str)]) -> Result<Lists, Failure> {
     Ok(lists)
 }
 
-/// Returns what differs between the lists and the sources below the root of the workspace, one line each.
+/// Lists the differences between the lists and the sources below the root of the workspace, one
+/// line each.
 pub(crate) fn compare(root: &Path, rooms: &Lists, files: &Lists) -> Result<Vec<String>, Failure> {
     let sources = sources(&root.join(SOURCES))?;
     let mut faults = compare_rooms(rooms, &sources);
@@ -55,7 +56,7 @@ pub(crate) fn compare(root: &Path, rooms: &Lists, files: &Lists) -> Result<Vec<S
     Ok(faults)
 }
 
-/// Returns the files that a folder has to have and lacks.
+/// Lists the files that a folder must have and lacks.
 fn missing(root: &Path, files: &Lists) -> Vec<String> {
     let mut faults = Vec::new();
     for (folder, names) in files {
@@ -140,7 +141,7 @@ fn compare_rooms(planned: &Lists, sources: &[(PathBuf, String)]) -> Vec<String> 
     faults
 }
 
-/// Returns the module that a file is, without its crate; `lib.rs` is none.
+/// Returns the module of a file, without its crate; empty for `lib.rs`.
 fn module(file: &Path) -> Vec<String> {
     let path = file.with_extension("");
     let parts = path.iter().map(|part| part.to_string_lossy().into_owned());
@@ -163,7 +164,7 @@ fn exported(lib: &str, rooms: &BTreeSet<String>) -> BTreeMap<String, String> {
     names
 }
 
-/// Is what a path leads to.
+/// The target of a path.
 enum Target {
     /// A room, or one item of it.
     Room(String, Option<String>),
@@ -173,7 +174,7 @@ enum Target {
     Unknown(String),
 }
 
-/// Resolves paths of a file whose module is so deep.
+/// Resolves the paths of a file whose module is at this depth.
 fn targets(
     paths: &[Vec<String>],
     depth: usize,

@@ -1,7 +1,7 @@
-//! The paths that a Rust source names.
+//! Finds the paths that a Rust source names.
 
-/// Finds the paths that begin with `crate`, `super` or a name with `prefix`, also those in groups. Comments and
-/// texts are skipped, and so are modules of tests.
+/// Finds the paths that start with `crate`, `super` or a name with `prefix`, in groups, too.
+/// Comments, texts and modules of tests are skipped.
 pub(crate) fn paths(source: &str, prefix: &str) -> Vec<Vec<String>> {
     let tokens = without_tests(tokens(source));
     let mut found = Vec::new();
@@ -14,7 +14,7 @@ pub(crate) fn paths(source: &str, prefix: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// Leaves out modules that only tests have.
+/// Removes modules that exist only for tests.
 fn without_tests(mut tokens: Vec<String>) -> Vec<String> {
     const ATTRIBUTE: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     while let Some(start) = tokens.windows(10).position(|window| {
@@ -31,7 +31,7 @@ fn without_tests(mut tokens: Vec<String>) -> Vec<String> {
     tokens
 }
 
-/// Follows one path from its token `at`, and returns the token behind it.
+/// Follows one path from its token `at`, and returns the token after it.
 fn follow(tokens: &[String], at: usize, before: &[String], found: &mut Vec<Vec<String>>) -> usize {
     let mut path = before.to_vec();
     let mut at = at;
@@ -51,7 +51,7 @@ fn follow(tokens: &[String], at: usize, before: &[String], found: &mut Vec<Vec<S
             _ => break,
         }
     }
-    // A new name for what is used.
+    // A new name follows for the used item.
     if tokens.get(at).is_some_and(|token| token == "as") {
         at += 2;
     }
@@ -86,7 +86,7 @@ fn tokens(code: &str) -> Vec<String> {
     tokens
 }
 
-/// Measures the comment, text or character that the code begins with, if it does.
+/// Measures the comment, text or character that the code starts with, if any.
 fn skipped(code: &str) -> Option<usize> {
     let until = |start: usize, end: &str| {
         Some(code[start..].find(end).map_or(code.len(), |at| start + at + end.len()))

@@ -1,11 +1,11 @@
-//! A request and the revocation of what it made, by an issuer that does nothing.
+//! Measures a request and the revocation of its credential, with an issuer that does nothing.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use keyway_core::Registry;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Isolation, Requester, Service};
+use keyway_host::grants::{GrantOutcome, GrantRequest, Isolation, Limits, Requester, Service};
 use keyway_issuers::{
     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
@@ -31,7 +31,7 @@ impl Issuer for Idle {
     }
 
     async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-        // The credential before was revoked, so its state is free again.
+        // The earlier credential was revoked, so its state is free again.
         Ok(Issued::new("state-12345678").with(CredentialPart::text("password", "not a real one")).into())
     }
 
@@ -46,7 +46,7 @@ pub(crate) fn request_and_revoke(times: u32) -> Result<(), Failure> {
     runtime.block_on(async {
         let service = ServiceName::new("cluster")?;
         let host = Host::builder(Registry::builder().build()?, Arc::new(Memory::new()), ring()?)
-            .grant_limits(GrantLimits::default().with_isolation(Isolation::Inline))
+            .grant_limits(Limits::default().with_isolation(Isolation::Inline))
             .service(Service::with_issuer(service.clone(), Arc::new(Idle)).allow_everybody().limit(1_000))
             .start()
             .await?;

@@ -1,7 +1,7 @@
-//! Runs one hot path so many times: `keyway-hot-paths PATH TIMES`.
+//! Runs one hot path a given number of times: `keyway-hot-paths PATH TIMES`.
 //!
-//! `cargo xtask instructions` runs it twice under callgrind, with different numbers of times. The
-//! difference is what the path itself costs, without start and preparation.
+//! `cargo xtask instructions` runs it twice under callgrind, with different numbers. The difference
+//! is the cost of the path itself, without start and preparation.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
@@ -23,7 +23,7 @@ use pollster::block_on;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 const RANGE: &str = ">=:1.0,<:2.0";
-/// Secrets that are there before the first `get`.
+/// The number of secrets before the first `get`.
 const FILLED: u32 = 1000;
 
 type Failure = Box<dyn Error>;
@@ -89,7 +89,7 @@ fn look_up(times: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Always the same key, so that always the same is done.
+/// Returns always the same key, so that every run does the same.
 fn ring() -> Result<KeyRing, Failure> {
     Ok(KeyRing::new([Key::from_bytes(&mut [7; 32])])?)
 }

@@ -10,7 +10,7 @@ use std::{
 
 use keyway_core::Registry;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Grants, Isolation, Service};
+use keyway_host::grants::{GrantOutcome, GrantRequest, Grants, Isolation, Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
     RequestOutcome, Revocation, ServiceName, UserInfo, async_trait,
@@ -72,7 +72,7 @@ impl Setup {
         let service = ServiceName::new("cluster")?;
         let keys = KeyRing::new([Key::generate()?])?;
         let builder = Host::builder(Registry::builder().build()?, Arc::new(Memory::new()), keys)
-            .grant_limits(GrantLimits::default().with_isolation(isolation))
+            .grant_limits(Limits::default().with_isolation(isolation))
             .service(
                 Service::with_issuer(service.clone(), Arc::new(Counter::default()))
                     .allow_everybody()

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keyway_core::{Clock as _, Plugins, Registry, SystemClock, plugins};
-use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Isolation, Retries, Service};
-use keyway_host::stores::{HostedStore, StoreLimits};
+use keyway_host::Limits;
+use keyway_host::grants::{GrantOutcome, GrantRequest, Isolation, Retries, Service};
+use keyway_host::stores::HostedStore;
 use keyway_host::{Host, HostBuilder};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
@@ -49,7 +50,7 @@ impl Issuer for Stubborn {
         if !self.blocks.is_zero() {
             std::thread::sleep(self.blocks);
         }
-        Ok(Issued::new(request.context.user_info.subject()).into())
+        Ok(Issued::new(request.context.requester.user_info.subject()).into())
     }
 
     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {
@@ -73,7 +74,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
 }
 
 /// Opens a store of a prompt plugin with one secret.
-fn store(runtime: &Runtime, limits: StoreLimits) -> Result<Arc<HostedStore>, BenchError> {
+fn store(runtime: &Runtime, limits: Limits) -> Result<Arc<HostedStore>, BenchError> {
     runtime.block_on(async {
         let keys = ring()?;
         let host =
@@ -95,8 +96,8 @@ fn address() -> Result<SecretAddress, BenchError> {
 fn reads(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let runtime = runtime()?;
     let (usual, inline) = (
-        store(&runtime, StoreLimits::default())?,
-        store(&runtime, StoreLimits::default().with_isolation(Isolation::Inline))?,
+        store(&runtime, Limits::default())?,
+        store(&runtime, Limits::default().with_isolation(Isolation::Inline))?,
     );
     let address = address()?;
     let read = |store: Arc<HostedStore>, times: u32| {
@@ -143,18 +144,18 @@ fn reads(area: &'static str) -> Result<Vec<Row>, BenchError> {
         .collect())
 }
 
-/// The latest of a task's timers while other tasks call a plugin that blocks without saying so.
+/// Measures the latest timer of a task while other tasks call a plugin that blocks without
+/// declaring it.
 fn timers(area: &'static str) -> Result<Row, BenchError> {
     const TICK: Duration = Duration::from_millis(20);
     let runtime = runtime()?;
     let service = ServiceName::new("blocks")?;
     let issuer = Arc::new(Stubborn { blocks: Duration::from_secs(2) });
     let latest = runtime.block_on(async {
-        let host =
-            builder(Arc::new(Memory::new()), ring()?, GrantLimits::default().with_deadline(TICK * 10))?
-                .service(Service::with_issuer(service.clone(), issuer).allow_everybody())
-                .start()
-                .await?;
+        let host = builder(Arc::new(Memory::new()), ring()?, Limits::default().with_deadline(TICK * 10))?
+            .service(Service::with_issuer(service.clone(), issuer).allow_everybody())
+            .start()
+            .await?;
         for number in 0..8 {
             let (host, service) = (host.clone(), service.clone());
             tokio::spawn(async move {
@@ -185,7 +186,7 @@ fn timers(area: &'static str) -> Result<Row, BenchError> {
     .must(Target::ValueAtMost(60.0)))
 }
 
-fn builder(storage: Arc<dyn Storage>, keys: KeyRing, limits: GrantLimits) -> Result<HostBuilder, BenchError> {
+fn builder(storage: Arc<dyn Storage>, keys: KeyRing, limits: Limits) -> Result<HostBuilder, BenchError> {
     let builder = Host::builder(Registry::builder().build()?, storage, keys).takeover_after(Duration::ZERO);
     Ok(builder.grant_limits(limits))
 }
@@ -194,7 +195,7 @@ fn builder(storage: Arc<dyn Storage>, keys: KeyRing, limits: GrantLimits) -> Res
 async fn lanes(storage: Arc<dyn Storage>, keys: &KeyRing) -> Result<Host, BenchError> {
     let later = Duration::from_secs(36_000);
     let retries = Retries::default().with_first(later).with_longest(later);
-    let limits = GrantLimits::default().with_isolation(Isolation::Inline).with_retries(retries);
+    let limits = Limits::default().with_isolation(Isolation::Inline).with_retries(retries);
     let mut built = builder(storage, keys.clone(), limits)?;
     for lane in 0..LANES {
         let issuer = Arc::new(Stubborn { blocks: Duration::ZERO });
@@ -241,7 +242,8 @@ async fn on_disk(from: &Memory, path: &std::path::Path) -> Result<Arc<Sqlite>, B
     }
 }
 
-/// The time to find out that nothing is due, and to recover, beside 100 and 100,000 grants that wait in ten lanes.
+/// Measures the time to find that nothing is due, and to recover, with 100 and with 100,000 grants
+/// waiting in ten lanes.
 fn waiting(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let runtime = runtime()?;
     let folder = tempfile::tempdir()?;

@@ -2,7 +2,7 @@
 
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialPart, CredentialRequest, IntentId, Issued, Json,
-    Parameters, RequestOutcome, UserInfo,
+    Parameters, RequestOutcome, Requester, UserInfo,
     wire::{self, Ended, Profile, WireOptions, host, plugin},
 };
 
@@ -52,15 +52,15 @@ impl Setup {
             .with("email_verified", true)
             .with("groups", Json::from(serde_json::json!(["users", "cluster/login", "cluster/admin"])))
             .with("updated_at", Json::from(serde_json::json!(1_763_776_000)));
-        let context = Context::new(user_info)
+        let requester = Requester::new(user_info).with_access_token("eyJhbGciOiJSUzI1NiJ9".repeat(12));
+        let context = Context::new(requester)
             .with_intent(IntentId::new("0f8fad5b-d9cb-469f-a165-70867728950e").ok_or("no id")?)
             .with_configuration(
                 Configuration::new()
                     .with("state_prefix", ConfigurationValue::text("KEYWAY_"))
                     .with("host_list", ConfigurationValue::text("login1.example.com login2.example.com"))
                     .with("create_user", ConfigurationValue::Boolean(false)),
-            )
-            .with_access_token("eyJhbGciOiJSUzI1NiJ9".repeat(12));
+            );
         let request = CredentialRequest::new(context).with_parameters(Parameters::new().with("pub_key", key));
         let outcome = Issued::new("KEYWAY_12345678")
             .with(CredentialPart::text("username", "kw001"))

@@ -67,7 +67,7 @@ plugins_of_their_own! {
     p95 "plugin-95", p96 "plugin-96", p97 "plugin-97", p98 "plugin-98", p99 "plugin-99",
 }
 
-/// Collects and checks the linked plugins, which are these only.
+/// Collects and checks the linked plugins, which are only these.
 ///
 /// # Errors
 /// When a plugin is faulty.

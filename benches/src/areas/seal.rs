@@ -13,7 +13,9 @@ use crate::{
 const SIZES: &[(&str, usize, f64)] =
     &[("64 B", 64, 1.15), ("4 KiB", 4 << 10, 1.15), ("1 MiB", 1 << 20, 1.25)];
 
-/// Bounds the time that drawing its vector adds to a seal (decision H60).
+/// Bounds the time that drawing its vector adds to a seal.
+///
+/// See decision H60.
 const VECTOR_NANOSECONDS: f64 = 250.0;
 
 /// The same key on both sides, a plaintext and its token.

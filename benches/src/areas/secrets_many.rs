@@ -1,4 +1,5 @@
-//! Many secrets at once: a bulk write and an import beside a million, `info` there, and creates by many tasks.
+//! Measures many secrets at once: a bulk write and an import into a store of a million, `info`
+//! there, and creates by many tasks.
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -16,7 +17,7 @@ use crate::{
 const MILLION: u32 = 1_000_000;
 const BATCH: u32 = 10_000;
 const ROUNDS: usize = 3;
-/// Creates one by one in a round, to compare with.
+/// The number of single creates in a round, for comparison.
 const SINGLE: u32 = 500;
 const CROWDED: u32 = 100_000;
 const TASKS: u32 = 64;
@@ -106,7 +107,7 @@ fn by_many_tasks(area: &'static str, directory: &Path) -> Result<Row, BenchError
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
         let mut rate_of = |tasks: u32| -> Result<f64, BenchError> {
-            // One task is slower, so it makes fewer.
+            // A single task is slower, so it makes fewer.
             let each = if tasks == 1 { CREATES / 4 } else { CREATES / TASKS };
             let begun = Instant::now();
             let tasks: Vec<_> = (0..tasks)

@@ -21,7 +21,7 @@ use crate::{
 
 const PLUGINS: Plugins = plugins! { keyway_ssh };
 const REVOKED: u32 = 100_000;
-/// Both sides wait for the disk, a few times in a batch.
+/// The plan measures the clock, because both sides wait for the disk.
 const PLAN: Plan = Plan { clock: Clock::Wall, rounds: 31, batch: Duration::from_millis(50) };
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {

@@ -17,7 +17,7 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LogLevel {
-    /// Everything.
+    /// All messages.
     Debug,
     /// The usual messages in production.
     Info,

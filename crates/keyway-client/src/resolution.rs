@@ -4,7 +4,7 @@ use std::fmt;
 
 /// The layers in which a client in an environment searches for a secret.
 ///
-/// Decision L1.
+/// See decision L1.
 ///
 /// A client without an environment reads the shared secrets under either policy. Writes ignore the
 /// policy: they change the client's own layer, or nothing (decision L4).
@@ -23,7 +23,7 @@ pub enum Resolution {
 
 /// The layer that gave a secret.
 ///
-/// Decision L1.
+/// See decision L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Layer {

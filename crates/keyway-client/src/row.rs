@@ -24,15 +24,15 @@ pub enum Row {
     HttpError,
     /// Local data cannot be opened, or the operation was interrupted.
     CliError,
-    /// Anything else.
+    /// Any other error.
     LockerError,
     /// The object exists already, or another writer was first.
     ///
-    /// Decision L6.
+    /// See decision L6.
     Conflict,
     /// An argument is not acceptable.
     ///
-    /// Decision L6.
+    /// See decision L6.
     Invalid,
 }
 

@@ -159,7 +159,7 @@ impl Change {
 
     /// Requests a new value that the store generates.
     ///
-    /// Decision C11.
+    /// See decision C11.
     pub fn generated(recipe: Recipe) -> Self {
         Self(SecretChange::generated(recipe))
     }

@@ -1,5 +1,5 @@
-//! Who asked for what: reported once each, also when a future is dropped, and never with a
-//! value in it; nor is there one in anything else that is shown.
+//! Tests that each access is reported once with its requester, even if a future is dropped, and
+//! that reports and all other output hold no value.
 
 mod support;
 
@@ -163,7 +163,7 @@ fn a_hook_that_panics_does_not_hurt_the_caller() {
     });
 }
 
-/// A subscriber that keeps all that it is told, as text.
+/// Keeps all traces as text.
 struct Collector(Arc<Mutex<String>>);
 
 impl tracing::Subscriber for Collector {

@@ -1,4 +1,4 @@
-//! Values that the store makes, asked for through the client.
+//! Tests values that the store generates, requested through the client.
 
 use std::sync::Arc;
 

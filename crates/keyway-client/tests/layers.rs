@@ -1,5 +1,5 @@
-//! Resolution against a model: lists and single reads agree (L3), writes stay in their layer
-//! (L4), a default stands for a missing secret only (L5).
+//! Compares resolution with a model: lists and single reads agree (L3), writes stay in their layer
+//! (L4), and a default replaces only a missing secret (L5).
 
 mod support;
 
@@ -31,10 +31,10 @@ fn steps() -> impl Strategy<Value = Vec<(Step, bool)>> {
     prop::collection::vec((step, any::<bool>()), 0..25)
 }
 
-/// What is there, by place and key.
+/// The existing secrets, by layer and key.
 type Model = BTreeMap<(Option<&'static str>, &'static str), String>;
 
-/// The rule, in the fewest words.
+/// Computes the expected answer by the shortest form of the rule.
 fn expected(
     model: &Model,
     place: Option<&'static str>,
@@ -156,7 +156,7 @@ proptest! {
                         done
                     }
                 };
-                // What could not be done says so, and the model shows that it did nothing.
+                // A refused operation returns an error, and the model shows that it did nothing.
                 let error = done.unwrap_err();
                 if exists(place) {
                     assert_eq!(error.code(), if there { "conflict" } else { "not_found" });

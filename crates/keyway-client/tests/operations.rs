@@ -1,4 +1,4 @@
-//! The operations of the seed one by one, and what they answer when they fail.
+//! Tests the operations of the seed one by one, and their errors.
 
 mod support;
 
@@ -102,7 +102,7 @@ fn messages_name_key_and_environment() {
     });
 }
 
-/// A store in front of a service says what the service said, and the row is the same.
+/// Tests that a store in front of a service passes on the service's error with the same row.
 #[test]
 fn rows_that_only_a_service_gives() {
     wait(async {
@@ -147,7 +147,7 @@ fn rows_that_only_a_service_gives() {
         assert_eq!((error.is_retryable(), error.retry_after()), (true, Some(wait)));
         assert_eq!(error.kind(), ErrorKind::Unavailable { retry_after: Some(wait) });
 
-        // Of a service too, only a missing secret gives the default.
+        // For a service, too, only a missing secret gives the default.
         let remote = |word| RemoteError::new(RemoteClass::NotFound).with_word(Some(word));
         spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
         assert_eq!(client.get_or("K", "d").await.unwrap().expose(), "d");
@@ -156,7 +156,7 @@ fn rows_that_only_a_service_gives() {
     });
 }
 
-/// Applications hand clients around and spawn their futures.
+/// Tests that applications can share clients and spawn their futures.
 #[test]
 fn clients_and_futures_go_anywhere() {
     fn anywhere<T: Send + Sync + Clone + 'static>() {}

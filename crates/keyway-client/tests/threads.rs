@@ -1,4 +1,4 @@
-//! One client on many threads, with and without futures, in and out of runtimes.
+//! Tests one client on many threads, with and without futures, in and out of runtimes.
 
 mod support;
 
@@ -15,7 +15,7 @@ use tokio::runtime::Builder;
 const THREADS: usize = 16;
 const ROUNDS: usize = 20;
 
-/// What each thread does to its own secret and to the one that all share.
+/// Works on the thread's own secret and on the one that all threads share.
 fn work(thread: usize, client: &blocking::Secrets) {
     let (key, prod) = (format!("key-{thread}"), client.in_environment("prod"));
     prod.create(&key, "0").unwrap();
@@ -57,7 +57,7 @@ fn sixteen_threads_share_a_client() {
                 let client = client.clone();
                 tokio::spawn(async move {
                     for _ in 0..ROUNDS {
-                        // Count by compare-and-set: no update may be lost.
+                        // Counts by compare-and-set: no update may be lost.
                         loop {
                             let read = client.retrieve("counter").await.unwrap();
                             let next = read.expose_text().unwrap().parse::<usize>().unwrap() + 1;
@@ -123,7 +123,8 @@ fn a_store_that_needs_a_runtime_is_waited_for_on_it() {
     });
 }
 
-/// A store whose futures use the blocking client of another store waits inside of a wait.
+/// Tests a store whose futures use the blocking client of another store, so that one wait is inside
+/// another.
 #[test]
 fn a_wait_may_stand_inside_of_another() {
     let inner = blocking::Secrets::from(Secrets::new(wait(support::store())));
@@ -133,7 +134,7 @@ fn a_wait_may_stand_inside_of_another() {
         if std::mem::replace(&mut polled, true) {
             return std::task::Poll::Ready(());
         }
-        // The thread's token is set for the outer wait, and the inner one may take it.
+        // The thread's token is set for the outer wait, and the inner wait may take it.
         context.waker().wake_by_ref();
         assert!(inner.get("K").unwrap().is_some());
         std::task::Poll::Pending

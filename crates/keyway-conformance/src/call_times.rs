@@ -1,4 +1,4 @@
-//! The time that calls of a plugin take.
+//! Measures the time of a plugin's calls.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -16,14 +16,14 @@ pub struct CallTimes {
 pub struct Times {
     /// The number of calls.
     pub calls: u32,
-    /// The time of all of them.
+    /// The total time of the calls.
     pub total: Duration,
-    /// The time of the longest.
+    /// The time of the longest call.
     pub longest: Duration,
 }
 
 impl CallTimes {
-    /// The time from which on a report names a call as slow.
+    /// A report names a call as slow from this time on.
     pub const SLOW: Duration = Duration::from_millis(500);
 
     #[cfg(any(test, feature = "certificates", feature = "issuers", feature = "secrets"))]
@@ -68,7 +68,7 @@ impl CallTimes {
         text
     }
 
-    /// Says how much of the time went into calls, for a rule that did not end.
+    /// Reports how much time went into calls, for a rule that did not end.
     pub(crate) fn of_unfinished(&self) -> String {
         match self.slowest_first().first() {
             Some((operation, times)) if times.longest >= Self::SLOW => {

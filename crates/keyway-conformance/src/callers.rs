@@ -20,7 +20,7 @@ pub(crate) async fn begun_together<T: Send + 'static, F: Future<Output = T>>(
         thread::spawn(move || {
             let runtime = runtime();
             together.wait();
-            // Fails if the rule's time is up.
+            // Sending fails if the rule's time is up.
             let _ = sender.send(runtime.map(|runtime| runtime.block_on(call())));
         });
         answers.push(receiver);

@@ -1,4 +1,4 @@
-//! A subject with its suite, whatever its kind: what front ends run.
+//! Pairs a subject of any kind with its suite, for front ends to run.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,11 +7,11 @@ use std::sync::Arc;
 use crate::shell_words::shell_words;
 use crate::{Exclusion, Level, Report, RunOptions, Subject, Suite};
 
-/// A subject and the suite that it is to pass, as one value for the front ends:
+/// A subject and the suite that it must pass, as one value for the front ends:
 /// [`conformance_main!`](crate::conformance_main), [`conformance_test!`](crate::conformance_test)
 /// and `cargo xtask conformance`.
 ///
-/// The subjects of this crate become one by `From`; a suite of your own by
+/// Make one from a subject of this crate with `From`, or from your own suite with
 /// [`new`](Self::new).
 ///
 /// ```
@@ -36,13 +36,13 @@ pub struct Candidate {
 pub struct RuleSummary {
     /// The id.
     pub id: &'static str,
-    /// How binding it is.
+    /// How binding the rule is.
     pub level: Level,
-    /// What it demands.
+    /// The demand of the rule.
     pub sentence: &'static str,
     /// The clauses that it comes from.
     pub clauses: &'static [&'static str],
-    /// The capability that it needs and the subject does not declare.
+    /// The capability that the rule needs, if the subject does not declare it.
     pub missing: Option<&'static str>,
 }
 
@@ -68,8 +68,8 @@ impl<S: Subject + ?Sized> Runner for Pair<S> {
     }
 
     fn rules(&self) -> Vec<RuleSummary> {
-        // A subject that panics when it is asked is no reason to leave a rule out: running it
-        // reports the panic.
+        // A subject that panics when it is asked for capabilities does not hide a rule: running the
+        // rule reports the panic.
         let declares = |need: &crate::Need<S>| {
             catch_unwind(AssertUnwindSafe(|| (need.declared)(&self.subject))).unwrap_or(true)
         };
@@ -89,20 +89,20 @@ impl<S: Subject + ?Sized> Runner for Pair<S> {
 }
 
 impl Candidate {
-    /// A subject and its suite.
+    /// Pairs a subject with its suite.
     pub fn new<S: Subject + ?Sized>(suite: Suite<S>, subject: Arc<S>) -> Self {
         Self { runner: Box::new(Pair { suite, subject }), exclusions: Vec::new(), chosen_by: None }
     }
 
-    /// Accepts for now that a rule is broken.
+    /// Accepts, until further notice, that a rule is broken.
     #[must_use]
     pub fn exclude(mut self, exclusion: Exclusion) -> Self {
         self.exclusions.push(exclusion);
         self
     }
 
-    /// Says by which arguments `cargo xtask conformance` chooses it: a failure prints that command, so that one
-    /// rule is repeated on just this.
+    /// Sets the arguments by which `cargo xtask conformance` selects this candidate. A failure
+    /// prints that command, so that one rule can be repeated on this candidate.
     ///
     /// ```
     /// # use std::sync::Arc;
@@ -127,27 +127,27 @@ impl Candidate {
         Self::new(suite, (mutant.subject)())
     }
 
-    /// The kind of subject: `secret`, `storage`, `metadata`.
+    /// Returns the kind of subject: `secret`, `storage`, `metadata`.
     pub fn kind(&self) -> &'static str {
         self.runner.kind()
     }
 
-    /// What reports call the subject.
+    /// Returns the name of the subject in reports.
     pub fn name(&self) -> String {
         self.runner.name()
     }
 
-    /// The rules of the suite, sorted by id.
+    /// Lists the rules of the suite, sorted by id.
     pub fn rules(&self) -> Vec<RuleSummary> {
         self.runner.rules()
     }
 
-    /// The exclusions that were added.
+    /// Lists the exclusions that were added.
     pub fn exclusions(&self) -> &[Exclusion] {
         &self.exclusions
     }
 
-    /// Runs the rules that `options` chooses. Blocks until they have ended.
+    /// Runs the rules that `options` selects. Blocks until they end.
     pub fn run(&self, options: &RunOptions) -> Report {
         let mut options = options.clone();
         options.exclusions.extend(self.exclusions.iter().cloned());

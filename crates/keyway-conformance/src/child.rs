@@ -1,11 +1,12 @@
-//! A second run of the test program for one rule, whose output is captured.
+//! Runs the test program a second time for one rule: captures its output, or kills it.
 //!
-//! Output of linked code cannot be captured in its own process. So the program runs itself again, with the
-//! subject and the rule in the environment; there the rule makes its calls and leaves a note for the first run.
+//! A process cannot capture the output of code linked into it, and a killed process reports nothing.
+//! So the program runs itself again, with the subject and the rule in the environment. The second
+//! run calls the subject and leaves a note for the first.
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,13 +20,13 @@ use crate::{Broken, Candidate, History, RunOptions, broken, ensure};
 const WANTED: &str = "KEYWAY_CONFORMANCE_CHILD";
 /// The environment variable that names the file of the note.
 const NOTE: &str = "KEYWAY_CONFORMANCE_NOTE";
-/// The longest time of a second run; a first run has 60 seconds.
+/// The longest time of a second run; a first run may take 60 seconds.
 const DEADLINE: Duration = Duration::from_secs(40);
 
-/// The note of a second run.
+/// The note that a second run leaves for the first.
 #[derive(Default, Deserialize, Serialize)]
 struct Note {
-    /// The texts that must not be in its output.
+    /// The texts that must not appear in its output.
     secrets: Vec<String>,
     /// The calls that it made.
     calls: Vec<String>,
@@ -40,13 +41,13 @@ fn key(subject: &str, rule: &str) -> String {
     format!("{kind} {subject}")
 }
 
-/// Says by which arguments this program tests the subject again; `None` stands for every subject.
+/// Sets the arguments with which this program tests the subject again; `None` stands for every subject.
 pub(crate) fn starts_with(subject: Option<&Candidate>, with: &[&str]) {
     let of = |subject: &Candidate| key(&subject.name(), subject.rules().first().map_or("", |rule| rule.id));
     locked(&ARGUMENTS).insert(subject.map(of), with.iter().map(|&argument| argument.to_owned()).collect());
 }
 
-/// Runs the rule of a second run. `None` if this is a first one.
+/// Runs the requested rule in a second run. Returns `None` in a first run.
 pub(crate) fn run(candidates: impl FnOnce() -> Vec<Candidate>, options: &RunOptions) -> Option<ExitCode> {
     is_child().then(|| {
         for candidate in candidates() {
@@ -56,7 +57,7 @@ pub(crate) fn run(candidates: impl FnOnce() -> Vec<Candidate>, options: &RunOpti
     })
 }
 
-/// Runs the rule of a second run if it is about this candidate.
+/// Runs the requested rule in a second run, if it concerns this candidate.
 pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
     let wanted = env::var(WANTED).unwrap_or_default();
     let (subject, rule) = wanted.split_once('\n').unwrap_or_default();
@@ -65,22 +66,50 @@ pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
     }
 }
 
-/// Leaves the note of a second run. Returns whether this is one.
+/// Writes the note of a second run. Returns false in a first run.
 pub(crate) fn noted(secrets: Vec<String>, history: &History) -> Result<bool, Broken> {
-    let Some(file) = env::var_os(NOTE) else { return Ok(false) };
+    let Some(file) = note() else { return Ok(false) };
     let note = serde_json::to_vec(&Note { secrets, calls: history.calls().clone() });
     let written = note.map_err(std::io::Error::from).and_then(|note| std::fs::write(file, note));
     written.map_err(|error| broken("a note of the second run", error.to_string()))?;
     Ok(true)
 }
 
-/// Whether this is a second run.
+/// Tells whether this is a second run.
 pub(crate) fn is_child() -> bool {
-    env::var_os(NOTE).is_some()
+    note().is_some()
 }
 
-/// Runs the rule in a process of its own, and demands that its output holds no secret. The calls of that run
-/// become those of this one. Blocks.
+/// Gives the file of the note, if this is a second run.
+pub(crate) fn note() -> Option<PathBuf> {
+    env::var_os(NOTE).map(PathBuf::from)
+}
+
+/// Says why a second run proved nothing.
+pub(crate) fn failed(why: String) -> Broken {
+    broken("a run of the rule in a process of its own", why)
+}
+
+/// Makes the command of a second run, which leaves its note in this file.
+pub(crate) fn command(subject: &str, rule: &str, seed: u64, note: &Path) -> Result<Command, Broken> {
+    let known = locked(&ARGUMENTS);
+    let arguments = known.get(&Some(key(subject, rule))).or_else(|| known.get(&None)).cloned();
+    drop(known);
+    let Some(arguments) = arguments.or_else(of_unit_tests) else {
+        return Err(Broken::Missing { capability: "a front end of the kit" });
+    };
+    let mut command = Command::new(env::current_exe().map_err(|error| failed(error.to_string()))?);
+    command
+        .args(arguments)
+        .env(WANTED, format!("{subject}\n{rule}"))
+        .env(crate::front::SEED, seed.to_string())
+        .env(NOTE, note)
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+/// Runs the rule in a separate process, and demands that its output holds no secret. The calls of
+/// that process are added to the history of this run. Blocks.
 pub(crate) fn must_print_no_secret(
     subject: &str,
     rule: &str,
@@ -88,23 +117,8 @@ pub(crate) fn must_print_no_secret(
     scratch: &Path,
     history: &History,
 ) -> Result<(), Broken> {
-    let known = locked(&ARGUMENTS);
-    let arguments = known.get(&Some(key(subject, rule))).or_else(|| known.get(&None)).cloned();
-    drop(known);
-    let Some(arguments) = arguments.or_else(of_unit_tests) else {
-        return Err(Broken::Missing { capability: "a front end of the kit" });
-    };
     let note = scratch.join("kit-note.json");
-    let failed = |why: String| broken("a run of the rule in a process of its own", why);
-    let program = env::current_exe().map_err(|error| failed(error.to_string()))?;
-    let output = Command::new(program)
-        .args(arguments)
-        .env(WANTED, format!("{subject}\n{rule}"))
-        .env(crate::front::SEED, seed.to_string())
-        .env(NOTE, &note)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
+    let output = command(subject, rule, seed, &note)?.output().map_err(|error| failed(error.to_string()))?;
     let told = std::fs::read(&note).ok().and_then(|note| serde_json::from_slice::<Note>(&note).ok());
     let Some(Note { secrets, calls }) = told else {
         return Err(failed(format!("it left no note, and ended with {}", output.status)));
@@ -120,7 +134,7 @@ pub(crate) fn must_print_no_secret(
     Ok(())
 }
 
-/// The arguments with which the unit tests of the kit test a mutant again.
+/// Returns the arguments with which the unit tests of the kit test a mutant again.
 fn of_unit_tests() -> Option<Vec<String>> {
     cfg!(test).then(|| ["child::tests::a_second_run", "--exact", "--nocapture"].map(str::to_owned).to_vec())
 }

@@ -1,4 +1,4 @@
-//! The kit's clock, which stands still until a rule sets it.
+//! Implements the kit's clock, which stands still until a rule sets it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

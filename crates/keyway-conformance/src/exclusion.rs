@@ -1,15 +1,16 @@
-//! Rules that a plugin is known to break, each with a written reason and an end.
+//! Accepts that a plugin breaks a rule, with a written reason and an end.
 
-/// Says that a subject is known to break a rule, why that is accepted, and until when.
+/// Names a rule that a subject is known to break, the reason, and the version that ends the
+/// exception.
 ///
-/// An exclusion of a rule that is kept, that does not exist or that is skipped is stale, and one
-/// whose version has come has expired: both fail the run, so that nobody forgets them.
+/// An exclusion is stale if its rule is kept, skipped or unknown, and expired from the version
+/// `until` on. Both fail the run, so that no exclusion is forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exclusion {
     /// The id of the rule.
     pub rule: &'static str,
-    /// Why it is broken and why that is accepted. Not empty.
+    /// Why the subject breaks the rule, and why that is acceptable. Not empty.
     pub reason: &'static str,
-    /// The first version of the subject in which the rule must be kept.
+    /// The first version of the subject that must keep the rule.
     pub until: keyway_core::Version,
 }

@@ -1,12 +1,13 @@
-//! Front ends: a test program, a test, and what both are made of.
+//! Provides front ends: a test program, a test, and their parts.
 //!
-//! A crate that can say `harness = false` for a test gets one test a rule, with the rule's id
-//! in its name, by [`conformance_main!`](crate::conformance_main). Any other gets one test by
-//! [`conformance_test!`](crate::conformance_test). Who wants the report itself runs a
-//! [`Candidate`].
+//! In a crate that can set `harness = false` for a test, use
+//! [`conformance_main!`](crate::conformance_main): each rule becomes a test with the rule's id in
+//! its name. In any other crate use [`conformance_test!`](crate::conformance_test), which makes one
+//! test. To get the report itself, run a [`Candidate`].
 //!
-//! The environment variable `KEYWAY_SEED` sets the seed of the random choices, and `KEYWAY_RULE` chooses the
-//! rules whose ids begin with it. A failure prints the command that repeats it, for the place where it is printed.
+//! The environment variable `KEYWAY_SEED` sets the seed of random choices, and `KEYWAY_RULE`
+//! selects the rules whose ids start with it. A failure prints the command that repeats it, as it
+//! must be typed there.
 
 use std::env;
 use std::process::ExitCode;
@@ -22,20 +23,21 @@ use crate::{Candidate, Format, Report, RuleSummary, RunOptions, Verdict};
 /// The environment variable that sets the seed.
 pub const SEED: &str = "KEYWAY_SEED";
 
-/// The environment variable that chooses rules.
+/// The environment variable that selects rules.
 pub const RULE: &str = "KEYWAY_RULE";
 
-/// Makes the `main` of a test program that runs every rule of the suites of its subjects, each
-/// as a test of its own: `generic::SEC-014`.
+/// Makes the `main` of a test program that runs every rule of its subjects' suites, each as a
+/// separate test: `generic::SEC-014`.
 ///
-/// It works under `cargo test` and `cargo nextest`, and takes the arguments of a test
-/// program: `cargo test --test conformance -- STO-004` runs one rule. A rule that does not
-/// apply is an ignored test whose kind says which capability is missing; one that finds only when
-/// it runs that there is nothing to test is ignored with the reason, and so is one that is broken
-/// with an exclusion. A last line names all rules that proved nothing. With no subject, or
-/// with subjects for which no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
+/// It works under `cargo test` and `cargo nextest`, and takes the arguments of a test program:
+/// `cargo test --test conformance -- STO-004` runs one rule. A rule that does not apply is an
+/// ignored test, whose kind names the missing capability. A rule that finds only at run time that
+/// it has nothing to test is ignored with the reason, and so is a broken rule with an exclusion.
+/// The last line names all rules that proved nothing. Without a subject, or if no rule applies, a
+/// test fails. `KEYWAY_SEED` sets the seed.
 ///
-/// `cargo nextest` knows ignored tests by the list alone, and shows the others as passed.
+/// `cargo nextest` takes ignored tests from the list only, and shows those found at run time as
+/// passed.
 ///
 /// In Cargo.toml:
 ///
@@ -65,9 +67,9 @@ macro_rules! conformance_main {
     };
 }
 
-/// Makes a test that runs every rule of the suite of one subject, and fails with an
-/// explanation of each that is broken. For crates that cannot set `harness = false`; all
-/// others get more from [`conformance_main!`](crate::conformance_main).
+/// Makes one test that runs every rule of a subject's suite, and fails with an explanation of each
+/// broken rule. Use it only if the crate cannot set `harness = false`; otherwise
+/// [`conformance_main!`](crate::conformance_main) shows more.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -89,10 +91,10 @@ macro_rules! conformance_test {
     };
 }
 
-/// The options that the environment asks for: the seed and the rules.
+/// Reads the options from the environment: the seed and the rules.
 ///
 /// # Panics
-/// When `KEYWAY_SEED` is not a number: a run with another seed would not repeat anything.
+/// If `KEYWAY_SEED` is not a number, since a run with another seed would repeat nothing.
 pub fn options() -> RunOptions {
     let options = RunOptions { only: env::var(RULE).ok(), ..RunOptions::default() };
     let Ok(seed) = env::var(SEED) else { return options };
@@ -100,8 +102,9 @@ pub fn options() -> RunOptions {
     options.seed(seed)
 }
 
-/// Lets the rules about printed output start this program again, without arguments, and ends such a second run.
-/// For programs with a `main` of their own: call it first. `None` in a first run, which goes on.
+/// Runs the requested rule and ends the program, if this is the second run of a rule about printed
+/// output or killed processes. Call it first in a `main` of your own: such rules start this program
+/// again without arguments. Returns `None` in a first run, which continues.
 ///
 /// `candidates` makes all subjects that the first run may test. Blocks.
 #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
@@ -110,13 +113,13 @@ pub fn second_run(candidates: impl FnOnce() -> Vec<Candidate>) -> Option<ExitCod
     crate::child::run(candidates, &options())
 }
 
-/// Runs the whole suite of a candidate; what [`conformance_test!`](crate::conformance_test)
-/// calls. `KEYWAY_SEED` sets the seed. Blocks.
+/// Runs the whole suite of a candidate for [`conformance_test!`](crate::conformance_test).
+/// `KEYWAY_SEED` sets the seed. Blocks.
 ///
 /// # Panics
-/// With the report, when a rule is broken or no rule applies.
+/// With the report, if a rule is broken or no rule applies.
 pub fn assert_conforms(candidate: &Candidate) {
-    // Its thread has the name of the test.
+    // The thread is named after the test.
     let test = thread::current().name().unwrap_or_default().to_owned();
     #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
     {
@@ -132,7 +135,7 @@ pub fn assert_conforms(candidate: &Candidate) {
     assert!(report.succeeded(), "{}", report.format(Format::Table));
 }
 
-/// The `main` of a test program; what [`conformance_main!`](crate::conformance_main) calls.
+/// Runs a test program for [`conformance_main!`](crate::conformance_main).
 pub fn main(candidates: Vec<Candidate>) -> ExitCode {
     #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
     {
@@ -146,15 +149,15 @@ pub fn main(candidates: Vec<Candidate>) -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let (conclusion, line) = conclude(&arguments, candidates, &options());
-    // The list and the JSON lines are for programs.
+    // The list and the JSON lines are read by programs.
     if !arguments.list && arguments.format != Some(FormatSetting::Json) {
         print_line(&line);
     }
     conclusion.exit_code()
 }
 
-/// Runs the tests that the arguments choose, and returns what became of them, and a line that names the rules that
-/// proved nothing, empty without any. Blocks.
+/// Runs the tests that the arguments select. Returns their results, and a line that names the rules
+/// that proved nothing, empty if there are none. Blocks.
 pub fn conclude(
     arguments: &Arguments,
     candidates: Vec<Candidate>,
@@ -183,8 +186,7 @@ fn print_line(line: &str) {
 /// Collects the tests that proved nothing.
 type Unproved = Arc<Mutex<Vec<String>>>;
 
-/// One test for each rule of each candidate, sorted, and one that fails when nothing is
-/// proved.
+/// Makes one test for each rule of each candidate, sorted, and one that fails if no rule applies.
 pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
     noted_trials(candidates, options, &Unproved::default())
 }
@@ -212,7 +214,7 @@ fn noted_trials(candidates: Vec<Candidate>, options: &RunOptions, unproved: &Unp
         }
     }
     if applying == 0 {
-        let text = "no rule applies to anything that is linked: nothing is proved";
+        let text = "no rule applies to any linked subject, so nothing is proved";
         trials.push(failing("nothing_is_proved".to_owned(), text.to_owned()));
     }
     trials
@@ -226,7 +228,7 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
     let name = format!("{}::{}", candidate.name(), rule.id);
     let (candidate, options) = (Arc::clone(candidate), options.clone().only(rule.id));
     let (unproved, noted) = (Arc::clone(unproved), name.clone());
-    // Ignored tests may be run, too: the rule asks for the capability again.
+    // An ignored test may be run explicitly, and then the rule asks for the capability again.
     let test = move || {
         let report = candidate.run(&options).repeated_by(|outcome| {
             let test = format!("{}::{}", outcome.subject, outcome.rule);
@@ -241,7 +243,8 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
     Trial::ignorable_test(name, test).with_kind(kind).with_ignored_flag(rule.missing.is_some())
 }
 
-/// Judges the report of one rule. A rule that is not kept, though that is no fault, is ignored with the reason.
+/// Judges the report of one rule. If the rule proved nothing although nothing is wrong, its test is
+/// ignored with the reason.
 fn judge(report: &Report) -> Result<Completion, Failed> {
     let explained: String = report.outcomes().iter().map(crate::RuleOutcome::explanation).collect();
     let fault = report.outcomes().iter().any(crate::RuleOutcome::is_fault);
@@ -254,20 +257,21 @@ fn judge(report: &Report) -> Result<Completion, Failed> {
     }
 }
 
-/// The command that runs one test of this program again, in the folder of its package or in its workspace.
+/// Returns the command that runs one test of this program again, in its package's folder or its
+/// workspace.
 fn cargo_test(seed: u64, target: Option<&str>, test: &str) -> String {
     let program = env::current_exe().unwrap_or_default();
     let package = env::var("CARGO_PKG_NAME");
     let words = match (&package, target) {
         (Ok(package), Some(target)) => vec!["cargo", "test", "-p", package, "--test", target, "--"],
         (Ok(package), None) => vec!["cargo", "test", "-p", package, "--"],
-        // Somebody started it without cargo.
+        // The program was started without cargo.
         (Err(_), _) => vec![program.to_str().unwrap_or("cargo test --")],
     };
     format!("{SEED}={seed} {}", shell_words(words.into_iter().chain([test, "--exact"])))
 }
 
-/// The name of the target that this program is: cargo adds a hash to it.
+/// Returns the target name of this program, without the hash that cargo appends.
 fn this_target() -> Option<String> {
     let program = env::current_exe().ok()?;
     let (target, _) = program.file_stem()?.to_str()?.rsplit_once('-')?;
@@ -289,7 +293,7 @@ mod tests {
         plugin.into()
     }
 
-    /// A plugin's crate has no `cargo xtask`.
+    /// Shows the command, since a plugin's crate has no `cargo xtask`.
     #[test]
     fn a_failure_is_repeated_by_cargo_and_the_name_of_its_test() {
         let report = broken().run(&RunOptions::default().seed(7).only("MET-012"));

@@ -2,11 +2,11 @@
 //!
 //! # Tutorial
 //!
-//! A [`Rule`] is one thing that a contract demands, as data: an id that never changes, how binding
-//! it is, one sentence, the clauses that it comes from, the capability that it needs, and a check.
-//! A [`Suite`] runs rules on a subject, each on a thread of its own with its panic contained and
-//! its time limited, and gives a [`Report`]: a value with one outcome a rule, that can be written
-//! as a table, JSON, `JUnit` XML or Markdown.
+//! A [`Rule`] is one demand of a contract, as data: an id that never changes, a level, one
+//! sentence, the clauses that it comes from, the capability that it needs, and a check. A [`Suite`]
+//! runs rules on a subject, each on its own thread, with its panic contained and its time limited.
+//! The result is a [`Report`]: one outcome for each rule, which can be written as a table, JSON,
+//! `JUnit` XML or Markdown.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -14,7 +14,7 @@
 //! use keyway_conformance::{Candidate, Format, RunOptions};
 //! use keyway_storage::Memory;
 //!
-//! // What is tested: a name, and how to open it.
+//! // The subject: a name, and how to open it.
 //! let memory = StorageSubject::new("memory", |_folder| Ok(Arc::new(Memory::new())));
 //!
 //! // A subject with its suite, run with the seed 7; here only some of the rules.
@@ -26,8 +26,8 @@
 //! assert_eq!(report.totals().passed, 9);
 //! ```
 //!
-//! In a crate of your own one line does the same, one test a rule:
-//! [`conformance_main!`]; where `harness = false` cannot be set, [`conformance_test!`].
+//! In your own crate one line makes a test for each rule: [`conformance_main!`]. If you cannot set
+//! `harness = false`, use [`conformance_test!`].
 //!
 //! # The suites
 //!
@@ -39,15 +39,15 @@
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
-//! Each suite has a feature of its own name, and the rules about clients of stores have `client`. All are on by
-//! default; the author of a plugin can have one alone.
+//! Each suite has a feature of the same name, and the rules about clients of stores have `client`.
+//! All are on by default; the author of a plugin can select one.
 //!
-//! # What proves the kit
+//! # How the kit is tested
 //!
-//! Each suite has mutants: subjects that are broken on purpose, at least one a rule. A
-//! [`Matrix`] says which rule caught which; `cargo xtask conformance --mutants` prints it, and fails
-//! when a mutant survives the rule that it breaks. Against rules that are too strict there are
-//! subjects that are odd and yet right.
+//! Each suite has mutants: subjects with one fault on purpose, at least one for each rule. A
+//! [`Matrix`] shows which rule caught which mutant; `cargo xtask conformance --mutants` prints it,
+//! and fails if a mutant survives the rule that it breaks. Subjects that are unusual but correct
+//! guard against rules that are too strict.
 
 mod call_times;
 #[cfg(any(feature = "certificates", feature = "issuers", feature = "storage"))]

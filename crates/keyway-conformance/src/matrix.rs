@@ -1,4 +1,4 @@
-//! The kit's own proof: deliberately broken subjects, and the rules that catch them.
+//! Tests the kit itself: shows which rules catch deliberately broken subjects.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -12,13 +12,13 @@ use crate::{Rule, RunOptions, Subject, Suite, Verdict};
 
 /// A deliberately broken subject. Its code does not know which rule it breaks.
 pub struct Mutant<S: ?Sized + 'static> {
-    /// What it is called.
+    /// The name of the mutant.
     pub name: &'static str,
     /// Describes the mistake.
     pub what: &'static str,
     /// The ids of the rules that have to catch it.
     pub breaks: &'static [&'static str],
-    /// Makes it.
+    /// Makes the subject.
     pub subject: fn() -> Arc<S>,
 }
 
@@ -36,41 +36,40 @@ impl<S: ?Sized> std::fmt::Debug for Mutant<S> {
     }
 }
 
-/// Which rules catch which mutants.
+/// Shows which rules catch which mutants.
 #[derive(Clone, Debug, Default)]
 pub struct Matrix {
     /// The ids of all rules of the suites, sorted within each suite.
     pub rules: Vec<&'static str>,
-    /// One row a mutant.
+    /// One row for each mutant and rule that it breaks.
     pub rows: Vec<MatrixRow>,
 }
 
-/// What became of one mutant.
+/// The result of one mutant.
 #[derive(Clone, Debug)]
 pub struct MatrixRow {
-    /// What it is called.
+    /// The name of the mutant.
     pub mutant: &'static str,
     /// The kind of subject.
     pub kind: &'static str,
-    /// The rule that it breaks, as the mutant declares.
+    /// The rule that it breaks by its own declaration.
     pub breaks: &'static str,
-    /// All rules that it was seen to break.
+    /// All rules that it broke.
     pub caught_by: Vec<&'static str>,
-    /// What the rule that it breaks said of it; empty when it said nothing.
+    /// The explanation by the rule that it should break; empty if that rule passed.
     pub explanation: String,
-    /// The rules that waited for it until their time was up.
+    /// The rules that timed out on it.
     pub timed_out: Vec<&'static str>,
-    /// How long all its rules took.
+    /// The time of all its rules.
     pub took: Duration,
 }
 
 impl Matrix {
-    /// Runs `suite` on every mutant, one row for each rule that it breaks. With `every_rule` all
-    /// rules are run on each, which shows what else fires and takes its time; without, only the
-    /// rules that it breaks.
+    /// Runs `suite` on every mutant, with one row for each rule that it breaks. With `every_rule`
+    /// it runs all rules on each mutant, which takes longer and shows unrelated rules that fire.
     ///
-    /// Mutants run side by side, because many rules wait for what a mutant never does. `each` is
-    /// called after each mutant, for a progress bar. Blocks until all have ended.
+    /// Mutants run in parallel, because many rules wait for something that a mutant never does.
+    /// `each` is called after each mutant, for a progress bar. Blocks until all have ended.
     pub fn run<S: Subject + ?Sized>(
         suite: &Suite<S>,
         mutants: &[Mutant<S>],
@@ -125,8 +124,8 @@ impl Matrix {
         self.rows.extend(other.rows);
     }
 
-    /// What is wrong: mutants that the rule they break did not catch, rules without mutants,
-    /// and an empty matrix.
+    /// Lists the faults: mutants that survived the rule they break, rules without mutants, and an
+    /// empty matrix.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.rows.is_empty() {
@@ -149,8 +148,8 @@ impl Matrix {
         faults
     }
 
-    /// The matrix as text, one line a mutant: the rule that it breaks, whether that caught it,
-    /// and which others fired. Ends with the faults and the totals.
+    /// Writes the matrix as text, one line for each row: the rule that the mutant breaks, whether
+    /// that rule caught it, and the other rules that fired. Ends with the faults and the totals.
     pub fn format(&self) -> String {
         let mut text = String::new();
         let width = self.rows.iter().map(|row| row.mutant.len()).max().unwrap_or_default();
@@ -177,10 +176,9 @@ impl Matrix {
     }
 }
 
-/// Does numbered pieces of work on some threads, and answers the results in the order of the
-/// numbers.
+/// Runs numbered jobs on some threads, and returns the results in the order of the numbers.
 pub(crate) fn side_by_side<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    // Twice as many as the machine has: some of them wait.
+    // Uses twice as many threads as the machine has cores, since some of them wait.
     let threads = 2 * thread::available_parallelism().map_or(2, usize::from);
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(count));

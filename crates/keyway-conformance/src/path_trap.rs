@@ -1,4 +1,4 @@
-//! Files that a plugin reaches only if it takes a name that it was given for a path.
+//! Guards files that a plugin reaches only if it takes a given name for a path.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,9 @@ const ENDINGS: [&str; 6] = ["", ".json", ".txt", ".pub", ".key", ".toml"];
 /// The steps up in a path, which lead to the root from any folder.
 const STEPS: usize = 24;
 
-/// Is a folder of files that nothing may read, write or remove. Every path to it, absolute or with `..`, leads to this
-/// folder from wherever a plugin begins, so that a faulty one harms nothing.
+/// A folder of files that a plugin must not read, write or remove. Every path to it, absolute or
+/// with `..`, leads to this folder from wherever a plugin starts, so that a faulty plugin does no
+/// harm.
 #[derive(Debug)]
 pub(crate) struct PathTrap {
     folder: TempDir,
@@ -56,7 +57,7 @@ impl PathTrap {
         ]
     }
 
-    /// Lists paths that no name in a store can be: with a NUL byte, and very long.
+    /// Lists paths that cannot be names in a store: one with a NUL byte, and a very long one.
     #[cfg(feature = "issuers")]
     pub(crate) fn odd_names(&self) -> [(&'static str, String); 2] {
         let file = self.folder.path().join("file").display().to_string();

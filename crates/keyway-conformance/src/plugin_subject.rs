@@ -41,13 +41,14 @@ impl<C: TestedContract> PluginSubject<C> {
         Self { name: name.into(), plugin, metadata, configuration, lending, told: C::Told::default() }
     }
 
-    /// Takes a registered plugin. Returns `None` if it is of another kind or of another version of the contract.
+    /// Makes a subject of a registered plugin. Returns `None` for another kind of plugin or another
+    /// version of the contract.
     pub fn of(registration: &Registration) -> Option<Self> {
         let plugin = registration.plugin::<C>()?;
         Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
     }
 
-    /// Sets the name that reports use.
+    /// Sets the name in reports.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();

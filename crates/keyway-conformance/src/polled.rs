@@ -1,4 +1,4 @@
-//! Futures that are dropped early.
+//! Polls futures a few times and drops them early.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Broken, broken};
 
-/// Polls a future at most `times` times, each time when it is woken, and then drops it.
-/// Returns `None` if it did not end.
+/// Polls a future at most `times` times, each time that it is woken, and then drops it. Returns
+/// `None` if it did not end.
 pub(crate) async fn polled<T>(times: usize, future: impl Future<Output = T> + Send) -> Option<T> {
     let mut future = pin!(future);
     let mut left = times;
@@ -38,15 +38,17 @@ pub(crate) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-/// The longest time of a poll of a call that does not declare that it blocks: what a host allows (decision R1).
+/// The longest poll that a host allows to a call that does not declare `blocking`.
+///
+/// See decision R1.
 const LONGEST_POLL: Duration = Duration::from_millis(50);
 
-/// The number of times that a call is made before a long poll of each is held against it: a loaded machine interrupts
-/// one of them, and hardly all.
+/// How many times each call is made before a long poll counts: a busy machine interrupts one of
+/// them, but hardly all.
 const ATTEMPTS: usize = 5;
 
-/// Demands that no poll of a call takes long, in one of a few attempts. Whether the call works is the business of
-/// other rules.
+/// Demands that a call has no long poll, in at least one of a few attempts. Other rules judge
+/// whether the call works.
 pub(crate) async fn prompt_enough<'a>(
     what: &str,
     call: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,

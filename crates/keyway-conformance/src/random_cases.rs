@@ -1,4 +1,4 @@
-//! Random cases for a rule. The smallest one that fails is found by shrinking.
+//! Checks random cases for a rule, and shrinks a failing one.
 
 use std::panic::resume_unwind;
 use std::thread;
@@ -9,11 +9,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use crate::runtime::runtime;
 use crate::{Broken, Trial, broken};
 
-/// Bounds how many smaller cases are tried once a case has failed.
+/// Limits how many smaller cases are tried after a case has failed.
 const SHRINKS: u32 = 400;
 
-/// Checks random cases until one fails, and shrinks that one. Blocks; the check runs on a runtime of its own,
-/// because a runner of proptest cannot wait for a future.
+/// Checks random cases until one fails, and shrinks that one. Blocks; the check runs on its own
+/// runtime, because proptest's runner cannot wait for a future.
 pub(crate) fn smallest_failing<S, T, C>(
     trial: &Trial<'_, T>,
     cases: u32,

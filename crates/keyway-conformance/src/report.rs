@@ -1,27 +1,27 @@
-//! A report: what came of all rules, as a value.
+//! Holds the outcomes of all rules as a report.
 
 use std::collections::BTreeMap;
 
 use crate::CallTimes;
 use crate::verdict::{RuleOutcome, Verdict};
 
-/// What came of all rules that were run, for one subject or for several.
+/// The outcomes of all rules that ran, for one or several subjects.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     outcomes: Vec<RuleOutcome>,
     faults: Vec<String>,
 }
 
-/// How many rules ended how.
+/// Counts the rules by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    /// Rules that are kept.
+    /// The number of rules that are kept.
     pub passed: usize,
-    /// Rules that are broken.
+    /// The number of rules that are broken.
     pub failed: usize,
-    /// Rules that do not apply.
+    /// The number of rules that do not apply.
     pub skipped: usize,
-    /// Rules that are broken, with a reason that is accepted.
+    /// The number of rules that are broken with an accepted reason.
     pub excluded: usize,
 }
 
@@ -45,23 +45,24 @@ impl Report {
         self.faults.extend(other.faults);
     }
 
-    /// All outcomes, in the order of subjects and rules.
+    /// Lists all outcomes, in the order of subjects and rules.
     pub fn outcomes(&self) -> &[RuleOutcome] {
         &self.outcomes
     }
 
     /// Returns the faults of the run itself: stale exclusions, and a run without rules.
     pub fn faults(&self) -> Vec<String> {
-        let nothing = "no rule was run: nothing is proved".to_owned();
+        let nothing = "no rule was run, so nothing is proved".to_owned();
         self.faults.iter().cloned().chain(self.ran_nothing().then_some(nothing)).collect()
     }
 
-    /// The faults of exclusions alone, for a front end that runs one rule at a time.
+    /// Lists the faults of exclusions alone, for a front end that runs one rule at a time.
     pub(crate) fn exclusion_faults(&self) -> &[String] {
         &self.faults
     }
 
-    /// The times of all calls of each subject: its kind, its name, the times. In the order of the subjects.
+    /// Returns the call times of each subject: its kind, its name, the times. In the order of the
+    /// subjects.
     pub fn call_times(&self) -> Vec<(&'static str, &str, CallTimes)> {
         let mut all: Vec<(&'static str, &str, CallTimes)> = Vec::new();
         for outcome in &self.outcomes {
@@ -82,7 +83,8 @@ impl Report {
         totals.passed + totals.failed + totals.excluded == 0
     }
 
-    /// Lines that name the rules that proved nothing, one for each reason. Empty if each proved something.
+    /// Writes lines that name the rules that proved nothing, one for each reason. Empty if every
+    /// rule proved something.
     pub fn unproved(&self) -> String {
         let mut reasons: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
         for outcome in &self.outcomes {
@@ -96,7 +98,7 @@ impl Report {
         reasons.into_iter().map(line).collect()
     }
 
-    /// How many rules ended how.
+    /// Counts the rules by outcome.
     pub fn totals(&self) -> Totals {
         let mut totals = Totals::default();
         for outcome in &self.outcomes {
@@ -110,8 +112,8 @@ impl Report {
         totals
     }
 
-    /// Whether every MUST and SHOULD is kept, at least one rule was really run, and the run
-    /// itself is sound.
+    /// Tells whether every MUST and SHOULD is kept, at least one rule really ran, and the run has
+    /// no faults of its own.
     pub fn succeeded(&self) -> bool {
         self.faults().is_empty() && !self.outcomes.iter().any(RuleOutcome::is_fault)
     }

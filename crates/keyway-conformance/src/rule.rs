@@ -1,4 +1,4 @@
-//! A rule: one thing that a contract demands, as data.
+//! Defines a rule: one demand of a contract, as data.
 
 use std::fmt;
 use std::pin::Pin;
@@ -8,16 +8,17 @@ use crate::Trial;
 /// How binding a rule is, in the words of RFC 2119.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
-    /// Who breaks it does not keep the contract.
+    /// A subject that breaks the rule does not keep the contract.
     Must,
-    /// There may be good reasons to break it; say them in an [`Exclusion`](crate::Exclusion).
+    /// There may be good reasons to break the rule; state them in an
+    /// [`Exclusion`](crate::Exclusion).
     Should,
-    /// Worth knowing, and no fault.
+    /// A note. To break the rule is not a fault, but it is reported.
     May,
 }
 
 impl Level {
-    /// The word, in capitals.
+    /// Returns the word in capitals.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Must => "MUST",
@@ -33,27 +34,27 @@ impl fmt::Display for Level {
     }
 }
 
-/// Where a rule comes from: a clause of a seed document or a decision. The clauses of a
-/// suite are listed beside its rules, and one that no rule names fails the build.
+/// The source of a rule: a clause of a seed document, or a decision. A suite lists its clauses
+/// beside its rules, and a clause without a rule fails the build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Clause {
     /// The short name: `Convection/rotate`, `C7`.
     pub id: &'static str,
-    /// What it says, in a few words of ours.
+    /// The content of the clause in a few words of our own.
     pub text: &'static str,
 }
 
-/// What a check works towards: `Ok` when the rule holds, else what broke it.
+/// The future of a check: `Ok` if the rule holds, and otherwise the reason.
 pub type Checking<'a> = Pin<Box<dyn Future<Output = Result<(), Broken>> + Send + 'a>>;
 
-/// Why a check did not pass.
+/// The reason why a check did not pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Broken {
     /// The rule is broken.
     Rule {
-        /// What the rule demands here.
+        /// The demand of the rule.
         expected: String,
-        /// What was seen.
+        /// The observation.
         observed: String,
     },
     /// The subject does not declare this capability after all.
@@ -69,21 +70,21 @@ pub struct Rule<S: ?Sized + 'static> {
     pub id: &'static str,
     /// How binding it is.
     pub level: Level,
-    /// What it demands, in one sentence.
+    /// The demand, in one sentence.
     pub sentence: &'static str,
     /// The ids of the clauses that it comes from.
     pub clauses: &'static [&'static str],
-    /// The capability that it is about; it is skipped for subjects that do not declare it.
+    /// The capability that the rule concerns; it is skipped for subjects that do not declare it.
     pub needs: Option<Need<S>>,
-    /// Whether the subject keeps it.
+    /// Checks whether the subject keeps the rule.
     pub check: for<'a> fn(&'a Trial<'a, S>) -> Checking<'a>,
 }
 
 /// A capability that a rule needs.
 pub struct Need<S: ?Sized + 'static> {
-    /// What it is called in reports.
+    /// The name of the capability in reports.
     pub capability: &'static str,
-    /// Whether a subject declares it.
+    /// Tells whether a subject declares it.
     pub declared: fn(&S) -> bool,
 }
 
@@ -107,15 +108,15 @@ impl<S: ?Sized> fmt::Debug for Rule<S> {
     }
 }
 
-/// Demands that something holds.
+/// Demands that a condition holds.
 ///
 /// # Errors
-/// [`Broken::Rule`] with both texts when it does not.
+/// [`Broken::Rule`] with both texts if the condition does not hold.
 pub fn ensure(holds: bool, expected: impl Into<String>, observed: impl Into<String>) -> Result<(), Broken> {
     if holds { Ok(()) } else { Err(broken(expected, observed)) }
 }
 
-/// A broken rule.
+/// Makes the verdict of a broken rule.
 pub fn broken(expected: impl Into<String>, observed: impl Into<String>) -> Broken {
     Broken::Rule { expected: expected.into(), observed: observed.into() }
 }

@@ -1,4 +1,4 @@
-//! Runtimes for the threads of the kit.
+//! Makes runtimes for the threads of the kit.
 
 use tokio::runtime::{Builder, Runtime};
 

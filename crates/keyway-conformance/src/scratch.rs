@@ -1,4 +1,4 @@
-//! Folders for the files of one rule.
+//! Makes folders for the files of one rule.
 
 use tempfile::TempDir;
 

@@ -1,6 +1,6 @@
-//! Arguments, written so that a shell reads the same ones.
+//! Quotes arguments so that a shell reads them unchanged.
 
-/// Writes arguments as words of a POSIX shell, with blanks between them.
+/// Writes arguments as words of a POSIX shell, separated by blanks.
 pub(crate) fn shell_words(arguments: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let words: Vec<_> = arguments.into_iter().map(|argument| word(argument.as_ref())).collect();
     words.join(" ")
@@ -11,7 +11,7 @@ fn word(argument: &str) -> String {
     if !argument.is_empty() && argument.chars().all(plain) {
         return argument.to_owned();
     }
-    // Within quotes everything stands for itself but a quote, which has to stand outside.
+    // Within quotes every character stands for itself, except a quote, which must stand outside.
     format!("'{}'", argument.replace('\'', r"'\''"))
 }
 

@@ -1,4 +1,4 @@
-//! A suite: rules, and how they are run.
+//! Runs the rules of a suite.
 
 use std::any::Any;
 use std::fmt;
@@ -14,25 +14,25 @@ use crate::trial::History;
 use crate::verdict::{Failure, RuleOutcome, Verdict};
 use crate::{Broken, Clause, Level, Report, Rule, Trial};
 
-/// The rules of one kind of subject, and the clauses that they come from.
+/// The rules for one kind of subject, and the clauses that they come from.
 pub struct Suite<S: ?Sized + 'static> {
-    /// The kind of subject, as reports call it.
+    /// The kind of subject in reports.
     pub kind: &'static str,
     /// The rules, sorted by id.
     pub rules: Vec<&'static Rule<S>>,
-    /// The clauses that the rules have to cover.
+    /// The clauses that the rules must cover.
     pub clauses: &'static [Clause],
 }
 
-/// How a suite is run.
+/// The options of a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// The seed of all random choices; each rule gets one of its own from it.
+    /// The seed of all random choices, from which each rule gets its own seed.
     pub seed: u64,
-    /// How long a rule may take, 60 s by default.
+    /// The time limit of a rule, 60 s by default.
     pub deadline: Duration,
-    /// Run only the rules whose ids begin with this.
+    /// The prefix of the ids of the rules to run; `None` runs all.
     pub only: Option<String>,
     /// Rules that are known to be broken.
     pub exclusions: Vec<Exclusion>,
@@ -52,7 +52,7 @@ impl RunOptions {
         self
     }
 
-    /// Sets how long a rule may take.
+    /// Sets the time limit of a rule.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
@@ -66,7 +66,7 @@ impl RunOptions {
         self
     }
 
-    /// Accepts for now that a rule is broken.
+    /// Accepts, until further notice, that a rule is broken.
     #[must_use]
     pub fn exclude(mut self, exclusion: Exclusion) -> Self {
         self.exclusions.push(exclusion);
@@ -74,18 +74,18 @@ impl RunOptions {
     }
 }
 
-/// What a suite tests: a name for reports, and a version that exclusions expire by.
+/// A subject of a suite: its name in reports, and the version that exclusions expire by.
 pub trait Subject: Send + Sync + 'static {
-    /// What reports call it: the id under which it is registered.
+    /// Returns the name in reports: the id under which the subject is registered.
     fn name(&self) -> String;
 
-    /// Its version.
+    /// Returns the version.
     fn version(&self) -> keyway_core::Version;
 }
 
 impl<S: Subject + ?Sized> Suite<S> {
-    /// Runs the rules, each on a thread of its own, with its panic contained and its time
-    /// limited, in the order of their ids.
+    /// Runs the rules in the order of their ids, each on its own thread, with its panic contained
+    /// and its time limited.
     pub fn run(&self, subject: &Arc<S>, options: &RunOptions) -> Report {
         let mut outcomes = Vec::new();
         for rule in self.rules.iter().filter(|rule| is_chosen(rule.id, options)) {
@@ -136,7 +136,7 @@ impl<S: Subject + ?Sized> Suite<S> {
         let worker = thread::Builder::new().name(rule.id.to_owned()).spawn({
             let (subject, history) = (Arc::clone(subject), Arc::clone(history));
             move || {
-                // Nobody waits any more if the deadline has passed.
+                // If the deadline has passed, the receiver is gone.
                 let _ =
                     sender.send(catch_unwind(AssertUnwindSafe(|| check(rule, &*subject, seed, &history))));
             }
@@ -166,8 +166,7 @@ impl<S: Subject + ?Sized> Suite<S> {
         }
     }
 
-    /// The table that leads from every clause to its rules, and the clauses that no rule
-    /// covers.
+    /// Maps every clause to its rules. A clause that no rule covers has an empty list.
     pub fn coverage(&self) -> Vec<(Clause, Vec<&'static str>)> {
         let rules_of = |clause: &Clause| {
             self.rules.iter().filter(|rule| rule.clauses.contains(&clause.id)).map(|rule| rule.id).collect()
@@ -191,7 +190,7 @@ fn skipped<S: ?Sized>(rule: &Rule<S>, subject: &S) -> Option<&'static str> {
 }
 
 fn check<S: ?Sized>(rule: &'static Rule<S>, subject: &S, seed: u64, history: &History) -> Result<(), Broken> {
-    // Asked again here, because somebody may run a rule that the list would have skipped.
+    // Check again, since the caller may run a rule that the list would have skipped.
     if let Some(capability) = skipped(rule, subject) {
         return Err(Broken::Missing { capability });
     }
@@ -212,7 +211,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)").to_owned()
 }
 
-/// What is wrong with the exclusions themselves.
+/// Lists the faults of the exclusions themselves.
 fn exclusion_faults<S: Subject + ?Sized>(
     outcomes: &[RuleOutcome],
     subject: &S,
@@ -227,7 +226,9 @@ fn exclusion_faults<S: Subject + ?Sized>(
         match outcomes.iter().find(|outcome| outcome.rule == rule).map(|outcome| &outcome.verdict) {
             None => faults.push(format!("the exclusion of {rule} is stale: there is no such rule")),
             Some(Verdict::Passed) => {
-                faults.push(format!("the exclusion of {rule} is stale: the rule is kept, so take it away"));
+                faults.push(format!(
+                    "the exclusion of {rule} is stale: the rule is kept, so remove the exclusion"
+                ));
             }
             Some(Verdict::Skipped { .. }) => {
                 faults.push(format!("the exclusion of {rule} is stale: the rule does not apply"));
@@ -241,17 +242,16 @@ fn exclusion_faults<S: Subject + ?Sized>(
     faults
 }
 
-/// Checks what is said of the rules themselves; the tests of each suite call it.
+/// Checks the data of the rules themselves; the tests of each suite call it.
 ///
 /// # Errors
-/// All faults: ids out of order or twice, clauses that are not listed, clauses without
-/// rules.
+/// All faults: ids out of order or duplicate, clauses that are not listed, clauses without rules.
 pub fn check_rules<S: Subject + ?Sized>(suite: &Suite<S>) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     for pair in suite.rules.windows(2) {
         if pair[0].id >= pair[1].id {
             faults
-                .push(format!("{} stands before {}: sort them, and use no id twice", pair[0].id, pair[1].id));
+                .push(format!("{} stands before {}: sort them, and make ids unique", pair[0].id, pair[1].id));
         }
     }
     for rule in &suite.rules {

@@ -1,4 +1,4 @@
-//! A capture of everything that `tracing` is told while a future runs, at every level.
+//! Captures all `tracing` output of a future, at every level.
 
 use std::fmt::{self, Write};
 use std::future::poll_fn;
@@ -11,13 +11,14 @@ use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher};
 
 use crate::lock::locked;
 
-/// Runs a future. Returns what was traced on its thread meanwhile, too: all events, all spans and all their
-/// fields.
+/// Runs a future, and also returns the traces of its thread meanwhile: all events, all spans and
+/// all their fields.
 pub(crate) async fn traced<T>(future: impl Future<Output = T> + Send) -> (T, String) {
     let text = Arc::new(Mutex::new(String::new()));
     let dispatch = Dispatch::new(TraceCapture(Arc::clone(&text)));
     let mut future = pin!(future);
-    // Sets the subscriber around each poll and not around the whole: other tasks may run on the thread in between.
+    // The subscriber is set around each poll rather than the whole future, since other tasks may
+    // run on the thread in between.
     let value =
         poll_fn(|context| dispatcher::with_default(&dispatch, || future.as_mut().poll(context))).await;
     let text = locked(&text).clone();

@@ -1,4 +1,4 @@
-//! One run of one rule: its subject, its history, its random choices.
+//! Holds one run of one rule: its subject, its history, its random choices.
 
 use std::sync::{Mutex, MutexGuard};
 #[cfg(any(test, feature = "certificates", feature = "issuers", feature = "secrets"))]
@@ -21,24 +21,24 @@ impl<'a, S: ?Sized> Trial<'a, S> {
         Self { subject, seed, history, random: Mutex::new(seed) }
     }
 
-    /// What is tested.
+    /// Returns the subject under test.
     pub fn subject(&self) -> &'a S {
         self.subject
     }
 
-    /// The seed of all random choices of this run.
+    /// Returns the seed of all random choices of this run.
     pub fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The calls that were made so far.
+    /// Returns the history of calls so far.
     pub fn history(&self) -> &'a History {
         self.history
     }
 
-    /// The next random number. The same seed gives the same numbers.
+    /// Returns the next random number. The same seed gives the same numbers.
     pub fn random(&self) -> u64 {
-        // SplitMix64: enough for choices, and the same everywhere.
+        // SplitMix64 is good enough for choices, and the same on every machine.
         let mut state = locked(&self.random);
         *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = *state;
@@ -47,15 +47,15 @@ impl<'a, S: ?Sized> Trial<'a, S> {
         mixed ^ (mixed >> 31)
     }
 
-    /// Makes a text that occurs nowhere by chance. The same seed gives the same texts.
+    /// Makes a text that does not occur by chance. The same seed gives the same texts.
     #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
     pub(crate) fn canary(&self, what: &str) -> String {
         format!("canary{what}{:016x}", self.random())
     }
 }
 
-/// The calls of a run, in order. It holds no secret values: who records, names arguments
-/// and kinds of outcomes.
+/// The calls of a run, in order. It holds no secret values: it records only arguments and kinds of
+/// outcomes.
 #[derive(Debug, Default)]
 pub struct History {
     calls: Mutex<Vec<String>>,
@@ -63,10 +63,10 @@ pub struct History {
 }
 
 impl History {
-    /// How many of the latest calls a report shows.
+    /// The number of the latest calls that a report shows.
     pub(crate) const SHOWN: usize = 40;
 
-    /// Adds a call and what came of it.
+    /// Adds a call and its outcome.
     pub fn record(&self, call: impl Into<String>) {
         self.calls().push(call.into());
     }
@@ -77,12 +77,12 @@ impl History {
         locked(&self.times).add(operation, took);
     }
 
-    /// The times of all calls so far.
+    /// Returns the times of all calls so far.
     pub(crate) fn times(&self) -> CallTimes {
         locked(&self.times).clone()
     }
 
-    /// The latest calls, numbered from the first call of the run on.
+    /// Returns the latest calls, numbered from the first call of the run.
     pub(crate) fn latest(&self) -> Vec<String> {
         let calls = self.calls();
         let skipped = calls.len().saturating_sub(Self::SHOWN);

@@ -1,24 +1,23 @@
-//! What came of a rule.
+//! Holds the outcome of a rule.
 
 use std::time::Duration;
 
 use crate::{CallTimes, Level};
 
-/// What came of one rule for one subject.
+/// The outcome of one rule for one subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
     /// The subject keeps the rule.
     Passed,
-    /// It does not.
+    /// The subject breaks the rule.
     Failed(Failure),
     /// The rule does not apply.
     Skipped {
-        /// Which capability the subject does not declare.
+        /// The capability that the subject does not declare.
         capability: &'static str,
     },
-    /// The rule is broken, and an [`Exclusion`](crate::Exclusion) says why that is accepted
-    /// for now.
+    /// The rule is broken, and an [`Exclusion`](crate::Exclusion) gives the accepted reason.
     Excluded {
         /// The written reason.
         reason: String,
@@ -26,7 +25,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// One word.
+    /// Returns the outcome as one word.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -37,54 +36,54 @@ impl Verdict {
     }
 }
 
-/// How a rule was broken.
+/// Describes how a rule was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// What the rule demands here.
+    /// The demand of the rule.
     pub expected: String,
-    /// What was seen.
+    /// The observation.
     pub observed: String,
-    /// The calls that led to it, numbered.
+    /// The calls before the failure, numbered.
     pub history: Vec<String>,
 }
 
-/// A rule and what came of it.
+/// A rule and its outcome.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RuleOutcome {
-    /// The name of what was tested.
+    /// The name of the subject.
     pub subject: String,
-    /// The kind of what was tested: `secret`, `storage`, `metadata`.
+    /// The kind of the subject: `secret`, `storage`, `metadata`.
     pub kind: &'static str,
     /// The id of the rule.
     pub rule: &'static str,
     /// How binding it is.
     pub level: Level,
-    /// What it demands.
+    /// The demand of the rule.
     pub sentence: &'static str,
-    /// Where it comes from.
+    /// The clauses that the rule comes from.
     pub clauses: &'static [&'static str],
-    /// What came of it.
+    /// The outcome.
     pub verdict: Verdict,
     /// The seed of its random choices.
     pub seed: u64,
-    /// How long it took.
+    /// The duration of the run.
     pub took: Duration,
-    /// The times of the calls that it made.
+    /// The times of its calls.
     pub call_times: CallTimes,
-    /// The command that repeats it where it was run, written for a shell. Without a front end it is the
-    /// options of a run, as code.
+    /// The command that repeats the rule at the same place, written for a shell. Without a front
+    /// end it is the options of a run, as code.
     pub repeat: String,
 }
 
 impl RuleOutcome {
-    /// Whether this makes the whole report a failure: a broken MUST or SHOULD.
+    /// Tells whether this outcome makes the whole report a failure: a broken MUST or SHOULD.
     pub fn is_fault(&self) -> bool {
         matches!(self.verdict, Verdict::Failed(_)) && self.level <= Level::Should
     }
 
-    /// Says in a few words why it proves nothing, empty if it passed: what is missing, why a broken rule is accepted,
-    /// or how it was broken.
+    /// Explains briefly why the rule proves nothing; empty if it passed. The text names the missing
+    /// capability, the reason of the exclusion, or the failure.
     pub fn reason(&self) -> String {
         match &self.verdict {
             Verdict::Passed => String::new(),
@@ -96,8 +95,8 @@ impl RuleOutcome {
         }
     }
 
-    /// All that a person wants to know of a failure: rule, sentence, clause, expected, observed,
-    /// history, seed, and how to repeat it. Empty unless it failed.
+    /// Explains a failure in full: rule, sentence, clause, expected, observed, history, seed, and
+    /// how to repeat it. Empty unless the rule failed.
     pub fn explanation(&self) -> String {
         use std::fmt::Write;
 

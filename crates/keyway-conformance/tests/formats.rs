@@ -1,4 +1,4 @@
-//! The reports, byte by byte, and read by somebody else's parser.
+//! Tests the reports byte by byte, and with an independent parser.
 //!
 //! To accept a new form: `KEYWAY_ACCEPT=1 cargo test -p keyway-conformance --test formats`.
 
@@ -12,7 +12,7 @@ use keyway_conformance::{Candidate, Exclusion, Format, Report, RunOptions, certi
 use keyway_core::Version;
 use keyway_storage::Memory;
 
-/// A report with every kind of verdict, and with what XML and tables stumble over.
+/// Makes a report with every kind of verdict, and with text that is special in XML and tables.
 fn report() -> Report {
     let mut document = metadata::mutants::minimal().document;
     document = document.replace("\".\"", "\"\"").replace("A <a@b>", "A & <|b>");
@@ -72,7 +72,7 @@ fn markdown_is_as_it_was_and_has_whole_rows() {
 
 #[test]
 fn junit_is_as_it_was_and_a_parser_reads_it() {
-    // How long a rule took is the one thing that differs from run to run.
+    // Only the durations differ from run to run.
     let text = without_times(&report().format(Format::Junit));
     golden("report.xml", &text);
     let document = roxmltree::Document::parse(&text).unwrap();

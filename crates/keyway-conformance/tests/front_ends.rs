@@ -1,4 +1,4 @@
-//! What the front ends make of subjects: names, skips, seeds, and nothing at all.
+//! Tests how front ends show subjects: names, skips, seeds, and a run without rules.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ fn without_description() -> DescribedPlugin {
 
 fn run(candidates: Vec<Candidate>, arguments: &[&str]) -> Conclusion {
     let mut arguments = Arguments::from_iter(["test"].iter().chain(arguments));
-    // Not to the output of this test, where whoever counts tests would take it for its own.
+    // The output goes to a file, since a test counter would otherwise count these tests as its own.
     let log = tempfile::NamedTempFile::new().unwrap();
     arguments.logfile = Some(log.path().display().to_string());
     libtest_mimic::run(&arguments, front::trials(candidates, &RunOptions::default()))
@@ -57,7 +57,7 @@ fn a_skipped_rule_that_is_run_anyway_asks_again() {
     assert_eq!((conclusion.num_passed, conclusion.num_failed, conclusion.num_ignored), (0, 0, 1));
 }
 
-/// Is a store that keeps its data in files, where the kit cannot make it fail.
+/// Makes a store that keeps its data in files, where the kit cannot inject failures.
 fn files() -> Candidate {
     const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_convection };
     let registry = PLUGINS.registry().unwrap();
@@ -66,7 +66,7 @@ fn files() -> Candidate {
     subject.configuration(|scratch| serde_json::json!({ "directory": scratch })).into()
 }
 
-/// The rules about failures of the storage.
+/// The rules about storage failures.
 const FAILURES: [&str; 4] = ["SEC-095", "SEC-113", "SEC-145", "SEC-146"];
 
 #[test]
@@ -94,7 +94,7 @@ impl Subject for Number {
     }
 }
 
-/// Finds only when it runs that there is nothing to test.
+/// Finds only at run time that it has nothing to test.
 static LATE: Rule<Number> = Rule {
     id: "NUM-001",
     level: Level::Must,
@@ -104,7 +104,7 @@ static LATE: Rule<Number> = Rule {
     check: |_| Box::pin(async { Err(Broken::Missing { capability: "smallness" }) }),
 };
 
-/// Is broken, and only worth knowing.
+/// Is broken, but only worth knowing.
 static BROKEN: Rule<Number> = Rule {
     id: "NUM-002",
     level: Level::May,
@@ -173,7 +173,7 @@ fn a_broken_rule_fails_and_an_exclusion_is_held_to_its_reason() {
     let stale = Candidate::from(metadata::mutants::minimal()).exclude(exclusion("MET-012"));
     assert_eq!(failed(stale), 1, "a rule that is kept needs no exclusion");
     let unknown = Candidate::from(metadata::mutants::minimal()).exclude(exclusion("MET-999"));
-    assert_eq!(failed(unknown), 1, "nobody knows this rule");
+    assert_eq!(failed(unknown), 1, "this rule does not exist");
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn the_same_seed_gives_the_same_verdicts() {
 }
 
 #[test]
-#[should_panic(expected = "MET-012 SHOULD The description says something.")]
+#[should_panic(expected = "MET-012 SHOULD The description is not blank.")]
 fn a_test_fails_with_the_explanation() {
     front::assert_conforms(&without_description().into());
 }

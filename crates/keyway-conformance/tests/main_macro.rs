@@ -1,4 +1,4 @@
-//! A test program made by `conformance_main!`, as a plugin's crate has it.
+//! Tests a test program made by `conformance_main!`, as in a plugin's crate.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use crate::{Effect, ErrorKind, PluginError};
 
 /// An error of a call whose result the host cannot use.
 ///
-/// Decision R7.
+/// See decision R7.
 ///
 /// Every contract's error converts from it, so a deadline or a panic reads the same in every
 /// contract.

@@ -101,7 +101,7 @@ impl ErrorKind {
 
 /// The possible effect of a call that failed.
 ///
-/// Decision R7.
+/// See decision R7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
     /// Nothing happened: the same call can be made again.

@@ -39,7 +39,7 @@ impl fmt::Display for IntentId {
 
 /// The question after the outcome of an intended effect, asked after a crash.
 ///
-/// Decision R2.
+/// See decision R2.
 ///
 /// `C` is the context of the contract's calls, `R` the reference by which a plugin recognizes its
 /// product.
@@ -65,7 +65,7 @@ impl<C, R> Reconciliation<C, R> {
 pub enum IntendedEffect<R> {
     /// An object was to be made: issued, checked out.
     Request,
-    /// The object with this reference was to be destroyed: revoked, checked in.
+    /// The object with this reference was to be destroyed, for example revoked or checked in.
     Revoke(R),
 }
 

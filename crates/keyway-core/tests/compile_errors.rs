@@ -1,5 +1,5 @@
-//! What must not compile, and what the plugin's author then reads. The compiler's own words
-//! change from version to version, so only ours are compared.
+//! Tests code that must not compile, and the messages for the plugin's author. The compiler's own
+//! text changes from version to version, so only Keyway's messages are compared.
 
 mod cargo_project;
 
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use cargo_project::Project;
 
-/// A file of `tests/ui`, and what the compiler must say about it.
+/// A file of `tests/ui`, and the messages that the compiler must print about it.
 const CASES: [(&str, &[&str]); 12] = [
     (
         "malformed_compatibility",
@@ -41,7 +41,7 @@ fn bad_metadata_does_not_compile_and_the_message_says_why() {
         let source = std::fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
         project.write(&format!("cases/src/bin/{name}.rs"), &source);
     }
-    // The same file with nothing wrong in it: the others fail for their own reason only.
+    // The same file without its fault compiles, so the others fail only for their own reason.
     let good = std::fs::read_to_string(folder.join("bad_id.rs")).unwrap().replace("Bad_Id", "good-id");
     project.write("cases/src/bin/good.rs", &good);
 
@@ -71,7 +71,7 @@ fn bad_metadata_does_not_compile_and_the_message_says_why() {
     }
 }
 
-/// A file that nobody checks would prove nothing.
+/// Checks that every file is a case: a file without a check would prove nothing.
 #[test]
 fn every_file_is_a_case() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");

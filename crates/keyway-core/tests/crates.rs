@@ -1,5 +1,5 @@
-//! Registration between real crates, each a package of its own, all of which forbid unsafe
-//! code: what is linked, what is not, and what two versions of a contract crate do.
+//! Tests registration between real crates, each a separate package that forbids unsafe code: which
+//! plugins are linked, and the effect of two versions of a contract crate.
 
 mod cargo_project;
 
@@ -8,8 +8,7 @@ use cargo_project::Project;
 const CONTRACT: &str = include_str!("fixture/contract.rs");
 const PLUGIN: &str = include_str!("fixture/plugin.rs");
 
-/// Two versions of one crate, as cargo would take them from a registry: the crates that use
-/// them see the same name.
+/// Depends on two versions of one crate under the same name, as if both came from a registry.
 fn depend_on(contract: &str) -> String {
     format!("greeters = {{ path = \"../contract-{contract}\", package = \"greeters-{contract}\" }}")
 }
@@ -57,8 +56,8 @@ fn check(profile: &str) {
         "first-plugin of first-plugin: hello from first-plugin\nsecond-plugin of second-plugin: hello from \
          second-plugin\n"
     );
-    // Not wished for, but so it is: a crate in Cargo.toml alone is not linked, which is why
-    // `plugins!` names them all.
+    // This is a limit rather than a wish: a crate that is only in Cargo.toml is not linked, which
+    // is why `plugins!` lists them all.
     assert_eq!(run(&project, profile, "silent"), "0 linked\n");
 
     let faults = run(&project, profile, "mixed");

@@ -1,5 +1,5 @@
-//! `register!` and `plugins!` as plugin crates and hosts use them. Each module named like
-//! a crate stands for one.
+//! Tests `register!` and `plugins!` as plugin crates and hosts use them. Each module with the name
+//! of a crate stands for one.
 
 // The modules stand for crates, whose items are public.
 #![allow(unreachable_pub)]

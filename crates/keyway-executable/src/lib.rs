@@ -61,7 +61,7 @@
 //!
 //!     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //!         let greeting = request.context.configuration.text("greeting").unwrap_or_default();
-//!         Ok(Issued::new(format!("{greeting}, {}", request.context.user_info.subject())).into())
+//!         Ok(Issued::new(format!("{greeting}, {}", request.context.requester.user_info.subject())).into())
 //!     }
 //!
 //!     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> {

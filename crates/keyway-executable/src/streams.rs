@@ -13,7 +13,7 @@ const LONGEST_INPUT: u64 = 16 * 1024 * 1024;
 
 /// Reads the host's input: the argument if there is one, else standard input.
 ///
-/// Decision W1.
+/// See decision W1.
 pub(crate) fn read_input() -> Result<Wiped<Vec<u8>>, IssuerError> {
     let mut arguments = std::env::args_os().skip(1);
     match (arguments.next(), arguments.next()) {

@@ -91,6 +91,12 @@ impl FileError {
         }
     }
 
+    /// Returns the message with its cause, for an error that an operator has to mend.
+    pub fn reason(&self) -> String {
+        let cause = std::error::Error::source(self).map_or_else(String::new, |cause| format!(" ({cause})"));
+        format!("{self}{cause}")
+    }
+
     /// Tells whether the file is certainly unchanged.
     pub const fn leaves_no_effect(&self) -> bool {
         !matches!(self, Self::Indeterminate { .. })

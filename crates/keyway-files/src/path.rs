@@ -14,16 +14,16 @@ pub struct FilePath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathFault {
-    /// It names no file.
+    /// The path names no file.
     #[error("it is empty: give the absolute path of the file")]
     Empty,
-    /// It does not begin at the root.
+    /// The path does not begin at the root.
     #[error("it is not absolute: begin it with a slash")]
     Relative,
-    /// It holds `.` or `..`, or ends with a slash.
+    /// The path holds `.` or `..`, or ends with a slash.
     #[error("it holds `.` or `..`, or ends with a slash: give the path of a file without them")]
     Detour,
-    /// It holds a zero byte, which no system allows in a path.
+    /// The path holds a zero byte, which no system allows.
     #[error("it holds a zero byte")]
     ZeroByte,
 }

@@ -1,9 +1,8 @@
-//! The engines that a host runs Keyway plugins with.
+//! Runs Keyway plugins: the engines of a host.
 //!
-//! A plugin knows one thing: how to keep secrets somewhere, or how to make a credential. A host needs
-//! more: that a call comes back in time, that a panic stays where it happened, that an answer fits the
-//! question, and that interrupted work is finished after a crash. The engines do that for every
-//! plugin, so that no plugin has to.
+//! A plugin does one thing: it keeps secrets, or it makes credentials. A host needs more: calls
+//! that return in time, panics that do not spread, answers that fit the question, and interrupted
+//! work that is finished after a crash. The engines add that to every plugin.
 //!
 //! | engine | drives | |
 //! | --- | --- | --- |
@@ -11,8 +10,8 @@
 //! | [`Host::grants`] | plugins that make and revoke credentials (`keyway-issuers`), feature `issuers` | works |
 //! | orders, sessions | the other two contracts | planned |
 //!
-//! Both features are on by default. A host of secrets alone compiles `secrets` only, and no
-//! issuer.
+//! Both features are on by default. A host that only keeps secrets enables `secrets` alone and
+//! compiles no issuer code.
 //!
 //! # A host of secrets
 //!
@@ -117,24 +116,24 @@
 //!
 //! # How the engines work
 //!
-//! The life of a record (a store, a grant) is a pure state machine. A caller's event is a step of it;
-//! the step is stored in one atomic batch, and then the plugin is asked; its answer is the next event.
-//! So whenever the process ends, the stored state says what may be unfinished, and
-//! [`Host::run`] goes on with it. While a plugin is asked, the record is claimed; work that is due
-//! waits in lanes, one for each service or plugin, so that one that hangs holds up no other.
+//! Each record (a store, a grant) follows a pure state machine. A caller's event causes a step, the
+//! step is stored in one atomic batch, and only then the plugin is asked; its answer is the next
+//! event. So at any crash the stored state tells which work may be unfinished, and [`Host::run`]
+//! resumes it. The record is claimed while a plugin is asked. Due work waits in lanes, one for each
+//! service or plugin, so that a lane that hangs delays no other.
 //!
 //! # Stored records
 //!
-//! Each engine keeps records of its own on the storage engine that the host names. They are sealed
-//! by the host's keys and bound to their places, and their keys hold no names (decision K1).
-//! Secrets are not among them: those are the plugin's. [`Host::reseal`] moves them to new keys.
+//! Each engine keeps its own records on the host's storage engine. They are sealed by the host's
+//! keys and bound to their places, and their keys contain no names. They hold no secrets, which
+//! plugins store themselves. [`Host::reseal`] moves the records to new keys (decision K1).
 //!
 //! # Requirements
 //!
-//! tokio, for time, tasks and threads for blocking work (decision R1), and `panic = "unwind"`,
-//! which is Rust's default (decision R4). Plugins and storage engines need no runtime.
+//! The engines need tokio, for time, tasks and blocking threads (decision R1), and `panic =
+//! "unwind"`, which is Rust's default (decision R4). Plugins and storage engines need no runtime.
 
-// The engines share what is below them; a build with one engine leaves parts of it unused.
+// Each engine uses only a part of the shared rooms, so a build with one engine leaves parts unused.
 #![cfg_attr(
     not(all(feature = "secrets", feature = "issuers")),
     allow(dead_code, unused_imports, unused_mut, reason = "each engine uses a part of the shared rooms")
@@ -149,7 +148,7 @@ mod records;
 pub mod stores;
 mod work;
 
-pub use host::{EngineHealth, Health, Host, HostBuilder, HostError, LaneHealth, Observer};
+pub use host::{Health, Host, HostBuilder, HostError, Observer};
 pub use plugin::Isolation;
 pub use records::{RecordError, Resealed};
-pub use work::{Retries, WorkOutcome, WorkReport};
+pub use work::{EngineHealth, LaneHealth, Limits, Retries, WorkOutcome, WorkReport};

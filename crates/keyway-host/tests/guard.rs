@@ -1,11 +1,11 @@
-//! Whatever a plugin does, its host gets an answer and goes on.
+//! Tests that a host gets an answer whatever its plugin does.
 
 mod support;
 
 use std::time::{Duration, Instant};
 
 use keyway_core::{CallError, ErrorKind, PluginError, PluginMetadata, SecretValue};
-use keyway_host::stores::{GuardedStore, Isolation, StoreLimits};
+use keyway_host::stores::{GuardedStore, Isolation, Limits};
 use keyway_secrets::{
     Configure, EnvironmentName, ListQuery, NewSecret, OpenContext, Recipe, SecretChange, SecretHeader,
     SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreName,
@@ -32,10 +32,7 @@ fn guarded_with(
     )
     .unwrap();
     let opening = OpenContext::new(StoreName::new(store).unwrap(), metadata, ring());
-    let limits = StoreLimits::default()
-        .with_deadline(deadline)
-        .with_rotation_stall(deadline)
-        .with_isolation(isolation);
+    let limits = Limits::default().with_deadline(deadline).with_stall(deadline).with_isolation(isolation);
     GuardedStore::open(plugin, opening, limits).unwrap()
 }
 
@@ -48,7 +45,7 @@ async fn a_panic_is_an_answer_and_the_instance_is_made_anew() {
     for (number, isolation) in [Isolation::Task, Isolation::Inline].into_iter().enumerate() {
         for (plugin, name) in [(&YIELDING, "yielding"), (&BLOCKING, "blocking")] {
             let store_name = format!("panic-{name}-{number}");
-            // Writing a backtrace takes its time.
+            // Writing a backtrace takes time.
             let store = guarded_with(Duration::from_secs(20), plugin, &store_name, isolation);
             for (panics, secret) in (2..).zip(["panics", "panics-later"]) {
                 let error = store.get(&at(secret)).await.unwrap_err();
@@ -72,7 +69,7 @@ async fn a_plugin_that_cannot_be_opened_again_is_refused_until_it_can() {
         let error = store.get(&at("panics")).await.unwrap_err();
         assert!(matches!(error, StoreError::Call(CallError::Panicked { operation: "get" })), "{error}");
         for _ in 0..2 {
-            // The instance that panicked would say "fine".
+            // The instance that panicked would answer "fine".
             let error = store.get(&at("a")).await.unwrap_err();
             assert!(matches!(error.kind(), ErrorKind::Unavailable { retry_after: Some(_) }), "{error}");
             assert!(error.detail().contains("closed by the test"), "{}", error.detail());
@@ -97,7 +94,7 @@ async fn a_plugin_that_never_answers_meets_the_deadline() {
             StoreError::Call(CallError::DeadlineExceeded { operation: "get", deadline: DEADLINE })
         ));
         assert!(started.elapsed() < DEADLINE * 5);
-        // It yields, so it was ended, and is not in quarantine.
+        // The call yields, so it was cancelled, and the plugin is not in quarantine.
         store.get(&at("a")).await.unwrap();
     }
 }
@@ -168,7 +165,7 @@ async fn what_is_not_declared_is_not_asked_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_is_not_asked_for_what_a_foreign_service_lacks() {
     let store = guarded(&YIELDING, "foreign", Isolation::Task);
-    // The plugin would answer all of these with a success.
+    // The plugin would answer all of these with success.
     for error in [
         store.destroy(&at("a"), None).await.unwrap_err(),
         store.rotate(&ring(), &silent).await.unwrap_err(),
@@ -178,7 +175,7 @@ async fn a_store_is_not_asked_for_what_a_foreign_service_lacks() {
     ] {
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     }
-    // Its `info` shows that it is there.
+    // The `info` of the store shows that it exists.
     assert_eq!(store.check_written_by().await.unwrap(), Some(store.metadata().written_by()));
 }
 
@@ -199,7 +196,7 @@ async fn a_rotation_is_held_to_progress() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_a_rotation_is_an_answer() {
-    // Writing a backtrace takes its time.
+    // Writing a backtrace takes time.
     let store = guarded_with(Duration::from_secs(20), &YIELDING, "panics-in-rotate", Isolation::Task);
     let error = store.rotate(&ring(), &silent).await.unwrap_err();
     assert!(matches!(error, StoreError::Call(CallError::Panicked { .. })));
@@ -214,7 +211,7 @@ fn a_panic_while_opening_is_an_answer() {
     )
     .unwrap();
     let opening = OpenContext::new(StoreName::new("panics-on-open").unwrap(), metadata, ring());
-    let error = GuardedStore::open(&YIELDING, opening, StoreLimits::default()).unwrap_err();
+    let error = GuardedStore::open(&YIELDING, opening, Limits::default()).unwrap_err();
     assert!(matches!(error, StoreError::Call(CallError::Panicked { operation: "open" })));
 }
 

@@ -10,15 +10,15 @@ pub struct Capabilities {
     /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the second answer is
     /// as good as the first.
     ///
-    /// Decision R3.
+    /// See decision R3.
     pub idempotent: bool,
     /// The issuer answers [`reconcile`](crate::Issuer::reconcile).
     ///
-    /// Decision R2.
+    /// See decision R2.
     pub reconciles: bool,
     /// The issuer's futures may block the thread, so the host polls them on dedicated threads.
     ///
-    /// Decision R1.
+    /// See decision R1.
     pub blocking: bool,
     /// Every poll of the issuer's futures returns within a millisecond, so a host polls them on the
     /// caller's task.

@@ -12,7 +12,7 @@ pub enum RequestOutcome {
     /// The plugin needs the user to log in with another provider first.
     ///
     /// The host then asks again with the same parameters, with the login in
-    /// [`Context::additional_logins`](crate::Context::additional_logins) (decision W6).
+    /// [`Requester::additional_logins`](crate::Requester::additional_logins) (decision W6).
     LoginRequired(LoginRequired),
 }
 

@@ -24,7 +24,7 @@ pub enum Call<'a> {
     Request {
         /// The intended effect, if the host names one.
         intent: Option<&'a IntentId>,
-        /// What the user entered.
+        /// The parameters that the user entered.
         parameters: &'a Parameters,
     },
     /// [`Issuer::revoke`].
@@ -38,27 +38,27 @@ pub enum Call<'a> {
     /// [`Issuer::reconcile`].
     #[non_exhaustive]
     Reconcile {
-        /// The intent that is asked about.
+        /// The intent in question.
         intent: Option<&'a IntentId>,
-        /// What was intended.
+        /// The intended effect.
         effect: &'a IntendedEffect,
     },
 }
 
 /// A wrapper of another issuer, which forwards every operation that it does not override.
 ///
-/// Implement this trait instead of [`Issuer`], and put the value into [`Layered`] to get an issuer. An
-/// operation that the contract gains later is then forwarded too; a wrapper that implements [`Issuer`] itself
-/// would answer it with the default of the contract, as it would answer [`reconcile`](Self::reconcile) with
-/// `Unsupported`.
+/// Implement this trait instead of [`Issuer`], and put the value into [`Layered`] to get an issuer.
+/// Operations that the contract gains later are then forwarded, too. A wrapper that implements
+/// [`Issuer`] itself would use the contract's default for them; that of
+/// [`reconcile`](Self::reconcile) is `Unsupported`.
 ///
 /// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
 /// * Override [`capabilities`](Self::capabilities) if the layer offers less than the issuer below, or blocks.
 ///
-/// A layer keeps what the contract promises: see [`Issuer`]. It returns [`Refused`](IssuerError::Refused) only if
-/// nothing happened, also in the issuer below. Errors, blocking and cancel safety of a forwarded operation are those
-/// of the issuer below.
+/// A layer must keep the promises of the contract: see [`Issuer`]. It returns
+/// [`Refused`](IssuerError::Refused) only if nothing happened, in the issuer below, too. A
+/// forwarded operation has the errors, blocking and cancel safety of the issuer below.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -104,9 +104,9 @@ pub trait IssuerLayer: fmt::Debug + Send + Sync {
 
     /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
     ///
-    /// An override may await `next` or drop it. Dropping it before its first poll leaves the operation undone.
-    /// The result is one of the types that operations of the contract answer; a layer that needs to look into
-    /// it can downcast it by [`Any`].
+    /// An override may await `next` or drop it. If it drops `next` before the first poll, the
+    /// operation is not carried out. The result has one of the types that the contract's operations
+    /// return; a layer that needs to inspect it can downcast it by [`Any`].
     ///
     /// # Errors
     /// Those of `next`.
@@ -169,7 +169,7 @@ pub trait IssuerLayer: fmt::Debug + Send + Sync {
     }
 }
 
-/// An [`IssuerLayer`] as an [`Issuer`]. Its field is the layer.
+/// Turns an [`IssuerLayer`] into an [`Issuer`]. Its field is the layer.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
 

@@ -75,7 +75,7 @@
 //!     }
 //!
 //!     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-//!         let subject = request.context.user_info.subject();
+//!         let subject = request.context.requester.user_info.subject();
 //!         // The configuration comes with the call, with a value for every described name.
 //!         if request.context.configuration.text("banned") == Some(subject) {
 //!             return Err(IssuerError::refused("Sorry, you may not enter.", format!("{subject} is banned")));
@@ -140,7 +140,7 @@
 //! issuer.revoke(&Revocation::new(joe.clone(), issued.state)).await?;
 //!
 //! let mut mallory = joe;
-//! mallory.user_info = UserInfo::new("https://issuer.example.com", "mallory");
+//! mallory.requester.user_info = UserInfo::new("https://issuer.example.com", "mallory");
 //! let refused = issuer.request(&CredentialRequest::new(mallory)).await.unwrap_err();
 //! assert_eq!((refused.kind(), refused.effect()), (ErrorKind::Denied, Effect::None));
 //! assert_eq!(refused.user_message(), "Sorry, you may not enter.");
@@ -184,6 +184,7 @@ mod layer;
 mod plugin;
 mod register;
 mod request;
+mod requester;
 mod service;
 mod user;
 mod violation;
@@ -204,6 +205,7 @@ pub use register::Issuers;
 pub use request::{
     Action, Context, CredentialRequest, IntendedEffect, Parameters, Reconciled, Reconciliation, Revocation,
 };
+pub use requester::Requester;
 pub use service::{InvalidServiceName, ServiceName};
 pub use user::{Login, UserId, UserInfo};
 pub use violation::{Rule, Violation, Violations};

@@ -145,7 +145,7 @@ pub trait Issuer: fmt::Debug + Send + Sync {
 
     /// Reports the outcome of an effect that was intended before a crash.
     ///
-    /// Decision R2.
+    /// See decision R2.
     ///
     /// # Errors
     /// [`Unsupported`](IssuerError::Unsupported) without the capability `reconciles`.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use keyway_core::IntentId;
 
-use crate::{Configuration, CredentialRef, JsonObject, Login, SecretText, UserId, UserInfo};
+use crate::{Configuration, CredentialRef, JsonObject, Requester};
 
 /// The data that come with every request and every revocation.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,36 +12,17 @@ use crate::{Configuration, CredentialRef, JsonObject, Login, SecretText, UserId,
 pub struct Context {
     /// The intended effect. `None` only when the host has no intents, as WaTTS itself.
     pub intent: Option<IntentId>,
-    /// The id of the user (WaTTS seed, key `watts_userid`).
-    pub user: UserId,
-    /// The claims of the login about the user.
-    pub user_info: UserInfo,
+    /// The user, as the host's login knows him.
+    pub requester: Requester,
     /// The plugin's configuration, resolved against what it
     /// [describes](crate::Description::resolve_configuration).
     pub configuration: Configuration,
-    /// Further logins of the user, oldest first.
-    pub additional_logins: Vec<Login>,
-    /// The access token of the login, if the host passes tokens on.
-    pub access_token: Option<SecretText>,
 }
 
 impl Context {
-    /// Creates a context for a user, with an id made of issuer and subject and an empty
-    /// configuration.
-    pub fn new(user_info: UserInfo) -> Self {
-        Self::of(user_info.user_id(), user_info)
-    }
-
-    /// Creates the context of a user whose id is known, with an empty configuration and nothing else.
-    pub fn of(user: UserId, user_info: UserInfo) -> Self {
-        Self {
-            intent: None,
-            user,
-            user_info,
-            configuration: Configuration::default(),
-            additional_logins: Vec::new(),
-            access_token: None,
-        }
+    /// Creates a context for a user, with an empty configuration.
+    pub fn new(requester: impl Into<Requester>) -> Self {
+        Self { intent: None, requester: requester.into(), configuration: Configuration::default() }
     }
 
     /// Sets the intended effect.
@@ -51,31 +32,10 @@ impl Context {
         self
     }
 
-    /// Sets the id of the user, if it does not come from issuer and subject.
-    #[must_use]
-    pub fn with_user(mut self, user: UserId) -> Self {
-        self.user = user;
-        self
-    }
-
     /// Sets the configuration.
     #[must_use]
     pub fn with_configuration(mut self, configuration: Configuration) -> Self {
         self.configuration = configuration;
-        self
-    }
-
-    /// Adds a login at the end.
-    #[must_use]
-    pub fn with_login(mut self, login: Login) -> Self {
-        self.additional_logins.push(login);
-        self
-    }
-
-    /// Sets the access token.
-    #[must_use]
-    pub fn with_access_token(mut self, token: impl Into<SecretText>) -> Self {
-        self.access_token = Some(token.into());
         self
     }
 }
@@ -89,7 +49,7 @@ pub struct CredentialRequest {
     /// The parameters that the user entered. The host has checked that they fit one of the plugin's
     /// sets.
     ///
-    /// Decision W5.
+    /// See decision W5.
     pub parameters: Parameters,
 }
 
@@ -206,7 +166,7 @@ impl fmt::Display for Action {
 
 /// The question after the outcome of a request or a revocation, asked after a crash.
 ///
-/// Decision R2.
+/// See decision R2.
 pub type Reconciliation = keyway_core::Reconciliation<Context, CredentialRef>;
 
 /// A request or a revocation that was intended.

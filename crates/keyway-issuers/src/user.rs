@@ -15,7 +15,7 @@ use crate::{Json, JsonObject, SecretText};
 /// It is base64url of `{"issuer":"...","subject":"..."}`, written exactly as the real host writes
 /// it, because plugins store it.
 ///
-/// Decision W1; WaTTS seed, key `watts_userid`.
+/// See decision W1 and the WaTTS seed, key `watts_userid`.
 ///
 /// Nothing is normalized: an issuer with a slash at its end is another issuer.
 ///

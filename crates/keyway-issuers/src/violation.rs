@@ -6,7 +6,7 @@ use keyway_core::json::{JsonFault, JsonKind};
 
 /// A breach of the contract: the place in the answer, and the rule.
 ///
-/// Decision W3.
+/// See decision W3.
 ///
 /// It holds no received value, so a host may log and show it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +81,7 @@ pub enum Rule {
     FitsNoSet,
     /// A state holds the value of a part of the credential.
     ///
-    /// Decision W8.
+    /// See decision W8.
     #[error("it holds the value of credential[{part}]: choose a state that gives nothing away")]
     SecretInState {
         /// The index of the part.
@@ -89,7 +89,7 @@ pub enum Rule {
     },
     /// A program reported success but did not end with success.
     ///
-    /// Decision W2.
+    /// See decision W2.
     #[error("the result is \"ok\", but the program ended with {ended}: end with status 0")]
     Ended {
         /// The way in which it ended.

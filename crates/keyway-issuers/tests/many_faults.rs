@@ -3,7 +3,7 @@
 use keyway_issuers::wire::{Ended, Profile, host, plugin};
 use keyway_issuers::{Description, Json, Rule, Violation, Violations};
 
-/// An answer of about a megabyte in which every part is wrong.
+/// Makes an answer of about a megabyte in which every part is wrong.
 fn answer(parts: usize) -> String {
     let parts = vec!["{}"; parts].join(",");
     format!(r#"{{"result":"ok","state":"s","credential":[{parts}]}}"#)

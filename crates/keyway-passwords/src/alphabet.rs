@@ -1,4 +1,4 @@
-//! The characters that passwords are made of, by name.
+//! Names the characters that passwords are made of.
 
 use std::fmt;
 use std::str::FromStr;

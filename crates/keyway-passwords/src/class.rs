@@ -1,4 +1,4 @@
-//! Classes of characters that a password may have to contain.
+//! Names classes of characters that a password must contain.
 
 use std::fmt;
 use std::str::FromStr;

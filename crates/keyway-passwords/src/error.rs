@@ -8,7 +8,9 @@ use crate::{Alphabet, CharacterClass, MAX_LENGTH, MIN_LENGTH};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RuleError {
-    /// The length is out of bounds (decision C11).
+    /// The length is out of bounds.
+    ///
+    /// See decision C11.
     #[error(
         "a password of {length} characters is asked for: give a length from {MIN_LENGTH} to {MAX_LENGTH}"
     )]

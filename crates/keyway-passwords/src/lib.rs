@@ -1,4 +1,6 @@
-//! Passwords, drawn uniformly from a named alphabet (decision C11).
+//! Passwords, drawn uniformly from a named alphabet.
+//!
+//! See decision C11.
 //!
 //! ```
 //! use keyway_passwords::{Alphabet, CharacterClass, PasswordRule};

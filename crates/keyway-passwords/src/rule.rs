@@ -5,10 +5,14 @@ use zeroize::Zeroizing;
 use crate::sampling::Sampler;
 use crate::{Alphabet, CharacterClass, RandomnessError, RuleError};
 
-/// The smallest length of a password (decision C11).
+/// The smallest length of a password.
+///
+/// See decision C11.
 pub const MIN_LENGTH: u32 = 8;
 
-/// The largest length of a password (decision C11).
+/// The largest length of a password.
+///
+/// See decision C11.
 pub const MAX_LENGTH: u32 = 1024;
 
 /// The number of passwords that may be discarded because they lack a required class. The rarest rule (eight

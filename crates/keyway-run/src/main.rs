@@ -1,4 +1,4 @@
-//! The helper: starts executables for a host, and ends all that they start.
+//! Starts executables for a host, and ends all their processes.
 
 #[cfg(target_os = "linux")]
 mod group;
@@ -7,7 +7,8 @@ mod offspring;
 #[cfg(target_os = "linux")]
 mod serve;
 
-/// Serves a host until the host is gone. A host starts this program; it is of no use on a command line.
+/// Serves a host until the host is gone. Only a host starts this program; it is of no use on a
+/// command line.
 #[cfg(target_os = "linux")]
 fn main() -> std::process::ExitCode {
     serve::serve()

@@ -45,7 +45,9 @@ impl std::fmt::Display for Expected {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The text is not 32 bytes in URL-safe Base64 (decision C8).
+    /// The text is not 32 bytes in URL-safe Base64.
+    ///
+    /// See decision C8.
     #[error(
         "not a key: at byte {at} expected {expected}; a key is 44 characters of URL-safe Base64, the last of them `=`"
     )]

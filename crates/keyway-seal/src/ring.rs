@@ -10,10 +10,14 @@ use crate::random_bytes;
 use crate::token::{Binary, ReadyKey, token_len};
 use crate::{Key, KeyError, KeyId, OpenError, ResealError, SealError};
 
-/// The seconds that a token's time may be ahead of the reader's clock (decision C8).
+/// The seconds that a token's time may be ahead of the reader's clock.
+///
+/// See decision C8.
 const CLOCK_SKEW: u64 = 60;
 
-/// The key of a ring that seals (decision C8).
+/// The key of a ring that seals.
+///
+/// See decision C8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
     /// The first one, the ring's [primary](KeyRing::primary_id).
@@ -45,7 +49,7 @@ impl KeyRing {
         if ring.is_empty() { Err(KeyError::NoKeys) } else { Ok(Self::all_seal(ring)) }
     }
 
-    /// Makes a ring of keys given as text, each read by [`Key::parse`].
+    /// Makes a ring of keys that are given as texts, each read by [`Key::parse`].
     ///
     /// # Errors
     /// [`KeyError::MalformedLine`] gives the number of the key, counted from 1, and the position; `NoKeys` if
@@ -197,8 +201,10 @@ impl KeyRing {
         if key.verifies(&binary) { key.decrypt(binary) } else { Err(OpenError::Altered { key: id }) }
     }
 
-    /// Opens as [`open`](Self::open) does, if the token is at most `time_to_live` old at `now` (seconds since
-    /// 1970) and was made at most 60 s after it (decision C8).
+    /// Opens as [`open`](Self::open) does, if the token is at most `time_to_live` old at `now`
+    /// (seconds since 1970) and was made at most 60 s after it.
+    ///
+    /// See decision C8.
     ///
     /// # Errors
     /// As [`open`](Self::open), and [`OpenError::Expired`] or [`TooNew`](OpenError::TooNew), only for tokens

@@ -1,4 +1,6 @@
-//! Sources of a host's keys (decision K1).
+//! Sources of a host's keys.
+//!
+//! See decision K1.
 
 use std::error::Error;
 use std::fmt;

@@ -61,7 +61,9 @@ static BASE64: LazyLock<Base64> = LazyLock::new(|| {
     return Base64::new(&base64::alphabet::URL_SAFE, STRICT);
 });
 
-/// Requires padding, and one spelling for each value (decision C8).
+/// Requires padding, and one spelling for each value.
+///
+/// See decision C8.
 const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_encode_padding(true)
     .with_decode_allow_trailing_bits(false)
@@ -168,7 +170,9 @@ pub(crate) struct Binary {
 }
 
 impl Binary {
-    /// Decodes a token strictly (decision C8).
+    /// Decodes a token strictly.
+    ///
+    /// See decision C8.
     pub(crate) fn decode(text: &[u8]) -> Result<Self, OpenError> {
         if text.is_empty() {
             return Err(OpenError::Empty);

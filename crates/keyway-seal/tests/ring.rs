@@ -106,7 +106,9 @@ fn white_space_around_keys_is_skipped() {
     }
 }
 
-/// Changes keys from the first new key until the old ones are gone (decision C7).
+/// Changes keys from the first new key until the old ones are gone.
+///
+/// See decision C7.
 #[test]
 fn keys_change_while_reads_and_writes_go_on() {
     let (old, new) = (ring(), ring());

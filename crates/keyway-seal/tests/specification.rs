@@ -130,7 +130,9 @@ fn tokens_are_those_of_other_implementations() {
     }
 }
 
-/// Checks that texts which lenient decoders accept are refused, each with its position (decision C8).
+/// Checks that texts which lenient decoders accept are refused, each with its position.
+///
+/// See decision C8.
 #[test]
 fn one_spelling_only() {
     let unpadded = HELLO.trim_end_matches('=');
@@ -181,8 +183,10 @@ fn signed_but_not_a_token() {
     }
 }
 
-/// Checks that a token at exactly its time to live, or up to 60 s ahead, is accepted, and that time does not
-/// matter without a time to live (decision C8).
+/// Checks that a token at exactly its time to live, or up to 60 s ahead, is accepted, and that time
+/// does not matter without a time to live.
+///
+/// See decision C8.
 #[test]
 fn time() {
     let made = 1_700_000_000;

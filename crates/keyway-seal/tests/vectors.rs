@@ -11,8 +11,8 @@ fn vector(token: &str) -> [u8; 16] {
     token[9..25].try_into().unwrap()
 }
 
-/// A vector made of a count or a clock would reveal to a holder of one key how often, and when, the process
-/// sealed with other keys.
+/// Tests that vectors are not made from a counter or a clock. Otherwise the holder of one key could
+/// learn how often, and when, the process sealed with other keys.
 #[test]
 fn vectors_tell_a_holder_of_the_key_nothing() {
     let key = [7; 32];

@@ -1,42 +1,44 @@
-//! Names: of stores, of secrets, of environments (decision C9).
+//! Checks names: of stores, of secrets, of environments.
+//!
+//! See decision C9.
 
 use std::fmt;
 
-/// Why a name was refused. The name itself is not repeated: it may be hostile or long.
+/// Explains why a name was refused. The name itself is left out, since it may be hostile or long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
     /// The name has no characters.
     #[error("the {what} is empty: give it at least one character")]
     Empty {
-        /// What the name is for.
+        /// The kind of name.
         what: &'static str,
     },
     /// The name is too long.
     #[error("the {what} has {bytes} bytes: at most {limit} are allowed")]
     TooLong {
-        /// What the name is for.
+        /// The kind of name.
         what: &'static str,
-        /// Its length in bytes.
+        /// The length of the name in bytes.
         bytes: usize,
         /// The longest allowed length in bytes.
         limit: usize,
     },
-    /// A character that must not be there.
+    /// The name has a character that is not allowed at its position.
     #[error("the {what} has a character at byte {at} that is not allowed: {expected}")]
     Character {
-        /// What the name is for.
+        /// The kind of name.
         what: &'static str,
         /// The byte position of the character.
         at: usize,
-        /// What is allowed there.
+        /// A description of the allowed characters.
         expected: &'static str,
     },
 }
 
-/// The name of a store: 1 to 128 of `A-Z a-z 0-9 . _ -`, not beginning with a dot.
+/// The name of a store: 1 to 128 characters of `A-Z a-z 0-9 . _ -`, not starting with a dot.
 ///
-/// It is an identifier and never a path, so that no name reaches the host's own files.
+/// It is an identifier and never a path, so no name can reach the host's own files.
 ///
 /// ```
 /// use keyway_secrets::StoreName;
@@ -71,7 +73,7 @@ impl StoreName {
         }
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -85,9 +87,9 @@ impl fmt::Display for StoreName {
 
 /// The name of a secret: any text of 1 to 1,024 bytes without control characters.
 ///
-/// Files of other systems may hold names outside this rule. Such a name can be made with
-/// [`SecretName::of_existing`] to read and to destroy what is there;
-/// [`is_creatable`](Self::is_creatable) is false for it, and stores refuse to create it.
+/// Files of other systems may hold names that break this rule. Use [`SecretName::of_existing`] to
+/// read or destroy such a secret; its [`is_creatable`](Self::is_creatable) is false, and stores
+/// refuse to create it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretName(String);
 
@@ -106,17 +108,17 @@ impl SecretName {
         Ok(Self(name))
     }
 
-    /// The name of a secret that another system wrote, whatever it looks like.
+    /// Accepts any name, for a secret that another system wrote.
     pub fn of_existing(name: impl Into<String>) -> Self {
         Self(name.into())
     }
 
-    /// Whether a secret of this name may be created.
+    /// Tells whether a secret with this name may be created.
     pub fn is_creatable(&self) -> bool {
         self.check_creatable().is_ok()
     }
 
-    /// Like [`is_creatable`](Self::is_creatable), with the reason.
+    /// Checks like [`is_creatable`](Self::is_creatable), and returns the reason.
     ///
     /// # Errors
     /// [`NameError`] says what is wrong and where.
@@ -124,7 +126,7 @@ impl SecretName {
         check_free_text(Self::WHAT, &self.0, Self::MAX_BYTES)
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -132,7 +134,7 @@ impl SecretName {
 
 impl fmt::Display for SecretName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name from another system may hold anything; a terminal must survive it.
+        // A name from another system may hold control characters, which a terminal would obey.
         write!(f, "{}", self.0.escape_debug())
     }
 }
@@ -155,7 +157,7 @@ impl EnvironmentName {
         Ok(Self(name))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -167,23 +169,23 @@ impl fmt::Display for EnvironmentName {
     }
 }
 
-/// Where a secret is: its name and, optionally, its environment (Locker seed, "Get a
-/// secret value"). The same name may stand once without an environment and once in each.
+/// The address of a secret: its name and, optionally, its environment (Locker seed, "Get a secret
+/// value"). The same name may exist once without an environment and once in each.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretAddress {
-    /// The environment; `None` is the layer that belongs to no environment.
+    /// The environment; `None` means that the secret belongs to no environment.
     pub environment: Option<EnvironmentName>,
     /// The name.
     pub name: SecretName,
 }
 
 impl SecretAddress {
-    /// The secret `name` that belongs to no environment.
+    /// Addresses the secret `name` that belongs to no environment.
     pub fn shared(name: SecretName) -> Self {
         Self { environment: None, name }
     }
 
-    /// The secret `name` of `environment`.
+    /// Addresses the secret `name` of `environment`.
     pub fn in_environment(name: SecretName, environment: EnvironmentName) -> Self {
         Self { environment: Some(environment), name }
     }

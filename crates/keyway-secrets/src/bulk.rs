@@ -1,4 +1,4 @@
-//! Many writes in one commit.
+//! Writes many secrets in one commit.
 
 use std::collections::HashSet;
 
@@ -10,14 +10,14 @@ use crate::{NewSecret, NewValue, SecretAddress, SecretChange, SecretHeader, Secr
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum SecretWrite {
-    /// As [`SecretStore::create`].
+    /// Creates a secret, as [`SecretStore::create`] does.
     Create(NewSecret),
-    /// As [`SecretStore::modify`].
+    /// Changes a secret, as [`SecretStore::modify`] does.
     Modify(SecretAddress, SecretChange),
 }
 
 impl SecretWrite {
-    /// The address of the secret.
+    /// Returns the address of the secret.
     pub fn address(&self) -> &SecretAddress {
         match self {
             Self::Create(secret) => &secret.address,
@@ -25,8 +25,8 @@ impl SecretWrite {
         }
     }
 
-    /// How much of [`BulkLimits::bytes`] it takes: the bytes of its names, description and value. A
-    /// structured value counts about as much as its text.
+    /// Returns the share of [`BulkLimits::bytes`] that this write uses: the bytes of its names,
+    /// description and value. A structured value counts about as much as its text.
     pub fn bytes(&self) -> usize {
         let (value, description) = match self {
             Self::Create(secret) => (Some(&secret.value), secret.description.as_ref()),
@@ -41,8 +41,9 @@ impl SecretWrite {
             + value.and_then(NewValue::as_given).map_or(0, value_bytes)
     }
 
-    /// Splits writes into batches that a store takes, in their order. A write that is too large for a batch, and
-    /// each write where the store has no bulk write, is alone. Write them with [`write_batch`](Self::write_batch).
+    /// Splits writes into batches that the store accepts, in order. A write that is too large for a
+    /// batch gets its own, and so does each write if the store has no bulk write. Write the batches
+    /// with [`write_batch`](Self::write_batch).
     pub fn batches(writes: Vec<Self>, limits: Option<BulkLimits>) -> Vec<Vec<Self>> {
         let limits = limits.unwrap_or(BulkLimits { writes: 1, bytes: 0 });
         let mut batches: Vec<Vec<Self>> = Vec::new();
@@ -63,14 +64,15 @@ impl SecretWrite {
         batches
     }
 
-    /// Writes a batch of [`batches`](Self::batches): with `create` or `modify` what is alone, with `write_all` what
-    /// is not. Answers the headers in the order of the writes. Blocks as the store does.
+    /// Writes a batch from [`batches`](Self::batches): a single write with `create` or `modify`,
+    /// several with `write_all`. Returns the headers in the order of the writes. Blocks as the
+    /// store does.
     ///
     /// # Errors
-    /// Those of [`SecretStore::write_all`]; for a write that is alone, those of `create` and `modify`.
+    /// Those of [`SecretStore::write_all`]; for a single write, those of `create` and `modify`.
     ///
     /// # Cancel safety
-    /// Whether a batch that was under way took effect is not known; it did so as a whole or not at all.
+    /// If the future is dropped, the batch took effect as a whole or not at all.
     pub async fn write_batch(
         store: &dyn SecretStore,
         mut batch: Vec<Self>,
@@ -86,21 +88,22 @@ impl SecretWrite {
     }
 }
 
-/// The largest batch that a store takes in [`SecretStore::write_all`].
+/// The size limits of a batch for [`SecretStore::write_all`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BulkLimits {
     /// The most writes.
     pub writes: usize,
-    /// The most bytes of all writes together, as [`SecretWrite::bytes`] counts them.
+    /// The most bytes of all writes together, counted by [`SecretWrite::bytes`].
     pub bytes: usize,
 }
 
 impl BulkLimits {
-    /// Checks a batch: a store does so before it touches anything.
+    /// Checks the size of a batch. A store does so before it touches any data.
     ///
     /// # Errors
-    /// [`Invalid`](StoreError::Invalid) when it has too many writes, or, [`InBatch`](StoreError::InBatch), at the second
-    /// write to one address; [`TooLarge`](StoreError::TooLarge) when it has too many bytes.
+    /// [`Invalid`](StoreError::Invalid) if the batch has too many writes;
+    /// [`InBatch`](StoreError::InBatch) at the second write to one address;
+    /// [`TooLarge`](StoreError::TooLarge) if the batch has too many bytes.
     pub fn check(&self, batch: &[SecretWrite]) -> Result<(), StoreError> {
         if batch.len() > self.writes {
             let reason = format!("it has {} writes, and at most {} fit", batch.len(), self.writes);

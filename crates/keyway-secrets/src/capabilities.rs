@@ -1,4 +1,4 @@
-//! What a store declares that it can do.
+//! Declares the abilities of a store.
 
 use std::time::Duration;
 
@@ -6,68 +6,80 @@ use keyway_core::MediaKind;
 
 use crate::BulkLimits;
 
-/// In which order a list comes (decision C15).
+/// The order of a store's lists.
+///
+/// See decision C15.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ListOrder {
-    /// As the secrets were created.
+    /// In the order of creation.
     Insertion,
-    /// Stable while nobody writes, and otherwise unspecified.
+    /// In an unspecified order that is stable while nothing is written.
     Unspecified,
 }
 
-/// What a store declares that it can do. The conformance kit holds it to that: what is
-/// declared works, and what is not answers
-/// [`Unsupported`](crate::StoreError::Unsupported) and changes nothing.
+/// Declares the abilities of a store. The conformance kit checks both sides: a declared ability
+/// works, and an undeclared one returns [`Unsupported`](crate::StoreError::Unsupported) and changes
+/// nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // Each is a declaration of its own, read by name.
 pub struct Capabilities {
-    /// Keeps secrets per environment and has the four environment operations.
+    /// Keeps secrets per environment, and has the four environment operations.
     pub environments: bool,
     /// Keeps descriptions.
     pub descriptions: bool,
     /// Keeps dates.
     pub dates: bool,
-    /// Keeps version numbers, and ids that it never gives twice, for compare-and-set.
+    /// Keeps version numbers for compare-and-set, and ids that it never reuses.
     pub versions: bool,
-    /// Stores values of bytes.
+    /// Stores byte values.
     pub bytes: bool,
     /// Stores structured values.
     pub structured: bool,
-    /// Makes values itself when asked to (decision C11).
+    /// Generates values on request.
+    ///
+    /// See decision C11.
     pub generates_values: bool,
     /// The order of lists.
     pub order: ListOrder,
-    /// Its futures may block the thread, so the host polls them on threads of their own
-    /// (decision R1).
+    /// May block the thread while a future is polled, so the host polls it on separate threads.
+    ///
+    /// See decision R1.
     pub blocking: bool,
-    /// Every poll of `get`, `written_by` and `retrieve_environment` returns within a millisecond, so a
-    /// host polls them on the caller's task.
+    /// Returns from every poll of `get`, `written_by` and `retrieve_environment` within a
+    /// millisecond, so a host polls them on the caller's task.
     pub prompt_reads: bool,
-    /// Every poll of any future returns within a millisecond.
+    /// Returns from every poll of any future within a millisecond.
     pub prompt: bool,
-    /// Removes single secrets: has `destroy`.
+    /// Removes single secrets by `destroy`.
     pub destroys: bool,
-    /// Moves to other keys: has `rotate`. A store whose data other keys seal, such as a foreign service, does not.
+    /// Moves to other keys by `rotate`. A store whose data is sealed by foreign keys, such as a
+    /// foreign service, cannot.
     pub rotates: bool,
-    /// Has settings: has `configure`, to read them and to replace them.
+    /// Has settings, which `configure` reads and replaces.
     pub configures: bool,
-    /// Can be deleted as a whole: has `marked_for_delete`.
+    /// Can be deleted as a whole by `marked_for_delete`.
     pub deletable: bool,
-    /// Keeps who wrote the data last: has `written_by`, and refuses data that it cannot read (decision C4).
+    /// Records the last writer of the data, which `written_by` returns, and refuses data that it
+    /// cannot read.
+    ///
+    /// See decision C4.
     pub tracks_writer: bool,
-    /// Takes many writes in one commit: has `write_all`, with batches of this size. `None` if it has not.
+    /// Takes many writes in one commit by `write_all`, in batches within these limits. `None` if it
+    /// cannot.
     pub bulk: Option<BulkLimits>,
-    /// How long a read may answer what was true before another handle wrote, by the host's clock. Zero, the
-    /// default, is [immediate](Self::immediate): a value written is what the next read gives.
+    /// How long a read may return an old value after another handle wrote, by the host's clock.
+    /// Zero, the default, makes the store [immediate](Self::immediate): every read returns the last
+    /// written value.
     pub staleness: Duration,
 }
 
 impl Capabilities {
-    /// The least that a store of its own data can do: texts by name, without environments, descriptions,
-    /// dates and versions, in unspecified order, without blocking and without making values. What a store over a
-    /// foreign service may lack is there unless it is taken away, as with [`destroys`](Self::destroys).
+    /// The least that a store of its own data can do: texts by name, without environments,
+    /// descriptions, dates and versions, in unspecified order, without blocking and without
+    /// generated values. Abilities that only a store over a foreign service may lack are included;
+    /// take them away by methods such as [`destroys`](Self::destroys).
     pub const MINIMAL: Self = Self {
         environments: false,
         descriptions: false,
@@ -89,9 +101,8 @@ impl Capabilities {
         staleness: Duration::ZERO,
     };
 
-    /// Everything that a store can keep, in unspecified order, without blocking. Making
-    /// values is not keeping them: who does that declares it with
-    /// [`generating`](Self::generating).
+    /// Everything that a store can keep, in unspecified order, without blocking. A store that also
+    /// generates values adds [`generating`](Self::generating).
     pub const FULL: Self = Self {
         environments: true,
         descriptions: true,
@@ -116,7 +127,7 @@ impl Capabilities {
         self
     }
 
-    /// Declares that every poll returns within a millisecond, of reads too.
+    /// Declares that every poll returns within a millisecond, also of reads.
     #[must_use]
     pub const fn prompt(mut self) -> Self {
         (self.prompt_reads, self.prompt) = (true, true);
@@ -137,7 +148,7 @@ impl Capabilities {
         self
     }
 
-    /// Declares that the store makes values itself when asked to.
+    /// Declares that the store generates values on request.
     #[must_use]
     pub const fn generating(mut self) -> Self {
         self.generates_values = true;
@@ -172,7 +183,7 @@ impl Capabilities {
         self
     }
 
-    /// Declares whether the store keeps who wrote the data last.
+    /// Declares whether the store records the last writer of the data.
     #[must_use]
     pub const fn tracks_writer(mut self, tracks_writer: bool) -> Self {
         self.tracks_writer = tracks_writer;
@@ -186,19 +197,19 @@ impl Capabilities {
         self
     }
 
-    /// Declares how long a read may answer what was true before another handle wrote.
+    /// Declares how long a read may return an old value after another handle wrote.
     #[must_use]
     pub const fn stale_for(mut self, staleness: Duration) -> Self {
         self.staleness = staleness;
         self
     }
 
-    /// Whether a value written is what the next read gives, through whichever handle.
+    /// Tells whether every read returns the last written value, through whichever handle.
     pub const fn immediate(&self) -> bool {
         self.staleness.is_zero()
     }
 
-    /// Whether values of this kind can be stored.
+    /// Tells whether values of this kind can be stored.
     pub const fn stores(&self, kind: MediaKind) -> bool {
         match kind {
             MediaKind::Text => true,

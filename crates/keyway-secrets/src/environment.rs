@@ -1,25 +1,25 @@
-//! Environments: named layers of secrets (Locker seed, "List environments").
+//! Describes environments: named layers of secrets (Locker seed, "List environments").
 
 use keyway_core::Timestamp;
 
 use crate::{Cursor, EnvironmentName};
 
-/// An environment as a store answers it.
+/// An environment as a store returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Environment {
     /// The name, unique in its store and case-sensitive.
     pub name: EnvironmentName,
-    /// Any text that says where the environment is; not checked to be a URL.
+    /// Any text that locates the environment; not checked to be a URL.
     pub external_url: Option<String>,
-    /// When it was created, where the store keeps that.
+    /// When it was created, if the store records that.
     pub created: Option<Timestamp>,
-    /// When it was changed last, where the store keeps that.
+    /// When it was last changed, if the store records that.
     pub modified: Option<Timestamp>,
 }
 
 impl Environment {
-    /// An environment without dates.
+    /// Makes an environment without dates.
     pub fn new(name: EnvironmentName, external_url: Option<String>) -> Self {
         Self { name, external_url, created: None, modified: None }
     }
@@ -33,20 +33,19 @@ impl Environment {
     }
 }
 
-/// An environment to be created.
+/// An environment to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEnvironment {
     /// The name.
     pub name: EnvironmentName,
-    /// Any text that says where the environment is, at most
-    /// [`MAX_EXTERNAL_URL_BYTES`].
+    /// Any text that locates the environment, at most [`MAX_EXTERNAL_URL_BYTES`].
     pub external_url: Option<String>,
 }
 
 /// The longest `external_url` in bytes.
 pub const MAX_EXTERNAL_URL_BYTES: usize = 4096;
 
-/// A change of an environment: the new `external_url`, `None` to take it away.
+/// A change of an environment: the new `external_url`, or `None` to remove it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironmentChange {
     /// The new `external_url`.
@@ -58,6 +57,6 @@ pub struct EnvironmentChange {
 pub struct EnvironmentPage {
     /// The environments of this page.
     pub environments: Vec<Environment>,
-    /// Where the next page begins; `None` after the last one.
+    /// The start of the next page; `None` after the last one.
     pub next: Option<Cursor>,
 }

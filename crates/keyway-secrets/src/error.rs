@@ -1,4 +1,4 @@
-//! What can go wrong with a secret store.
+//! Defines the errors of a secret store.
 
 use std::time::Duration;
 
@@ -7,68 +7,71 @@ use keyway_seal::{KeyId, OpenError, SealError};
 
 use crate::{EnvironmentName, NameError, SecretAddress, SecretRevision};
 
-/// An error of a source outside, kept as the cause.
+/// An error of an outside source, kept as the cause.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why an operation of a [`SecretStore`](crate::SecretStore) failed.
+/// Explains why an operation of a [`SecretStore`](crate::SecretStore) failed.
 ///
-/// Each case that a caller may want to act on is a variant of its own (decision C5);
-/// [`kind`](PluginError::kind) gives the class that all contracts share. No variant holds
-/// a secret value.
+/// Each case that a caller may want to handle has its own variant; [`kind`](PluginError::kind)
+/// returns the class that all contracts share. No variant holds a secret value (decision C5).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no store yet.
+    /// The store does not exist yet.
     #[error("the store does not exist yet: initialize it first")]
     NotInitialized,
-    /// `initialize` never overwrites.
+    /// The store exists already; `initialize` never overwrites.
     #[error("the store exists already and was left as it is")]
     AlreadyInitialized,
-    /// No such secret.
+    /// The secret does not exist.
     #[error("there is no secret {address}")]
     SecretNotFound {
-        /// Where it was looked for.
+        /// The address that was searched.
         address: SecretAddress,
     },
-    /// No such environment (decision L2: never a silent fall back).
+    /// The environment does not exist; no other environment is used instead.
+    ///
+    /// See decision L2.
     #[error("there is no environment \"{environment}\": create it first, or check its spelling")]
     EnvironmentNotFound {
-        /// The environment that was asked for.
+        /// The requested environment.
         environment: EnvironmentName,
     },
-    /// A secret to be created is there already.
+    /// The secret to create exists already.
     #[error("the secret {address} exists already: modify it, or choose another name")]
     SecretExists {
-        /// Where it is.
+        /// Its address.
         address: SecretAddress,
     },
-    /// An environment to be created is there already.
+    /// The environment to create exists already.
     #[error("the environment \"{environment}\" exists already")]
     EnvironmentExists {
         /// Its name.
         environment: EnvironmentName,
     },
-    /// Compare-and-set found another version, or another secret under the same name: the one that
-    /// was read is deleted (decision H73).
-    #[error("the secret {address} {}: read it again and decide anew", Changed(.expected, .actual))]
+    /// Compare-and-set found another version, or another secret under the same name because the
+    /// expected one was deleted.
+    ///
+    /// See decision H73.
+    #[error("the secret {address} {}: read it again and decide again", Changed(.expected, .actual))]
     VersionConflict {
-        /// Which secret.
+        /// The address of the secret.
         address: SecretAddress,
-        /// The id and the version that the caller expected.
+        /// The id and version that the caller expected.
         expected: SecretRevision,
-        /// The id and the version that it has.
+        /// The actual id and version.
         actual: SecretRevision,
     },
-    /// Other writers came first each time that the store tried.
+    /// Other writers were faster each time that the store tried.
     #[error("other writers were first {attempts} times in a row: try again")]
     Conflict {
         /// How often the store tried.
         attempts: u32,
     },
-    /// The store does not offer this.
+    /// The store does not offer an operation or a property.
     #[error("this store does not offer {what}")]
     Unsupported {
-        /// What is not offered: an operation or a property of one.
+        /// The operation or property.
         what: &'static str,
     },
     /// The store cannot hold values of this kind.
@@ -77,58 +80,68 @@ pub enum StoreError {
         /// The kind that was refused.
         kind: MediaKind,
     },
-    /// A name that is not allowed.
+    /// A name is not allowed.
     #[error(transparent)]
     InvalidName(#[from] NameError),
-    /// Something else that was passed is not acceptable.
+    /// Another argument is not acceptable.
     #[error("{what} is not acceptable: {reason}")]
     Invalid {
-        /// What was passed.
+        /// The argument.
         what: &'static str,
-        /// Why it was refused, without the value.
+        /// The reason, without the value.
         reason: String,
     },
-    /// The plugin needs something that the host did not lend.
+    /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
-    /// The data was written by another plugin or by a version that this one cannot read
-    /// (decision C4).
+    /// The data was written by another plugin, or by a version that this one cannot read.
+    ///
+    /// See decision C4.
     #[error(transparent)]
     Incompatible(#[from] IncompatibleData),
-    /// None of the keys at hand opens the data.
+    /// None of the given keys opens the data.
     #[error("none of the keys at hand opens {what}{}: open the store with the key that sealed it", Sealed(.sealed_by))]
     WrongKey {
-        /// What could not be opened.
+        /// The data that could not be opened.
         what: &'static str,
-        /// The key that sealed it, where the data says so.
+        /// The key that sealed it, if the data names it.
         sealed_by: Option<KeyId>,
     },
-    /// The data is damaged, truncated, exchanged or was tampered with.
+    /// The data is damaged, truncated, swapped or tampered with.
     #[error("{what} is damaged: {reason}; restore it from a copy")]
     Corrupt {
-        /// What is damaged.
+        /// The damaged data.
         what: &'static str,
-        /// What was found, without secret content.
+        /// The damage, without secret content.
         reason: String,
     },
     /// The store was deleted or is being deleted.
     #[error("the store is deleted")]
     Deleted,
-    /// Something outside cannot be reached; nothing happened.
+    /// An outside system cannot be reached; nothing happened.
     #[error("{what} cannot be reached at the moment")]
     Unavailable {
-        /// What cannot be reached.
+        /// The system that cannot be reached.
         what: &'static str,
-        /// How long to wait, where that is known.
+        /// How long to wait, if known.
         retry_after: Option<Duration>,
         /// The cause.
         #[source]
         source: Option<BoxedError>,
     },
-    /// A limit of the storage was passed.
+    /// Something that the store needs is unfit, such as a full disk, and stays so until an operator mends it; nothing
+    /// happened.
+    #[error("{what} cannot be used: {reason}")]
+    NotReady {
+        /// What is needed.
+        what: &'static str,
+        /// The place, the reason and the remedy, without secret content.
+        reason: String,
+    },
+    /// A size limit of the storage was exceeded.
     #[error("{what} is too large: {bytes} bytes, and at most {limit} fit")]
     TooLarge {
-        /// What is too large.
+        /// The data that is too large.
         what: &'static str,
         /// Its size in bytes.
         bytes: usize,
@@ -138,57 +151,62 @@ pub enum StoreError {
     /// The system under the store failed.
     #[error("the store could not {what}")]
     System {
-        /// What was tried.
+        /// The action that failed.
         what: &'static str,
         /// The cause.
         #[source]
         source: BoxedError,
     },
-    /// The system failed while a write was made durable: it may or may not have taken effect.
-    #[error("{what} was cut short by a failure of the system: read again whether it took effect")]
+    /// The system failed while a write was made durable, so the write may have taken effect.
+    #[error("{what} was interrupted by a failure of the system: read again to see whether it took effect")]
     Indeterminate {
-        /// What was cut short.
+        /// The interrupted action.
         what: &'static str,
         /// The cause.
         #[source]
         source: BoxedError,
     },
-    /// One write of a batch was refused, and with it the whole batch: nothing was written.
+    /// One write of a batch was refused, so nothing of the batch was written.
     #[error("write {at} of the batch, counted from 0, was refused: {source}")]
     InBatch {
         /// The position of the write in the batch, counted from 0.
         at: usize,
-        /// Why it was refused.
+        /// The refusal.
         source: Box<StoreError>,
     },
-    /// The host has no answer of the plugin that it can use.
+    /// The plugin gave no answer that the host can use.
     #[error(transparent)]
     Call(#[from] CallError),
 }
 
 impl StoreError {
-    /// A [`Corrupt`](Self::Corrupt) error.
+    /// Makes a [`Corrupt`](Self::Corrupt) error.
     pub fn corrupt(what: &'static str, reason: impl Into<String>) -> Self {
         Self::Corrupt { what, reason: reason.into() }
     }
 
-    /// An [`Invalid`](Self::Invalid) error.
+    /// Makes an [`Invalid`](Self::Invalid) error.
     pub fn invalid(what: &'static str, reason: impl Into<String>) -> Self {
         Self::Invalid { what, reason: reason.into() }
     }
 
-    /// A [`System`](Self::System) error.
+    /// Makes a [`NotReady`](Self::NotReady) error.
+    pub fn not_ready(what: &'static str, reason: impl Into<String>) -> Self {
+        Self::NotReady { what, reason: reason.into() }
+    }
+
+    /// Makes a [`System`](Self::System) error.
     pub fn system(what: &'static str, source: impl Into<BoxedError>) -> Self {
         Self::System { what, source: source.into() }
     }
 
-    /// This error as the refusal of one write of a batch.
+    /// Wraps this error as the refusal of one write of a batch.
     #[must_use]
     pub fn in_batch(self, at: usize) -> Self {
         Self::InBatch { at, source: Box::new(self) }
     }
 
-    /// What a token that did not open means for `what`.
+    /// Makes the error for a token of `what` that did not open.
     pub fn from_open(what: &'static str, error: &OpenError) -> Self {
         match error {
             OpenError::UnknownKey(key) => Self::WrongKey { what, sealed_by: Some(*key) },
@@ -197,7 +215,7 @@ impl StoreError {
         }
     }
 
-    /// A sealing that failed.
+    /// Makes the error for a failed sealing.
     pub fn from_seal(error: SealError) -> Self {
         Self::system("seal", error)
     }
@@ -223,7 +241,7 @@ impl PluginError for StoreError {
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Deleted => ErrorKind::Deleted,
             Self::Unavailable { retry_after, .. } => ErrorKind::Unavailable { retry_after: *retry_after },
-            Self::System { .. } => ErrorKind::Internal,
+            Self::NotReady { .. } | Self::System { .. } => ErrorKind::Internal,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::InBatch { source, .. } => source.kind(),
             Self::Call(error) => error.kind(),
@@ -240,7 +258,7 @@ impl PluginError for StoreError {
     }
 }
 
-/// Says how the secret differs from the expected one.
+/// Prints how the secret differs from the expected one.
 struct Changed<'a>(&'a SecretRevision, &'a SecretRevision);
 
 impl std::fmt::Display for Changed<'_> {
@@ -254,7 +272,7 @@ impl std::fmt::Display for Changed<'_> {
     }
 }
 
-/// Names the sealing key where it is known.
+/// Prints the sealing key if it is known.
 struct Sealed<'a>(&'a Option<KeyId>);
 
 impl std::fmt::Display for Sealed<'_> {

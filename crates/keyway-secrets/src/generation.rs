@@ -1,4 +1,6 @@
-//! Values that the store makes itself (decision C11).
+//! Describes values that the store generates.
+//!
+//! See decision C11.
 
 use std::fmt;
 
@@ -6,34 +8,38 @@ use keyway_core::{MediaKind, SecretValue};
 
 use crate::StoreError;
 
-/// The fewest characters that a generated password has (decision C11).
+/// The smallest length of a generated password.
+///
+/// See decision C11.
 pub const MIN_GENERATED_LENGTH: u32 = 8;
 
-/// The most characters that a generated password has (decision C11).
+/// The largest length of a generated password.
+///
+/// See decision C11.
 pub const MAX_GENERATED_LENGTH: u32 = 1024;
 
-/// Where the value of a secret comes from.
+/// The source of a secret's value.
 ///
-/// A caller that has a value gives it. One that needs some password, and none that it
-/// thought of itself, leaves it to the store: then the value never passes through the hands
-/// of whoever creates the secret, and [`get`](crate::SecretStore::get) is the only way to it.
+/// A caller that has a value gives it. A caller that only needs a new password lets the store
+/// generate one: then the creator of the secret never holds the value, and
+/// [`get`](crate::SecretStore::get) is the only way to read it.
 ///
-/// It is an enum, and not a flag beside a value, so that a store that makes no values cannot
-/// overlook the request and store an empty one.
+/// This is an enum rather than a flag beside a value, so that a store that cannot generate values
+/// does not overlook the request and store an empty value.
 #[derive(Clone, Debug)]
 pub enum NewValue {
-    /// The caller gives it.
+    /// The caller gives the value.
     Given(SecretValue),
-    /// The store makes it: a text, by its settings in force and this recipe. Needs
+    /// The store generates a text, by its settings in force and this recipe. Needs
     /// [`Capabilities::generates_values`](crate::Capabilities::generates_values).
     Generated(Recipe),
 }
 
 impl NewValue {
-    /// The value that the caller gave; for stores that make none.
+    /// Returns the caller's value. For stores that do not generate values.
     ///
     /// # Errors
-    /// [`Unsupported`](StoreError::Unsupported) when the store is asked to make one.
+    /// [`Unsupported`](StoreError::Unsupported) if the store is asked to generate one.
     pub fn given(self) -> Result<SecretValue, StoreError> {
         match self {
             Self::Given(value) => Ok(value),
@@ -41,7 +47,7 @@ impl NewValue {
         }
     }
 
-    /// The value that the caller gave, if it gave one.
+    /// Returns the caller's value, if there is one.
     pub fn as_given(&self) -> Option<&SecretValue> {
         match self {
             Self::Given(value) => Some(value),
@@ -49,7 +55,7 @@ impl NewValue {
         }
     }
 
-    /// What the store is to keep to if it makes the value.
+    /// Returns the recipe, if the store is to generate the value.
     pub fn recipe(&self) -> Option<&Recipe> {
         match self {
             Self::Given(_) => None,
@@ -57,12 +63,12 @@ impl NewValue {
         }
     }
 
-    /// The kind of the value. What a store makes is a text.
+    /// Returns the kind of the value. A generated value is a text.
     pub fn kind(&self) -> MediaKind {
         self.as_given().map_or(MediaKind::Text, SecretValue::kind)
     }
 
-    /// What a store answers that makes no values.
+    /// Makes the error of a store that does not generate values.
     pub fn unsupported() -> StoreError {
         StoreError::Unsupported { what: "generated values" }
     }
@@ -74,9 +80,8 @@ impl From<SecretValue> for NewValue {
     }
 }
 
-/// What one generated value shall be where it differs from the store's settings. What is
-/// not said is as the settings in force say (decision C11), so [`Recipe::default`] is "as
-/// always here".
+/// The wishes for one generated value. An unset wish follows the store's settings in force, so
+/// [`Recipe::default`] follows the settings alone (decision C11).
 ///
 /// Every store that generates values knows these alphabets by name: `printable` (the ASCII
 /// letters, digits and punctuation characters; neither white space nor control characters),
@@ -84,14 +89,14 @@ impl From<SecretValue> for NewValue {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recipe {
-    /// How many characters, from [`MIN_GENERATED_LENGTH`] to [`MAX_GENERATED_LENGTH`].
+    /// The number of characters, from [`MIN_GENERATED_LENGTH`] to [`MAX_GENERATED_LENGTH`].
     pub length: Option<u32>,
     /// The name of the alphabet.
     pub alphabet: Option<String>,
 }
 
 impl Recipe {
-    /// As the settings say.
+    /// Makes a recipe that follows the settings of the store.
     pub fn new() -> Self {
         Self::default()
     }

@@ -1,23 +1,23 @@
-//! What a store says about itself.
+//! Describes a store as a whole.
 
 use keyway_core::{PluginMetadata, WrittenBy};
 
-/// A number of things that may have been estimated.
+/// A number that may be an estimate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     /// The number.
     pub number: u64,
-    /// Whether it was counted, and not estimated.
+    /// Whether the number was counted rather than estimated.
     pub exact: bool,
 }
 
 impl Count {
-    /// An exact number.
+    /// Makes an exact number.
     pub const fn exact(number: u64) -> Self {
         Self { number, exact: true }
     }
 
-    /// A number that was estimated or may have changed while it was counted.
+    /// Makes a number that was estimated, or that may have changed during the count.
     pub const fn about(number: u64) -> Self {
         Self { number, exact: false }
     }
@@ -31,20 +31,20 @@ pub struct StoreInfo {
     pub plugin: PluginMetadata,
     /// The writer of the data; `None` without the capability `tracks_writer`.
     pub written_by: Option<WrittenBy>,
-    /// How many secrets the store holds: estimated where counting takes long, and counted by
-    /// [`exact_info`](crate::SecretStore::exact_info).
+    /// The number of secrets. It is an estimate if counting takes long;
+    /// [`exact_info`](crate::SecretStore::exact_info) counts.
     pub secrets: Count,
-    /// How many reads were counted. Counted per handle and flushed in batches: a crash
-    /// may lose some.
+    /// The number of counted reads. Each handle counts and flushes in batches, so a crash may lose
+    /// some.
     pub reads: u64,
-    /// How many writes were counted.
+    /// The number of counted writes.
     pub writes: u64,
-    /// How far a rotation that is under way has come.
+    /// The progress of a rotation that is under way.
     pub rotation: Option<crate::Progress>,
 }
 
 impl StoreInfo {
-    /// What every store can say.
+    /// Makes an answer of the parts that every store has.
     pub fn new(plugin: PluginMetadata, written_by: Option<WrittenBy>, secrets: Count) -> Self {
         Self { plugin, written_by, secrets, reads: 0, writes: 0, rotation: None }
     }

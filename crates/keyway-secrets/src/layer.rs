@@ -1,7 +1,8 @@
-//! Stores that wrap another store.
+//! Wraps a store in another store.
 
 use std::any::Any;
 use std::fmt;
+use std::ops::Deref;
 
 use async_trait::async_trait;
 use keyway_core::{Table, WrittenBy};
@@ -19,16 +20,18 @@ pub use call::Call;
 
 /// A wrapper of another store, which forwards every operation that it does not override.
 ///
-/// Implement this trait instead of [`SecretStore`], and put the value into [`Layered`] to get a store. An
-/// operation that the contract gains later is then forwarded too; a wrapper that implements [`SecretStore`]
-/// itself would answer it with the default of the contract, which is often `Unsupported`.
+/// Implement this trait instead of [`SecretStore`], and put the value into [`Layered`] to get a
+/// store. Operations that the contract gains later are then forwarded, too. A wrapper that
+/// implements [`SecretStore`] itself would use the contract's default for them, which is often
+/// `Unsupported`.
 ///
 /// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
 /// * Override [`capabilities`](Self::capabilities) if the layer offers less than the store below, or blocks.
 ///
-/// A layer keeps what the contract promises: see "What holds for every operation" of [`SecretStore`]. Errors,
-/// blocking and cancel safety of a forwarded operation are those of the store below.
+/// A layer must keep the promises of the contract: see "What holds for every operation" of
+/// [`SecretStore`]. A forwarded operation has the errors, blocking and cancel safety of the store
+/// below.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -74,9 +77,9 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
 
     /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
     ///
-    /// An override may await `next` or drop it. Dropping it before its first poll leaves the operation undone.
-    /// The result is one of the types that operations of the contract answer; a layer that needs to look into
-    /// it can downcast it by [`Any`].
+    /// An override may await `next` or drop it. If it drops `next` before the first poll, the
+    /// operation is not carried out. The result has one of the types that the contract's operations
+    /// return; a layer that needs to inspect it can downcast it by [`Any`].
     ///
     /// # Errors
     /// Those of `next`.
@@ -266,9 +269,20 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
     }
 }
 
-/// A [`SecretStoreLayer`] as a [`SecretStore`]. Its field is the layer.
+/// A [`SecretStoreLayer`] as a [`SecretStore`].
+///
+/// Its field is the layer, whose own methods can be called on it. Where both have a method of a name, the
+/// operation of the contract is called.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
+
+impl<L> Deref for Layered<L> {
+    type Target = L;
+
+    fn deref(&self) -> &L {
+        &self.0
+    }
+}
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]

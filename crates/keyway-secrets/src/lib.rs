@@ -1,8 +1,9 @@
-//! The contract for secret stores: what a plugin implements, and what a host may rely on.
+//! Defines the contract for secret stores: the duties of a plugin, and the promises to a host.
 //!
-//! A *plugin* makes handles to *stores*. A store keeps *secrets*: values under a name, perhaps
-//! in an *environment*, sealed by keys that the host hands in. The operations are those of
-//! the Convection seed ("Functions / Methods"), and for environments those of the Locker seed.
+//! A *plugin* makes handles to *stores*. A store keeps *secrets*: values under a name, optionally
+//! in an *environment*, sealed by keys that the host supplies. The operations are those of the
+//! Convection seed ("Functions / Methods"); the environment operations are those of the Locker
+//! seed.
 //!
 //! # The life of a store
 //!
@@ -13,13 +14,13 @@
 //!                           └───┘ create, get, modify, destroy, list, info, configure, rotate
 //! ```
 //!
-//! Opening a handle touches nothing, and works before there is a store. Every way in
-//! checks who wrote the data: a plugin neither reads nor overwrites what it does not understand
+//! Opening a handle touches no data, and works before the store exists. Every operation checks the
+//! writer of the data first: a plugin neither reads nor overwrites data that it does not understand
 //! (decision C4).
 //!
 //! | operation | does | needs the capability |
 //! | --- | --- | --- |
-//! | [`written_by`](SecretStore::written_by) | says who wrote the data; the host asks first | `tracks_writer` |
+//! | [`written_by`](SecretStore::written_by) | returns the last writer of the data; the host asks first | `tracks_writer` |
 //! | [`initialize`](SecretStore::initialize) | makes the store; never overwrites | |
 //! | [`create`](SecretStore::create) | adds a secret | `generates_values` for one that the store makes |
 //! | [`get`](SecretStore::get) | reads one, at exactly this address | |
@@ -33,17 +34,18 @@
 //! | [`marked_for_delete`](SecretStore::marked_for_delete) | deletes all of it; resumable | `deletable` |
 //! | [`list_environments`](SecretStore::list_environments) and three more | lists, retrieves, creates, modifies environments | `environments` |
 //!
-//! What a store cannot do it says in its [`Capabilities`]; who asks nevertheless gets
-//! [`Unsupported`](StoreError::Unsupported). The capabilities of the last five are true unless a store takes them away, which
-//! one over a foreign service may have to; it may also declare that reads can be stale, and for how long. Every failure that a caller may want to act on is a
+//! A store declares its abilities as [`Capabilities`]; other operations return
+//! [`Unsupported`](StoreError::Unsupported). The capabilities `tracks_writer`, `destroys`,
+//! `configures`, `rotates` and `deletable` are on by default. A store over a foreign service may have to switch them off, and may
+//! declare for how long reads can be stale. Every failure that a caller may want to handle is a
 //! variant of [`StoreError`].
 //!
 //! # A complete plugin: a store that is one document
 //!
-//! If all secrets lie in one thing that is read and written as a whole (a file, an object in a
-//! bucket), implement [`DocumentHooks`]: read it, write it, remove it, close. [`DocumentStore`]
-//! makes all operations of them and keeps the rules: checks before anything is touched,
-//! rotation, paging, `close` on every path. This plugin keeps its documents in memory:
+//! If all secrets lie in one unit that is read and written as a whole (a file, an object in a
+//! bucket), implement [`DocumentHooks`]: read, write, remove and close. [`DocumentStore`] builds
+//! all operations on them and keeps the rules: early checks, rotation, paging, and `close` on every
+//! path. This plugin keeps its documents in memory:
 //!
 //! ```
 //! # mod notebook {
@@ -57,7 +59,7 @@
 //!     StoreName, async_trait,
 //! };
 //!
-//! /// The plugin. What it is called and which data it reads stands in `register!`.
+//! /// The plugin. `register!` below states its name and the data that it reads.
 //! #[derive(Debug)]
 //! pub struct Notebook;
 //!
@@ -90,7 +92,7 @@
 //!
 //!     async fn read(&self, keys: &KeyRing, _: AccessMode) -> Result<Option<Document>, StoreError> {
 //!         match pages().get(&self.store) {
-//!             // Where there are bytes to store, `keys.open` tells whether the key is right.
+//!             // A store of bytes learns from `keys.open` whether the key is right.
 //!             Some((_, key)) if !keys.contains(*key) => {
 //!                 Err(StoreError::WrongKey { what: "the page", sealed_by: Some(*key) })
 //!             }
@@ -130,7 +132,7 @@
 //! }
 //! # }
 //!
-//! // A host finds it by its id. This one does without the guard of `keyway-host`.
+//! // A host finds it by its id. This example skips the guard of `keyway-host`.
 //! use keyway_secrets::core::{ErrorKind, PluginError, Plugins, SecretValue, plugins};
 //! use keyway_secrets::seal::{Key, KeyRing};
 //! use keyway_secrets::{
@@ -174,23 +176,23 @@
 //!
 //! # Record by record
 //!
-//! A document is read and written as a whole for every change. A store that keeps records
-//! apart (a table, a key-value store, a service) implements [`SecretStore`] itself. It then
-//! keeps these rules by itself, which the template would have kept for it:
+//! A store that keeps separate records (a table, a key-value store, a service) implements
+//! [`SecretStore`] itself, since a document is rewritten as a whole for every change. It must then
+//! keep these rules, which the template keeps for documents:
 //!
-//! * refuse what is not acceptable before anything is touched: names
-//!   ([`SecretName::check_creatable`]), kinds of values, capabilities that it does not declare;
-//! * check who wrote the data before each operation, and raise the mark with the first write of
-//!   a newer version, never lower it (decision C4);
-//! * make each operation atomic and durable, and lose no update: a version or revision is
-//!   compared where it is written (decision C6);
-//! * bind each sealed record to its place, so that exchanged records are refused;
-//! * let `rotate` and `marked_for_delete` be called again after they were cut short anywhere.
+//! * refuse unacceptable input before touching any data: names ([`SecretName::check_creatable`]),
+//!   kinds of values, capabilities that it does not declare;
+//! * check the writer of the data before each operation; raise the recorded version with the first
+//!   write of a newer version, and never lower it (decision C4);
+//! * make each operation atomic and durable, and lose no update: compare a version or revision in
+//!   the same step that writes (decision C6);
+//! * bind each sealed record to its place, so that swapped records are refused;
+//! * let `rotate` and `marked_for_delete` be called again after an interruption at any point.
 //!
 //! The crate `keyway-generic` is such a plugin, on any storage engine that the host lends
 //! ([`OpenContext::resources`]).
 //!
-//! # Where things are
+//! # Where to look
 //!
 //! | for | see |
 //! | --- | --- |
@@ -206,7 +208,7 @@
 //! | a configuration with keys of its own | [`core::read_configuration`] |
 //! | deadlines, contained panics, recovery | the crate `keyway-host` |
 //!
-//! This crate needs no runtime and knows none (decision R1).
+//! This crate needs no runtime (decision R1).
 
 mod address;
 mod bulk;

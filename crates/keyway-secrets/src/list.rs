@@ -1,4 +1,4 @@
-//! Lists, a page at a time.
+//! Lists secrets page by page.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use keyway_core::SecretValue;
 
 use crate::{EnvironmentName, SecretHeader};
 
-/// Which secrets a list holds.
+/// Selects the secrets of a list by environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum EnvironmentFilter {
-    /// All secrets of all environments and those of none.
+    /// All secrets, with and without an environment.
     #[default]
     All,
     /// The secrets that belong to no environment.
@@ -19,26 +19,25 @@ pub enum EnvironmentFilter {
     In(EnvironmentName),
 }
 
-/// What to list.
+/// Describes a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListQuery {
-    /// Which secrets.
+    /// The secrets to list.
     pub environment: EnvironmentFilter,
-    /// Whether the values come along, in the same bulk read.
+    /// Whether to read the values in the same bulk read.
     pub with_values: bool,
-    /// Where to go on: the cursor of the page before.
+    /// The cursor of the page before, to continue after it.
     pub after: Option<Cursor>,
-    /// How many secrets a page holds at most; a store may give fewer, and gives at
-    /// least one while there are more.
+    /// The most secrets of a page. A store may return fewer, but at least one while there are more.
     pub limit: usize,
 }
 
 impl ListQuery {
-    /// How many secrets a page holds when nothing else is said.
+    /// The default limit of a page.
     pub const DEFAULT_LIMIT: usize = 100;
 
-    /// The headers of all secrets from the beginning.
+    /// Lists the headers of all secrets from the start.
     pub fn all() -> Self {
         Self {
             environment: EnvironmentFilter::All,
@@ -48,21 +47,21 @@ impl ListQuery {
         }
     }
 
-    /// Lists what `filter` says.
+    /// Lists the secrets that `filter` selects.
     #[must_use]
     pub fn of(mut self, filter: EnvironmentFilter) -> Self {
         self.environment = filter;
         self
     }
 
-    /// Asks for the values too.
+    /// Asks for the values, too.
     #[must_use]
     pub fn with_values(mut self) -> Self {
         self.with_values = true;
         self
     }
 
-    /// Goes on after the page that gave `cursor`.
+    /// Continues after the page that returned `cursor`.
     #[must_use]
     pub fn after(mut self, cursor: Cursor) -> Self {
         self.after = Some(cursor);
@@ -77,18 +76,18 @@ impl ListQuery {
     }
 }
 
-/// A place in a list. Opaque: only the store that gave it can read it.
+/// A position in a list. Opaque: only the store that made it can read it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Vec<u8>);
 
 impl Cursor {
-    /// A cursor that means something to the store that makes it. It must not hold a
-    /// secret, because hosts hand cursors to their users.
+    /// Makes a cursor from the store's own bytes. They must not hold a secret, because hosts pass
+    /// cursors to their users.
     pub fn from_bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self(bytes.into())
     }
 
-    /// The store's own bytes.
+    /// Returns the store's own bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
@@ -103,7 +102,7 @@ impl fmt::Debug for Cursor {
 /// A secret in a list.
 #[derive(Clone, Debug)]
 pub struct ListedSecret {
-    /// What is known apart from the value.
+    /// The header of the secret.
     pub header: SecretHeader,
     /// The value, when the query asked for values.
     pub value: Option<SecretValue>,
@@ -114,6 +113,6 @@ pub struct ListedSecret {
 pub struct SecretPage {
     /// The secrets of this page.
     pub secrets: Vec<ListedSecret>,
-    /// Where the next page begins; `None` after the last one.
+    /// The start of the next page; `None` after the last one.
     pub next: Option<Cursor>,
 }

@@ -1,4 +1,4 @@
-//! The contract: a plugin that opens stores, and a store with its ten operations.
+//! Defines the contract: a plugin that opens stores, and a store with its operations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,49 +13,48 @@ use crate::{
     SecretPage, SecretRevision, SecretWrite, StoreError, StoreInfo, StoreName,
 };
 
-/// A plugin for secret stores: what `register!` puts into the registry.
+/// A plugin for secret stores, which `register!` adds to the registry.
 pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
-    /// Checks a configuration without opening anything. It does no I/O and does not
-    /// block. As long as a plugin does not say otherwise, it has no configuration, and an
-    /// empty one is all that is accepted.
+    /// Checks a configuration without opening anything. Does no I/O and does not block. The default
+    /// accepts only an empty configuration.
     ///
     /// # Errors
-    /// [`Invalid`](StoreError::Invalid) says which key is wrong and what was expected.
+    /// [`Invalid`](StoreError::Invalid) names the wrong key and the expected value.
     fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
         keyway_core::read_configuration::<NoConfiguration>(configuration)
             .map(drop)
             .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
     }
 
-    /// Makes a handle to a store. It does no I/O, does not block, and succeeds whether
-    /// or not the store exists: that shows in the first operation.
+    /// Makes a handle to a store. It does no I/O, does not block, and succeeds whether or not the
+    /// store exists; the first operation finds that out.
     ///
     /// # Errors
     /// As [`check_configuration`](Self::check_configuration), and
-    /// [`MissingResource`](StoreError::MissingResource) when the host did not lend what
+    /// [`MissingResource`](StoreError::MissingResource) if the host did not lend a resource that
     /// the plugin needs.
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError>;
 }
 
-/// What a host gives a plugin to open a store with.
+/// The host's input for opening a store.
 #[non_exhaustive]
 pub struct OpenContext {
     /// The name of the store.
     pub store: StoreName,
-    /// The metadata under which the plugin is registered.
+    /// Returns the metadata under which the plugin is registered.
     pub metadata: PluginMetadata,
-    /// The keys: the first seals, all open.
+    /// The keys: the first one seals, all of them open.
     pub keys: KeyRing,
     /// The plugin's configuration.
     pub configuration: Json,
-    /// What the host lends.
+    /// Resources that the host lends.
     pub resources: Resources,
     /// The host's clock.
     pub clock: Arc<dyn Clock>,
 }
 
 impl fmt::Debug for OpenContext {
-    /// Leaves the configuration out: it may hold a password.
+    /// Omits the configuration, since it may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenContext")
             .field("store", &self.store)
@@ -67,7 +66,7 @@ impl fmt::Debug for OpenContext {
 }
 
 impl OpenContext {
-    /// A context with an empty configuration, nothing lent, and the system's clock.
+    /// Makes a context with an empty configuration, no resources, and the system's clock.
     pub fn new(store: StoreName, metadata: PluginMetadata, keys: KeyRing) -> Self {
         Self {
             store,
@@ -86,7 +85,7 @@ impl OpenContext {
         self
     }
 
-    /// Sets what the host lends.
+    /// Sets the resources that the host lends.
     #[must_use]
     pub fn with_resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
@@ -101,7 +100,7 @@ impl OpenContext {
     }
 }
 
-/// What is asked of [`SecretStore::configure`].
+/// The argument of [`SecretStore::configure`].
 #[derive(Clone, Debug)]
 pub enum Configure {
     /// Read the settings.
@@ -113,33 +112,32 @@ pub enum Configure {
 /// A secret store: the ten operations of the Convection seed ("Functions / Methods") and,
 /// behind capabilities, the four environment operations of the Locker seed and a bulk write.
 ///
-/// A store is used through `&self` by many callers at once. It is written either record
-/// by record, by implementing this trait, or as a whole document, by implementing
-/// [`DocumentHooks`](crate::DocumentHooks) and using
-/// [`DocumentStore`](crate::DocumentStore).
+/// Many callers may use a store through `&self` at once. Implement this trait for a store of
+/// separate records, or [`DocumentHooks`](crate::DocumentHooks) with
+/// [`DocumentStore`](crate::DocumentStore) for a store that is one document.
 ///
 /// # What holds for every operation
-/// * On a store that was not initialized it answers
-///   [`NotInitialized`](StoreError::NotInitialized), after `marked_for_delete`
-///   [`Deleted`](StoreError::Deleted).
-/// * Data that another plugin or an unfit version wrote is refused with
-///   [`Incompatible`](StoreError::Incompatible) before anything is read or written
-///   (decision C4), damaged data with [`Corrupt`](StoreError::Corrupt), data under other
-///   keys with [`WrongKey`](StoreError::WrongKey).
-/// * Without the capability for an operation it answers [`Unsupported`](StoreError::Unsupported) and changes
-///   nothing (decision C16).
-/// * It either takes effect as a whole, durably, before it answers `Ok`, or not at all
-///   (decision C6). A write that lost a race is an error, never a lost update.
-/// * Cancel safety: a dropped future leaves the store whole. Whether a write that was
-///   under way took effect is not known; read to find out.
+/// * On a store that was not initialized it returns [`NotInitialized`](StoreError::NotInitialized),
+///   after `marked_for_delete` [`Deleted`](StoreError::Deleted).
+/// * Before reading or writing anything it refuses data of another plugin or an unsupported version
+///   with [`Incompatible`](StoreError::Incompatible), damaged data with
+///   [`Corrupt`](StoreError::Corrupt), and data under other keys with
+///   [`WrongKey`](StoreError::WrongKey) (decision C4).
+/// * Without the capability for an operation it returns [`Unsupported`](StoreError::Unsupported)
+///   and changes nothing (decision C16).
+/// * It takes effect as a whole and durably before it returns `Ok`, or not at all. A write that
+///   lost a race is an error, never a lost update (decision C6).
+/// * Cancel safety: a dropped future leaves the store consistent. A write in progress may or may
+///   not have taken effect; read to find out.
 /// * It blocks the thread only if [`Capabilities::blocking`] is declared.
 #[async_trait]
 pub trait SecretStore: fmt::Debug + Send + Sync {
-    /// What the store can do. The same for the life of the handle; does not block.
+    /// Returns the store's capabilities. They never change during the life of the handle; does not
+    /// block.
     fn capabilities(&self) -> Capabilities;
 
-    /// Who wrote the data last; `None` if there is none. A host asks this first on every
-    /// open, and checks the answer (decision C4).
+    /// Returns the last writer of the data; `None` if there is no data. A host asks this first on
+    /// every open, and checks the answer (decision C4).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `tracks_writer`.
@@ -153,37 +151,35 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`AlreadyInitialized`](StoreError::AlreadyInitialized).
     async fn initialize(&self) -> Result<(), StoreError>;
 
-    /// Moves everything to the keys `new` (decision C7). Afterwards everything reads
-    /// with `new` alone. Reads and writes through this handle go on meanwhile, and
-    /// writes already use the new keys.
+    /// Moves all data to the keys `new`. Afterwards `new` alone reads everything. Reads and writes
+    /// through this handle continue meanwhile, and writes already use the new keys (decision C7).
     ///
-    /// It is resumable: after a crash or a dropped future, open the store with a ring
-    /// that holds the new and the old keys, and call it again with the same `new`.
-    /// Calling it once more when it is done changes nothing that a reader sees.
+    /// It is resumable: after a crash or a dropped future, open the store with a ring of the new
+    /// and the old keys, and call it again with the same `new`. Another call after the end changes
+    /// nothing that a reader sees.
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `rotates`.
-    /// [`WrongKey`](StoreError::WrongKey) when a record opens with neither the handle's
-    /// keys nor `new`.
+    /// [`WrongKey`](StoreError::WrongKey) if neither the handle's keys nor `new` open a record.
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError>;
 
-    /// Adds a secret; answers its header, and not the value, even if the store has made it:
-    /// [`get`](Self::get) gives that, as for any secret.
+    /// Adds a secret and returns its header. The value is not returned even if the store generated
+    /// it; read it with [`get`](Self::get).
     ///
-    /// A value that the store makes uses the settings that are in force when the secret is
-    /// stored, whichever handle has set them, and from the first one on (decision C11).
+    /// A generated value follows the settings that are in force when the secret is stored,
+    /// whichever handle set them, from its first character on (decision C11).
     ///
     /// # Errors
-    /// [`Unsupported`](StoreError::Unsupported) for a value that the store shall make, without
-    /// the capability `generates_values`; [`Invalid`](StoreError::Invalid) for a recipe that it
-    /// cannot follow, before anything is stored.
+    /// [`Unsupported`](StoreError::Unsupported) for a generated value without the capability
+    /// `generates_values`; [`Invalid`](StoreError::Invalid) for a recipe that the store cannot
+    /// follow, before anything is stored.
     /// [`SecretExists`](StoreError::SecretExists),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
     /// [`UnsupportedValue`](StoreError::UnsupportedValue),
     /// [`InvalidName`](StoreError::InvalidName), [`TooLarge`](StoreError::TooLarge).
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError>;
 
-    /// Removes a secret; with `expected` only if it still has that
+    /// Removes a secret; with `expected`, only if the secret still has that
     /// [revision](SecretHeader::revision).
     ///
     /// # Errors
@@ -197,21 +193,21 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError>;
 
-    /// Reads a secret at exactly this address: no fall back to another layer. Without the capability
-    /// [`immediate`](Capabilities::immediate), what another handle wrote may show only after the declared bound;
-    /// what this handle wrote shows at once. That holds for lists too.
+    /// Reads the secret at exactly this address, without falling back to another layer. In a store
+    /// that is not [`immediate`](Capabilities::immediate), another handle's write may show only
+    /// after the declared bound; this handle's own writes show at once. The same holds for lists.
     ///
     /// # Errors
     /// [`SecretNotFound`](StoreError::SecretNotFound),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound).
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError>;
 
-    /// Changes a secret that exists; answers its new header. It never creates, and never
-    /// changes a secret of another layer (decision L4). A value that the store shall make is
-    /// made anew, as in [`create`](Self::create), and replaces the old one.
+    /// Changes an existing secret and returns its new header. It never creates a secret, and never
+    /// changes one of another layer. A generated value is generated again, as in
+    /// [`create`](Self::create), and replaces the old one (decision L4).
     ///
     /// # Errors
-    /// As [`create`](Self::create) for a value that the store shall make;
+    /// As [`create`](Self::create) for a generated value;
     /// [`SecretNotFound`](StoreError::SecretNotFound),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
     /// [`VersionConflict`](StoreError::VersionConflict),
@@ -219,14 +215,16 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     async fn modify(&self, address: &SecretAddress, change: SecretChange)
     -> Result<SecretHeader, StoreError>;
 
-    /// Creates and changes many secrets in one commit: all of them or none. Answers the headers in the order of
-    /// the writes. Each write is as [`create`](Self::create) and [`modify`](Self::modify) do it; no two of them are to one
-    /// address. A batch of nothing does nothing. [`SecretWrite::batches`] makes batches that fit.
+    /// Creates and changes many secrets in one commit: all of them or none. Returns the headers in
+    /// the order of the writes. Each write acts as [`create`](Self::create) or
+    /// [`modify`](Self::modify); no two may have the same address. An empty batch does nothing.
+    /// [`SecretWrite::batches`] makes batches that fit.
     ///
     /// # Errors
-    /// [`Unsupported`](StoreError::Unsupported) without the capability `bulk`; [`Invalid`](StoreError::Invalid) and
-    /// [`TooLarge`](StoreError::TooLarge) for a batch that passes its limits. The refusal of one write is
-    /// [`InBatch`](StoreError::InBatch), which names it. Before anything is written, in each case.
+    /// All errors come before anything is written. [`Unsupported`](StoreError::Unsupported) without
+    /// the capability `bulk`; [`Invalid`](StoreError::Invalid) and
+    /// [`TooLarge`](StoreError::TooLarge) for a batch that exceeds its limits;
+    /// [`InBatch`](StoreError::InBatch), with the position, if one write is refused.
     ///
     /// # Cancel safety
     /// A dropped future wrote all of them or none.
@@ -235,37 +233,38 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         Err(StoreError::Unsupported { what: "bulk writes" })
     }
 
-    /// Lists secrets, a page at a time. Pages are stable while other callers write: what
-    /// is there from the first page to the last is in exactly one of them.
+    /// Lists secrets page by page. Pages are stable while other callers write: a secret that exists
+    /// from the first page to the last is in exactly one of them.
     ///
     /// # Errors
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
-    /// [`Invalid`](StoreError::Invalid) for a cursor that is not this store's.
+    /// [`Invalid`](StoreError::Invalid) for a cursor of another store.
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError>;
 
-    /// Reads or replaces the settings of the store; answers those now in force, which
-    /// they are at once and after a restart (decision C10).
+    /// Reads or replaces the settings of the store, and returns those now in force. They apply at
+    /// once and after a restart (decision C10).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `configures`.
-    /// [`Invalid`](StoreError::Invalid) says which setting is wrong; nothing is stored.
+    /// [`Invalid`](StoreError::Invalid) names the wrong setting; nothing is stored.
     async fn configure(&self, request: Configure) -> Result<Table, StoreError>;
 
-    /// Describes the store (decision C12). It is quick, however many secrets there are: where
-    /// counting them is not, their number is estimated, and says so.
+    /// Describes the store. It is quick, however many secrets there are: if counting them takes
+    /// long, their number is an estimate and marked as one (decision C12).
     ///
     /// # Errors
     /// Those of every operation.
     async fn info(&self) -> Result<StoreInfo, StoreError>;
 
-    /// As [`info`](Self::info), with the secrets counted, which takes as long as a list of all. A secret that
-    /// others create or destroy meanwhile may be counted or not. Unless a store does otherwise, they are listed.
+    /// Describes the store as [`info`](Self::info) does, but counts the secrets, which takes as
+    /// long as listing all. A secret that is created or destroyed meanwhile may be counted or not.
+    /// The default implementation lists the secrets.
     ///
     /// # Errors
     /// Those of every operation.
     ///
     /// # Cancel safety
-    /// May be dropped at any time.
+    /// The future may be dropped at any time.
     async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
         let mut info = self.info().await?;
         let (mut query, mut number) = (ListQuery::all(), 0);
@@ -280,15 +279,15 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         Ok(info)
     }
 
-    /// Deletes the store and all that is in it (decision C13). Idempotent and resumable:
-    /// calling it on what is gone already succeeds.
+    /// Deletes the store and all its content. It is idempotent and resumable: calling it on a
+    /// deleted store succeeds (decision C13).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `deletable`.
-    /// [`Incompatible`](StoreError::Incompatible): another version's data is not deleted.
+    /// [`Incompatible`](StoreError::Incompatible), since another version's data is not deleted.
     async fn marked_for_delete(&self) -> Result<(), StoreError>;
 
-    /// Lists environments, a page of at most `limit` at a time, after `after`.
+    /// Lists environments after `after`, at most `limit` in a page.
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `environments`.

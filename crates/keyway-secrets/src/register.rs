@@ -1,13 +1,13 @@
-//! How a plugin of this contract joins the registry.
+//! Lets plugins of this contract join the registry.
 
 use keyway_core::{Contract, ContractVersion, PluginKind};
 
 use crate::SecretStorePlugin;
 
-/// The contract for secret stores, as `register!` and the registry know it.
+/// Identifies the contract for secret stores to `register!` and the registry.
 ///
-/// It is version 2: a host of version 1 would ask a store for operations that it does not declare, and take a read
-/// that may be stale for a fresh one (H95).
+/// This is version 2: a host of version 1 would ask a store for operations that it does not
+/// declare, and would take a stale read for a fresh one (decision H95).
 #[derive(Clone, Copy, Debug)]
 pub struct SecretStores;
 

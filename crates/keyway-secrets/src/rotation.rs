@@ -1,20 +1,20 @@
-//! How far a rotation has come.
+//! Reports the progress of a rotation.
 
-/// How much of a rotation is done.
+/// The progress of a rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Records that the new keys open.
+    /// The number of records that the new keys open.
     pub done: u64,
-    /// Records in all; an estimate while other callers write. Never less than `done`.
+    /// The number of all records; an estimate while other callers write. Never less than `done`.
     pub total: u64,
 }
 
-/// Who is told how far a rotation has come.
+/// Receives the progress of a rotation.
 ///
-/// A store calls it between batches, at least once at the end, and never while it holds
-/// a lock. It must return soon.
+/// A store calls it between batches, at least once at the end, and never while it holds a lock. It
+/// must return quickly.
 pub trait RotationListener: Send + Sync {
-    /// `progress` records are done.
+    /// Reports the progress so far.
     fn progressed(&self, progress: Progress);
 }
 

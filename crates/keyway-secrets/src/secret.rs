@@ -1,4 +1,4 @@
-//! A secret and what is changed of it.
+//! Describes a secret and its changes.
 
 use std::fmt;
 use std::num::NonZeroU64;
@@ -7,18 +7,18 @@ use keyway_core::{SecretValue, Timestamp};
 
 use crate::{NewValue, Recipe, SecretAddress, StoreError};
 
-/// The number of a secret's version: 1 when it is created, one more with each change.
+/// The version number of a secret: 1 at its creation, and one more after each change.
 ///
-/// It counts from 1 again when a secret is deleted and another one is created under its name,
-/// so compare-and-set compares a [`SecretRevision`], which has the id, too.
+/// If a secret is deleted and another is created under its name, the number starts from 1 again. So
+/// compare-and-set compares a [`SecretRevision`], which also holds the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretVersion(NonZeroU64);
 
 impl SecretVersion {
-    /// The version that a new secret has.
+    /// The version of a new secret.
     pub const FIRST: Self = Self(NonZeroU64::MIN);
 
-    /// The version of this number; `None` for 0.
+    /// Makes the version with this number; `None` for 0.
     pub const fn new(number: u64) -> Option<Self> {
         match NonZeroU64::new(number) {
             Some(number) => Some(Self(number)),
@@ -26,12 +26,12 @@ impl SecretVersion {
         }
     }
 
-    /// The number.
+    /// Returns the number.
     pub const fn number(self) -> u64 {
         self.0.get()
     }
 
-    /// The version after this one.
+    /// Returns the next version.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -44,45 +44,47 @@ impl fmt::Display for SecretVersion {
     }
 }
 
-/// The state of a secret that no other state of any secret is equal to: its id and its version
-/// (decision H73).
+/// Identifies one state of one secret by id and version.
 ///
-/// It is what compare-and-set compares: pass the header that you have read to
+/// See decision H73.
+///
+/// Compare-and-set compares it: pass the header that you have read to
 /// [`SecretChange::if_unchanged`], and the change happens only if the same secret still has the
 /// same version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SecretRevision {
     /// The id of the secret.
     pub id: String,
-    /// Its version; `None` in a store that keeps none. Such a store compares nothing, and answers
-    /// [`Unsupported`](StoreError::Unsupported).
+    /// Its version; `None` if the store keeps no versions. Such a store returns
+    /// [`Unsupported`](StoreError::Unsupported) for a comparison.
     pub version: Option<SecretVersion>,
 }
 
-/// What a store knows about a secret apart from its value (Locker seed, "List secrets"
-/// and "Retrieve a secret").
+/// Everything that a store knows about a secret except the value (Locker seed, "List secrets" and
+/// "Retrieve a secret").
 ///
-/// What a store cannot keep is `None`: its [`Capabilities`](crate::Capabilities) say so.
+/// A property that a store cannot keep is `None`; its [`Capabilities`](crate::Capabilities) tell
+/// which.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecretHeader {
-    /// An id that stays the same for the life of the secret and that a store does not
-    /// give twice. A store without versions and without ids of its own uses the name.
+    /// An id that stays the same for the life of the secret and that the store never reuses. A
+    /// store without versions and without its own ids uses the name.
     pub id: String,
-    /// Name and environment.
+    /// The name and environment.
     pub address: SecretAddress,
-    /// What the owner says about it. Not a secret, but not shown to everybody either.
+    /// The owner's description. It is not a secret, but not public either.
     pub description: Option<String>,
-    /// The version, where the store keeps one.
+    /// The version, if the store keeps versions.
     pub version: Option<SecretVersion>,
-    /// When it was created, where the store keeps that.
+    /// When the secret was created, if the store records that.
     pub created: Option<Timestamp>,
-    /// When it was changed last, where the store keeps that.
+    /// When the secret was last changed, if the store records that.
     pub modified: Option<Timestamp>,
 }
 
 impl SecretHeader {
-    /// A header with an id and an address and nothing else known.
+    /// Makes a header of an id and an address alone.
     pub fn new(id: impl Into<String>, address: SecretAddress) -> Self {
         Self { id: id.into(), address, description: None, version: None, created: None, modified: None }
     }
@@ -109,18 +111,16 @@ impl SecretHeader {
         self
     }
 
-    /// The id and the version, which tell this state of the secret from every other one.
+    /// Returns the id and version, which identify this state of the secret.
     pub fn revision(&self) -> SecretRevision {
         SecretRevision { id: self.id.clone(), version: self.version }
     }
 
-    /// Compares the header that a secret has now with the revision that a write expects. A store
-    /// that keeps versions calls it under the same lock, or with the same condition, that the
-    /// write has.
+    /// Compares the current header of a secret with the revision that a write expects. A store that
+    /// keeps versions calls it under the same lock, or the same condition, as the write.
     ///
     /// # Errors
-    /// [`VersionConflict`](StoreError::VersionConflict) when it is another secret, or has another
-    /// version.
+    /// [`VersionConflict`](StoreError::VersionConflict) if it is another secret or another version.
     pub fn check_unchanged(&self, expected: Option<&SecretRevision>) -> Result<(), StoreError> {
         match expected {
             Some(expected) if expected.id != self.id || expected.version != self.version => {
@@ -135,24 +135,24 @@ impl SecretHeader {
     }
 }
 
-/// A secret as a store answers it: header and value.
+/// A secret as a store returns it: header and value.
 #[derive(Clone, Debug)]
 pub struct Secret {
-    /// What is known apart from the value.
+    /// The header of the secret.
     pub header: SecretHeader,
     /// The value.
     pub value: SecretValue,
 }
 
-/// A secret to be created.
+/// A secret to create.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewSecret {
-    /// Name and environment.
+    /// The name and environment.
     pub address: SecretAddress,
-    /// The value, or that the store makes it.
+    /// The value, or the recipe by which the store generates it.
     pub value: NewValue,
-    /// What the owner says about it, at most [`MAX_DESCRIPTION_BYTES`].
+    /// The owner's description, at most [`MAX_DESCRIPTION_BYTES`].
     pub description: Option<String>,
 }
 
@@ -160,13 +160,13 @@ pub struct NewSecret {
 pub const MAX_DESCRIPTION_BYTES: usize = 4096;
 
 impl NewSecret {
-    /// A new secret with this value, without a description.
+    /// Makes a new secret with this value, without a description.
     pub fn new(address: SecretAddress, value: SecretValue) -> Self {
         Self { address, value: NewValue::Given(value), description: None }
     }
 
-    /// A new secret whose value the store makes (decision C11), without a description.
-    /// [`Recipe::new`] leaves all to the settings of the store.
+    /// Makes a new secret whose value the store generates, without a description. With
+    /// [`Recipe::new`] the value follows the settings of the store (decision C11).
     pub fn generated(address: SecretAddress, recipe: Recipe) -> Self {
         Self { address, value: NewValue::Generated(recipe), description: None }
     }
@@ -179,38 +179,39 @@ impl NewSecret {
     }
 }
 
-/// A change of a secret. What is not set stays as it is.
+/// A change of a secret. Unset parts stay as they are.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SecretChange {
-    /// The new value, or that the store makes one.
+    /// The new value, or the recipe by which the store generates it.
     pub value: Option<NewValue>,
-    /// The new description; `Some(None)` takes it away.
+    /// The new description; `Some(None)` removes it.
     pub description: Option<Option<String>>,
-    /// Change only if the secret still has this revision, else answer
+    /// The revision that the secret must still have; otherwise the store returns
     /// [`VersionConflict`](StoreError::VersionConflict).
     pub expected: Option<SecretRevision>,
 }
 
 impl SecretChange {
-    /// A change of the value.
+    /// Changes the value.
     pub fn value(value: SecretValue) -> Self {
         Self { value: Some(NewValue::Given(value)), ..Self::default() }
     }
 
-    /// A change to a value that the store makes (decision C11): a new password in the place
-    /// of the old one.
+    /// Replaces the value with one that the store generates, such as a new password.
+    ///
+    /// See decision C11.
     pub fn generated(recipe: Recipe) -> Self {
         Self { value: Some(NewValue::Generated(recipe)), ..Self::default() }
     }
 
-    /// A change of the description; `None` takes it away.
+    /// Changes the description; `None` removes it.
     pub fn description(description: Option<String>) -> Self {
         Self { description: Some(description), ..Self::default() }
     }
 
-    /// Makes the change depend on the secret still being the one that was read, in the version
-    /// that was read.
+    /// Makes the change conditional: the secret must still be the one that was read, in the same
+    /// version.
     #[must_use]
     pub fn if_unchanged(mut self, read: &SecretHeader) -> Self {
         self.expected = Some(read.revision());

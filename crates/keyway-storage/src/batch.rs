@@ -185,8 +185,8 @@ impl Batch {
     /// # Errors
     /// [`StorageError::TooManyItems`], [`StorageError::EmptyKey`], [`StorageError::KeyTooLarge`],
     /// [`StorageError::ValueTooLarge`], [`StorageError::DeleteOfAbsent`],
-    /// [`StorageError::DuplicateKey`], [`StorageError::BatchTooLarge`]: the first of these that is
-    /// true, in this order, for the first item that has it.
+    /// [`StorageError::DuplicateKey`], [`StorageError::BatchTooLarge`]: the first error in this
+    /// order, for the first item that causes it.
     pub fn validate(&self, limits: &Limits) -> Result<(), StorageError> {
         if self.items.len() > limits.items_per_batch {
             return Err(StorageError::TooManyItems {

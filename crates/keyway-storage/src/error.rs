@@ -57,7 +57,7 @@ pub enum StorageError {
         item: usize,
     },
     /// A key occurs twice in a batch. Nothing was written.
-    #[error("item {item} has the key of an earlier item: a key stands once in a batch")]
+    #[error("item {item} has the key of an earlier item: a key must be unique in a batch")]
     DuplicateKey {
         /// The later of the two items.
         item: usize,
@@ -106,7 +106,7 @@ pub enum StorageError {
         /// The path.
         path: PathBuf,
     },
-    /// A new store was to be made where there is a file. It was not touched.
+    /// A new store was to be made, but the file exists. It was not touched.
     #[error("{} exists already: open it with `open`, or name another path", path.display())]
     FileExists {
         /// The path.

@@ -45,9 +45,10 @@ type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Wraps another engine for tests of its callers, and works like that engine until a fault is planned.
 ///
-/// Plans count calls from the moment at which they are made: after 0 commits means at the next one. A plan
-/// may be made at any time, also by an event of another plan. Its pace is that of the engine below, unless it
-/// pauses. Nothing of it blocks, and a dropped future of it leaves what the engine below leaves.
+/// Plans count calls from the moment when they are made: after 0 commits means at the next one. A
+/// plan may be made at any time, also by an event of another plan. The pace is that of the engine
+/// below, unless the wrapper pauses. The wrapper itself never blocks, and dropping a future has the
+/// same effect as in the engine below.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -112,15 +113,15 @@ impl FaultyStorage {
         self
     }
 
-    /// Is pending once before and once after the effect of every operation, so that a future can be dropped
-    /// there.
+    /// Makes every operation pending once before and once after its effect, so that a test can drop
+    /// the future there.
     #[must_use]
     pub fn pauses(mut self) -> Self {
         self.pauses = true;
         self
     }
 
-    /// Lets reads fail too after the [end](Self::end_after).
+    /// Makes reads fail, too, after the [end](Self::end_after).
     #[must_use]
     pub fn ends_reads(mut self) -> Self {
         self.ends_reads = true;
@@ -139,8 +140,8 @@ impl FaultyStorage {
         state.faults.push((number, fault));
     }
 
-    /// Plans the end of the process: the commit after so many others has this fault, and all that follow
-    /// answer [`StorageError::Closed`].
+    /// Plans the end of the process: the commit after this many others has this fault, and all
+    /// later commits answer [`StorageError::Closed`].
     pub fn end_after(&self, commits: u64, fault: Fault) {
         let mut state = self.state();
         state.end = Some((state.commits.saturating_add(commits), fault));

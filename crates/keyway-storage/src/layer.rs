@@ -38,17 +38,18 @@ pub enum Call<'a> {
 
 /// A wrapper of another storage engine, which forwards every operation that it does not override.
 ///
-/// Implement this trait instead of [`Storage`], and put the value into [`Layered`] to get an engine. An
-/// operation that the contract gains later is then forwarded too; a wrapper that implements [`Storage`] itself
-/// would answer it with the default of the contract.
+/// Implement this trait instead of [`Storage`], and put the value into [`Layered`] to get an
+/// engine. Operations that the contract gains later are then forwarded, too. A wrapper that
+/// implements [`Storage`] itself would use the contract's default for them.
 ///
 /// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
 /// * Override [`pace`](Self::pace) with [`Pace::Unknown`] if the layer itself waits.
 ///
-/// A layer keeps what the contract promises: [`commit`](Self::commit) applies all items or none, and an error
-/// that says that nothing was written is not returned after a commit of the inner engine. Errors, blocking and
-/// cancel safety of a forwarded operation are those of the inner engine.
+/// A layer must keep the promises of the contract: [`commit`](Self::commit) applies all items or
+/// none, and an error that says that nothing was written is never returned after the inner engine
+/// has committed. A forwarded operation has the errors, blocking and cancel safety of the inner
+/// engine.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -92,7 +93,8 @@ pub trait StorageLayer: fmt::Debug + Send + Sync {
 
     /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
     ///
-    /// An override may await `next` or drop it. Dropping it before its first poll leaves the operation undone.
+    /// An override may await `next` or drop it. If it drops `next` before the first poll, the
+    /// operation is not carried out.
     ///
     /// # Errors
     /// Those of `next`.
@@ -151,7 +153,7 @@ pub trait StorageLayer: fmt::Debug + Send + Sync {
     }
 }
 
-/// A [`StorageLayer`] as a [`Storage`]. Its field is the layer.
+/// Turns a [`StorageLayer`] into a [`Storage`]. Its field is the layer.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
 

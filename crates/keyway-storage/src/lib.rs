@@ -11,7 +11,7 @@
 //! # Tutorial
 //!
 //! A store maps keys to values; both are bytes. Every record carries the [`Revision`] of its last
-//! write. A [`Batch`] lists changes and their conditions, and is applied all or none:
+//! write. A [`Batch`] lists changes and their conditions, and is applied as a whole or not at all:
 //!
 //! ```
 //! use keyway_storage::{Batch, Expectation, KeyRange, Memory, CommitOutcome, Storage};
@@ -68,8 +68,8 @@
 //!
 //! # Tests
 //!
-//! The feature `faults` has `FaultyStorage`, which wraps an engine in tests of its callers: it
-//! fails, ends, pauses and counts as a test plans.
+//! The feature `faults` provides `FaultyStorage`, which wraps an engine in tests of its callers: it
+//! fails, ends, pauses and counts on a test's plan.
 
 // The front page names the SQLite engine even without its feature.
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]

@@ -9,9 +9,9 @@ use crate::{Batch, KeyRange, Revision, StorageError};
 /// An ordered map from keys to values with atomic conditional batches.
 ///
 /// Keys and values are bytes. Every record carries the [`Revision`] of its last write, and a
-/// [`Batch`] is applied all or none. So a caller that reads, decides, and writes with the
-/// expectation that the record is unchanged is safe against every other caller, in this process or
-/// another.
+/// [`Batch`] is applied as a whole or not at all. So a caller that reads, decides, and writes with
+/// the expectation that the record is unchanged is safe against every other caller, in this process
+/// or another.
 ///
 /// An engine is a handle: share it in an `Arc<dyn Storage>`.
 ///

@@ -1,4 +1,4 @@
-//! The faults of [`FaultyStorage`], and that it is the engine below without them.
+//! Tests the faults of [`FaultyStorage`], and that without faults it equals the engine below.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ fn events_happen_before_their_call_and_once() {
     let _ = block_on(engine.commit(put("a"))).unwrap();
     assert!(engine.0.has_planned_events());
     assert!(!has(&below, "before the second commit"));
-    // The event is seen by the commit itself.
+    // The commit itself sees the event's effect.
     let absent = Batch::new().put("before the second commit", "", Expectation::Absent);
     assert_eq!(block_on(engine.commit(absent)).unwrap(), CommitOutcome::Conflict { item: 0 });
     assert!(!engine.0.has_planned_events());

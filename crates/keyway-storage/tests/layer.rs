@@ -20,8 +20,7 @@ impl StorageLayer for Plain {
     }
 }
 
-/// Notes every call with whether it succeeded, refuses scans, and has an answer of its own to reads, limits and
-/// pace.
+/// Records every call and its success, refuses scans, and answers reads, limits and pace itself.
 #[derive(Debug)]
 struct Noting {
     inner: Memory,

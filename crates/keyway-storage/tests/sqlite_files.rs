@@ -1,4 +1,4 @@
-//! What the SQLite engine makes of files: its own, damaged ones and other people's.
+//! Tests the SQLite engine on its own files, damaged files and foreign files.
 #![cfg(feature = "sqlite")]
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// A closed store file with small, middle and large values, and what is in it.
+/// Makes a closed store file with small, middle and large values, and returns its content.
 fn sample(folder: &Path) -> (PathBuf, Records) {
     let path = folder.join("store.db");
     let store = Sqlite::open_or_create(&path).unwrap();
@@ -43,8 +43,8 @@ fn siblings(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Reads everything in every way, and says whether it is what was written. A wrong value is
-/// a failure of the test: damage must be an error.
+/// Reads all records in every way, and compares them with the expected ones. A wrong value fails
+/// the test, since damage must be an error.
 fn reads_as(store: &Sqlite, records: &Records) -> Result<(), StorageError> {
     let mut same = true;
     for (key, value) in records {
@@ -60,7 +60,7 @@ fn reads_as(store: &Sqlite, records: &Records) -> Result<(), StorageError> {
     }
     same &= page.entries.len() == records.len();
     let verified = store.verify();
-    assert!(same || verified.is_err(), "records are missing and nobody noticed");
+    assert!(same || verified.is_err(), "records are missing, and no read noticed");
     verified.map(drop)
 }
 
@@ -111,9 +111,9 @@ fn a_flipped_bit_gives_an_error_or_changes_nothing() {
         match open_and_read(&path, &records) {
             Ok(()) => {}
             Err(StorageError::Corrupt { .. }) => recognised += 1,
-            // The bits that say whose file it is.
+            // These bits tell which program the file belongs to.
             Err(StorageError::Foreign { .. } | StorageError::Newer { .. }) if bit / 8 < 100 => {}
-            // The bits that say which SQLite may read or write it.
+            // These bits tell which SQLite may read or write the file.
             Err(StorageError::Engine { .. }) if (18..20).contains(&(bit / 8)) => {}
             Err(error) => panic!("bit {bit}: {error:?}"),
         }
@@ -226,7 +226,8 @@ fn a_log_without_its_store_is_not_taken_over() {
     assert!(!path.exists());
 }
 
-/// A database that was deleted does not come back as an empty one, and none is made over another.
+/// Tests that a deleted database does not come back as an empty one, and that none is made over
+/// another.
 #[test]
 fn opening_makes_no_store_and_creating_opens_none() {
     let folder = tempfile::tempdir().unwrap();
@@ -291,7 +292,7 @@ fn nobody_else_may_read_the_files() {
     }
 }
 
-/// Its growth is what makes commits slow.
+/// Tests the length of the log, whose growth makes commits slow.
 #[test]
 fn the_log_of_small_commits_does_not_grow_for_long() {
     let folder = tempfile::tempdir().unwrap();
@@ -299,7 +300,7 @@ fn the_log_of_small_commits_does_not_grow_for_long() {
     let mut longest = 0;
     for commit in 0..120_u32 {
         let batch = (0..40_u32).fold(Batch::new(), |batch, item| {
-            // Anywhere in the tree, as hidden names are.
+            // The keys are spread over the tree, like hidden names.
             let key = (commit * 40 + item).wrapping_mul(2_654_435_761).to_be_bytes();
             batch.put(key, vec![7; 500], Expectation::Absent)
         });
@@ -367,7 +368,7 @@ fn what_was_planted_in_the_schema_is_refused_and_does_nothing() {
 #[cfg(unix)]
 const UNWRITABLE: &str = "KEYWAY_STORAGE_TEST_UNWRITABLE";
 
-/// The part of the next test that another user runs.
+/// Runs the part of the next test that needs another user.
 #[cfg(unix)]
 #[test]
 fn child_of_another_user() {
@@ -380,7 +381,8 @@ fn child_of_another_user() {
     }
 }
 
-/// Its companions would belong to a user who may only read, and lock its owner out.
+/// Tests a read-only file: its companions would belong to a user who may only read, and lock its
+/// owner out.
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_only_be_read_is_refused_and_not_touched() {
@@ -392,7 +394,7 @@ fn a_file_that_may_only_be_read_is_refused_and_not_touched() {
     mode(&path, 0o444);
     mode(folder.path(), 0o777);
     let root = fs::metadata(&path).unwrap().uid() == 0;
-    // Another user may not read the folder where this program lies.
+    // Another user may not read the folder of this program.
     let program = tempfile::tempdir().unwrap();
     mode(program.path(), 0o755);
     let copy = program.path().join("child");

@@ -1,7 +1,7 @@
-//! Several processes on one file, and processes that are killed.
+//! Tests several processes on one file, and processes that are killed.
 //!
-//! A child is this test binary again: it runs the test `child` only, told by an environment
-//! variable what to do.
+//! A child is this test binary again. It runs only the test `child`, and an environment variable
+//! holds its task.
 #![cfg(feature = "sqlite")]
 
 use std::collections::HashSet;
@@ -63,7 +63,7 @@ fn increment(store: &Sqlite) {
 #[test]
 fn processes_that_start_together_lose_no_update() {
     let folder = tempfile::tempdir().unwrap();
-    // The file does not exist yet: they race for making it as well.
+    // The file does not exist yet, so the children also race to make it.
     let path = folder.path().join("store.db");
     let children: Vec<Child> = (0..3).map(|_| spawn("count", &path)).collect();
     let store = Sqlite::open_or_create(&path).unwrap();
@@ -81,7 +81,7 @@ fn processes_that_start_together_lose_no_update() {
     assert_eq!(left, ["store.db"], "no draft is left over");
 }
 
-/// Four threads write pairs of records and say which pairs were acknowledged.
+/// Writes pairs of records on four threads, and prints which pairs were acknowledged.
 fn write_pairs_until_killed(store: &Sqlite) {
     thread::scope(|scope| {
         for thread in 0..4 {
@@ -112,7 +112,7 @@ fn what_was_acknowledged_survives_a_kill() {
     for round in 0..10 {
         let mut child = spawn("write", &path);
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        // Let it get going, then end it at a random moment.
+        // The child gets going and is then killed at a random moment.
         let mut line = String::new();
         while !line.starts_with("ack ") {
             line.clear();
@@ -128,7 +128,7 @@ fn what_was_acknowledged_survives_a_kill() {
         child.kill().unwrap();
         child.wait().unwrap();
         let lines = reader.join().unwrap();
-        // The last line may be cut off in the middle; then it names a shorter, older pair or none.
+        // The last line may be cut off; then it names an earlier pair, or none.
         acknowledged
             .extend(lines.iter().filter_map(|line| line.trim().strip_prefix("ack ")).map(ToOwned::to_owned));
 

@@ -36,7 +36,7 @@
 //! | `client` | yes | [`client`]: reads and writes secrets for an application |
 //! | `secrets` | yes | [`Host`], [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
 //! | `issuers` | yes | [`Host`], [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
-//! | `certificates` | no | [`certificates`]: the contract for certificate plugins; its engine is planned |
+//! | `certificates` | no | the contract for certificate plugins; its engine is planned |
 //! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
 //! | `locker` | no | what only programs of the service Locker need: credentials, log level, errors |
 //! | `schemars` | no | JSON schemas of plugin configurations |

@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use keyway_core::{Registry, Timestamp};
-use keyway_host::grants::{GrantId, GrantLimits, GrantOutcome, GrantRequest, Isolation, Service};
+use keyway_host::grants::{GrantId, GrantOutcome, GrantRequest, Isolation, Limits, Service};
 use keyway_host::{Host, HostError};
 use keyway_issuers::{
     Capabilities, CredentialPart, CredentialRequest, Description, Issued, Issuer, IssuerError,
@@ -35,7 +35,7 @@ impl Issuer for Door {
 
     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let say = request.parameters.text("say").unwrap_or_default();
-        let state = format!("door/{}/{}", request.context.user, say.len());
+        let state = format!("door/{}/{}", request.context.requester.user, say.len());
         Ok(Issued::new(state).with(CredentialPart::text("say", say)).into())
     }
 
@@ -53,8 +53,7 @@ fn service() -> ServiceName {
 }
 
 async fn host(storage: &Arc<dyn Storage>) -> Result<Host, HostError> {
-    let limits =
-        GrantLimits::default().with_isolation(Isolation::Inline).with_deadline(Duration::from_secs(2));
+    let limits = Limits::default().with_isolation(Isolation::Inline).with_deadline(Duration::from_secs(2));
     let service = Service::with_issuer(service(), Arc::new(Door)).allow_everybody();
     let registry = Registry::builder().build().expect("no plugins");
     Host::builder(registry, Arc::clone(storage), keys())

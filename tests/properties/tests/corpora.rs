@@ -1,4 +1,4 @@
-//! Every file of the fuzz corpora through its property, without a fuzzer.
+//! Runs every file of the fuzz corpora through its property, without a fuzzer.
 
 use std::{collections::BTreeSet, fs, path::Path};
 

@@ -11,7 +11,7 @@ pub enum Form {
     BeginningOfId,
 }
 
-/// The treatment of a kind of vectors.
+/// Whether one kind of vectors is replayed.
 #[derive(Clone, Copy)]
 pub enum Scope {
     /// The vectors are replayed.

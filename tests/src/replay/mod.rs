@@ -23,8 +23,9 @@
 //!
 //! # A family of vectors
 //!
-//! is a folder here, with a file a kind, and a [`Family`] that lists its kinds. To add one, write
-//! its adapters, list it in [`families`], and copy its vectors to `tests/vectors`.
+//! A family is a folder here, with one file for each kind, and a [`Family`] that lists its kinds.
+//! To add one, write its adapters, list it in [`families`], and copy its vectors to
+//! `tests/vectors`.
 
 mod adapter;
 mod convection;

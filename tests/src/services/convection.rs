@@ -1,4 +1,4 @@
-//! Convection's own plugins, run by a Python program.
+//! Runs Convection's own plugins by a Python program.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,19 +16,19 @@ pub struct ConvectionPlugin {
 }
 
 impl ConvectionPlugin {
-    /// The plugin `generic` or `passdb`. Blocks: the first call may install packages.
+    /// Prepares the plugin `generic` or `passdb`. Blocks: the first call may install packages.
     ///
     /// # Errors
-    /// A [`Skip`] that says what is missing.
+    /// A [`Skip`] that names the missing program.
     pub fn new(plugin: &'static str) -> Result<Self, Skip> {
         Ok(Self { python: python_with(&CONVECTION)?, plugin })
     }
 
-    /// What the plugin answers to these steps on a store; which steps there are says
-    /// `python/convection_driver.py`. `config` are the settings of a new store. Blocks.
+    /// Runs these steps on a store and returns the plugin's answers; `python/convection_driver.py`
+    /// lists the steps. `config` are the settings of a new store. Blocks.
     ///
     /// # Panics
-    /// When the program itself fails: that is no answer of the plugin's.
+    /// If the program itself fails, since that is no answer of the plugin.
     pub fn answers(
         &self,
         root: &Path,

@@ -1,4 +1,4 @@
-//! The machine's Python.
+//! Finds the machine's Python.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -6,15 +6,15 @@ use std::sync::LazyLock;
 
 use super::Skip;
 
-/// What Python is started with for a script that needs its standard library alone: most of the time that a
-/// small script takes goes to packages that somebody installed.
+/// The options for a script that needs only Python's standard library: most of the time of a small
+/// script goes to installed packages.
 pub const BARE: [&str; 3] = ["-E", "-s", "-S"];
 
-/// The Python 3 of the search path: the program itself, where a script stands that looks for it, as version
-/// managers put there. Such a script takes longer than a plugin. Blocks the first time.
+/// Returns the Python 3 of the search path. If a version manager has put a wrapper script there,
+/// returns the program itself, since the wrapper takes longer than a plugin. Blocks the first time.
 ///
 /// # Errors
-/// A [`Skip`] when there is none.
+/// A [`Skip`] if there is none.
 pub fn python() -> Result<String, Skip> {
     static FOUND: LazyLock<Result<String, Skip>> = LazyLock::new(find);
     FOUND.clone()

@@ -1,11 +1,12 @@
-//! The real programs that some tests run against.
+//! Provides the real programs that some tests run against.
 //!
-//! A machine with Rust and nothing else runs every test that it can. What cannot run there is not passed
-//! over in silence: [`OrSkip::or_skip`] appends a line to the file that `KEYWAY_SKIP_REPORT` names, and
-//! `cargo xtask test` prints these lines at its end. With `KEYWAY_REQUIRE_SERVICES=1` (`cargo xtask test
-//! --require-services`) the test panics instead.
+//! A machine with nothing but Rust runs every test that it can. Other tests are reported, not
+//! silently passed: [`OrSkip::or_skip`] appends a line to the file that `KEYWAY_SKIP_REPORT` names,
+//! and `cargo xtask test` prints these lines at its end. With `KEYWAY_REQUIRE_SERVICES=1` (`cargo
+//! xtask test --require-services`) the test panics instead.
 //!
-//! The report has one line for each skip: the program, a tab, what was skipped, a tab, and why.
+//! The report has one line for each skip: the program, a tab, the skipped test, a tab, and the
+//! reason.
 
 mod convection;
 mod interpreter;
@@ -25,10 +26,10 @@ pub use python::{CONVECTION, PythonPackages, python_with};
 pub use skip::{OrSkip, REPORT_VARIABLE, REQUIRE_VARIABLE, Skip};
 pub use watts_plugin::watts_plugin;
 
-/// A program on the search path, such as `valgrind`; it must answer `--version`.
+/// Finds a program on the search path, such as `valgrind`; it must answer `--version`.
 ///
 /// # Errors
-/// A [`Skip`] when the program is not there or fails.
+/// A [`Skip`] if the program is missing or fails.
 pub fn program(name: &str) -> Result<PathBuf, Skip> {
     let answer = Command::new(name)
         .arg("--version")
@@ -43,11 +44,11 @@ pub fn program(name: &str) -> Result<PathBuf, Skip> {
     }
 }
 
-/// A program that answers no question, such as `sshd`: a file of this name on the search path, or where
-/// systems keep programs for administrators.
+/// Finds a program without a version option, such as `sshd`: a file of this name on the search
+/// path, or in the folders of programs for administrators.
 ///
 /// # Errors
-/// A [`Skip`] when there is no such file.
+/// A [`Skip`] if there is no such file.
 pub fn system_program(name: &str) -> Result<PathBuf, Skip> {
     let search_path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&search_path)

@@ -1,4 +1,4 @@
-//! Virtual environments with real Python packages.
+//! Makes virtual environments with real Python packages.
 
 use std::{
     env, fs,
@@ -17,7 +17,7 @@ pub struct PythonPackages {
     pub name: &'static str,
     /// Requirements in pip's form, with pinned versions.
     pub requirements: &'static str,
-    /// Modules that must be importable, or the environment is of no use.
+    /// Modules that must be importable; otherwise the environment is useless.
     pub modules: &'static [&'static str],
 }
 
@@ -32,17 +32,18 @@ pub const CONVECTION: PythonPackages = PythonPackages {
     ],
 };
 
-/// How long a failed attempt keeps other test processes from trying again. A new `cargo xtask test` tries
-/// at once.
+/// How long a failed attempt keeps other test processes from trying again. A new run of `cargo
+/// xtask test` tries at once.
 const FAILURE_COUNTS_FOR: Duration = Duration::from_secs(300);
 
-/// The interpreter of a virtual environment that has these packages.
+/// Returns the interpreter of a virtual environment with these packages.
 ///
-/// The environment is made once, under `target/python-environments`, and is made anew when the
-/// requirements change. Blocks: the first call may take a minute, and other test processes wait for it.
+/// The environment is made once, under `target/python-environments`, and again when the
+/// requirements change. Blocks: the first call may take a minute, and other test processes wait for
+/// it.
 ///
 /// # Errors
-/// A [`Skip`] that says what is missing: Python, its `venv` module, or the network.
+/// A [`Skip`] that names the missing part: Python, its `venv` module, or the network.
 pub fn python_with(packages: &PythonPackages) -> Result<PathBuf, Skip> {
     let directory = environments_directory().join(packages.name);
     environment_in(&directory, packages, &install)
@@ -60,7 +61,7 @@ fn environment_in(
     let failed = directory.join("failed");
     fs::create_dir_all(directory).map_err(failed_here)?;
     let lock = File::create(directory.join("lock")).map_err(failed_here)?;
-    // The lock goes with the file handle, also when this process is killed.
+    // The lock ends with the file handle, even if this process is killed.
     lock.lock().map_err(failed_here)?;
     let ready = fs::read_to_string(&stamp).is_ok_and(|stamp| stamp == packages.requirements);
     if ready && python.exists() {
@@ -115,7 +116,7 @@ fn install(directory: &Path, packages: &PythonPackages) -> Result<(), Skip> {
     run(Command::new(&python).args(["-c", &imports])).map_err(missing)
 }
 
-/// Runs a program; on failure its last line says why.
+/// Runs a program; on failure, returns its last line as the reason.
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command
         .stdin(Stdio::null())

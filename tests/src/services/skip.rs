@@ -1,4 +1,4 @@
-//! A test that could not run, and where it is reported.
+//! Reports tests that could not run.
 
 use std::{env, ffi::OsStr, fs::OpenOptions, io::Write as _, path::Path};
 
@@ -11,14 +11,14 @@ pub const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{program} is missing: {reason}")]
 pub struct Skip {
-    /// What is missing, as the person who would install it calls it.
+    /// The missing program, by the name under which it is installed.
     pub program: String,
-    /// Why it cannot be used, in one line.
+    /// The reason, in one line.
     pub reason: String,
 }
 
 impl Skip {
-    /// A missing program; line breaks and tabs in the reason become spaces.
+    /// Makes the report of a missing program; line breaks and tabs in the reason become spaces.
     pub fn new(program: impl Into<String>, reason: impl AsRef<str>) -> Self {
         Self { program: one_line(&program.into()), reason: one_line(reason.as_ref()) }
     }
@@ -26,8 +26,8 @@ impl Skip {
     /// Reports that `what` was skipped.
     ///
     /// # Panics
-    /// When real programs are required (`KEYWAY_REQUIRE_SERVICES=1`), and when the report cannot be
-    /// written, because a skip that nobody hears of looks like a test that passed.
+    /// If real programs are required (`KEYWAY_REQUIRE_SERVICES=1`), or if the report cannot be
+    /// written, because an unreported skip would look like a passed test.
     pub fn report(&self, what: &str) {
         let required = env::var_os(REQUIRE_VARIABLE).is_some_and(|value| value == *"1");
         self.report_to(env::var_os(REPORT_VARIABLE).as_deref(), required, what);
@@ -51,10 +51,10 @@ impl Skip {
 
 /// Turns a missing program into a reported skip.
 pub trait OrSkip {
-    /// What there is when nothing is missing.
+    /// The result if nothing is missing.
     type Found;
 
-    /// What was found, or `None` after reporting that `what` is skipped.
+    /// Returns the result, or `None` after reporting that `what` is skipped.
     ///
     /// # Panics
     /// As [`Skip::report`].

@@ -1,4 +1,4 @@
-//! The executables that stand for plugins in other languages.
+//! Runs the executables that stand for plugins in other languages.
 
 use std::path::Path;
 
@@ -6,11 +6,11 @@ use keyway_process::ProcessConfiguration;
 
 use super::{BARE, OrSkip as _, python};
 
-/// The plugin `process` with a file of `watts_plugins`, by the interpreter that its name asks for. `None`
-/// after reporting that there is no Python.
+/// Configures the plugin `process` for a file of `watts_plugins`, with the interpreter that its
+/// name asks for. Returns `None` after reporting that there is no Python.
 ///
 /// # Panics
-/// When the path of the workspace is not UTF-8.
+/// If the path of the workspace is not UTF-8.
 pub fn watts_plugin(file: &str) -> Option<ProcessConfiguration> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("watts_plugins").join(file);
     let mut configuration;

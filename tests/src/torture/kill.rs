@@ -12,13 +12,13 @@ use super::line::Line;
 /// The moment at which a process is killed.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment {
-    /// This long after its start: while it opens or creates its files.
+    /// A time after the start of the process, while it opens or creates its files.
     AfterStart(Duration),
-    /// This long after the first acknowledged write.
+    /// A time after the first acknowledged write.
     AfterFirstAcknowledgement(Duration),
-    /// This long after it began to write a cell whose name contains this.
+    /// A time after the process began to write a cell whose name contains this text.
     AfterBegun(&'static str, Duration),
-    /// This long after its n-th note with this beginning, counted from 1.
+    /// A time after the n-th note of the process that begins with this text, counted from 1.
     AfterNote(&'static str, u64, Duration),
 }
 

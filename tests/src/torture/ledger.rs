@@ -121,7 +121,7 @@ impl Cell {
 }
 
 impl Ledger {
-    /// Enters the lines of a process.
+    /// Records the lines that a process printed. Returns what contradicts earlier lines.
     pub fn record(&mut self, process: u32, lines: &[Line]) -> Vec<Finding> {
         let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
         let mut findings = Vec::new();
@@ -167,7 +167,7 @@ impl Ledger {
         findings
     }
 
-    /// Enters the lines of a check, and compares them with the model.
+    /// Records the lines of a check, and compares them with the model.
     ///
     /// A check that did not complete has found a fault, or it is a finding itself, with `ending`.
     pub fn record_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {

@@ -1,4 +1,4 @@
-//! The plugin `convection-generic` and Convection's Generic plugin.
+//! Compares the plugin `convection-generic` with Convection's Generic plugin.
 
 use keyway_core::{Integer, SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::shared::{NEW, OLD, Shared, at};
 
-/// One value of each type and of each extreme that Python can have too.
+/// Returns a value of each type and each extreme that Python also has.
 fn values() -> Vec<(&'static str, Structured)> {
     let integer = |text: &str| Structured::Integer(Integer::parse(text).unwrap());
     let float = |number: f64| Structured::Float(Zeroizing::new(number));
@@ -61,7 +61,7 @@ fn values() -> Vec<(&'static str, Structured)> {
     ]
 }
 
-/// The typed form that the driver speaks.
+/// Converts a value to the typed form of the driver.
 fn typed(value: &Structured) -> Value {
     match value {
         Structured::Text(text) => json!({ "text": text.as_str() }),
@@ -69,7 +69,7 @@ fn typed(value: &Structured) -> Value {
         Structured::Float(number) if number.is_nan() => json!({ "float": "nan" }),
         Structured::Float(number) => json!({ "float": format!("{:016x}", number.to_bits()) }),
         Structured::Boolean(truth) => json!({ "boolean": **truth }),
-        // Of the spellings of a moment TOML allows more than one.
+        // TOML allows several spellings of a moment.
         Structured::DateTime(text) => json!({ "moment": text.replace('Z', "+00:00").replace(' ', "T") }),
         Structured::Array(items) => json!({ "array": items.iter().map(typed).collect::<Vec<_>>() }),
         Structured::Table(table) => {
@@ -84,7 +84,7 @@ fn create(store: &dyn SecretStore, name: &str, value: Structured) {
     block_on(store.create(NewSecret::new(at(name), SecretValue::Structured(value)))).unwrap();
 }
 
-/// Names in order, and typed values.
+/// Lists names in order, and typed values.
 fn all_here(store: &dyn SecretStore) -> Vec<(String, Value)> {
     let page = block_on(store.list(&ListQuery::all().with_values().limit(1000))).unwrap();
     assert!(page.next.is_none());
@@ -120,7 +120,7 @@ fn what_python_writes_opens_here() {
     assert_eq!(found, expected);
 
     let here = block_on(shared.here(&OLD).info()).unwrap();
-    // Python's last read, of info itself, is in its memory only; ours counts in its place.
+    // Python's last read, of `info` itself, is only in its memory; ours counts instead.
     assert_eq!(json!(here.reads), info["ok"]["stats"]["reads"]);
     assert_eq!(json!(here.writes), info["ok"]["stats"]["writes"]);
     assert_eq!(json!(here.secrets.number), info["ok"]["stats"]["secret_count"]);
@@ -174,7 +174,7 @@ fn both_sides_take_turns() {
         .chain((0..3).map(|turn| (format!("there {turn}"), text("from there"))))
         .collect();
     assert_eq!(all_here(&*shared.here(&OLD)), expected);
-    // Settings that were written here are Python's too.
+    // Settings that Keyway wrote are also Python's.
     let settings = Table::from_json(json!({ "data": { "k": [1] } }).as_object().unwrap()).unwrap();
     block_on(shared.here(&OLD).configure(Configure::Write(settings))).unwrap();
     let answers = shared.there(&OLD, &[json!(["list"]), json!(["configure"])]);

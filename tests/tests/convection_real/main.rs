@@ -1,4 +1,4 @@
-//! Store files go both ways between Keyway and Convection's own plugins.
+//! Tests that Keyway and Convection's own plugins read each other's store files.
 
 mod generic;
 mod passdb;

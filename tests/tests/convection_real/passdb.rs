@@ -1,4 +1,5 @@
-//! The plugin `convection-passdb` and Convection's PassDB plugin: passwords and settings too.
+//! Compares the plugin `convection-passdb` with Convection's PassDB plugin, passwords and settings
+//! included.
 
 use keyway_core::{ErrorKind, PluginError as _, SecretValue, Structured, Table};
 use keyway_seal::KeyRing;
@@ -69,11 +70,11 @@ fn what_python_writes_opens_here() {
     for (name, answer) in [("made", &answers[6]), ("long", &answers[7]), ("hex", &answers[8])] {
         assert_eq!(get(&*store, name), text(answer), "{name}");
     }
-    // Python's `printable` has white space and control characters; they come through all the same.
+    // Python's `printable` includes white space and control characters, which must survive.
     assert!(text(&answers[7]).bytes().any(|byte| !byte.is_ascii_graphic()), "300 characters without any");
     assert_eq!(read_settings(&*store), json!({ "default": { "length": 12, "letters": "digits" } }));
 
-    // Python's reads after its last write are in its memory only; of those, ours counts one.
+    // Python's reads after its last write are only in its memory; one of ours counts instead.
     let here = block_on(shared.here(&OLD).info()).unwrap();
     assert_eq!(json!(here.reads), answers[5]["ok"]["stats"]["reads"]);
     assert_eq!(json!(here.writes), answers[5]["ok"]["stats"]["writes"]);
@@ -91,7 +92,7 @@ fn what_is_written_here_opens_in_python() {
     block_on(store.create(NewSecret::new(at("empty"), SecretValue::text("")))).unwrap();
     let mut passwords = vec![make(&*store, "as always", Recipe::new()).unwrap()];
     for (name, recipe) in [
-        // Every character that we ever put into a password.
+        // These passwords use every character that Keyway puts into one.
         ("printable", Recipe::new().length(1024)),
         ("punctuation", Recipe::new().length(64).alphabet("punctuation")),
         ("digits", Recipe::new().alphabet("digits")),
@@ -171,14 +172,15 @@ fn settings_that_are_written_here_are_pythons_too_and_hold_from_the_first_passwo
     let is_of_first =
         |password: &str| password.len() == 14 && password.bytes().all(|byte| byte.is_ascii_alphabetic());
     assert!(is_of_first(&make(&*store, "a", Recipe::new()).unwrap()));
-    // Of a handle that has not read anything yet, too (C11).
+    // A handle that has not read anything yet must follow them, too (C11).
     assert!(is_of_first(&make(&*shared.here(&OLD), "b", Recipe::new()).unwrap()));
-    // Python reads the settings with its first access, and makes its second password by them.
+    // Python reads the settings with its first access, and follows them from its second password
+    // on.
     let steps = [json!(["list"]), json!(["configure"]), json!(["create", "c", null]), json!(["get", "c"])];
     let answers = shared.there(&OLD, &steps);
     assert_eq!(answers[1]["ok"], first);
     assert!(is_of_first(text(&answers[3])), "{}", text(&answers[3]));
-    // What makes this decision: its first password is by no settings at all.
+    // Decision C11 exists because Python's first password follows no settings at all.
     let answers = shared.there(&OLD, &[json!(["create", "d", null]), json!(["get", "d"])]);
     assert_eq!(text(&answers[1]).chars().count(), 20);
 
@@ -196,7 +198,7 @@ fn settings_that_are_written_here_are_pythons_too_and_hold_from_the_first_passwo
     let answers = shared.there(&OLD, &[json!(["list"]), json!(["configure"])]);
     assert_eq!(answers[1]["ok"], second);
 
-    // What Python could not read, or no password can be made by, is refused; nothing changes.
+    // Settings that Python cannot read, or that allow no password, are refused without a change.
     let before = std::fs::read(shared.file()).unwrap();
     for wrong in [
         json!({ "default": { "length": 7 } }),
@@ -208,7 +210,7 @@ fn settings_that_are_written_here_are_pythons_too_and_hold_from_the_first_passwo
         assert_eq!(error.kind(), ErrorKind::Invalid, "{wrong}: {error}");
     }
     assert_eq!(std::fs::read(shared.file()).unwrap(), before);
-    // What is left out is as in a new store, and is written out, so that Python agrees.
+    // Omitted settings get the defaults and are written to the file, so that Python agrees.
     let third = json!({ "default": { "length": 50, "letters": "printable" } });
     assert_eq!(write_settings(&*store, &json!({ "default": { "length": 50 } })).unwrap(), third);
     assert_eq!(shared.there(&OLD, &[json!(["list"]), json!(["configure"])])[1]["ok"], third);
@@ -229,7 +231,7 @@ fn a_file_with_a_length_that_no_password_has_opens_and_makes_none() {
         let error = make(&*store, "b", Recipe::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{name}: {error}");
         assert_eq!(std::fs::read(shared.file()).unwrap(), before, "{name}");
-        // With a length for this one it works, and the settings can be mended.
+        // With an explicit length it works, and the settings can be mended.
         assert_eq!(make(&*store, "c", Recipe::new().length(8)).unwrap().len(), 8);
         write_settings(&*store, &json!({ "default": {} })).unwrap();
         assert_eq!(make(&*store, "b", Recipe::new()).unwrap().len(), 20);
@@ -260,7 +262,7 @@ fn after_a_rotation_here_python_reads_with_the_new_keys_alone() {
     assert!(matches!(block_on(shared.here(&OLD).info()), Err(StoreError::WrongKey { .. })));
     assert_eq!(get(&*shared.here(&NEW), "c"), text(&after[3]));
 
-    // And back: what it wrote with the new keys rotates here again.
+    // In the other direction, the file that Python wrote with the new keys can be rotated again.
     let keys = KeyRing::parse(OLD).unwrap();
     block_on(shared.here(&NEW).rotate(&keys, &|_| {})).unwrap();
     assert_eq!(shared.there(&OLD, &[json!(["list"])])[0]["ok"], json!(["a", "b", "c"]));

@@ -1,4 +1,4 @@
-//! A store that both sides can open.
+//! Provides a store that both sides can open.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,23 +23,23 @@ pub(crate) const OLD: [&str; 5] = [
 pub(crate) const NEW: [&str; 2] =
     ["HhojZjG_594t4SI7kjERbXTubMyAuV4USkiA0o6lFwY=", "0X4NYWnWnsXLP9iJ-pSmyJS9xvoMOPZYgu13uV_kNLc="];
 
-/// A folder with a store in it that both sides can open.
+/// A folder with a store that both sides can open.
 pub(crate) struct Shared {
     root: TempDir,
     theirs: services::ConvectionPlugin,
-    /// The id of the plugin here.
+    /// The id of Keyway's plugin.
     ours: &'static str,
-    /// Where upstream's plugin keeps its files.
+    /// The folder of Convection's plugin.
     folder: &'static str,
 }
 
 impl Shared {
-    /// `None` after saying so when there is no Python to compare with.
+    /// Returns `None`, after reporting it, if there is no Python to compare with.
     pub(crate) fn generic(what: &str) -> Option<Self> {
         Self::new("generic", "convection-generic", "secrets", what)
     }
 
-    /// As [`generic`](Self::generic).
+    /// Does the same as [`generic`](Self::generic), for the PassDB plugin.
     pub(crate) fn passdb(what: &str) -> Option<Self> {
         Self::new("passdb", "convection-passdb", "passdb", what)
     }
@@ -53,27 +53,27 @@ impl Shared {
         self.root.path().join(self.folder).join("shared")
     }
 
-    /// A handle of ours, new each time.
+    /// Opens a new handle of Keyway's.
     pub(crate) fn here(&self, keys: &[&str]) -> Arc<dyn SecretStore> {
         opened_by(self.ours, keys, json!({ "directory": self.root.path() }))
     }
 
-    /// The same, with settings for a new store.
+    /// Does the same, with settings for a new store.
     pub(crate) fn here_with_settings(&self, keys: &[&str], settings: &Value) -> Arc<dyn SecretStore> {
         opened_by(self.ours, keys, json!({ "directory": self.root.path(), "settings": settings }))
     }
 
-    /// What a new handle of the real plugin answers to these steps.
+    /// Runs these steps on a new handle of the real plugin, and returns its answers.
     pub(crate) fn there(&self, keys: &[&str], steps: &[Value]) -> Vec<Value> {
         self.theirs.answers(self.root.path(), "shared", keys, None, steps)
     }
 
-    /// The same, of a handle that is given settings, as for a new store.
+    /// Does the same on a handle that gets settings, as for a new store.
     pub(crate) fn there_with(&self, config: &Value, steps: &[Value]) -> Vec<Value> {
         self.theirs.answers(self.root.path(), "shared", &OLD, Some(config), steps)
     }
 
-    /// What the real plugin lists, and the value of each.
+    /// Returns the real plugin's list, and the value of each name.
     pub(crate) fn all_there(&self, keys: &[&str], names: &[&str]) -> (Vec<String>, Vec<Value>) {
         let mut steps = vec![json!(["list"])];
         steps.extend(names.iter().map(|name| json!(["get", name])));
@@ -87,7 +87,7 @@ pub(crate) fn at(name: &str) -> SecretAddress {
     SecretAddress::shared(SecretName::new(name).unwrap())
 }
 
-/// A handle of any plugin of ours.
+/// Opens a handle of any plugin of Keyway.
 pub(crate) fn opened_by(plugin: &str, keys: &[&str], configuration: Value) -> Arc<dyn SecretStore> {
     let registry = PLUGINS.registry().unwrap();
     let plugin = registry.get::<SecretStores>(plugin).unwrap();

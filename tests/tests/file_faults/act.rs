@@ -1,4 +1,4 @@
-//! One operation on files, in a process of its own: under strace, or as another user.
+//! Runs one operation on files in a separate process: under strace, or as another user.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -16,10 +16,10 @@ use keyway_secrets::{
 use keyway_ssh::AuthorizedKeys;
 use pollster::block_on;
 
-/// What an operation answers when nothing went wrong.
+/// The answer of an operation that succeeds.
 pub(crate) const DONE: &str = "done";
 
-/// A key that is no secret: the processes of this test need the same one.
+/// A key that is not secret: the processes of this test need the same one.
 const KEY: &str = "cHVibGljLXRlc3Qta2V5LW5vdC1mb3ItcmVhbC11c2U=";
 const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
 const ANSWER: &str = "the answer is: ";
@@ -45,7 +45,8 @@ impl Operation {
     pub(crate) const ALL: [Self; 5] =
         [Self::Initialize, Self::Create, Self::Rotate, Self::Delete, Self::Authorize];
 
-    /// Carries the operation out in this process. Errors come as their kind and all that they say.
+    /// Carries the operation out in this process. An error is returned as its kind and its full
+    /// text.
     pub(crate) fn run(self, folder: &Path) -> String {
         let store = || open(folder);
         let of_store = |done: Result<(), StoreError>| match done {
@@ -72,7 +73,8 @@ impl Operation {
         }
     }
 
-    /// Carries the operation out in a process that `command` starts: the program to run, its
+    /// Carries the operation out in a process that `command` starts. The program to run, its
+    /// arguments and its environment are added.
     /// arguments and its environment are added.
     pub(crate) fn run_in(self, mut command: Command, program: &Path, folder: &Path) -> String {
         let output = command
@@ -89,10 +91,10 @@ impl Operation {
     }
 }
 
-/// Not a test by itself: the process that the other tests start.
+/// Runs as the process that the other tests start; it is no test of its own.
 #[test]
 #[ignore = "started by other tests"]
-#[allow(clippy::print_stdout)] // The test that started it reads that.
+#[allow(clippy::print_stdout)] // The parent test reads the output.
 fn one_operation() {
     let (Some(operation), Some(folder)) = (std::env::var_os(OPERATION), std::env::var_os(FOLDER)) else {
         return;
@@ -101,11 +103,11 @@ fn one_operation() {
     println!("{ANSWER}{}", operation.unwrap().run(folder.as_ref()));
 }
 
-/// This test program where every user can run it.
+/// Copies this test program to a place where every user can run it.
 pub(crate) fn program_for_all(folder: &Path) -> PathBuf {
     let program = folder.join("program");
-    // A process that another test starts meanwhile would inherit a file that this process writes, and a
-    // program that is open for writing does not start.
+    // `cp` writes the copy, because a process that another test starts meanwhile would inherit a
+    // file that this process writes, and a program that is open for writing does not start.
     let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status();
     assert!(copied.unwrap().success());
     for path in [&program, folder] {

@@ -1,5 +1,5 @@
-//! The files of `keyway-convection` and `keyway-ssh` when the system fails, and when hosts run as other users
-//! than the one that the files belong to.
+//! Tests the files of `keyway-convection` and `keyway-ssh` when the system fails, and when a host
+//! runs as another user than the owner of the files.
 #![cfg(unix)]
 
 mod act;

@@ -1,4 +1,4 @@
-//! Files of accounts, changed by root and by themselves.
+//! Tests files of accounts that root or the account itself changes.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -14,7 +14,7 @@ const ACCOUNT: u32 = 54_321;
 /// A group that the account is not in.
 const OTHER_GROUP: u32 = 777;
 
-/// The folder of an account, whose group is another one's.
+/// The folder of an account, whose group is a foreign one.
 struct Home {
     _folder: tempfile::TempDir,
     path: PathBuf,
@@ -33,14 +33,14 @@ impl Home {
         Ok(Self { program: program_for_all(&root), path, _folder: folder })
     }
 
-    /// Carries the operation out as the account, which is in no group but its own.
+    /// Carries the operation out as the account, which is only in its own group.
     fn run(&self, operation: Operation) -> String {
         let mut command = Command::new("env");
         command.uid(ACCOUNT).gid(ACCOUNT).current_dir("/");
         operation.run_in(command, &self.program, &self.path)
     }
 
-    /// Owner, group and mode.
+    /// Returns owner, group and mode.
     fn rights(&self, name: &str) -> (u32, u32, u32) {
         let found = fs::metadata(self.path.join(name)).unwrap();
         (found.uid(), found.gid(), found.mode() & 0o7777)
@@ -66,7 +66,7 @@ fn an_account_changes_its_file_although_it_is_not_in_the_group_of_it() {
     home.give("s", OTHER_GROUP, 0o600);
     assert_eq!(home.run(Operation::Create), DONE);
     assert_eq!(home.rights("s"), (ACCOUNT, ACCOUNT, 0o600));
-    // A host that can keep the group keeps it.
+    // A host that can keep the group does so.
     home.give("authorized_keys", OTHER_GROUP, 0o640);
     assert_eq!(Operation::Authorize.run(&home.path), DONE);
     assert_eq!(home.rights("authorized_keys"), (ACCOUNT, OTHER_GROUP, 0o640));
@@ -94,7 +94,7 @@ fn one_run_as_root_does_not_lock_the_owner_out() {
     for operation in [Operation::Authorize, Operation::Create, Operation::Delete, Operation::Initialize] {
         assert_eq!(home.run(operation), DONE, "{operation:?}");
     }
-    // Where root makes the folder of the store, too.
+    // The same holds if root makes the folder of the store, too.
     let inner = home.path.join("stores/convection");
     assert_eq!(Operation::Initialize.run(&inner), DONE);
     assert_eq!(home.rights("stores"), (ACCOUNT, ACCOUNT, 0o700));

@@ -1,4 +1,4 @@
-//! Syncs that fail, as strace makes them.
+//! Tests failing syncs, which strace injects.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    /// A folder with all that the operation needs.
+    /// Makes a folder with everything that the operation needs.
     fn of(operation: Operation) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().canonicalize().unwrap();
@@ -26,7 +26,7 @@ impl Fixture {
         fixture
     }
 
-    /// The content of the file of the operation.
+    /// Returns the content of the operation's file.
     fn content(&self, operation: Operation) -> Option<Vec<u8>> {
         let name = if operation == Operation::Authorize { "authorized_keys" } else { "s" };
         fs::read(self.path.join(name)).ok()
@@ -41,7 +41,8 @@ impl Fixture {
     }
 }
 
-/// A write syncs the new file, renames it, and syncs the folder. A removal only syncs the folder.
+/// Returns the number of the sync of the folder. A write syncs the new file, renames it, and syncs
+/// the folder. A removal only syncs the folder.
 fn sync_of_the_folder(operation: Operation) -> usize {
     if operation == Operation::Delete { 1 } else { 2 }
 }
@@ -58,7 +59,7 @@ fn a_change_whose_folder_is_not_synced_happened_and_says_so() {
         assert_ne!(after, before, "{operation:?} happened");
         assert_eq!(after.is_none(), operation == Operation::Delete);
         if operation == Operation::Delete {
-            // Asked again, it has nothing to remove, and the same to make durable.
+            // The second attempt has nothing to remove, but must still make the removal durable.
             let answer = fixture.run(&strace, operation, 1, "EIO");
             assert!(answer.starts_with("Indeterminate: "), "{answer}");
             assert_eq!(operation.run(&fixture.path), DONE);
@@ -95,7 +96,7 @@ fn a_file_that_is_not_synced_does_not_replace_another() {
     }
 }
 
-/// Otherwise it would pass for durable the next time.
+/// Checks the removal; otherwise the folder would count as durable the next time.
 #[test]
 fn a_folder_that_is_not_made_durable_is_removed_again() {
     let Some(strace) = strace().or_skip("folders that cannot be made durable") else { return };

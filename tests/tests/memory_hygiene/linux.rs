@@ -1,7 +1,9 @@
-//! After a store is closed, no secret that went through it is left in the memory of the process.
+//! Tests that closing a store leaves none of its secrets in the memory of the process.
 //!
-//! A child process takes a marked secret, masked, so that nobody holds it but the types that are to
-//! wipe it. It puts it through a store, closes everything and waits. The parent reads all memory of
+//! A child process takes a marked secret in masked form, so that only the types that wipe it hold
+//! the secret itself. It puts the secret through a store, closes everything and waits. The parent
+//! reads all memory of the child, and must not find the mark. SECURITY.md states the limits of this
+//! test.
 //! the child, and finds the mark nowhere. What this does not show stands in SECURITY.md.
 
 use std::collections::BTreeMap;
@@ -25,17 +27,17 @@ const CASE: &str = "KEYWAY_HYGIENE_CASE";
 const FOLDER: &str = "KEYWAY_HYGIENE_FOLDER";
 const MASKED: &str = "KEYWAY_HYGIENE_MASKED";
 
-/// Each byte of the needle is handed over with these bits flipped.
+/// The bits that are flipped in each byte of the needle when it is passed to the child.
 const MASK: u8 = 0b0101_1011;
-/// Long enough that a reallocation moves it, and that its parts are told from chance.
+/// The needle is so long that a reallocation moves it, and that its parts do not occur by chance.
 const NEEDLE_BYTES: usize = 192;
-/// What is looked for: each whole part of this length. The allocator writes over the beginning of what
-/// is freed, so a part at the end shows more than the beginning.
+/// The length of the parts that are searched for. The allocator overwrites the start of freed
+/// memory, so parts near the end show more.
 const PART_BYTES: usize = 24;
 
 const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
 
-/// A needle, masked; another one each time, and text when it is not.
+/// Makes a masked needle, different each time; it is text when it is unmasked.
 fn masked_needle() -> Vec<u8> {
     let mut noise = [0; NEEDLE_BYTES];
     File::open("/dev/urandom").unwrap().read_exact(&mut noise).unwrap();
@@ -46,14 +48,14 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// The needle, straight into the type that wipes it.
+/// Unmasks the needle directly into the type that wipes it.
 fn unmasked(masked: &[u8]) -> String {
     let mut text = String::with_capacity(masked.len());
     text.extend(masked.iter().map(|byte| char::from(byte ^ MASK)));
     text
 }
 
-/// Not a test by itself: the process whose memory is looked at.
+/// Runs as the process whose memory is searched; it is no test of its own.
 #[test]
 #[ignore = "started by another test"]
 fn child() {
@@ -62,7 +64,7 @@ fn child() {
     let hex = std::env::var(MASKED).unwrap();
     let masked: Vec<u8> =
         (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
-    // A control keeps it, or only forgets to wipe it.
+    // A control keeps the secret, or forgets to wipe it.
     let mut kept = None;
     match case.as_str() {
         "kept" => kept = Some(unmasked(&masked)),
@@ -76,7 +78,7 @@ fn child() {
             runtime.shutdown_timeout(std::time::Duration::from_secs(5));
         }
     }
-    // Without a line buffer of the test's that somebody else may hold.
+    // The output bypasses the test's line buffer, which other tests may hold.
     let mut out = std::io::stdout();
     out.write_all(b"\nready\n").unwrap();
     out.flush().unwrap();
@@ -84,7 +86,7 @@ fn child() {
     drop(std::hint::black_box(kept));
 }
 
-/// The needle twice, each time before what most formats have to escape.
+/// Returns the needle twice, each time before characters that most formats escape.
 fn escaped(masked: &[u8]) -> String {
     const ESCAPED: &str = "\"\\\n\u{1}\u{e9}'";
 
@@ -96,7 +98,7 @@ fn escaped(masked: &[u8]) -> String {
     text
 }
 
-/// Reads JSON into types that are wiped, with a parser that is not.
+/// Reads JSON into types that are wiped, with a parser that does not wipe.
 fn parse_as_anybody_would(masked: &[u8]) {
     let mut bundle = Bundle::new();
     bundle.push("a", escaped(masked)).unwrap();
@@ -105,7 +107,7 @@ fn parse_as_anybody_would(masked: &[u8]) {
     drop(read.into_values().map(Zeroizing::new).collect::<Vec<_>>());
 }
 
-/// Out and in again, in each format, with escapes in all of them.
+/// Exports and imports in each format, with escapes in all of them.
 fn write_and_read_bundles(masked: &[u8]) {
     let mut bundle = Bundle::new();
     bundle.push("a", escaped(masked)).unwrap();
@@ -121,7 +123,7 @@ fn write_and_read_bundles(masked: &[u8]) {
     assert!(Bundle::from_json(&list).unwrap().same_as(&bundle));
 }
 
-/// How many steps a case has.
+/// The number of steps of a case.
 const STEPS: u32 = 7;
 
 async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
@@ -153,9 +155,9 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
             table.push_new("inside", Structured::text(unmasked(masked)));
             SecretValue::Structured(Structured::Table(table))
         }
-        // What has to be escaped takes other ways through the format of a file.
+        // Characters that need escapes take other ways through the format of a file.
         Some((_, "escaped")) => SecretValue::text(escaped(masked)),
-        // More than the first buffer that anybody would take.
+        // The value is larger than any first buffer.
         Some((_, "large")) => {
             let mut bytes = Vec::with_capacity(300 * masked.len());
             bytes.extend((0..300).flat_map(|_| masked).map(|byte| byte ^ MASK));
@@ -170,7 +172,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
             0 => drop(store.create(NewSecret::new(at("a"), value())).await.unwrap()),
             1 => assert!(store.get(&at("a")).await.unwrap().value.same_as(&value())),
             2 => drop(store.modify(&at("a"), SecretChange::value(value())).await.unwrap()),
-            // Refused values go the same way.
+            // Refused values go through the same code.
             3 => assert!(store.create(NewSecret::new(at("a"), value())).await.is_err()),
             4 => {
                 let page = store.list(&ListQuery::all().with_values()).await.unwrap();
@@ -181,7 +183,8 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
         }
     }
     if steps.is_some() {
-        // Less comes after it that would write over what was left: stricter than closing.
+        // The handles are leaked rather than closed, which is stricter: less memory is overwritten
+        // afterwards.
         std::mem::forget((store, stores, sqlite));
         return;
     }
@@ -191,7 +194,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
     }
 }
 
-/// A child that has done its part and waits; it ends when it is dropped.
+/// A child that has done its work and waits; it ends on drop.
 struct Waiting(Child);
 
 impl Drop for Waiting {
@@ -221,7 +224,7 @@ fn start(case: &str, folder: &Path, masked: &[u8]) -> Waiting {
     waiting
 }
 
-/// Where in the memory of a process parts of the needle are: the names of the mappings.
+/// Finds parts of the needle in the memory of a process, and returns the names of the mappings.
 fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
     let maps = fs::read_to_string(format!("/proc/{process}/maps"))?;
     let mut memory = File::open(format!("/proc/{process}/mem"))?;
@@ -229,7 +232,7 @@ fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
     for line in maps.lines() {
         let mut fields = line.split_whitespace();
         let (Some(range), Some(rights)) = (fields.next(), fields.next()) else { continue };
-        // The variables of the system's own, which nobody can read.
+        // The system's own variables cannot be read.
         if !rights.starts_with('r') || line.ends_with("[vvar]") || line.ends_with("[vsyscall]") {
             continue;
         }
@@ -239,7 +242,7 @@ fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
         memory.seek(SeekFrom::Start(from))?;
         match memory.read_exact(&mut content) {
             Ok(()) => {}
-            // Pages behind the end of a file that is mapped.
+            // Pages after the end of a mapped file cannot be read.
             Err(_) if line.contains('/') || line.contains("[vvar") => continue,
             Err(error) => return Err(error),
         }
@@ -251,8 +254,8 @@ fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// How many parts of the needle are in `content`. A needle is small letters and nothing else, so only
-/// runs of letters that are long enough are compared.
+/// Counts the parts of the needle in `content`. A needle consists of small letters, so only long
+/// runs of letters are compared.
 fn parts_in(content: &[u8], masked: &[u8]) -> usize {
     let is_letter = |byte: &u8| byte.is_ascii_lowercase();
     let (mut count, mut at) = (0, PART_BYTES - 1);
@@ -273,8 +276,8 @@ fn parts_in(content: &[u8], masked: &[u8]) -> usize {
     count
 }
 
-/// What is left of a needle in a process that did what `case` says; `None` where no process may look
-/// into another, which is reported.
+/// Returns the remains of a needle in a process that ran `case`; `None`, after reporting it, if no
+/// process may read another's memory.
 fn left_over(case: &str) -> Option<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let masked = masked_needle();
@@ -349,7 +352,7 @@ fn a_part_is_found_wherever_it_lies() {
     }
 }
 
-/// The proof that the search finds something.
+/// Proves that the search finds a secret that is kept or not wiped.
 #[test]
 fn what_is_kept_or_not_wiped_is_found() {
     for case in ["kept", "dropped", "parsed"] {

@@ -1,4 +1,4 @@
-//! After a store is closed, no secret that went through it is left in the memory of the process.
+//! Tests that closing a store leaves none of its secrets in the memory of the process.
 
 #[cfg(target_os = "linux")]
 mod linux;

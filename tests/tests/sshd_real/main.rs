@@ -1,5 +1,5 @@
-//! The issuers of `keyway-ssh` against a real `sshd`: nobody gets in before, the credential lets in, and
-//! after its revocation it does not.
+//! Tests the issuers of `keyway-ssh` against a real `sshd`: no user gets in before, the credential
+//! lets the user in, and after its revocation it does not.
 #![cfg(unix)]
 
 mod server;
@@ -13,7 +13,7 @@ use server::{OpenSsh, Server, text};
 use service::Service;
 use tempfile::TempDir;
 
-/// A folder without links on the way, which the issuers would refuse.
+/// A folder with no links in its path, which the issuers would refuse.
 struct Folder {
     _folder: TempDir,
     path: PathBuf,
@@ -35,7 +35,7 @@ impl Folder {
     }
 }
 
-/// An account with a line of its owner's, whose key keeps working all the time.
+/// An account with its owner's own line, whose key must keep working all the time.
 struct Account {
     folder: Folder,
     server: Server,
@@ -57,7 +57,7 @@ impl Account {
         self.server.lets_in(key, None)
     }
 
-    /// The whole life of a credential.
+    /// Tests the whole life of a credential.
     async fn admit(&self, service: &Service) {
         let (guest, made) = (self.folder.file("guest"), self.folder.file("made"));
         assert!(!self.lets_in(&guest));
@@ -124,7 +124,7 @@ impl Trusting {
 
     async fn admit(&self, service: &Service) {
         let (guest, made) = (self.folder.file("guest"), self.folder.file("made"));
-        // Not named after the keys, or `ssh` would find them unasked.
+        // The certificates are not named after the keys, or `ssh` would find them on its own.
         let certificates = ["first", "second"].map(|name| self.folder.file(name));
         assert!(!self.server.lets_in(&guest, None));
 
@@ -148,7 +148,7 @@ impl Trusting {
     }
 }
 
-/// What is configured of every authority.
+/// Returns the settings of every authority.
 fn settings<'a>(
     [key, list]: &'a [PathBuf; 2],
     principals: &'a str,
@@ -199,8 +199,8 @@ async fn a_certificate_lets_in_nobody_else_and_from_nowhere_else() {
     }
 }
 
-/// An operator's `touch` makes a list, for `sshd` as for the issuer. Without any, no user is let in, and the issuer
-/// says so.
+/// Tests that an operator's `touch` makes a list, for `sshd` and for the issuer. Without any list,
+/// no user gets in, and the issuer says so.
 #[tokio::test]
 async fn an_empty_list_lets_in_and_a_missing_one_nobody() {
     let Some(programs) = OpenSsh::find().or_skip("empty lists of revoked SSH keys") else { return };
@@ -216,14 +216,16 @@ async fn an_empty_list_lets_in_and_a_missing_one_nobody() {
     assert!(said.contains("is missing") && said.contains("refuses all keys"), "{said}");
     let [guest, certificate] = ["guest", "first"].map(|name| trusting.folder.file(name));
     assert!(!trusting.server.lets_in(&guest, Some(&certificate)));
-    // What `sshd` takes for a list of nothing lets in those who were revoked, which the issuer refuses to go by.
+    // `sshd` reads this file as a list without keys and lets revoked users in; the issuer refuses
+    // the file.
     fs::write(&files[1], "# what is revoked\n\n").expect("a file");
     assert!(trusting.server.lets_in(&guest, Some(&certificate)), "{}", trusting.server.log());
     let said = service.refusal().await;
     assert!(said.contains("is older") && said.contains("`sshd` accepts"), "{said}");
 }
 
-/// Whatever layout of a private key OpenSSH reads, the authority reads, and gets the same key.
+/// Tests that the authority reads every layout of a private key that OpenSSH reads, as the same
+/// key.
 #[tokio::test]
 async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
     let Some(programs) = OpenSsh::find().or_skip("layouts of SSH keys") else { return };
@@ -261,7 +263,7 @@ async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
     assert!(read >= 6 * 5 * 3, "ssh-keygen read {read}");
 }
 
-/// OpenSSH's own program and the issuer take turns at one list.
+/// Tests that OpenSSH's own program and the issuer can take turns at one list.
 #[tokio::test]
 async fn the_list_is_shared_with_ssh_keygen() {
     let Some(programs) = OpenSsh::find().or_skip("lists of revoked SSH keys") else { return };
@@ -271,7 +273,7 @@ async fn the_list_is_shared_with_ssh_keygen() {
         programs.make_key(key);
     }
     let public = |key: &Path| format!("{}.pub", text(key));
-    // The authority's other uses: a certificate with a serial, one with an id, and a plain key.
+    // The authority is also used for a certificate with a serial, one with an id, and a plain key.
     for (key, id, serial) in [(&foreign, "foreign-id", "1"), (&other, "other-id", "77")] {
         let signed =
             programs.keygen(["-q", "-s", text(&authority), "-I", id, "-n", "x", "-z", serial, &public(key)]);
@@ -317,11 +319,11 @@ async fn the_list_is_shared_with_ssh_keygen() {
     service.revoke(&certificates[0].1).await;
     state(1);
     assert!(!is_revoked(&certificate_of(&foreign)));
-    // Then ssh-keygen changes what the issuer wrote,
+    // ssh-keygen changes the issuer's list,
     revoke("id: foreign-id\n", &["-u"]);
     state(1);
     assert!(is_revoked(&certificate_of(&foreign)));
-    // and the issuer what ssh-keygen wrote.
+    // and the issuer changes ssh-keygen's list.
     for revoked in [2, 3] {
         service.revoke(&certificates[revoked - 1].1).await;
         state(revoked);

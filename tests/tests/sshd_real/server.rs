@@ -1,4 +1,4 @@
-//! A real `sshd` on loopback, run by the user who runs the test.
+//! Runs a real `sshd` on loopback, as the user of the test.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -26,19 +26,19 @@ impl OpenSsh {
         Ok(Self { sshd: sshd?, ssh: ssh?, ssh_keygen: ssh_keygen? })
     }
 
-    /// Runs `ssh-keygen`; returns whether it succeeded and what it printed.
+    /// Runs `ssh-keygen`; returns whether it succeeded, and its output.
     pub(crate) fn keygen<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> (bool, String) {
         said(Command::new(&self.ssh_keygen).args(arguments))
     }
 
-    /// Makes a key pair without a passphrase; the public half is beside it, as `.pub`.
+    /// Makes a key pair without a passphrase; the public half is next to it, as `.pub`.
     pub(crate) fn make_key(&self, file: &Path) {
         let (made, said) = self.keygen(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", text(file)]);
         assert!(made, "{said}");
     }
 }
 
-/// A server. It ends when it is dropped.
+/// A server. It ends on drop.
 #[derive(Debug)]
 pub(crate) struct Server {
     programs: OpenSsh,
@@ -56,8 +56,8 @@ impl Server {
         programs.make_key(&file("host"));
         let user = said(Command::new("id").arg("-un")).1.trim().to_owned();
         if user == "root" {
-            // Where `sshd` puts the part of itself that speaks with strangers. Packages make
-            // it when the service starts.
+            // `sshd` runs its unprivileged part in this folder, which packages create when the
+            // service starts.
             fs::create_dir_all("/run/sshd").expect("a folder for sshd");
         }
         let host_key = file("host");
@@ -66,8 +66,8 @@ impl Server {
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n{settings}",
             host_key.display()
         );
-        // Since 9.8 those who fail are shut out for a while, and these tests fail on purpose.
-        // Before, the setting is an error.
+        // Since 9.8, failed logins are locked out for a while, and these tests fail on purpose.
+        // Earlier versions refuse the setting.
         let config = file("config");
         fs::write(&config, format!("{common}\nPerSourcePenalties no\n")).expect("a configuration");
         if !said(Command::new(&programs.sshd).arg("-t").arg("-f").arg(&config)).0 {
@@ -79,7 +79,8 @@ impl Server {
         Self { programs: programs.clone(), folder, child, port, user }
     }
 
-    /// Somebody may take the port before `sshd` does; then another one is tried.
+    /// Starts `sshd` on a free port. Another program may take the port first; then another port is
+    /// tried.
     fn listen(programs: &OpenSsh, config: &Path, log: &Path) -> (Child, u16) {
         for _ in 0..5 {
             let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -105,10 +106,10 @@ impl Server {
         panic!("sshd does not listen: {}", fs::read_to_string(log).unwrap_or_default());
     }
 
-    /// Whether this key, with this certificate if there is one, lets a user in.
+    /// Tells whether this key, with this certificate if given, lets a user in.
     ///
     /// # Panics
-    /// When neither is clear: a server that is gone refuses nobody.
+    /// If the answer is unclear: a server that is gone proves no refusal.
     pub(crate) fn lets_in(&self, key: &Path, certificate: Option<&Path>) -> bool {
         let known_hosts = format!("UserKnownHostsFile={}", self.folder.path().join("known_hosts").display());
         let mut command = Command::new(&self.programs.ssh);
@@ -129,8 +130,8 @@ impl Server {
             command.arg("-o").arg(format!("CertificateFile={}", certificate.display()));
         }
         let address = format!("{}@127.0.0.1", self.user);
-        // What `ssh -v` says counts, and not what the command does: an account without a shell
-        // is one to log in to as well.
+        // The output of `ssh -v` counts, not the result of the command: a user can log in to an
+        // account without a shell, too.
         let (_, said) = said(command.args(["-v", &address, "true"]));
         if said.contains("Authenticated to 127.0.0.1") {
             return true;
@@ -139,7 +140,7 @@ impl Server {
         false
     }
 
-    /// What the server wrote.
+    /// Returns the server's log.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -147,20 +148,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to do.
+        // The server may have ended on its own.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Writes a private key as `ssh` wants it: for its owner only.
+/// Writes a private key as `ssh` requires it: readable only by its owner.
 pub(crate) fn write_private(file: &Path, content: &str) {
     let mut options = File::options();
     let mut file = options.write(true).create_new(true).mode(0o600).open(file).expect("a new file");
     file.write_all(content.as_bytes()).expect("it is written");
 }
 
-/// A path as text: those of the tests are plain.
+/// Returns a path as text; those of the tests are plain.
 pub(crate) fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }

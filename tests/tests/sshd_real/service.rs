@@ -1,4 +1,4 @@
-//! A service, asked directly or through the host's engine.
+//! Asks a service directly, or through the host's engine.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,33 +17,33 @@ use crate::server::write_private;
 
 const PLUGINS: Plugins = plugins! { keyway_ssh };
 
-/// Who asks the issuer.
+/// The way in which the issuer is asked.
 pub(crate) enum Service {
-    /// The test itself.
+    /// The test asks the issuer.
     Direct(Arc<dyn Issuer>, Context),
-    /// The engine for grants.
+    /// The engine for grants asks it.
     Grants(Grants, ServiceName),
 }
 
-/// By what a credential is revoked.
+/// The handle by which a credential is revoked.
 pub(crate) enum Handle {
     CredentialRef(CredentialRef),
     Grant(GrantId),
 }
 
-/// What a user got.
+/// The credential that a user got.
 pub(crate) struct Credential {
     parts: Vec<CredentialPart>,
     pub(crate) handle: Handle,
 }
 
 impl Credential {
-    /// The part with this name.
+    /// Returns the part with this name.
     pub(crate) fn part(&self, name: &str) -> Option<&str> {
         self.parts.iter().find(|part| part.name == name).map(CredentialPart::expose_value)
     }
 
-    /// Saves a part as a file that only its owner reads.
+    /// Saves a part as a file that only its owner can read.
     pub(crate) fn save(&self, name: &str, file: &Path) {
         write_private(file, self.part(name).expect("the part is there"));
     }
@@ -105,7 +105,7 @@ impl Service {
         }
     }
 
-    /// Why the issuer gives no credential, for the operator.
+    /// Returns the operator's message when the issuer gives no credential.
     pub(crate) async fn refusal(&self) -> String {
         let Self::Direct(issuer, context) = self else { panic!("the engine tells users another text") };
         issuer.request(&CredentialRequest::new(context.clone())).await.expect_err("no credential").detail()

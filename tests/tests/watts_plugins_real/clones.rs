@@ -1,11 +1,12 @@
-//! Files of other projects' repositories, and Python 3 made of Python 2.
+//! Reads files of other projects' repositories, and converts Python 2 to Python 3.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use keyway_tests::services::python;
 
-/// The folder that holds the clones. `None` after saying so when there is none.
+/// Reads a file from the folder of clones. Returns `None`, after reporting it, if there is no such
+/// folder.
 pub(crate) fn file(repository: &str, path: &str) -> Option<Vec<u8>> {
     let Some(clones) = std::env::var_os("KEYWAY_WATTS_PLUGINS") else {
         use std::io::Write as _;
@@ -18,7 +19,7 @@ pub(crate) fn file(repository: &str, path: &str) -> Option<Vec<u8>> {
     Some(found.unwrap_or_else(|| panic!("no clone of {repository} with {path} is in {}", clones.display())))
 }
 
-/// What a clone has under a path, with or without a work tree.
+/// Finds a file of a clone, with or without a work tree.
 fn find(clones: &Path, repository: &str, path: &str) -> Option<Vec<u8>> {
     let owned = ["indigo-dc", "watts-kit"].map(|owner| format!("{owner}+{repository}/repo"));
     let plain = [repository.to_owned(), format!("{repository}.git")];
@@ -39,7 +40,7 @@ fn find(clones: &Path, repository: &str, path: &str) -> Option<Vec<u8>> {
     })
 }
 
-/// Makes Python 3 of Python 2.
+/// Converts a script from Python 2 to Python 3.
 pub(crate) fn convert(script: &Path) {
     let converted = Command::new(python().unwrap())
         .args(["-W", "ignore", "-m", "lib2to3", "--write", "--nobackups", "--no-diffs"])
@@ -64,7 +65,7 @@ pub(crate) fn convert(script: &Path) {
     );
 }
 
-/// Changes lines of a script, at least one of which is there.
+/// Changes lines of a script, at least one of which must exist.
 pub(crate) fn mend(script: &Path, lines: &[(&str, &str)]) {
     let text = std::fs::read_to_string(script).unwrap();
     let mended = lines.iter().fold(text.clone(), |text, (wrong, right)| text.replace(wrong, right));

@@ -1,10 +1,10 @@
-//! What `docs/real-plugins.md` says: which rules each plugin breaks.
+//! Reads `docs/real-plugins.md`: which rules each plugin breaks.
 
 use std::collections::BTreeSet;
 
 const PAGE: &str = include_str!("../../../docs/real-plugins.md");
 
-/// The rules that a plugin breaks, as the page says.
+/// Returns the rules that a plugin breaks, according to the page.
 pub(crate) fn broken_rules(plugin: &str) -> BTreeSet<String> {
     let rows = rows().filter(|(of, _)| *of == plugin);
     let rules: Vec<_> = rows.map(|(_, rule)| rule.to_owned()).collect();
@@ -12,7 +12,7 @@ pub(crate) fn broken_rules(plugin: &str) -> BTreeSet<String> {
     rules.into_iter().filter(|rule| rule != "none").collect()
 }
 
-/// Plugin and rule of each row of the page's table.
+/// Returns plugin and rule of each row of the page's table.
 fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
     PAGE.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);

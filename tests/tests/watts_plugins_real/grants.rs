@@ -1,4 +1,5 @@
-//! A host's `Grants` over each plugin: what users get, what is kept, and what is left when a plugin fails.
+//! Tests a host's `Grants` over each plugin: the users' answers, the records, and the state after a
+//! failure.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::plugins::{FAULTS, Real, SAYS_YES, SIGNS, accounts, certificates, info
 
 const PLUGINS: Plugins = plugins! { keyway_process };
 
-/// What outlives a run of the host.
+/// The data that outlives a run of the host.
 struct Kept {
     storage: Arc<dyn Storage>,
     keys: KeyRing,
@@ -32,7 +33,7 @@ impl Kept {
         Self { storage: Arc::new(Memory::new()), keys: KeyRing::new([Key::generate().unwrap()]).unwrap() }
     }
 
-    /// A run of the host, with one service.
+    /// Starts a host with one service.
     async fn start(&self, service: Service) -> Host {
         let service = service.allow(|user: &UserInfo| user.issuer() == ISSUER);
         let registry = PLUGINS.registry().unwrap();
@@ -57,7 +58,7 @@ fn name() -> ServiceName {
     ServiceName::new("real").unwrap()
 }
 
-/// The service of a plugin, which the plugin `process` runs as an operator configures it.
+/// Makes the service of a plugin, run by the plugin `process` with an operator's configuration.
 fn service(real: &Real, configured: &[(&str, &str)]) -> Service {
     let service = Service::new(name(), "process").plugin_configuration(real.written(2));
     configured.iter().fold(service, |service, (key, value)| service.configure(*key, *value))
@@ -90,7 +91,7 @@ impl Host {
         self.0.revoke(handed.grant, joe()).await
     }
 
-    /// The only grant there is.
+    /// Returns the only grant of the list.
     #[track_caller]
     fn only(list: &[Grant]) -> &Grant {
         match list {
@@ -107,7 +108,8 @@ async fn one_state_for_all_is_one_grant() {
     let handed = host.granted().await;
     assert_eq!(handed.credential.last().unwrap().name, "json object");
 
-    // The state is taken: by default the second request is refused, and what it made is counted.
+    // The state is taken: by default the second request is refused, and its credential counts as an
+    // orphan.
     let error = host.ask(Parameters::new()).await.unwrap_err();
     assert!(matches!(error, GrantsError::StateTaken { grant } if grant == handed.grant), "{error:?}");
     let list = host.list().await;
@@ -146,8 +148,8 @@ async fn a_state_that_is_part_of_the_credential_is_given_to_nobody() {
     let configured = [("api_endpoint", cloud.endpoint.as_str()), ("db_file", users.to_str().unwrap())];
     let service = service(&real, &configured).limit(1);
     let host = Kept::in_memory().start(service).await;
-    // It made an account, whose name is both its state and what it shows: decision W8. The host revokes it, and
-    // the limit has room again.
+    // The plugin made an account whose name is both its state and a part of the credential
+    // (decision W8). The host revokes it, and the limit has room again.
     for _ in 0..2 {
         let error = host.ask(Parameters::new()).await.unwrap_err();
         assert!(
@@ -163,7 +165,7 @@ async fn a_state_that_is_part_of_the_credential_is_given_to_nobody() {
         assert_eq!(std::fs::read_to_string(cloud.accounts()).unwrap(), "", "the account is gone");
         assert!(host.list().await.is_empty());
     }
-    // With nobody there to make one, it refuses.
+    // Without a service that makes accounts, the plugin refuses.
     drop(cloud);
     let error = host.ask(Parameters::new()).await.unwrap_err();
     assert!(matches!(&error, GrantsError::Issuer(IssuerError::Refused { .. })), "{error:?}");
@@ -177,7 +179,7 @@ async fn each_fault_is_a_typed_error_and_no_grant_is_lost_or_doubled() {
     let good = host.granted().await;
     for (failed, key) in FAULTS.into_iter().enumerate() {
         let error = host.ask(Parameters::new().with(key, "x")).await.unwrap_err();
-        // Whether it made a credential nobody can know: it did not say.
+        // The plugin did not say whether it made a credential, so it is unknown.
         let GrantsError::Uncertain { grant, error: IssuerError::ContractViolation(_) } = &error else {
             panic!("{key}: {error:?}");
         };
@@ -248,7 +250,7 @@ async fn a_limit_holds_for_requests_at_once() {
     assert_eq!(real.log().len(), 4);
 }
 
-/// The ssh plugin, with one host to deploy keys to.
+/// Makes the service of the ssh plugin, with one host to deploy keys to.
 fn deployed(real: &Real) -> Service {
     let work = real.folder.path().join("work");
     service(real, &[("host_list", "root@one.example.com"), ("work_dir", work.to_str().unwrap())])
@@ -290,7 +292,7 @@ async fn a_host_that_was_restarted_revokes_what_the_one_before_it_made() {
 async fn a_plugin_that_reads_one_alphabet_alone_is_told_in_that() {
     let Some(real) = ssh_ca() else { return };
     let real = real.with_ssh(SIGNS);
-    // Three letters of which one alphabet makes `-` and `_`, the other `+` and `/`.
+    // In base64, these three letters become `-` and `_` in one alphabet, `+` and `/` in the other.
     let user = UserInfo::new(ISSUER, "joe")
         .with("groups", Json::from(serde_json::json!(["users"])))
         .with("name", "?>~".repeat(4));
@@ -305,7 +307,7 @@ async fn a_plugin_that_reads_one_alphabet_alone_is_told_in_that() {
     let configured = [("ssh_ca", "ca.example.com"), ("ssh_user", "watts"), ("ssh_key", "/nowhere/key")];
     let kept = Kept::in_memory();
 
-    // It drops the letters that it does not know, and then there is no JSON.
+    // The plugin drops unknown letters, so the rest is not JSON.
     let host = kept.start(service(&real, &configured)).await;
     let error = host.0.request(&name(), request.clone()).await.unwrap_err();
     assert!(matches!(&error, GrantsError::Issuer(IssuerError::Refused { .. })), "{error:?}");
@@ -359,16 +361,16 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
         verify.arg(certificate).output().unwrap().status.success()
     };
     assert!(is_valid(&first) && is_valid(&second));
-    // Another run of the host, on the same records.
+    // A second run of the host uses the same records.
     drop(host);
     let host = kept.start(service(&real, &configured)).await;
     assert_eq!(host.revoke(&first).await.unwrap(), Revoked::Destroyed);
     assert!(!is_valid(&first) && is_valid(&second));
-    // The plugin refuses to revoke twice. A host that has no grant does not ask it.
+    // The plugin refuses to revoke twice. A host without the grant does not ask it.
     assert_eq!(host.revoke(&first).await.unwrap(), Revoked::NotThere);
 
-    // Somebody revoked the other one behind the host's back. The plugin refuses, the grant is kept, and a
-    // person who looked decides.
+    // The other grant is revoked behind the host's back. The plugin refuses, the grant stays, and a
+    // person decides after a look.
     let issuer = ProcessIssuer::new(&real.configuration()).unwrap();
     let description = host.0.service(&name()).unwrap().description.unwrap();
     let values = configured.map(|(name, value)| (name, Json::from(value)));

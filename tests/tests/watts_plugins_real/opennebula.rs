@@ -1,4 +1,4 @@
-//! The stand-in for an `OpenNebula`, in which its plugin makes accounts.
+//! Runs a stand-in for an `OpenNebula`, in which its plugin makes accounts.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -7,10 +7,10 @@ use std::process::{Child, Command, Stdio};
 use keyway_tests::services::{BARE, python};
 use tempfile::TempDir;
 
-/// A running one; it ends with the value.
+/// A running stand-in; it ends on drop.
 pub(crate) struct OpenNebula {
     server: Child,
-    /// Where the plugin reaches it.
+    /// The address for the plugin.
     pub(crate) endpoint: String,
     folder: TempDir,
 }
@@ -31,7 +31,7 @@ impl OpenNebula {
         Self { server, endpoint, folder }
     }
 
-    /// The names of the accounts that there are, a line each.
+    /// Returns the file with the names of the existing accounts, one a line.
     pub(crate) fn accounts(&self) -> PathBuf {
         self.folder.path().join("accounts")
     }

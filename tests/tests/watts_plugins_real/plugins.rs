@@ -1,4 +1,4 @@
-//! The plugins, each ready to be run.
+//! Prepares the plugins to run.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -13,50 +13,50 @@ use crate::clones;
 
 /// A plugin in a folder of its own.
 pub(crate) struct Real {
-    /// What the documents and reports call it.
+    /// The name of the plugin in documents and reports.
     pub(crate) name: &'static str,
     pub(crate) folder: TempDir,
     script: PathBuf,
     search_path: Option<String>,
-    /// None of them reads standard input but the one in Python 3.
+    /// Whether the plugin reads an argument; only the one in Python 3 reads standard input.
     reads_argument: bool,
 }
 
-/// The parameters by which the plugin of the real host's own tests is made to fail, each in its own way.
+/// The parameters that make the plugin of the real host's own tests fail, each in its own way.
 pub(crate) const FAULTS: [&str; 5] = ["missing_result", "bad_json", "no_json_map", "bad_result", "bad_error"];
 
-/// Shows what it got.
+/// Prepares the plugin that shows its input.
 pub(crate) fn info() -> Option<Real> {
     Real::python2("tts_plugin_info", "plugin/info.py", "info.py")
 }
 
-/// The plugin with which the real host tests itself.
+/// Prepares the plugin with which the real host tests itself.
 pub(crate) fn tester() -> Option<Real> {
     Real::python2("tts", "test/test_plugin.py", "test_plugin.py")
 }
 
-/// Deploys keys to hosts by `ssh`.
+/// Prepares the plugin that deploys keys to hosts by `ssh`.
 pub(crate) fn ssh() -> Option<Real> {
     Real::python2("tts_plugin_ssh", "plugin/ssh.py", "ssh.py")
 }
 
-/// Runs a certificate authority with `openssl`.
+/// Prepares the plugin that runs a certificate authority with `openssl`.
 pub(crate) fn certificates() -> Option<Real> {
     Real::python2("tts_plugin_ca", "plugin/x509.py", "x509.py")
 }
 
-/// Makes accounts in an `OpenNebula`.
+/// Prepares the plugin that makes accounts in an `OpenNebula`.
 pub(crate) fn accounts() -> Option<Real> {
     Real::python2("tts_plugin_opennebula", "plugin/opennebula.py", "opennebula.py")
 }
 
-/// Asks an authority for SSH certificates, by `ssh`. It fails on every argument, so that no host can ask it to
-/// describe itself.
+/// Prepares the plugin that asks an authority for SSH certificates, by `ssh`. It fails on every
+/// argument, so no host can ask it to describe itself.
 pub(crate) fn ssh_ca_as_published() -> Option<Real> {
     Real::new("watts_plugin_ssh-ca", "src/watts/main.py", "main.py", false)
 }
 
-/// The same with that mended: a call that had one argument for two.
+/// Prepares the same plugin with that fault mended: a call with one argument instead of two.
 pub(crate) fn ssh_ca() -> Option<Real> {
     let real = ssh_ca_as_published()?;
     clones::mend(&real.script, &[("isinstance(str_input) is bytes", "isinstance(str_input, bytes)")]);
@@ -70,7 +70,7 @@ impl Real {
         Some(real)
     }
 
-    /// `None` after saying so when there are no clones.
+    /// Returns `None`, after reporting it, if there are no clones.
     fn new(repository: &str, path: &str, name: &'static str, reads_argument: bool) -> Option<Self> {
         let source = clones::file(repository, path)?;
         let folder = tempfile::tempdir().unwrap();
@@ -90,7 +90,7 @@ impl Real {
         configuration
     }
 
-    /// The same, as a host's operator writes it down for the plugin `process`.
+    /// Returns the same configuration, as a host's operator writes it for the plugin `process`.
     pub(crate) fn written(&self, parallel: usize) -> serde_json::Value {
         let configuration = self.configuration();
         json!({
@@ -102,7 +102,8 @@ impl Real {
         })
     }
 
-    /// Puts a stand-in in place of `ssh`: a script, in which `LOG` is the file that [`log`](Self::log) reads.
+    /// Puts a stand-in in place of `ssh`: a script in which `LOG` is the file that
+    /// [`log`](Self::log) reads.
     pub(crate) fn with_ssh(mut self, script: &str) -> Self {
         let programs = self.folder.path().join("bin");
         std::fs::create_dir(&programs).unwrap();
@@ -112,7 +113,7 @@ impl Real {
         self
     }
 
-    /// What the stand-in was told, a line each time.
+    /// Returns the inputs of the stand-in, one line for each call.
     pub(crate) fn log(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.log_file()).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -123,13 +124,13 @@ impl Real {
     }
 }
 
-/// A host to which keys are deployed: it says yes, and keeps what it was told.
+/// Stands in for a host that gets keys: it accepts everything, and records its input.
 pub(crate) const SAYS_YES: &str = r#"#!/bin/sh
 echo "$@" >> LOG
 echo '{"result":"ok","credential":[{"name":"Username","type":"text","value":"watts7"}]}'
 "#;
 
-/// An authority for SSH certificates: it counts, and keeps what it was told.
+/// Stands in for an authority for SSH certificates: it counts, and records its input.
 pub(crate) const SIGNS: &str = r#"#!/bin/sh
 echo "$@" >> LOG
 for order; do :; done
@@ -140,8 +141,8 @@ case $order in
 esac
 "#;
 
-/// Writes an executable script. A second program writes it: a file that any thread of this process had open
-/// for writing might still be open in a program that another thread starts, and could not be run.
+/// Writes an executable script through a second program. If this process wrote it, another thread
+/// might start a program that inherits the open file, and the script could not be run.
 fn write_program(file: &Path, text: &str) {
     let mut child = Command::new("sh")
         .args(["-c", "cat > \"$0\" && chmod 755 \"$0\""])

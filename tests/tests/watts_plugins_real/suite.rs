@@ -1,4 +1,4 @@
-//! The conformance suite finds in each plugin what the page says, and nothing else.
+//! Tests that the conformance suite finds in each plugin exactly the faults that the page lists.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::documented::broken_rules;
 use crate::opennebula::OpenNebula;
 use crate::plugins::{Real, SAYS_YES, SIGNS, accounts, certificates, info, ssh, ssh_ca, tester};
 
-/// Runs every rule as `--profile lenient` does, and compares.
+/// Runs every rule as `--profile lenient` does, and compares the result with the page.
 #[track_caller]
 fn judged(real: &Real, tell: impl FnOnce(IssuerSubject) -> IssuerSubject) {
     let mut configuration = real.configuration();
@@ -55,7 +55,8 @@ fn the_ssh_plugin() {
 #[test]
 fn the_certificate_plugin() {
     let Some(real) = certificates() else { return };
-    // The index has a line for each certificate: V for one that is valid, in the fourth field its serial.
+    // The index has a line for each certificate: V for a valid one, and its serial in the fourth
+    // field.
     let valid = |folder: &Path| {
         let index = std::fs::read_to_string(folder.join("ca/index.txt")).unwrap_or_default();
         let valid = index.lines().filter(|line| line.starts_with('V'));

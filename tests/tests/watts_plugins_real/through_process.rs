@@ -1,4 +1,4 @@
-//! What each plugin answers, asked through the plugin `process` alone.
+//! Tests the answers of each plugin through the plugin `process` alone.
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ fn describe(configuration: &ProcessConfiguration) -> Result<Description, IssuerE
     block_on(ProcessIssuer::new(configuration)?.describe())
 }
 
-/// Joe, with what an operator configured.
+/// Makes the context of the user Joe, with an operator's configuration.
 fn joe(description: &Description, configured: &[(&str, &str)]) -> Context {
     let configured: Vec<_> = configured.iter().map(|(name, value)| (*name, Json::from(*value))).collect();
     let resolved = description.resolve_configuration(configured.iter().map(|(name, value)| (*name, value)));
@@ -63,7 +63,7 @@ fn the_info_plugin() {
             part.unwrap_or_else(|| panic!("{name}")).expose_value().to_owned()
         };
         assert_eq!(value("WaTTS version"), configuration.watts_version);
-        assert_eq!(value("WaTTS userid"), joe.user.as_str());
+        assert_eq!(value("WaTTS userid"), joe.requester.user.as_str());
         assert_eq!(value("Issuer"), "https://issuer.example.com/");
         assert_eq!(value("Subject"), "joe");
         assert_eq!(value("Groups"), "a, b");
@@ -116,7 +116,7 @@ fn the_ssh_plugin() {
     let description = describe(&configuration).unwrap();
     assert_eq!(description.parameter_sets().len(), 2);
     assert_eq!(description.configuration().len(), 5);
-    // Its default of this one is the text "false".
+    // The plugin's default for this parameter is the text "false".
     assert_eq!(joe(&description, &[]).configuration.boolean("create_user"), Some(false));
     let issuer = ProcessIssuer::new(&configuration).unwrap();
     let nowhere = joe(&description, &[]);
@@ -127,7 +127,7 @@ fn the_ssh_plugin() {
         assert!(error.detail().contains("no hosts configured"), "{error:?}");
     }
 
-    // With a stand-in for the host that it deploys keys to.
+    // A stand-in replaces the host that keys are deployed to.
     let real = real.with_ssh(SAYS_YES);
     let issuer = ProcessIssuer::new(&real.configuration()).unwrap();
     let work = real.folder.path().join("work");
@@ -188,7 +188,7 @@ fn the_certificate_plugin() {
     revoke(&issuer, &joe, &first.state).unwrap();
     assert!(!verified(&first, true) && verified(&second, true));
 
-    // It refuses to revoke twice; the host is told.
+    // The plugin refuses to revoke twice, and the host reports that.
     let error = revoke(&issuer, &joe, &first.state).unwrap_err();
     assert!(matches!(error, IssuerError::Refused { .. }), "{error:?}");
     let stranger = Context::new(UserInfo::new("https://elsewhere.example.com", "joe"))

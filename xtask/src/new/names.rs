@@ -65,7 +65,7 @@ pub(super) fn check_member(name: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The names of all dependencies in a manifest.
+/// Returns the names of all dependencies in a manifest.
 fn dependencies(manifest: &str) -> impl Iterator<Item = &str> {
     let mut is_dependencies = false;
     manifest.lines().filter_map(move |line| {

@@ -1,4 +1,4 @@
-//! Dotenv: what a POSIX shell and this reader read alike.
+//! Reads and writes the part of dotenv that a POSIX shell and this reader read alike.
 
 use keyway_core::{SecretText, Wiped};
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ pub(super) fn write(bundle: &Bundle) -> Result<SecretText, BundleError> {
             return refused("its value has a NUL, which no environment can hold");
         }
     }
-    // The full size at once: growing would leave copies of secrets behind.
+    // The full size is allocated at once, since growing would leave copies of secrets behind.
     let size = bundle.iter().map(|(key, value)| key.len() + 2 * value.expose().len() + 4).sum();
     let mut text = Wiped::new(String::with_capacity(size));
     for (key, value) in bundle.iter() {
@@ -37,8 +37,8 @@ pub(super) fn write(bundle: &Bundle) -> Result<SecretText, BundleError> {
     Ok(text.as_str().into())
 }
 
-/// Reads all entries, and collects the faults of all lines. `lenient` also reads plain values that a shell reads in
-/// another way; the lines of those are returned.
+/// Reads all entries, and collects the faults of all lines. `lenient` also accepts plain values
+/// that a shell reads differently, and returns their lines.
 pub(super) fn read(text: &str, lenient: bool) -> Result<(Bundle, Vec<usize>), BundleError> {
     let mut bundle = Bundle::new();
     let mut lines = HashMap::new();
@@ -75,7 +75,7 @@ pub(super) fn read(text: &str, lenient: bool) -> Result<(Bundle, Vec<usize>), Bu
     }
 }
 
-/// Whether a shell can have a variable of this name. What is read may have more: [`is_key`].
+/// Tells whether a shell allows a variable with this name. The reader accepts more: [`is_key`].
 fn is_name(text: &str) -> bool {
     is_key(text) && !text.contains(['.', '-'])
 }
@@ -89,13 +89,14 @@ fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
 }
 
-/// Whether the character stands for itself without quotes, to everybody.
+/// Tells whether the character stands for itself without quotes, for every reader.
 fn is_plain(character: char) -> bool {
     !(character.is_whitespace() || character.is_control() || "\"'\\$`&|;<>()#~".contains(character))
 }
 
-/// The plain value at the beginning of `rest` as other readers of dotenv read it: to the end of the line or to a
-/// comment after white space, without white space around it. `None` for one about which they differ, too.
+/// Reads the plain value at the start of `rest` as other readers of dotenv do: up to the end of the
+/// line, or to a comment after white space, without surrounding white space. Returns `None` for a
+/// value about which they differ, too.
 fn lenient(rest: &str) -> Option<&str> {
     let line = rest.split('\n').next().unwrap_or_default();
     let comment = line.find(" #").into_iter().chain(line.find("\t#")).min();
@@ -106,18 +107,18 @@ fn lenient(rest: &str) -> Option<&str> {
 
 struct Reader<'a> {
     rest: &'a str,
-    /// The line that `rest` begins in, counted from 1.
+    /// The line in which `rest` starts, counted from 1.
     line: usize,
-    /// Reads plain values that a shell reads in another way, too.
+    /// Whether to accept plain values that a shell reads differently.
     lenient: bool,
-    /// The lines of such values.
+    /// The lines with plain values that a shell reads differently.
     otherwise: Vec<usize>,
 }
 
 type Entry<'a> = (usize, &'a str, SecretText);
 
 impl<'a> Reader<'a> {
-    /// The next key and value, with the line of the key.
+    /// Reads the next key and value, with the line of the key.
     fn entry(&mut self) -> Result<Option<Entry<'a>>, LineFault> {
         loop {
             self.skip_blanks();
@@ -153,7 +154,7 @@ impl<'a> Reader<'a> {
     }
 
     fn plain(&mut self, exported: bool) -> Result<SecretText, LineFault> {
-        // What stands in an assignment alone is not expanded; what `export` is given is.
+        // A shell expands nothing in a plain assignment, but does so behind `export`.
         let is_plain = |next| is_plain(next) && !(exported && "{}*?[]".contains(next));
         let (value, rest) =
             self.rest.split_at(self.rest.find(|next| !is_plain(next)).unwrap_or(self.rest.len()));
@@ -206,13 +207,13 @@ impl<'a> Reader<'a> {
                 other => value.push(other),
             }
         };
-        // A copy of just the right length: cutting a text off may leave the rest behind.
+        // The copy has exactly the right length, since cutting a text may leave the rest behind.
         self.quoted(value.as_str().into(), length)
     }
 
-    /// At most so long is the value that begins here.
+    /// Returns the most bytes that the value starting here can have.
     fn closing_quote(&self) -> usize {
-        let mut escaped = true; // The opening quote closes nothing.
+        let mut escaped = true; // The opening quote must not count as the closing one.
         let end = self.rest.bytes().position(|byte| {
             let closes = byte == b'"' && !escaped;
             escaped = byte == b'\\' && !escaped;
@@ -221,7 +222,7 @@ impl<'a> Reader<'a> {
         end.unwrap_or(self.rest.len())
     }
 
-    /// Goes on after a quoted value.
+    /// Continues after a quoted value.
     fn quoted(&mut self, value: SecretText, length: usize) -> Result<SecretText, LineFault> {
         self.advance(length);
         if self.end_of_line() {
@@ -231,8 +232,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Skips blanks, a comment after them, and the end of the line. Whether nothing else is
-    /// there.
+    /// Skips blanks, a comment after them, and the end of the line. Returns false if other text
+    /// follows.
     fn end_of_line(&mut self) -> bool {
         let before = self.rest.len();
         self.skip_blanks();
@@ -262,13 +263,13 @@ impl<'a> Reader<'a> {
         self.rest = &self.rest[bytes..];
     }
 
-    /// Goes on behind the end of the line that has a fault.
+    /// Continues after the end of a faulty line.
     fn skip_line(&mut self) {
         let end = self.rest.find('\n').map_or(self.rest.len(), |end| end + 1);
         self.advance(end);
     }
 
-    /// Reads nothing more: every later line would be taken for a part of the value, or for one of its own.
+    /// Stops reading: any later line could be part of the value, or a separate entry.
     fn never_closed<T>(&mut self) -> Result<T, LineFault> {
         let fault = self.fault("the quote is never closed");
         self.advance(self.rest.len());

@@ -1,18 +1,18 @@
-//! What can be wrong with what is imported or exported.
+//! Defines the errors of import and export.
 
 use std::path::PathBuf;
 
 use keyway_core::{Effect, ErrorKind, MediaKind, PluginError};
 use keyway_secrets::NameError;
 
-/// Why something cannot be imported or exported. It names lines and keys, never a value.
+/// Explains why a bundle cannot be imported or exported. It names lines and keys, never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// Lines of dotenv are not as they should be.
+    /// Lines of dotenv have faults.
     #[error("{}", LineFault::all(faults))]
     Lines {
-        /// Every one that was found, in order. After a quote that is never closed, no line is read.
+        /// All faults, in order. After a quote that is never closed, no line is read.
         faults: Vec<LineFault>,
     },
     /// A file cannot be imported.
@@ -20,23 +20,23 @@ pub enum BundleError {
     InFile {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         source: Box<BundleError>,
     },
     /// A file cannot be read.
     #[error("the file cannot be read: {0}")]
     Unreadable(std::io::ErrorKind),
-    /// A key stands twice.
+    /// A key occurs twice.
     #[error("the key \"{key}\" stands twice{}", Lines(*.first, *.line))]
     Duplicate {
         /// The key.
         key: String,
-        /// The line of the first one, where there are lines.
+        /// The line of the first occurrence, if the format has lines.
         first: Option<usize>,
-        /// The line of the second one.
+        /// The line of the second occurrence.
         line: Option<usize>,
     },
-    /// It is not JSON.
+    /// The text is not JSON.
     #[error("line {line}, column {column}: this is not JSON")]
     NotJson {
         /// The line, counted from 1.
@@ -44,50 +44,50 @@ pub enum BundleError {
         /// The column, counted from 1.
         column: usize,
     },
-    /// It is JSON of another shape.
+    /// The text is JSON of another shape.
     #[error("{0}: give an object of texts, or a list of objects with `key` and `value`")]
     Shape(&'static str),
-    /// An entry of a list in JSON has a field twice. Readers differ about which one counts.
+    /// An entry of a JSON list has a duplicate field. Readers differ about which one counts.
     #[error("entry {entry}: {} stands there twice: remove one", field.map_or("a field".to_owned(), |field| format!("`{field}`")))]
     FieldTwice {
         /// The entry, counted from 1.
         entry: usize,
-        /// The field, if it is one that is read.
+        /// The field, if the reader uses it.
         field: Option<&'static str>,
     },
-    /// A value is no text, and these formats hold only texts.
+    /// A value is not a text, and these formats hold only texts.
     #[error("the value of \"{key}\" is no text but {kind}")]
     NotText {
         /// The key.
         key: String,
-        /// What the value is.
+        /// The kind of the value.
         kind: MediaKind,
     },
-    /// A value in JSON is no text.
+    /// A value in JSON is not a text.
     #[error("the value of \"{key}\" is no text: put it into quotes")]
     NotTextInJson {
         /// The key.
         key: String,
     },
-    /// Dotenv cannot have it.
+    /// Dotenv cannot hold the key or its value.
     #[error("\"{key}\" cannot be written as dotenv: {reason}")]
     NotDotenv {
         /// The key.
         key: String,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
-    /// A store must not have such a key.
+    /// A store does not allow the key.
     #[error("\"{key}\" cannot be the key of a secret: {reason}")]
     Key {
         /// The key, with control characters escaped.
         key: String,
-        /// Why not.
+        /// The reason.
         reason: NameError,
     },
 }
 
-/// A line of dotenv that is not as it should be.
+/// A faulty line of dotenv.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineFault {
     /// The line, counted from 1.

@@ -1,4 +1,4 @@
-//! JSON: an object of texts, or a list of secrets.
+//! Reads and writes JSON: an object of texts, or a list of secrets.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::{Bundle, BundleError};
 
 pub(super) fn write(bundle: &Bundle) -> SecretText {
-    // Each byte of a text becomes at most six (`\u0000`): room for all at once, because
+    // Each byte of a text becomes at most six (`\u0000`). The full size is allocated at once, since
     // growing would leave copies of secrets behind.
     let size = bundle.iter().map(|(key, value)| 6 * (key.len() + value.expose().len()) + 12).sum::<usize>();
     let mut text = Wiped::new(String::with_capacity(size + 6));
@@ -35,7 +35,7 @@ fn push_text(into: &mut String, text: &str) {
             '\r' => into.push_str("\\r"),
             '\t' => into.push_str("\\t"),
             control if u32::from(control) < 0x20 || control == '\u{7f}' => {
-                // Such characters are ASCII: two digits tell them.
+                // Such characters are ASCII, so two digits suffice.
                 let digit = |of: u32| char::from_digit(of, 16).unwrap_or('0');
                 into.push_str("\\u00");
                 into.extend([digit(u32::from(control) >> 4), digit(u32::from(control) & 15)]);
@@ -46,8 +46,8 @@ fn push_text(into: &mut String, text: &str) {
     into.push('"');
 }
 
-/// Takes the text apart without reading it: `serde_json` resolves escapes in a buffer that it does
-/// not wipe. So values stay as they are written, slices of `file`, until [`text_of`] reads them.
+/// Splits the text without decoding it, since `serde_json` decodes escapes in a buffer that it does
+/// not wipe. Values stay slices of `file`, as written, until [`text_of`] reads them.
 pub(super) fn read(file: &str) -> Result<Bundle, BundleError> {
     let whole: &RawValue = serde_json::from_str(file)
         .map_err(|error| BundleError::NotJson { line: error.line(), column: error.column() })?;
@@ -75,10 +75,10 @@ pub(super) fn read(file: &str) -> Result<Bundle, BundleError> {
     Ok(bundle)
 }
 
-/// Names and values of an object in their order, those of a name that stands twice, too.
+/// Returns the names and values of an object in order, including duplicates.
 ///
 /// # Errors
-/// It is no object.
+/// The value is not an object.
 fn members(object: &RawValue) -> serde_json::Result<Vec<(&RawValue, &RawValue)>> {
     struct Members;
 
@@ -101,13 +101,13 @@ fn members(object: &RawValue) -> serde_json::Result<Vec<(&RawValue, &RawValue)>>
     serde_json::Deserializer::from_str(object.get()).deserialize_map(Members)
 }
 
-/// A name that is there twice, in time that grows little faster than the number of names.
+/// Finds a duplicate name, in time that grows little faster than the number of names.
 fn first_twice(mut names: Vec<&str>) -> Option<&str> {
     names.sort_unstable();
     names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
-/// The fields of an entry that are read.
+/// The fields of an entry that the reader uses.
 const KNOWN: [&str; 2] = ["key", "value"];
 
 const ANOTHER_SHAPE: BundleError = BundleError::Shape("the file has another shape");
@@ -122,11 +122,11 @@ fn push(
     let key = text(key)?.ok_or(BundleError::Shape("an entry has no key"))?;
     let value =
         text(value)?.ok_or_else(|| BundleError::NotTextInJson { key: key.escape_debug().to_string() })?;
-    // Copied: a text that is taken over may be moved, and nobody wipes the place that it leaves.
+    // The text is copied, since a text that is moved would leave an unwiped copy behind.
     bundle.push(&key, value.as_str())
 }
 
-/// The text that a value is; `None` when it is none.
+/// Decodes the text of a value; `None` if the value is not a text.
 fn text_of(value: &RawValue, file: &str) -> Result<Option<Wiped<String>>, BundleError> {
     let raw = value.get();
     let Some(inside) = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {

@@ -1,4 +1,4 @@
-//! Keys and values on their way in or out: as dotenv, or as JSON.
+//! Imports and exports keys and values, as dotenv or as JSON.
 
 mod dotenv;
 mod error;
@@ -15,11 +15,11 @@ use keyway_core::{SecretText, Wiped};
 
 pub use error::{BundleError, LineFault};
 
-/// Keys and their texts, each key once, sorted by key: what is exported to or imported from
-/// dotenv or JSON.
+/// Keys and their texts, each key once, sorted by key: the content of an export or import in dotenv
+/// or JSON.
 ///
-/// What it holds and what it writes is zeroized on drop, and so is what it makes while it
-/// reads; the text that it reads is the caller's.
+/// Its content, its output, and all temporary copies are zeroized on drop. The text that it reads
+/// belongs to the caller.
 ///
 /// ```
 /// use keyway_client::{Bundle};
@@ -36,7 +36,7 @@ pub use error::{BundleError, LineFault};
 pub struct Bundle(BTreeMap<String, SecretText>);
 
 impl Bundle {
-    /// Nothing yet.
+    /// Creates an empty bundle.
     pub fn new() -> Self {
         Self::default()
     }
@@ -44,7 +44,7 @@ impl Bundle {
     /// Adds a key.
     ///
     /// # Errors
-    /// [`Duplicate`](BundleError::Duplicate) when it is there already.
+    /// [`Duplicate`](BundleError::Duplicate) if the key exists already.
     pub fn push(&mut self, key: &str, value: impl Into<SecretText>) -> Result<(), BundleError> {
         if self.0.contains_key(key) {
             return Err(BundleError::Duplicate {
@@ -57,51 +57,52 @@ impl Bundle {
         Ok(())
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub fn get(&self, key: &str) -> Option<&SecretText> {
         self.0.get(key)
     }
 
-    /// All keys and values, sorted by key.
+    /// Iterates over all keys and values, sorted by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &SecretText)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Tells whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Reads dotenv: the part of it about which a POSIX shell, which sources the file, and
-    /// this reader agree. What they would read differently is refused.
+    /// Reads dotenv as far as this reader agrees with a POSIX shell that sources the file. Text
+    /// that the two would read differently is refused.
     ///
     /// * A line is empty, a comment (`#`), or `KEY=value`, perhaps after `export `, without
     ///   white space around the `=`. A comment may follow the value after white space.
-    /// * A key is `[A-Za-z_][A-Za-z0-9_.-]*`. A shell takes no `.` and no `-`, so such a key is
-    ///   read, for files of other tools, and never written.
+    /// * A key is `[A-Za-z_][A-Za-z0-9_.-]*`. A shell does not allow `.` and `-` in names, so such
+    ///   keys are read, for files of other tools, but never written.
     /// * A plain value has none of the characters that a shell or another reader of dotenv
     ///   treats specially: white space, control characters and ``"'\$`&|;<>()#~``, and after `export` also
     ///   `{}*?[]`.
-    /// * Between `'` and `'` everything stands for itself, line ends too.
-    /// * Between `"` and `"` a backslash stands before `"`, `\`, `$`, `` ` `` or a line end
-    ///   (which both vanish); everything else but a bare `$` and `` ` `` stands for itself,
-    ///   line ends too. So `"\n"` is refused: to a shell it is two characters, to other
-    ///   readers a line end.
+    /// * Between `'` and `'` every character stands for itself, line ends too.
+    /// * Between `"` and `"` a backslash may stand only before `"`, `\`, `$`, `` ` `` or a line end
+    ///   (which then disappears together with the backslash). Every other character except a bare
+    ///   `$` and `` ` `` stands for itself, line ends too. So `"
+    /// "` is refused: a shell reads two characters, other readers a line end.
     ///
     /// # Errors
-    /// They name all lines with faults, never what stands there.
+    /// The error names all faulty lines, but none of their content.
     pub fn from_dotenv(text: &str) -> Result<Self, BundleError> {
         dotenv::read(text, false).map(|(bundle, _)| bundle)
     }
 
-    /// Reads dotenv that was written for other readers than a shell, such as `URL=http://host/?a&b` without quotes. A
-    /// plain value then goes to the end of the line or to a comment after white space. What these readers read
-    /// differently from each other (`$`, `` ` ``, `\` and quotes inside a plain value) is refused still.
+    /// Reads dotenv that was written for other readers than a shell, such as `URL=http://host/?a&b`
+    /// without quotes. A plain value then ends at the end of the line, or before a comment after
+    /// white space. Values that these readers read differently (with `$`, `` ` ``, `\` and quotes)
+    /// are still refused.
     ///
     /// # Errors
     /// As [`from_dotenv`](Self::from_dotenv).
@@ -109,7 +110,7 @@ impl Bundle {
         dotenv::read(text, true).map(|(bundle, lines)| LenientBundle { bundle, lines })
     }
 
-    /// Reads a file: JSON if its name ends in `.json`, and else dotenv. Blocks.
+    /// Reads a file: JSON if its name ends in `.json`, and otherwise dotenv. Blocks.
     ///
     /// # Errors
     /// [`InFile`](BundleError::InFile) names the file.
@@ -130,20 +131,19 @@ impl Bundle {
     /// [`from_dotenv`](Self::from_dotenv) read the same values.
     ///
     /// # Errors
-    /// [`NotDotenv`](BundleError::NotDotenv) for a key that no variable of a shell can have as its
-    /// name, for one of the names that shells keep for themselves (`UID`, `RANDOM`, `_` and
-    /// others; decision H74), and for a value with a NUL, which no shell can hold. It names the key,
-    /// and nothing is written.
+    /// [`NotDotenv`](BundleError::NotDotenv) names the key, and nothing is written. It refuses a
+    /// key that is not a valid name of a shell variable, a name that shells use themselves (`UID`,
+    /// `RANDOM`, `_` and others; decision H74), and a value with a NUL, which no shell can hold.
     pub fn to_dotenv(&self) -> Result<SecretText, BundleError> {
         dotenv::write(self)
     }
 
-    /// Reads JSON: an object of texts, or a list of objects with the fields `key` and `value`
-    /// as Locker's clients export it. Other fields of those are skipped. No field may stand twice
-    /// in an object, because readers differ about which one counts.
+    /// Reads JSON: an object of texts, or a list of objects with the fields `key` and `value` as
+    /// Locker's clients export it. Other fields are skipped. No field may occur twice in an object,
+    /// because readers differ about which one counts.
     ///
     /// # Errors
-    /// They name the line, the entry or the key, never a value.
+    /// The error names the line, the entry or the key, never a value.
     pub fn from_json(text: &str) -> Result<Self, BundleError> {
         json::read(text)
     }
@@ -153,7 +153,7 @@ impl Bundle {
         json::write(self)
     }
 
-    /// Whether both have the same keys and values. Not in constant time.
+    /// Tells whether both have the same keys and values. Not in constant time.
     pub fn same_as(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self.0.iter().zip(&other.0).all(|((key, value), (other_key, other_value))| {
@@ -162,13 +162,13 @@ impl Bundle {
     }
 }
 
-/// Dotenv that the lenient reader read.
+/// Dotenv as the lenient reader read it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LenientBundle {
     /// The keys and values.
     pub bundle: Bundle,
-    /// The lines that a shell would read in another way, or not at all.
+    /// The lines that a shell would read differently, or not at all.
     pub lines: Vec<usize>,
 }
 

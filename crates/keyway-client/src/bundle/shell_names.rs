@@ -1,28 +1,28 @@
-//! The names that shells keep for themselves.
+//! Lists the variable names that shells use themselves.
 
-/// Whether a shell keeps the name for itself: it stops reading the file there, leaves the name as it was,
-/// or puts something of its own in the place of what is assigned.
+/// Tells whether a shell uses the name itself: it then stops reading the file, ignores the
+/// assignment, or replaces the value.
 ///
-/// Found by assigning to every name that the programs of bash 5.2 and dash 0.5.12 contain, bash in POSIX
-/// mode, too (decision H74).
+/// The list was found by assigning to every name that the programs of bash 5.2 and dash 0.5.12
+/// contain, with bash in POSIX mode, too (decision H74).
 pub(super) fn is_kept(name: &str) -> bool {
     KEPT.binary_search(&name).is_ok()
 }
 
-/// In the order of bytes.
+/// Sorted by bytes.
 const KEPT: [&str; 28] = [
     "BASHOPTS",
     "BASHPID",
     "BASH_ARGC",
     "BASH_ARGV",
     "BASH_COMMAND",
-    // Only levels of compatibility.
+    // Allows only compatibility levels.
     "BASH_COMPAT",
     "BASH_LINENO",
     "BASH_SOURCE",
     "BASH_SUBSHELL",
     "BASH_VERSINFO",
-    // Only open file descriptors.
+    // Allows only open file descriptors.
     "BASH_XTRACEFD",
     "DIRSTACK",
     "EPOCHREALTIME",
@@ -32,7 +32,7 @@ const KEPT: [&str; 28] = [
     "GROUPS",
     "HISTCMD",
     "LINENO",
-    // Only numbers; dash stops at others.
+    // Allows only numbers; dash stops at other values.
     "OPTIND",
     "PIPESTATUS",
     "PPID",

@@ -18,7 +18,7 @@ fn dotenv(text: &str) -> Vec<(String, String)> {
     bundle.iter().map(|(key, value)| (key.to_owned(), value.expose().to_owned())).collect()
 }
 
-/// What a POSIX shell reads.
+/// Returns the value that a POSIX shell reads.
 #[cfg(unix)]
 fn shell(text: &str, key: &str) -> Option<String> {
     let script = format!("{text}\nprintf '%s|' \"${key}\"");
@@ -35,7 +35,7 @@ fn shell(text: &str, key: &str) -> Option<String> {
     output.status.success().then(|| text.strip_suffix('|').unwrap_or(&text).to_owned())
 }
 
-/// bash expands braces behind `export`, and some shells look for files there.
+/// Tests that bash expands braces behind `export`, and that some shells search for files there.
 #[test]
 fn what_a_shell_expands_behind_export_needs_quotes() {
     for value in ["{a,b}", "{1..3}", "a*", "?", "[ab]"] {
@@ -73,8 +73,8 @@ fn what_is_written() {
     assert!(bundle([("A".to_owned(), "\0".to_owned())]).to_dotenv().is_err());
 }
 
-/// Names that shells give a meaning. Whatever of them is written, every shell here reads all of the
-/// file, as it was meant, and complains of nothing.
+/// Tests names that shells use themselves. Whatever key is written, every installed shell reads the
+/// whole file as intended, without complaints.
 #[test]
 #[cfg(unix)]
 fn every_shell_reads_every_key_that_is_written() {
@@ -92,7 +92,7 @@ fn every_shell_reads_every_key_that_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut written = 0;
     for name in NAMES.split_whitespace() {
-        // A key that would be run, and told of, is told by its output.
+        // A key that a shell would execute shows in its error output.
         let entries = [("A0", "before"), (name, "x y"), ("ZZ", "after")];
         let bundle = bundle(entries.map(|(key, value)| (key.to_owned(), value.to_owned())));
         let Ok(text) = bundle.to_dotenv() else { continue };

@@ -39,7 +39,7 @@ impl SecretsBuilder {
 
     /// Sets the policy; the default is [`Exact`](Resolution::Exact).
     ///
-    /// Decision L1.
+    /// See decision L1.
     pub fn resolution(mut self, resolution: Resolution) -> Self {
         self.resolution = resolution;
         self

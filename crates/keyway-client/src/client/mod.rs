@@ -23,7 +23,7 @@ use crate::{AccessAudit, Error, Resolution};
 /// [`in_environment`](Self::in_environment) returns the same client in another layer, so every
 /// operation takes only the key.
 ///
-/// | for | call | a secret that is not there |
+/// | you want | call | if the secret is missing |
 /// | --- | --- | --- |
 /// | the text | [`get`](Self::get) | `None` |
 /// | the text or a default | [`get_or`](Self::get_or) | the default |

@@ -23,7 +23,7 @@ pub struct ImportPlan {
 }
 
 impl Secrets {
-    /// Exports all secrets of the client's layer, as they resolve, to be written as dotenv or JSON.
+    /// Exports all secrets that [`list`](Self::list) returns, to be written as dotenv or JSON.
     ///
     /// Descriptions, versions and dates are omitted.
     ///
@@ -115,7 +115,8 @@ impl Secrets {
         Ok(plan)
     }
 
-    /// Writes a batch, and tells the audit of each write. An error comes with the position of its write.
+    /// Writes a batch, and reports each write to the audit hook. An error comes with the position
+    /// of its write.
     async fn write(&self, batch: &[SecretWrite], names: &[SecretName]) -> Result<(), (usize, Error)> {
         let calls: Vec<_> = batch
             .iter()
@@ -168,7 +169,8 @@ impl Secrets {
                 Some(old) => {
                     plan.changed.push(key.to_owned());
                     let mut change = SecretChange::value(value);
-                    // It must still be the one that was compared, where the store keeps versions.
+                    // If the store keeps versions, the secret must still be the one that was
+                    // compared.
                     change.expected = old.header.version.map(|_| old.header.revision());
                     writes.push(SecretWrite::Modify(address, change));
                 }
@@ -177,8 +179,8 @@ impl Secrets {
         Ok((plan, writes))
     }
 
-    /// The secrets of a bundle that are in the layer that the client stands in, which is the one that is written. A
-    /// bundle that is small beside the store is looked up key by key.
+    /// Reads the existing secrets of a bundle in the client's own layer, which is the one that is
+    /// written. A bundle that is small compared with the store is looked up key by key.
     async fn those_there(&self, bundle: &Bundle) -> Result<HashMap<String, ResolvedSecret>, Error> {
         const KEYS_A_LIST: u64 = 8;
 

@@ -68,7 +68,7 @@ impl Secrets {
 
     /// Deletes a secret of the client's layer only.
     ///
-    /// Decision L4.
+    /// See decision L4.
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound),

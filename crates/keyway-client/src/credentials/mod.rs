@@ -18,7 +18,7 @@ pub const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 
 /// Credentials for a service, and its address.
 ///
-/// Decision L7.
+/// See decision L7.
 ///
 /// Both keys are secret: the service accepts the access key ID alone as proof of identity.
 ///

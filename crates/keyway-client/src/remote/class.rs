@@ -43,7 +43,7 @@ pub enum RemoteClass {
     Cancelled,
     /// The operation failed for an unknown reason.
     Operation,
-    /// Anything else.
+    /// Any other error.
     Other,
 }
 

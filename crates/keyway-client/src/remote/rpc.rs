@@ -30,8 +30,8 @@ const LOCAL_STORAGE: i64 = -32060;
 const INTEGRITY: i64 = -32070;
 
 impl RpcError<'_> {
-    /// Returns the class of the error: by the code, and for the codes of an operation and of a
-    /// conflict by the kind.
+    /// Returns the class of the error, which follows from the code. For the codes of a failed
+    /// operation and of a conflict it follows from the kind.
     pub fn class(&self) -> RemoteClass {
         match self.code {
             OPERATION => match self.kind {

@@ -1,4 +1,4 @@
-//! What the tests share: stores to put a client on.
+//! Provides stores for the tests of the client.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -14,7 +14,7 @@ use keyway_secrets::{
 use keyway_storage::{Memory, Storage};
 use tokio::runtime::Builder;
 
-/// A store of the plugin `generic` in memory.
+/// Makes a store of the plugin `generic` in memory.
 pub async fn store() -> Arc<dyn SecretStore> {
     let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
     let store = store_on(&(Arc::new(Memory::new()) as Arc<dyn Storage>), keys);
@@ -22,7 +22,7 @@ pub async fn store() -> Arc<dyn SecretStore> {
     store
 }
 
-/// A handle to a store of the plugin `generic`.
+/// Opens a handle to a store of the plugin `generic`.
 pub fn store_on(storage: &Arc<dyn Storage>, keys: KeyRing) -> Arc<dyn SecretStore> {
     let metadata = PluginMetadata::from_json(
         r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261121,
@@ -39,9 +39,9 @@ pub fn wait<F: Future>(future: F) -> F::Output {
     Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
-/// What a [`Spy`] does in the place of the next read of a single secret.
+/// The action of a [`Spy`] in place of the next read of a single secret.
 pub enum Trick {
-    /// Answers this.
+    /// Returns this error.
     Fail(StoreError),
     /// Never answers.
     Hang,
@@ -54,12 +54,12 @@ pub struct Tricks {
     inner: Arc<dyn SecretStore>,
     pub reads: AtomicU32,
     pub pages: AtomicU32,
-    /// Lists leave values out.
+    /// Whether lists leave values out.
     pub forgets_values: AtomicBool,
     next: Mutex<Option<Trick>>,
 }
 
-/// A store that can be looked at and tricked.
+/// A store that counts reads and plays tricks.
 pub type Spy = Layered<Tricks>;
 
 pub async fn spy() -> Arc<Spy> {

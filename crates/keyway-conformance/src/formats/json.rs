@@ -1,4 +1,4 @@
-//! The report for programs.
+//! Writes the report for programs.
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! The report for build servers. Our own writer, because test runners leave the reasons of
-//! skipped tests out.
+//! Writes the report for build servers. It is our own writer, because test runners omit the reasons
+//! of skipped tests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -81,7 +81,7 @@ fn escape(text: &str) -> String {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
-            // XML 1.0 has no way to write most control characters.
+            // XML 1.0 cannot represent most control characters.
             control if control.is_control() && !matches!(control, '\n' | '\t') => {
                 let _ = write!(escaped, "{}", control.escape_default());
             }

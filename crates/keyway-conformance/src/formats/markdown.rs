@@ -1,4 +1,4 @@
-//! The report for a page.
+//! Writes the report for a page.
 
 use std::fmt::Write;
 

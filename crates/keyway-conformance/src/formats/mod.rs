@@ -1,4 +1,4 @@
-//! Reports as text: for people, for programs, for build servers.
+//! Writes reports as text: for people, for programs, for build servers.
 
 mod json;
 mod junit;
@@ -7,7 +7,7 @@ mod table;
 
 use crate::Report;
 
-/// How a report is written.
+/// The format of a report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
@@ -23,7 +23,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format of this name: `table`, `json`, `junit`, `markdown`.
+    /// Returns the format of this name: `table`, `json`, `junit`, `markdown`.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "table" => Self::Table,
@@ -36,7 +36,7 @@ impl Format {
 }
 
 impl Report {
-    /// The report as text.
+    /// Writes the report as text.
     pub fn format(&self, format: Format) -> String {
         match format {
             Format::Table => table::write(self),

@@ -1,4 +1,4 @@
-//! The report for the terminal.
+//! Writes the report for the terminal.
 
 use std::fmt::Write;
 

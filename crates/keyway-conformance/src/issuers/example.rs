@@ -1,4 +1,4 @@
-//! A request that an issuer under test answers with a credential.
+//! Describes a request that an issuer under test answers with a credential.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +9,8 @@ use keyway_issuers::{
     UserInfo, Violations,
 };
 
-/// Describes a request that the issuer under test answers with a credential, or one that it refuses: the user, the
-/// configuration of the service, and the parameters.
+/// Describes an example request: the user, the configuration of the service, and the parameters.
+/// The issuer under test either answers it with a credential or refuses it, as its use says.
 ///
 /// ```
 /// use keyway_conformance::issuers::IssuerExample;
@@ -29,7 +29,7 @@ pub struct IssuerExample {
     pub(super) access_token: Option<SecretText>,
 }
 
-/// Says why a file holds no example.
+/// Explains why a file holds no example.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExampleError {
@@ -58,7 +58,8 @@ impl IssuerExample {
     /// Stands in a configured text for the scratch folder of the rule.
     pub const SCRATCH: &'static str = "{scratch}";
 
-    /// Takes a user of the kit's own, who enters `sample` for each parameter, and configures nothing.
+    /// Makes an example with a user of the kit, who enters `sample` for each parameter, and without
+    /// configuration.
     pub fn new() -> Self {
         let user = UserInfo::new("https://issuer.example.com/", "kit-12345678")
             .with("name", "J\u{f6}e Example")
@@ -75,8 +76,8 @@ impl IssuerExample {
         }
     }
 
-    /// Reads an example from JSON with the keys of the wire format, all of which may be left
-    /// out: `user_info`, `conf_params`, `params`, `additional_logins`, `access_token`.
+    /// Reads an example from JSON with the keys of the wire format, all of them optional:
+    /// `user_info`, `conf_params`, `params`, `additional_logins`, `access_token`.
     ///
     /// # Errors
     /// [`ExampleError`] names the key.
@@ -114,29 +115,29 @@ impl IssuerExample {
         Ok(example)
     }
 
-    /// Sets the user who asks.
+    /// Sets the user of the request.
     #[must_use]
     pub fn user(mut self, user: UserInfo) -> Self {
         self.user = user;
         self
     }
 
-    /// Configures the service as an operator does. In a text,
-    /// [`{scratch}`](Self::SCRATCH) stands for a folder that is fresh for each rule.
+    /// Configures the service as an operator does. In a text, [`{scratch}`](Self::SCRATCH) stands
+    /// for a folder that is fresh for each rule.
     #[must_use]
     pub fn configured(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.configured.push((name.into(), value.into()));
         self
     }
 
-    /// Names a value that the issuer takes for the parameter `key`, in whichever set it is.
+    /// Sets a value that the issuer accepts for the parameter `key`, in whichever set it is.
     #[must_use]
     pub fn parameter(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
         self.parameters.insert(key.into(), value.into());
         self
     }
 
-    /// Adds a login that the issuer asks for. Without it, the issuer is expected to ask.
+    /// Adds a further login of the user, for an issuer that demands one.
     #[must_use]
     pub fn login(mut self, login: Login) -> Self {
         self.logins.push(login);
@@ -157,12 +158,12 @@ impl IssuerExample {
         self.configured_by(description, configured.iter().map(|(name, value)| (name.as_str(), value)))
     }
 
-    /// Makes the context of a call where the operator configured nothing.
+    /// Makes the context of a call without any configuration by the operator.
     pub(super) fn unconfigured(&self, description: &Description) -> Result<Context, Violations> {
         self.configured_by(description, [])
     }
 
-    /// Makes the context of a call of a plugin that nothing is known of.
+    /// Makes the context of a call of a plugin that has not described itself.
     pub(super) fn unbound(&self) -> Context {
         Context::new(self.user.clone())
     }
@@ -174,8 +175,8 @@ impl IssuerExample {
     ) -> Result<Context, Violations> {
         let configuration = description.resolve_configuration(configured)?;
         let mut context = Context::new(self.user.clone()).with_configuration(configuration);
-        context.additional_logins.clone_from(&self.logins);
-        context.access_token.clone_from(&self.access_token);
+        context.requester.additional_logins.clone_from(&self.logins);
+        context.requester.access_token.clone_from(&self.access_token);
         Ok(context)
     }
 
@@ -192,8 +193,8 @@ impl IssuerExample {
         })
     }
 
-    /// Enters what suits where a rule asks for no set in particular: the parameters of the first set all of whose
-    /// mandatory values the example names.
+    /// Enters the usual parameters, for rules that need no particular set: those of the first set
+    /// whose mandatory values are all in the example.
     pub(super) fn usual(&self, description: &Description) -> Parameters {
         let named = |set: &&ParameterSet| {
             set.parameters().iter().all(|parameter| !parameter.mandatory || self.names(parameter))
@@ -254,7 +255,10 @@ mod tests {
         let context = example.context(&description, Path::new("/tmp/x")).unwrap();
         assert_eq!(context.configuration.text("folder"), Some("/tmp/x/a"));
         assert_eq!(context.configuration.boolean("on"), Some(true));
-        assert_eq!((context.user_info.subject(), context.additional_logins.len()), ("s", 1));
+        assert_eq!(
+            (context.requester.user_info.subject(), context.requester.additional_logins.len()),
+            ("s", 1)
+        );
         assert_eq!(example.tokens().map(SecretText::expose).collect::<Vec<_>>(), ["t1", "t2"]);
         assert_eq!(example.parameters.get("pub_key").and_then(Json::as_text), Some("key"));
     }

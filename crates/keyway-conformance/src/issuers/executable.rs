@@ -1,4 +1,4 @@
-//! An executable under test, and an issuer that asks it.
+//! Runs an executable under test, and an issuer that asks it.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -9,23 +9,23 @@ use keyway_issuers::{
     SecretText, async_trait,
 };
 
-/// Is the input of a run, and the way that it takes.
+/// The input of a run, and its way into the process.
 #[derive(Clone, Debug)]
 pub enum ExecutableInput {
-    /// As its last argument.
+    /// The input is the last argument.
     Argument(SecretText),
-    /// On standard input, which then ends.
+    /// The input is sent to standard input, which then ends.
     Standard(SecretText),
 }
 
 impl ExecutableInput {
-    /// Takes the way that an executable asks for.
+    /// Chooses the way that an executable asks for.
     pub(super) const fn new(sent: SecretText, stdin: bool) -> Self {
         if stdin { Self::Standard(sent) } else { Self::Argument(sent) }
     }
 }
 
-/// Is the outcome of a run of an executable. `Debug` shows sizes only.
+/// The outcome of a run of an executable. `Debug` shows sizes only.
 pub struct Printed {
     /// The whole standard output.
     pub output: Vec<u8>,
@@ -38,7 +38,7 @@ pub struct Printed {
 }
 
 impl Printed {
-    /// Takes a run that printed this, wrote nothing else, and ended well.
+    /// Describes a run that printed this output, wrote no errors, and ended well.
     pub const fn new(output: Vec<u8>) -> Self {
         Self { output, ended: Ended::SUCCESS, errors: Vec::new(), left_behind: 0 }
     }
@@ -59,14 +59,15 @@ impl fmt::Debug for Printed {
 /// ones.
 #[async_trait]
 pub trait Executable: fmt::Debug + Send + Sync {
-    /// Runs it to its end.
+    /// Runs the executable to its end.
     ///
     /// # Errors
-    /// Says why there is nothing to judge: the executable could not be started, or had to be killed.
+    /// Explains why there is no result to judge: the executable could not be started, or had to be
+    /// killed.
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String>;
 }
 
-/// Asks an executable, however it is run.
+/// Asks an executable over the wire format, however it is run.
 #[derive(Clone, Debug)]
 pub(super) struct WireIssuer {
     pub(super) executable: Arc<dyn Executable>,

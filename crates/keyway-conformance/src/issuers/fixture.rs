@@ -1,4 +1,4 @@
-//! The fixture of the rules: a scratch folder, and what the issuer made.
+//! Prepares what the rules need: a scratch folder, and the cleanup of credentials.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::scratch::scratch_folder;
 use crate::unique::new_intent;
 use crate::{Broken, Trial, broken};
 
-/// Opens handles of the issuer under test, and revokes in the end what they made.
+/// Opens handles of the issuer under test, and finally revokes the credentials that it made.
 #[derive(Debug)]
 pub(super) struct IssuerFixture<'a> {
     trial: &'a Trial<'a, IssuerSubject>,
@@ -34,7 +34,7 @@ impl<'a> Fixture<'a> for IssuerFixture<'a> {
         Ok(Self { trial, scratch: scratch_folder()?, left: Mutex::default() })
     }
 
-    /// Revokes what is left. Whether it can be revoked is the business of rules.
+    /// Revokes the remaining credentials. Other rules judge whether revoking works.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             let left = std::mem::take(&mut *locked(&self.left));
@@ -67,7 +67,7 @@ impl<'a> IssuerFixture<'a> {
         self.scratch.path()
     }
 
-    /// Opens the issuer, as after a restart.
+    /// Opens the issuer as if after a restart.
     pub(super) fn open(&self) -> Result<Arc<dyn Issuer>, Broken> {
         self.history().record("open");
         let issuer = self.subject().open(self.scratch());
@@ -103,7 +103,7 @@ impl<'a> IssuerFixture<'a> {
         Ok(states)
     }
 
-    /// Says that a call failed that should have succeeded.
+    /// Makes the verdict for a call that should have succeeded.
     pub(super) fn unexpected(&self, call: &str, error: &IssuerError) -> Broken {
         broken(format!("{call} to succeed"), self.clean(&error.detail()))
     }

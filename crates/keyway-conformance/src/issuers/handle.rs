@@ -1,4 +1,4 @@
-//! A handle of the issuer under test, ready to be asked.
+//! Wraps a handle of the issuer under test.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use crate::lock::locked;
 use crate::unique::new_intent;
 use crate::{Broken, broken};
 
-/// Is one handle with its description. Makes the requests of the example, and notes what they made.
+/// Holds one handle with its description. Sends the example's requests, and records the credentials
+/// that they made.
 #[derive(Debug)]
 pub(super) struct Handle<'f, 'a> {
     fixture: &'f IssuerFixture<'a>,
@@ -68,7 +69,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok(CredentialRequest::new(self.context()?).with_parameters(parameters))
     }
 
-    /// Makes the request that the issuer refuses.
+    /// Makes the request that the issuer must refuse.
     pub(super) fn refused_request(&self) -> Result<CredentialRequest, Broken> {
         let Some(refused) = &self.subject().refused else {
             return Err(Broken::Missing { capability: "refused example" });
@@ -77,15 +78,16 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok(CredentialRequest::new(context).with_parameters(refused.usual(&self.description)))
     }
 
-    /// Waits, as a host does, until the issuer works on fewer calls than it declares. The permit is held until the
-    /// call has ended. It borrows nothing, so any thread can wait for it (decision H48).
+    /// Waits, as a host does, until the issuer works on fewer calls than it declares. The permit is
+    /// held until the call ends. The future borrows nothing, so any thread can wait for it
+    /// (decision H48).
     pub(super) fn permit(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
         let permits = self.permits.clone();
         // The semaphore is never closed.
         async move { permits?.acquire_owned().await.ok() }
     }
 
-    /// Sends a request, and notes what it made.
+    /// Sends a request, and records the credential that it made.
     pub(super) async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let permit = self.permit().await;
         let begun = Instant::now();
@@ -96,7 +98,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         outcome
     }
 
-    /// Notes what a request made, to be revoked in the end.
+    /// Records the credential of a request, to revoke it at the end.
     pub(super) fn keep(&self, request: &CredentialRequest, outcome: &Result<RequestOutcome, IssuerError>) {
         let entered: Vec<_> = request.parameters.values().keys().map(String::as_str).collect();
         self.record(&format!("request({})", entered.join(", ")), outcome);
@@ -110,7 +112,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         }
     }
 
-    /// Sends a request that has to succeed.
+    /// Sends a request that must succeed.
     pub(super) async fn issued(&self, request: &CredentialRequest) -> Result<Issued, Broken> {
         match self.request(request).await {
             Ok(RequestOutcome::Issued(issued)) => Ok(issued),
@@ -140,7 +142,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         revoked
     }
 
-    /// Revokes what has to be there.
+    /// Revokes a credential that must exist.
     pub(super) async fn revoked(&self, context: &Context, state: &CredentialRef) -> Result<(), Broken> {
         self.revoke(context, state).await.map_err(|error| self.unexpected("the revocation", &error))?;
         self.forget(state);
@@ -152,7 +154,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         locked(&self.left).retain(|(_, left)| left != state);
     }
 
-    /// Records the kind of an answer, and no value.
+    /// Records the kind of an answer, without its value.
     pub(super) fn record<T>(&self, call: &str, answer: &Result<T, IssuerError>) {
         let kind = answer.as_ref().map_or_else(|error| format!("{:?}", error.kind()), |_| "ok".to_owned());
         self.history().record(format!("{call}: {kind}"));

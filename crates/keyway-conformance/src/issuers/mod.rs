@@ -1,9 +1,9 @@
-//! The suite for issuers, linked or executable.
+//! Tests issuers, linked or executable.
 //!
-//! An issuer is given as an [`IssuerSubject`]: its plugin and an [`IssuerExample`], a request
-//! that it answers with a credential. An executable is one too ([`Executable`]): the same rules
-//! are run through the wire format, and those about the boundary of a process in addition.
-//! [`suite`] has the rules, [`mutants`] what they are proved with.
+//! A subject is an [`IssuerSubject`]: a plugin, and an [`IssuerExample`], a request that it answers
+//! with a credential. An executable can be a subject too ([`Executable`]): the same rules run
+//! through the wire format, and further rules test the boundary of the process. [`suite`] holds the
+//! rules, and [`mutants`] the subjects that prove them.
 //!
 //! ```
 //! use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
@@ -60,18 +60,17 @@
 //! # Ok::<(), keyway_core::MetadataError>(())
 //! ```
 //!
-//! | the more the kit is told | the more it can prove |
+//! | you tell the kit | so it can prove that |
 //! | --- | --- |
-//! | [`IssuerSubject::example`] | that what is offered can be had |
-//! | [`IssuerSubject::refused`] | that a refusal is one |
-//! | [`IssuerSubject::listing`] | that answers are true: what was answered exists, what was revoked is gone |
+//! | [`IssuerSubject::example`] | every offer of the description works |
+//! | [`IssuerSubject::refused`] | a refusal has no effect |
+//! | [`IssuerSubject::listing`] | answers are true: an issued credential exists, a revoked one is gone |
 //!
 //! An executable in whatever language: `cargo xtask conformance --exec PATH`.
 //!
-//! # What is revoked, and what is not
-//! What a rule lets an issuer make is revoked when the rule has ended. Where an issuer panics
-//! in the middle of a rule, or cannot revoke, credentials stay: do not test on a service that
-//! matters.
+//! # What remains after a run
+//! The credentials that a rule makes are revoked when the rule ends. If an issuer panics in the
+//! middle of a rule, or cannot revoke, credentials remain: do not test on a service that matters.
 
 mod clauses;
 mod example;
@@ -94,7 +93,8 @@ pub use keyway_process;
 
 use crate::Suite;
 
-/// Makes the suite of the rules for issuers, sorted by id. Those from `ISS-101` on are for executables alone.
+/// Makes the suite of the rules for issuers, sorted by id. Rules from `ISS-101` on are for
+/// executables only.
 pub fn suite() -> Suite<IssuerSubject> {
     Suite { kind: "issuer", rules: rules::all(), clauses: clauses::CLAUSES }
 }

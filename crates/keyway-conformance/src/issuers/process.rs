@@ -1,4 +1,4 @@
-//! Real executables under test, through the plugin `process`.
+//! Runs real executables under test through the plugin `process`.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use super::subject::IssuerSubject;
 const DEADLINE_MS: NonZeroU64 = NonZeroU64::new(1000).expect("it is not zero");
 
 impl IssuerSubject {
-    /// Takes a WaTTS executable. Rules ask it through the plugin `process` with this configuration; rules about the
-    /// boundary of the process run it directly, in the same way.
+    /// Tests a WaTTS executable. Rules call it through the plugin `process` with this
+    /// configuration; rules about the boundary of the process run it directly, in the same way.
     ///
     /// # Errors
-    /// [`Invalid`](IssuerError::Invalid) for a command or a variable that cannot be.
+    /// [`Invalid`](IssuerError::Invalid) for a command or a variable that is not possible.
     pub fn process(
         name: impl Into<String>,
         configuration: &ProcessConfiguration,

@@ -1,4 +1,4 @@
-//! The subject of the suite: a plugin for issuers, and a request that it answers.
+//! Describes the subject of the suite: an issuer plugin, and a request that it answers.
 
 use std::fmt;
 use std::path::Path;
@@ -24,8 +24,8 @@ type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
 /// Describes an issuer under test.
 ///
-/// Every rule opens it anew, with a scratch folder of its own. What a rule lets it make is
-/// revoked when the rule has ended.
+/// Every rule opens it again with its own scratch folder. Credentials that a rule makes are revoked
+/// when the rule ends.
 ///
 /// ```no_run
 /// # fn subject(plugin: &'static dyn keyway_issuers::IssuerPlugin, metadata: keyway_core::PluginMetadata) {
@@ -56,9 +56,10 @@ pub struct ToldOfIssuers {
     pub(super) runner: Option<Box<Runner>>,
     pub(super) profile: Profile,
     pub(super) options: WireOptions,
-    /// Requests are padded base64 as an argument, and nothing else, as the text of the seed says.
+    /// Whether requests go as padded base64 in an argument, without further options, as the seed
+    /// describes.
     pub(super) follows_seed: bool,
-    /// The capabilities and the description, asked once.
+    /// The capabilities and the description, asked for once.
     asked: OnceLock<(Capabilities, Option<Description>)>,
 }
 
@@ -98,8 +99,8 @@ impl<F: Fn(&OpenContext) -> IssuerResult + Send + Sync> IssuerPlugin for Opening
 }
 
 impl IssuerSubject {
-    /// Takes an executable, however it is run. Its requests go by standard input if it says that it reads that, else
-    /// by argument.
+    /// Makes a subject of an executable, however it is run. Its requests go through standard input
+    /// if it declares to read it, and otherwise through an argument.
     pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
         let options = WireOptions::new("1.6.1");
         let (asked, sent) = (Arc::clone(&executable), options.clone());
@@ -110,7 +111,7 @@ impl IssuerSubject {
         subject
     }
 
-    /// Takes a way to open an issuer that is not registered.
+    /// Makes a subject that opens an unregistered issuer.
     pub(super) fn of_the_kit(
         name: impl Into<String>,
         opening: impl Fn(&OpenContext) -> IssuerResult + Send + Sync + 'static,
@@ -125,7 +126,7 @@ impl IssuerSubject {
         Self::new(name, plugin, metadata.expect("the kit's own metadata is valid"))
     }
 
-    /// Wraps the issuer that it opens.
+    /// Wraps the issuer of the subject.
     pub(super) fn layered(mut self, layer: fn(Arc<dyn Issuer>) -> Arc<dyn Issuer>) -> Self {
         let plugin = self.plugin;
         self.plugin =
@@ -133,23 +134,22 @@ impl IssuerSubject {
         self
     }
 
-    /// Names a request that the issuer answers with a credential. If it has logins, the
-    /// issuer is expected to ask for one when there is none.
+    /// Sets a request that the issuer answers with a credential. If it has logins, the kit expects
+    /// the issuer to ask for one.
     #[must_use]
     pub fn example(mut self, example: IssuerExample) -> Self {
         self.told.example = example;
         self
     }
 
-    /// Names a request that the issuer refuses. Without it the rules about refusals are
-    /// skipped.
+    /// Sets a request that the issuer refuses. Without one, the rules about refusals are skipped.
     #[must_use]
     pub fn refused(mut self, refused: IssuerExample) -> Self {
         self.told.refused = Some(refused);
         self
     }
 
-    /// Lets the kit see which credentials exist, by their states. Without it the rules about
+    /// Lets the kit list the existing credentials by their states. Without it, the rules about
     /// effects are skipped, and only answers are judged.
     #[must_use]
     pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<CredentialRef> + Send + Sync + 'static) -> Self {
@@ -157,8 +157,9 @@ impl IssuerSubject {
         self
     }
 
-    /// Says how the plugin runs an executable of the kit, a command with arguments, with a deadline of a few seconds at
-    /// most. Without it the rules about a plugin that runs executables are skipped. `IssuerSubject::process` says it.
+    /// Sets how the plugin runs an executable of the kit: a command with arguments, with a deadline
+    /// of a few seconds at most. Without it, the rules about running executables are skipped.
+    /// `IssuerSubject::process` sets it.
     #[must_use]
     pub fn running(
         mut self,
@@ -177,20 +178,21 @@ impl IssuerSubject {
         self.plugin.open(&context)
     }
 
-    /// Returns what the issuer declares. It is asked once.
+    /// Returns the capabilities of the issuer, which is asked once.
     ///
     /// # Panics
-    /// If the plugin opens no issuer: there is nothing to test then, and the suite reports it.
+    /// If the plugin opens no issuer, since there is nothing to test; the suite reports it.
     pub fn capabilities(&self) -> Capabilities {
         self.asked().0
     }
 
-    /// Returns the features of the issuer's description, none if it does not describe itself.
+    /// Returns the features of the issuer's description; none if it does not describe itself.
     pub(super) fn features(&self) -> Features {
         self.asked().1.as_ref().map(Description::features).unwrap_or_default()
     }
 
-    /// Returns whether a parameter of a request is such. It may be if the issuer does not describe itself.
+    /// Tells whether some parameter satisfies the condition. Also true if the issuer does not
+    /// describe itself.
     pub(super) fn describes(&self, is_such: impl Fn(&ParameterDescriptor) -> bool) -> bool {
         let all = |description: &Description| {
             description.parameter_sets().iter().flat_map(ParameterSet::parameters).any(&is_such)
@@ -200,7 +202,7 @@ impl IssuerSubject {
 
     fn asked(&self) -> &(Capabilities, Option<Description>) {
         self.asked.get_or_init(|| {
-            // Starts the runtime on a thread of its own, since the caller may be on a runtime already.
+            // The runtime starts on its own thread, since the caller may already be on a runtime.
             let asked = std::thread::scope(|scope| scope.spawn(|| self.ask()).join());
             match asked {
                 Ok(Ok(asked)) => asked,

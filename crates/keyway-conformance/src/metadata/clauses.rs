@@ -1,4 +1,4 @@
-//! Where the rules for metadata come from.
+//! Lists the sources of the rules for metadata.
 
 use crate::notation::clauses;
 
@@ -10,9 +10,9 @@ clauses! {
     "Convection/compatibility" "comparators and versions, joined by commas";
     "Convection/plugin.type" "the kind of the plugin: Secret and the other three";
     "C1" "the grammar of the compatibility string";
-    "C2" "what a compatibility string means; one that nothing satisfies is refused";
+    "C2" "the meaning of a compatibility string; one that no version satisfies is refused";
     "C3" "metadata is strict: all fields, right types, a real date, no unknown key";
-    "C4" "the own version is in the own range; name, type and range decide what is read";
+    "C4" "the own version is in the own range; name, type and range decide which data is read";
     "K2" "a registry id in kebab case, apart from the name";
     "K3" "a plugin is registered under the kind of its contract";
     "R1" "metadata is constant";

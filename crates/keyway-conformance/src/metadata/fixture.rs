@@ -1,4 +1,4 @@
-//! The fixture of the rules: a plugin's document, read anew for every question.
+//! Reads a plugin's document again for every question of a rule.
 
 use std::ops::Deref;
 

@@ -1,8 +1,7 @@
-//! The suite for metadata: what a plugin says about itself, whatever its kind.
+//! Tests the metadata of a plugin of any kind.
 //!
-//! `register!` refuses most of what is wrong at compile time; the suite looks at the
-//! document that comes out, as another program would read it, and so also at metadata that
-//! came from elsewhere.
+//! `register!` refuses most faults at compile time. The suite reads the resulting document as
+//! another program would, so it can also test metadata from other sources.
 
 mod clauses;
 mod fixture;
@@ -16,7 +15,7 @@ use std::sync::Arc;
 
 use crate::{Candidate, Suite};
 
-/// The rules for metadata: `MET-001` and on.
+/// Makes the suite of the rules for metadata: `MET-001` and on.
 pub fn suite() -> Suite<dyn MetadataSubject> {
     Suite { kind: "metadata", rules: rules::RULES.iter().collect(), clauses: clauses::CLAUSES }
 }

@@ -1,4 +1,4 @@
-//! Metadata that is broken on purpose, and some that is odd and yet right.
+//! Makes broken metadata, and some that is unusual but correct.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use super::{DescribedPlugin, MetadataSubject};
 use crate::notation::mutants;
 use crate::{Mutant, Subject};
 
-/// The document that the mutants change.
+/// Returns the document that the mutants change.
 fn sound() -> Value {
     json!({
         "version": "1.2.0",
@@ -25,7 +25,7 @@ fn plugin(id: &str, document: String) -> DescribedPlugin {
     DescribedPlugin { id: id.to_owned(), contract: PluginKind::Secret, document }
 }
 
-/// The sound document with another value at a path.
+/// Returns the sound document with another value at a path.
 fn with(path: &str, value: Value) -> Arc<dyn MetadataSubject> {
     let mut document = sound();
     if let Some(place) = document.pointer_mut(path) {
@@ -42,12 +42,12 @@ fn without(key: &str) -> Arc<dyn MetadataSubject> {
     Arc::new(plugin("sample", document.to_string()))
 }
 
-/// The sound document with a text put in front of the first key.
+/// Returns the sound document with a text before the first key.
 fn text_first(text: &str) -> Arc<dyn MetadataSubject> {
     Arc::new(plugin("sample", sound().to_string().replacen('{', &format!("{{{text},"), 1)))
 }
 
-/// A plugin whose document is sound, and that does something else wrong.
+/// A plugin with a sound document and another fault.
 #[derive(Debug)]
 struct Odd {
     reads: Option<bool>,
@@ -96,7 +96,7 @@ impl MetadataSubject for Odd {
     }
 }
 
-/// Every mutant, with the rule that it breaks.
+/// Lists every mutant, with the rule that it breaks.
 pub fn all() -> Vec<Mutant<dyn MetadataSubject>> {
     mutants! {
         IdWithCapitals breaks ["MET-001"] "its registry id has capitals" => Arc::new(plugin("Sample", sound().to_string()));
@@ -123,13 +123,13 @@ pub fn all() -> Vec<Mutant<dyn MetadataSubject>> {
         NameWithNewline breaks ["MET-011"] "its name has a newline" => with("/plugin/name", json!("a\nb"));
         NoDescription breaks ["MET-012"] "its description is blank" => with("/plugin/description", json!(" "));
         FractionalDate breaks ["MET-013"] "its date is written with a fraction" => with("/updated", json!(20261121.0));
-        ReadsEverything breaks ["MET-014"] "it reads what others wrote" => Odd::make(Some(true), false);
+        ReadsEverything breaks ["MET-014"] "it reads the data of other plugins" => Odd::make(Some(true), false);
         ReadsNothing breaks ["MET-014"] "it does not read what it wrote" => Odd::make(Some(false), false);
         VersionThatCounts breaks ["MET-015"] "its version is another whenever it is asked for" => Odd::make(None, true);
     }
 }
 
-/// The least that metadata has to say.
+/// Makes the least metadata that is valid.
 pub fn minimal() -> DescribedPlugin {
     let document = json!({
         "version": "0.0.0", "author": "A <a@b>", "updated": 10000101, "compatibility": "==:0",
@@ -138,7 +138,7 @@ pub fn minimal() -> DescribedPlugin {
     plugin("a", document.to_string())
 }
 
-/// What metadata may say and hardly any does.
+/// Makes metadata that is valid but unusual.
 pub fn strange() -> DescribedPlugin {
     let document = json!({
         "version": "18446744073709551615.0.0-alpha.1+build.7",

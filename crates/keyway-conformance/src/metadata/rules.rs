@@ -1,5 +1,5 @@
-//! The rules. They read the document by hand, not by the type that refuses most of what is
-//! wrong, so that each says what it has to say.
+//! Tests metadata. The rules read the document by hand, since the parsed type would refuse most
+//! faults before a rule could report them.
 
 use keyway_core::{Compatibility, Date, MetadataError, PluginKind, PluginMetadata, Version, WrittenBy};
 use serde_json::{Map, Value};
@@ -17,7 +17,7 @@ rules! {
         "The document is one JSON object with all its fields, each once, and no others."
         keys plain;
     "MET-003" Must from ["Convection/Metadata", "C3"]
-        "Every field has its type: texts, and an integer for `updated`."
+        "Every field has the right type: an integer for `updated`, and otherwise a text."
         types plain;
     "MET-004" Must from ["Convection/version", "C1"]
         "The version is Major.Minor.Patch, as SemVer writes it."
@@ -44,13 +44,13 @@ rules! {
         "The name is a text of 1 to 256 bytes without control characters."
         name plain;
     "MET-012" Should from ["Convection/Metadata"]
-        "The description says something."
+        "The description is not blank."
         description plain;
     "MET-013" Must from ["C3"]
-        "What is read from the document and written again is the same document."
+        "Reading the document and writing it again gives the same document."
         round_trip plain;
     "MET-014" Must from ["C4"]
-        "The plugin reads what it wrote itself, and nothing of another name, another type, or a version outside its range."
+        "The plugin reads its own data, and no data of another name, another type, or a version outside its range."
         stamps plain;
     "MET-015" Must from ["R1"]
         "The metadata is the same whenever it is asked for."
@@ -82,7 +82,7 @@ fn keys(fixture: &MetadataFixture<'_>) -> Result<(), Broken> {
         let found = sorted(plugin);
         ensure(found == INNER, format!("the keys {INNER:?} of `plugin`"), format!("{found:?}"))?;
     }
-    // A JSON value has lost what stood there twice.
+    // A parsed JSON value no longer shows duplicate keys.
     match PluginMetadata::from_json(&fixture.subject().document()) {
         Err(error @ MetadataError::Duplicate { .. }) => Err(broken("every key once", error.to_string())),
         _ => Ok(()),

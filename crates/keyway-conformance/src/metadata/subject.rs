@@ -1,4 +1,4 @@
-//! What the suite tests: a plugin's id, kind and metadata document.
+//! Describes the subject of the suite: a plugin's id, kind and metadata document.
 
 use std::fmt;
 
@@ -6,25 +6,24 @@ use keyway_core::{PluginKind, PluginMetadata, Registration, Version, WrittenBy};
 
 use crate::Subject;
 
-/// A plugin, as its metadata shows it. The document is text, so that anything can be wrong
-/// with it.
+/// A plugin as its metadata shows it. The document is text, so that it can hold any fault.
 pub trait MetadataSubject: Subject + fmt::Debug {
-    /// The id under which the plugin is registered.
+    /// Returns the id under which the plugin is registered.
     fn id(&self) -> String;
 
-    /// The metadata document, as JSON.
+    /// Returns the metadata document, as JSON.
     fn document(&self) -> String;
 
-    /// The kind of the contract that the plugin implements.
+    /// Returns the kind of the contract that the plugin implements.
     fn contract(&self) -> PluginKind;
 
-    /// Whether the plugin would read what `stamp` wrote.
+    /// Tells whether the plugin would read data with this stamp.
     fn reads(&self, stamp: &WrittenBy) -> bool {
         PluginMetadata::from_json(&self.document()).is_ok_and(|metadata| metadata.check(stamp).is_ok())
     }
 }
 
-/// A plugin of a registry.
+/// A plugin of the registry.
 ///
 /// ```
 /// use keyway_conformance::metadata::RegisteredPlugin;
@@ -73,7 +72,7 @@ impl MetadataSubject for RegisteredPlugin {
     }
 }
 
-/// A plugin that is known by its document alone: one of another program, for instance.
+/// A plugin known only by its document, for example one of another program.
 #[derive(Clone, Debug)]
 pub struct DescribedPlugin {
     /// The id.

@@ -1,11 +1,11 @@
-//! The fixture that a rule runs in.
+//! Defines the fixture that a rule runs in.
 
 use std::future::ready;
 use std::pin::Pin;
 
 use crate::{Broken, Trial};
 
-/// Prepares what the rules of a suite need, and clears up behind them.
+/// Prepares the needs of a suite's rules, and cleans up after them.
 pub(crate) trait Fixture<'a>: Sized + Send {
     /// The type of the subjects of the suite.
     type Subject: ?Sized + 'static;
@@ -13,7 +13,8 @@ pub(crate) trait Fixture<'a>: Sized + Send {
     /// Makes a fresh fixture for one rule.
     fn new(trial: &'a Trial<'a, Self::Subject>) -> Result<Self, Broken>;
 
-    /// Removes what the rule left outside. A suite whose rules leave nothing keeps the default.
+    /// Removes everything that the rule left outside the process. Suites whose rules leave nothing
+    /// keep the default.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(ready(()))
     }

@@ -1,4 +1,4 @@
-//! The one notation of the suites: rules, the fixture that they run in, and mutants.
+//! Defines the notation of all suites: rules, fixtures and mutants.
 
 mod clauses;
 mod fixture;

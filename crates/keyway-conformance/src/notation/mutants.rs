@@ -1,10 +1,11 @@
-//! The notation of mutants.
+//! Defines the notation of mutants.
 
-/// Lists mutants: name, the rules that have to catch it, what it does wrong, and how its subject is made.
+/// Lists mutants: the name, the rules that must catch it, its fault, and how to make its subject.
 ///
-/// With an expression for each subject it is a vector. With `for` and the type of the subjects, and `by` and
-/// the name of a macro of the suite, it declares `MUTANTS`: that macro makes the subject of the name, the kind of
-/// sound subject that is changed (after `of`), and the change, such as the overridden operations of a layer.
+/// With an expression for each subject, it makes a vector. With `for` and the type of the subjects,
+/// and `by` and the name of a macro of the suite, it declares `MUTANTS`. That macro makes the
+/// subject from the name, the kind of sound subject (after `of`), and the change, such as the
+/// overridden operations of a layer.
 macro_rules! mutants {
     ($($name:ident breaks [$($rule:literal),+] $what:literal => $subject:expr;)+) => {
         vec![$($crate::Mutant {

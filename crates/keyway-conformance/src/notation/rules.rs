@@ -1,8 +1,8 @@
-//! The notation of rules.
+//! Defines the notation of rules.
 
-/// Declares the rules of a file as `RULES`: id, level, capability, clauses, sentence and check.
-/// It begins with the type of the fixture, which names the subject, too. The check is an async function of the
-/// fixture and of the arguments that stand behind it; after the word `plain` it is not async.
+/// Declares the rules of a file as `RULES`: id, level, capability, clauses, sentence and check. It
+/// starts with the type of the fixture, which also fixes the subject. The check is an async
+/// function of the fixture and the arguments behind it; after the word `plain` it is not async.
 macro_rules! rules {
     (in $fixture:ident;
      $($id:literal $level:ident $(needs $need:ident)? from [$($clause:literal),+] $sentence:literal

@@ -1,9 +1,10 @@
-//! The sources of the rules: the operations of the seeds, and the decisions, in our own words.
+//! Lists the sources of the rules: the operations of the seeds, and the decisions, in our own
+//! words.
 
 use crate::notation::clauses;
 
 clauses! {
-    "Convection/metadata" "a plugin says what it is: version, name, type, author, date, compatibility";
+    "Convection/metadata" "a plugin describes itself: version, name, type, author, date, compatibility";
     "Convection/compatibility" "the version that last wrote the data must be in the running plugin's range";
     "Convection/close" "the hook that ends each read and each write";
     "Convection/read" "the hook that brings data from the store into memory";
@@ -13,12 +14,12 @@ clauses! {
     "Convection/create" "adds a secret";
     "Convection/destroy" "removes a secret";
     "Convection/get" "reads a secret in the clear";
-    "Convection/modify" "changes a secret that is there";
+    "Convection/modify" "changes an existing secret";
     "Convection/list" "lists the secrets";
     "Convection/configure" "reads and writes the store's settings";
-    "Convection/info" "says how many secrets, reads and writes there are, and the metadata";
+    "Convection/info" "returns the numbers of secrets, reads and writes, and the metadata";
     "Convection/marked_for_delete" "deletes the store";
-    "Convection/encryption" "what is stored is encrypted with the keys of the host";
+    "Convection/encryption" "stored data is encrypted with the keys of the host";
     "Locker/list" "lists all secrets with their values";
     "Locker/get" "reads a secret by name and environment";
     "Locker/retrieve" "reads a secret with id and name";
@@ -28,38 +29,38 @@ clauses! {
     "Locker/retrieve_environment" "reads an environment by name";
     "Locker/create_environment" "adds an environment with an external URL";
     "Locker/modify_environment" "changes the external URL of an environment";
-    "Locker/default_value" "the default value is answered when the key does not exist";
+    "Locker/default_value" "the default value is returned if the key does not exist";
     "Locker/get_environment" "the older name for reading an environment";
     "Locker/credentials" "keys and address from parameters, the environment or the shared file";
     "Locker/logging" "what is logged, at each level";
-    "Locker/errors" "an error says by its class what to do about it";
+    "Locker/errors" "the class of an error tells how to handle it";
     "Locker/threads" "a store can be used from several threads";
     "C4" "compatibility is checked on every open; nothing is overwritten; the version only rises by a write";
     "C5" "errors are typed, and a wrong key is told apart from damage";
-    "C6" "a write is atomic and durable, and what cannot be stored is refused before anything is touched";
+    "C6" "a write is atomic and durable, and unacceptable input is refused before any data is touched";
     "C7" "rotation ends with the new keys alone, others work meanwhile, and it can be resumed";
     "C8" "the first key of a ring seals, and every key of it opens";
-    "C9" "which names there are, and that a name is never a path";
+    "C9" "the allowed names, none of which is ever a path";
     "C10" "settings are checked before they are stored, and hold at once and after a restart";
-    "C11" "a password that the store makes uses the stored settings, from the first one on, and is random";
+    "C11" "a generated password follows the stored settings, from its first character on, and is random";
     "C12" "info counts secrets, reads and writes, and reading never becomes writing";
-    "C13" "deletion checks compatibility, is idempotent and resumable, and the handle says so afterwards";
+    "C13" "deletion checks compatibility, is idempotent and resumable, and the handle answers `Deleted` afterwards";
     "C14" "texts, bytes and structured values, without loss; other kinds are refused first";
     "C15" "pages are stable while others write; the order is declared; names hidden at rest survive rotation";
-    "C16" "what a store over a foreign service cannot do is declared, answers Unsupported, and changes nothing";
-    "L1" "a store answers for the address that it was asked for; a client by its policy, and says which layer gave it";
+    "C16" "a store over a foreign service declares its missing operations, which answer Unsupported and change nothing";
+    "L1" "a store answers for the address that it was asked for; a client by its policy, and names the layer of the secret";
     "L2" "an unknown environment is an error of its own, never a fall back, never the default value";
-    "L3" "what a list shows and what a read gives agree under each policy; a list is a bulk read";
+    "L3" "lists and reads agree under each policy; a list is a bulk read";
     "L4" "a change never creates, and never touches another layer";
-    "L5" "the default value is for what is not found; all else is raised, and an empty value is a value";
+    "L5" "the default value replaces a missing secret only; other failures are errors, and an empty value is a value";
     "L6" "errors have the code, status, message and description of their row, and never a value";
     "L7" "credentials field by field: explicit, the environment, the file; never shown";
-    "L8" "what is traced holds no secret at any level";
+    "L8" "traces hold no secret at any level";
     "L11" "canonical names, the older one kept; a client is shared between tasks without a lock";
-    "Client/audit" "an audit hook is told who asked for what, once, with the outcome, never the value";
-    "Client/transfer" "dotenv and JSON out and in: all or nothing is read, and nothing is lost";
-    "R1" "a handle is made without I/O, and a dropped call frees what it held";
-    "Principle/declared" "what is declared works, and what is not answers Unsupported and changes nothing";
+    "Client/audit" "an audit hook is told the requester and the request, once, with the outcome, never the value";
+    "Client/transfer" "dotenv and JSON out and in: a file is read as a whole or not at all, and nothing is lost";
+    "R1" "a handle is made without I/O, and a dropped call frees its resources";
+    "Principle/declared" "a declared operation works; an undeclared one answers Unsupported and changes nothing";
     "Principle/secrets" "a secret value shows in no error, log line or debugging text";
     "Contract/versions" "a version grows by one with each change, and compare-and-set compares it";
     "Contract/dates" "dates come from the host's clock";
@@ -68,5 +69,5 @@ clauses! {
     "Contract/cancellation" "a dropped call leaves the store whole";
     "Contract/configuration" "the plugin's configuration is checked before anything is opened";
     "Contract/bulk" "a bulk write writes all or nothing in one commit, within the limits that the store tells";
-    "Contract/resources" "what a handle took is given back";
+    "Contract/resources" "a handle releases its resources";
 }

@@ -1,4 +1,4 @@
-//! A client over a store of the plugin under test, for the rules about clients.
+//! Prepares a client over a store of the plugin under test, for the rules about clients.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -24,7 +24,7 @@ pub(super) struct ClientFixture<'a> {
     /// A handle that bypasses the client.
     pub(super) store: Recorded<'a>,
     plan: Arc<Layered<FaultPlan>>,
-    /// Works among the shared secrets, and resolves exactly.
+    /// The client, which works among the shared secrets and resolves exactly.
     pub(super) client: Client<'a>,
     accessed: Arc<Mutex<Vec<Accessed>>>,
 }
@@ -46,8 +46,8 @@ impl<'a> ClientFixture<'a> {
     ) -> Result<Self, Broken> {
         let place = fixture.fresh()?;
         let store = place.initialized().await?;
-        // The client gets a handle of its own, so that no rule passes only because a handle remembers something.
-        // Where reads may be stale, that is what a handle of its own would show.
+        // The client gets its own handle, so that no rule passes only because a handle remembers
+        // something. Where reads may be stale, a separate handle would show it.
         let handle =
             if store.capabilities().immediate() { place.open()?.0.store } else { Arc::clone(&store.0.store) };
         let plan = Arc::new(Layered(FaultPlan::new(handle)));
@@ -66,7 +66,7 @@ impl<'a> ClientFixture<'a> {
         &self.plan.0
     }
 
-    /// Takes the reports to the audit hook since the last time.
+    /// Takes the reports to the audit hook since the last call.
     pub(super) fn accessed(&self) -> Vec<Accessed> {
         std::mem::take(&mut locked(&self.accessed))
     }
@@ -84,7 +84,7 @@ pub(super) const DEFAULT: &str = "the kit's default";
 pub(super) const READS: [&str; 7] =
     ["get", "get_or", "get_required", "find", "retrieve", "list", "list_names"];
 
-/// Is the result of a request.
+/// The result of a request.
 pub(super) type ClientResult<T> = Result<T, ClientFailure>;
 
 /// Declares methods of a client: the arguments, the answer, the request, and the answer that is unpacked.
@@ -99,7 +99,8 @@ macro_rules! requests {
     };
 }
 
-/// Calls a client, with a method for each request, and records the calls in the history of the rule.
+/// Calls a client, with one method for each request, and records the calls in the history of the
+/// rule.
 #[derive(Clone)]
 pub(super) struct Client<'a> {
     under_test: Arc<dyn ApplicationClient>,
@@ -133,7 +134,7 @@ impl<'a> Client<'a> {
         self.with_scope(Scope { requester: Some(requester.to_owned()), ..self.scope.clone() })
     }
 
-    /// Describes the scope in words.
+    /// Describes the scope of the client.
     pub(super) fn place(&self) -> String {
         match &self.scope.environment {
             None => format!("client {:?}", self.scope.resolution),
@@ -216,7 +217,7 @@ pub(super) trait ClientAnswer<T> {
     /// Demands a success.
     fn works(self, what: &str) -> Result<T, Broken>;
 
-    /// Demands a failure that says that this is missing.
+    /// Demands a failure that names this item as missing.
     fn misses(self, what: &str, missing: Missing) -> Result<ClientFailure, Broken>;
 
     /// Demands a failure with this code.

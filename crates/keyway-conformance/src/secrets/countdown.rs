@@ -1,11 +1,11 @@
-//! Faults that occur after a number of calls.
+//! Makes faults that occur after a number of calls.
 
-/// Lets some calls pass, and then fails one or all that follow.
+/// Lets some calls pass, and then fails the next one or all further calls.
 #[derive(Debug)]
 pub(super) struct Countdown<F> {
     /// How many calls still pass.
     pub(super) left: u64,
-    /// Whether the calls after the first that failed pass again.
+    /// Whether only one call fails, and later calls pass again.
     pub(super) once: bool,
     pub(super) fault: F,
 }

@@ -1,4 +1,4 @@
-//! The errors that rules expect of operations.
+//! Names the errors that rules expect of operations.
 
 use keyway_secrets::StoreError;
 
@@ -10,7 +10,7 @@ macro_rules! expected_errors {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum ExpectedError {
             $($variant,)+
-            /// An error that only hosts return, or that this kit does not know.
+            /// An error that only hosts return, or that is unknown to this kit.
             Other,
         }
 
@@ -29,7 +29,7 @@ macro_rules! expected_errors {
 expected_errors! {
     NotInitialized AlreadyInitialized SecretNotFound EnvironmentNotFound SecretExists EnvironmentExists
     VersionConflict Conflict Unsupported UnsupportedValue InvalidName Invalid MissingResource Incompatible
-    WrongKey Corrupt Deleted Unavailable TooLarge System Indeterminate
+    WrongKey Corrupt Deleted Unavailable NotReady TooLarge System Indeterminate
 }
 
 /// Judges an answer for a rule.

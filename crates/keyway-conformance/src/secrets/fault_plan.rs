@@ -1,5 +1,5 @@
-//! A layer between a client and the plugin. It counts calls, yields, shortens pages, and fails when the
-//! rule says so.
+//! Puts a layer between a client and the plugin. It counts calls, yields, shortens pages, and fails
+//! on a rule's demand.
 
 use std::any::Any;
 use std::fmt;
@@ -46,7 +46,7 @@ impl Asked {
     }
 }
 
-/// Makes the error of a call that is to fail.
+/// Makes the error of a failing call.
 type MakeError = Arc<dyn Fn() -> StoreError + Send + Sync>;
 
 #[derive(Default)]
@@ -88,7 +88,7 @@ impl FaultPlan {
         locked(&self.state).failing = Some(Countdown { left, once: false, fault: Arc::new(error) });
     }
 
-    /// Fails the one call after `left` more.
+    /// Fails only the one call after `left` more.
     pub(super) fn fail_once_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
         locked(&self.state).failing = Some(Countdown { left, once: true, fault: Arc::new(error) });
     }
@@ -102,7 +102,7 @@ impl FaultPlan {
         limit.min(self.page.load(Ordering::SeqCst))
     }
 
-    /// Counts a call, and says how it fails if it is to fail.
+    /// Counts a call, and returns its error if it is to fail.
     fn count(&self, asked: Asked) -> Result<(), StoreError> {
         let mut state = locked(&self.state);
         state.asked.push(asked);

@@ -1,4 +1,5 @@
-//! Where the stores of one rule live: a scratch folder, a storage engine, a clock, keys.
+//! Prepares the surroundings of one rule's stores: a scratch folder, a storage engine, a clock,
+//! keys.
 
 use std::fs;
 use std::ops::Deref;
@@ -23,17 +24,19 @@ use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
 
-/// Prepares a place for stores. Open a store several times to get a second handle, a restart, or other
-/// keys.
+/// Holds the surroundings of stores. Open a store several times to get a second handle, simulate a
+/// restart, or use other keys.
 pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, SecretStoreSubject>,
-    scratch: TempDir,
+    folder: PathBuf,
+    /// Removes the folder at the end. A fixture in the folder of another one leaves it.
+    _scratch: Option<TempDir>,
     opened: AtomicUsize,
     lent: Arc<Layered<LentStorage>>,
     pub(super) clock: Arc<KitClock>,
     /// The keys that a store is opened with by default.
     pub(super) keys: KeyRing,
-    /// The text of the key, to look for it where it must not be.
+    /// The text of the key, to search for it in data that must not hold it.
     pub(super) key_text: String,
 }
 
@@ -42,9 +45,11 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
 
     fn new(trial: &'a Trial<'a, SecretStoreSubject>) -> Result<Self, Broken> {
         let number = trial.random();
+        let scratch = scratch_folder()?;
         Ok(Self {
             trial,
-            scratch: scratch_folder()?,
+            folder: scratch.path().to_owned(),
+            _scratch: Some(scratch),
             opened: AtomicUsize::new(0),
             lent: Arc::new(Layered(LentStorage::new())),
             clock: Arc::new(KitClock::new()),
@@ -63,9 +68,23 @@ impl<'a> Deref for StoreFixture<'a> {
 }
 
 impl<'a> StoreFixture<'a> {
-    /// Makes another place, for another try of the same rule.
+    /// Makes fresh surroundings, for another attempt of the same rule.
     pub(super) fn fresh(&self) -> Result<Self, Broken> {
         Self::new(self.trial)
+    }
+
+    /// Makes a place in a folder that another process fills, or filled, with the same keys.
+    pub(super) fn within(&self, folder: PathBuf) -> Self {
+        Self {
+            trial: self.trial,
+            folder,
+            _scratch: None,
+            opened: AtomicUsize::new(0),
+            lent: Arc::new(Layered(LentStorage::new())),
+            clock: Arc::clone(&self.clock),
+            keys: self.keys.clone(),
+            key_text: self.key_text.clone(),
+        }
     }
 
     /// Returns the storage engine that the plugin is lent.
@@ -78,8 +97,9 @@ impl<'a> StoreFixture<'a> {
         Arc::strong_count(&self.lent)
     }
 
-    /// Lets the storage fail after some more operations, and with `stays_down` all that follow. With
-    /// `takes_effect` a commit takes effect, and the engine says that it does not know.
+    /// Makes the storage fail after some more operations, and with `stays_down` for ever. With
+    /// `takes_effect` the failing commit takes effect, and the engine reports that it does not
+    /// know.
     pub(super) fn fail_storage(&self, operations: u64, takes_effect: bool, stays_down: bool) {
         let failure = if takes_effect { Failure::Unknown } else { Failure::Refused };
         self.history().record(format!("the storage fails after {operations} operations: {failure:?}"));
@@ -97,7 +117,8 @@ impl<'a> StoreFixture<'a> {
         &self.subject().metadata
     }
 
-    /// Opens the store with the fixture's own keys. If its reads may be stale, the bound of that passes first.
+    /// Opens the store with the fixture's own keys. If reads may be stale, first waits for their
+    /// bound to pass.
     pub(super) fn open(&self) -> Result<Recorded<'a>, Broken> {
         self.open_with(&self.keys)
     }
@@ -142,7 +163,7 @@ impl<'a> StoreFixture<'a> {
         configuration: Json,
     ) -> Result<Arc<dyn SecretStore>, StoreError> {
         let storage: Arc<dyn Storage> = Arc::clone(&self.lent) as Arc<dyn Storage>;
-        let resources = (self.subject().lending)(Resources::new().with(storage), self.scratch.path());
+        let resources = (self.subject().lending)(Resources::new().with(storage), &self.folder);
         let opening = OpenContext::new(StoreName::new(name)?, metadata.clone(), keys.clone())
             .with_configuration(configuration)
             .with_resources(resources)
@@ -150,14 +171,14 @@ impl<'a> StoreFixture<'a> {
         self.subject().plugin.open(&opening)
     }
 
-    /// Lets so much time pass that no read of a store may be stale.
+    /// Advances the clock so far that no read of a store may be stale.
     pub(super) fn settle(&self, store: &dyn SecretStore) {
         self.clock.advance(store.capabilities().staleness);
     }
 
-    /// Returns the configuration that the subject names for this place.
+    /// Returns the subject's configuration for the scratch folder of this rule.
     pub(super) fn configuration(&self) -> Json {
-        (self.subject().configuration)(self.scratch.path())
+        (self.subject().configuration)(&self.folder)
     }
 
     /// Makes a store.
@@ -191,7 +212,7 @@ impl<'a> StoreFixture<'a> {
         Ok(store)
     }
 
-    /// Reads everything that lies at rest: the records of the storage, and the files of the scratch folder.
+    /// Reads all data at rest: the records of the storage, and the files of the scratch folder.
     pub(super) async fn at_rest(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut all = self.storage().records().await;
         all.extend(self.files());
@@ -201,7 +222,7 @@ impl<'a> StoreFixture<'a> {
     /// Reads the files of the scratch folder.
     pub(super) fn files(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut files = Vec::new();
-        collect_files(self.scratch.path(), &mut files);
+        collect_files(&self.folder, &mut files);
         files.sort();
         let read = |file: PathBuf| {
             let content = fs::read(&file).unwrap_or_default();
@@ -222,7 +243,7 @@ fn collect_files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Makes a ring of one key, the same for the same number.
+/// Makes a ring of one key, which depends only on the number.
 pub(super) fn ring(number: u64) -> KeyRing {
     KeyRing::new([key(number)]).expect("it has a key")
 }

@@ -1,9 +1,9 @@
-//! Example settings for passwords, in the form that a plugin expects.
+//! Describes settings for passwords in the form that a plugin expects.
 
 use keyway_core::Table;
 
-/// Names settings of a plugin, and the passwords that they demand. The rules about decision C11 need
-/// them for a plugin whose stores generate values.
+/// Holds settings of a plugin, and the passwords that they demand. The rules about generated values
+/// need it (decision C11).
 ///
 /// ```
 /// use keyway_conformance::secrets::GenerationExample;
@@ -25,14 +25,14 @@ pub struct GenerationExample {
 }
 
 impl GenerationExample {
-    /// Takes settings that a store accepts and that differ from those of a new store; the length of
-    /// passwords under them, which must differ from that in a new store; and
-    /// the characters that passwords may contain.
+    /// Takes three things: settings that a store accepts and that differ from those of a new store;
+    /// the length of passwords under them, which must differ from that in a new store; and the
+    /// characters that passwords may contain.
     pub fn new(settings: Table, length: usize, characters: impl Into<String>) -> Self {
         Self { settings, length, characters: characters.into(), refused: Vec::new() }
     }
 
-    /// Adds settings that the store has to refuse, because no password can satisfy them.
+    /// Adds settings that the store must refuse, because no password can satisfy them.
     #[must_use]
     pub fn refused(mut self, settings: Table) -> Self {
         self.refused.push(settings);

@@ -1,4 +1,4 @@
-//! The place where a plugin keeps its data, as far as the kit can see it.
+//! Finds the place where a plugin keeps its data, as far as the kit can see it.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -11,27 +11,32 @@ use crate::notation::Fixture as _;
 use crate::runtime::runtime;
 use crate::{Broken, History, Trial};
 
-/// Limits how long a plugin is asked. A slower one is taken to keep its data everywhere, and its rules time out.
+/// Limits how long a plugin is probed. A slower one counts as keeping its data everywhere, and its
+/// rules time out.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Says where the creation of a secret left something.
+/// Tells where creating a secret left data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
-    /// The storage that the kit lends has all of it, so that a failure of the storage reaches the whole store.
+    /// Whether all data is in the lent storage, so that a storage failure hits the whole store.
     pub(super) in_lent_storage: bool,
-    /// The lent storage or the scratch folder has some of it, so that the kit can look at what lies at rest.
+    /// Whether some data is in the lent storage or the scratch folder, so that the kit can read
+    /// data at rest.
     pub(super) in_sight: bool,
+    /// The scratch folder has all of it, and the system can limit how long a process makes its files.
+    pub(super) in_files: bool,
 }
 
 impl Kept {
-    /// Creates a secret in a store of a subject, and looks. The rules judge a plugin that cannot do even that.
+    /// Creates a secret in a store of a subject, and looks for its data. The rules judge a plugin
+    /// that cannot even do that.
     pub(super) fn by(subject: SecretStoreSubject) -> Self {
         let (sender, receiver) = channel();
         // The thread stays behind if the plugin blocks for ever.
         thread::spawn(move || sender.send(ask(&subject)));
         match receiver.recv_timeout(PATIENCE) {
             Ok(Ok(kept)) => kept,
-            _ => Self { in_lent_storage: true, in_sight: true },
+            _ => Self { in_lent_storage: true, in_sight: true, in_files: cfg!(unix) },
         }
     }
 }
@@ -46,6 +51,10 @@ fn ask(subject: &SecretStoreSubject) -> Result<Kept, Broken> {
         fill(&store, &["a"]).await?;
         let stored = records != fixture.storage().records().await;
         let wrote = files != fixture.files();
-        Ok(Kept { in_lent_storage: stored && !wrote, in_sight: stored || wrote })
+        Ok(Kept {
+            in_lent_storage: stored && !wrote,
+            in_sight: stored || wrote,
+            in_files: wrote && !stored && cfg!(unix),
+        })
     })
 }

@@ -1,5 +1,5 @@
-//! The storage engine that the kit lends. It counts operations, yields to other tasks, and fails on
-//! demand.
+//! Implements the storage engine that the kit lends. It counts operations, yields to other tasks,
+//! and fails on demand.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -12,12 +12,12 @@ use tokio::task::yield_now;
 use super::countdown::Countdown;
 use crate::lock::locked;
 
-/// Says how an operation of the storage fails.
+/// Tells how an operation of the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// Nothing happens, and the engine says so.
+    /// The operation has no effect, and the engine reports a failure.
     Refused,
-    /// A commit takes effect, and the engine says that it does not know.
+    /// A commit takes effect, and the engine reports that it does not know.
     Unknown,
 }
 
@@ -51,12 +51,12 @@ impl LentStorage {
         locked(&self.state).commits
     }
 
-    /// Lets the operation after `left` more fail, and unless `once` is set all that follow.
+    /// Makes the operation after `left` more fail, and all later ones unless `once` is set.
     pub(super) fn fail_after(&self, left: u64, failure: Failure, once: bool) {
         locked(&self.state).failing = Some(Countdown { left, once, fault: failure });
     }
 
-    /// Lets all operations succeed again; answers whether one had failed.
+    /// Lets all operations succeed again. Returns whether one had failed.
     pub(super) fn recover(&self) -> bool {
         let mut state = locked(&self.state);
         state.failing = None;
@@ -89,7 +89,7 @@ impl LentStorage {
 }
 
 fn refused() -> StorageError {
-    StorageError::Engine { action: "work", source: Arc::new(io::Error::other("the kit made it fail")) }
+    StorageError::Engine { action: "work", source: Arc::new(io::Error::other("a fault of the kit")) }
 }
 
 impl StorageLayer for LentStorage {
@@ -112,7 +112,7 @@ impl StorageLayer for LentStorage {
         F: Future<Output = Result<T, StorageError>> + Send,
     {
         yield_now().await;
-        // A commit may fail after its effect.
+        // A commit may also fail after its effect.
         if !matches!(call, Call::Commit { .. }) && self.count(0).is_some() {
             return Err(refused());
         }
@@ -130,10 +130,11 @@ impl StorageLayer for LentStorage {
             return Err(refused());
         }
         let outcome = self.engine.commit(batch).await?;
-        // Yield again after the effect, so that a caller can be dropped between the effect and the answer.
+        // Yields again after the effect, so that a caller can be dropped between the effect and the
+        // answer.
         yield_now().await;
         if failure.is_some() {
-            let source = Arc::new(io::Error::other("the kit cut it short"));
+            let source = Arc::new(io::Error::other("an interruption by the kit"));
             return Err(StorageError::Indeterminate { source });
         }
         Ok(outcome)

@@ -1,6 +1,6 @@
-//! The suite for secret stores (contract 1).
+//! Tests secret stores (contract 1).
 //!
-//! A plugin's crate proves its stores with a test like this:
+//! A plugin's crate tests its stores like this:
 //!
 //! ```no_run
 //! # fn test(plugin: &'static dyn keyway_secrets::SecretStorePlugin, metadata: keyway_core::PluginMetadata) {
@@ -25,6 +25,7 @@ mod fault_plan;
 mod fixture;
 mod generation_example;
 mod kept;
+mod killed_run;
 mod lent_storage;
 pub mod mutants;
 mod operations;

@@ -1,4 +1,4 @@
-//! Calls of every operation, for rules that hold for all of them.
+//! Calls every operation, for rules that hold for all of them.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{

@@ -1,4 +1,4 @@
-//! Futures that run in turns, or on threads of their own.
+//! Runs futures in turns, or on separate threads.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use std::thread;
 use crate::runtime::runtime;
 use crate::{Broken, broken};
 
-/// Is a future that runs in turns with others.
+/// A future that runs in turns with others.
 pub(super) type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Runs futures together: each step polls the one that `choose` names by a number.
+/// Runs futures together: each step polls the future with the number that `choose` returns.
 pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn() -> u64 + Send) -> Vec<T> {
     let mut waiting: Vec<_> = futures.into_iter().enumerate().collect();
     let mut done = Vec::new();
@@ -36,7 +36,7 @@ pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn
     done.into_iter().map(|(_, value)| value).collect()
 }
 
-/// Runs work on as many threads as there are jobs.
+/// Runs each job on its own thread.
 pub(super) fn on_threads<T: Send>(jobs: Vec<Turn<'_, Result<T, Broken>>>) -> Result<Vec<T>, Broken> {
     let panicked = || broken("no panic", "a thread of the rule panicked");
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! A layer that records calls in the history of the rule.
+//! Records calls in the history of the rule.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use keyway_secrets::{
 use super::expected_error::ExpectedError;
 use crate::History;
 
-/// Is a handle to the store under test, with a [`Recorder`].
+/// A handle to the store under test, with a [`Recorder`].
 pub(super) type Recorded<'a> = Layered<Recorder<'a>>;
 
 /// Records each call with its arguments and the kind of its outcome, and never a value.
@@ -24,7 +24,7 @@ pub(super) struct Recorder<'a> {
     pub(super) history: &'a History,
 }
 
-/// Records a call when it is dropped, whether the call ended or not.
+/// Records a call on drop, whether the call ended or not.
 struct Entry<'a> {
     history: &'a History,
     call: String,
@@ -73,7 +73,7 @@ fn shortened(call: &str) -> String {
     format!("{beginning}... ({} bytes)", call.len())
 }
 
-/// Sums up what an operation answered.
+/// Summarizes the answer of an operation.
 fn summary(answer: &dyn Any) -> String {
     let header = answer.downcast_ref().or(answer.downcast_ref().map(|secret: &Secret| &secret.header));
     if let Some(SecretHeader { version: Some(version), .. }) = header {

@@ -1,4 +1,4 @@
-//! Names and values that rules use.
+//! Provides names and values for rules.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
@@ -36,7 +36,7 @@ pub(super) fn text(text: &str) -> SecretValue {
     SecretValue::text(text)
 }
 
-/// Makes a shared text secret, to be created.
+/// Makes a shared text secret to create.
 pub(super) fn new(name: &str, value: &str) -> NewSecret {
     NewSecret::new(at(name), text(value))
 }

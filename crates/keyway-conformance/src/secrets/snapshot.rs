@@ -1,4 +1,4 @@
-//! Everything that a store shows at one moment, so that two moments can be compared.
+//! Captures the whole visible content of a store at one moment, to compare two moments.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,8 @@ use crate::{Broken, broken, ensure};
 /// Limits the pages of a list.
 const MOST_PAGES: usize = 10_000;
 
-/// Holds what a store shows: secrets with headers and values, environments and settings.
+/// Holds the visible content of a store: secrets with headers and values, environments and
+/// settings.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     pub(super) secrets: BTreeMap<SecretAddress, (SecretHeader, SecretValue)>,
@@ -23,7 +24,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes a snapshot, with lists and not with single reads.
+    /// Takes a snapshot, by lists rather than single reads.
     pub(super) async fn of(store: &dyn SecretStore) -> Result<Self, Broken> {
         let mut secrets = BTreeMap::new();
         for listed in list_all(store, &ListQuery::all().with_values()).await? {

@@ -1,4 +1,4 @@
-//! The subject of the suite: a plugin for secret stores, and how to open it.
+//! Describes the subject of the suite: a plugin for secret stores, and how to open it.
 
 use std::sync::OnceLock;
 
@@ -15,8 +15,8 @@ use crate::{History, PluginSubject, Suite, TestedContract, Trial};
 
 /// Describes a plugin for secret stores under test.
 ///
-/// Every rule opens its stores in a place of its own: a scratch folder, a fresh storage
-/// engine in memory (lent as `Arc<dyn Storage>`), a clock and keys of the kit.
+/// Every rule opens its stores in separate surroundings: a scratch folder, a fresh storage engine
+/// in memory (lent as `Arc<dyn Storage>`), and a clock and keys of the kit.
 ///
 /// ```no_run
 /// # fn subject(plugin: &'static dyn keyway_secrets::SecretStorePlugin, metadata: keyway_core::PluginMetadata) {
@@ -56,17 +56,17 @@ impl Default for Box<dyn ClientMaker> {
 }
 
 impl SecretStoreSubject {
-    /// Names settings that a store takes and that differ from those of a new one. Without
-    /// them the rules about changed settings are skipped.
+    /// Sets settings that a store accepts and that differ from those of a new store. Without them,
+    /// the rules about changed settings are skipped.
     #[must_use]
     pub fn example_settings(mut self, settings: Table) -> Self {
         self.told.settings = Some(settings);
         self
     }
 
-    /// Says by which settings the plugin's stores make passwords, and what they are then. Without
-    /// that the rules about settings for passwords are skipped. The settings are example settings
-    /// too, unless others are named.
+    /// Sets example settings for generated passwords, and the passwords that they demand. Without
+    /// them, the rules about settings for passwords are skipped. They also serve as example
+    /// settings, unless others are set.
     #[must_use]
     pub fn generating(mut self, example: GenerationExample) -> Self {
         self.told.settings.get_or_insert_with(|| example.settings.clone());
@@ -74,9 +74,9 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Names the client that the rules about clients run over the plugin's stores. It is
-    /// [`KeywayClient`] if nothing else is said; another one is proved over a plugin that is
-    /// known to be sound, such as [`reference`](super::reference()).
+    /// Sets the client that the rules about clients run over the plugin's stores, by default
+    /// [`KeywayClient`]. Test another client over a plugin that is known to be sound, such as
+    /// [`reference`](super::reference()).
     #[cfg(feature = "client")]
     #[must_use]
     pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
@@ -84,10 +84,10 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Returns what the plugin's stores declare. The first call asks a store.
+    /// Returns the capabilities of the plugin's stores. The first call asks a store.
     ///
     /// # Panics
-    /// If the plugin opens none: there is nothing to test then, and the suite reports it.
+    /// If the plugin opens no store, since there is nothing to test; the suite reports it.
     pub fn capabilities(&self) -> Capabilities {
         *self.capabilities.get_or_init(|| {
             let history = History::default();

@@ -1,4 +1,4 @@
-//! The suite against the plugins of this workspace.
+//! Runs the suite on the plugins of this workspace.
 
 use std::sync::Arc;
 
@@ -51,9 +51,9 @@ fn a_strange_store_keeps_the_contract() {
     passes(super::strange());
 }
 
-/// The plugins of this workspace that the tests use, for a second run of the test program.
+/// Lists the plugins of this workspace that the tests use, for a second run of the test program.
 pub(crate) fn plugins() -> Vec<crate::Candidate> {
-    vec![generic().into(), convection().into()]
+    vec![generic().into(), generic_on_sqlite().into(), convection().into()]
 }
 
 #[test]
@@ -75,6 +75,24 @@ fn generic() -> SecretStoreSubject {
     let mut settings = Table::new();
     settings.insert("maximum_value_bytes", Structured::Integer(4096.into()));
     registered("generic").example_settings(settings)
+}
+
+fn generic_on_sqlite() -> SecretStoreSubject {
+    generic().name("generic-on-sqlite").lending(|resources, folder| {
+        let sqlite = keyway_storage::Sqlite::options().open_or_create(folder.join("store.db")).unwrap();
+        resources.with(Arc::new(sqlite) as Arc<dyn keyway_storage::Storage>)
+    })
+}
+
+/// A skipped rule would prove nothing.
+#[test]
+fn stores_on_files_survive_kills() {
+    for subject in [generic_on_sqlite(), convection()].map(Arc::new) {
+        for rule in ["SEC-147", "SEC-148"] {
+            let report = suite().run(&subject, &RunOptions::default().only(rule));
+            assert_eq!(report.totals().passed, 1, "{}", report.format(crate::Format::Table));
+        }
+    }
 }
 
 #[test]
@@ -114,8 +132,8 @@ fn the_whole_matrix() {
 
 #[test]
 fn a_secret_that_is_made_anew_while_it_is_listed_may_come_twice() {
-    // With these seeds a secret is listed, destroyed, made again and listed on a later page, as lists in the
-    // order of creation do it.
+    // With these seeds a secret is listed, destroyed, created again and listed on a later page, as
+    // happens in lists in creation order.
     for (subject, seeds) in [(super::reference(), [5, 7]), (super::minimal(), [6, 8])] {
         let subject = Arc::new(subject);
         for seed in seeds {

@@ -1,4 +1,4 @@
-//! The fixture of the rules: an open engine whose calls are recorded.
+//! Prepares an open engine whose calls are recorded, for the rules.
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -16,7 +16,7 @@ use crate::{Broken, Trial, broken, ensure};
 /// The longest description of a call in a history, in characters.
 const SHOWN: usize = 300;
 
-/// Opens the engine of a subject in a folder, which is removed in the end.
+/// Opens the engine of a subject in a folder, which is removed at the end.
 pub(super) struct StorageFixture<'a> {
     trial: &'a Trial<'a, StorageSubject>,
     folder: Arc<TempDir>,
@@ -49,12 +49,12 @@ impl<'a> StorageFixture<'a> {
         Ok(Self { trial, folder, store: Some(store) })
     }
 
-    /// Opens the engine in a fresh folder, for another try of the same rule.
+    /// Opens the engine in a fresh folder, for another attempt of the same rule.
     pub(super) fn fresh(&self) -> Result<Self, Broken> {
         Self::new(self.trial)
     }
 
-    /// Opens the engine in a folder that holds something already.
+    /// Opens the engine in a folder that already has files.
     pub(super) fn inside(&self, folder: TempDir) -> Result<Self, Broken> {
         Self::open(self.trial, Arc::new(folder))
     }
@@ -95,7 +95,7 @@ impl<'a> StorageFixture<'a> {
         outcome
     }
 
-    /// Commits what must succeed.
+    /// Commits a batch that must succeed.
     pub(super) async fn committed(&self, batch: Batch) -> Result<Revision, Broken> {
         match self.commit(batch).await {
             Ok(CommitOutcome::Committed(revision)) => Ok(revision),
@@ -103,7 +103,7 @@ impl<'a> StorageFixture<'a> {
         }
     }
 
-    /// Commits what must conflict at `item`.
+    /// Commits a batch that must conflict at `item`.
     pub(super) async fn conflict(&self, batch: Batch, item: usize) -> Result<(), Broken> {
         let outcome = self.commit(batch).await;
         ensure(
@@ -113,7 +113,7 @@ impl<'a> StorageFixture<'a> {
         )
     }
 
-    /// Commits what must be refused, and demands that nothing changed since `before`.
+    /// Commits a batch that must be refused, and demands that nothing changed since `before`.
     pub(super) async fn refused(
         &self,
         before: &[Entry],
@@ -127,7 +127,7 @@ impl<'a> StorageFixture<'a> {
         }
     }
 
-    /// Writes one record whatever is there.
+    /// Writes one record without an expectation.
     pub(super) async fn put(
         &self,
         key: impl Into<Vec<u8>>,
@@ -182,7 +182,7 @@ impl<'a> StorageFixture<'a> {
         }
     }
 
-    /// Demands that a record is there with this value and revision.
+    /// Demands that the record exists with this value and revision.
     pub(super) async fn holds(&self, key: &[u8], value: &[u8], revision: Revision) -> Result<(), Broken> {
         let found = self.get(key).await?;
         ensure(
@@ -192,7 +192,7 @@ impl<'a> StorageFixture<'a> {
         )
     }
 
-    /// Demands that no record is there.
+    /// Demands that the record does not exist.
     pub(super) async fn lacks(&self, key: &[u8]) -> Result<(), Broken> {
         let found = self.get(key).await?;
         ensure(found.is_none(), format!("no record at {}", shown(key)), format!("{found:?}"))

@@ -1,7 +1,7 @@
-//! The suite for storage engines.
+//! Tests storage engines.
 //!
-//! An engine is given as a [`StorageSubject`]: a name and a function that opens it in a
-//! folder. [`suite`] has the rules, [`mutants`] what they are proved with.
+//! A subject is a [`StorageSubject`]: a name, and a function that opens the engine in a folder.
+//! [`suite`] holds the rules, and [`mutants`] the subjects that prove them.
 
 mod clauses;
 mod fixture;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::{Candidate, Suite};
 
-/// The rules for storage engines: `STO-001` and on.
+/// Makes the suite of the rules for storage engines: `STO-001` and on.
 pub fn suite() -> Suite<StorageSubject> {
     Suite { kind: "storage", rules: rules::all(), clauses: clauses::CLAUSES }
 }

@@ -1,4 +1,4 @@
-//! The subject of the suite: an engine, and how to open it.
+//! Describes the subject of the suite: an engine, and how to open it.
 
 use std::fmt;
 use std::path::Path;
@@ -14,9 +14,8 @@ type Open = dyn Fn(&Path) -> Result<Arc<dyn Storage>, StorageError> + Send + Syn
 
 /// A storage engine under test.
 ///
-/// Every rule gets an empty folder of its own, and opens the engine there, again and again if
-/// the rule asks for it. An engine that keeps nothing in files ignores the folder; one that
-/// lives on a server takes its name for a name space.
+/// Every rule gets its own empty folder, and opens the engine there once or several times. An
+/// engine without files ignores the folder; one on a server uses the folder's name as a name space.
 #[derive(Clone)]
 pub struct StorageSubject {
     name: String,
@@ -35,8 +34,8 @@ pub(super) const COPYABLE: Need<StorageSubject> =
     Need { capability: "copyable", declared: |subject| subject.copyable };
 
 impl StorageSubject {
-    /// An engine that keeps nothing beyond the life of its handle. `open` gets an empty
-    /// folder, which lives until the rule has ended.
+    /// Makes a subject of an engine whose data ends with its handle. `open` gets an empty folder,
+    /// which lives until the rule ends.
     pub fn new(
         name: impl Into<String>,
         open: impl Fn(&Path) -> Result<Arc<dyn Storage>, StorageError> + Send + Sync + 'static,
@@ -51,24 +50,24 @@ impl StorageSubject {
         }
     }
 
-    /// Declares that records outlive the handles: what was opened in a folder, dropped and
-    /// opened there again has them.
+    /// Declares that records outlive the handles: an engine that is dropped and reopened in the
+    /// same folder still has them.
     #[must_use]
     pub fn persistent(mut self) -> Self {
         self.persistent = true;
         self
     }
 
-    /// Declares that the engine can be opened in one folder several times at once, by this
-    /// process or by others, and that all handles are one store.
+    /// Declares that the engine can be open several times at once in one folder, in one or several
+    /// processes, and that all handles are one store.
     #[must_use]
     pub fn shared(mut self) -> Self {
         self.shared = true;
         self
     }
 
-    /// Declares that all the engine keeps lies in files of the folder, so that a copy of
-    /// them is what a killed process leaves behind.
+    /// Declares that all data of the engine lies in files of the folder, so that a copy of them
+    /// equals the state after the process is killed.
     #[must_use]
     pub fn copyable(mut self) -> Self {
         self.copyable = true;

@@ -247,7 +247,7 @@ impl Clause {
     /// Tells whether the clause excludes a pre-release of its bound: `<:2.0` also excludes
     /// 2.0.0-rc.1.
     ///
-    /// Decision C2.
+    /// See decision C2.
     const fn excludes_pre_release(&self, version: &Parts) -> bool {
         version.has_pre() && !self.version.has_pre() && precedence::same_numbers(version, &self.version)
     }

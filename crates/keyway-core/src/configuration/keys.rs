@@ -11,7 +11,7 @@ pub fn configuration_keys<T: DeserializeOwned>() -> &'static [&'static str] {
     keys
 }
 
-/// Has no value, and notes the fields that a structure asks for.
+/// Deserializes no value, and records the fields that a structure asks for.
 struct Probe<'a> {
     keys: &'a mut &'static [&'static str],
 }

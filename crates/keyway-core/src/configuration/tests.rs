@@ -38,7 +38,7 @@ struct Name(String);
 impl TryFrom<String> for Name {
     type Error = String;
 
-    /// Misbehaves as a plugin might: the reason repeats the value.
+    /// Returns a reason that repeats the value, as a careless plugin might.
     fn try_from(name: String) -> Result<Self, String> {
         match name.as_str() {
             "" => Err("a host needs a name".to_owned()),

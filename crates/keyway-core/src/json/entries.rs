@@ -46,7 +46,7 @@ impl From<Text<'_>> for SecretText {
 pub enum Value<'a> {
     /// A text.
     Text(Text<'a>),
-    /// Anything else.
+    /// Any other value.
     Other(Json),
 }
 

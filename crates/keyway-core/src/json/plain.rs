@@ -32,7 +32,7 @@ const fn is_escaped(word: u64) -> u64 {
 /// if there is none.
 #[inline]
 pub(super) fn before_end(bytes: &[u8]) -> usize {
-    /// Handles the end of the input only: most texts end within a word.
+    /// Searches the bytes after the last whole word. Most searches end before.
     #[cold]
     #[inline(never)]
     fn rest(bytes: &[u8]) -> usize {

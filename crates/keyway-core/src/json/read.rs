@@ -56,7 +56,7 @@ pub struct Reader {
 impl Reader {
     /// The default for the largest number of bytes: 1 MiB.
     ///
-    /// Decision W7.
+    /// See decision W7.
     pub const MAX_BYTES: usize = 1 << 20;
     /// The default for the deepest nesting.
     ///

@@ -27,7 +27,7 @@ type Object = Vec<(String, Node)>;
 impl PluginMetadata {
     /// Reads the JSON document of the Convection seed, strictly.
     ///
-    /// Decision C3.
+    /// See decision C3.
     ///
     /// ```
     /// use keyway_core::PluginMetadata;

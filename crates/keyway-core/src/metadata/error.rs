@@ -101,7 +101,7 @@ pub enum MetadataError {
     Compatibility(ParseError),
     /// The compatibility string is well formed, but no version can satisfy it.
     ///
-    /// Decision C2.
+    /// See decision C2.
     #[error("metadata: no version can satisfy `compatibility` {compatibility}")]
     Unsatisfiable {
         /// The string.
@@ -109,7 +109,7 @@ pub enum MetadataError {
     },
     /// The plugin could not read its own data.
     ///
-    /// Decision C4.
+    /// See decision C4.
     #[error("metadata: version {version} is outside the plugin's own compatibility {compatibility}")]
     OutsideOwnRange {
         /// The plugin's version.

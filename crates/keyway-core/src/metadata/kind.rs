@@ -32,7 +32,7 @@ impl PluginKind {
 
     /// Returns the kind of this name, which is case-sensitive.
     ///
-    /// Decision C3.
+    /// See decision C3.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }

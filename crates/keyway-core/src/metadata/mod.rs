@@ -23,7 +23,7 @@ use crate::{Compatibility, Version};
 
 /// A plugin's description of itself (Convection seed, "Metadata").
 ///
-/// Decision C3.
+/// See decision C3.
 ///
 /// `register!` creates one at compile time; [`from_json`](Self::from_json) reads the document.
 /// Every value of this type is valid: the date is a real one, and the version is inside the

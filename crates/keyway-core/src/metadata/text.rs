@@ -1,4 +1,5 @@
-//! The forms of the texts of metadata. The checks are `const`, because `register!` uses them.
+//! Checks the forms of the texts in metadata. The checks are `const`, because `register!` uses
+//! them.
 
 /// The longest plugin name and author, in bytes.
 const LONGEST: usize = 256;
@@ -16,7 +17,7 @@ pub(crate) const ID: &str = "kebab case, such as `convection-generic`: 1 to 64 o
 /// Tells whether a text is `Name <address>`: a name, one blank, an address with an `@` inside,
 /// nothing else.
 ///
-/// Decision C3.
+/// See decision C3.
 pub(super) const fn is_author(author: &str) -> bool {
     let bytes = author.as_bytes();
     if !is_name(author) || bytes[bytes.len() - 1] != b'>' {
@@ -57,7 +58,7 @@ pub(super) const fn is_name(name: &str) -> bool {
 
 /// Tells whether a text is a registry id: kebab case.
 ///
-/// Decision K2.
+/// See decision K2.
 pub(crate) const fn is_id(id: &str) -> bool {
     let bytes = id.as_bytes();
     if bytes.is_empty() || bytes.len() > 64 || !bytes[0].is_ascii_lowercase() {

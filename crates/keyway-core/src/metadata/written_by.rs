@@ -1,6 +1,6 @@
 //! The plugin that wrote data, and the check that another may read it.
 //!
-//! Decision C4.
+//! See decision C4.
 
 use std::fmt;
 
@@ -43,7 +43,7 @@ impl PluginMetadata {
     /// Name and type must be the same, and this plugin's compatibility string must match that
     /// version.
     ///
-    /// Decision C4.
+    /// See decision C4.
     ///
     /// # Errors
     /// [`IncompatibleData`] names both sides.

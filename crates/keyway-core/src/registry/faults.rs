@@ -11,7 +11,7 @@ use crate::{ContractVersion, Effect, ErrorKind, PluginError, PluginKind, Version
 pub enum RegistryFault {
     /// Two plugins of one kind have the same id and version.
     ///
-    /// Decision K2.
+    /// See decision K2.
     #[error(
         "two {kind} plugins are `{id}` {version}: one in {first}, one in {second}; drop one of the packages, or \
          give one of the plugins another id"
@@ -30,7 +30,7 @@ pub enum RegistryFault {
     },
     /// A plugin was compiled against a contract that the host cannot drive.
     ///
-    /// Decision K3.
+    /// See decision K3.
     #[error(
         "the {kind} plugin `{id}` {version} implements version {found} of its contract, and the host drives {}: \
          take a version of {origin} that was made for this host",
@@ -53,7 +53,7 @@ pub enum RegistryFault {
     /// Plugins of one kind were compiled against different contracts, and the host did not declare
     /// which one it drives.
     ///
-    /// Decision K3.
+    /// See decision K3.
     #[error(
         "two {kind} plugins implement different contracts: `{}` implements version {} ({}), `{}` version {} ({}){}; \
          bring both to one version of the contract crate",

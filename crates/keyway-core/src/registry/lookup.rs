@@ -43,7 +43,7 @@ pub enum LookupError {
     },
     /// Several plugins have that name; an id would distinguish them.
     ///
-    /// Decision K2.
+    /// See decision K2.
     #[error("several {kind} plugins are named `{name}`: select one by its id, {}", ids.join(" or "))]
     Ambiguous {
         /// The kind that was requested.
@@ -55,7 +55,7 @@ pub enum LookupError {
     },
     /// The plugin implements another version of the contract.
     ///
-    /// Decision K3.
+    /// See decision K3.
     #[error(
         "the {kind} plugin `{id}` implements version {found} of its contract, and {wanted} was asked for"
     )]

@@ -26,7 +26,7 @@ use registration::SortKey;
 
 /// The plugins of a program, of all kinds, checked and sorted.
 ///
-/// Decisions K2 and K3.
+/// See decisions K2 and K3.
 ///
 /// Look-ups are by registry id. See the [crate's front page](crate) for a full example.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ pub struct Registry {
     index: Index,
 }
 
-/// A registration, and a key that decides nearly every comparison.
+/// A registration with a sort key that decides nearly every comparison.
 #[derive(Clone, Copy)]
 struct Slot {
     key: SortKey,
@@ -90,7 +90,7 @@ impl Registry {
     ///
     /// An engine calls it before it drives any of them, so that none is silently missing.
     ///
-    /// Decision K3.
+    /// See decision K3.
     ///
     /// # Errors
     /// [`RegistryFault::ContractNotDriven`] for each plugin of another contract.

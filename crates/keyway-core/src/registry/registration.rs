@@ -97,7 +97,7 @@ impl Registration {
 
     /// Returns the registry id, unique for its kind and version.
     ///
-    /// Decision K2.
+    /// See decision K2.
     pub const fn id(&self) -> &'static str {
         self.id
     }

@@ -1,6 +1,6 @@
 //! Secret values: bytes with a media kind, never printed, zeroized on drop.
 //!
-//! Decision C14.
+//! See decision C14.
 
 mod json;
 mod json_text;

@@ -7,7 +7,7 @@ use crate::Wiped;
 
 /// The kind of a secret's value.
 ///
-/// Decision C14.
+/// See decision C14.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum MediaKind {

@@ -7,12 +7,12 @@ use std::fmt;
 
 /// The longest text that is parsed, in bytes.
 ///
-/// Decision C1.
+/// See decision C1.
 pub(crate) const LONGEST: usize = 1024;
 
 /// An error for a malformed version or compatibility string: the position and the expectation.
 ///
-/// Decision C1.
+/// See decision C1.
 ///
 /// ```
 /// use keyway_core::{Compatibility, Expected};
@@ -102,7 +102,7 @@ impl fmt::Display for Expected {
 pub(crate) struct Parts {
     /// Major, minor and patch; missing ones are 0.
     ///
-    /// Decision C2.
+    /// See decision C2.
     pub(crate) numbers: [u64; 3],
     /// The position of the first `-` or `+`; equal to `end` when there is none.
     pub(crate) tail: u16,

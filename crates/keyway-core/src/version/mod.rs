@@ -18,7 +18,7 @@ use grammar::{Expected, LONGEST, ParseError, Parts};
 
 /// A version of a plugin's data format.
 ///
-/// Decision C1; Convection seed, "Metadata".
+/// See decision C1 and the Convection seed, "Metadata".
 ///
 /// It has one to three numbers joined by dots and, only after three, the pre-release and build
 /// parts of Semantic Versioning. The original text is printed again: `1.0` stays `1.0`.

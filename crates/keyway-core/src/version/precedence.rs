@@ -1,6 +1,6 @@
 //! The order of versions: Semantic Versioning 2.0, section 11.
 //!
-//! Decision C2.
+//! See decision C2.
 
 use std::cmp::Ordering;
 

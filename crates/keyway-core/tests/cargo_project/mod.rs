@@ -1,5 +1,5 @@
-//! Small workspaces that are built while a test runs: for what must not compile, and for
-//! what only shows between real crates.
+//! Builds small workspaces during a test: for code that must not compile, and for effects that only
+//! occur between real crates.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,8 +10,7 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// An empty workspace with the members `members`. What an earlier run left there is
-    /// overwritten.
+    /// Makes an empty workspace with these members. It overwrites the files of an earlier run.
     pub(crate) fn new(name: &str, members: &[&str]) -> Self {
         let project = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name) };
         let members: Vec<_> = members.iter().map(|member| format!("{member:?}")).collect();
@@ -24,7 +23,7 @@ impl Project {
                 members.join(", ")
             ),
         );
-        // The versions of this repository's lock are those that are there without a network.
+        // Without a network, only the versions of this repository's lock file are available.
         let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
         if let Ok(lock) = std::fs::read_to_string(lock) {
             project.write("Cargo.lock", &lock);
@@ -43,7 +42,7 @@ impl Project {
         );
     }
 
-    /// The dependency on the crate under test.
+    /// Returns the dependency on the crate under test.
     pub(crate) fn core() -> String {
         format!("keyway-core = {{ path = {:?} }}", env!("CARGO_MANIFEST_DIR"))
     }
@@ -55,8 +54,8 @@ impl Project {
         std::fs::write(path, content).unwrap();
     }
 
-    /// Runs cargo in the workspace. All projects share one target folder, so that the crate
-    /// under test is built once.
+    /// Runs cargo in the workspace. All projects share one target folder, so that the crate under
+    /// test is built once.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO"))
             .args(arguments)

@@ -1,32 +1,31 @@
-//! The engine as a host uses it.
+//! Provides the engine to a host.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_issuers::{ServiceName, UserId};
+use keyway_issuers::{Requester, ServiceName, UserId};
 use tracing::warn;
 
 use super::error::GrantsError;
 use super::id::GrantId;
-use super::limits::GrantLimits;
-use super::machine::{Asked, Decision, Event, Policy, TransitionError, admit};
+use super::machine::{Decision, Event, TransitionError, admit};
 use super::outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
 use super::record::Owner;
-use super::request::{GrantRequest, Requester};
+use super::request::GrantRequest;
 use super::service::{RunningService, Service, ServiceView, describe_old};
 use super::workflow::{Answer, GrantWorkflow, Live, check_state};
 use crate::host::{HostError, Lent};
-use crate::records::{Address, Entry, Journal, random};
-use crate::work::{Failed, FailedBecause, Submitted, Worker};
+use crate::records::{Address, Entry, NameTag, random};
+use crate::work::{Failed, FailedBecause, Limits, Submitted, Worker};
 
 /// The engine for issuers: users request credentials and revoke them.
 ///
-/// It keeps a record of each grant (service, user, the state that the plugin chose) on
-/// a storage engine, sealed by the host's own keys (decision K1); never a value of a
-/// credential, a parameter or a token. Every step is stored before the plugin is asked
-/// (decision R2). Several hosts may share one storage engine.
+/// It keeps a record of each grant (service, user, and the state that the plugin chose) on a
+/// storage engine, sealed by the host's own keys (decision K1). The record never holds a value of a
+/// credential, a parameter or a token. Every step is stored before the plugin is asked (decision
+/// R2). Several hosts may share one storage engine.
 ///
-/// [`Host::grants`](crate::Host::grants) has it; the host also takes up what is due. A clone is
+/// Get it from [`Host::grants`](crate::Host::grants); the host also takes up due work. A clone is
 /// another handle to the same engine. Its futures need a tokio runtime, and block as much as the
 /// storage engine does.
 #[derive(Clone, Debug)]
@@ -38,7 +37,7 @@ pub struct Grants {
 #[derive(Debug, Default)]
 pub(crate) struct GrantSettings {
     pub(crate) services: Vec<Service>,
-    pub(crate) limits: GrantLimits,
+    pub(crate) limits: Limits,
     pub(crate) drops_missing: bool,
 }
 
@@ -51,91 +50,84 @@ impl Grants {
         let mut running = BTreeMap::new();
         for service in services {
             let name = service.name.clone();
-            let opened = RunningService::open(service, &lent.registry, &lent.resources, &lent.clock, limits);
+            let opened = Arc::new(RunningService::open(service, lent, limits));
             if running.insert(name.clone(), opened).is_some() {
                 return Err(HostError::DuplicateService { name: name.to_string() });
             }
         }
-        let services = Arc::new(running);
-        describe_old(&services, lent.clock.now(), limits.describe_every).join_all().await;
-        let clock = Arc::clone(&lent.clock);
-        let policy = Policy { retries: limits.retries };
-        let workflow = GrantWorkflow { services, limits, policy, clock, drops_missing };
-        let journal = Journal::new(Arc::clone(&lent.records), Arc::clone(&lent.run.host));
-        let worker = Worker::new(workflow, journal, Arc::clone(&lent.clock), lent.run.clone());
-        Ok(Self { worker: Arc::new(worker) })
+        describe_old(&running, lent.clock.now(), limits.describe_every).join_all().await;
+        let workflow = GrantWorkflow { services: running, limits, drops_missing };
+        Ok(Self { worker: lent.worker(workflow) })
     }
 
-    /// Makes a credential for a user, if the gate lets the request through (decision W5): the
-    /// user is allowed, the service is enabled, the parameters fit one set, and the user has
-    /// fewer credentials than the limit, requests in flight counted.
+    /// Makes a credential for a user, if the gate lets the request through: the user is allowed,
+    /// the service is enabled, the parameters fit one set, and the user has fewer credentials than
+    /// the limit, requests in flight included.
     ///
-    /// A request with an [id](GrantRequest::with_id) can be made again without a second credential.
+    /// See decision W5.
+    ///
+    /// A request with an [id](GrantRequest::with_id) can be repeated without making a second
+    /// credential.
     ///
     /// # Errors
-    /// [`GrantsError::Refused`] by the gate; [`GrantsError::Issuer`] when the plugin refused;
-    /// [`GrantsError::Uncertain`] when it is not known what it did;
+    /// [`GrantsError::Refused`] by the gate; [`GrantsError::Issuer`] if the plugin refused;
+    /// [`GrantsError::Uncertain`] if the effect of the call is unknown;
     /// [`GrantsError::StateTaken`], [`GrantsError::Discarded`], [`GrantsError::NotStored`],
-    /// [`GrantsError::Overtaken`] when there was a credential that is not handed out;
+    /// [`GrantsError::Overtaken`] if a credential was made but is not handed out;
     /// [`GrantsError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future may leave a credential behind that was not handed out, and then always its
-    /// intent: the host goes on with that.
+    /// A dropped future may leave a credential that was not handed out, but never without its
+    /// stored intent, which the host settles later.
     pub async fn request(
         &self,
         service: &ServiceName,
         request: GrantRequest,
     ) -> Result<GrantOutcome, GrantsError> {
-        let workflow = &self.worker.workflow;
-        let running = workflow.services.get(service).ok_or(TransitionError::NoService)?;
+        let running = self.running(service)?;
         let ready = running.ready();
-        admit(&Asked {
-            allowed: running.service.allows(&request.requester.user_info),
-            enabled: running.service.enabled && ready.faults.is_empty(),
-            description: ready.description.as_deref(),
-            parameters: &request.parameters,
-        })?;
-        let now = self.worker.clock.now();
-        let given = request.id.as_ref();
-        let user = request.requester.user.as_str().as_bytes();
-        let id = match given {
+        let is_on = running.service.enabled && ready.faults.is_empty();
+        admit(
+            running.service.allows(&request.requester.user_info),
+            ready.description.as_deref().filter(|_| is_on),
+            &request.parameters,
+        )?;
+        let (journal, now) = (&self.worker.journal, self.worker.clock.now());
+        let user = &request.requester.user;
+        let (id, is_given) = match &request.id {
             Some(given) => {
-                self.worker.journal.id_of(&[user, service.as_str().as_bytes(), given.as_str().as_bytes()])
+                let names = [user.as_str(), service.as_str(), given.as_str()].map(str::as_bytes);
+                (journal.id_of(&names), true)
             }
-            None => random()?,
+            None => (random()?, false),
         };
-        let address = Address { scope: self.worker.journal.scope(&[user]), id };
-        let hold = self.worker.hold(address);
-        let known = match given {
-            Some(_) => self.worker.journal.load(address).await?,
-            None => None,
-        };
+        let address = Address { scope: self.scope(user), id };
+        let known = if is_given { journal.load(address).await? } else { None };
         let entry = match known {
             Some(known) => known,
             None => Box::new(Entry::new(address, Owner::of(&request.requester, service.clone(), now)?)),
         };
-        let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities().idempotent);
+        let idempotent = running.issuer.as_ref().is_some_and(|issuer| issuer.capabilities.idempotent);
         let event = Event::Begin { now, idempotent, limit: running.service.limit };
         let live = Live::Request(request);
-        let ended = self.worker.submit(entry, event, Some(&live), hold, None).await;
-        requested(GrantId::of(address), ended)
+        requested(GrantId::of(address), self.worker.submit(entry, event, Some(&live)).await)
     }
 
-    /// Destroys a credential of this user. Doing it again is no error (decision W6).
+    /// Destroys a credential of this user. Repeating the call is no error (decision W6).
     ///
-    /// It passes no gate, and works while the service is switched off, too.
+    /// It passes no gate, and works even if the service is switched off.
     ///
     /// # Errors
-    /// [`GrantsError::NotRevoked`] when the plugin failed: the grant is kept, and tried again
-    /// by the host or when a user asks again. [`TransitionError::InFlight`],
-    /// [`TransitionError::BeingRevoked`] and [`TransitionError::Undecided`] when it cannot be revoked now,
-    /// [`TransitionError::NoService`] when its service is gone, [`TransitionError::Disabled`] when the
-    /// service's plugin could not be opened or its configuration does not fit.
+    /// [`GrantsError::NotRevoked`] if the plugin failed: the grant stays, and the host, or the
+    /// user's next call, tries again. [`TransitionError::InFlight`],
+    /// [`TransitionError::BeingRevoked`] and [`TransitionError::Undecided`] if it cannot be revoked
+    /// now. [`TransitionError::NoService`] if its service is gone, and
+    /// [`TransitionError::Disabled`] if the service's plugin could not be opened or its
+    /// configuration does not fit.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the grant as it was, gone, or as being revoked; then it is
-    /// tried again, as soon as the plugin has ended the call.
+    /// A dropped future leaves the grant unchanged, gone, or being revoked; in the last case the
+    /// host tries again as soon as the plugin's call has ended.
     pub async fn revoke(
         &self,
         grant: GrantId,
@@ -154,24 +146,23 @@ impl Grants {
             }
             None => return Err(TransitionError::NoService.into()),
         };
-        let hold = self.worker.hold(entry.address);
         let live = Live::Revocation(requester);
-        match self.worker.submit(entry, event, Some(&live), hold, None).await {
+        match self.worker.submit(entry, event, Some(&live)).await {
             Ok(Submitted { entry, mut failures, .. }) => match (failures.pop(), &entry.state) {
                 (Some(error), state) => Err(error.completed(state.as_ref())),
                 (None, None) => Ok(revoked),
                 // Another host took over while the plugin was asked.
                 (None, Some(_)) => Err(TransitionError::BeingRevoked.into()),
             },
-            Err(failed) => match GrantsError::of_work(failed) {
+            Err(failed) => match GrantsError::from(failed) {
                 GrantsError::Refused(TransitionError::NoGrant) => Ok(Revoked::NotThere),
                 error => Err(error),
             },
         }
     }
 
-    /// All grants of a user, also those that are being requested or revoked, and those of
-    /// which it is not known whether there is a credential. The oldest first.
+    /// Lists all grants of a user, the oldest first. It includes grants that are being requested or
+    /// revoked, and indeterminate ones.
     ///
     /// # Errors
     /// [`GrantsError::Record`].
@@ -185,9 +176,9 @@ impl Grants {
         Ok(grants)
     }
 
-    /// The grants of all users that wait for a person's decision, at most `limit` of them: those of which
-    /// it is not known whether there is a credential, and those whose revocation failed as often as it is
-    /// tried. `after` is [`GrantPage::next`] of the page before.
+    /// Lists the grants of all users that wait for a person's decision, at most `limit` of them:
+    /// indeterminate grants, and grants whose revocation used up its retries. `after` is
+    /// [`GrantPage::next`] of the page before.
     ///
     /// # Errors
     /// [`GrantsError::Record`].
@@ -207,18 +198,17 @@ impl Grants {
         Ok(GrantPage { grants, next })
     }
 
-    /// Decides what only a person can know, after a look at the service behind the
-    /// plugin. [`Decision::NothingThere`] forgets the grant, whatever its phase, except while
-    /// it is being worked on; [`Decision::Made`] makes an indeterminate grant one that can be
-    /// revoked. Returns the grant afterwards; `None` when there is none, perhaps because it was
-    /// forgotten or revoked before.
+    /// Records a person's decision about a grant, after a look at the service behind the plugin.
+    /// [`Decision::NothingThere`] forgets a grant in any phase, unless it is being worked on;
+    /// [`Decision::Made`] makes an indeterminate grant revocable. Returns the grant afterwards;
+    /// `None` if it does not exist (any more).
     ///
     /// # Errors
     /// [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`],
     /// [`TransitionError::NothingToDo`]; [`GrantsError::StateTaken`] when a grant has the state.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the grant decided or as it was.
+    /// A dropped future leaves the grant decided or unchanged.
     pub async fn decide(
         &self,
         user: &UserId,
@@ -229,46 +219,49 @@ impl Grants {
         if let Decision::Made(state) = &decision {
             check_state(state, &[]).map_err(TransitionError::Parameters)?;
         }
-        let (now, hold) = (self.worker.clock.now(), self.worker.hold(entry.address));
-        match self.worker.submit(entry, Event::Decide { now, decision }, None, hold, None).await {
+        let event = Event::Decide { now: self.worker.clock.now(), decision };
+        match self.worker.submit(entry, event, None).await {
             Ok(submitted) => Ok(Grant::of(&submitted.entry)),
-            Err(failed) => match GrantsError::of_work(failed) {
+            Err(failed) => match GrantsError::from(failed) {
                 GrantsError::Refused(TransitionError::NoGrant) => Ok(None),
                 error => Err(error),
             },
         }
     }
 
-    /// All services, ordered by name, with what is wrong with them and what a user interface
-    /// needs (decision W9).
+    /// Lists all services by name, with their faults and the facts that a user interface needs.
+    ///
+    /// See decision W9.
     pub fn services(&self) -> Vec<ServiceView> {
-        self.worker.workflow.services.values().map(RunningService::view).collect()
+        self.worker.workflow.services.values().map(|running| running.view()).collect()
     }
 
-    /// One service.
+    /// Returns one service.
     ///
     /// # Errors
     /// [`TransitionError::NoService`].
     pub fn service(&self, name: &ServiceName) -> Result<ServiceView, GrantsError> {
-        Ok(self.worker.workflow.services.get(name).ok_or(TransitionError::NoService)?.view())
+        Ok(self.running(name)?.view())
     }
 
-    /// Asks the plugin of a service to describe itself, and takes that over if its version is
-    /// another than before (decision W4), or if the service had faults. Whether it was taken
-    /// over.
+    /// Asks the plugin of a service to describe itself. The host uses the new description if its
+    /// version changed, or if the service had faults, and then returns true (decision W4).
     ///
     /// # Errors
-    /// [`TransitionError::NoService`]. What goes wrong with the plugin stands in
-    /// [`ServiceView::faults`]; a plugin that described itself before is used on with that.
+    /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]; a
+    /// plugin that described itself earlier keeps being used with that description.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn refresh(&self, name: &ServiceName) -> Result<bool, GrantsError> {
-        let running = self.worker.workflow.services.get(name).ok_or(TransitionError::NoService)?;
-        Ok(running.describe(self.worker.clock.now()).await)
+        Ok(self.running(name)?.describe(self.worker.clock.now()).await)
     }
 
-    fn scope(&self, user: &UserId) -> crate::records::NameTag {
+    fn running(&self, service: &ServiceName) -> Result<&Arc<RunningService>, TransitionError> {
+        self.worker.workflow.services.get(service).ok_or(TransitionError::NoService)
+    }
+
+    fn scope(&self, user: &UserId) -> NameTag {
         self.worker.journal.scope(&[user.as_str().as_bytes()])
     }
 
@@ -282,14 +275,14 @@ impl Grants {
     }
 }
 
-/// Turns the end of a request into the answer to its caller.
+/// Converts the end of a request to the caller's answer.
 fn requested(grant: GrantId, ended: Ended) -> Result<GrantOutcome, GrantsError> {
     let Submitted { entry, answer, failures, holder } = match ended {
         Ok(submitted) => submitted,
         Err(Failed { because: FailedBecause::Refused { error: TransitionError::Granted, .. }, .. }) => {
             return Ok(GrantOutcome::Repeated(grant));
         }
-        Err(failed) => return Err(GrantsError::of_work(failed)),
+        Err(failed) => return Err(GrantsError::from(failed)),
     };
     let holder = holder.map(|holder| GrantId::of(holder.address));
     match (answer, holder) {

@@ -1,4 +1,4 @@
-//! What can go wrong when a host requests or revokes a credential.
+//! Defines the errors of requesting or revoking a credential.
 
 use std::borrow::Cow;
 
@@ -11,32 +11,31 @@ use super::workflow::GrantWorkflow;
 use crate::records::RecordError;
 use crate::work::{Failed, FailedBecause};
 
-/// Why a credential was not made or not revoked.
+/// Explains why a credential was not made or not revoked.
 ///
 /// `Display` is for the operator, [`user_message`](Self::user_message) for the user, and
 /// [`detail`](PluginError::detail) for the log (WaTTS seed). None of them holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantsError {
-    /// The gate said no, or it does not fit the phase of the grant.
+    /// The gate refused, or the call does not fit the phase of the grant.
     #[error(transparent)]
     Refused(#[from] TransitionError),
-    /// The plugin made no credential, or none was asked of it.
+    /// The plugin made no credential, or was not asked.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
-    /// It is not known whether the plugin made a credential. The grant stays listed: the
-    /// plugin is asked later if it can tell, and otherwise somebody
-    /// [decides](super::Grants::decide).
+    /// It is unknown whether the plugin made a credential. The grant stays listed. If the plugin
+    /// can tell, it is asked later; otherwise a person [decides](super::Grants::decide).
     #[error("it is not known whether there is a credential (grant {grant}): {error}")]
     Uncertain {
         /// The grant.
         grant: GrantId,
-        /// What happened.
+        /// The failure.
         #[source]
         error: IssuerError,
     },
-    /// The plugin returned the state of another grant, and the service rejects that. The
-    /// other grant is kept and counts the orphan (decision W6).
+    /// The plugin returned the state of another grant, and the service rejects that. The other
+    /// grant stays and counts the orphan (decision W6).
     #[error(
         "the plugin returned the state of another grant ({grant}); nothing was revoked: revoke that grant first"
     )]
@@ -44,43 +43,45 @@ pub enum GrantsError {
         /// The grant that has the state.
         grant: GrantId,
     },
-    /// The plugin made a credential and broke its contract, so nobody gets the credential.
+    /// The plugin made a credential but broke its contract, so the credential is not handed out.
     #[error("the credential was discarded ({disposal}): {error}")]
     Discarded {
-        /// What became of the credential.
+        /// The fate of the credential.
         disposal: Disposal,
         /// The plugin's violation.
         #[source]
         error: IssuerError,
     },
-    /// The grant could not be stored, so nobody gets the credential (decision W6).
+    /// The grant could not be stored, so the credential is not handed out.
+    ///
+    /// See decision W6.
     #[error("the grant could not be stored ({disposal}): {error}")]
     NotStored {
-        /// What became of the credential.
+        /// The fate of the credential.
         disposal: Disposal,
-        /// Why it could not be stored.
+        /// The reason.
         #[source]
         error: RecordError,
     },
-    /// The intent of this request was settled by another host before the plugin's answer
-    /// came, so nobody gets the credential.
+    /// Another host settled the intent of this request before the plugin answered, so the
+    /// credential is not handed out.
     #[error(
         "another host settled the grant {grant} while the plugin was asked; the credential was discarded ({disposal})"
     )]
     Overtaken {
         /// The grant.
         grant: GrantId,
-        /// What became of the credential.
+        /// The fate of the credential.
         disposal: Disposal,
     },
-    /// The credential was not destroyed. The grant is kept (decision W6).
+    /// The credential was not destroyed. The grant stays (decision W6).
     #[error("the credential of grant {grant} was not revoked: {error}")]
     NotRevoked {
         /// The grant.
         grant: GrantId,
-        /// How often it was tried since it was asked for.
+        /// The number of attempts since the revocation was requested.
         failures: u32,
-        /// When the host tries again by itself.
+        /// When the host tries again on its own.
         retry_at: Option<Timestamp>,
         /// The plugin's error.
         #[source]
@@ -89,28 +90,19 @@ pub enum GrantsError {
     /// The host's own records failed.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Other hosts changed the grant each time.
-    #[error("other hosts were first {attempts} times in a row: try again")]
-    Contended {
-        /// How often it was tried.
-        attempts: u32,
-    },
-    /// Another run of this host has taken over.
-    #[error("another run of this host has taken over: end this one")]
-    Superseded,
 }
 
-/// The end of a credential that is not handed out.
+/// The fate of a credential that is not handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disposal {
-    /// It was revoked.
+    /// The credential was revoked.
     Revoked,
-    /// It is to be revoked, and the host tries again by itself.
+    /// The credential will be revoked; the host retries on its own.
     ToBeRevoked,
-    /// It could not be revoked. The intent stays listed.
+    /// The credential could not be revoked. The intent stays listed.
     NotRevoked,
-    /// A grant has its state, so nothing was revoked: the two cannot be told apart.
+    /// A grant has its state, so it was not revoked: the two cannot be told apart.
     SharesState,
 }
 
@@ -126,7 +118,7 @@ impl std::fmt::Display for Disposal {
 }
 
 impl GrantsError {
-    /// What to tell the user. It says nothing about the inside (WaTTS seed, key `user_msg`).
+    /// Returns the message for the user. It reveals nothing internal (WaTTS seed, key `user_msg`).
     pub fn user_message(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
             Self::Issuer(error)
@@ -161,22 +153,13 @@ impl GrantsError {
             Self::NotStored { .. } | Self::Overtaken { .. } => {
                 "The credential could not be kept and was discarded. Please try again later."
             }
-            Self::Record(_) | Self::Contended { .. } | Self::Superseded => {
-                "The service had an error. Please contact the administrator."
-            }
+            Self::Record(_) => "The service had an error. Please contact the administrator.",
         })
     }
 }
 
-/// How often a step is tried; for the message only.
-const ATTEMPTS: u32 = 64;
-
 impl GrantsError {
-    pub(super) fn discarded(error: IssuerError) -> Self {
-        Self::Discarded { disposal: Disposal::NotRevoked, error }
-    }
-
-    /// Completes a revocation that failed with what the machine decided about it.
+    /// Adds the machine's decision to a failed revocation.
     pub(super) fn completed(self, state: Option<&GrantState>) -> Self {
         match (self, state) {
             (Self::NotRevoked { grant, error, .. }, Some(state)) => {
@@ -186,7 +169,7 @@ impl GrantsError {
         }
     }
 
-    /// Why a request led to no credential, although every step was stored.
+    /// Explains why a request led to no credential although every step was stored.
     pub(super) fn of_request(
         grant: GrantId,
         state: Option<&GrantState>,
@@ -212,10 +195,10 @@ impl GrantsError {
             None => Self::StateTaken { grant: holder.unwrap_or(grant) },
         }
     }
+}
 
-    /// Why an event was not carried through.
-    pub(super) fn of_work(failed: Failed<GrantWorkflow>) -> Self {
-        let Failed { because, failures, was_asked } = failed;
+impl From<Failed<GrantWorkflow>> for GrantsError {
+    fn from(Failed { because, failures, was_asked, .. }: Failed<GrantWorkflow>) -> Self {
         let mut failures = failures.into_iter();
         let (first, last) = (failures.next(), failures.next_back());
         match because {
@@ -233,8 +216,6 @@ impl GrantsError {
                 (None, _) if was_asked => Self::NotStored { disposal: Disposal::NotRevoked, error },
                 (None, _) => Self::Record(error),
             },
-            FailedBecause::Contended => first.unwrap_or(Self::Contended { attempts: ATTEMPTS }),
-            FailedBecause::Superseded => Self::Superseded,
         }
     }
 }
@@ -257,9 +238,8 @@ impl PluginError for GrantsError {
             },
             Self::Issuer(error) | Self::NotRevoked { error, .. } => error.kind(),
             Self::Uncertain { .. } => ErrorKind::Indeterminate,
-            Self::StateTaken { .. } | Self::Overtaken { .. } | Self::Contended { .. } => ErrorKind::Conflict,
+            Self::StateTaken { .. } | Self::Overtaken { .. } => ErrorKind::Conflict,
             Self::Discarded { .. } => ErrorKind::ContractViolation,
-            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
             Self::NotStored { error, .. } | Self::Record(error) => error.kind(),
         }
     }
@@ -275,7 +255,7 @@ impl PluginError for GrantsError {
                 Disposal::ToBeRevoked | Disposal::NotRevoked | Disposal::SharesState => Effect::Unknown,
             },
             Self::Uncertain { .. } | Self::StateTaken { .. } => Effect::Unknown,
-            Self::Refused(_) | Self::Contended { .. } | Self::Superseded => Effect::None,
+            Self::Refused(_) => Effect::None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The ids of grants.
+//! Identifies grants.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use keyway_issuers::IntentId;
 
 use crate::records::Address;
 
-/// The id of a grant: 32 hexadecimal digits. The plugin gets the same id as the
-/// [`IntentId`] of the request (decision R2), and users name it when they revoke.
+/// The id of a grant: 32 hexadecimal digits. The plugin gets it as the [`IntentId`] of the request
+/// (decision R2), and users name it to revoke.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrantId([u8; 16]);
 
@@ -18,7 +18,7 @@ pub struct GrantId([u8; 16]);
 pub struct InvalidGrantId;
 
 impl GrantId {
-    /// The id of the grant at this address.
+    /// Returns the id of the grant at this address.
     pub(super) const fn of(address: Address) -> Self {
         Self(address.id)
     }
@@ -27,36 +27,25 @@ impl GrantId {
         &self.0
     }
 
-    /// The id under which the plugin knows this request.
+    /// Returns the id under which the plugin knows this request.
     pub fn intent(&self) -> IntentId {
         self.intent_of("")
     }
 
-    /// The id under which the plugin knows the revocation of this grant; the same each time.
+    /// Returns the id under which the plugin knows the revocation of this grant; it never changes.
     pub(super) fn revocation(&self) -> IntentId {
         self.intent_of(".revoke")
     }
 
     fn intent_of(&self, suffix: &str) -> IntentId {
-        let digits = self.digits();
-        let digits = std::str::from_utf8(&digits).unwrap_or_default();
-        IntentId::new([digits, suffix].concat())
-            .unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
-    }
-
-    fn digits(&self) -> [u8; 32] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 32];
-        for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(self.0) {
-            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
-        }
-        text
+        let intent = IntentId::new(format!("{self}{suffix}"));
+        intent.unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
     }
 }
 
 impl fmt::Display for GrantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(std::str::from_utf8(&self.digits()).unwrap_or_default())
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
     }
 }
 
@@ -70,16 +59,12 @@ impl FromStr for GrantId {
     type Err = InvalidGrantId;
 
     fn from_str(text: &str) -> Result<Self, InvalidGrantId> {
-        let mut id = [0; 16];
-        let digits = text.as_bytes();
-        if digits.len() != 32 || !digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) {
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        if text.len() != 32 || !text.bytes().all(is_digit) {
             return Err(InvalidGrantId);
         }
-        for (byte, pair) in id.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let value = |digit: u8| if digit <= b'9' { digit - b'0' } else { digit - b'a' + 10 };
-            *byte = value(pair[0]) << 4 | value(pair[1]);
-        }
-        Ok(Self(id))
+        let id = u128::from_str_radix(text, 16).map_err(|_| InvalidGrantId)?;
+        Ok(Self(id.to_be_bytes()))
     }
 }
 

@@ -1,22 +1,17 @@
-//! An issuer behind a guard: whatever the plugin does, the host goes on.
+//! Guards an issuer, so that the host survives any behaviour of its plugin.
 
-use std::fmt;
 use std::sync::Arc;
 
-use keyway_core::CallError;
-use keyway_issuers::{
-    Action, Capabilities, CredentialRequest, Description, IntendedEffect, Issuer, IssuerError, IssuerPlugin,
-    OpenContext, Reconciled, Reconciliation, RequestOutcome, Revocation,
-};
+use keyway_issuers::{Action, Capabilities, Issuer, IssuerError, IssuerPlugin, OpenContext};
 
-use super::limits::GrantLimits;
-use crate::plugin::{CallPolicy, Factory, Guard, Pace, Panicked, Permit, Permits};
+use crate::plugin::{Factory, Guard, Pace, Permits};
+use crate::work::Limits;
 
-/// Where instances come from.
+/// The source of instances.
 pub(super) enum Origin {
-    /// A plugin of the registry makes them, another one after each panic.
+    /// The plugin of the registry that makes the instances. It makes a new one after a panic.
     Plugin(&'static dyn IssuerPlugin, Box<OpenContext>),
-    /// The host made the only one.
+    /// The only instance, which the host supplied.
     Given(Arc<dyn Issuer>),
 }
 
@@ -32,118 +27,38 @@ impl Factory for Origin {
     }
 }
 
-/// An issuer, each call of which comes back in time and with an answer that keeps the
-/// contract.
+/// An issuer whose calls return in time, with answers that keep the contract.
+#[derive(Debug)]
 pub(super) struct GuardedIssuer {
-    guard: Guard<Origin>,
-    /// A constant of the issuer, known also while there is no instance after a panic.
-    capabilities: Capabilities,
-    limits: GrantLimits,
-    permits: Permits,
+    pub(super) guard: Guard<Origin>,
+    /// The issuer's capabilities, which are also known while there is no instance after a panic.
+    pub(super) capabilities: Capabilities,
 }
 
 impl GuardedIssuer {
-    pub(super) fn open(origin: Origin, limits: GrantLimits) -> Result<Self, IssuerError> {
-        let opened = Guard::open(origin, Arc::default());
-        let guard =
-            opened.unwrap_or_else(|Panicked| Err(CallError::Panicked { operation: "open" }.into()))?;
+    pub(super) fn open(origin: Origin, limits: Limits) -> Result<Self, IssuerError> {
+        let mut guard = Guard::open(origin, (limits.deadline, limits.isolation), Arc::default())?;
         let capabilities = guard.look("capabilities", Issuer::capabilities)?;
-        let permits = Permits::new(capabilities.max_concurrency);
-        Ok(Self { guard, capabilities, limits, permits })
+        guard.permits = Permits::new(capabilities.max_concurrency);
+        Ok(Self { guard, capabilities })
     }
 
-    /// Waits until the issuer works on fewer calls than it can (decision W7).
-    pub(super) async fn permit(&self) -> Permit {
-        self.permits.acquire(|| self.guard.is_quarantined()).await
-    }
-
-    pub(super) fn is_quarantined(&self) -> bool {
-        self.guard.is_quarantined()
-    }
-
-    pub(super) fn free_permits(&self) -> Option<usize> {
-        self.permits.free()
-    }
-
-    pub(super) fn try_permit(&self) -> Option<Permit> {
-        self.permits.try_acquire()
-    }
-
-    pub(super) fn capabilities(&self) -> Capabilities {
-        self.capabilities
-    }
-
-    pub(super) async fn describe(&self) -> Result<Description, IssuerError> {
-        let work = |issuer: Arc<dyn Issuer>| async move { issuer.describe().await };
-        self.call(Action::Parameter, work).await
-    }
-
-    /// `held` is held until the plugin has ended, also when its caller went away.
-    pub(super) async fn request(
-        &self,
-        request: Arc<CredentialRequest>,
-        held: impl Send + 'static,
-    ) -> Result<RequestOutcome, IssuerError> {
-        let work = |issuer: Arc<dyn Issuer>| async move {
-            let _held = held;
-            issuer.request(&request).await
-        };
-        self.call(Action::Request, work).await
-    }
-
-    /// `held` as in [`request`](Self::request).
-    pub(super) async fn revoke(
-        &self,
-        revocation: Revocation,
-        held: impl Send + 'static,
-    ) -> Result<(), IssuerError> {
-        let work = |issuer: Arc<dyn Issuer>| async move {
-            let _held = held;
-            issuer.revoke(&revocation).await
-        };
-        self.call(Action::Revoke, work).await
-    }
-
-    /// `held` as in [`request`](Self::request).
-    pub(super) async fn reconcile(
-        &self,
-        question: Reconciliation,
-        held: impl Send + 'static,
-    ) -> Result<Reconciled, IssuerError> {
-        let action = match question.effect {
-            IntendedEffect::Request => Action::Request,
-            IntendedEffect::Revoke(_) => Action::Revoke,
-        };
-        let work = |issuer: Arc<dyn Issuer>| async move {
-            let _held = held;
-            issuer.reconcile(&question).await
-        };
-        self.call(action, work).await
-    }
-
-    async fn call<T, F>(
+    /// Calls the issuer. `held` is held until it has ended, also when its caller went away.
+    pub(super) async fn call<T, F>(
         &self,
         action: Action,
+        held: impl Send + 'static,
         work: impl FnOnce(Arc<dyn Issuer>) -> F + Send + 'static,
     ) -> Result<T, IssuerError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, IssuerError>> + Send + 'static,
     {
-        let GrantLimits { deadline, isolation, .. } = self.limits;
-        let pace = match self.capabilities {
-            Capabilities { blocking: true, .. } => Pace::Blocking,
-            Capabilities { prompt: true, .. } => Pace::Prompt,
-            _ => Pace::Undeclared,
+        let pace = Pace::declared(self.capabilities.blocking, self.capabilities.prompt);
+        let work = move |issuer| async move {
+            let _held = held;
+            work(issuer).await
         };
-        self.guard.call(action.word(), CallPolicy { deadline, isolation, pace }, work).await?
-    }
-}
-
-impl fmt::Debug for GuardedIssuer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GuardedIssuer")
-            .field("quarantined", &self.guard.is_quarantined())
-            .finish_non_exhaustive()
+        self.guard.call(action.word(), pace, work).await
     }
 }

@@ -1,4 +1,4 @@
-//! Properties over any sequence of events, with a crash at any point.
+//! Tests properties over any sequence of events, with a crash at any point.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,13 +17,13 @@ fn again() -> Again {
     Again { now: now(), retry_after: None, jitter: 0 }
 }
 
-fn policy(attempts: u32) -> Policy {
-    Policy { retries: Retries::default().with_attempts(attempts) }
+fn retries(attempts: u32) -> Retries {
+    Retries::default().with_attempts(attempts)
 }
 
 fn due(state: &GrantState) -> Due {
     let user = keyway_issuers::UserInfo::new("https://i", "joe");
-    let asked = super::super::request::Requester::new(user);
+    let asked = keyway_issuers::Requester::new(user);
     let service = keyway_issuers::ServiceName::new("door").unwrap();
     let owner = super::super::record::Owner::of(&asked, service, now()).unwrap();
     GrantWorkflow::due(&owner, state)
@@ -34,18 +34,18 @@ fn due(state: &GrantState) -> Due {
 enum Answer {
     Done,
     Refused,
-    /// It did it, and the answer broke the contract but names the credential.
+    /// The plugin did it; its answer broke the contract, but names the credential.
     Garbled,
-    /// It did it, and nobody heard of it.
+    /// The plugin did it, and its answer was lost.
     LostAfter,
-    /// It did not, and nobody heard of it.
+    /// The plugin did not do it, and its answer was lost.
     LostBefore,
-    /// The process ends while it is asked; it was done or not.
+    /// The process ends while the plugin is asked; it did it or not.
     CrashAfter,
     CrashBefore,
 }
 
-/// Something that is done to a grant.
+/// An action on a grant.
 #[derive(Clone, Copy, Debug)]
 enum Act {
     Begin,
@@ -55,21 +55,21 @@ enum Act {
     OrphanSeen,
 }
 
-/// A grant, the plugin's world behind it, and what runs at the moment.
+/// A grant, the plugin's state behind it, and the running call.
 struct Life {
     state: Option<GrantState>,
-    /// Credentials of this grant that exist, and how often each was made.
+    /// The existing credentials of this grant, and how often each was made.
     made: BTreeMap<String, u32>,
     idempotent: bool,
     reconciles: bool,
     serial: u32,
-    policy: Policy,
+    retries: Retries,
 }
 
 impl Life {
     fn new(idempotent: bool, reconciles: bool) -> Self {
-        let policy = policy(3);
-        Self { state: None, made: BTreeMap::new(), idempotent, reconciles, serial: 0, policy }
+        let retries = retries(3);
+        Self { state: None, made: BTreeMap::new(), idempotent, reconciles, serial: 0, retries }
     }
 
     fn make(&mut self) -> CredentialRef {
@@ -93,7 +93,8 @@ impl Life {
             Act::OrphanSeen => Event::OrphanSeen,
             Act::DecideTruthfully => {
                 let decision = match self.made.keys().next() {
-                    // Of two credentials with one grant, one would be forgotten: see the test.
+                    // If one grant had two credentials, one would be forgotten; the test checks
+                    // that.
                     Some(state)
                         if self.state.as_ref().is_some_and(|state| state.phase == Phase::Indeterminate) =>
                     {
@@ -105,11 +106,11 @@ impl Life {
                 Event::Decide { now, decision }
             }
         };
-        // The first command is answered as the test says, and what follows from it is done.
+        // The test chooses the answer to the first command; later commands succeed.
         let (mut event, mut standing, mut answer) = (event, Standing::Free, answer);
         for commands in 0.. {
             assert!(commands < 8, "no pair of state and event goes on for ever");
-            let Ok(step) = step(&self.policy, self.state.as_ref(), standing, event) else { return };
+            let Ok(step) = step(&self.retries, self.state.as_ref(), standing, event) else { return };
             self.state = step.state;
             let Some(command) = step.command else { return };
             let Some(next) = self.carry_out(command, answer) else { return };
@@ -117,7 +118,7 @@ impl Life {
         }
     }
 
-    /// `None` when the process ends meanwhile.
+    /// Carries a command out; returns `None` if the process ends meanwhile.
     fn carry_out(&mut self, command: Command, answer: Answer) -> Option<Event> {
         let reconciles = self.reconciles;
         let unanswered =
@@ -190,8 +191,10 @@ fn any_act() -> impl Strategy<Value = (Act, Answer)> {
 }
 
 proptest! {
-    /// No credential exists without a record, one whose state is known is either the one that
-    /// exists or gone, and none is made twice for one id (decision R3).
+    /// Checks that no credential exists without a record, that a credential with a known state is
+    /// the existing one or gone, and that none is made twice for one id.
+    ///
+    /// See decision R3.
     #[test]
     fn no_grant_is_lost_and_none_is_doubled(
         idempotent: bool,
@@ -213,14 +216,14 @@ proptest! {
             if state.phase == Phase::Granted {
                 prop_assert_eq!(life.made.len(), 1);
             }
-            // A grant that is not settled is found by a worker or listed for a person.
+            // A worker finds a grant that is not settled, or it is listed for a person.
             prop_assert_eq!(due(state) == Due::Never, state.phase == Phase::Granted);
             prop_assert_eq!(state.reason.is_some(), state.phase == Phase::Indeterminate);
         }
     }
 
-    /// From every state, a plugin that works and a person who decides truthfully come to an
-    /// end: the credential is granted, or nothing is left.
+    /// Checks that a working plugin and a truthful person settle every state: the credential is
+    /// granted, or nothing is left.
     #[test]
     fn everything_can_be_settled(
         idempotent: bool,
@@ -278,8 +281,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Each pair of state and event comes to an end, and only a credential that is discarded has a command
-    /// without a stored record.
+    /// Checks that each pair of state and event terminates, and that only discarding a credential
+    /// is commanded without a stored record.
     #[test]
     fn every_event_ends_and_is_stored_before_its_command(
         state in any_phase(),
@@ -300,15 +303,15 @@ proptest! {
             Command::Discard(_) => Event::Discarded { now: now(), revoked: does },
         };
         let is_undo = |command: &Command| matches!(command, Command::Discard(_));
-        follow::<GrantWorkflow>(&policy(3), state, standing, event, is_undo, answer);
+        follow::<GrantWorkflow>(&retries(3), state, standing, event, is_undo, answer);
     }
 
-    /// A caller that lost its claim takes nothing away, and one whose record is gone makes none: the
-    /// only command without a record is the one that discards a credential.
+    /// Checks that a caller that lost its claim removes nothing, and that a caller whose record is
+    /// gone makes nothing: the only command without a record discards a credential.
     #[test]
     fn who_holds_no_claim_settles_nothing(state in any_phase(), event in any_event()) {
         let asks = matches!(event, Event::Begin { .. } | Event::Decide { .. } | Event::Drop | Event::StateTaken { .. });
-        let Ok(stepped) = step(&policy(3), state.as_ref(), Standing::Others, event) else { return Ok(()) };
+        let Ok(stepped) = step(&retries(3), state.as_ref(), Standing::Others, event) else { return Ok(()) };
         if !asks {
             prop_assert!(stepped.state.is_some() || state.is_none());
         }
@@ -321,7 +324,7 @@ proptest! {
 fn after(events: impl IntoIterator<Item = Event>) -> Option<GrantState> {
     let mut state = None;
     for event in events {
-        state = step(&policy(3), state.as_ref(), Standing::Ours, event).unwrap().state;
+        state = step(&retries(3), state.as_ref(), Standing::Ours, event).unwrap().state;
     }
     state
 }
@@ -333,7 +336,7 @@ fn begin(idempotent: bool) -> Event {
 #[test]
 fn a_plugin_that_is_not_idempotent_is_never_asked_twice() {
     let intended = after([begin(false)]);
-    let again = |idempotent| step(&policy(3), intended.as_ref(), Standing::Free, begin(idempotent));
+    let again = |idempotent| step(&retries(3), intended.as_ref(), Standing::Free, begin(idempotent));
     assert_eq!(again(false).err(), Some(TransitionError::InFlight));
     assert_eq!(again(true).unwrap().command, Some(Command::Request));
 }
@@ -343,7 +346,7 @@ fn an_orphan_that_came_while_revoking_is_revoked_too() {
     let issued = Event::Issued { now: now(), credential: CredentialRef::new("s"), undelivered: false };
     let state = after([begin(false), issued, Event::Revoke { now: now() }, Event::OrphanSeen]);
     let step =
-        |orphans| step(&policy(3), state.as_ref(), Standing::Ours, Event::Revoked { orphans }).unwrap();
+        |orphans| step(&retries(3), state.as_ref(), Standing::Ours, Event::Revoked { orphans }).unwrap();
     let once_more = step(0);
     assert_eq!(once_more.command, Some(Command::Revoke { credential: CredentialRef::new("s"), orphans: 1 }));
     assert_eq!((step(1).state, step(1).command), (None, None));
@@ -361,7 +364,7 @@ fn a_revocation_is_tried_as_often_as_the_policy_says() {
     let failed = || Event::NotRevoked { again: again() };
     let mut state = after([begin(false), issued, Event::Revoke { now: now() }]);
     for failures in 1..=3 {
-        state = step(&policy(3), state.as_ref(), Standing::Ours, failed()).unwrap().state;
+        state = step(&retries(3), state.as_ref(), Standing::Ours, failed()).unwrap().state;
         let revoking = state.as_ref().unwrap();
         let wait = Duration::from_secs(10 << (failures - 1));
         let next = (failures < 3).then(|| now().plus(wait));

@@ -1,8 +1,8 @@
-//! The engine for issuers.
+//! Runs issuers for a host.
 //!
-//! [`Grants`] knows which services a host offers and which credentials were made for whom. A user
+//! [`Grants`] keeps the services of a host and the credentials that were made for its users. A user
 //! requests a credential, gets it once, and revokes it later. The host keeps the *state* by which
-//! the plugin knows the credential again, never the credential (WaTTS seed).
+//! the plugin recognizes the credential, never the credential itself (WaTTS seed).
 //!
 //! ```
 //! # mod plugin {
@@ -21,7 +21,7 @@
 //! #     }
 //! #     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //! #         let realm = request.context.configuration.text("realm").unwrap_or_default();
-//! #         let state = format!("{realm}/{}", request.context.user_info.subject());
+//! #         let state = format!("{realm}/{}", request.context.requester.user_info.subject());
 //! #         Ok(Issued::new(state).with(CredentialPart::text("password", "correct horse")).into())
 //! #     }
 //! #     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> { Ok(()) }
@@ -64,17 +64,17 @@
 //! # }
 //! ```
 //!
-//! [`Host::run`](crate::Host::run) recovers after a crash, and tries again what failed.
+//! [`Host::run`](crate::Host::run) recovers after a crash, and retries failed work.
 //!
 //! # The gate
 //!
-//! A request passes four questions, in this order (decision W5): may the [user](Service::allow) use the
-//! service, is it [enabled](Service::enabled) and without [faults](ServiceView::faults), do the
-//! parameters fit one of the plugin's sets, has the user fewer grants than the
-//! [limit](Service::limit). Everything counts that is or may be a credential: requests in flight,
-//! grants, revocations that failed, grants that are indeterminate. The count is a record of its own, and an
-//! intent is stored in the same atomic batch, so the limit holds for any number of requests
-//! on any number of hosts. A revocation passes no gate.
+//! A request must pass four checks, in this order: the [user](Service::allow) may use the service;
+//! the service is [enabled](Service::enabled) and without [faults](ServiceView::faults); the
+//! parameters fit one of the plugin's sets; and the user has fewer grants than the
+//! [limit](Service::limit) (decision W5). Everything that is or may be a credential counts:
+//! requests in flight, grants, failed revocations, and indeterminate grants. The count is a record
+//! of its own that changes in the same atomic batch as the intent, so the limit holds for any
+//! number of requests on any number of hosts. A revocation passes no gate.
 //!
 //! # Plugins that fail
 //!
@@ -87,37 +87,38 @@
 //! | breaks the contract and names a credential | [`GrantsError::Discarded`] | is revoked, until that works |
 //! | does not revoke | [`GrantsError::NotRevoked`] | stays, and is tried again as [`Retries`] says |
 //!
-//! If the storage engine fails between the plugin and the grant, the engine looks whether the
-//! grant was stored; if not, and no grant has its state, the credential just made is revoked.
+//! If the storage engine fails after the plugin's answer, the engine checks whether the grant was
+//! stored. If not, and no grant has its state, the new credential is revoked.
 //!
 //! # Crashes
 //!
-//! The intent is stored first, then the plugin is asked with the intent's id, then its answer is stored
-//! (decision R2). After a crash the host finds what was open:
+//! The intent is stored first, then the plugin is asked with the intent's id, then its answer is
+//! stored (decision R2). After a crash the host finds the open intents:
 //!
-//! | found | then |
+//! | the host finds | and then |
 //! | --- | --- |
-//! | [`Phase::Intended`], and the plugin reconciles | it is asked; the grant is there ([undelivered](GrantState::undelivered)) or gone |
-//! | [`Phase::Intended`], and it does not | [`Phase::Indeterminate`]: listed by [`Grants::undecided`] |
+//! | [`Phase::Intended`], and the plugin reconciles | the plugin is asked; the grant exists ([undelivered](GrantState::undelivered)) or is gone |
+//! | [`Phase::Intended`], and the plugin does not reconcile | [`Phase::Indeterminate`]: listed by [`Grants::undecided`] |
 //! | [`Phase::Intended`], and the caller repeats the request by its own id, and the plugin is idempotent | the plugin is asked again: one credential, handed out |
 //! | [`Phase::Revoking`] | it is revoked again |
 //!
 //! # Several hosts
 //!
-//! Every commit is conditional on the revision that was read, so hosts may share a storage
-//! engine. While a plugin is asked, the host has a claim on the grant, which is longer than the plugin's
+//! Every commit is conditional on the revision that was read, so hosts may share a storage engine.
+//! While a plugin is asked, the host has a claim on the grant that is longer than the plugin's
 //! deadline. No other host takes the grant over until it has seen the claim unchanged for its full
-//! duration on its own monotonic clock (decision R5), except the next run of a host of the same
-//! [name](crate::HostBuilder::name). An owner that was overtaken all the same learns it at its
-//! next commit: a late credential is then taken if the grant is still there, and revoked if not.
+//! duration, by its own monotonic clock (decision R5). The next run of a host of the same
+//! [name](crate::HostBuilder::name) takes it over at once. An owner that was overtaken learns so at
+//! its next commit: a late credential is then accepted if the grant still exists, and revoked
+//! otherwise.
 //!
 //! # Limits
 //!
-//! * A credential that was not handed out (the process ended, the caller's future was dropped)
-//!   is not revoked by itself: the user may know its values, as with a public key that was uploaded.
-//!   [`GrantState::undelivered`] says so.
-//! * The claims of the login are stored, sealed, so that a revocation that is tried again tells the
-//!   plugin the same. Tokens, further logins and parameters are not.
+//! * A credential that was not handed out (the process ended, or the caller's future was dropped)
+//!   is not revoked automatically, since the user may know its values, as with an uploaded public
+//!   key. [`GrantState::undelivered`] marks it.
+//! * The claims of the login are stored, sealed, so that a retried revocation sends the plugin the
+//!   same claims. Tokens, further logins and parameters are not stored.
 //! * An abort, an exit, a stack overflow and running out of memory end the process, and so does a panic
 //!   with `panic = "abort"`. Recovery comes after the restart.
 //! * Rolling back the storage engine to an older copy is not detected.
@@ -126,7 +127,6 @@ mod engine;
 mod error;
 mod id;
 mod issuer;
-mod limits;
 mod machine;
 mod outcome;
 mod record;
@@ -135,13 +135,13 @@ mod service;
 mod workflow;
 
 pub use crate::plugin::Isolation;
-pub use crate::work::Retries;
+pub use crate::work::{Limits, Retries};
 pub(crate) use engine::GrantSettings;
 pub use engine::Grants;
 pub use error::{Disposal, GrantsError};
 pub use id::{GrantId, InvalidGrantId};
-pub use limits::GrantLimits;
+pub use keyway_issuers::Requester;
 pub use machine::{Decision, DuplicatePolicy, GrantState, IndeterminateReason, Phase, TransitionError};
 pub use outcome::{Grant, GrantOutcome, GrantPage, IssuedCredential, Revoked};
-pub use request::{GrantRequest, Requester};
+pub use request::GrantRequest;
 pub use service::{Allow, Service, ServiceFault, ServiceView};

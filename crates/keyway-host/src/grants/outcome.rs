@@ -1,4 +1,4 @@
-//! Answers of the engine.
+//! Defines the answers of the engine.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialPart, LoginRequired, ServiceName, UserId};
@@ -12,16 +12,16 @@ use crate::records::Entry;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GrantOutcome {
-    /// There is a credential. It is handed out this once: no value of it is stored.
+    /// The credential was made. It is handed out only this once, since no value of it is stored.
     Granted(IssuedCredential),
-    /// The plugin needs the user to log in elsewhere first. Make the same request again then,
-    /// with that [login](super::Requester::with_login).
+    /// The user must log in with another provider first. Then make the same request again with that
+    /// [login](super::Requester::with_login).
     LoginRequired(LoginRequired),
-    /// This request, by its own id, was granted before. Its credential was handed over then.
+    /// This request, by its own id, was granted earlier, and its credential was handed out then.
     Repeated(GrantId),
 }
 
-/// A credential, handed over once.
+/// A credential, handed out once.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct IssuedCredential {
@@ -29,7 +29,9 @@ pub struct IssuedCredential {
     pub grant: GrantId,
     /// The parts of the credential, in the plugin's order.
     pub credential: Vec<CredentialPart>,
-    /// The grant is an old one, because the plugin returned its state again (decision W6).
+    /// Whether the grant is an older one, because the plugin returned its state again.
+    ///
+    /// See decision W6.
     pub reused: bool,
 }
 
@@ -39,11 +41,11 @@ pub struct IssuedCredential {
 pub enum Revoked {
     /// The plugin destroyed the credential, or found it gone; the grant is forgotten.
     Destroyed,
-    /// The user has no such grant, perhaps because it was revoked before. A host that speaks
-    /// HTTP may answer 404.
+    /// The user has no such grant, perhaps because it was revoked earlier. An HTTP host may answer
+    /// 404.
     NotThere,
-    /// The service is gone, and the grant is forgotten without asking its plugin, because the
-    /// host [allows that](crate::HostBuilder::drop_grants_of_missing_services).
+    /// The service is gone, and the grant is forgotten without asking its plugin, as the host
+    /// [allows](crate::HostBuilder::drop_grants_of_missing_services).
     Dropped,
 }
 
@@ -53,18 +55,18 @@ pub enum Revoked {
 pub struct Grant {
     /// Its id.
     pub id: GrantId,
-    /// The service that it is for.
+    /// The service of the grant.
     pub service: ServiceName,
-    /// Whose it is.
+    /// The owner.
     pub user: UserId,
     /// When it was requested.
     pub made: Timestamp,
-    /// Where it is in its life.
+    /// Its state.
     pub state: GrantState,
 }
 
 impl Grant {
-    /// `None` for a record that is gone.
+    /// Returns `None` for a record that is gone.
     pub(super) fn of(entry: &Entry<GrantWorkflow>) -> Option<Self> {
         let (owner, state) = (&entry.fixed, entry.state.clone()?);
         let (service, user) = (owner.service.clone(), owner.user.clone());
@@ -78,6 +80,6 @@ impl Grant {
 pub struct GrantPage {
     /// The grants, in a stable order without meaning.
     pub grants: Vec<Grant>,
-    /// Where the next page begins; `None` after the last.
+    /// The start of the next page; `None` after the last one.
     pub next: Option<GrantId>,
 }

@@ -1,24 +1,21 @@
-//! The stored form of a grant: its owner, sealed once, and its state.
-
-use std::fmt;
+//! Stores a grant: its owner, sealed once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
 use keyway_core::{Timestamp, Wiped};
-use keyway_issuers::{Context, CredentialRef, Json, ServiceName, UserId, UserInfo};
+use keyway_issuers::{CredentialRef, Json, Requester, ServiceName, UserId, UserInfo};
 
 use super::machine::{GrantState, IndeterminateReason, Phase, TransitionError};
-use super::request::Requester;
-use crate::records::{RecordError, STORED_JSON, Stored, corrupt};
+use crate::records::{RecordError, STORED_JSON, Stored, corrupt, read_code};
 
-/// The part of a grant that never changes. No value of a credential, no parameter and no token is
-/// among it.
+/// The part of a grant that never changes. It holds no value of a credential, no parameter and no
+/// token.
 #[derive(Clone)]
 pub(crate) struct Owner {
     pub(super) user: UserId,
     pub(super) service: ServiceName,
     pub(super) made: Timestamp,
-    /// The claims of the login, as JSON: the plugin is told the same when a
-    /// revocation is tried again without a login.
+    /// The claims of the login, as JSON. A retried revocation without a login sends the plugin the
+    /// same claims.
     claims: Wiped<String>,
 }
 
@@ -32,21 +29,21 @@ impl Owner {
     ) -> Result<Self, TransitionError> {
         let claims = asked.user_info.to_ascii();
         let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-        // Only then can it be too deep, and reading costs as much as a seal.
+        // Only a claim with so many brackets can be too deep; the check costs as much as a seal.
         if opened > STORED_JSON.max_depth && STORED_JSON.read(claims.as_bytes()).is_err() {
             return Err(TransitionError::Claims);
         }
         Ok(Self { user: asked.user.clone(), service, made, claims })
     }
 
-    /// Makes the context that a plugin gets when there is no login.
-    pub(super) fn context(&self) -> Result<Context, RecordError> {
+    /// Finds the user that a plugin is told of when there is no login.
+    pub(super) fn requester(&self) -> Result<Requester, RecordError> {
         let claims = match STORED_JSON.read(self.claims.as_bytes()) {
             Ok(Json::Object(claims)) => UserInfo::from_claims(claims),
             _ => None,
         };
         let user_info = claims.ok_or_else(|| corrupt("its claims make no sense"))?;
-        Ok(Context::of(self.user.clone(), user_info))
+        Ok(Requester::of(self.user.clone(), user_info))
     }
 }
 
@@ -72,12 +69,6 @@ impl Stored for Owner {
     }
 }
 
-impl fmt::Debug for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Owner([REDACTED])")
-    }
-}
-
 impl Stored for GrantState {
     const SCHEMA: u8 = 2;
 
@@ -87,7 +78,7 @@ impl Stored for GrantState {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.extend([phase_code(self.phase), self.reason.map_or(0, reason_code)]);
+        out.extend([self.phase as u8, reason_code(self.reason)]);
         out.extend([u8::from(self.undelivered), u8::from(self.resumed)]);
         put_u32(out, self.failures);
         put_u32(out, self.orphans);
@@ -97,16 +88,8 @@ impl Stored for GrantState {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let phase = reader.byte()?;
-        let phase = PHASES.into_iter().find(|known| phase_code(*known) == phase);
-        let phase = phase.ok_or(Malformed { expected: "the phase of a grant" })?;
-        let reason = match reader.byte()? {
-            0 => None,
-            code => {
-                let reason = REASONS.into_iter().find(|known| reason_code(*known) == code);
-                Some(reason.ok_or(Malformed { expected: "a known reason" })?)
-            }
-        };
+        let phase = read_code(reader, &PHASES, |phase| phase as u8, "the phase of a grant")?;
+        let reason = read_code(reader, &REASONS, reason_code, "a known reason")?;
         let (undelivered, resumed) = (reader.flag()?, reader.flag()?);
         let (failures, orphans, since) = (reader.u32()?, reader.u32()?, reader.time()?);
         let next = reader.optional(Reader::time)?;
@@ -120,33 +103,17 @@ impl Stored for GrantState {
 
 const PHASES: [Phase; 4] = [Phase::Intended, Phase::Granted, Phase::Revoking, Phase::Indeterminate];
 
-/// The byte that is stored for a phase. It never changes.
-const fn phase_code(phase: Phase) -> u8 {
-    match phase {
-        Phase::Intended => 1,
-        Phase::Granted => 2,
-        Phase::Revoking => 3,
-        Phase::Indeterminate => 4,
-    }
-}
-
-const REASONS: [IndeterminateReason; 5] = [
-    IndeterminateReason::NoAnswer,
-    IndeterminateReason::Interrupted,
-    IndeterminateReason::PluginCannotTell,
-    IndeterminateReason::NotReconciled,
-    IndeterminateReason::NotDiscarded,
+const REASONS: [Option<IndeterminateReason>; 6] = [
+    None,
+    Some(IndeterminateReason::NoAnswer),
+    Some(IndeterminateReason::Interrupted),
+    Some(IndeterminateReason::PluginCannotTell),
+    Some(IndeterminateReason::NotReconciled),
+    Some(IndeterminateReason::NotDiscarded),
 ];
 
-/// The byte that is stored for a reason. It never changes, and is not 0.
-const fn reason_code(reason: IndeterminateReason) -> u8 {
-    match reason {
-        IndeterminateReason::NoAnswer => 1,
-        IndeterminateReason::Interrupted => 2,
-        IndeterminateReason::PluginCannotTell => 3,
-        IndeterminateReason::NotReconciled => 4,
-        IndeterminateReason::NotDiscarded => 5,
-    }
+fn reason_code(reason: Option<IndeterminateReason>) -> u8 {
+    reason.map_or(0, |reason| reason as u8)
 }
 
 #[cfg(test)]
@@ -163,8 +130,8 @@ mod tests {
 
     fn any_state() -> impl Strategy<Value = GrantState> {
         let times = (0..u64::MAX, prop::option::of(0..u64::MAX));
-        (0..4_usize, prop::option::of(0..5_usize), any::<(bool, bool, u32, u32)>(), times, ".{0,40}")
-            .prop_map(|(phase, reason, (undelivered, resumed, failures, orphans), (since, next), text)| {
+        (0..4_usize, 0..6_usize, any::<(bool, bool, u32, u32)>(), times, ".{0,40}").prop_map(
+            |(phase, reason, (undelivered, resumed, failures, orphans), (since, next), text)| {
                 let time = Timestamp::from_milliseconds;
                 let phase = PHASES[phase];
                 let credential =
@@ -176,10 +143,11 @@ mod tests {
                     orphans,
                     undelivered,
                     resumed,
-                    reason: reason.map(|reason| REASONS[reason]),
+                    reason: REASONS[reason],
                     ..GrantState::new(phase, time(since))
                 }
-            })
+            },
+        )
     }
 
     proptest! {
@@ -198,7 +166,7 @@ mod tests {
             let service = ServiceName::new("door").unwrap();
             let owner = Owner::of(&asked, service, Timestamp::from_milliseconds(7)).unwrap();
             let bytes = stored(&owner);
-            prop_assert_eq!(Owner::read(&mut Reader::new(&bytes)).unwrap().context().unwrap(), asked.context());
+            prop_assert_eq!(Owner::read(&mut Reader::new(&bytes)).unwrap().requester().unwrap(), asked);
             prop_assert!(Owner::read(&mut Reader::new(&bytes[..cut.index(bytes.len())])).is_err());
         }
     }

@@ -1,68 +1,8 @@
-//! Requests of users.
+//! Describes requests of users.
 
 use std::fmt;
 
-use keyway_issuers::{Context, IntentId, Login, Parameters, SecretText, UserId, UserInfo};
-
-/// A user who asks for a credential or for its end, as the host's login knows him.
-///
-/// A [`UserInfo`] alone is one, too. `Debug` shows no claim and no token.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Requester {
-    pub(super) user: UserId,
-    pub(super) user_info: UserInfo,
-    pub(super) additional_logins: Vec<Login>,
-    pub(super) access_token: Option<SecretText>,
-}
-
-impl Requester {
-    /// A user whose id is made of issuer and subject.
-    pub fn new(user_info: UserInfo) -> Self {
-        let user = user_info.user_id();
-        Self { user, user_info, additional_logins: Vec::new(), access_token: None }
-    }
-
-    /// The id, under which [`Grants::list`](super::Grants::list) finds the user's grants.
-    pub const fn user(&self) -> &UserId {
-        &self.user
-    }
-
-    /// Sets the id of the user, where it does not come from issuer and subject.
-    #[must_use]
-    pub fn with_user(mut self, user: UserId) -> Self {
-        self.user = user;
-        self
-    }
-
-    /// Adds a further login at the end, which a plugin
-    /// [asked for](super::GrantOutcome::LoginRequired).
-    #[must_use]
-    pub fn with_login(mut self, login: Login) -> Self {
-        self.additional_logins.push(login);
-        self
-    }
-
-    /// Passes the access token of the login on to the plugin.
-    #[must_use]
-    pub fn with_access_token(mut self, token: impl Into<SecretText>) -> Self {
-        self.access_token = Some(token.into());
-        self
-    }
-
-    /// Makes the context that a plugin gets, still without configuration and intent.
-    pub(super) fn context(&self) -> Context {
-        let mut context = Context::of(self.user.clone(), self.user_info.clone());
-        context.additional_logins.clone_from(&self.additional_logins);
-        context.access_token.clone_from(&self.access_token);
-        context
-    }
-}
-
-impl From<UserInfo> for Requester {
-    fn from(user_info: UserInfo) -> Self {
-        Self::new(user_info)
-    }
-}
+use keyway_issuers::{IntentId, Parameters, Requester};
 
 /// A user's request for a credential.
 #[derive(Clone, PartialEq)]
@@ -73,7 +13,7 @@ pub struct GrantRequest {
 }
 
 impl GrantRequest {
-    /// A request without parameters.
+    /// Makes a request without parameters.
     pub fn new(requester: impl Into<Requester>) -> Self {
         Self { requester: requester.into(), parameters: Parameters::default(), id: None }
     }
@@ -85,9 +25,10 @@ impl GrantRequest {
         self
     }
 
-    /// Names the request. When it is made again with the same id, the same grant is answered instead of a
-    /// second one made, as long as that grant lives. If the first attempt was cut short, a plugin that is
-    /// [idempotent](keyway_issuers::Capabilities::idempotent) is asked again for the same credential.
+    /// Names the request. If it is repeated with the same id, the answer is the same grant rather
+    /// than a second one, as long as that grant lives. If the first attempt was interrupted, a
+    /// plugin that is [idempotent](keyway_issuers::Capabilities::idempotent) is asked again for the
+    /// same credential.
     #[must_use]
     pub fn with_id(mut self, id: IntentId) -> Self {
         self.id = Some(id);

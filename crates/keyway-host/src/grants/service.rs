@@ -1,28 +1,31 @@
-//! A service: an issuer as a host offers it to its users.
+//! Offers an issuer to users as a service.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keyway_core::{Clock, LookupError, PluginError, Registry, Resources, Timestamp};
+use keyway_core::{LookupError, PluginError, Timestamp};
 use keyway_issuers::{
-    Configuration, Description, Issuer, IssuerError, Issuers, Json, OpenContext, ServiceName, UserInfo,
-    Violation, Violations,
+    Action, Configuration, Description, Issuer, IssuerError, Issuers, Json, OpenContext, ServiceName,
+    UserInfo, Violation, Violations,
 };
 use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::issuer::{GuardedIssuer, Origin};
-use super::limits::GrantLimits;
 use super::machine::DuplicatePolicy;
+use crate::host::Lent;
 use crate::plugin::contain;
+use crate::work::Limits;
 
-/// Decides who may use a service: the first question of the gate (decision W5).
+/// Decides who may use a service: the first check of the gate.
 ///
-/// Every closure from user to truth is one. It must not block; a panic counts as no.
+/// See decision W5.
+///
+/// A closure from user to `bool` implements it. It must not block; a panic counts as false.
 pub trait Allow: Send + Sync {
-    /// Whether this user may use the service.
+    /// Tells whether this user may use the service.
     fn allows(&self, user: &UserInfo) -> bool;
 }
 
@@ -52,13 +55,13 @@ enum Source {
 }
 
 impl Service {
-    /// A service whose issuer the plugin of this id opens.
+    /// Makes a service whose issuer is opened by the plugin with this id.
     pub fn new(name: ServiceName, plugin: impl Into<String>) -> Self {
         Self::of(name, Source::Plugin(plugin.into()))
     }
 
-    /// A service with an issuer that the host made itself. After a panic it is used again,
-    /// because nobody else can make another.
+    /// Makes a service with an issuer that the host supplies. After a panic the same issuer is used
+    /// again, because only the host could make another.
     pub fn with_issuer(name: ServiceName, issuer: Arc<dyn Issuer>) -> Self {
         Self::of(name, Source::Issuer(issuer))
     }
@@ -76,14 +79,14 @@ impl Service {
         }
     }
 
-    /// Sets who may use it, in place of an earlier rule.
+    /// Sets who may use the service, and replaces an earlier rule.
     #[must_use]
     pub fn allow(mut self, allow: impl Allow + 'static) -> Self {
         self.allow = Arc::new(allow);
         self
     }
 
-    /// Lets everybody use it who is logged in.
+    /// Lets every logged-in user use the service.
     #[must_use]
     pub fn allow_everybody(self) -> Self {
         self.allow(|_: &UserInfo| true)
@@ -96,21 +99,22 @@ impl Service {
         self
     }
 
-    /// Sets what happens when the plugin returns a state that a grant has already.
+    /// Sets what happens if the plugin returns a state that another grant already has.
     #[must_use]
     pub fn duplicates(mut self, policy: DuplicatePolicy) -> Self {
         self.duplicates = policy;
         self
     }
 
-    /// Switches it on or off; it is on by default. Off, credentials are still revoked.
+    /// Switches the service on or off; it is on by default. Credentials can be revoked even when it
+    /// is off.
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
         self
     }
 
-    /// Configures something that the issuer describes.
+    /// Sets a configuration parameter that the issuer describes.
     #[must_use]
     pub fn configure(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.configuration.insert(name.into(), value.into());
@@ -141,7 +145,7 @@ impl fmt::Debug for Service {
     }
 }
 
-/// Why a service is disabled although it is switched on.
+/// The reason why a service is disabled although it is switched on.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceFault {
@@ -154,30 +158,32 @@ pub enum ServiceFault {
     /// Its plugin did not describe itself.
     #[error("the plugin did not describe itself: {0}")]
     Describe(Arc<IssuerError>),
-    /// The plugin's answer, or what is configured, breaks a rule (decision W4).
+    /// The plugin's answer, or the configuration, breaks a rule.
+    ///
+    /// See decision W4.
     #[error("{0}")]
     Violation(Violation),
 }
 
-/// Describes a service as it is at the moment.
+/// A service in its current state.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServiceView {
     /// Its name.
     pub name: ServiceName,
-    /// Whether users can make requests: it is switched on and has no faults.
+    /// Whether users can make requests: the service is switched on and has no faults.
     pub enabled: bool,
-    /// Everything that is wrong with it.
+    /// The faults of the service.
     pub faults: Vec<ServiceFault>,
-    /// What its plugin says about itself. [`Description::user_interface`] has what a user
-    /// interface needs (decision W9).
+    /// The plugin's description of itself. [`Description::user_interface`] returns the facts that a
+    /// user interface needs (decision W9).
     pub description: Option<Arc<Description>>,
     /// How many credentials a user may have at a time.
     pub limit: Option<u64>,
 }
 
 /// Holds the parts of a service that a request needs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Ready {
     pub(super) description: Option<Arc<Description>>,
     pub(super) configuration: Option<Configuration>,
@@ -192,36 +198,30 @@ pub(super) struct RunningService {
     pub(super) service: Service,
     pub(super) issuer: Option<GuardedIssuer>,
     ready: Mutex<Arc<Ready>>,
-    /// Held while the plugin is asked to describe itself: one question at a time, so that a later
-    /// answer is never overwritten by an earlier one, and a plugin that hangs is asked once.
-    describing: tokio::sync::Mutex<()>,
+    /// Held while the plugin is asked to describe itself. Only one question runs at a time, so that
+    /// a later answer is never overwritten by an earlier one, and a plugin that hangs is asked
+    /// once.
+    describing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl RunningService {
-    /// The issuer and what is configured for it, if its plugin can be asked.
-    pub(super) fn usable(&self) -> Option<(&GuardedIssuer, Configuration)> {
-        Some((self.issuer.as_ref()?, self.ready().configuration.clone()?))
-    }
-
-    /// Whether its plugin can be asked.
-    pub(super) fn is_ready(&self) -> bool {
-        self.issuer.is_some() && self.ready().configuration.is_some()
-    }
-
-    pub(super) fn open(
-        service: Service,
-        registry: &Registry,
-        resources: &Resources,
-        clock: &Arc<dyn Clock>,
-        limits: GrantLimits,
-    ) -> Self {
-        let issuer = open(&service, registry, resources, clock, limits);
-        let (issuer, faults) = match issuer {
+    pub(super) fn open(service: Service, lent: &Lent, limits: Limits) -> Self {
+        let (issuer, faults) = match open(&service, lent, limits) {
             Ok(issuer) => (Some(issuer), Vec::new()),
             Err(fault) => (None, vec![fault]),
         };
         let ready = Mutex::new(Arc::new(Ready { faults, ..Ready::default() }));
-        Self { service, issuer, ready, describing: tokio::sync::Mutex::default() }
+        Self { service, issuer, ready, describing: Arc::default() }
+    }
+
+    /// Returns the issuer and its resolved configuration, if its plugin can be asked.
+    pub(super) fn usable(&self) -> Option<(&GuardedIssuer, Configuration)> {
+        Some((self.issuer.as_ref()?, self.ready().configuration.clone()?))
+    }
+
+    /// Tells whether its plugin can be asked.
+    pub(super) fn is_ready(&self) -> bool {
+        self.issuer.is_some() && self.ready().configuration.is_some()
     }
 
     pub(super) fn ready(&self) -> Arc<Ready> {
@@ -232,83 +232,53 @@ impl RunningService {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is time to ask the plugin to describe itself (decision W4), and no caller does yet.
-    pub(super) fn is_description_due(&self, now: Timestamp, every: Duration) -> bool {
-        self.is_description_old(now, every) && self.describing.try_lock().is_ok()
-    }
-
-    /// One that has faults is asked more often, so that it comes back soon after they are gone.
+    /// Whether it is time to ask the plugin to describe itself (decision W4). One that has faults is asked
+    /// more often, so that it comes back soon after they are gone.
     fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
         let ready = self.ready();
         let every = if ready.faults.is_empty() { every } else { every / 20 };
         ready.described.is_none_or(|described| described.plus(every) <= now)
     }
 
-    /// Asks the plugin to describe itself. What it says is taken over when its version is
-    /// another (decision W4), or when there was a fault; whether that was so.
+    /// Asks the plugin to describe itself. Uses the description if its version changed, or if there
+    /// was a fault, and then returns true (decision W4).
     pub(super) async fn describe(&self, now: Timestamp) -> bool {
         let _describing = self.describing.lock().await;
         self.ask_to_describe(now).await
     }
 
-    /// The same, unless somebody was faster.
-    pub(super) async fn describe_if_due(&self, now: Timestamp, every: Duration) {
-        let Ok(_describing) = self.describing.try_lock() else { return };
-        if self.is_description_old(now, every) {
-            self.ask_to_describe(now).await;
-        }
-    }
-
     async fn ask_to_describe(&self, now: Timestamp) -> bool {
         let Some(issuer) = &self.issuer else { return false };
-        let answer = issuer.describe().await;
+        let work = |issuer: Arc<dyn Issuer>| async move { issuer.describe().await };
+        let answer = issuer.call(Action::Parameter, (), work).await;
         let old = self.ready();
-        let is_good = old.description.is_some() && old.faults.is_empty();
-        let same = || Ready {
-            description: old.description.clone(),
-            configuration: old.configuration.clone(),
-            faults: Vec::new(),
-            described: Some(now),
-        };
-        let (ready, taken_over) = match answer {
-            Ok(description) => {
-                let known = old.description.as_ref().map(|known| known.version());
-                if is_good && known == Some(description.version()) {
-                    (same(), false)
-                } else {
-                    (self.resolve(description, now), true)
-                }
-            }
-            // A plugin that described itself before goes on with that for the time being.
-            Err(error) if is_good => {
+        // The service keeps the earlier description for the time being.
+        let known = old.description.as_ref().filter(|_| old.faults.is_empty());
+        let new = match answer {
+            Ok(description) if known.is_some_and(|known| known.version() == description.version()) => None,
+            Ok(description) => Some(self.resolve(description)),
+            Err(error) if known.is_some() => {
                 warn!(service = %self.service.name, error = %error.detail(), "the plugin did not describe itself again");
-                (same(), false)
+                None
             }
-            Err(error) => {
-                (Ready { faults: faults_of(error), described: Some(now), ..Ready::default() }, true)
-            }
+            Err(error) => Some(Ready { faults: faults_of(error), ..Ready::default() }),
         };
+        let taken_over = new.is_some();
+        let ready = new.unwrap_or_else(|| Ready::clone(&old));
         for fault in &ready.faults {
             warn!(service = %self.service.name, %fault, "the service is disabled");
         }
-        *self.lock() = Arc::new(ready);
+        *self.lock() = Arc::new(Ready { described: Some(now), ..ready });
         taken_over
     }
 
-    fn resolve(&self, description: Description, now: Timestamp) -> Ready {
+    fn resolve(&self, description: Description) -> Ready {
         let configured = self.service.configuration.iter().map(|(name, json)| (name.as_str(), json));
-        let resolved = description.resolve_configuration(configured);
-        let described = Some(now);
-        let description = Some(Arc::new(description));
-        match resolved {
-            Ok(configuration) => {
-                Ready { description, configuration: Some(configuration), faults: Vec::new(), described }
-            }
-            Err(violations) => {
-                let faults = violations.into_iter().map(ServiceFault::Violation).collect();
-                Ready { description, configuration: None, faults, described }
-            }
-        }
+        let (configuration, faults) = match description.resolve_configuration(configured) {
+            Ok(configuration) => (Some(configuration), Vec::new()),
+            Err(violations) => (None, violations.into_iter().map(ServiceFault::Violation).collect()),
+        };
+        Ready { description: Some(Arc::new(description)), configuration, faults, described: None }
     }
 
     pub(super) fn view(&self) -> ServiceView {
@@ -323,42 +293,32 @@ impl RunningService {
     }
 }
 
-fn open(
-    service: &Service,
-    registry: &Registry,
-    resources: &Resources,
-    clock: &Arc<dyn Clock>,
-    limits: GrantLimits,
-) -> Result<GuardedIssuer, ServiceFault> {
+fn open(service: &Service, lent: &Lent, limits: Limits) -> Result<GuardedIssuer, ServiceFault> {
+    let fault = |error: IssuerError| ServiceFault::Open(Arc::new(error));
     let origin = match &service.source {
         Source::Issuer(issuer) => Origin::Given(Arc::clone(issuer)),
         Source::Plugin(id) => {
-            let found = registry.get::<Issuers>(id);
+            let found = lent.registry.get::<Issuers>(id);
             let registered = found.map_err(|error| ServiceFault::Plugin(Arc::new(error)))?;
             let plugin = registered.plugin();
             let checked = contain(|| plugin.check_configuration(&service.plugin_configuration));
-            match checked {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => return Err(ServiceFault::Open(Arc::new(error))),
-                Err(_) => {
-                    let error =
-                        IssuerError::invalid("the configuration of the plugin", "the plugin panicked");
-                    return Err(ServiceFault::Open(Arc::new(error)));
-                }
-            }
+            let panicked =
+                |_| Err(IssuerError::invalid("the configuration of the plugin", "the plugin panicked"));
+            checked.unwrap_or_else(panicked).map_err(fault)?;
             let opening = OpenContext::new(service.name.clone(), registered.metadata().clone())
                 .with_configuration(service.plugin_configuration.clone())
-                .with_resources(resources.clone())
-                .with_clock(Arc::clone(clock));
+                .with_resources(lent.resources.clone())
+                .with_clock(Arc::clone(&lent.clock));
             Origin::Plugin(plugin, Box::new(opening))
         }
     };
-    GuardedIssuer::open(origin, limits).map_err(|error| ServiceFault::Open(Arc::new(error)))
+    GuardedIssuer::open(origin, limits).map_err(fault)
 }
 
-/// All that was found, one fault each.
+/// Converts an error to faults, one for each violation.
 fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
-    // A plugin that builds its description finds the violations itself, and has them as cause.
+    // A plugin that builds its description finds the violations itself, and returns them as the
+    // cause.
     let caused = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Violations>());
     let found = caused.map_or(error.violations(), Violations::as_slice);
     if found.is_empty() {
@@ -367,21 +327,22 @@ fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
     found.iter().cloned().map(ServiceFault::Violation).collect()
 }
 
-/// Asks all plugins at once to describe themselves whose description is old, so that one
-/// that hangs holds up no other. It does not wait for them (decision H56).
+/// Asks all plugins with an old description to describe themselves, in parallel, so that one that
+/// hangs delays no other. It does not wait for them (decision H56).
 pub(super) fn describe_old(
-    services: &Arc<BTreeMap<ServiceName, RunningService>>,
+    services: &BTreeMap<ServiceName, Arc<RunningService>>,
     now: Timestamp,
     every: Duration,
 ) -> JoinSet<()> {
     let mut asked = JoinSet::new();
-    for (name, running) in &**services {
-        if running.is_description_due(now, every) {
-            let (services, name) = (Arc::clone(services), name.clone());
+    for running in services.values() {
+        // Another caller that asks at present is enough.
+        let Ok(describing) = Arc::clone(&running.describing).try_lock_owned() else { continue };
+        if running.is_description_old(now, every) {
+            let running = Arc::clone(running);
             asked.spawn(async move {
-                if let Some(running) = services.get(&name) {
-                    running.describe_if_due(now, every).await;
-                }
+                running.ask_to_describe(now).await;
+                drop(describing);
             });
         }
     }

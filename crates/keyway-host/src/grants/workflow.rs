@@ -5,36 +5,33 @@ use std::sync::Arc;
 
 use keyway_core::{Effect, PluginError, Timestamp};
 use keyway_issuers::{
-    Action, Context, CredentialPart, CredentialRef, CredentialRequest, IntendedEffect, Issued, IssuerError,
-    LoginRequired, Reconciled, Reconciliation, RequestOutcome, Revocation, Rule, ServiceName, Violation,
+    Action, Context, CredentialPart, CredentialRef, CredentialRequest, IntendedEffect, Issued, Issuer,
+    IssuerError, LoginRequired, Parameters, Reconciled, Reconciliation, RequestOutcome, Requester,
+    Revocation, Rule, ServiceName, Violation,
 };
 use tracing::{info, warn};
 
 use super::error::{Disposal, GrantsError};
 use super::id::GrantId;
 use super::issuer::GuardedIssuer;
-use super::limits::GrantLimits;
 use super::machine::{
-    self, Again, Command, DuplicatePolicy, Event, GrantState, Phase, Policy, TransitionError,
+    self, Command, DuplicatePolicy, Event, GrantState, IndeterminateReason, Phase, TransitionError,
 };
 use super::record::Owner;
-use super::request::{GrantRequest, Requester};
+use super::request::GrantRequest;
 use super::service::RunningService;
-use crate::host::LaneHealth;
-use crate::plugin::Permit;
-use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded, random};
-use crate::work::{Carried, ClaimLength, Claimed, Failed, Retries, Standing, Step, WorkOutcome, Workflow};
+use crate::plugin::LaneGuard;
+use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded};
+use crate::work::{Carried, Claimed, Lane, Limits, Retries, Standing, Step, Workflow};
 
-/// The longest state that is stored; far beyond what any plugin needs.
+/// The longest state that is stored; plugins need far less.
 const MAX_STATE_BYTES: usize = 16 << 10;
 
-/// The services of a host, and what the host allows them.
+/// Holds the services of a host, and their limits.
 #[derive(Debug)]
 pub(crate) struct GrantWorkflow {
-    pub(super) services: Arc<BTreeMap<ServiceName, RunningService>>,
-    pub(super) limits: GrantLimits,
-    pub(super) policy: Policy,
-    pub(super) clock: Arc<dyn keyway_core::Clock>,
+    pub(super) services: BTreeMap<ServiceName, Arc<RunningService>>,
+    pub(super) limits: Limits,
     pub(super) drops_missing: bool,
 }
 
@@ -44,15 +41,6 @@ pub(crate) enum Live {
     Request(GrantRequest),
     /// The login of a user who revokes.
     Revocation(Requester),
-}
-
-impl Live {
-    fn requester(&self) -> &Requester {
-        match self {
-            Self::Request(request) => &request.requester,
-            Self::Revocation(requester) => requester,
-        }
-    }
 }
 
 /// Holds the answer for the caller, which is never stored.
@@ -82,7 +70,7 @@ impl Recorded for GrantWorkflow {
         }
     }
 
-    /// A service has one plugin, so its name stands for both.
+    /// Returns the name of the service. A service has one plugin, so the name identifies both.
     fn lane(owner: &Owner) -> &str {
         owner.service.as_str()
     }
@@ -95,7 +83,6 @@ fn names_of<'a>(user: &'a NameTag, owner: &'a Owner, credential: &'a CredentialR
 type Done = Carried<GrantWorkflow>;
 
 impl Workflow for GrantWorkflow {
-    type Policy = Policy;
     type Event = Event;
     type Command = Command;
     type TransitionError = TransitionError;
@@ -106,16 +93,16 @@ impl Workflow for GrantWorkflow {
     const ENGINE: &'static str = "grants";
 
     fn step(
-        policy: &Policy,
+        retries: &Retries,
         state: Option<&GrantState>,
         standing: Standing,
         event: Event,
     ) -> Result<Step<Self>, TransitionError> {
-        machine::step(policy, state, standing, event)
+        machine::step(retries, state, standing, event)
     }
 
-    fn policy(&self) -> &Policy {
-        &self.policy
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn taken(&self, event: &Event, holder: &Entry<Self>) -> Event {
@@ -124,7 +111,7 @@ impl Workflow for GrantWorkflow {
         let reuses = |policy: DuplicatePolicy| holds.is_some_and(|phase| policy.reuses(phase));
         match event {
             Event::Issued { .. } => Event::StateTaken { reuse: duplicates.is_some_and(reuses) },
-            // Revokes no credential that may belong to the other grant (decision W6).
+            // A credential that may belong to the other grant must not be revoked (decision W6).
             Event::Discard { .. } => Event::StateTaken { reuse: false },
             Event::Decide { .. } => Event::DecisionTaken,
             other => other.clone(),
@@ -148,13 +135,10 @@ impl Workflow for GrantWorkflow {
         GrantId::of(entry.address).to_string()
     }
 
-    fn failed(failed: Failed<Self>) -> WorkOutcome {
-        match GrantsError::of_work(failed) {
-            GrantsError::Refused(
-                TransitionError::InFlight | TransitionError::BeingRevoked | TransitionError::NoGrant,
-            ) => WorkOutcome::LeasedElsewhere,
-            error => WorkOutcome::Failed(Box::new(error)),
-        }
+    fn is_elsewhere(failure: &GrantsError) -> bool {
+        use TransitionError::{BeingRevoked, InFlight, NoGrant};
+
+        matches!(failure, GrantsError::Refused(InFlight | BeingRevoked | NoGrant))
     }
 
     fn completed(failure: GrantsError, entry: &Entry<Self>) -> GrantsError {
@@ -165,243 +149,192 @@ impl Workflow for GrantWorkflow {
         super::service::describe_old(&self.services, now, self.limits.describe_every).detach_all();
     }
 
-    fn lanes(&self) -> Vec<String> {
-        let ready = |running: &RunningService| running.is_ready().then(|| running.service.name.to_string());
-        self.services.values().filter_map(ready).collect()
-    }
-
-    fn lane_health(&self) -> Vec<LaneHealth> {
-        let health = |running: &RunningService| LaneHealth {
-            lane: running.service.name.to_string(),
-            quarantined: running.issuer.as_ref().is_some_and(GuardedIssuer::is_quarantined),
-            free_permits: running.issuer.as_ref().and_then(GuardedIssuer::free_permits),
+    fn lanes(&self) -> Vec<Lane> {
+        let lane = |running: &Arc<RunningService>| Lane {
+            name: running.service.name.to_string(),
+            is_ready: running.is_ready(),
         };
-        self.services.values().map(health).collect()
+        self.services.values().map(lane).collect()
     }
 
-    fn claim_lasts(&self, _: &Command) -> ClaimLength {
-        ClaimLength::Fixed(self.limits.claim())
+    fn guard(&self, lane: &str) -> Option<&dyn LaneGuard> {
+        Some(&self.services.get(lane)?.issuer.as_ref()?.guard)
     }
 
-    async fn permit(&self, lane: &str) -> Permit {
-        match self.running(lane).and_then(|running| running.issuer.as_ref()) {
-            Some(issuer) => issuer.permit().await,
-            None => Permit::default(),
-        }
-    }
-
-    fn try_permit(&self, lane: &str) -> Option<Permit> {
-        self.running(lane).and_then(|running| running.issuer.as_ref())?.try_permit()
-    }
-
-    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Self::Live>) -> Done {
-        match (command, live) {
-            (Command::Request, Some(Live::Request(request))) => self.request(on, request).await,
-            // A worker never begins a request: only its caller has the parameters.
-            (Command::Request, _) => Carried::done(self.nothing_made(on)),
-            (Command::Reconcile, _) => self.reconcile(on).await,
-            (Command::Revoke { credential, orphans }, _) => self.revoke(on, credential, orphans, live).await,
-            (Command::Discard(credential), _) => self.discard(on, credential, live).await,
+    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Live>) -> Done {
+        match (self.question(on, &command, live), command, live) {
+            (question, Command::Discard(credential), _) => self.discard(on, question.ok(), credential).await,
+            (Err(error), command, _) => Carried::failed(self.not_asked(on, &command), error),
+            (Ok(question), Command::Request, Some(Live::Request(request))) => {
+                self.request(on, question, request.parameters.clone()).await
+            }
+            // A worker never starts a request: only its caller has the parameters.
+            (Ok(_), Command::Request, _) => Carried::done(self.not_asked(on, &Command::Request)),
+            (Ok(question), Command::Reconcile, _) => self.reconcile(on, question).await,
+            (Ok(question), Command::Revoke { credential, orphans }, _) => {
+                let (grant, (issuer, context)) = (GrantId::of(on.entry.address), question);
+                let Err(error) = revoke(on, issuer, Revocation::new(context, credential)).await else {
+                    return Carried::done(Event::Revoked { orphans });
+                };
+                warn!(service = %on.entry.fixed.service, %grant, error = %error.detail(), "a credential was not revoked");
+                let event = Event::NotRevoked { again: on.again(error.kind().retry_after()) };
+                Carried::failed(event, GrantsError::NotRevoked { grant, failures: 0, retry_at: None, error })
+            }
         }
     }
 }
 
-impl GrantWorkflow {
-    fn running(&self, lane: &str) -> Option<&RunningService> {
-        self.services.get(lane)
-    }
+/// An issuer, and the context of what it is asked.
+type Question<'a> = (&'a GuardedIssuer, Context);
 
+impl GrantWorkflow {
     fn reconciles(&self, service: &ServiceName) -> bool {
         let issuer = self.services.get(service).and_then(|running| running.issuer.as_ref());
-        issuer.is_some_and(|issuer| issuer.capabilities().reconciles)
+        issuer.is_some_and(|issuer| issuer.capabilities.reconciles)
     }
 
-    fn again(&self, error: Option<&IssuerError>) -> Again {
-        // Without randomness a wait is not lengthened, which harms nothing.
-        let jitter = random::<1>().map_or(0, |[jitter]| jitter);
-        let retry_after = error.and_then(|error| error.kind().retry_after());
-        Again { now: self.clock.now(), retry_after, jitter }
-    }
-
-    fn nothing_made(&self, on: &Claimed<'_, Self>) -> Event {
-        Event::NothingMade { again: self.again(None), reconciles: self.reconciles(&on.entry.fixed.service) }
-    }
-
-    async fn request(&self, on: &Claimed<'_, Self>, request: &GrantRequest) -> Done {
-        let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
-        let Some((issuer, configuration)) = self.services.get(service).and_then(RunningService::usable)
-        else {
-            return Carried::failed(self.nothing_made(on), TransitionError::Disabled.into());
+    /// Finds the issuer of a grant, and the context of a command: the user is the caller, or the one that is
+    /// stored of the login.
+    fn question(
+        &self,
+        on: &Claimed<'_, Self>,
+        command: &Command,
+        live: Option<&Live>,
+    ) -> Result<Question<'_>, GrantsError> {
+        let (grant, owner) = (GrantId::of(on.entry.address), &on.entry.fixed);
+        let usable = self.services.get(&owner.service).and_then(|running| running.usable());
+        let (issuer, configuration) = usable.ok_or(TransitionError::Disabled)?;
+        let requester = match live {
+            Some(Live::Request(request)) => request.requester.clone(),
+            Some(Live::Revocation(requester)) => requester.clone(),
+            None => owner.requester()?,
         };
-        let context =
-            request.requester.context().with_configuration(configuration).with_intent(grant.intent());
-        let asked = CredentialRequest::new(context).with_parameters(request.parameters.clone());
-        let answer = issuer.request(Arc::new(asked), on.working().await).await;
-        let now = self.clock.now();
-        match answer {
+        let intent = match command {
+            Command::Request | Command::Reconcile => grant.intent(),
+            Command::Revoke { .. } | Command::Discard(_) => grant.revocation(),
+        };
+        let context = Context::new(requester).with_configuration(configuration).with_intent(intent);
+        Ok((issuer, context))
+    }
+
+    /// The event in place of the plugin's answer, where it cannot be asked.
+    fn not_asked(&self, on: &Claimed<'_, Self>, command: &Command) -> Event {
+        let again = on.again(None);
+        match command {
+            Command::Request => {
+                Event::NothingMade { again, reconciles: self.reconciles(&on.entry.fixed.service) }
+            }
+            Command::Reconcile => {
+                Event::Unanswered { again, reconciles: true, reason: IndeterminateReason::NotReconciled }
+            }
+            Command::Revoke { .. } => Event::NotRevoked { again },
+            Command::Discard(_) => Event::Discarded { now: again.now, revoked: false },
+        }
+    }
+
+    async fn request(
+        &self,
+        on: &Claimed<'_, Self>,
+        (issuer, context): Question<'_>,
+        parameters: Parameters,
+    ) -> Done {
+        let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
+        let asked = CredentialRequest::new(context).with_parameters(parameters);
+        let work = |issuer: Arc<dyn Issuer>| async move { issuer.request(&asked).await };
+        match issuer.call(Action::Request, on.working().await, work).await {
             Ok(RequestOutcome::Issued(Issued { credential, state })) => {
                 match check_state(&state, &credential) {
                     Ok(()) => {
-                        let event = Event::Issued { now, credential: state, undelivered: false };
+                        let event = Event::Issued { now: on.now(), credential: state, undelivered: false };
                         Carried::answered(event, Answer::Credential(credential))
                     }
                     Err(violation) => {
                         let error = IssuerError::violation(Action::Request, violation);
-                        warn!(%service, %grant, error = %error.detail(), "a credential is discarded, because its state must not be stored");
-                        Carried::failed(
-                            Event::Unstorable { credential: state },
-                            GrantsError::discarded(error),
-                        )
+                        discarded(on, Event::Unstorable { credential: state }, error)
                     }
                 }
             }
             Ok(RequestOutcome::LoginRequired(login)) => {
-                Carried::answered(self.nothing_made(on), Answer::Login(login))
+                Carried::answered(self.not_asked(on, &Command::Request), Answer::Login(login))
             }
             Err(error) if error.effect() == Effect::None => {
                 info!(%service, %grant, error = %error.detail(), "no credential was made");
-                let (again, reconciles) = (self.again(Some(&error)), self.reconciles(service));
+                let (again, reconciles) = (on.again(error.kind().retry_after()), self.reconciles(service));
                 Carried::failed(Event::NothingMade { again, reconciles }, error.into())
             }
             Err(error) => match error.orphan().cloned() {
-                // The plugin broke the contract and named its credential: that one is revoked.
-                Some(credential) => {
-                    warn!(%service, %grant, error = %error.detail(), "a credential is discarded");
-                    let event = if credential.as_str().len() > MAX_STATE_BYTES {
-                        Event::Unstorable { credential }
-                    } else {
-                        Event::Discard { now, credential }
-                    };
-                    Carried::failed(event, GrantsError::discarded(error))
+                // The plugin broke the contract but named its credential, so it is revoked.
+                Some(credential) if credential.as_str().len() > MAX_STATE_BYTES => {
+                    discarded(on, Event::Unstorable { credential }, error)
                 }
-                None => self.unanswered(on, error, machine::IndeterminateReason::NoAnswer),
+                Some(credential) => discarded(on, Event::Discard { now: on.now(), credential }, error),
+                None => self.unanswered(on, error, IndeterminateReason::NoAnswer),
             },
         }
     }
 
-    fn unanswered(
-        &self,
-        on: &Claimed<'_, Self>,
-        error: IssuerError,
-        reason: machine::IndeterminateReason,
-    ) -> Done {
+    fn unanswered(&self, on: &Claimed<'_, Self>, error: IssuerError, reason: IndeterminateReason) -> Done {
         let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
         warn!(%service, %grant, error = %error.detail(), "it is not known whether there is a credential");
-        let (again, reconciles) = (self.again(Some(&error)), self.reconciles(service));
+        let (again, reconciles) = (on.again(error.kind().retry_after()), self.reconciles(service));
         let event = Event::Unanswered { again, reconciles, reason };
         Carried::failed(event, GrantsError::Uncertain { grant, error })
     }
 
-    /// Asks the plugin what became of a request (decision R2).
-    async fn reconcile(&self, on: &Claimed<'_, Self>) -> Done {
-        let (grant, owner) = (GrantId::of(on.entry.address), &on.entry.fixed);
-        let Some((issuer, configuration)) =
-            self.services.get(&owner.service).and_then(RunningService::usable)
-        else {
-            let (again, reason) = (self.again(None), machine::IndeterminateReason::NotReconciled);
-            return Carried::failed(
-                Event::Unanswered { again, reconciles: true, reason },
-                TransitionError::Disabled.into(),
-            );
-        };
-        let mut context = match owner.context() {
-            Ok(context) => context,
-            Err(error) => {
-                return Carried::failed(Event::CannotTell { now: self.clock.now() }, error.into());
-            }
-        };
-        context.configuration = configuration;
-        context.intent = Some(grant.intent());
+    /// Asks the plugin about the outcome of a request.
+    ///
+    /// See decision R2.
+    async fn reconcile(&self, on: &Claimed<'_, Self>, (issuer, context): Question<'_>) -> Done {
         let question = Reconciliation::new(context, IntendedEffect::Request);
-        let answer = issuer.reconcile(question, on.working().await).await;
-        let now = self.clock.now();
+        let work = |issuer: Arc<dyn Issuer>| async move { issuer.reconcile(&question).await };
+        let answer = issuer.call(Action::Request, on.working().await, work).await;
+        let now = on.now();
         match answer {
             Ok(Reconciled::NothingHappened | Reconciled::Destroyed) => Carried::done(Event::NeverMade),
             Ok(Reconciled::Made(credential)) if check_state(&credential, &[]).is_ok() => {
                 Carried::done(Event::Issued { now, credential, undelivered: true })
             }
             Ok(_) => Carried::done(Event::CannotTell { now }),
-            Err(error) => self.unanswered(on, error, machine::IndeterminateReason::NotReconciled),
+            Err(error) => self.unanswered(on, error, IndeterminateReason::NotReconciled),
         }
     }
 
-    /// The context of a revocation: that of the caller, or what is stored of the login.
-    fn context(on: &Claimed<'_, Self>, live: Option<&Live>) -> Result<Context, GrantsError> {
-        let grant = GrantId::of(on.entry.address);
-        let mut context = match live {
-            Some(live) => live.requester().context(),
-            None => on.entry.fixed.context()?,
-        };
-        context.intent = Some(grant.revocation());
-        Ok(context)
-    }
-
-    async fn revoke(
+    /// Revokes a credential whose state is not stored, unless a grant has that state. Attempts are
+    /// limited by number and time (decision W6).
+    async fn discard(
         &self,
         on: &Claimed<'_, Self>,
+        question: Option<Question<'_>>,
         credential: CredentialRef,
-        orphans: u32,
-        live: Option<&Live>,
     ) -> Done {
-        let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
-        let Some((issuer, configuration)) = self.services.get(service).and_then(RunningService::usable)
-        else {
-            return Carried::failed(
-                Event::NotRevoked { again: self.again(None) },
-                TransitionError::Disabled.into(),
-            );
+        let grant = GrantId::of(on.entry.address);
+        let disposal = match question {
+            Some((issuer, context)) => self.dispose(on, issuer, Revocation::new(context, credential)).await,
+            None => Disposal::NotRevoked,
         };
-        let mut context = match Self::context(on, live) {
-            Ok(context) => context,
-            Err(error) => return Carried::failed(Event::NotRevoked { again: self.again(None) }, error),
-        };
-        context.configuration = configuration;
-        match issuer.revoke(Revocation::new(context, credential), on.working().await).await {
-            Ok(()) => Carried::done(Event::Revoked { orphans }),
-            Err(error) => {
-                warn!(%service, %grant, error = %error.detail(), "a credential was not revoked");
-                let event = Event::NotRevoked { again: self.again(Some(&error)) };
-                Carried::failed(event, GrantsError::NotRevoked { grant, failures: 0, retry_at: None, error })
-            }
-        }
-    }
-
-    /// Revokes a credential whose state is not stored, unless a grant has that state (decision W6);
-    /// bounded by number and time.
-    async fn discard(&self, on: &Claimed<'_, Self>, credential: CredentialRef, live: Option<&Live>) -> Done {
-        let disposal = self.dispose(on, &credential, live).await;
-        let event = Event::Discarded { now: self.clock.now(), revoked: disposal == Disposal::Revoked };
-        Carried::failed(event, GrantsError::Overtaken { grant: GrantId::of(on.entry.address), disposal })
+        let event = Event::Discarded { now: on.now(), revoked: disposal == Disposal::Revoked };
+        Carried::failed(event, GrantsError::Overtaken { grant, disposal })
     }
 
     async fn dispose(
         &self,
         on: &Claimed<'_, Self>,
-        credential: &CredentialRef,
-        live: Option<&Live>,
+        issuer: &GuardedIssuer,
+        revocation: Revocation,
     ) -> Disposal {
-        let service = &on.entry.fixed.service;
-        let usable = self.services.get(service).and_then(RunningService::usable);
-        let (Some((issuer, configuration)), Ok(mut context)) = (usable, Self::context(on, live)) else {
-            return Disposal::NotRevoked;
-        };
-        context.configuration = configuration;
-        let retries: Retries = self.limits.cleanup_retries;
+        let retries = self.limits.cleanup_retries;
         let begun = tokio::time::Instant::now();
         for failures in 1.. {
-            match on.holder_of(&names_of(&on.entry.address.scope, &on.entry.fixed, credential)).await {
+            let names = names_of(&on.entry.address.scope, &on.entry.fixed, &revocation.state);
+            match on.holder_of(&names).await {
                 Ok(None) => {}
                 Ok(Some(_)) => return Disposal::SharesState,
                 Err(_) => return Disposal::NotRevoked,
             }
-            let revocation = Revocation::new(context.clone(), credential.clone());
-            let Err(error) = issuer.revoke(revocation, on.working().await).await else {
-                return Disposal::Revoked;
-            };
-            let Again { retry_after, jitter, .. } = self.again(Some(&error));
-            let wait = retries.wait(failures, retry_after, jitter);
+            let Err(error) = revoke(on, issuer, revocation.clone()).await else { return Disposal::Revoked };
+            let wait = retries.wait(failures, on.again(error.kind().retry_after()));
             if failures >= retries.attempts || begun.elapsed().saturating_add(wait) > retries.within {
-                let grant = GrantId::of(on.entry.address);
+                let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
                 warn!(%service, %grant, error = %error.detail(), "a credential that was not handed out could not be revoked");
                 break;
             }
@@ -411,7 +344,25 @@ impl GrantWorkflow {
     }
 }
 
-/// Tells whether a state may be stored (decision W8).
+async fn revoke(
+    on: &Claimed<'_, GrantWorkflow>,
+    issuer: &GuardedIssuer,
+    revocation: Revocation,
+) -> Result<(), IssuerError> {
+    let work = |issuer: Arc<dyn Issuer>| async move { issuer.revoke(&revocation).await };
+    issuer.call(Action::Revoke, on.working().await, work).await
+}
+
+/// The answer broke the contract, so the credential is not handed out.
+fn discarded(on: &Claimed<'_, GrantWorkflow>, event: Event, error: IssuerError) -> Done {
+    let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
+    warn!(%service, %grant, error = %error.detail(), "a credential is discarded");
+    Carried::failed(event, GrantsError::Discarded { disposal: Disposal::NotRevoked, error })
+}
+
+/// Checks that a state may be stored.
+///
+/// See decision W8.
 pub(super) fn check_state(state: &CredentialRef, credential: &[CredentialPart]) -> Result<(), Violation> {
     if state.as_str().len() > MAX_STATE_BYTES {
         return Err(Violation::new("state", Rule::Other { text: "it is longer than 16 KiB" }));

@@ -1,4 +1,4 @@
-//! Starting a host.
+//! Builds and starts a host.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -11,16 +11,14 @@ use tokio::sync::Notify;
 
 use super::{Host, HostError, Inner, Observer, name};
 #[cfg(feature = "issuers")]
-use crate::grants::{GrantLimits, Service};
+use crate::grants::Service;
 use crate::records::{Journal, SealedRecords, random};
-#[cfg(feature = "secrets")]
-use crate::stores::StoreLimits;
-use crate::work::{Engine, Run, WorkReport};
+use crate::work::{Engine, Limits, Run, WorkReport, Worker, Workflow};
 
-/// How long an earlier run of the same host gets to say that it is alive.
+/// How long a new run waits for an earlier run of the same host to answer.
 const TAKEOVER: Duration = Duration::from_secs(3);
 
-/// Makes a [`Host`].
+/// Builds a [`Host`].
 #[must_use = "`start` makes the host"]
 pub struct HostBuilder {
     registry: Registry,
@@ -34,14 +32,14 @@ pub struct HostBuilder {
     takeover: Duration,
     drain: Duration,
     #[cfg(feature = "secrets")]
-    store_limits: StoreLimits,
+    store_limits: Limits,
     #[cfg(feature = "issuers")]
     grants: crate::grants::GrantSettings,
 }
 
 impl Host {
-    /// A host over these plugins, with its records on `storage` sealed by `keys`. The storage engine is
-    /// also lent to the plugins.
+    /// Starts to build a host with these plugins. The host keeps its records on `storage`, sealed
+    /// by `keys`, and lends the same storage engine to its plugins.
     pub fn builder(
         registry: Registry,
         storage: Arc<dyn Storage>,
@@ -59,7 +57,7 @@ impl Host {
             takeover: TAKEOVER,
             drain: Duration::from_secs(30),
             #[cfg(feature = "secrets")]
-            store_limits: StoreLimits::default(),
+            store_limits: Limits::default(),
             #[cfg(feature = "issuers")]
             grants: crate::grants::GrantSettings::default(),
         }
@@ -67,54 +65,54 @@ impl Host {
 }
 
 impl HostBuilder {
-    /// Names this host; `main` by default. Hosts that share a storage engine need names of their own: at
-    /// most one run of a name works at a time, and takes over at once what an earlier run had claimed
-    /// (decision H38).
+    /// Names this host; `main` by default. Hosts that share a storage engine need different names:
+    /// only one run of a name works at a time, and a new run takes over at once every claim of the
+    /// earlier one (decision H38).
     pub fn name(mut self, name: &str) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets where the keys of stores come from; by default they are the host's own.
+    /// Sets the source of the keys of stores; by default stores use the host's own keys.
     pub fn store_keys(mut self, keys: impl KeySource + 'static) -> Self {
         self.store_keys = Some(Arc::new(keys));
         self
     }
 
-    /// Lends plugins more than the storage engine.
+    /// Lends plugins further resources besides the storage engine.
     pub fn resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
         self
     }
 
-    /// Sets the clock, for plugins too.
+    /// Sets the clock of the host and of its plugins.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sets who learns what the host's loop does.
+    /// Sets the observer that is told about each piece of work of the host's loop.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Arc::new(observer);
         self
     }
 
-    /// Sets how long an earlier run of the same name gets to say that it is alive, 3 s by default. Zero
-    /// takes the name at once: for hosts whose supervisor never starts two.
+    /// Sets how long to wait for an earlier run of the same name to answer, 3 s by default. Zero
+    /// takes the name at once: use it if a supervisor guarantees that only one run exists.
     pub fn takeover_after(mut self, wait: Duration) -> Self {
         self.takeover = wait;
         self
     }
 
-    /// Sets how long [`Host::run`] waits for calls of plugins when it ends, 30 s by default.
+    /// Sets how long [`Host::run`] waits at its end for plugin calls, 30 s by default.
     pub fn drain_within(mut self, drain: Duration) -> Self {
         self.drain = drain;
         self
     }
 
-    /// Sets what the engine for secret stores allows plugins.
+    /// Sets the limits of the engine for secret stores on its plugins.
     #[cfg(feature = "secrets")]
-    pub fn store_limits(mut self, limits: StoreLimits) -> Self {
+    pub fn store_limits(mut self, limits: Limits) -> Self {
         self.store_limits = limits;
         self
     }
@@ -126,15 +124,15 @@ impl HostBuilder {
         self
     }
 
-    /// Sets what the engine for issuers allows plugins, and when it tries again.
+    /// Sets the limits of the engine for issuers on its plugins, and its retries.
     #[cfg(feature = "issuers")]
-    pub fn grant_limits(mut self, limits: GrantLimits) -> Self {
+    pub fn grant_limits(mut self, limits: Limits) -> Self {
         self.grants.limits = limits;
         self
     }
 
-    /// Lets users forget grants whose service is gone, without asking a plugin; the credential
-    /// may live on. Off by default.
+    /// Lets users remove grants whose service is gone, without asking a plugin; the credential may
+    /// remain valid. Off by default.
     #[cfg(feature = "issuers")]
     pub fn drop_grants_of_missing_services(mut self, allowed: bool) -> Self {
         self.grants.drops_missing = allowed;
@@ -142,17 +140,17 @@ impl HostBuilder {
     }
 
     /// Opens the host's records and all services, and asks each issuer to describe itself. A
-    /// service that has faults is disabled, and the others are not. It recovers nothing yet:
-    /// [`Host::run`] does, or [`Host::recover`].
+    /// service that has faults is disabled; the others work. Interrupted work is resumed later, by
+    /// [`Host::run`] or [`Host::recover`].
     ///
     /// # Errors
-    /// [`HostError::Registry`] lists every plugin that was made for another contract
-    /// than this host drives (decision K3); [`HostError::DuplicateService`];
+    /// [`HostError::Registry`] lists every plugin that was built for another contract than this
+    /// host drives (decision K3); [`HostError::DuplicateService`];
     /// [`HostError::Running`] when another run of the same name is alive;
     /// [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with these keys.
     ///
     /// # Cancel safety
-    /// A dropped future may leave the name taken; the next start then waits.
+    /// Dropping the future may leave the name taken; then the next start waits.
     pub async fn start(self) -> Result<Host, HostError> {
         #[cfg(feature = "secrets")]
         self.registry.check_driven::<keyway_secrets::SecretStores>()?;
@@ -209,11 +207,25 @@ impl HostBuilder {
 
 /// Holds everything that a host lends its engines.
 pub(crate) struct Lent {
+    /// The plugins that are linked.
     pub(crate) registry: Registry,
+    /// The resources for plugins, with the storage engine among them.
     pub(crate) resources: Resources,
+    /// The clock of the host and its plugins.
     pub(crate) clock: Arc<dyn Clock>,
+    /// The records of all engines.
     pub(crate) records: Arc<SealedRecords>,
+    /// The run that claims records.
     pub(crate) run: Run,
+}
+
+impl Lent {
+    /// Makes the worker of an engine, with a journal for its kind of record. Every engine begins with it.
+    /// It does no I/O.
+    pub(crate) fn worker<W: Workflow>(&self, workflow: W) -> Arc<Worker<W>> {
+        let journal = Journal::new(Arc::clone(&self.records), Arc::clone(&self.run.host));
+        Arc::new(Worker::new(workflow, journal, Arc::clone(&self.clock), self.run.clone()))
+    }
 }
 
 impl std::fmt::Debug for HostBuilder {

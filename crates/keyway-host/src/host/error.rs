@@ -5,11 +5,11 @@ use keyway_seal::KeySourceError;
 
 use crate::records::RecordError;
 
-/// Why a host could not start or go on.
+/// Explains why a host could not start or continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
-    /// Plugins are linked that this host cannot drive.
+    /// This host cannot drive some of the linked plugins.
     #[error(transparent)]
     Registry(#[from] RegistryFaults),
     /// The host's keys cannot be read.

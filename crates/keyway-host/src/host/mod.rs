@@ -1,4 +1,4 @@
-//! A host: one start, one recovery, one loop for all engines.
+//! Runs all engines of a host: one start, one recovery, one loop.
 
 mod builder;
 mod error;
@@ -13,7 +13,7 @@ use std::time::Duration;
 pub use builder::HostBuilder;
 pub(crate) use builder::Lent;
 pub use error::HostError;
-pub use health::{EngineHealth, Health, LaneHealth};
+pub use health::Health;
 
 use crate::records::{Journal, Resealed, SealedRecords};
 use crate::work::{Engine, Run, WorkReport};
@@ -41,9 +41,9 @@ struct Inner {
     grants: crate::grants::Grants,
 }
 
-/// Learns what the host's loop does.
+/// Is told about the work of the host's loop.
 pub trait Observer: Send + Sync {
-    /// A record was worked on. It must not block; its panics are contained.
+    /// Reports that a record was worked on. It must not block; its panics are contained.
     fn worked(&self, report: &WorkReport);
 }
 
@@ -54,39 +54,39 @@ impl<F: Fn(&WorkReport) + Send + Sync> Observer for F {
 }
 
 impl Host {
-    /// The engine for secret stores.
+    /// Returns the engine for secret stores.
     #[cfg(feature = "secrets")]
     pub fn stores(&self) -> &crate::stores::Stores {
         &self.inner.stores
     }
 
-    /// The engine for issuers.
+    /// Returns the engine for issuers.
     #[cfg(feature = "issuers")]
     pub fn grants(&self) -> &crate::grants::Grants {
         &self.inner.grants
     }
 
-    /// Seals every record of the host with the first key of its ring. Start the host with a new key in
-    /// front of the old ones, call this, and leave the old ones away from the next start on
-    /// (decision K1). Work goes on meanwhile.
+    /// Reseals every record of the host under the first key of its ring, while other work goes on.
+    /// To change keys, start the host with a new key in front of the old ones, call this, and drop
+    /// the old ones at the next start (decision K1).
     ///
     /// # Errors
     /// [`HostError::Record`].
     ///
     /// # Cancel safety
-    /// It can be dropped and called again: a record that has the first key is only looked at.
+    /// The call can be dropped and repeated: records that already have the first key are only read.
     pub async fn reseal(&self) -> Result<Resealed, HostError> {
         Ok(self.inner.records.reseal().await?)
     }
 
-    /// Gives the host's name back, so that the next run of it need not wait. [`run`](Self::run) does
-    /// that when it ends.
+    /// Releases the host's name, so that the next run need not wait for it. [`run`](Self::run) does
+    /// so when it ends.
     ///
     /// # Errors
     /// [`HostError::Record`]; then the next run waits.
     ///
     /// # Cancel safety
-    /// Dropping the future gives the name back or not.
+    /// If the future is dropped, the name may still be taken.
     pub async fn close(&self) -> Result<(), HostError> {
         Ok(name::give_back(&self.inner.runs, &self.inner.run).await?)
     }

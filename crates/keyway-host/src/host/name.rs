@@ -1,8 +1,10 @@
-//! The name of a host: one run at a time may have it, because a run takes over at once what an earlier
-//! one had claimed (decision H38).
+//! Lets only one run of a host have its name at a time, because a run takes over at once every
+//! claim of an earlier run.
 //!
-//! A run that finds the name taken asks: it writes its number beside that of the other run, which
-//! answers by taking it away. A run that does not answer in time is over.
+//! See decision H38.
+//!
+//! A run that finds the name taken writes its own number next to that of the other run. A live run
+//! answers by removing that number. A run that does not answer in time counts as dead.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,20 +20,20 @@ use crate::records::{
 };
 use crate::work::Run;
 
-/// How often a run looks for an answer, or whether it is asked, while a contender waits.
-const LOOKS: u32 = 4;
+/// How often a run checks for a contender, and a contender for an answer, within the wait.
+const CHECKS: u32 = 4;
 
-/// How often a run looks whether it still has the name, if contenders do not wait.
+/// How often a run checks that it still has the name, if contenders do not wait.
 const UNASKED: Duration = Duration::from_secs(1);
 
-/// The runs of hosts.
+/// Marks the records of host runs.
 #[derive(Debug)]
 pub(super) struct HostRuns;
 
 /// The name of a host.
 pub(super) struct HostName(String);
 
-/// A run, and another that asks whether it is alive.
+/// Holds the number of a run, and of another run that asks whether it is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Running {
     run: u64,
@@ -85,7 +87,7 @@ impl Stored for Running {
     }
 }
 
-/// Takes the name for a run. An earlier run of it gets `wait` to answer.
+/// Takes the name for a run, after giving an earlier run `wait` to answer.
 pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) -> Result<(), HostError> {
     let own = Running { run: run.number, asked_by: None };
     loop {
@@ -104,25 +106,25 @@ pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) ->
         if !wait.is_zero() && store(runs, &mut found, Some(asked.clone())).await? {
             let begun = Instant::now();
             while begun.elapsed() < wait {
-                tokio::time::sleep(wait / (2 * LOOKS)).await;
-                match runs.reload(&found).await?.and_then(|current| current.state) {
+                tokio::time::sleep(wait / (2 * CHECKS)).await;
+                match runs.load(found.address).await?.and_then(|current| current.state) {
                     Some(current) if current == asked => {}
                     Some(current) if current.run == other && current.asked_by.is_none() => {
                         return Err(HostError::Running { name: run.host.to_string() });
                     }
-                    // It ended meanwhile, or a third run is at it.
+                    // The earlier run ended meanwhile, or a third run asks, too.
                     _ => break,
                 }
             }
         }
-        let Some(mut current) = runs.reload(&found).await? else { continue };
+        let Some(mut current) = runs.load(found.address).await? else { continue };
         if current.revision() == found.revision() && store(runs, &mut current, Some(own.clone())).await? {
             return Ok(());
         }
     }
 }
 
-/// Answers once, if another run asks. `false` when this run has lost the name.
+/// Answers a contender, if there is one. Returns `false` if this run has lost the name.
 pub(super) async fn answer(runs: &Journal<HostRuns>, run: &Run) -> Result<bool, RecordError> {
     let Some(mut entry) = runs.load(address(runs, &run.host)).await? else { return Ok(false) };
     match &entry.state {
@@ -135,7 +137,7 @@ pub(super) async fn answer(runs: &Journal<HostRuns>, run: &Run) -> Result<bool, 
     Ok(true)
 }
 
-/// Gives the name back.
+/// Releases the name.
 pub(super) async fn give_back(runs: &Journal<HostRuns>, run: &Run) -> Result<(), RecordError> {
     if let Some(mut entry) = runs.load(address(runs, &run.host)).await?
         && entry.state.as_ref().is_some_and(|found| found.run == run.number)
@@ -145,10 +147,11 @@ pub(super) async fn give_back(runs: &Journal<HostRuns>, run: &Run) -> Result<(),
     Ok(())
 }
 
-/// Answers other runs for as long as the host lives.
+/// Answers contenders for as long as the host lives.
 pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
-    // A contender that does not wait needs no answer, only this run has to learn of it.
-    let every = if wait.is_zero() { UNASKED } else { wait / LOOKS };
+    // A contender that does not wait needs no answer, but this run must notice that it lost the
+    // name.
+    let every = if wait.is_zero() { UNASKED } else { wait / CHECKS };
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(every).await;
@@ -178,6 +181,5 @@ async fn store(
     entry: &mut Entry<HostRuns>,
     state: Option<Running>,
 ) -> Result<bool, RecordError> {
-    let change = Change { state, claim: None, at_most: None, holder: None };
-    Ok(matches!(runs.apply(entry, change).await?, Applied::Stored))
+    Ok(matches!(runs.apply(entry, Change::to(state)).await?, Applied::Stored))
 }

@@ -1,4 +1,4 @@
-//! Recovery, and the loop that works off what is due.
+//! Recovers a host and runs its loop over due work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -16,14 +16,14 @@ use crate::plugin::contain;
 use crate::records::RecordError;
 use crate::work::{Engine, Pass, WorkOutcome, WorkReport};
 
-/// The longest sleep of the loop, because clocks jump.
+/// Limits the sleep of the loop, because clocks jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-/// How long a lane rests in which work is left because no permit was free or others work on it.
+/// How long a lane rests if a pass left work because no permit was free or others work on it.
 const REST: Duration = Duration::from_millis(200);
-/// How long a lane rests in which a pass failed.
+/// How long a lane rests after a failed pass.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// The work of a task of the loop: the claims of an engine, or a lane of it.
+/// Names the work of one task of the loop: the claims of an engine, or one lane of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
     Claims(usize),
@@ -31,14 +31,14 @@ enum Task {
 }
 
 impl Host {
-    /// Takes over at once what an earlier run of this host had claimed, and works off what is due.
-    /// [`run`](Self::run) begins with it.
+    /// Takes over at once every claim of an earlier run of this host, and does the work that is due.
+    /// [`run`](Self::run) starts with it.
     ///
-    /// An issuer that can tell is asked what became of a request; otherwise the grant becomes
-    /// [indeterminate](crate::grants::Phase::Indeterminate) and stays listed until a person decides. A
-    /// store goes on with what was cut short. What cannot be settled is reported with the reason and
-    /// stays listed: nothing is forgotten. What another host has claimed is left to it until its claim
-    /// has ended.
+    /// An issuer that supports it is asked about the result of an interrupted request; otherwise
+    /// the grant becomes [indeterminate](crate::grants::Phase::Indeterminate) and stays listed
+    /// until a person decides. A store resumes interrupted work. A record that cannot be settled is
+    /// reported with the reason and stays listed. A record that another host has claimed is left
+    /// alone until its claim has ended.
     ///
     /// # Errors
     /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`].
@@ -54,12 +54,13 @@ impl Host {
         Ok(reports)
     }
 
-    /// Works off what is due at `now`, once. Hosts call [`run`](Self::run) instead; this is for those
-    /// that have a scheduler of their own, and for tests.
+    /// Does the work that is due at `now`, once. Hosts normally call [`run`](Self::run); this is
+    /// for tests and for hosts with a scheduler of their own.
     ///
-    /// Several hosts may do so on one storage engine. Each begins at a random place among what is due,
-    /// claims a record before it asks a plugin, and leaves alone what another has claimed, until it has
-    /// seen that claim unchanged for as long as it lasts, on its own monotonic clock (decision R5).
+    /// Several hosts may share one storage engine. Each starts at a random record among those due
+    /// and claims it before asking a plugin. It skips a record that another host has claimed, until
+    /// it has seen that claim unchanged for the claim's whole duration, by its own monotonic clock
+    /// (decision R5).
     ///
     /// # Errors
     /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`].
@@ -76,18 +77,18 @@ impl Host {
         Ok(reports)
     }
 
-    /// Recovers, and then works off what is due as soon as it is due, until `shutdown` ends. Each lane
-    /// (a service, a plugin of stores) has a task of its own, so one that hangs holds up no other.
-    /// Finally it waits for calls of plugins for a [bounded time](super::HostBuilder::drain_within), and
-    /// gives the host's name back.
+    /// Recovers, and then works on records as soon as they are due, until `shutdown` completes.
+    /// Each lane (a service, or a plugin of stores) has a task of its own, so a lane that hangs
+    /// delays no other. At the end it waits for plugin calls for a [bounded
+    /// time](super::HostBuilder::drain_within), and releases the host's name.
     ///
-    /// A storage engine that fails does not end the loop: it is tried again.
+    /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///
     /// # Errors
     /// [`HostError::Superseded`] when another run of this host has taken over.
     ///
     /// # Cancel safety
-    /// A dropped future leaves claims behind as a crash does; the next run takes them over.
+    /// Dropping the future leaves claims behind, as a crash does; the next run takes them over.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
         let mut shutdown = pin!(shutdown);
         let mut tasks = Tasks::new(Arc::clone(&self.inner));
@@ -105,10 +106,10 @@ impl Host {
             }
         }
         if timeout(self.inner.drain, async { while tasks.joined().await.is_some() {} }).await.is_err() {
-            warn!("plugins are still working at the end of the host; the next run takes that up");
+            warn!("plugins are still working at the end of the host; the next run resumes their work");
         }
         if let Err(error) = name::give_back(&self.inner.runs, &self.inner.run).await {
-            warn!(error = %error.detail(), "the host's name was not given back; the next run waits for it");
+            warn!(error = %error.detail(), "the host's name was not released; the next run waits for it");
         }
         Ok(())
     }
@@ -122,7 +123,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Works off all lanes at once.
+    /// Works on all lanes at once.
     async fn work_off(&self, now: Timestamp, reports: &mut Vec<WorkReport>) -> Result<(), HostError> {
         self.check_name()?;
         let mut running = JoinSet::new();
@@ -150,11 +151,11 @@ impl Inner {
     }
 }
 
-/// The tasks of the loop.
+/// Holds the tasks of the loop.
 struct Tasks {
     host: Arc<Inner>,
     running: JoinSet<(Task, Result<Pass, RecordError>)>,
-    /// By the id of the tokio task, since a panic says no more.
+    /// Running tasks by their tokio id, the only thing that a panic report names.
     busy: BTreeMap<tokio::task::Id, Task>,
     rests: BTreeMap<Task, Instant>,
 }
@@ -164,7 +165,7 @@ impl Tasks {
         Self { host, running: JoinSet::new(), busy: BTreeMap::new(), rests: BTreeMap::new() }
     }
 
-    /// Starts what is due and not busy. How long to sleep then.
+    /// Starts every due task that is not running, and returns how long to sleep.
     async fn start_due(&mut self) -> Duration {
         let now = self.host.clock.now();
         let mut sleep = LONGEST_SLEEP;
@@ -189,7 +190,7 @@ impl Tasks {
                     }
                     Ok(None) => {}
                     Err(error) => {
-                        warn!(engine = engine.name(), error = %error.detail(), "what is due cannot be looked up");
+                        warn!(engine = engine.name(), error = %error.detail(), "due work cannot be looked up");
                         sleep = sleep.min(REST_AFTER_FAILURE);
                     }
                 }
@@ -198,7 +199,7 @@ impl Tasks {
         sleep
     }
 
-    /// Starts a task. `recovers` also frees the claims of earlier runs of this host.
+    /// Starts a task. With `recovers` it also frees the claims of earlier runs of this host.
     fn start(&mut self, task: Task, recovers: bool) {
         let (Task::Claims(number) | Task::Lane(number, _)) = &task;
         let (engine, now) = (Arc::clone(&self.host.engines[*number]), self.host.clock.now());

@@ -1,12 +1,12 @@
-//! Calls of a plugin whose callers went away, and that have not come back.
+//! Tracks calls of a plugin that are still running although their callers are gone.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// The abandoned calls of one plugin. As long as one of them hangs, the plugin is not called: every
-/// further call could take one more thread for ever.
+/// Holds the abandoned calls of one plugin. While one of them hangs, the plugin is not called,
+/// since every further call could lose another thread for ever.
 #[derive(Debug, Default)]
 pub(super) struct Abandoned {
     calls: Mutex<Vec<Call>>,
@@ -17,8 +17,8 @@ pub(super) struct Abandoned {
 pub(super) struct Call {
     pub(super) operation: &'static str,
     pub(super) task: AbortHandle,
-    /// From when on it counts as hanging. Before, it may be slow for a good reason, and that its caller
-    /// went away is no reason to refuse the others. `None` is never.
+    /// When the call starts to count as hanging; `None` means never. Before that it may be slow for
+    /// a good reason, and other callers are not refused.
     pub(super) overdue: Option<Instant>,
 }
 
@@ -33,10 +33,10 @@ impl Abandoned {
         self.calls().push(call);
     }
 
-    /// The operation of a call that hangs.
+    /// Returns the operation of a call that hangs.
     pub(super) fn hung(&self) -> Option<&'static str> {
         let calls = self.calls();
-        // Usually empty, and then the time is not needed.
+        // The list is usually empty, and then reading the clock is needless.
         if calls.is_empty() {
             return None;
         }
@@ -44,7 +44,7 @@ impl Abandoned {
         calls.iter().find(|call| call.hangs(now)).map(|call| call.operation)
     }
 
-    /// Forgets what has come back, and says whether there was anything that had been overdue.
+    /// Forgets calls that have ended, and tells whether one of them had been overdue.
     pub(super) fn forget_ended(&self) -> bool {
         let mut calls = self.calls();
         if calls.is_empty() {

@@ -1,4 +1,6 @@
-//! Panics of a plugin, turned into values (decision R4).
+//! Turns panics of a plugin into values.
+//!
+//! See decision R4.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,19 +9,19 @@ use std::task::{Context, Poll};
 
 use tracing::error;
 
-/// A plugin panicked. The text of the panic is not kept: it may hold anything, a secret too.
+/// Reports that a plugin panicked. The text of the panic is dropped, since it may hold a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Panicked;
 
 /// Calls `work`, and contains its panic.
 ///
-/// After a panic the caller drops the instance.
+/// After a panic the caller must drop the instance.
 pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(discard)
 }
 
-/// A future of a plugin's whose panics are contained, those of its destruction too, whether it
-/// came to its end or is dropped before.
+/// Wraps a plugin's future and contains its panics, also those of its destructor, whether it
+/// completes or is dropped.
 pub(crate) struct Contained<F> {
     future: Option<Pin<Box<F>>>,
 }
@@ -52,15 +54,15 @@ impl<F: Future> Future for Contained<F> {
 impl<F> Drop for Contained<F> {
     fn drop(&mut self) {
         let future = self.future.take();
-        // Its owner does not wait for an answer any more.
+        // The owner no longer waits for an answer.
         let _ = contain(move || drop(future));
     }
 }
 
 fn discard(payload: Box<dyn Any + Send>) -> Panicked {
-    // The payload's own drop is the plugin's code too.
+    // The destructor of the payload is plugin code, too.
     if catch_unwind(AssertUnwindSafe(move || drop(payload))).is_err() {
-        error!("what a plugin's panic left behind panicked when it was dropped");
+        error!("the payload of a plugin's panic panicked when it was dropped");
     }
     Panicked
 }

@@ -1,9 +1,10 @@
-//! A plugin's instance behind a guard: each call with a deadline, its panic contained.
+//! Guards a plugin's instance: each call has a deadline, and its panics are contained.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use keyway_core::{CallError, PluginError};
@@ -12,42 +13,59 @@ use tracing::warn;
 
 use super::contained::{Contained, Panicked, contain};
 use super::pace::{Isolation, Pace};
+use super::permit::Permits;
 use super::running::{Calls, Running};
 
-/// How long a call that passed its deadline gets to end by itself before the plugin is
-/// quarantined: a plugin that yields ends as soon as it is polled again.
+/// How long a call that passed its deadline may take to end before the plugin is quarantined. A
+/// plugin that yields ends as soon as it is polled again.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// How long after a failure it is tried again at the earliest to make another instance. It is the
-/// plugin's code, and every call would run it.
-const AGAIN: Duration = Duration::from_secs(1);
+/// How long to wait after a failure before making another instance. Making one runs plugin code,
+/// which would otherwise run with every call.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Makes instances of a plugin: the first, and another after each panic.
 pub(crate) trait Factory: Send {
-    /// The instance that it makes.
+    /// The instance of the plugin.
     type Instance: ?Sized + Send + Sync + 'static;
-    /// Why it could not.
-    type Error: PluginError;
+    /// The errors of the plugin's contract.
+    type Error: PluginError + From<CallError>;
 
-    /// Makes an instance. It may panic: it is the plugin's code.
+    /// Makes an instance. This is plugin code and may panic.
     fn make(&self) -> Result<Arc<Self::Instance>, Self::Error>;
 }
 
-/// Limits one call.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CallPolicy {
-    /// How long it may take.
-    pub(crate) deadline: Duration,
-    /// How it is kept away from the caller's task.
-    pub(crate) isolation: Isolation,
-    /// The plugin's declaration about the call.
-    pub(crate) pace: Pace,
-}
-
-/// A plugin's instance, and what it takes to make it anew.
+/// Holds a plugin's instance and its factory.
 pub(crate) struct Guard<M: Factory> {
     state: Mutex<State<M>>,
     calls: Arc<Calls>,
+    /// How long a call may take.
+    deadline: Duration,
+    /// How a call is kept away from the caller's task.
+    isolation: Isolation,
+    /// How many calls the plugin works on at a time.
+    pub(crate) permits: Permits,
+}
+
+/// The plugin behind a lane, as far as its permits go: the worker waits for a permit and reports its health,
+/// whatever the contract is.
+pub(crate) trait LaneGuard: Send + Sync {
+    /// Tells whether the plugin is not called at present, because a call hangs or there is no
+    /// instance.
+    fn is_quarantined(&self) -> bool;
+
+    /// How many calls the plugin works on at a time.
+    fn permits(&self) -> &Permits;
+}
+
+impl<M: Factory> LaneGuard for Guard<M> {
+    fn is_quarantined(&self) -> bool {
+        self.calls.abandoned.hung().is_some() || self.state().instance.is_err()
+    }
+
+    fn permits(&self) -> &Permits {
+        &self.permits
+    }
 }
 
 struct State<M: Factory> {
@@ -55,11 +73,11 @@ struct State<M: Factory> {
     instance: Result<Arc<M::Instance>, NotMade<M::Error>>,
 }
 
-/// There is no instance after a panic.
+/// Stands for the missing instance after a panic.
 struct NotMade<E> {
-    /// When making another failed; `None` before the first time.
+    /// When the last attempt to make an instance failed; `None` before the first attempt.
     failed: Option<Instant>,
-    /// Why; `None` when the plugin panicked.
+    /// The error of that attempt; `None` if the plugin panicked.
     error: Option<E>,
 }
 
@@ -67,15 +85,15 @@ impl<E: PluginError> NotMade<E> {
     fn error(&self) -> CallError {
         let since = self.failed.map_or(Duration::ZERO, |failed| failed.elapsed());
         let reason = self.error.as_ref().map_or_else(|| "it panicked again".to_owned(), PluginError::detail);
-        CallError::NotReopened { retry_after: AGAIN.saturating_sub(since), reason }
+        CallError::NotReopened { retry_after: RETRY_DELAY.saturating_sub(since), reason }
     }
 }
 
 impl<M: Factory> State<M> {
-    /// Makes an instance if there is none, and the last time is not just over.
+    /// Makes an instance if there is none and the last attempt was long enough ago.
     fn make_again(&mut self, operation: &'static str) {
         match &self.instance {
-            Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= AGAIN) => {}
+            Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= RETRY_DELAY) => {}
             _ => return,
         }
         let error = match contain(|| self.maker.make()) {
@@ -84,11 +102,11 @@ impl<M: Factory> State<M> {
                 return;
             }
             Ok(Err(error)) => {
-                warn!(operation, error = %error.detail(), "a plugin that panicked could not be opened again");
+                warn!(operation, error = %error.detail(), "a plugin that panicked could not be reopened");
                 Some(error)
             }
             Err(Panicked) => {
-                warn!(operation, "a plugin that panicked did so again when it was opened again");
+                warn!(operation, "a plugin that panicked did so again when it was reopened");
                 None
             }
         };
@@ -97,23 +115,23 @@ impl<M: Factory> State<M> {
 }
 
 impl<M: Factory> Guard<M> {
-    /// Makes the first instance; `Ok(Err(...))` when the plugin refuses.
-    pub(crate) fn open(maker: M, calls: Arc<Calls>) -> Result<Result<Self, M::Error>, Panicked> {
-        let made = contain(|| maker.make())?;
-        Ok(made.map(|instance| {
-            let state = Mutex::new(State { maker, instance: Ok(instance) });
-            Self { state, calls }
-        }))
+    /// Makes the first instance. Its calls get this deadline and isolation, and as many permits as are set
+    /// afterwards: only an open plugin says how many calls it takes. `calls` is shared by all guards of one
+    /// plugin and store.
+    pub(crate) fn open(
+        maker: M,
+        (deadline, isolation): (Duration, Isolation),
+        calls: Arc<Calls>,
+    ) -> Result<Self, M::Error> {
+        let made = contain(|| maker.make());
+        let instance = made.unwrap_or_else(|_| Err(CallError::Panicked { operation: "open" }.into()))?;
+        let state = Mutex::new(State { maker, instance: Ok(instance) });
+        Ok(Self { state, calls, deadline, isolation, permits: Permits::default() })
     }
 
-    /// Looks at, or changes, what instances are made with.
+    /// Gives `look` access to the factory, to read or change it.
     pub(crate) fn with_maker<T>(&self, look: impl FnOnce(&mut M) -> T) -> T {
         look(&mut self.state().maker)
-    }
-
-    /// Whether the plugin is not called at present: a call hangs, or there is no instance.
-    pub(crate) fn is_quarantined(&self) -> bool {
-        self.calls.abandoned.hung().is_some() || self.state().instance.is_err()
     }
 
     /// Calls a function of the plugin that does no work and does not block.
@@ -121,7 +139,7 @@ impl<M: Factory> Guard<M> {
         &self,
         operation: &'static str,
         look: impl FnOnce(&M::Instance) -> T,
-    ) -> Result<T, CallError> {
+    ) -> Result<T, M::Error> {
         let instance = self.current(operation)?;
         contain(|| look(&*instance)).map_err(|panicked| {
             let _ = contain(move || drop(instance));
@@ -129,61 +147,50 @@ impl<M: Factory> Guard<M> {
         })
     }
 
-    /// Calls an operation of the plugin.
+    /// Calls an operation of the plugin, which declares its `pace`.
     pub(crate) async fn call<T, F>(
         &self,
         operation: &'static str,
-        allowed: CallPolicy,
+        pace: Pace,
         work: impl FnOnce(Arc<M::Instance>) -> F + Send + 'static,
-    ) -> Result<T, CallError>
+    ) -> Result<T, M::Error>
     where
         T: Send + 'static,
-        F: Future<Output = T> + Send + 'static,
+        F: Future<Output = Result<T, M::Error>> + Send + 'static,
     {
-        let instance = self.instance(operation)?;
-        if self.calls.watch.runs_inline(allowed.isolation, allowed.pace) {
-            // The construction of the future is the plugin's code too.
+        let (instance, deadline) = (self.instance(operation)?, self.deadline);
+        if self.calls.watch.runs_inline(self.isolation, pace) {
+            // Constructing the future runs plugin code, too.
             let mut contained = pin!(Contained::new(async move { work(instance).await }));
+            let mut poll = |context: &mut Context<'_>| {
+                self.calls.watch.poll_inline(operation, || contained.as_mut().poll(context))
+            };
             let begun = Instant::now();
-            // Most calls of such a plugin are answered at once, and need no timer.
-            let watch = &self.calls.watch;
-            let first = poll_fn(|context| {
-                Poll::Ready(watch.poll_inline(operation, || contained.as_mut().poll(context)))
-            });
-            let answer = match first.await {
+            // Most calls of a prompt plugin are answered at once, and need no timer.
+            let answer = match poll_fn(|context| Poll::Ready(poll(context))).await {
                 Poll::Ready(answer) => Ok(answer),
-                Poll::Pending => {
-                    let rest =
-                        poll_fn(|context| watch.poll_inline(operation, || contained.as_mut().poll(context)));
-                    timeout(allowed.deadline.saturating_sub(begun.elapsed()), rest).await
-                }
+                Poll::Pending => timeout(deadline.saturating_sub(begun.elapsed()), poll_fn(poll)).await,
             };
             return match answer {
-                Ok(Ok(answer)) => Ok(answer),
-                Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
-                Err(_) => Err(CallError::DeadlineExceeded { operation, deadline: allowed.deadline }),
+                Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
+                Err(_) => Err(CallError::DeadlineExceeded { operation, deadline }.into()),
             };
         }
-        let work = async move { work(instance).await };
-        let mut running = self.start(operation, allowed.deadline, allowed.pace, work)?;
-        match timeout(allowed.deadline, running.answer()).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(panicked)) => Err(self.after_panic(operation, panicked)),
-            Err(_) => {
-                self.give_up(operation, running).await;
-                Err(CallError::DeadlineExceeded { operation, deadline: allowed.deadline })
-            }
+        let mut running = self.start(operation, deadline, pace, async move { work(instance).await })?;
+        match timeout(deadline, running.answer()).await {
+            Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
+            Err(_) => Err(self.give_up(operation, deadline, running).await),
         }
     }
 
-    /// The instance, unless a call of it hangs, or it panicked and no other can be made.
-    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallError> {
+    /// Returns the instance, unless a call hangs, or the plugin panicked and cannot be reopened.
+    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, M::Error> {
         if self.calls.abandoned.forget_ended() {
-            warn!(operation, "a plugin's call came back late");
+            warn!(operation, "a plugin's call returned late");
         }
         match self.calls.abandoned.hung() {
-            Some(hung) => Err(CallError::Quarantined { operation: hung }),
-            None => self.current(operation),
+            Some(hung) => Err(CallError::Quarantined { operation: hung }.into()),
+            None => Ok(self.current(operation)?),
         }
     }
 
@@ -198,46 +205,57 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// Starts a call on a task of its own. If its caller goes away, it counts as hanging when
-    /// it runs for longer than `deadline`.
+    /// Starts a call on its own task. If its caller goes away, the call counts as hanging once it
+    /// has run for longer than `deadline`.
     pub(crate) fn start<T: Send + 'static>(
         &self,
         operation: &'static str,
         deadline: Duration,
         pace: Pace,
         work: impl Future<Output = T> + Send + 'static,
-    ) -> Result<Running<T>, CallError> {
-        Running::start(&self.calls, operation, deadline, pace, work)
+    ) -> Result<Running<T>, M::Error> {
+        Ok(Running::start(&self.calls, operation, deadline, pace, work)?)
     }
 
-    /// Drops an instance that panicked, since its state is not known, and makes it
-    /// anew. If that fails, it is tried again by later calls; the old one is never called
-    /// again.
-    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> CallError {
+    /// Drops an instance that panicked, since its state is unknown, and makes another. If that
+    /// fails, later calls try again; the old instance is never called again.
+    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> M::Error {
         warn!(operation, "a plugin panicked; its instance is made anew");
         let gone = Err(NotMade { failed: None, error: None });
         let old = std::mem::replace(&mut self.state().instance, gone);
-        // Dropping it is the plugin's code too. It comes first, because it may hold what the next
-        // one needs.
+        // Dropping it runs plugin code, too. It comes first, because the old instance may hold a
+        // resource that the next one needs.
         let _ = contain(move || drop(old));
         self.state().make_again(operation);
-        CallError::Panicked { operation }
+        CallError::Panicked { operation }.into()
     }
 
-    /// Ends a call that passed its deadline. If it does not end, the plugin is quarantined
-    /// until it does: every further call could take one more thread for ever.
-    pub(crate) async fn give_up<T: Send + 'static>(&self, operation: &'static str, mut running: Running<T>) {
+    /// Cancels a call that passed its deadline. If the call does not end, the plugin is quarantined
+    /// until it does, since every further call could lose another thread for ever.
+    pub(crate) async fn give_up<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        deadline: Duration,
+        mut running: Running<T>,
+    ) -> M::Error {
         running.cancel();
         if timeout(GRACE, running.ended()).await.is_err() {
-            warn!(operation, "a plugin hangs; it is quarantined until the call comes back");
+            warn!(operation, "a plugin hangs; it is quarantined until the call returns");
         }
-        // Dropped, it is among the abandoned, and overdue.
+        // Dropping it makes it an abandoned call that is overdue.
+        CallError::DeadlineExceeded { operation, deadline }.into()
     }
 
-    // No code of the plugin's runs while the lock is held, except when an instance is made
-    // anew, whose panics are contained.
+    // No plugin code runs while the lock is held, except for making another instance, whose panics
+    // are contained.
     fn state(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<M: Factory> fmt::Debug for Guard<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard").field("quarantined", &self.is_quarantined()).finish_non_exhaustive()
     }
 }
 

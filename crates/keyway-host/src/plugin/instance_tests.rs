@@ -1,14 +1,18 @@
-//! What becomes of a plugin that panics and cannot be opened again.
+//! Tests a plugin that panics and cannot be reopened.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::*;
 
 #[derive(Debug, thiserror::Error)]
-#[error("the licence server is away")]
-struct NoLicence;
+enum Refusal {
+    #[error("the licence server is away")]
+    NoLicence,
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
 
-impl PluginError for NoLicence {
+impl PluginError for Refusal {
     fn kind(&self) -> keyway_core::ErrorKind {
         keyway_core::ErrorKind::Internal
     }
@@ -27,13 +31,13 @@ enum Opening {
 
 struct Maker {
     opening: Opening,
-    /// How often it was asked for an instance.
+    /// How often an instance was requested.
     asked: AtomicU32,
-    /// How many instances there are.
+    /// How many instances exist.
     alive: Arc<AtomicU32>,
 }
 
-/// An instance, by the number of the question that it answers.
+/// An instance that knows the number of the request that made it.
 struct Numbered {
     number: u32,
     alive: Arc<AtomicU32>,
@@ -47,12 +51,12 @@ impl Drop for Numbered {
 
 impl Factory for Maker {
     type Instance = Numbered;
-    type Error = NoLicence;
+    type Error = Refusal;
 
-    fn make(&self) -> Result<Arc<Numbered>, NoLicence> {
+    fn make(&self) -> Result<Arc<Numbered>, Refusal> {
         let number = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
         match self.opening {
-            Opening::Fails => Err(NoLicence),
+            Opening::Fails => Err(Refusal::NoLicence),
             Opening::Panics => panic!("in open"),
             Opening::Works => {
                 assert_eq!(
@@ -66,9 +70,9 @@ impl Factory for Maker {
     }
 }
 
-fn opened() -> Guard<Maker> {
+fn opened(isolation: Isolation) -> Guard<Maker> {
     let maker = Maker { opening: Opening::Works, asked: AtomicU32::new(0), alive: Arc::default() };
-    Guard::open(maker, Arc::default()).unwrap().unwrap_or_else(|error| panic!("{error}"))
+    Guard::open(maker, (Duration::from_secs(30), isolation), Arc::default()).unwrap()
 }
 
 fn set(guard: &Guard<Maker>, opening: Opening) {
@@ -79,31 +83,37 @@ fn asked(guard: &Guard<Maker>) -> u32 {
     guard.with_maker(|maker| maker.asked.load(Ordering::SeqCst))
 }
 
-/// Asks for the number of the instance, or has it panic.
-async fn call(guard: &Guard<Maker>, isolation: Isolation, panics: bool) -> Result<u32, CallError> {
-    let allowed = CallPolicy { deadline: Duration::from_secs(30), isolation, pace: Pace::Undeclared };
+/// Asks for the number of the instance, or makes it panic.
+async fn call(guard: &Guard<Maker>, panics: bool) -> Result<u32, CallError> {
     let work = move |instance: Arc<Numbered>| async move {
         assert!(!panics, "in a call");
-        instance.number
+        Ok(instance.number)
     };
-    guard.call("call", allowed, work).await
+    guard.call("call", Pace::Undeclared, work).await.map_err(of_call)
+}
+
+fn of_call(refusal: Refusal) -> CallError {
+    match refusal {
+        Refusal::Call(error) => error,
+        Refusal::NoLicence => panic!("{refusal}"),
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_instance_that_panicked_is_never_called_again() {
     for isolation in [Isolation::Inline, Isolation::Task] {
         for refusal in [Opening::Fails, Opening::Panics] {
-            let guard = opened();
-            assert_eq!(call(&guard, isolation, false).await.unwrap(), 1);
+            let guard = opened(isolation);
+            assert_eq!(call(&guard, false).await.unwrap(), 1);
             set(&guard, refusal);
-            assert!(matches!(call(&guard, isolation, true).await, Err(CallError::Panicked { .. })));
+            assert!(matches!(call(&guard, true).await, Err(CallError::Panicked { .. })));
             assert_eq!(asked(&guard), 2);
             for _ in 0..3 {
-                // It is not asked for another one with every call.
+                // A failed attempt is not repeated with every call.
                 for _ in 0..3 {
-                    match call(&guard, isolation, false).await {
+                    match call(&guard, false).await {
                         Err(CallError::NotReopened { retry_after, reason }) => {
-                            assert!(retry_after <= AGAIN && !retry_after.is_zero(), "{retry_after:?}");
+                            assert!(retry_after <= RETRY_DELAY && !retry_after.is_zero(), "{retry_after:?}");
                             let fails = matches!(refusal, Opening::Fails);
                             let expected =
                                 if fails { "the licence server is away" } else { "it panicked again" };
@@ -111,14 +121,15 @@ async fn an_instance_that_panicked_is_never_called_again() {
                         }
                         other => panic!("{other:?}"),
                     }
-                    assert!(matches!(guard.look("look", |it| it.number), Err(CallError::NotReopened { .. })));
+                    let looked = guard.look("look", |it| it.number).map_err(of_call);
+                    assert!(matches!(looked, Err(CallError::NotReopened { .. })));
                     assert!(guard.is_quarantined());
                 }
-                tokio::time::advance(AGAIN).await;
+                tokio::time::advance(RETRY_DELAY).await;
             }
             assert_eq!(asked(&guard), 4);
             set(&guard, Opening::Works);
-            assert_eq!(call(&guard, isolation, false).await.unwrap(), 5);
+            assert_eq!(call(&guard, false).await.unwrap(), 5);
             assert_eq!(guard.look("look", |it| it.number).unwrap(), 5);
             assert!(!guard.is_quarantined());
         }
@@ -127,10 +138,10 @@ async fn an_instance_that_panicked_is_never_called_again() {
 
 #[tokio::test]
 async fn a_panic_costs_one_call_where_another_instance_can_be_made() {
-    let guard = opened();
-    assert!(matches!(call(&guard, Isolation::Inline, true).await, Err(CallError::Panicked { .. })));
-    assert_eq!(call(&guard, Isolation::Inline, false).await.unwrap(), 2);
+    let guard = opened(Isolation::Inline);
+    assert!(matches!(call(&guard, true).await, Err(CallError::Panicked { .. })));
+    assert_eq!(call(&guard, false).await.unwrap(), 2);
     let looked = guard.look("look", |_| -> u32 { panic!("in a look") });
-    assert!(matches!(looked, Err(CallError::Panicked { .. })));
+    assert!(matches!(looked, Err(Refusal::Call(CallError::Panicked { .. }))));
     assert_eq!(guard.look("look", |it| it.number).unwrap(), 3);
 }

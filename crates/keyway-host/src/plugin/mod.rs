@@ -1,5 +1,7 @@
-//! The guard between the engines and plugins of every kind: a deadline, contained panics, quarantine of
-//! plugins that hang, concurrency permits (decisions R1 and R4).
+//! Guards calls to plugins of every kind: deadlines, contained panics, quarantine of plugins that
+//! hang, concurrency permits.
+//!
+//! See decisions R1 and R4.
 
 mod abandoned;
 mod contained;
@@ -10,8 +12,8 @@ mod running;
 
 pub use pace::Isolation;
 
-pub(crate) use contained::{Panicked, contain};
-pub(crate) use instance::{CallPolicy, Factory, Guard};
+pub(crate) use contained::contain;
+pub(crate) use instance::{Factory, Guard, LaneGuard};
 pub(crate) use pace::Pace;
 pub(crate) use permit::{Permit, Permits};
-pub(crate) use running::{Calls, Running};
+pub(crate) use running::Calls;

@@ -1,4 +1,6 @@
-//! The use that plugins make of the threads that poll them: declared, and observed (decision R1).
+//! Decides on which thread a plugin is polled, by its declaration and by observation.
+//!
+//! See decision R1.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::task::Poll;
@@ -6,44 +8,55 @@ use std::time::{Duration, Instant};
 
 use tracing::warn;
 
-/// How far a plugin is kept away from the caller's task.
+/// Sets how far a plugin is kept away from the caller's task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Isolation {
-    /// A call that is declared prompt runs on the caller's task. Any other runs on a task of its own, as
-    /// with [`Task`](Self::Task). A plugin that three times takes longer than it declares is not
-    /// believed any more.
+    /// Runs a call that is declared prompt on the caller's task, and any other on a task of its
+    /// own, as [`Task`](Self::Task) does. A plugin that breaks its declaration three times is no
+    /// longer trusted.
     #[default]
     Declared,
-    /// Each call runs on a task of its own, and a call of a plugin that blocks on a thread for blocking
-    /// work: one that declares it, one that was seen to, and any call for which no worker thread can be
-    /// spared. The deadline holds whatever the plugin does, at the cost of a hop between threads.
+    /// Runs each call on a task of its own. A call moves to a blocking thread if its plugin
+    /// declares that it blocks or was seen blocking, or if no worker thread is free. The deadline
+    /// holds whatever the plugin does, at the cost of a thread switch.
     Task,
-    /// Each call runs on the caller's task, unless the plugin declares `blocking`. No hop,
-    /// but the deadline holds only for a plugin that yields: for plugins that you trust
-    /// not to hang.
+    /// Runs each call on the caller's task, unless the plugin declares `blocking`. There is no
+    /// thread switch, but the deadline holds only for a plugin that yields. Use it for plugins that
+    /// you trust not to hang.
     Inline,
 }
 
-/// The plugin's declaration about a call.
+/// A plugin's declaration about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// It may block the thread.
+    /// The call may block the thread.
     Blocking,
-    /// Nothing.
+    /// The plugin declares nothing.
     Undeclared,
     /// Every poll returns within a millisecond.
     Prompt,
 }
 
-/// A poll that takes longer blocks the thread: the plugin's calls move to threads for blocking work.
+impl Pace {
+    /// The pace of a call whose plugin declares that it blocks, or that it is prompt.
+    pub(crate) fn declared(blocks: bool, is_prompt: bool) -> Self {
+        match (blocks, is_prompt) {
+            (true, _) => Self::Blocking,
+            (false, true) => Self::Prompt,
+            (false, false) => Self::Undeclared,
+        }
+    }
+}
+
+/// A longer poll counts as blocking: the plugin's calls move to blocking threads.
 const BLOCKS: Duration = Duration::from_millis(50);
-/// A poll of a call that is declared prompt must not take longer.
+/// A longer poll of a call that is declared prompt counts as late.
 const LATE: Duration = Duration::from_millis(20);
-/// After so many late polls a plugin is not believed any more.
+/// After this many late polls a plugin is no longer trusted.
 const LATE_POLLS: u32 = 3;
 
-/// How many polls of plugins run on worker threads at the moment, in all runtimes of the process.
+/// Counts the polls of plugins that run on worker threads, in all runtimes of the process.
 static POLLS: AtomicUsize = AtomicUsize::new(0);
 
 /// Observes the polls of a plugin.
@@ -53,11 +66,11 @@ pub(super) struct Watch {
     late_polls: AtomicU32,
 }
 
-/// The right to poll on a worker thread.
+/// Permits its holder to poll on a worker thread.
 struct OnWorker;
 
 impl OnWorker {
-    /// Leaves one worker for timers and all other tasks.
+    /// Takes a permit, but leaves one worker free for timers and other tasks.
     fn try_take(workers: usize) -> Option<Self> {
         let taken = POLLS.fetch_add(1, Ordering::Relaxed);
         let on_worker = Self;
@@ -72,7 +85,7 @@ impl Drop for OnWorker {
 }
 
 impl Watch {
-    /// Whether a call that declares this runs on the caller's task.
+    /// Tells whether a call with this declaration runs on the caller's task.
     pub(super) fn runs_inline(&self, isolation: Isolation, pace: Pace) -> bool {
         match isolation {
             Isolation::Declared => {
@@ -83,25 +96,25 @@ impl Watch {
         }
     }
 
-    /// Whether a call belongs on a thread for blocking work from its beginning on.
+    /// Tells whether a call belongs on a blocking thread from its start.
     pub(super) fn blocks(&self, pace: Pace) -> bool {
         pace == Pace::Blocking || self.blocks.load(Ordering::Relaxed)
     }
 
-    /// Polls on the caller's task, and notes how long that took.
+    /// Polls on the caller's task, and measures how long the poll takes.
     pub(super) fn poll_inline<T>(&self, operation: &'static str, poll: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let polled = poll();
         if begun.elapsed() > LATE && self.late_polls.fetch_add(1, Ordering::Relaxed) + 1 == LATE_POLLS {
             warn!(
                 operation,
-                "a plugin is slower than it declares; its calls run on tasks of their own from now on"
+                "a plugin is slower than it declares; from now on its calls run on separate tasks"
             );
         }
         polled
     }
 
-    /// Polls on a worker thread; `None` if no worker can be spared, or the plugin blocks.
+    /// Polls on a worker thread. Returns `None` if no worker is free, or the plugin blocks.
     pub(super) fn poll_on_worker<T>(
         &self,
         operation: &'static str,
@@ -117,7 +130,7 @@ impl Watch {
         if begun.elapsed() > BLOCKS && !self.blocks.swap(true, Ordering::Relaxed) {
             warn!(
                 operation,
-                "a plugin blocks and does not declare it; its calls run on threads for blocking work from now on"
+                "a plugin blocks and does not declare it; from now on its calls run on blocking threads"
             );
         }
         Some(polled)

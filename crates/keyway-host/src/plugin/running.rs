@@ -1,4 +1,4 @@
-//! One call of a plugin on a task of its own, or on a thread for blocking work.
+//! Runs one plugin call on a task of its own, or on a blocking thread.
 
 use std::future::poll_fn;
 use std::panic::resume_unwind;
@@ -17,11 +17,13 @@ use super::abandoned::{Abandoned, Call};
 use super::contained::Panicked;
 use super::pace::{Pace, Watch};
 
-/// How many threads for blocking work the calls of one plugin and service take at most.
+/// The most blocking threads that the calls of one plugin and service use.
 const THREADS: usize = 8;
 
-/// Holds the state that all calls of one plugin and store, or service, share, through however many handles they are made
-/// (decision R7).
+/// Holds the state that all calls of one plugin and store, or of one service, share across all
+/// handles.
+///
+/// See decision R7.
 #[derive(Debug)]
 pub(crate) struct Calls {
     pub(super) abandoned: Abandoned,
@@ -39,15 +41,15 @@ impl Default for Calls {
     }
 }
 
-/// A call on a task of its own. Dropping it cancels the call; a call that does not end by that is among
-/// the [`Abandoned`].
+/// A call on a task of its own. Dropping it cancels the call; if the call goes on nevertheless, it
+/// becomes an [`Abandoned`] one.
 pub(crate) struct Running<T> {
     task: JoinHandle<Option<T>>,
     /// Dropping it cancels the call.
     cancel: Option<oneshot::Sender<()>>,
     ended: bool,
     operation: &'static str,
-    /// `None` is never.
+    /// When the call starts to count as hanging; `None` means never.
     overdue: Option<Instant>,
     calls: Arc<Calls>,
 }
@@ -79,13 +81,13 @@ impl<T: Send + 'static> Running<T> {
         Ok(Self { task, cancel: Some(cancel), ended: false, operation, overdue, calls: Arc::clone(calls) })
     }
 
-    /// The answer. Cancel safe: it can be asked for again.
+    /// Waits for the answer. Cancel safe: it can be called again.
     pub(crate) async fn answer(&mut self) -> Result<T, Panicked> {
         let joined = (&mut self.task).await;
         self.ended = true;
         match joined {
             Ok(Some(answer)) => Ok(answer),
-            // Only the owner of this value cancels, and then asks for no answer.
+            // Only the owner of this value cancels, and it then asks for no answer.
             Ok(None) | Err(_) => Err(Panicked),
         }
     }
@@ -112,8 +114,8 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// Polls on a worker thread for as long as one can be spared, and moves the call to a thread for
-/// blocking work otherwise. The task ends when the call does, so that a call that hangs is noticed.
+/// Polls on a worker thread while one is free, and otherwise moves the call to a blocking thread.
+/// The task ends only when the call does, so that a call that hangs is noticed.
 async fn on_worker<T: Send + 'static>(
     calls: Arc<Calls>,
     operation: &'static str,
@@ -134,7 +136,7 @@ async fn on_worker<T: Send + 'static>(
     }
 }
 
-/// Waits for one of the plugin's threads.
+/// Waits for a free blocking thread and continues the call on it.
 async fn on_next_thread<T: Send + 'static>(
     calls: Arc<Calls>,
     work: Pin<Box<impl Future<Output = Option<T>> + Send + 'static>>,
@@ -155,14 +157,14 @@ fn on_thread<T: Send + 'static>(
 ) -> JoinHandle<Option<T>> {
     let runtime = Handle::current();
     runtime.clone().spawn_blocking(move || {
-        // While a call hangs, its plugin stays quarantined, also without a handle.
+        // While a call hangs, its plugin stays quarantined, even if all handles are gone.
         let _kept = (calls, thread);
         runtime.block_on(work)
     })
 }
 
-/// Polls `work` until it ends or the sender of `cancelled` is gone. A call that was cancelled before it
-/// began does not begin.
+/// Polls `work` until it ends or the sender of `cancelled` is gone. A call that is cancelled before
+/// its start never starts.
 async fn until_cancelled<T>(work: impl Future<Output = T>, cancelled: oneshot::Receiver<()>) -> Option<T> {
     let mut work = pin!(work);
     let mut cancelled = pin!(cancelled);

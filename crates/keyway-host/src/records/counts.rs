@@ -1,7 +1,7 @@
-//! Counts of records, each a record of its own that changes in the batch that makes or removes what
-//! it counts.
+//! Counts records. Each count is a record of its own, and changes in the batch that adds or removes
+//! a counted record.
 //!
-//! A count is signed and bound to its names, not encrypted: the number of keys shows it anyway
+//! A count is signed and bound to its names, but not encrypted: the number of keys shows it anyway
 //! (decision H45).
 
 use std::collections::BTreeMap;
@@ -16,14 +16,15 @@ use super::sealed::{SealedRecords, TagOf};
 /// How many locks the counts share. A lock is held for two look-ups in the storage engine and one
 /// commit, never while a plugin runs.
 const STRIPES: usize = 64;
-/// How many counts a lock remembers. They only save a look-up; too many are forgotten together.
-const REMEMBERED: usize = 64;
+/// How many counts each lock caches. The cache only saves a look-up, and is cleared when it is
+/// full.
+const MOST_REMEMBERED: usize = 64;
 
-/// A number of records, and the record that says so.
+/// A count as it was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Count {
     pub(super) number: u64,
-    /// `None` when there is no such record, which counts as 0.
+    /// The revision of the count's record; `None` without a record, which counts as 0.
     revision: Option<Revision>,
 }
 
@@ -31,12 +32,12 @@ pub(super) struct Count {
 #[derive(Debug)]
 pub(super) struct Counts {
     kind: RecordKind,
-    /// Keeps callers of one process from making each other's commits fail. Other processes are met at
-    /// the revision.
+    /// Keeps callers of one process from making each other's commits fail. Conflicts with other
+    /// processes are found by the revision.
     stripes: Vec<Mutex<BTreeMap<NameTag, Count>>>,
 }
 
-/// The right to change one count.
+/// Permits its holder to change one count.
 pub(super) struct Turn<'a> {
     kind: RecordKind,
     tag: NameTag,
@@ -50,7 +51,7 @@ impl Counts {
 
     pub(super) async fn turn(&self, tag: NameTag) -> Turn<'_> {
         let stripe = &self.stripes[usize::from(tag[0]) % STRIPES];
-        // Usually uncontended, and then waiting costs more than the lock.
+        // The lock is usually uncontended, and then waiting costs more than the lock itself.
         let remembered = match stripe.try_lock() {
             Ok(remembered) => remembered,
             Err(_) => stripe.lock().await,
@@ -60,7 +61,7 @@ impl Counts {
 }
 
 impl Turn<'_> {
-    /// Reads the count, or remembers it. A `fresh` one is read.
+    /// Reads the count, from the cache unless `fresh` is set.
     pub(super) async fn read(&mut self, records: &SealedRecords, fresh: bool) -> Result<Count, RecordError> {
         if !fresh && let Some(count) = self.remembered.get(&self.tag) {
             return Ok(*count);
@@ -79,9 +80,9 @@ impl Turn<'_> {
         Ok(count)
     }
 
-    /// Adds to a batch that the count becomes `number`.
+    /// Adds the new count to a batch.
     pub(super) fn put(&mut self, records: &SealedRecords, batch: Batch, old: Count, number: u64) -> Batch {
-        // If the commit fails or its caller is dropped, either count may hold.
+        // If the commit fails or its caller is dropped, the count may be the old or the new one.
         self.remembered.remove(&self.tag);
         let expectation = old.revision.map_or(Expectation::Absent, Expectation::Revision);
         if number == 0 && old.revision.is_some() {
@@ -92,7 +93,7 @@ impl Turn<'_> {
         batch.put(self.key(), [&number[..], &tag].concat(), expectation)
     }
 
-    /// Remembers what was committed.
+    /// Caches a committed count.
     pub(super) fn committed(&mut self, number: u64, revision: Revision) {
         self.remember(Count { number, revision: (number > 0).then_some(revision) });
     }
@@ -102,7 +103,7 @@ impl Turn<'_> {
     }
 
     fn remember(&mut self, count: Count) {
-        if self.remembered.len() >= REMEMBERED {
+        if self.remembered.len() >= MOST_REMEMBERED {
             self.remembered.clear();
         }
         self.remembered.insert(self.tag, count);

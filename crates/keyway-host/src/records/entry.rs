@@ -1,4 +1,4 @@
-//! A record as it was read, and the claim on it.
+//! Holds a record as it was read, and the claim on it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +10,19 @@ use keyway_storage::Revision;
 use super::key::Address;
 use super::stored::Recorded;
 
-/// A claim on a record: which run of which host works on it, and for how long (decision R5).
+/// A claim on a record: it names the run that works on it, and its duration.
 ///
-/// The fencing token is the record's revision: everything that the owner commits is conditional on
-/// it, so an owner that lost its claim can write nothing.
+/// See decision R5.
+///
+/// The record's revision is the fencing token: every commit of the owner is conditional on it, so
+/// an owner that lost its claim can write nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     /// The name of the host.
     pub(crate) host: Arc<str>,
     /// A number that no other run of a host has.
     pub(crate) run: u64,
-    /// When it was made, on the owner's clock, which no other host trusts.
+    /// When the claim was made, by the owner's clock, which other hosts do not trust.
     pub(crate) from: Timestamp,
     /// How long it lasts.
     pub(crate) lasts: Duration,
@@ -53,32 +55,32 @@ impl Claim {
     }
 }
 
-/// A record as it was read or is to be, with what it takes to change it.
+/// A record as it was read or will be written, with everything needed to change it.
 pub(crate) struct Entry<R: Recorded> {
     pub(crate) address: Address,
     pub(super) key: Vec<u8>,
     pub(crate) fixed: R::Fixed,
-    /// The fixed part as it is stored; empty until it is.
+    /// The sealed fixed part; empty until it is stored.
     pub(super) sealed_fixed: Vec<u8>,
-    /// `None` for a record that does not exist.
+    /// The state; `None` if the record does not exist.
     pub(crate) state: Option<R::State>,
     pub(crate) claim: Option<Claim>,
     pub(super) revision: Option<Revision>,
 }
 
 impl<R: Recorded> Entry<R> {
-    /// A record that does not exist yet.
+    /// Prepares a record that does not exist yet.
     pub(crate) fn new(address: Address, fixed: R::Fixed) -> Self {
         let key = address.key(R::KIND);
         Self { address, key, fixed, sealed_fixed: Vec::new(), state: None, claim: None, revision: None }
     }
 
-    /// The revision of its last write; `None` for a record that does not exist.
+    /// Returns the revision of the last write; `None` if the record does not exist.
     pub(crate) fn revision(&self) -> Option<Revision> {
         self.revision
     }
 
-    /// Forgets what was read, because the record was found to be gone.
+    /// Marks the entry as nonexistent, after the record was found to be gone.
     pub(crate) fn forget(&mut self) {
         self.state = None;
         self.claim = None;

@@ -5,14 +5,14 @@ use keyway_core::{Effect, ErrorKind, PluginError};
 use keyway_seal::{OpenError, SealError};
 use keyway_storage::StorageError;
 
-/// Why a record of the host could not be read or written.
+/// Explains why a record of the host could not be read or written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The storage engine failed.
     #[error("the host's records cannot be reached")]
     Storage(#[from] StorageError),
-    /// A record does not open with the host's keys.
+    /// A record does not open under the host's keys.
     #[error("a record of the host does not open: use the keys that sealed it, or restore it from a copy")]
     Open(#[from] OpenError),
     /// A record cannot be sealed.
@@ -21,21 +21,30 @@ pub enum RecordError {
     /// The system's random source failed.
     #[error("the system's random source failed")]
     Random(#[source] getrandom::Error),
-    /// A record opens and makes no sense.
+    /// A record opens, but its content is invalid.
     #[error("a record of the host is damaged ({reason}): restore it from a copy")]
     Corrupt {
-        /// The part that is wrong, without content.
+        /// The wrong part, without its content.
         reason: String,
     },
-    /// A plugin's data is larger than a record may be (decision R8). Nothing was stored.
+    /// A plugin's data exceeds the size limit of a record. Nothing was stored (decision R8).
     #[error("a record of {bytes} bytes is larger than the limit of {limit} bytes: store less with it")]
     TooLarge {
         /// The size of the data.
         bytes: usize,
-        /// The largest size that is stored.
+        /// The largest size that can be stored.
         limit: usize,
     },
+    /// Other hosts changed the record each time.
+    #[error("other hosts were first {ATTEMPTS} times in a row: try again")]
+    Contended,
+    /// Another run of this host has taken over.
+    #[error("another run of this host has taken over: end this one")]
+    Superseded,
 }
+
+/// How often a step is retried because another host changed the record first.
+pub(crate) const ATTEMPTS: u32 = 64;
 
 impl PluginError for RecordError {
     fn kind(&self) -> ErrorKind {
@@ -46,6 +55,8 @@ impl PluginError for RecordError {
             Self::Random(_) => ErrorKind::Internal,
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::TooLarge { .. } => ErrorKind::Invalid,
+            Self::Contended => ErrorKind::Conflict,
+            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
         }
     }
 
@@ -67,7 +78,7 @@ pub(crate) fn corrupt(reason: impl Into<String>) -> RecordError {
     RecordError::Corrupt { reason: reason.into() }
 }
 
-/// Draws random bytes, as a record error where the source fails.
+/// Draws random bytes; a failure of the source becomes a record error.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], RecordError> {
     keyway_seal::random_bytes().map_err(RecordError::Random)
 }

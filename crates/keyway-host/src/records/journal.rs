@@ -1,4 +1,5 @@
-//! Records of one kind: each change is one atomic batch, conditional on what was read.
+//! Changes records of one kind. Each change is one atomic batch, conditional on what was read
+//! before.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -14,33 +15,42 @@ use super::key::{Address, NameTag, RecordKind, Room, WorkIndex, key};
 use super::sealed::{Part, SealedRecords, TagOf};
 use super::stored::{Due, Names, Recorded, Stored};
 
-/// The most that is stored of a plugin's own data in one record (decision R8).
+/// The size limit of a plugin's own data in one record.
+///
+/// See decision R8.
 const LARGEST: usize = 512 << 10;
 
-/// The bytes of the length before the sealed fixed part.
+/// The size of the length field before the sealed fixed part.
 pub(super) const LENGTH: usize = size_of::<u32>();
 
 /// A change of one record.
 pub(crate) struct Change<'a, R: Recorded> {
     /// The next state; `None` removes the record.
     pub(crate) state: Option<R::State>,
-    /// The claim on it afterwards.
+    /// The claim after the change.
     pub(crate) claim: Option<Claim>,
-    /// How many records may be counted under its names with it.
+    /// The limit of records that are counted under its names, this one included.
     pub(crate) at_most: Option<u64>,
-    /// Another record that must not have changed, and the state that it gets.
+    /// Another record, which must be unchanged, and its new state.
     pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
 }
 
-/// The outcome of a change. Unless it is stored, the entry stays as it was read.
+impl<R: Recorded> Change<'_, R> {
+    /// Stores this state, without a claim.
+    pub(crate) fn to(state: Option<R::State>) -> Self {
+        Self { state, claim: None, at_most: None, holder: None }
+    }
+}
+
+/// The outcome of a change. Unless it is `Stored`, the entry stays as it was read.
 pub(crate) enum Applied<R: Recorded> {
-    /// It is stored, and the entry is as stored.
+    /// The change is stored, and the entry reflects it.
     Stored,
     /// Another host changed the record first.
     Overtaken,
     /// Another record holds its unique names.
     Taken(Box<Entry<R>>),
-    /// As many records as allowed are counted under its names.
+    /// The limit of records under one of its counted names is reached.
     LimitReached,
 }
 
@@ -60,22 +70,22 @@ impl<R: Recorded> Journal<R> {
         Self { records, counts: Counts::new(R::KIND), host: (host, tag), kind: PhantomData }
     }
 
-    /// The scope of records that belong to these names.
+    /// Returns the scope of records that belong to these names.
     pub(crate) fn scope(&self, names: &[&[u8]]) -> NameTag {
         self.records.tag(TagOf::Scope, R::KIND, names)
     }
 
-    /// An id that follows from what a caller called a request.
+    /// Derives an id from a caller's id of a request.
     pub(crate) fn id_of(&self, names: &[&[u8]]) -> NameTag {
         self.records.tag(TagOf::Request, R::KIND, names)
     }
 
-    /// The tag of a lane.
+    /// Returns the tag of a lane.
     pub(crate) fn lane_tag(&self, lane: &str) -> NameTag {
         self.records.tag(TagOf::Lane, R::KIND, &[lane.as_bytes()])
     }
 
-    /// The tag of this host's name.
+    /// Returns the tag of this host's name.
     pub(crate) fn own_host(&self) -> NameTag {
         self.host.1
     }
@@ -98,11 +108,6 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Reads a record again.
-    pub(crate) async fn reload(&self, entry: &Entry<R>) -> Result<Option<Box<Entry<R>>>, RecordError> {
-        self.load(entry.address).await
-    }
-
     pub(super) fn entry(&self, key: Vec<u8>, found: Record) -> Result<Box<Entry<R>>, RecordError> {
         let address = Address::at_end_of(&key)?;
         let (fixed, state) = split(&found.value)?;
@@ -123,7 +128,7 @@ impl<R: Recorded> Journal<R> {
         Ok(Box::new(Entry { address, key, fixed, sealed_fixed, state, claim, revision }))
     }
 
-    /// Carries a change out, if nobody changed the record since it was read.
+    /// Applies a change, if the record is unchanged since it was read.
     pub(crate) async fn apply(
         &self,
         entry: &mut Entry<R>,
@@ -149,7 +154,7 @@ impl<R: Recorded> Journal<R> {
         loop {
             let count = turn.read(&self.records, fresh).await?;
             if adds && change.at_most.is_some_and(|most| count.number >= most) {
-                // The remembered one may be old: another host may have removed a record.
+                // A cached count may be old, because another host may have removed a record.
                 if fresh {
                     return Ok(Applied::LimitReached);
                 }
@@ -194,7 +199,7 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Everything that changes with the record; the record itself is the first item.
+    /// Builds the batch of everything that changes with the record; the record is its first item.
     fn batch(&self, entry: &Entry<R>, change: &Change<'_, R>) -> Result<(Batch, Unique), RecordError> {
         let expected = entry.revision.map_or(Expectation::Absent, Expectation::Revision);
         let mut batch = Batch::with_capacity(6);
@@ -238,7 +243,7 @@ impl<R: Recorded> Journal<R> {
         Ok((batch, unique))
     }
 
-    /// Adds to a batch that the record moves to another place in the order of work.
+    /// Adds the change of the record's work index entry to a batch.
     fn moved(&self, mut batch: Batch, entry: &Entry<R>, change: &Change<'_, R>) -> Batch {
         let before = self.place(&entry.fixed, entry.state.as_ref(), entry.claim.as_ref());
         let after = self.place(&entry.fixed, change.state.as_ref(), change.claim.as_ref());
@@ -254,7 +259,7 @@ impl<R: Recorded> Journal<R> {
         batch
     }
 
-    /// The place of a record in the order of work.
+    /// Returns the work index entry of a record.
     pub(super) fn place(
         &self,
         fixed: &R::Fixed,
@@ -317,7 +322,8 @@ impl<R: Recorded> Journal<R> {
         self.holder(&self.unique_key(names)).await
     }
 
-    /// An index entry counts only if the sealed record confirms it; any other is removed.
+    /// Reads the record behind a unique index entry. An entry that the record does not confirm is
+    /// removed.
     async fn holder(&self, index: &[u8]) -> Result<Option<Box<Entry<R>>>, RecordError> {
         let Some(found) = self.records.storage().get(index).await? else { return Ok(None) };
         let holder = match Address::at_end_of(&found.value) {
@@ -338,7 +344,7 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Removes an index entry that no record confirms, unless it was written anew meanwhile.
+    /// Removes an index entry that no record confirms, unless it was rewritten meanwhile.
     pub(super) async fn remove_index(&self, key: &[u8], revision: Revision) -> Result<(), RecordError> {
         let batch = Batch::new().delete(key, Expectation::Revision(revision));
         let _ = self.records.commit(batch).await?;
@@ -346,7 +352,7 @@ impl<R: Recorded> Journal<R> {
     }
 }
 
-/// The index entries of unique names in a batch.
+/// Holds the index entries of unique names in a batch.
 struct Unique {
     items: Range<usize>,
     keys: Vec<Vec<u8>>,
@@ -361,14 +367,14 @@ fn begin<T: Stored>(content: &[u8]) -> Result<Reader<'_>, RecordError> {
     Ok(reader)
 }
 
-/// How long the fixed part of a stored record is, with its length.
+/// Reads the length of the fixed part of a stored record, its length field included.
 pub(super) fn sealed_fixed_len(value: &[u8]) -> Result<usize, RecordError> {
     let length = Reader::new(value).u32()?;
     let length = usize::try_from(length).ok().and_then(|length| length.checked_add(LENGTH));
     length.filter(|length| *length <= value.len()).ok_or_else(|| corrupt("it is cut off"))
 }
 
-/// The two sealed parts of a stored record.
+/// Splits a stored record into its two sealed parts.
 pub(super) fn split(value: &[u8]) -> Result<(&[u8], &[u8]), RecordError> {
     let (fixed, state) = value.split_at(sealed_fixed_len(value)?);
     Ok((&fixed[LENGTH..], state))

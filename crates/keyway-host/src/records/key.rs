@@ -1,4 +1,4 @@
-//! The keys of the host's records: a kind, a room, and bytes that show no name.
+//! Builds the keys of the host's records: a kind, a room, and bytes that reveal no name.
 //!
 //! | room | rest of the key | value |
 //! | --- | --- | --- |
@@ -9,20 +9,20 @@
 //! | `Claimed` | host, moment when the claim ends, id | scope |
 //! | `Undecided` | id | scope |
 //!
-//! A record stands in one of the last three rooms at most.
+//! A record has an entry in at most one of the last three rooms.
 
 use keyway_core::Timestamp;
 use keyway_storage::KeyRange;
 
 use super::error::{RecordError, corrupt};
 
-/// The beginning of every key of the host.
+/// The prefix of every key of the host.
 pub(crate) const PREFIX: &[u8] = b"keyway-host\0";
 
 /// The key of the record that holds the index key.
 pub(super) const INDEX_KEY: &[u8] = b"keyway-host\0\0";
 
-/// A kind of record. It is a part of stored keys, so its number never changes.
+/// A kind of record. Its number is part of stored keys and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordKind {
     /// A run of a named host.
@@ -33,7 +33,7 @@ pub(crate) enum RecordKind {
     Grant = 3,
 }
 
-/// A group of keys within a kind. It is a part of stored keys, so its number never changes.
+/// A group of keys within a kind. Its number is part of stored keys and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Room {
     Record = 1,
@@ -44,7 +44,7 @@ pub(crate) enum Room {
     Undecided = 6,
 }
 
-/// A name, or several together, hidden behind an HMAC.
+/// The HMAC of one or several names, which hides them.
 pub(crate) type NameTag = [u8; 16];
 
 /// Names a record: the scope in which it is listed, and its id.
@@ -66,7 +66,8 @@ impl Address {
         bytes
     }
 
-    /// Reads the last 32 bytes: of a record's key, or of a value in the room `Unique`.
+    /// Reads an address from the last 32 bytes of a record's key, or of a value in the room
+    /// `Unique`.
     pub(super) fn at_end_of(bytes: &[u8]) -> Result<Self, RecordError> {
         let (rest, id) = bytes.split_last_chunk().ok_or_else(|| corrupt("the address of a record"))?;
         let scope = rest.last_chunk().ok_or_else(|| corrupt("the address of a record"))?;
@@ -74,14 +75,14 @@ impl Address {
     }
 }
 
-/// The place of a record in the order of work.
+/// The place of a record in the index of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WorkIndex {
-    /// It is due in this lane from this moment on.
+    /// The record is due in this lane from this moment on.
     Due(NameTag, Timestamp),
-    /// A host of this name works on it; its claim ends at this moment.
+    /// A host of this name works on the record; its claim ends at this moment.
     Claimed(NameTag, Timestamp),
-    /// It waits for a decision.
+    /// The record waits for a decision.
     Undecided,
 }
 
@@ -95,7 +96,7 @@ impl WorkIndex {
     }
 }
 
-/// A moment as a key holds it, so that earlier ones come first.
+/// Encodes a moment so that earlier moments sort first.
 pub(super) fn moment(at: Timestamp) -> [u8; 8] {
     at.as_milliseconds().to_be_bytes()
 }
@@ -111,12 +112,12 @@ pub(super) fn key(kind: RecordKind, room: Room, parts: &[&[u8]]) -> Vec<u8> {
     key
 }
 
-/// All keys of a room that begin with these parts.
+/// Returns the range of all keys of a room that begin with these parts.
 pub(super) fn range(kind: RecordKind, room: Room, parts: &[&[u8]]) -> KeyRange {
     KeyRange::prefix(key(kind, room, parts))
 }
 
-/// The part of a key behind its kind and room.
+/// Returns the part of a key after its kind and room.
 pub(super) fn within_room(key: &[u8]) -> &[u8] {
     key.get(PREFIX.len() + 2..).unwrap_or_default()
 }

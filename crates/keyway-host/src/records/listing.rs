@@ -1,7 +1,7 @@
-//! Lists of records: of a scope, due in a lane, claimed by a host, waiting for a decision.
+//! Lists records: of a scope, due in a lane, claimed by a host, or waiting for a decision.
 //!
-//! The last three are index entries. An entry counts only if the sealed record confirms it; any other
-//! is removed, so that no number of planted or stale entries hides what follows them.
+//! The last three are index entries. An entry counts only if the sealed record confirms it; any
+//! other is removed, so planted or stale entries cannot hide the entries after them.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::journal::Journal;
 use super::key::{Address, NameTag, RecordKind, Room, key, moment, range, within_room};
 use super::stored::Recorded;
 
-/// An index entry: which record stands there, and since when.
+/// An index entry: the address of a record, and the moment that the entry names.
 #[derive(Clone, Debug)]
 pub(crate) struct Listed {
     pub(crate) address: Address,
@@ -22,16 +22,16 @@ pub(crate) struct Listed {
     revision: Revision,
 }
 
-/// The bytes of a tag in a key.
-const MARK: usize = size_of::<NameTag>();
+/// The size of a tag in a key.
+const TAG_LENGTH: usize = size_of::<NameTag>();
 
 impl<R: Recorded> Journal<R> {
-    /// All records of a scope.
+    /// Reads all records of a scope.
     pub(crate) async fn of_scope(&self, scope: &NameTag) -> Result<Vec<Box<Entry<R>>>, RecordError> {
         self.all_in(&range(R::KIND, Room::Record, &[scope])).await
     }
 
-    /// All records of this kind.
+    /// Reads all records of this kind.
     pub(crate) async fn all(&self) -> Result<Vec<Box<Entry<R>>>, RecordError> {
         self.all_in(&range(R::KIND, Room::Record, &[])).await
     }
@@ -51,29 +51,20 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Lists the entries that are due in a lane at `now`, at most `limit`, the earliest first.
-    pub(crate) async fn due(
+    /// Lists the entries of a group until `now`, at most `limit`, the earliest first: those that are due in a
+    /// lane, or the claims of a host that end until then.
+    pub(crate) async fn until(
         &self,
-        lane: &NameTag,
+        (room, group): (Room, &NameTag),
         now: Timestamp,
         after: Option<&Listed>,
         limit: usize,
     ) -> Result<Vec<Listed>, RecordError> {
-        self.listed(&until(R::KIND, Room::Due, lane, now), after, limit).await
+        let (range, after) = (until(R::KIND, room, group, now), after.map(|listed| listed.key.as_slice()));
+        self.page(&range, after, limit).await?.entries.into_iter().map(listed).collect()
     }
 
-    /// Lists the claims of a host that end until `now`; all of them for the latest moment.
-    pub(crate) async fn claimed(
-        &self,
-        host: &NameTag,
-        now: Timestamp,
-        after: Option<&Listed>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, RecordError> {
-        self.listed(&until(R::KIND, Room::Claimed, host, now), after, limit).await
-    }
-
-    /// Lists the entries that wait for a decision, from the one after `after` on.
+    /// Lists the entries that wait for a decision, starting after `after`.
     pub(crate) async fn undecided(
         &self,
         after: Option<&NameTag>,
@@ -84,17 +75,7 @@ impl<R: Recorded> Journal<R> {
         page.entries.into_iter().map(listed).collect()
     }
 
-    async fn listed(
-        &self,
-        range: &KeyRange,
-        after: Option<&Listed>,
-        limit: usize,
-    ) -> Result<Vec<Listed>, RecordError> {
-        let page = self.page(range, after.map(|listed| listed.key.as_slice()), limit).await?;
-        page.entries.into_iter().map(listed).collect()
-    }
-
-    /// Reads the record of an index entry. An entry that the record does not confirm is removed.
+    /// Reads the record of an index entry, and removes the entry if the record does not confirm it.
     pub(crate) async fn confirmed(&self, listed: &Listed) -> Result<Option<Box<Entry<R>>>, RecordError> {
         let entry = self.load(listed.address).await?;
         let confirms = entry.filter(|entry| {
@@ -107,23 +88,15 @@ impl<R: Recorded> Journal<R> {
         Ok(confirms)
     }
 
-    /// The earliest moment in a lane.
+    /// Returns the earliest moment in a lane.
     pub(crate) async fn next_due(&self, lane: &NameTag) -> Result<Option<Timestamp>, RecordError> {
-        self.earliest(&range(R::KIND, Room::Due, &[lane])).await
+        let page = self.page(&range(R::KIND, Room::Due, &[lane]), None, 1).await?;
+        page.entries.first().map(|first| group_of(&first.key).map(|(_, at)| at)).transpose()
     }
 
-    /// All lanes in which anything waits, each with its earliest moment.
-    pub(crate) async fn lanes(&self) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
-        self.groups(Room::Due).await
-    }
-
-    /// All hosts that have claimed anything, each with the moment when the first of its claims ends.
-    pub(crate) async fn hosts(&self) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
-        self.groups(Room::Claimed).await
-    }
-
-    /// The tags that keys of a room begin with: one look-up for each, however many keys there are.
-    async fn groups(&self, room: Room) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
+    /// All groups of a room (the lanes in which anything waits, or the hosts that have claimed anything), each
+    /// with its earliest moment: one look-up for each, however many keys there are.
+    pub(crate) async fn groups(&self, room: Room) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
         let all = range(R::KIND, room, &[]);
         let mut groups: Vec<(NameTag, Timestamp)> = Vec::new();
         let mut rest = all.clone();
@@ -137,21 +110,16 @@ impl<R: Recorded> Journal<R> {
         Ok(groups)
     }
 
-    async fn earliest(&self, range: &KeyRange) -> Result<Option<Timestamp>, RecordError> {
-        let page = self.page(range, None, 1).await?;
-        page.entries.first().map(|first| group_of(&first.key).map(|(_, at)| at)).transpose()
-    }
-
-    /// How many entries lie in a lane until `now`, counted up to `most`.
+    /// Counts the entries that are due in a lane by `now`, up to `most`.
     pub(crate) async fn count_due(&self, now: Timestamp, most: usize) -> Result<usize, RecordError> {
         let mut count = 0;
-        for (lane, _) in self.lanes().await? {
+        for (lane, _) in self.groups(Room::Due).await? {
             count += self.count_in(&until(R::KIND, Room::Due, &lane, now), most - count.min(most)).await?;
         }
         Ok(count)
     }
 
-    /// How many records wait for a decision, counted up to `most`.
+    /// Counts the records that wait for a decision, up to `most`.
     pub(crate) async fn count_undecided(&self, most: usize) -> Result<usize, RecordError> {
         self.count_in(&range(R::KIND, Room::Undecided, &[]), most).await
     }
@@ -180,7 +148,7 @@ impl<R: Recorded> Journal<R> {
     }
 }
 
-/// The keys of a group up to a moment, which belongs to them.
+/// Returns the range of a group's keys up to and including a moment.
 fn until(kind: RecordKind, room: Room, group: &NameTag, now: Timestamp) -> KeyRange {
     let start = key(kind, room, &[group]);
     let end = now.plus(Duration::from_millis(1));
@@ -191,14 +159,16 @@ fn until(kind: RecordKind, room: Room, group: &NameTag, now: Timestamp) -> KeyRa
 }
 
 fn group_of(key: &[u8]) -> Result<(NameTag, Timestamp), RecordError> {
-    let (tag, rest) = within_room(key).split_first_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
+    let (tag, rest) =
+        within_room(key).split_first_chunk::<TAG_LENGTH>().ok_or_else(|| corrupt("an index"))?;
     let at = rest.first_chunk().ok_or_else(|| corrupt("an index"))?;
     Ok((*tag, Timestamp::from_milliseconds(u64::from_be_bytes(*at))))
 }
 
-/// An entry with a malformed value names a record that does not exist, so it is removed like any other.
+/// Decodes an index entry. A malformed value names a record that does not exist, so the entry is
+/// removed like any other.
 fn listed(found: keyway_storage::Entry) -> Result<Listed, RecordError> {
-    let id = found.key.last_chunk::<MARK>().ok_or_else(|| corrupt("an index"))?;
+    let id = found.key.last_chunk::<TAG_LENGTH>().ok_or_else(|| corrupt("an index"))?;
     let scope = NameTag::try_from(&found.value[..]).unwrap_or_default();
     let address = Address { scope, id: *id };
     Ok(Listed { address, key: found.key, revision: found.revision })

@@ -1,5 +1,5 @@
-//! The host's own records: sealed at rest, changed in atomic batches, each conditional on what was
-//! read before.
+//! Keeps the host's own records: sealed at rest, and changed in atomic batches that are conditional
+//! on what was read before.
 
 mod counts;
 mod entry;
@@ -15,9 +15,9 @@ pub use error::RecordError;
 pub use reseal::Resealed;
 
 pub(crate) use entry::{Claim, Entry};
-pub(crate) use error::{corrupt, random};
+pub(crate) use error::{ATTEMPTS, corrupt, random};
 pub(crate) use journal::{Applied, Change, Journal};
-pub(crate) use key::{Address, NameTag, RecordKind};
+pub(crate) use key::{Address, NameTag, RecordKind, Room};
 pub(crate) use listing::Listed;
 pub(crate) use sealed::SealedRecords;
-pub(crate) use stored::{Due, Names, Recorded, STORED_JSON, Stored};
+pub(crate) use stored::{Due, Names, Recorded, STORED_JSON, Stored, read_code};

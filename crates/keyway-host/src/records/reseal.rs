@@ -1,4 +1,6 @@
-//! Sealing the host's records anew after its keys changed (decision K1).
+//! Reseals the host's records after its keys changed.
+//!
+//! See decision K1.
 
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange};
 
@@ -7,19 +9,19 @@ use super::journal::{LENGTH, split};
 use super::key::{INDEX_KEY, PREFIX, Room};
 use super::sealed::SealedRecords;
 
-/// How many of the host's records were sealed anew.
+/// Counts the host's records that were resealed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resealed {
-    /// Records that an older key had sealed, and that the first key of the ring seals now.
+    /// The number of records that had an older key and now have the first key of the ring.
     pub resealed: u64,
-    /// All records that were looked at.
+    /// The number of all records that were read.
     pub total: u64,
 }
 
 impl SealedRecords {
-    /// Seals every record with the first key of the ring. It can be cut short anywhere: the next call
-    /// goes on, since a record that has the first key is only looked at.
+    /// Reseals every record under the first key of the ring. If it is interrupted, the next call
+    /// continues: records that already have the first key are only read.
     pub(crate) async fn reseal(&self) -> Result<Resealed, RecordError> {
         let mut done = Resealed::default();
         let (all, limit) = (KeyRange::prefix(PREFIX), self.storage().limits().page_records);
@@ -32,7 +34,8 @@ impl SealedRecords {
                     continue;
                 }
                 done.total += 1;
-                // A writer that comes in between seals with the first key itself, or is met again.
+                // A concurrent writer uses the first key itself, or makes this commit fail, so that
+                // the record is read again.
                 let mut value = self.resealed_value(&found.key, &found.value)?;
                 let mut revision = found.revision;
                 while let Some(sealed) = value.take() {
@@ -64,7 +67,7 @@ impl SealedRecords {
         }
         let (fixed, state) = (new_fixed.as_deref().unwrap_or(fixed), new_state.as_deref().unwrap_or(state));
         let mut sealed = Vec::with_capacity(LENGTH + fixed.len() + state.len());
-        // A token that is sealed anew has the length of the old one.
+        // A resealed token has the length of the old one.
         sealed.extend_from_slice(&value[..LENGTH]);
         sealed.extend_from_slice(fixed);
         sealed.extend_from_slice(state);

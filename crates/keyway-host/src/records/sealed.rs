@@ -1,7 +1,10 @@
-//! Records of the host, sealed at rest (decision K1).
+//! Seals the records of the host at rest.
 //!
-//! Names go through an HMAC whose key is random, long-lived and itself sealed. Each sealed part is
-//! bound to that index key, to the key of its record and to its position in the value, so that no part
+//! See decision K1.
+//!
+//! Names are hidden by an HMAC with a random, long-lived key, which is itself sealed. Each sealed
+//! part is bound to that index key, to the key of its record and to its position in the value, so
+//! no part can be swapped for another, not even for one of another host with the same keys.
 //! can be exchanged, also not with one of another host that has the same keys.
 
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use super::key::{INDEX_KEY, NameTag, PREFIX, RecordKind};
 
 const INDEX_KEY_BYTES: usize = 32;
 
-/// Says whose tag it is, so that equal names in different places have different tags.
+/// Names the purpose of a tag, so that equal names have different tags for different purposes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TagOf {
     Scope = 1,
@@ -28,7 +31,7 @@ pub(crate) enum TagOf {
     Host = 5,
     /// The id that a caller gave a request.
     Request = 6,
-    /// A count and the names that are counted.
+    /// A count and the names that it counts.
     Count = 7,
     /// The index key itself.
     Index = 8,
@@ -41,32 +44,33 @@ pub(super) enum Part {
     State = 1,
 }
 
-/// The host's records on a storage engine.
+/// Reads and writes the host's sealed records on a storage engine.
 #[derive(Debug)]
 pub(crate) struct SealedRecords {
     storage: Arc<dyn Storage>,
     keys: KeyRing,
-    /// Ready for use, because its key schedule costs as much as a name. It wipes itself when dropped.
+    /// The HMAC with its key already set, because setting the key costs as much as hashing a name.
+    /// It is wiped on drop.
     mac: Hmac<Sha256>,
-    /// Names the index key in every sealed part.
+    /// Identifies the index key in every sealed part.
     index: NameTag,
 }
 
 impl SealedRecords {
-    /// Opens the records, and makes the index key where there is no record yet.
+    /// Opens the records, and makes the index key if there are no records yet.
     ///
-    /// Without that key no record is ever found again, so it is not made anew beside other records
-    /// (decision H58).
+    /// Without that key no record can be found again, so it is never made anew while other records
+    /// exist (decision H58).
     pub(crate) async fn open(storage: Arc<dyn Storage>, keys: KeyRing) -> Result<Self, RecordError> {
         let drawn = Zeroizing::new(random::<INDEX_KEY_BYTES>()?);
         let all = KeyRange::prefix(PREFIX);
         loop {
-            // The index key comes before every other record. One look at both, since another host could
-            // write them between two.
+            // The index key sorts before every other record. One scan finds both, since another
+            // host could write between two scans.
             let page = storage.scan(&all, None, 1).await?;
             if let Some(found) = page.entries.first() {
                 if found.key != INDEX_KEY {
-                    return Err(corrupt("the index key is missing and other records are there"));
+                    return Err(corrupt("the index key is missing and other records exist"));
                 }
                 let index_key = keys.open(&found.value)?;
                 if index_key.len() != INDEX_KEY_BYTES {
@@ -79,7 +83,7 @@ impl SealedRecords {
             }
             let sealed = keys.seal(drawn.as_slice())?;
             let batch = Batch::new().put(INDEX_KEY, sealed.into_bytes(), Expectation::Absent);
-            // Another host may be first; the next look finds its key.
+            // If another host is faster, the next scan finds its key.
             let _ = storage.commit(batch).await?;
         }
     }
@@ -92,14 +96,14 @@ impl SealedRecords {
         Ok(self.storage.commit(batch).await?)
     }
 
-    /// Hides names.
+    /// Computes the tag that hides names.
     pub(crate) fn tag(&self, of: TagOf, kind: RecordKind, names: &[&[u8]]) -> NameTag {
         let mut tag = NameTag::default();
         tag.copy_from_slice(&self.mac_of(of, kind, names).finalize().into_bytes()[..16]);
         tag
     }
 
-    /// Tells whether this is the tag of these names, in the same time whichever byte is wrong.
+    /// Tells whether `tag` is the tag of these names, in constant time.
     pub(super) fn is_tag(&self, tag: &[u8], of: TagOf, kind: RecordKind, names: &[&[u8]]) -> bool {
         tag.len() == size_of::<NameTag>() && self.mac_of(of, kind, names).verify_truncated_left(tag).is_ok()
     }
@@ -114,8 +118,8 @@ impl SealedRecords {
         mac
     }
 
-    /// Appends a sealed part of the record at `key`. `room` is the number of bytes that `write` appends
-    /// at most: if it is too small, an unwiped copy stays behind.
+    /// Appends a sealed part of the record at `key`. `room` is the most bytes that `write` appends;
+    /// if it is too small, an unwiped copy of the plaintext stays in memory.
     pub(super) fn seal_into(
         &self,
         out: &mut Vec<u8>,
@@ -138,7 +142,7 @@ impl SealedRecords {
         Ok(())
     }
 
-    /// Opens a sealed part of the record at `key`, and passes its content on.
+    /// Opens a sealed part of the record at `key`, and passes its content to the caller's function.
     pub(super) fn open_part<T>(
         &self,
         key: &[u8],
@@ -157,7 +161,7 @@ impl SealedRecords {
         read(content)
     }
 
-    /// Seals a token anew with the first key of the ring; `None` if that key sealed it already.
+    /// Reseals a token under the first key of the ring; `None` if it already has that key.
     pub(super) fn resealed(&self, token: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
         let (plaintext, key) = self.keys.open_naming_key(token)?;
         if key == self.keys.primary_id() {

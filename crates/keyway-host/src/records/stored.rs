@@ -1,4 +1,4 @@
-//! The description of an engine's records.
+//! Describes the records of an engine.
 
 use keyway_core::Timestamp;
 use keyway_core::codec::{Malformed, Reader};
@@ -6,15 +6,15 @@ use keyway_core::json::Reader as JsonReader;
 
 use super::key::{NameTag, RecordKind};
 
-/// Reads JSON that was written to a record, however long it is.
+/// Reads JSON from a record, without a size limit.
 pub(crate) const STORED_JSON: JsonReader = JsonReader { max_bytes: usize::MAX, ..JsonReader::STRICT };
 
 /// A value with a stored form.
 pub(crate) trait Stored: Sized {
-    /// The schema that this version writes and reads.
+    /// The schema that this version reads and writes.
     const SCHEMA: u8;
 
-    /// How many bytes [`write`](Self::write) appends at most.
+    /// Returns the most bytes that [`write`](Self::write) appends.
     fn encoded_len(&self) -> usize;
 
     /// Appends the stored form, without the schema.
@@ -24,44 +24,56 @@ pub(crate) trait Stored: Sized {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed>;
 }
 
-/// Names that identify something together. They are hidden where they are stored.
+/// Reads one of the values that have a stored code.
+pub(crate) fn read_code<T: Copy>(
+    reader: &mut Reader<'_>,
+    all: &[T],
+    code: impl Fn(T) -> u8,
+    expected: &'static str,
+) -> Result<T, Malformed> {
+    let read = reader.byte()?;
+    all.iter().copied().find(|value| code(*value) == read).ok_or(Malformed { expected })
+}
+
+/// Names that together identify something. Stored keys hold only their tag.
 pub(crate) type Names<'a> = Vec<&'a [u8]>;
 
-/// When a worker looks at a record again.
+/// When a worker takes a record up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Not by itself.
+    /// Never, unless a caller asks for it.
     Never,
     /// From this moment on.
     At(Timestamp),
-    /// When a person has decided.
+    /// After a person's decision.
     Decision,
 }
 
-/// A kind of record, and the keys that belong to one besides its own. All are pure functions, so the
-/// journal writes the difference of before and after in the batch that changes the record.
+/// A kind of record, and the index entries that belong to a record. All functions are pure, so the
+/// journal can write the difference between before and after in the batch that changes the record.
 pub(crate) trait Recorded: Send + Sync + 'static {
-    /// The number in its keys.
+    /// The number of this kind in keys.
     const KIND: RecordKind;
-    /// The part that stays the same for the life of a record. It is sealed once.
+    /// The part that never changes during the life of a record. It is sealed once.
     type Fixed: Stored + Send + Sync;
     /// The part that changes.
     type State: Stored + Clone + PartialEq + Send + Sync;
 
-    /// The names that no two records may hold. `scope` is a short name for those of the scope.
+    /// Returns the names that only one record may hold. `scope` is a short tag for the names of the
+    /// scope.
     fn unique<'a>(_scope: &'a NameTag, _fixed: &'a Self::Fixed, _state: &'a Self::State) -> Vec<Names<'a>> {
         Vec::new()
     }
 
-    /// The names under which records are counted while they exist.
+    /// Returns the names under which the record is counted while it exists.
     fn counted<'a>(_scope: &'a NameTag, _fixed: &'a Self::Fixed) -> Option<Names<'a>> {
         None
     }
 
-    /// When a worker looks at a record that is not claimed.
+    /// Returns when a worker takes up a record that is not claimed.
     fn due(fixed: &Self::Fixed, state: &Self::State) -> Due;
 
-    /// The lane in which it is due: what it has in common with others that wait for the same plugin
-    /// and service.
+    /// Returns the lane of the record, shared by all records that wait for the same plugin and
+    /// service.
     fn lane(fixed: &Self::Fixed) -> &str;
 }

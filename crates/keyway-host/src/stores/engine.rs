@@ -1,37 +1,36 @@
-//! The engine as a host uses it.
+//! Provides the engine to a host.
 
 use std::sync::{Arc, Mutex};
 
 use keyway_core::Json;
 use keyway_seal::{KeyRing, KeySource};
-use keyway_secrets::{RotationListener, StoreError, StoreName};
-use tokio::sync::mpsc::unbounded_channel;
+use keyway_secrets::{StoreError, StoreName};
 
 use super::error::StoresError;
-use super::guard::{GuardedStore, StoreLimits};
-use super::hosted::HostedStore;
+use super::guard::GuardedStore;
+use super::hosted::{HostedLayer, HostedStore};
 use super::machine::{Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use super::workflow::{Live, StoreWorkflow};
 use crate::host::Lent;
-use crate::records::{Address, Entry, Journal, RecordError};
-use crate::work::Worker;
+use crate::records::{Address, Entry, RecordError};
+use crate::work::{Limits, Worker};
 
 /// The engine for secret stores: makes, opens, rotates and deletes them.
 ///
-/// It keeps a record of each store (plugin, configuration, keys by name, phase) on a
-/// storage engine, sealed by the host's own keys (decision K1). Every step is stored before
-/// the plugin is asked (decision R2). Several hosts may share one storage engine.
+/// It keeps a record of each store (plugin, configuration, names of keys, phase) on a storage
+/// engine, sealed by the host's own keys (decision K1). Every step is stored before the plugin is
+/// asked (decision R2). Several hosts may share one storage engine.
 ///
-/// [`Host::stores`](crate::Host::stores) has it; the host also goes on with what was cut short. A
-/// clone is another handle to the same engine. Its futures need a tokio runtime, and block as much as
-/// the storage engine does.
+/// Get it from [`Host::stores`](crate::Host::stores); the host also resumes interrupted work. A
+/// clone is another handle to the same engine. Its futures need a tokio runtime, and block as much
+/// as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct Stores {
     pub(crate) worker: Arc<Worker<StoreWorkflow>>,
 }
 
-/// Describes a store as the host knows it.
+/// A store as the host knows it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StoreSummary {
@@ -39,14 +38,14 @@ pub struct StoreSummary {
     pub name: StoreName,
     /// The id of its plugin.
     pub plugin: String,
-    /// Where it is in its life, and the keys that it needs.
+    /// Its phase, and the keys that it needs.
     pub state: StoreState,
 }
 
 type StoreEntry = Box<Entry<StoreWorkflow>>;
 
 impl Stores {
-    pub(crate) fn open_engine(lent: &Lent, limits: StoreLimits, keys: Arc<dyn KeySource>) -> Self {
+    pub(crate) fn open_engine(lent: &Lent, limits: Limits, keys: Arc<dyn KeySource>) -> Self {
         let workflow = StoreWorkflow {
             registry: lent.registry.clone(),
             resources: lent.resources.clone(),
@@ -55,24 +54,21 @@ impl Stores {
             keys,
             calls: Mutex::default(),
         };
-        let journal = Journal::new(Arc::clone(&lent.records), Arc::clone(&lent.run.host));
-        let worker = Worker::new(workflow, journal, Arc::clone(&lent.clock), lent.run.clone());
-        Self { worker: Arc::new(worker) }
+        Self { worker: lent.worker(workflow) }
     }
 
     /// Makes a new store with the plugin of this id, sealed by `keys`.
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a name that is taken; [`StoresError::DataExists`] when
-    /// the plugin finds data there already, which is left alone
-    /// ([`adopt`](Self::adopt) takes it over); what the plugin answers. After an error
-    /// that says that nothing was made, nothing is listed. One that leaves it open (a
-    /// deadline, a panic, a disk that failed) leaves the store listed as being created, and the host
-    /// goes on with it.
+    /// [`TransitionError::Exists`] for a taken name; [`StoresError::DataExists`] if the plugin
+    /// finds existing data, which is left alone ([`adopt`](Self::adopt) takes it over); and errors
+    /// of the plugin. After an error without effect, nothing is listed. After an error with an
+    /// unknown effect (a deadline, a panic, a failed disk) the store is listed as being created,
+    /// and the host resumes that.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the store absent or listed as being created;
-    /// [`open`](Self::open) and the host go on with that.
+    /// A dropped future leaves the store absent, or listed as being created; [`open`](Self::open)
+    /// and the host resume that.
     pub async fn create(
         &self,
         name: &StoreName,
@@ -83,13 +79,13 @@ impl Stores {
         let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
         let plugin = entry.fixed.plugin.clone();
         let exists = || StoresError::DataExists { name: name.clone(), plugin: plugin.clone() };
-        // Data that was there before is told from data that another host makes for the record below,
-        // when it opens or recovers the store before we come to it (decision H26).
+        // This check distinguishes older data from data that another host makes for the record
+        // below, by opening or recovering the store before this call continues (decision H26).
         let was_empty = match guarded.check_written_by().await {
-            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.into()),
+            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.of(name)),
             Ok(Some(_)) => return Err(exists()),
             Ok(None) => true,
-            // Whatever it is, `initialize` judges it.
+            // `initialize` judges any other answer.
             Err(_) => false,
         };
         let event = Event::Create { now: self.worker.clock.now(), keys: keys.ids().collect() };
@@ -98,19 +94,19 @@ impl Stores {
             StoresError::Store(StoreError::AlreadyInitialized) => exists(),
             other => other,
         })?;
-        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+        Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// Lists a store that exists already, such as a file of another system, after checking
-    /// that the plugin may read it (decision C4). Nothing of it is changed.
+    /// Lists an existing store, such as a file of another system, after checking that the plugin
+    /// may read it. The data is not changed (decision C4).
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a name that is taken, [`StoreError::NotInitialized`] when
-    /// there is no store, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
+    /// [`TransitionError::Exists`] for a taken name, [`StoreError::NotInitialized`] if the store
+    /// does not exist, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
     ///
     /// # Cancel safety
-    /// As [`create`](Self::create), except that nothing is ever made: an adoption that was cut
-    /// short looks for the data again.
+    /// As [`create`](Self::create), except that no data is ever made: an interrupted adoption looks
+    /// for the data again.
     pub async fn adopt(
         &self,
         name: &StoreName,
@@ -121,14 +117,14 @@ impl Stores {
         let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
         let event = Event::Adopt { now: self.worker.clock.now(), keys: keys.ids().collect() };
         self.submit(entry, event, &Live::new(&guarded)).await?;
-        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+        Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// Opens a store that is listed, with what it needs out of the host's
-    /// [keys for stores](crate::HostBuilder::store_keys).
+    /// Opens a listed store, with its keys from the host's [keys for
+    /// stores](crate::HostBuilder::store_keys).
     ///
     /// # Errors
-    /// [`StoresError::Keys`] when these cannot be read; those of [`open_with`](Self::open_with).
+    /// [`StoresError::Keys`] if these cannot be read; those of [`open_with`](Self::open_with).
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -137,8 +133,8 @@ impl Stores {
         self.open_with(name, &keys).await
     }
 
-    /// Opens a store that is listed: finds its plugin, takes what it needs out of `keys`, and
-    /// checks who wrote its data (decision C4). A creation that was cut short is finished.
+    /// Opens a listed store: finds its plugin, selects its keys from `keys`, and checks the writer
+    /// of its data. An interrupted creation is finished first (decision C4).
     ///
     /// # Errors
     /// [`TransitionError::NoStore`], [`TransitionError::BeingDeleted`], [`StoresError::Plugin`] when its plugin
@@ -148,10 +144,10 @@ impl Stores {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn open_with(&self, name: &StoreName, keys: &KeyRing) -> Result<HostedStore, StoresError> {
-        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
-        let state = entry.state.as_ref().ok_or(TransitionError::NoStore)?;
+        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
+        let state = entry.state.as_ref().ok_or_else(|| TransitionError::NoStore.of(name))?;
         if state.phase == Phase::Deleting {
-            return Err(TransitionError::BeingDeleted.into());
+            return Err(TransitionError::BeingDeleted.of(name));
         }
         let guarded = Arc::new(self.worker.workflow.open(&entry.fixed, state, keys)?);
         if matches!(state.phase, Phase::Creating | Phase::Adopting) {
@@ -160,13 +156,13 @@ impl Stores {
         } else if guarded.check_written_by().await?.is_none() {
             return Err(StoreError::NotInitialized.into());
         }
-        Ok(HostedStore::new(self.clone(), name.clone(), guarded))
+        Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// All stores that are listed, sorted by name.
+    /// Lists all stores, sorted by name.
     ///
     /// # Errors
-    /// [`StoresError::Record`] when one of them cannot be read.
+    /// [`StoresError::Record`] if a record cannot be read.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -181,7 +177,7 @@ impl Stores {
         Ok(summaries)
     }
 
-    /// Refuses what can be refused without a trace, before anything is stored.
+    /// Checks everything that can be refused before anything is stored.
     fn plan(
         &self,
         name: &StoreName,
@@ -198,10 +194,14 @@ impl Stores {
         Ok((Box::new(Entry::new(self.address(name), origin)), guarded))
     }
 
-    async fn submit(&self, entry: StoreEntry, event: Event, live: &Live) -> Result<(), StoresError> {
-        let hold = self.worker.hold(entry.address);
-        let mut submitted = self.worker.submit(entry, event, Some(live), hold, None).await?;
-        // A failure that another host made good is none.
+    pub(super) async fn submit(
+        &self,
+        entry: StoreEntry,
+        event: Event,
+        live: &Live,
+    ) -> Result<(), StoresError> {
+        let mut submitted = self.worker.submit(entry, event, Some(live)).await?;
+        // A failure does not count if another host has finished the work.
         let is_settled = submitted.entry.state.as_ref().is_some_and(|state| state.phase == Phase::Active);
         match submitted.failures.pop() {
             Some(error) if !is_settled => Err(error),
@@ -209,60 +209,12 @@ impl Stores {
         }
     }
 
-    pub(super) async fn rotate(
-        &self,
-        name: &StoreName,
-        guarded: &Arc<GuardedStore>,
-        new: &KeyRing,
-        listener: &dyn RotationListener,
-    ) -> Result<(), StoresError> {
-        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
-        let event = Event::Rotate { now: self.worker.clock.now(), new_keys: new.ids().collect() };
-        let (sender, mut progress) = unbounded_channel();
-        let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(guarded) };
-        let rotation = async move { self.submit(entry, event, &live).await };
-        // It ends when the rotation has dropped the sender.
-        let telling = async {
-            while let Some(progress) = progress.recv().await {
-                listener.progressed(progress);
-            }
-        };
-        tokio::join!(rotation, telling).0
-    }
-
-    pub(super) async fn delete(
-        &self,
-        name: &StoreName,
-        guarded: &Arc<GuardedStore>,
-    ) -> Result<(), StoresError> {
-        let entry = self.entry(name).await?;
-        let is_under_way =
-            |entry: &StoreEntry| entry.state.as_ref().is_some_and(|state| state.phase == Phase::Deleting);
-        // Data of another version is not deleted (decision C13): asked before the deletion is stored.
-        match (guarded.check_written_by().await, &entry) {
-            (Ok(_), _) => {}
-            // A deletion that was stored before, and is not over: it goes on.
-            (Err(StoreError::Deleted), Some(entry)) if is_under_way(entry) => {}
-            // Another host has finished it.
-            (Err(StoreError::Deleted), _) => return Ok(()),
-            (Err(error), _) => return Err(error.into()),
-        }
-        let entry = entry.ok_or(TransitionError::NoStore)?;
-        let event = Event::Delete { now: self.worker.clock.now() };
-        self.submit(entry, event, &Live::new(guarded)).await
-    }
-
-    pub(super) async fn state(&self, name: &StoreName) -> Result<StoreState, StoresError> {
-        let entry = self.entry(name).await?.ok_or(TransitionError::NoStore)?;
-        Ok(entry.state.ok_or(TransitionError::NoStore)?)
-    }
-
     fn address(&self, name: &StoreName) -> Address {
         let journal = &self.worker.journal;
         Address { scope: journal.scope(&[]), id: journal.id_of(&[name.as_str().as_bytes()]) }
     }
 
-    async fn entry(&self, name: &StoreName) -> Result<Option<StoreEntry>, RecordError> {
+    pub(super) async fn entry(&self, name: &StoreName) -> Result<Option<StoreEntry>, RecordError> {
         self.worker.journal.load(self.address(name)).await
     }
 }

@@ -1,35 +1,40 @@
-//! Errors of making, opening, rotating and deleting a store.
+//! Defines the errors of making, opening, rotating or deleting a store.
 
 use keyway_core::{Effect, ErrorKind, LookupError, PluginError};
 use keyway_seal::{KeyId, KeySourceError};
 use keyway_secrets::{NameError, StoreError, StoreName};
 
 use super::machine::TransitionError;
-use crate::records::RecordError;
+use crate::records::{ATTEMPTS, RecordError};
 
-/// Why a store was not made, opened, rotated or deleted.
+/// Explains why a store was not made, opened, rotated or deleted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoresError {
-    /// It does not fit the phase of the store's life.
-    #[error(transparent)]
-    Refused(#[from] TransitionError),
+    /// The call does not fit the phase of the store.
+    #[error("\"{store}\": {reason}")]
+    Refused {
+        /// The name of the store.
+        store: String,
+        /// The reason for the refusal.
+        reason: TransitionError,
+    },
     /// The host's keys for stores cannot be read.
     #[error("the keys for stores cannot be read")]
     Keys(#[from] KeySourceError),
     /// The plugin is not linked into this host.
     #[error(transparent)]
     Plugin(#[from] LookupError),
-    /// Keys that are needed are not at hand.
+    /// Needed keys are missing.
     #[error("the store needs keys that are not at hand: add {}", list(missing))]
     MissingKeys {
         /// The names of the keys.
         missing: Vec<KeyId>,
     },
-    /// A name that is not allowed.
+    /// A name is not allowed.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A new store was to be made where there is the data of one already, which was left as it is.
+    /// The place of a new store already holds a store's data, which was not changed.
     #[error(
         "there is data of a store already where the plugin `{plugin}` would keep \"{name}\": take it over \
          with `adopt`, or name or configure another place"
@@ -40,33 +45,32 @@ pub enum StoresError {
         /// The id of its plugin.
         plugin: String,
     },
-    /// The plugin or its guard answered with an error.
+    /// The plugin or its guard returned an error.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The host's own records failed.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// Other hosts changed the store's record each time.
-    #[error("other hosts were first {attempts} times in a row: try again")]
-    Contended {
-        /// How often it was tried.
-        attempts: u32,
-    },
-    /// Another run of this host has taken over.
-    #[error("another run of this host has taken over: end this one")]
-    Superseded,
+}
+
+impl TransitionError {
+    /// Makes the error of a store.
+    pub(super) fn of(self, store: &StoreName) -> StoresError {
+        StoresError::Refused { store: store.to_string(), reason: self }
+    }
 }
 
 impl PluginError for StoresError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Refused(TransitionError::NoStore) => ErrorKind::NotFound,
-            Self::Refused(TransitionError::Exists) | Self::DataExists { .. } => ErrorKind::AlreadyExists,
-            Self::Refused(TransitionError::BeingDeleted) => ErrorKind::Deleted,
-            Self::Refused(TransitionError::NoKeys) | Self::Name(_) => ErrorKind::Invalid,
-            Self::Refused(_) | Self::Contended { .. } => ErrorKind::Conflict,
+            Self::Refused { reason: TransitionError::NoStore, .. } => ErrorKind::NotFound,
+            Self::Refused { reason: TransitionError::Exists, .. } | Self::DataExists { .. } => {
+                ErrorKind::AlreadyExists
+            }
+            Self::Refused { reason: TransitionError::BeingDeleted, .. } => ErrorKind::Deleted,
+            Self::Refused { reason: TransitionError::NoKeys, .. } | Self::Name(_) => ErrorKind::Invalid,
+            Self::Refused { .. } => ErrorKind::Conflict,
             Self::Keys(error) => error.kind(),
-            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
             Self::Plugin(error) => error.kind(),
             Self::MissingKeys { .. } => ErrorKind::WrongKey,
             Self::Store(error) => error.kind(),
@@ -84,19 +88,19 @@ impl PluginError for StoresError {
 }
 
 impl StoresError {
-    /// The same as an error of the store itself, for callers who know only that one.
+    /// Converts to an error of the store itself, for callers that know only that type.
     pub(crate) fn into_store_error(self) -> StoreError {
         match self {
             Self::Store(error) => error,
-            Self::Refused(TransitionError::NoStore) => StoreError::NotInitialized,
-            Self::Refused(TransitionError::BeingDeleted) => StoreError::Deleted,
+            Self::Refused { reason: TransitionError::NoStore, .. } => StoreError::NotInitialized,
+            Self::Refused { reason: TransitionError::BeingDeleted, .. } => StoreError::Deleted,
             Self::DataExists { .. } => StoreError::AlreadyInitialized,
             Self::Name(error) => error.into(),
-            Self::Refused(refusal) => StoreError::invalid("the request", refusal.to_string()),
+            Self::Refused { .. } => StoreError::invalid("the request", self.to_string()),
             Self::MissingKeys { missing } => {
                 StoreError::WrongKey { what: "the store", sealed_by: missing.first().copied() }
             }
-            Self::Contended { attempts } => StoreError::Conflict { attempts },
+            Self::Record(RecordError::Contended) => StoreError::Conflict { attempts: ATTEMPTS },
             other => StoreError::system("use the host's records", other),
         }
     }

@@ -1,172 +1,142 @@
-//! A store as the host hands it out: guarded, and with its life journalled.
+//! Implements the store that the host hands out: guarded, and with its life journalled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_trait::async_trait;
-use keyway_core::{PluginMetadata, Table, WrittenBy};
+use keyway_core::PluginMetadata;
 use keyway_seal::KeyRing;
-use keyway_secrets::{
-    Capabilities, Configure, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
-    ListQuery, NewEnvironment, NewSecret, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite, StoreError, StoreInfo, StoreName,
-};
+use keyway_secrets::{Call, Layered, RotationListener, SecretStore, SecretStoreLayer, StoreError, StoreName};
+use tokio::sync::mpsc::unbounded_channel;
 
 use super::engine::Stores;
 use super::error::StoresError;
 use super::guard::GuardedStore;
-use super::machine::StoreState;
+use super::machine::{Event, Phase, StoreState, TransitionError};
+use super::workflow::Live;
 
-/// A store that is listed with a [`Stores`] engine. It is a [`SecretStore`]: use it as one.
+/// A store that is listed with a [`Stores`] engine. It is a [`SecretStore`]: use it as one. Its own methods
+/// are those of [`HostedLayer`].
 ///
-/// Its plugin is behind a [`GuardedStore`], and what changes its life as a whole (rotation,
-/// deletion) is stored before the plugin is asked, so that it can be finished after a crash.
+/// Its plugin is behind a [`GuardedStore`]. A change of its life as a whole (rotation, deletion) is
+/// stored before the plugin is asked, so that it can be finished after a crash.
 ///
 /// # Cancel safety
-/// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and
-/// the [host](crate::Host::run) or another call goes on with it.
+/// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and the
+/// [host](crate::Host::run) or another call resumes it.
+pub type HostedStore = Layered<HostedLayer>;
+
+/// The layer that a [`HostedStore`] puts over its [`GuardedStore`].
 #[derive(Debug)]
-pub struct HostedStore {
+pub struct HostedLayer {
     stores: Stores,
     name: StoreName,
     guarded: Arc<GuardedStore>,
-    /// Deleted through this handle. The plugin's own need not know: another host may have been
-    /// faster, and there may be a new store of the name.
+    /// Set when the store was deleted through this handle. The plugin's handle need not know:
+    /// another host may have been faster, and a new store of the name may exist.
     deleted: AtomicBool,
 }
 
-impl HostedStore {
-    pub(super) fn new(stores: Stores, name: StoreName, guarded: Arc<GuardedStore>) -> Self {
-        Self { stores, name, guarded, deleted: AtomicBool::new(false) }
+impl HostedLayer {
+    pub(super) fn new(stores: &Stores, name: &StoreName, guarded: Arc<GuardedStore>) -> HostedStore {
+        let (stores, name) = (stores.clone(), name.clone());
+        Layered(Self { stores, name, guarded, deleted: AtomicBool::new(false) })
     }
 
-    fn guarded(&self) -> Result<&Arc<GuardedStore>, StoreError> {
-        if self.deleted.load(Ordering::Relaxed) { Err(StoreError::Deleted) } else { Ok(&self.guarded) }
-    }
-
-    /// The name of the store.
+    /// Returns the name of the store.
     pub fn name(&self) -> &StoreName {
         &self.name
     }
 
-    /// The metadata of the plugin that runs it.
+    /// Returns the metadata of the plugin that runs it.
     pub fn metadata(&self) -> PluginMetadata {
         self.guarded.metadata()
     }
 
-    /// Where it is in its life, and the keys that it needs.
+    /// Returns its phase, and the keys that it needs.
     ///
     /// # Errors
-    /// [`StoresError::Record`], and [`TransitionError::NoStore`](crate::stores::TransitionError::NoStore)
-    /// after its deletion.
+    /// [`StoresError::Record`], and [`TransitionError::NoStore`] after its deletion.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn state(&self) -> Result<StoreState, StoresError> {
-        self.stores.state(&self.name).await
+        let entry = self.stores.entry(&self.name).await?;
+        entry.and_then(|entry| entry.state).ok_or_else(|| TransitionError::NoStore.of(&self.name))
+    }
+
+    async fn move_to(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoresError> {
+        let entry =
+            self.stores.entry(&self.name).await?.ok_or_else(|| TransitionError::NoStore.of(&self.name))?;
+        let event = Event::Rotate { now: self.stores.worker.clock.now(), new_keys: new.ids().collect() };
+        let (sender, mut progress) = unbounded_channel();
+        let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(&self.guarded) };
+        let rotation = async move { self.stores.submit(entry, event, &live).await };
+        // The loop ends when the rotation has dropped the sender.
+        let telling = async {
+            while let Some(progress) = progress.recv().await {
+                listener.progressed(progress);
+            }
+        };
+        tokio::join!(rotation, telling).0
+    }
+
+    async fn delete(&self) -> Result<(), StoresError> {
+        let entry = self.stores.entry(&self.name).await?;
+        let phase = entry.as_ref().and_then(|entry| entry.state.as_ref()).map(|state| state.phase);
+        // Data of another version must not be deleted, so the check comes before the deletion is
+        // stored (decision C13).
+        match self.guarded.check_written_by().await {
+            // A deletion that was stored before, and is not over, goes on.
+            Err(StoreError::Deleted) if phase == Some(Phase::Deleting) => {}
+            // Another host has finished the deletion.
+            Err(StoreError::Deleted) => return Ok(()),
+            checked => drop(checked?),
+        }
+        let event = Event::Delete { now: self.stores.worker.clock.now() };
+        self.stores
+            .submit(
+                entry.ok_or_else(|| TransitionError::NoStore.of(&self.name))?,
+                event,
+                &Live::new(&self.guarded),
+            )
+            .await
     }
 }
 
-// A method that is forgotten here would silently be the contract's default.
-#[deny(clippy::missing_trait_methods)]
-#[async_trait]
-impl SecretStore for HostedStore {
-    fn capabilities(&self) -> Capabilities {
-        self.guarded.capabilities()
+impl SecretStoreLayer for HostedLayer {
+    type Inner = GuardedStore;
+
+    fn inner(&self) -> &GuardedStore {
+        &self.guarded
     }
 
-    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
-        self.guarded()?.written_by().await
-    }
-
-    async fn initialize(&self) -> Result<(), StoreError> {
-        // It was, before this handle was made.
-        self.guarded()?.initialize().await
+    async fn around<T, F>(&self, call: Call<'_>, next: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        if self.deleted.load(Ordering::Relaxed) && !matches!(call, Call::MarkedForDelete) {
+            return Err(StoreError::Deleted);
+        }
+        next.await
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
-        if !self.capabilities().rotates {
-            return self.guarded()?.rotate(new, listener).await;
+        if !self.guarded.capabilities().rotates {
+            return self.guarded.rotate(new, listener).await;
         }
-        let rotated = self.stores.rotate(&self.name, self.guarded()?, new, listener).await;
-        rotated.map_err(StoresError::into_store_error)
-    }
-
-    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        self.guarded()?.create(secret).await
-    }
-
-    async fn destroy(
-        &self,
-        address: &SecretAddress,
-        expected: Option<SecretRevision>,
-    ) -> Result<(), StoreError> {
-        self.guarded()?.destroy(address, expected).await
-    }
-
-    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
-        self.guarded()?.get(address).await
-    }
-
-    async fn modify(
-        &self,
-        address: &SecretAddress,
-        change: SecretChange,
-    ) -> Result<SecretHeader, StoreError> {
-        self.guarded()?.modify(address, change).await
-    }
-
-    async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
-        self.guarded()?.write_all(writes).await
-    }
-
-    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        self.guarded()?.list(query).await
-    }
-
-    async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
-        self.guarded()?.configure(request).await
-    }
-
-    async fn info(&self) -> Result<StoreInfo, StoreError> {
-        self.guarded()?.info().await
-    }
-
-    async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
-        self.guarded()?.exact_info().await
+        self.move_to(new, listener).await.map_err(StoresError::into_store_error)
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
-        let Ok(guarded) = self.guarded() else { return Ok(()) };
-        if !self.capabilities().deletable {
-            return guarded.marked_for_delete().await;
+        if self.deleted.load(Ordering::Relaxed) {
+            return Ok(());
         }
-        self.stores.delete(&self.name, guarded).await.map_err(StoresError::into_store_error)?;
+        if !self.guarded.capabilities().deletable {
+            return self.guarded.marked_for_delete().await;
+        }
+        self.delete().await.map_err(StoresError::into_store_error)?;
         self.deleted.store(true, Ordering::Relaxed);
         Ok(())
-    }
-
-    async fn list_environments(
-        &self,
-        after: Option<&Cursor>,
-        limit: usize,
-    ) -> Result<EnvironmentPage, StoreError> {
-        self.guarded()?.list_environments(after, limit).await
-    }
-
-    async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
-        self.guarded()?.retrieve_environment(name).await
-    }
-
-    async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
-        self.guarded()?.create_environment(environment).await
-    }
-
-    async fn modify_environment(
-        &self,
-        name: &EnvironmentName,
-        change: EnvironmentChange,
-    ) -> Result<Environment, StoreError> {
-        self.guarded()?.modify_environment(name, change).await
     }
 }

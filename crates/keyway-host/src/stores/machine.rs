@@ -1,4 +1,4 @@
-//! The life of a store as the host sees it: a pure state machine.
+//! Defines the life of a store as a pure state machine.
 //!
 //! ```text
 //!            create            initialized             rotate            rotated
@@ -9,82 +9,82 @@
 //!        └─────────────────────────────────── Deleting ◄────────────┘
 //! ```
 //!
-//! Every effect of a plugin can be asked for again (the contract demands that), so a caller's event
-//! counts whether or not another host works on the store; an event that says that a plugin failed or
-//! deleted counts only from the caller whose claim is on the record.
+//! Every effect of a plugin can be requested again (the contract demands that), so a caller's event
+//! counts even if another host works on the store. The event that a plugin failed or deleted counts
+//! only from the caller with the claim on the record.
 
 use keyway_core::Timestamp;
 use keyway_seal::KeyId;
 
 use super::workflow::StoreWorkflow;
-use crate::work::{Retries, Standing};
+use crate::work::{Again, Retries, Standing};
 
 type Step = crate::work::Step<StoreWorkflow>;
 
-/// Where a store is in its life.
+/// Where a store is in its life. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// It is to be initialized; perhaps it is already.
-    Creating,
-    /// It is said to exist already, and is looked for.
-    Adopting,
-    /// It is in use.
-    Active,
-    /// It is in use, and moves to other keys.
-    Rotating,
-    /// It is to be deleted; perhaps it is already.
-    Deleting,
+    /// The store is to be initialized, and may already be.
+    Creating = 1,
+    /// The store should exist already, and the plugin looks for it.
+    Adopting = 2,
+    /// The store is in use.
+    Active = 3,
+    /// The store is in use, and is being moved to other keys.
+    Rotating = 4,
+    /// The store is to be deleted, and may already be gone.
+    Deleting = 5,
 }
 
-/// Describes a store that exists or is to exist.
+/// A store that exists or is to exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreState {
-    /// Where it is in its life.
+    /// The phase of its life.
     pub phase: Phase,
-    /// The keys that open what was sealed before the rotation that is under way, or all of
-    /// it if there is none. Never empty.
+    /// The keys that open data from before the current rotation, or all data without a rotation.
+    /// Never empty.
     pub keys: Vec<KeyId>,
-    /// The keys to which a rotation moves it; empty unless the phase is `Rotating` or a
-    /// rotation was cut short by a deletion.
+    /// The keys that a rotation moves it to; empty unless the phase is `Rotating`, or a deletion
+    /// interrupted a rotation.
     pub new_keys: Vec<KeyId>,
     /// How often the plugin failed in this phase.
     pub failures: u32,
-    /// When the host goes on with what is under way.
+    /// When the host resumes the work in progress.
     pub next: Timestamp,
 }
 
-/// Tells the machine about something that happened to a store.
+/// Something that happened to a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A caller wants it made, sealed by these keys.
     Create { now: Timestamp, keys: Vec<KeyId> },
-    /// A caller says that it exists already, sealed by these keys, and wants it listed.
+    /// A caller wants an existing store, sealed by these keys, to be listed.
     Adopt { now: Timestamp, keys: Vec<KeyId> },
-    /// A caller or a worker goes on with what is under way.
+    /// A caller or a worker resumes the work in progress.
     Resume { is_worker: bool },
-    /// The plugin made it, had made it already, or found it.
+    /// The plugin made the store, had already made it, or found it.
     Initialized,
-    /// The plugin refused to make it, and nothing was made; or it found none.
+    /// The plugin refused to make the store and made nothing, or found none.
     NotInitialized,
     /// A caller wants it moved to these keys.
     Rotate { now: Timestamp, new_keys: Vec<KeyId> },
-    /// The plugin moved all of it to these keys.
+    /// The plugin moved all data to these keys.
     Rotated { new_keys: Vec<KeyId> },
     /// A caller wants it deleted.
     Delete { now: Timestamp },
-    /// The plugin deleted all of it.
+    /// The plugin deleted all data.
     Deleted,
-    /// The plugin failed, and may have done some of it.
-    Failed { now: Timestamp, retry_after: Option<std::time::Duration>, jitter: u8 },
+    /// The plugin failed, and may have done a part of the work.
+    Failed { again: Again },
 }
 
-/// Asks the plugin for something.
+/// A question or an order to the plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Make the store. `resumed` if it may be made already.
+    /// Make the store. `resumed` is set if it may already be made.
     Initialize { resumed: bool },
-    /// Tell whether there is the store.
+    /// Tell whether the store exists.
     Find,
     /// Move it to the new keys.
     Rotate,
@@ -92,29 +92,29 @@ pub(crate) enum Command {
     Delete,
 }
 
-/// Why an event does not fit the phase.
+/// The reason why an event does not fit the phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransitionError {
     /// There is no such store.
-    #[error("there is no such store: create it first, or check its name")]
+    #[error("there is no store of this name: create it first, or check the name")]
     NoStore,
     /// There is such a store.
-    #[error("there is a store of this name already")]
+    #[error("there is a store of this name already: open it, or choose another name")]
     Exists,
-    /// It is not initialized yet.
+    /// The store is not initialized yet.
     #[error("the store is still being created: open it to go on with that")]
     StillCreating,
-    /// It is being deleted.
+    /// The store is being deleted.
     #[error("the store is being deleted")]
     BeingDeleted,
-    /// Another host or another call works on it.
+    /// Another host or another call works on the store.
     #[error("another host or another call works on the store")]
     InFlight,
     /// A rotation to other keys is under way.
     #[error("a rotation to other keys is under way: finish it first")]
     OtherRotation,
-    /// Nothing of the kind is under way.
+    /// No such work is in progress.
     #[error("nothing of the kind is under way")]
     NotUnderWay,
     /// A store needs at least one key.
@@ -125,7 +125,7 @@ pub enum TransitionError {
 /// Computes the step that `event` causes in `state`.
 ///
 /// # Errors
-/// [`TransitionError`] when the event does not fit; it leaves everything as it was.
+/// [`TransitionError`] if the event does not fit; the state is unchanged.
 pub(crate) fn step(
     retries: &Retries,
     state: Option<&StoreState>,
@@ -163,13 +163,14 @@ fn step_existing(
     let keep = || Step::to(state.clone());
     let to = |phase, next| Step::to(StoreState { phase, failures: 0, next, ..state.clone() });
     Ok(match (state.phase, event) {
-        // Another host is at it, and will say so; or it has finished, and there is a new store.
+        // Another host is working on it and will report; or it has finished, and this is a new
+        // store.
         (_, Event::Deleted | Event::NotInitialized | Event::Failed { .. }) if standing != Standing::Ours => {
             keep()
         }
-        (_, Event::Failed { now, retry_after, jitter }) => {
+        (_, Event::Failed { again }) => {
             let failures = state.failures.saturating_add(1);
-            let next = now.plus(retries.wait(failures, retry_after, jitter));
+            let next = again.now.plus(retries.wait(failures, again));
             Step::to(StoreState { failures, next, ..state.clone() })
         }
         (_, Event::Resume { is_worker: true }) if standing != Standing::Free => {
@@ -198,7 +199,7 @@ fn step_existing(
         (Rotating, Event::Rotated { new_keys }) if new_keys == state.new_keys => {
             Step::to(StoreState::new(Active, new_keys, state.next))
         }
-        // Another handle was told to do the same, and was faster.
+        // Another handle got the same request, and was faster.
         (Active, Event::Rotated { new_keys }) if new_keys == state.keys => keep(),
         (Active | Rotating, Event::Initialized) => keep(),
         (Creating | Adopting | Active | Rotating, Event::Rotated { .. } | Event::Deleted)
@@ -207,7 +208,7 @@ fn step_existing(
 }
 
 impl StoreState {
-    /// The state of a store that is to be made, to open it with.
+    /// Returns the state of a store to be made, for opening it.
     pub(super) fn planned(keys: Vec<KeyId>) -> Self {
         Self::new(Phase::Creating, keys, Timestamp::default())
     }
@@ -216,7 +217,7 @@ impl StoreState {
         Self { phase, keys, new_keys: Vec::new(), failures: 0, next }
     }
 
-    /// The command that goes on with interrupted work in this state.
+    /// Returns the command that resumes interrupted work in this state.
     pub(crate) fn resumption(&self) -> Option<Command> {
         match self.phase {
             Phase::Creating => Some(Command::Initialize { resumed: true }),
@@ -227,14 +228,9 @@ impl StoreState {
         }
     }
 
-    /// The keys that are needed to read everything in it.
+    /// Returns the keys that are needed to read all data.
     pub fn needed_keys(&self) -> impl Iterator<Item = KeyId> + '_ {
         self.new_keys.iter().chain(&self.keys).copied()
-    }
-
-    /// The keys of `needed_keys` that `at_hand` lacks.
-    pub fn missing_keys(&self, at_hand: &[KeyId]) -> Vec<KeyId> {
-        self.needed_keys().filter(|key| !at_hand.contains(key)).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Properties over any sequence of events.
+//! Tests properties over any sequence of events.
 
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         any_keys().prop_map(|new_keys| Event::Rotated { new_keys }),
         Just(Event::Delete { now: now() }),
         Just(Event::Deleted),
-        Just(Event::Failed { now: now(), retry_after: None, jitter: 0 }),
+        Just(Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } }),
     ]
 }
 
@@ -44,7 +44,7 @@ fn refusal(state: &StoreState, event: Event) -> Option<TransitionError> {
     step_to(Some(state), Standing::Ours, event).err()
 }
 
-/// The answer of a plugin that did what it was asked.
+/// Returns the answer of a plugin that carried the command out.
 fn answer(command: Command, state: &StoreState) -> Event {
     match command {
         Command::Initialize { .. } | Command::Find => Event::Initialized,
@@ -54,7 +54,8 @@ fn answer(command: Command, state: &StoreState) -> Event {
 }
 
 proptest! {
-    /// Each pair of state and event comes to an end, and no command is given without a stored record.
+    /// Checks that each pair of state and event terminates, and that no command is given without a
+    /// stored record.
     #[test]
     fn every_event_ends_and_is_stored_before_its_command(
         before in prop::collection::vec(any_event(), 0..4),
@@ -71,13 +72,13 @@ proptest! {
         }
         let answer = |command: &Command, state: Option<&StoreState>| match state {
             Some(state) if !fails => answer(*command, state),
-            _ => Event::Failed { now: now(), retry_after: None, jitter: 0 },
+            _ => Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } },
         };
         follow::<StoreWorkflow>(&retries, state, standing, event, |_| false, answer);
     }
 
-    /// However a store came to its state, resuming ends in a store that is in use with one set of
-    /// keys, or in none, and takes one command.
+    /// Checks that resuming any reachable state takes one command, and ends in a store in use with
+    /// one set of keys, or in no store.
     #[test]
     fn every_state_can_be_resumed(events in prop::collection::vec((any_event(), any_standing()), 0..12)) {
         let mut state = None;
@@ -100,7 +101,7 @@ proptest! {
         }
     }
 
-    /// Keys that something may still be sealed by are needed until the plugin said that nothing is.
+    /// Checks that keys stay needed until the plugin said that no data is sealed by them.
     #[test]
     fn no_key_is_given_up_early(events in prop::collection::vec(any_event(), 0..12)) {
         let mut state: Option<StoreState> = None;
@@ -122,8 +123,8 @@ proptest! {
         }
     }
 
-    /// Being asked twice is the same as being asked once: a caller that does not know whether it was
-    /// heard may ask again.
+    /// Checks that a repeated request equals a single one, since a caller that got no answer may
+    /// ask again.
     #[test]
     fn rotate_and_delete_can_be_asked_again(keys in any_keys(), new_keys in any_keys()) {
         prop_assume!(!keys.is_empty() && !new_keys.is_empty());
@@ -172,7 +173,7 @@ fn a_store_that_is_being_deleted_stays_so() {
 
 #[test]
 fn a_failure_is_tried_again_later_and_later() {
-    let failed = || Event::Failed { now: now(), retry_after: None, jitter: 0 };
+    let failed = || Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } };
     let once = step_to(Some(&rotating()), Standing::Ours, failed()).unwrap().state.unwrap();
     let twice = step_to(Some(&once), Standing::Ours, failed()).unwrap().state.unwrap();
     assert!(once.next > now() && twice.next > once.next);

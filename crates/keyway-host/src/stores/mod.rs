@@ -1,52 +1,41 @@
-//! The engine for secret stores.
+//! Runs secret stores for a host.
 //!
-//! [`Stores`] knows which stores there are, with which plugin, configuration and keys. It hands
-//! them out as [`HostedStore`], which is a [`SecretStore`](keyway_secrets::SecretStore) like the
-//! plugin's own, with two things between:
+//! [`Stores`] keeps the list of stores, each with its plugin, configuration and keys. It hands them
+//! out as [`HostedStore`], which is a [`SecretStore`](keyway_secrets::SecretStore) like the
+//! plugin's own, with two layers in between:
 //!
 //! ```text
-//!  HostedStore    stores what is to happen to the store before it happens
+//!  HostedStore    stores each step in the life of the store before it is taken
 //!  GuardedStore   deadline, quarantine, contained panics, verdict on answers
 //!  the plugin
 //! ```
 //!
-//! [`GuardedStore`] can be used alone, where nothing has to be remembered.
-//!
-//! # What a guard does
-//!
-//! * It asks the plugin for nothing that is not declared.
-//! * It runs each call on a task of its own ([`Isolation`]) and waits until a deadline
-//!   ([`StoreLimits`]). A call that does not end then puts the handle into quarantine until it
-//!   comes back, because every further call could take one more thread for ever.
-//! * It contains panics, and makes the plugin's instance anew after one.
-//! * It discards answers that break the contract: about another secret, of a kind that is not
-//!   declared, a version that is not the next one, a page that is too long or holds something
-//!   twice, a rotation whose progress goes backwards.
+//! [`GuardedStore`] can be used alone, if nothing must be remembered.
 //!
 //! # Crashes
 //!
-//! The phase of a store is stored before the plugin is asked, and its answer afterwards. Whenever
-//! the process ends, the stored phase says what may be unfinished:
+//! The phase of a store is stored before the plugin is asked, and its answer afterwards. So at any
+//! crash the stored phase tells which work may be unfinished:
 //!
 //! | found | [`Host::run`](crate::Host::run) and [`Host::recover`](crate::Host::recover) | [`Stores::open`] meanwhile |
 //! | --- | --- | --- |
-//! | [`Creating`](Phase::Creating) | makes the store; if it is there, checks its origin | does the same |
-//! | [`Adopting`](Phase::Adopting) | looks for the data; if there is none, lists it no more | does the same |
+//! | [`Creating`](Phase::Creating) | makes the store; if it exists, checks its origin | does the same |
+//! | [`Adopting`](Phase::Adopting) | looks for the data; if there is none, removes the store from the list | does the same |
 //! | [`Active`](Phase::Active) | nothing | opens it |
 //! | [`Rotating`](Phase::Rotating) | asks for the same rotation again | opens it, with new and old keys |
 //! | [`Deleting`](Phase::Deleting) | asks for the deletion again | [`TransitionError::BeingDeleted`] |
 //!
-//! Work that cannot be finished (a key is missing, a plugin is not linked) is reported with its reason,
-//! stays listed, and is tried again. Keys are remembered by name until the plugin has said that nothing is
-//! sealed by them any more; [`StoresError::MissingKeys`] says which to bring.
+//! Work that cannot be finished (a key is missing, a plugin is not linked) is reported with its
+//! reason, stays listed, and is retried. Keys are remembered by name until the plugin has said that
+//! no data is sealed by them; [`StoresError::MissingKeys`] names the keys to add.
 //!
-//! A future of [`Stores`] or [`HostedStore`] that is dropped in the middle leaves the same behind
-//! as a crash does, and the same calls go on with it.
+//! Dropping a future of [`Stores`] or [`HostedStore`] halfway has the same effect as a crash, and
+//! the same calls resume the work.
 //!
 //! # Limits
 //!
 //! * Operations on single secrets are not journalled: they are atomic in the plugin, and a caller
-//!   that did not hear the answer reads to find out.
+//!   that got no answer reads to find out.
 //! * An abort, an exit, a stack overflow and running out of memory end the process, and so does
 //!   a panic with `panic = "abort"`. Recovery comes after the restart.
 //! * [`Stores::list`] reads all records of stores: it is meant for thousands, not for millions.
@@ -60,9 +49,9 @@ mod record;
 mod workflow;
 
 pub use crate::plugin::Isolation;
-pub use crate::work::Retries;
+pub use crate::work::{Limits, Retries};
 pub use engine::{StoreSummary, Stores};
 pub use error::StoresError;
-pub use guard::{GuardedStore, StoreLimits};
-pub use hosted::HostedStore;
+pub use guard::GuardedStore;
+pub use hosted::{HostedLayer, HostedStore};
 pub use machine::{Phase, StoreState, TransitionError};

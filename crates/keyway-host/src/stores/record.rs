@@ -1,4 +1,4 @@
-//! The stored form of a store: its origin, sealed once, and its state.
+//! Stores the record of a store: its origin, sealed once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
 use keyway_core::{Json, Wiped};
@@ -6,7 +6,7 @@ use keyway_seal::KeyId;
 use keyway_secrets::{StoreError, StoreName};
 
 use super::machine::{Phase, StoreState};
-use crate::records::{STORED_JSON, Stored};
+use crate::records::{STORED_JSON, Stored, read_code};
 
 /// The part of a store that never changes.
 #[derive(Clone)]
@@ -29,7 +29,7 @@ impl StoreOrigin {
         Ok(Self { name, plugin: plugin.to_owned(), configuration })
     }
 
-    /// Reads the plugin's configuration. It was read before it was stored.
+    /// Reads the plugin's configuration, which was parsed before it was stored.
     pub(crate) fn configuration(&self) -> Json {
         STORED_JSON.read(self.configuration.as_bytes()).unwrap_or_default()
     }
@@ -67,7 +67,7 @@ impl Stored for StoreState {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.push(phase_code(self.phase));
+        out.push(self.phase as u8);
         put_u32(out, self.failures);
         put_time(out, self.next);
         for keys in [&self.keys, &self.new_keys] {
@@ -79,9 +79,7 @@ impl Stored for StoreState {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let phase = reader.byte()?;
-        let phase = PHASES.into_iter().find(|known| phase_code(*known) == phase);
-        let phase = phase.ok_or(Malformed { expected: "the phase of a store" })?;
+        let phase = read_code(reader, &PHASES, |phase| phase as u8, "the phase of a store")?;
         let (failures, next) = (reader.u32()?, reader.time()?);
         let mut keys = || -> Result<Vec<_>, Malformed> {
             (0..reader.u32()?).map(|_| reader.array().map(KeyId::from_bytes)).collect()
@@ -92,17 +90,6 @@ impl Stored for StoreState {
 
 const PHASES: [Phase; 5] =
     [Phase::Creating, Phase::Adopting, Phase::Active, Phase::Rotating, Phase::Deleting];
-
-/// The byte that is stored for a phase. It never changes.
-const fn phase_code(phase: Phase) -> u8 {
-    match phase {
-        Phase::Creating => 1,
-        Phase::Adopting => 2,
-        Phase::Active => 3,
-        Phase::Rotating => 4,
-        Phase::Deleting => 5,
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -138,7 +125,7 @@ mod tests {
         let back = StoreOrigin::read(&mut Reader::new(&bytes)).unwrap();
         assert_eq!((back.name, back.plugin.as_str()), (origin.name.clone(), "generic"));
         assert_eq!(origin.configuration(), configuration);
-        // Such a one would not be read again.
+        // Such a value could not be read again.
         let deep = (0..70).fold(Json::Null, |inner, _| Json::Array(vec![inner]));
         assert!(StoreOrigin::new(name, "generic", &deep).is_err());
     }

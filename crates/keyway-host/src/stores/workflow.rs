@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use keyway_core::{Clock, Effect, ErrorKind, PluginError, Registered, Registry, Resources, Timestamp};
 use keyway_seal::{KeyId, KeyRing, KeySource};
@@ -10,23 +9,20 @@ use keyway_secrets::{OpenContext, Progress, SecretStore, SecretStores, StoreErro
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::StoresError;
-use super::guard::{GuardedStore, StoreLimits};
+use super::guard::GuardedStore;
 use super::machine::{self, Command, Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
-use crate::host::LaneHealth;
-use crate::plugin::{Calls, Permit};
-use crate::records::{Due, Entry, RecordKind, Recorded, random};
-use crate::work::{
-    Carried, ClaimLength, Claimed, Failed, FailedBecause, Retries, Standing, Step, WorkOutcome, Workflow,
-};
+use crate::plugin::Calls;
+use crate::records::{Due, Entry, RecordError, RecordKind, Recorded};
+use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Retries, Standing, Step, Workflow};
 
-/// The plugins of a host for secret stores, and what it lends and allows them.
+/// Holds the plugins for secret stores, with their resources and limits.
 #[derive(Debug)]
 pub(crate) struct StoreWorkflow {
     pub(super) registry: Registry,
     pub(super) resources: Resources,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) limits: StoreLimits,
+    pub(super) limits: Limits,
     pub(super) keys: Arc<dyn KeySource>,
     pub(super) calls: Mutex<BTreeMap<(&'static str, StoreName), Weak<Calls>>>,
 }
@@ -36,9 +32,9 @@ pub(crate) struct Live {
     pub(super) guarded: Arc<GuardedStore>,
     /// The keys of a rotation.
     pub(super) new: Option<KeyRing>,
-    /// Takes how far a rotation is.
+    /// Receives the progress of a rotation.
     pub(super) progress: Option<UnboundedSender<Progress>>,
-    /// There was no data just before the record was made.
+    /// Whether there was no data just before the record was made.
     pub(super) was_empty: bool,
 }
 
@@ -65,7 +61,6 @@ impl Recorded for StoreWorkflow {
 type Done = Carried<StoreWorkflow>;
 
 impl Workflow for StoreWorkflow {
-    type Policy = Retries;
     type Event = Event;
     type Command = Command;
     type TransitionError = TransitionError;
@@ -76,16 +71,16 @@ impl Workflow for StoreWorkflow {
     const ENGINE: &'static str = "stores";
 
     fn step(
-        policy: &Retries,
+        retries: &Retries,
         state: Option<&StoreState>,
         standing: Standing,
         event: Event,
     ) -> Result<Step<Self>, TransitionError> {
-        machine::step(policy, state, standing, event)
+        machine::step(retries, state, standing, event)
     }
 
-    fn policy(&self) -> &Retries {
-        &self.limits.retries
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn wake(&self, _: &StoreOrigin, _: Timestamp) -> Event {
@@ -96,61 +91,27 @@ impl Workflow for StoreWorkflow {
         entry.fixed.name.to_string()
     }
 
-    fn failed(failed: Failed<Self>) -> WorkOutcome {
-        match StoresError::from(failed) {
-            StoresError::Refused(TransitionError::InFlight | TransitionError::NoStore) => {
-                WorkOutcome::LeasedElsewhere
-            }
-            error => WorkOutcome::Failed(Box::new(error)),
-        }
+    fn is_elsewhere(failure: &StoresError) -> bool {
+        matches!(
+            failure,
+            StoresError::Refused { reason: TransitionError::InFlight | TransitionError::NoStore, .. }
+        )
     }
 
-    fn lanes(&self) -> Vec<String> {
-        self.registry.iter_of::<SecretStores>().map(|plugin| plugin.id().to_owned()).collect()
+    fn lanes(&self) -> Vec<Lane> {
+        let plugins = self.registry.iter_of::<SecretStores>();
+        plugins.map(|plugin| Lane { name: plugin.id().to_owned(), is_ready: true }).collect()
     }
 
-    fn lane_health(&self) -> Vec<LaneHealth> {
-        let health = |lane| LaneHealth { lane, quarantined: false, free_permits: None };
-        self.lanes().into_iter().map(health).collect()
+    /// A rotation takes as long as the store is large.
+    fn is_long(command: &Command) -> bool {
+        matches!(command, Command::Rotate | Command::Delete)
     }
 
-    fn claim_lasts(&self, command: &Command) -> ClaimLength {
-        match command {
-            // A rotation takes as long as the store is large.
-            Command::Rotate | Command::Delete => ClaimLength::Renewed(self.limits.claim()),
-            Command::Initialize { .. } | Command::Find => ClaimLength::Fixed(self.limits.claim()),
-        }
-    }
-
-    async fn permit(&self, _: &str) -> Permit {
-        Permit::default()
-    }
-
-    fn try_permit(&self, _: &str) -> Option<Permit> {
-        Some(Permit::default())
-    }
-
-    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Self::Live>) -> Done {
-        let opened;
-        let guarded = match live {
-            Some(live) => &*live.guarded,
-            None => match self.open_from_source(on.entry).await {
-                Ok(guarded) => {
-                    opened = guarded;
-                    &opened
-                }
-                Err(error) => return self.failure(error),
-            },
-        };
-        match command {
-            Command::Initialize { resumed } => {
-                let may_be_there = resumed || live.is_some_and(|live| live.was_empty);
-                self.initialize(guarded, resumed, may_be_there).await
-            }
-            Command::Find => self.find(guarded).await,
-            Command::Rotate => self.rotate(on, guarded, live).await,
-            Command::Delete => self.delete(on, guarded).await,
-        }
+    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Live>) -> Done {
+        self.carried(on, command, live).await.unwrap_or_else(|error| {
+            Carried::failed(Event::Failed { again: on.again(error.kind().retry_after()) }, error)
+        })
     }
 }
 
@@ -159,7 +120,7 @@ impl StoreWorkflow {
         Ok(self.registry.get::<SecretStores>(id)?)
     }
 
-    /// Opens the store of a record, with what it needs out of `keys`. It does no I/O.
+    /// Opens the store of a record, with its keys from `keys`. Does no I/O.
     pub(super) fn open(
         &self,
         origin: &StoreOrigin,
@@ -176,7 +137,7 @@ impl StoreWorkflow {
         Ok(GuardedStore::open_sharing(registered.plugin(), context, self.limits, calls)?)
     }
 
-    /// Finds the state that all handles to a store share, as long as there is one or a call hangs.
+    /// Finds the state that all handles to a store share, while a handle exists or a call hangs.
     fn calls_of(&self, plugin: &'static str, store: &StoreName) -> Arc<Calls> {
         let mut shared = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|_, calls| calls.strong_count() > 0);
@@ -190,7 +151,7 @@ impl StoreWorkflow {
 
     async fn open_from_source(&self, entry: &Entry<Self>) -> Result<GuardedStore, StoresError> {
         let keys = self.keys.keys().await?;
-        let state = entry.state.as_ref().ok_or(TransitionError::NoStore)?;
+        let state = entry.state.as_ref().ok_or_else(|| TransitionError::NoStore.of(&entry.fixed.name))?;
         let guarded = self.open(&entry.fixed, state, &keys)?;
         if state.phase == Phase::Rotating {
             guarded.check_written_by().await?;
@@ -198,117 +159,99 @@ impl StoreWorkflow {
         Ok(guarded)
     }
 
-    fn failure(&self, error: StoresError) -> Done {
-        let jitter = random::<1>().map_or(0, |[jitter]| jitter);
-        let (now, retry_after) = (self.clock.now(), error.kind().retry_after());
-        Carried::failed(Event::Failed { now, retry_after, jitter }, error)
-    }
-
-    /// A refusal says that nothing was made; anything else leaves it open, and the record stays.
-    fn refused(&self, error: StoreError, resumed: bool) -> Done {
-        if resumed || leaves_open(&error) {
-            return self.failure(error.into());
-        }
-        Carried::failed(Event::NotInitialized, error.into())
-    }
-
-    async fn initialize(&self, guarded: &GuardedStore, resumed: bool, may_be_there: bool) -> Done {
-        match guarded.initialize().await {
-            Ok(()) => Carried::done(Event::Initialized),
-            // It was made before a crash, or by another host since we looked.
-            Err(StoreError::AlreadyInitialized) if may_be_there => match guarded.check_written_by().await {
-                Ok(_) => Carried::done(Event::Initialized),
-                Err(error) => self.failure(error.into()),
-            },
-            Err(error) => self.refused(error, resumed),
-        }
-    }
-
-    async fn find(&self, guarded: &GuardedStore) -> Done {
-        match guarded.check_written_by().await {
-            Ok(Some(_)) => Carried::done(Event::Initialized),
-            Ok(None) => self.refused(StoreError::NotInitialized, false),
-            Err(error) => self.refused(error, false),
-        }
-    }
-
-    async fn rotate(&self, on: &Claimed<'_, Self>, guarded: &GuardedStore, live: Option<&Live>) -> Done {
-        let new_keys = on.entry.state.as_ref().map_or(&[][..], |state| &state.new_keys);
-        let selected;
-        let new = match live.and_then(|live| live.new.as_ref()) {
-            Some(new) => new,
-            None => {
-                match self.keys.keys().await.map_err(StoresError::from).and_then(|all| select(&all, new_keys))
-                {
-                    Ok(ring) => {
-                        selected = ring;
-                        &selected
-                    }
-                    Err(error) => return self.failure(error),
-                }
+    async fn carried(
+        &self,
+        on: &Claimed<'_, Self>,
+        command: Command,
+        live: Option<&Live>,
+    ) -> Result<Done, StoresError> {
+        let guarded = match live {
+            Some(live) => Arc::clone(&live.guarded),
+            None => Arc::new(self.open_from_source(on.entry).await?),
+        };
+        let (made, resumed) = match command {
+            Command::Initialize { resumed } => (guarded.initialize().await, resumed),
+            Command::Find => {
+                let found = guarded.check_written_by().await;
+                (found.and_then(|found| found.map(|_| ()).ok_or(StoreError::NotInitialized)), false)
             }
+            Command::Rotate => return self.rotate(on, &guarded, live).await,
+            Command::Delete => return Self::delete(on, &guarded).await,
+        };
+        match made {
+            Ok(()) => {}
+            // The store was made before a crash, or by another host since the check.
+            Err(StoreError::AlreadyInitialized) if resumed || live.is_some_and(|live| live.was_empty) => {
+                guarded.check_written_by().await?;
+            }
+            // A refusal says that nothing was made; anything else leaves it open, and the record stays.
+            Err(error) if !resumed && !leaves_open(&error) => {
+                return Ok(Carried::failed(Event::NotInitialized, error.into()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(Carried::done(Event::Initialized))
+    }
+
+    async fn rotate(
+        &self,
+        on: &Claimed<'_, Self>,
+        guarded: &GuardedStore,
+        live: Option<&Live>,
+    ) -> Result<Done, StoresError> {
+        let new_keys = on.entry.state.as_ref().map_or(&[][..], |state| &state.new_keys);
+        let new = match live.and_then(|live| live.new.clone()) {
+            Some(new) => new,
+            None => select(&self.keys.keys().await?, new_keys)?,
         };
         let sender = live.and_then(|live| live.progress.clone());
         let listener = move |progress| {
             // The caller may be gone.
             let _ = sender.as_ref().map(|sender| sender.send(progress));
         };
-        match guarded.rotate(new, &listener).await {
-            Ok(()) => Carried::done(Event::Rotated { new_keys: new.ids().collect() }),
-            Err(error) => self.failure(error.into()),
-        }
+        guarded.rotate(&new, &listener).await?;
+        Ok(Carried::done(Event::Rotated { new_keys: new.ids().collect() }))
     }
 
-    /// Another host may finish the same deletion at any moment, and make a new store of the name. So
-    /// the handle looks once more which store there is, between two looks at one and the same record:
-    /// that is the store to be deleted, and a plugin that can tell deletes no other (decision H51).
-    async fn delete(&self, on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Done {
+    /// Deletes the store. Another host may finish the same deletion at any moment, and make a new
+    /// store of the name. So the handle checks once more which store exists, between two reads of
+    /// the unchanged record: that is the store to delete, and a plugin that can tell deletes no
+    /// other (decision H51).
+    async fn delete(on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Result<Done, StoresError> {
         match guarded.written_by().await {
-            Err(error) if leaves_open(&error) => return self.failure(error.into()),
+            Err(error) if leaves_open(&error) => return Err(error.into()),
             // `marked_for_delete` judges any other answer.
             _ => {}
         }
-        match on.is_claimed().await {
-            Ok(true) => {}
-            Ok(false) => return Carried::done(Event::Deleted),
-            Err(error) => return self.failure(error.into()),
+        if on.is_claimed().await? {
+            guarded.marked_for_delete().await?;
         }
-        match guarded.marked_for_delete().await {
-            Ok(()) => Carried::done(Event::Deleted),
-            Err(error) => self.failure(error.into()),
-        }
+        Ok(Carried::done(Event::Deleted))
     }
 }
 
 impl From<Failed<StoreWorkflow>> for StoresError {
     fn from(failed: Failed<StoreWorkflow>) -> Self {
-        let Failed { because, mut failures, .. } = failed;
+        let Failed { because, record, mut failures, .. } = failed;
         match because {
             _ if !failures.is_empty() => failures.swap_remove(0),
-            FailedBecause::Refused { error, .. } => error.into(),
+            FailedBecause::Refused { error, .. } => Self::Refused { store: record, reason: error },
             FailedBecause::Storage(error) => error.into(),
-            FailedBecause::LimitReached(_) | FailedBecause::Contended => Self::Contended { attempts: 64 },
-            FailedBecause::Superseded => Self::Superseded,
+            // Stores are not counted.
+            FailedBecause::LimitReached(_) => RecordError::Contended.into(),
         }
     }
 }
 
-impl StoreLimits {
-    /// How long a claim lasts: as long as one call may take, and a while for its storage.
-    pub(super) fn claim(&self) -> Duration {
-        self.deadline.max(self.rotation_stall).saturating_add(self.lease_grace)
-    }
-}
-
-/// Tells whether an error leaves open what is there now: it may have left an effect, another host was first
-/// with the same, or the plugin could not be reached. Every other error says that nothing was made.
+/// Tells whether an error leaves the outcome open: it may have had an effect, another host was
+/// faster, or the plugin could not be reached. After any other error nothing was made.
 fn leaves_open(error: &StoreError) -> bool {
     let kind = error.kind();
     error.effect() == Effect::Unknown || kind.is_retryable() || kind == ErrorKind::Conflict
 }
 
-/// The keys that a store needs. During a rotation only the new ones seal: by the time that this handle
-/// writes, another one may have ended the rotation, and the old keys may be gone.
+/// Returns the keys for a store. During a rotation only the new keys seal: before this handle
+/// writes, another may have ended the rotation, and the old keys may be discarded.
 fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
     let needed: Vec<_> = state.needed_keys().collect();
     let all = select(keys, &needed)?;
@@ -318,7 +261,7 @@ fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
     Ok(select(&all, &state.new_keys)?.with_retiring(&all))
 }
 
-/// The keys `needed`, in this order, out of all that are at hand.
+/// Returns the keys `needed`, in this order, from those at hand.
 fn select(keys: &KeyRing, needed: &[KeyId]) -> Result<KeyRing, StoresError> {
     keys.select(needed.iter().copied()).ok_or_else(|| {
         let missing = needed.iter().copied().filter(|key| !keys.contains(*key)).collect();

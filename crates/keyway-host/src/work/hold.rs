@@ -1,4 +1,4 @@
-//! The records that this run works on at the moment.
+//! Tracks the records that this run works on at the moment.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,9 +11,8 @@ pub(super) struct Holds {
     held: Mutex<BTreeSet<Address>>,
 }
 
-/// A hold on a record; dropping the last clone ends it. A plugin call keeps a clone until it has ended,
-/// also when its caller went away: until then the record must not be settled by anyone else (decision
-/// H47).
+/// Holds a record until the last clone is dropped. A plugin call keeps a clone until it ends, even
+/// if its caller goes away: until then no other caller may settle the record (decision H47).
 #[derive(Clone, Debug)]
 pub(crate) struct Hold(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Held>);
 

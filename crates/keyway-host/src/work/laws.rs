@@ -1,17 +1,19 @@
-//! The laws that every machine keeps. The tests of each engine use them.
+//! Checks the laws that every machine keeps. The tests of each engine use them.
 
+use super::retry::Retries;
 use super::workflow::{Standing, Workflow};
 
-/// The most commands that one event leads to.
+/// The most commands that may follow from one event.
 const MOST_COMMANDS: usize = 6;
 
-/// Follows an event to its end and returns the state there. `answer` gives the event that follows from a command.
+/// Follows an event to its end and returns the final state. `answer` returns the event that follows
+/// from a command.
 ///
 /// # Panics
-/// If commands follow each other without end, or if a command is given without a record that a restart would
-/// find. Only a command that undoes something stands without one.
+/// Panics if commands follow each other without end, or if a command is given without a stored
+/// record that a restart would find. Only a command that undoes something needs no record.
 pub(crate) fn follow<W: Workflow>(
-    policy: &W::Policy,
+    retries: &Retries,
     mut state: Option<W::State>,
     mut standing: Standing,
     mut event: W::Event,
@@ -19,7 +21,7 @@ pub(crate) fn follow<W: Workflow>(
     mut answer: impl FnMut(&W::Command, Option<&W::State>) -> W::Event,
 ) -> Option<W::State> {
     for _ in 0..=MOST_COMMANDS {
-        let Ok(step) = W::step(policy, state.as_ref(), standing, event) else { return state };
+        let Ok(step) = W::step(retries, state.as_ref(), standing, event) else { return state };
         let Some(command) = step.command else { return step.state };
         assert!(step.state.is_some() || is_undo(&command), "a command is given without a stored record");
         event = answer(&command, step.state.as_ref());

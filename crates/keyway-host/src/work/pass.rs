@@ -1,8 +1,9 @@
-//! Passes of a worker over the work that is due: lanes, each with its own permits, and claims that have ended
-//! (decision R6).
+//! Works on due records, lane by lane, each with its own permits, and frees claims that have
+//! ended.
+//!
+//! See decision R6.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{PluginError, Timestamp};
@@ -10,18 +11,19 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::warn;
 
+use super::health::EngineHealth;
 use super::report::{WorkOutcome, WorkReport};
-use super::submit::Submitted;
+use super::submit::{Failed, Submitted};
 use super::worker::Worker;
 use super::workflow::{Standing, Workflow};
-use crate::host::LaneHealth;
-use crate::records::{Applied, Change, Claim, Due, Entry, Listed, RecordError, random};
+use crate::plugin::Permit;
+use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
 
-/// How many entries of a lane a pass looks at, beginning at a random one so that several hosts do not
-/// fight for the first.
+/// How many entries of a lane a pass reads. It begins at a random one, so that several hosts do not
+/// compete for the first.
 const WINDOW: usize = 128;
-/// How many records of a lane are worked on at a time, if its plugin sets no lower bound.
-const AT_A_TIME: usize = 8;
+/// How many records of a lane are worked on at a time, unless its plugin sets a lower bound.
+const MOST_AT_ONCE: usize = 8;
 
 /// The result of a pass.
 #[derive(Debug, Default)]
@@ -31,49 +33,35 @@ pub(crate) struct Pass {
     pub(crate) is_full: bool,
 }
 
-/// Counts the work that waits in an engine.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Waiting {
-    pub(crate) due: usize,
-    pub(crate) overdue: usize,
-    pub(crate) undecided: usize,
-    pub(crate) oldest: Option<Timestamp>,
-    /// Lanes in which work waits, and whose plugin cannot be asked.
-    pub(crate) unowned_lanes: usize,
-}
-
-/// An engine as the host sees it: one box for a pass, none for a step.
+/// An engine as the host sees it. A pass costs one box, a step none.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
-    /// The name of the engine.
+    /// Returns the name of the engine.
     fn name(&self) -> &'static str;
 
-    /// The lanes whose plugins can be asked.
+    /// Lists the lanes whose plugins can be called.
     fn lanes(&self) -> Vec<String>;
 
     /// Does the engine's other regular work.
     fn tick(&self, now: Timestamp);
 
-    /// Frees the claims of earlier runs of this host, and of calls of this run that have ended.
+    /// Frees the claims of earlier runs of this host, and of ended calls of this run.
     async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError>;
 
-    /// Frees the claims of every host whose time has passed.
+    /// Frees the expired claims of every host.
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError>;
 
-    /// Works off the records that are due in a lane, as far as permits are free.
+    /// Works on the due records of a lane while there are free permits.
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
 
-    /// The moment from which on something is due in this lane.
+    /// Returns the earliest moment at which work in this lane is due.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
 
-    /// The moment when the first claim of any host ends.
+    /// Returns the moment when the first claim of any host ends.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
-    /// Counts the work that waits, each number up to `most`, and how much of it for longer than `overdue`.
-    async fn waiting(&self, now: Timestamp, overdue: Duration, most: usize) -> Result<Waiting, RecordError>;
-
-    /// Reports the health of the plugins behind the lanes.
-    fn lane_health(&self) -> Vec<LaneHealth>;
+    /// Counts the work that waits, and looks at the plugins behind the lanes.
+    async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError>;
 }
 
 #[async_trait]
@@ -83,7 +71,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     fn lanes(&self) -> Vec<String> {
-        self.workflow.lanes()
+        self.ready_lanes()
     }
 
     fn tick(&self, now: Timestamp) {
@@ -99,7 +87,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError> {
         let (begun, mut reports) = (Instant::now(), Vec::new());
-        for (host, first) in self.journal.hosts().await? {
+        for (host, first) in self.journal.groups(Room::Claimed).await? {
             if first <= now {
                 self.free_claims(&host, now, &mut reports).await?;
             }
@@ -113,7 +101,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
         let mut after: Option<Listed> = None;
         loop {
-            let mut window = self.journal.due(&tag, now, after.as_ref(), WINDOW).await?;
+            let mut window = self.journal.until((Room::Due, &tag), now, after.as_ref(), WINDOW).await?;
             let more = window.len() >= WINDOW;
             after = window.last().cloned();
             if !window.is_empty() {
@@ -124,12 +112,16 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
             for listed in window {
                 let Some(entry) = self.read(&listed).await? else { continue };
                 confirmed += 1;
-                if running.len() >= AT_A_TIME
+                if running.len() >= MOST_AT_ONCE
                     && let Some(done) = running.join_next().await
                 {
                     pass.reports.extend(done.ok());
                 }
-                let Some(permit) = self.workflow.try_permit(lane) else {
+                let permit = match self.workflow.guard(lane) {
+                    Some(guard) => guard.permits().try_acquire(),
+                    None => Some(Permit::default()),
+                };
+                let Some(permit) = permit else {
                     pass.is_full = true;
                     break;
                 };
@@ -139,22 +131,20 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
                 };
                 let worker = Arc::clone(self);
                 running.spawn(async move {
-                    let (lane, record) = (W::lane(&entry.fixed).to_owned(), W::record_id(&entry));
+                    let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
                     let event = worker.workflow.wake(&entry.fixed, worker.clock.now().max(now));
-                    let outcome = match worker.submit(entry, event, None, Some(hold), Some(permit)).await {
-                        Ok(submitted) => outcome_of(submitted),
-                        Err(failed) => W::failed(failed),
-                    };
-                    WorkReport { engine: W::ENGINE, lane, record, outcome }
+                    let ended = worker.submit_held(entry, event, None, Some(hold), Some(permit)).await;
+                    WorkReport { outcome: outcome_of(ended), ..taken_up }
                 });
             }
-            // Entries that no record confirmed are gone; what they hid is looked at at once.
+            // Entries that no record confirmed are removed by now; read those behind them at once.
             if confirmed > 0 || !more {
                 break;
             }
         }
         while let Some(done) = running.join_next().await {
-            // Panics of plugins are contained, so one that is lost here is the engine's own.
+            // Panics of plugins are contained, so a panic that is swallowed here is the engine's
+            // own.
             pass.reports.extend(done.ok());
         }
         Ok(pass)
@@ -165,32 +155,17 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
-        Ok(self.journal.hosts().await?.into_iter().map(|(_, first)| first).min())
+        Ok(self.journal.groups(Room::Claimed).await?.into_iter().map(|(_, first)| first).min())
     }
 
-    fn lane_health(&self) -> Vec<LaneHealth> {
-        self.workflow.lane_health()
-    }
-
-    async fn waiting(&self, now: Timestamp, overdue: Duration, most: usize) -> Result<Waiting, RecordError> {
-        let before =
-            now.as_milliseconds().saturating_sub(u64::try_from(overdue.as_millis()).unwrap_or(u64::MAX));
-        let before = Timestamp::from_milliseconds(before);
-        let owned: Vec<_> = self.workflow.lanes().iter().map(|lane| self.journal.lane_tag(lane)).collect();
-        let lanes = self.journal.lanes().await?;
-        Ok(Waiting {
-            due: self.journal.count_due(now, most).await?,
-            overdue: self.journal.count_due(before, most).await?,
-            undecided: self.journal.count_undecided(most).await?,
-            oldest: lanes.iter().map(|(_, first)| *first).min(),
-            unowned_lanes: lanes.iter().filter(|(lane, _)| !owned.contains(lane)).count(),
-        })
+    async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError> {
+        Worker::health(self, now).await
     }
 }
 
 impl<W: Workflow> Worker<W> {
-    /// Reads the record of an index entry. One that cannot be read is passed over, so that it does not
-    /// hold up the others.
+    /// Reads the record of an index entry. An unreadable record is skipped, so that it does not
+    /// delay the others.
     async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
         match self.journal.confirmed(listed).await {
             Err(error @ (RecordError::Corrupt { .. } | RecordError::Open(_))) => {
@@ -201,33 +176,33 @@ impl<W: Workflow> Worker<W> {
         }
     }
 
-    /// Puts the records that a host has claimed until `now` back into their lanes, if the claim counts
-    /// no longer.
+    /// Puts records that a host has claimed until `now` back into their lanes, if the claim no
+    /// longer counts.
     async fn free_claims(
         &self,
-        host: &crate::records::NameTag,
+        host: &NameTag,
         now: Timestamp,
         reports: &mut Vec<WorkReport>,
     ) -> Result<(), RecordError> {
         let mut after: Option<Listed> = None;
         loop {
-            let claimed = self.journal.claimed(host, now, after.as_ref(), WINDOW).await?;
+            let claimed = self.journal.until((Room::Claimed, host), now, after.as_ref(), WINDOW).await?;
             after = claimed.last().cloned();
             for listed in &claimed {
                 let Some(mut entry) = self.read(listed).await? else { continue };
                 let hold = self.hold(entry.address);
                 let runs = |claim: &Claim| claim.run == self.run.number && claim.ends() > self.clock.now();
                 if hold.is_none() && entry.claim.as_ref().is_some_and(runs) {
-                    // A call of this run works on it, and is in time: nothing was cut short.
+                    // A call of this run works on the record and is in time, so nothing was
+                    // interrupted.
                     continue;
                 }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {
                     reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
                     continue;
                 }
-                let state = entry.state.clone();
-                let freed = Change { state, claim: None, at_most: None, holder: None };
-                // Another host may be first, and then frees or finishes it.
+                let freed = Change::to(entry.state.clone());
+                // If another host is faster, it frees or finishes the record.
                 let Applied::Stored = self.journal.apply(&mut entry, freed).await? else { continue };
             }
             if claimed.len() < WINDOW {
@@ -246,8 +221,14 @@ fn report<W: Workflow>(entry: &Entry<W>, outcome: WorkOutcome) -> WorkReport {
     }
 }
 
-fn outcome_of<W: Workflow>(submitted: Submitted<W>) -> WorkOutcome {
-    let Submitted { entry, mut failures, .. } = submitted;
+fn outcome_of<W: Workflow>(ended: Result<Submitted<W>, Failed<W>>) -> WorkOutcome {
+    let Submitted { entry, mut failures, .. } = match ended {
+        Ok(submitted) => submitted,
+        Err(failed) => match W::Failure::from(failed) {
+            failure if W::is_elsewhere(&failure) => return WorkOutcome::LeasedElsewhere,
+            failure => return WorkOutcome::Failed(Box::new(failure)),
+        },
+    };
     if !failures.is_empty() {
         return WorkOutcome::Failed(Box::new(W::completed(failures.swap_remove(0), &entry)));
     }

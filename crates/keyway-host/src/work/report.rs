@@ -1,4 +1,4 @@
-//! Reports of a worker.
+//! Reports on the work of a worker.
 
 use keyway_core::PluginError;
 
@@ -20,14 +20,14 @@ pub struct WorkReport {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum WorkOutcome {
-    /// The record is settled, and stays.
+    /// The record is settled and stays.
     Settled,
-    /// The record is settled, and gone.
+    /// The record is settled and removed.
     Gone,
-    /// Another host or another call works on it; it is looked at again.
+    /// Another host or another call works on the record; a worker will check it again.
     LeasedElsewhere,
     /// Only a person can settle it.
     NeedsDecision,
-    /// It failed and stays listed; it is tried again when it is due.
+    /// The attempt failed. The record stays listed, and is tried again when it is due.
     Failed(Box<dyn PluginError>),
 }

@@ -1,14 +1,14 @@
-//! When to try again what a plugin did not do.
+//! Decides when to retry a failed plugin call.
 
 use std::time::Duration;
 
 use keyway_core::Timestamp;
 
-/// How revocations, and questions what became of a request, are tried again.
+/// How what a plugin did not do is tried again.
 ///
 /// The wait doubles from `first` up to `longest`. Jitter only adds, at most half of the wait.
-/// Passing `attempts` or `within` ends it: then the grant stays listed, and the next
-/// revocation that a user asks for begins anew.
+/// Passing `attempts` or `within` ends it for grants: then the grant stays listed, and the next
+/// revocation that a user asks for begins anew. A store is tried until it works.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retries {
@@ -16,10 +16,21 @@ pub struct Retries {
     pub first: Duration,
     /// The longest wait, 1 h by default.
     pub longest: Duration,
-    /// How often the plugin is asked in all, 20 times by default.
+    /// How often the plugin is asked in total, 20 times by default.
     pub attempts: u32,
-    /// For how long, counted from the first time, 3 days by default.
+    /// For how long to retry, counted from the first attempt, 3 days by default.
     pub within: Duration,
+}
+
+/// A failure of a plugin, as far as the next attempt depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Again {
+    /// The present.
+    pub(crate) now: Timestamp,
+    /// The wait that the plugin asked for.
+    pub(crate) retry_after: Option<Duration>,
+    /// How much the wait is lengthened: from 0 to 255, up to half of it.
+    pub(crate) jitter: u8,
 }
 
 impl Default for Retries {
@@ -48,42 +59,33 @@ impl Retries {
         self
     }
 
-    /// Sets how often the plugin is asked in all.
+    /// Sets how often the plugin is asked in total.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
     }
 
-    /// Sets for how long it is tried.
+    /// Sets for how long to retry.
     #[must_use]
     pub fn with_within(mut self, within: Duration) -> Self {
         self.within = within;
         self
     }
 
-    /// How long to wait after so many failures, this one counted.
-    ///
-    /// `retry_after` is what the plugin asked for: never earlier. `jitter` from 0 to 255
-    /// adds up to half of the wait. Never more than the longest `Duration`.
-    pub fn wait(&self, failures: u32, retry_after: Option<Duration>, jitter: u8) -> Duration {
+    /// How long to wait after so many failures, this one counted: never less than the plugin asked for,
+    /// and never more than the longest `Duration`.
+    pub(crate) fn wait(&self, failures: u32, Again { retry_after, jitter, .. }: Again) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
         let wait = wait.max(retry_after.unwrap_or_default());
         wait.saturating_add((wait / 2).saturating_mul(u32::from(jitter)) / 255)
     }
 
-    /// When to try again after so many failures, this one counted; `None` when it was tried
-    /// often or long enough.
-    pub fn next(
-        &self,
-        since: Timestamp,
-        now: Timestamp,
-        failures: u32,
-        retry_after: Option<Duration>,
-        jitter: u8,
-    ) -> Option<Timestamp> {
-        let at = now.plus(self.wait(failures, retry_after, jitter));
+    /// Returns when to try again after this many failures, the last one included; `None` if the
+    /// attempts or the time are used up.
+    pub(crate) fn next(&self, since: Timestamp, failures: u32, again: Again) -> Option<Timestamp> {
+        let at = again.now.plus(self.wait(failures, again));
         (failures < self.attempts && at <= since.plus(self.within)).then_some(at)
     }
 }
@@ -93,6 +95,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn again(retry_after: Option<Duration>, jitter: u8) -> Again {
+        Again { now: Timestamp::default(), retry_after, jitter }
+    }
+
     proptest! {
         #[test]
         fn jitter_only_adds_and_nothing_is_too_early(
@@ -100,8 +106,8 @@ mod tests {
         ) {
             let retries = Retries::default();
             let asked = asked.map(Duration::from_secs);
-            let plain = retries.wait(failures, asked, 0);
-            let wait = retries.wait(failures, asked, jitter);
+            let plain = retries.wait(failures, again(asked, 0));
+            let wait = retries.wait(failures, again(asked, jitter));
             prop_assert!(wait >= plain && wait <= plain + plain / 2);
             prop_assert!(plain >= retries.first && plain >= asked.unwrap_or_default());
             prop_assert!(plain <= retries.longest.max(asked.unwrap_or_default()));
@@ -111,7 +117,7 @@ mod tests {
     #[test]
     fn a_plugin_may_ask_for_any_wait() {
         for jitter in [0, 1, 255] {
-            assert_eq!(Retries::default().wait(1, Some(Duration::MAX), jitter), Duration::MAX);
+            assert_eq!(Retries::default().wait(1, again(Some(Duration::MAX), jitter)), Duration::MAX);
         }
     }
 
@@ -119,9 +125,11 @@ mod tests {
     fn count_and_time_bound_it() {
         let retries = Retries::default().with_attempts(3).with_within(Duration::from_secs(100));
         let second = |second: u64| Timestamp::from_milliseconds(second * 1000);
-        assert_eq!(retries.next(second(0), second(0), 1, None, 0), Some(second(10)));
-        assert_eq!(retries.next(second(0), second(0), 2, None, 0), Some(second(20)));
-        assert_eq!(retries.next(second(0), second(0), 3, None, 0), None);
-        assert_eq!(retries.next(second(0), second(95), 1, None, 0), None);
+        let next =
+            |now, failures| retries.next(second(0), failures, Again { now: second(now), ..again(None, 0) });
+        assert_eq!(next(0, 1), Some(second(10)));
+        assert_eq!(next(0, 2), Some(second(20)));
+        assert_eq!(next(0, 3), None);
+        assert_eq!(next(95, 1), None);
     }
 }

@@ -1,5 +1,5 @@
-//! The step loop on a machine of two phases: a record is made, and then works for as long as its plugin
-//! takes.
+//! Tests the step loop on a machine with two phases: a record is made, and then works until its
+//! plugin is done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,11 +14,10 @@ use tokio::time::Instant;
 
 use super::pass::Engine;
 use super::{
-    Carried, ClaimLength, Claimed, Failed, FailedBecause, Run, Standing, Step, WorkOutcome, Worker, Workflow,
+    Carried, Claimed, Failed, FailedBecause, Lane, Limits, Retries, Run, Standing, Step, WorkOutcome, Worker,
+    Workflow,
 };
 use crate::HostError;
-use crate::host::LaneHealth;
-use crate::plugin::Permit;
 use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded, SealedRecords, Stored};
 
 const CLAIM: Duration = Duration::from_secs(60);
@@ -42,12 +41,26 @@ enum Command {
     Undo,
 }
 
-/// A plugin that works for a time, and counts.
-#[derive(Debug, Default)]
+/// A plugin that works for a time and counts its calls.
+#[derive(Debug)]
 struct Toy {
     takes: Duration,
+    limits: Limits,
     asked: Arc<AtomicU32>,
     undone: Arc<AtomicU32>,
+}
+
+impl Default for Toy {
+    fn default() -> Self {
+        let limits = Limits::default().with_stall(CLAIM / 2).with_lease_grace(CLAIM / 2);
+        Self { takes: Duration::ZERO, limits, asked: Arc::default(), undone: Arc::default() }
+    }
+}
+
+impl From<Failed<Toy>> for HostError {
+    fn from(_: Failed<Toy>) -> Self {
+        Self::Superseded { name: "toy".to_owned() }
+    }
 }
 
 impl Stored for State {
@@ -98,7 +111,6 @@ impl Recorded for Toy {
 }
 
 impl Workflow for Toy {
-    type Policy = ();
     type Event = Event;
     type Command = Command;
     type TransitionError = &'static str;
@@ -109,7 +121,7 @@ impl Workflow for Toy {
     const ENGINE: &'static str = "toys";
 
     fn step(
-        (): &(),
+        _: &Retries,
         state: Option<&State>,
         standing: Standing,
         event: Event,
@@ -124,8 +136,8 @@ impl Workflow for Toy {
         })
     }
 
-    fn policy(&self) -> &() {
-        &()
+    fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     fn undo(event: &Event) -> Option<Command> {
@@ -140,28 +152,16 @@ impl Workflow for Toy {
         "toy".to_owned()
     }
 
-    fn failed(_: Failed<Self>) -> WorkOutcome {
-        WorkOutcome::LeasedElsewhere
+    fn is_elsewhere(_: &HostError) -> bool {
+        true
     }
 
-    fn lanes(&self) -> Vec<String> {
-        vec!["toy".to_owned()]
+    fn lanes(&self) -> Vec<Lane> {
+        vec![Lane { name: "toy".to_owned(), is_ready: true }]
     }
 
-    fn lane_health(&self) -> Vec<LaneHealth> {
-        Vec::new()
-    }
-
-    fn claim_lasts(&self, _: &Command) -> ClaimLength {
-        ClaimLength::Renewed(CLAIM)
-    }
-
-    async fn permit(&self, _: &str) -> Permit {
-        Permit::default()
-    }
-
-    fn try_permit(&self, _: &str) -> Option<Permit> {
-        Some(Permit::default())
+    fn is_long(_: &Command) -> bool {
+        true
     }
 
     async fn carry_out(&self, _: &Claimed<'_, Self>, command: Command, _: Option<&()>) -> Carried<Self> {
@@ -179,7 +179,7 @@ impl Workflow for Toy {
     }
 }
 
-/// The clock of the runtime, which tests advance.
+/// The runtime's clock, which tests advance.
 #[derive(Debug)]
 struct RuntimeClock(Instant);
 
@@ -209,7 +209,7 @@ fn begin() -> Box<Entry<Toy>> {
     Box::new(Entry::new(Address { scope: [1; 16], id: [2; 16] }, Nothing))
 }
 
-/// Another host that looks again and again never takes over work whose claim is renewed.
+/// Shows that another host never takes over work whose claim is renewed.
 #[tokio::test(start_paused = true)]
 async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
@@ -218,9 +218,7 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     let one = worker(&storage, &keys, "one", toy()).await;
     let other = worker(&storage, &keys, "two", toy()).await;
     let working = tokio::spawn(async move {
-        let entry = begin();
-        let hold = one.hold(entry.address);
-        one.submit(entry, Event::Begin, None, hold, None).await.map(|done| done.answer).ok().flatten()
+        one.submit(begin(), Event::Begin, None).await.map(|done| done.answer).ok().flatten()
     });
     for _ in 0..50 {
         tokio::time::sleep(CLAIM / 6).await;
@@ -233,15 +231,14 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
-/// Work whose caller is gone is taken over when its claim was seen unchanged for its whole duration.
+/// Shows that work of a caller that is gone is taken over once its claim was unchanged for its
+/// duration.
 #[tokio::test(start_paused = true)]
 async fn work_that_was_given_up_is_taken_over() {
     let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
     let one = worker(&storage, &keys, "one", Toy { takes: CLAIM * 10, ..Toy::default() }).await;
     let other = worker(&storage, &keys, "two", Toy::default()).await;
-    let entry = begin();
-    let hold = one.hold(entry.address);
-    let left = one.submit(entry, Event::Begin, None, hold, None);
+    let left = one.submit(begin(), Event::Begin, None);
     assert!(tokio::time::timeout(CLAIM / 10, left).await.is_err());
     let mut taken_after = 0;
     loop {
@@ -254,24 +251,22 @@ async fn work_that_was_given_up_is_taken_over() {
             break;
         }
     }
-    // It is due when the claim ends, and then waited for as long again.
+    // The record is due when the claim ends; then the other host waits as long again.
     assert!((11..=14).contains(&taken_after), "{taken_after}");
 }
 
-/// The engine looks before it undoes, and an answer is handed out only if it is stored.
+/// Shows that the engine reads before it undoes, and hands an answer out only if it is stored.
 #[tokio::test(start_paused = true)]
 async fn only_a_step_that_is_known_not_to_be_stored_is_undone() {
     for applied in [true, false] {
         let failing = FaultyStorage::over(&(Arc::new(Memory::new()) as Arc<dyn Storage>)).into_engine();
-        // The first commits make the index key and the record; the third stores the result.
+        // The first commits write the index key and the record; the third stores the result.
         failing.0.fail_after(2, if applied { Fault::EndsAfter } else { Fault::EndsBefore });
         let storage: Arc<dyn Storage> = failing;
         let undone = Arc::new(AtomicU32::new(0));
         let one =
             worker(&storage, &ring(), "one", Toy { undone: Arc::clone(&undone), ..Toy::default() }).await;
-        let entry = begin();
-        let hold = one.hold(entry.address);
-        let ended = one.submit(entry, Event::Begin, None, hold, None).await;
+        let ended = one.submit(begin(), Event::Begin, None).await;
         if applied {
             assert_eq!(ended.ok().and_then(|done| done.answer), Some("the answer"));
         } else {

@@ -1,18 +1,20 @@
-//! The worker of one engine, which its steps and passes share.
+//! Holds the state of an engine's worker, shared by its steps and passes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use keyway_core::Clock;
+use keyway_core::{Clock, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::hold::{Hold, Holds};
-use super::sightings::Sightings;
+use super::limits::Limits;
+use super::retry::Again;
+use super::seen_claims::SeenClaims;
 use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
-use crate::records::{Address, Claim, Entry, Journal, Names, RecordError};
+use crate::records::{Address, Claim, Entry, Journal, Names, RecordError, random};
 
 /// A run of a named host.
 #[derive(Clone, Debug)]
@@ -21,9 +23,9 @@ pub(crate) struct Run {
     pub(crate) host: Arc<str>,
     /// A number that no other run has.
     pub(crate) number: u64,
-    /// Another run of the same host has taken over: this one stops working.
+    /// Set when another run of the same host has taken over, so that this one stops working.
     pub(crate) superseded: Arc<AtomicBool>,
-    /// Tells `run` that work may be due earlier than it knows.
+    /// Tells `run` that work may be due earlier than it expects.
     pub(crate) woken: Arc<Notify>,
 }
 
@@ -33,7 +35,7 @@ impl Run {
     }
 }
 
-/// Steps and passes over the records of one engine.
+/// Carries out the steps of the records of one engine.
 #[derive(Debug)]
 pub(crate) struct Worker<W: Workflow> {
     pub(crate) workflow: W,
@@ -41,21 +43,22 @@ pub(crate) struct Worker<W: Workflow> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) run: Run,
     holds: Arc<Holds>,
-    sightings: Mutex<Sightings>,
+    seen_claims: Mutex<SeenClaims>,
 }
 
-/// Is kept by a plugin call until it has ended, also when its caller went away.
+/// Keeps the hold and the permit of a plugin call until the call ends, even if its caller goes
+/// away.
 #[derive(Clone, Debug)]
 pub(crate) struct Working {
-    #[expect(dead_code, reason = "it is there to be dropped")]
+    #[expect(dead_code, reason = "dropping it ends the hold")]
     hold: Option<Hold>,
-    #[expect(dead_code, reason = "it is there to be dropped")]
+    #[expect(dead_code, reason = "dropping it frees the permit")]
     permit: Permit,
 }
 
 impl<W: Workflow> Worker<W> {
     pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Run) -> Self {
-        Self { workflow, journal, clock, run, holds: Arc::default(), sightings: Mutex::default() }
+        Self { workflow, journal, clock, run, holds: Arc::default(), seen_claims: Mutex::default() }
     }
 
     /// Holds a record, unless another call of this run does.
@@ -63,38 +66,53 @@ impl<W: Workflow> Worker<W> {
         self.holds.take(address)
     }
 
-    /// A claim of this run from now on.
-    pub(super) fn claim(&self, lasts: Duration) -> Claim {
+    /// A claim of this run from now on, which lasts longer than the plugin may take for this command.
+    pub(super) fn claim(&self, command: &W::Command) -> Claim {
+        let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
+        let longest = if W::is_long(command) { deadline.max(stall) } else { deadline };
+        self.claim_for(longest.saturating_add(lease_grace))
+    }
+
+    pub(super) fn claim_for(&self, lasts: Duration) -> Claim {
         Claim { host: Arc::clone(&self.run.host), run: self.run.number, from: self.clock.now(), lasts }
     }
 
-    /// Tells whether a record is worked on. `own` is the claim that the caller made.
+    /// Tells who works on a record. `own` is the claim that the caller made.
     pub(super) fn standing(&self, entry: &Entry<W>, own: Option<&Claim>, held: bool) -> Standing {
         match (&entry.claim, entry.revision()) {
             (Some(claim), _) if Some(claim) == own => Standing::Ours,
             _ if !held => Standing::Others,
-            // Of a call of this run that has ended, or of an earlier run of this host, which is over.
+            // The claim is of an ended call of this run, or of an earlier run of this host, which
+            // is over.
             (Some(claim), _) if claim.host == self.run.host => Standing::Free,
             (Some(claim), Some(revision)) => {
                 let now = Instant::now();
-                let unchanged = self.sightings().unchanged_for(entry.address, revision, claim.lasts, now);
+                let unchanged = self.seen_claims().unchanged_for(entry.address, revision, claim.lasts, now);
                 if unchanged >= claim.lasts { Standing::Free } else { Standing::Others }
             }
             _ => Standing::Free,
         }
     }
 
-    /// Forgets the claims of other hosts that were not met in a pass that began at `pass`.
-    pub(super) fn forget_ended(&self, pass: Instant) {
-        self.sightings().forget_ended(pass, Instant::now());
+    /// Waits until the plugin of a record works on fewer calls than it can. Nothing is stored meanwhile.
+    pub(super) async fn permit(&self, fixed: &W::Fixed) -> Permit {
+        match self.workflow.guard(W::lane(fixed)) {
+            Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
+            None => Permit::default(),
+        }
     }
 
-    fn sightings(&self) -> std::sync::MutexGuard<'_, Sightings> {
-        self.sightings.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets claims of other hosts that were not seen in a pass that began at `pass`.
+    pub(super) fn forget_ended(&self, pass: Instant) {
+        self.seen_claims().forget_ended(pass, Instant::now());
+    }
+
+    fn seen_claims(&self) -> std::sync::MutexGuard<'_, SeenClaims> {
+        self.seen_claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A record that the caller of a command works on.
+/// A record that the caller of a command has claimed.
 pub(crate) struct Claimed<'a, W: Workflow> {
     pub(crate) worker: &'a Worker<W>,
     pub(crate) entry: &'a Entry<W>,
@@ -103,24 +121,37 @@ pub(crate) struct Claimed<'a, W: Workflow> {
 }
 
 impl<W: Workflow> Claimed<'_, W> {
-    /// Prepares a plugin call, which keeps the result until it has ended. The first call takes the permit that was waited for before the
-    /// step was stored; each further one waits for its own.
+    /// Prepares a plugin call, which keeps the result until it ends. The first call uses the permit
+    /// that was acquired before the step was stored; each further call waits for its own.
     pub(crate) async fn working(&self) -> Working {
         let reserved = self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
         let permit = match reserved {
             Some(permit) => permit,
-            None => self.worker.workflow.permit(W::lane(&self.entry.fixed)).await,
+            None => self.worker.permit(&self.entry.fixed).await,
         };
         Working { hold: self.hold.cloned(), permit }
     }
 
-    /// Whether the record is still what was claimed: asked before what cannot be undone.
+    /// The present.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.worker.clock.now()
+    }
+
+    /// Describes a failure of the plugin, which asked for this wait.
+    pub(crate) fn again(&self, retry_after: Option<Duration>) -> Again {
+        // If no random byte is available, the wait is not lengthened, which is harmless.
+        let jitter = random::<1>().map_or(0, |[jitter]| jitter);
+        Again { now: self.now(), retry_after, jitter }
+    }
+
+    /// Tells whether the record is unchanged since it was claimed. Callers ask before an action
+    /// that cannot be undone.
     pub(crate) async fn is_claimed(&self) -> Result<bool, RecordError> {
-        let current = self.worker.journal.reload(self.entry).await?;
+        let current = self.worker.journal.load(self.entry.address).await?;
         Ok(current.is_some_and(|current| current.claim.is_some() && current.claim == self.entry.claim))
     }
 
-    /// The record that holds these unique names.
+    /// Finds the record that holds these unique names.
     pub(crate) async fn holder_of(&self, names: &Names<'_>) -> Result<Option<Box<Entry<W>>>, RecordError> {
         self.worker.journal.holder_of(names).await
     }

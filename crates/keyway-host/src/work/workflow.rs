@@ -1,34 +1,34 @@
-//! The part that is an engine's own: a pure machine, and the commands that it gives.
-
-use std::time::Duration;
+//! Defines an engine's own part: a pure machine, and its commands.
 
 use keyway_core::{PluginError, Timestamp};
 
-use super::report::WorkOutcome;
+use super::limits::Limits;
+use super::retry::Retries;
 use super::submit::Failed;
 use super::worker::Claimed;
-use crate::host::LaneHealth;
-use crate::plugin::Permit;
+use crate::plugin::LaneGuard;
 use crate::records::{Entry, Recorded};
 
-/// Tells a caller's step whether the record is worked on (decision R5).
+/// Tells the machine who works on the record.
+///
+/// See decision R5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// There is no claim, or its owner is known to be gone.
     Free,
-    /// The claim is the one that this caller made.
+    /// This caller made the claim.
     Ours,
-    /// The claim is that of another host, or of another call of this one.
+    /// Another host, or another call of this host, made the claim.
     Others,
 }
 
-/// A step of the machine: the state to store, and the command to carry out then.
+/// A step of the machine: the state to store, and then the command to carry out.
 pub(crate) struct Step<W: Workflow> {
     /// The next state; `None` removes the record.
     pub(crate) state: Option<W::State>,
     /// The command for the plugin. The record is claimed meanwhile.
     pub(crate) command: Option<W::Command>,
-    /// How many records may be counted under its names with this one.
+    /// The limit of records that are counted under its names, this one included.
     pub(crate) at_most: Option<u64>,
     /// The event for the record that holds the unique names, in the same batch.
     pub(crate) holder: Option<W::Event>,
@@ -73,32 +73,31 @@ pub(crate) struct Carried<W: Workflow> {
 }
 
 impl<W: Workflow> Carried<W> {
-    /// The plugin did what it was asked.
+    /// Makes the result of a command that the plugin carried out.
     pub(crate) fn done(event: W::Event) -> Self {
         Self { event, answer: None, failure: None }
     }
 
-    /// The plugin answered with something for the caller.
+    /// Makes the result of a command with an answer for the caller.
     pub(crate) fn answered(event: W::Event, answer: W::Answer) -> Self {
         Self { event, answer: Some(answer), failure: None }
     }
 
-    /// The plugin failed.
+    /// Makes the result of a command at which the plugin failed.
     pub(crate) fn failed(event: W::Event, failure: W::Failure) -> Self {
         Self { event, answer: None, failure: Some(failure) }
     }
 }
 
-/// An engine's own part: everything else is the same for all engines.
+/// An engine's own part; everything else is the same for all engines.
 ///
-/// `step` is the whole policy. It is pure: no clock, no I/O, no randomness; what it needs to know of
-/// the world stands in the event. Each step is stored before its command is carried out (decision R2),
-/// and a command follows from the record alone, so a restart can give it again. The exception are
-/// commands that [`undo`](Self::undo) something that could not be stored.
+/// `step` holds the whole policy. It is pure, without a clock, I/O or randomness: the event carries
+/// everything that it needs to know. Each step is stored before its command is carried out, and a
+/// command follows from the record alone, so a restart can give it again (decision R2). Commands
+/// that [`undo`](Self::undo) an unstored step are the exception.
 pub(crate) trait Workflow: Recorded + Sized {
-    /// The host's settings: how often and for how long to try.
-    type Policy: Send + Sync;
-    /// Something that happened to a record. It carries the present, since the machine has no clock.
+    /// Something that happened to a record. It carries the current time, since the machine has no
+    /// clock.
     type Event: Clone + Send + Sync;
     /// A question or an order to the plugin.
     type Command: Send + Sync;
@@ -108,45 +107,45 @@ pub(crate) trait Workflow: Recorded + Sized {
     type Live: Send + Sync;
     /// The answer for the caller alone (a credential, a handle). It is never stored.
     type Answer: Send;
-    /// A failure of a plugin.
-    type Failure: PluginError;
+    /// A failure for the caller: of a plugin, or of the way through the steps.
+    type Failure: PluginError + From<Failed<Self>>;
 
     /// The name of the engine in reports and logs.
     const ENGINE: &'static str;
 
     /// Computes the step that `event` causes. A transition error leaves everything as it was.
     fn step(
-        policy: &Self::Policy,
+        retries: &Retries,
         state: Option<&Self::State>,
         standing: Standing,
         event: Self::Event,
     ) -> Result<Step<Self>, Self::TransitionError>;
 
-    /// The policy that the host set.
-    fn policy(&self) -> &Self::Policy;
+    /// The limits that the host set.
+    fn limits(&self) -> &Limits;
 
-    /// The event in place of `event`, whose unique names another record holds.
+    /// Returns the event that replaces `event` when another record holds its unique names.
     fn taken(&self, event: &Self::Event, holder: &Entry<Self>) -> Self::Event {
         let _ = holder;
         event.clone()
     }
 
-    /// The command that undoes what a plugin did, when `event` is known not to be stored.
+    /// Returns the command that undoes a plugin's work, when `event` is known not to be stored.
     fn undo(event: &Self::Event) -> Option<Self::Command> {
         let _ = event;
         None
     }
 
-    /// The event with which a worker takes up a record that is due.
+    /// Returns the event with which a worker takes up a due record.
     fn wake(&self, fixed: &Self::Fixed, now: Timestamp) -> Self::Event;
 
-    /// The id of a record, as the engine prints it.
+    /// Returns the id of a record as the engine prints it.
     fn record_id(entry: &Entry<Self>) -> String;
 
-    /// Reports an event that was not carried through.
-    fn failed(failed: Failed<Self>) -> WorkOutcome;
+    /// Whether a failure says that another host or another call works on the record, or has settled it.
+    fn is_elsewhere(failure: &Self::Failure) -> bool;
 
-    /// Completes a failure with the machine's decision about it.
+    /// Adds the machine's decision to a failure.
     fn completed(failure: Self::Failure, _entry: &Entry<Self>) -> Self::Failure {
         failure
     }
@@ -154,23 +153,20 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// Does the engine's other regular work.
     fn tick(&self, _now: Timestamp) {}
 
-    /// The lanes whose plugins can be asked at present.
-    fn lanes(&self) -> Vec<String>;
+    /// All lanes of this host.
+    fn lanes(&self) -> Vec<Lane>;
 
-    /// Reports the health of the plugins behind the lanes.
-    fn lane_health(&self) -> Vec<LaneHealth>;
+    /// The plugin behind a lane, if there is one plugin that counts its calls.
+    fn guard(&self, _lane: &str) -> Option<&dyn LaneGuard> {
+        None
+    }
 
-    /// How long a claim for this command lasts: longer than the plugin may take. A claim for a command
-    /// without a deadline is renewed at a third.
-    fn claim_lasts(&self, command: &Self::Command) -> ClaimLength;
+    /// Whether a command has no deadline, so that the claim for it is renewed at a third.
+    fn is_long(_command: &Self::Command) -> bool {
+        false
+    }
 
-    /// Waits until the plugin works on fewer calls than it can. Nothing is stored meanwhile.
-    fn permit(&self, lane: &str) -> impl Future<Output = Permit> + Send;
-
-    /// A permit, if one is free.
-    fn try_permit(&self, lane: &str) -> Option<Permit>;
-
-    /// Carries a command out. `live` is there if a caller waits for it.
+    /// Carries a command out. `live` is present if a caller waits for the result.
     fn carry_out(
         &self,
         on: &Claimed<'_, Self>,
@@ -179,19 +175,9 @@ pub(crate) trait Workflow: Recorded + Sized {
     ) -> impl Future<Output = Carried<Self>> + Send;
 }
 
-/// How long a claim lasts.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum ClaimLength {
-    /// This long.
-    Fixed(Duration),
-    /// This long, and renewed at a third for as long as the command is carried out.
-    Renewed(Duration),
-}
-
-impl ClaimLength {
-    pub(super) fn duration(self) -> Duration {
-        match self {
-            Self::Fixed(lasts) | Self::Renewed(lasts) => lasts,
-        }
-    }
+/// A lane: what waits for the same plugin and service.
+pub(crate) struct Lane {
+    pub(crate) name: String,
+    /// Whether its plugin can be asked at present.
+    pub(crate) is_ready: bool,
 }

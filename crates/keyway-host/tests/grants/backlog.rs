@@ -1,4 +1,4 @@
-//! What a worker finds to do when services and users are not what they were.
+//! Tests the work of a host after its services and users have changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,8 @@ use keyway_issuers::{Issuer, Json, JsonObject, UserInfo};
 
 use super::world::*;
 
-/// What cannot be taken up must not stay the earliest that is due: 128 of that would hide all the rest.
+/// Shows that grants that cannot be taken up do not stay the earliest due ones: 128 of them would
+/// hide all others.
 #[tokio::test]
 async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     let (storage, keys) = (memory(), ring());
@@ -34,7 +35,7 @@ async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     assert!(grants.revoke(handed.grant, user("joe")).await.is_err());
     drop(grants);
 
-    // The service is taken away, and the portal of the other one opens again.
+    // The service is removed, and the portal of the other one opens again.
     let grants = host(&storage, &keys, service(&kept)).clock(Arc::clone(&clock) as _).started().await;
     for _ in 0..20 {
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
@@ -69,13 +70,13 @@ async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() 
     }
     assert_eq!(slow.change(|world| world.descriptions), 2, "at the start, and once since");
 
-    // Its answer is taken over when it comes.
+    // The answer is used when it comes.
     slow.change(|world| world.version = "2".to_owned());
     let version = || grants.service(&name("slow")).unwrap().description.unwrap().version().to_owned();
     until("it described itself", || version() == "2").await;
 }
 
-/// Otherwise nothing of the grant could be done without its user.
+/// Shows that stored claims can be read again; otherwise only the user could act on the grant.
 #[tokio::test]
 async fn claims_that_are_stored_can_be_read_again() {
     let deep = (0..70).fold(Json::from(true), |inner, _| Json::Array(vec![inner]));
@@ -95,7 +96,7 @@ async fn claims_that_are_stored_can_be_read_again() {
         if let Some(is_deep) = expected {
             match outcome.unwrap_err() {
                 GrantsError::Refused(TransitionError::Claims) => assert!(is_deep),
-                // Decision R8: refused before the plugin is asked.
+                // Decision R8: the request is refused before the plugin is asked.
                 GrantsError::Record(RecordError::TooLarge { .. }) => assert!(!is_deep),
                 other => panic!("{other}"),
             }

@@ -1,4 +1,4 @@
-//! The process ends at every commit; then another run of the host goes on.
+//! Ends the process at every commit, and lets another run of the host continue.
 
 use std::sync::Arc;
 
@@ -17,9 +17,10 @@ fn engine(directory: &tempfile::TempDir, sqlite: bool, number: u64) -> Arc<dyn S
     }
 }
 
-/// Request and revoke on an engine that stops at its n-th commit, for every n, whether or not
-/// that commit took effect, whether or not it can still be read. Then a new run recovers. No
-/// credential is without a record, what is granted exists, and what nobody knows is listed.
+/// Requests and revokes on an engine that stops at its n-th commit, for every n, whether that
+/// commit took effect or not, and whether it can still be read or not. Then a new run recovers.
+/// Every credential must have a record, every granted one must exist, and every unknown one must be
+/// listed.
 #[tokio::test]
 async fn nothing_is_lost_wherever_the_process_ends() {
     let directory = tempfile::tempdir().unwrap();
@@ -50,7 +51,7 @@ async fn nothing_is_lost_wherever_the_process_ends() {
 
                 let grants = host(&storage, &keys, service(&world)).started().await;
                 let worked = grants.recover().await.unwrap();
-                let listed = grants.list(user("joe").user()).await.unwrap();
+                let listed = grants.list(&user("joe").user).await.unwrap();
                 let case = format!("{capabilities:?} {commits} {applied} {reads_too}: {worked:?} {listed:?}");
                 assert!(
                     !worked.iter().any(|worked| matches!(worked.outcome, WorkOutcome::Failed(_))),
@@ -83,8 +84,8 @@ async fn nothing_is_lost_wherever_the_process_ends() {
     }
 }
 
-/// A caller that repeats its request after a crash, with its own id: an idempotent plugin never
-/// makes two credentials, and with another every possible double is listed.
+/// Tests a caller that repeats its request after a crash, with its own id: an idempotent plugin
+/// never makes two credentials, and for another plugin every possible duplicate is listed.
 #[tokio::test]
 async fn a_repeated_request_doubles_nothing_or_is_reported() {
     for idempotent in [true, false] {
@@ -103,7 +104,7 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
                 grants.recover().await.unwrap();
                 let answer = grants.request(&svc(), again()).await;
                 let undecided = grants.all_undecided().await;
-                let listed = grants.list(user("joe").user()).await.unwrap();
+                let listed = grants.list(&user("joe").user).await.unwrap();
                 let case = format!("{idempotent} {commits} {applied}: {answer:?} {listed:?}");
                 assert!(world.credentials() <= 1, "doubled: {case}");
                 assert_eq!(listed.len(), 1, "{case}");
@@ -117,8 +118,8 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
     }
 }
 
-/// A plugin that does nothing when it is asked again says nothing about the first time: the
-/// credential that was made then must not be forgotten.
+/// Tests a plugin that refuses the second attempt of a request: that says nothing about the first,
+/// whose credential must not be forgotten.
 #[tokio::test]
 async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
     for second in [Request::Refuses, Request::WantsLogin] {
@@ -130,7 +131,7 @@ async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
         assert_eq!(world.credentials(), 1);
         world.set(second);
         let answer = grants.request(&svc(), again()).await;
-        let listed = grants.list(user("joe").user()).await.unwrap();
+        let listed = grants.list(&user("joe").user).await.unwrap();
         assert_eq!(listed.len(), 1, "{second:?}: {answer:?}");
         world.set(Request::Works);
         granted(grants.request(&svc(), again()).await);
@@ -138,7 +139,7 @@ async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
     }
 }
 
-/// A caller that stops waiting leaves the same behind as a crash.
+/// Tests that a caller that stops waiting leaves the same state as a crash.
 #[tokio::test]
 async fn a_dropped_request_is_recovered_by_the_same_run() {
     let world = World::new(Capabilities::MINIMAL.reconciles(true));
@@ -150,8 +151,8 @@ async fn a_dropped_request_is_recovered_by_the_same_run() {
         grants.request(&service, plain_request("joe")),
     );
     assert!(asked.await.is_err());
-    assert_eq!(grants.list(user("joe").user()).await.unwrap()[0].state.phase, Phase::Intended);
+    assert_eq!(grants.list(&user("joe").user).await.unwrap()[0].state.phase, Phase::Intended);
     let worked = grants.recover().await.unwrap();
     assert!(matches!(worked[0].outcome, WorkOutcome::Settled), "{worked:?}");
-    assert!(grants.list(user("joe").user()).await.unwrap()[0].state.undelivered);
+    assert!(grants.list(&user("joe").user).await.unwrap()[0].state.undelivered);
 }

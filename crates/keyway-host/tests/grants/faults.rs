@@ -1,4 +1,4 @@
-//! What plugins do wrong, and what is left then.
+//! Tests misbehaving plugins, and the state that they leave.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use keyway_issuers::{
 use crate::world::*;
 
 async fn only_grant(grants: &Started) -> keyway_host::grants::Grant {
-    let mut listed = grants.list(user("joe").user()).await.unwrap();
+    let mut listed = grants.list(&user("joe").user).await.unwrap();
     assert_eq!(listed.len(), 1, "{listed:?}");
     listed.remove(0)
 }
@@ -31,18 +31,19 @@ async fn a_refusal_has_a_message_for_the_user_and_one_for_the_log() {
     let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
     assert_eq!((&*error.user_message(), &*error.detail()), ("Sorry, joe.", "joe was denied"));
     assert_eq!(error.kind(), ErrorKind::Denied);
-    assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+    assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
 }
 
-/// After each of these nobody knows what happened: the grant stays listed until somebody
-/// decides, it counts, and no message holds what the plugin said.
+/// Tests behaviour with an unknown effect: the grant stays listed until a person decides, it
+/// counts, and no message holds the plugin's text.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_knows_stays_listed_until_somebody_decides() {
     for isolation in [Isolation::Task, Isolation::Inline] {
         for behaviour in [Request::Panics, Request::PanicsAfter, Request::ErrorAfter, Request::HangsAfter] {
             let world = World::plain();
             world.set(behaviour);
-            // Writing a backtrace takes its time, and a test that hangs waits for its end.
+            // Writing a backtrace takes time, but a test of a hanging plugin waits for the whole
+            // deadline.
             let deadline = if behaviour == Request::HangsAfter { 100 } else { 20_000 };
             let limits = limits().with_isolation(isolation).with_deadline(Duration::from_millis(deadline));
             let built = host(&memory(), &ring(), service(&world).limit(1)).grant_limits(limits);
@@ -63,14 +64,14 @@ async fn what_nobody_knows_stays_listed_until_somebody_decides() {
             let refused = grants.revoke(grant.id, user("joe")).await.unwrap_err();
             assert!(matches!(refused, GrantsError::Refused(TransitionError::Undecided)));
 
-            let joe = user("joe").user().clone();
+            let joe = &user("joe").user.clone();
             if behaviour == Request::Panics {
-                assert!(grants.decide(&joe, grant.id, Decision::NothingThere).await.unwrap().is_none());
+                assert!(grants.decide(joe, grant.id, Decision::NothingThere).await.unwrap().is_none());
             } else {
                 let state = CredentialRef::new(
                     world.change(|world| world.credentials.keys().next().unwrap().clone()),
                 );
-                let decided = grants.decide(&joe, grant.id, Decision::Made(state)).await.unwrap().unwrap();
+                let decided = grants.decide(joe, grant.id, Decision::Made(state)).await.unwrap().unwrap();
                 assert!(decided.state.phase == Phase::Granted && decided.state.undelivered);
                 assert_eq!(grants.revoke(grant.id, user("joe")).await.unwrap(), Revoked::Destroyed);
             }
@@ -97,7 +98,7 @@ async fn a_plugin_that_can_tell_is_asked_what_happened() {
         assert_eq!(worked.len(), 1);
         assert_eq!(matches!(worked[0].outcome, WorkOutcome::Gone), phase.is_none(), "{worked:?}");
         assert_eq!(matches!(worked[0].outcome, WorkOutcome::Settled), phase.is_some(), "{worked:?}");
-        assert_eq!(grants.list(user("joe").user()).await.unwrap().len(), world.credentials());
+        assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), world.credentials());
         assert!(grants.run_due(clock.advance(Duration::from_secs(3600))).await.unwrap().is_empty());
     }
 }
@@ -124,7 +125,7 @@ async fn a_state_with_a_secret_in_it_is_a_violation_and_the_credential_is_revoke
         assert!(matches!(rule, Rule::SecretInState { part: 0 } | Rule::Other { .. }), "{rule}");
         assert!(!error.detail().contains("needle") && !format!("{error:?}").contains("needle"));
         assert_eq!((world.credentials(), world.change(|world| world.revocations)), (0, 3));
-        assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+        assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
     }
 }
 
@@ -165,7 +166,7 @@ async fn an_orphan_that_a_bad_answer_names_is_revoked_now_or_later() {
             grants.run_due(clock.advance(Duration::from_secs(15))).await.unwrap();
         }
         assert_eq!(world.credentials(), 0);
-        assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+        assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
     }
 }
 
@@ -190,7 +191,7 @@ async fn a_revocation_that_fails_keeps_the_grant_and_is_tried_again_with_longer_
         assert!(matches!(worked[0].outcome, WorkOutcome::Failed(_)), "{worked:?}");
         assert_eq!(only_grant(&grants).await.state.failures, failures);
     }
-    // Tried often enough: it waits for somebody, is still there, and still counts.
+    // The retries are used up: the grant waits for a person, is still listed, and still counts.
     assert!(grants.run_due(clock.advance(Duration::from_secs(1_000_000))).await.unwrap().is_empty());
     assert_eq!(grants.all_undecided().await.len(), 1);
     assert_eq!(only_grant(&grants).await.state.failures, 3);
@@ -205,12 +206,12 @@ async fn a_grant_that_cannot_be_stored_is_revoked() {
     for applied in [false, true] {
         let (storage, keys, world) = (memory(), ring(), World::plain());
         host(&storage, &keys, service(&world)).started().await;
-        // The intent is stored, and then nothing more.
+        // The intent is stored, and nothing after it.
         let dying = dying(&storage, 1, applied, false);
         let grants = host(&dying, &keys, service(&world)).started().await;
         let answer = grants.request(&svc(), plain_request("joe")).await;
         if applied {
-            // The engine said no and did it all the same: the user gets the credential.
+            // The engine returned an error but committed: the user gets the credential.
             granted(answer);
             assert_eq!((world.credentials(), only_grant(&grants).await.state.phase), (1, Phase::Granted));
         } else {
@@ -221,7 +222,7 @@ async fn a_grant_that_cannot_be_stored_is_revoked() {
     }
 }
 
-/// An issuer that cannot even say what it can do.
+/// An issuer that cannot even return its capabilities.
 #[derive(Debug)]
 struct Speechless;
 

@@ -1,4 +1,6 @@
-//! The gate, in its order (decision W5).
+//! Tests the gate, and the order of its checks.
+//!
+//! See decision W5.
 
 use keyway_host::grants::{GrantsError, TransitionError};
 use keyway_issuers::{Parameters, Rule};
@@ -14,8 +16,8 @@ async fn refusal(grants: &Started, value: Option<(&str, keyway_issuers::Json)>) 
     }
 }
 
-/// Every combination of the four conditions: the first that does not hold is the answer, and
-/// the plugin is asked only if all hold.
+/// Tests every combination of the four conditions: the first failed one is the answer, and the
+/// plugin is asked only if all hold.
 #[tokio::test]
 async fn the_first_condition_that_does_not_hold_is_the_answer() {
     for bits in 0..16_u8 {
@@ -35,7 +37,7 @@ async fn the_first_condition_that_does_not_hold_is_the_answer() {
         let answer = refusal.as_ref().map_or_else(|| "None".to_owned(), |refusal| format!("{refusal:?}"));
         assert!(answer.starts_with(expected), "{bits}: {answer}");
         assert_eq!(world.change(|world| world.requests) > 0, expected == "None");
-        assert_eq!(grants.list(user("joe").user()).await.unwrap().len(), usize::from(expected == "None"));
+        assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), usize::from(expected == "None"));
     }
 }
 
@@ -69,13 +71,13 @@ async fn the_limit_is_each_users_own_and_what_is_revoked_makes_room() {
     let first = granted(grants.request(&svc(), plain_request("joe")).await);
     assert_eq!(refusal(&grants, None).await, Some(TransitionError::LimitReached { limit: 1 }));
     granted(grants.request(&svc(), plain_request("ann")).await);
-    // What could not be revoked still counts.
+    // A grant that could not be revoked still counts.
     world.change(|world| world.revocations_to_fail = 1);
     assert!(grants.revoke(first.grant, user("joe")).await.is_err());
     assert_eq!(refusal(&grants, None).await, Some(TransitionError::LimitReached { limit: 1 }));
     grants.revoke(first.grant, user("joe")).await.unwrap();
     assert_eq!(refusal(&grants, None).await, None);
-    // Neither a refusal nor another login takes a place.
+    // Neither a refusal nor another login counts.
     for behaviour in [Request::Refuses, Request::WantsLogin] {
         world.set(behaviour);
         let _ = grants.request(&svc(), plain_request("eve")).await;

@@ -1,11 +1,11 @@
-//! Calls of a plugin that come back late, or that nobody waits for any more.
+//! Tests plugin calls that return late, or whose callers are gone.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::Timestamp;
-use keyway_host::grants::{GrantLimits, Isolation, Service};
+use keyway_host::grants::{Isolation, Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialRef, CredentialRequest, Description, Issued, Issuer, IssuerError, Reconciled,
     Reconciliation, RequestOutcome, Revocation,
@@ -13,7 +13,7 @@ use keyway_issuers::{
 
 use super::world::*;
 
-/// An issuer that blocks, makes its credential late, and can tell what it has made so far.
+/// An issuer that blocks, makes its credential late, and can report the credentials so far.
 #[derive(Debug, Default)]
 struct Late {
     state: Mutex<LateState>,
@@ -23,7 +23,7 @@ struct Late {
 #[derive(Debug, Default)]
 struct LateState {
     begun: Vec<String>,
-    /// Whose requests may go on.
+    /// The users whose requests may continue.
     released: Vec<String>,
     /// The intents of the credentials.
     made: Vec<String>,
@@ -55,7 +55,7 @@ impl Issuer for Late {
     }
 
     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-        let subject = request.context.user_info.subject().to_owned();
+        let subject = request.context.requester.user_info.subject().to_owned();
         let intent = request.context.intent.as_ref().unwrap().as_str().to_owned();
         let mut state = self.state.lock().unwrap();
         state.begun.push(subject.clone());
@@ -80,17 +80,17 @@ impl Issuer for Late {
 async fn late(issuer: &Arc<Late>, deadline: Duration) -> (Started, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
     let service = Service::with_issuer(svc(), Arc::clone(issuer) as Arc<dyn Issuer>).allow_everybody();
-    let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
+    let limits = Limits::default().with_deadline(deadline).with_isolation(Isolation::Task);
     let built = host(&memory(), &ring(), service).grant_limits(limits).clock(Arc::clone(&clock) as _);
     (built.started().await, clock)
 }
 
-/// Nothing of `joe` may be forgotten while his credential may still be made.
+/// Checks that `joe` is not forgotten while his credential may still be made.
 async fn joe_is_not_forgotten(issuer: &Late, grants: &Started, now: Timestamp) {
     let worked = grants.run_due(now).await.unwrap();
     issuer.release("joe");
     until("joe's credential is made", || issuer.made() == 1 || issuer.made() == 2).await;
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     assert_eq!(listed.len(), 1, "a credential exists, and no grant: {worked:?}");
 }
 
@@ -110,7 +110,7 @@ async fn one_that_comes_back_does_not_end_the_quarantine_of_another() {
     joe_is_not_forgotten(&issuer, &grants, clock.advance(Duration::from_secs(20))).await;
 }
 
-/// The plugin must not be asked what became of a request that it is still at.
+/// Tests that the plugin is not asked about a request that it is still working on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_nobody_waits_for_still_hangs() {
     let issuer = Arc::new(Late::default());
@@ -119,11 +119,11 @@ async fn a_call_that_nobody_waits_for_still_hangs() {
     let request = grants.request(&service, plain_request("joe"));
     assert!(tokio::time::timeout(Duration::from_millis(100), request).await.is_err());
     assert_eq!(issuer.begun(), 1);
-    // Its lease has run out by now.
+    // The claim has expired by now.
     joe_is_not_forgotten(&issuer, &grants, clock.advance(Duration::from_secs(120))).await;
 }
 
-/// Otherwise they would take one more thread each, for ever.
+/// Tests that callers that go away do not use up the threads, one each, for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_go_away_do_not_use_up_the_threads() {
     let issuer = Arc::new(Late::default());
@@ -136,7 +136,7 @@ async fn callers_that_go_away_do_not_use_up_the_threads() {
         let request = grants.request(&service, plain_request(&subject));
         let _ = tokio::time::timeout(Duration::from_millis(20), request).await;
     };
-    // A plugin that is slow is called all the same: that somebody went away is no reason to refuse others.
+    // A slow plugin is still called: one caller that went away is no reason to refuse others.
     go_away().await;
     go_away().await;
     assert_eq!(issuer.begun(), 2);

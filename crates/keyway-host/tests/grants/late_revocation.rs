@@ -1,5 +1,5 @@
-//! Revocations that the plugin is still at when nobody waits for them any more. A credential is known
-//! by its state only, so one that ends late could hit a credential that was made since.
+//! Tests revocations that outlive their callers. A credential is known only by its state, so a late
+//! revocation could hit a credential that was made since.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use keyway_core::{CallError, Clock, Timestamp};
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{
-    Decision, GrantLimits, GrantOutcome, GrantsError, Isolation, Phase, Service, TransitionError,
+    Decision, GrantOutcome, GrantsError, Isolation, Limits, Phase, Service, TransitionError,
 };
 use keyway_issuers::{
     Action, Capabilities, ContractViolation, CredentialRef, CredentialRequest, Description, Issued, Issuer,
@@ -18,15 +18,15 @@ use keyway_issuers::{
 
 use super::world::*;
 
-/// What a portal does when it is asked to revoke.
+/// The portal's reaction to a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Revoke {
     Fails,
-    /// Blocks its thread until it is released, and revokes then.
+    /// Blocks its thread until it is released, and then revokes.
     Blocks,
 }
 
-/// An issuer with one account: whatever it makes has the same state.
+/// An issuer with one account: every credential has the same state.
 #[derive(Debug, Default)]
 struct Portal {
     state: Mutex<PortalState>,
@@ -36,9 +36,9 @@ struct Portal {
 #[derive(Debug, Default)]
 struct PortalState {
     exists: bool,
-    /// What comes of the next revocations; afterwards they work.
+    /// The results of the next revocations; later ones succeed.
     plan: VecDeque<Revoke>,
-    /// The next request breaks the contract, and names what it made.
+    /// The next request breaks the contract, but names its credential.
     breaks: bool,
     blocked: usize,
     released: bool,
@@ -111,7 +111,7 @@ impl Issuer for Portal {
 async fn start(portal: &Arc<Portal>, deadline: Duration) -> (Started, Arc<TestClock>) {
     let clock = Arc::new(TestClock::default());
     let service = Service::with_issuer(svc(), Arc::clone(portal) as Arc<dyn Issuer>).allow_everybody();
-    let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
+    let limits = Limits::default().with_deadline(deadline).with_isolation(Isolation::Task);
     let built = host(&memory(), &ring(), service).grant_limits(limits).clock(Arc::clone(&clock) as _);
     (built.started().await, clock)
 }
@@ -120,21 +120,21 @@ async fn request(grants: &Started) -> Result<GrantOutcome, GrantsError> {
     grants.request(&svc(), plain_request("joe")).await
 }
 
-/// Who was handed a credential has it: nothing revoked it behind his back. And in the end nothing is
-/// left over.
+/// Checks that a user who got a credential still has it, since no late revocation hit it, and that
+/// finally nothing remains.
 async fn what_is_granted_exists(portal: &Portal, grants: &Started, mut now: Timestamp) {
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
     assert!(granted == 0 || portal.look(|state| state.exists), "a late revocation hit another credential");
     for _ in 0..3 {
         now = now.plus(Duration::from_secs(3600));
         grants.run_due(now).await.unwrap();
     }
-    for grant in grants.list(user("joe").user()).await.unwrap() {
+    for grant in grants.list(&user("joe").user).await.unwrap() {
         grants.revoke(grant.id, user("joe")).await.unwrap();
     }
     assert!(!portal.look(|state| state.exists));
-    // It works as ever.
+    // The portal works as usual.
     granted_and_there(portal, grants).await;
 }
 
@@ -143,7 +143,7 @@ async fn granted_and_there(portal: &Portal, grants: &Started) {
     assert!(portal.look(|state| state.exists));
 }
 
-/// How a revocation begins that somebody stops waiting for.
+/// How a revocation starts whose caller stops waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
     ByItsUser,
@@ -172,21 +172,21 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         left.abort();
         assert!(left.await.unwrap_err().is_cancelled());
 
-        // Within the deadline: the portal is slow, and nobody is kept from it.
-        let id = grants.list(user("joe").user()).await.unwrap()[0].id;
+        // The call is within its deadline: the portal is slow, but still called.
+        let id = grants.list(&user("joe").user).await.unwrap()[0].id;
         let again = grants.revoke(id, user("joe")).await;
         assert!(
             matches!(again, Err(GrantsError::Refused(TransitionError::BeingRevoked))),
             "{begun:?}: {again:?}"
         );
-        let decided = grants.decide(user("joe").user(), id, Decision::NothingThere).await;
+        let decided = grants.decide(&user("joe").user, id, Decision::NothingThere).await;
         assert!(
             matches!(decided, Err(GrantsError::Refused(TransitionError::InFlight))),
             "{begun:?}: {decided:?}"
         );
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
         assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{begun:?}: {worked:?}");
-        // The portal makes the account again, and nobody gets it: it goes with the old one.
+        // The portal makes the account again, and no caller gets it: it goes with the old one.
         let next = request(&grants).await;
         assert!(matches!(next, Err(GrantsError::StateTaken { grant }) if grant == id), "{begun:?}: {next:?}");
         portal.release().await;
@@ -207,10 +207,10 @@ async fn one_that_passed_its_deadline_does_not_hit_the_next_credential() {
         ),
         "{error}"
     );
-    // However the old grant might go away meanwhile: nothing new is made.
+    // However the old grant might go away meanwhile, nothing new is made.
     let _ = grants.revoke(handed.grant, user("joe")).await;
     let _ = grants.run_due(clock.advance(Duration::from_secs(600))).await;
-    let _ = grants.decide(user("joe").user(), handed.grant, Decision::NothingThere).await;
+    let _ = grants.decide(&user("joe").user, handed.grant, Decision::NothingThere).await;
     let next = request(&grants).await;
     assert!(
         matches!(next, Err(GrantsError::Issuer(IssuerError::Call(CallError::Quarantined { .. })))),

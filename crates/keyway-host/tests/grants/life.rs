@@ -1,4 +1,4 @@
-//! What users get, and what is stored of it.
+//! Tests the users' answers, and the stored data.
 
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::grants::{
@@ -19,9 +19,9 @@ async fn a_credential_is_handed_over_once_and_revoked_for_good() {
     assert_eq!(handed.credential[0].expose_value(), "needle-value-1");
     assert!(!handed.reused);
 
-    // Another run of the host sees the grant, and nothing readable is stored.
+    // Another run of the host sees the grant, and the stored data is not readable.
     let grants = host(&storage, &keys, service(&world)).started().await;
-    let listed = grants.list(user("needle-joe").user()).await.unwrap();
+    let listed = grants.list(&user("needle-joe").user).await.unwrap();
     assert_eq!(listed.len(), 1);
     assert_eq!((listed[0].id, listed[0].state.phase), (handed.grant, Phase::Granted));
     assert_eq!(listed[0].state.credential, Some(CredentialRef::new("needle-state-1")));
@@ -31,14 +31,14 @@ async fn a_credential_is_handed_over_once_and_revoked_for_good() {
         }
     }
 
-    // Somebody else's grant is none.
+    // Another user's grant counts as missing.
     assert_eq!(grants.revoke(handed.grant, user("eve")).await.unwrap(), Revoked::NotThere);
     assert_eq!(world.credentials(), 1);
     assert_eq!(grants.revoke(handed.grant, user("needle-joe")).await.unwrap(), Revoked::Destroyed);
     assert_eq!(grants.revoke(handed.grant, user("needle-joe")).await.unwrap(), Revoked::NotThere);
-    assert_eq!((world.credentials(), grants.list(user("needle-joe").user()).await.unwrap().len()), (0, 0));
+    assert_eq!((world.credentials(), grants.list(&user("needle-joe").user).await.unwrap().len()), (0, 0));
     assert!(grants.recover().await.unwrap().is_empty());
-    // Only the key of the index and the name of the host are left.
+    // Only the index key and the name of the host are left.
     assert_eq!(storage.scan(&KeyRange::all(), None, 100).await.unwrap().entries.len(), 2);
 }
 
@@ -55,14 +55,14 @@ async fn states_are_unique_for_a_user_and_a_service_only() {
     let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
     assert!(matches!(&error, GrantsError::StateTaken { grant } if *grant == first.grant), "{error}");
     assert!(error.user_message().contains("revoke it before"), "{error}");
-    // Nothing was revoked, the old grant is kept, and the orphan is reported.
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    // Nothing was revoked, the old grant stays, and the orphan is reported.
+    let listed = grants.list(&user("joe").user).await.unwrap();
     for grant in &listed {
         assert_eq!(grant.state.orphans, u32::from(grant.id == first.grant));
     }
     assert_eq!(world.change(|world| world.revocations), 0);
 
-    // With the other policy the old grant is the answer, and it counts once.
+    // With the other policy the answer is the old grant, which counts once.
     let reusing = service(&world).duplicates(DuplicatePolicy::Reuse).limit(2);
     let grants = host(&storage, &keys, reusing).started().await;
     for _ in 0..3 {
@@ -70,7 +70,7 @@ async fn states_are_unique_for_a_user_and_a_service_only() {
         assert_eq!((again.grant, again.reused), (first.grant, true));
         assert!(again.credential[0].expose_value().starts_with("needle-value-"));
     }
-    assert_eq!(grants.list(user("joe").user()).await.unwrap().len(), 2);
+    assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), 2);
     grants.revoke(first.grant, user("joe")).await.unwrap();
     let anew = granted(grants.request(&svc(), plain_request("joe")).await);
     assert!(!anew.reused && anew.grant != first.grant);
@@ -87,7 +87,7 @@ async fn a_request_that_is_repeated_makes_nothing_twice() {
         other => panic!("{other:?}"),
     }
     assert_eq!((world.credentials(), world.change(|world| world.requests)), (1, 1));
-    // The id is this user's own.
+    // The id belongs to this user only.
     let anns = plain_request("ann").with_id(IntentId::new("order-17").unwrap());
     assert!(granted(grants.request(&svc(), anns).await).grant != first.grant);
 }
@@ -101,7 +101,7 @@ async fn another_login_can_be_asked_for() {
         GrantOutcome::LoginRequired(login) => assert_eq!(login.provider, "iam"),
         other => panic!("{other:?}"),
     }
-    assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+    assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
     let user_info = UserInfo::new("https://iam.example.com", "j");
     let request = GrantRequest::new(user("joe").with_login(Login { user_info, access_token: None }));
     granted(grants.request(&svc(), request).await);
@@ -117,10 +117,10 @@ async fn a_grant_of_a_missing_service_is_kept_unless_the_host_says_otherwise() {
     let grants = without().started().await;
     let error = grants.revoke(handed.grant, user("joe")).await.unwrap_err();
     assert!(matches!(error, GrantsError::Refused(TransitionError::NoService)), "{error}");
-    assert_eq!(grants.list(user("joe").user()).await.unwrap().len(), 1);
+    assert_eq!(grants.list(&user("joe").user).await.unwrap().len(), 1);
     let grants = without().drop_grants_of_missing_services(true).started().await;
     assert_eq!(grants.revoke(handed.grant, user("joe")).await.unwrap(), Revoked::Dropped);
-    assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+    assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn descriptions_are_refreshed_when_the_version_changes() {
     assert!(grants.refresh(&svc()).await.unwrap());
     assert_eq!(grants.service(&svc()).unwrap().description.unwrap().version(), "2");
 
-    // A description that breaks rules is not taken over from a plugin that has a good one.
+    // A plugin with a valid description keeps it when a new one breaks rules.
     world.change(|world| world.version = "broken".to_owned());
     assert!(!grants.refresh(&svc()).await.unwrap());
     assert!(grants.services()[0].enabled);
@@ -172,7 +172,7 @@ async fn a_service_with_faults_is_disabled_with_all_of_them_and_the_others_work(
     assert_eq!(error.kind(), ErrorKind::Unavailable { retry_after: None });
     granted(grants.request(&svc(), plain_request("joe")).await);
 
-    // The plugin is repaired: a worker finds out by itself.
+    // The plugin is repaired, and a worker notices by itself.
     broken.change(|world| world.version = "3".to_owned());
     grants.run_due(clock.advance(std::time::Duration::from_secs(31))).await.unwrap();
     until("it described itself", || faults("broken").is_empty()).await;
@@ -186,11 +186,11 @@ async fn nothing_is_decided_that_is_known() {
     let handed = granted(grants.request(&svc(), plain_request("joe")).await);
     let joe = user("joe");
     let error =
-        grants.decide(joe.user(), handed.grant, Decision::Made(CredentialRef::new("x"))).await.unwrap_err();
+        grants.decide(&joe.user, handed.grant, Decision::Made(CredentialRef::new("x"))).await.unwrap_err();
     assert!(matches!(error, GrantsError::Refused(TransitionError::NothingToDo)), "{error}");
-    // As a revocation, a decision about a grant that is not there is no error.
+    // Like a revocation, a decision about a missing grant is no error.
     for decision in [Decision::NothingThere, Decision::Made(CredentialRef::new("x"))] {
-        assert!(grants.decide(user("eve").user(), handed.grant, decision).await.unwrap().is_none());
+        assert!(grants.decide(&user("eve").user, handed.grant, decision).await.unwrap().is_none());
     }
-    assert_eq!(grants.list(joe.user()).await.unwrap().len(), 1);
+    assert_eq!(grants.list(&joe.user).await.unwrap().len(), 1);
 }

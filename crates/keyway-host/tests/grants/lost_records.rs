@@ -1,11 +1,12 @@
-//! Records that were taken away are missed.
+//! Tests that lost records are noticed.
 
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_storage::{Batch, Expectation};
 
 use crate::world::*;
 
-/// The key of the index is one record of 140 bytes, and without it no other is ever found again.
+/// Tests the loss of the index key, one record of 140 bytes without which no other record can be
+/// found.
 #[tokio::test]
 async fn a_lost_index_key_is_damage_and_no_first_start() {
     let (world, storage, keys) = (World::plain(), memory(), ring());
@@ -25,5 +26,5 @@ async fn a_lost_index_key_is_damage_and_no_first_start() {
     let restored = Batch::new().put(index_key, before.value, Expectation::Absent);
     let _ = storage.commit(restored).await.unwrap();
     let host = start().await.unwrap();
-    assert_eq!(host.grants().list(user("joe").user()).await.unwrap().len(), 1);
+    assert_eq!(host.grants().list(&user("joe").user).await.unwrap().len(), 1);
 }

@@ -1,5 +1,5 @@
-//! The grant engine: what users get, what is stored, and what is left after faults, races and
-//! crashes.
+//! Tests the grant engine: the users' answers, the stored data, and the state after faults, races
+//! and crashes.
 
 mod backlog;
 mod crashes;

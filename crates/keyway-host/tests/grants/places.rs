@@ -1,4 +1,4 @@
-//! How many calls an issuer works on at a time, when callers leave and calls hang.
+//! Tests the limit of an issuer's concurrent calls, when callers leave and calls hang.
 
 use keyway_core::CallError;
 use std::num::NonZero;
@@ -6,14 +6,14 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_host::grants::{GrantLimits, GrantsError, Isolation, Service};
+use keyway_host::grants::{GrantsError, Isolation, Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 };
 
 use super::world::*;
 
-/// An issuer that works on one call at a time, and keeps those that it is told to until it is released.
+/// An issuer that works on one call at a time, and holds some calls until it is released.
 #[derive(Debug, Default)]
 struct Counter {
     state: Mutex<Calls>,
@@ -25,7 +25,7 @@ struct Calls {
     made: u32,
     running: u32,
     most: u32,
-    /// So many of the next calls wait.
+    /// How many of the next calls wait.
     to_wait: u32,
     released: bool,
 }
@@ -35,14 +35,14 @@ impl Counter {
         look(&mut self.state.lock().unwrap())
     }
 
-    /// One call, on a thread of its own.
+    /// Works on one call, on a separate thread.
     fn call(&self) -> u32 {
         let mut state = self.state.lock().unwrap();
         state.running += 1;
         state.most = state.most.max(state.running);
         if state.to_wait > 0 {
             state.to_wait -= 1;
-            // Not for ever, so that a test that fails ends.
+            // The wait is limited, so that a failing test ends.
             let (waited, _) = self
                 .changed
                 .wait_timeout_while(state, Duration::from_secs(20), |state| !state.released)
@@ -82,11 +82,11 @@ impl Issuer for Counter {
 
 async fn start(counter: &Arc<Counter>, deadline: Duration) -> Started {
     let service = Service::with_issuer(svc(), Arc::clone(counter) as Arc<dyn Issuer>).allow_everybody();
-    let limits = GrantLimits::default().with_deadline(deadline).with_isolation(Isolation::Task);
+    let limits = Limits::default().with_deadline(deadline).with_isolation(Isolation::Task);
     host(&memory(), &ring(), service).grant_limits(limits).started().await
 }
 
-/// Begins a call in a task of its own.
+/// Starts a call on a separate task.
 fn begin(grants: &Started, revoked: Option<keyway_host::grants::GrantId>) -> tokio::task::JoinHandle<bool> {
     let grants = grants.clone();
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Many at once, and two hosts on one storage engine.
+//! Tests many callers at once, and two hosts on one storage engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,17 +50,17 @@ async fn the_limit_holds_for_64_requests_at_once_on_every_engine_and_over_hosts(
             let (made, refused) = at_once(&hosts, 64).await;
             let limit = usize::try_from(limit).unwrap();
             assert_eq!((made, refused), (limit, 64 - limit));
-            // The plugin was asked no oftener, and nothing more is stored.
+            // The plugin was not asked more often, and nothing more is stored.
             assert_eq!(
                 (world.credentials(), world.change(|world| world.requests)),
                 (limit, u32::try_from(limit).unwrap())
             );
-            let listed = hosts[0].list(user("joe").user()).await.unwrap();
+            let listed = hosts[0].list(&user("joe").user).await.unwrap();
             assert_eq!(listed.len(), limit);
             for grant in listed {
                 hosts[1].revoke(grant.id, user("joe")).await.unwrap();
             }
-            // The other host remembers an old count; it looks again before it says no.
+            // The other host has cached an old count; it reads again before it refuses.
             assert_eq!(at_once(&hosts[..1], limit + 1).await, (limit, 1));
         }
     }
@@ -78,10 +78,10 @@ async fn of_parallel_requests_with_the_same_state_one_is_stored() {
     }
     let answers = running.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     assert_eq!((listed.len(), listed[0].state.orphans), (1, 15));
     grants.revoke(listed[0].id, user("joe")).await.unwrap();
-    assert!(grants.list(user("joe").user()).await.unwrap().is_empty());
+    assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -109,7 +109,7 @@ async fn two_hosts_do_not_revoke_at_the_same_time() {
 async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
     let clock = Arc::new(TestClock::default());
-    // Short leases, because a contender waits on a clock that tests cannot set.
+    // The claims are short, because a contender waits on a clock that tests cannot set.
     let limits =
         limits().with_deadline(Duration::from_millis(300)).with_lease_grace(Duration::from_millis(100));
     let start = |name| {
@@ -123,7 +123,7 @@ async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
     assert!(asked.await.is_err());
     drop(a);
     let now = clock.advance(Duration::from_secs(3600));
-    // Whatever the other's clock says: it waits on its own.
+    // The other host's clock does not matter: it waits by its own.
     let worked = b.run_due(now).await.unwrap();
     assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{worked:?}");
     tokio::time::sleep(Duration::from_millis(450)).await;
@@ -132,8 +132,8 @@ async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
     assert_eq!(b.all_undecided().await.len(), 1);
 }
 
-/// The host `b` takes over a request of `a` that is still being worked on, because it takes
-/// `a` for an earlier run of its own.
+/// Lets the host `b` take over a request that `a` is still working on, because it takes `a` for an
+/// earlier run of its own.
 async fn overtaken(
     capabilities: Capabilities,
     forget: bool,
@@ -147,9 +147,7 @@ async fn overtaken(
     let worked = b.recover().await.unwrap();
     assert_eq!(worked.len(), 1);
     if forget {
-        b.decide(user("joe").user(), worked[0].record.parse().unwrap(), Decision::NothingThere)
-            .await
-            .unwrap();
+        b.decide(&user("joe").user, worked[0].record.parse().unwrap(), Decision::NothingThere).await.unwrap();
     }
     (world, b, asked.await.unwrap())
 }
@@ -159,7 +157,7 @@ async fn a_late_answer_is_taken_if_the_grant_is_still_there() {
     for capabilities in [Capabilities::MINIMAL, Capabilities::MINIMAL.reconciles(true)] {
         let (world, b, answer) = overtaken(capabilities, false).await;
         let handed = granted(answer);
-        let listed = b.list(user("joe").user()).await.unwrap();
+        let listed = b.list(&user("joe").user).await.unwrap();
         assert_eq!((listed.len(), listed[0].id, listed[0].state.phase), (1, handed.grant, Phase::Granted));
         assert!(!listed[0].state.undelivered && b.all_undecided().await.is_empty());
         assert_eq!(world.credentials(), 1);
@@ -171,7 +169,7 @@ async fn a_late_credential_that_nobody_expects_any_more_is_revoked() {
     let (world, b, answer) = overtaken(Capabilities::MINIMAL, true).await;
     let error = answer.unwrap_err();
     assert!(matches!(error, GrantsError::Overtaken { disposal: Disposal::Revoked, .. }), "{error}");
-    assert!(world.credentials() == 0 && b.list(user("joe").user()).await.unwrap().is_empty());
+    assert!(world.credentials() == 0 && b.list(&user("joe").user).await.unwrap().is_empty());
 }
 
 #[tokio::test]
@@ -188,7 +186,7 @@ async fn work_in_hand_is_not_taken_from_oneself() {
     });
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(grants.recover().await.unwrap().is_empty(), "nothing was cut short");
-    let id = grants.list(user("joe").user()).await.unwrap()[0].id;
+    let id = grants.list(&user("joe").user).await.unwrap()[0].id;
     let refused = grants.revoke(id, user("joe")).await.unwrap_err();
     assert!(
         matches!(refused, GrantsError::Refused(TransitionError::BeingRevoked | TransitionError::InFlight)),
@@ -197,14 +195,14 @@ async fn work_in_hand_is_not_taken_from_oneself() {
     asked.await.unwrap().unwrap_err();
 }
 
-/// A host that lost its lease speaks of its own call only: what came of the call of the one
-/// that took over stays listed.
+/// Tests a host that lost its claim: it knows only about its own call, so the result of its
+/// successor's call stays listed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_refusal_forgets_nothing_of_the_host_that_took_over() {
     let (storage, keys) = (memory(), ring());
     let world = World::new(Capabilities::MINIMAL.idempotent(true));
     let request = || plain_request("joe").with_id(IntentId::new("order-7").unwrap());
-    // Under one name, so that the later run takes over at once.
+    // Both runs have one name, so that the later one takes over at once.
     let start = || host(&storage, &keys, service(&world));
     let (overtaken, later) = (start().started().await, start().started().await);
     world.set(Request::RefusesLate);
@@ -216,6 +214,6 @@ async fn a_late_refusal_forgets_nothing_of_the_host_that_took_over() {
     later.request(&svc(), request()).await.unwrap_err();
     assert_eq!(world.credentials(), 1);
     asked.await.unwrap().unwrap_err();
-    let listed = later.list(user("joe").user()).await.unwrap();
+    let listed = later.list(&user("joe").user).await.unwrap();
     assert_eq!(listed.len(), 1, "a credential is there, and nothing knows of it");
 }

@@ -1,4 +1,4 @@
-//! A plugin that panics and then cannot be opened again.
+//! Tests a plugin that panics and then cannot be reopened.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,13 +31,13 @@ keyway_issuers::register! {
 #[derive(Debug)]
 struct Reopening;
 
-/// What the plugin issues from, lent by the test.
+/// The state that the test lends the plugin.
 #[derive(Debug, Default)]
 struct Desk {
     closed: bool,
-    /// How many instances were made.
+    /// The number of instances that were made.
     instances: usize,
-    /// Which instance was called.
+    /// The instance of each call.
     calls: Vec<usize>,
     /// The intents of the credentials.
     made: Vec<String>,
@@ -85,7 +85,7 @@ impl Issuer for Instance {
     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
         let intent = request.context.intent.as_ref().unwrap().as_str().to_owned();
         self.called().made.push(intent.clone());
-        assert!(request.context.user_info.subject() != "joe", "in a request");
+        assert!(request.context.requester.user_info.subject() != "joe", "in a request");
         Ok(Issued::new(intent).into())
     }
 
@@ -116,7 +116,7 @@ async fn it_is_refused_until_it_can_be_opened_and_nothing_is_lost_meanwhile() {
     desk.lock().unwrap().closed = true;
     let error = grants.request(&svc(), plain_request("joe")).await.unwrap_err();
     assert!(matches!(error, GrantsError::Uncertain { .. }), "{error}");
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     assert_eq!(listed[0].state.phase, Phase::Intended, "the plugin can tell when it is back");
     let calls = desk.lock().unwrap().calls.len();
     for _ in 0..3 {
@@ -127,7 +127,7 @@ async fn it_is_refused_until_it_can_be_opened_and_nothing_is_lost_meanwhile() {
         );
         assert!(matches!(error.kind(), ErrorKind::Unavailable { retry_after: Some(_) }), "{error}");
         assert!(error.detail().contains("open the desk"), "{}", error.detail());
-        assert!(grants.list(user("eve").user()).await.unwrap().is_empty(), "nothing was asked of the plugin");
+        assert!(grants.list(&user("eve").user).await.unwrap().is_empty(), "nothing was asked of the plugin");
         let error = grants.revoke(handed.grant, user("ann")).await.unwrap_err();
         assert!(matches!(error, GrantsError::NotRevoked { retry_at: Some(_), .. }), "{error}");
         tokio::time::advance(Duration::from_secs(1)).await;

@@ -1,4 +1,4 @@
-//! An issuer whose credentials can be counted, and storage engines that die.
+//! Provides an issuer whose credentials can be counted, and storage engines that die.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use keyway_core::{Clock, Registry, Timestamp};
 use keyway_host::grants::{
-    Grant, GrantLimits, GrantOutcome, GrantRequest, Grants, GrantsError, Isolation, IssuedCredential,
-    Requester, Service,
+    Grant, GrantOutcome, GrantRequest, Grants, GrantsError, Isolation, IssuedCredential, Limits, Requester,
+    Service,
 };
 use keyway_host::{Host, HostBuilder, HostError, WorkReport};
 use keyway_issuers::{
@@ -20,30 +20,30 @@ use keyway_issuers::{
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
 
-/// What the issuer does when it is asked for a credential.
+/// The issuer's reaction to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     Works,
     Refuses,
     /// Refuses 200 ms later.
     RefusesLate,
-    /// Asks for another login until there is one.
+    /// Asks for another login until the request has one.
     WantsLogin,
     Panics,
     PanicsAfter,
     ErrorAfter,
     HangsAfter,
-    /// Makes it, and answers 200 ms later.
+    /// Makes the credential, and answers 200 ms later.
     Slow,
-    /// Makes it, and answers with the same state each time.
+    /// Makes the credential, with the same state each time.
     SameState,
     SecretInState,
     HugeState,
-    /// Makes it, and breaks the contract with an answer that names it.
+    /// Makes the credential, and breaks the contract with an answer that names it.
     Orphan,
 }
 
-/// A world with credentials in it, and the issuer that makes and destroys them.
+/// A world of credentials, and the issuer that makes and destroys them.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) capabilities: Capabilities,
@@ -52,17 +52,17 @@ pub(crate) struct World {
 
 #[derive(Debug)]
 pub(crate) struct WorldState {
-    /// Which credentials there are: by state, for which intent.
+    /// The existing credentials: their intents by state.
     pub(crate) credentials: BTreeMap<String, Vec<String>>,
     pub(crate) request: Request,
     /// How many more revocations fail.
     pub(crate) revocations_to_fail: u32,
-    /// Revocations wait until this is over.
+    /// While set, revocations wait.
     pub(crate) hanging_revocations: bool,
     pub(crate) requests: u32,
     pub(crate) revocations: u32,
     pub(crate) descriptions: u32,
-    /// What the issuer describes itself as: a version, or `broken`, or `hangs` for as long as that.
+    /// The issuer's description: a version, or `broken`; `hangs` makes it hang.
     pub(crate) version: String,
     pub(crate) logins: Vec<usize>,
     next: u32,
@@ -97,7 +97,7 @@ impl World {
         change(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
-    /// How many credentials there are.
+    /// Counts the credentials.
     pub(crate) fn credentials(&self) -> usize {
         self.change(|state| state.credentials.values().map(Vec::len).sum())
     }
@@ -151,7 +151,7 @@ impl Issuer for World {
         assert_eq!(request.context.configuration.text("prefix"), Some("p"));
         let behaviour = self.change(|state| {
             state.requests += 1;
-            state.logins.push(request.context.additional_logins.len());
+            state.logins.push(request.context.requester.additional_logins.len());
             state.request
         });
         match behaviour {
@@ -160,7 +160,7 @@ impl Issuer for World {
                 return Err(IssuerError::refused("Sorry, joe.", "joe was denied"));
             }
             Request::Refuses => return Err(IssuerError::refused("Sorry, joe.", "joe was denied")),
-            Request::WantsLogin if request.context.additional_logins.is_empty() => {
+            Request::WantsLogin if request.context.requester.additional_logins.is_empty() => {
                 let (provider, message) = ("iam".to_owned(), "Log in there first.".to_owned());
                 return Ok(RequestOutcome::LoginRequired(LoginRequired { provider, message }));
             }
@@ -235,8 +235,8 @@ impl Clock for TestClock {
     }
 }
 
-/// An engine that ends at the commit of a host after so many others, as if the process had died there;
-/// `applied` says whether that commit takes effect.
+/// Makes an engine that ends at a host's commit after this many others, as if the process had died;
+/// `applied` tells whether that commit takes effect.
 pub(crate) fn dying(
     inner: &Arc<dyn Storage>,
     commits: u64,
@@ -278,15 +278,15 @@ pub(crate) fn with_key(subject: &str, value: &str) -> GrantRequest {
     plain_request(subject).with_parameters(Parameters::new().with("pub_key", value))
 }
 
-pub(crate) fn limits() -> GrantLimits {
-    GrantLimits::default().with_deadline(Duration::from_secs(20)).with_isolation(Isolation::Inline)
+pub(crate) fn limits() -> Limits {
+    Limits::default().with_deadline(Duration::from_secs(20)).with_isolation(Isolation::Inline)
 }
 
 pub(crate) fn service(world: &Arc<World>) -> Service {
     Service::with_issuer(svc(), Arc::clone(world) as Arc<dyn Issuer>).allow_everybody()
 }
 
-/// A named host with one service, which takes its name over at once.
+/// Builds a named host with one service, which takes over its name at once.
 pub(crate) fn host(storage: &Arc<dyn Storage>, keys: &KeyRing, service: Service) -> HostBuilder {
     without_services(storage, keys).grant_limits(limits()).service(service)
 }
@@ -296,7 +296,7 @@ pub(crate) fn without_services(storage: &Arc<dyn Storage>, keys: &KeyRing) -> Ho
     Host::builder(registry, Arc::clone(storage), keys.clone()).name("a").takeover_after(Duration::ZERO)
 }
 
-/// A host of which these tests use the grants.
+/// A host, of which these tests use the grants.
 #[derive(Clone)]
 pub(crate) struct Started(Host);
 

@@ -1,4 +1,4 @@
-//! Plugins that block and do not declare it, and plugins that declare to be prompt.
+//! Tests plugins that block without declaring it, and plugins that declare to be prompt.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use keyway_host::Host;
-use keyway_host::grants::{GrantLimits, Service};
+use keyway_host::grants::{Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 };
@@ -21,7 +21,7 @@ struct Blocks {
     takes: Duration,
     running: AtomicU32,
     most: AtomicU32,
-    /// On which threads it ran.
+    /// The threads on which it ran.
     threads: std::sync::Mutex<Vec<std::thread::ThreadId>>,
 }
 
@@ -62,14 +62,14 @@ impl Issuer for Blocks {
 async fn host_of(issuer: &Arc<Blocks>, deadline: Duration) -> Host {
     let service = Service::with_issuer(svc(), Arc::clone(issuer) as Arc<dyn Issuer>).allow_everybody();
     host(&memory(), &ring(), service)
-        .grant_limits(GrantLimits::default().with_deadline(deadline))
+        .grant_limits(Limits::default().with_deadline(deadline))
         .start()
         .await
         .unwrap()
 }
 
-/// Callers get their answer at the deadline, and timers of strangers are not late, however many calls
-/// block at once on a runtime of two threads.
+/// Tests that callers get their answer at the deadline, and that other timers are on time, however
+/// many calls block at once on a runtime of two threads.
 #[test]
 fn calls_that_block_hold_up_neither_callers_nor_timers() {
     for calls in [1, 2, 3, 12] {
@@ -104,7 +104,7 @@ fn calls_that_block_hold_up_neither_callers_nor_timers() {
             };
             tokio::spawn(task).await.unwrap()
         });
-        // The machine of a test may be busy; the benchmark holds it to 60 ms.
+        // The test machine may be busy; the benchmark demands 60 ms.
         assert!(worst < Duration::from_millis(250), "{calls} calls: a timer was {worst:?} late");
         runtime.shutdown_background();
     }
@@ -116,7 +116,7 @@ async fn a_prompt_plugin_runs_on_the_callers_task_until_it_was_late_three_times(
     for (takes, expected) in [(Duration::ZERO, 5), (Duration::from_millis(30), 3)] {
         let issuer = Blocks::new(prompt, takes);
         let host = host_of(&issuer, Duration::from_secs(10)).await;
-        // The test itself runs on a thread that is no worker, so a hop would be seen.
+        // The test runs on a thread that is no worker, so a thread switch would be seen.
         for number in 0..5 {
             granted(host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await);
         }

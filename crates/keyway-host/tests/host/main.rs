@@ -1,4 +1,4 @@
-//! The host as a whole: its name, its loop, its lanes, and its keys.
+//! Tests the host as a whole: its name, its loop, its lanes, and its keys.
 
 mod isolation;
 mod keys;

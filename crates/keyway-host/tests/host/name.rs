@@ -1,11 +1,11 @@
-//! The name of a host: one run at a time has it.
+//! Tests the name of a host, which only one run has at a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keyway_core::Registry;
 use keyway_host::grants::GrantsError;
-use keyway_host::{Host, HostBuilder, HostError};
+use keyway_host::{Host, HostBuilder, HostError, RecordError};
 use keyway_seal::KeyRing;
 use keyway_storage::Storage;
 
@@ -24,9 +24,9 @@ async fn a_second_run_is_refused_while_the_first_lives() {
     let first = named(&storage, &keys).start().await.unwrap();
     let refused = named(&storage, &keys).start().await.unwrap_err();
     assert!(matches!(&refused, HostError::Running { name } if name == "web-1"), "{refused}");
-    // Another name is another host.
+    // Another name means another host.
     named(&storage, &keys).name("web-2").start().await.unwrap();
-    // A run that gives its name back is followed at once.
+    // The next run need not wait for one that released its name.
     first.close().await.unwrap();
     let begun = Instant::now();
     named(&storage, &keys).start().await.unwrap();
@@ -42,7 +42,7 @@ async fn a_run_that_does_not_answer_is_waited_out() {
     assert!(begun.elapsed() >= WAIT, "{:?}", begun.elapsed());
 }
 
-/// A run that stalls until another has its name stops working when it wakes up.
+/// Tests that a run that stalls until another has its name stops working when it wakes up.
 #[tokio::test]
 async fn a_run_that_lost_its_name_stops() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
@@ -51,9 +51,9 @@ async fn a_run_that_lost_its_name_stops() {
     let ended = tokio::time::timeout(Duration::from_secs(5), first.run(std::future::pending())).await;
     assert!(matches!(ended, Ok(Err(HostError::Superseded { .. }))), "{ended:?}");
     let refused = first.grants().request(&svc(), plain_request("joe")).await.unwrap_err();
-    assert!(matches!(refused, GrantsError::Superseded), "{refused}");
+    assert!(matches!(refused, GrantsError::Record(RecordError::Superseded)), "{refused}");
     assert!(first.health().await.unwrap().superseded && !second.health().await.unwrap().superseded);
-    // It takes nothing back either.
+    // The run that lost its name does not release it either.
     first.close().await.unwrap();
     assert!(!second.health().await.unwrap().superseded);
 }

@@ -1,4 +1,4 @@
-//! Index entries that a stranger wrote into the storage engine, without any key.
+//! Tests index entries that an attacker without any key wrote into the storage engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use keyway_storage::{Batch, Expectation, KeyRange, Storage};
 
 use crate::world::*;
 
-/// The key of an index entry of grants: the room, what it is ordered by, and an id.
+/// Makes the key of an index entry of grants: the room, the sort order, and an id.
 fn planted(room: u8, order: &[u8], number: u32) -> Vec<u8> {
     let id = [&[7; 12][..], &number.to_be_bytes()].concat();
     [&b"keyway-host\0\x03"[..], &[room], order, &id].concat()
@@ -24,7 +24,8 @@ const DUE: u8 = 4;
 const CLAIMED: u8 = 5;
 const UNDECIDED: u8 = 6;
 
-/// However many entries are planted before a real one, it is worked off in one pass, and they are gone.
+/// Tests that a real entry is handled in one pass, however many entries are planted before it,
+/// and that those are removed.
 #[tokio::test]
 async fn planted_entries_hide_no_due_work() {
     for number in [0, 127, 128, 1000] {
@@ -39,7 +40,7 @@ async fn planted_entries_hide_no_due_work() {
         let lane = &real[14..30];
         for number in 0..number {
             let due = planted(DUE, &[lane, &[0; 8]].concat(), number);
-            // Values of a wrong length, too.
+            // Some values have a wrong length.
             let value = vec![9; 14 + usize::try_from(number % 4).unwrap()];
             let batch = Batch::new()
                 .put(due, value.clone(), Expectation::Any)

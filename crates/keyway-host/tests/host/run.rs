@@ -1,23 +1,23 @@
-//! The loop of the host: hosts call it once, and nothing else by hand.
+//! Tests the loop of the host, which hosts call once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use keyway_core::Registry;
-use keyway_host::grants::{GrantLimits, Isolation, Phase, Retries};
+use keyway_host::grants::{Isolation, Limits, Phase, Retries};
 use keyway_host::{Host, WorkReport};
 use keyway_issuers::Capabilities;
 use tokio::sync::oneshot;
 
 use crate::world::*;
 
-fn limits() -> GrantLimits {
+fn limits() -> Limits {
     let retries = Retries::default().with_first(Duration::from_millis(300));
-    GrantLimits::default().with_isolation(Isolation::Inline).with_retries(retries)
+    Limits::default().with_isolation(Isolation::Inline).with_retries(retries)
 }
 
-/// A host whose loop runs, and the means to end it.
+/// Starts a host with its loop, and returns the means to end it.
 fn running(
     host: &Host,
 ) -> (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), keyway_host::HostError>>) {
@@ -44,7 +44,7 @@ async fn a_failed_revocation_is_tried_again_by_itself_and_soon() {
         .await
         .unwrap();
     let (end, run) = running(&host);
-    // The loop sleeps for seconds by now: nothing is due.
+    // The loop now sleeps for seconds, since nothing is due.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
     world.change(|world| world.revocations_to_fail = 2);
@@ -55,7 +55,7 @@ async fn a_failed_revocation_is_tried_again_by_itself_and_soon() {
     end.send(()).unwrap();
     run.await.unwrap().unwrap();
     assert_eq!(*seen.lock().unwrap(), ["needle-svc", "needle-svc"]);
-    // The name was given back, so the next run needs no wait.
+    // The name was released, so the next run need not wait.
     assert!(!host.health().await.unwrap().superseded);
 }
 
@@ -74,13 +74,13 @@ async fn the_loop_recovers_first() {
     let (end, run) = running(&host);
     let grants = host.grants().clone();
     for _ in 0..200 {
-        let listed = grants.list(user("joe").user()).await.unwrap();
+        let listed = grants.list(&user("joe").user).await.unwrap();
         if listed[0].state.phase == Phase::Granted {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let listed = grants.list(user("joe").user()).await.unwrap();
+    let listed = grants.list(&user("joe").user).await.unwrap();
     assert!(listed[0].state.phase == Phase::Granted && listed[0].state.undelivered);
     end.send(()).unwrap();
     run.await.unwrap().unwrap();

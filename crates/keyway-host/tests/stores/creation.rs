@@ -1,4 +1,4 @@
-//! Creations and adoptions that are cut short.
+//! Tests interrupted creations and adoptions.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ async fn a_creation_can_be_cut_short_anywhere() {
         match world.open(&stores).await {
             Ok(store) => put(&store, "a", "1").await,
             Err(error) => assert!(
-                !done && matches!(error, StoresError::Refused(TransitionError::NoStore)),
+                !done && matches!(error, StoresError::Refused { reason: TransitionError::NoStore, .. }),
                 "after {commits} commits: {error}"
             ),
         }
@@ -40,7 +40,7 @@ async fn a_creation_that_another_host_finishes_meanwhile_succeeds() {
             let other = world.start_dying(commits_of_the_other).await;
             let overtaken = FaultyStorage::over(&world.storage).into_engine();
             let keys = world.keys.clone();
-            // The other host opens the store meanwhile, and may die while it does that.
+            // The other host opens the store meanwhile, and may die while it does so.
             overtaken.0.before_commit(before - 1, async move {
                 let _ = other.open_with(&name("s"), &keys).await;
             });
@@ -57,7 +57,7 @@ async fn a_creation_that_another_host_finishes_meanwhile_succeeds() {
 async fn a_creation_with_an_open_end_stays_listed() {
     let world = World::new();
     world.start().await;
-    // The disk fails when the plugin makes the store: what is there now is not known.
+    // The disk fails when the plugin makes the store, so the outcome is unknown.
     let error = world.create(&world.start_dying(1).await).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
     let stores = world.start().await;
@@ -74,11 +74,11 @@ async fn an_adoption_can_be_cut_short_and_never_makes_a_store() {
         let world = World::new();
         if exists {
             world.create(&world.start().await).await.unwrap();
-            // The record of it is lost.
+            // The record of the store is lost.
             world.lose(b"keyway-host\0\x02").await;
         }
         world.start().await;
-        // It dies after the intent was stored.
+        // The host dies after the intent was stored.
         world.adopt(&world.start_dying(1).await).await.unwrap_err();
         let stores = world.start().await;
         assert_eq!(stores.list().await.unwrap()[0].state.phase, Phase::Adopting);

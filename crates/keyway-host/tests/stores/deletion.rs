@@ -1,4 +1,4 @@
-//! Deletions that are cut short, that fail, and that come late.
+//! Tests deletions that are interrupted, that fail, and that come late.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,7 +35,8 @@ async fn a_deletion_can_be_cut_short_anywhere() {
     }
 }
 
-/// "Another call goes on with it": of the same handle too, and of one that another host has open.
+/// Tests that another call resumes a failed deletion, through the same handle and through another
+/// host's handle.
 #[tokio::test]
 async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
     for commits in 0.. {
@@ -61,7 +62,7 @@ async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
     }
 }
 
-/// Whoever is late with a deletion, by hand or when recovering, leaves the store alone that another host
+/// Tests that a late deletion, by a caller or in recovery, leaves the store alone that another host
 /// has made since.
 #[tokio::test]
 async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
@@ -77,7 +78,7 @@ async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
             }
             let inherited = FaultyStorage::over(&world.storage).into_engine();
             let made = Arc::new(AtomicBool::new(false));
-            // Another host finishes the deletion of the store, and makes a new one of its name.
+            // Another host finishes the deletion, and makes a new store of the same name.
             let event = {
                 let (other, keys, made) = (other.clone(), world.keys.clone(), Arc::clone(&made));
                 async move {

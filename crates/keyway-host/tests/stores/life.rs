@@ -1,4 +1,4 @@
-//! What every store goes through.
+//! Tests the usual life of a store.
 
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::stores::{Phase, StoresError, TransitionError};
@@ -13,9 +13,11 @@ async fn a_store_lives_from_create_to_delete() {
     let stores = world.start().await;
     put(&world.create(&stores).await.unwrap(), "a", "1").await;
     let error = world.create(&stores).await.unwrap_err();
-    assert!(matches!(error, StoresError::Refused(TransitionError::Exists)));
+    assert!(matches!(error, StoresError::Refused { reason: TransitionError::Exists, .. }));
+    let told = "\"s\": there is a store of this name already: open it, or choose another name";
+    assert_eq!(error.to_string(), told);
 
-    // Another start of the host, with a ring that holds more than this store needs.
+    // The host starts again, with a ring that holds more keys than this store needs.
     let stores = world.start().await;
     let all = ring().with_retiring(&world.keys);
     let store = stores.open_with(&name("s"), &all).await.unwrap();
@@ -48,7 +50,9 @@ async fn what_cannot_work_leaves_no_trace() {
     let error = world.adopt(&stores).await.unwrap_err();
     assert!(matches!(error, StoresError::Store(StoreError::NotInitialized)), "{error}");
     assert!(stores.list().await.unwrap().is_empty());
-    assert!(matches!(world.open(&stores).await, Err(StoresError::Refused(TransitionError::NoStore))));
+    let error = world.open(&stores).await.unwrap_err();
+    assert!(matches!(error, StoresError::Refused { reason: TransitionError::NoStore, .. }));
+    assert!(error.to_string().starts_with("\"s\": there is no store of this name"), "{error}");
 }
 
 #[tokio::test]
@@ -56,7 +60,7 @@ async fn data_that_is_there_is_adopted_and_not_overwritten() {
     let world = World::new();
     let first = world.start().await;
     put(&world.create(&first).await.unwrap(), "a", "1").await;
-    // Another host with no record of it, on the same engine.
+    // Another host without a record of the store uses the same engine.
     world.lose(b"keyway-host").await;
     let other = World { storage: world.storage, host_keys: ring(), keys: world.keys };
     let second = other.start().await;

@@ -1,4 +1,4 @@
-//! The life of stores: created, opened, rotated, deleted, and cut short at every point.
+//! Tests the life of stores: created, opened, rotated, deleted, and interrupted at every point.
 
 mod creation;
 mod deletion;

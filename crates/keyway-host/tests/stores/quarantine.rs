@@ -1,11 +1,13 @@
-//! A quarantine belongs to the plugin and the store, not to a handle (decision R7).
+//! Tests that a quarantine belongs to the plugin and the store, not to a handle.
+//!
+//! See decision R7.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::{CallError, ErrorKind, PluginError, Registry};
 use keyway_host::Host;
-use keyway_host::stores::StoreLimits;
+use keyway_host::stores::Limits;
 use keyway_secrets::{SecretStore, SecretStores, StoreError};
 use serde_json::json;
 
@@ -25,11 +27,11 @@ keyway_secrets::register! {
     }
 }
 
-/// Opening the store again while a call hangs must not lose another thread.
+/// Tests that reopening the store while a call hangs does not lose another thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn opening_again_does_not_lose_another_thread() {
     let registry = Registry::builder().with(register).build().unwrap();
-    let limits = StoreLimits::default().with_deadline(Duration::from_millis(100));
+    let limits = Limits::default().with_deadline(Duration::from_millis(100));
     let host = Host::builder(registry, Arc::new(keyway_storage::Memory::new()), ring())
         .store_limits(limits)
         .start()

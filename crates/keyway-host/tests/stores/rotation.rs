@@ -1,4 +1,4 @@
-//! Rotations at the same time, and rotations that are cut short.
+//! Tests simultaneous and interrupted rotations.
 
 use keyway_core::ErrorKind;
 use keyway_host::WorkOutcome;
@@ -30,7 +30,7 @@ async fn a_rotation_can_be_cut_short_anywhere() {
 
         let stores = world.start().await;
         let both = new.with_retiring(&world.keys);
-        // In the middle of it all is readable with both.
+        // In the middle of the rotation, both rings together read everything.
         has_ten(&stores.open_with(&name("s"), &both).await.unwrap()).await;
         let begun = stores.list().await.unwrap()[0].state.phase == Phase::Rotating;
         assert_eq!(stores.finish(&both).await, usize::from(begun));
@@ -55,7 +55,7 @@ async fn what_cannot_be_recovered_stays_listed() {
         let WorkOutcome::Failed(error) = &reports[0].outcome else { panic!("{reports:?}") };
         assert_eq!(error.kind(), ErrorKind::WrongKey);
     }
-    // Another target has to wait for the first.
+    // A rotation to other keys must wait for the first.
     let both = new.with_retiring(&world.keys);
     let store = stores.open_with(&name("s"), &both).await.unwrap();
     let error = store.rotate(&ring(), &silent).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! A host with a store, and storage engines on which something happens.
+//! Provides a host with a store, and storage engines with planned events.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,13 +33,13 @@ impl World {
         Self { storage: Arc::new(Memory::new()), host_keys: ring(), keys: ring() }
     }
 
-    /// A start of the host.
+    /// Starts the host.
     pub(crate) async fn start(&self) -> Started {
         self.start_on(Arc::clone(&self.storage)).await
     }
 
-    /// A start of the host on a storage engine that fails from the n-th commit on, as if the process
-    /// had died there.
+    /// Starts the host on a storage engine that fails from the n-th commit on, as if the process
+    /// had died.
     pub(crate) async fn start_dying(&self, commits: u64) -> Started {
         let engine = self.faulty();
         // The start of the host takes its name with one commit.
@@ -47,7 +47,8 @@ impl World {
         self.start_on(engine).await
     }
 
-    /// The storage engine below one with faults. Its batches are small, so that there are many points to die at.
+    /// Wraps the storage engine to inject faults. Its batches are small, so that there are many
+    /// points to die at.
     pub(crate) fn faulty(&self) -> Arc<Layered<FaultyStorage>> {
         FaultyStorage::over(&self.storage).items_per_batch(4).into_engine()
     }
@@ -72,7 +73,7 @@ impl World {
         stores.open_with(&name("s"), &self.keys).await
     }
 
-    /// As if the records of the host had been lost that begin with this.
+    /// Removes the host's records with this prefix, as if they were lost.
     pub(crate) async fn lose(&self, prefix: &[u8]) {
         for entry in self.storage.scan(&KeyRange::prefix(prefix), None, 100).await.unwrap().entries {
             let batch = Batch::new().delete(entry.key, keyway_storage::Expectation::Any);
@@ -81,7 +82,7 @@ impl World {
     }
 }
 
-/// Keys of stores that tests change.
+/// The keys of stores, which tests change.
 #[derive(Debug)]
 pub(crate) struct Changing(Mutex<KeyRing>);
 
@@ -92,7 +93,7 @@ impl KeySource for Changing {
     }
 }
 
-/// A host of which these tests use the stores.
+/// A host, of which these tests use the stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Started {
     host: Host,
@@ -108,19 +109,19 @@ impl std::ops::Deref for Started {
 }
 
 impl Started {
-    /// Recovers with these keys of stores.
+    /// Recovers with these keys for stores.
     pub(crate) async fn recover(&self, keys: &KeyRing) -> Vec<WorkReport> {
         *self.keys.0.lock().unwrap() = keys.clone();
         self.host.recover().await.unwrap()
     }
 
-    /// Works with these keys of stores on what is due an hour later.
+    /// Does all work that is due an hour later, with these keys for stores.
     pub(crate) async fn an_hour_later(&self, keys: &KeyRing) -> Vec<WorkReport> {
         *self.keys.0.lock().unwrap() = keys.clone();
         self.host.run_due(SystemClock.now().plus(Duration::from_secs(3600))).await.unwrap()
     }
 
-    /// Recovers with these keys, and all that was cut short must be finished then.
+    /// Recovers with these keys, after which all interrupted work must be finished.
     pub(crate) async fn finish(&self, keys: &KeyRing) -> usize {
         let reports = self.recover(keys).await;
         let is_done = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Settled | WorkOutcome::Gone);
@@ -133,7 +134,7 @@ pub(crate) async fn put(store: &impl SecretStore, secret: &str, value: &str) {
     store.create(NewSecret::new(at(secret), SecretValue::text(value))).await.unwrap();
 }
 
-/// Ten secrets `0` to `9` with these values.
+/// Creates ten secrets `0` to `9` with these values.
 pub(crate) async fn put_ten(store: &impl SecretStore) {
     for number in 0..10 {
         put(store, &number.to_string(), &number.to_string()).await;

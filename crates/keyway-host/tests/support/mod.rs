@@ -1,4 +1,4 @@
-//! Plugins that misbehave, and how to open them.
+//! Provides misbehaving plugins, and opens them.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +15,7 @@ use keyway_secrets::{
     SecretRevision, SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreInfo,
 };
 
-/// What a misbehaving store does. It is chosen by the name of the secret that is asked for.
+/// A misbehaving store. The name of the requested secret chooses its behaviour.
 #[derive(Debug)]
 pub struct Misbehaving {
     pub blocking: bool,
@@ -24,7 +24,7 @@ pub struct Misbehaving {
 /// Stores that the plugin refuses to open at present.
 pub static CLOSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// How many instances were opened, by the name of the store.
+/// Counts the opened instances by the name of the store.
 pub static OPENED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
 impl SecretStorePlugin for Misbehaving {

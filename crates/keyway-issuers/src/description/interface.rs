@@ -4,7 +4,7 @@ use super::ParameterSet;
 
 /// The facts that a user interface needs about an issuer's sets of parameters.
 ///
-/// Decision W9; WaTTS seed, the buttons `Request` and `Advanced`.
+/// See decision W9 and the WaTTS seed, the buttons `Request` and `Advanced`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserInterface<'a> {
     /// A request may come without parameters: some set is empty or has no mandatory parameters.

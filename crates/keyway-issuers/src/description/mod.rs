@@ -140,7 +140,7 @@ impl Description {
 
     /// Returns the index of the first set that the parameters of a request fit.
     ///
-    /// Decision W5.
+    /// See decision W5.
     ///
     /// # Errors
     /// [`FitsNoSet`](crate::Rule::FitsNoSet), or a wrong type when the keys fit a set.
@@ -150,7 +150,7 @@ impl Description {
 
     /// Returns the facts that a user interface needs.
     ///
-    /// Decision W9.
+    /// See decision W9.
     pub fn user_interface(&self) -> UserInterface<'_> {
         UserInterface::of(&self.parameter_sets)
     }

@@ -1,11 +1,11 @@
-//! Layers on an issuer that says which operation it was asked for.
+//! Tests layers on an issuer that names each operation that reaches it.
 
 use std::sync::{Arc, Mutex};
 
 use pollster::block_on;
 
 use super::*;
-use crate::{Context, UserInfo};
+use crate::{Context, Requester, UserInfo};
 
 /// Answers each operation with an error that names it.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Issuer for Named {
     }
 }
 
-/// Writes down each call.
+/// Records each call.
 #[derive(Debug)]
 struct Recording {
     inner: Arc<dyn Issuer>,
@@ -63,7 +63,7 @@ impl IssuerLayer for Recording {
     }
 }
 
-/// Answers revocations itself, and requests are not its business.
+/// Answers revocations itself, and forwards requests.
 #[derive(Debug)]
 struct Revoking(Named);
 
@@ -79,7 +79,7 @@ impl IssuerLayer for Revoking {
     }
 }
 
-/// Asks for nothing: a call that is dropped before its first poll leaves no trace below.
+/// Refuses every call before its first poll, so no call reaches the issuer below.
 #[derive(Debug)]
 struct Refusing(Layered<Recording>);
 
@@ -104,9 +104,9 @@ fn recording(inner: Arc<dyn Issuer>) -> Layered<Recording> {
 }
 
 async fn each_operation(issuer: &dyn Issuer) -> Vec<Result<(), IssuerError>> {
-    let context = Context::new(UserInfo::new("https://issuer.example.com", "n33dle"))
-        .with_intent(IntentId::new("i-7").unwrap())
-        .with_access_token("n33dle");
+    let requester =
+        Requester::new(UserInfo::new("https://issuer.example.com", "n33dle")).with_access_token("n33dle");
+    let context = Context::new(requester).with_intent(IntentId::new("i-7").unwrap());
     let state = CredentialRef::new("n33dle");
     let request = CredentialRequest::new(context.clone())
         .with_parameters(Parameters::new().with("pass_phrase", "n33dle"));

@@ -1,6 +1,6 @@
 //! The base64 layer.
 //!
-//! Decision W1.
+//! See decision W1.
 //!
 //! The seed says base64, the real host writes base64url without padding, and its tester the
 //! standard alphabet with padding. So a plugin reads either alphabet and refuses a mixture:

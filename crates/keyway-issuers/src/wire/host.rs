@@ -41,7 +41,7 @@ fn encode(
 ) -> SecretText {
     let mut writer = Writer::with_capacity(1024);
     writer.raw("{");
-    if let Some(token) = &context.access_token {
+    if let Some(token) = &context.requester.access_token {
         writer.raw("\"access_token\":");
         writer.text(token.expose());
         writer.raw(",");
@@ -49,7 +49,7 @@ fn encode(
     writer.raw("\"action\":");
     writer.text(action.word());
     writer.raw(",\"additional_logins\":[");
-    for (index, login) in context.additional_logins.iter().enumerate() {
+    for (index, login) in context.requester.additional_logins.iter().enumerate() {
         writer.raw(if index > 0 { ",{" } else { "{" });
         if let Some(token) = &login.access_token {
             writer.raw("\"access_token\":");
@@ -84,9 +84,9 @@ fn encode(
     writer.raw(",\"params\":");
     writer.object(parameters);
     writer.raw(",\"user_info\":");
-    writer.object(context.user_info.claims());
+    writer.object(context.requester.user_info.claims());
     writer.raw(",\"watts_userid\":");
-    writer.text(context.user.as_str());
+    writer.text(context.requester.user.as_str());
     writer.raw(",\"watts_version\":");
     writer.text(&options.watts_version);
     writer.raw("}");

@@ -68,7 +68,7 @@ pub use base64::{Alphabet, Base64Error};
 
 /// The strictness with which a host reads answers.
 ///
-/// Decision W2.
+/// See decision W2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
     /// Accepts the documented format only: one object on standard output and nothing else.
@@ -134,7 +134,7 @@ impl fmt::Display for Ended {
 
 /// A host's options for writing.
 ///
-/// Decision W1.
+/// See decision W1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WireOptions {

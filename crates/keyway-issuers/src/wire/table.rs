@@ -1,7 +1,7 @@
 //! The rules for each key of each answer, as data: the decoder reads by these rows, and the
 //! documentation prints them.
 //!
-//! Decision W3.
+//! See decision W3.
 
 use std::fmt::Write as _;
 
@@ -44,7 +44,7 @@ pub struct Treatment {
 pub enum Presence {
     /// Without it the answer breaks the contract.
     Required,
-    /// It may be missing.
+    /// The key may be missing.
     Optional,
     /// With it the answer breaks the contract.
     Forbidden,
@@ -58,15 +58,15 @@ pub enum Accepts {
     Text,
     /// One of these words.
     Word(&'static str),
-    /// Nothing: the key is forbidden.
+    /// No value: the key is forbidden.
     Nothing,
     /// A text; anything else is converted to the text that Erlang prints for it.
     Printed,
-    /// As `Printed`; in a text file, the elements of a list are joined.
+    /// As `Printed`, and in a text file the elements of a list are joined.
     PrintedValue,
     /// A whole number from 0 to 4,294,967,295.
     Count,
-    /// Such a number, or its digits as a text; null counts as missing.
+    /// A number as in `Count`, or its digits as a text. Null counts as missing.
     CountOrDigits,
     /// `true` or `false`.
     Boolean,

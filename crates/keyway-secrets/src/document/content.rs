@@ -1,30 +1,28 @@
-//! What a document holds.
+//! Holds the content of a document.
 
 use keyway_core::{Table, WrittenBy};
 
-/// The content of a [`DocumentStore`](crate::DocumentStore): what
+/// The content of a [`DocumentStore`](crate::DocumentStore), which
 /// [`DocumentHooks::read`](crate::DocumentHooks::read) reads and
 /// [`write`](crate::DocumentHooks::write) writes. Secret parts are zeroized on drop.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// Who wrote it.
+    /// The last writer of the document.
     pub written_by: WrittenBy,
     /// The settings of the store.
     pub settings: Table,
-    /// The secrets by name, in the order in which they were created.
+    /// The secrets by name, in the order of their creation.
     pub secrets: Table,
-    /// How many reads were counted. Signed, because files in the field hold what they
-    /// hold.
+    /// The number of counted reads. It is signed because existing files may hold negative numbers.
     pub reads: i64,
-    /// How many writes were counted.
+    /// The number of counted writes.
     pub writes: i64,
-    /// What else the document holds that this template does not know, to be written
-    /// back as it was.
+    /// Parts of the document that this template does not know. They are written back unchanged.
     pub other: Table,
 }
 
 impl Document {
-    /// A document without secrets.
+    /// Makes a document without secrets.
     pub fn empty(written_by: WrittenBy, settings: Table) -> Self {
         Self { written_by, settings, secrets: Table::new(), reads: 0, writes: 0, other: Table::new() }
     }

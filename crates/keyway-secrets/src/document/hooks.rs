@@ -1,4 +1,4 @@
-//! The three protected hooks of the Convection seed, and what goes with them.
+//! Defines the three protected hooks of the Convection seed, and their companions.
 
 use std::fmt;
 
@@ -8,45 +8,43 @@ use keyway_seal::KeyRing;
 
 use crate::{Document, NewValue, Recipe, StoreError};
 
-/// What a read is for.
+/// The purpose of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AccessMode {
-    /// Only to look: a write does not follow.
+    /// The caller only looks: no write follows.
     Read,
-    /// To change: a write may follow, and until `close` nobody else may write.
+    /// The caller may write next, and no other writer may write until `close`.
     Update,
 }
 
-/// What a plugin implements whose store is one document: the protected functions
-/// `_read`, `_write` and `_close` of the Convection seed, and how the store is removed.
+/// Implemented by a plugin whose store is one document: the protected functions `_read`, `_write`
+/// and `_close` of the Convection seed, and the removal of the store.
 ///
-/// [`DocumentStore`](crate::DocumentStore) calls them in cycles: one `read`, perhaps one
-/// `write` or `remove`, and then exactly one `close`, whatever happens in between: an
-/// error, a panic, a future that is dropped (decision C13). Cycles of one handle never
-/// overlap.
+/// [`DocumentStore`](crate::DocumentStore) calls them in cycles: one `read`, at most one `write` or
+/// `remove`, and then exactly one `close`, even after an error, a panic or a dropped future. Cycles
+/// of one handle never overlap (decision C13).
 ///
 /// # Cancel safety
-/// The future of a hook may be dropped wherever it waits. `write` and `remove` must then
-/// have taken effect as a whole or not at all; `close` follows in any case.
+/// The future of a hook may be dropped at any await point. `write` and `remove` must then have
+/// taken effect as a whole or not at all; `close` follows in any case.
 #[async_trait]
 pub trait DocumentHooks: fmt::Debug + Send + Sync {
-    /// The metadata under which the plugin is registered.
+    /// Returns the metadata under which the plugin is registered.
     fn metadata(&self) -> &PluginMetadata;
 
-    /// Whether `read`, `write` and `remove` block the thread, so that a host has to poll
-    /// them on a thread of their own (decision R1). They do not, if nothing is said.
+    /// Tells whether `read`, `write` and `remove` block the thread, so that a host must poll them
+    /// on a separate thread. The default is false (decision R1).
     fn blocking(&self) -> bool {
         false
     }
 
-    /// The settings of a new store.
+    /// Returns the settings of a new store.
     fn initial_settings(&self) -> Table {
         Table::new()
     }
 
-    /// Checks settings before they are stored, and those that a document holds when it is
-    /// read. It does no I/O. As long as hooks do not say otherwise, there are no settings,
-    /// and an empty table is all that is accepted.
+    /// Checks settings before they are stored, and by default also those that a stored document
+    /// holds. Does no I/O. The default accepts only an empty table: there are no settings.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
@@ -60,9 +58,9 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
         }
     }
 
-    /// Checks the settings that a document holds when it is read. It does no I/O. As long as
-    /// hooks do not say otherwise, these are the settings that [`check_settings`](Self::check_settings) lets be
-    /// stored; a format that others write too may have to read more than it writes.
+    /// Checks the settings of a stored document when it is read. Does no I/O. The default accepts
+    /// the same settings as [`check_settings`](Self::check_settings). Override it for a format with
+    /// other writers, whose files may hold settings that this plugin never writes.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
@@ -70,62 +68,62 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
         self.check_settings(settings)
     }
 
-    /// The settings that are in force when these are stored: where a format lets settings
-    /// be left out, what holds then. Pure; the settings were checked before.
+    /// Returns the settings in force when these are stored: it fills in the settings that the
+    /// format lets a writer omit. Pure; the settings were checked before.
     fn settings_in_force(&self, settings: Table) -> Table {
         settings
     }
 
-    /// Whether the store makes values itself when asked to (decision C11). It does not, if
-    /// nothing is said; who says so implements [`generate`](Self::generate).
+    /// Tells whether the store generates values on request. The default is false; a plugin that
+    /// returns true implements [`generate`](Self::generate) (decision C11).
     fn generates_values(&self) -> bool {
         false
     }
 
-    /// Makes a value by `settings`, which are those in force and were checked, and by `recipe`, which was not. It does no
-    /// I/O except asking for randomness.
+    /// Generates a value from `settings`, which are checked and in force, and from `recipe`, which
+    /// is not checked yet. Does no I/O except drawing random bytes.
     ///
     /// # Errors
-    /// [`Invalid`](StoreError::Invalid) for a recipe that cannot be followed, and
-    /// [`Unsupported`](StoreError::Unsupported) as long as hooks do not say otherwise.
+    /// [`Invalid`](StoreError::Invalid) for a recipe that cannot be followed. The default returns
+    /// [`Unsupported`](StoreError::Unsupported).
     fn generate(&self, settings: &Table, recipe: &Recipe) -> Result<Structured, StoreError> {
         let _ = (settings, recipe);
         Err(NewValue::unsupported())
     }
 
-    /// Checks a value before it is stored: whether the document's format can hold it. It
-    /// does no I/O.
+    /// Checks before a write that the document's format can hold a value. Does no I/O.
     ///
     /// # Errors
-    /// [`Invalid`](StoreError::Invalid) says why not, without the value.
+    /// [`Invalid`](StoreError::Invalid) gives the reason, without the value.
     fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
         let _ = value;
         Ok(())
     }
 
-    /// Reads the document with any key of `keys`; `None` if there is none.
+    /// Reads the document with any key of `keys`; `None` if there is no document.
     ///
-    /// With [`AccessMode::Update`] it first takes a lock that keeps all other writers out, of
-    /// other processes too, until [`close`](Self::close).
+    /// With [`AccessMode::Update`] it first takes a lock that keeps out all other writers, in other
+    /// processes too, until [`close`](Self::close).
     ///
     /// # Errors
-    /// [`WrongKey`](StoreError::WrongKey), [`Corrupt`](StoreError::Corrupt), and those of
-    /// the system underneath.
+    /// [`WrongKey`](StoreError::WrongKey), [`Corrupt`](StoreError::Corrupt), and errors of the
+    /// underlying system.
     async fn read(&self, keys: &KeyRing, access: AccessMode) -> Result<Option<Document>, StoreError>;
 
-    /// Writes the document, sealed by `keys`, as a whole and durably, or not at all
-    /// (decision C6). While a rotation is under way `keys` are the new ones only.
+    /// Writes the whole document durably, sealed by `keys`, or nothing. During a rotation `keys`
+    /// holds only the new keys (decision C6).
     ///
     /// # Errors
-    /// Those of the system underneath; the document is then what it was before.
+    /// Errors of the underlying system; the document is then unchanged.
     async fn write(&self, document: &Document, keys: &KeyRing) -> Result<(), StoreError>;
 
-    /// Removes the document; succeeds if there is none.
+    /// Removes the document; succeeds if there is no document.
     ///
     /// # Errors
-    /// Those of the system underneath.
+    /// Errors of the underlying system.
     async fn remove(&self) -> Result<(), StoreError>;
 
-    /// Ends a cycle: gives up the lock and clears what was read. Short; does not fail.
+    /// Ends a cycle: releases the lock and clears the data that was read. It is quick and cannot
+    /// fail.
     fn close(&self);
 }

@@ -1,4 +1,4 @@
-//! Stores that are one document: three protected hooks, and the operations follow.
+//! Makes a store of one document from three protected hooks.
 
 mod content;
 mod hooks;

@@ -1,4 +1,4 @@
-//! Pages of a document that others change between two of them.
+//! Pages through a document that may change between two pages.
 
 use keyway_core::{Structured, Table};
 use sha2::{Digest, Sha256};
@@ -7,11 +7,11 @@ use crate::{Cursor, StoreError};
 
 const MARK_BYTES: usize = 16;
 
-/// The marks of the names that earlier pages held.
+/// Remembers the secrets of earlier pages by a mark of each name.
 ///
-/// A place in the order would not do: secrets before it may be destroyed meanwhile, and
-/// those after it would then move past it unseen. A document is read as a whole anyway,
-/// so to remember all names costs little beside that.
+/// A position in the list would not do: if secrets before it are destroyed between pages, secrets
+/// after it move past it and are never listed. A document is read as a whole anyway, so remembering
+/// all names adds little cost.
 #[derive(Default)]
 pub(super) struct Listed {
     marks: Vec<[u8; MARK_BYTES]>,
@@ -22,14 +22,14 @@ impl Listed {
         let Some(cursor) = cursor else { return Ok(Self::default()) };
         let (marks, rest) = cursor.as_bytes().as_chunks::<MARK_BYTES>();
         if marks.is_empty() || !rest.is_empty() {
-            return Err(StoreError::invalid("the cursor", "it is not one that this store gave"));
+            return Err(StoreError::invalid("the cursor", "it does not come from this store"));
         }
         let mut marks = marks.to_vec();
         marks.sort_unstable();
         Ok(Self { marks })
     }
 
-    /// The next at most `limit` entries, and the cursor after them if there are more.
+    /// Returns the next `limit` entries at most, and the cursor after them if there are more.
     pub(super) fn page(
         mut self,
         secrets: &Table,
@@ -74,7 +74,7 @@ mod tests {
         let first = table(&["a", "b", "c", "d"]);
         let (page, next) = Listed::default().page(&first, 2);
         assert_eq!(names(&page), ["a", "b"]);
-        // Both are destroyed, one is created again and so moves to the end.
+        // Both are destroyed, and one is created again, which moves it to the end.
         let second = table(&["c", "d", "a", "e"]);
         let listed = Listed::from_cursor(next.as_ref()).unwrap();
         let (page, next) = listed.page(&second, 2);

@@ -1,4 +1,4 @@
-//! One cycle of a document: read, perhaps write, and close on every path.
+//! Runs one cycle of a document: read, perhaps write, and close on every path.
 
 use keyway_core::CallError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,24 +8,23 @@ use keyway_seal::KeyRing;
 
 use crate::{AccessMode, Document, DocumentHooks, StoreError};
 
-/// What a handle remembers between cycles.
+/// The state of a handle between cycles.
 #[derive(Debug)]
 pub(super) struct HandleState {
-    /// The keys that open the document. Until a rotation is known to be done, the new and
-    /// the old ones.
+    /// The keys that open the document: the new and the old ones until a rotation is known to be
+    /// done.
     pub(super) reading: KeyRing,
-    /// The keys that seal it: the new ones as soon as a rotation is done, and not before,
-    /// so that a failed or dropped rotation never leaves a document that the keys of
-    /// before do not open.
+    /// The keys that seal the document. They become the new ones only when a rotation is done, so
+    /// after a failed or dropped rotation the old keys still open the document.
     pub(super) sealing: KeyRing,
     /// The new keys of a rotation that is not known to be done.
     pub(super) rotating: Option<KeyRing>,
     pub(super) deleted: bool,
-    /// Reads since the last write: the next write adds them to the document's number.
+    /// Reads since the last write. The next write adds them to the document's count.
     pub(super) unwritten_reads: i64,
 }
 
-/// A cycle. It owns the handle's lock, so cycles never overlap, and closes when dropped.
+/// A cycle. It owns the handle's lock, so cycles never overlap, and it closes on drop.
 pub(super) struct Session<'a, H: DocumentHooks> {
     hooks: &'a H,
     pub(super) state: MutexGuard<'a, HandleState>,
@@ -37,12 +36,13 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Self { hooks, state, closed: false }
     }
 
-    /// Reads without judging who wrote it, and without counting.
+    /// Reads without checking the writer and without counting the read.
     pub(super) async fn read_any(&mut self, access: AccessMode) -> Result<Option<Document>, StoreError> {
         let rotating = self.state.rotating.clone().filter(|_| access == AccessMode::Update);
         let Some(new) = rotating else { return self.hooks.read(&self.state.reading, access).await };
-        // A rotation that failed here may have taken effect, or another handle may have ended it, and
-        // the old keys may be given up already. So what the old keys do not open is not sealed by them.
+        // A failed rotation of this handle may have taken effect, or another handle may have
+        // finished it, and then the old keys may be discarded. So a document that the old keys do
+        // not open is not sealed by them.
         match self.hooks.read(&self.state.sealing, access).await {
             Err(StoreError::WrongKey { .. }) => {}
             other => return other,
@@ -54,7 +54,9 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Ok(document)
     }
 
-    /// Reads what the running plugin may read (decision C4), and counts that.
+    /// Reads data that the running plugin may read, and counts the read.
+    ///
+    /// See decision C4.
     pub(super) async fn read(&mut self, access: AccessMode) -> Result<Document, StoreError> {
         let document = self.read_any(access).await?.ok_or(StoreError::NotInitialized)?;
         self.hooks.metadata().check(&document.written_by)?;
@@ -71,9 +73,9 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         self.write_sealed_by(document, &keys).await
     }
 
-    /// Writes, and so counts the reads that were not counted yet and raises the version
-    /// that wrote last. It is never lowered (decision C4): what a newer version wrote
-    /// stays marked as that version's.
+    /// Writes the document, adds the uncounted reads, and raises the version of the last writer.
+    /// The version is never lowered: data of a newer version stays marked as that version's
+    /// (decision C4).
     pub(super) async fn write_sealed_by(
         &mut self,
         mut document: Document,
@@ -96,7 +98,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Ok(())
     }
 
-    /// Closes and passes `answer` on, unless closing broke the contract.
+    /// Closes and returns `answer`, unless closing broke the contract.
     pub(super) fn end<T>(mut self, answer: T) -> Result<T, StoreError> {
         self.close_once().map(|()| answer)
     }
@@ -105,7 +107,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
-        // A panic here may come while another one unwinds, which would end the process.
+        // A panic here may meet another one that is unwinding, which would abort the process.
         catch_unwind(AssertUnwindSafe(|| self.hooks.close()))
             .map_err(|_| CallError::Panicked { operation: "close" }.into())
     }
@@ -113,7 +115,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
 
 impl<H: DocumentHooks> Drop for Session<'_, H> {
     fn drop(&mut self) {
-        // Nobody is there to be told: the operation already failed or was dropped.
+        // The result has no reader: the operation already failed or was dropped.
         let _ = self.close_once();
     }
 }

@@ -1,4 +1,4 @@
-//! The template that makes a store of three hooks.
+//! Makes a store of three hooks.
 
 use async_lock::Mutex;
 use async_trait::async_trait;
@@ -14,24 +14,23 @@ use crate::{
     SecretWrite, StoreError, StoreInfo,
 };
 
-/// A [`SecretStore`] made of [`DocumentHooks`]: every operation reads the whole document,
-/// changes it in memory, and writes it back.
+/// A [`SecretStore`] on [`DocumentHooks`]: every operation reads the whole document, changes it in
+/// memory, and writes it back.
 ///
-/// The template keeps the rules so that the hooks need not know them: the compatibility
-/// check before anything else (decision C4), values refused before anything is touched
-/// (C6), rotation with a ring that reads new and old keys and writes only new ones (C7),
-/// `close` once on every path (C13), insertion order (C15), exact counting (C12).
+/// The template keeps these rules, so the hooks need not: it checks compatibility first (decision
+/// C4), refuses values before it touches data (C6), rotates with a ring that reads new and old keys
+/// and writes only new ones (C7), calls `close` once on every path (C13), keeps insertion order
+/// (C15) and counts exactly (C12).
 ///
-/// It has neither environments nor descriptions, dates or versions. It destroys, rotates, has settings, can be
-/// deleted, keeps who wrote last, and is immediate (decision C16).
+/// It has no environments, descriptions, dates or versions. It destroys, rotates, has settings, can
+/// be deleted, records the last writer, and is immediate (decision C16).
 ///
-/// Who wrote the document is checked anew in every operation, since others may replace it
-/// at any time. Asking for it with `written_by` is not counted as a read.
+/// Every operation checks the writer of the document again, since another program may replace the
+/// document at any time. A `written_by` call is not counted as a read.
 ///
-/// A rotation is one write. Until it is known to be done, the handle reads with new and
-/// old keys and seals with the old ones, unless it finds that they no longer open the document;
-/// so whatever becomes of it, a ring of both opens the document, and calling `rotate` again with
-/// the same keys completes it.
+/// A rotation is one write. Until it is known to be done, the handle reads with new and old keys.
+/// It seals with the old ones, unless they no longer open the document. So a ring of both opens the
+/// document in any case, and calling `rotate` again with the same keys completes the rotation.
 #[derive(Debug)]
 pub struct DocumentStore<H> {
     hooks: H,
@@ -39,7 +38,7 @@ pub struct DocumentStore<H> {
 }
 
 impl<H: DocumentHooks> DocumentStore<H> {
-    /// A handle. It does no I/O.
+    /// Makes a handle. Does no I/O.
     pub fn new(hooks: H, keys: KeyRing) -> Self {
         let state = HandleState {
             reading: keys.clone(),
@@ -51,13 +50,13 @@ impl<H: DocumentHooks> DocumentStore<H> {
         Self { hooks, state: Mutex::new(state) }
     }
 
-    /// The hooks.
+    /// Returns the hooks.
     pub fn hooks(&self) -> &H {
         &self.hooks
     }
 
-    /// The value as the document holds it, or how to make it. What is given is refused before
-    /// anything is touched (C6).
+    /// Converts a value to its stored form, or keeps the recipe for it. An unacceptable value is
+    /// refused before any data is touched (C6).
     fn storable(&self, value: NewValue) -> Result<Storable, StoreError> {
         match value {
             NewValue::Given(value) => {
@@ -70,8 +69,8 @@ impl<H: DocumentHooks> DocumentStore<H> {
         }
     }
 
-    /// The value to store, made by the settings of the document if it is to be made: they are
-    /// the ones in force while the document is kept from others (C11).
+    /// Returns the value to store. A generated one follows the document's settings, which are in
+    /// force while the document is locked (C11).
     fn value_for(&self, document: &Document, value: &Storable) -> Result<Structured, StoreError> {
         match value {
             Storable::Given(value) => Ok(value.clone()),
@@ -84,7 +83,7 @@ impl<H: DocumentHooks> DocumentStore<H> {
         }
     }
 
-    /// Checks a write as far as that does not depend on the document.
+    /// Checks a write as far as possible without the document.
     fn plan(&self, write: SecretWrite) -> Result<Planned, StoreError> {
         let (address, value, described, creates) = match write {
             SecretWrite::Create(secret) => {
@@ -124,7 +123,7 @@ impl<H: DocumentHooks> DocumentStore<H> {
         Ok(Session::begin(&self.hooks, state))
     }
 
-    /// One cycle that only looks.
+    /// Runs a cycle that only reads.
     async fn look<T>(
         &self,
         look: impl FnOnce(&Document, &HandleState) -> Result<T, StoreError> + Send,
@@ -135,7 +134,7 @@ impl<H: DocumentHooks> DocumentStore<H> {
         session.end(answer)
     }
 
-    /// One cycle that changes the document.
+    /// Runs a cycle that changes the document.
     async fn change<T: Send>(
         &self,
         change: impl FnOnce(&mut Document) -> Result<T, StoreError> + Send,
@@ -148,7 +147,7 @@ impl<H: DocumentHooks> DocumentStore<H> {
     }
 }
 
-/// A value that may be stored.
+/// A value that may be stored, or the recipe for one.
 enum Storable {
     Given(Structured),
     Generated(Recipe),
@@ -162,7 +161,8 @@ struct Planned {
 }
 
 impl Planned {
-    /// The header of the secret, if it is there or not as the write demands.
+    /// Returns the header of the secret, after checking that it exists or is missing as the write
+    /// demands.
     fn check_there(&self, document: &Document) -> Result<SecretHeader, StoreError> {
         let name = self.address.name.as_str();
         match document.secrets.get(name).is_some() {
@@ -199,7 +199,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         }
         let metadata = self.hooks.metadata();
         let mut document = Document::empty(metadata.written_by(), self.hooks.initial_settings());
-        // The real files begin with one read and one write.
+        // Existing files start with one read and one write.
         document.reads = 1;
         session.write(document).await?;
         session.end(())
@@ -207,8 +207,8 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         let mut session = self.begin().await?;
-        // From here on the handle reads both: neither a failed write nor a dropped future
-        // leaves it with keys that do not fit.
+        // From here on the handle reads with both rings, so neither a failed write nor a dropped
+        // future leaves it with the wrong keys.
         session.state.reading = new.with_retiring(&session.state.reading);
         session.state.rotating = Some(new.clone());
         let document = session.read(AccessMode::Update).await?;
@@ -316,7 +316,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     async fn info(&self) -> Result<StoreInfo, StoreError> {
         self.look(|document, state| {
             let secrets = Count::exact(u64::try_from(document.secrets.len()).unwrap_or(u64::MAX));
-            // Files in the field may hold a number below zero, which says nothing.
+            // An existing file may hold a negative number, which has no meaning.
             let counter = |stored: i64, more: i64| match u64::try_from(stored) {
                 Ok(stored) => stored.saturating_add(u64::try_from(more).unwrap_or(0)),
                 Err(_) => 0,
@@ -344,7 +344,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     }
 }
 
-/// The name of a secret that belongs to no environment.
+/// Returns the name of a secret that belongs to no environment.
 fn plain(address: &SecretAddress) -> Result<&SecretName, StoreError> {
     match address.environment {
         None => Ok(&address.name),

@@ -1,4 +1,4 @@
-//! The operation that a layer sees.
+//! Describes the operation that a layer sees.
 
 use std::fmt;
 
@@ -155,7 +155,7 @@ impl fmt::Display for Call<'_> {
     }
 }
 
-/// The revision that a call demands, in words.
+/// Prints the revision that a call demands.
 struct Condition<'a>(Option<&'a SecretRevision>);
 
 impl fmt::Display for Condition<'_> {

@@ -1,4 +1,4 @@
-//! Layers on a store that says which operation it was asked for.
+//! Tests layers on a store that names each operation that reaches it.
 
 use std::sync::{Arc, Mutex};
 
@@ -97,7 +97,7 @@ impl SecretStore for Named {
     }
 }
 
-/// Writes down each call, and whether it reached a store that answers.
+/// Records each call, and whether it reached a store that answers.
 #[derive(Debug)]
 struct Recording {
     inner: Arc<dyn SecretStore>,
@@ -121,7 +121,7 @@ impl SecretStoreLayer for Recording {
     }
 }
 
-/// Answers reads itself, and refuses nothing.
+/// Answers reads itself, and refuses no other call.
 #[derive(Debug)]
 struct Answering(Named);
 

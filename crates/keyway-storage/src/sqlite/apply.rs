@@ -1,4 +1,4 @@
-//! One batch, inside a transaction that is open.
+//! Applies one batch inside an open transaction.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
@@ -17,28 +17,28 @@ const INSERT_LARGE: &str = "INSERT INTO large_values (value) VALUES (?1)";
 const UPDATE_LARGE: &str = "UPDATE large_values SET value = ?2 WHERE id = ?1";
 const DELETE_LARGE: &str = "DELETE FROM large_values WHERE id = ?1";
 
-/// What applying a batch came to.
+/// The result of applying a batch.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Applied {
-    /// Everything is in the transaction.
+    /// All items are applied in the transaction.
     All,
-    /// Nothing is: the first item whose expectation does not hold.
+    /// No item is applied, because the expectation of an item failed.
     Conflict {
-        /// Its place in the batch.
+        /// The position of the first such item in the batch.
         item: usize,
     },
 }
 
-/// What lies at a key before the batch.
+/// The record at a key before the batch.
 #[derive(Clone, Copy)]
 struct Found {
     revision: Revision,
-    /// The id of the value, when it is a large one.
+    /// The id of the value in the table of large values, if it is large.
     large: Option<i64>,
 }
 
-/// Applies the items of `batch`, whose keys are all different: first all expectations, then
-/// all writes, so that a conflict never has to be undone.
+/// Applies the items of `batch`, whose keys are all different. It checks all expectations before
+/// the first write, so a conflict never needs to be undone.
 pub(super) fn apply(
     connection: &Connection,
     batch: &Batch,
@@ -56,7 +56,8 @@ pub(super) fn apply(
             ItemAction::Put { .. } | ItemAction::Delete => find(connection, item.key())?,
         };
         if !item.expectation().is_met_by(there.map(|found| found.revision)) {
-            // The one that was left out has to be looked at after all, if it comes first.
+            // The check that was left to the insert must be made now, since that item may come
+            // first.
             return match direct.filter(|&direct| direct < place) {
                 Some(direct) if find(connection, batch.items()[direct].key())?.is_some() => {
                     Ok(Applied::Conflict { item: direct })
@@ -73,15 +74,14 @@ pub(super) fn apply(
     }
     for (place, (item, found)) in batch.items().iter().zip(found).enumerate() {
         if Some(place) != direct && !write(connection, item, found, revision)? {
-            return Err(damaged("a record is there and cannot be found"));
+            return Err(damaged("a record exists but cannot be found"));
         }
     }
     Ok(Applied::All)
 }
 
-/// The item whose expectation need not be looked up, because the write tells: a small record
-/// that is to be created, if there is only one such. It saves a search of the tree on
-/// the most frequent commit of all.
+/// Returns the item whose expectation the write itself can check: the creation of a small record,
+/// if the batch has only one. That saves a search of the tree in the most frequent commit.
 fn direct_insert(batch: &Batch) -> Option<usize> {
     let mut candidates = batch.items().iter().enumerate().filter(|(_, item)| {
         item.expectation() == Expectation::Absent
@@ -91,8 +91,8 @@ fn direct_insert(batch: &Batch) -> Option<usize> {
     candidates.next().is_none().then_some(first.0)
 }
 
-/// Whether the item was written: `false` when a record to be created is there already, or
-/// one to be changed is not.
+/// Writes an item. Returns `false` if a record to create already exists, or a record to change does
+/// not.
 fn write(
     connection: &Connection,
     item: &Item,
@@ -127,8 +127,7 @@ fn write(
     Ok(changed == 1)
 }
 
-/// Puts a value where large ones lie, if it is one, in place of the old one; or only removes
-/// the old one.
+/// Stores a large value in place of the old one; for a small value, only removes the old large one.
 fn store_large(
     connection: &Connection,
     key: &[u8],
@@ -162,7 +161,7 @@ fn find(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageErr
     Ok(Some(Found { revision: Revision::from_bits(bits.cast_unsigned()), large }))
 }
 
-/// As [`find`], for an item that writes nothing.
+/// Finds a record like [`find`], for an item that writes nothing.
 fn find_revision(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageError> {
     let broken = |error| failure("read a revision", error);
     let mut statement = connection.prepare_cached(REVISION).map_err(broken)?;

@@ -1,4 +1,4 @@
-//! One connection to the store file, set up as this engine needs it.
+//! Opens one connection to the store file, with the settings of this engine.
 
 use std::error::Error;
 use std::path::Path;
@@ -12,17 +12,18 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, ffi};
 use super::{SqliteOptions, schema};
 use crate::StorageError;
 
-/// No thread uses a connection while another does, so SQLite needs no lock for that. The
-/// file is never created here: `file` does it.
+/// No two threads use a connection at the same time, so SQLite needs no lock for that. Only `file`
+/// creates the file.
 pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-/// Statements that a connection keeps ready. There are fewer than that.
+/// The number of prepared statements that a connection caches, more than there are.
 const STATEMENTS: usize = 32;
-/// Pages in the log after which a commit writes them back into the file, and the next ones begin the
-/// log anew. A sync of a file that grows takes twice as long as one of bytes that are there (ext4),
-/// and every log begins empty, so a store that is young or was just opened is slow until here.
+/// The number of log pages after which a commit copies the log back into the file, so that it can
+/// be reused from its start. Syncing a growing file takes twice as long as overwriting existing
+/// bytes (ext4). Every log starts empty, so a new or freshly opened store is slower up to this
+/// point.
 const CHECKPOINT_PAGES: u32 = 1000;
-/// What the log may keep on disk after it was written back.
+/// The size to which the log is cut after it was copied back.
 const LOG_BYTES: u32 = 32 << 20;
 
 /// Keeps a schema that is changed after [`schema::check`] from doing harm.
@@ -33,7 +34,7 @@ const SETTINGS: [(DbConfig, bool); 4] = [
     (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
 ];
 
-/// Opens a connection to a file that `file::prepare` let pass.
+/// Opens a connection to a file that `file::prepare` accepted.
 pub(super) fn open(
     path: &Path,
     options: &SqliteOptions,
@@ -41,7 +42,8 @@ pub(super) fn open(
 ) -> Result<Connection, StorageError> {
     let set_up = || {
         let mut connection = Connection::open_with_flags(path, FLAGS)?;
-        // Before anything is read: reading makes the companions, and their owner would be this process.
+        // Checks this before the first read: reading makes the companion files, which this process
+        // would own.
         if connection.is_readonly(MAIN_DB)? {
             return Ok(None);
         }
@@ -75,7 +77,7 @@ pub(super) fn open(
     Ok(connection)
 }
 
-/// How long a connection waits for other processes; shared with whoever changes it.
+/// The wait of a connection for other processes; it can be changed while the connection is in use.
 #[derive(Clone, Debug)]
 pub(super) struct Patience {
     micros: Arc<AtomicU64>,
@@ -88,13 +90,13 @@ impl Patience {
         patience
     }
 
-    /// From the next wait on.
+    /// Sets the deadline of later waits.
     pub(super) fn set(&self, deadline: Duration) {
         self.micros.store(u64::try_from(deadline.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Short sleeps of changing length. SQLite's own back-off sleeps longer and longer, so
-    /// that whoever came last gets the lock and the others wait for seconds.
+    /// Sleeps for short times of varying length. SQLite's own back-off sleeps longer each time, so
+    /// that the latest caller gets the lock and earlier ones wait for seconds.
     fn handler(&self) -> impl FnMut(i32) -> bool + Send + use<> {
         let patience = self.clone();
         let mut since = Instant::now();
@@ -115,8 +117,8 @@ impl Patience {
     }
 }
 
-/// What an error of SQLite's means to a caller. None of them holds a value: the statements
-/// are constants and the values are bound.
+/// Converts an error of SQLite for callers. It never holds a value, since statements are constants
+/// and values are bound.
 pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
@@ -132,9 +134,9 @@ pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageEr
     }
 }
 
-/// Names the file in an error that says only that it is busy, full or read-only.
+/// Adds the file to an error that says only that it is busy, full or read-only.
 ///
-/// Errors are made where no path is at hand, and leave through here.
+/// Errors are made without knowing the path; this function adds it on their way out.
 pub(super) fn with_path(path: &Path, error: StorageError) -> StorageError {
     let path = || path.to_owned();
     match error {
@@ -168,8 +170,8 @@ fn io_kind(source: &(dyn Error + Send + Sync + 'static)) -> Option<std::io::Erro
     source.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }
 
-/// Errors that SQLite does not call damage, and that cannot come from a sound file: our own
-/// statements fit our own tables, and no page of a whole file is cut off.
+/// Recognizes errors that SQLite does not report as damage, but that cannot occur in a sound file:
+/// our own statements fit our own tables, and no page of a whole file is cut off.
 fn shows_damage(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::SqliteFailure(cause, _) => matches!(
@@ -188,7 +190,8 @@ fn shows_damage(error: &rusqlite::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// SQLite gives up with `SQLITE_PROTOCOL` when others were first too often while it looked for its
+    /// Tests `SQLITE_PROTOCOL`: SQLite gives up because other processes were too often faster in
+    /// the log. Nothing happened, and the same call may succeed later.
     /// place in the log: nothing happened, and the same call may succeed.
     #[test]
     fn who_lost_the_race_for_a_lock_may_try_again() {

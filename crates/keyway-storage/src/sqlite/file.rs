@@ -1,4 +1,4 @@
-//! Making a store file, and telling one from everything else.
+//! Makes store files, and recognizes them.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -17,33 +17,33 @@ use crate::revision::Revisions;
 
 /// "Keyw", in the header of every store file.
 pub(super) const APPLICATION_ID: u32 = 0x4b65_7977;
-/// The smallest page that SQLite knows: no database is shorter.
+/// The smallest page of SQLite: no database is shorter.
 const LEAST_BYTES: u64 = 512;
 
-/// `path` from the root on. Connections are opened whenever they are needed, and the process
-/// may have gone to another folder by then.
+/// Makes `path` absolute. Connections are opened when they are needed, and by then the process may
+/// have changed its folder.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
     std::path::absolute(path).map_err(|error| system("find the folder of the store file", path, &error))
 }
 
-/// The expectation of a caller at a path.
+/// The caller's expectation about a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// A store file.
+    /// A store file must exist.
     There,
-    /// Nothing.
+    /// No file may exist.
     Absent,
-    /// A store file or nothing.
+    /// A store file may exist.
     Either,
 }
 
-/// Makes sure that `path` is a store file that this program may open.
+/// Ensures that `path` is a store file that this program may open.
 pub(super) fn prepare(path: &Path, expected: Presence) -> Result<(), StorageError> {
     match fs::metadata(path) {
         Ok(_) if expected == Presence::Absent => Err(StorageError::FileExists { path: path.to_owned() }),
         Ok(metadata) if metadata.is_file() && metadata.len() < LEAST_BYTES => {
-            // SQLite would take it for a new file. A store file is never that short, because it
-            // appears complete: this one lost its content.
+            // SQLite would treat the file as new. But a store file appears complete and is never so
+            // short, so this file lost its content.
             let detail = format!("{} has only {} bytes", path.display(), metadata.len());
             Err(StorageError::Corrupt { detail })
         }
@@ -56,17 +56,17 @@ pub(super) fn prepare(path: &Path, expected: Presence) -> Result<(), StorageErro
                 });
             }
             create(path, expected)?;
-            // Another process may have been faster, with whatever program it is.
+            // Another process may have been faster, possibly with another program.
             probe(path)
         }
         Err(error) => Err(system("look at the store file", path, &error)),
     }
 }
 
-/// Reads the header without locking, recovering or writing anything.
+/// Reads the header without locking, recovering or writing.
 ///
-/// It goes through SQLite because closing a plain file handle would release the locks that
-/// other connections of this process hold on the same file (POSIX).
+/// It reads through SQLite, because closing a plain file handle would release the locks that other
+/// connections of this process hold on the same file (POSIX).
 fn probe(path: &Path) -> Result<(), StorageError> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -84,32 +84,32 @@ fn probe(path: &Path) -> Result<(), StorageError> {
             Err(StorageError::Corrupt { detail: format!("{} has no schema version", path.display()) })
         }
         Ok((application_id, _)) => Err(StorageError::Foreign { path: path.to_owned(), application_id }),
-        // Without locks a file that grows at this moment looks cut off. The real opening
-        // comes next, looks again under a lock, and says so if it is true.
+        // Without locks, a file that is growing looks cut off. The real opening follows, checks
+        // again under a lock, and reports real damage.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(()),
         Err(error) => Err(failure("read the header of the store file", error)),
     }
 }
 
-/// A log beside the path of a store file.
+/// Returns the existing log beside the path of a store file.
 fn companion(path: &Path) -> Option<PathBuf> {
     ["-wal", "-journal"].into_iter().map(|suffix| beside(path, suffix)).find(|companion| companion.exists())
 }
 
 fn without_its_file(companion: &Path) -> StorageError {
-    StorageError::Corrupt { detail: format!("{} is there without its store file", companion.display()) }
+    StorageError::Corrupt { detail: format!("{} exists without its store file", companion.display()) }
 }
 
-/// Makes a complete store file beside `path` and then gives it its name, unless another process took the name
-/// first.
+/// Makes a complete store file beside `path` and then renames it, unless another process took the
+/// name first.
 fn create(path: &Path, expected: Presence) -> Result<(), StorageError> {
     let taken = || match expected {
         Presence::Absent => Err(StorageError::FileExists { path: path.to_owned() }),
         _ => Ok(()),
     };
     if let Some(companion) = companion(path) {
-        // A store file gets its name before it has companions. So if it is there now, another
-        // process has just made it, and opened it already.
+        // A store file gets its name before it has companions. So if it exists now, another process
+        // has just made and opened it.
         return if path.exists() { taken() } else { Err(without_its_file(&companion)) };
     }
     let draft = beside(path, &format!(".{:016x}.new", Revisions::new().next().to_bits()));
@@ -124,7 +124,7 @@ fn create(path: &Path, expected: Presence) -> Result<(), StorageError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(system("remove the draft of the new store file", &draft, &error));
         }
-        // Renamed, it is not there any more.
+        // After a rename, the draft is gone.
         _ => {}
     }
     // The path is absolute, so it has a folder.
@@ -137,12 +137,12 @@ fn write_draft(draft: &Path) -> Result<(), StorageError> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    // Closed before SQLite opens it, see `probe`.
+    // The handle is closed before SQLite opens the file; see `probe`.
     drop(options.open(draft).map_err(|error| system("make the store file", draft, &error))?);
     (|| {
         let connection = Connection::open_with_flags(draft, connection::FLAGS)?;
-        // The header must be in the file itself and not only in the log, for `probe`: so the
-        // log comes last.
+        // `probe` needs the header in the file itself, not only in the log, so the log is switched
+        // on last.
         connection.execute_batch(&format!(
             "PRAGMA synchronous = FULL;
              BEGIN IMMEDIATE;
@@ -167,11 +167,11 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// `path` as a URI that tells SQLite to take the file as it lies there.
+/// Formats `path` as a URI that tells SQLite to read the file without locks.
 fn immutable_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
     if path.as_os_str().as_encoded_bytes().starts_with(b"/") {
-        // An empty authority, so that a path that begins with two slashes has no other.
+        // The empty authority keeps a path that starts with two slashes from being read as one.
         uri.push_str("//");
     }
     for &byte in path.as_os_str().as_encoded_bytes() {
@@ -197,7 +197,8 @@ fn system(action: &'static str, path: &Path, error: &io::Error) -> StorageError 
 mod tests {
     use super::*;
 
-    /// A process that finds no store file and then its log has only been slower than another one.
+    /// Tests a process that finds no store file and then its log, because another process was
+    /// faster.
     #[test]
     fn a_store_that_another_process_has_just_made_is_not_damaged() {
         let folder = tempfile::tempdir().unwrap();

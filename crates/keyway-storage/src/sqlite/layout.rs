@@ -8,17 +8,17 @@ use crate::{Record, Revision, StorageError};
 
 const LARGE: &str = "SELECT value FROM large_values WHERE id = ?1";
 
-/// Key and value together up to which a record lies in the tree of keys: what SQLite keeps
-/// whole on a page of 4 KiB in such a tree (1,002 bytes), less the other columns. A longer
-/// one would spill into pages of its own, and the tree would grow tall.
+/// The longest key and value together that are kept in the tree of keys: the bytes that SQLite
+/// keeps whole on a page of 4 KiB in such a tree (1,002), less the other columns. A longer record
+/// would overflow to separate pages, and the tree would grow tall.
 const SMALL_BYTES: usize = 940;
 
-/// Whether the value goes into the table of large values.
+/// Tells whether the value belongs in the table of large values.
 pub(super) fn is_large(key: &[u8], value: &[u8]) -> bool {
     key.len() + value.len() > SMALL_BYTES
 }
 
-/// The checksum that lies beside a record: over its key, its revision and its value.
+/// Computes the checksum of a record over its key, revision and value.
 pub(super) fn checksum(key: &[u8], revision: u64, value: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&revision.to_le_bytes());
@@ -27,11 +27,10 @@ pub(super) fn checksum(key: &[u8], revision: u64, value: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// The record in the columns `revision, checksum, value` that a row begins with, if its
-/// checksum is right.
+/// Reads the record from a row that starts with the columns `revision, checksum, value`, and
+/// verifies its checksum.
 ///
-/// The statement that gave the row is still active, so the large value comes from the
-/// same snapshot.
+/// The statement of the row is still active, so the large value comes from the same snapshot.
 pub(super) fn record(connection: &Connection, key: &[u8], row: &Row<'_>) -> Result<Record, StorageError> {
     let broken = |error| failure("read a record", error);
     let bits = row.get::<_, i64>(0).map_err(broken)?.cast_unsigned();
@@ -47,7 +46,7 @@ pub(super) fn record(connection: &Connection, key: &[u8], row: &Row<'_>) -> Resu
     Ok(Record { value, revision: Revision::from_bits(bits) })
 }
 
-/// A column that holds a key.
+/// Reads a column that holds a key.
 pub(super) fn key<'row>(row: &'row Row<'_>, column: usize) -> Result<&'row [u8], StorageError> {
     let key = row.get_ref(column).map_err(|error| failure("read a record", error))?;
     key.as_blob().map_err(|_| damaged("a key is not made of bytes"))

@@ -1,4 +1,4 @@
-//! The embedded engine: one SQLite file.
+//! Implements the embedded engine on one SQLite file.
 
 mod apply;
 mod connection;
@@ -24,29 +24,28 @@ use queue::Handle;
 
 /// A store in one SQLite file: the embedded default.
 ///
-/// A clone is a handle to the same open store. Several handles and several processes of
-/// one machine may have the same file open; it must not lie on a network file system. The
-/// file is made with mode 0600, and SQLite keeps two companions beside it while it is open
-/// (`-wal`, `-shm`), which belong to it: never copy, move or delete one without the others.
+/// A clone is a handle to the same open store. Several handles and several processes of one machine
+/// may have the same file open; it must not be on a network file system. The file has mode 0600.
+/// While it is open, SQLite keeps two companion files beside it (`-wal`, `-shm`): never copy, move
+/// or delete one without the others.
 ///
 /// # Durability
-/// A commit is acknowledged after its transaction was synced to the disk (write-ahead log,
-/// `synchronous=FULL`; decision C6): it survives a killed process and a power cut.
+/// A commit is acknowledged after its transaction is synced to the disk (write-ahead log,
+/// `synchronous=FULL`), so it survives a killed process and a power cut (decision C6).
 ///
 /// # Blocking
-/// A read does its work inside the call on one of a few connections: microseconds for a
-/// record, and a page is bounded. It never waits for a writer, only for another read when
-/// there are more readers at a time than connections. What a commit does depends on
-/// [`CommitMode`]. A call whose file is locked by another process waits, at most
-/// [`SqliteOptions::busy_deadline`], and answers [`StorageError::Locked`] then;
-/// commits do that waiting on the writer thread, not on the caller's.
+/// A read works inside the call on one of a few connections: it takes microseconds for a record,
+/// and a page is bounded. It never waits for a writer, and waits for other reads only if there are
+/// more of them than connections. [`CommitMode`] decides where a commit works. A call whose file is
+/// locked by another process waits at most [`SqliteOptions::busy_deadline`] and then returns
+/// [`StorageError::Locked`]; commits do this waiting on the writer thread, not on the caller's.
 ///
 /// # Damage
-/// Every record carries a checksum over key, revision and value that every read verifies,
-/// and SQLite checks its own structure as it reads: damage that a call meets is
-/// [`StorageError::Corrupt`]. So is a schema that is not exactly Keyway's, when the file is opened: a
-/// trigger or a view that was planted never runs (H59). Damage that hides a record from its index is found by
-/// [`verify`](Self::verify) only.
+/// Every record carries a checksum over key, revision and value, which every read verifies, and
+/// SQLite checks its own structure as it reads. Damage that a call meets is
+/// [`StorageError::Corrupt`]. The same error refuses a file whose schema is not exactly Keyway's,
+/// so a planted trigger or view never runs (decision H59). Only [`verify`](Self::verify) finds
+/// damage that hides a record from its index.
 ///
 /// ```
 /// use keyway_storage::{Batch, Expectation, Sqlite, Storage};
@@ -71,7 +70,7 @@ impl Sqlite {
     /// Opens the store at `path` with the default options. Blocks.
     ///
     /// # Errors
-    /// As [`SqliteOptions::open`]; [`StorageError::NoFile`] when there is no file.
+    /// As [`SqliteOptions::open`]; [`StorageError::NoFile`] if the file does not exist.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         SqliteOptions::new().open(path)
     }
@@ -79,13 +78,13 @@ impl Sqlite {
     /// Makes a store at `path` with the default options and opens it. Blocks.
     ///
     /// # Errors
-    /// As [`SqliteOptions::create`]; [`StorageError::FileExists`] when there is a file.
+    /// As [`SqliteOptions::create`]; [`StorageError::FileExists`] if the file exists.
     pub fn create(path: impl AsRef<Path>) -> Result<Self, StorageError> {
         SqliteOptions::new().create(path)
     }
 
-    /// Opens the store at `path` with the default options, and makes it when there is no file. Blocks. For tests,
-    /// and for stores that may be lost.
+    /// Opens the store at `path` with the default options, and makes it if the file does not exist.
+    /// Blocks. For tests, and for stores that may be lost.
     ///
     /// # Errors
     /// As [`SqliteOptions::open_or_create`].
@@ -93,28 +92,28 @@ impl Sqlite {
         SqliteOptions::new().open_or_create(path)
     }
 
-    /// The options, to change some before opening.
+    /// Returns the default options, to change some before opening.
     pub fn options() -> SqliteOptions {
         SqliteOptions::new()
     }
 
-    /// Closes the store for all clones of this handle: finishes the commits that wait,
-    /// writes the log back into the file when no other process has it open, and stops the
-    /// writer thread. Blocks while it does so.
+    /// Closes the store for all clones of this handle: finishes waiting commits, copies the log
+    /// back into the file if no other process has it open, and stops the writer thread. Blocks
+    /// meanwhile.
     ///
-    /// Calls that come later answer [`StorageError::Closed`]. Dropping the last clone does
-    /// the same. Closing twice is fine.
+    /// Later calls return [`StorageError::Closed`]. Dropping the last clone does the same. Closing
+    /// twice is harmless.
     pub fn close(&self) {
         self.handle.close();
     }
 
     /// Reads the whole file and checks its schema, its structure, its index and every record's
-    /// checksum. Answers how many records there are.
+    /// checksum. Returns the number of records.
     ///
-    /// Blocks for as long as reading the file takes; other calls go on meanwhile.
+    /// Blocks for as long as reading the file takes; other calls continue meanwhile.
     ///
     /// # Errors
-    /// [`StorageError::Corrupt`] with the first thing found, [`StorageError::Closed`],
+    /// [`StorageError::Corrupt`] with the first damage found, [`StorageError::Closed`],
     /// [`StorageError::Locked`], [`StorageError::Engine`].
     pub fn verify(&self) -> Result<u64, StorageError> {
         self.handle.shared().readers().verify().map_err(|error| self.with_path(error))
@@ -139,7 +138,7 @@ impl Storage for Sqlite {
         Limits::LOCAL
     }
 
-    /// A read comes from the page cache or a local disk; a commit waits for a sync.
+    /// Reads come from the page cache or a local disk; a commit waits for a sync.
     fn pace(&self) -> Pace {
         Pace::PromptReads
     }

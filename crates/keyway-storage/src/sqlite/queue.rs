@@ -1,13 +1,13 @@
-//! Who commits when: the calling thread or the writer thread.
+//! Decides which thread commits, and when: the calling thread or the writer thread.
 //!
-//! Every batch goes into a queue. In [`CommitMode::Inline`] the caller then lets the other
-//! tasks of its thread run once, so that they can queue theirs, and whoever comes back
-//! first and finds the writer free leads: it commits everything that waits as one group.
-//! One caller alone thus commits on its own thread without a wake-up, and many share a sync.
+//! Every batch goes into a queue. In [`CommitMode::Inline`] the caller then lets the other tasks of
+//! its thread run once, so that they can queue theirs. The first caller that returns and finds the
+//! writer free leads: it commits all waiting batches as one group. So a single caller commits on
+//! its own thread without a wake-up, and many callers share a sync.
 //!
-//! Nobody waits for a future to be polled again. A leader holds the writer only inside
-//! one poll, and when batches are left over behind it, when its patience with another
-//! process ends, or when a future is dropped before it led, the writer thread takes over.
+//! No caller depends on another future being polled again. A leader holds the writer only within
+//! one poll. The writer thread takes over if batches remain behind a leader, if its wait for
+//! another process ends, or if a future is dropped before it led.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -26,12 +26,12 @@ use super::writer::Writer;
 use super::{CommitMode, Sqlite, SqliteOptions};
 use crate::{Batch, CommitOutcome, StorageError};
 
-/// How long a caller's own thread waits for another process before the writer thread takes
-/// over the waiting: a few transactions.
+/// How long a caller's own thread waits for another process before the writer thread takes over the
+/// wait: a few transactions.
 const INLINE_PATIENCE: Duration = Duration::from_micros(500);
-/// What goes into one group at most. It bounds how long a caller's thread is blocked...
+/// Limits a group that a caller commits, and so how long the caller's thread is blocked.
 const INLINE_GROUP: Group = Group { batches: 128, bytes: 4 << 20 };
-/// ...and how long the first batch of a group waits for the last.
+/// Limits a group of the writer thread, and so how long its first batch waits for its last.
 const THREAD_GROUP: Group = Group { batches: 512, bytes: 16 << 20 };
 
 type Answer = Result<CommitOutcome, StorageError>;
@@ -45,12 +45,12 @@ struct Job {
 #[derive(Debug, Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// The writer thread is wanted.
+    /// Set when the writer thread is needed.
     called: bool,
     closed: bool,
 }
 
-/// What all clones of a handle and the writer thread share.
+/// The state that all clones of a handle share with the writer thread.
 #[derive(Debug)]
 pub(super) struct Shared {
     path: PathBuf,
@@ -70,15 +70,16 @@ impl Shared {
         &self.readers
     }
 
-    /// Commits `batch`, which was validated, by one of the two ways.
+    /// Commits the validated `batch` on the caller's or the writer's thread.
     pub(super) async fn commit(&self, batch: Batch) -> Answer {
         let (answer, mut receiver) = oneshot::channel();
         self.enqueue(Job { batch, answer })?;
-        // From here on, on every path, somebody is told about the job.
+        // From here on, the writer thread is told about the job on every path.
         let mut call = CallTheThread { shared: self, needed: true };
         if self.options.commit_mode == CommitMode::Inline {
             let_others_run().await;
-            // Whoever was served already does not lead: those behind are still gathering.
+            // A caller whose batch is already committed does not lead: later callers are still
+            // gathering.
             if let Ok(Some(answer)) = receiver.try_recv() {
                 call.needed = false;
                 return answer;
@@ -86,7 +87,7 @@ impl Shared {
             call.needed = self.lead() == Led::LeftOver;
         }
         drop(call);
-        // The writer answers every job it takes, so a lost answer means that it is gone.
+        // The writer answers every job that it takes, so a lost answer means that it is gone.
         receiver.await.unwrap_or(Err(StorageError::Closed))
     }
 
@@ -99,13 +100,13 @@ impl Shared {
         Ok(())
     }
 
-    /// Commits what waits, if the writer is free.
+    /// Commits the waiting batches, if the writer is free.
     fn lead(&self) -> Led {
         let mut writer = match self.writer.try_lock() {
             Ok(writer) => writer,
             // A transaction that a panic left open is undone by the next one.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Whoever has it looks at the queue after giving it back.
+            // The current holder of the writer checks the queue after releasing it.
             Err(TryLockError::WouldBlock) => return Led::Everything,
         };
         let jobs = INLINE_GROUP.take(&mut self.queue().jobs);
@@ -115,7 +116,7 @@ impl Shared {
             Err(StorageError::Unavailable { .. }) => {
                 let mut queue = self.queue();
                 if queue.closed {
-                    // The thread may have gone already.
+                    // The thread may already be gone.
                     drop(queue);
                     answer(jobs, Err(StorageError::Unavailable { retry_after: None }));
                 } else {
@@ -127,7 +128,7 @@ impl Shared {
         if self.queue().jobs.is_empty() { Led::Everything } else { Led::LeftOver }
     }
 
-    /// The writer thread: until the store is closed and nobody waits any more.
+    /// Runs the writer thread until the store is closed and no job waits.
     fn serve(&self) {
         let _end = EndOfService { shared: self };
         let mut queue = self.queue();
@@ -144,14 +145,15 @@ impl Shared {
                 continue;
             }
             drop(queue);
-            // First the writer, then the jobs: while somebody else commits, the group grows.
+            // The thread takes the writer before the jobs: while another caller commits, the group
+            // grows.
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let jobs = THREAD_GROUP.take(&mut self.queue().jobs);
             let result = commit_group(&mut writer, &jobs, self.options.busy_deadline);
             drop(writer);
             answer(jobs, result);
             queue = self.queue();
-            // Also those who found the writer taken by this thread.
+            // Jobs of callers that found the writer taken by this thread count, too.
             queue.called |= !queue.jobs.is_empty();
         }
     }
@@ -161,8 +163,8 @@ impl Shared {
     }
 }
 
-/// Closes the queue when the writer thread ends, so that nobody waits for a thread that a
-/// panic ended: an answer that is dropped tells its waiter.
+/// Closes the queue when the writer thread ends, so that no caller waits for a thread that a panic
+/// ended: dropping an answer wakes its waiter.
 struct EndOfService<'a> {
     shared: &'a Shared,
 }
@@ -177,17 +179,17 @@ impl Drop for EndOfService<'_> {
     }
 }
 
-/// What a caller found out about the queue behind its own batch.
+/// A leader's finding about the queue behind its own batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Led {
-    /// Nobody waits who would not be seen by somebody.
+    /// Every waiting job will be served without the writer thread.
     Everything,
-    /// The writer thread has to go on.
+    /// The writer thread must continue.
     LeftOver,
 }
 
-/// Wakes the writer thread when it is dropped, so also when a future is dropped between
-/// queueing and leading.
+/// Wakes the writer thread on drop, and so also if a future is dropped between queueing and
+/// leading.
 struct CallTheThread<'a> {
     shared: &'a Shared,
     needed: bool,
@@ -202,7 +204,7 @@ impl Drop for CallTheThread<'_> {
     }
 }
 
-/// Goes to the end of the executor's queue once.
+/// Yields once to the other tasks of the executor.
 async fn let_others_run() {
     let mut waited = false;
     poll_fn(|context| {
@@ -216,14 +218,14 @@ async fn let_others_run() {
     .await;
 }
 
-/// How much is committed in one transaction.
+/// The size limits of one transaction.
 struct Group {
     batches: usize,
     bytes: usize,
 }
 
 impl Group {
-    /// Takes the first jobs, at least one if there is one.
+    /// Takes the first jobs, and at least one if the queue is not empty.
     fn take(&self, jobs: &mut VecDeque<Job>) -> Vec<Job> {
         let mut bytes = 0_usize;
         let fitting = jobs.iter().take(self.batches).enumerate().take_while(|(place, job)| {
@@ -244,12 +246,12 @@ fn commit_group(writer: &mut Writer, jobs: &[Job], patience: Duration) -> Result
 fn answer(jobs: Vec<Job>, result: Result<Vec<Answer>, StorageError>) {
     let answers = result.unwrap_or_else(|error| jobs.iter().map(|_| Err(error.clone())).collect());
     for (job, answer) in jobs.into_iter().zip(answers) {
-        // Nobody listens any more when the future was dropped; the batch stays.
+        // If the future was dropped, the answer has no receiver; the batch stays committed.
         let _ = job.answer.send(answer);
     }
 }
 
-/// What the clones of a [`Sqlite`] hold: closes the store when the last one is dropped.
+/// Shared by the clones of a [`Sqlite`]; it closes the store when the last clone is dropped.
 #[derive(Debug)]
 pub(super) struct Handle {
     shared: Arc<Shared>,
@@ -266,8 +268,8 @@ impl Handle {
         self.shared.called.notify_all();
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
-            // An answer may wake a task that holds the last handle and drops it, on the
-            // writer thread itself, which cannot wait for its own end.
+            // An answer may wake a task that drops the last handle on the writer thread itself,
+            // which cannot wait for its own end.
             if thread.thread().id() != thread::current().id() {
                 let _ = thread.join();
             }
@@ -341,8 +343,8 @@ mod tests {
         assert_eq!([take(&[1, 1, 1, 1]), take(&[60, 41])], [3, 1]);
     }
 
-    /// Opens a store, queues three commits as tasks of one thread do, and counts how many
-    /// are answered after the first of them was polled again.
+    /// Opens a store, queues three commits like tasks of one thread, and counts how many are
+    /// answered after the first of them was polled again.
     #[test]
     fn tasks_of_one_thread_share_a_transaction() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Reads, on a few connections of their own.
+//! Reads on a few dedicated connections.
 
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,8 +21,8 @@ const AFTER_BEFORE: &str =
 
 /// The connections for reading. A read takes one, works, and puts it back.
 ///
-/// The lock is held only while a connection is taken or put back, and no read waits for
-/// anything but the disk while it has one, so whoever finds none waits for microseconds.
+/// The lock is held only while a connection is taken or put back, and a read with a connection
+/// waits only for the disk. So a caller that finds no connection waits for microseconds.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
@@ -34,15 +34,16 @@ pub(super) struct Readers {
 #[derive(Debug, Default)]
 struct Pool {
     idle: Vec<Connection>,
-    /// Idle and taken ones.
+    /// The number of open connections, idle and taken.
     open: usize,
-    /// Who waits for one; nobody is woken for nothing, because that is a system call.
+    /// The number of waiting callers. A wake-up is a system call, so it is skipped when no caller
+    /// waits.
     waiting: usize,
     closed: bool,
 }
 
 impl Readers {
-    /// Opens the first connection, so that a store that cannot be read does not open.
+    /// Opens the first connection, so that opening fails if the store cannot be read.
     pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Result<Self, StorageError> {
         let readers = Self { path, options, pool: Mutex::default(), returned: Condvar::new() };
         readers.get(b"")?;
@@ -89,7 +90,7 @@ impl Readers {
             .map_err(broken)?;
             let mut page = Page::default();
             let mut bytes = 0;
-            // Rows come one by one from the index, so what is not asked for is not read.
+            // Rows come one by one from the index, so rows beyond the limit are not read.
             while let Some(row) = rows.next().map_err(broken)? {
                 if page.entries.len() == limit {
                     page.more = true;
@@ -108,14 +109,15 @@ impl Readers {
         })
     }
 
-    /// See [`Sqlite::verify`](super::Sqlite::verify). On a connection of its own, because it takes long.
+    /// Implements [`Sqlite::verify`](super::Sqlite::verify), on a separate connection because it
+    /// takes long.
     pub(super) fn verify(&self) -> Result<u64, StorageError> {
         if self.lock().closed {
             return Err(StorageError::Closed);
         }
         let broken = |error| failure("check the store file", error);
         let connection = self.connect()?;
-        // One snapshot for all of it.
+        // One snapshot covers the whole check.
         connection.execute_batch("BEGIN").map_err(broken)?;
         let report: String =
             connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(broken)?;
@@ -146,7 +148,7 @@ impl Readers {
         Ok(records)
     }
 
-    /// Waits for the reads that are under way, and closes all connections.
+    /// Waits for running reads, and closes all connections.
     pub(super) fn close(&self) {
         let mut pool = self.lock();
         pool.closed = true;
@@ -177,7 +179,7 @@ impl Readers {
             if pool.open < self.options.readers {
                 pool.open += 1;
                 drop(pool);
-                // Counted already, and given back by `Lent` also when opening fails.
+                // The connection is already counted; `Lent` gives it back even if opening fails.
                 let mut lent = Lent { connection: None, readers: self };
                 lent.connection = Some(self.connect()?);
                 return Ok(lent);
@@ -207,7 +209,7 @@ impl Readers {
     }
 }
 
-/// A connection on loan; it goes back on every path, a panic included.
+/// A connection on loan; it is put back on every path, a panic included.
 struct Lent<'a> {
     connection: Option<Connection>,
     readers: &'a Readers,

@@ -1,4 +1,4 @@
-//! The tables of a store file, and the comparison of a file with them.
+//! Defines the tables of a store file, and compares a file with them.
 
 use rusqlite::Connection;
 
@@ -6,17 +6,16 @@ use super::connection::failure;
 use super::layout::damaged;
 use crate::StorageError;
 
-/// The layout of these tables. A later one gets the next number.
+/// The version of this schema. A later one gets the next number.
 pub(super) const VERSION: u32 = 1;
 
-/// The tables by name, in order. SQLite keeps the text of a statement as it was given, so a store file has
-/// exactly these texts, blanks and line ends included.
+/// The tables by name, in order. SQLite keeps the text of a statement unchanged, so a store file
+/// has exactly these texts, white space included.
 ///
-/// Small records lie in the tree of keys itself: one search finds them, and records that
-/// follow each other share pages, so a list or a rotation touches a tenth of the pages that
-/// a table in the order of creation would need. A large value there would lie in the way
-/// of every search for a neighbour, so it lies in a table of its own, and `value` is then
-/// its id. What is large is decided in `layout`.
+/// Small records are in the tree of keys itself: one search finds them, and neighbouring records
+/// share pages. So a list or a rotation reads a tenth of the pages that a table in creation order
+/// would need. A large value would slow every search for its neighbours, so it is in a separate
+/// table, and `value` holds its id. `layout` decides which values are large.
 const TABLES: [(&str, &str); 2] = [
     (
         "large_values",
@@ -43,8 +42,10 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     TABLES.iter().try_for_each(|(_, sql)| connection.execute_batch(sql))
 }
 
-/// Refuses a file that has anything but these tables: a trigger, a view or an index that was planted would
-/// take part in every later commit (H59).
+/// Refuses a file with anything but these tables: a planted trigger, view or index would take part
+/// in every later commit.
+///
+/// See decision H59.
 pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
     let broken = |error| failure("read the schema", error);
     let mut statement = connection.prepare(FOUND).map_err(broken)?;
@@ -56,7 +57,7 @@ pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {
         if wanted.next().is_none_or(|&(name, sql)| found != ("table", name, sql)) {
             // The names come from the writer of the file, so they are shortened and escaped.
             let name: String = found.1.chars().take(64).collect();
-            return Err(damaged(&format!("its {} {name:?} is none of Keyway's", found.0.escape_debug())));
+            return Err(damaged(&format!("its {} {name:?} is not one of Keyway's", found.0.escape_debug())));
         }
     }
     match wanted.next() {

@@ -1,4 +1,4 @@
-//! The one connection that writes.
+//! Writes through the one connection for writing.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ type Answer = Result<CommitOutcome, StorageError>;
 /// Commits batches, alone or as a group in one transaction.
 #[derive(Debug)]
 pub(super) struct Writer {
-    /// `None` after closing.
+    /// The connection; `None` after closing.
     connection: Option<Connection>,
     patience: Patience,
     revisions: Revisions,
@@ -34,12 +34,12 @@ impl Writer {
         self.connection = None;
     }
 
-    /// Commits batches with one sync of the disk, and waits for other processes at most
-    /// `patience`. Each batch is all or none by itself, and sees those before it.
+    /// Commits batches with one sync of the disk, and waits at most `patience` for other processes.
+    /// Each batch is applied as a whole or not at all, and sees the batches before it.
     ///
     /// # Errors
-    /// The file could not be locked ([`StorageError::Unavailable`]) or was closed. Nothing
-    /// was written. What becomes of each batch after that is in the list.
+    /// The file could not be locked ([`StorageError::Unavailable`]) or was closed; nothing was
+    /// written. Later failures are in the answers of the batches.
     pub(super) fn commit_group(
         &mut self,
         batches: &[&Batch],
@@ -53,8 +53,8 @@ impl Writer {
             },
             _ => match self.try_group(batches, patience) {
                 Err(error) if !never_began(&error) => {
-                    // One batch that meets a damaged page or is too much for the disk must
-                    // not fail its neighbours.
+                    // A batch that meets a damaged page or a full disk must not fail its
+                    // neighbours.
                     Ok(batches.iter().map(|batch| self.commit(batch, patience)).collect())
                 }
                 result => result,
@@ -76,7 +76,7 @@ impl Writer {
         }
     }
 
-    /// `Err` when nothing was written.
+    /// Commits a group in one transaction. On `Err`, nothing was written.
     fn try_group(&self, batches: &[&Batch], patience: Duration) -> Result<Vec<Answer>, StorageError> {
         let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
         self.patience.set(patience);
@@ -97,31 +97,32 @@ impl Writer {
     }
 }
 
-/// Whether an error says that no transaction was begun.
+/// Tells whether an error means that no transaction began.
 fn never_began(error: &StorageError) -> bool {
     matches!(error, StorageError::Unavailable { .. } | StorageError::Closed)
 }
 
-/// What a batch gets whose group may or may not be durable.
+/// Returns the error of a batch whose group may or may not be durable.
 fn unfinished(outcome: CommitOutcome, error: &StorageError) -> StorageError {
     match outcome {
         CommitOutcome::Committed(_) => error.clone(),
-        // It wrote nothing, but it may have lost against a batch that is not there either.
+        // The batch wrote nothing, but it may have conflicted with a batch that is not stored
+        // either.
         CommitOutcome::Conflict { .. } => StorageError::Unavailable { retry_after: Some(Duration::ZERO) },
     }
 }
 
-/// A transaction that is undone unless it is committed.
+/// A transaction that is undone on drop, unless it was committed.
 struct Transaction<'a> {
     connection: &'a Connection,
 }
 
 impl<'a> Transaction<'a> {
-    /// Takes the write lock at once: a transaction that begins by reading could not wait for
-    /// it later.
+    /// Takes the write lock at once: a transaction that starts with a read could not wait for the
+    /// lock later.
     fn begin(connection: &'a Connection) -> Result<Self, StorageError> {
         if !connection.is_autocommit() {
-            // Left over from a panic; nothing of it was acknowledged.
+            // A panic left this transaction open; no part of it was acknowledged.
             statement(connection, "ROLLBACK")?;
         }
         statement(connection, "BEGIN IMMEDIATE")?;
@@ -132,13 +133,13 @@ impl<'a> Transaction<'a> {
         let result = self.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
         match result {
             Ok(_) => Ok(()),
-            // A write to the log found no room. The last one is the one that makes the transaction whole, so
-            // it is not, and is undone when `self` is dropped. A file system that finds out later fails the
-            // sync.
+            // A write to the log found no space. The last write completes a transaction, so this
+            // one is incomplete, and is undone when `self` is dropped. A file system that notices
+            // the full disk later fails the sync.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 Err(failure("write a record", error))
             }
-            // The log may hold the transaction or not: that is known only after the next recovery.
+            // The log may or may not hold the transaction; only the next recovery shows that.
             Err(error) => Err(StorageError::Indeterminate { source: Arc::new(error) }),
         }
     }
@@ -148,7 +149,7 @@ impl Drop for Transaction<'_> {
     fn drop(&mut self) {
         // SQLite ends a transaction by itself after some errors and after a commit.
         if !self.connection.is_autocommit() {
-            // If this fails too, the next `begin` tries again.
+            // If this fails, too, the next `begin` tries again.
             let _ = statement(self.connection, "ROLLBACK");
         }
     }
@@ -208,7 +209,7 @@ mod tests {
     #[test]
     fn a_batch_that_the_engine_cannot_write_does_not_fail_its_neighbours() {
         let (_folder, mut writer) = writer();
-        // A full disk, for what is large.
+        // A limited page count makes the disk full for large values.
         writer.connection.as_ref().unwrap().execute_batch("PRAGMA max_page_count = 20").unwrap();
         let batches = [("a", 1), ("x", 100_000), ("b", 1)].map(|(key, bytes)| {
             let two = [key, "2"].concat();

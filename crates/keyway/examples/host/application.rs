@@ -1,4 +1,4 @@
-//! An application that uses a host's store through the client, with an audit of its accesses.
+//! Shows an application that uses a host's store through the client, with an audit of its accesses.
 
 use std::sync::{Arc, Mutex};
 

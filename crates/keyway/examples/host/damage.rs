@@ -1,5 +1,5 @@
-//! Damage and its errors: a wrong key, a tampered record, exchanged records, a damaged file and
-//! another version's data are refused by name, and nothing else happens.
+//! Shows damage and its errors: a wrong key, a tampered record, swapped records, a damaged file and
+//! another version's data are each refused by a specific error, without any effect.
 
 use std::path::Path;
 use std::sync::Arc;

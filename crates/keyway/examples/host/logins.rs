@@ -1,5 +1,5 @@
-//! A host with issuers: a login key is requested, used, and revoked; by a plugin in this process,
-//! and by the same plugin as an executable.
+//! Requests, uses and revokes a login key, by a plugin in this process and by the same plugin as an
+//! executable.
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The output of the example, and the checks of its results.
+//! Prints the output of the example, and checks its results.
 
 use std::error::Error;
 use std::time::Instant;

@@ -1,21 +1,21 @@
-//! In what the files of Convection's two plugins differ.
+//! Lists the differences between the files of Convection's two plugins.
 
 use keyway_core::{Structured, Table};
 use keyway_secrets::{NewValue, Recipe, StoreError};
 
 use crate::{passdb, settings};
 
-/// Whose files they are.
+/// Names the plugin that a file belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavour {
-    /// Those of the Generic plugin.
+    /// The Generic plugin.
     Generic,
-    /// Those of the PassDB plugin, which also makes passwords.
+    /// The PassDB plugin, which also generates passwords.
     PassDb,
 }
 
 impl Flavour {
-    /// The folder, in Convection's storage folder, where its stores are.
+    /// Returns the folder of its stores within Convection's storage folder.
     pub(crate) const fn folder(self) -> &'static str {
         match self {
             Self::Generic => "secrets",
@@ -23,7 +23,7 @@ impl Flavour {
         }
     }
 
-    /// The settings that a new store begins with if nothing is said.
+    /// Returns the default settings of a new store.
     pub(crate) fn initial_settings(self) -> Table {
         match self {
             Self::Generic => settings::initial(),
@@ -39,7 +39,7 @@ impl Flavour {
         }
     }
 
-    /// Checks settings that a file holds.
+    /// Checks the settings of a file.
     pub(crate) fn check_stored_settings(self, settings: &Table) -> Result<(), StoreError> {
         match self {
             Self::Generic => settings::check(settings),
@@ -47,7 +47,7 @@ impl Flavour {
         }
     }
 
-    /// The settings in force when a file holds these.
+    /// Returns the settings in force if a file holds these.
     pub(crate) fn settings_in_force(self, settings: Table) -> Table {
         match self {
             Self::Generic => settings::in_force(settings),
@@ -55,12 +55,12 @@ impl Flavour {
         }
     }
 
-    /// Whether its stores make values.
+    /// Tells whether its stores generate values.
     pub(crate) const fn generates_values(self) -> bool {
         matches!(self, Self::PassDb)
     }
 
-    /// Makes a value.
+    /// Generates a value.
     pub(crate) fn generate(self, settings: &Table, recipe: &Recipe) -> Result<Structured, StoreError> {
         match self {
             Self::Generic => Err(NewValue::unsupported()),

@@ -1,5 +1,5 @@
-//! Secret stores on the very files of Convection's Generic and PassDB plugins: a file that a
-//! Python plugin wrote opens here, and one that was written here opens there.
+//! Opens secret stores on the files of Convection's Generic and PassDB plugins. Each side opens
+//! files of the other.
 //!
 //! ```
 //! use keyway_core::SecretValue;
@@ -31,8 +31,8 @@
 //!
 //! # Passwords
 //!
-//! `convection-passdb` has the files of the PassDB plugin. A secret that is created without a
-//! value gets a password, by the settings that the file holds:
+//! `convection-passdb` uses the files of the PassDB plugin. A secret that is created without a
+//! value gets a password, by the settings in the file:
 //!
 //! ```
 //! # use keyway_core::Table;
@@ -60,10 +60,10 @@
 //! let password = store.get(&address).await?.value;
 //! assert!(password.expose_text().unwrap().bytes().all(|byte| byte.is_ascii_alphabetic()));
 //!
-//! // Another one in its place, of digits this time, as Convection's `modify` does without a value.
+//! // Replaces it with one of digits, as Convection's `modify` does without a value.
 //! store.modify(&address, SecretChange::generated(Recipe::new().alphabet("digits"))).await?;
 //!
-//! // From now on longer ones. Convection reads these settings too.
+//! // Makes later passwords longer. Convection reads these settings too.
 //! let settings = serde_json::json!({ "default": { "length": 40 } });
 //! store.configure(Configure::Write(Table::from_json(settings.as_object().unwrap()).unwrap())).await?;
 //! assert!(folder.path().join("passdb/logins").is_file());
@@ -71,48 +71,48 @@
 //! # }).unwrap();
 //! ```
 //!
-//! # What is in a file
+//! # The content of a file
 //!
-//! One Fernet token of one TOML document; see [`mod@format`]. A value has any type of TOML:
-//! texts, integers of any size, floating-point numbers, truth values, dates, lists, tables.
-//! What the file holds beside that, such as sections that nobody here knows, is kept.
+//! A file is one Fernet token of one TOML document; see [`mod@format`]. A value has any type of
+//! TOML: texts, integers of any size, floating-point numbers, truth values, dates, lists, tables.
+//! Other content, such as unknown sections, is kept.
 //!
-//! Every operation reads the whole file, and every change writes it anew. That is the
-//! format's nature; for stores of many thousands of secrets use another plugin.
+//! Every operation reads the whole file, and every change rewrites it. That follows from the
+//! format; for stores of many thousands of secrets use another plugin.
 //!
-//! # What is better than there
+//! # Improvements over Convection
 //!
-//! * A write is atomic and durable (decision C6): a value that cannot be stored is refused
-//!   before anything is touched, and a crash at any moment leaves the old file or the new.
-//! * Writers of several processes wait for each other, with a lock on a file beside the
-//!   store file. Readers need no lock. **Convection's Python code takes no lock and
-//!   overwrites files in place**: while it writes, a reader here may see half a file and
-//!   answer [`Corrupt`](keyway_secrets::StoreError::Corrupt) or
-//!   [`WrongKey`](keyway_secrets::StoreError::WrongKey), and a change that it makes at the
-//!   same moment may be lost. A change that was noticed in time is
+//! * A write is atomic and durable: an unacceptable value is refused before any data is touched,
+//!   and a crash at any moment leaves the old file or the new one (decision C6).
+//! * Writers in several processes wait for each other, with a lock on a file beside the store file.
+//!   Readers need no lock. **Convection's Python code takes no lock and overwrites files in
+//!   place**: while it writes, a reader of this crate may see a partial file and answer
+//!   [`Corrupt`](keyway_secrets::StoreError::Corrupt) or
+//!   [`WrongKey`](keyway_secrets::StoreError::WrongKey), and a simultaneous change by Convection
+//!   may be lost. A conflicting change that is noticed in time is a
 //!   [`Conflict`](keyway_secrets::StoreError::Conflict). Let one side write at a time.
-//! * Rotation works (decision C7), and what another plugin or an unfit version wrote is
-//!   refused on every access (decision C4).
+//! * Rotation works (decision C7), and data of another plugin or an unsupported version is refused
+//!   on every access (decision C4).
 //!
-//! # Where it differs from there
+//! # Differences from Convection
 //!
 //! * `initialize` never overwrites, and a deleted store stays deleted.
-//! * New names are held to decision C9. Others that a file holds already can be listed,
-//!   read, changed and destroyed.
-//! * A new value that is a table keeps its place in the order of the list. Python's writer
-//!   moves tables behind all other values when it writes next.
-//! * A password is made by the settings that the file holds, the first one after a start too
-//!   (decision C11); it has from 8 to 1024 characters, and `printable` means neither white space nor
-//!   control characters. A file whose settings say another length opens, and makes no
-//!   passwords until they are changed.
-//! * `configure` writes (decision C10). For a PassDB file it takes the three alphabets that
-//!   Convection lets a file name; a single value can be made of any of [`keyway_passwords`]'.
-//! * A store file has at most 64 MiB. A longer one is refused before it is read.
+//! * New names must follow decision C9. Other existing names can still be listed, read, changed and
+//!   destroyed.
+//! * A new value that is a table keeps its place in the order of the list. Python's writer moves
+//!   tables behind all other values on its next write.
+//! * A password follows the settings in the file, even the first one after a start (decision C11).
+//!   It has 8 to 1024 characters, and `printable` means neither white space nor control characters.
+//!   A file with another length in its settings opens, but makes no passwords until its settings
+//!   are changed.
+//! * `configure` writes (decision C10). For a PassDB file it accepts the three alphabets that
+//!   Convection allows in a file; a single value can use any alphabet of [`keyway_passwords`].
+//! * A store file has at most 64 MiB. A larger one is refused before it is read.
 //! * Nesting deeper than [`format::MAX_DEPTH`] and integers longer than
 //!   [`format::MAX_INTEGER_DIGITS`] digits are refused.
 //!
-//! It needs a file system with locks and atomic renames, and blocks while it works; it
-//! declares so (decision R1).
+//! It needs a file system with locks and atomic renames. It blocks while it works, and declares so
+//! (decision R1).
 
 mod flavour;
 pub mod format;

@@ -1,6 +1,8 @@
-//! The settings of a PassDB file, and the passwords that are made by them (decisions C10, C11).
+//! Handles the settings of a PassDB file, and generates passwords by them.
 //!
-//! In the file they are `[config.default]` with `length` and `letters`; either may be missing,
+//! See decisions C10, C11.
+//!
+//! In the file they are `[config.default]` with `length` and `letters`. Either key may be missing,
 //! and so may the table.
 
 use keyway_core::{Structured, Table};
@@ -12,16 +14,16 @@ const DEFAULT: &str = "default";
 const LENGTH: &str = "length";
 const LETTERS: &str = "letters";
 
-/// What holds where a file says nothing.
+/// The length if a file sets none.
 const DEFAULT_LENGTH: i64 = 20;
 const DEFAULT_LETTERS: &str = "printable";
 
 /// The alphabets that a file may name: Convection refuses a whole file that names another.
 const STORABLE_LETTERS: [&str; 3] = ["printable", "ascii_letters", "digits"];
 
-/// The settings as they are read: what a file says, or what holds instead.
+/// The settings as they are read, with defaults filled in.
 struct Settings<'a> {
-    /// `None` if it does not fit: then it fits no password either.
+    /// The length; `None` if it is out of range, and then no password is possible either.
     length: Option<i64>,
     letters: &'a str,
 }
@@ -31,7 +33,7 @@ fn invalid(reason: impl Into<String>) -> StoreError {
 }
 
 impl<'a> Settings<'a> {
-    /// Reads what is there, of whatever length: Convection lets any number be stored.
+    /// Reads the settings with any length, since Convection stores any number.
     fn read(table: &'a Table) -> Result<Self, StoreError> {
         let mut settings = Self { length: Some(DEFAULT_LENGTH), letters: DEFAULT_LETTERS };
         for (name, value) in table.iter() {
@@ -70,7 +72,7 @@ impl<'a> Settings<'a> {
         Ok(())
     }
 
-    /// The rule for a password: what `recipe` says, else what the settings say.
+    /// Returns the rule for a password: the recipe's, with gaps filled from the settings.
     fn rule(&self, recipe: &Recipe) -> Result<PasswordRule, RuleError> {
         let length = recipe.length.map_or(self.length.unwrap_or(i64::MAX), i64::from);
         let alphabet: Alphabet = recipe.alphabet.as_deref().unwrap_or(self.letters).parse()?;
@@ -78,20 +80,20 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Checks settings that are to be stored: passwords can be made by them.
+/// Checks settings before they are stored: passwords must be possible.
 pub(crate) fn check(settings: &Table) -> Result<(), StoreError> {
     let rule = Settings::read(settings)?.rule(&Recipe::new());
     rule.map(drop).map_err(|error| invalid(format!("`default.length`: {error}")))
 }
 
-/// Checks settings that a file holds: Convection itself would read them. It also stores
-/// lengths that no password may have (decision C11); such a file can be read all the same, and says what
-/// is wrong when a password is to be made.
+/// Checks the settings of a file as Convection does when it reads them. Convection also stores
+/// lengths that no password may have. Such a file can be read nevertheless, and reports the fault
+/// when a password is to be made (decision C11).
 pub(crate) fn check_stored(settings: &Table) -> Result<(), StoreError> {
     Settings::read(settings).map(drop)
 }
 
-/// The settings in force, all of them.
+/// Returns all settings in force.
 pub(crate) fn in_force(settings: &Table) -> Table {
     let given = match settings.get(DEFAULT) {
         Some(Structured::Table(default)) => default.clone(),
@@ -106,7 +108,7 @@ pub(crate) fn in_force(settings: &Table) -> Table {
     all
 }
 
-/// Makes a password.
+/// Generates a password.
 pub(crate) fn generate(settings: &Table, recipe: &Recipe) -> Result<Structured, StoreError> {
     let settings = Settings::read(settings)?;
     let rule = settings.rule(recipe).map_err(|error| {
@@ -115,7 +117,7 @@ pub(crate) fn generate(settings: &Table, recipe: &Recipe) -> Result<Structured, 
                 .length
                 .is_none_or(|length| !(i64::from(MIN_LENGTH)..=i64::from(MAX_LENGTH)).contains(&length));
         if from_file {
-            // Nobody asked for this length now: the file came with it.
+            // The caller did not choose this length: it comes from the file.
             invalid(format!("`default.length` of the file: {error}, with `configure` or for this value"))
         } else {
             StoreError::invalid("the recipe for the value", error.to_string())

@@ -1,4 +1,4 @@
-//! The plugin: what the registry holds and a host opens stores with.
+//! Defines the plugins, which the registry holds and a host opens stores with.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,17 +17,19 @@ use crate::store_file::StoreFile;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConvectionPlugin;
 
-/// The plugin `convection-passdb`: stores on the files of Convection's PassDB plugin, which make
-/// passwords (decision C11).
+/// The plugin `convection-passdb`: stores on the files of Convection's PassDB plugin, which
+/// generate passwords.
+///
+/// See decision C11.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConvectionPassDbPlugin;
 
-/// The configuration of both plugins: either `directory` or `path` says where the file is.
+/// The configuration of both plugins: either `directory` or `path` locates the file.
 ///
-/// Which values a new store's `settings` may have is said at
-/// [`configure`](keyway_secrets::SecretStore::configure): for `convection-generic` one table
-/// `data` of anything, for `convection-passdb` one table `default` with `length` (8 to 1024) and
-/// `letters` (`printable`, `ascii_letters` or `digits`).
+/// A new store's `settings` follow the same rules as
+/// [`configure`](keyway_secrets::SecretStore::configure). For `convection-generic` they are one
+/// table `data` with any content. For `convection-passdb` they are one table `default` with
+/// `length` (8 to 1024) and `letters` (`printable`, `ascii_letters` or `digits`).
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
@@ -38,14 +40,16 @@ pub struct ConvectionConfiguration {
     /// `passdb/name`.
     #[serde(default)]
     pub directory: Option<PathBuf>,
-    /// The file itself, whatever the store is called (decision C9).
+    /// The file itself, whatever the name of the store.
+    ///
+    /// See decision C9.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// Whether each write is sealed with a key drawn from the ring, as Convection does
-    /// (decision C8), or always with its first. Drawn if nothing is said.
+    /// Whether each write is sealed with a key drawn from the ring, as Convection does (decision
+    /// C8), or always with the first key. True by default.
     #[serde(default = "yes")]
     pub shuffle_keys: bool,
-    /// The settings that `initialize` gives a new store.
+    /// The settings of a new store.
     #[serde(default)]
     pub settings: Option<Map<String, Value>>,
 }
@@ -72,13 +76,12 @@ impl ConvectionConfiguration {
                 Ok(directory.join(flavour.folder()).join(store.as_str()))
             }
             (None, Some(path)) if path.file_name().is_some() => Ok(path.clone()),
-            (Some(_), Some(_)) => Err(StoreError::invalid(
-                WHAT,
-                "`directory` and `path` are both given: give the one that says where the file is",
-            )),
+            (Some(_), Some(_)) => {
+                Err(StoreError::invalid(WHAT, "`directory` and `path` are both given: give only one of them"))
+            }
             (None, None) => Err(StoreError::invalid(
                 WHAT,
-                "neither `directory` nor `path` is given: one of them says where the file is",
+                "neither `directory` nor `path` is given: give one of them, to locate the file",
             )),
             (Some(_), None) => Err(StoreError::invalid(WHAT, "`directory` is empty")),
             (None, Some(_)) => Err(StoreError::invalid(WHAT, "`path` does not name a file")),
@@ -105,7 +108,8 @@ impl Flavour {
 
     fn open(self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
         let configuration = ConvectionConfiguration::read(self, &context.configuration)?;
-        // From the root on: the process may go to another folder while the store is open.
+        // The path is made absolute, since the process may change its folder while the store is
+        // open.
         let path = std::path::absolute(configuration.file(self, &context.store)?)
             .map_err(|error| StoreError::system("find the folder of the store file", error))?;
         let file = StoreFile::new(

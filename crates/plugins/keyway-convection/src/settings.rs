@@ -1,4 +1,6 @@
-//! The settings of a store: the `[config]` of its file (decision C10).
+//! Handles the settings of a store: the `[config]` of its file.
+//!
+//! See decision C10.
 
 use keyway_core::{Structured, Table, read_configuration};
 use keyway_secrets::StoreError;
@@ -7,23 +9,23 @@ use serde_json::{Map, Value};
 
 use crate::format;
 
-/// The settings as Convection's specification of the Generic plugin has them: one optional
-/// table that may hold anything.
+/// The settings by Convection's specification of the Generic plugin: one optional table with any
+/// content.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code)] // Only its shape matters.
+#[allow(dead_code)] // Only the shape is used.
 struct Settings {
     #[serde(default)]
     data: Map<String, Value>,
 }
 
-/// What a new store begins with.
+/// Returns the settings of a new store.
 pub(crate) fn initial() -> Table {
     in_force(Table::new())
 }
 
-/// The settings in force: a table `data` that is left out is an empty one, as Convection's
-/// specification has it.
+/// Returns the settings in force: a missing table `data` is an empty one, by Convection's
+/// specification.
 pub(crate) fn in_force(mut settings: Table) -> Table {
     if settings.get("data").is_none() {
         settings.push_new("data", Structured::Table(Table::new()));
@@ -31,10 +33,10 @@ pub(crate) fn in_force(mut settings: Table) -> Table {
     settings
 }
 
-/// Checks settings, given by a caller or found in a file.
+/// Checks settings from a caller or from a file.
 pub(crate) fn check(settings: &Table) -> Result<(), StoreError> {
     const WHAT: &str = "the settings";
-    // The shape only: what stands inside `data` may have types that JSON does not have.
+    // Only the shape is checked, since `data` may hold types that JSON does not have.
     let shape = settings.iter().map(|(name, value)| {
         let value = match value {
             Structured::Table(_) => Value::Object(Map::new()),

@@ -1,4 +1,4 @@
-//! The three protected hooks on a file.
+//! Implements the three protected hooks on a file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use crate::format;
 /// How long a writer waits for the writers of other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The longest store file that is read, and so that is written.
+/// The size limit of a store file, for reading and writing.
 pub(crate) const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 
 const FILE: &str = "the store file";
@@ -35,14 +35,14 @@ pub(crate) struct StoreFile {
     cycle: Mutex<Cycle>,
 }
 
-/// What has happened since the last `close`.
+/// The state since the last `close`.
 #[derive(Debug)]
 enum Cycle {
-    /// Nothing that a write may follow.
+    /// The file was not read for a change, so no write is allowed.
     Looking,
-    /// Read to be changed, and there was no file.
+    /// The file was read for a change and did not exist.
     New,
-    /// Read to be changed, under the lock.
+    /// The file was read for a change, under the lock.
     Locked { file: SharedFile, lock: Lock, found: Option<Found> },
 }
 
@@ -66,7 +66,7 @@ impl StoreFile {
     }
 
     fn cycle(&self) -> MutexGuard<'_, Cycle> {
-        // A cycle is one value, set in one step: a panic elsewhere leaves it whole.
+        // A cycle is one value that is set in one step, so a panic elsewhere leaves it valid.
         self.cycle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -75,7 +75,7 @@ impl StoreFile {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
-    /// The file, looked for through symbolic links; `None` if its folder is not there.
+    /// Finds the file, through symbolic links; `None` if its folder does not exist.
     fn find(&self) -> Result<Option<SharedFile>, FileError> {
         match SharedFile::resolve(&self.path, Rights::Private, MAX_FILE_BYTES) {
             Err(FileError::NoDirectory(_)) => Ok(None),
@@ -99,8 +99,8 @@ impl StoreFile {
         })
     }
 
-    /// Opens the content of a file. White space around the token is no part of it: an editor leaves a line
-    /// end, and Convection's own plugin drops it (decision H76).
+    /// Opens the content of a file. White space around the token is ignored: an editor leaves a
+    /// line end, and Convection's own plugin also drops it (decision H76).
     fn open(&self, content: &[u8], keys: &KeyRing) -> Result<Document, StoreError> {
         let plaintext =
             keys.open(without_white_space(content)).map_err(|error| StoreError::from_open(FILE, &error))?;
@@ -108,8 +108,8 @@ impl StoreFile {
             StoreError::corrupt(FILE, format!("its text is not UTF-8 after byte {}", error.valid_up_to()))
         })?;
         format::parse(text).or_else(|error| match error.written_by() {
-            // Another version may arrange its files in another way. Who wrote it is all
-            // that is looked at then (decision C4).
+            // Another version may arrange its files differently, so only the writer of the file is
+            // read then (decision C4).
             Some(written) if self.metadata.check(written).is_err() => {
                 Ok(Document::empty(written.clone(), Table::new()))
             }
@@ -159,7 +159,8 @@ impl DocumentHooks for StoreFile {
     }
 
     fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
-        // Three bytes are sealed in four. Before anything is done with it: sealing takes seconds for this.
+        // Sealing turns three bytes into four. The size is checked first, since sealing so much
+        // takes seconds.
         const MAX_VALUE_BYTES: usize = MAX_FILE_BYTES / 4 * 3;
         let bytes = format::text_bytes(value);
         if bytes > MAX_VALUE_BYTES {
@@ -176,7 +177,7 @@ impl DocumentHooks for StoreFile {
                 let file = match self.find().map_err(&reading)? {
                     Some(file) if file.read().map_err(&reading)?.is_some() => file,
                     _ => {
-                        // Changes nothing: even a lock file would be a change.
+                        // Even a lock file would be a change, so none is made.
                         *self.cycle() = Cycle::New;
                         return Ok(None);
                     }
@@ -194,7 +195,9 @@ impl DocumentHooks for StoreFile {
     async fn write(&self, document: &Document, keys: &KeyRing) -> Result<(), StoreError> {
         let token = self.seal(document, keys)?;
         match &*self.cycle() {
-            Cycle::Looking => Err(CallError::violation("write", "it did not follow a read to update").into()),
+            Cycle::Looking => {
+                Err(CallError::violation("write", "it did not follow a read for update").into())
+            }
             Cycle::New => self.write_first(token.as_bytes()),
             Cycle::Locked { file, lock, found } => {
                 file.replace(lock, found.as_ref(), token.as_bytes()).map_err(failed("write the store file"))
@@ -205,9 +208,9 @@ impl DocumentHooks for StoreFile {
     async fn remove(&self) -> Result<(), StoreError> {
         match std::mem::replace(&mut *self.cycle(), Cycle::Looking) {
             Cycle::Looking => {
-                Err(CallError::violation("remove", "it did not follow a read to update").into())
+                Err(CallError::violation("remove", "it did not follow a read for update").into())
             }
-            // Perhaps a call before removed the file and could not make that durable.
+            // An earlier call may have removed the file without making that durable.
             Cycle::New => match keyway_files::sync_folder(self.folder()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     Err(StoreError::Indeterminate { what: CHANGE, source: error.into() })
@@ -223,7 +226,7 @@ impl DocumentHooks for StoreFile {
     }
 }
 
-/// As [`<[u8]>::trim_ascii`], which leaves vertical tabs.
+/// Trims as [`<[u8]>::trim_ascii`] does, and vertical tabs, too.
 fn without_white_space(content: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b'\t'..=b'\r' | b' ');
     let start = content.iter().position(is_text).unwrap_or(content.len());
@@ -244,6 +247,7 @@ fn failed(what: &'static str) -> impl Fn(FileError) -> StoreError {
         FileError::TooLong { bytes, limit, .. } => {
             StoreError::TooLarge { what: FILE, bytes: usize::try_from(bytes).unwrap_or(usize::MAX), limit }
         }
+        error if !error.may_pass() => StoreError::not_ready(FILE, error.reason()),
         error => StoreError::system(what, error),
     }
 }
@@ -260,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    /// The hooks never wait, so one poll is enough.
+    /// Polls a future once. The hooks never wait, so that is enough.
     fn now<T>(future: impl Future<Output = T>) -> T {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answer) => answer,
@@ -291,6 +295,15 @@ mod tests {
     }
 
     #[test]
+    fn a_full_disk_is_the_headline() {
+        let full = std::io::ErrorKind::StorageFull.into();
+        let error =
+            failed("write the store file")(FileError::Io { what: "write", path: "/s".into(), source: full });
+        let told = "the store file cannot be used: cannot write /s: the disk is full; free some space";
+        assert!(error.to_string().starts_with(told), "{error}");
+    }
+
+    #[test]
     fn a_change_by_somebody_without_the_lock_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
@@ -301,12 +314,12 @@ mod tests {
             let whole = fs::read(&path).unwrap();
             fs::write(&path, &change).unwrap();
             if same_length {
-                // Coarse clocks do not show a change at once.
+                // A coarse clock may not show a change at once.
                 let changed = File::options().write(true).open(&path).unwrap();
                 changed.set_modified(SystemTime::UNIX_EPOCH).unwrap();
             }
             assert!(matches!(now(file.write(&document, &keys)), Err(StoreError::Conflict { .. })));
-            assert_eq!(fs::read(&path).unwrap(), change, "what the other wrote stands");
+            assert_eq!(fs::read(&path).unwrap(), change, "the other writer's content stays");
             file.close();
             fs::write(&path, whole).unwrap();
         }
@@ -340,7 +353,7 @@ mod tests {
         let lock = file.find().unwrap().unwrap().lock(Duration::ZERO).unwrap();
         assert!(matches!(now(file.read(&keys, AccessMode::Update)), Err(StoreError::Unavailable { .. })));
         file.close();
-        // Looking goes on meanwhile.
+        // Reading continues meanwhile.
         assert!(now(file.read(&keys, AccessMode::Read)).unwrap().is_some());
         drop(lock);
         assert!(now(file.read(&keys, AccessMode::Update)).unwrap().is_some());
@@ -359,6 +372,6 @@ mod tests {
         file.close();
         assert!(free());
         now(file.read(&keys, AccessMode::Read)).unwrap();
-        assert!(free(), "who only looks takes no lock");
+        assert!(free(), "a read without an update takes no lock");
     }
 }

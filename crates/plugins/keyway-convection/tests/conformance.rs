@@ -1,5 +1,5 @@
-//! The plugins keep the contract for secret stores, and `convection-passdb` what decision C11
-//! promises.
+//! Tests that the plugins keep the contract for secret stores, and `convection-passdb` the promises
+//! of decision C11.
 
 use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
 use keyway_core::{Plugins, Table, plugins};

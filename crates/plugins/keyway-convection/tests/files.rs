@@ -1,4 +1,5 @@
-//! Stores on real files: what is written, what is refused, and what stays untouched.
+//! Tests stores on real files: the written content, refused files, and files that must stay
+//! untouched.
 
 mod support;
 
@@ -9,7 +10,7 @@ use keyway_secrets::{Configure, NewSecret, SecretChange, StoreError};
 use pollster::block_on;
 use support::*;
 
-/// A file as the Python plugin writes it, except for its keys.
+/// Returns a file as the Python plugin writes it, except for its keys.
 fn text(version: &str, store: &str) -> String {
     format!(
         "[metadata]\nversion = \"{version}\"\ncompatibility = \">=:1.0,<:2.0\"\nauthor = \"A <a@example.org>\"\n\
@@ -102,7 +103,8 @@ fn damage_of_each_kind_is_told_apart_and_left_as_it_is() {
     assert_eq!(get(&*store, "a").unwrap(), "needle", "the handle is none the worse");
 }
 
-/// An editor or `echo` leaves a line end; the real plugin opens such a file.
+/// Tests white space around the token: an editor or `echo` leaves a line end, and the real plugin
+/// opens such a file.
 #[test]
 fn white_space_around_the_token_is_no_damage() {
     let root = tempfile::tempdir().unwrap();
@@ -122,7 +124,7 @@ fn white_space_around_the_token_is_no_damage() {
     }
 }
 
-/// A file of three gibibytes, none of which is on the disk.
+/// Tests a sparse file of three gibibytes.
 #[test]
 fn a_file_of_any_length_is_refused_before_it_is_read() {
     let root = tempfile::tempdir().unwrap();
@@ -150,7 +152,7 @@ fn another_version_or_plugin_is_refused_and_its_file_left_as_it_is() {
     let store = open(root.path(), &keys);
     let other_name = text("1.0.0", "").replace("\"Generic\"", "\"PassDB\"");
     let other_type = text("1.0.0", "").replace("\"Secret\"", "\"Issuer\"");
-    // What an unfit version arranges in another way is not looked at.
+    // The parts that an unsupported version arranges differently are not read.
     let other_form =
         "[metadata]\nversion = \"3.0.0\"\nplugin = {name = \"Generic\", type = \"Secret\"}\nstore = 1\n";
     for content in [
@@ -286,7 +288,7 @@ fn settings_are_checked_stored_and_in_force_at_once() {
     let expected = serde_json::json!({ "data": { "k": [1, 2.5] } });
     assert_eq!((read(&*store), read(&*open(root.path(), &keys))), (expected.clone(), expected));
 
-    // What is stored is checked as well.
+    // Stored settings are checked, too.
     let file = root.path().join("secrets/s");
     put_text(&file, &keys, &text("1.0.0", "").replace("[config.data]", "[config]\nzzz = 1"));
     let error = names(&*store).unwrap_err();
@@ -327,7 +329,7 @@ fn a_write_draws_a_key_unless_told_not_to() {
         ids
     };
     assert_eq!(sealed_by(false).into_iter().collect::<Vec<_>>(), [keys.primary_id().to_string()]);
-    // Four keys, 64 draws: that one is never drawn happens once in 25 million runs.
+    // With four keys and 64 draws, one of them is missed once in 25 million runs.
     assert_eq!(sealed_by(true).len(), 4);
 }
 
@@ -372,6 +374,6 @@ fn the_fixture_that_python_wrote_opens_with_its_public_keys() {
             "login": { "password": "fake-password", "attempts": 3, "codes": [11, 22, [33]] },
         })
     );
-    // Looking leaves nothing behind in the folder.
+    // Reading leaves no file in the folder.
     assert!(!files_in(&folder).iter().any(|name| name.starts_with('.')));
 }

@@ -1,5 +1,5 @@
-//! `PassDB` files without Python: where they lie, what of their settings is read and what is
-//! refused, and that passwords are made by the file's settings while others change them.
+//! Tests `PassDB` files without Python: their place, the settings that are accepted and refused,
+//! and that passwords follow the file's settings while others change them.
 
 mod support;
 
@@ -49,7 +49,7 @@ fn read_settings(store: &dyn SecretStore) -> Result<Value, StoreError> {
     Ok(Structured::Table(settings).to_json().unwrap())
 }
 
-/// A file as the Python plugin writes it, except for its settings.
+/// Returns a file as the Python plugin writes it, except for its settings.
 fn text(config: &str) -> String {
     format!(
         "[metadata]\nversion = \"1.0.0\"\ncompatibility = \">=:1.0,<:2.0\"\nauthor = \"A <a@example.org>\"\n\
@@ -156,7 +156,7 @@ fn a_length_that_no_password_has_is_no_reason_not_to_read() {
             matches!(error, StoreError::Invalid { .. }) && error.to_string().contains("configure"),
             "{error}"
         );
-        // Nothing that is not asked for is mended.
+        // Other settings are not mended.
         assert!(text_of(&file, &keys).contains(&format!("length = {length}")), "{length}");
         let renewal = SecretChange::generated(Recipe::new().length(10));
         block_on(store.modify(&at("a"), renewal)).unwrap();

@@ -1,6 +1,6 @@
-//! A store that was opened by a relative path stays the one it is when the process changes its folder.
+//! Tests that a store opened by a relative path stays the same when the process changes its folder.
 //!
-//! One test alone in its file, because the folder belongs to the whole process.
+//! The test is alone in its file, because the folder belongs to the whole process.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Several writers, and writers that die: nothing is lost, nothing is half written.
+//! Tests several writers, and writers that die: no write is lost, and none is partial.
 
 mod support;
 
@@ -13,7 +13,7 @@ use keyway_secrets::StoreError;
 use pollster::block_on;
 use support::*;
 
-/// A key that is no secret: the processes of this test need the same one.
+/// A key that is not secret: the processes of this test need the same one.
 const KEY: &str = "cHVibGljLXRlc3Qta2V5LW5vdC1mb3ItcmVhbC11c2U=";
 
 fn shared_ring() -> KeyRing {
@@ -32,7 +32,7 @@ fn handles_in_many_threads_lose_no_update() {
                 let store = open(root, keys);
                 for number in 0..15 {
                     create(&*store, &format!("{thread}-{number}"), "v").unwrap();
-                    // Readers take no lock and never see half a file.
+                    // Readers take no lock and never see a partial file.
                     assert_eq!(get(&*store, &format!("{thread}-{number}")).unwrap(), "v");
                 }
             });
@@ -74,7 +74,7 @@ fn deleting_and_making_again_goes_well_with_others_who_write() {
         let (root, keys) = (root.path(), &keys);
         scope.spawn(move || {
             while Instant::now() < until {
-                // A new handle each time: one that deleted stays deleted.
+                // Each round needs a new handle, since one that deleted the store stays deleted.
                 let _ = block_on(open(root, keys).initialize());
                 block_on(open(root, keys).marked_for_delete()).unwrap();
             }
@@ -118,7 +118,7 @@ fn what_a_dead_writer_left_is_swept_away() {
     assert!(files_in(&folder).is_empty());
 }
 
-/// Not a test by itself: the process that the next test kills.
+/// Runs as the process that the next test kills; it is no test of its own.
 #[test]
 #[ignore = "started by another test"]
 fn write_until_killed() {
@@ -156,7 +156,7 @@ fn writers_killed_at_any_moment_leave_a_whole_file() {
             writer.wait().unwrap();
         }
         assert_eq!(get(&*store, "keep").unwrap(), "1");
-        // Its lock died with it.
+        // The process's lock ended with it.
         create(&*store, &format!("after {round}"), "2").unwrap();
     }
     let kept = names(&*store).unwrap();
@@ -175,7 +175,7 @@ fn a_write_that_fails_leaves_the_file_and_says_so() {
     create(&*store, "a", "1").unwrap();
     let folder = root.path().join("secrets");
     let before = fs::read(folder.join("s")).unwrap();
-    // A folder in the way of the temporary file stops everybody, root too.
+    // A folder in place of the temporary file stops every writer, root too.
     fs::create_dir(folder.join(".s.keyway-new")).unwrap();
     fs::write(folder.join(".s.keyway-new/x"), "").unwrap();
     assert!(matches!(create(&*store, "b", "2"), Err(StoreError::System { .. })));
@@ -184,7 +184,7 @@ fn a_write_that_fails_leaves_the_file_and_says_so() {
     fs::remove_dir_all(folder.join(".s.keyway-new")).unwrap();
     create(&*store, "b", "2").unwrap();
     assert_eq!(names(&*open(root.path(), &keys)).unwrap(), ["a", "b"]);
-    // Whatever mode the file had, it is for its owner only after a write.
+    // Whatever mode the file had, after a write only its owner may read it.
     fs::set_permissions(folder.join("s"), fs::Permissions::from_mode(0o644)).unwrap();
     create(&*store, "c", "3").unwrap();
     assert_eq!(fs::metadata(folder.join("s")).unwrap().permissions().mode() & 0o777, 0o600);
@@ -207,12 +207,12 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
 
     let folder = root.path().join("folder");
     fs::create_dir(&folder).unwrap();
-    assert!(matches!(names(&*at_path(&folder)), Err(StoreError::System { .. })));
-    assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::System { .. })));
+    assert!(matches!(names(&*at_path(&folder)), Err(StoreError::NotReady { .. })));
+    assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::NotReady { .. })));
 }
 
-/// The account that owns the folder can lay a link where the lock is looked for, to have a host with more
-/// rights make or lock a file somewhere else.
+/// Tests a lock that is a link: the account that owns the folder could use it to make a host with
+/// more rights create or lock another file.
 #[test]
 #[cfg(unix)]
 fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
@@ -235,7 +235,7 @@ fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
             victim
         });
         let error = create(&*store, "a", "1").unwrap_err();
-        assert!(matches!(error, StoreError::System { .. }), "{error:?}");
+        assert!(matches!(error, StoreError::NotReady { .. }), "{error:?}");
         assert!(error.detail().contains("symbolic link"), "{}", error.detail());
         assert_eq!(victim.exists(), victim_is_there);
         drop(held);
@@ -244,10 +244,10 @@ fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
     create(&*store, "a", "1").unwrap();
 }
 
-/// Root, who may write everybody's files, does not take a store away from the service that it belongs to.
+/// Tests that root, who may write every file, does not take a store away from its service.
 #[test]
 #[cfg(unix)]
-#[allow(clippy::print_stderr)] // Whoever runs it as another user should know.
+#[allow(clippy::print_stderr)] // A tester who is not root should see the skip.
 fn a_file_keeps_its_owner() {
     use std::os::unix::fs::{MetadataExt, chown};
     const SERVICE: u32 = 54321;

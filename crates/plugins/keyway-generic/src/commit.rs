@@ -1,4 +1,4 @@
-//! The commit of a write, which checks the header, and the replacement of the header.
+//! Commits writes and checks the header, and replaces the header.
 
 use keyway_seal::KeyId;
 use keyway_secrets::StoreError;
@@ -9,23 +9,23 @@ use crate::handle::{Handle, View};
 use crate::header::Header;
 use crate::storage_error::from_storage;
 
-/// How a commit that also checks the header ended.
+/// The result of a commit that also checks the header.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Committed {
-    /// It is done.
+    /// The commit succeeded.
     Done,
-    /// The header changed meanwhile: begin again with a new view.
+    /// The header changed meanwhile: start again with a new view.
     HeaderChanged,
-    /// This item of the caller's, counted from 0, did not hold.
+    /// The expectation of this item failed, counted from 0 among the caller's items.
     Conflict(usize),
 }
 
 impl Handle {
-    /// Commits the caller's items on the condition that the header is still that of `view`.
+    /// Commits the caller's items if the header is still that of `view`.
     ///
-    /// So nobody writes into a store that is being deleted, with keys that a rotation has
-    /// retired, or beside a version that cannot read it. The header is raised to the
-    /// running version if an older one wrote last.
+    /// So no write goes into a store that is being deleted, uses keys that a rotation has retired,
+    /// or follows a version that cannot read it. If an older version wrote last, the header is
+    /// raised to the running version.
     pub(crate) async fn commit(
         &self,
         view: &View,
@@ -60,8 +60,8 @@ impl Handle {
         }
     }
 
-    /// Replaces the header if it is still that of `view`; `false` if it is not. With `key`, that
-    /// one becomes the key of the store.
+    /// Replaces the header if it is still that of `view`, and returns `false` otherwise. With
+    /// `key`, that key becomes the key of the store.
     pub(crate) async fn replace_header(
         &self,
         view: &View,

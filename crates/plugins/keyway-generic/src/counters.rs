@@ -1,7 +1,9 @@
-//! How often a store was read and written, and about how many secrets it has (decision C12).
+//! Counts reads and writes of a store, and estimates its number of secrets.
 //!
-//! Each handle counts in memory and adds what it counted to the stored numbers now and then,
-//! when it writes anyway. So a `get` never becomes a write, and a crash loses a few counts.
+//! See decision C12.
+//!
+//! Each handle counts in memory, and from time to time adds its counts to the stored numbers when
+//! it writes anyway. So a `get` never becomes a write, and a crash loses a few counts.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -13,10 +15,10 @@ use crate::handle::{Handle, View};
 use crate::storage_error::from_storage;
 
 const WHAT: &str = "the counters of the store";
-/// How many operations are counted before they are added to the stored numbers.
+/// How many operations are counted before the counts are stored.
 const FLUSH_AT: u64 = 1024;
 
-/// Reads, writes, and the secrets that were created and not destroyed.
+/// Counts of reads, of writes, and of secrets: those created, less those destroyed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) reads: u64,
@@ -33,7 +35,7 @@ impl Counts {
         }
     }
 
-    /// Counters say nothing about secrets, so they are not sealed.
+    /// Encodes the counts. They reveal nothing about secrets, so they are not sealed.
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         [self.reads.to_le_bytes(), self.writes.to_le_bytes(), self.secrets.to_le_bytes()].concat()
     }
@@ -49,11 +51,11 @@ impl Counts {
     }
 }
 
-/// What one commit of secrets or environments counts.
+/// The counts of one commit of secrets or environments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tally {
     pub(crate) writes: u64,
-    /// The secrets created, less those destroyed.
+    /// The number of secrets created, less those destroyed.
     pub(crate) secrets: i64,
 }
 
@@ -63,7 +65,7 @@ impl Tally {
     pub(crate) const DESTROYED: Self = Self { writes: 1, secrets: -1 };
 }
 
-/// What a handle has counted and not stored yet.
+/// The counts of a handle that are not stored yet.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     reads: AtomicU64,
@@ -76,7 +78,7 @@ impl Pending {
         self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts writes; `true` when it is time to store the counts.
+    /// Counts writes, and returns `true` when it is time to store the counts.
     pub(crate) fn count(&self, tally: Tally) -> bool {
         self.secrets.fetch_add(tally.secrets, Ordering::Relaxed);
         let writes = self.writes.fetch_add(tally.writes, Ordering::Relaxed) + tally.writes;
@@ -91,7 +93,7 @@ impl Pending {
         }
     }
 
-    /// Takes the counts out, to be stored.
+    /// Takes the counts out, to store them.
     pub(crate) fn take(&self) -> Counts {
         Counts {
             reads: self.reads.swap(0, Ordering::Relaxed),
@@ -100,21 +102,21 @@ impl Pending {
         }
     }
 
-    /// Puts back what could not be stored.
+    /// Puts back counts that could not be stored.
     pub(crate) fn give_back(&self, counts: Counts) {
         self.reads.fetch_add(counts.reads, Ordering::Relaxed);
         self.writes.fetch_add(counts.writes, Ordering::Relaxed);
         self.secrets.fetch_add(counts.secrets, Ordering::Relaxed);
     }
 
-    /// Corrects the number of secrets by what a count of all has shown.
+    /// Corrects the number of secrets after a full count.
     pub(crate) fn correct(&self, secrets: i64) {
         self.secrets.fetch_add(secrets, Ordering::Relaxed);
     }
 }
 
 impl Handle {
-    /// The stored counters.
+    /// Reads the stored counters.
     pub(crate) async fn stored_counts(&self) -> Result<Counts, StoreError> {
         match self.storage.get(&self.prefix.counters()).await.map_err(from_storage)? {
             Some(record) => Counts::from_bytes(&record.value),
@@ -122,8 +124,8 @@ impl Handle {
         }
     }
 
-    /// Adds what was counted to the stored counters. If that fails, it is tried again with
-    /// a later write: counting never makes an operation fail.
+    /// Adds the pending counts to the stored counters. If that fails, a later write tries again:
+    /// counting never makes an operation fail.
     pub(crate) async fn store_counts(&self, view: &View) {
         let counted = self.pending.take();
         if counted == Counts::default() {
@@ -141,7 +143,7 @@ impl Handle {
             Some(record) => (Counts::from_bytes(&record.value)?, Expectation::Revision(record.revision)),
             None => (Counts::default(), Expectation::Absent),
         };
-        // Not into a store that was deleted meanwhile.
+        // The store may have been deleted meanwhile; then the check fails.
         let batch = Batch::new().check(self.prefix.header(), view.loaded.revision).put(
             key,
             stored.plus(counted).to_bytes(),

@@ -1,4 +1,6 @@
-//! Deleting a store, resumable at every point (decision C13).
+//! Deletes a store, resumable at every point.
+//!
+//! See decision C13.
 
 use keyway_secrets::StoreError;
 use keyway_storage::{Batch, CommitOutcome, Expectation, Revision};
@@ -9,11 +11,10 @@ use crate::rotation::let_others_run;
 use crate::storage_error::from_storage;
 
 impl Handle {
-    /// First the header says that the store is being deleted, which shuts out all writers;
-    /// then the records go, and last the header itself. Every step is on the condition that
-    /// it is still that header, and the first one that it is the store that this handle has seen
-    /// last: another handle may have finished the deletion, and made a new store since, which is
-    /// none of this one's business.
+    /// Deletes the store: first the header is marked as deleting, which shuts out all writers; then
+    /// the records are deleted, and last the header. Every step is conditional on that header. The
+    /// first step is also conditional on the store that this handle saw last: another handle may
+    /// have finished the deletion and made a new store, which must stay.
     pub(crate) async fn delete_all(&self) -> Result<(), StoreError> {
         if self.is_deleted() {
             return Ok(());
@@ -25,18 +26,20 @@ impl Handle {
         Ok(())
     }
 
-    /// The revision of the header that says so; `None` if there is no store, or another one.
+    /// Marks the header as deleting and returns its revision; `None` if the store is gone or is
+    /// another one.
     async fn mark_deleting(&self) -> Result<Option<Revision>, StoreError> {
         for _ in 0..MAX_ATTEMPTS {
             let keys = self.keys();
             let Some(found) = self.read_header_with(&keys).await? else { return Ok(None) };
             let StoredHeader { mut header, revision, sealed_by } = found;
             let seen = self.seen();
-            // From here on, whichever it is, it is this one.
+            // From here on the handle deletes exactly this store.
             self.set_seen(Some(&header));
             match seen {
                 Seen::Store(mark) if mark != header.store_mark() => return Ok(None),
-                // It was made since. Whoever still wants it deleted says so again.
+                // The store was made since the last look, so the caller must ask again to delete
+                // it.
                 Seen::Nothing => return Err(StoreError::Conflict { attempts: 1 }),
                 Seen::Store(_) | Seen::Unknown => {}
             }

@@ -1,4 +1,4 @@
-//! An environment's record.
+//! Encodes an environment's record.
 
 use keyway_core::Timestamp;
 use keyway_secrets::{Environment, EnvironmentName, StoreError};
@@ -12,7 +12,7 @@ use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, p
 const WHAT: &str = "the record of an environment";
 const TAG: u8 = b'E';
 
-/// An environment as it is sealed.
+/// An environment in its sealed form.
 #[derive(Debug)]
 pub(crate) struct EnvironmentRecord {
     pub(crate) name: EnvironmentName,
@@ -54,7 +54,7 @@ impl EnvironmentRecord {
         Ok(Self { name, external_url, created, modified })
     }
 
-    /// Refuses a record that lies where another environment's belongs.
+    /// Refuses the record of another environment in this place.
     pub(crate) fn check_name(self, name: &EnvironmentName) -> Result<Self, StoreError> {
         if self.name == *name { Ok(self) } else { Err(misplaced()) }
     }

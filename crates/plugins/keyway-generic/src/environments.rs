@@ -1,4 +1,4 @@
-//! The operations on environments.
+//! Implements the operations on environments.
 
 use keyway_secrets::{
     Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, MAX_EXTERNAL_URL_BYTES,
@@ -25,7 +25,7 @@ impl Handle {
             if page.as_ref().is_ok_and(|page| !page.environments.is_empty()) {
                 return page;
             }
-            // Nothing there, or nothing that fits: was the store deleted, or made anew?
+            // If no record fits, the store may have been deleted or replaced.
             let fresh = self.fresh_view().await?;
             if fresh.is_same_store(&view) {
                 return page;
@@ -147,7 +147,7 @@ impl Handle {
         }
     }
 
-    /// Opens an entry of a page. `None` if the store was deleted meanwhile.
+    /// Opens an entry of a page; `None` if the store was deleted meanwhile.
     async fn open_environment(
         &self,
         view: &View,

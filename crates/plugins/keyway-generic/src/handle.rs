@@ -1,4 +1,4 @@
-//! What every operation of a handle begins with: the header and the keys.
+//! Prepares every operation of a handle: reads the header and chooses the keys.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -15,17 +15,17 @@ use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
 use crate::sealed_settings::{InForce, ReadSettings};
 use crate::storage_error::from_storage;
 
-/// How often an operation starts over because another writer came first. Each time that it
-/// does, another one got on; and of one handle's writers only one at a time is a loser that
-/// tries again, so only a crowd of handles on one record ever comes near it.
+/// How often an operation starts over because another writer was faster. Each restart means that
+/// another writer succeeded, and among the writers of one handle only one at a time retries. So
+/// only many handles on one record ever approach this limit.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
-/// How many environments a handle remembers before it forgets them all: the memory only
-/// saves work, and must not grow with the store.
+/// How many environments a handle remembers before it forgets them all. The memory only saves work,
+/// and must not grow with the store.
 const REMEMBERED_ENVIRONMENTS: usize = 1024;
 
-/// How many records can have losers trying again at the same time, without one waiting for
-/// the other.
+/// The number of locks for writers that retry. Writers with the same lock retry one after the
+/// other.
 const CROWDS: usize = 32;
 
 /// A store that is used through a storage engine.
@@ -43,25 +43,25 @@ pub(crate) struct Handle {
 
 struct State {
     keys: KeyRing,
-    /// Tells one set of keys from the next.
+    /// Distinguishes one set of keys from the next.
     generation: u64,
     view: Option<View>,
     seen: Seen,
     deleted: bool,
 }
 
-/// What a handle saw when it looked for the store last.
+/// The store that a handle saw when it last looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// It has not looked yet.
+    /// The handle has not looked yet.
     Unknown,
-    /// There was none.
+    /// There was no store.
     Nothing,
-    /// There was this one. Another one of the same name has another mark.
+    /// There was this store. Another store of the same name has another mark.
     Store(StoreMark),
 }
 
-/// The header as it was when it was read.
+/// A header as it was read.
 pub(crate) struct Loaded {
     pub(crate) revision: Revision,
     pub(crate) header: Header,
@@ -73,13 +73,13 @@ pub(crate) struct Loaded {
     existing: Mutex<HashSet<EnvironmentName>>,
 }
 
-/// What one attempt of an operation works with.
+/// Everything that one attempt of an operation works with.
 #[derive(Clone)]
 pub(crate) struct View {
     pub(crate) loaded: Arc<Loaded>,
-    /// The handle's keys, in front the one that sealed the header: it is the key of the
-    /// store. So who holds old and new keys in whatever order never seals with a key
-    /// that a rotation has retired.
+    /// The handle's keys, led by the key that sealed the header, which is the key of the store. So
+    /// a handle that holds old and new keys in any order never seals with a key that a rotation has
+    /// retired.
     pub(crate) keys: KeyRing,
     generation: u64,
 }
@@ -96,13 +96,13 @@ impl View {
         self.with(&self.keys)
     }
 
-    /// Other keys, for the same store.
+    /// Returns other keys for the same store.
     pub(crate) fn with<'a>(&self, ring: &'a KeyRing) -> StoreKeys<'a> {
         StoreKeys { ring, store: self.loaded.store_mark }
     }
 
-    /// Whether both are views of one and the same store, and not of one that was deleted
-    /// and another that was made in its place.
+    /// Tells whether both are views of the same store, rather than of a deleted store and its
+    /// successor.
     pub(crate) fn is_same_store(&self, other: &Self) -> bool {
         self.loaded.header.name_key == other.loaded.header.name_key
     }
@@ -129,8 +129,8 @@ impl View {
         self.loaded.index.environment_key(prefix, environment)
     }
 
-    /// Remembers that an environment is there. None is ever taken away while the store
-    /// lives, so this stays true.
+    /// Remembers that an environment exists. That stays true, since environments are never removed
+    /// while the store lives.
     pub(crate) fn remember(&self, environment: &EnvironmentName) {
         let mut existing = lock(&self.loaded.existing);
         if existing.len() >= REMEMBERED_ENVIRONMENTS {
@@ -190,7 +190,7 @@ impl Handle {
         self.write_state().seen = header.map_or(Seen::Nothing, |header| Seen::Store(header.store_mark()));
     }
 
-    /// The header and the keys, the header as this handle read it last.
+    /// Returns the keys and the header that this handle read last.
     pub(crate) async fn view(&self) -> Result<View, StoreError> {
         {
             let state = self.read_state();
@@ -204,7 +204,7 @@ impl Handle {
         self.fresh_view().await
     }
 
-    /// The header as it is now, and the keys.
+    /// Returns the keys and the current header.
     pub(crate) async fn fresh_view(&self) -> Result<View, StoreError> {
         loop {
             let (keys, generation) = {
@@ -231,7 +231,7 @@ impl Handle {
                 continue;
             }
             match &state.view {
-                // Nothing changed: what was remembered stays.
+                // The header is unchanged, so the cached view stays.
                 Some(view) if view.loaded.revision == revision => return Ok(view.clone()),
                 _ => {}
             }
@@ -254,12 +254,12 @@ impl Handle {
         }
     }
 
-    /// Whether the header is still as `view` has it. If not, the next view is a new one.
+    /// Tells whether the header is still as in `view`. If not, the next view is a new one.
     pub(crate) async fn is_current(&self, view: &View) -> Result<bool, StoreError> {
         Ok(self.fresh_view().await?.loaded.revision == view.loaded.revision)
     }
 
-    /// The header, whoever wrote it and whatever is under way.
+    /// Reads the header, whoever wrote it and whatever is in progress.
     pub(crate) async fn read_header(&self) -> Result<Option<StoredHeader>, StoreError> {
         self.read_header_with(&self.keys()).await
     }
@@ -277,8 +277,9 @@ impl Handle {
 
     /// Reads the first record of the store, which is its header.
     ///
-    /// The header is written before all other records and deleted with the last of them. Where there are
-    /// others without it, it was lost, and the store is neither new nor deleted (H58).
+    /// The header is written before all other records and deleted with the last of them. If other
+    /// records exist without it, the header was lost, and the store is neither new nor deleted
+    /// (decision H58).
     pub(crate) async fn first_record(&self) -> Result<Option<Record>, StoreError> {
         let page = self.storage.scan(&self.prefix.all(), None, 1).await.map_err(from_storage)?;
         match page.entries.into_iter().next() {
@@ -290,19 +291,19 @@ impl Handle {
         }
     }
 
-    /// Whether the keys changed since `view` was made: then what it could not open may open
-    /// with the new ones.
+    /// Tells whether the keys changed since `view` was made, so that the new keys may open a record
+    /// that its keys did not.
     pub(crate) fn keys_changed_since(&self, view: &View) -> bool {
         self.generation() != view.generation
     }
 
-    /// Where those wait who lost against another writer of the record at `key`: they try again
-    /// one after the other, because all at once some of them would lose for ever.
+    /// Returns the lock for writers that lost a race for the record at `key`. They retry one after
+    /// another: all at once, some of them would lose for ever.
     pub(crate) fn crowd_at(&self, key: &[u8]) -> &async_lock::Mutex<()> {
         &self.crowds[usize::from(key.last().copied().unwrap_or(0)) % CROWDS]
     }
 
-    /// Whether the environment is there.
+    /// Tells whether the environment exists.
     pub(crate) async fn has_environment(
         &self,
         view: &View,
@@ -319,7 +320,7 @@ impl Handle {
         Ok(found)
     }
 
-    /// Why there is nothing at `address`.
+    /// Returns the reason why there is no secret at `address`.
     pub(crate) async fn missing(&self, view: &View, address: &SecretAddress) -> StoreError {
         match &address.environment {
             Some(environment) => match self.has_environment(view, environment).await {
@@ -342,8 +343,8 @@ impl Handle {
         self.read_state().generation
     }
 
-    // A panic of another thread cannot leave the state half-changed: every change is one
-    // assignment. So a poisoned lock is as good as any.
+    // A panic of another thread cannot leave the state half-changed, since every change is one
+    // assignment. So a poisoned lock is still valid.
     fn read_state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }

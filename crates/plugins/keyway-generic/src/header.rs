@@ -1,5 +1,5 @@
-//! The store's header: who wrote last, the key of the name index, the settings, and what is
-//! under way.
+//! Encodes the store's header: the last writer, the key of the name index, the settings, and
+//! operations in progress.
 
 use keyway_core::WrittenBy;
 use keyway_seal::{KeyId, KeyRing};
@@ -15,25 +15,25 @@ use crate::sealed_note;
 pub(crate) const WHAT: &str = "the header of the store";
 const TAG: u8 = b'S';
 
-/// What the header says, apart from the key of the name index.
+/// The content of the header, except the key of the name index.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct HeaderText {
-    /// The store it belongs to, so that the header of another one is refused.
+    /// The store that the header belongs to, so that the header of another store is refused.
     pub(crate) store: String,
     pub(crate) written_by: WrittenBy,
-    /// The settings in force, of the type that the plugin has. They are read after it was
-    /// checked who wrote them.
+    /// The settings in force, of the plugin's own type. They are parsed only after the writer of
+    /// the header was checked.
     pub(crate) settings: Map<String, Value>,
-    /// The key to which a rotation that is under way moves the records.
+    /// The key to which a rotation in progress moves the records.
     pub(crate) rotating_to: Option<String>,
-    /// How many rotations have begun: tells one from another.
+    /// The number of rotations so far, which distinguishes one from another.
     pub(crate) rotations: u64,
     /// Whether the store is being deleted.
     pub(crate) deleting: bool,
 }
 
-/// The header as it is sealed: the key of the name index, then the text as JSON.
+/// The header in its sealed form: the key of the name index, then the text as JSON.
 #[derive(Clone)]
 pub(crate) struct Header {
     pub(crate) name_key: Zeroizing<[u8; NameIndex::KEY_BYTES]>,
@@ -41,7 +41,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The mark of the store, as in its records.
+    /// Returns the mark of the store, as its records carry it.
     pub(crate) fn store_mark(&self) -> StoreMark {
         NameIndex::new(&self.name_key).store_mark()
     }
@@ -71,11 +71,11 @@ impl Header {
     }
 }
 
-/// The header with where it came from.
+/// A header as it was found in the storage.
 pub(crate) struct StoredHeader {
     pub(crate) header: Header,
     pub(crate) revision: Revision,
-    /// The key of the store: all that is written is sealed with it, until a rotation begins.
+    /// The key of the store: all records are sealed with it, until a rotation begins.
     pub(crate) sealed_by: KeyId,
 }
 

@@ -1,4 +1,6 @@
-//! Describes a store (decision C12).
+//! Describes a store.
+//!
+//! See decision C12.
 
 use keyway_secrets::{Count, StoreError, StoreInfo};
 
@@ -9,8 +11,8 @@ use crate::storage_error::from_storage;
 const QUICK: usize = 1000;
 
 impl Handle {
-    /// Describes the store. Unless they are to be counted, the number of more than [`QUICK`] secrets is the one that the
-    /// handles counted as they created and destroyed them.
+    /// Describes the store. Beyond [`QUICK`] secrets, unless `counted` is set, the number comes
+    /// from the handles' counts of created and destroyed secrets.
     pub(crate) async fn describe(&self, counted: bool) -> Result<StoreInfo, StoreError> {
         let view = self.fresh_view().await?;
         let number = if counted { Some(self.count_records(&self.prefix.secrets()).await?) } else { None };
@@ -20,7 +22,8 @@ impl Handle {
             let tallied = self.stored_counts().await?.plus(self.pending.look()).secrets;
             self.pending.correct(i64::try_from(known).unwrap_or(i64::MAX).saturating_sub(tallied));
         }
-        // So that an answer stays true after a restart. A correction alone waits for a write: a look writes nothing.
+        // Includes pending counts, so that an answer stays true after a restart. A mere correction
+        // waits for a write, since a look must not write.
         let pending = self.pending.look();
         if counted || pending.reads > 0 || pending.writes > 0 {
             self.store_counts(&view).await;

@@ -1,4 +1,4 @@
-//! Where a store's records lie: keys that say nothing about the names in it.
+//! Computes the keys of a store's records, which reveal no names.
 
 use hmac::{Hmac, KeyInit, Mac};
 use keyway_secrets::{EnvironmentName, SecretAddress, StoreName};
@@ -10,7 +10,7 @@ const STORE_BYTES: usize = 16;
 const GROUP_BYTES: usize = 8;
 const PLACE_BYTES: usize = 16;
 
-/// The records of a store, each kind in a key range of its own.
+/// The kinds of records of a store, each in its own key range.
 #[repr(u8)]
 #[derive(Clone, Copy)]
 enum Room {
@@ -20,7 +20,7 @@ enum Room {
     Secrets = 3,
 }
 
-/// The prefix that all keys of one store begin with.
+/// The prefix of all keys of one store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StorePrefix([u8; STORE_BYTES]);
 
@@ -60,7 +60,8 @@ impl StorePrefix {
         KeyRange::prefix(self.room(Room::Secrets))
     }
 
-    /// The secrets of one environment lie together, so that listing them is one range.
+    /// Returns the range of the secrets of one environment. They lie together, so a list scans one
+    /// range.
     pub(crate) fn secrets_of(self, group: Group) -> KeyRange {
         let mut prefix = self.room(Room::Secrets);
         prefix.extend_from_slice(&group.0);
@@ -68,12 +69,12 @@ impl StorePrefix {
     }
 }
 
-/// The mark of an environment, or of the secrets that belong to none.
+/// The mark of an environment, or of the secrets without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Group([u8; GROUP_BYTES]);
 
-/// What every sealed record of a store carries, so that a record of another store under the
-/// same keys, or of an earlier store of this name, is refused. It is not a secret.
+/// The mark in every sealed record of a store, so that records of another store under the same
+/// keys, or of an earlier store of this name, are refused. It is not a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreMark(pub(crate) [u8; StoreMark::BYTES]);
 
@@ -81,12 +82,13 @@ impl StoreMark {
     pub(crate) const BYTES: usize = 8;
 }
 
-/// Computes keys from names with a long-lived key that is itself sealed (decision C15):
-/// who has the records and not the key learns no name from them, and a rotation moves no
-/// record.
+/// Computes keys from names with a long-lived key that is itself sealed: the records alone reveal
+/// no name, and a rotation moves no record.
+///
+/// See decision C15.
 #[derive(Clone)]
 pub(crate) struct NameIndex {
-    // Keyed once: cloning the state is a copy, keying it costs two hash blocks.
+    // The HMAC is keyed once: copying its state is cheap, keying it costs two hash blocks.
     keyed: Hmac<Sha256>,
 }
 
@@ -99,7 +101,7 @@ impl NameIndex {
         Self { keyed }
     }
 
-    /// A fresh key.
+    /// Draws a fresh key.
     pub(crate) fn draw_key() -> Result<Zeroizing<[u8; Self::KEY_BYTES]>, getrandom::Error> {
         let mut key = Zeroizing::new([0; Self::KEY_BYTES]);
         getrandom::fill(key.as_mut_slice())?;

@@ -1,9 +1,9 @@
-//! The reference secret store: sealed records on any storage engine.
+//! Keeps secrets as sealed records on any storage engine: the reference secret store.
 //!
-//! It is the plugin `generic` ([`GenericPlugin`]). Where the records lie is the host's choice:
-//! it lends a storage engine as an `Arc<dyn Storage>`, and the same store runs in memory, in
-//! one SQLite file, or wherever an engine for it exists. Every write is one atomic commit of
-//! that engine, and it is durable when it returns (decision C6).
+//! The plugin is `generic` ([`GenericPlugin`]). The host chooses the storage: it lends a storage
+//! engine as an `Arc<dyn Storage>`, and the same store runs in memory, in one SQLite file, or on
+//! any other engine. Every write is one atomic commit of that engine, and is durable when it
+//! returns (decision C6).
 //!
 //! ```
 //! use std::sync::Arc;
@@ -23,7 +23,7 @@
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("generic")?;
 //!
-//! // In earnest: keys from a key source, and `Sqlite::open("secrets.db")`.
+//! // In production: keys from a key source, and `Sqlite::open("secrets.db")`.
 //! let keys = KeyRing::new([Key::generate()?])?;
 //! let storage: Arc<dyn Storage> = Arc::new(Memory::new());
 //! let opening = OpenContext::new(StoreName::new("payroll")?, plugin.metadata().clone(), keys.clone())
@@ -37,7 +37,7 @@
 //! let address = SecretAddress::in_environment(SecretName::new("db-password")?, staging);
 //! store.create(NewSecret::new(address.clone(), SecretValue::text("hunter2"))).await?;
 //!
-//! // Change it only if nobody else has.
+//! // Change it only if no other caller has.
 //! let secret = store.get(&address).await?;
 //! let change = SecretChange::value(SecretValue::text("correct horse"));
 //! store.modify(&address, change.if_unchanged(&secret.header)).await?;
@@ -52,60 +52,58 @@
 //! ```
 //!
 //! # Layout
-//! Every key begins with 16 bytes that stand for the store's name, so that many stores lie on
-//! one engine without meeting.
+//! Every key starts with 16 bytes that stand for the store's name, so that many stores can share
+//! one engine.
 //!
 //! ```text
-//! store | 0                   header: key of the name index, settings, version that wrote last, rotation
+//! store | 0                   header: key of the name index, settings, last writer, rotation
 //! store | 1                   counters of reads and writes (not sealed)
 //! store | 2 | place           an environment
 //! store | 3 | group | place   a secret:  format | key id | length | header token | value token
 //!                                                                  '--- list ---'  '-- get --'
 //! ```
 //!
-//! `group` and `place` are keyed hashes (HMAC-SHA256, cut to 8 and 16 bytes) of the environment
-//! and of environment and name, so that the secrets of one environment lie together, no name can be
-//! read, and a rotation moves no record (decision C15). Their key is drawn when the store is
-//! made, and is sealed in the header. Tokens are Fernet tokens. Each carries the store's mark and
-//! its own address, and a value token carries the end of its header token, so that a record in another's
-//! place, of another store, or put together of two versions is refused as
+//! `group` and `place` are keyed hashes (HMAC-SHA256, cut to 8 and 16 bytes): of the environment,
+//! and of environment and name. So the secrets of one environment lie together, no name can be
+//! read, and a rotation moves no record (decision C15). Their key is drawn when the store is made,
+//! and is sealed in the header. All tokens are Fernet tokens. Each carries the store's mark and its
+//! own address, and a value token carries the end of its header token. So a record in a wrong
+//! place, of another store, or combined from two versions is refused as
 //! [`Corrupt`](keyway_secrets::StoreError::Corrupt).
 //!
 //! # Keys and rotation
-//! The key that sealed the header is *the key of the store*: whoever writes seals with it,
-//! wherever in the handle's ring it stands. `initialize` takes the first key of the ring;
-//! after that only `rotate` changes it. Every commit checks that the header is still the one
-//! that the writer has seen. So from the moment a rotation has sealed the header with the new
-//! key, every writer uses the new key or is refused with
-//! [`WrongKey`](keyway_secrets::StoreError::WrongKey), and the rotation can go through the records in
-//! batches while reads and writes go on, through this handle and through every other that has both
-//! keys. After a crash the next call of `rotate` goes on where it was. A rotation that another
-//! one overtakes ends with [`Conflict`](keyway_secrets::StoreError::Conflict) and does not say that it
-//! is done.
+//! The key that sealed the header is *the key of the store*: every writer seals with it, at
+//! whatever position of the handle's ring it is. `initialize` takes the first key of the ring;
+//! after that only `rotate` changes it. Every commit checks that the header is still the one that
+//! the writer has seen. So once a rotation has sealed the header with the new key, every writer
+//! uses the new key or is refused with [`WrongKey`](keyway_secrets::StoreError::WrongKey). The
+//! rotation then moves the records in batches, while reads and writes continue through every handle
+//! that has both keys. After a crash the next call of `rotate` resumes it. If another rotation
+//! overtakes it, it ends with [`Conflict`](keyway_secrets::StoreError::Conflict).
 //!
-//! # What it does not hide
-//! Who can read the storage learns how many secrets and environments there are, how many
-//! secrets each environment has (not which one it is), how long names, descriptions and values
-//! are, to 16 bytes, when each record was sealed (Fernet tokens carry their time in the clear), under which key,
-//! and how often the store was read and written.
+//! # What an attacker with read access learns
+//! A reader of the storage learns the number of secrets and environments, and the number of secrets
+//! in each environment (not its name). It also learns the length of names, descriptions and values,
+//! to 16 bytes; when each record was sealed (Fernet tokens carry their time in the clear) and under
+//! which key; and how often the store was read and written.
 //!
-//! # What it does not detect
-//! An older copy of the whole store put back, an older copy of a single record put back, and
-//! a record that was removed. A list without values does not notice that the value beside a
-//! header is of another version; who reads the value does. The counters can be forged.
+//! # Changes that the store does not detect
+//! It does not detect an older copy of the whole store or of a single record that is put back, or a
+//! record that was removed. A list without values does not notice a value of another version beside
+//! a header; reading the value does. The counters can be forged.
 //!
 //! # Limits
-//! Secret names, environments and descriptions are bounded by the contract; values by what the
-//! engine takes for one record: tokens are Base64, so a little less than three quarters of
-//! it. The setting `maximum_value_bytes` (decision C10) bounds them further. A list
-//! has a stable order that says nothing about names.
+//! The contract limits names of secrets, environments, and descriptions. The engine's record size
+//! limits values: tokens are Base64, so a value may have a little less than three quarters of it.
+//! The setting `maximum_value_bytes` limits them further (decision C10). A list has a stable order
+//! that reveals nothing about names.
 //!
-//! # A plugin of one's own on it
-//! The store itself is [`SealedStore`], and any plugin can open one. What differs from plugin to
-//! plugin is the [`StoreSettings`]: which there are, which values they let in, and whether
-//! the store makes values by them. `generic` is one such plugin, `keyway-passdb` another; each reads
-//! its own stores only (decision C4). A crate that does so depends on this one without its default
-//! features: then a host that links it is not offered `generic`, which it did not ask for.
+//! # Your own plugin on this store
+//! The store itself is [`SealedStore`], and any plugin can open one. Plugins differ in their
+//! [`StoreSettings`]: which settings exist, which values they allow, and whether the store
+//! generates values by them. `generic` is one such plugin, `keyway-passdb` another; each reads only
+//! its own stores (decision C4). A crate with such a plugin depends on this one without its default
+//! features, so that its host is not also offered `generic`.
 //!
 //! # Features
 //! `plugin`: the plugin `generic`. On by default.

@@ -1,4 +1,4 @@
-//! The plugin: what the registry holds and a host opens stores with.
+//! Defines the plugin, which the registry holds and a host opens stores with.
 
 use std::sync::Arc;
 
@@ -14,9 +14,8 @@ use crate::store::SealedStore;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GenericPlugin;
 
-/// The plugin's configuration: it has no keys yet. Where the records lie is the host's
-/// choice of a storage engine, and what else can be set is a setting of the store, which
-/// `configure` changes while it runs.
+/// The plugin's configuration, which has no keys yet. The host chooses the storage engine, and
+/// everything else is a setting of the store, which `configure` changes at run time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]

@@ -1,14 +1,14 @@
-//! A secret's record: what is sealed, how it is bound to its place, and what opening checks.
+//! Seals a secret's record, binds it to its place, and checks it when it is opened.
 //!
 //! ```text
 //! format (1 byte) | key id (8) | length of the header token (4) | header token | value token
 //! ```
 //!
-//! Both tokens begin with the same fields: the store's mark, id, version, dates, media kind,
-//! environment, name, description. In the value token the tail of the header token follows,
-//! and then the value. So a `get` opens the value token only and a `list` the header token
-//! only, each learns all it needs, and who opens a value knows that both halves are of the
-//! same version of the same secret.
+//! Both tokens start with the same fields: the store's mark, id, version, dates, media kind,
+//! environment, name, description. In the value token the end of the header token follows, and then
+//! the value. So a `get` opens only the value token and a `list` only the header token, and both
+//! learn all they need. Opening a value proves that both halves are of the same version of the same
+//! secret.
 
 use keyway_core::{MediaKind, SecretValue, Structured, Timestamp};
 use keyway_seal::KeyId;
@@ -27,12 +27,12 @@ const WHAT: &str = "the record of a secret";
 const FORMAT: u8 = 1;
 const HEADER_TAG: u8 = b'H';
 const VALUE_TAG: u8 = b'V';
-/// How much of the end of the header token the value token repeats: 24 bytes of its
-/// signature, in Base64.
+/// How much of the end of the header token the value token repeats: 24 bytes of its signature, in
+/// Base64.
 const TAIL_BYTES: usize = 32;
 const ID_BYTES: usize = 16;
 
-/// A secret as it is sealed.
+/// A secret in its sealed form.
 #[derive(Debug)]
 pub(crate) struct SecretRecord {
     pub(crate) id: [u8; ID_BYTES],
@@ -44,7 +44,7 @@ pub(crate) struct SecretRecord {
 }
 
 impl SecretRecord {
-    /// A record for a new secret, with an id drawn from the system's random source.
+    /// Makes a record for a new secret, with an id from the system's random source.
     pub(crate) fn new(
         address: SecretAddress,
         description: Option<String>,
@@ -66,7 +66,7 @@ impl SecretRecord {
         Secret { header: self.header(), value }
     }
 
-    /// The bytes to store.
+    /// Seals the record to the bytes to store.
     pub(crate) fn seal(&self, value: &SecretValue, keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
         let value_bytes = value_bytes(value);
         let kind = value.kind();
@@ -89,12 +89,12 @@ impl SecretRecord {
         Ok(record)
     }
 
-    /// The length of the sealed record of a value of that many bytes.
+    /// Returns the length of the sealed record with a value of this many bytes.
     pub(crate) fn sealed_bytes(&self, value_bytes: usize) -> usize {
         sealed_bytes(self.fields_bytes(), value_bytes)
     }
 
-    /// The length of what [`fields`](Self::fields) writes.
+    /// Returns the length of the output of [`fields`](Self::fields).
     fn fields_bytes(&self) -> usize {
         let optional = |text: Option<&str>| 1 + text.map_or(0, |text| 4 + text.len());
         let fixed = 1 + size_of::<StoreMark>() + ID_BYTES + 3 * size_of::<u64>() + 1;
@@ -116,7 +116,8 @@ impl SecretRecord {
         let text_bytes = environment.map_or(0, str::len)
             + self.address.name.as_str().len()
             + self.description.as_ref().map_or(0, String::len);
-        // Enough for all: a vector that grows would leave a copy behind that nobody wipes.
+        // The capacity suffices for everything: a growing vector would leave an unwiped copy
+        // behind.
         let mut out = Zeroizing::new(Vec::with_capacity(72 + text_bytes + extra));
         out.push(tag);
         out.extend_from_slice(&store.0);
@@ -132,7 +133,7 @@ impl SecretRecord {
     }
 }
 
-/// A record as it is stored, not opened yet.
+/// A stored record that is not opened yet.
 #[derive(Clone, Copy)]
 pub(crate) struct SealedRecord<'a> {
     pub(crate) sealed_by: KeyId,
@@ -165,7 +166,7 @@ impl<'a> SealedRecord<'a> {
         Ok((record, value))
     }
 
-    /// Opens the value, wherever the record belongs.
+    /// Opens the value without checking the address of the record.
     pub(crate) fn open(&self, keys: StoreKeys<'_>) -> Result<(SecretRecord, SecretValue), StoreError> {
         let plaintext = keys
             .ring
@@ -181,8 +182,7 @@ impl<'a> SealedRecord<'a> {
         Ok((record, value))
     }
 
-    /// Seals the record anew with the first of `keys`, without taking it apart: only the key
-    /// changes.
+    /// Reseals the record under the first of `keys`, without parsing it: only the key changes.
     pub(crate) fn reseal(&self, keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
         let mut plaintext = keys
             .ring
@@ -206,8 +206,8 @@ impl<'a> SealedRecord<'a> {
         Ok(record)
     }
 
-    /// Opens the header alone. It does not look at the value: that of another version of the
-    /// same secret in its place is found by who opens the value.
+    /// Opens only the header. If the value beside it is of another version of the same secret, only
+    /// opening the value finds that.
     pub(crate) fn open_header(&self, keys: StoreKeys<'_>) -> Result<SecretRecord, StoreError> {
         let plaintext = keys
             .ring
@@ -223,12 +223,12 @@ impl<'a> SealedRecord<'a> {
     }
 }
 
-/// The length of a record whose fields and value have that many bytes.
+/// Returns the length of a record whose fields and value have this many bytes.
 fn sealed_bytes(fields: usize, value: usize) -> usize {
     1 + 8 + 4 + keyway_seal::token_len(fields) + keyway_seal::token_len(fields + TAIL_BYTES + value)
 }
 
-/// All that stands before the value token.
+/// Appends all parts before the value token.
 fn put_beginning(record: &mut Vec<u8>, header: &[u8], keys: StoreKeys<'_>) -> Result<(), StoreError> {
     let length = u32::try_from(keyway_seal::token_len(header.len())).unwrap_or(u32::MAX);
     record.push(FORMAT);
@@ -286,7 +286,7 @@ fn read_fields(reader: &mut Reader<'_>) -> Result<(SecretRecord, u8), Malformed>
     Ok((SecretRecord { id, version, created, modified, address, description }, kind))
 }
 
-/// Passes over what [`read_fields`] reads.
+/// Skips the fields that [`read_fields`] reads.
 fn skip_fields(reader: &mut Reader<'_>) -> Result<(), Malformed> {
     reader.take(ID_BYTES + 3 * 8 + 1)?;
     reader.optional(Reader::text)?;
@@ -315,7 +315,8 @@ fn read_value(kind: u8, mut reader: Reader<'_>) -> Result<SecretValue, Malformed
     }
 }
 
-/// By hand, because it is done on every read and formatting takes ten times as long.
+/// Writes bytes as hexadecimal digits. It runs on every read, and formatting would take ten times
+/// as long.
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
 

@@ -1,16 +1,17 @@
-//! Moving a store to new keys, in batches, while reads and writes go on (decision C7).
+//! Moves a store to new keys in batches, while reads and writes continue.
 //!
-//! 1. The handle takes the new keys beside the old ones, and reads both.
-//! 2. The header is sealed with the new key and says that a rotation is under way. From here on
-//!    everybody seals with the new key, because everybody seals with the key of the header,
-//!    and each commit checks that the header is still the one that was seen.
-//! 3. Record after record is sealed anew, each on the condition that it was not changed
-//!    meanwhile; one that was has the new keys already.
-//! 4. The header says that the rotation is over, and the handle gives up the old keys.
+//! See decision C7.
 //!
-//! After a crash all of it is done again; what has the new keys already is only looked at.
-//! Rotations are numbered in the header: one that finds that another has begun since gives
-//! up, and does not say that it is done.
+//! 1. The handle adds the new keys to the old ones, and reads with both.
+//! 2. The header is sealed with the new key and marked as rotating. From here on every writer seals
+//!    with the new key, because every writer uses the key of the header, and each commit checks
+//!    that the header is unchanged.
+//! 3. One record after another is resealed, on the condition that it is unchanged; a record that a
+//!    writer has changed already has the new key.
+//! 4. The header is marked as no longer rotating, and the handle discards the old keys.
+//!
+//! After a crash all steps are repeated; records that already have the new key are only read.
+//! Rotations are numbered in the header: a rotation that finds a later one gives up with an error.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -25,10 +26,10 @@ use crate::record::SealedRecord;
 use crate::sealed_note;
 use crate::storage_error::from_storage;
 
-/// How many records are sealed anew in one commit, where the engine takes that many.
+/// How many records are resealed in one commit, if the engine accepts that many.
 const BATCH_RECORDS: usize = 1000;
 
-/// What a range holds, and so how its records are sealed anew.
+/// The kind of records in a range, which decides how they are resealed.
 #[derive(Clone, Copy)]
 enum Kind {
     Secrets,
@@ -36,14 +37,14 @@ enum Kind {
 }
 
 impl Handle {
-    /// The caller makes sure that one handle runs one rotation at a time.
+    /// Rotates the store. The caller ensures that one handle runs only one rotation at a time.
     pub(crate) async fn rotate_to(
         &self,
         new: &KeyRing,
         listener: &dyn RotationListener,
     ) -> Result<(), StoreError> {
         let both = new.with_retiring(&self.keys());
-        // Looked at first, so that a store that may not be read does not get new keys.
+        // The header is checked first, so that a store that may not be read does not get new keys.
         let found = self.read_header_with(&both).await?.ok_or(StoreError::NotInitialized)?;
         if found.header.text.deleting {
             return Err(StoreError::Deleted);
@@ -69,7 +70,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Whether a rotation to other keys is under way, and how far it is.
+    /// Returns the progress of a rotation to other keys, if one is in progress.
     pub(crate) async fn rotation_progress(&self, view: &View) -> Result<Option<Progress>, StoreError> {
         let Some(target) = &view.loaded.header.text.rotating_to else { return Ok(None) };
         let mut progress = Progress { done: 0, total: 0 };
@@ -94,7 +95,7 @@ impl Handle {
         Ok(Some(progress))
     }
 
-    /// How many records a range has.
+    /// Counts the records of a range.
     pub(crate) async fn count_records(&self, range: &KeyRange) -> Result<u64, StoreError> {
         let mut count = 0;
         let mut after: Option<Vec<u8>> = None;
@@ -113,7 +114,7 @@ impl Handle {
         }
     }
 
-    /// Makes `target` the key of the store, unless an interrupted rotation has done so.
+    /// Makes `target` the key of the store, unless an interrupted rotation has already done so.
     async fn begin_rotation(&self, target: KeyId) -> Result<View, StoreError> {
         let target_name = target.to_string();
         for _ in 0..MAX_ATTEMPTS {
@@ -123,7 +124,7 @@ impl Handle {
             }
             let mut header = view.loaded.header.clone();
             header.text.rotating_to = Some(target_name.clone());
-            // The next one must differ from this one, and no more.
+            // The number only needs to differ from that of the next rotation, so it may wrap.
             header.text.rotations = header.text.rotations.wrapping_add(1);
             self.replace_header(&view, header, Some(target)).await?;
         }
@@ -166,7 +167,7 @@ impl Handle {
 
             let batch = self.reseal_entries(kind, page.entries, view)?;
             let outcome = match batch.items().len() {
-                // The check of the header alone: nothing needs to be sealed anew.
+                // The batch holds only the check of the header: no record needs resealing.
                 1 => None,
                 _ => Some(self.storage.commit(batch).await.map_err(from_storage)?),
             };
@@ -184,16 +185,16 @@ impl Handle {
                     after = last;
                 }
                 Some(CommitOutcome::Conflict { item: 0 }) => *view = self.check_still_ours(view).await?,
-                // Changed or destroyed meanwhile, by a writer that has the new key. The fewer
-                // records in a batch, the fewer writers come between; and a single record
-                // needs nothing more when its writer has sealed it.
+                // A writer with the new key has changed or destroyed a record meanwhile. Smaller
+                // batches make that less likely; and a single changed record needs no resealing,
+                // since its writer has sealed it.
                 Some(CommitOutcome::Conflict { .. }) => records = records.div_ceil(4),
             }
             let_others_run().await;
         }
     }
 
-    /// How many of the entries go into one batch.
+    /// Counts how many of the entries fit into one batch.
     fn fitting(&self, entries: &[Entry]) -> usize {
         let limit = self.storage.limits().batch_bytes;
         let mut bytes = HEADER_ROOM;
@@ -205,7 +206,7 @@ impl Handle {
         fitting.count().max(1).min(entries.len())
     }
 
-    /// A batch that seals anew whatever does not have the key of the store.
+    /// Makes a batch that reseals every entry without the key of the store.
     fn reseal_entries(&self, kind: Kind, entries: Vec<Entry>, view: &View) -> Result<Batch, StoreError> {
         let keys = view.keys();
         let mut batch =
@@ -222,8 +223,8 @@ impl Handle {
         Ok(batch)
     }
 
-    /// The header changed during a rotation. That is harmless unless another rotation took
-    /// over, or the store's deletion.
+    /// Checks a changed header during a rotation. The change is harmless unless another rotation or
+    /// a deletion has started.
     async fn check_still_ours(&self, view: &View) -> Result<View, StoreError> {
         let fresh = self.fresh_view().await?;
         if fresh.loaded.header.text.rotations == view.loaded.header.text.rotations
@@ -236,7 +237,7 @@ impl Handle {
     }
 }
 
-/// Room for the key of the header in a batch.
+/// Space for the key of the header in a batch.
 const HEADER_ROOM: usize = 1024;
 
 fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
@@ -246,8 +247,8 @@ fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
     }
 }
 
-/// Gives the other tasks of the thread a turn: between two batches nothing else would,
-/// because an engine may answer without ever waiting.
+/// Yields to other tasks of the thread between two batches, because an engine may answer without
+/// ever waiting.
 pub(crate) async fn let_others_run() {
     let mut waited = false;
     poll_fn(|context| {

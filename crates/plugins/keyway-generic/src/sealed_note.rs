@@ -1,12 +1,11 @@
-//! A small sealed record with one token: the store's own records and those of environments.
+//! Seals small records of one token: the store's own records and those of environments.
 //!
 //! ```text
 //! format (1 byte) | key id (8) | token
 //! ```
 //!
-//! Each kind of record begins its plaintext with a letter of its own, so that one is never
-//! taken for another: `H` and `V` the halves of a secret, `S` the store's header, `E` an
-//! environment.
+//! The plaintext of each kind of record starts with its own letter, so that kinds cannot be
+//! confused: `H` and `V` are the halves of a secret, `S` is the store's header, `E` an environment.
 
 use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::StoreError;
@@ -24,12 +23,12 @@ pub(crate) fn seal(plaintext: &[u8], keys: &KeyRing) -> Result<Vec<u8>, StoreErr
     Ok(out)
 }
 
-/// The key that sealed a note.
+/// Returns the key that sealed a note.
 pub(crate) fn sealed_by(what: &'static str, note: &[u8]) -> Result<KeyId, StoreError> {
     parse(what, note).map(|(key, _)| key)
 }
 
-/// Opens what [`seal`] made.
+/// Opens a note from [`seal`].
 pub(crate) fn open(
     what: &'static str,
     note: &[u8],

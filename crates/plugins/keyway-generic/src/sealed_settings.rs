@@ -1,4 +1,4 @@
-//! The settings of a sealed store, as the plugin that it belongs to understands them.
+//! Handles the settings of a sealed store in the type of its plugin.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,25 +9,27 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The settings of a [`SealedStore`](crate::SealedStore) (decision C10): what a plugin adds to
-/// it. They are stored, sealed, in the header of the store, and the operations ask those that
-/// are in force.
+/// The settings of a [`SealedStore`](crate::SealedStore): the part of a store that a plugin adds.
+/// They are stored, sealed, in the header of the store, and operations follow the settings in force
+/// (decision C10).
 ///
-/// The type is a `serde` struct with `deny_unknown_fields`, where what may be left out has a default. None
-/// of its functions does I/O, except that [`generate`](Self::generate) asks for randomness.
+/// The type is a `serde` struct with `deny_unknown_fields`; optional settings have a default. No
+/// function does I/O, except that [`generate`](Self::generate) draws random bytes.
 pub trait StoreSettings: fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Whether stores with these settings make values (decision C11).
+    /// Whether stores with these settings generate values.
+    ///
+    /// See decision C11.
     const GENERATES_VALUES: bool = false;
 
-    /// Checks what their types do not say, before they are stored.
+    /// Checks everything that the types alone do not ensure, before the settings are stored.
     ///
     /// # Errors
-    /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
+    /// [`Invalid`](StoreError::Invalid) names the wrong setting.
     fn check(&self) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Checks a value that is to be stored.
+    /// Checks a value before it is stored.
     ///
     /// # Errors
     /// [`TooLarge`](StoreError::TooLarge), [`Invalid`](StoreError::Invalid); never with the value.
@@ -36,8 +38,8 @@ pub trait StoreSettings: fmt::Debug + Serialize + DeserializeOwned + Send + Sync
         Ok(())
     }
 
-    /// Makes a value, by the settings and by `recipe` where that says otherwise. It is not stored
-    /// if the settings change meanwhile; then it is asked again of the new ones.
+    /// Generates a value from the recipe, and from the settings where the recipe is silent. If the
+    /// settings change before the value is stored, the store discards it and asks the new settings.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) for a recipe that cannot be followed.
@@ -49,7 +51,7 @@ pub trait StoreSettings: fmt::Debug + Serialize + DeserializeOwned + Send + Sync
 
 const WHAT: &str = "the settings";
 
-/// What the store asks of settings, whatever their type.
+/// The functions that the store needs from settings of any type.
 pub(crate) trait InForce: fmt::Debug + Send + Sync {
     fn to_json(&self) -> Result<Map<String, Value>, StoreError>;
     fn check_value(&self, value: &SecretValue) -> Result<(), StoreError>;
@@ -74,7 +76,7 @@ impl<S: StoreSettings> InForce for S {
     }
 }
 
-/// Reads settings of the type that a store has.
+/// The function that reads settings of a store's own type.
 pub(crate) type ReadSettings = fn(&Map<String, Value>) -> Result<Arc<dyn InForce>, StoreError>;
 
 /// Reads settings of type `S`, and checks them.
@@ -85,14 +87,14 @@ pub(crate) fn read<S: StoreSettings>(settings: &Map<String, Value>) -> Result<Ar
     Ok(Arc::new(settings))
 }
 
-/// Settings that a caller gave, as they are stored.
+/// Converts settings from a caller to their stored form.
 pub(crate) fn given(table: &Table) -> Result<Map<String, Value>, StoreError> {
     table.to_json().ok_or_else(|| StoreError::invalid(WHAT, "no setting is of this type"))
 }
 
-/// Settings as a caller gets them.
+/// Converts settings to the form that a caller gets.
 pub(crate) fn answered(settings: &dyn InForce) -> Result<Table, StoreError> {
-    // A setting that is null is one that is not set.
+    // A null setting counts as not set.
     let set = settings.to_json()?.into_iter().filter(|(_, value)| !value.is_null()).collect();
     Table::from_json(&set).ok_or_else(|| StoreError::invalid(WHAT, "a setting holds a null"))
 }

@@ -1,5 +1,6 @@
-//! The settings of a store of the plugin `generic`, which `configure` reads and replaces
-//! (decision C10).
+//! Holds the settings of a store of the plugin `generic`, which `configure` reads and replaces.
+//!
+//! See decision C10.
 
 use keyway_core::SecretValue;
 use keyway_secrets::StoreError;
@@ -12,7 +13,7 @@ use crate::value_size::value_bytes;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The largest value in bytes that may be created or set from now on.
+    /// The largest value in bytes that may be created or set under these settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) maximum_value_bytes: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! The store as the contract sees it.
+//! Implements the contract of secret stores.
 
 use std::sync::Arc;
 
@@ -27,20 +27,21 @@ pub struct SealedStore {
     handle: Handle,
     capabilities: Capabilities,
     limits: BulkLimits,
-    /// The settings that `initialize` gives a new store.
+    /// The settings of a new store.
     initial_settings: Map<String, Value>,
-    /// Two rotations of one handle would take each other's old keys away.
+    /// Allows one rotation of a handle at a time; a second one would remove the old keys of the
+    /// first.
     rotating: Mutex<()>,
 }
 
 impl SealedStore {
-    /// A handle for the plugin whose `context` it is, on the storage engine that the host lends
-    /// as an `Arc<dyn Storage>`. `initial` are the settings that `initialize` gives a new store,
-    /// so that they are in force from the first secret on. It does no I/O.
+    /// Makes a handle from the `context` of the caller's plugin, on the storage engine that the
+    /// host lends as an `Arc<dyn Storage>`. `initial` are the settings of a new store, in force
+    /// from its first secret on. Does no I/O.
     ///
     /// # Errors
-    /// [`MissingResource`](StoreError::MissingResource) when no engine was lent;
-    /// [`Invalid`](StoreError::Invalid) when `initial` are not settings that may be stored.
+    /// [`MissingResource`](StoreError::MissingResource) if no engine was lent;
+    /// [`Invalid`](StoreError::Invalid) if `initial` must not be stored.
     pub fn new<S: StoreSettings>(context: &OpenContext, initial: &S) -> Result<Self, StoreError> {
         let storage = context.resources.require::<Arc<dyn Storage>>()?;
         initial.check()?;
@@ -55,7 +56,7 @@ impl SealedStore {
         );
         let mut capabilities =
             if S::GENERATES_VALUES { Capabilities::FULL.generating() } else { Capabilities::FULL };
-        // A list opens thousands of seals in one poll, so `prompt` is never declared.
+        // A list opens thousands of tokens in one poll, so `prompt` is never declared.
         if matches!(storage.pace(), Pace::PromptReads | Pace::Prompt) {
             capabilities = capabilities.prompt_reads();
         }
@@ -64,7 +65,7 @@ impl SealedStore {
         Ok(Self { handle, capabilities, limits, initial_settings, rotating: Mutex::new(()) })
     }
 
-    /// Refuses to make a value where that is not declared.
+    /// Refuses to generate a value if that is not declared.
     fn check_value_source(&self, recipe: Option<&Recipe>) -> Result<(), StoreError> {
         match recipe {
             Some(_) if !self.capabilities.generates_values => Err(NewValue::unsupported()),
@@ -73,10 +74,10 @@ impl SealedStore {
     }
 }
 
-/// Tells what fits into one batch of the storage. A record is four thirds of what is in it, and beyond that less than a
-/// thousand bytes: the rest of two tokens, and names that both hold.
+/// Returns the size limits of a batch. A record takes four thirds of its content, and at most a
+/// thousand bytes more: the overhead of two tokens, and the names, which both hold.
 fn bulk_limits(storage: &Limits) -> BulkLimits {
-    // One item checks the header, or replaces it.
+    // One item checks or replaces the header.
     let writes = storage.items_per_batch.saturating_sub(1).min(storage.batch_bytes / 4096);
     BulkLimits { writes, bytes: storage.batch_bytes / 4 }
 }

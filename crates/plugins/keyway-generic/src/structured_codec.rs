@@ -1,4 +1,4 @@
-//! Structured values as bytes and back, without loss.
+//! Encodes structured values as bytes, without loss.
 
 use keyway_core::{Integer, Structured, Table};
 use zeroize::Zeroizing;
@@ -16,7 +16,7 @@ const DATE_TIME: u8 = 5;
 const ARRAY: u8 = 6;
 const TABLE: u8 = 7;
 
-/// How many bytes [`put_structured`] will append.
+/// Returns the number of bytes that [`put_structured`] appends.
 pub(crate) fn structured_bytes(value: &Structured) -> usize {
     match value {
         Structured::Text(text) | Structured::DateTime(text) => 5 + text.len(),
@@ -30,8 +30,8 @@ pub(crate) fn structured_bytes(value: &Structured) -> usize {
     }
 }
 
-/// Appends `value` to `out`. `false`, with `out` in an unspecified state, when it is nested
-/// too deep.
+/// Appends `value` to `out`. Returns `false`, and leaves `out` in an unspecified state, if the
+/// value is nested too deeply.
 #[must_use]
 pub(crate) fn put_structured(out: &mut Zeroizing<Vec<u8>>, value: &Structured) -> bool {
     put_at_depth(out, value, 0)

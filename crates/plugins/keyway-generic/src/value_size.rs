@@ -1,4 +1,4 @@
-//! The largest value that a storage engine takes, known before anything is sealed.
+//! Finds the largest value that a storage engine accepts, before anything is sealed.
 
 use keyway_core::SecretValue;
 use keyway_secrets::StoreError;
@@ -7,7 +7,7 @@ use keyway_storage::Limits;
 use crate::record::SecretRecord;
 use crate::structured_codec::structured_bytes;
 
-/// Returns the bytes of a value as it is sealed.
+/// Returns the size of a value in its sealed form.
 pub(crate) fn value_bytes(value: &SecretValue) -> usize {
     match value {
         SecretValue::Structured(structured) => structured_bytes(structured),
@@ -16,10 +16,10 @@ pub(crate) fn value_bytes(value: &SecretValue) -> usize {
 }
 
 impl SecretRecord {
-    /// Refuses a value whose sealed record the engine would not take.
+    /// Refuses a value whose sealed record would be too large for the engine.
     ///
-    /// Sealing takes seconds for what is far too large, and the engine could name only the size of the
-    /// sealed record.
+    /// The check comes first, since sealing a far too large value takes seconds, and the engine
+    /// would report only the size of the sealed record.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`] with the size of the value and the largest that fits under this name.

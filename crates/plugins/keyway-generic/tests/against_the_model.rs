@@ -1,5 +1,5 @@
-//! Random operations, through two handles, with restarts and rotations in between: a store
-//! answers as the model does.
+//! Compares a store with the model, by random operations through two handles, with restarts and
+//! rotations in between.
 
 mod model;
 mod support;
@@ -14,13 +14,13 @@ use support::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Through the first or the second handle.
+    /// An operation through the first or the second handle.
     Do(bool, Operation),
-    /// Both handles are opened anew.
+    /// Both handles are reopened.
     Reopen,
-    /// The first handle rotates; the second one had the new keys beforehand.
+    /// The first handle rotates; the second one already has the new keys.
     Rotate,
-    /// The same, but it dies after so many commits, and is tried again.
+    /// The same, but the handle dies after this many commits, and the rotation is repeated.
     RotateTwice(u8),
 }
 
@@ -107,7 +107,7 @@ fn check(storage: &Arc<dyn Storage>, steps: &[Step]) -> Result<(), TestCaseError
                 }
             }
         }
-        // In the end everything reads with the last keys alone.
+        // In the end the last keys alone read everything.
         let last = open(storage, &keys);
         let all = Operation::List { environment: EnvironmentFilter::All, limit: 3, values: true };
         prop_assert_eq!(perform(&*last, &all).await, model.apply(&all));
@@ -135,7 +135,7 @@ proptest! {
     }
 }
 
-/// The model itself is not a mirror of whatever the store does.
+/// Tests the model itself, so that it is not merely a mirror of the store.
 #[test]
 fn the_model_refuses_what_the_contract_refuses() {
     let mut model = Model::default();

@@ -1,4 +1,4 @@
-//! Many tasks on one secret: nothing is lost, and nobody is turned away.
+//! Tests many tasks on one secret: no update is lost, and no caller is turned away.
 
 mod support;
 

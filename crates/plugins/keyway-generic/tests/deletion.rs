@@ -1,4 +1,6 @@
-//! Deletion: complete, and resumable at every commit (decision C13).
+//! Tests that deletion is complete, and resumable at every commit.
+//!
+//! See decision C13.
 
 mod support;
 
@@ -35,7 +37,7 @@ async fn a_deletion_that_died_at_any_commit_is_finished() {
             ] {
                 assert!(matches!(error, StoreError::Deleted), "{error}");
             }
-            // Also who has used the store before cannot write any more.
+            // A handle that used the store before cannot write any more either.
             let error = store.create(new(at("new"), "x")).await.unwrap_err();
             assert!(matches!(error, StoreError::Deleted), "{error}");
         } else if died {
@@ -88,7 +90,8 @@ async fn who_writes_while_the_store_is_deleted_leaves_nothing_behind() {
     }
 }
 
-/// Two hosts delete one store, and the second makes a new one of the name before the first has begun.
+/// Tests two hosts that delete one store; the second makes a new one of the same name before the
+/// first has started.
 #[tokio::test]
 async fn a_deletion_that_comes_late_leaves_the_store_that_was_made_since() {
     for sees_it_by in 0..3 {
@@ -98,7 +101,7 @@ async fn a_deletion_that_comes_late_leaves_the_store_that_was_made_since() {
         match sees_it_by {
             0 => drop(late.written_by().await.unwrap()),
             1 => drop(late.create(new(at("old"), "1")).await.unwrap()),
-            // Who has made it has seen it.
+            // The handle that made the store has seen it.
             _ => {}
         }
         let quick = open(&storage, &keys);
@@ -111,7 +114,7 @@ async fn a_deletion_that_comes_late_leaves_the_store_that_was_made_since() {
         assert!(matches!(late.get(&at("a")).await, Err(StoreError::Deleted)), "for this handle it is gone");
         assert_eq!(text(&*heir, &at("a")).await.unwrap(), "1", "{sees_it_by}");
 
-        // Who has used the new store deletes the new store, and who never looked what is there.
+        // A handle that used the new store deletes it, and so does a handle that never looked.
         let used = open(&storage, &keys);
         assert_eq!(text(&*used, &at("a")).await.unwrap(), "1");
         used.marked_for_delete().await.unwrap();

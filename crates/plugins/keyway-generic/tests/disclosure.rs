@@ -1,5 +1,7 @@
-//! What can be read without a key, and what errors and `Debug` show: no value, and at rest no
-//! name either (decision C15).
+//! Tests that data at rest shows no value and no name without a key, and that errors and `Debug`
+//! show no value.
+//!
+//! See decision C15.
 
 mod support;
 
@@ -34,12 +36,12 @@ async fn filled(storage: &Arc<dyn Storage>, keys: &keyway_seal::KeyRing) -> Arc<
     store
 }
 
-/// A text as it is, and as it shows in Base64 wherever it begins in a group of three.
+/// Returns a text itself, and its forms in Base64 for each start within a group of three.
 fn appearances(text: &str) -> Vec<Vec<u8>> {
     let mut all = vec![text.as_bytes().to_vec()];
     for engine in [&base64::prelude::BASE64_STANDARD_NO_PAD, &base64::prelude::BASE64_URL_SAFE_NO_PAD] {
         for skipped in 0..3 {
-            // Whole groups only, so that neighbours play no part.
+            // Only whole groups count, so that neighbours do not matter.
             let part = &text.as_bytes()[skipped..];
             all.push(engine.encode(&part[..part.len() / 3 * 3]).into_bytes());
         }

@@ -1,4 +1,4 @@
-//! Futures that are dropped half-way, and lists that are read while others write.
+//! Tests dropped futures, and lists that are read during writes.
 
 mod support;
 
@@ -13,7 +13,7 @@ use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, Stor
 use keyway_storage::{Fault, FaultyStorage, Storage};
 use support::*;
 
-/// Polls so often; `None` when it was not done by then and is dropped.
+/// Polls this often; returns `None` if the future is not done by then and is dropped.
 fn poll_times<T>(future: impl Future<Output = T>, times: usize) -> Option<T> {
     let mut future: Pin<&mut _> = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -67,7 +67,7 @@ async fn a_future_dropped_anywhere_leaves_the_store_whole() {
                 };
                 poll_times(run, times)
             };
-            // With all the keys there are, everything is as before or as after.
+            // With both rings, the store is entirely as before or entirely as after.
             let both = open(&storage, &fresh.with_retiring(&keys));
             match operation {
                 0 => match both.initialize().await {
@@ -94,7 +94,7 @@ async fn a_future_dropped_anywhere_leaves_the_store_whole() {
                     let page = both.list(&ListQuery::all().with_values()).await.unwrap();
                     assert!((2..=4).contains(&page.secrets.len()));
                     assert!(!both.list_environments(None, 9).await.unwrap().environments.is_empty());
-                    // And the handle whose future was dropped goes on.
+                    // The handle whose future was dropped still works.
                     let again = poll_times(handle.create(new(at("after"), "x")), 1000).expect("it ends");
                     again.unwrap();
                     assert_eq!(text(&*both, &at("after")).await.unwrap(), "x");

@@ -1,4 +1,6 @@
-//! Rotation: complete, resumable at every commit, and nobody notices it (decision C7).
+//! Tests that rotation is complete, resumable at every commit, and invisible to other callers.
+//!
+//! See decision C7.
 
 mod support;
 
@@ -31,7 +33,7 @@ async fn filled(storage: &Arc<dyn Storage>, keys: &KeyRing) {
     }
 }
 
-/// Reads everything in every way.
+/// Reads every secret in every way.
 async fn check_all(store: &dyn SecretStore) {
     for number in 0..SHARED {
         assert_eq!(text(store, &at(&number.to_string())).await.unwrap(), format!("shared {number}"));
@@ -90,7 +92,7 @@ async fn the_new_keys_alone_read_everything_and_the_old_ones_nothing() {
     assert!(heard.windows(2).all(|two| two[0].done <= two[1].done), "{heard:?}");
     let all = (SHARED + OWN + 3) as u64;
     assert_eq!(heard.last(), Some(&Progress { done: all, total: all }));
-    // Once more changes no record.
+    // Repeating the rotation changes no record.
     let before = records(&storage).await;
     store.rotate(&fresh, &silent).await.unwrap();
     let after = records(&storage).await;
@@ -279,7 +281,7 @@ async fn rotations_at_once_through_two_handles_never_both_claim_the_store() {
         for outcome in [&first, &second] {
             assert!(matches!(outcome, Ok(()) | Err(StoreError::Conflict { .. })), "{outcome:?}");
         }
-        // The last one that got done holds the store.
+        // The last rotation to finish holds the store.
         match (first.is_ok(), second.is_ok()) {
             (true, false) => check_all(&*open(&storage, &one)).await,
             (false, true) => check_all(&*open(&storage, &two)).await,
@@ -289,7 +291,7 @@ async fn rotations_at_once_through_two_handles_never_both_claim_the_store() {
             }
             (false, false) => {}
         }
-        // Both to the same keys: both get done.
+        // With the same target, both rotations finish.
         let last = ring();
         let (first, second) = (rotate(&last), rotate(&last));
         first.await.unwrap().unwrap();
@@ -303,7 +305,7 @@ async fn the_count_of_rotations_may_be_anything() {
     let (storage, keys) = (memory(), ring());
     filled(&storage, &keys).await;
     let header = records(&storage).await.into_iter().find(|record| record.key[16..] == [0]).unwrap();
-    // Format and key, then a token: a letter and the key of the index, then JSON.
+    // The record is format and key, then a token of a letter, the index key, and JSON.
     let (beginning, token) = header.value.split_at(9);
     let plaintext = keys.open(token).unwrap();
     let mut text: serde_json::Value = serde_json::from_slice(&plaintext[33..]).unwrap();

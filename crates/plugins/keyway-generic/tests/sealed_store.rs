@@ -1,5 +1,5 @@
-//! The sealed store with settings of another plugin's: which settings make a value, whoever
-//! changes them when.
+//! Tests the sealed store with another plugin's settings: which settings a generated value follows,
+//! whoever changes them and when.
 
 mod support;
 
@@ -14,7 +14,7 @@ use keyway_storage::{FaultyStorage, Storage};
 use serde::{Deserialize, Serialize};
 use support::*;
 
-/// Settings that make a value of a word, so often as the recipe says, or once.
+/// Settings that repeat a word, as often as the recipe says, or once.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Words {
@@ -91,7 +91,7 @@ async fn settings_that_change_before_the_commit_make_the_value() {
     handle.modify(&at("a"), SecretChange::generated(Recipe::new().length(2))).await.unwrap();
     assert_eq!(text(&handle, &at("a")).await.unwrap(), "fourthfourth");
 
-    // Also where the new settings refuse what the old ones took.
+    // The new settings may refuse a value that the old ones accepted.
     overtake(0, table("fifth", 1));
     let refused = handle.modify(&at("a"), SecretChange::generated(Recipe::new().length(2))).await;
     assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{refused:?}");
@@ -150,7 +150,7 @@ async fn initial_settings_are_checked_and_stored_ones_survive_a_rotation() {
 async fn stored_settings_of_another_type_are_damage_and_who_wrote_them_can_be_asked() {
     let (storage, keys) = (memory(), ring());
     store(&storage, &keys).initialize().await.unwrap();
-    // The plugin `generic` under the same metadata: it has no setting `word`.
+    // The plugin `generic` under the same metadata has no setting `word`.
     let generic = open(&storage, &keys);
     let damaged = generic.get(&at("a")).await;
     assert!(matches!(damaged, Err(StoreError::Corrupt { what: "the stored settings", .. })), "{damaged:?}");

@@ -1,5 +1,4 @@
-//! A handle remembers the header of the store. Whatever others do to the store meanwhile,
-//! what it remembers must not show.
+//! Tests that the header cached by a handle never shows, whatever others do to the store meanwhile.
 
 mod support;
 
@@ -11,7 +10,7 @@ use keyway_secrets::{Configure, EnvironmentFilter, ListQuery, SecretChange, Secr
 use keyway_storage::{Batch, Expectation, FaultyStorage, Storage};
 use support::*;
 
-/// A handle that has used a store which was then deleted and made anew by another one.
+/// Returns a handle that used a store which another handle then deleted and made again.
 async fn made_anew() -> (Arc<dyn Storage>, Arc<dyn SecretStore>, Arc<dyn SecretStore>) {
     let (storage, keys) = (memory(), ring());
     let stale = open(&storage, &keys);
@@ -137,7 +136,7 @@ async fn deleting_twice_at_once_spares_a_store_that_was_made_anew() {
             break;
         }
         let kept = text(&*open(&storage, &keys), &at("a")).await;
-        // Before the first commit nothing says that the store is being deleted.
+        // Before the first commit the store is not marked as deleting.
         assert!(number == 0 || kept.as_deref().is_ok_and(|kept| kept == "new"), "{number}: {kept:?}");
         let _ = open(&storage, &keys).marked_for_delete().await;
     }
@@ -179,7 +178,7 @@ async fn who_holds_the_old_key_first_still_seals_with_the_key_of_the_store() {
     // A newer version raises the header with its first write.
     open_as(&storage, &old.with_retiring(&new_ring), "s", "1.1.0").create(new(at("c"), "4")).await.unwrap();
     assert_eq!(text(&*open(&storage, &new_ring), &at("c")).await.unwrap(), "4");
-    // And deleting that stopped half-way is finished by who has the new keys.
+    // A deletion that stopped halfway is finished by a handle with the new keys.
     let doomed = dying(&storage, 1);
     open(&doomed, &old.with_retiring(&new_ring)).marked_for_delete().await.unwrap_err();
     open(&storage, &new_ring).marked_for_delete().await.unwrap();
@@ -212,7 +211,7 @@ async fn a_rotation_that_another_one_overtook_does_not_say_that_it_is_done() {
         let overtaken = open(&(Arc::clone(&interrupted) as Arc<dyn Storage>), &all);
         let (others, ring_of_all, target) = (Arc::clone(&storage), all.clone(), second.clone());
         interrupted.0.before_commit(number, async move {
-            // It is still under way when the first one goes on.
+            // The other rotation is still under way when the first one continues.
             let _ = open(&dying(&others, 2), &ring_of_all).rotate(&target, &silent).await;
         });
         let outcome = overtaken.rotate(&first, &silent).await;

@@ -1,4 +1,4 @@
-//! Who can write to the storage but has no key can destroy, and nothing more.
+//! Tests that an attacker who can write to the storage but has no key can only destroy.
 
 mod support;
 
@@ -35,7 +35,7 @@ fn is_refusal(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. } | StoreError::WrongKey { .. })
 }
 
-/// Reads everything in every way: each answer is the truth or a refusal. Counts the refusals.
+/// Reads every secret in every way: each answer must be true or a refusal. Counts the refusals.
 async fn refusals(store: &dyn SecretStore) -> usize {
     let mut refused = 0;
     let mut note = |error: StoreError| {
@@ -81,7 +81,8 @@ async fn refusals(store: &dyn SecretStore) -> usize {
     refused
 }
 
-/// The counters lie open, and are all that does: their key is the prefix of the store and 1.
+/// Tells whether an entry holds the counters, the only records in the clear: their key is the
+/// prefix of the store and 1.
 fn is_counters(entry: &Entry) -> bool {
     entry.key.len() == 17 && entry.key[16] == 1
 }
@@ -147,7 +148,7 @@ async fn writes_and_rotations_meet_damage_without_doing_more() {
         let fresh = ring();
         let error = store.rotate(&fresh, &silent).await.unwrap_err();
         assert!(is_refusal(&error), "{error}");
-        // Put right again, the rotation gets done.
+        // After the record is restored, the rotation finishes.
         put(&storage, &entry.key, &entry.value).await;
         let both = keys.with_retiring(&fresh);
         open(&storage, &both).rotate(&keys, &silent).await.unwrap();
@@ -172,11 +173,11 @@ async fn records_in_each_others_place_are_refused() {
         }
     }
     assert_eq!(refusals(&*open(&storage, &keys)).await, 0);
-    // Two secrets, by name.
+    // The two secrets are found by name.
     let (a, b) = {
         let mut of_shared = Vec::new();
         for entry in &all {
-            // Prefix, room, group, place.
+            // The key is prefix, room, group and place.
             if entry.key.len() == 41 {
                 of_shared.push(entry);
             }
@@ -236,7 +237,7 @@ async fn halves_of_two_versions_are_refused() {
     }
 }
 
-/// The header holds the key under which all other records lie.
+/// Tests the loss of the header, which holds the key of the name index.
 #[tokio::test]
 async fn a_store_without_its_header_is_damaged_and_neither_new_nor_deleted() {
     let (storage, keys) = filled().await;

@@ -1,6 +1,7 @@
-//! The issuer `info`: shows users what an issuer learns about them. It creates and destroys nothing, so an
-//! operator can offer it from the first day. Authors of plugins should read it first: this file has all that an
-//! issuer needs, and `main.rs` makes it an executable in one line.
+//! Shows users the claims that an issuer receives about them. The issuer `info` creates and
+//! destroys nothing, so an operator can offer it from the first day. It is a good first example for
+//! plugin authors: this file holds everything that an issuer needs, and `main.rs` makes it an
+//! executable in one line.
 //!
 //! ```
 //! use keyway_info::Info;
@@ -9,7 +10,7 @@
 //! # pollster::block_on(async {
 //! let joe = UserInfo::new("https://issuer.example.com", "joe").with("groups", "admins\nusers");
 //! let RequestOutcome::Issued(shown) = Info.request(&CredentialRequest::new(Context::new(joe))).await? else {
-//!     panic!("it asks for no other login");
+//!     panic!("`info` asks for no other login");
 //! };
 //! let names: Vec<_> = shown.credential.iter().map(|part| part.name.as_str()).collect();
 //! assert_eq!(names, ["version", "user id", "decoded user id", "groups", "iss", "sub", "json object"]);
@@ -23,11 +24,11 @@
 //! `cargo build -p keyway-info` builds `keyway-info`. The real WaTTS host runs it, and so does every host of
 //! this project through the plugin `process`.
 //!
-//! # How it differs from the plugin of WaTTS
-//! The plugin that comes with WaTTS has the same state for all users, so that host needs an exception for it.
-//! Here every request has a state of its own (decision W6). `version` is the version of this plugin: in the
-//! same process there is no version of WaTTS. The JSON object has only the data about the user, and nothing of
-//! tokens and configuration, which may be secret.
+//! # Differences from the plugin of WaTTS
+//! The plugin of WaTTS returns the same state for all users, so its host needs an exception for it.
+//! Here every request has its own state (decision W6). `version` is the version of this plugin,
+//! since a linked plugin has no version of WaTTS. The JSON object holds only data about the user;
+//! tokens and configuration are left out, since they may be secret.
 
 use std::sync::Arc;
 
@@ -38,8 +39,8 @@ use keyway_issuers::{
 
 const VERSION: &str = "1.0.0";
 
-/// The plugin in the registry. It has no configuration of its own, so the default check of the trait, which
-/// accepts an empty one, is enough.
+/// The plugin in the registry. It has no configuration, so the default check of the trait suffices,
+/// which accepts an empty one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InfoPlugin;
 
@@ -55,7 +56,8 @@ pub struct Info;
 
 #[async_trait]
 impl Issuer for Info {
-    /// Declares the issuer idempotent: the same intent gets the same state again, and nothing outside changes.
+    /// Declares the issuer idempotent: the same intent gets the same state again, and no outside
+    /// state changes.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true)
     }
@@ -71,9 +73,9 @@ impl Issuer for Info {
         let context = &request.context;
         let mut issued = Issued::new(state(context)?)
             .with(CredentialPart::text("version", VERSION))
-            .with(CredentialPart::text("user id", context.user.as_str()))
+            .with(CredentialPart::text("user id", context.requester.user.as_str()))
             .with(CredentialPart::text("decoded user id", decoded_user_id(context)));
-        for (name, claim) in context.user_info.claims() {
+        for (name, claim) in context.requester.user_info.claims() {
             issued = issued.with(match name.as_str() {
                 // Many groups do not fit on one line.
                 "groups" => CredentialPart::textarea(name, shown(claim)),
@@ -90,8 +92,8 @@ impl Issuer for Info {
     }
 }
 
-/// Returns the state of a request: that of its intent. A host without intents, such as the real one of WaTTS,
-/// gets a random one.
+/// Returns the state of a request: that of its intent. A request from a host without intents, such
+/// as WaTTS itself, gets a random state.
 fn state(context: &Context) -> Result<String, IssuerError> {
     if let Some(intent) = &context.intent {
         return Ok(format!("info-{intent}"));
@@ -102,7 +104,7 @@ fn state(context: &Context) -> Result<String, IssuerError> {
 
 /// Decodes the user id to the JSON that it was made of.
 fn decoded_user_id(context: &Context) -> String {
-    match context.user.parts() {
+    match context.requester.user.parts() {
         Some((issuer, subject)) => serde_json::json!({ "issuer": issuer, "subject": subject }).to_string(),
         None => "this id is not made of issuer and subject".to_owned(),
     }
@@ -112,19 +114,20 @@ fn decoded_user_id(context: &Context) -> String {
 fn shown(claim: &Json) -> String {
     match claim {
         Json::Text(text) => text.expose().to_owned(),
-        // Keeps numbers of any size: JSON libraries stop at 64 bits.
+        // JSON libraries stop at 64 bits, so integers are written digit by digit.
         Json::Integer(integer) => integer.decimal().to_owned(),
         other => other.to_serde().to_string(),
     }
 }
 
-/// Returns all that is known about the user, including further logins, without tokens.
+/// Returns all known data about the user, including further logins, without tokens.
 fn json_object(context: &Context) -> Result<String, IssuerError> {
     let claims = |claims: &JsonObject| Json::Object(claims.clone());
-    let logins = context.additional_logins.iter().map(|login| claims(login.user_info.claims())).collect();
+    let logins =
+        context.requester.additional_logins.iter().map(|login| claims(login.user_info.claims())).collect();
     let object = JsonObject::from([
-        ("user_id".to_owned(), Json::text(context.user.as_str())),
-        ("user_info".to_owned(), claims(context.user_info.claims())),
+        ("user_id".to_owned(), Json::text(context.requester.user.as_str())),
+        ("user_info".to_owned(), claims(context.requester.user_info.claims())),
         ("additional_logins".to_owned(), Json::Array(logins)),
     ]);
     serde_json::to_string_pretty(&Json::Object(object).to_serde())
@@ -148,6 +151,8 @@ mod tests {
     use keyway_issuers::{IntentId, Login, PartKind, UserInfo};
     use pollster::block_on;
 
+    use keyway_issuers::Requester;
+
     use super::*;
 
     fn context() -> Context {
@@ -156,7 +161,7 @@ mod tests {
             .with("groups", Json::from(serde_json::json!(["a", "b"])));
         let login =
             Login { user_info: UserInfo::new("https://other", "j"), access_token: Some("needle".into()) };
-        Context::new(user).with_login(login).with_access_token("needle")
+        Context::new(Requester::new(user).with_login(login).with_access_token("needle"))
     }
 
     fn request(context: Context) -> Issued {
@@ -171,7 +176,7 @@ mod tests {
         let issued = request(context());
         let part = |name: &str| issued.credential.iter().find(|part| part.name == name).unwrap();
         assert_eq!(part("version").expose_value(), VERSION);
-        assert_eq!(part("user id").expose_value(), context().user.as_str());
+        assert_eq!(part("user id").expose_value(), context().requester.user.as_str());
         let decoded = r#"{"issuer":"https://issuer.example.com","subject":"joe"}"#;
         assert_eq!(part("decoded user id").expose_value(), decoded);
         assert_eq!(part("age").expose_value(), "41");
@@ -193,7 +198,9 @@ mod tests {
 
     #[test]
     fn a_foreign_user_id_is_shown_as_it_is() {
-        let issued = request(context().with_user(keyway_issuers::UserId::received("joe")));
+        let mut context = context();
+        context.requester.user = keyway_issuers::UserId::received("joe");
+        let issued = request(context);
         assert_eq!(issued.credential[1].expose_value(), "joe");
         assert!(issued.credential[2].expose_value().contains("not made of"));
     }
@@ -206,7 +213,9 @@ mod tests {
         assert_ne!(request(context()).state, request(context()).state);
     }
 
-    /// Checks that a user who chooses a claim cannot make the host refuse every answer (decision W8).
+    /// Shows that a user who chooses a claim cannot make the host refuse every answer.
+    ///
+    /// See decision W8.
     #[test]
     fn no_claim_is_in_the_state() {
         let known = request(context()).state;

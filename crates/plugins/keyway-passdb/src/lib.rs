@@ -1,8 +1,8 @@
-//! A secret store that makes passwords: by stored settings, on any storage engine.
+//! Generates passwords in a secret store, by stored settings, on any storage engine.
 //!
-//! It is the plugin `passdb` ([`PassDbPlugin`]). A secret is created with a value, as anywhere, or
-//! without one; then the store draws a password. So nobody thinks up, types, or even sees it
-//! who does not ask for it with `get`.
+//! The plugin is `passdb` ([`PassDbPlugin`]). A secret is created with a value, as in any store, or
+//! without one; then the store draws a password. So no person invents or types the password, and
+//! only a caller of `get` sees it.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -20,11 +20,11 @@
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("passdb")?;
 //!
-//! // In earnest: keys from a key source, and `Sqlite::open("passwords.db")`.
+//! // In production: keys from a key source, and `Sqlite::open("passwords.db")`.
 //! let storage: Arc<dyn Storage> = Arc::new(Memory::new());
 //! let keys = KeyRing::new([Key::generate()?])?;
 //! let opening = OpenContext::new(StoreName::new("services")?, plugin.metadata().clone(), keys)
-//!     // What a new store begins with: 32 letters and digits, at least one of them a digit.
+//!     // The settings of a new store: 32 letters and digits, at least one of them a digit.
 //!     .with_configuration(serde_json::json!({
 //!         "settings": { "length": 32, "alphabet": "alphanumeric", "require": ["digit"] }
 //!     }))
@@ -32,23 +32,23 @@
 //! let store = plugin.open(&opening)?;
 //! store.initialize().await?;
 //!
-//! // As the settings say. The answer is the header; `get` reads the password.
+//! // Follows the settings. `create` returns the header; `get` reads the password.
 //! let database = SecretAddress::shared(SecretName::new("database")?);
 //! store.create(NewSecret::generated(database.clone(), Recipe::new())).await?;
 //! let secret = store.get(&database).await?;
 //! let first = secret.value.expose_text().expect("passwords are texts");
 //! assert!(first.len() == 32 && first.bytes().all(|byte| byte.is_ascii_alphanumeric()));
 //!
-//! // Otherwise, for one secret.
+//! // Overrides the settings for one secret.
 //! let pin = SecretAddress::shared(SecretName::new("door")?);
 //! store.create(NewSecret::generated(pin.clone(), Recipe::new().length(8).alphabet("digits"))).await?;
 //!
-//! // A new password in the place of the old one, if nobody else was quicker.
+//! // Replaces the password, unless another caller was faster.
 //! let renewal = SecretChange::generated(Recipe::new());
 //! store.modify(&database, renewal.if_unchanged(&secret.header)).await?;
 //! assert_ne!(store.get(&database).await?.value.expose_text(), Some(first));
 //!
-//! // Other settings, for all that is made from now on, also after a restart.
+//! // Changes the settings of later passwords, also after a restart.
 //! let mut settings = Table::new();
 //! settings.insert("length", Structured::Integer(64.into()));
 //! let in_force = store.configure(Configure::Write(settings)).await?;
@@ -64,23 +64,24 @@
 //! | `alphabet` | a text | `printable` | one of [`keyway_passwords::Alphabet`]'s names |
 //! | `require` | a list of texts | none | classes of which each password has at least one character: `lowercase`, `uppercase`, `digit`, `punctuation` |
 //!
-//! They are stored, sealed, with the store, and checked before. Whoever makes a password makes it by those
-//! that are in force when it is stored: the commit checks that nobody has changed them
-//! meanwhile. `configure` replaces all of them: what it is not given is as if left out. The key
-//! `settings` of [`PassDbConfiguration`] says what a new store begins with.
+//! The settings are checked and stored, sealed, with the store. A password follows the settings in
+//! force when it is stored: the commit checks that they have not changed meanwhile. `configure`
+//! replaces all of them; a missing setting gets its default. The key `settings` of
+//! [`PassDbConfiguration`] holds the settings of a new store.
 //!
-//! A [`Recipe`](keyway_secrets::Recipe) replaces length and alphabet for one secret. Required classes
-//! that its alphabet has no characters of are then not required: digits with a capital letter in
-//! them are not what who asked for digits wants.
+//! A [`Recipe`](keyway_secrets::Recipe) replaces length and alphabet for one secret. A required
+//! class is ignored if the recipe's alphabet has none of its characters: a caller that asks for
+//! digits does not want a capital letter among them.
 //!
-//! Given values are stored as they are given: the settings are about passwords that are made here.
+//! Given values are stored unchanged, since the settings only concern generated passwords.
 //!
-//! # Where it lies, and what else holds
-//! It is the store of [`keyway_generic`] with other settings: see there for the layout, for keys
-//! and rotation, for what is hidden and what is not. The length of a password shows at rest, to
-//! 16 bytes. Linking this crate does not offer the plugin `generic`. Passwords are drawn by [`keyway_passwords`].
+//! # Storage layout and guarantees
+//! The store is that of [`keyway_generic`] with other settings: see there for the layout, for keys
+//! and rotation, and for what it hides. The length of a password shows at rest, to 16 bytes.
+//! Linking this crate does not offer the plugin `generic`. Passwords are drawn by
+//! [`keyway_passwords`].
 //!
-//! The files of Convection's PassDB plugin are opened by `convection-passdb`, of the crate
+//! To open the files of Convection's PassDB plugin, use `convection-passdb` of the crate
 //! `keyway-convection`.
 //!
 //! # Features

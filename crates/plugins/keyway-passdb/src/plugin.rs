@@ -1,4 +1,4 @@
-//! The plugin: what the registry holds and a host opens stores with.
+//! Defines the plugin, which the registry holds and a host opens stores with.
 
 use std::sync::Arc;
 
@@ -14,14 +14,14 @@ use crate::PassDbSettings;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PassDbPlugin;
 
-/// The plugin's configuration. Where the records lie is the host's choice of a storage engine.
+/// The plugin's configuration. The host chooses the storage engine that holds the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct PassDbConfiguration {
-    /// The settings that `initialize` gives a new store. A store that is there keeps its own.
+    /// The settings of a new store. An existing store keeps its own.
     #[serde(default)]
     pub settings: PassDbSettings,
 }

@@ -1,4 +1,6 @@
-//! The settings of a store: the rule for the passwords that it makes (decisions C10, C11).
+//! Holds the settings of a store: the rule for its generated passwords.
+//!
+//! See decisions C10, C11.
 
 use keyway_core::SecretValue;
 use keyway_generic::StoreSettings;
@@ -6,43 +8,43 @@ use keyway_passwords::{Alphabet, CharacterClass, PasswordRule, RuleError};
 use keyway_secrets::{Recipe, StoreError};
 use serde::{Deserialize, Serialize};
 
-/// How many characters a password has if nothing is said.
+/// The default length of a password.
 pub const DEFAULT_LENGTH: u32 = 20;
 
-/// The settings of a store. What is left out is as in [`PassDbSettings::default`].
+/// The settings of a store. Missing ones are as in [`PassDbSettings::default`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PassDbSettings {
-    /// How many characters a password has, from 8 to 1024.
+    /// The length of a password, from 8 to 1024 characters.
     pub length: u32,
-    /// The alphabet that they are drawn from, by its name: see [`Alphabet`].
+    /// The name of the alphabet that characters are drawn from: see [`Alphabet`].
     pub alphabet: String,
-    /// The classes of which a password has at least one character, by their names: see
+    /// The names of the classes of which a password has at least one character: see
     /// [`CharacterClass`].
     pub require: Vec<String>,
 }
 
 impl Default for PassDbSettings {
-    /// Twenty printable characters, as Convection's PassDB plugin does.
+    /// Returns twenty printable characters, as Convection's PassDB plugin does.
     fn default() -> Self {
         Self { length: DEFAULT_LENGTH, alphabet: Alphabet::Printable.name().to_owned(), require: Vec::new() }
     }
 }
 
 impl PassDbSettings {
-    /// The rule that these settings are.
+    /// Returns these settings as a rule.
     ///
     /// # Errors
-    /// [`RuleError`] says what no password can keep.
+    /// [`RuleError`] names the demand that no password can satisfy.
     pub fn rule(&self) -> Result<PasswordRule, RuleError> {
         let classes = self.classes()?;
         PasswordRule::new(self.length, self.alphabet.parse()?)?.requiring(classes)
     }
 
-    /// The rule for one password: what `recipe` says, else what the settings say.
+    /// Returns the rule for one password: the recipe's, with gaps filled from the settings.
     fn rule_for(&self, recipe: &Recipe) -> Result<PasswordRule, RuleError> {
         let alphabet: Alphabet = recipe.alphabet.as_deref().unwrap_or(&self.alphabet).parse()?;
         let in_alphabet =

@@ -1,4 +1,4 @@
-//! The plugin keeps the contract for secret stores, and what decision C11 promises.
+//! Tests that the plugin keeps the contract for secret stores, and the promises of decision C11.
 
 use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
 use keyway_core::{Plugins, Table, plugins};

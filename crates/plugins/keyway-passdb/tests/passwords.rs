@@ -1,4 +1,4 @@
-//! Passwords by stored settings, on an engine that keeps them.
+//! Tests passwords by stored settings, on an engine that persists them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -71,13 +71,13 @@ fn settings_of_a_new_store_make_its_first_password_and_those_after_a_restart() {
     assert!(is_of(&make(&*store, "a"), 30, u8::is_ascii_uppercase));
     drop(store);
 
-    // A store that is there keeps its settings, whatever the configuration says of new ones.
+    // An existing store keeps its settings, whatever the configuration holds for new stores.
     let other = json!({ "settings": { "length": 9, "alphabet": "digits" } });
     let store = open_with("passdb", &file, &keys, &other);
     assert!(is_of(&make(&*store, "b"), 30, u8::is_ascii_uppercase));
     let all = json!({ "length": 12, "alphabet": "printable", "require": ["digit", "punctuation"] });
     let given = json!({ "length": 12, "require": ["digit", "punctuation"] });
-    assert_eq!(configure(&*store, &given).unwrap(), all, "what was left out is as in a new store");
+    assert_eq!(configure(&*store, &given).unwrap(), all, "an omitted setting is as in a new store");
     drop(store);
 
     let store = open(&file, &keys);
@@ -119,7 +119,8 @@ fn settings_that_change_while_passwords_are_made_are_never_mixed() {
         for round in 0..20 {
             let (settings, length) = if round % 2 == 0 { (&letters, 48) } else { (&digits, 24) };
             configure(&*changer, settings).unwrap();
-            // From here on nobody makes others, though the other handles have seen the old ones.
+            // From here on all passwords follow the new settings, although other handles have seen
+            // the old ones.
             assert_eq!(make(&*store, &format!("after {round}")).len(), length);
         }
         writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()

@@ -115,7 +115,7 @@ impl ProfileChoice {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Strict, Self::Lenient, Self::Seed];
 
-    /// The word in configurations: `strict`, `lenient` or `seed`.
+    /// Returns the word in configurations: `strict`, `lenient` or `seed`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Strict => "strict",
@@ -146,7 +146,7 @@ impl From<Profile> for ProfileChoice {
 mod defaults {
     use std::num::{NonZeroU64, NonZeroUsize};
 
-    /// The last version of the real host.
+    /// Returns the last version of the real host.
     pub(super) fn watts_version() -> String {
         "1.6.1".to_owned()
     }
@@ -249,7 +249,7 @@ impl ProcessConfiguration {
         }
     }
 
-    /// Returns what the executable is sent, and in which alphabet.
+    /// Returns the options of the input that the executable gets, with its alphabet.
     pub fn wire_options(&self) -> WireOptions {
         WireOptions::new(&self.watts_version).with_alphabet(match (self.profile, self.alphabet) {
             (ProfileChoice::Seed, _) | (_, AlphabetChoice::Standard) => Alphabet::Standard,

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-/// The environment of an executable, empty except for the variables listed here (decision W7).
+/// The environment of an executable, empty except for the variables listed here.
+///
+/// See decision W7.
 ///
 /// Every run also gets [`RUN_MARK`](Self::RUN_MARK), by which the processes that it leaves behind are found.
 ///

@@ -16,7 +16,9 @@ use crate::configuration::{ProcessConfiguration, invalid};
 use crate::run::{Finished, Input, RunError};
 use crate::runner::Runner;
 
-/// An executable that speaks the wire format of WaTTS, as an [`Issuer`] (decision W7).
+/// An executable that speaks the wire format of WaTTS, as an [`Issuer`].
+///
+/// See decision W7.
 ///
 /// Each operation is one run. The futures need no runtime. They block the polling thread only while the system
 /// loads the executable.
@@ -110,7 +112,9 @@ impl ProcessIssuer {
         }
     }
 
-    /// Chooses the channel of a request or a revocation (decision W1).
+    /// Chooses the channel of a request or a revocation.
+    ///
+    /// See decision W1.
     fn input_of(&self, features: Features, sent: Wiped<Vec<u8>>) -> Result<Input, IssuerError> {
         match (features.stdin && !self.always_by_argument, self.allow_argv) {
             (true, _) => Ok(Input::Standard(sent)),
@@ -207,7 +211,9 @@ impl Issuer for ProcessIssuer {
         Capabilities::MINIMAL.idempotent(self.idempotent).max_concurrency(self.runner.parallel())
     }
 
-    /// Asks the executable, always by argument, because the question is not secret (decision W1).
+    /// Asks the executable, always by argument, because the question is not secret.
+    ///
+    /// See decision W1.
     ///
     /// # Errors
     /// The failure of the executable; [`Invalid`](IssuerError::Invalid) if it reads no standard input and
@@ -261,8 +267,9 @@ fn bytes(sent: &SecretText) -> Wiped<Vec<u8>> {
 
 /// Returns the texts of a context that are or may be secret.
 fn secrets_of(context: &Context) -> Vec<&str> {
-    let logins = context.additional_logins.iter().filter_map(|login| login.access_token.as_ref());
-    let mut secrets: Vec<_> = context.access_token.iter().chain(logins).map(SecretText::expose).collect();
+    let logins = context.requester.additional_logins.iter().filter_map(|login| login.access_token.as_ref());
+    let mut secrets: Vec<_> =
+        context.requester.access_token.iter().chain(logins).map(SecretText::expose).collect();
     let configured = context.configuration.iter();
     secrets.extend(configured.filter_map(|(name, _)| context.configuration.text(name)));
     secrets

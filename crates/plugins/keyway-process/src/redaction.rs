@@ -16,9 +16,9 @@ const REDACTED: &str = "[REDACTED]";
 
 /// Searches secrets for the runs of one text.
 pub(crate) struct Redaction {
-    /// Every run of the text in order, and its end.
+    /// All runs of the text, sorted, each with its end in the text.
     runs: Zeroizing<Vec<(u64, usize)>>,
-    /// Marks of the runs that a secret has, at the first of equal runs.
+    /// True for each run that a secret has; of equal runs, only the first is marked.
     shared: Vec<bool>,
     /// A filter that rules out most other runs without a search.
     filter: Zeroizing<Vec<u64>>,

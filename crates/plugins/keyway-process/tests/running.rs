@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
-    Issuers, Login, OpenContext, Parameters, RequestOutcome, ServiceName, UserInfo,
+    Issuers, Login, OpenContext, Parameters, RequestOutcome, Requester, ServiceName, UserInfo,
 };
 use keyway_process::{Environment, Input, Limits, ProcessIssuer, Program, RunError, Runner};
 use pollster::block_on;
@@ -212,9 +212,10 @@ fn no_secret_of_a_call_is_in_an_error() {
                 tr -- '-_' '+/' < \"$FOLDER/input\" | base64 -d 2>/dev/null | tr -d '\\\\' >&2; exit 1";
     let executable = Executable::reading_stdin(body);
     let login = Login { user_info: UserInfo::new("i", "s"), access_token: Some("second-token".into()) };
-    let context = Context::new(UserInfo::new("https://issuer.example.com", "joe"))
+    let requester = Requester::new(UserInfo::new("https://issuer.example.com", "joe"))
         .with_access_token("first-token")
-        .with_login(login)
+        .with_login(login);
+    let context = Context::new(requester)
         .with_configuration(Configuration::new().with("password", ConfigurationValue::text("door-password")));
     let request =
         CredentialRequest::new(context).with_parameters(Parameters::new().with("pin", "entered-secret"));

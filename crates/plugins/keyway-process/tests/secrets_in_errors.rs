@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{
-    Configuration, ConfigurationValue, Context, CredentialRequest, Issuer as _, RequestOutcome, UserInfo,
+    Configuration, ConfigurationValue, Context, CredentialRequest, Issuer as _, RequestOutcome, Requester,
+    UserInfo,
 };
 use keyway_process::{Environment, Input, Limits, Program, RunError, Runner};
 use pollster::block_on;
@@ -22,8 +23,8 @@ fn asking(context: Context) -> CredentialRequest {
     CredentialRequest::new(context)
 }
 
-fn joe() -> Context {
-    Context::new(UserInfo::new("https://issuer.example.com", "joe"))
+fn joe() -> Requester {
+    Requester::new(UserInfo::new("https://issuer.example.com", "joe"))
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn a_token_across_the_cut_is_not_quoted() {
             "cat > /dev/null; printf '{token}' >&2; head -c {after} /dev/zero | tr '\\0' . >&2; exit 3"
         );
         let executable = Executable::reading_stdin(&script);
-        let request = asking(joe().with_access_token(token));
+        let request = asking(Context::new(joe().with_access_token(token)));
         let detail = block_on(executable.issuer().request(&request)).unwrap_err().detail();
         let (_, wrote) = detail.split_once("; it wrote: ").unwrap();
         assert_eq!(wrote.trim_end_matches('.'), "[REDACTED]", "{after}");
@@ -96,7 +97,7 @@ fn a_token_across_the_cut_is_not_quoted() {
 fn no_piece_of_the_input_decodes_to_a_secret() {
     let token = (1000..2200).map(|number: u32| number.to_string()).collect::<Vec<_>>().join(".");
     assert!(token.len() == 5999, "its base64 is longer than what is kept of the error output");
-    let request = asking(joe().with_access_token(&*token).with_configuration(
+    let request = asking(Context::new(joe().with_access_token(&*token)).with_configuration(
         Configuration::new().with("password", ConfigurationValue::text("door/password-of-the-operator")),
     ));
     for complaint in [

@@ -1,6 +1,5 @@
 //! The files of the issuers.
 
-use std::error::Error as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -70,10 +69,7 @@ pub(crate) fn failed(error: FileError) -> IssuerError {
             retry_after: None,
             source: Some(error.into()),
         },
-        error => {
-            let cause = error.source().map_or_else(String::new, |cause| format!(" ({cause})"));
-            IssuerError::not_ready("a file that the issuer needs", format!("{error}{cause}"))
-        }
+        error => IssuerError::not_ready("a file that the issuer needs", error.reason()),
     }
 }
 

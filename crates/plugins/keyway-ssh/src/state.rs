@@ -53,8 +53,10 @@ impl StatePrefix {
     }
 }
 
-/// Checks, before any effect, that the state holds no text that the user gets: a login name could be part of
-/// the prefix (decision W8).
+/// Checks, before any effect, that the state holds no text that the user gets: a login name could
+/// be part of the prefix.
+///
+/// See decision W8.
 pub(crate) fn check(issued: &Issued) -> Result<(), IssuerError> {
     issued.state.check_keeps_no_secret(&issued.credential).map_err(|_| {
         setting::invalid(StatePrefix::SETTING, "it holds a text that users are shown; choose another one")

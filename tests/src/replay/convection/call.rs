@@ -22,8 +22,8 @@ impl<'a> Call<'a> {
 
     /// Returns the arguments by position, as the operation takes them, with null for a missing one.
     ///
-    /// Returns `None` when the operation does not take these: in Rust, such a call does not
-    /// compile.
+    /// Returns `None` when the operation does not take these arguments: in Rust, such a call does
+    /// not compile.
     pub(super) fn bound(self, plugin: &str) -> Option<Vec<Value>> {
         let (names, required): (&[&str], usize) = match (self.operation, plugin) {
             ("create" | "modify", "passdb") => (&["secret_name", "secret_value", "length", "value_type"], 1),

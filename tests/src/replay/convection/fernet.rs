@@ -194,8 +194,8 @@ fn now(input: &Input) -> Option<u64> {
 
 /// A ring of several keys.
 ///
-/// Only upstream's answer shows the operation: the plaintext, or the token sealed again. So both
-/// operations run.
+/// A vector does not name its operation: its answer is either the plaintext or the token sealed
+/// again. So both operations run.
 pub(super) struct Ring;
 
 impl Adapter for Ring {

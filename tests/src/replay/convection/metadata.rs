@@ -41,7 +41,7 @@ impl Adapter for Metadata {
 
 /// Checks the version that wrote the data.
 ///
-/// Decision C4.
+/// See decision C4.
 pub(super) struct CompatCheck;
 
 fn loaded(input: &Input) -> Value {
@@ -95,7 +95,7 @@ impl Adapter for CompatCheck {
     ///
     /// Keyway keeps the version that wrote the data beside the data instead.
     ///
-    /// Decisions C4, H9.
+    /// See decisions C4, H9.
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (expected.value().get("ok"), upstream_error(expected.value())) {
             (Some(Value::Null), None) => Demand::done(),

@@ -15,7 +15,7 @@ pub(super) struct StorePath;
 
 /// Tells whether a name is an identifier, never a path.
 ///
-/// Decision C9.
+/// See decision C9.
 fn is_identifier(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     (1..=128).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)

@@ -1,6 +1,6 @@
 //! `v2.cred` and `v2.from_env`: the credentials that are used, and those that are refused.
 //!
-//! Decision L7.
+//! See decision L7.
 
 use keyway_client::{Credentials, CredentialsError, PluginError as _, Row};
 use serde_json::{Value, json};

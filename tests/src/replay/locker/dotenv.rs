@@ -26,7 +26,7 @@ impl Adapter for Dotenv {
     /// Demands that a POSIX shell reads back the written line: it does not know `\n`, and expands `$` and
     /// backticks.
     ///
-    /// Decision H16.
+    /// See decision H16.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let (key, value) = (input.text("key"), input.text("value"));
         let begins = key.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');

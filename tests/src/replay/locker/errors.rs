@@ -1,6 +1,6 @@
 //! `v1.table`, `v1.interpret`, `v2.err`: the meaning of a service's errors.
 //!
-//! Decision L6.
+//! See decision L6.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,7 +223,7 @@ impl Adapter for Rpc {
 
     /// Demands that a default never replaces a missing environment.
     ///
-    /// Decision L2.
+    /// See decision L2.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let is_environment = input.text("kind") == "environment_not_found";
         let default = is_environment.then(|| Ruling::new("L2", Demand::Exactly(false.into())));

@@ -10,7 +10,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 /// The classes of a missing environment, which is an error of its own and never a fallback. A value
 /// that is not a text is an error too.
 ///
-/// Decision L2.
+/// See decision L2.
 const NO_ENVIRONMENT: &[Class] = &[Class::NotFound, Class::Invalid];
 
 fn with_client(input: &Input, ask: impl FnOnce(&Secrets) -> Result<Value, Class>) -> StepOutcome {
@@ -141,7 +141,7 @@ impl Adapter for Environment {
 
     /// Refuses the empty name, which is invalid.
     ///
-    /// Decision C9 has the same for stores.
+    /// Decision C9 does the same for stores.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let world = StoreFixture::of(input.get("world"));
         vec![(!world.has_environment(input.text("name"))).then(|| Ruling::refused("L2", NO_ENVIRONMENT))]

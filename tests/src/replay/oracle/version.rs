@@ -1,4 +1,4 @@
-//! Decisions C1 and C2: the grammar of versions and compatibility strings, and their meaning.
+//! Implements decisions C1 and C2: the grammar and meaning of versions and compatibility strings.
 //! Precedence is that of the crate `semver`.
 
 use std::cmp::Ordering;
@@ -73,7 +73,7 @@ impl Compatibility {
 
     /// Tells whether `version` satisfies every clause.
     ///
-    /// Decision C2.
+    /// See decision C2.
     pub fn admits(&self, version: &Version) -> bool {
         self.0.iter().all(|(comparator, bound)| {
             let order = version.compare(bound);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::Registry;
-use keyway_host::grants::{Grant, GrantId, GrantLimits, GrantRequest, Grants, Isolation, Phase, Service};
+use keyway_host::grants::{Grant, GrantId, GrantRequest, Grants, Isolation, Limits, Phase, Service};
 use keyway_host::{Host, HostBuilder};
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{Description, ParameterDescriptor, Parameters, ServiceName, UserInfo};
@@ -41,8 +41,8 @@ pub(super) fn run<T>(work: impl Future<Output = Result<T, Class>>) -> Result<T, 
     runtime.map_err(|_| Class::Internal)?.block_on(work)
 }
 
-/// Builds a description with the sets of a vector: `[[{"key": "a", "mandatory": true}]]`; with the
-/// empty one if the vector has none.
+/// Builds a description with the sets of a vector, for example `[[{"key": "a", "mandatory":
+/// true}]]`, or with one empty set if the vector has no sets.
 pub(super) fn description(sets: &Value) -> Result<Description, Class> {
     let mut builder = Description::builder("1.0.0");
     for set in sets.as_array().into_iter().flatten() {
@@ -113,7 +113,8 @@ impl Fixture {
         Self { storage: Arc::new(Memory::new()) }
     }
 
-    /// Opens an engine with these services; `impatient` for a plugin that hangs.
+    /// Opens an engine with these services. `impatient` sets short deadlines, for a plugin that
+    /// hangs.
     pub(super) async fn open(
         &self,
         services: impl IntoIterator<Item = Service>,
@@ -121,7 +122,7 @@ impl Fixture {
         impatient: bool,
     ) -> Result<Grants, Class> {
         let keys = KeyRing::new([Key::from_bytes(&mut [6; 32])]).map_err(|_| Class::Internal)?;
-        let mut limits = GrantLimits::default().with_isolation(Isolation::Inline);
+        let mut limits = Limits::default().with_isolation(Isolation::Inline);
         if impatient {
             limits = limits.with_deadline(DEADLINE_OF_HANGING);
         }

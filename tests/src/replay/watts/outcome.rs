@@ -26,7 +26,7 @@ pub(super) fn part(part: &CredentialPart) -> Value {
     told
 }
 
-/// Converts an issuer's error. A refusal in the plugin's own words is an answer.
+/// Converts an issuer's error. An error with the plugin's own message is an answer, not a failure.
 pub(super) fn issuer_error(error: &IssuerError) -> StepOutcome {
     StepOutcome::Refused(match error {
         IssuerError::Refused { user_message, log_message } => {

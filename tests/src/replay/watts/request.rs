@@ -254,13 +254,13 @@ pub(super) fn only(class: Class) -> &'static [Class] {
     }
 }
 
-/// The gate's treatment of a request.
+/// The decision of the checks before a request, which the real host makes too.
 enum Gate {
-    /// The gate lets it through.
+    /// The request passes.
     Open,
-    /// The gate refuses it, as the real host's does.
+    /// The request is refused, as by the real host.
     Closed,
-    /// The gate refuses it by a decision.
+    /// The request is refused because of a decision of this project.
     ClosedBy(&'static str, &'static [Class]),
 }
 

@@ -66,7 +66,7 @@ pub(super) fn filling(input: &Input) -> Option<usize> {
 
 /// The deadline of a plugin if the service sets none.
 ///
-/// Decision W7.
+/// See decision W7.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Tells whether the plugin sleeps beyond its deadline.

@@ -86,7 +86,7 @@ impl Adapter for Store {
 
     /// Demands that a state is a text: another value is not stored, and takes no space.
     ///
-    /// Decision W8.
+    /// See decision W8.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let steps = steps(input);
         let has_other = steps.iter().any(|step| !step["state"].is_string());

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use keyway_issuers::wire::{Profile, WireOptions, host};
 use keyway_issuers::{
-    Configuration, ConfigurationValue, Context, CredentialRef, CredentialRequest, Issuer, Login, Revocation,
+    Configuration, ConfigurationValue, Context, CredentialRef, CredentialRequest, Issuer, Login, Requester,
+    Revocation,
 };
 use keyway_process::{ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use serde_json::{Value, json};
@@ -55,9 +56,9 @@ fn context(input: &Input) -> Result<Context, Class> {
         };
         configuration = configuration.with(name.as_str(), value);
     }
-    let mut context = Context::new(info).with_configuration(configuration);
+    let mut requester = Requester::new(info);
     if let (Value::String(token), true) = (&user["access_token"], passes_token) {
-        context = context.with_access_token(token.as_str());
+        requester = requester.with_access_token(token.as_str());
     }
     let mut kept: Vec<&Value> = Vec::new();
     for made in user["additional_logins"].as_array().into_iter().flatten() {
@@ -69,14 +70,14 @@ fn context(input: &Input) -> Result<Context, Class> {
     for made in kept {
         let user_info = session::login(&made["iss"], &made["sub"]).ok_or(Class::Invalid)?;
         let token = made["access_token"].as_str().filter(|_| passes_token);
-        context = context.with_login(Login { user_info, access_token: token.map(Into::into) });
+        requester = requester.with_login(Login { user_info, access_token: token.map(Into::into) });
     }
-    Ok(context)
+    Ok(Context::new(requester).with_configuration(configuration))
 }
 
 /// Returns the state of a revocation, which must be a text.
 ///
-/// Decision W8.
+/// See decision W8.
 fn state(input: &Input) -> Result<CredentialRef, Class> {
     match input.get("cred_state") {
         Value::Null => Ok(CredentialRef::new("undefined")),

@@ -14,14 +14,15 @@ use super::trace::{Event, Which};
 use left::write_folder;
 use node::{Change, NameChange, Node};
 
-/// The data that survive a power cut, besides all synced data.
+/// The unsynced data that survive the end of the process. All synced data survive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Survives {
-    /// Nothing else.
+    /// No unsynced data.
     Nothing,
-    /// Everything, because only the process was killed.
+    /// All unsynced data, because only the process was killed.
     Everything,
-    /// Any part: writes whole, not at all or torn between sectors, names changed or not.
+    /// Any part of the unsynced data: each write as a whole, not at all or torn between sectors;
+    /// each change of a name or none.
     Anything,
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyway_core::{PluginError as _, Registry};
-use keyway_host::grants::{GrantLimits, GrantOutcome, GrantRequest, Grants, GrantsError, Retries, Service};
+use keyway_host::grants::{GrantOutcome, GrantRequest, Grants, GrantsError, Limits, Retries, Service};
 use keyway_issuers::{IntentId, Issuer, Parameters, ServiceName, UserId};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
 use keyway_seal::{Key, KeyRing};
@@ -63,7 +63,7 @@ impl HostResources {
                 .with_attempts(10_000)
         };
         // The claim is short enough for one host to see another's expire.
-        let limits = GrantLimits::default()
+        let limits = Limits::default()
             .with_deadline(deadline)
             .with_lease_grace(Duration::from_millis(50))
             .with_retries(often(4))

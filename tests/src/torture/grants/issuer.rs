@@ -118,7 +118,7 @@ impl FaultyIssuer {
         let intent = intent_of(context);
         let wanted = IssueRequest {
             service: self.offer.name,
-            user: context.user_info.subject(),
+            user: context.requester.user_info.subject(),
             intent: &intent,
             cell,
             state: self.offer.few_states.then_some(two.as_str()),
@@ -211,7 +211,7 @@ impl Issuer for FaultyIssuer {
             return Ok(());
         }
         self.accounts
-            .destroy(self.offer.name, revocation.context.user_info.subject(), state)
+            .destroy(self.offer.name, revocation.context.requester.user_info.subject(), state)
             .map_err(|error| IssuerError::system("change the accounts", error))?;
         self.note("destroyed", state);
         self.pause().await;

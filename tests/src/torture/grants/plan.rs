@@ -22,7 +22,7 @@ pub struct Plan {
     pub slot: u32,
     /// The number of hosts.
     pub hosts: u32,
-    /// The round, a part of all names, so that no request is repeated by chance.
+    /// The number of the round. It is a part of all names, so that no name occurs in two rounds.
     pub round: u64,
     /// The number of earlier starts of this host in the round, a part of all names.
     pub generation: u64,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
+use keyway_host::RecordError;
 use keyway_host::grants::{
     Disposal, GrantId, GrantOutcome, GrantsError, IssuedCredential, Phase, Revoked, TransitionError,
 };
@@ -252,7 +253,7 @@ impl Task {
             GrantsError::Uncertain { .. }
             | GrantsError::Discarded { .. }
             | GrantsError::Overtaken { .. }
-            | GrantsError::Contended { .. } => true,
+            | GrantsError::Record(RecordError::Contended) => true,
             // The disk of the torture has no faults.
             other => return Err(format!("{cell} failed: {}", other.detail())),
         };
@@ -353,7 +354,7 @@ impl Task {
                 GrantsError::Refused(TransitionError::InFlight | TransitionError::Undecided)
                 | GrantsError::Uncertain { .. }
                 | GrantsError::Overtaken { .. }
-                | GrantsError::Contended { .. }
+                | GrantsError::Record(RecordError::Contended)
                 // This attempt had no effect.
                 | GrantsError::Issuer(_),
             ) => Ok(false),

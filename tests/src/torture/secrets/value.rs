@@ -6,7 +6,7 @@ use crate::torture::draw::Draw;
 
 const FILLER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
-/// Returns the value of a token: the token, a bar, and a text that follows from the token.
+/// Returns the value of a token: the token, a bar, and a text that is computed from the token.
 pub(super) fn of(token: &str) -> SecretValue {
     let text = text_of(token);
     // Records take bytes too; tokens for files begin with an f, and files take texts only.

@@ -126,9 +126,9 @@ async fn rotate(host: &Host, plan: &Plan, name: &str) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wrote {
     Done,
-    /// It did not happen: another writer was first.
+    /// The write did not happen, because another writer was first.
     Refused,
-    /// It did not happen, and the fault was reported.
+    /// The write did not happen, and the fault was reported.
     Failed,
 }
 

@@ -1,4 +1,4 @@
-//! Mutants whose credentials or states are wrong.
+//! Breaks the credentials or states of issuers.
 
 use keyway_issuers::{CredentialPart, Issued};
 
@@ -14,7 +14,7 @@ mutants! {
         (entry: |_, _, entry| entry.state = format!("state {}", entry.secret))
     StateIsTheToken breaks ["ISS-023"] "puts the access token of the user into the state"
         (entry: |_, request, entry| {
-            let token = request.context.access_token.as_ref().map_or("", |token| token.expose());
+            let token = request.context.requester.access_token.as_ref().map_or("", |token| token.expose());
             entry.state = format!("state {token} {}", entry.intent);
         })
     HasNoNames breaks ["ISS-025"] "gives a part of the credential no name"

@@ -1,4 +1,4 @@
-//! Mutants that describe themselves wrongly.
+//! Breaks the descriptions of issuers.
 
 use keyway_issuers::{IssuerError, ParameterDescriptor};
 

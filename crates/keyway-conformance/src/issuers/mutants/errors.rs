@@ -1,4 +1,4 @@
-//! Mutants that say too much or too little, and mutants that hand texts to a shell.
+//! Breaks issuers that say too much or too little, and issuers that pass texts to a shell.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ fn phrase(request: &CredentialRequest) -> &str {
     request.parameters.text("pass_phrase").unwrap_or_default()
 }
 
-/// Hands a line to a shell, with all that others wrote into it.
+/// Passes a line to a shell, with all foreign text in it.
 fn run(line: &str) {
     // Ignores an error: a shell that cannot read the line runs nothing.
     drop(Command::new("sh").arg("-c").arg(line).stdin(Stdio::null()).output());
@@ -33,10 +33,10 @@ fn reworded<T>(answer: IssuerResult<T>, words: impl Fn(String) -> [String; 2]) -
 mutants! {
     for IssuerSubject, by issuer_mutant;
     RunsTheSubject breaks ["ISS-030"] "hands the subject of the user to a shell"
-        (before: |_, request| { run(&format!("echo {}", request.context.user_info.subject())); Ok(()) })
+        (before: |_, request| { run(&format!("echo {}", request.context.requester.user_info.subject())); Ok(()) })
     RunsTheNameWhenRevoking breaks ["ISS-030"] "hands the name of the user to a shell when it revokes"
         (revoking: |_, revocation| {
-            run(&format!("echo '{}'", revocation.context.user_info.text("name").unwrap_or_default()));
+            run(&format!("echo '{}'", revocation.context.requester.user_info.text("name").unwrap_or_default()));
             Ok(())
         })
     RunsWhatWasEntered breaks ["ISS-031"] "hands a parameter to a shell, without some of the harmful letters"
@@ -57,7 +57,7 @@ mutants! {
         })
     LogsTheToken breaks ["ISS-041"] "puts the access token into the words for the log"
         (before: |_, request| {
-            let token = request.context.access_token.as_ref().map_or("", |token| token.expose());
+            let token = request.context.requester.access_token.as_ref().map_or("", |token| token.expose());
             refuse_if(is_banned(request), &format!("mallory came with {token}"))
         })
     SaysTheSameTwice breaks ["ISS-042"] "tells the user the words for the log"

@@ -1,4 +1,4 @@
-//! Mutants that forget intents, or tell the wrong fate of one.
+//! Breaks issuers that forget intents, or report the wrong fate of one.
 
 use keyway_issuers::{CredentialRef, IntendedEffect, Reconciled, RequestOutcome};
 

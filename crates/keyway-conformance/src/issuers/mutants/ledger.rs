@@ -1,4 +1,4 @@
-//! The credentials of the reference issuer, which outlive its handles.
+//! Keeps the credentials of the reference issuer, which outlive its handles.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 
 use crate::lock::locked;
 
-/// Is a credential as it is kept.
+/// A credential as it is kept.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) state: String,
@@ -40,7 +40,7 @@ impl Ledger {
         self.entries().into_iter().find(is_it)
     }
 
-    /// Adds a credential in place of one with the same state.
+    /// Adds a credential, and replaces one with the same state.
     pub(super) fn add(&self, entry: Entry) {
         locked(&LEDGERS).entry(self.0.clone()).or_default().insert(entry.state.clone(), entry);
     }

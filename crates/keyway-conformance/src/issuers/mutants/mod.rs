@@ -1,5 +1,5 @@
-//! The proof of the suite: issuers and executables with one thing broken, each of which a rule must catch, and some
-//! that are odd and yet right.
+//! Proves the suite: a rule must catch each issuer or executable with one fault, and accept some
+//! unusual but correct ones.
 
 mod concurrency;
 mod credentials;
@@ -29,7 +29,7 @@ use reference::{Operations, ReferenceIssuer};
 
 type IssuerResult<T> = Result<T, IssuerError>;
 
-/// The user whom the refused example names.
+/// The user of the refused example.
 const BANNED: &str = "mallory";
 
 /// The provider of the login that some issuers ask for.
@@ -67,15 +67,15 @@ pub fn all() -> Vec<Mutant<IssuerSubject>> {
     families.concat()
 }
 
-/// Lists the mutants with their suite, as a front end needs them that tries one in a process of its own.
+/// Lists the mutants with their suite, for a front end that tests one in a separate process.
 pub fn candidates() -> Vec<Candidate> {
     let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
     let sound = [minimal(), reference(), strange(), executable(), strange_executable()];
     mutants.chain(sound.map(Candidate::from)).collect()
 }
 
-/// Makes an issuer that does the least that the contract allows: nothing to configure, nothing to
-/// enter, credentials without parts, no capability.
+/// Makes an issuer that does the least that the contract allows: no configuration, no parameters,
+/// credentials without parts, no capability.
 pub fn minimal() -> IssuerSubject {
     IssuerSubject::of_the_kit("minimal", |_| Ok(Arc::new(odd::Minimal)))
 }
@@ -85,9 +85,9 @@ pub fn reference() -> IssuerSubject {
     reference_subject("reference", Operations::SOUND)
 }
 
-/// Makes an issuer that does what an issuer may do and hardly any does: it asks for another login,
-/// waits often, works on one call at a time, has odd states and names, and refuses states that it does
-/// not know.
+/// Makes an issuer that uses rare but allowed behaviour: it asks for another login, waits often,
+/// works on one call at a time, has unusual states and names, and refuses states that it does not
+/// know.
 pub fn strange() -> IssuerSubject {
     let operations = Operations {
         entry: |_, _, entry| entry.state.insert_str(0, odd::KEY),
@@ -104,9 +104,9 @@ pub fn executable() -> IssuerSubject {
     program::subject("executable", |run| program::printed(&run.text))
 }
 
-/// Makes an executable that does what an executable may do and hardly any does: it reads no
-/// standard input, prints white space around its object, has keys that no host knows, and
-/// ends its errors with another status.
+/// Makes an executable that uses rare but allowed behaviour: it reads no standard input, prints
+/// white space around its object, has keys that no host knows, and exits with another status after
+/// an error.
 pub fn strange_executable() -> IssuerSubject {
     programs::strange()
 }
@@ -128,7 +128,7 @@ fn reference_subject(name: &str, operations: Operations) -> IssuerSubject {
         })
 }
 
-/// Makes the same with an example that has another login.
+/// Makes the same subject with an example that has another login.
 fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
     let mut subject = reference_subject(name, operations);
     let user_info = UserInfo::new("https://elsewhere.example.com/", "joe").with("groups", Json::Null);
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Tries each with its own rules; `xtask` runs the whole matrix.
+        // Tests each mutant with its own rules; `xtask` runs the whole matrix.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {

@@ -1,4 +1,4 @@
-//! Issuers that are odd and yet right.
+//! Makes issuers that are unusual but correct.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -35,26 +35,28 @@ impl Issuer for Minimal {
     }
 }
 
-/// Asks for another login, waits often, works on one call at a time, and refuses states of another form.
+/// Asks for another login, waits often, works on one call at a time, and refuses states of an
+/// unknown form.
 #[derive(Debug)]
 struct Strange {
     issuer: Arc<dyn Issuer>,
     permits: Semaphore,
 }
 
-/// Makes an issuer strange.
+/// Wraps an issuer in unusual behaviour.
 pub(super) fn strange(issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
     Arc::new(Layered(Strange { issuer, permits: Semaphore::new(1) }))
 }
 
 impl Strange {
-    /// Refuses a second call at a time, which no host sends: one is declared.
+    /// Refuses a second call at a time. No host sends one, since the issuer declares a limit of
+    /// one.
     fn permit(&self) -> IssuerResult<SemaphorePermit<'_>> {
         self.permits.try_acquire().map_err(|_| refused("another call has not ended"))
     }
 }
 
-/// The beginning of all states of the strange issuer.
+/// The prefix of all states of the strange issuer.
 pub(super) const KEY: &str = " \u{1F511} '\"\\\n";
 
 impl IssuerLayer for Strange {
@@ -73,7 +75,7 @@ impl IssuerLayer for Strange {
         for _ in 0..11 {
             tokio::task::yield_now().await;
         }
-        if request.context.additional_logins.is_empty() {
+        if request.context.requester.additional_logins.is_empty() {
             return Ok(login_required(PROVIDER));
         }
         self.issuer.request(request).await
@@ -81,9 +83,9 @@ impl IssuerLayer for Strange {
 
     async fn revoke(&self, revocation: &Revocation) -> IssuerResult<()> {
         let _permit = self.permit()?;
-        // It may refuse a state that it never made, which the beginning tells.
+        // It may refuse a state that it never made, which it recognizes by the prefix.
         if !revocation.state.as_str().starts_with(KEY) {
-            return Err(IssuerError::invalid("the state", "it is none of mine"));
+            return Err(IssuerError::invalid("the state", "this issuer did not make it"));
         }
         self.issuer.revoke(revocation).await
     }

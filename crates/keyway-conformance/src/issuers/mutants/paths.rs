@@ -1,4 +1,4 @@
-//! Mutants that join texts of others to a folder.
+//! Breaks issuers that join foreign texts to a folder.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ mutants! {
     for IssuerSubject, by issuer_mutant;
     WritesTheSubject breaks ["ISS-033"] "writes a file named as the subject of the user"
         (before: |issuer, request| {
-            let _ = fs::write(issuer.ledger.folder().join(request.context.user_info.subject()), "seen");
+            let _ = fs::write(issuer.ledger.folder().join(request.context.requester.user_info.subject()), "seen");
             Ok(())
         })
     AnswersAFile breaks ["ISS-034"] "answers the file that was entered"

@@ -1,4 +1,4 @@
-//! A small executable that keeps the whole contract: what it would print, without a process.
+//! Implements a small, correct executable as a function, without a process.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use keyway_issuers::{
 use super::{IssuerExample, IssuerSubject};
 use crate::issuers::executable::{Executable, ExecutableInput, Printed};
 
-/// Prints what its change makes of the right answer.
+/// Prints the right answer after a change.
 #[derive(Debug)]
 struct Program {
     runs: AtomicU64,
     change: fn(&Run<'_>) -> Printed,
 }
 
-/// Is the kind of input of a run.
+/// The kind of input of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Describe,
@@ -31,7 +31,7 @@ pub(super) enum Step {
     NoInput,
 }
 
-/// Is one run of the program.
+/// One run of the program.
 pub(super) struct Run<'r> {
     pub(super) step: Step,
     /// The input as it was sent.
@@ -48,8 +48,8 @@ impl Run<'_> {
         printed(&self.text)
     }
 
-    /// Prints the right answer only if the program reads the input, and else ends as an interpreter does that has
-    /// nothing to do.
+    /// Prints the right answer if the program reads the input, and otherwise ends as an interpreter
+    /// without a script does.
     pub(super) fn read_if(&self, reads: bool) -> Printed {
         if reads {
             return self.right();
@@ -58,7 +58,7 @@ impl Run<'_> {
         Printed { ended: Ended::Status(1), errors, ..printed("") }
     }
 
-    /// Prints an error instead, if the program refuses the input.
+    /// Prints an error instead if the program refuses the input.
     pub(super) fn refused_if(&self, refuses: bool) -> Printed {
         if !refuses {
             return self.right();
@@ -66,7 +66,7 @@ impl Run<'_> {
         printed(plugin::encode_error(&IssuerError::refused("No.", "unknown input")).expose())
     }
 
-    /// Joins a text of the input to a folder that does not exist, and hands over the path.
+    /// Joins a text of the input to a folder that does not exist, and passes the path on.
     pub(super) fn touch(&self, pointer: &str, touch: fn(&Path)) {
         let input: serde_json::Value = serde_json::from_str(&self.json).unwrap_or_default();
         let text = input.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Mutants that are executables, and an executable that is odd and yet right.
+//! Breaks executables, and makes one that is unusual but correct.
 
 use keyway_issuers::wire::{Ended, plugin};
 
@@ -6,8 +6,8 @@ use super::program::{self, Run, SECRET, Step, printed};
 use super::{IssuerSubject, mutants};
 use crate::issuers::executable::Printed;
 
-/// Makes the subject of a mutant for `mutants!`: the steps in which the program prints something else, and what it
-/// prints then.
+/// Makes the subject of a mutant for `mutants!`: the steps in which the program prints something
+/// else, and the output there.
 macro_rules! program_mutant {
     ($name:ident ($step:pat, |$run:ident| $printed:expr)) => {
         || {
@@ -102,7 +102,7 @@ mutants! {
         (Step::Request, |run| Printed { errors: format!("made {SECRET}").into_bytes(), ..run.right() })
 }
 
-/// Is the description of a parameter that the program describes already.
+/// The description of a parameter that the program already describes.
 const PARAMETER: &str =
     r#"{"description":"d","key":"pass_phrase","mandatory":true,"name":"n","type":"textarea"}"#;
 
@@ -110,7 +110,7 @@ fn is_url_safe(run: &Run<'_>) -> bool {
     !run.sent.contains(['+', '/', '='])
 }
 
-/// Makes a subject that does what hardly any executable does.
+/// Makes a subject with behaviour that is rare among executables.
 pub(super) fn strange() -> IssuerSubject {
     program::subject("Strange", |run| match run.step {
         Step::Describe => {

@@ -1,4 +1,5 @@
-//! A small issuer that keeps the whole contract, unless some of its operations are overridden.
+//! Implements a small issuer that keeps the whole contract, unless some of its operations are
+//! overridden.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -20,25 +21,25 @@ pub(super) struct ReferenceIssuer {
     operations: Operations,
     pub(super) ledger: Ledger,
     made: AtomicU64,
-    /// The calls that a mutant works on at once share these slots.
+    /// Slots that a mutant's concurrent calls share.
     pub(super) slots: Semaphore,
     /// What a mutant remembers.
     pub(super) notes: Mutex<Vec<String>>,
 }
 
-/// Is what an issuer does. A mutant overrides one or two of them.
+/// The operations of an issuer. A mutant overrides one or two of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operations {
     pub(super) capabilities: fn(&ReferenceIssuer) -> Capabilities,
     pub(super) describe: fn(&ReferenceIssuer) -> IssuerResult<Description>,
-    /// Happens before a request, which may be dropped afterwards.
+    /// Runs before a request, which may be dropped afterwards.
     pub(super) before: fn(&ReferenceIssuer, &CredentialRequest) -> IssuerResult<()>,
     /// Changes a new credential before it is kept.
     pub(super) entry: fn(&ReferenceIssuer, &CredentialRequest, &mut Entry),
     /// Changes the answer to a request.
     pub(super) issued: fn(&mut Issued),
     pub(super) request: fn(&ReferenceIssuer, &CredentialRequest) -> IssuerResult<RequestOutcome>,
-    /// Happens before a revocation.
+    /// Runs before a revocation.
     pub(super) revoking: fn(&ReferenceIssuer, &Revocation) -> IssuerResult<()>,
     pub(super) revoke: fn(&ReferenceIssuer, &Revocation) -> IssuerResult<()>,
     pub(super) reconcile: fn(&ReferenceIssuer, &Reconciliation) -> Reconciled,
@@ -64,7 +65,7 @@ impl Operations {
 /// The capabilities of the reference issuer.
 pub(super) const FULL: Capabilities = Capabilities::MINIMAL.blocking(true).idempotent(true).reconciles(true);
 
-/// The slots of an issuer. A call that takes all is alone.
+/// The number of slots of an issuer. A call that takes all of them is alone.
 pub(super) const SLOTS: u32 = 60;
 
 pub(super) fn refused(log: impl Into<String>) -> IssuerError {
@@ -76,7 +77,7 @@ pub(super) fn refuse_if(refuses: bool, log: &str) -> IssuerResult<()> {
 }
 
 pub(super) fn is_banned(request: &CredentialRequest) -> bool {
-    request.context.user_info.subject() == BANNED
+    request.context.requester.user_info.subject() == BANNED
 }
 
 /// Refuses the banned user.
@@ -130,7 +131,7 @@ impl ReferenceIssuer {
         self.ledger.find(|entry| entry.intent == intent)
     }
 
-    /// Thinks of a new credential.
+    /// Makes up a new credential.
     pub(super) fn entry(&self, request: &CredentialRequest) -> Entry {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let intent = intent_of(&request.context);
@@ -159,7 +160,7 @@ impl ReferenceIssuer {
         self.answer(&entry)
     }
 
-    /// Is the sound operation for a request.
+    /// Carries out a request correctly.
     pub(super) fn issue(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
         admit(request)?;
         Ok(self.issue_to_anybody(request))
@@ -169,7 +170,7 @@ impl ReferenceIssuer {
         self.ledger.find(|entry| entry.state == state.as_str()).is_some()
     }
 
-    /// Is the sound operation for the question after an effect.
+    /// Answers a question about an effect correctly.
     pub(super) fn tell(&self, question: &Reconciliation) -> Reconciled {
         let intent = intent_of(&question.context);
         let made = self.ledger.find(|entry| entry.intent == intent);
@@ -180,13 +181,13 @@ impl ReferenceIssuer {
         }
     }
 
-    /// Takes some slots until the permit is dropped, and refuses if there are too few.
+    /// Takes some slots until the permit is dropped, or refuses if too few are free.
     pub(super) fn slots(&self, slots: u32) -> IssuerResult<SemaphorePermit<'_>> {
         self.slots.try_acquire_many(slots).map_err(|_| refused("too many calls have not ended"))
     }
 }
 
-/// Gives way to other tasks once before it requests or revokes.
+/// Yields to other tasks once before it requests or revokes.
 #[async_trait]
 impl Issuer for ReferenceIssuer {
     fn capabilities(&self) -> Capabilities {

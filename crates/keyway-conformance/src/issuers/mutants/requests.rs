@@ -1,4 +1,4 @@
-//! Mutants that answer requests wrongly.
+//! Breaks issuers in requests.
 
 use keyway_issuers::{CredentialRequest, IssuerError};
 
@@ -15,7 +15,7 @@ fn has_hint(request: &CredentialRequest) -> bool {
 }
 
 fn has_login(request: &CredentialRequest) -> bool {
-    !request.context.additional_logins.is_empty()
+    !request.context.requester.additional_logins.is_empty()
 }
 
 mutants! {
@@ -44,7 +44,7 @@ mutants! {
         })
     KnowsAllUsers breaks ["ISS-016"] "panics if a user has no e-mail address"
         (before: |_, request| {
-            request.context.user_info.text("email").expect("everybody has an address");
+            request.context.requester.user_info.text("email").expect("everybody has an address");
             Ok(())
         })
     CutsBytes breaks ["ISS-017"] "cuts a text within a character, and panics"
@@ -64,7 +64,7 @@ mutants! {
         (request: |issuer, request| Ok(issuer.issue_to_anybody(request)))
     GivesOneForEver breaks ["ISS-056"] "gives each user one credential, and none after its revocation"
         (before: |issuer, request| {
-            let user = request.context.user.as_str().to_owned();
+            let user = request.context.requester.user.as_str().to_owned();
             refuse_if(locked(&issuer.notes).contains(&user), "had one already")?;
             locked(&issuer.notes).push(user);
             Ok(())

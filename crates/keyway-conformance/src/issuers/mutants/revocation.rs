@@ -1,4 +1,4 @@
-//! Mutants that revoke wrongly.
+//! Breaks issuers in revocations.
 
 use super::reference::{refuse_if, refused};
 use super::{IssuerSubject, issuer_mutant, mutants};
@@ -27,7 +27,7 @@ mutants! {
             refuse_if(issuer.is_there(&revocation.state) && !is_own, "never heard of it")
         })
     RevokesByToken breaks ["ISS-055"] "refuses a revocation without the access token of the request"
-        (revoking: |_, revocation| refuse_if(revocation.context.access_token.is_none(), "no token"))
+        (revoking: |_, revocation| refuse_if(revocation.context.requester.access_token.is_none(), "no token"))
     TakesAnyForUnknown breaks ["ISS-057"] "revokes all credentials if it does not know the state"
         (revoking: |issuer, revocation| {
             if !issuer.is_there(&revocation.state) {

@@ -1,4 +1,4 @@
-//! Mutants that run executables and quote them in errors.
+//! Breaks plugins that run executables: they quote the output in errors.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -13,7 +13,8 @@ use keyway_issuers::{
 
 use super::{IssuerResult, IssuerSubject, mutants};
 
-/// Runs an executable for a third of a second, and quotes its error output, if it ended by itself or if it did not.
+/// Runs an executable for at most a third of a second. Depending on the flag, quotes its error
+/// output if it ended, or if it did not.
 #[derive(Debug)]
 struct Quoting {
     command: String,

@@ -1,4 +1,5 @@
-//! Texts that a shell would run, or that lead to a file, and the trap that tells whether a plugin was taken in.
+//! Makes baits, texts that a shell would run or that lead to a file, and the trap that notices
+//! them.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +10,8 @@ use tempfile::TempDir;
 use super::{Broken, Checked, IssuerFixture, broken, ensure};
 use crate::path_trap::PathTrap;
 
-/// The forms of text that break out of a line of a shell: the name, and the text with `{}` for the command. The rest
-/// of the line becomes a comment.
+/// The ways in which text breaks out of a line of a shell: the name, and the text with `{}` for the
+/// command. The rest of the line becomes a comment.
 const FORMS: [(&str, &str); 6] = [
     ("$(...)", "$({})"),
     ("backquotes", "`{}`"),
@@ -20,19 +21,19 @@ const FORMS: [(&str, &str); 6] = [
     ("a line of its own", "\n{}\n"),
 ];
 
-/// Shows whether a plugin was taken in by a bait.
+/// Shows whether a plugin took a bait.
 pub(super) enum Trap {
     /// A folder that stays empty unless a bait is run.
     Commands(TempDir),
-    /// Files that stay as they are unless a bait is taken for a path.
+    /// Files that remain unchanged unless a bait is used as a path.
     Paths(PathTrap),
 }
 
-/// Is a text that springs the trap when a shell gets it, or that leads to a file of the trap.
+/// A text that runs a command if a shell gets it, or that names a file which must not be opened.
 pub(super) struct Bait {
     pub(super) form: &'static str,
     text: String,
-    /// It stands in place of another text: a path is one only from its beginning.
+    /// Whether the bait replaces a text: a path works only from the start of a text.
     alone: bool,
 }
 
@@ -46,7 +47,7 @@ impl Trap {
     }
 
     fn new() -> Result<Self, Broken> {
-        // Takes a path that needs no quotes: in quotes, a bait would not make the file in the folder.
+        // The path must need no quotes: in quotes, a bait would not make the file in the folder.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
         let plain = |path: &&std::path::PathBuf| path.to_str().is_some_and(|text| text.bytes().all(is_plain));
         let folder_in =
@@ -65,8 +66,8 @@ impl Trap {
         }
     }
 
-    /// Makes a bait of the commonest form, and one of all forms in one text, where it takes too long to try each
-    /// form alone. Some issuers refuse the second for its line breaks alone.
+    /// Makes the most common bait, and one text with all forms, for rules where trying each form
+    /// takes too long. Some issuers refuse the second for its line breaks alone.
     pub(super) fn few_baits(&self) -> Vec<Bait> {
         const EVERY_FORM: &str = "$({})`{}`; {} #\n{}\n'; {} #\n\"; {} #";
         match self {
@@ -78,7 +79,7 @@ impl Trap {
         }
     }
 
-    /// Demands that no answer shows what only a file of the trap holds.
+    /// Demands that no answer shows the content of a file of the trap.
     pub(super) fn is_unread(&self, answer: &str, of: &str, by: &str) -> Checked {
         match self {
             Self::Commands(_) => Ok(()),
@@ -86,7 +87,8 @@ impl Trap {
         }
     }
 
-    /// Demands that nothing was run and no file touched. Any file counts, since a shell may have made its name longer.
+    /// Demands that no command ran and no file changed. Any file counts, since a shell may have
+    /// lengthened its name.
     pub(super) fn is_empty(&self, of: &str, by: &str) -> Checked {
         let folder = match self {
             Self::Commands(folder) => folder,
@@ -107,12 +109,12 @@ fn path((form, text): (&'static str, String)) -> Bait {
 }
 
 impl Bait {
-    /// Hides the bait behind a text. A path takes its place.
+    /// Appends the bait to a text. A path replaces the text.
     pub(super) fn behind(&self, text: &str) -> String {
         if self.alone { self.text.clone() } else { format!("{text}{}", self.text) }
     }
 
-    /// Hides the bait in every text of a value, and replaces a value without texts.
+    /// Hides the bait in every text of a value, and replaces a value that has no texts.
     pub(super) fn within(&self, value: &Json) -> Json {
         match value {
             Json::Text(text) => Json::text(self.behind(text.expose())),

@@ -1,4 +1,4 @@
-//! The boundary of a process: what an executable prints and how it ends, whatever it is asked.
+//! Tests the boundary of a process: the output of an executable and its exit, for any input.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ rules! {
         "It answers an action that it does not know with an error."
         refuses(unknown_actions);
     "ISS-104" Should needs ANY_HOST from ["WaTTS/input", "W1"]
-        "It answers what is no input with an error."
+        "It answers invalid input with an error."
         refuses(no_inputs);
     "ISS-105" Should needs ANY_HOST from ["WaTTS/input", "W1"]
         "As its argument, it reads base64 of either alphabet, padded or not."
@@ -39,13 +39,13 @@ rules! {
         "It answers hosts of any version."
         describes_the_same(versions);
     "ISS-108" Must needs EXECUTABLE from ["WaTTS/input", "W4"]
-        "It does not mind keys that it does not know."
+        "It ignores keys that it does not know."
         describes_the_same(unknown_keys);
     "ISS-109" Should needs EXECUTABLE from ["W7"]
         "It leaves no process behind."
         leaves_nothing;
     "ISS-110" Should needs EXECUTABLE from ["W2", "K1"]
-        "It writes no access token, nothing that was entered, and no credential to its error output."
+        "It writes no access token, no entered value and no credential to its error output."
         error_output;
 }
 
@@ -64,7 +64,7 @@ async fn described(fixture: &IssuerFixture<'_>) -> Result<Printed, Broken> {
     run(fixture, "parameter", ExecutableInput::Argument(sent)).await
 }
 
-/// Runs the executable with a request, and notes what it made.
+/// Runs the executable with a request, and records the credential that it made.
 async fn requested(
     handle: &Handle<'_, '_>,
     request: &CredentialRequest,
@@ -80,7 +80,7 @@ fn options(handle: &Handle<'_, '_>) -> WireOptions {
     handle.subject().options.clone().with_intent_id(handle.description.features().idempotent)
 }
 
-/// Chooses the way that requests and revocations go.
+/// Chooses how requests and revocations reach the executable.
 fn way(handle: &Handle<'_, '_>, sent: SecretText) -> ExecutableInput {
     let stdin = handle.description.features().stdin && !handle.subject().follows_seed;
     ExecutableInput::new(sent, stdin)
@@ -102,7 +102,7 @@ async fn every_action(fixture: &IssuerFixture<'_>) -> Result<Vec<(&'static str, 
     Ok(vec![("parameter", first), ("request", printed), ("revoke", revoked)])
 }
 
-/// Reads what was printed as strictly as the profile does.
+/// Reads the output as strictly as the profile demands.
 fn object(
     fixture: &IssuerFixture<'_>,
     what: &str,
@@ -118,7 +118,7 @@ fn object(
     Err(broken(expected, observed))
 }
 
-/// Checks a run for each kind of call; only that for the description if it brings none.
+/// Checks a run for each kind of call; the description only, if it cannot be read.
 async fn each_run(
     fixture: &IssuerFixture<'_>,
     check: fn(&IssuerFixture<'_>, &str, &Printed) -> Checked,
@@ -144,7 +144,7 @@ fn ends_well(_: &IssuerFixture<'_>, what: &str, printed: &Printed) -> Checked {
     ensure(right, format!("status 0 after {what}"), printed.ended.to_string())
 }
 
-/// Is an input with two names: that of the run, and that in a verdict.
+/// An input with two names: one for the run, and one for a verdict.
 type NamedInput = (String, String, ExecutableInput);
 
 /// Demands an error object after each of these inputs.
@@ -161,7 +161,7 @@ async fn refuses(fixture: &IssuerFixture<'_>, inputs: fn(Alphabet) -> Vec<NamedI
     Ok(())
 }
 
-/// Writes the input that asks for a description, with other values of some keys.
+/// Writes the input that asks for a description, with some keys changed.
 fn parameter_with(changes: &[(&str, serde_json::Value)]) -> Vec<u8> {
     let mut input = json!({ "action": "parameter", "cred_state": "undefined", "watts_version": "1.6.1" });
     for (key, value) in changes {
@@ -170,7 +170,7 @@ fn parameter_with(changes: &[(&str, serde_json::Value)]) -> Vec<u8> {
     input.to_string().into_bytes()
 }
 
-/// Hands over a JSON text as an argument.
+/// Passes a JSON text as an argument.
 fn argument(json: &[u8], alphabet: Alphabet) -> ExecutableInput {
     ExecutableInput::Argument(base64::encode(json, alphabet))
 }
@@ -191,8 +191,8 @@ fn no_inputs(alphabet: Alphabet) -> Vec<NamedInput> {
     inputs.map(|(what, input)| (what.to_owned(), what.to_owned(), input)).into()
 }
 
-/// Writes one input in every form of base64. The letters at its end make the alphabets differ, which they do at 62
-/// and 63, and its length the padding.
+/// Writes one input in every form of base64. Its last letters encode to 62 and 63, where the
+/// alphabets differ, and its length needs padding.
 fn forms(way: fn(SecretText) -> ExecutableInput) -> Vec<NamedInput> {
     let mut forms = Vec::new();
     for length in 0..3 {
@@ -251,7 +251,7 @@ async fn error_output(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     let mut request = handle.example_request()?;
     let token = fixture.canary("token");
-    request.context.access_token = Some(token.clone().into());
+    request.context.requester.access_token = Some(token.clone().into());
     let (printed, outcome) = requested(&handle, &request).await?;
     let sent = host::encode_request(&request, &options(&handle));
     let mut secrets = vec![token, sent.expose().to_owned()];

@@ -1,6 +1,7 @@
-//! Texts that a shell would run, and texts that lead to a file, wherever an issuer gets them from.
+//! Tests texts that a shell would run, and texts that lead to a file, from every source of an
+//! issuer's input.
 //!
-//! A user chooses much of what a provider tells, and all that is entered; a state may be made of either.
+//! A user chooses all input and many claims of a login; a state may be made of either.
 
 use std::slice;
 
@@ -16,37 +17,37 @@ use crate::polled::contained;
 rules! {
     in IssuerFixture;
     "ISS-030" Must from ["WaTTS/user_info", "WaTTS/watts_userid", "W7"]
-        "Nothing that the login told is run as a command, by no request and by no revocation; it may be refused."
+        "No claim of a login is run as a command, in requests or revocations; the claim may be refused."
         claims(Trap::commands);
     "ISS-031" Must needs PARAMETERS from ["WaTTS/params", "W7"]
-        "Nothing that was entered is run as a command; it may be refused."
+        "No entered value is run as a command; the value may be refused."
         entered(Trap::commands);
     "ISS-032" Must from ["WaTTS/cred_state", "W7"]
-        "Nothing that a state holds is run as a command; it may be refused."
+        "No part of a state is run as a command; the state may be refused."
         states(Trap::commands);
     "ISS-033" Must from ["WaTTS/user_info", "WaTTS/watts_userid", "W7"]
-        "Nothing that the login told is the path of a file that is read, written or removed; it may be refused."
+        "No claim of a login is used as the path of a file that is read, written or removed; the claim may be refused."
         claims(Trap::paths);
     "ISS-034" Must needs PARAMETERS from ["WaTTS/params", "W7"]
-        "Nothing that was entered is the path of a file that is read, written or removed; it may be refused."
+        "No entered value is used as the path of a file that is read, written or removed; the value may be refused."
         entered(Trap::paths);
     "ISS-035" Must from ["WaTTS/cred_state", "W7"]
-        "No state is the path of a file that is read, written or removed; it may be refused."
+        "No state is used as the path of a file that is read, written or removed; the state may be refused."
         states(Trap::paths);
 }
 
 /// Makes the trap of a rule.
 type Making = fn(&IssuerFixture<'_>) -> Result<Trap, Broken>;
 
-/// Is a handle whose calls carry baits.
+/// A handle whose calls carry baits.
 struct Baited<'h, 'f, 'a> {
     handle: &'h Handle<'f, 'a>,
     trap: Trap,
 }
 
 impl Baited<'_, '_, '_> {
-    /// Sends a request, and revokes what it made. Returns whether it made something. Other rules judge how it is
-    /// answered.
+    /// Sends a request, and revokes the credential that it made. Returns whether it made one. Other
+    /// rules judge the answer.
     async fn is_answered(&self, request: &CredentialRequest, of: &str) -> Result<bool, Broken> {
         let answer = contained(self.handle.request(request)).await;
         self.trap.is_empty(of, "a request")?;
@@ -56,7 +57,7 @@ impl Baited<'_, '_, '_> {
         Ok(true)
     }
 
-    /// Revokes in the context of a request, however that ends.
+    /// Revokes in the context of a request, and ignores the result.
     async fn revoke(&self, request: &CredentialRequest, state: &CredentialRef, of: &str) -> Checked {
         match contained(self.handle.revoke(&request.context, state)).await {
             Some(Ok(())) => self.handle.forget(state),
@@ -67,7 +68,7 @@ impl Baited<'_, '_, '_> {
     }
 }
 
-/// Collects all that an answer says.
+/// Collects all text of an answer.
 fn answered(answer: &Result<RequestOutcome, IssuerError>) -> String {
     match answer {
         Ok(RequestOutcome::Issued(issued)) => {
@@ -86,24 +87,24 @@ fn told(user: &UserInfo, claims: &[String], bait: &Bait) -> UserInfo {
         let value = bait.within(all.get(claim).unwrap_or(&Json::Null));
         all.insert(claim.clone(), value);
     }
-    // Issuer and subject stay texts.
+    // Issuer and subject must stay texts.
     UserInfo::from_claims(all).unwrap_or_else(|| user.clone())
 }
 
-/// Lists all claims but the issuer: operators say by its name whose users they serve.
+/// Lists all claims except the issuer, whose name decides which users a service accepts.
 fn claims_of(user: &UserInfo) -> Vec<String> {
     user.claims().keys().filter(|name| *name != "iss").cloned().collect()
 }
 
 fn of_user(mut request: CredentialRequest, user: &UserInfo) -> CredentialRequest {
-    request.context.user = user.user_id();
-    request.context.user_info = user.clone();
+    request.context.requester.user = user.user_id();
+    request.context.requester.user_info = user.clone();
     request
 }
 
-/// Hides a bait in all that the other logins of a request told.
+/// Hides a bait in all claims of a request's other logins.
 fn of_logins(mut request: CredentialRequest, bait: &Bait) -> CredentialRequest {
-    for login in &mut request.context.additional_logins {
+    for login in &mut request.context.requester.additional_logins {
         login.user_info = told(&login.user_info, &claims_of(&login.user_info), bait);
     }
     request
@@ -126,7 +127,7 @@ async fn claims(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     if all_answered {
         return Ok(());
     }
-    // Tries each alone, since a request that is refused for one claim may not have come to the others.
+    // Tries each claim alone: an issuer that refuses one claim may not have reached the others.
     for bait in baited.trap.few_baits() {
         for name in &names {
             let what = format!("the claim `{name}`, with {},", bait.form);
@@ -164,7 +165,7 @@ async fn entered(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
         if all_answered || all.len() == 1 {
             continue;
         }
-        // Tries each alone, since a request that is refused for one may not have come to the others.
+        // Tries each value alone: an issuer that refuses one value may not have reached the others.
         for bait in baited.trap.few_baits() {
             for key in &all {
                 is_answered(&[key], &bait).await?;
@@ -174,7 +175,7 @@ async fn entered(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     Ok(())
 }
 
-/// Hides a bait in some of what is usually entered.
+/// Hides a bait in some of the usual parameters.
 fn hidden(usual: &Parameters, keys: &[&str], bait: &Bait) -> Parameters {
     let mut values = usual.values().clone();
     for (_, value) in values.iter_mut().filter(|(key, _)| keys.contains(&key.as_str())) {
@@ -187,7 +188,8 @@ async fn states(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     let handle = &fixture.handle().await?;
     let baited = Baited { handle, trap: trap(fixture)? };
     let request = CredentialRequest::new(handle.context()?);
-    // Hides each bait behind a state of the issuer's, whose beginning it may check, and sends it alone.
+    // Hides each bait behind a real state, whose prefix the issuer may check, and also sends it
+    // alone.
     let made = contained(handle.made()).await.and_then(Result::ok);
     let state = made.map(|(_, issued)| issued.state);
     for bait in baited.trap.baits() {

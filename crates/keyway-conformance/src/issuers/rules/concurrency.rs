@@ -1,7 +1,7 @@
-//! Several calls at once, and calls that are dropped.
+//! Tests concurrent calls, and dropped calls.
 //!
-//! An issuer that declares how many calls it works on at a time is never asked more: a call too many waits for its
-//! permit, as it does in a host (decision H48).
+//! An issuer never gets more calls at a time than it declares: a further call waits for its permit,
+//! as in a host (decision H48).
 
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
@@ -20,45 +20,45 @@ use crate::polled::{polled, prompt_enough};
 rules! {
     in IssuerFixture;
     "ISS-080" Must from ["W7", "WaTTS/request"]
-        "Several requests at once, from several threads, are all answered with a credential; what is more than the issuer declares to work on waits."
+        "Several requests at once, from several threads, are all answered with a credential; requests beyond the issuer's declared limit wait."
         together;
     "ISS-081" Must needs LISTING from ["W7", "WaTTS/state"]
-        "What is made at once is all there, each under its own state, and what is revoked at once is all gone."
+        "Credentials made at once all exist, each under its own state, and credentials revoked at once are all gone."
         together_exact;
     "ISS-082" Must from ["R1"]
-        "After a request that was dropped, wherever it waited, the next is answered."
+        "After a request is dropped at any await point, the next request is answered."
         dropped;
     "ISS-083" Must from ["W7", "WaTTS/request", "WaTTS/revoke", "WaTTS/state"]
-        "The issuer works on as many calls at once as it declares, requests and revocations among each other: all succeed, states differ as they do one by one, and each credential can be revoked."
+        "The issuer works on as many calls at once as it declares, with requests and revocations mixed: all succeed, states differ as they do one by one, and each credential can be revoked."
         as_many_as_declared;
     "ISS-084" Must needs NOT_BLOCKING from ["R1"]
-        "A call of an issuer that does not declare `blocking` leaves its thread within 50 ms, each time that it is polled."
+        "A call of an issuer that does not declare `blocking` returns from every poll within 50 ms."
         leaves_its_thread;
 }
 
-/// How many ask at once.
+/// The number of concurrent callers.
 const CALLERS: usize = 4;
 
-/// How many at once where the issuer declares a larger number, or none, which is any.
+/// The limit of concurrent calls for issuers that declare more, or no limit.
 const MOST: usize = 16;
 
 /// How often a request is dropped, each time one poll later.
 const POLLS: usize = 8;
 
-/// Is a call that runs on a thread of its own.
+/// A call that runs on its own thread.
 type Job<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// Is the outcome of one of several calls at once.
+/// The outcome of one of several concurrent calls.
 enum Done {
     Requested(Result<RequestOutcome, IssuerError>),
     Revoked(Result<(), IssuerError>),
 }
 
-/// Is a request, and the state of the credential that it made.
+/// A request, and the state of the credential that it made.
 type Made = (CredentialRequest, CredentialRef);
 
-/// Sends some requests and revokes some credentials, all at once. Returns what was made. Whatever was made is noted,
-/// also if some of the calls failed.
+/// Sends some requests and revokes some credentials, all at once. Returns the new credentials. All
+/// of them are recorded, even if some calls fail.
 async fn at_once(handle: &Handle<'_, '_>, requests: usize, revoked: &[Made]) -> Result<Vec<Made>, Broken> {
     let asked = (0..requests).map(|_| handle.example_request()).collect::<Result<Vec<_>, _>>()?;
     let mut jobs: Vec<Job<Done>> = Vec::new();
@@ -91,7 +91,7 @@ async fn at_once(handle: &Handle<'_, '_>, requests: usize, revoked: &[Made]) -> 
     Ok(made)
 }
 
-/// Notes what requests at once made, and demands that each made a credential.
+/// Records the credentials of concurrent requests, and demands that each request made one.
 fn all_made(
     handle: &Handle<'_, '_>,
     asked: Vec<CredentialRequest>,
@@ -122,12 +122,13 @@ async fn together(fixture: &IssuerFixture<'_>) -> Checked {
     at_once(&fixture.handle().await?, CALLERS, &[]).await.map(drop)
 }
 
-/// Tells whether the issuer gives a user another credential each time. One that does not may do the same at once.
+/// Tells whether the issuer gives a user another credential each time. If it gives the same one for
+/// requests in sequence, it may do so for concurrent requests too.
 async fn tells_apart(handle: &Handle<'_, '_>) -> Result<bool, Broken> {
     Ok(handle.made().await?.1.state != handle.made().await?.1.state)
 }
 
-/// Demands states as different as they are one by one.
+/// Demands as many different states as requests made one by one give.
 fn all_apart(made: &[Made]) -> Checked {
     let states: BTreeSet<_> = made.iter().map(|(_, state)| state).collect();
     let (wanted, found) = (made.len(), states.len());
@@ -168,7 +169,7 @@ async fn dropped(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     for polls in 1..=POLLS {
         let request = handle.example_request()?;
-        // A program needs its time between two polls.
+        // An executable needs some time between two polls.
         let dropped = tokio::time::timeout(Duration::from_secs(5), polled(polls, handle.request(&request)));
         let is_done = dropped.await.is_ok_and(|answer| answer.is_some());
         fixture.history().record(format!("dropped after {polls} polls"));

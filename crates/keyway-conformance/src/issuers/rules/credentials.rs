@@ -1,4 +1,4 @@
-//! What a credential and its state look like.
+//! Tests the form of a credential and its state.
 
 use keyway_issuers::wire::{Ended, Profile, host, plugin};
 use keyway_issuers::{
@@ -11,10 +11,10 @@ use super::{Broken, Checked, Handle, IssuerFixture, broken, ensure, judged, none
 rules! {
     in IssuerFixture;
     "ISS-020" Must from ["WaTTS/state", "W3", "W8"]
-        "The state is there, and is a text."
+        "The state exists and is a text."
         no_violation("state", "a state that is a text");
     "ISS-021" Should from ["WaTTS/state", "WaTTS/cred_state", "W1"]
-        "The state is not empty and not `undefined`, which is what a host writes when there is none."
+        "The state is not empty and not `undefined`, which a host writes if there is no state."
         state_says_something;
     "ISS-022" Must from ["WaTTS/state", "W8"]
         "The state holds the value of no part of the credential."
@@ -32,17 +32,17 @@ rules! {
         "A text has at least one row and one column, and at most 1,000."
         each_part(TEXT, part_size);
     "ISS-027" Should from ["WaTTS/credential.type"]
-        "What is shown as one line is one line."
+        "A part that is shown as one line is one line."
         each_part(LINE, line);
     "ISS-028" Must from ["W3"]
-        "The name that a file is to be saved as is a plain file name."
+        "The file name of a part is a plain file name."
         each_part(FILE_NAME, file_name);
     "ISS-029" Must from ["W1", "W2", "W3", "W7"]
-        "What the issuer answers goes over the wire and comes out the same, in both profiles and within 1 MiB."
+        "The issuer's answers survive the wire format unchanged, in both profiles and within 1 MiB."
         over_the_wire;
 }
 
-/// Returns the credential of the example, or the violations of one that is none.
+/// Returns the credential of the example, or the violations of an invalid one.
 async fn asked(fixture: &IssuerFixture<'_>) -> Result<Result<Issued, Vec<Violation>>, Broken> {
     let handle = fixture.handle().await?;
     let outcome = handle.request(&handle.example_request()?).await;
@@ -80,10 +80,12 @@ async fn state_keeps_no_value(fixture: &IssuerFixture<'_>) -> Checked {
 async fn state_keeps_no_token(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     let mut request = handle.example_request()?;
-    let own = request.context.access_token.get_or_insert_with(|| fixture.canary("token").into()).clone();
-    let logins = request.context.additional_logins.iter().filter_map(|login| login.access_token.clone());
+    let own =
+        request.context.requester.access_token.get_or_insert_with(|| fixture.canary("token").into()).clone();
+    let logins =
+        request.context.requester.additional_logins.iter().filter_map(|login| login.access_token.clone());
     let tokens: Vec<_> = logins.chain([own]).collect();
-    // It may look at the token, and see that it is none.
+    // The issuer may check the token and find that it is invalid.
     let Ok(RequestOutcome::Issued(issued)) = handle.request(&request).await else {
         return Err(Broken::Missing { capability: "a credential for a token of the kit's own" });
     };
@@ -94,7 +96,7 @@ async fn state_keeps_no_token(fixture: &IssuerFixture<'_>) -> Checked {
     ensure(!holds, "a state without the user's access token", "it holds one")
 }
 
-/// Is a kind of part: its name in reports, and whether a part is of it.
+/// A kind of part: its name in reports, and the test for it.
 type Sort = (&'static str, fn(&CredentialPart) -> bool);
 
 const ANY_PART: Sort = ("a part of the example's credential", |_| true);
@@ -106,7 +108,7 @@ const FILE_NAME: Sort = ("a part with the name of a file", |part| {
     matches!(part.kind, PartKind::Textfile { save_as: Some(_), .. })
 });
 
-/// Checks each part of the credential of the example. Skips the rule if no part is of the sort that it is about.
+/// Checks each part of the example's credential. Skips the rule if no part is of its sort.
 async fn each_part(
     fixture: &IssuerFixture<'_>,
     (capability, is_such): Sort,
@@ -147,7 +149,9 @@ fn file_name(index: usize, part: &CredentialPart) -> Checked {
     ensure(plain, format!("a plain file name for part {index}"), format!("{name:?}"))
 }
 
-/// The most that an executable may print (decision W7).
+/// The most output that an executable may print.
+///
+/// See decision W7.
 const OUTPUT_BYTES: usize = 1024 * 1024;
 
 async fn over_the_wire(fixture: &IssuerFixture<'_>) -> Checked {
@@ -179,7 +183,7 @@ fn same<T: PartialEq>(profile: Profile, what: &str, answered: &T, read: Result<T
     }
 }
 
-/// Demands that a plugin reads the request as it was.
+/// Demands that a plugin reads the request unchanged.
 fn input_over_the_wire(handle: &Handle<'_, '_>, request: &CredentialRequest) -> Checked {
     let options = handle.subject().options.clone().with_intent_id(true);
     let sent = host::encode_request(request, &options);

@@ -1,4 +1,4 @@
-//! What an issuer says about itself.
+//! Tests the description of an issuer.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use super::{Broken, Checked, IssuerFixture, broken, ensure, judged, none, rules}
 rules! {
     in IssuerFixture;
     "ISS-001" Must from ["WaTTS/parameter", "WaTTS/action", "W4"]
-        "The issuer describes itself, with no user and nothing configured."
+        "The issuer describes itself without a user and without configuration."
         describes;
     "ISS-002" Must from ["WaTTS/conf_params.name", "WaTTS/request_params.key", "W4"]
-        "Names of what is configured, and keys within a set, are one or more of a-z, 0-9 and _, and none is there twice."
+        "Names of settings, and keys within a set, consist of one or more of a-z, 0-9 and _, and are unique."
         names;
     "ISS-003" Must from ["WaTTS/parameter", "WaTTS/conf_params.type", "WaTTS/request_params.type", "WaTTS/request_params.mandatory", "W3", "W4"]
-        "Every entry of the description has all its fields, each of its type."
+        "Every entry of the description has all its fields, each with the right type."
         entries;
     "ISS-004" Must from ["WaTTS/conf_params.default", "W4"]
-        "Every default is of the type of its parameter, and configuring it is the same as configuring nothing."
+        "Every default is of the type of its parameter, and configuring the default equals configuring nothing."
         defaults;
     "ISS-005" Should from ["WaTTS/version"]
-        "The version says something."
+        "The version is not blank."
         version;
     "ISS-006" Should from ["WaTTS/request_params.name", "WaTTS/request_params.description"]
         "Every parameter of a request has a name and a description for the user."
@@ -43,7 +43,8 @@ async fn describes(fixture: &IssuerFixture<'_>) -> Checked {
     fixture.handle().await.map(drop)
 }
 
-/// Returns the description, or the violations of one that is none. Another failure is left to `describes`.
+/// Returns the description, or the violations of an invalid one. The rule `describes` judges other
+/// failures.
 async fn asked(fixture: &IssuerFixture<'_>) -> Result<Result<Description, Vec<Violation>>, Broken> {
     judged(fixture, "describe", fixture.open()?.describe().await)
 }

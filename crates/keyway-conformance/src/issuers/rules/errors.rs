@@ -1,4 +1,4 @@
-//! Errors, and the secrets that they must not show.
+//! Tests errors, and that they show no secrets.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, RequestOutcome};
@@ -12,26 +12,26 @@ use crate::{Subject, child};
 rules! {
     in IssuerFixture;
     "ISS-040" Must from ["WaTTS/user_msg", "WaTTS/log_msg", "WaTTS/result"]
-        "Every error has words for the user, and words for the log."
+        "Every error has a message for the user and one for the log."
         provoked(both_messages);
     "ISS-041" Must from ["WaTTS/log_msg", "W3", "K1"]
-        "No error shows an access token, what was entered, or a credential."
+        "No error shows an access token, an entered value or a credential."
         provoked(errors_are_clean);
     "ISS-042" May needs REFUSED from ["WaTTS/user_msg", "WaTTS/log_msg"]
-        "The refused example tells the user something else than the log."
+        "The refused example gives the user a different message than the log."
         apart;
     "ISS-043" Must from ["K1", "W3"]
-        "Nothing that is traced shows an access token, what was entered, or a credential."
+        "No trace shows an access token, an entered value or a credential."
         traces_are_clean;
     "ISS-044" Must from ["K1"]
-        "The debugging text of the issuer shows no access token, nothing that was entered, and no credential."
+        "The issuer's debugging text shows no access token, no entered value and no credential."
         provoked(debugging_is_clean);
     "ISS-045" Must needs LINKED from ["K1"]
-        "What a linked issuer prints shows no access token, nothing that was entered, and no credential."
+        "The output of a linked issuer shows no access token, no entered value and no credential."
         output_is_clean;
 }
 
-/// Checks what comes of calls that are likely to fail.
+/// Makes calls that are likely to fail, and checks their results.
 async fn provoked(fixture: &IssuerFixture<'_>, check: fn(&Provoked) -> Checked) -> Checked {
     check(&provoke(fixture).await?)
 }

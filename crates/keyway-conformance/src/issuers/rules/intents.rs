@@ -1,4 +1,4 @@
-//! Intents: the same one twice, and the fate of one.
+//! Tests repeated intents, and questions about the fate of one.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{Context, IntendedEffect, Issued, IssuerError, PartKind, Reconciled, Reconciliation};
@@ -17,13 +17,13 @@ rules! {
         "Asked again for the same intent, the issuer makes no second credential."
         one_effect;
     "ISS-062" Must needs RECONCILES from ["R2"]
-        "Asked what became of a request, the issuer answers with the state of what was made, or that nothing was."
+        "Asked about an earlier request, the issuer answers with the state of the credential, or that none was made."
         reconciles_requests;
     "ISS-063" Must needs RECONCILES from ["R2"]
-        "Asked what became of a revocation, the issuer tells what is destroyed from what is still there."
+        "Asked about an earlier revocation, the issuer tells whether the credential is destroyed or still exists."
         reconciles_revocations;
     "ISS-064" Must needs CANNOT_RECONCILE from ["R2"]
-        "An issuer that does not declare that it reconciles answers that it does not."
+        "An issuer that does not declare `reconciles` answers that it does not support it."
         undeclared;
 }
 
@@ -58,15 +58,16 @@ async fn one_effect(fixture: &IssuerFixture<'_>) -> Checked {
     ensure(made == 1, "one credential", made.to_string())
 }
 
-/// Asks for the fate of an effect, as a host does: without tokens and logins, which it does not store.
+/// Asks for the fate of an effect as a host does: without tokens and logins, which it does not
+/// store.
 async fn ask(
     handle: &Handle<'_, '_>,
     context: &Context,
     effect: IntendedEffect,
 ) -> Result<Reconciled, Broken> {
     let mut context = context.clone();
-    context.access_token = None;
-    context.additional_logins.clear();
+    context.requester.access_token = None;
+    context.requester.additional_logins.clear();
     let reconciled = handle.issuer.reconcile(&Reconciliation::new(context, effect)).await;
     handle.record("reconcile", &reconciled);
     reconciled.map_err(|error| handle.unexpected("reconcile", &error))
@@ -74,7 +75,7 @@ async fn ask(
 
 fn told(reconciled: &Reconciled) -> String {
     match reconciled {
-        // Leaves the state out, which may hold anything.
+        // The state is left out, since it may hold anything.
         Reconciled::Made(_) => "that one was made".to_owned(),
         other => format!("{other:?}"),
     }

@@ -1,4 +1,4 @@
-//! Another login as an outcome.
+//! Tests another login as an outcome.
 
 use keyway_issuers::{CredentialRequest, LoginRequired, RequestOutcome};
 
@@ -7,7 +7,7 @@ use super::{Broken, Checked, Handle, IssuerFixture, LOGIN, broken, ensure, rules
 rules! {
     in IssuerFixture;
     "ISS-070" Must needs LOGIN from ["W6"]
-        "Without the login that it needs, the issuer asks for it, and names the provider and what to tell the user."
+        "Without a login that it needs, the issuer asks for it, and gives the provider and a message for the user."
         asks;
     "ISS-071" Must needs LOGIN from ["W6"]
         "Asked again with the login, for the same intent, the issuer answers with a credential."
@@ -17,7 +17,7 @@ rules! {
 /// Sends the example without its logins.
 async fn asked(handle: &Handle<'_, '_>) -> Result<(CredentialRequest, LoginRequired), Broken> {
     let mut request = handle.example_request()?;
-    request.context.additional_logins.clear();
+    request.context.requester.additional_logins.clear();
     match handle.request(&request).await {
         Ok(RequestOutcome::LoginRequired(login)) => Ok((request, login)),
         Ok(RequestOutcome::Issued(_)) => Err(broken("the wish for another login", "a credential")),
@@ -31,12 +31,12 @@ async fn asks(fixture: &IssuerFixture<'_>) -> Checked {
     let (_, login) = asked(&handle).await?;
     ensure(!login.provider.trim().is_empty(), "the name of a provider", "none")?;
     ensure(!login.message.trim().is_empty(), "words for the user", "none")?;
-    ensure(fixture.listed().ok() == before, "nothing made yet", "a credential that nobody gets")
+    ensure(fixture.listed().ok() == before, "nothing made yet", "a credential that no caller gets")
 }
 
 async fn goes_on(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     let (mut request, _) = asked(&handle).await?;
-    request.context.additional_logins.clone_from(&fixture.example().logins);
+    request.context.requester.additional_logins.clone_from(&fixture.example().logins);
     handle.issued(&request).await.map(drop)
 }

@@ -1,4 +1,4 @@
-//! The rules, one family a file.
+//! Lists the rules; each file holds one family.
 
 mod bait;
 mod boundary;
@@ -69,7 +69,8 @@ pub(super) fn all() -> Vec<&'static Rule<IssuerSubject>> {
     rules
 }
 
-/// Returns an answer, or the violations of an answer that breaks the contract. Another error breaks the rule.
+/// Returns an answer, or the violations of an answer that breaks the contract. Any other error
+/// breaks the rule.
 fn judged<T>(
     fixture: &IssuerFixture<'_>,
     call: &str,

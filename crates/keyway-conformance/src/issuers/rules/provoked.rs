@@ -1,4 +1,4 @@
-//! Errors that an issuer can be brought to make, and the secrets that must not show in them.
+//! Provokes errors of an issuer, to search them for secrets.
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -9,23 +9,23 @@ use keyway_issuers::{CredentialRef, IssuerError, Json, Parameters, RequestOutcom
 use super::{Broken, IssuerFixture};
 use crate::polled::contained;
 
-/// Collects what became of calls that are likely to fail.
+/// Holds the results of calls that are likely to fail.
 #[derive(Default)]
 pub(super) struct Provoked {
-    /// The calls that failed, in words, and their errors.
+    /// The failed calls, in words, and their errors.
     pub(super) errors: Vec<(String, IssuerError)>,
-    /// The answers of the others.
+    /// The answers of the other calls.
     pub(super) outcomes: Vec<RequestOutcome>,
-    /// The calls that panicked. That is an error without words, and no more: other rules say that no call may panic.
+    /// The calls that panicked. Such an error has no text; other rules demand that no call panics.
     pub(super) panics: Vec<String>,
-    /// The texts that must not show anywhere.
+    /// The texts that must not appear anywhere.
     secrets: Vec<String>,
-    /// The debugging text of the handle after all of it.
+    /// The debugging text of the handle after all calls.
     pub(super) handle: String,
 }
 
-/// Asks with canaries: in every parameter, without what is mandatory, as the refused example
-/// does, and for the revocation of a state that never was.
+/// Sends canaries in every parameter; then omits mandatory parameters, sends the refused example,
+/// and revokes a state that never existed.
 pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Broken> {
     let handle = fixture.handle().await?;
     let mut provoked = Provoked::default();
@@ -57,7 +57,7 @@ pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Bro
         requests.push(("the refused example".to_owned(), request));
     }
     for (what, mut request) in requests {
-        request.context.access_token.get_or_insert_with(|| token.clone().into());
+        request.context.requester.access_token.get_or_insert_with(|| token.clone().into());
         let outcome = provoked.note(what, contained(handle.request(&request)).await);
         if let Some(RequestOutcome::Issued(issued)) = &outcome {
             let values = issued.credential.iter().map(|part| part.expose_value().trim().to_owned());
@@ -66,17 +66,17 @@ pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Bro
         provoked.outcomes.extend(outcome);
     }
     let mut context = handle.context()?;
-    context.access_token.get_or_insert_with(|| token.into());
+    context.requester.access_token.get_or_insert_with(|| token.into());
     let answer = contained(handle.revoke(&context, &CredentialRef::new("kit-no-such-state"))).await;
     provoked.note("revoking an unknown state".to_owned(), answer);
-    // Leaves out short secrets, which are in many texts by chance.
+    // Short secrets occur in many texts by chance, so they are left out.
     provoked.secrets.retain(|secret| secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES);
     provoked.handle = format!("{:?}", handle.issuer);
     Ok(provoked)
 }
 
 impl Provoked {
-    /// Notes an error or a panic. Returns any other answer.
+    /// Records an error or a panic. Returns any other answer.
     fn note<T>(&mut self, what: String, answer: Option<Result<T, IssuerError>>) -> Option<T> {
         match answer {
             Some(Ok(answer)) => return Some(answer),
@@ -86,12 +86,12 @@ impl Provoked {
         None
     }
 
-    /// Returns the texts that must not show anywhere.
+    /// Returns the texts that must not appear anywhere.
     pub(super) fn into_secrets(self) -> Vec<String> {
         self.secrets
     }
 
-    /// Looks for tokens, entered values and credentials in a text.
+    /// Searches a text for tokens, entered values and credentials.
     pub(super) fn shows(&self, text: &str) -> bool {
         self.secrets.iter().any(|secret| text.contains(secret.as_str()))
     }

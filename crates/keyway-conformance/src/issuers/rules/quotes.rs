@@ -1,4 +1,4 @@
-//! What an executable prints, and the errors of the plugin that runs it.
+//! Tests that a plugin's errors do not quote the output of its executable.
 
 use keyway_issuers::CredentialRequest;
 
@@ -9,11 +9,12 @@ use crate::polled::contained;
 rules! {
     in IssuerFixture;
     "ISS-111" Must needs RUNNER from ["K1", "W2", "W7"]
-        "No error shows what an executable prints as its answer and repeats on its error output, whether the answer is refused or the time is up."
+        "No error shows an executable's answer that it also writes to its error output, whether the answer is refused or the time is up."
         answers_are_not_quoted;
 }
 
-/// The ends of an executable whose answer is not accepted. It prints half of an object in each case.
+/// The cases in which an answer is not accepted, with the end of the executable. It prints half of
+/// an object in each.
 const ENDS: [(&str, &str); 3] = [
     ("whose answer is refused", "exit 0"),
     ("that fails", "exit 3"),

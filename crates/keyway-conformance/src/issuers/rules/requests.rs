@@ -1,4 +1,4 @@
-//! Requests: every offer of the description is kept.
+//! Tests requests: every offer of the description works.
 
 use keyway_core::{Effect, PluginError as _};
 use keyway_issuers::{
@@ -20,28 +20,28 @@ rules! {
         "Every declared set works: a request with all of its parameters is answered with a credential."
         each_set(|_| true);
     "ISS-012" Must needs OPTIONAL from ["WaTTS/request_params.mandatory", "W5"]
-        "What is not mandatory can be left out, in every set."
+        "Optional parameters can be left out, in every set."
         each_set(|parameter| parameter.mandatory);
     "ISS-013" Must from ["WaTTS/request_params", "W9"]
-        "Where a user interface may offer a request without parameters, one is answered with a credential."
+        "If a user interface may offer a request without parameters, such a request is answered with a credential."
         without_parameters;
     "ISS-014" Should needs MANDATORY from ["WaTTS/request_params.mandatory", "W5"]
-        "Without a mandatory parameter a host lets no request through; an issuer that gets one answers it or refuses."
+        "A host sends no request without a mandatory parameter; an issuer that still gets one answers or refuses it."
         mandatory_missing;
     "ISS-015" Must from ["WaTTS/conf_params", "WaTTS/conf_params.default", "W4"]
-        "With nothing configured, a request is answered or refused, and does not break the issuer."
+        "Without configuration, a request is answered or refused, and does not break the issuer."
         unconfigured;
     "ISS-016" Must from ["WaTTS/user_info", "WaTTS/watts_userid"]
-        "Whoever asks, known by little or by much, is answered or refused."
+        "A user with few or many claims is answered or refused."
         any_user;
     "ISS-017" Must needs PARAMETERS from ["WaTTS/params", "W3"]
-        "Whatever is entered, the request is answered or refused."
+        "A request is answered or refused, whatever values are entered."
         any_text;
     "ISS-018" Must needs LISTING from ["WaTTS/request", "WaTTS/credential"]
-        "A credential that was answered exists, under the state that was answered."
+        "An issued credential exists under the state of the answer."
         exists;
     "ISS-019" Must needs REFUSED from ["WaTTS/result"]
-        "The refused example is refused, as something of which nothing is left."
+        "The refused example is refused, and leaves no effect."
         refuses;
 }
 
@@ -58,7 +58,7 @@ async fn each_set(fixture: &IssuerFixture<'_>, is_entered: fn(&ParameterDescript
         fitting.map_err(|violation| broken(expected(), violation.to_string()))?;
         let request = handle.asking(entered)?;
         let issued = handle.issued(&request).await?;
-        // Some issuers give a user one credential at a time.
+        // Some issuers give a user only one credential at a time.
         handle.revoked(&request.context, &issued.state).await?;
     }
     Ok(())
@@ -138,8 +138,8 @@ async fn any_user(fixture: &IssuerFixture<'_>) -> Checked {
         ("of a user with a long name", long),
     ] {
         let mut request = handle.example_request()?;
-        request.context.user = user.user_id();
-        request.context.user_info = user;
+        request.context.requester.user = user.user_id();
+        request.context.requester.user_info = user;
         answered_or_refused(fixture, what, &handle.request(&request).await)?;
     }
     Ok(())

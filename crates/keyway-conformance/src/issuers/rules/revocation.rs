@@ -1,4 +1,4 @@
-//! Revocation: the state is all that an issuer needs.
+//! Tests revocations, which need nothing but the state.
 
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_issuers::CredentialRef;
@@ -11,16 +11,16 @@ rules! {
         "A credential that was made can be revoked."
         revokes;
     "ISS-051" Must needs LISTING from ["WaTTS/revoke", "WaTTS/revoke.result"]
-        "What was revoked is gone."
+        "A revoked credential is gone."
         gone;
     "ISS-052" Must needs LISTING from ["WaTTS/cred_state", "WaTTS/revoke"]
-        "Revoking one credential leaves all others."
+        "Revoking one credential keeps all others."
         leaves_others;
     "ISS-053" Must from ["W6"]
         "Revoking twice succeeds twice."
         twice;
     "ISS-054" Must from ["W6", "WaTTS/cred_state"]
-        "Revoking a state that never was succeeds or is refused."
+        "Revoking a state that never existed succeeds or is refused."
         unknown;
     "ISS-055" Must from ["W6", "WaTTS/cred_state", "WaTTS/state"]
         "The state is enough: another handle revokes it, opened later, without the tokens of the request."
@@ -29,10 +29,10 @@ rules! {
         "After a revocation the user can have a credential again."
         again;
     "ISS-057" Must needs LISTING from ["WaTTS/cred_state", "W6"]
-        "Revoking a state that never was takes nothing away."
+        "Revoking a state that never existed removes no credential."
         unknown_takes_nothing;
     "ISS-058" Must needs LISTING from ["WaTTS/cred_state", "W6"]
-        "Revoking a state that differs from another in case or in its Unicode form alone takes nothing away."
+        "Revoking a state that differs from another in case or in its Unicode form alone removes no credential."
         alike_takes_nothing;
 }
 
@@ -41,7 +41,7 @@ async fn revokes(fixture: &IssuerFixture<'_>) -> Checked {
     handle.revoked(&context, &issued.state).await
 }
 
-/// Demands that a revoked credential does not exist any more, if the kit can see that.
+/// Demands that a revoked credential no longer exists, if the kit can list credentials.
 fn is_gone(fixture: &IssuerFixture<'_>, state: &CredentialRef) -> Checked {
     let there = fixture.listed().is_ok_and(|listed| listed.contains(state));
     ensure(!there, "nothing under the revoked state", "it is still there")
@@ -57,7 +57,7 @@ async fn leaves_others(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, first) = fixture.made().await?;
     let (_, second) = handle.made().await?;
     if first.state == second.state {
-        // The host reports it, and no other credential could be left (decision W6).
+        // A host reports that, and no other credential could remain (decision W6).
         return Err(Broken::Missing { capability: "two credentials at once" });
     }
     let mut expected = fixture.listed()?;
@@ -71,7 +71,7 @@ async fn twice(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, issued) = fixture.made().await?;
     handle.revoked(&context, &issued.state).await?;
     handle.revoked(&context, &issued.state).await?;
-    // Revokes it once more, as after a restart.
+    // Revokes again, as if after a restart.
     fixture.handle().await?.revoked(&context, &issued.state).await
 }
 
@@ -105,7 +105,7 @@ async fn alike_takes_nothing(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, issued) = fixture.made().await?;
     let before = fixture.listed()?;
     let state = issued.state.as_str();
-    // A combining accent behind the last letter, and letters of full width, are what some file systems fold.
+    // Some file systems fold a combining accent after the last letter, and letters of full width.
     let wide = |letter: char| match letter {
         '!'..='~' => char::from_u32(u32::from(letter) + 0xfee0).unwrap_or(letter),
         other => other,
@@ -127,9 +127,9 @@ async fn alike_takes_nothing(fixture: &IssuerFixture<'_>) -> Checked {
 async fn state_is_enough(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, mut context, issued) = fixture.made().await?;
     drop(handle);
-    // A host keeps neither tokens nor logins.
-    context.access_token = None;
-    context.additional_logins.clear();
+    // A host stores neither tokens nor logins.
+    context.requester.access_token = None;
+    context.requester.additional_logins.clear();
     fixture.handle().await?.revoked(&context, &issued.state).await?;
     is_gone(fixture, &issued.state)
 }

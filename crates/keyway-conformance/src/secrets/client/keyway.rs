@@ -1,4 +1,4 @@
-//! The client of this workspace.
+//! Adapts the client of this workspace.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -121,7 +121,7 @@ impl ApplicationClient for Secrets {
     }
 }
 
-/// Does what a request asks, and keeps the client's own error.
+/// Carries out a request, and keeps the client's own error.
 async fn answer(client: &Secrets, request: Request) -> Result<Response, Error> {
     Ok(match request {
         Request::Get(key) => Response::Text(client.get(&key).await?),

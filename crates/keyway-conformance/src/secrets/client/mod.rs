@@ -1,12 +1,12 @@
-//! The client that an application uses over the plugin under test.
+//! Tests the client that an application uses over the plugin under test.
 //!
-//! The rules `SEC-200` and up run an application's client over the plugin's stores. It is
-//! `keyway_client::Secrets` unless the subject names another one with
-//! [`SecretStoreSubject::client`](super::SecretStoreSubject::client): so another client can be
-//! proved, over a store that is known to be sound, with the same rules.
+//! The rules `SEC-200` and up run an application's client over the plugin's stores. The client is
+//! `keyway_client::Secrets`, unless the subject sets another one by
+//! [`SecretStoreSubject::client`](super::SecretStoreSubject::client). So the same rules can test
+//! another client, over a store that is known to be sound.
 //!
-//! A client is one function from [`Request`] to [`Response`], in types of the kit, because
-//! another client has errors and answers of its own:
+//! A client is one function from [`Request`] to [`Response`], in types of the kit, because each
+//! client has its own errors and answers:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -34,15 +34,15 @@ use crate::Suite;
 pub use keyway::KeywayClient;
 pub use request::{ClientFailure, FileFormat, Found, Missing, Request, Response};
 
-/// Makes the suite of the rules about clients alone, for a client over a store that is known to be sound.
+/// Makes the suite of the rules about clients only, for a client over a sound store.
 pub fn suite() -> Suite<SecretStoreSubject> {
     Suite { kind: "secret", rules: rules::of_clients(), clauses: clauses::CLAUSES }
 }
 
 /// Makes the client under test.
 pub trait ClientMaker: Send + Sync {
-    /// Makes a client over a store that works among the shared secrets and resolves exactly. Without
-    /// a hook it has no audit.
+    /// Makes a client over a store. It works in the scope of the shared secrets, uses the exact
+    /// resolution, and has an audit only if a hook is given.
     fn client(&self, store: Arc<dyn SecretStore>, audit: Option<AuditHook>) -> Arc<dyn ApplicationClient>;
 
     /// Returns the credentials that the client chooses for a service, and `None` for a client that has

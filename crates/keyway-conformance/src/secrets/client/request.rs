@@ -1,4 +1,4 @@
-//! Requests to a client, and its answers, as data.
+//! Describes requests to a client, and its answers, as data.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use keyway_secrets::Environment;
 pub enum Request {
     /// The text of the secret of a key, or nothing. Answers [`Response::Text`].
     Get(String),
-    /// The text of a secret, or this default. Answers [`Response::Text`].
+    /// Reads the text of a secret, or this default. Answers [`Response::Text`].
     GetOr {
         /// The key.
         key: String,
@@ -26,18 +26,18 @@ pub enum Request {
     Find(String),
     /// The secret of a key, which must be there. Answers [`Response::Secret`].
     Retrieve(String),
-    /// All secrets of the place, with values. Answers [`Response::Secrets`].
+    /// Lists all secrets in the client's scope, with values. Answers [`Response::Secrets`].
     List,
-    /// All keys of the place. Answers [`Response::Names`].
+    /// Lists all keys in the client's scope. Answers [`Response::Names`].
     ListNames,
-    /// A new secret. Answers [`Response::Done`].
+    /// Creates a secret. Answers [`Response::Done`].
     Create {
         /// The key.
         key: String,
         /// The value.
         value: SecretValue,
     },
-    /// Another value for a secret. Answers [`Response::Done`].
+    /// Changes the value of a secret. Answers [`Response::Done`].
     Modify {
         /// The key.
         key: String,
@@ -46,32 +46,32 @@ pub enum Request {
     },
     /// Takes the secret of a key away. Answers [`Response::Done`].
     Delete(String),
-    /// All environments. Answers [`Response::Environments`].
+    /// Lists all environments. Answers [`Response::Environments`].
     ListEnvironments,
     /// The environment of a name. Answers [`Response::Environments`].
     RetrieveEnvironment(String),
     /// The environment of a name, by the seed's older operation, which decision L11 keeps. Answers
     /// [`Response::Environments`], with none in it when there is none.
     GetEnvironment(String),
-    /// A new environment. Answers [`Response::Environments`].
+    /// Creates an environment. Answers [`Response::Environments`].
     CreateEnvironment {
         /// Its name.
         name: String,
-        /// Where it is.
+        /// Its URL.
         external_url: Option<String>,
     },
-    /// Another URL for an environment. Answers [`Response::Environments`].
+    /// Changes the URL of an environment. Answers [`Response::Environments`].
     ModifyEnvironment {
         /// Its name.
         name: String,
-        /// Where it is.
+        /// Its URL.
         external_url: Option<String>,
     },
     /// All secrets of the place as a file of a format. Answers [`Response::File`].
     Export(FileFormat),
-    /// Writes the secrets of a file into the place. Answers [`Response::Imported`].
+    /// Imports the secrets of a file into the client's scope. Answers [`Response::Imported`].
     Import {
-        /// How it is written.
+        /// The format of the file.
         format: FileFormat,
         /// The file.
         text: SecretText,
@@ -91,39 +91,39 @@ pub enum FileFormat {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Response {
-    /// A text; `None` when there is none.
+    /// A text; `None` if it does not exist.
     Text(Option<SecretText>),
-    /// A secret; `None` when there is none.
+    /// A secret; `None` if it does not exist.
     Secret(Option<Found>),
     /// Secrets.
     Secrets(Vec<Found>),
-    /// Keys, and the layer that gives each.
+    /// Keys, each with its layer.
     Names(Vec<(String, Layer)>),
-    /// It is done.
+    /// The request was carried out.
     Done,
     /// Environments.
     Environments(Vec<Environment>),
     /// A file.
     File(SecretText),
-    /// How many secrets an import created, changed and left as they were.
+    /// The numbers of secrets that an import created, changed and left alone.
     Imported {
-        /// Created.
+        /// The number of created secrets.
         created: usize,
-        /// Changed.
+        /// The number of changed secrets.
         changed: usize,
-        /// Left as they were.
+        /// The number of unchanged secrets.
         unchanged: usize,
     },
 }
 
-/// A secret as a client answers it.
+/// A secret as a client returns it.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The key.
     pub key: String,
-    /// The environment that it belongs to; `None` for a shared one.
+    /// The environment of the secret; `None` for a shared one.
     pub environment: Option<String>,
-    /// The layer that gave it.
+    /// The layer of the secret.
     pub layer: Layer,
     /// The id.
     pub id: String,
@@ -135,25 +135,25 @@ pub struct Found {
     pub shown: String,
 }
 
-/// A failure as a client answers it, in the words of decision L6.
+/// A failure as a client returns it, in the words of decision L6.
 #[derive(Clone, Default)]
 pub struct ClientFailure {
     /// The code of the row of the error table.
     pub code: String,
     /// The status of the row; none for `cli_error` and `locker_error`.
     pub http_status: Option<u16>,
-    /// What happened here, for the user.
+    /// What happened in this case, for the user.
     pub user_message: String,
-    /// What errors of this row mean.
+    /// The meaning of errors of this row.
     pub description: String,
-    /// The missing thing, if the failure names one.
+    /// The missing item, if the failure names one.
     pub missing: Option<Missing>,
-    /// All that the error shows when it is printed in any way, its causes too.
+    /// All text that the error shows when it is printed in any way, its causes included.
     pub shown: String,
 }
 
 impl fmt::Debug for ClientFailure {
-    // Without `shown`, which may hold a value if the client is a bad one.
+    // Omits `shown`, which may hold a value if the client is faulty.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientFailure")
             .field("code", &self.code)

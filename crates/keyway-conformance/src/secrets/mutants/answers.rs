@@ -1,4 +1,4 @@
-//! Mutants whose answers are wrong, and whose data is right.
+//! Breaks stores whose data is right but whose answers are wrong.
 
 use std::sync::atomic::Ordering;
 

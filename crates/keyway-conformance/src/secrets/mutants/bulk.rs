@@ -1,4 +1,4 @@
-//! Mutants in bulk writes.
+//! Breaks bulk writes.
 
 use keyway_secrets::{SecretStore, StoreError};
 

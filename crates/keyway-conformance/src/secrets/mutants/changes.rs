@@ -1,4 +1,4 @@
-//! Mutants that create, change and destroy the wrong thing.
+//! Breaks creating, changing and destroying secrets.
 
 use std::sync::Arc;
 
@@ -152,7 +152,7 @@ mutants! {
         })
 }
 
-/// Creates a secret, or gives the one that is there the new value.
+/// Creates a secret, or changes an existing one to the new value.
 pub(super) async fn create_or_change(store: &ReferenceStore, secret: NewSecret) -> StoreResult<SecretHeader> {
     match store.create(secret.clone()).await {
         Err(StoreError::SecretExists { address }) => {

@@ -1,4 +1,4 @@
-//! Mutants that take what they do not declare.
+//! Breaks stores that accept undeclared operations.
 
 use std::time::Duration;
 

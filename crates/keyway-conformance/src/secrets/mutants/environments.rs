@@ -1,4 +1,4 @@
-//! Mutants in environments.
+//! Breaks environments.
 
 use keyway_secrets::{
     EnvironmentChange, EnvironmentFilter, EnvironmentName, MAX_EXTERNAL_URL_BYTES, NewEnvironment,

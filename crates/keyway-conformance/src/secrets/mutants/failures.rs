@@ -1,4 +1,4 @@
-//! Mutants under failures, in races and when they are dropped.
+//! Breaks stores under failures, in races and in dropped calls.
 
 use std::sync::atomic::Ordering;
 
@@ -35,7 +35,7 @@ mutants! {
             let Loaded { content: before, keys, .. } = mutant.store.load().await?;
             let header = mutant.store.create(secret).await?;
             let Loaded { mut content, .. } = mutant.store.load().await?;
-            // Only what was there before, and the new one: what others created meanwhile is lost.
+            // Keeps only the earlier secrets and the new one; concurrently created ones are lost.
             content.secrets.retain(|record| {
                 record.address() == header.address
                     || before.secrets.iter().any(|before| before.number == record.number)

@@ -1,4 +1,4 @@
-//! Mutants in the values that a store makes.
+//! Breaks generated values.
 
 use std::sync::atomic::Ordering;
 
@@ -33,7 +33,7 @@ mutants! {
         (made |recipe, _mutant| {
             NewValue::Generated(if recipe == Recipe::new() { recipe } else { completed(recipe) })
         })
-    ClampsRecipes breaks ["SEC-184"] "makes passwords of some length where that which is asked for cannot be"
+    ClampsRecipes breaks ["SEC-184"] "makes passwords of another length if the requested one is not allowed"
         (made |recipe, _mutant| {
             let mut recipe = recipe;
             recipe.length = recipe.length.map(|length| length.clamp(8, 1024));
@@ -77,7 +77,7 @@ fn text(text: impl AsRef<str>) -> NewValue {
     SecretValue::text(text.as_ref()).into()
 }
 
-/// Fills what a recipe leaves open with what holds in a store without settings.
+/// Fills the gaps of a recipe with the defaults of a store without settings.
 fn completed(recipe: Recipe) -> Recipe {
     let length = recipe.length.unwrap_or(20);
     let alphabet = recipe.alphabet.clone().unwrap_or_else(|| "printable".to_owned());
@@ -101,7 +101,7 @@ fn folded(length: u32) -> StoreResult<String> {
     Ok(password)
 }
 
-/// Turns the settings that the handle has seen first into a recipe.
+/// Turns the settings that the handle saw first into a recipe.
 async fn first_seen(mutant: &Mutated) -> StoreResult<Recipe> {
     let now = mutant.store.configure(Configure::Read).await?;
     let settings = locked(&mutant.notes.settings).get_or_insert(now).to_json().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Mutants in keys and rotation.
+//! Breaks keys and rotation.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -46,7 +46,7 @@ mutants! {
         })
 }
 
-/// Sets a flag for as long as it lives.
+/// Sets a flag until it is dropped.
 struct While<'a>(&'a AtomicBool);
 
 impl<'a> While<'a> {

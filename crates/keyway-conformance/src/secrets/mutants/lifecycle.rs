@@ -1,4 +1,4 @@
-//! Mutants in making, opening and deleting stores.
+//! Breaks making, opening and deleting stores.
 
 use std::fs::File;
 use std::pin::pin;
@@ -82,8 +82,8 @@ mutants! {
     })
 }
 
-/// Keeps the files of a mutant open. They are closed when the storage of their store is gone, so that the
-/// process of the kit does not run out of files.
+/// Keeps the files of a mutant open until the storage of its store is gone, so that the kit's
+/// process does not run out of files.
 static KEPT: Mutex<Vec<(Weak<dyn Storage>, File)>> = Mutex::new(Vec::new());
 
 /// Writes an empty store in place of the old one.
@@ -92,7 +92,7 @@ async fn write_empty(store: &ReferenceStore) -> StoreResult<()> {
     store.store(&content, &store.keys(), Expectation::Any).await.map(drop)
 }
 
-/// Names a record beside that of the store, for data that a mutant should not keep.
+/// Returns the key of a record beside that of the store, for data that a mutant should not keep.
 fn beside(store: &ReferenceStore, what: &str) -> Vec<u8> {
     [store.key.as_slice(), what.as_bytes()].concat()
 }
@@ -105,14 +105,14 @@ async fn copy(store: &ReferenceStore, from: Vec<u8>, to: Vec<u8>) -> StoreResult
     Ok(())
 }
 
-/// Works while a mark is set, and refuses if the mark is set already.
+/// Works while a mark is set, and refuses if the mark is already set.
 pub(super) async fn marked<T>(
     store: &ReferenceStore,
     work: impl Future<Output = StoreResult<T>> + Send,
 ) -> StoreResult<T> {
     let (mark, failed) = (beside(store, " under way"), |error| StoreError::system("mark its work", error));
     if store.storage.get(&mark).await.map_err(failed)?.is_some() {
-        return Err(StoreError::corrupt("the store", "another call is under way, for ever"));
+        return Err(StoreError::corrupt("the store", "another call never ends"));
     }
     let set = Batch::new().put(mark.clone(), *b"1", Expectation::Any);
     store.storage.commit(set).await.map(drop).map_err(failed)?;

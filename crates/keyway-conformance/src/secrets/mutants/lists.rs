@@ -1,4 +1,4 @@
-//! Mutants in lists.
+//! Breaks lists of a store.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{Cursor, SecretStore, StoreError};
@@ -19,7 +19,7 @@ mutants! {
     OffsetPages breaks ["SEC-071", "SEC-213"] "counts how many secrets earlier pages held"
         (list |mutant, query| {
             const MARK: &[u8] = b"offset ";
-            let foreign = || StoreError::invalid("the cursor", "it is not one that this store gave");
+            let foreign = || StoreError::invalid("the cursor", "it does not come from this store");
             let number = |cursor: &Cursor| {
                 let text = cursor.as_bytes().strip_prefix(MARK).and_then(|text| std::str::from_utf8(text).ok());
                 text.and_then(|text| text.parse::<usize>().ok()).ok_or_else(foreign)

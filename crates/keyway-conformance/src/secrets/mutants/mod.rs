@@ -1,4 +1,4 @@
-//! The proof of the suite: stores and clients with one thing broken, each of which a rule must catch.
+//! Proves the suite: a rule must catch each store or client with one fault.
 
 mod answers;
 mod bulk;
@@ -8,6 +8,7 @@ mod client;
 mod declarations;
 mod environments;
 mod failures;
+mod files;
 mod generation;
 mod keys;
 mod lifecycle;
@@ -25,7 +26,8 @@ use crate::notation::mutants;
 use operation::operation;
 use plugin::{StoreResult, store_mutant};
 
-/// Lists the mutants of stores, with the rules that they break. Try them with [`suite`](super::suite).
+/// Lists the mutants of stores, with the rules that they break. Test them with
+/// [`suite`](super::suite).
 pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     let families = [
         answers::MUTANTS,
@@ -34,6 +36,7 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
         declarations::MUTANTS,
         environments::MUTANTS,
         failures::MUTANTS,
+        files::MUTANTS,
         generation::MUTANTS,
         keys::MUTANTS,
         lifecycle::MUTANTS,
@@ -45,18 +48,26 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     families.concat()
 }
 
-/// Lists the mutants of stores with their suite, as a front end needs them that tries one in a process of its own.
+/// Lists the mutants of stores with their suite, for a front end that tests one in a separate
+/// process.
 pub fn candidates() -> Vec<crate::Candidate> {
     let mutants = of_stores().into_iter().map(|mutant| crate::Candidate::of_mutant(super::suite(), &mutant));
     mutants
         .chain(
-            [super::minimal(), super::reference(), super::strange(), super::foreign(), super::cached()]
-                .map(crate::Candidate::from),
+            [
+                super::minimal(),
+                super::reference(),
+                super::strange(),
+                super::foreign(),
+                super::cached(),
+                files::sound(),
+            ]
+            .map(crate::Candidate::from),
         )
         .collect()
 }
 
-/// Lists the mutants of clients, with the rules that they break. Try them with
+/// Lists the mutants of clients, with the rules that they break. Test them with
 /// [`client::suite`](super::client::suite): the store below them is sound.
 #[cfg(feature = "client")]
 pub fn of_clients() -> Vec<Mutant<SecretStoreSubject>> {

@@ -1,4 +1,4 @@
-//! Mutants that join names to a folder.
+//! Breaks stores that join names to a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};

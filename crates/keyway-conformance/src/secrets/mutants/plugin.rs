@@ -1,4 +1,4 @@
-//! The subjects of mutants of stores: the reference store, with some of its operations overridden.
+//! Makes the subjects of store mutants: the reference store with some operations overridden.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -9,15 +9,16 @@ use keyway_secrets::{Json, OpenContext, SecretAddress, SecretStore, SecretStoreP
 
 use crate::secrets::reference::{Habits, ReferencePlugin, ReferenceStore};
 
-/// Is the result of an overridden operation.
+/// The result of an overridden operation.
 pub(super) type StoreResult<T> = Result<T, StoreError>;
 
-/// Makes the subject of a mutant for `mutants!`. The kind names the habits of the reference store. The change is
+/// Makes the subject of a mutant for `mutants!`. The kind names the variant of the reference store.
+/// The change is
 ///
 /// * `(get |mutant, address| ..., ...)`: overridden operations of `SecretStoreLayer`;
-/// * `(given |value| ...)` or `(made |recipe, mutant| ...)`: what it writes in place of a given value, or in place of
-///   one to be made;
-/// * `(|store| ...)`: what happens to the store when it is opened;
+/// * `(given |value| ...)` or `(made |recipe, mutant| ...)`: replaces a given value, or a generated
+///   one;
+/// * `(|store| ...)`: changes the store when it is opened;
 /// * `unchecked`: its plugin accepts any configuration.
 macro_rules! store_mutant {
     ($name:ident $(($($change:tt)+))? $($word:ident)?) => {
@@ -105,14 +106,14 @@ impl SecretStorePlugin for MutantPlugin {
     }
 }
 
-/// Is a handle of a mutant.
+/// A handle of a mutant.
 #[derive(Debug)]
 pub(super) struct Mutated {
     pub(super) store: ReferenceStore,
     pub(super) notes: Notes,
 }
 
-/// Remembers what a handle of a mutant needs later.
+/// Remembers state that a handle of a mutant needs later.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) flag: AtomicBool,

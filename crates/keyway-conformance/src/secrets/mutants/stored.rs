@@ -1,4 +1,4 @@
-//! Mutants in what is stored beside the secrets: who wrote it, settings, counts.
+//! Breaks the data beside the secrets: the writer, settings, counts.
 
 use keyway_core::{PluginMetadata, SecretValue, Table};
 use keyway_secrets::{Configure, SecretStore, StoreError};
@@ -39,12 +39,12 @@ mutants! {
         written.version = running.version().clone();
         running.check(&written)
     })
-    ReadsAnyName breaks ["SEC-101"] "reads what a plugin of any name wrote" (|store| store.check = |running, written| {
+    ReadsAnyName breaks ["SEC-101"] "reads the data of a plugin of any name" (|store| store.check = |running, written| {
         let mut written = written.clone();
         running.name().clone_into(&mut written.plugin_name);
         running.check(&written)
     })
-    ReadsAnyType breaks ["SEC-102"] "reads what a plugin of any type wrote" (|store| store.check = |running, written| {
+    ReadsAnyType breaks ["SEC-102"] "reads the data of a plugin of any type" (|store| store.check = |running, written| {
         let mut written = written.clone();
         written.kind = running.kind();
         running.check(&written)

@@ -1,4 +1,4 @@
-//! Mutants that lose something of a value.
+//! Breaks stores so that they lose a part of a value.
 
 use keyway_core::{Integer, SecretValue, Structured, Table};
 

@@ -1,4 +1,4 @@
-//! The content of the document of a reference store.
+//! Holds the content of a reference store's document.
 
 use keyway_core::{SecretValue, Timestamp, WrittenBy};
 use keyway_secrets::{
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Habits, Settings, value_text};
 
-/// Holds everything that a store keeps.
+/// Holds all data of a store.
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::secrets) struct Content {
     pub(in crate::secrets) written_by: WrittenBy,
@@ -110,7 +110,7 @@ impl SecretRecord {
     }
 
     pub(in crate::secrets) fn value(&self) -> Result<SecretValue, StoreError> {
-        value_text::read(&self.value).ok_or_else(|| StoreError::corrupt("a value", "it is of no known kind"))
+        value_text::read(&self.value).ok_or_else(|| StoreError::corrupt("a value", "its kind is unknown"))
     }
 
     /// Makes the header, with the fields that the store declares.

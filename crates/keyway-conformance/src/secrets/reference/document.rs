@@ -1,5 +1,5 @@
-//! The document of a reference store. A write is conditional: it fails if another handle wrote
-//! since the read.
+//! Reads and writes the document of a reference store. A write is conditional: it fails if another
+//! handle wrote since the read.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,31 +14,32 @@ use tokio::task::yield_now;
 use super::{Content, Habits};
 use crate::lock::locked;
 
-/// Limits the attempts of a write that loses races.
+/// Limits how often a write that loses races is retried.
 pub(super) const ATTEMPTS: u32 = 1000;
 
-/// Decides whether the running plugin may read what another wrote.
+/// Decides whether the running plugin may read the data of another writer.
 pub(in crate::secrets) type Check = fn(&PluginMetadata, &WrittenBy) -> Result<(), IncompatibleData>;
-/// Decides which plugin is the writer of the data after a write.
+/// Decides which plugin counts as the writer of the data after a write.
 pub(in crate::secrets) type Stamp = fn(&PluginMetadata, &WrittenBy) -> WrittenBy;
 
 /// Holds the document as it was read.
 pub(in crate::secrets) struct Loaded {
     pub(in crate::secrets) content: Content,
     pub(in crate::secrets) revision: Revision,
-    /// The handle's keys, led by the one that sealed it.
+    /// The handle's keys; the key that sealed the document is first.
     pub(in crate::secrets) keys: KeyRing,
 }
 
-/// Holds what a handle remembers of its reads.
+/// Caches the last read of a handle.
 #[derive(Default)]
 struct Seen {
-    /// Counts the beginnings and ends of writes through this handle: a read that began before one is not remembered.
+    /// Counts the starts and ends of writes through this handle. A read that started before one of
+    /// them is not cached.
     writes: u64,
     content: Option<(u64, Content)>,
 }
 
-/// Is a handle to a store.
+/// A handle to a store.
 pub(in crate::secrets) struct ReferenceStore {
     pub(in crate::secrets) habits: Habits,
     pub(in crate::secrets) key: Vec<u8>,
@@ -47,8 +48,8 @@ pub(in crate::secrets) struct ReferenceStore {
     pub(in crate::secrets) clock: Arc<dyn Clock>,
     pub(in crate::secrets) check: Check,
     pub(in crate::secrets) stamp: Stamp,
-    /// The keys that open it. A write seals with the key of the document that it read, so that it
-    /// never undoes a rotation.
+    /// The keys that open the document. A write seals with the key of the document that it read, so
+    /// it never undoes a rotation.
     keys: Mutex<KeyRing>,
     pub(super) deleted: AtomicBool,
     pub(super) reads: AtomicU64,
@@ -103,7 +104,7 @@ impl ReferenceStore {
         self.clock.now().as_milliseconds()
     }
 
-    /// Reads the document of any writer, or `None` if there is none.
+    /// Reads the document of any writer; `None` if there is no document.
     pub(in crate::secrets) async fn load_any(&self) -> Result<Option<Loaded>, StoreError> {
         for _ in 0..self.habits.pauses {
             yield_now().await;
@@ -140,8 +141,8 @@ impl ReferenceStore {
         Ok(loaded)
     }
 
-    /// Reads the content for an operation that changes nothing. If reads may be stale, it remembers the content for
-    /// the declared time, or until this handle writes.
+    /// Reads the content for an operation that changes nothing. If reads may be stale, the content
+    /// is cached for the declared time, or until this handle writes.
     pub(in crate::secrets) async fn look(&self) -> Result<Content, StoreError> {
         let staleness = self.habits.capabilities.staleness.as_millis();
         if staleness == 0 || self.deleted.load(Ordering::SeqCst) {
@@ -187,7 +188,7 @@ impl ReferenceStore {
         Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 
-    /// Changes the document, and tries again if another handle was first.
+    /// Changes the document, and retries if another handle was faster.
     pub(in crate::secrets) async fn change<T: Send>(
         &self,
         change: impl Fn(&mut Content) -> Result<T, StoreError> + Send + Sync,

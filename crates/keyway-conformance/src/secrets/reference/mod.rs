@@ -1,7 +1,7 @@
-//! A small store that keeps the whole contract: one sealed document in the lent storage.
+//! Implements a small store that keeps the whole contract: one sealed document in the lent storage.
 //!
-//! The kit tests itself with it: every rule must pass on it, and each mutant is this
-//! store with one thing broken.
+//! The kit tests itself with it: every rule must pass on it, and each mutant is this store with one
+//! fault.
 
 mod content;
 mod document;
@@ -27,9 +27,9 @@ use super::{GenerationExample, SecretStoreSubject};
 /// Limits the batches of the reference store.
 const BULK: BulkLimits = BulkLimits { writes: 7, bytes: 1000 };
 
-/// Lists what a store may do differently and still keep the contract.
+/// Holds the freedoms of a store within the contract.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::struct_excessive_bools)] // Each is a habit of its own.
+#[allow(clippy::struct_excessive_bools)] // Each is independent.
 pub(super) struct Habits {
     pub(super) capabilities: Capabilities,
     /// The most secrets of a page, whatever the caller wants.
@@ -47,7 +47,7 @@ pub(super) struct Habits {
 }
 
 impl Habits {
-    /// Supports everything, in the usual way.
+    /// Supports everything in the usual way.
     pub(super) const FULL: Self = Self {
         capabilities: Capabilities::FULL.generating().bulk(BULK).ordered(ListOrder::Insertion),
         page: usize::MAX,
@@ -61,7 +61,7 @@ impl Habits {
     /// Supports the least that the contract allows.
     pub(super) const MINIMAL: Self = Self { capabilities: Capabilities::MINIMAL, ..Self::FULL };
 
-    /// Supports everything but what a store over a foreign service may lack.
+    /// Supports everything except the operations that a store over a foreign service may lack.
     pub(super) const FOREIGN: Self = Self {
         capabilities: Self::FULL
             .capabilities
@@ -73,11 +73,11 @@ impl Habits {
         ..Self::FULL
     };
 
-    /// Supports everything, and reads what it remembers for a minute.
+    /// Supports everything, and caches reads for a minute.
     pub(super) const CACHED: Self =
         Self { capabilities: Self::FULL.capabilities.stale_for(Duration::from_secs(60)), ..Self::FULL };
 
-    /// Supports everything, in the oddest way that the contract allows.
+    /// Supports everything in the most unusual way that the contract allows.
     pub(super) const STRANGE: Self = Self {
         capabilities: Capabilities::FULL.generating().bulk(BULK),
         page: 1,
@@ -140,8 +140,8 @@ pub fn minimal() -> SecretStoreSubject {
     subject("minimal", &PLUGIN)
 }
 
-/// Makes a subject of a store as over a foreign service: it neither destroys nor rotates, has no settings, cannot be
-/// deleted, and keeps no writer.
+/// Makes a subject of a store like one over a foreign service: it neither destroys nor rotates, has
+/// no settings, cannot be deleted, and does not track its writer.
 pub fn foreign() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FOREIGN);
     subject("foreign", &PLUGIN)
@@ -153,8 +153,8 @@ pub fn cached() -> SecretStoreSubject {
     subject("cached", &PLUGIN)
 }
 
-/// Makes a subject of a store that is as odd as the contract allows: pages of one, youngest first, unusual
-/// ids, slow, names that stay taken, estimates.
+/// Makes a subject of a store that is as unusual as the contract allows: pages of one, youngest
+/// first, unusual ids, slow, names that stay taken, estimates.
 pub fn strange() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::STRANGE);
     subject("strange", &PLUGIN)

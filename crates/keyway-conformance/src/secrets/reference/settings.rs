@@ -1,4 +1,4 @@
-//! The settings of a reference store, and the passwords that it makes by them.
+//! Holds the settings of a reference store, and generates passwords by them.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use keyway_secrets::{Recipe, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Holds a note, and for stores that make passwords their length and alphabet.
+/// Holds a note, and for stores that generate passwords their length and alphabet.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::secrets) struct Settings {
@@ -30,7 +30,7 @@ impl Settings {
         let json = table.to_json().ok_or_else(|| invalid("no setting is of this type"))?;
         let settings: Self = serde_json::from_value(Value::Object(json)).map_err(invalid)?;
         if !generates && (settings.length.is_some() || settings.alphabet.is_some()) {
-            return Err(invalid("this store makes no passwords, so it has no settings for them"));
+            return Err(invalid("this store generates no passwords, so it has no settings for them"));
         }
         settings.rule(&Recipe::new())?;
         Ok(settings)
@@ -47,7 +47,7 @@ impl Settings {
         PasswordRule::new(recipe.length.or(self.length).unwrap_or(20), alphabet).map_err(invalid)
     }
 
-    /// Makes a password by these settings and a recipe.
+    /// Generates a password by these settings and a recipe.
     pub(in crate::secrets) fn password(&self, recipe: &Recipe) -> Result<SecretValue, StoreError> {
         let password = self.rule(recipe)?.generate();
         let password = password.map_err(|error| StoreError::system("draw a password", error))?;

@@ -1,4 +1,4 @@
-//! The operations of the reference store.
+//! Implements the operations of the reference store.
 
 use std::sync::atomic::Ordering;
 
@@ -36,7 +36,7 @@ impl ReferenceStore {
 }
 
 fn after<'a>(cursor: Option<&'a Cursor>, mark: &[u8]) -> Result<Option<&'a [u8]>, StoreError> {
-    let foreign = || StoreError::invalid("the cursor", "it is not one that this store gave");
+    let foreign = || StoreError::invalid("the cursor", "it does not come from this store");
     cursor.map(|cursor| cursor.as_bytes().strip_prefix(mark).ok_or_else(foreign)).transpose()
 }
 
@@ -74,7 +74,7 @@ impl SecretStore for ReferenceStore {
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         Self::need(self.habits.capabilities.rotates, "rotation")?;
-        // From here on the handle reads with both rings, whether the call ends or not.
+        // From here on the handle reads with both rings, whether the call completes or not.
         self.set_keys(new.with_retiring(&self.keys()));
         for _ in 0..ATTEMPTS {
             let Loaded { mut content, revision, .. } = self.load().await?;

@@ -1,4 +1,4 @@
-//! Values as JSON, without loss.
+//! Writes values as JSON, without loss.
 
 use keyway_core::{Integer, SecretValue, Structured, Table};
 use serde_json::{Value, json};

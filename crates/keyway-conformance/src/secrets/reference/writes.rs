@@ -1,4 +1,4 @@
-//! The writes of the reference store: checked, then applied to the content.
+//! Checks writes of the reference store, and applies them to the content.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use super::document::ReferenceStore;
 use super::{Content, SecretRecord};
 
 impl ReferenceStore {
-    /// Writes all of them in one write of the document.
+    /// Applies all writes in one write of the document.
     pub(in crate::secrets) async fn write_each(
         &self,
         writes: &[SecretWrite],
@@ -26,7 +26,7 @@ impl ReferenceStore {
         .await
     }
 
-    /// Refuses what the store does not take, whatever is in it.
+    /// Refuses writes that the store never accepts, whatever it holds.
     pub(super) fn admit_write(&self, write: &SecretWrite) -> Result<(), StoreError> {
         let declared = self.habits.capabilities;
         self.admit(write.address())?;
@@ -106,7 +106,7 @@ impl ReferenceStore {
         }
     }
 
-    /// Returns the given value, or makes one by the document's settings.
+    /// Returns the given value, or generates one by the document's settings.
     fn value_for<'a>(content: &Content, value: &'a NewValue) -> Result<Cow<'a, SecretValue>, StoreError> {
         match value {
             NewValue::Given(value) => Ok(Cow::Borrowed(value)),

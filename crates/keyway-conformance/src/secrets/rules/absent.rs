@@ -1,4 +1,4 @@
-//! Undeclared capabilities: the store answers `Unsupported`, and changes nothing.
+//! Tests undeclared capabilities: the store answers `Unsupported`, and changes nothing.
 
 use keyway_core::Table;
 use keyway_secrets::{
@@ -15,19 +15,19 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-009" Must needs STALENESS from ["Principle/declared", "C16"]
-        "Where reads may be stale, a handle reads its own writes at once, and what others wrote after the declared time at the latest."
+        "If reads may be stale, a handle reads its own writes at once, and other writes after the declared time at the latest."
         staleness_has_a_bound;
     "SEC-120" Must needs NO_ENVIRONMENTS from ["Principle/declared", "L1"]
         "Without environments, every operation on one answers `Unsupported` and changes nothing."
         no_environments;
     "SEC-121" Must needs NO_DESCRIPTIONS from ["Principle/declared", "Contract/descriptions"]
-        "Without descriptions, a description is refused as `Unsupported`, and none is answered."
+        "Without descriptions, a description is refused as `Unsupported`, and none is returned."
         no_descriptions;
     "SEC-122" Must needs NO_VERSIONS from ["Principle/declared", "Contract/versions"]
-        "Without versions, an expected version is refused as `Unsupported`, and none is answered."
+        "Without versions, an expected version is refused as `Unsupported`, and none is returned."
         no_versions;
     "SEC-123" Must needs NO_DATES from ["Principle/declared", "Contract/dates"]
-        "Without dates, no date is answered."
+        "Without dates, no date is returned."
         no_dates;
     "SEC-124" Must from ["Principle/declared"]
         "The capabilities are the same for every handle, and do not change when the store is used."
@@ -42,7 +42,7 @@ rules! {
         "Without settings, `configure` answers `Unsupported`, whether it reads or writes, and changes nothing."
         no_settings;
     "SEC-128" Must needs NO_DELETION from ["Principle/declared", "C16"]
-        "Without deletion, `marked_for_delete` answers `Unsupported`, and everything is still there."
+        "Without deletion, `marked_for_delete` answers `Unsupported`, and the store stays as it is."
         no_deletion;
     "SEC-129" Must needs NO_WRITER from ["Principle/declared", "C16"]
         "Without a tracked writer, `written_by` answers `Unsupported`, and `info` names none."
@@ -73,7 +73,7 @@ async fn staleness_has_a_bound(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Makes a store, and takes a snapshot of it and of what lies at rest.
+/// Makes a store, and takes a snapshot of it and of its data at rest.
 struct Before<'a> {
     store: Recorded<'a>,
     shown: Snapshot,
@@ -86,7 +86,7 @@ impl<'a> Before<'a> {
         Ok(Self { store, shown, at_rest: fixture.at_rest().await })
     }
 
-    /// Demands that the answers are refusals, and that nothing has changed.
+    /// Demands that the answers are refusals, and that no data has changed.
     async fn all_unsupported<T>(
         &self,
         fixture: &StoreFixture<'_>,

@@ -1,4 +1,4 @@
-//! Bulk writes: all or nothing, in order, within limits.
+//! Tests bulk writes: all or nothing, in order, within limits.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
@@ -14,16 +14,16 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-190" Must needs BULK from ["Contract/bulk", "Convection/create", "Convection/modify"]
-        "A bulk write creates and changes what its writes say, and answers their headers in their order."
+        "A bulk write carries out each of its writes, and returns their headers in their order."
         writes_in_order;
     "SEC-191" Must needs BULK from ["Contract/bulk", "C5", "C6"]
-        "A bulk write of which one write is refused writes nothing, and its refusal names that write."
+        "If one write is refused, the whole bulk write writes nothing, and its error names that write."
         one_refusal_refuses_all;
     "SEC-192" Must needs BULK from ["Contract/bulk", "C6"]
-        "A bulk write that passes the declared limits, or writes to one secret twice, is refused before anything is touched."
+        "A bulk write that exceeds the declared limits, or writes to one secret twice, is refused before any data is touched."
         limits_are_kept;
     "SEC-193" Must needs BULK from ["Contract/bulk", "Contract/cancellation", "C6"]
-        "A bulk write that is dropped, or under which the storage fails, writes all or nothing."
+        "A bulk write that is dropped, or that meets a storage failure, writes all or nothing."
         interrupted_batches_are_whole;
     "SEC-194" Must needs NO_BULK from ["Contract/bulk", "Principle/declared"]
         "Without bulk writes, one answers `Unsupported` and changes nothing."
@@ -59,7 +59,7 @@ async fn writes_in_order(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Lists writes that a store with `there` refuses.
+/// Lists writes that a store with the secret `there` refuses.
 fn refused_writes(fixture: &StoreFixture<'_>, stale: SecretChange) -> Vec<(SecretWrite, ExpectedError)> {
     let name = SecretName::of_existing("a\u{0}");
     let mut all = vec![

@@ -1,4 +1,4 @@
-//! Reading data of another version or another plugin.
+//! Tests reading data of another version or another plugin.
 
 use keyway_core::{PluginMetadata, Version, WrittenBy};
 use keyway_secrets::{SecretChange, SecretStore};
@@ -25,7 +25,7 @@ rules! {
         "Data of an older version within the range can be read, and reading does not raise the version."
         reading_does_not_raise;
     "SEC-104" Must needs WRITER from ["C4"]
-        "A successful write raises the version that wrote last, and never lowers it."
+        "A successful write raises the version of the last writer, and never lowers it."
         writing_raises;
     "SEC-105" Must needs WRITER from ["C4"]
         "A refused write does not raise the version."
@@ -35,7 +35,7 @@ rules! {
         incompatible_data_is_not_deleted;
 }
 
-/// Edits the plugin's metadata: its version, its range, and what `edit` changes.
+/// Edits the plugin's metadata: its version, its range, and further keys by `edit`.
 fn edited(
     fixture: &StoreFixture<'_>,
     version: &str,
@@ -57,7 +57,7 @@ fn running(fixture: &StoreFixture<'_>) -> Result<PluginMetadata, Broken> {
     edited(fixture, "7.1.0", RANGE, |_| ())
 }
 
-/// Demands that every operation is refused, and that the data stay as they are.
+/// Demands that every operation is refused, and that the data is unchanged.
 async fn refused_and_untouched(fixture: &StoreFixture<'_>, written: &PluginMetadata) -> Checked {
     let before = Snapshot::of(&fixture.filled_as(written).await?).await?;
     let at_rest = fixture.at_rest().await;

@@ -1,4 +1,4 @@
-//! Many callers at once.
+//! Tests many callers at once.
 
 use keyway_secrets::{ListQuery, SecretChange, SecretStore, StoreError};
 
@@ -15,20 +15,20 @@ rules! {
         "Threads that count with compare-and-set through several handles lose no count."
         no_lost_update;
     "SEC-131" Must needs IMMEDIATE from ["Convection/create", "C6"]
-        "Of several callers that create one name at once, exactly one succeeds."
+        "If several callers create one name at once, exactly one succeeds."
         one_creator_wins;
     "SEC-132" Must from ["C6", "Locker/threads", "Convection/write"]
-        "What several threads write at once through several handles is all there."
+        "All concurrent writes of several threads through several handles are stored."
         no_lost_write;
     "SEC-133" Must from ["Convection/initialize", "C4"]
-        "Of several callers that make one store at once, exactly one succeeds."
+        "If several callers make one store at once, exactly one succeeds."
         one_initializer_wins;
     "SEC-134" Must needs NOT_BLOCKING from ["R1"]
-        "An operation of a store that does not declare `blocking` leaves its thread within 50 ms, each time that it is polled."
+        "An operation of a store that does not declare `blocking` returns from every poll within 50 ms."
         leaves_its_thread;
 }
 
-/// Returns whether another caller was first, so that one tries again.
+/// Tells whether another caller was faster, so that the caller should retry.
 fn lost_a_race(error: &StoreError) -> bool {
     matches!(ExpectedError::of(error), Conflict | VersionConflict)
 }
@@ -57,7 +57,7 @@ async fn no_lost_update(fixture: &StoreFixture<'_>) -> Checked {
     store.create(new("counter", "0")).await.works("a creation")?;
     let handles = [&store, &store, &other, &other];
     on_threads(handles.map(|handle| -> Turn<'_, Checked> { Box::pin(count(handle)) }).into())?;
-    // Again in an order that the seed decides, so that a failure can be repeated.
+    // Runs the handles again in an order that the seed decides, so that a failure can be repeated.
     let turns = handles.map(|handle| -> Turn<'_, Checked> { Box::pin(count(handle)) }).into();
     in_turns(turns, || fixture.random()).await.into_iter().collect::<Checked>()?;
     let read = fixture.open()?.get(&at("counter")).await.works("a read")?;

@@ -1,4 +1,4 @@
-//! Deleting a store.
+//! Tests deleting a store.
 
 use keyway_secrets::SecretStore;
 
@@ -14,10 +14,10 @@ rules! {
         "After `marked_for_delete` every operation on the handle answers `Deleted`."
         the_handle_says_deleted;
     "SEC-111" Must needs DELETION from ["C13"]
-        "`marked_for_delete` on what is gone already succeeds."
+        "`marked_for_delete` of a deleted store succeeds."
         deletion_is_idempotent;
     "SEC-112" Must needs DELETION from ["Convection/marked_for_delete", "C13"]
-        "A store that was deleted is gone for every handle, and one made anew under its name is empty."
+        "A deleted store is gone for every handle, and a new store of the same name is empty."
         nothing_comes_back;
     "SEC-113" Must needs DELETION_IN_LENT_STORAGE from ["C13", "C6"]
         "A deletion that failed at any operation of the storage can be resumed."
@@ -26,7 +26,7 @@ rules! {
         "A deletion that was dropped at any point can be resumed."
         dropped_deletions_resume;
     "SEC-115" Should needs DELETION_IN_SIGHT from ["Convection/marked_for_delete"]
-        "A deleted store leaves nothing behind that grows with what was in it."
+        "A deleted store leaves no data behind that grows with its content."
         nothing_is_left;
 }
 
@@ -63,7 +63,7 @@ async fn is_gone(fixture: &StoreFixture<'_>) -> Checked {
             fresh.get(&at("a")).await.refused("an old secret", &[SecretNotFound])?;
             fresh.create(new("a", "new")).await.works("an old name in the new store").map(drop)
         }
-        // A store may keep the name for ever.
+        // A store may reserve the name for ever.
         refused => refused.refused("`initialize` after a deletion", &[Deleted]).map(drop),
     }
 }

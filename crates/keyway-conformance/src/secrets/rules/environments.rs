@@ -1,4 +1,4 @@
-//! Environments: layers that never show through each other.
+//! Tests that environments are separate from each other and from the shared secrets.
 
 use std::collections::BTreeSet;
 
@@ -17,34 +17,34 @@ rules! {
     in StoreFixture;
     "SEC-060" Must needs ENVIRONMENTS
         from ["Locker/create_environment", "Locker/retrieve_environment", "Locker/list_environments"]
-        "An environment that was created is read and listed with its URL, also after a restart."
+        "A new environment is read and listed with its URL, also after a restart."
         created_is_read;
     "SEC-061" Must needs ENVIRONMENTS from ["Locker/create_environment", "C5"]
-        "`create_environment` of one that is there answers `EnvironmentExists` and changes nothing."
+        "`create_environment` of an existing environment answers `EnvironmentExists` and changes nothing."
         create_never_overwrites;
     "SEC-062" Must needs ENVIRONMENTS from ["Locker/modify_environment"]
-        "`modify_environment` sets the URL or takes it away, and touches no other environment."
+        "`modify_environment` sets or removes the URL, and changes no other environment."
         modify_sets_the_url;
     "SEC-063" Must needs ENVIRONMENTS from ["Locker/retrieve_environment", "Locker/modify_environment", "L2", "C5"]
-        "Environment operations on one that is not there answer `EnvironmentNotFound` and never create it."
+        "Operations on a missing environment answer `EnvironmentNotFound` and never create it."
         missing_is_typed;
     "SEC-064" Must needs ENVIRONMENTS from ["L1", "L4", "Locker/get", "Locker/modify"]
-        "One name may stand in each layer, and no operation reaches into another layer."
+        "Each layer may have a secret of the same name, and no operation reaches into another layer."
         layers_are_apart;
     "SEC-065" Must needs ENVIRONMENTS from ["L2", "Locker/errors"]
-        "Secrets of an environment that is not there answer `EnvironmentNotFound`, and so does their list."
+        "Operations on secrets of a missing environment answer `EnvironmentNotFound`, and so does their list."
         unknown_environments_are_refused;
     "SEC-066" Must needs ENVIRONMENTS from ["Locker/list", "Convection/list"]
-        "A list gives exactly the layer that was asked for."
+        "A list holds exactly the secrets of the requested layer."
         lists_are_filtered;
     "SEC-067" Must needs ENVIRONMENTS from ["Locker/list_environments"]
-        "The pages of environments hold each once, for every size of page."
+        "The pages of a list hold each environment once, for every page size."
         pages_are_complete;
     "SEC-068" Must needs ENVIRONMENTS from ["Locker/create_environment", "C6"]
-        "An external URL that is too long is refused with nothing changed, and the longest is kept."
+        "An external URL that is too long is refused and changes nothing; the longest allowed one is kept."
         long_urls_are_refused;
     "SEC-069" Must needs ENVIRONMENTS from ["Locker/list_environments"]
-        "A cursor of a list of environments that the store did not give is refused as `Invalid`."
+        "A foreign cursor for a list of environments is refused as `Invalid`."
         foreign_cursors_are_refused;
 }
 

@@ -1,4 +1,4 @@
-//! Values that the store makes.
+//! Tests values that the store generates.
 
 use std::collections::BTreeSet;
 
@@ -17,38 +17,38 @@ use crate::secrets::GenerationExample;
 rules! {
     in StoreFixture;
     "SEC-180" Must needs GENERATED from ["Convection/create", "C11"]
-        "A secret that is created without a value has a text that the store made, another one each time, and is else like any other."
+        "A secret created without a value gets a text from the store, a different one each time, and is otherwise like any other."
         generated_secrets_are_secrets;
     "SEC-181" Must needs GENERATED from ["C11"]
-        "A recipe is followed: so many characters, all of the alphabet that it names."
+        "A generated value follows the recipe: its length, and characters of its alphabet only."
         recipes_are_followed;
     "SEC-182" Must needs GENERATION_EXAMPLE from ["C10", "C11", "Convection/configure"]
-        "The settings in force make each password, whichever handle has set them, and of a handle that was just opened the first one too."
+        "Each password follows the settings in force, whichever handle set them, even the first password of a fresh handle."
         the_first_password_uses_the_settings;
     "SEC-183" Must needs GENERATION_EXAMPLE from ["C11"]
-        "What a recipe does not say is as the settings in force say."
+        "The gaps of a recipe are filled from the settings in force."
         recipes_replace_no_more_than_they_say;
     "SEC-184" Must needs GENERATED from ["C6", "C11"]
-        "A recipe for fewer than 8 or more than 1024 characters, or of an alphabet that nobody knows, is `Invalid`, and nothing is stored."
+        "A recipe for fewer than 8 or more than 1024 characters, or for an unknown alphabet, is `Invalid`, and nothing is stored."
         bad_recipes_are_refused;
     "SEC-185" Must needs GENERATION_EXAMPLE from ["C10", "C11"]
-        "Settings by which no password can be made are `Invalid`; those of before stay in force."
+        "Settings that allow no password are `Invalid`; the earlier settings stay in force."
         bad_settings_are_refused;
     "SEC-186" Must needs GENERATED from ["Convection/modify", "C11"]
-        "`modify` without a value puts a new password in the place of the old one, of that secret alone, and only if it is there."
+        "`modify` without a value replaces the password of that secret only, and only if the secret exists."
         passwords_are_renewed;
     "SEC-187" Must needs NO_GENERATION from ["Principle/declared", "C11"]
         "Without the capability, a secret without a value is `Unsupported`, and nothing is stored."
         undeclared_generation_is_refused;
     "SEC-188" Must needs GENERATED from ["Convection/create", "C11"]
-        "A value that is given is stored as it is given, whatever passwords look like there."
+        "A given value is stored unchanged, whatever the settings demand of passwords."
         given_values_stay_as_they_are;
     "SEC-189" Must needs GENERATED from ["C11"]
-        "Every character of an alphabet comes equally often in passwords, up to chance, and each password is drawn for itself."
+        "Every character of an alphabet is equally frequent in passwords, up to chance, and each password is drawn independently."
         characters_come_equally_often;
 }
 
-/// Returns whether a character belongs to an alphabet.
+/// Tells whether a character belongs to an alphabet.
 type Belongs = fn(u8) -> bool;
 
 /// Lists the alphabets that every store with generated values knows.
@@ -59,12 +59,12 @@ const ALPHABETS: [(&str, Belongs); 3] = [
 ];
 
 async fn value_of(store: &dyn SecretStore, name: &str) -> Result<String, Broken> {
-    let value = store.get(&at(name)).await.works("reading a secret whose value the store made")?.value;
+    let value = store.get(&at(name)).await.works("reading a secret whose value the store generated")?.value;
     let observed = format!("a value of the kind {}", value.kind());
     value.expose_text().map(str::to_owned).ok_or_else(|| broken("a text", observed))
 }
 
-/// Creates a secret whose value the store makes, and reads it.
+/// Creates a secret whose value the store generates, and reads it.
 async fn make(store: &dyn SecretStore, name: &str, recipe: &Recipe) -> Result<String, Broken> {
     let created = store.create(NewSecret::generated(at(name), recipe.clone())).await;
     created.works(&format!("creating a secret with a password, {recipe}"))?;
@@ -108,7 +108,7 @@ async fn generated_secrets_are_secrets(fixture: &StoreFixture<'_>) -> Checked {
     }
     ensure(passwords.len() == 20, "20 different passwords", format!("{}", passwords.len()))?;
 
-    // They are secrets like any other: other handles and lists show the same values.
+    // These are secrets like any other: other handles and lists show the same values.
     let before = Snapshot::of(&store).await?;
     before.must_hold_in(&fixture.open()?, "after a restart").await?;
     let mut found = BTreeSet::new();
@@ -186,7 +186,7 @@ async fn recipes_replace_no_more_than_they_say(fixture: &StoreFixture<'_>) -> Ch
         let password = make(&store, alphabet, &Recipe::new().alphabet(alphabet)).await?;
         check("where only the alphabet is said", &password, example.length, belongs)?;
     }
-    // The recipe held for that password only.
+    // The recipe applies to that password only.
     check_example(example, "afterwards", &make(&store, "after", &Recipe::new()).await?)
 }
 
@@ -237,7 +237,7 @@ async fn passwords_are_renewed(fixture: &StoreFixture<'_>) -> Checked {
         ensure(*new == Some(&header), "the header that was answered", "another one")?;
         ensure(header.id == old.id, "the same id", "another one")?;
         ensure(header.version == old.version.map(SecretVersion::next), "the next version", "another one")?;
-        // Nothing else has changed.
+        // No other secret may have changed.
         before.secrets.remove(&at("a"));
         let mut others = after.clone();
         others.secrets.remove(&at("a"));
@@ -293,8 +293,8 @@ async fn given_values_stay_as_they_are(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn characters_come_equally_often(fixture: &StoreFixture<'_>) -> Checked {
     const PASSWORDS: u32 = 16;
-    /// With 93 degrees of freedom, chance exceeds it about once in 10¹¹ runs. Taking a random byte
-    /// modulo 94 gives 500 and more.
+    /// With 93 degrees of freedom, chance exceeds this about once in 10¹¹ runs. Taking a random
+    /// byte modulo 94 gives 500 and more.
     const MOST: f64 = 220.0;
 
     let store = fixture.initialized().await?;
@@ -305,7 +305,7 @@ async fn characters_come_equally_often(fixture: &StoreFixture<'_>) -> Checked {
         for byte in password.bytes().filter(u8::is_ascii_graphic) {
             counts[usize::from(byte - b'!')] += 1;
         }
-        // A piece of eight characters that occurs twice was not drawn twice.
+        // If eight characters in a row occur twice, they were not drawn twice.
         beginnings.extend(password.as_bytes().chunks_exact(8).map(<[u8]>::to_vec));
     }
     let drawn: u32 = counts.iter().sum();

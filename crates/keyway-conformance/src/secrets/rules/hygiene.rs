@@ -1,4 +1,4 @@
-//! Secrets that show where they must not, and resources that are not given back.
+//! Tests that secrets stay hidden, and that resources are released.
 
 use std::error::Error;
 use std::fmt::{Debug, Write};
@@ -19,23 +19,23 @@ use crate::trace_capture::traced;
 rules! {
     in StoreFixture;
     "SEC-160" Must from ["Principle/secrets", "C14"]
-        "No secret value and no key shows in the debugging text of handles and answers."
+        "The debugging text of handles and answers shows no secret value and no key."
         debugging_text_is_clean;
     "SEC-161" Must from ["Principle/secrets", "C5", "Locker/errors"]
-        "No secret value and no key shows in an error, its debugging text, its detail or its causes."
+        "An error, its debugging text, its detail and its causes show no secret value and no key."
         errors_are_clean;
     "SEC-162" Must from ["Principle/secrets"]
-        "No secret value and no key is traced at any level, by operations that work or fail."
+        "No secret value and no key is traced at any level, in operations that succeed or fail."
         traces_are_clean;
     "SEC-163" Must from ["Principle/secrets"]
-        "No secret value and no key is printed, by operations that work or fail."
+        "No secret value and no key is printed, in operations that succeed or fail."
         output_is_clean;
     "SEC-165" Must from ["Contract/resources", "R1"]
-        "A handle that is dropped gives back its files, its threads and what the host lent."
+        "A dropped handle releases its files, its threads and the lent resources."
         resources_are_given_back;
 }
 
-/// Is a text that the rules look for, in several spellings.
+/// A text that the rules search for, in several spellings.
 struct Canary {
     text: String,
     forms: Vec<String>,
@@ -80,7 +80,8 @@ impl Answers {
     }
 }
 
-/// Calls everything with the canary as value, so that it works and so that it fails.
+/// Calls all operations with the canary as value: without a store, with a store, and with wrong
+/// keys.
 async fn everything(fixture: &StoreFixture<'_>, canary: &Canary) -> Result<Answers, Broken> {
     let (mut answers, random) = (Answers::default(), fixture.random());
     let opened = fixture.open()?.0.store;
@@ -95,7 +96,7 @@ async fn everything(fixture: &StoreFixture<'_>, canary: &Canary) -> Result<Answe
         SecretValue::bytes(canary.text.as_bytes()),
         SecretValue::Structured(Structured::Table(structured)),
     ];
-    // The rounds: without a store, with one, and with wrong keys.
+    // The rounds run without a store, with one, and with wrong keys.
     for round in 0..3 {
         let stranger;
         let store = if round == 2 {
@@ -195,14 +196,14 @@ async fn output_is_clean(fixture: &StoreFixture<'_>) -> Checked {
     child::must_print_no_secret(&name, "SEC-163", fixture.seed(), scratch.path(), fixture.history())
 }
 
-/// Counts the open files and threads of this process, if the system says.
+/// Counts the open files and threads of this process, if the system tells.
 fn held() -> Option<(usize, usize)> {
     let count = |folder| std::fs::read_dir(folder).ok().map(Iterator::count);
     Some((count("/proc/self/fd")?, count("/proc/self/task")?))
 }
 
 async fn resources_are_given_back(fixture: &StoreFixture<'_>) -> Checked {
-    /// Is enough to tell a leak from the files that other tests of the process open meanwhile.
+    /// Enough handles to tell a leak from files that other tests of the process open meanwhile.
     const HANDLES: usize = 200;
     const NOISE: usize = 100;
     fixture.initialized().await?;
@@ -215,7 +216,7 @@ async fn resources_are_given_back(fixture: &StoreFixture<'_>) -> Checked {
         }
         store.get(&at("a0")).await.works("a read")?;
         store.list(&ListQuery::all()).await.works("a list")?;
-        // A call that is dropped gives back what it took, too.
+        // A dropped call must release its resources, too.
         let _ = polled(1, store.list(&ListQuery::all())).await;
     }
     let still_lent = fixture.holders();

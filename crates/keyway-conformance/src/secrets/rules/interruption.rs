@@ -1,12 +1,12 @@
-//! Calls that are dropped, and a storage that fails under them.
+//! Tests dropped calls, and calls that meet a storage failure.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
 
 use super::{
-    Answer, Broken, Checked, Conflict, ExpectedError, Indeterminate, LENT_STORAGE, Other, Recorded, Snapshot,
-    StoreFixture, System, Unavailable, add_environments, at, broken, each_read, ensure, environment,
-    list_all, new, new_environment, polled, rules, same_settings, text,
+    Answer, Broken, Checked, Conflict, ExpectedError, Indeterminate, LENT_STORAGE, NotReady, Other, Recorded,
+    Snapshot, StoreFixture, System, Unavailable, add_environments, at, broken, each_read, ensure,
+    environment, list_all, new, new_environment, polled, rules, same_settings, text,
 };
 
 rules! {
@@ -15,17 +15,17 @@ rules! {
         "A write that is dropped at any point took effect as a whole or not at all."
         dropped_writes_are_whole;
     "SEC-141" Must from ["Contract/cancellation", "C13", "Convection/close", "R1"]
-        "After a call that failed or was dropped at any point, every handle can read and write."
+        "After a call fails or is dropped at any point, every handle can still read and write."
         dropped_calls_hold_nothing;
     "SEC-145" Must needs LENT_STORAGE from ["C6", "C5", "Convection/write"]
-        "When the storage fails at any operation of a write, the answer is typed, and the store is as before or as after."
+        "If the storage fails at any operation of a write, the error is typed, and the write has taken effect as a whole or not at all."
         failed_writes_are_whole;
     "SEC-146" Must needs LENT_STORAGE from ["C5", "Convection/read"]
-        "When the storage fails under a read, the answer is that failure, never that there is nothing."
+        "If the storage fails during a read, the answer is that failure, never that the secret is missing."
         failed_reads_are_typed;
 }
 
-/// Is a write that is interrupted.
+/// A write that is interrupted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Write {
     Create,
@@ -70,7 +70,7 @@ impl Write {
         }
     }
 
-    /// Returns whether it took effect. Fails if the store is neither as before nor as after.
+    /// Tells whether the write took effect. Fails if it took effect in part.
     async fn took_effect(
         self,
         store: &dyn SecretStore,
@@ -79,7 +79,7 @@ impl Write {
     ) -> Result<bool, Broken> {
         let after = Snapshot::of(store).await?;
         if before.difference(&after).is_none() {
-            // Writing the same settings again leaves no trace.
+            // Writing the same settings again changes nothing visible.
             return Ok(self == Self::Configure && same_settings(&before.settings, settings));
         }
         let mut expected = before.clone();
@@ -150,7 +150,7 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
         let settings = Snapshot::of(&store).await?.settings;
         let mut all_done = true;
         for write in Write::ALL.into_iter().filter(|write| write.applies_to(&store)) {
-            // Most of them fail at the end, since the last round has done the same.
+            // Most writes fail at the end, since an earlier round has already done the same.
             all_done &= polled(polls, write.run(&store, &settings)).await.is_some();
         }
         all_done &= polled(polls, store.get(&at("b"))).await.is_some();
@@ -173,7 +173,7 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
 }
 
 /// Lists the errors that a failure of the storage may become.
-const FAILURES: [ExpectedError; 5] = [System, Indeterminate, Unavailable, Conflict, Other];
+const FAILURES: [ExpectedError; 6] = [System, NotReady, Indeterminate, Unavailable, Conflict, Other];
 
 async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {
     for write in Write::ALL {

@@ -1,4 +1,4 @@
-//! Keys and rotation.
+//! Tests keys and rotation.
 
 use std::sync::Mutex;
 
@@ -15,19 +15,19 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-090" Must from ["C5", "Convection/encryption"]
-        "With keys that do not fit, every operation answers `WrongKey` and changes nothing."
+        "With the wrong keys, every operation answers `WrongKey` and changes nothing."
         wrong_keys_are_typed;
     "SEC-091" Must from ["C8", "Convection/encryption"]
-        "A store opens with any ring that holds its key, in any place of the ring."
+        "A store opens with any ring that holds its key, at any position in the ring."
         any_key_of_a_ring_opens;
     "SEC-092" Must needs ROTATION from ["Convection/rotate", "C7", "C15"]
-        "After a rotation everything reads with the new keys alone, and nothing with the old ones."
+        "After a rotation the new keys alone read everything, and the old ones nothing."
         rotation_moves_everything;
     "SEC-093" Must needs ROTATION from ["C7"]
-        "A rotation that is done can be repeated, and changes nothing that a reader sees."
+        "A completed rotation can be repeated, and changes nothing that a reader sees."
         rotation_is_idempotent;
     "SEC-094" Must needs ROTATION from ["C7"]
-        "The listener hears of the end, progress never goes back, and no more is done than there is."
+        "The listener is told of the end; progress never decreases and never exceeds the total."
         progress_is_reported;
     "SEC-095" Must needs ROTATION_IN_LENT_STORAGE from ["C7", "C6"]
         "A rotation that failed at any operation of the storage loses nothing and can be resumed."
@@ -39,11 +39,11 @@ rules! {
         "Reads and writes go on while a rotation runs, and none is lost."
         others_work_meanwhile;
     "SEC-098" Must needs IN_SIGHT from ["Convection/encryption", "Principle/secrets"]
-        "No value lies readable at rest."
+        "No data at rest holds a value in the clear."
         nothing_is_readable_at_rest;
 }
 
-/// Makes a store with some of everything that it can hold.
+/// Makes a store with data of every kind that it supports.
 async fn furnished<'a>(fixture: &StoreFixture<'a>) -> Result<(Recorded<'a>, Snapshot), Broken> {
     let store = fixture.initialized().await?;
     if store.capabilities().environments {

@@ -1,4 +1,4 @@
-//! Making a store, finding it again, and keeping stores apart.
+//! Tests making a store, reopening it, and keeping stores apart.
 
 use keyway_secrets::{Json, SecretChange, SecretStore};
 
@@ -10,16 +10,16 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-001" Must from ["Convection/initialize", "C5"]
-        "Every operation on a store that was never made answers `NotInitialized`."
+        "Every operation on a store that does not exist answers `NotInitialized`."
         not_initialized;
     "SEC-002" Must from ["Convection/initialize", "Convection/list"]
-        "`initialize` makes an empty store that the running plugin has written."
+        "`initialize` makes an empty store, with the running plugin as its writer."
         a_new_store_is_empty;
     "SEC-003" Must from ["Convection/initialize", "C4"]
-        "`initialize` on a store that is there answers `AlreadyInitialized` and leaves it as it is."
+        "`initialize` of an existing store answers `AlreadyInitialized` and changes nothing."
         never_overwrites;
     "SEC-004" Must from ["Convection/read", "Convection/write", "C6"]
-        "What was acknowledged is there when the store is opened again."
+        "Acknowledged writes are present when the store is opened again."
         survives_a_restart;
     "SEC-005" Must from ["C9"]
         "Stores of different names share nothing."
@@ -31,7 +31,7 @@ rules! {
         "A configuration key that the plugin does not know is refused as `Invalid`."
         unknown_configuration_is_refused plain;
     "SEC-008" Must needs IMMEDIATE from ["Convection/read", "C6"]
-        "What one handle has written, another handle that was opened before reads at once."
+        "An open handle reads the write of another handle at once."
         handles_see_each_other;
 }
 

@@ -1,4 +1,4 @@
-//! Lists: complete, stable, with values when asked.
+//! Tests that lists are complete and stable, and hold values on request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,26 +12,26 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-070" Must from ["Convection/list", "Locker/list", "C15"]
-        "The pages of a list hold each secret once, none is empty before the end, and they end."
+        "The pages of a list hold each secret once; no page but the last is empty, and the list ends."
         pages_are_complete;
     "SEC-071" Must from ["C15"]
-        "What is there from the first page to the last is in exactly one page, while others create, change and destroy."
+        "A secret that exists from the first page to the last is in exactly one page, while others create, change and destroy secrets."
         pages_are_stable;
     "SEC-072" Must from ["Convection/list", "Locker/list"]
-        "A list holds the values that `get` answers when they are asked for, and none otherwise."
+        "A list holds the same values as `get` if the query asks for values, and none otherwise."
         values_come_when_asked;
     "SEC-073" Must needs INSERTION_ORDER from ["C15", "Principle/declared"]
-        "A list in insertion order holds the secrets as they were created, whatever was changed since."
+        "A list in insertion order holds the secrets in the order of their creation, whatever changed since."
         insertion_order;
     "SEC-074" Must from ["C15"]
-        "While nobody writes, every list has the same order, whatever the size of its pages."
+        "Without writes, every list has the same order, for every page size."
         order_is_stable;
     "SEC-075" Must from ["C15", "Locker/errors"]
-        "A cursor that the store did not give is refused as `Invalid`."
+        "A foreign cursor is refused as `Invalid`."
         foreign_cursors_are_refused;
 }
 
-/// Lists cursors that no store gives.
+/// Lists cursors that do not come from the store.
 pub(super) fn foreign_cursors() -> Vec<Cursor> {
     vec![
         Cursor::from_bytes(*b""),
@@ -41,7 +41,7 @@ pub(super) fn foreign_cursors() -> Vec<Cursor> {
 }
 
 fn names(count: usize) -> Vec<String> {
-    // The names are neither sorted nor reversed, so that a store that sorts them does not pass by chance.
+    // The names are neither sorted nor reversed, so that a store that sorts them fails.
     (0..count)
         .map(|number| format!("{}-{number}", (b'a' + u8::try_from(number * 7 % 26).unwrap_or(0)) as char))
         .collect()
@@ -97,7 +97,7 @@ async fn pages_are_stable(fixture: &StoreFixture<'_>) -> Checked {
             let Some(next) = page.next else { break };
             query.after = Some(next);
             page_number += 1;
-            // Others write between two pages, to secrets that were listed and to others.
+            // Other callers write between two pages, to secrets that were listed and to others.
             let victim = usize::try_from(fixture.random() % staying.len() as u64).unwrap_or(0);
             if let Some(name) = staying.iter().nth(victim).cloned()
                 && writer.capabilities().destroys

@@ -1,4 +1,4 @@
-//! The rules, one family a file.
+//! Lists the rules; each file holds one family.
 
 mod absent;
 mod bulk;
@@ -12,6 +12,7 @@ mod generation;
 mod hygiene;
 mod interruption;
 mod keys;
+mod kills;
 mod lifecycle;
 mod lists;
 mod model;
@@ -28,8 +29,8 @@ use keyway_secrets::ListOrder;
 use super::SecretStoreSubject;
 use super::expected_error::ExpectedError::{
     AlreadyInitialized, Conflict, Deleted, EnvironmentExists, EnvironmentNotFound, Incompatible,
-    Indeterminate, Invalid, InvalidName, NotInitialized, Other, SecretExists, SecretNotFound, System,
-    TooLarge, Unavailable, Unsupported, UnsupportedValue, VersionConflict, WrongKey,
+    Indeterminate, Invalid, InvalidName, NotInitialized, NotReady, Other, SecretExists, SecretNotFound,
+    System, TooLarge, Unavailable, Unsupported, UnsupportedValue, VersionConflict, WrongKey,
 };
 use super::expected_error::{Answer, ExpectedError};
 use super::fixture::{StoreFixture, ring};
@@ -93,6 +94,7 @@ needs! {
     DELETION_IN_LENT_STORAGE "deletion, with data in the lent storage"
         |subject| subject.capabilities().deletable && subject.kept().in_lent_storage;
     IN_SIGHT "data in the lent storage or the scratch folder" |subject| subject.kept().in_sight;
+    FILES "data in files of the scratch folder" |subject| subject.kept().in_files;
     DELETION_IN_SIGHT "deletion, with data in the lent storage or the scratch folder"
         |subject| subject.capabilities().deletable && subject.kept().in_sight;
     EXAMPLE_SETTINGS "example settings" |subject| subject.capabilities().configures && subject.settings.is_some();
@@ -118,6 +120,7 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
         bulk::RULES,
         concurrency::RULES,
         interruption::RULES,
+        kills::RULES,
         hygiene::RULES,
         model::RULES,
     ];
@@ -128,7 +131,7 @@ pub(super) fn all() -> Vec<&'static Rule<SecretStoreSubject>> {
     all
 }
 
-/// Lists the rules that look at a client over the store, sorted by id.
+/// Lists the rules about a client over the store, sorted by id.
 #[cfg(feature = "client")]
 pub(super) fn of_clients() -> Vec<&'static Rule<SecretStoreSubject>> {
     client::all()

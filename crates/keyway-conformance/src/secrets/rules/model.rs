@@ -1,4 +1,4 @@
-//! Random operations against a model in memory; a failing sequence is shrunk.
+//! Compares random operations with a model in memory, and shrinks a failing sequence.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,12 +20,12 @@ rules! {
     in StoreFixture;
     "SEC-170" Must
         from ["Convection/create", "Convection/destroy", "Convection/get", "Convection/modify", "Convection/list", "Convection/rotate"]
-        "After any sequence of operations the store answers as a map from addresses to values would."
+        "After any sequence of operations the store answers like a map from addresses to values."
         answers_like_a_map;
 }
 
-/// Is one step. Names, environments and values are small numbers, so that steps often meet. A conditional write
-/// expects the present version, or one that is ahead of it.
+/// One step. Names, environments and values are small numbers, so that steps often meet. A
+/// conditional write expects the current version, or a later one.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Create { name: u8, layer: u8, value: u8 },
@@ -39,8 +39,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // Four bytes make a step. They shrink towards zeros, which means towards
-    // the shared secret 0.
+    // Four bytes make a step. They shrink towards zeros, which stand for the shared secret 0.
     any::<(u8, u8, u8, u8)>().prop_map(|(kind, name, layer, value)| {
         let (name, layer) = (name % 4, layer % 3);
         let ahead = (value / 64).checked_sub(2);
@@ -57,7 +56,8 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// Keeps the expected contents of the store: value and version of each secret, and the ids that it gave.
+/// Holds the expected content of the store: value and version of each secret, and the ids that were
+/// used.
 #[derive(Default)]
 struct Model {
     secrets: BTreeMap<SecretAddress, (u8, u64)>,
@@ -65,7 +65,7 @@ struct Model {
     environments: BTreeSet<u8>,
 }
 
-/// Layer 0 is the shared one.
+/// Returns an address; layer 0 is the shared one.
 fn address(name: u8, layer: u8) -> SecretAddress {
     at_layer(&format!("name {name}"), (layer != 0).then(|| format!("layer {layer}")).as_deref())
 }

@@ -1,4 +1,4 @@
-//! Names: all allowed ones are distinct, and no others can be created.
+//! Tests names: all allowed ones are distinct, and no others can be created.
 
 use keyway_secrets::{EnvironmentName, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore};
 
@@ -10,17 +10,17 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-050" Must from ["C9"]
-        "Every allowed name can be used, exactly as it is written, and is no path."
+        "Every allowed name can be used exactly as written, and is not a path."
         all_names_work;
     "SEC-051" Must from ["C9", "C6"]
-        "A name outside the rule is refused as `InvalidName` by `create`, and found by nothing else."
+        "`create` refuses a name that is not allowed as `InvalidName`, and no other operation finds it."
         other_names_are_refused;
     "SEC-052" Must needs ENVIRONMENTS from ["C9", "Locker/create_environment"]
-        "Every allowed name of an environment can be used, exactly as it is written."
+        "Every allowed name of an environment can be used exactly as written."
         all_environment_names_work;
 }
 
-/// Lists names that some store gets wrong, separated by bars.
+/// Lists names that some store handles wrongly, separated by bars.
 const UNUSUAL: &str = "k|K|key|KEY|Key| key|key |k e y|.|..|../../outside|/etc/passwd|a/b|a\\b|C:\\x|~|*|%2e%2e|a=b|a.b|\
     [section]|#comment|'|\"|null|0|-1|\u{e9}|e\u{301}|\u{1f511}|\u{202e}gnp|stored_secrets|config|__info__|a:b|a,b";
 
@@ -71,7 +71,7 @@ async fn other_names_are_refused(fixture: &StoreFixture<'_>) -> Checked {
 async fn all_environment_names_work(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.initialized().await?;
     let mut names = unusual();
-    // One long name will do: stores of one document get slow with many.
+    // One long name is enough: a store of one document is slow with many.
     names.retain(|name| name.len() < 100);
     names.push("n".repeat(EnvironmentName::MAX_BYTES));
     for (number, name) in names.iter().enumerate() {

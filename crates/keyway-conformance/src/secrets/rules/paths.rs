@@ -1,4 +1,4 @@
-//! Names that lead to a file.
+//! Tests names that lead to a file.
 
 use keyway_secrets::{NewSecret, SecretAddress, SecretChange, SecretStore};
 
@@ -8,14 +8,14 @@ use crate::path_trap::PathTrap;
 rules! {
     in StoreFixture;
     "SEC-053" Must from ["C9"]
-        "No name of a secret is the path of a file that is read, written or removed."
+        "No name of a secret is used as the path of a file that is read, written or removed."
         secrets_are_no_paths;
     "SEC-054" Must needs ENVIRONMENTS from ["C9", "Locker/create_environment"]
-        "No name of an environment is the path of a file that is read, written or removed."
+        "No name of an environment is used as the path of a file that is read, written or removed."
         environments_are_no_paths;
 }
 
-/// Uses an address in every way. Other rules judge the answers.
+/// Uses an address in every operation. Other rules judge the answers.
 async fn used(store: &dyn SecretStore, trap: &PathTrap, address: SecretAddress, form: &str) -> Checked {
     let of = format!("a name that is {form}");
     let mut values = Vec::new();

@@ -1,4 +1,4 @@
-//! Single secrets: what is there, what is not, and what belongs to it beside the value.
+//! Tests single secrets, and their properties besides the value.
 
 use keyway_core::Clock as _;
 use keyway_secrets::{ListQuery, MAX_DESCRIPTION_BYTES, SecretChange, SecretStore, StoreError};
@@ -11,13 +11,13 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-010" Must from ["Convection/create", "Convection/get", "Locker/create", "Locker/get"]
-        "`get` answers the value that `create` was given, under the same address and header."
+        "`get` returns the value that was passed to `create`, with the same address and header."
         created_is_read;
     "SEC-011" Must from ["Convection/create", "C5"]
-        "`create` of a secret that is there answers `SecretExists` and changes nothing."
+        "`create` of an existing secret answers `SecretExists` and changes nothing."
         create_never_overwrites;
     "SEC-012" Must from ["Convection/get", "C5", "Locker/errors"]
-        "`get`, `modify` and `destroy` of a secret that is not there answer `SecretNotFound` with its address."
+        "`get`, `modify` and `destroy` of a missing secret answer `SecretNotFound` with its address."
         missing_is_typed;
     "SEC-013" Must from ["Convection/modify", "Locker/modify"]
         "`modify` changes the value of that secret and of no other."
@@ -29,25 +29,25 @@ rules! {
         "`destroy` removes that secret and no other, for good."
         destroy_removes_one;
     "SEC-016" Must needs DESTRUCTION from ["Convection/create", "Convection/destroy"]
-        "A name that was destroyed can be created anew, with nothing left of the old secret."
+        "After a secret is destroyed, its name can be created again, with nothing left of the old secret."
         names_can_be_used_again;
     "SEC-017" Must from ["Contract/ids", "Locker/retrieve"]
         "Ids tell secrets apart, and stay the same through changes, rotations and restarts."
         ids_are_stable;
     "SEC-018" Must from ["Convection/modify"]
-        "A change of nothing keeps the value, and still answers `SecretNotFound` where there is no secret."
+        "An empty change keeps the value, and still answers `SecretNotFound` for a missing secret."
         a_change_of_nothing;
     "SEC-020" Must needs DESCRIPTIONS from ["Contract/descriptions"]
-        "A description is kept, changed and taken away without touching the value, and the other way round."
+        "A description is kept, changed and removed independently of the value."
         descriptions_are_kept;
     "SEC-021" Must needs DESCRIPTIONS from ["Contract/descriptions", "C6"]
-        "A description that is too long is refused before anything is touched."
+        "A description that is too long is refused before any data is touched."
         long_descriptions_are_refused;
     "SEC-022" Must needs DATES from ["Contract/dates"]
         "`created` is the time of creation, and `modified` that of the last change."
         dates_are_the_hosts;
     "SEC-023" Must needs DATES from ["Contract/dates"]
-        "When the clock jumps back, operations work, and no secret is older than its creation."
+        "After the clock jumps back, operations still work, and no secret is modified before its creation."
         clocks_may_jump;
 }
 

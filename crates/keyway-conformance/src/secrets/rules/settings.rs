@@ -1,4 +1,4 @@
-//! Settings, and what the store says about itself.
+//! Tests settings, and the store's description of itself.
 
 use keyway_core::{Structured, Table};
 use keyway_secrets::{Configure, Count, SecretChange, SecretStore, StoreInfo};
@@ -11,25 +11,25 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-080" Must needs SETTINGS from ["Convection/configure", "C10"]
-        "The settings that a store answers can be written back, and are then those in force."
+        "The settings that a store returns can be written back, and are then in force."
         settings_can_be_written_back;
     "SEC-081" Must needs EXAMPLE_SETTINGS from ["Convection/configure", "C10", "C11"]
-        "Settings that were written are answered at once, by every handle, and after a restart."
+        "Written settings are returned at once by every handle, and after a restart."
         settings_hold;
     "SEC-082" Must needs SETTINGS from ["C10", "C6"]
         "A setting that the store does not know is refused as `Invalid`, and nothing is stored."
         unknown_settings_are_refused;
     "SEC-085" Must from ["Convection/info", "Convection/metadata", "C12"]
-        "`info` answers the running plugin's metadata, who wrote the data, and how many secrets there are."
+        "`info` returns the running plugin's metadata, the last writer of the data, and the number of secrets."
         info_describes;
     "SEC-086" Must from ["Convection/info", "C12"]
-        "`info` counts writes and reads, and never fewer than before."
+        "`info` counts writes and reads, and its counts never decrease."
         info_counts;
     "SEC-087" Must needs IMMEDIATE from ["C12"]
         "Reading a secret writes nothing."
         reads_do_not_write;
     "SEC-088" Must from ["Convection/info", "C12"]
-        "`exact_info` counts the secrets, however many there are, and else answers what `info` does."
+        "`exact_info` counts the secrets, however many there are, and otherwise returns the same as `info`."
         exact_info_counts;
 }
 
@@ -91,7 +91,7 @@ async fn info_describes(fixture: &StoreFixture<'_>) -> Checked {
             let by = handle.capabilities().tracks_writer.then(|| fixture.metadata().written_by());
             ensure(info.written_by == by, format!("{by:?}"), format!("{:?}", info.written_by))?;
             let found = info.secrets;
-            // There are no other writers, so even an estimate should not be far off.
+            // There are no other writers, so even an estimate should be close.
             let fits = found.number == count || (!found.exact && found.number.abs_diff(count) <= 2);
             ensure(fits, format!("{count} secrets"), format!("{found:?}"))?;
             ensure(info.rotation.is_none(), "no rotation under way", format!("{:?}", info.rotation))?;

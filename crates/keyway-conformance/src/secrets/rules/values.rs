@@ -1,4 +1,4 @@
-//! Values: every kind without loss, and refusals before anything is touched.
+//! Tests values: every kind without loss, and refusals before any data is touched.
 
 use keyway_core::{Integer, MediaKind, SecretValue, Structured, Table};
 use keyway_secrets::{ListQuery, NewSecret, SecretChange, SecretStore};
@@ -11,19 +11,19 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-040" Must from ["C14", "Locker/list"]
-        "A text comes back as it was: empty, long, with any characters."
+        "A text is returned unchanged: empty, long, with any characters."
         texts_come_back;
     "SEC-041" Must needs BYTES from ["C14"]
-        "Bytes come back as bytes, as they were: none, all values, and those that happen to be text."
+        "Bytes are returned unchanged, as bytes: none, all values, and those that happen to be text."
         bytes_come_back;
     "SEC-042" Must needs STRUCTURED from ["C14"]
-        "A structured value comes back with all types, the order of its entries and every digit."
+        "A structured value is returned with all types, the order of its entries and every digit."
         structures_come_back;
     "SEC-043" Must needs FEWER_KINDS from ["C14", "C6", "Principle/declared"]
-        "A kind of value that the store does not declare is refused as `UnsupportedValue` before anything is touched."
+        "A kind of value that the store does not declare is refused as `UnsupportedValue` before any data is touched."
         other_kinds_are_refused;
     "SEC-044" Must from ["C6", "C14"]
-        "A large value is either kept as it is or refused as `TooLarge` with nothing changed."
+        "A large value is either kept unchanged, or refused as `TooLarge` without any change."
         large_values_are_kept_or_refused;
 }
 

@@ -1,4 +1,4 @@
-//! Versions and compare-and-set.
+//! Tests versions and compare-and-set.
 
 use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
 
@@ -13,13 +13,13 @@ rules! {
         "A new secret has version 1, and each change adds one."
         versions_count_changes;
     "SEC-031" Must needs VERSIONS from ["Contract/versions", "C5"]
-        "`modify` for another version than the present one answers `VersionConflict` with both and changes nothing."
+        "`modify` for another version than the current one answers `VersionConflict` with both versions and changes nothing."
         stale_changes_are_refused;
     "SEC-032" Must needs VERSIONED_DESTRUCTION from ["Contract/versions", "C5"]
-        "`destroy` for another version than the present one answers `VersionConflict` and removes nothing."
+        "`destroy` for another version than the current one answers `VersionConflict` and removes nothing."
         stale_destructions_are_refused;
     "SEC-033" Must needs VERSIONED_DESTRUCTION from ["Contract/versions", "Contract/ids", "C5"]
-        "What was read of a secret that was destroyed matches no secret that is made anew under its name."
+        "The revision of a destroyed secret never matches a new secret of the same name."
         stale_revisions_match_nothing;
 }
 
@@ -38,7 +38,7 @@ async fn versions_count_changes(fixture: &StoreFixture<'_>) -> Checked {
             let expected = format!("version {number} from {where_from}");
             ensure(found == Some(number), expected, format!("{found:?}"))?;
         }
-        // The same value again is a change too.
+        // Writing the same value again is a change, too.
         let read = store.get(&at("a")).await.works("a read")?.header;
         let change = SecretChange::value(text("same")).if_unchanged(&read);
         let header = store.modify(&at("a"), change).await.works("a change for the present version")?;
@@ -89,7 +89,7 @@ async fn stale_destructions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
 async fn stale_revisions_match_nothing(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.filled(&["b"]).await?;
     let mut read = Vec::new();
-    // Every version that the secrets have comes again.
+    // The new secrets have every version of the old ones again.
     for round in 0..3 {
         read.push(store.create(new("a", &format!("value {round}"))).await.works("a creation")?);
         read.push(store.modify(&at("a"), SecretChange::value(text("changed"))).await.works("a change")?);

@@ -1,4 +1,4 @@
-//! Mutants whose batches do something else than they say.
+//! Breaks the effects of batches.
 
 use keyway_storage::{CommitOutcome, Expectation, ItemAction, Limits, Revision, Storage, StorageError};
 
@@ -46,7 +46,7 @@ mutants! {
         {
             item.expectation = Expectation::Any;
         })
-    TakesNothingForAnyRevision breaks ["STO-003"] "where no record is, any revision is met"
+    TakesNothingForAnyRevision breaks ["STO-003"] "a missing record meets every expected revision"
         (|engine| engine.habits.item = |there, _, item| if there.is_none() {
             item.expectation = Expectation::Any;
         })
@@ -88,7 +88,7 @@ mutants! {
             mutant.engine.commit(first_items(batch, Limits::MINIMUM.items_per_batch)).await)
     IsTooSmall breaks ["STO-008"] "has smaller limits than every engine has"
         (|engine| engine.habits.limits.items_per_batch = 64)
-    PromisesTooMuch breaks ["STO-008"] "refuses half of what it says that it takes"
+    PromisesTooMuch breaks ["STO-008"] "refuses half of the sizes that it declares"
         (|engine| engine.habits.enforced = |limits| Limits { value_bytes: limits.value_bytes / 2, ..limits })
     CutsKeysAtZero breaks ["STO-009"] "a key ends before its first zero byte"
         (|engine| engine.habits.key = |key| key.split(|byte| *byte == 0).next().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! Mutants that fail when there are several callers, or large values.
+//! Breaks engines that have several callers, or large values.
 
 use std::hint::black_box;
 use std::sync::atomic::Ordering;
@@ -32,7 +32,8 @@ mutants! {
         (get |mutant, key| {
             mutant.engine.with(|state| {
                 for (_, passed) in state.records.range(..key.to_vec()) {
-                    // Several copies of each, so that a busy machine does not hide them.
+                    // Copies each value several times, so that a busy machine does not hide the
+                    // delay.
                     (0..8).for_each(|_| drop(black_box(passed.value.clone())));
                 }
             })?;

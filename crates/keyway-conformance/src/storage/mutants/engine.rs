@@ -1,4 +1,4 @@
-//! A small sound engine, whose habits can be changed.
+//! Implements a small sound engine, whose habits can be changed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +32,7 @@ pub(super) struct State {
 }
 
 impl Engine {
-    /// Keeps a journal in `folder`, and reads the one that is there.
+    /// Keeps a journal in `folder`, and reads an existing one.
     pub(super) fn open(self, folder: &Path) -> StorageResult<Self> {
         let journal = Journal::open(folder, self.habits.writes_late, self.habits.reopened);
         let journal = journal.map_err(|error| failed("open the journal", error))?;
@@ -40,7 +40,7 @@ impl Engine {
         Ok(self)
     }
 
-    /// Works on the state with all changes of other handles, which wait meanwhile.
+    /// Works on the state, including all changes of other handles, which wait meanwhile.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> StorageResult<T> {
         let mut state = locked(&self.state);
         if let Some(journal) = &mut state.journal {
@@ -67,14 +67,14 @@ impl Engine {
         (self.habits.enforced)(self.habits.limits)
     }
 
-    /// Answers a batch that is refused or in conflict, and applies nothing.
+    /// Returns the answer to a batch that is refused or in conflict, and applies nothing.
     pub(super) fn refusal(&self, batch: &Batch) -> StorageResult<Option<CommitOutcome>> {
         batch.validate(&self.limits_in_force())?;
         let conflict = self.with(|state| state.conflicts(batch).next())?;
         Ok(conflict.map(|item| CommitOutcome::Conflict { item }))
     }
 
-    /// Applies a batch, whatever it expects.
+    /// Applies a batch without checking its expectations.
     pub(super) fn apply(&self, batch: Batch) -> StorageResult<Revision> {
         self.with(|state| self.write(state, batch))?
     }
@@ -97,7 +97,7 @@ impl Engine {
         Ok(Revision::from_bits(revision))
     }
 
-    /// Reads a page, and skips some records at its beginning.
+    /// Reads a page, and skips some records at its start.
     pub(super) fn page(
         &self,
         range: &KeyRange,
@@ -127,7 +127,7 @@ impl Engine {
 }
 
 impl State {
-    /// Finds the places of the items in conflict.
+    /// Finds the positions of the items in conflict.
     pub(super) fn conflicts(&self, batch: &Batch) -> impl Iterator<Item = usize> {
         let found = |key: &[u8]| self.records.get(key).map(|record| record.revision);
         let items = batch.items().iter().enumerate();

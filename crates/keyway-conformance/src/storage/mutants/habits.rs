@@ -1,31 +1,32 @@
-//! The habits of the engine, which mutants change.
+//! Describes the habits of the engine, which mutants change.
 
 use keyway_storage::{Batch, Expectation, ItemAction, KeyRange, Limits, Page, Record, StorageError};
 
 use super::journal::Block;
 
-/// Says how the engine does its work. The sound habits are the default.
+/// Sets how the engine does its work. The defaults are sound.
 pub(super) struct Habits {
     pub(super) limits: Limits,
-    /// Makes the limits that are enforced from those that are named.
+    /// Computes the enforced limits from the declared ones.
     pub(super) enforced: fn(Limits) -> Limits,
-    /// Says which refusals are left out.
+    /// Tells which refusals are skipped.
     pub(super) ignored: fn(&StorageError) -> bool,
-    /// Maps a key to the one that is used.
+    /// Maps a key to the key that is used.
     pub(super) key: fn(&[u8]) -> &[u8],
-    /// Changes an item of a batch before it is looked at; gets the record at its key, and its place.
+    /// Changes an item of a batch before it is checked. Takes the record at the item's key, and the
+    /// item's position.
     pub(super) item: fn(Option<&Record>, usize, &mut ChangedItem),
-    /// Changes a page; gets the range and the limit.
+    /// Changes a page. Takes the range and the limit.
     pub(super) page: fn(&mut Page, &KeyRange, usize),
     /// Makes a revision from the number of the commit and the record at its first key.
     pub(super) stamp: fn(u64, Option<&Record>) -> u64,
     /// Reads the number of a commit back from its revision.
     pub(super) number: fn(u64) -> u64,
-    /// Changes the blocks that an opened journal has.
+    /// Changes the blocks of a journal when it is opened.
     pub(super) reopened: fn(&mut Vec<Block>),
     /// Whether the journal is written only when it is closed.
     pub(super) writes_late: bool,
-    /// How often each operation is pending before it begins.
+    /// How often each operation is pending before it starts.
     pub(super) waits: u32,
 }
 
@@ -47,14 +48,14 @@ impl Default for Habits {
     }
 }
 
-/// Is an item of a batch that a mutant changes.
+/// An item of a batch that a mutant changes.
 pub(super) struct ChangedItem {
     pub(super) key: Vec<u8>,
     pub(super) action: ItemAction,
     pub(super) expectation: Expectation,
 }
 
-/// Makes a batch of changed items. A check that expects anything is left out.
+/// Makes a batch of changed items. A check without an expectation is left out.
 pub(super) fn changed(batch: Batch, change: impl Fn(usize, &mut ChangedItem)) -> Batch {
     batch.into_items().into_iter().enumerate().fold(Batch::new(), |batch, (place, item)| {
         let expectation = item.expectation();

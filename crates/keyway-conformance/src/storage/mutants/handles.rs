@@ -1,4 +1,4 @@
-//! Mutants that go wrong with several handles, or when a handle is closed and opened again.
+//! Breaks engines with several handles, and engines that are closed and reopened.
 
 use keyway_storage::Storage;
 
@@ -9,7 +9,7 @@ mutants! {
     for StorageSubject, by engine_mutant;
     ForgetsTheLastCommit of with_journal breaks ["STO-021"] "the last commit is not there when the engine is opened again"
         (|engine| engine.habits.reopened = |blocks| drop(blocks.pop()))
-    StampsAnewOnOpening of with_journal breaks ["STO-021"] "records that were read back have new revisions"
+    StampsAnewOnOpening of with_journal breaks ["STO-021"] "reloaded records have new revisions"
         (|engine| engine.habits.reopened = |blocks| blocks.iter_mut().for_each(|(revision, _)| *revision ^= 1 << 40))
     WritesOnClose of with_journal breaks ["STO-022"] "the journal is written when the handle is dropped"
         (|engine| engine.habits.writes_late = true)
@@ -19,7 +19,7 @@ mutants! {
             Ok(locked(&mutant.read).entry(key.to_vec()).or_insert(found).clone())
         },
         commit |mutant, batch| {
-            // It forgets what this handle writes; it does not see what others write.
+            // The handle forgets records that it writes itself, and misses writes of others.
             locked(&mutant.read).retain(|key, _| batch.items().iter().all(|item| item.key() != key));
             mutant.engine.commit(batch).await
         })

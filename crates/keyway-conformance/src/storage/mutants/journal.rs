@@ -1,25 +1,26 @@
-//! The journal of the mutants' engine: one line a commit, appended.
+//! Writes the journal of the mutants' engine: one appended line for each commit.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// Is the effect of one commit: its revision, and keys with their new values; none for a removed one.
+/// The effect of one commit: its revision, and keys with their new values; `None` for a removed
+/// record.
 pub(super) type Block = (u64, Vec<(Vec<u8>, Option<Vec<u8>>)>);
 
-/// Keeps the file, and how far it was read.
+/// Holds the journal's file, and the position up to which it was read.
 pub(super) struct Journal {
     file: File,
     read: u64,
-    /// Blocks that were read and not yet handed out.
+    /// Blocks that were read and not yet returned.
     found: Vec<Block>,
     unwritten: Vec<u8>,
     writes_late: bool,
 }
 
 impl Journal {
-    /// Opens the journal of a folder. `reopened` changes the blocks that it has; with `writes_late` others
-    /// are written only when it is closed.
+    /// Opens the journal of a folder. `reopened` changes the existing blocks; with `writes_late`
+    /// new blocks are written only when the journal is closed.
     pub(super) fn open(folder: &Path, writes_late: bool, reopened: fn(&mut Vec<Block>)) -> io::Result<Self> {
         let path = folder.join("journal");
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
@@ -29,13 +30,13 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Keeps all other handles out, of other processes too.
+    /// Locks out all other handles, in other processes too.
     pub(super) fn lock(&self) -> io::Result<()> {
         self.file.lock()
     }
 
     pub(super) fn unlock(&self) {
-        // The file is unlocked at the latest when it is closed.
+        // Closing the file unlocks it in any case.
         let _ = self.file.unlock();
     }
 
@@ -46,7 +47,7 @@ impl Journal {
             self.file.seek(SeekFrom::Start(self.read))?;
             self.file.read_to_string(&mut text)?;
         }
-        // A block that was cut off by a crash was never acknowledged.
+        // A block that a crash cut off was never acknowledged.
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
             blocks.push(serde_json::from_str(line)?);
             self.read += line.len() as u64;
@@ -54,7 +55,8 @@ impl Journal {
         Ok(blocks)
     }
 
-    /// Appends a block. It is not synced: it has to outlive a killed process, not a lost machine.
+    /// Appends a block. It is not synced, since it must outlive a killed process, not a lost
+    /// machine.
     pub(super) fn append(&mut self, block: &Block) -> io::Result<()> {
         serde_json::to_writer(&mut self.unwritten, block)?;
         self.unwritten.push(b'\n');
@@ -72,7 +74,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // An error has no reader here: the engine that writes late is broken anyway.
+        // The error is dropped: the engine that writes late is faulty anyway.
         let _ = self.write();
     }
 }

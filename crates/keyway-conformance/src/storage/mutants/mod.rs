@@ -1,4 +1,4 @@
-//! Engines that are broken on purpose, which prove the suite, and two that are odd and yet right.
+//! Breaks engines to prove the suite, and makes two that are unusual but correct.
 
 mod batches;
 mod callers;
@@ -22,23 +22,23 @@ use engine::Engine;
 use operation::operation;
 use subject::engine_mutant;
 
-/// Is the result of an operation.
+/// The result of an operation.
 type StorageResult<T> = Result<T, StorageError>;
 
-/// Lists the mutants, with the rules that they break. Try them with [`suite`](super::suite).
+/// Lists the mutants, with the rules that they break. Test them with [`suite`](super::suite).
 pub fn all() -> Vec<Mutant<StorageSubject>> {
     [batches::MUTANTS, callers::MUTANTS, handles::MUTANTS, pages::MUTANTS].concat()
 }
 
-/// Makes an engine that does the least that it has to do: the smallest limits, one handle, nothing kept. It
-/// passes every rule that applies.
+/// Makes an engine that does the least that is allowed: the smallest limits, one handle, no
+/// persistence. It passes every rule that applies.
 pub fn minimal() -> StorageSubject {
     subject::in_memory("minimal", |_| {}, |engine| Arc::new(engine))
 }
 
-/// Makes an engine that does unusual things that it may do: it needs many polls, gives pages of two records,
-/// counts revisions down, keeps a journal that it reads anew for every call, and has odd limits. It passes every
-/// rule.
+/// Makes an engine with unusual but allowed behaviour: it needs many polls, returns pages of two
+/// records, counts revisions down, reads its journal again for every call, and has unusual limits.
+/// It passes every rule.
 pub fn strange() -> StorageSubject {
     let change = |engine: &mut Engine| {
         let habits = &mut engine.habits;
@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Each with its own rule: the whole matrix takes a minute, and is run by `xtask`.
+        // Tests each mutant with its own rule: the whole matrix takes a minute, and `xtask` runs
+        // it.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {

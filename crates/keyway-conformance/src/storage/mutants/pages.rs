@@ -1,4 +1,4 @@
-//! Mutants whose pages are wrong.
+//! Breaks the pages of engines.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ mutants! {
         (|engine| engine.habits.page = |page, _, _| page.entries.reverse())
     LeavesTheStartOut breaks ["STO-012"] "the first key of a range is left out"
         (|engine| engine.habits.page = |page, range, _| page.entries.retain(|entry| entry.key != range.start()))
-    IgnoresPageBytes breaks ["STO-013"] "pages are as large as the caller says"
+    IgnoresPageBytes breaks ["STO-013"] "pages are as large as the caller wants"
         (|engine| engine.habits.enforced = |limits| Limits { page_bytes: usize::MAX, ..limits })
     IgnoresPageLimits breaks ["STO-013"] "the limit of a page is forgotten"
         (scan |mutant, range, after, _limit| mutant.engine.page(range, after, 0, usize::MAX))

@@ -1,4 +1,5 @@
-//! The subjects of mutants: the sound engine, with other habits or with some of its operations overridden.
+//! Makes the subjects of mutants: the sound engine with other habits, or with overridden
+//! operations.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -49,7 +50,7 @@ pub(super) use engine_mutant;
 /// Wraps an engine.
 type Wrap = fn(Engine) -> Arc<dyn Storage>;
 
-/// Makes a subject that keeps nothing beyond its handle.
+/// Makes a subject that keeps no data beyond its handle.
 pub(super) fn in_memory(name: &str, change: fn(&mut Engine), wrap: Wrap) -> StorageSubject {
     StorageSubject::new(name, move |_| {
         let mut engine = Engine::default();
@@ -68,7 +69,7 @@ pub(super) fn with_journal(name: &str, change: fn(&mut Engine), wrap: Wrap) -> S
     subject.persistent().shared().copyable()
 }
 
-/// Is a handle of a mutant: the engine, and the memory of the handle.
+/// A handle of a mutant: the engine, and the memory of the handle.
 #[derive(Debug, Default)]
 pub(super) struct Mutated {
     pub(super) engine: Engine,
@@ -77,6 +78,6 @@ pub(super) struct Mutated {
     pub(super) first: OnceLock<Vec<u8>>,
     pub(super) text: Mutex<String>,
     pub(super) read: Mutex<HashMap<Vec<u8>, Option<Record>>>,
-    /// The number of records that a scan had passed at a key.
+    /// The number of records that a scan had passed at each key.
     pub(super) passed: Mutex<HashMap<Vec<u8>, usize>>,
 }

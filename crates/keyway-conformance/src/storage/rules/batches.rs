@@ -1,4 +1,4 @@
-//! Batches of several items.
+//! Tests batches of several items.
 
 use keyway_storage::{Batch, Expectation, StorageError};
 
@@ -7,13 +7,13 @@ use super::{Checked, StorageFixture, rules, unchanged};
 rules! {
     in StorageFixture;
     "STO-004" Must from ["Storage/atomic", "C6"]
-        "A batch is applied all or none: one expectation that does not hold leaves everything as it was."
+        "A batch is applied as a whole or not at all: if one expectation fails, nothing changes."
         all_or_none;
     "STO-005" Must from ["Storage/conflict"]
         "A conflict names the first item, in the order of the batch, whose expectation did not hold."
         the_first_conflict_is_named;
     "STO-006" Must from ["Storage/keys", "C5"]
-        "An empty key, a key twice and a delete of what is to be absent are refused by their own errors, and nothing is written."
+        "An empty key, a duplicate key and a delete of an absent record are each refused by their own error, and nothing is written."
         odd_batches_are_refused;
 }
 
@@ -47,7 +47,7 @@ async fn all_or_none(store: &StorageFixture<'_>) -> Checked {
 async fn the_first_conflict_is_named(store: &StorageFixture<'_>) -> Checked {
     let right = store.put("m", "1").await?;
     let wrong = store.put("b", "1").await?;
-    // Not in key order, and with conflicts of every sort behind the first.
+    // The items are not in key order, and conflicts of every sort follow the first.
     let batch = Batch::new()
         .put("z", "1", Expectation::Any)
         .put("m", "2", Expectation::Revision(right))

@@ -1,4 +1,4 @@
-//! Several callers at once, and their effects on each other.
+//! Tests several callers at once, and their effects on each other.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::callers::begun_together;
 rules! {
     in StorageFixture;
     "STO-015" Must from ["Storage/scan", "Storage/atomic"]
-        "One page is a snapshot: it shows of every batch all or nothing."
+        "One page is a snapshot: it shows every batch as a whole or not at all."
         a_page_is_a_snapshot;
     "STO-016" Must from ["Storage/contention", "C6"]
         "Callers that read, decide and write at the same time lose no update."
@@ -23,7 +23,7 @@ rules! {
         "Records of 1 MiB among small ones do not make reading the small ones slow."
         large_neighbours_slow_nobody;
     "STO-025" Must needs SHARED from ["Storage/get", "C6"]
-        "All handles are one store: each sees at once what another had acknowledged, and their expectations count."
+        "All handles are one store: each sees acknowledged writes of the others at once, and their expectations count."
         handles_are_one_store;
 }
 
@@ -62,7 +62,7 @@ async fn a_page_is_a_snapshot(store: &StorageFixture<'_>) -> Checked {
                 continue;
             }
             let page = store.scan(&KeyRange::prefix("pair"), None, 2).await.map_err(failed)?;
-            // An engine may give shorter pages than it was asked for.
+            // An engine may return shorter pages than requested.
             if let [first, second] = page.entries.as_slice() {
                 ensure(
                     first.value == second.value && first.revision == second.revision,
@@ -118,7 +118,7 @@ fn counter(value: Vec<u8>) -> Option<u64> {
 }
 
 async fn nobody_starves(store: &StorageFixture<'_>) -> Checked {
-    /// A caller that gets less than the mean divided by this starves.
+    /// A caller starves if it gets less than the mean divided by this.
     const SHARE: u64 = 25;
     /// A busy machine may hold one caller back once, but not every time.
     const TRIES: usize = 3;
@@ -151,7 +151,7 @@ async fn nobody_starves(store: &StorageFixture<'_>) -> Checked {
 async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     const SMALL: u8 = 60;
     const RATIO: u32 = 8;
-    /// Below this nothing is slow, whatever the ratio.
+    /// A faster read is never slow, whatever the ratio.
     const FLOOR: Duration = Duration::from_micros(250);
     for item in 0..SMALL {
         store.put([b's', item], [item; 40]).await?;
@@ -173,8 +173,8 @@ async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     )
 }
 
-/// Measures the slowest small key. Each counts with its fastest time, since other programs may have the
-/// processor meanwhile.
+/// Measures the slowest small key. Each key counts with its fastest time, since other programs may
+/// use the processor meanwhile.
 async fn slowest(store: &StorageFixture<'_>, small: u8) -> Result<Duration, Broken> {
     let mut slowest = Duration::ZERO;
     for item in 0..small {

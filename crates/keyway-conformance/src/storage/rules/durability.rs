@@ -1,4 +1,4 @@
-//! Durability: the data that stays when handles and processes end.
+//! Tests which data stays when handles and processes end.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ rules! {
         "An engine that is opened again has every acknowledged write, with its revision, and nothing else."
         acknowledged_writes_stay;
     "STO-022" Must needs COPYABLE from ["Storage/crash", "C6"]
-        "What a process leaves behind that is killed has every acknowledged write and no half of a batch."
+        "The files of a killed process hold every acknowledged write and no partial batch."
         a_killed_process_leaves_all;
 }
 
@@ -43,7 +43,7 @@ async fn a_killed_process_leaves_all(store: &StorageFixture<'_>) -> Checked {
         store.committed(batch).await?;
         store.delete([round % 3, 9]).await?;
         let before = store.everything().await?;
-        // The handle stays open: what it would do when it is dropped, a killed process does not.
+        // The handle stays open, since a killed process does not drop its handles either.
         let copy = tempfile::tempdir().map_err(|error| broken("a folder", error.to_string()))?;
         copy_files(store.folder(), copy.path())
             .map_err(|error| broken("a copy of the files", error.to_string()))?;
@@ -58,7 +58,7 @@ async fn a_killed_process_leaves_all(store: &StorageFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Demands that the records of one batch are all of one age.
+/// Demands that all records of one batch have the same revision and value.
 fn halves(entries: &[Entry]) -> Checked {
     for pair in entries.windows(2).filter(|pair| pair[0].key[0] == pair[1].key[0]) {
         ensure(

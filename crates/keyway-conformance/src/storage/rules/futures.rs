@@ -1,4 +1,4 @@
-//! Futures that are dropped, or not polled any more.
+//! Tests futures that are dropped, or no longer polled.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -11,14 +11,14 @@ use super::{Checked, StorageFixture, broken, ensure, rules, text};
 rules! {
     in StorageFixture;
     "STO-019" Must from ["Storage/cancel", "Storage/atomic", "C6"]
-        "A commit whose future is dropped, after whatever number of polls, is there as a whole or not at all."
+        "A commit whose future is dropped after any number of polls took effect as a whole or not at all."
         dropped_commits_are_whole;
     "STO-020" Must from ["R1", "Storage/cancel"]
-        "A commit whose future was dropped, or is not polled for a while, holds nobody up."
-        sleepers_hold_nobody_up;
+        "A commit whose future is dropped, or not polled for a while, delays no other caller."
+        sleepers_block_no_other_caller;
 }
 
-/// No engine needs more polls than this without being woken by anything.
+/// No engine needs more polls than this without being woken.
 const POLLS: usize = 48;
 /// Bounds the time of a commit of another caller.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ fn pair(number: usize) -> Batch {
     )
 }
 
-/// Polls up to so many times, and says whether it ended.
+/// Polls up to this many times, and returns the result if the future ended.
 fn poll_a_little<F: Future + ?Sized>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..polls {
@@ -49,30 +49,30 @@ async fn dropped_commits_are_whole(store: &StorageFixture<'_>) -> Checked {
         whole(store, polls).await?;
         if matches!(ended, Some(Ok(CommitOutcome::Committed(_)))) {
             store.get(format!("pair {polls} a")).await?.ok_or_else(|| broken("the pair", "nothing"))?;
-            // It cannot be dropped any later than at its end.
+            // The future ended, so it cannot be dropped any later.
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Demands both halves of a pair, or none. Work that goes on without the future may take a
-/// moment to end, and the two are read one after the other.
+/// Demands both halves of a pair, or none. A commit that continues without its future may need a
+/// moment, and the two halves are read one after the other.
 async fn whole(store: &StorageFixture<'_>, number: usize) -> Checked {
-    const LOOKS: usize = 12;
-    for look in 1.. {
+    const MOST_READS: usize = 12;
+    for read in 1.. {
         let first = store.get(format!("pair {number} a")).await?.is_some();
         let second = store.get(format!("pair {number} b")).await?.is_some();
         if first == second {
             return Ok(());
         }
-        ensure(look < LOOKS, "both halves of the pair, or none", format!("{first} and {second}"))?;
+        ensure(read < MOST_READS, "both halves of the pair, or none", format!("{first} and {second}"))?;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
 }
 
-async fn sleepers_hold_nobody_up(store: &StorageFixture<'_>) -> Checked {
+async fn sleepers_block_no_other_caller(store: &StorageFixture<'_>) -> Checked {
     for polls in 1..8 {
         drop(poll_a_little(store.store().commit(pair(polls)).as_mut(), polls));
         store.record(&format!("commit pair {polls}, dropped after {polls} polls"));
@@ -82,7 +82,7 @@ async fn sleepers_hold_nobody_up(store: &StorageFixture<'_>) -> Checked {
         let early = poll_a_little(sleeping.as_mut(), polls);
         store.record(&format!("commit pair {}, polled {polls} times and left", polls + POLLS));
         in_time(store, format!("beside {polls}")).await?;
-        // It wakes up late, and ends as if nothing had been.
+        // The future is polled again after a pause, and ends normally.
         let ended = match early {
             Some(ended) => ended,
             None => tokio::time::timeout(PATIENCE, sleeping)

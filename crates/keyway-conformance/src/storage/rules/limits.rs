@@ -1,4 +1,4 @@
-//! The limits of an engine.
+//! Tests the limits of an engine.
 
 use keyway_storage::{Batch, Expectation, Limits, StorageError};
 
@@ -7,14 +7,14 @@ use super::{Checked, StorageFixture, ensure, rules, text};
 rules! {
     in StorageFixture;
     "STO-007" Must from ["Storage/too-much", "Storage/limits", "C5"]
-        "What is more than the engine's limits is refused by the error that says so, and nothing is written."
+        "A batch that exceeds the engine's limits is refused by the matching error, and nothing is written."
         too_much_is_refused;
     "STO-008" Must from ["Storage/limits"]
-        "The limits do not change, are at least those of every engine (128 items, 1 MiB), and what is within them is taken."
+        "The limits do not change, are at least those of every engine (128 items, 1 MiB), and a batch within them is accepted."
         the_minimum_is_taken;
 }
 
-/// Larger limits than this are not tried out: it would be a test of the machine.
+/// Larger limits are not tested, since that would test the machine.
 const TRIED: usize = 64 << 20;
 
 async fn too_much_is_refused(store: &StorageFixture<'_>) -> Checked {

@@ -1,4 +1,4 @@
-//! The rules, one topic a file.
+//! Lists the rules; each file holds one topic.
 
 mod batches;
 mod callers;

@@ -1,4 +1,4 @@
-//! Random sequences of operations against a map.
+//! Compares random sequences of operations with a map.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use crate::random_cases::smallest_failing;
 rules! {
     in StorageFixture;
     "STO-023" Must from ["Storage/items", "Storage/expectations", "Storage/scan", "Storage/conflict"]
-        "Whatever the sequence of operations, the engine answers as an ordered map with revisions does."
+        "After any sequence of operations, the engine answers like an ordered map with revisions."
         agrees_with_a_map;
 }
 
-/// Counts the sequences that are tried.
+/// The number of sequences to try.
 const SEQUENCES: u32 = 24;
 
 #[derive(Clone, Debug)]
@@ -27,14 +27,14 @@ enum Act {
     Check,
 }
 
-/// Is the expectation of an item. Revisions are chosen when it runs.
+/// The expectation of an item. Revisions are chosen when it runs.
 #[derive(Clone, Debug)]
 enum Expect {
     Any,
     Absent,
-    /// The present one, if there is one.
+    /// The current revision, if the record exists.
     Current,
-    /// One that was given out, whatever became of it.
+    /// An earlier revision, whatever happened to its record.
     Old(usize),
 }
 
@@ -80,7 +80,7 @@ async fn agrees_with_a_map(fixture: &StorageFixture<'_>) -> Checked {
     let Some(shortest) = failing? else { return Ok(()) };
     let length = shortest.len();
     fixture.history().record(format!("the shortest sequence that was found has {length} steps:"));
-    // The last in the history is the shortest one.
+    // The last sequence in the history is the shortest one.
     follow(fixture, &shortest).await?;
     Err(broken("the same answers when it is run again", "a sequence that failed once"))
 }
@@ -140,7 +140,7 @@ impl Model {
             .iter()
             .map(|entry| (entry.key.as_slice(), entry.value.as_slice(), entry.revision))
             .collect();
-        // An engine may give shorter pages, but not empty ones.
+        // An engine may return shorter pages, but not empty ones.
         let right = expected.starts_with(&found)
             && found.len() <= limit.max(1)
             && found.is_empty() == expected.is_empty()
@@ -170,7 +170,7 @@ impl Model {
                     expectation
                 }
                 (Act::Check | Act::Delete, expectation) => {
-                    // Neither may expect to find nothing.
+                    // Such an item must not expect that the record is missing.
                     let expectation =
                         if expectation == Expectation::Absent { Expectation::Any } else { expectation };
                     after.remove(key);

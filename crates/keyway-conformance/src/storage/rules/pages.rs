@@ -1,4 +1,4 @@
-//! Scans: the records that they visit.
+//! Tests which records a scan visits.
 
 use keyway_storage::{Batch, Expectation, KeyRange};
 
@@ -7,13 +7,13 @@ use super::{Checked, StorageFixture, ensure, rules, text};
 rules! {
     in StorageFixture;
     "STO-012" Must from ["Storage/scan"]
-        "A scan gives exactly the records of its range behind the given key, in the order of their keys, byte by byte."
+        "A scan returns exactly the records of its range after the given key, in the order of their keys, byte by byte."
         ranges_give_what_they_hold;
     "STO-013" Must from ["Storage/pages", "Storage/limits"]
-        "A page is bounded by the limit asked for and by the engine's own, in records and in bytes; it is not empty while there is a record, and says truly whether there are more."
+        "A page keeps the requested limit and the engine's own, in records and bytes; it is not empty while records remain, and tells correctly whether there are more."
         pages_are_bounded;
     "STO-014" Must from ["Storage/scan", "C15"]
-        "Going from page to page while others write, nothing comes twice, and nothing is left out that was there all the time."
+        "From page to page during concurrent writes, no record comes twice, and no record is left out that exists all the time."
         pages_are_stable;
 }
 
@@ -85,7 +85,7 @@ async fn pages_are_bounded(store: &StorageFixture<'_>) -> Checked {
     walk(store, &KeyRange::prefix("r"), usize::MAX, many.len()).await
 }
 
-/// Goes through a range and looks at every page.
+/// Scans a range page by page and checks every page.
 async fn walk(store: &StorageFixture<'_>, range: &KeyRange, limit: usize, records: usize) -> Checked {
     let limits = store.store().limits();
     let (mut seen, mut after) = (0, None::<Vec<u8>>);
@@ -124,8 +124,8 @@ async fn pages_are_stable(store: &StorageFixture<'_>) -> Checked {
         let page = store.scan(&KeyRange::all(), after.as_deref(), 7).await?;
         seen.extend(page.entries.iter().filter_map(|entry| entry.key.first().copied()));
         let Some(&last) = seen.last() else { break };
-        // Behind the place where the scan is, at it, and ahead of it. More goes than comes, so
-        // that positions move.
+        // Writes behind the scan, at its position, and ahead of it. It deletes more than it adds,
+        // so that positions move.
         store.put([last.saturating_sub(1)], "new").await?;
         store.delete([last]).await?;
         store.delete([last.saturating_sub(2)]).await?;

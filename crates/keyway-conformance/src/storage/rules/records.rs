@@ -1,4 +1,4 @@
-//! Single items and their effect on one record.
+//! Tests single items and their effect on one record.
 
 use keyway_storage::{Batch, Expectation, KeyRange};
 
@@ -7,7 +7,7 @@ use super::{Checked, StorageFixture, ensure, rules, text};
 rules! {
     in StorageFixture;
     "STO-001" Must from ["Storage/get", "Storage/revisions"]
-        "A record holds what was put, under the revision that its commit answered."
+        "A record holds the value that was put, under the revision that its commit returned."
         a_record_holds_what_was_put;
     "STO-002" Must from ["Storage/items"]
         "A put creates or replaces, a delete removes, a check and an empty batch change nothing."

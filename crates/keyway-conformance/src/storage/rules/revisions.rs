@@ -1,4 +1,4 @@
-//! The marks of writes.
+//! Tests the revisions of records.
 
 use std::collections::HashSet;
 
@@ -9,13 +9,13 @@ use super::{Checked, PERSISTENT, StorageFixture, ensure, rules};
 rules! {
     in StorageFixture;
     "STO-010" Must from ["Storage/revisions"]
-        "Every write has a revision of its own, also a write of the same bytes."
+        "Every write gets a new revision, even a write of the same bytes."
         every_write_has_its_own;
     "STO-011" Must from ["Storage/revisions"]
-        "A revision never comes back: after a record was removed and made again, what expects the old one is a conflict."
+        "A revision is never reused: after a record is removed and created again, expecting the old revision is a conflict."
         none_comes_back;
     "STO-026" Must needs PERSISTENT from ["Storage/revisions"]
-        "No revision comes back after the engine was opened anew."
+        "No revision is reused after the engine is reopened."
         none_comes_back_after_reopening;
 }
 

@@ -1,8 +1,6 @@
-//! A store behind a guard: whatever the plugin does, the host goes on.
+//! Guards a store, so that the host survives any behaviour of its plugin.
 
-mod call;
 mod store;
 mod verdict;
 
-pub use call::StoreLimits;
 pub use store::GuardedStore;

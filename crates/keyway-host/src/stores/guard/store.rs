@@ -1,8 +1,9 @@
-//! The guard as a store: it asks nothing of the plugin that is not declared, and passes on
-//! nothing that breaks the contract.
+//! Implements the guard as a store: it makes only declared calls to the plugin, and returns only
+//! answers that keep the contract.
 
-use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{CallError, PluginMetadata, Table, WrittenBy};
@@ -14,33 +15,50 @@ use keyway_secrets::{
     SecretWrite, StoreError, StoreInfo,
 };
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
-use super::call::{Guard, StoreLimits};
-use super::verdict::{self, Asked, Expected, Violation};
-use crate::plugin::{Calls, Pace};
+use super::verdict::{self, Asked, Violation};
+use crate::plugin::{Calls, Factory, Guard, Pace};
+use crate::work::Limits;
 
-/// A store behind a guard. It is a [`SecretStore`] itself, and whatever the plugin does, its
-/// caller gets an answer:
+/// A store behind a guard. It is a [`SecretStore`] itself, and its caller gets an answer whatever
+/// the plugin does:
 ///
-/// * a call that takes too long is [`DeadlineExceeded`](CallError::DeadlineExceeded); a plugin
-///   that hangs is [`Quarantined`](CallError::Quarantined) until its call comes back;
-/// * a panic is [`Panicked`](CallError::Panicked), and the instance is
-///   made anew (decision R4); as long as that fails, every call is
-///   [`NotReopened`](CallError::NotReopened), and it is tried again once a second at most;
-/// * an answer that does not fit the question or the declared capabilities is discarded, as
-///   a [`ContractViolation`](CallError::ContractViolation);
-/// * what the plugin does not declare is [`Unsupported`](StoreError::Unsupported) without
-///   asking it.
+/// * a call that takes too long is [`DeadlineExceeded`](CallError::DeadlineExceeded); a plugin that
+///   hangs is [`Quarantined`](CallError::Quarantined) until its call returns;
+/// * a panic is [`Panicked`](CallError::Panicked), and another instance is made (decision R4);
+///   while that fails, every call is [`NotReopened`](CallError::NotReopened), and making one is
+///   retried at most once a second;
+/// * an answer that does not fit the question or the declared capabilities is discarded as a
+///   [`ContractViolation`](CallError::ContractViolation);
+/// * an operation that the plugin does not declare is [`Unsupported`](StoreError::Unsupported), and
+///   the plugin is not called.
 ///
 /// A process cannot contain an abort, an exit, a stack overflow or running out of memory; a
 /// panic only with `panic = "unwind"`, which is Rust's default.
 ///
-/// It needs a tokio runtime. Dropping a future of it cancels the plugin's call.
+/// It needs a tokio runtime. Dropping one of its futures cancels the plugin's call.
+#[derive(Debug)]
 pub struct GuardedStore {
-    guard: Guard,
-    /// The declaration when it was opened, which is the same for the life of the handle.
+    guard: Guard<Maker>,
+    /// How long a rotation may go without progress.
+    stall: Duration,
+    /// The capabilities at opening, which never change during the life of the handle.
     at_first: Capabilities,
+}
+
+struct Maker {
+    plugin: &'static dyn SecretStorePlugin,
+    opening: OpenContext,
+}
+
+impl Factory for Maker {
+    type Instance = dyn SecretStore;
+    type Error = StoreError;
+
+    fn make(&self) -> Result<Arc<dyn SecretStore>, StoreError> {
+        self.plugin.open(&self.opening)
+    }
 }
 
 impl GuardedStore {
@@ -51,39 +69,41 @@ impl GuardedStore {
     pub fn open(
         plugin: &'static dyn SecretStorePlugin,
         opening: OpenContext,
-        limits: StoreLimits,
+        limits: Limits,
     ) -> Result<Self, StoreError> {
         Self::open_sharing(plugin, opening, limits, Arc::default())
     }
 
-    /// Opens another handle to a store whose calls are watched together.
+    /// Opens another handle to a store; the calls of both are watched together.
     pub(crate) fn open_sharing(
         plugin: &'static dyn SecretStorePlugin,
         opening: OpenContext,
-        limits: StoreLimits,
+        Limits { deadline, isolation, stall, .. }: Limits,
         calls: Arc<Calls>,
     ) -> Result<Self, StoreError> {
-        let guard = Guard::open(plugin, opening, limits, calls)?;
-        let at_first = guard.look("capabilities", |store| store.capabilities());
-        Ok(Self { guard, at_first: at_first.unwrap_or(Capabilities::MINIMAL) })
+        let guard = Guard::open(Maker { plugin, opening }, (deadline, isolation), calls)?;
+        let at_first = guard.look("capabilities", SecretStore::capabilities);
+        Ok(Self { guard, stall, at_first: at_first.unwrap_or(Capabilities::MINIMAL) })
     }
 
-    /// The metadata of the running plugin.
+    /// Returns the metadata of the running plugin.
     pub fn metadata(&self) -> PluginMetadata {
-        self.guard.metadata()
+        self.guard.with_maker(|maker| maker.opening.metadata.clone())
     }
 
-    /// The capabilities that the plugin declares.
+    /// Returns the capabilities that the plugin declares.
     ///
     /// # Errors
-    /// [`Panicked`](CallError::Panicked) when asking panics, [`NotReopened`](CallError::NotReopened) when
-    /// a call panicked before and the plugin could not be opened again.
+    /// [`Panicked`](CallError::Panicked) if the question panics,
+    /// [`NotReopened`](CallError::NotReopened) if an earlier call panicked and the plugin could not
+    /// be reopened.
     pub fn declared(&self) -> Result<Capabilities, StoreError> {
-        self.guard.look("capabilities", |store| store.capabilities())
+        self.guard.look("capabilities", SecretStore::capabilities)
     }
 
-    /// Checks who wrote the data, as on every open (decision C4); `None` if there is none. A store without the
-    /// capability `tracks_writer` is asked for its `info` instead, and stands for one that the running plugin wrote.
+    /// Checks the writer of the data, as on every open; `None` if there is no data. A store without
+    /// the capability `tracks_writer` is asked for its `info` instead, and its data counts as
+    /// written by the running plugin (decision C4).
     ///
     /// # Errors
     /// [`Incompatible`](StoreError::Incompatible), and those of
@@ -106,39 +126,68 @@ impl GuardedStore {
         Ok(written_by)
     }
 
-    async fn call<T, F>(
-        &self,
-        operation: &'static str,
-        declared: Capabilities,
-        work: impl FnOnce(Arc<dyn SecretStore>) -> F + Send + 'static,
-        judge: impl FnOnce(&T) -> Result<(), Violation>,
+    fn call(&self, operation: &'static str) -> Result<GuardedCall<'_>, StoreError> {
+        Ok(GuardedCall { guard: &self.guard, operation, declared: self.declared()? })
+    }
+}
+
+/// A call for which the plugin declares all that it needs.
+struct GuardedCall<'g> {
+    guard: &'g Guard<Maker>,
+    operation: &'static str,
+    declared: Capabilities,
+}
+
+/// The plugin's answer in the making.
+type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+impl GuardedCall<'_> {
+    fn needing(self, what: &'static str, has: impl FnOnce(Capabilities) -> bool) -> Result<Self, StoreError> {
+        if has(self.declared) { Ok(self) } else { Err(StoreError::Unsupported { what }) }
+    }
+
+    fn with_environments(self) -> Result<Self, StoreError> {
+        self.needing("environments", |declared| declared.environments)
+    }
+
+    fn at(self, address: &SecretAddress) -> Result<Self, StoreError> {
+        if address.environment.is_some() { self.with_environments() } else { Ok(self) }
+    }
+
+    /// Asks the plugin, and holds its answer against the question.
+    async fn ask<Q, T>(
+        self,
+        question: Q,
+        ask: impl for<'a> FnOnce(&'a dyn SecretStore, &'a Q) -> Answering<'a, T> + Send + 'static,
+        judge: impl FnOnce(Capabilities, &Q, &T) -> Result<(), Violation> + Send + 'static,
     ) -> Result<T, StoreError>
     where
-        T: Send + 'static,
-        F: Future<Output = Result<T, StoreError>> + Send + 'static,
+        Q: Send + Sync + 'static,
+        T: Send + Sync + 'static,
     {
-        let answer = self.guard.call(operation, pace(operation, declared), work).await?;
-        match judge(&answer) {
-            Ok(()) => Ok(answer),
-            Err(violation) => Err(CallError::ContractViolation { operation, violation }.into()),
-        }
+        let (operation, declared) = (self.operation, self.declared);
+        let work = move |store: Arc<dyn SecretStore>| async move {
+            let answer = ask(&*store, &question).await?;
+            judged(operation, judge(declared, &question, &answer))?;
+            Ok(answer)
+        };
+        self.guard.call(operation, self.pace(), work).await
     }
 
-    /// Capabilities, if one that an operation needs is among them.
-    fn with(&self, what: &'static str, has: fn(&Capabilities) -> bool) -> Result<Capabilities, StoreError> {
-        let declared = self.declared()?;
-        if has(&declared) { Ok(declared) } else { Err(unsupported(what)) }
+    /// Asks the plugin, where the contract says no more about the answer than its type.
+    async fn pass<Q: Send + Sync + 'static, T: Send + Sync + 'static>(
+        self,
+        question: Q,
+        ask: impl for<'a> FnOnce(&'a dyn SecretStore, &'a Q) -> Answering<'a, T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(question, ask, |_, _, _| Ok(())).await
     }
 
-    fn with_environments(&self) -> Result<Capabilities, StoreError> {
-        self.with("environments", |declared| declared.environments)
-    }
-
-    fn for_address(&self, address: &SecretAddress) -> Result<Capabilities, StoreError> {
-        match address.environment {
-            Some(_) => self.with_environments(),
-            None => self.declared(),
-        }
+    /// The store's declaration about the operation.
+    fn pace(&self) -> Pace {
+        const READS: [&str; 3] = ["get", "written_by", "retrieve_environment"];
+        let Capabilities { blocking, prompt, prompt_reads, .. } = self.declared;
+        Pace::declared(blocking, prompt || (prompt_reads && READS.contains(&self.operation)))
     }
 }
 
@@ -149,28 +198,23 @@ impl SecretStore for GuardedStore {
     }
 
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
-        let declared = self.with("who wrote last", |declared| declared.tracks_writer)?;
-        self.call("written_by", declared, move |store| async move { store.written_by().await }, |_| Ok(()))
-            .await
+        let call = self.call("written_by")?.needing("who wrote last", |declared| declared.tracks_writer)?;
+        call.pass((), |store, ()| store.written_by()).await
     }
 
     async fn initialize(&self) -> Result<(), StoreError> {
-        let declared = self.declared()?;
-        self.call("initialize", declared, move |store| async move { store.initialize().await }, |()| Ok(()))
-            .await
+        self.call("initialize")?.pass((), |store, ()| store.initialize()).await
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
-        const OPERATION: &str = "rotate";
-
-        let declared = self.with("rotation", |declared| declared.rotates)?;
-        let instance = self.guard.instance(OPERATION)?;
-        // An instance that is made anew in the middle must read both.
-        self.guard.set_keys(new.with_retiring(&self.guard.keys()));
+        let call = self.call("rotate")?.needing("rotation", |declared| declared.rotates)?;
+        let (operation, guard) = (call.operation, call.guard);
+        let instance = guard.instance(operation)?;
+        // An instance that is made during the rotation must read with both rings.
+        guard.with_maker(|maker| maker.opening.keys = new.with_retiring(&maker.opening.keys));
         let (sender, mut progress) = mpsc::unbounded_channel();
-        let keys = new.clone();
-        let stall = self.guard.limits.rotation_stall;
-        let mut running = self.guard.start(OPERATION, stall, pace(OPERATION, declared), async move {
+        let (keys, stall) = (new.clone(), self.stall);
+        let mut running = guard.start(operation, stall, call.pace(), async move {
             let report = move |progress: Progress| {
                 // The caller may be gone.
                 let _ = sender.send(progress);
@@ -178,49 +222,35 @@ impl SecretStore for GuardedStore {
             instance.rotate(&keys, &report).await
         })?;
 
-        let mut told = Told::default();
+        let (mut done, mut violation) = (0, None);
+        let mut tell = |progress: Progress| {
+            if progress.done < done || progress.done > progress.total {
+                violation = Some("its progress goes backwards or past the end".to_owned());
+            } else {
+                done = progress.done;
+                listener.progressed(progress);
+            }
+        };
         let outcome = loop {
-            let next = timeout(stall, async {
-                tokio::select! {
-                    biased;
-                    Some(progress) = progress.recv() => Next::Progress(progress),
-                    answer = running.answer() => Next::Answer(answer),
-                }
-            });
-            match next.await {
-                Ok(Next::Progress(progress)) => told.pass_on(progress, listener),
-                Ok(Next::Answer(answer)) => break answer,
-                Err(_) => {
-                    self.guard.give_up(OPERATION, running).await;
-                    return Err(CallError::DeadlineExceeded { operation: OPERATION, deadline: stall }.into());
-                }
+            tokio::select! {
+                biased;
+                Some(progress) = progress.recv() => tell(progress),
+                answer = running.answer() => break answer,
+                () = sleep(stall) => return Err(guard.give_up(operation, stall, running).await),
             }
         };
         while let Ok(progress) = progress.try_recv() {
-            told.pass_on(progress, listener);
+            tell(progress);
         }
-        outcome.map_err(|panicked| self.guard.after_panic(OPERATION, panicked))??;
-        self.guard.set_keys(new.clone());
-        match told.violation {
-            None => Ok(()),
-            Some(violation) => Err(CallError::ContractViolation { operation: OPERATION, violation }.into()),
-        }
+        outcome.map_err(|panicked| guard.after_panic(operation, panicked))??;
+        guard.with_maker(|maker| maker.opening.keys = new.clone());
+        judged(operation, violation.map_or(Ok(()), Err))
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
-        let declared = self.for_address(&secret.address)?;
-        verdict::supported_creation(declared, &secret)?;
-        let asked = (secret.address.clone(), secret.description.clone());
-        self.call(
-            "create",
-            declared,
-            move |store| async move { store.create(secret).await },
-            |answer| {
-                let asked = Expected { address: &asked.0, description: asked.1.as_deref() };
-                verdict::created(declared, &asked, answer)
-            },
-        )
-        .await
+        let call = self.call("create")?.at(&secret.address)?;
+        let asked = Asked::create(call.declared, &secret)?;
+        call.ask(asked, |store, _| store.create(secret), verdict::written).await
     }
 
     async fn destroy(
@@ -228,21 +258,15 @@ impl SecretStore for GuardedStore {
         address: &SecretAddress,
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
-        self.with("destruction of secrets", |declared| declared.destroys)?;
-        let declared = self.for_address(address)?;
-        if expected.is_some() && !declared.versions {
-            return Err(unsupported("versions"));
-        }
-        let address = address.clone();
-        let work = move |store: Arc<dyn SecretStore>| async move { store.destroy(&address, expected).await };
-        self.call("destroy", declared, work, |()| Ok(())).await
+        let call = self.call("destroy")?.needing("destruction of secrets", |declared| declared.destroys)?;
+        let call = call.at(address)?;
+        verdict::supported(call.declared, None, false, expected.is_some())?;
+        call.pass(address.clone(), |store, address| store.destroy(address, expected)).await
     }
 
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
-        let declared = self.for_address(address)?;
-        let asked = address.clone();
-        let work = move |store: Arc<dyn SecretStore>| async move { store.get(&asked).await };
-        self.call("get", declared, work, |answer| verdict::got(declared, address, answer)).await
+        let call = self.call("get")?.at(address)?;
+        call.ask(address.clone(), |store, address| store.get(address), verdict::got).await
     }
 
     async fn modify(
@@ -250,65 +274,53 @@ impl SecretStore for GuardedStore {
         address: &SecretAddress,
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
-        let declared = self.for_address(address)?;
-        verdict::supported_change(declared, &change)?;
-        let (expected, description) = (change.expected.clone(), change.description.clone());
-        let asked = address.clone();
-        let work = move |store: Arc<dyn SecretStore>| async move { store.modify(&asked, change).await };
-        self.call("modify", declared, work, |answer| {
-            verdict::modified(declared, address, expected.as_ref(), description.as_ref(), answer)
-        })
-        .await
+        let call = self.call("modify")?.at(address)?;
+        let asked = Asked::modify(call.declared, address, &change)?;
+        call.ask(asked, |store, asked| store.modify(&asked.address, change), verdict::written).await
     }
 
     async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
-        let declared = self.declared()?;
-        declared.bulk.ok_or_else(|| unsupported("bulk writes"))?.check(&writes)?;
-        for (at, write) in writes.iter().enumerate() {
-            let supported = self.for_address(write.address()).and_then(|_| match write {
-                SecretWrite::Create(secret) => verdict::supported_creation(declared, secret),
-                SecretWrite::Modify(_, change) => verdict::supported_change(declared, change),
-                _ => Err(unsupported("this write")),
+        let call = self.call("write_all")?;
+        call.declared.bulk.ok_or(StoreError::Unsupported { what: "bulk writes" })?.check(&writes)?;
+        let asked = |(at, write): (usize, &SecretWrite)| {
+            let asked = self.call("write_all").and_then(|call| call.at(write.address()));
+            let asked = asked.and_then(|call| match write {
+                SecretWrite::Create(secret) => Asked::create(call.declared, secret),
+                SecretWrite::Modify(address, change) => Asked::modify(call.declared, address, change),
+                _ => Err(StoreError::Unsupported { what: "this write" }),
             });
-            supported.map_err(|refusal| refusal.in_batch(at))?;
-        }
-        let asked: Vec<_> = writes.iter().map(Asked::of).collect();
-        let work = move |store: Arc<dyn SecretStore>| async move { store.write_all(writes).await };
-        self.call("write_all", declared, work, |answers| verdict::all_written(declared, &asked, answers))
-            .await
+            asked.map_err(|refusal| refusal.in_batch(at))
+        };
+        let asked = writes.iter().enumerate().map(asked).collect::<Result<Vec<_>, _>>()?;
+        call.ask(asked, |store, _| store.write_all(writes), verdict::all_written).await
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        let declared = match query.environment {
-            EnvironmentFilter::In(_) => self.with_environments()?,
-            _ => self.declared()?,
+        let call = match query.environment {
+            EnvironmentFilter::In(_) => self.call("list")?.with_environments()?,
+            _ => self.call("list")?,
         };
-        let asked = query.clone();
-        let work = move |store: Arc<dyn SecretStore>| async move { store.list(&asked).await };
-        self.call("list", declared, work, |answer| verdict::listed(declared, query, answer)).await
+        call.ask(query.clone(), |store, query| store.list(query), verdict::listed).await
     }
 
     async fn configure(&self, request: Configure) -> Result<Table, StoreError> {
-        let declared = self.with("settings", |declared| declared.configures)?;
-        let work = move |store: Arc<dyn SecretStore>| async move { store.configure(request).await };
-        self.call("configure", declared, work, |_| Ok(())).await
+        let call = self.call("configure")?.needing("settings", |declared| declared.configures)?;
+        call.pass((), |store, ()| store.configure(request)).await
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        let declared = self.declared()?;
-        self.call("info", declared, move |store| async move { store.info().await }, |_| Ok(())).await
+        self.call("info")?.pass((), |store, ()| store.info()).await
     }
 
     async fn exact_info(&self) -> Result<StoreInfo, StoreError> {
-        let declared = self.declared()?;
-        let work = move |store: Arc<dyn SecretStore>| async move { store.exact_info().await };
-        self.call("exact_info", declared, work, verdict::counted).await
+        self.call("exact_info")?.ask((), |store, ()| store.exact_info(), verdict::counted).await
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
-        let declared = self.with("deletion of the store", |declared| declared.deletable)?;
-        let work = move |store: Arc<dyn SecretStore>| async move { store.marked_for_delete().await };
-        self.call("marked_for_delete", declared, work, |()| Ok(())).await
+        let call = self
+            .call("marked_for_delete")?
+            .needing("deletion of the store", |declared| declared.deletable)?;
+        call.pass((), |store, ()| store.marked_for_delete()).await
     }
 
     async fn list_environments(
@@ -316,33 +328,25 @@ impl SecretStore for GuardedStore {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<EnvironmentPage, StoreError> {
-        let declared = self.with_environments()?;
-        let asked = after.cloned();
-        let work = move |store: Arc<dyn SecretStore>| async move {
-            store.list_environments(asked.as_ref(), limit).await
-        };
-        self.call("list_environments", declared, work, |answer| {
-            verdict::environments_listed(after, limit, answer)
-        })
+        let call = self.call("list_environments")?.with_environments()?;
+        let question = (after.cloned(), limit);
+        call.ask(
+            question,
+            |store, (after, limit)| store.list_environments(after.as_ref(), *limit),
+            verdict::environments_listed,
+        )
         .await
     }
 
     async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
-        let declared = self.with_environments()?;
-        let asked = name.clone();
-        let work = move |store: Arc<dyn SecretStore>| async move { store.retrieve_environment(&asked).await };
-        self.call("retrieve_environment", declared, work, |answer| verdict::environment_of(name, answer))
-            .await
+        let call = self.call("retrieve_environment")?.with_environments()?;
+        call.ask(name.clone(), |store, name| store.retrieve_environment(name), verdict::environment_of).await
     }
 
-    async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
-        let declared = self.with_environments()?;
-        let asked = environment.clone();
-        let work = move |store: Arc<dyn SecretStore>| async move { store.create_environment(asked).await };
-        self.call("create_environment", declared, work, |answer| {
-            verdict::environment_created(&environment, answer)
-        })
-        .await
+    async fn create_environment(&self, new: NewEnvironment) -> Result<Environment, StoreError> {
+        let call = self.call("create_environment")?.with_environments()?;
+        let asked = (new.name.clone(), new.external_url.clone());
+        call.ask(asked, |store, _| store.create_environment(new), verdict::environment_written).await
     }
 
     async fn modify_environment(
@@ -350,61 +354,13 @@ impl SecretStore for GuardedStore {
         name: &EnvironmentName,
         change: EnvironmentChange,
     ) -> Result<Environment, StoreError> {
-        let declared = self.with_environments()?;
-        let (asked_name, asked) = (name.clone(), change.clone());
-        let work = move |store: Arc<dyn SecretStore>| async move {
-            store.modify_environment(&asked_name, asked).await
-        };
-        self.call("modify_environment", declared, work, |answer| {
-            verdict::environment_modified(name, &change, answer)
-        })
-        .await
+        let call = self.call("modify_environment")?.with_environments()?;
+        let asked = (name.clone(), change.external_url.clone());
+        let judge = verdict::environment_written;
+        call.ask(asked, |store, (name, _)| store.modify_environment(name, change), judge).await
     }
 }
 
-impl fmt::Debug for GuardedStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("GuardedStore").field(&self.guard).finish()
-    }
-}
-
-/// The store's declaration about an operation.
-fn pace(operation: &str, declared: Capabilities) -> Pace {
-    const READS: [&str; 3] = ["get", "written_by", "retrieve_environment"];
-    if declared.blocking {
-        Pace::Blocking
-    } else if declared.prompt || (declared.prompt_reads && READS.contains(&operation)) {
-        Pace::Prompt
-    } else {
-        Pace::Undeclared
-    }
-}
-
-fn unsupported(what: &'static str) -> StoreError {
-    StoreError::Unsupported { what }
-}
-
-/// The next event of a rotation.
-enum Next<T> {
-    Progress(Progress),
-    Answer(T),
-}
-
-/// The progress that was told so far.
-#[derive(Default)]
-struct Told {
-    done: u64,
-    violation: Option<Violation>,
-}
-
-impl Told {
-    /// Tells the listener, unless the progress cannot be.
-    fn pass_on(&mut self, progress: Progress, listener: &dyn RotationListener) {
-        if progress.done < self.done || progress.done > progress.total {
-            self.violation = Some("its progress goes backwards or past the end".to_owned());
-            return;
-        }
-        self.done = progress.done;
-        listener.progressed(progress);
-    }
+fn judged(operation: &'static str, verdict: Result<(), Violation>) -> Result<(), StoreError> {
+    Ok(verdict.map_err(|violation| CallError::ContractViolation { operation, violation })?)
 }

@@ -1,60 +1,16 @@
-//! Whether what a plugin returned keeps the contract: pure functions over question and
-//! answer.
+//! Judges whether a plugin's answer keeps the contract: pure functions of question and answer.
 
 use std::collections::BTreeSet;
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
-    Capabilities, Cursor, Environment, EnvironmentChange, EnvironmentFilter, EnvironmentName,
-    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, NewValue, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretVersion, SecretWrite, StoreError, StoreInfo,
+    Capabilities, Cursor, Environment, EnvironmentFilter, EnvironmentName, EnvironmentPage, ListQuery,
+    NewSecret, NewValue, Secret, SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision,
+    SecretVersion, StoreError, StoreInfo,
 };
 
 /// A violation, in words that hold no secret.
 pub(super) type Violation = String;
-
-pub(super) fn created(
-    declared: Capabilities,
-    asked: &Expected<'_>,
-    answer: &SecretHeader,
-) -> Result<(), Violation> {
-    header(declared, asked.address, answer)?;
-    ensure(
-        answer.version.is_none_or(|version| version == SecretVersion::FIRST),
-        "a new secret is not of version 1",
-    )?;
-    ensure(
-        !declared.descriptions || answer.description.as_deref() == asked.description,
-        "the description is another",
-    )
-}
-
-/// The parts of a `create` that its answer has to show again.
-pub(super) struct Expected<'a> {
-    pub(super) address: &'a SecretAddress,
-    pub(super) description: Option<&'a str>,
-}
-
-pub(super) fn modified(
-    declared: Capabilities,
-    address: &SecretAddress,
-    expected: Option<&SecretRevision>,
-    description: Option<&Option<String>>,
-    answer: &SecretHeader,
-) -> Result<(), Violation> {
-    header(declared, address, answer)?;
-    if let Some(expected) = expected {
-        ensure(answer.id == expected.id, "the id is not the one that was expected")?;
-        ensure(
-            answer.version == expected.version.map(SecretVersion::next),
-            "the version is not the one after that which was expected",
-        )?;
-    }
-    ensure(
-        description.is_none_or(|description| answer.description == *description),
-        "the description is another",
-    )
-}
 
 pub(super) fn got(declared: Capabilities, address: &SecretAddress, answer: &Secret) -> Result<(), Violation> {
     header(declared, address, &answer.header)?;
@@ -91,128 +47,122 @@ pub(super) fn listed(
     Ok(())
 }
 
-pub(super) fn counted(answer: &StoreInfo) -> Result<(), Violation> {
+pub(super) fn counted<Q>(_: Capabilities, _: &Q, answer: &StoreInfo) -> Result<(), Violation> {
     ensure(answer.secrets.exact, "the secrets were to be counted, and are estimated")
 }
 
-pub(super) fn environment_created(asked: &NewEnvironment, answer: &Environment) -> Result<(), Violation> {
-    environment_of(&asked.name, answer)?;
-    ensure(answer.external_url == asked.external_url, "the external URL is another")
-}
-
-pub(super) fn environment_modified(
-    name: &EnvironmentName,
-    change: &EnvironmentChange,
+pub(super) fn environment_written(
+    declared: Capabilities,
+    (name, external_url): &(EnvironmentName, Option<String>),
     answer: &Environment,
 ) -> Result<(), Violation> {
-    environment_of(name, answer)?;
-    ensure(answer.external_url == change.external_url, "the external URL is another")
+    environment_of(declared, name, answer)?;
+    ensure(answer.external_url == *external_url, "the external URL is another")
 }
 
-pub(super) fn environment_of(name: &EnvironmentName, answer: &Environment) -> Result<(), Violation> {
+pub(super) fn environment_of(
+    _: Capabilities,
+    name: &EnvironmentName,
+    answer: &Environment,
+) -> Result<(), Violation> {
     ensure(answer.name == *name, "the answer is about another environment")
 }
 
 pub(super) fn environments_listed(
-    after: Option<&Cursor>,
-    limit: usize,
+    _: Capabilities,
+    (after, limit): &(Option<Cursor>, usize),
     answer: &EnvironmentPage,
 ) -> Result<(), Violation> {
-    ensure(answer.environments.len() <= limit.max(1), "the page holds more than was asked for")?;
-    page(answer.environments.is_empty(), after, answer.next.as_ref())?;
+    ensure(answer.environments.len() <= (*limit).max(1), "the page holds more than was asked for")?;
+    page(answer.environments.is_empty(), after.as_ref(), answer.next.as_ref())?;
     let names: BTreeSet<_> = answer.environments.iter().map(|environment| &environment.name).collect();
     ensure(names.len() == answer.environments.len(), "the page holds an environment twice")
 }
 
-/// Whether the store declares that it takes such a value, or that it makes values.
+/// Checks that the store declares all that a write needs: that it takes such a value or makes values, keeps
+/// descriptions if it `describes`, and versions if it `expects` one.
 ///
 /// # Errors
 /// [`StoreError::Unsupported`] or [`StoreError::UnsupportedValue`], for the caller.
-pub(super) fn supported_value(declared: Capabilities, value: &NewValue) -> Result<(), StoreError> {
+pub(super) fn supported(
+    declared: Capabilities,
+    value: Option<&NewValue>,
+    describes: bool,
+    expects: bool,
+) -> Result<(), StoreError> {
     match value {
-        NewValue::Generated(_) if !declared.generates_values => Err(NewValue::unsupported()),
-        NewValue::Given(value) if !declared.stores(value.kind()) => {
+        _ if expects && !declared.versions => Err(StoreError::Unsupported { what: "versions" }),
+        _ if describes && !declared.descriptions => Err(StoreError::Unsupported { what: "descriptions" }),
+        Some(NewValue::Generated(_)) if !declared.generates_values => Err(NewValue::unsupported()),
+        Some(NewValue::Given(value)) if !declared.stores(value.kind()) => {
             Err(StoreError::UnsupportedValue { kind: value.kind() })
         }
         _ => Ok(()),
     }
 }
 
-/// Whether the store declares all that a new secret needs, and its name may be created.
-///
-/// # Errors
-/// [`StoreError::InvalidName`], and those of [`supported_value`].
-pub(super) fn supported_creation(declared: Capabilities, secret: &NewSecret) -> Result<(), StoreError> {
-    if secret.description.is_some() && !declared.descriptions {
-        return Err(StoreError::Unsupported { what: "descriptions" });
-    }
-    supported_value(declared, &secret.value)?;
-    Ok(secret.address.name.check_creatable()?)
-}
-
-/// Whether the store declares all that a change needs.
-///
-/// # Errors
-/// Those of [`supported_value`].
-pub(super) fn supported_change(declared: Capabilities, change: &SecretChange) -> Result<(), StoreError> {
-    if change.expected.is_some() && !declared.versions {
-        return Err(StoreError::Unsupported { what: "versions" });
-    }
-    if change.description.is_some() && !declared.descriptions {
-        return Err(StoreError::Unsupported { what: "descriptions" });
-    }
-    change.value.as_ref().map_or(Ok(()), |value| supported_value(declared, value))
-}
-
-/// The parts of a write that its answer has to show again.
+/// The parts of a write that its answer must repeat.
 pub(super) struct Asked {
-    address: SecretAddress,
+    pub(super) address: SecretAddress,
     creates: bool,
-    /// Whether it sets the description, to none perhaps.
+    /// Whether it sets the description, even to none.
     describes: bool,
     description: Option<String>,
     expected: Option<SecretRevision>,
 }
 
 impl Asked {
-    pub(super) fn of(write: &SecretWrite) -> Self {
-        let mut asked = Self {
-            address: write.address().clone(),
-            creates: false,
-            describes: true,
-            description: None,
-            expected: None,
-        };
-        match write {
-            SecretWrite::Create(secret) => {
-                asked.creates = true;
-                asked.description.clone_from(&secret.description);
-            }
-            SecretWrite::Modify(_, change) => {
-                asked.describes = change.description.is_some();
-                asked.description = change.description.clone().flatten();
-                asked.expected.clone_from(&change.expected);
-            }
-            _ => {}
-        }
-        asked
+    /// Checks that the store declares all that a new secret needs, and that its name may be created.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidName`], and those of [`supported`].
+    pub(super) fn create(declared: Capabilities, secret: &NewSecret) -> Result<Self, StoreError> {
+        supported(declared, Some(&secret.value), secret.description.is_some(), false)?;
+        secret.address.name.check_creatable()?;
+        let (address, description) = (secret.address.clone(), secret.description.clone());
+        Ok(Self { address, creates: true, describes: true, description, expected: None })
     }
+
+    /// Checks that the store declares all that a change needs.
+    ///
+    /// # Errors
+    /// Those of [`supported`].
+    pub(super) fn modify(
+        declared: Capabilities,
+        address: &SecretAddress,
+        change: &SecretChange,
+    ) -> Result<Self, StoreError> {
+        let (describes, expected) = (change.description.is_some(), change.expected.clone());
+        supported(declared, change.value.as_ref(), describes, expected.is_some())?;
+        let description = change.description.clone().flatten();
+        Ok(Self { address: address.clone(), creates: false, describes, description, expected })
+    }
+}
+
+pub(super) fn written(declared: Capabilities, asked: &Asked, answer: &SecretHeader) -> Result<(), Violation> {
+    header(declared, &asked.address, answer)?;
+    ensure(
+        !asked.creates || answer.version.is_none_or(|version| version == SecretVersion::FIRST),
+        "a new secret is not of version 1",
+    )?;
+    if let Some(expected) = &asked.expected {
+        ensure(answer.id == expected.id, "the id is not the one that was expected")?;
+        ensure(
+            answer.version == expected.version.map(SecretVersion::next),
+            "the version is not the one after that which was expected",
+        )?;
+    }
+    ensure(!asked.describes || answer.description == asked.description, "the description is another")
 }
 
 pub(super) fn all_written(
     declared: Capabilities,
-    asked: &[Asked],
-    answers: &[SecretHeader],
+    asked: &impl AsRef<[Asked]>,
+    answers: &impl AsRef<[SecretHeader]>,
 ) -> Result<(), Violation> {
+    let (asked, answers) = (asked.as_ref(), answers.as_ref());
     ensure(asked.len() == answers.len(), "there is not one header for each write")?;
-    asked.iter().zip(answers).try_for_each(|(asked, answer)| {
-        let Asked { address, description, expected, .. } = asked;
-        if asked.creates {
-            created(declared, &Expected { address, description: description.as_deref() }, answer)
-        } else {
-            modified(declared, address, expected.as_ref(), asked.describes.then_some(description), answer)
-        }
-    })
+    asked.iter().zip(answers).try_for_each(|(asked, answer)| written(declared, asked, answer))
 }
 
 fn header(declared: Capabilities, address: &SecretAddress, header: &SecretHeader) -> Result<(), Violation> {
@@ -290,6 +240,7 @@ mod tests {
     #[test]
     fn values_are_made_only_where_that_is_declared() {
         let asked = NewValue::Generated(keyway_secrets::Recipe::new());
+        let supported_value = |declared, value| supported(declared, Some(value), false, false);
         let refused = supported_value(Capabilities::FULL, &asked);
         assert!(matches!(refused, Err(StoreError::Unsupported { what: "generated values" })));
         assert!(supported_value(Capabilities::MINIMAL.generating(), &asked).is_ok());
@@ -304,8 +255,13 @@ mod tests {
         let third = SecretVersion::new(3).unwrap();
         let answer = |version| full("a").with_version(version);
         let check = |expected: Option<SecretHeader>, version| {
-            let expected = expected.map(|header| header.revision());
-            modified(Capabilities::FULL, &address("a"), expected.as_ref(), None, &answer(version))
+            let change = SecretChange::value(SecretValue::text("v"));
+            let change = match &expected {
+                Some(expected) => change.if_unchanged(expected),
+                None => change,
+            };
+            let asked = Asked::modify(Capabilities::FULL, &address("a"), &change).unwrap();
+            written(Capabilities::FULL, &asked, &answer(version))
         };
         assert!(check(Some(answer(third)), third.next()).is_ok());
         assert!(check(Some(answer(third)), third).is_err());
@@ -313,9 +269,10 @@ mod tests {
         other.id = "2".to_owned();
         assert!(check(Some(other), third.next()).unwrap_err().contains("the id"));
         assert!(check(None, third).is_ok());
-        let asked = Expected { address: &address("a"), description: None };
-        assert!(created(Capabilities::FULL, &asked, &answer(SecretVersion::FIRST)).is_ok());
-        assert!(created(Capabilities::FULL, &asked, &answer(third)).is_err());
+        let asked = NewSecret::new(address("a"), SecretValue::text("v"));
+        let asked = Asked::create(Capabilities::FULL, &asked).unwrap();
+        assert!(written(Capabilities::FULL, &asked, &answer(SecretVersion::FIRST)).is_ok());
+        assert!(written(Capabilities::FULL, &asked, &answer(third)).is_err());
     }
 
     #[test]
@@ -340,10 +297,10 @@ mod tests {
 
     #[test]
     fn a_bulk_write_answers_for_each_write() {
-        let writes = ["a", "b"].map(|name| {
-            SecretWrite::Create(NewSecret::new(address(name), SecretValue::text("v")).with_description("d"))
+        let asked = ["a", "b"].map(|name| {
+            let secret = NewSecret::new(address(name), SecretValue::text("v")).with_description("d");
+            Asked::create(Capabilities::FULL, &secret).unwrap()
         });
-        let asked = writes.each_ref().map(Asked::of);
         let answer =
             |name: &str| full(name).with_version(SecretVersion::FIRST).with_description(Some("d".to_owned()));
         let judged = |names: &[&str]| {

@@ -129,7 +129,7 @@ impl Answer {
     /// Tells whether the result is a success, one of those allowed for this action. An error object
     /// is an error whatever the exit status is.
     ///
-    /// Decision W2.
+    /// See decision W2.
     fn is_ok(&mut self, allowed: &[&str]) -> Result<bool, IssuerError> {
         if self.result == "error" {
             let user_message = self.keys(&[]).open_text(&table::USER_MSG);
@@ -161,7 +161,7 @@ impl Answer {
 
     /// Builds the refusal for an answer that says "ok" and has a key `error`.
     ///
-    /// Decision W10.
+    /// See decision W10.
     fn contradicted(&mut self, error: &str) -> IssuerError {
         let user_message = self.keys(&[]).open_text(&table::USER_MSG);
         let log_message = self.keys(&[]).open_text(&table::LOG_MSG);
@@ -317,12 +317,13 @@ fn violated_with(action: Action, violations: Violations, orphan: Option<Credenti
     }))
 }
 
-/// Returns a reader with no limit below the length of the output.
+/// Returns a reader whose limit is at least the length of the output.
 ///
-/// The program that runs the plugin limits its output, and an answer that is refused later leaves a
-/// credential behind.
+/// The program that runs the plugin already limits the output. If the reader then refused an answer
+/// for its length, the credential in it would be lost.
 ///
-/// Decision W7.
+/// See decision W7.
+/// See decision W7.
 fn whole(reader: Reader, printed: &[u8]) -> Reader {
     Reader { max_bytes: reader.max_bytes.max(printed.len()), ..reader }
 }

@@ -12,8 +12,8 @@ use crate::wire::host::json_violation;
 use crate::wire::{Base64Error, base64};
 use crate::{
     Action, Configuration, ConfigurationValue, Context, CredentialRef, CredentialRequest, IntentId,
-    IssuerError, Json, JsonObject, Login, Revocation, Rule, SecretText, UserId, UserInfo, Violation,
-    Violations,
+    IssuerError, Json, JsonObject, Login, Requester, Revocation, Rule, SecretText, UserId, UserInfo,
+    Violation, Violations,
 };
 
 /// The input of a plugin: an action and its data.
@@ -43,10 +43,10 @@ impl Input {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InputError {
-    /// It is not base64.
+    /// The input is not base64.
     #[error("the input is not base64: {0}")]
     Base64(#[from] Base64Error),
-    /// It is base64, but the content is not an input.
+    /// The input is base64, but its content is not valid.
     #[error("the input breaks the contract: {0}")]
     Violations(#[from] Violations),
 }
@@ -255,14 +255,9 @@ impl Reading {
         let additional_logins = self.logins(&mut given.additional_logins);
         let access_token = self.token("access_token", given.access_token.as_ref()).map(SecretText::from);
         let intent = self.token("intent_id", given.intent_id.as_ref()).and_then(|id| self.intent(id));
-        Some(Context {
-            intent,
-            user: user?,
-            user_info: user_info?,
-            configuration: configuration?,
-            additional_logins: additional_logins?,
-            access_token,
-        })
+        let (user, user_info, additional_logins) = (user?, user_info?, additional_logins?);
+        let requester = Requester { user, user_info, additional_logins, access_token };
+        Some(Context { intent, requester, configuration: configuration? })
     }
 
     fn intent(&mut self, id: &str) -> Option<IntentId> {

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use crate::wire::{Alphabet, base64, plugin};
 use crate::{
     Action, Configuration, ConfigurationValue, Context, CredentialPart, CredentialRef, CredentialRequest,
-    Issued, Json, JsonObject, Revocation, Rule, UserId, UserInfo,
+    Issued, Json, JsonObject, Requester, Revocation, Rule, UserId, UserInfo,
 };
 use keyway_core::json::Reader;
 
@@ -84,9 +84,10 @@ fn old_hosts_are_understood() {
 
 #[test]
 fn debug_of_what_is_received_shows_no_value() {
-    let context = Context::new(UserInfo::new("i", "needle").with("mail", "needle"))
+    let requester = Requester::new(UserInfo::new("i", "needle").with("mail", "needle"))
         .with_user(UserId::received("u"))
-        .with_access_token("needle")
+        .with_access_token("needle");
+    let context = Context::new(requester)
         .with_configuration(Configuration::new().with("a", ConfigurationValue::text("needle")));
     let mut parameters = JsonObject::new();
     parameters.insert("a".to_owned(), Json::text("needle"));

@@ -73,7 +73,7 @@ proptest! {
 
     /// Checks that a host never takes a failure after which a credential may exist for a refusal.
     ///
-    /// Decision R2.
+    /// See decision R2.
     #[test]
     fn failures_of_unknown_effect_survive_the_wire(log in text(), status in any::<i32>()) {
         let failed = || IssuerError::Failed { user_message: "sorry".to_owned(), log_message: log.clone() };

@@ -10,7 +10,7 @@ use crate::wire::{Alphabet, WireOptions};
 use crate::{
     Configuration, ConfigurationDescriptor, ConfigurationValue, Context, CredentialPart, CredentialRef,
     Description, Features, FieldSize, IntentId, Issued, Json, Login, LoginRequired, ParameterDescriptor,
-    PartKind, RequestOutcome, UserId, UserInfo,
+    PartKind, RequestOutcome, Requester, UserId, UserInfo,
 };
 
 pub(super) fn text() -> impl Strategy<Value = String> {
@@ -69,13 +69,15 @@ prop_compose! {
     ) -> Context {
         Context {
             intent: intent.and_then(IntentId::new),
-            user: user.map_or_else(|| user_info.user_id(), UserId::received),
-            user_info,
+            requester: Requester {
+                user: user.map_or_else(|| user_info.user_id(), UserId::received),
+                user_info,
+                additional_logins,
+                access_token: token.map(Into::into),
+            },
             configuration: configuration
                 .into_iter()
                 .fold(Configuration::new(), |all, (name, value)| all.with(name, value)),
-            additional_logins,
-            access_token: token.map(Into::into),
         }
     }
 }

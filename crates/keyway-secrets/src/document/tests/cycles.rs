@@ -1,4 +1,6 @@
-//! `close` exactly once on every path, and cycles that never overlap (decision C13).
+//! Tests that `close` follows exactly once on every path, and that cycles never overlap.
+//!
+//! See decision C13.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,7 +17,7 @@ use crate::{Configure, ListQuery, SecretChange, SecretStore, StoreError};
 
 type Pending<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
-/// Every operation, on a store that holds "a".
+/// Lists every operation, on a store that holds "a".
 const OPERATIONS: [&str; 11] = [
     "written_by",
     "initialize",
@@ -53,7 +55,7 @@ fn start<'a>(store: &'a dyn SecretStore, operation: &str) -> Pending<'a> {
     }
 }
 
-/// The names, the value of "a" and the number of settings; nothing when there is no store.
+/// Returns the names, the value of "a" and the number of settings; `None` if there is no store.
 fn content(stored: &Mutex<Stored>) -> Option<(Vec<String>, Option<String>, usize)> {
     let stored = stored.lock().unwrap();
     let (document, _) = stored.document.as_ref()?;
@@ -77,11 +79,11 @@ fn every_operation_closes_once_wherever_it_ends() {
             }
         }
     }
-    // Each operation reads, on both stores; those that write or remove pass these points too.
+    // Each operation reads, on both stores; operations that write or remove also pass those points.
     assert_eq!(ended_by_fault, 3 * (11 * 2 * 2 + 2 * (1 + 5) + 2 * 2));
 }
 
-/// Whether the operation came to the point at all.
+/// Tells whether the operation reached the point at all.
 fn end_at(operation: &str, initialized: bool, point: Point, fault: Fault) -> bool {
     let stored = Arc::default();
     let keys = ring();
@@ -119,7 +121,7 @@ fn end_at(operation: &str, initialized: bool, point: Point, fault: Fault) -> boo
         assert_eq!(content(&stored), before, "{case}");
     }
 
-    // The handle is none the worse: the same operation now does its work or says why not.
+    // The handle still works: the same operation now succeeds, or returns its regular error.
     let again = block_on(start(&store, operation));
     assert!(
         !matches!(again, Err(StoreError::System { .. } | StoreError::WrongKey { .. })),
@@ -137,7 +139,7 @@ fn a_close_that_panics_is_told_and_ends_nothing_else() {
     block_on(store.initialize()).unwrap();
     *store.hooks().close_panics.lock().unwrap() = true;
     for operation in ["create", "get", "delete"] {
-        // "get" fails before it closes, and that is what is told then.
+        // "get" fails before it closes, so the caller sees the error of "get".
         let error = block_on(start(&store, operation)).err();
         match operation {
             "get" => assert!(matches!(error, Some(StoreError::SecretNotFound { .. })), "{error:?}"),
@@ -148,7 +150,7 @@ fn a_close_that_panics_is_told_and_ends_nothing_else() {
         }
         store.hooks().assert_closed();
     }
-    // A panic of a hook and then one of close: the process lives on.
+    // A hook panics, and then `close` panics; the process survives.
     let store = handle(&stored, &keys);
     *store.hooks().close_panics.lock().unwrap() = true;
     *store.hooks().fault.lock().unwrap() = Some((Point::AfterRead, Fault::Panic));
@@ -168,14 +170,13 @@ fn cycles_of_one_handle_never_overlap() {
         pending.push(Box::pin(async move { store.create(secret(name, "v")).await.map(|_| ()) }));
         pending.push(Box::pin(async move { store.info().await.map(|_| ()) }));
     }
-    // Polled in turns, each step of one between two steps of the others; every third is
-    // dropped on the way.
+    // Polls the operations in turns, so that their steps interleave; drops every third on the way.
     let mut context = Context::from_waker(Waker::noop());
     let mut finished = 0;
     let mut rounds = 0;
     while !pending.is_empty() {
         rounds += 1;
-        assert!(rounds < 100_000, "somebody waits for ever");
+        assert!(rounds < 100_000, "an operation waits for ever");
         pending.retain_mut(|future| match future.as_mut().poll(&mut context) {
             Poll::Ready(outcome) => {
                 outcome.unwrap();
@@ -191,7 +192,7 @@ fn cycles_of_one_handle_never_overlap() {
     store.hooks().assert_closed();
     assert!(finished >= 10, "{finished}");
 
-    // And from threads, where nothing is dropped, nothing is lost.
+    // Runs them from threads, too: without drops nothing is lost.
     let before = block_on(store.info()).unwrap().secrets.number;
     std::thread::scope(|scope| {
         for thread in 0..4 {

@@ -1,4 +1,6 @@
-//! Values that a document's store makes (decision C11).
+//! Tests values that a document's store generates.
+//!
+//! See decision C11.
 
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +16,7 @@ use crate::{
     SecretChange, SecretStore, StoreError,
 };
 
-/// Hooks that make a value of the setting `word`, so often as the recipe says, or once.
+/// Hooks that repeat the setting `word` as often as the recipe says, or once.
 #[derive(Debug)]
 struct Maker(Memory);
 
@@ -107,7 +109,7 @@ fn the_settings_in_the_document_make_each_value() {
     block_on(store.create(made("a", Recipe::new()))).unwrap();
     assert_eq!(get(&store, "a"), "default");
 
-    // Another handle changes them; the first one has no say in it.
+    // Another handle changes the settings; the first handle's copy does not matter.
     block_on(maker(&stored, &keys).configure(Configure::Write(word("other")))).unwrap();
     block_on(store.create(made("b", Recipe::new().length(2)))).unwrap();
     assert_eq!(get(&store, "b"), "otherother");
@@ -138,7 +140,7 @@ fn what_cannot_be_made_is_refused_and_writes_nothing() {
     let before = writes();
     let often = || Recipe::new().length(10);
     assert!(matches!(block_on(store.create(made("b", often()))), Err(StoreError::Invalid { .. })));
-    // A bad recipe is bad whether or not the secret is there.
+    // A bad recipe is refused whether or not the secret exists.
     for name in ["a", "missing"] {
         let refused = block_on(store.modify(&at(name), SecretChange::generated(often())));
         assert!(matches!(refused, Err(StoreError::Invalid { .. })), "{name}");

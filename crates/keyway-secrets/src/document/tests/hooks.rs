@@ -1,4 +1,4 @@
-//! Hooks on a document in memory.
+//! Implements hooks on a document in memory.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use keyway_seal::KeyRing;
 use super::metadata;
 use crate::{AccessMode, Document, DocumentHooks, DocumentStore, StoreError};
 
-/// A place in a hook where it waits for one poll, and where it can be made to fail.
+/// A point in a hook where it waits for one poll, and where it can be made to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Point {
     BeforeRead,
@@ -35,11 +35,11 @@ pub(super) const POINTS: [Point; 6] = [
 pub(super) enum Fault {
     Error,
     Panic,
-    /// Never goes on: the caller can only drop the future.
+    /// Waits for ever: the caller can only drop the future.
     Hang,
 }
 
-/// What is stored: handles share it as they would share a file.
+/// The stored document. Handles share it as they would share a file.
 #[derive(Debug, Default)]
 pub(super) struct Stored {
     pub(super) document: Option<(Document, KeyRing)>,
@@ -69,7 +69,7 @@ pub(super) struct Memory {
 
 pub(super) type Store = DocumentStore<Memory>;
 
-/// A handle on `stored`.
+/// Opens a handle on `stored`.
 pub(super) fn handle(stored: &Arc<Mutex<Stored>>, keys: &KeyRing) -> Store {
     handle_of_version(stored, keys, "1.0.0")
 }
@@ -115,7 +115,7 @@ impl Memory {
         }
     }
 
-    /// Checks what holds between cycles.
+    /// Checks that all cycles are closed.
     pub(super) fn assert_closed(&self) {
         let calls = self.calls.lock().unwrap();
         assert_eq!(calls.closes, calls.reads, "one close for each cycle: {calls:?}");

@@ -1,4 +1,4 @@
-//! The template on hooks in memory that count, wait and fail where they are told to.
+//! Tests the template on hooks in memory that count, wait and fail on demand.
 
 mod cycles;
 mod generation;

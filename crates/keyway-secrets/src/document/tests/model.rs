@@ -1,4 +1,4 @@
-//! The operations in any order, with faults, against a model of a few lines.
+//! Compares operations in any order, with faults, with a model of a few lines.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,11 +23,11 @@ enum Step {
     Settings,
     Info,
     Rotate,
-    /// A new handle: what was only counted in memory is gone.
+    /// Opens a new handle: counts that were only in memory are lost.
     Reopen,
-    /// Another handle writes in between.
+    /// Lets another handle write in between.
     Other(u8),
-    /// The next step fails, before or after its write took effect.
+    /// Makes the next step fail, before or after its write took effect.
     Fail(bool, bool),
 }
 
@@ -62,7 +62,7 @@ impl Model {
         self.secrets.iter().position(|(other, _)| other == name)
     }
 
-    /// A write that took effect; `heard` if its handle knows.
+    /// Models a write that took effect; `heard` if its handle knows.
     fn wrote(&mut self, unwritten: u64, heard: bool) {
         self.reads += unwritten;
         self.writes += 1;
@@ -74,14 +74,14 @@ impl Model {
 
 type Outcome = Result<String, Option<ErrorKind>>;
 
-/// Which fault the next step meets.
+/// The fault that the next step meets.
 type Armed = Option<(bool, bool)>;
 
 fn names(number: u8) -> String {
     format!("n{number}")
 }
 
-/// What the step should answer, and the model afterwards.
+/// Computes the expected answer of the step, and changes the model.
 fn expected(model: &mut Model, step: &Step, armed: &mut Armed) -> Outcome {
     // Every one of these steps reads first.
     model.unwritten += 1;
@@ -198,7 +198,7 @@ fn observed(store: &Store, step: &Step, new: &KeyRing) -> Outcome {
     }
 }
 
-/// All names and values, over pages of this size.
+/// Lists all names and values, over pages of this size.
 fn listed(store: &Store, limit: usize) -> (Vec<(String, String)>, u64) {
     let (mut all, mut query, mut pages) = (Vec::new(), ListQuery::all().with_values().limit(limit), 0);
     loop {
@@ -227,7 +227,7 @@ proptest! {
         block_on(store.initialize()).unwrap();
         let mut model = Model { reads: 1, writes: 1, ..Model::default() };
         let mut armed: Armed = None;
-        // A rotation that failed is under way until one succeeds.
+        // A failed rotation is under way until one succeeds.
         let mut under_way: Option<KeyRing> = None;
         for step in steps {
             match &step {
@@ -245,7 +245,7 @@ proptest! {
                     block_on(other.create(secret(&names(*name), "other"))).unwrap();
                     if let Some(place) = model.place(&names(*name)) {
                         model.secrets.remove(place);
-                        // The other handle read and wrote for this too.
+                        // The other handle read and wrote, too.
                         model.wrote(1, false);
                     } else {
                         model.reads += 1;

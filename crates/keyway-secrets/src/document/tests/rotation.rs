@@ -1,4 +1,6 @@
-//! Rotation: which keys read, which write, and what a crash leaves (decision C7).
+//! Tests a rotation: the keys that read, the keys that write, and the state after a crash.
+//!
+//! See decision C7.
 
 use std::future::Future;
 use std::pin::pin;
@@ -25,7 +27,7 @@ fn afterwards_the_new_keys_alone_read_and_write() {
 
     let told = Mutex::new(Vec::new());
     let listener = |progress: Progress| {
-        // Not while the lock is held: another call must get through.
+        // The lock must not be held here: another call must get through.
         let mut info = pin!(store.info());
         let mut context = Context::from_waker(Waker::noop());
         assert!((0..100).any(|_| info.as_mut().poll(&mut context).is_ready()));
@@ -39,7 +41,7 @@ fn afterwards_the_new_keys_alone_read_and_write() {
     block_on(store.create(secret("b", "2"))).unwrap();
     let written = store.hooks().calls.lock().unwrap().sealed_by.clone().unwrap();
     assert_eq!(written.ids().collect::<Vec<_>>(), new.ids().collect::<Vec<_>>());
-    // Once more changes nothing that a reader sees.
+    // A second rotation changes nothing that a reader sees.
     block_on(store.rotate(&new, &|_| {})).unwrap();
     assert_eq!(value(&store).unwrap(), "1");
 }
@@ -92,8 +94,8 @@ fn take_up_again(point: Point, fault: Fault, same_handle: bool) {
     }
     store.hooks().assert_closed();
 
-    // Until it is known to be done, the handle reads whichever keys sealed the document,
-    // and seals so that the keys that opened it before open it still.
+    // Until the rotation is known to be done, the handle opens the document with either ring, and
+    // seals so that the earlier keys still open it.
     assert_eq!(value(&store).unwrap(), "1", "{case}");
     let (open_it, do_not) = if point == Point::AfterWrite { (&new, &old) } else { (&old, &new) };
     block_on(store.create(secret("b", "2"))).unwrap();
@@ -101,7 +103,7 @@ fn take_up_again(point: Point, fault: Fault, same_handle: bool) {
     assert_eq!(value(&handle(&stored, open_it)).unwrap(), "1", "{case}");
     assert!(matches!(value(&handle(&stored, do_not)), Err(StoreError::WrongKey { .. })), "{case}");
 
-    // Taken up again: by the same handle, or after a crash by one with both rings.
+    // The rotation is resumed by the same handle, or after a crash by one with both rings.
     let again = if same_handle { store } else { handle(&stored, &new.with_retiring(&old)) };
     block_on(again.rotate(&new, &|_| {})).unwrap();
     assert_eq!(value(&handle(&stored, &new)).unwrap(), "1", "{case}");
@@ -117,7 +119,7 @@ fn a_rotation_that_failed_here_and_was_ended_elsewhere_is_not_undone() {
     block_on(store.create(secret("a", "1"))).unwrap();
     *store.hooks().fault.lock().unwrap() = Some((Point::BeforeWrite, Fault::Error));
     block_on(store.rotate(&new, &|_| {})).unwrap_err();
-    // Another host recovers, and gives the old keys up.
+    // Another host recovers, and discards the old keys.
     block_on(handle(&stored, &new.with_retiring(&old)).rotate(&new, &|_| {})).unwrap();
     for name in ["b", "c"] {
         block_on(store.create(secret(name, "2"))).unwrap();

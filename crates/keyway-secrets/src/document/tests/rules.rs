@@ -1,4 +1,4 @@
-//! The rules that the template keeps for every document.
+//! Tests the rules that the template keeps for every document.
 
 use std::sync::{Arc, Mutex};
 
@@ -50,14 +50,14 @@ fn what_may_not_be_read_is_refused_before_anything_else() {
             }
         }
         assert!(matches!(block_on(store.initialize()), Err(StoreError::AlreadyInitialized)));
-        // Who wrote it can be asked nevertheless.
+        // The last writer can still be asked for.
         assert_eq!(block_on(store.written_by()).unwrap(), Some(written_by));
         let calls = store.hooks().calls.lock().unwrap();
         assert_eq!((calls.writes, calls.removes), (0, 0));
     }
 }
 
-/// The stamp with another version.
+/// Changes the version in a stamp.
 trait VersionOf {
     fn version_of(self, version: &str) -> Self;
 }
@@ -158,7 +158,7 @@ fn pages_hold_everything_once_while_others_write() {
         let page = block_on(store.list(&query)).unwrap();
         assert!(!page.secrets.is_empty() && page.secrets.len() <= 7);
         seen.extend(page.secrets.iter().map(|secret| secret.header.id.clone()));
-        // Another handle destroys what was seen and what was not, and adds.
+        // Another handle destroys listed and unlisted secrets, and adds one.
         let other = handle(&stored, &keys);
         let _ = block_on(other.destroy(&at(&format!("goes {pages}")), None));
         let _ = block_on(other.destroy(&at(&format!("goes {}", 29 - pages)), None));
@@ -192,7 +192,7 @@ fn what_is_deleted_stays_deleted() {
     assert!(matches!(block_on(store.initialize()), Err(StoreError::Deleted)));
     assert!(matches!(block_on(store.written_by()), Err(StoreError::Deleted)));
     assert!(matches!(block_on(store.info()), Err(StoreError::Deleted)));
-    // Another handle finds nothing, and deleting it again succeeds.
+    // Another handle finds no store, and deleting it again succeeds.
     assert!(matches!(block_on(other.info()), Err(StoreError::NotInitialized)));
     block_on(other.marked_for_delete()).unwrap();
 }
@@ -212,10 +212,10 @@ fn counters_are_exact_and_survive_nonsense() {
     assert_eq!(counters(&store), (4, 1), "a read that found nothing is a read");
     block_on(store.written_by()).unwrap();
     assert!(block_on(store.initialize()).is_err());
-    assert_eq!(counters(&store), (5, 1), "looking who wrote is none");
+    assert_eq!(counters(&store), (5, 1), "`written_by` is not a read");
     block_on(store.create(secret("a", ""))).unwrap();
     assert_eq!(counters(&store), (7, 2));
-    // Reads since the last write are forgotten with the handle, and only these.
+    // Only reads since the last write are lost with the handle.
     assert_eq!(counters(&handle(&stored, &keys)), (7, 2));
 
     for (found, shown, after) in

@@ -1,39 +1,39 @@
-//! Which values a store file can hold.
+//! Checks whether a store file can hold a value.
 
 use keyway_core::{Structured, Table};
 use toml::de::DeValue;
 
 use super::{MAX_DEPTH, MAX_INTEGER_DIGITS};
 
-/// Why a value cannot be written into a store file. Never holds the value.
+/// Explains why a value cannot be written into a store file. Never holds the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unstorable {
-    /// It is nested too deep.
+    /// The value is nested too deeply.
     #[error("it is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
-    /// It holds an integer that is too long.
+    /// The value holds an integer that is too long.
     #[error("it holds an integer of more than {MAX_INTEGER_DIGITS} digits")]
     IntegerTooLong,
-    /// It holds a date or time that is none, or that some reader of the file would refuse.
+    /// The value holds an invalid date or time, or one that some reader of the file would refuse.
     #[error(
         "it holds a date or time that is not one of TOML 1.0: the year must be 1 or later, seconds must be there and below 60"
     )]
     DateTime,
-    /// Something unknown that was to be kept has the name of something known.
+    /// An unknown section or entry that must be kept has the name of a known one.
     #[error("an unknown section or entry has the name of a known one")]
     NameTaken,
 }
 
-/// Whether a store file can hold `value`, so that every reader of such files reads it back.
+/// Checks that a store file can hold `value`, so that every reader of such files reads it back.
 ///
 /// # Errors
-/// [`Unstorable`] says why not.
+/// [`Unstorable`] gives the reason.
 pub fn check_value(value: &Structured) -> Result<(), Unstorable> {
     check_at(value, 1)
 }
 
-/// The bytes of all texts and names in a value, of which a file never has fewer.
+/// Counts the bytes of all texts and names in a value. A file with the value is never smaller.
 pub(crate) fn text_bytes(value: &Structured) -> usize {
     match value {
         Structured::Text(text) | Structured::DateTime(text) => text.len(),
@@ -44,7 +44,7 @@ pub(crate) fn text_bytes(value: &Structured) -> usize {
     }
 }
 
-/// Like [`check_value`], for all values of a table.
+/// Checks all values of a table, as [`check_value`] does.
 pub(crate) fn check_table(table: &Table) -> Result<(), Unstorable> {
     table.iter().try_for_each(|(_, value)| check_at(value, 1))
 }
@@ -71,11 +71,11 @@ fn check_at(value: &Structured, depth: usize) -> Result<(), Unstorable> {
     }
 }
 
-/// Whether `text` is a date, a time or both as TOML 1.0 spells them, and a moment that
-/// every reader has a type for.
+/// Tells whether `text` is a date, a time or both in the spelling of TOML 1.0, and a moment that
+/// every reader can represent.
 fn is_date_time(text: &str) -> bool {
     let Ok(value) = DeValue::parse(text) else { return false };
-    // Nothing before or after it, such as a comment.
+    // Other text around it, such as a comment, is refused.
     if value.span() != (0..text.len()) {
         return false;
     }

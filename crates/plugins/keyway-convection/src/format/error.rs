@@ -1,10 +1,10 @@
-//! Why a text is not that of a store file.
+//! Describes faults in the text of a store file.
 
 use std::fmt;
 
 use keyway_core::{ParseError, WrittenBy};
 
-/// The text inside a store file cannot be read: where, and why. Never holds any part of it.
+/// Locates and explains a fault in the text inside a store file. Never holds any part of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableText {
     pub(super) line: usize,
@@ -13,16 +13,16 @@ pub struct UnreadableText {
     pub(super) written_by: Option<Box<WrittenBy>>,
 }
 
-/// What is wrong with the text.
+/// A fault in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Problem {
-    /// It is not TOML.
+    /// The text is not TOML.
     Toml {
-        /// What the TOML grammar says.
+        /// The explanation of the TOML reader.
         reason: String,
     },
-    /// A section or an entry is not there.
+    /// A section or an entry is missing.
     Missing {
         /// Its name, with dots.
         key: &'static str,
@@ -31,12 +31,14 @@ pub enum Problem {
     WrongType {
         /// Its name, with dots.
         key: &'static str,
-        /// What belongs there, in words.
+        /// The expected type, in words.
         expected: &'static str,
     },
-    /// The version that wrote the file is not a version (decision C1).
+    /// The version of the file's writer is not a valid version.
+    ///
+    /// See decision C1.
     Version(ParseError),
-    /// The file was written by a kind of plugin that there is not.
+    /// The file names an unknown type of plugin as its writer.
     UnknownPluginType,
     /// A value is nested deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
     TooDeep,
@@ -45,23 +47,23 @@ pub enum Problem {
 }
 
 impl UnreadableText {
-    /// The line, counted from 1.
+    /// Returns the line, counted from 1.
     pub fn line(&self) -> usize {
         self.line
     }
 
-    /// The column in characters, counted from 1.
+    /// Returns the column in characters, counted from 1.
     pub fn column(&self) -> usize {
         self.column
     }
 
-    /// What is wrong there.
+    /// Returns the fault.
     pub fn problem(&self) -> &Problem {
         &self.problem
     }
 
-    /// Who wrote the file, where at least that can be read: another version may arrange
-    /// the rest in another way.
+    /// Returns the writer of the file, if that could be read: another version may arrange the rest
+    /// differently.
     pub fn written_by(&self) -> Option<&WrittenBy> {
         self.written_by.as_deref()
     }

@@ -1,9 +1,9 @@
-//! Reading texts with escapes in them, without leaving copies behind.
+//! Reads texts with escapes without leaving copies in memory.
 //!
-//! The TOML reader lends texts out of the document as long as nothing in them is escaped. The others
-//! it puts together in buffers that grow, and nobody clears what they leave. So it never sees those: it
-//! reads a copy of the document in which they are blanked out, and what they say is read here, into a
-//! buffer that does not grow.
+//! The TOML reader lends texts directly out of the document if they have no escapes. It assembles
+//! other texts in growing buffers, which leave unwiped copies behind. So it only sees a copy of the
+//! document in which those texts are blanked out. This module reads them separately, into a buffer
+//! that does not grow.
 
 use std::ops::Range;
 
@@ -12,11 +12,12 @@ use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
 use toml_parser::{ErrorSink, ParseError, Raw, Source, Span};
 use zeroize::Zeroizing;
 
-/// As deep as the TOML reader itself goes.
+/// The nesting limit of the TOML reader itself.
 const DEEPEST: u32 = 80;
 
-/// The document with its escaped texts blanked out, each place as it was; `None` if there are none, and it
-/// can be read as it is. Names of entries stay: they are no secrets.
+/// Returns the document with its escaped texts blanked out, without moving any text; `None` if
+/// there are none, and the document can be read directly. Names of entries stay, since they are not
+/// secret.
 pub(super) fn blanked(text: &str) -> Option<Zeroizing<String>> {
     if !is_escaped(text) {
         return None;
@@ -29,14 +30,14 @@ pub(super) fn blanked(text: &str) -> Option<Zeroizing<String>> {
         }
         let at = event.span().start()..event.span().end();
         let raw = text.get(at.clone()).filter(|raw| is_escaped(raw));
-        // One that does not end stays: then the whole document is refused.
+        // An unterminated text stays: the whole document is refused then.
         if let Some(inside) = raw.and_then(inside) {
             let inside = at.start + inside.start..at.start + inside.end;
             let filler = "x".repeat(inside.len());
             blanked.replace_range(inside, &filler);
         }
     };
-    // What is wrong with it is found when it is read.
+    // Faults are found when the text is read.
     parse_document(&tokens, &mut RecursionGuard::new(&mut blank, DEEPEST), &mut ());
     Some(blanked)
 }
@@ -44,16 +45,16 @@ pub(super) fn blanked(text: &str) -> Option<Zeroizing<String>> {
 /// A text that TOML does not allow.
 #[derive(Debug)]
 pub(super) struct Malformed {
-    /// Where.
+    /// The position of the fault.
     pub(super) at: Range<usize>,
-    /// What is wrong, without the text.
+    /// The fault, without the text.
     pub(super) reason: String,
 }
 
-/// What the text at `at`, quotes and all, says; `None` if the TOML reader lent it as it stands.
+/// Reads the text at `at`, which includes the quotes; `None` if the TOML reader lent it.
 ///
 /// # Errors
-/// Where it is malformed, and how.
+/// The position of the fault, and its kind.
 pub(super) fn read(text: &str, at: Range<usize>) -> Option<Result<Zeroizing<String>, Malformed>> {
     let raw = text.get(at.clone()).filter(|raw| is_escaped(raw))?;
     let encoding = match (raw.as_bytes().first()?, quotes(raw)) {
@@ -63,7 +64,7 @@ pub(super) fn read(text: &str, at: Range<usize>) -> Option<Result<Zeroizing<Stri
         (b'\'', _) => Encoding::MlLiteralString,
         _ => return None,
     };
-    // What is escaped is longer than what it stands for, so this never grows.
+    // An escape is longer than the character that it stands for, so this never grows.
     let mut decoded = Decoded(Zeroizing::new(String::with_capacity(raw.len())));
     let mut first: Option<ParseError> = None;
     let span = Span::new_unchecked(at.start, at.end);
@@ -78,13 +79,14 @@ pub(super) fn read(text: &str, at: Range<usize>) -> Option<Result<Zeroizing<Stri
     })
 }
 
-/// Whether something in it may be put together from pieces: escapes, and texts of several lines.
+/// Tells whether the reader may assemble the text from pieces: because of escapes, or several
+/// lines.
 fn is_escaped(text: &str) -> bool {
     text.contains('\\') || text.contains("\"\"\"") || text.contains("'''")
 }
 
-/// What is between the quotes, if they are there at both ends. Quotes at the end of a text of several
-/// lines stay too: how many there are decides where the text ends.
+/// Returns the range between the quotes, if both ends are quoted. In a text of several lines,
+/// further quotes at the end stay, since their number decides where the text ends.
 fn inside(raw: &str) -> Option<Range<usize>> {
     let quotes = raw.get(..quotes(raw))?;
     let inside = raw.strip_prefix(quotes)?.strip_suffix(quotes)?;
@@ -107,8 +109,8 @@ fn quotes(raw: &str) -> usize {
 struct Decoded(Zeroizing<String>);
 
 impl Decoded {
-    /// Whether there is room. There always is, unless the reader changed its ways; then the text is
-    /// refused rather than copied.
+    /// Tells whether the buffer has room. It always has, unless the TOML reader changes its
+    /// behaviour; then the text is refused rather than copied.
     fn has_room(&self, bytes: usize) -> bool {
         self.0.len() + bytes <= self.0.capacity()
     }
@@ -142,7 +144,7 @@ mod tests {
     use proptest::prelude::*;
     use toml::de::{DeTable, DeValue};
 
-    /// What our two steps and the TOML reader alone make of the same value.
+    /// Reads the same value with our two steps and with the TOML reader alone.
     fn both(spelled: &str) -> (Option<String>, Option<String>) {
         let text = format!("a = {spelled}\n");
         let value = |table: toml::Spanned<DeTable<'_>>| {

@@ -1,17 +1,16 @@
-//! Integers in the spellings that TOML has for them.
+//! Reads integers in all spellings of TOML.
 
 use keyway_core::Integer;
 use zeroize::Zeroizing;
 
 use super::MAX_INTEGER_DIGITS;
 
-/// Nine decimal digits fit one limb.
+/// Holds nine decimal digits in each limb.
 const LIMB: u64 = 1_000_000_000;
 
-/// The integer that `digits` spell in base `radix`; `None` when it is longer than
-/// [`MAX_INTEGER_DIGITS`].
+/// Reads `digits` in base `radix`; `None` if the integer is longer than [`MAX_INTEGER_DIGITS`].
 pub(super) fn integer(digits: &str, radix: u32) -> Option<Integer> {
-    // The binary spelling is the longest, at less than four digits for a decimal one.
+    // The binary spelling is the longest, at less than four digits for each decimal one.
     let length = digits.trim_start_matches(['-', '+']).trim_start_matches('0').len();
     if length > MAX_INTEGER_DIGITS * if radix == 10 { 1 } else { 4 } {
         return None;
@@ -21,9 +20,9 @@ pub(super) fn integer(digits: &str, radix: u32) -> Option<Integer> {
     (integer.decimal().trim_start_matches('-').len() <= MAX_INTEGER_DIGITS).then_some(integer)
 }
 
-/// The decimal spelling of unsigned `digits`.
+/// Converts unsigned `digits` to decimal.
 fn decimal(digits: &str, radix: u32) -> Option<Zeroizing<String>> {
-    // Little-endian limbs, with all their room from the start.
+    // The limbs are little-endian, and allocated in full from the start.
     let mut limbs: Zeroizing<Vec<u64>> = Zeroizing::new(Vec::with_capacity(digits.len() / 2 + 2));
     for character in digits.chars() {
         let mut carry = u64::from(character.to_digit(radix)?);

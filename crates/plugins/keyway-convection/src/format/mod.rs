@@ -1,10 +1,10 @@
-//! The text inside a store file: TOML, read and written without loss.
+//! Reads and writes the text inside a store file: TOML, without loss.
 //!
-//! Two pure functions: [`parse()`] and [`print()`]. What `print` gives, `parse` reads back the
-//! same, and Python's TOML readers read with the same types.
+//! It consists of two pure functions, [`parse()`] and [`print()`]. `parse` reads the output of
+//! `print` back unchanged, and Python's TOML readers read it with the same types.
 //!
 //! ```text
-//! [metadata]               version, compatibility, author, updated: the plugin that wrote last
+//! [metadata]               version, compatibility, author, updated: the last writer
 //! [metadata.plugin]        name, type, description
 //! [config]                 the store's settings
 //! [store]                  one entry for each secret
@@ -26,11 +26,11 @@ pub use error::{Problem, UnreadableText};
 pub use parse::parse;
 pub use print::print;
 
-/// Values nested deeper than this are neither read nor written. The bound keeps hostile
-/// files from overflowing the stack, ours or that of another reader.
+/// Values nested deeper than this are neither read nor written. The limit keeps hostile files from
+/// overflowing the stack of any reader.
 pub const MAX_DEPTH: usize = 64;
 
-/// Integers of more decimal digits are neither read nor written: a Python reader with its
+/// Integers with more decimal digits are neither read nor written, since a Python reader with
 /// default settings could not open the file any more.
 pub const MAX_INTEGER_DIGITS: usize = 4300;
 

@@ -1,4 +1,4 @@
-//! Reading the text of a store file.
+//! Reads the text of a store file.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,20 +13,18 @@ use super::escapes;
 use super::integer::integer;
 use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 
-/// Reads the text of a store file. Pure; never panics; the work is proportional to the text.
+/// Reads the text of a store file. Pure; never panics; takes time proportional to the text.
 ///
-/// It judges the form only: not whether the running plugin may read the file (decision C4)
-/// nor whether the settings are good ones. Of `[metadata]` it looks at what says who wrote
-/// the file; the rest is rewritten by every writer. Sections that it does not know are kept
-/// in [`Document::other`].
+/// It judges only the form: not whether the running plugin may read the file (decision C4), nor
+/// whether the settings are valid. From `[metadata]` it reads only the writer of the file, since
+/// every writer replaces the rest. Unknown sections are kept in [`Document::other`].
 ///
-/// What is secret is moved into values that zeroize themselves, and no copy of a text is left in
-/// memory. Integers that are written with underscores are an exception; no writer of these
-/// files writes them so.
+/// Secrets are moved into values that zeroize themselves, and no copy of a text stays in memory.
+/// The exception are integers with underscores, which no writer of these files produces.
 ///
 /// # Errors
-/// [`UnreadableText`] says where and what; if who wrote the file could be read, it says
-/// that too.
+/// [`UnreadableText`] gives the position and the fault, and the writer of the file if it could be
+/// read.
 pub fn parse(text: &str) -> Result<Document, UnreadableText> {
     let reader = Reader { text };
     if text.starts_with('\u{feff}') {
@@ -110,7 +108,9 @@ impl<'text> Reader<'text> {
         })
     }
 
-    /// Decision C4: the version that last wrote, and the plugin's name and type.
+    /// Reads the last writer: its version, and the plugin's name and type.
+    ///
+    /// See decision C4.
     fn written_by(
         &self,
         metadata: Option<Value<'text>>,
@@ -190,7 +190,7 @@ impl<'text> Reader<'text> {
             ),
             DeValue::Float(number) => Structured::Float(Zeroizing::new(self.float(number.as_str(), at)?)),
             DeValue::Boolean(truth) => Structured::Boolean(Zeroizing::new(truth)),
-            // As it is spelled, so that nothing of it is lost.
+            // The spelling is kept, so that nothing is lost.
             DeValue::Datetime(_) => {
                 Structured::DateTime(Zeroizing::new(self.text.get(at).unwrap_or_default().to_owned()))
             }
@@ -201,7 +201,7 @@ impl<'text> Reader<'text> {
         })
     }
 
-    /// What a text says: as the TOML reader lent it, or read here if it was blanked out.
+    /// Returns a text: the lent one, or the escaped one that was blanked out.
     fn said(&self, at: Range<usize>, lent: Cow<'text, str>) -> Result<Zeroizing<String>, UnreadableText> {
         match escapes::read(self.text, at) {
             None => Ok(Zeroizing::new(lent.into_owned())),

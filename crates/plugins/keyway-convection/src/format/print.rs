@@ -1,4 +1,4 @@
-//! Writing the text of a store file.
+//! Writes the text of a store file.
 
 use std::fmt::{self, Write};
 
@@ -9,18 +9,18 @@ use zeroize::Zeroizing;
 use super::check::{check_table, check_value};
 use super::{CONFIG, METADATA, STATS, STORE, Unstorable};
 
-/// The text of a store file that holds `document`, written by the plugin that `metadata`
+/// Writes `document` as the text of a store file, in the name of the plugin that `metadata`
 /// describes. Pure.
 ///
-/// The version in `[metadata]` is that of [`Document::written_by`]: the newest that ever
-/// wrote. All values stand in one line each, tables too, because an entry that stood in
-/// a section of its own would lose its place in the order (decision C15).
+/// The version in `[metadata]` is that of [`Document::written_by`], the newest writer so far. Every
+/// value is on one line, tables too, because an entry with its own section would lose its place in
+/// the order (decision C15).
 ///
-/// The text is measured before it is written, so that its buffer never grows and leaves
-/// no copies behind.
+/// The text is measured before it is written, so that its buffer never grows and leaves no copies
+/// behind.
 ///
 /// # Errors
-/// [`Unstorable`], when the document holds a value that a store file cannot.
+/// [`Unstorable`] if the document holds a value that a store file cannot hold.
 pub fn print(document: &Document, metadata: &PluginMetadata) -> Result<Zeroizing<String>, Unstorable> {
     for table in [&document.settings, &document.secrets] {
         check_table(table)?;
@@ -46,7 +46,7 @@ fn check_unknown(name: &str, value: &Structured) -> Result<(), Unstorable> {
     if free { check_value(value) } else { Err(Unstorable::NameTaken) }
 }
 
-/// Counts what is written to it.
+/// Counts the bytes that are written to it.
 struct Length(usize);
 
 impl Write for Length {
@@ -57,12 +57,12 @@ impl Write for Length {
 }
 
 fn write_document(out: &mut impl Write, document: &Document, metadata: &PluginMetadata) {
-    // Neither memory nor a counter refuses what is written to it.
+    // Neither memory nor a counter fails to accept a write.
     let _ = try_write_document(out, document, metadata);
 }
 
 fn try_write_document(out: &mut impl Write, document: &Document, metadata: &PluginMetadata) -> fmt::Result {
-    // What has no section of its own must come before the first section.
+    // Entries without a section must come before the first section.
     let of_stats = document.other.get(STATS);
     for (name, value) in document.other.iter().filter(|(name, _)| *name != STATS) {
         entry(out, name, value)?;
@@ -146,12 +146,12 @@ fn float(out: &mut impl Write, number: f64) -> fmt::Result {
     if number.is_nan() {
         return out.write_str("nan");
     }
-    // "1.0", "1e300", "-0.0", "inf": the shortest that reads back the same, and always
-    // something that makes it a float.
+    // Writes "1.0", "1e300", "-0.0", "inf": the shortest text that reads back the same, and always
+    // recognizable as a float.
     write!(out, "{number:?}")
 }
 
-/// A basic string of TOML 1.0: escapes that 1.1 added are not used.
+/// Writes a basic string of TOML 1.0, without the escapes that 1.1 added.
 fn quoted(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
     let mut rest = text;
@@ -160,7 +160,7 @@ fn quoted(out: &mut impl Write, text: &str) -> fmt::Result {
     {
         let (plain, escaped) = rest.split_at(at);
         out.write_str(plain)?;
-        // What was found is one byte long.
+        // The match is one byte long.
         match escaped.as_bytes()[0] {
             b'"' => out.write_str("\\\"")?,
             b'\\' => out.write_str("\\\\")?,

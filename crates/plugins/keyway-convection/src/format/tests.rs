@@ -1,4 +1,4 @@
-//! The text of store files: what is read, what is refused, what comes back.
+//! Tests the text of store files: accepted and refused texts, and the way back.
 
 use keyway_core::{Integer, PluginKind, PluginMetadata, Structured, Table, Version, WrittenBy};
 use keyway_secrets::Document;
@@ -16,7 +16,7 @@ fn metadata() -> PluginMetadata {
     .unwrap()
 }
 
-/// A file as Python writes it, with this in `[store]`.
+/// Returns a file as Python writes it, with this in `[store]`.
 fn text(store: &str) -> String {
     format!(
         "[metadata]\nversion = \"1.0.0\"\ncompatibility = \"\"\nauthor = \"\"\nupdated = 1\n\n[metadata.plugin]\n\
@@ -112,7 +112,7 @@ proptest! {
         let (before, after) = whole.split_at(at);
         for text in [before.to_owned(), format!("{before}{put}{after}"), after.to_owned()] {
             match parse(&text) {
-                // What can be read can be written again.
+                // A document that can be read can be written again.
                 Ok(document) => {
                     let printed = print(&document, &metadata()).unwrap();
                     prop_assert!(same(&document, &parse(&printed).unwrap()));
@@ -248,7 +248,8 @@ fn an_unknown_part_never_takes_the_place_of_a_known_one() {
     }
 }
 
-/// Decision H75: the TOML reader sees names as they are written, and with escapes resolved.
+/// Tests decision H75: the TOML reader sees names both as they are written and with escapes
+/// resolved.
 #[test]
 fn no_name_stands_twice() {
     let file = text("");

@@ -1,4 +1,4 @@
-//! What the tests on files share: opening stores, and reading what is in a file.
+//! Opens stores for the tests on files, and reads the content of a file.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
 
 use std::path::Path;
@@ -53,18 +53,18 @@ pub fn names(store: &dyn SecretStore) -> Result<Vec<String>, StoreError> {
     Ok(page.secrets.into_iter().map(|secret| secret.header.address.name.as_str().to_owned()).collect())
 }
 
-/// The text in the token in the file.
+/// Returns the text inside the file's token.
 pub fn text_of(file: &Path, keys: &KeyRing) -> String {
     String::from_utf8(keys.open(&std::fs::read(file).unwrap()).unwrap().to_vec()).unwrap()
 }
 
-/// Puts a text into a file, as a program that takes no lock would.
+/// Writes a text to a file, as a program without a lock would.
 pub fn put_text(file: &Path, keys: &KeyRing, text: &str) {
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, keys.seal(text.as_bytes()).unwrap()).unwrap();
 }
 
-/// The names in a folder, in order.
+/// Lists the names in a folder, in order.
 pub fn files_in(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)
         .unwrap()

@@ -1,7 +1,7 @@
-//! What a store is, said as simply as it can be: two maps and a limit. Operations run on it and
-//! on a real store, and both must give the same answer.
+//! Models a store in the simplest form: two maps and a limit. Operations run on the model and on a
+//! real store, and both must give the same answer.
 #![allow(missing_docs, unreachable_pub)]
-// A change of a description is one: none, away with it, or a new one.
+// A change of a description has three forms: no change, removal, or a new text.
 #![allow(clippy::option_option)]
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use keyway_secrets::{
     SecretAddress, SecretChange, SecretRevision, SecretStore, SecretVersion, StoreError,
 };
 
-/// What is done to a store. Small numbers stand for names, so that they meet often.
+/// An operation on a store. Small numbers stand for names, so that operations often meet.
 #[derive(Clone, Debug)]
 pub enum Operation {
     Create {
@@ -52,7 +52,7 @@ pub enum Operation {
     Count,
 }
 
-/// A secret as the model and the store both tell it.
+/// A secret as the model and the store both report it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
     pub value: Option<String>,
@@ -60,7 +60,7 @@ pub struct Told {
     pub version: u64,
 }
 
-/// What an operation answered. An error is its class.
+/// The answer of an operation. An error is reduced to its class.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Done,
@@ -267,7 +267,7 @@ async fn try_perform(store: &dyn SecretStore, operation: &Operation) -> Result<A
     })
 }
 
-/// The secret that is there, in this version.
+/// Reads the existing secret, for a revision with this version.
 async fn revision(
     store: &dyn SecretStore,
     address: &SecretAddress,

@@ -1,4 +1,4 @@
-//! What the tests of the generic store share: opening stores, and a storage that can fail.
+//! Opens stores for the tests of the generic store, and provides a storage that can fail.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
 
 use std::sync::Arc;
@@ -72,15 +72,15 @@ pub async fn text(store: &dyn SecretStore, address: &SecretAddress) -> Result<St
 
 pub fn silent(_: Progress) {}
 
-/// A storage whose commits fail from the n-th on, as if the process had died there.
+/// Wraps a storage so that its commits fail from the n-th on, as if the process had died.
 pub fn dying(inner: &Arc<dyn Storage>, commits: u64) -> Arc<dyn Storage> {
-    // Small batches and pages, so that there are many points to die at.
+    // Batches and pages are small, so that there are many points to die at.
     let engine = FaultyStorage::over(inner).items_per_batch(4).page_records(5).into_engine();
     engine.0.end_after(commits, Fault::EndsBefore);
     engine
 }
 
-/// Every record of a storage.
+/// Lists every record of a storage.
 pub async fn records(storage: &Arc<dyn Storage>) -> Vec<keyway_storage::Entry> {
     let mut all = Vec::new();
     let mut after: Option<Vec<u8>> = None;

@@ -10,7 +10,7 @@ use super::mark::RunMark;
 /// The processes to look at.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Search {
-    /// None.
+    /// The only value, which has no effect on this system.
     Everywhere,
 }
 
@@ -20,7 +20,7 @@ impl Search {
     }
 }
 
-/// An empty collection.
+/// An empty set of processes.
 #[derive(Debug)]
 pub(super) struct Leftovers;
 

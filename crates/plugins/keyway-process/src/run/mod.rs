@@ -30,7 +30,9 @@ pub(crate) use launch::Launch;
 use mark::RunMark;
 use streams::{Stop, Streams};
 
-/// The limits of a run (decision W7).
+/// The limits of a run.
+///
+/// See decision W7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The time limit, from the start of the program to its end. Waiting for a permit does not count.
@@ -60,7 +62,7 @@ impl Default for Limits {
 pub enum Input {
     /// The last argument. Every local user can read it (`ps`).
     Argument(Wiped<Vec<u8>>),
-    /// Standard input, which ends after it.
+    /// Standard input, which is closed after these bytes.
     Standard(Wiped<Vec<u8>>),
 }
 

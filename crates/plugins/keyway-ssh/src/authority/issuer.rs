@@ -52,7 +52,7 @@ impl CertificateAuthority {
         let configuration: &Configuration = &request.context.configuration;
         let RevocationSettings { list, prefix } = RevocationSettings::read(configuration)?;
         let settings = Settings::read(configuration)?;
-        let principals = settings.principals_of(&request.context.user_info)?;
+        let principals = settings.principals_of(&request.context.requester.user_info)?;
         let state = prefix.state(&request.context)?;
         let authority = authority_key(configuration, self.lent.as_ref())?;
         let now = self.clock.now().as_seconds();

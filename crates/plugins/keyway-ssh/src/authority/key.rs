@@ -21,15 +21,15 @@ pub struct CertificateAuthorityKey(Arc<PrivateKey>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAuthorityKey {
-    /// It is not in OpenSSH's format.
+    /// The key is not in OpenSSH's format.
     #[error("it is no private key in the format of OpenSSH: make one with `ssh-keygen -t ed25519`")]
     Format,
-    /// It is encrypted with a passphrase.
+    /// The key is encrypted with a passphrase.
     #[error(
         "it is encrypted, and no user can enter a passphrase here: remove the passphrase with `ssh-keygen -p`"
     )]
     Encrypted,
-    /// It is of another type.
+    /// The key is of another type.
     #[error("it is no Ed25519 key: make one with `ssh-keygen -t ed25519`")]
     Type,
 }

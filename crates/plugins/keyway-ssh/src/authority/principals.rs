@@ -1,4 +1,5 @@
-//! The principals of a certificate: names of the operator, with claims of the user's login.
+//! Makes the principals of a certificate: names that the operator configures, in which placeholders
+//! stand for claims of the user's login.
 
 use keyway_issuers::{IssuerError, UserInfo};
 
@@ -44,8 +45,8 @@ impl Principals {
     /// Returns the names for a user.
     ///
     /// # Errors
-    /// A claim that is missing or no plain account name, and a result of `root`: users can often choose the
-    /// value of a claim.
+    /// A claim is missing or is not a plain account name, or a name would be `root`: users can
+    /// often choose the value of a claim.
     pub(super) fn of(&self, user: &UserInfo) -> Result<Vec<String>, IssuerError> {
         let mut names: Vec<String> = Vec::new();
         for pieces in &self.0 {

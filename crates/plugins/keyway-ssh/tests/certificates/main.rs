@@ -167,9 +167,9 @@ fn users_of_other_issuers_are_refused() {
     let authority = Authority::new();
     let settings = [("principals", "{sub}"), ("trusted_issuer", "https://issuer.example.com")];
     let mut context = authority.context(&settings);
-    context.user_info = UserInfo::new("https://issuer.example.com/", "joe");
+    context.requester.user_info = UserInfo::new("https://issuer.example.com/", "joe");
     assert!(matches!(authority.ask(context.clone(), None), Err(IssuerError::Refused { .. })));
-    context.user_info = UserInfo::new("https://issuer.example.com", "joe,root");
+    context.requester.user_info = UserInfo::new("https://issuer.example.com", "joe,root");
     assert!(matches!(authority.ask(context, None), Err(IssuerError::Refused { .. })));
     // Claims without a trusted issuer are a mistake of the operator.
     let error = authority.ask(authority.context(&settings[..1]), None).unwrap_err();

@@ -1,6 +1,6 @@
 //! The decision whether a document may be read.
 //!
-//! Decisions C1, C3, C4.
+//! See decisions C1, C3, C4.
 
 pub(in crate::replay::convection) use super::settings::Specification;
 use crate::replay::Class;

@@ -1,6 +1,6 @@
 //! The settings of a plugin.
 //!
-//! Decisions C10 and C11.
+//! See decisions C10 and C11.
 
 use crate::replay::convection::node::Node;
 
@@ -15,7 +15,7 @@ pub(in crate::replay::convection) struct Specification {
 
 /// The permitted lengths of a password.
 ///
-/// Decision C11.
+/// See decision C11.
 const LENGTHS: std::ops::RangeInclusive<i64> = 8..=1024;
 
 impl Specification {
@@ -114,7 +114,7 @@ fn is_default((name, value): &(String, Node)) -> bool {
 
 /// Tells whether `character` belongs to the letters of this name, or `None` for an unknown name.
 ///
-/// Decision C11: `printable` excludes white space and control characters.
+/// By decision C11, `printable` excludes white space and control characters.
 pub(super) fn is_letter_of(letters: &str, character: char) -> Option<bool> {
     Some(match letters {
         "printable" => character.is_ascii_graphic(),

@@ -1,6 +1,6 @@
 //! The meaning of a plugin's answer to a request or a revocation, in both profiles.
 //!
-//! Decisions W2, W3, W8.
+//! See decisions W2, W3, W8.
 
 use serde_json::{Map, Value, json};
 
@@ -9,13 +9,13 @@ use crate::replay::Class;
 
 /// The longest permitted output of a plugin, in bytes.
 ///
-/// Decision W7.
+/// See decision W7.
 const LONGEST: usize = 1 << 20;
 /// The longest permitted state, in bytes.
 const LONGEST_STATE: usize = 16 << 10;
 /// The shortest value that is searched for in a state. Shorter ones occur by chance.
 ///
-/// Decision W8.
+/// See decision W8.
 const SHORTEST_SECRET: usize = 8;
 
 /// A plugin's run.
@@ -53,7 +53,7 @@ pub enum Answer {
     Broken(Class, Option<String>),
     /// A credential exists, and its state cannot be kept.
     ///
-    /// Decision W8.
+    /// See decision W8.
     Leaking(String),
 }
 
@@ -134,7 +134,7 @@ pub fn revocation(printed: Printed<'_>) -> Reading {
 /// Reads an answer to a revocation that has a key `error`: the strict profile refuses it, the
 /// lenient one takes it for an error.
 ///
-/// Decision W10.
+/// See decision W10.
 fn contradiction(object: &Plain, error: &Plain, word: &str, lenient: bool) -> Reading {
     if !lenient {
         return Reading::broken(Class::BadResult, Some("W10"));

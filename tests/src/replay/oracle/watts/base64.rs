@@ -1,6 +1,6 @@
 //! The base64 that a plugin reads: either alphabet, padded or not, no mixture.
 //!
-//! Decision W1.
+//! See decision W1.
 
 use crate::replay::oracle::base64;
 

@@ -1,6 +1,6 @@
 //! A plugin's description of itself, and the consequences for its service.
 //!
-//! Decisions W2, W3, W4.
+//! See decisions W2, W3, W4.
 
 use std::collections::BTreeSet;
 
@@ -138,7 +138,7 @@ fn configuration(object: &Plain, reading: &mut Reading) -> Vec<(String, Value)> 
 
 /// Checks a name. The real host accepts the empty one, and duplicates.
 ///
-/// Decision W4.
+/// See decision W4.
 fn check_name<'a>(name: Option<&'a str>, seen: &mut BTreeSet<&'a str>, reading: &mut Reading) {
     let Some(name) = name else { return reading.bad() };
     if name.is_empty() {

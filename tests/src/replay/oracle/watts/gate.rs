@@ -1,6 +1,6 @@
 //! The check of parameters against a service's sets.
 //!
-//! Decisions W4 and W5.
+//! See decisions W4 and W5.
 
 use serde_json::{Map, Value};
 

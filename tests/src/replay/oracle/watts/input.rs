@@ -1,6 +1,6 @@
 //! The inputs that a host may send to a plugin.
 //!
-//! Decisions W1 to W4, and H29.
+//! See decisions W1 to W4, and H29.
 
 use serde_json::{Map, Value};
 

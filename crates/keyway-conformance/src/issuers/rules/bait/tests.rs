@@ -1,4 +1,4 @@
-//! Baits on lines of careless and of careful programs.
+//! Tests baits on lines of careless and of careful programs.
 
 use std::process::Command;
 

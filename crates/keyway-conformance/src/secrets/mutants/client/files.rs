@@ -1,4 +1,4 @@
-//! Mutants in export, import and credentials.
+//! Breaks export, import and credentials of a client.
 use keyway_core::SecretText;
 
 use super::{SecretStoreSubject, client_mutant, mutants};

@@ -1,4 +1,4 @@
-//! Mutants whose lists are wrong.
+//! Breaks lists of a client.
 
 use keyway_client::Resolution;
 use keyway_secrets::ListQuery;
@@ -54,7 +54,7 @@ mutants! {
             if let Response::Secrets(all) = &mut answer
                 && let Ok(page) = client.store.list(&ListQuery::all().with_values().limit(1000)).await
             {
-                // As many as one page of the store has.
+                // Keeps as many as one page of the store has.
                 all.truncate(page.secrets.len());
             }
             Ok(answer)

@@ -1,4 +1,4 @@
-//! The subjects of mutants of the client.
+//! Makes the subjects of client mutants.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -13,16 +13,16 @@ use crate::secrets::client::{
     Request, Response, Scope, TakenCredentials,
 };
 
-/// Is the result of a request.
+/// The result of a request.
 pub(super) type ClientResult = Result<Response, ClientFailure>;
 
 /// Makes the subject of a mutant for `mutants!`. The change is a block of overridden methods of `ClientMutation`, or
 /// one of them as a closure:
 ///
-/// * `(call |client, request| ...)`: what it does for a request;
-/// * `(failure |failure| ...)`: what it changes in each failure;
-/// * `(told |accessed| ...)`: what it reports to the audit in place of one access;
-/// * `(credentials |given| ...)`: which credentials it takes.
+/// * `(call |client, request| ...)`: carries out a request;
+/// * `(failure |failure| ...)`: changes each failure;
+/// * `(told |accessed| ...)`: replaces a report to the audit hook;
+/// * `(credentials |given| ...)`: chooses the credentials.
 macro_rules! client_mutant {
     ($name:ident { $($method:tt)+ }) => {{
         #[derive(Debug)]
@@ -81,7 +81,7 @@ macro_rules! client_mutant {
 
 pub(super) use client_mutant;
 
-/// Changes the client of this workspace. A method that is not overridden leaves it as it is.
+/// Changes the client of this workspace. A method that is not overridden changes nothing.
 #[async_trait]
 pub(super) trait ClientMutation: fmt::Debug + Send + Sync {
     fn told(&self, notes: &ClientNotes, accessed: Accessed) -> Vec<Accessed> {
@@ -98,7 +98,7 @@ pub(super) trait ClientMutation: fmt::Debug + Send + Sync {
     }
 }
 
-/// Remembers what a mutant and its clones need later.
+/// Remembers state that a mutant and its clones share.
 #[derive(Default)]
 pub(super) struct ClientNotes {
     pub(super) text: Mutex<String>,
@@ -125,7 +125,7 @@ impl ClientMaker for MutantMaker {
     }
 }
 
-/// Is a client of a mutant.
+/// A client of a mutant.
 pub(super) struct MutatedClient {
     mutation: &'static dyn ClientMutation,
     pub(super) inner: Arc<dyn ApplicationClient>,
@@ -151,7 +151,7 @@ impl MutatedClient {
         self.at(self.scope.environment.as_deref(), resolution)
     }
 
-    /// Returns whether it works in an environment and falls back.
+    /// Tells whether the client works in an environment and falls back.
     pub(super) fn falls_back(&self) -> bool {
         self.scope.environment.is_some() && self.scope.resolution == Resolution::SharedFallback
     }

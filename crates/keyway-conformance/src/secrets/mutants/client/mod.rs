@@ -1,4 +1,4 @@
-//! Mutants of the client: the client of this workspace over a sound store, with one thing broken.
+//! Breaks clients: each is the client of this workspace over a sound store, with one fault.
 
 mod files;
 mod lists;

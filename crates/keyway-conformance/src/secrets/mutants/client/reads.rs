@@ -1,4 +1,4 @@
-//! Mutants that read in another place, or give a default where they must not.
+//! Breaks the place of a client's reads, and its defaults.
 
 use keyway_client::{Layer, Resolution};
 
@@ -24,7 +24,7 @@ mutants! {
             }
             client.inner.call(request).await
         })
-    SaysWhereItStands breaks ["SEC-201"] "names the layer that it stands in, whichever gave the secret"
+    SaysWhereItStands breaks ["SEC-201"] "names its own layer, whichever layer gave the secret"
         (call |client, request| {
             let mut answer = client.inner.call(request).await?;
             if let (Response::Secret(Some(found)), true) = (&mut answer, client.falls_back()) {
@@ -73,7 +73,7 @@ mutants! {
             (Request::Get(_), Err(failure)) if failure.code == "not_found" => Ok(Response::Text(None)),
             (_, answer) => answer,
         })
-    MovesItsClones breaks ["SEC-260"] "stands where its youngest clone stands"
+    MovesItsClones breaks ["SEC-260"] "moves to the scope of its youngest clone"
         (call |client, request| {
             let scope = locked(&client.notes.scope).clone().unwrap_or_else(|| client.scope.clone());
             client.inner.in_scope(&scope).call(request).await
@@ -92,7 +92,7 @@ fn read_key(request: &Request) -> Option<&str> {
     }
 }
 
-/// Answers the default instead of some failures.
+/// Returns the default instead of some failures.
 async fn with_default(
     client: &MutatedClient,
     request: Request,

@@ -1,4 +1,4 @@
-//! Mutants that say the wrong thing: in errors, to the audit, in traces, in debugging texts.
+//! Breaks errors, audit reports, traces and debugging texts of a client.
 
 use keyway_client::AccessOutcome;
 
@@ -18,7 +18,7 @@ mutants! {
             "server_error".clone_into(&mut failure.code);
             failure.http_status = Some(500);
         })
-    MessageNamesNothing breaks ["SEC-232"] "has one message for all errors of a row"
+    MessageNamesNothing breaks ["SEC-232"] "has the same message for all errors of a row"
         (failure |failure| if failure.missing == Some(Missing::Secret) {
             failure.user_message.clone_from(&failure.description);
         })

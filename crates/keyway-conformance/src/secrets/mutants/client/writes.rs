@@ -1,4 +1,4 @@
-//! Mutants that write elsewhere or something else.
+//! Breaks the place and content of a client's writes.
 
 use keyway_client::Resolution;
 use keyway_core::SecretValue;
@@ -20,7 +20,7 @@ mutants! {
     CreatesShared breaks ["SEC-206"] "creates in the shared layer under the policy that falls back"
         (call |client, request| {
             if matches!(request, Request::Create { .. }) && client.falls_back() {
-                // It does look whether the environment is there.
+                // It does check that the environment exists.
                 client.by(Resolution::Exact).call(Request::ListNames).await?;
                 return client.shared().call(request).await;
             }

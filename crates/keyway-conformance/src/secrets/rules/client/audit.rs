@@ -1,4 +1,4 @@
-//! Reports to an audit hook.
+//! Tests reports to an audit hook.
 
 use keyway_core::ErrorKind;
 use keyway_core::SecretText;
@@ -13,16 +13,16 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-240" Must needs ENVIRONMENTS from ["Client/audit", "L1"]
-        "An audit hook is told of each access once, with requester, operation, key, environment, the layer of what was read, and the outcome."
+        "An audit hook is told of each access once, with requester, operation, key, environment, the layer of the secret, and the outcome."
         each_access_is_told_once;
     "SEC-241" Must from ["Client/audit", "L5"]
-        "An audit hook is told of accesses that failed, with the kind of failure, also where a default was given."
+        "An audit hook is told of accesses that failed, with the kind of failure, even if a default was returned."
         failures_are_told;
     "SEC-242" Must from ["Client/audit", "Contract/cancellation"]
         "An audit hook is told of an access whose future was dropped, once, as cancelled."
         cancellations_are_told;
     "SEC-243" Must from ["Client/audit", "Principle/secrets"]
-        "No value shows in what an audit hook is told, whatever came of the access."
+        "No report to an audit hook shows a value, whatever the outcome of the access."
         values_are_not_told;
 }
 
@@ -36,8 +36,8 @@ struct Expected<'r> {
 }
 
 impl<'r> Expected<'r> {
-    /// Expects the success of a request of a client in this environment. A secret `own` is the environment's, and
-    /// any other shared.
+    /// Expects the success of a request of a client in this environment. A secret named `own`
+    /// belongs to the environment; any other is shared.
     fn of(request: &'r Request, scope: Option<&'r str>) -> Self {
         let (operation, key, environment) = match request {
             Request::Get(key) | Request::GetOr { key, .. } | Request::GetRequired(key) => {
@@ -107,8 +107,8 @@ fn reads(key: &str, default: &str) -> [Request; 5] {
     ]
 }
 
-/// Lists each request in an environment that has `own`, where the shared layer has `shared`. They create and delete
-/// `new`, and leave the environment `f`.
+/// Lists each request, for an environment that holds `own` and a shared layer that holds `shared`.
+/// The requests create and delete `new`, and leave the environment `f`.
 fn requests() -> Vec<Request> {
     let mut all = reads("own", DEFAULT).to_vec();
     all.extend(reads("shared", DEFAULT));
@@ -219,14 +219,14 @@ async fn cancellations_are_told(fixture: &StoreFixture<'_>) -> Checked {
     for request in requests() {
         let mut expected = Expected::of(&request, Some("e"));
         if expected.environment != Some("e") {
-            continue; // Not every store has environments.
+            continue; // The store may have no environments.
         }
         let what = format!("{request:?}, dropped half-way");
         (expected.environment, expected.layer) = (None, None);
         expected.outcomes = vec![AccessOutcome::Cancelled];
         fixture.accessed();
         if polled(1, client.call(request.clone())).await.is_some() {
-            // It never asked the store, so there was nothing to drop.
+            // The client did not ask the store, so there was no call to drop.
             continue;
         }
         expected.must_be(&what, &fixture.accessed(), Some("billing"))?;
@@ -248,8 +248,8 @@ async fn values_are_not_told(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Calls everything with the canary as value, so that it works, fails and is dropped. Returns
-/// the debugging texts of the answers.
+/// Calls all operations with the canary as value, so that they succeed, fail and are dropped.
+/// Returns the debugging texts of the answers.
 pub(super) async fn everything(
     fixture: &ClientFixture<'_>,
     client: &Client<'_>,

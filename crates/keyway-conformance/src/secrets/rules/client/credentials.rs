@@ -1,4 +1,4 @@
-//! The sources of the credentials of a service.
+//! Tests the sources of a service's credentials.
 
 use std::fs;
 use std::path::Path;
@@ -18,14 +18,14 @@ needs! {
 rules! {
     in StoreFixture;
     "SEC-270" Must needs CREDENTIALS from ["L7", "Locker/credentials"]
-        "Each field of the credentials is the explicit one, else that of the environment (`LOCKER_` forms first), else that of `~/.locker/credentials`; a blank one is none."
+        "Each field of the credentials comes from the explicit value, else from the environment (`LOCKER_` forms first), else from `~/.locker/credentials`; a blank value counts as missing."
         fields_have_their_precedence plain;
     "SEC-271" Must needs CREDENTIALS from ["L7", "L6", "Locker/credentials", "Locker/errors"]
         "A missing key is `unauthorized`, a file that others can read is refused, and neither key shows in an error or a debugging text."
         bad_credentials_are_refused plain;
 }
 
-/// Is the default address of the service in the seed.
+/// The default address of the service in the seed.
 const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 
 /// Draws one source of a field: missing, blank, or with a value.
@@ -37,7 +37,7 @@ fn place(fixture: &StoreFixture<'_>, value: &str) -> Option<String> {
     }
 }
 
-/// Returns the first that is not blank.
+/// Returns the first value that is not blank.
 fn first(places: &[&Option<String>]) -> Option<String> {
     places.iter().find_map(|place| place.as_ref().filter(|text| !text.trim().is_empty()).cloned())
 }

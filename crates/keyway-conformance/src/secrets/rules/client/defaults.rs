@@ -1,4 +1,4 @@
-//! Default values.
+//! Tests default values.
 
 use keyway_core::CallError;
 use std::io;
@@ -15,13 +15,13 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-220" Must from ["L5", "Locker/get", "Locker/default_value"]
-        "A default is given when the secret is not there, and when it is there, the value is, also one that is empty."
+        "A missing secret gives the default; an existing secret gives its value, even an empty one."
         an_empty_value_is_a_value;
     "SEC-221" Must from ["L5", "Locker/default_value", "Locker/errors"]
-        "Every failure of the store but a missing secret is raised by every read: no default, no nothing, no empty list."
+        "Every read returns every failure of the store except a missing secret as an error: no default, no `None`, no empty list."
         failures_are_raised;
     "SEC-222" Must needs ENVIRONMENTS from ["L1", "L5"]
-        "A failure of the environment's layer is never answered from the shared one, and a failure of the shared one never with the default."
+        "If the environment's layer fails, the shared layer does not replace it, and if the shared layer fails, the default does not."
         failures_do_not_fall_back;
     "SEC-223" Must from ["L5", "C5"]
         "A store that does not exist, was deleted, or has other keys gives a client no default."
@@ -34,7 +34,7 @@ async fn an_empty_value_is_a_value(fixture: &StoreFixture<'_>) -> Checked {
         gives_nothing(&fixture.client, key).await?;
         put(&fixture.store, at(key), value).await?;
         gives(&fixture.client, key, &text(value), keyway_client::Layer::Shared, None).await?;
-        // A default that is empty makes no difference, either.
+        // An empty default is no exception.
         let found = fixture.client.get_or(key, "").await.works("`get_or`")?;
         let same = found.is_some_and(|found| found.expose() == value);
         ensure(same, format!("the value of {key:?}"), "another text")?;
@@ -120,7 +120,8 @@ async fn failures_do_not_fall_back(fixture: &StoreFixture<'_>) -> Checked {
         for (left, layer) in [(0, "environment's"), (1, "shared")] {
             let when = format!("{name} of the {layer} layer");
             for read in READS {
-                // It fails once only, so that a client that looks elsewhere finds the secret.
+                // The store fails only once, so a client that retries in another layer would find
+                // the secret.
                 fixture.faults().fail_once_after(left, failure);
                 let observed = match client.read(read, "a").await {
                     Ok(_) => "it answered Ok",

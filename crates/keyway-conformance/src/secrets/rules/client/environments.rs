@@ -1,4 +1,4 @@
-//! The client's operations on environments.
+//! Tests the client's operations on environments.
 
 use keyway_secrets::{Environment, SecretStore};
 
@@ -14,7 +14,7 @@ rules! {
         "A client lists, retrieves, creates and modifies environments as the store has them, over all pages."
         environments_are_the_stores;
     "SEC-209" Must needs ENVIRONMENTS from ["L2", "L11", "Locker/get_environment", "Locker/retrieve_environment", "Locker/modify_environment"]
-        "A client's operation on an environment that is not there says so and creates nothing; the older `get_environment` gives nothing."
+        "A client's operation on a missing environment answers that it is missing and creates nothing; the older `get_environment` returns nothing."
         missing_environments;
 }
 

@@ -1,4 +1,4 @@
-//! Errors of a client.
+//! Tests errors of a client.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-230" Must from ["L6", "Locker/create", "Locker/errors"]
-        "`create` of what is there is a conflict with status 409 and changes nothing; a name that is not allowed is invalid with status 422."
+        "`create` of an existing secret is a conflict with status 409 and changes nothing; a name that is not allowed is invalid with status 422."
         duplicates_are_conflicts;
     "SEC-231" Must from ["L6", "Locker/errors"]
         "Each failure has the code and the status of its row of the error table, and a message and a description."
@@ -22,11 +22,11 @@ rules! {
         "A message about a secret names its key and its environment, and no error shows a value, in any form."
         messages_name_the_key;
     "SEC-233" Must needs ENVIRONMENTS from ["L6", "Locker/create_environment", "Locker/errors"]
-        "`create_environment` of one that is there is a conflict with status 409 and changes nothing."
+        "`create_environment` of an existing environment is a conflict with status 409 and changes nothing."
         duplicate_environments_are_conflicts;
 }
 
-/// Demands a row: code, status, and words.
+/// Demands a row: code, status, message and description.
 fn has_row(what: &str, failure: &ClientFailure, code: &str, http_status: Option<u16>) -> Checked {
     let right = failure.code == code && failure.http_status == http_status;
     let observed = format!("{} with status {:?}", failure.code, failure.http_status);
@@ -65,7 +65,7 @@ async fn duplicate_environments_are_conflicts(fixture: &StoreFixture<'_>) -> Che
     before.must_hold_in(&fixture.store, "after refused creations").await
 }
 
-/// Gives the row of each failure of a store, by the kit's own table.
+/// Returns the row of each failure of a store, by the kit's own table.
 fn row(failure: &str) -> (&'static str, Option<u16>) {
     match failure {
         "NotInitialized" | "Deleted" => ("not_found", Some(404)),

@@ -1,4 +1,4 @@
-//! Lists agree with single reads.
+//! Tests that lists agree with single reads.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -26,13 +26,13 @@ rules! {
         "`list_names` gives the keys and layers that `list` gives, each once, and asks the store for no value."
         names_agree_with_lists;
     "SEC-212" Must from ["L3", "Locker/list"]
-        "A client lists keys and values in bulk reads alone, and the same however short the pages of the store are."
+        "A client lists keys and values in bulk reads alone, and gives the same list for any page size of the store."
         lists_are_bulk_reads;
     "SEC-213" Must from ["L3", "Locker/list", "Locker/threads"]
-        "While another writes, a list holds what stays exactly once with its value and layer, and of what changes only values that it had meanwhile, no secret twice."
+        "During concurrent writes, a list holds each unchanged secret exactly once with its value and layer, and each changing secret at most once with a value that it had meanwhile."
         lists_agree_while_others_write;
     "SEC-214" Must needs ENVIRONMENTS from ["L1", "L3"]
-        "Under the policy that falls back a list takes one bulk read of the environment and one of the shared layer; else it reads the place where the client stands."
+        "Under the policy that falls back a list takes one bulk read of the environment and one of the shared layer; otherwise it reads the client's own layer."
         lists_read_their_layers;
 }
 
@@ -65,7 +65,7 @@ async fn lists_agree_with_reads(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Changes one secret in each layer, and takes one away.
+/// Changes one secret in each layer, and removes one.
 async fn change(world: &mut World, fixture: &ClientFixture<'_>) -> Checked {
     for (environment, secrets) in &mut world.layers {
         let client = fixture.client.in_scope(environment.as_deref(), Resolution::Exact);
@@ -87,7 +87,7 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
         let client = fixture.client.in_scope(environment, policy);
         let listed = by_key(client.list().await.works("`list`")?, &client.place())?;
         let resolved = world.resolved(environment, policy);
-        // First: every key that a read finds must be listed.
+        // First, every key that a read finds must be listed.
         for key in world.keys() {
             let read = client.find(key).await.works("`find`")?;
             let (read, listed) = match (&read, listed.get(key)) {
@@ -109,7 +109,7 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
             let what = format!("the list of {}, as `find` gives {key:?}", client.place());
             is(&what, listed, key, &read.value, read.layer, read.environment.as_deref())?;
         }
-        // Then: both must be right.
+        // Then both lists must be right.
         let wanted: Vec<_> = resolved.keys().copied().collect();
         keys_differ(&client.place(), &wanted, &listed.keys().map(String::as_str).collect::<Vec<_>>())?;
         for (key, (value, layer)) in resolved {
@@ -195,7 +195,7 @@ async fn lists_read_their_layers(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Holds a store in which half of the secrets stay, and the rest change all the time.
+/// Holds a store in which half of the secrets never change, and the rest change all the time.
 struct Busy<'a> {
     fixture: &'a ClientFixture<'a>,
     layers: Vec<Option<&'static str>>,
@@ -206,13 +206,14 @@ impl Busy<'_> {
     const STAYING: usize = 6;
     const CHANGING: usize = 8;
 
-    /// Gives the address of a secret that a client in `own` listed.
+    /// Returns the address of a secret that a client in `own` listed.
     fn address_of(found: &Found, own: Option<&str>) -> SecretAddress {
         at_layer(&found.key, own.filter(|_| found.layer == Layer::Environment))
     }
 
-    /// Sorts a list from between two moments by key. A key may come again in its layer if its secret was
-    /// destroyed meanwhile: a later secret of the name is another one, and may stand on a later page.
+    /// Sorts a list by key. `list` was read between two moments. A key may appear twice in its
+    /// layer if its secret was destroyed meanwhile: a later secret of the same name may be on a
+    /// later page.
     fn each_once<'l>(
         &self,
         listed: &'l [Found],
@@ -236,9 +237,9 @@ impl Busy<'_> {
     async fn fill(&self) -> Checked {
         for (number, layer) in self.layers.iter().enumerate() {
             for key in 0..Self::STAYING {
-                // Secrets that change are listed between those that stay.
+                // Secrets that change are listed between secrets that do not.
                 self.put(&at_layer(&format!("changes {key}"), *layer), "v", false).await?;
-                // Some in one layer, some in both.
+                // Some secrets are in one layer, some in both.
                 if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {
                     let address = at_layer(&format!("stays {key}"), *layer);
                     put(&self.fixture.store, address, &format!("{number} {key}")).await?;
@@ -248,7 +249,7 @@ impl Busy<'_> {
         Ok(())
     }
 
-    /// Lists the secrets that stay, as a client with this policy sees them.
+    /// Lists the unchanging secrets, as a client with this policy sees them.
     fn staying(&self, policy: Resolution) -> BTreeMap<String, (SecretValue, Layer)> {
         let mut seen = BTreeMap::new();
         let own = self.layers.len() - 1;
@@ -267,7 +268,7 @@ impl Busy<'_> {
         seen
     }
 
-    /// Writes a secret, and notes the time.
+    /// Writes a secret, and records the time.
     async fn put(&self, address: &SecretAddress, value: &str, is_there: bool) -> Checked {
         let store: &dyn SecretStore = &self.fixture.store;
         locked(&self.timeline).begins(address, Some(value));

@@ -1,4 +1,4 @@
-//! Rules about the client that an application uses over the plugin.
+//! Tests the client that an application uses over the plugin.
 
 mod audit;
 mod credentials;

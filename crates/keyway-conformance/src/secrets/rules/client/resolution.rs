@@ -1,4 +1,4 @@
-//! The layer that a read gives.
+//! Tests which layer a read uses.
 
 use keyway_secrets::SecretAddress;
 
@@ -11,13 +11,13 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-200" Must needs ENVIRONMENTS from ["L1", "Locker/get", "Locker/retrieve"]
-        "A client that resolves exactly reads the layer that it stands in and no other, and never falls back."
+        "A client that resolves exactly reads only its own layer, and never falls back."
         exact_never_falls_back;
     "SEC-201" Must needs ENVIRONMENTS from ["L1", "Locker/get", "Locker/retrieve"]
-        "A client that falls back gives the environment's secret first, else the shared one, and says which layer gave it."
+        "A client that falls back returns the environment's secret first, else the shared one, and names its layer."
         fallback_says_its_layer;
     "SEC-202" Must needs ENVIRONMENTS from ["L1"]
-        "A fallback costs one more read of the store at most, and none when the environment has the secret."
+        "A fallback costs one more read of the store at most, and no further read if the environment has the secret."
         fallback_costs_one_read;
     "SEC-203" Must needs ENVIRONMENTS from ["L2", "L5", "Locker/errors"]
         "Under both policies, a client in an unknown environment answers that the environment is missing: no secret, no default, no creation."
@@ -54,8 +54,7 @@ async fn fallback_says_its_layer(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Demands of every key of the world, and of one that is in none of its layers, that reads give
-/// what the policy says.
+/// Demands that reads follow the policy, for every key of the world and for one that no layer has.
 async fn agrees(
     world: &World,
     environment: Option<&str>,
@@ -105,7 +104,7 @@ async fn unknown_environment_is_its_own_error(fixture: &StoreFixture<'_>) -> Che
     let fixture = ClientFixture::new(fixture, &["E"], &[at("a"), at_in("a", "E")]).await?;
     for policy in POLICIES {
         let client = fixture.client.in_scope(Some("e"), policy);
-        // It makes no difference whether the shared layer has the key.
+        // The result must not depend on whether the shared layer has the key.
         for key in ["a", "new"] {
             let what = |operation: &str| format!("`{operation}` of {key:?} in an unknown environment");
             let missing = Missing::Environment;

@@ -1,4 +1,4 @@
-//! Many tasks with one client.
+//! Tests many tasks that share one client.
 
 use super::world::gives;
 use super::{
@@ -9,13 +9,13 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-260" Must from ["L11", "Locker/threads"]
-        "16 tasks that share clones of one client without a lock of their own read what each wrote, in its own place and by its own policy, and lose nothing."
+        "16 tasks that share clones of one client without a lock of their own read their own writes, each in its own scope and by its own policy, and lose nothing."
         clones_agree;
 }
 
 const TASKS: usize = 16;
 
-/// Tries again when another writer was first.
+/// Retries while other writers are faster.
 async fn insisting<F>(mut call: impl FnMut() -> F + Send) -> Result<(), ClientFailure>
 where
     F: Future<Output = Result<(), ClientFailure>> + Send,
@@ -68,7 +68,8 @@ async fn clones_agree(fixture: &StoreFixture<'_>) -> Checked {
         if in_threads {
             on_threads(jobs)?;
         } else {
-            // Again in an order that the seed decides, so that a failure can be repeated.
+            // Runs the jobs again in an order that the seed decides, so that a failure can be
+            // repeated.
             in_turns(jobs, || fixture.random()).await.into_iter().collect::<Checked>()?;
         }
         let told = fixture.accessed();

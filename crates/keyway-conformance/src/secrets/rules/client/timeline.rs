@@ -1,11 +1,11 @@
-//! The times at which each value existed, for rules about reads during writes.
+//! Records when each value existed, for rules about reads during writes.
 
 use keyway_core::SecretValue;
 use keyway_secrets::SecretAddress;
 
 use super::text;
 
-/// Is a value that a secret has for some time of a [`Timeline`].
+/// A value that a secret has for some time of a [`Timeline`].
 struct Spell {
     address: SecretAddress,
     text: String,
@@ -23,7 +23,7 @@ pub(super) struct Timeline {
     destructions: Vec<Destruction>,
 }
 
-/// Is the destruction of a secret, at a time of a [`Timeline`].
+/// The destruction of a secret, at a time of a [`Timeline`].
 struct Destruction {
     address: SecretAddress,
     began: u64,
@@ -54,7 +54,7 @@ impl Timeline {
         }));
     }
 
-    /// Records the end of the write that began last.
+    /// Records the end of the latest write.
     pub(super) fn ended(&mut self, address: &SecretAddress) {
         let now = self.tick();
         for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
@@ -78,8 +78,8 @@ impl Timeline {
         })
     }
 
-    /// Returns whether the secret may have been destroyed between two moments, so that a later one of its
-    /// name is another secret.
+    /// Tells whether the secret may have been destroyed between two moments, so that a later one of
+    /// the same name is another secret.
     pub(super) fn destroyed(&self, address: &SecretAddress, from: u64, to: u64) -> bool {
         let destroyed = |of: &Destruction| of.address == *address && of.began <= to && from <= of.ended;
         self.destructions.iter().any(destroyed)

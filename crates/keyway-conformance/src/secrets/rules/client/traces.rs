@@ -1,4 +1,4 @@
-//! Traces and debugging texts of a client.
+//! Tests traces and debugging texts of a client.
 
 use super::audit::everything;
 use super::{Checked, ClientFixture, StoreFixture, ensure, rules};
@@ -7,10 +7,10 @@ use crate::trace_capture::traced;
 rules! {
     in StoreFixture;
     "SEC-245" Must from ["L8", "Locker/logging", "Principle/secrets"]
-        "No value is traced by a client at any level, by operations that work, fail or are dropped."
+        "A client traces no value at any level, in operations that succeed, fail or are dropped."
         traces_are_clean;
     "SEC-246" Must from ["L8", "L6", "Principle/secrets"]
-        "No value shows in the debugging text of a client, of what it answers, or of its errors."
+        "The debugging text of a client, of its answers and of its errors shows no value."
         answers_are_clean;
 }
 

@@ -1,4 +1,4 @@
-//! Export and import.
+//! Tests export and import.
 
 use std::collections::BTreeMap;
 
@@ -16,20 +16,20 @@ const FORMATS: [FileFormat; 2] = [FileFormat::Dotenv, FileFormat::Json];
 rules! {
     in StoreFixture;
     "SEC-250" Must from ["Client/transfer", "Locker/list", "Locker/create"]
-        "What is exported as dotenv or JSON and imported into a fresh store is the same keys and values there, whatever characters they have."
+        "An export as dotenv or JSON, imported into a fresh store, gives the same keys and values there, whatever characters they have."
         export_then_import_is_identity;
     "SEC-251" Must from ["Client/transfer", "Locker/modify"]
-        "An import creates what is not there, changes what has another value, leaves the rest, deletes nothing, and a second one changes nothing."
+        "An import creates missing secrets, changes those with another value, leaves the rest and deletes nothing; a second import changes nothing."
         imports_write_the_difference;
     "SEC-252" Must from ["Client/transfer", "L6"]
         "A file with a fault anywhere is refused as invalid before anything is written."
         faulty_files_are_refused;
     "SEC-253" Must needs ENVIRONMENTS from ["Client/transfer", "L1", "L4"]
-        "An export holds what the policy resolves, and an import writes the layer that the client stands in and no other."
+        "An export holds the secrets that the policy resolves, and an import writes only the client's own layer."
         transfers_keep_their_layer;
 }
 
-/// Lists values that some writer or reader of files gets wrong.
+/// Lists values that some writer or reader of files corrupts.
 const AWKWARD: [&str; 16] = [
     "",
     " ",
@@ -82,7 +82,7 @@ async fn export_then_import_is_identity(fixture: &StoreFixture<'_>) -> Checked {
         let texts = AWKWARD.iter().map(ToString::to_string).chain((0..12).map(|_| random_text(fixture)));
         for (number, value) in texts.enumerate() {
             let name = match (format, number % 3) {
-                // Dotenv has fewer keys.
+                // Dotenv allows fewer keys.
                 (FileFormat::Json, 0) => format!("a key \"{number}\" \u{e9}"),
                 (FileFormat::Json, 1) => format!("_K.{number}-x"),
                 _ => format!("KEY_{number}"),

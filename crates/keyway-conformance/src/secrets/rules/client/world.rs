@@ -1,4 +1,4 @@
-//! Random worlds of secrets, and what clients must see of them.
+//! Makes random worlds of secrets, and computes a client's view of them.
 
 use std::collections::BTreeMap;
 
@@ -19,15 +19,15 @@ pub(super) struct World {
     pub(super) layers: BTreeMap<Option<String>, BTreeMap<String, SecretValue>>,
 }
 
-/// Maps keys to values and the layers that give them.
+/// Maps keys to their values and layers.
 pub(super) type Resolved<'a> = BTreeMap<&'a str, (&'a SecretValue, Layer)>;
 
 impl World {
-    /// Lists keys that a layer may have or not.
+    /// Lists keys that a layer may have.
     pub(super) const KEYS: [&'static str; 8] = ["a", "A", "b", "with space", "a.b/c", "clé", "a=b", "last"];
 
-    /// Makes a random world, with an empty value in every layer and, where the store
-    /// has environments, with some of those, one of them empty.
+    /// Makes a random world, with an empty value in every layer and, if the store has environments,
+    /// some of those, one of them empty.
     fn random(fixture: &StoreFixture<'_>) -> Self {
         let capabilities = fixture.subject().capabilities();
         let mut names = vec![None];
@@ -42,7 +42,8 @@ impl World {
                         secrets.insert(key.to_owned(), random_value(fixture, capabilities.bytes));
                     }
                 }
-                // Every layer has these, so that no rule passes because nothing was empty or hidden.
+                // Every layer has these, so that no rule passes because no value was empty or
+                // hidden.
                 secrets.insert("always".to_owned(), random_value(fixture, false));
                 secrets
                     .insert(format!("empty {}", name.as_deref().unwrap_or("shared")), SecretValue::text(""));
@@ -87,7 +88,7 @@ impl World {
         keys
     }
 
-    /// Gives what a client in `environment` must see.
+    /// Returns the secrets that a client in `environment` must see.
     pub(super) fn resolved(&self, environment: Option<&str>, policy: Resolution) -> Resolved<'_> {
         let mut seen = Resolved::new();
         if environment.is_none() || policy == Resolution::SharedFallback {
@@ -118,7 +119,7 @@ fn random_value(fixture: &StoreFixture<'_>, bytes: bool) -> SecretValue {
     }
 }
 
-/// Demands that every read of a key gives this value and, where it names a layer, this layer.
+/// Demands that every read of a key returns this value and, if it names a layer, this layer.
 pub(super) async fn gives(
     client: &Client<'_>,
     key: &str,
@@ -177,7 +178,7 @@ pub(super) fn is(
     ensure(found.value.same_as(value), format!("the value of the {layer} layer from {what}"), "another value")
 }
 
-/// Demands that every read of a key says that it is not there, or gives the default.
+/// Demands that every read of a key says that the secret is missing, or returns the default.
 pub(super) async fn gives_nothing(client: &Client<'_>, key: &str) -> Result<(), Broken> {
     let what = format!("{key:?}, which is not there for {}", client.place());
     let found = client.get(key).await.works(&format!("`get` of {what},"))?;

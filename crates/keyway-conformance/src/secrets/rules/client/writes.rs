@@ -1,4 +1,4 @@
-//! The layer that a write changes.
+//! Tests which layer a write changes.
 
 use keyway_secrets::SecretStore;
 
@@ -11,13 +11,13 @@ use super::{
 rules! {
     in StoreFixture;
     "SEC-205" Must needs ENVIRONMENTS from ["L4", "Locker/modify"]
-        "`modify` and `delete` in an environment answer that the secret is missing when only the shared layer has it, and leave that as it is, its version too."
+        "`modify` and `delete` in an environment answer that the secret is missing if only the shared layer has it, and leave that secret unchanged, its version too."
         writes_never_fall_through;
     "SEC-206" Must needs ENVIRONMENTS from ["L4", "Locker/create", "Locker/modify"]
-        "A write changes the layer that the client stands in, under either policy, and nothing in any other."
+        "A write changes only the client's own layer, under either policy."
         writes_stay_in_their_layer;
     "SEC-207" Must from ["Locker/create", "Locker/modify", "Locker/get"]
-        "What a client wrote is what it reads, also through another handle, and what it deleted is gone."
+        "A client reads its own writes, also through another handle, and a deleted secret is gone."
         writes_are_read;
 }
 

@@ -18,7 +18,7 @@ use crate::run::mark::RunMark;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Marked,
-    /// The process is being loaded and has no environment yet.
+    /// The process is being loaded, and its environment could not be read yet.
     Undecided,
     Another,
 }
@@ -33,7 +33,12 @@ pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
     let mut environ = Vec::new();
     match file.take(MOST_READ).read_to_end(&mut environ) {
         Ok(1..) if mark.is_in(&environ) => Look::Marked,
-        Ok(0) if Status::of(pid).is_some_and(Status::is_being_loaded) => Look::Undecided,
+        // The process may have loaded its program between the read and this look.
+        Ok(0)
+            if Status::of(pid).is_some_and(|status| status.is_alive() && !status.has_empty_environment()) =>
+        {
+            Look::Undecided
+        }
         _ => Look::Another,
     }
 }
@@ -106,7 +111,7 @@ mod tests {
         let mut child = Command::new("/bin/sleep").arg("1000").env_clear().spawn().unwrap();
         let id = i32::try_from(child.id()).unwrap();
         let until = Instant::now() + Duration::from_secs(60);
-        while Status::of(id).unwrap().is_being_loaded() {
+        while !Status::of(id).unwrap().has_empty_environment() {
             assert!(Instant::now() < until, "the process is never loaded");
             std::thread::sleep(Duration::from_millis(1));
         }

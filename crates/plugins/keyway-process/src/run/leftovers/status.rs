@@ -10,8 +10,9 @@ pub(super) struct Status {
     flags: u32,
     /// The start time, in ticks since the system started.
     pub(super) started: u64,
-    /// The address of the end of the environment. Zero until a program that is being loaded has one.
-    environment_end: u64,
+    /// The addresses of the start and the end of the environment. Zero until a program that is being loaded
+    /// has one.
+    environment: (u64, u64),
 }
 
 impl Status {
@@ -30,13 +31,17 @@ impl Status {
         let parent = fields.next()?.parse().ok()?;
         let flags = fields.nth(4)?.parse().ok()?;
         let started = fields.nth(12)?.parse().ok()?;
-        let environment_end = fields.nth(28)?.parse().ok()?;
-        Some(Self { state, parent, flags, started, environment_end })
+        let environment = (fields.nth(27)?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(Self { state, parent, flags, started, environment })
     }
 
-    /// Tells whether the environment is not yet there. One that is there and empty has an end.
-    pub(super) const fn is_being_loaded(self) -> bool {
-        self.is_alive() && self.environment_end == 0
+    /// Tells whether the environment is empty. One that is not there yet has no end, and counts as unknown.
+    ///
+    /// A read that began before another program was loaded returns nothing, although there is an environment
+    /// before and after.
+    pub(super) const fn has_empty_environment(self) -> bool {
+        let (start, end) = self.environment;
+        end != 0 && start == end
     }
 
     pub(super) const fn is_alive(self) -> bool {
@@ -51,15 +56,23 @@ mod tests {
     #[test]
     fn a_name_may_hold_any_characters() {
         let stat = "12 (a) S 1 (b)) R 7 12 12 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 5678".to_owned();
-        let status = Status::parse((stat.clone() + &" 0".repeat(28) + " 99 0").as_bytes()).unwrap();
+        let status = Status::parse((stat.clone() + &" 0".repeat(27) + " 90 99 0").as_bytes()).unwrap();
         assert_eq!((status.state, status.parent, status.started, status.is_alive()), (b'R', 7, 5678, false));
-        assert_eq!(status.environment_end, 99);
+        assert_eq!(status.environment, (90, 99));
         let own = Status::of(i32::try_from(std::process::id()).unwrap()).unwrap();
         assert_eq!(own.parent, i32::try_from(std::os::unix::process::parent_id()).unwrap());
         assert!(own.is_alive() && own.started > 0);
-        assert!(!own.is_being_loaded());
+        assert!(!own.has_empty_environment());
         for wrong in ["", "12 (a", "12 (a) S", "12 (a) S x 1 1 1 1 1", "12 (R) S 7 12 12 0 -1 0", &*stat] {
             assert!(Status::parse(wrong.as_bytes()).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_an_environment_that_is_there_can_be_empty() {
+        for (environment, is_empty) in [((0, 0), false), ((90, 99), false), ((99, 99), true)] {
+            let status = Status { state: b'R', parent: 1, flags: 0, started: 1, environment };
+            assert_eq!(status.has_empty_environment(), is_empty, "{environment:?}");
         }
     }
 }

@@ -1,4 +1,6 @@
-//! For how long this run has seen claims of other hosts unchanged (decision R5).
+//! Tracks how long this run has seen claims of other hosts unchanged.
+//!
+//! See decision R5.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,31 +10,30 @@ use tokio::time::Instant;
 
 use crate::records::Address;
 
-/// The claims of other hosts for which this run waits.
+/// Holds the claims of other hosts for which this run waits.
 #[derive(Debug, Default)]
-pub(super) struct Sightings {
-    of: HashMap<Address, Sighting>,
+pub(super) struct SeenClaims {
+    of: HashMap<Address, SeenClaim>,
 }
 
 #[derive(Debug)]
-struct Sighting {
+struct SeenClaim {
     revision: Revision,
     first: Instant,
     last: Instant,
     lasts: Duration,
 }
 
-impl Sighting {
-    /// Tells whether it was not met for so long that it should have come up again: a claim that is
-    /// still open is met at every pass once its time has passed.
+impl SeenClaim {
+    /// Tells whether a claim was last seen so long ago that it must have ended: an open claim is
+    /// seen in every pass once its time has passed.
     fn is_old(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) >= self.lasts.saturating_mul(2)
     }
 }
 
-impl Sightings {
-    /// For how long the record has had this revision, as far as this run knows. Its claim lasts for
-    /// `lasts`.
+impl SeenClaims {
+    /// Returns how long this run has seen the record at this revision. Its claim lasts for `lasts`.
     pub(super) fn unchanged_for(
         &mut self,
         record: Address,
@@ -40,18 +41,18 @@ impl Sightings {
         lasts: Duration,
         now: Instant,
     ) -> Duration {
-        let fresh = Sighting { revision, first: now, last: now, lasts };
+        let fresh = SeenClaim { revision, first: now, last: now, lasts };
         let seen = self.of.entry(record).or_insert(fresh);
         if seen.revision != revision {
-            *seen = Sighting { revision, first: now, last: now, lasts };
+            *seen = SeenClaim { revision, first: now, last: now, lasts };
         }
         seen.last = seen.last.max(now);
         now.saturating_duration_since(seen.first)
     }
 
-    /// Forgets claims that have ended elsewhere, after a pass that began at `pass`: those that were met
-    /// neither in that pass nor for a long time before. A claim that is forgotten too early is waited
-    /// for anew, so nothing is ever taken too early (decision H55).
+    /// Forgets claims that have ended elsewhere, after a pass that began at `pass`: those that were
+    /// seen neither in that pass nor for a long time before. If a claim is forgotten too early,
+    /// this run waits for it again, so it never takes a claim too early (decision H55).
     pub(super) fn forget_ended(&mut self, pass: Instant, now: Instant) {
         self.of.retain(|_, seen| seen.last >= pass || !seen.is_old(now));
         if self.of.capacity() > 64 && self.of.len() < self.of.capacity() / 4 {
@@ -72,28 +73,28 @@ mod tests {
 
     #[test]
     fn the_wait_begins_anew_with_every_change() {
-        let (mut sightings, start) = (Sightings::default(), Instant::now());
+        let (mut seen_claims, start) = (SeenClaims::default(), Instant::now());
         let mut seen = |revision, seconds| {
             let now = start + Duration::from_secs(seconds);
-            sightings.unchanged_for(record(1), Revision::from_bits(revision), LASTS, now).as_secs()
+            seen_claims.unchanged_for(record(1), Revision::from_bits(revision), LASTS, now).as_secs()
         };
         assert_eq!([seen(1, 0), seen(1, 50), seen(2, 55), seen(2, 65)], [0, 50, 0, 10]);
     }
 
     #[test]
     fn a_claim_that_is_met_at_every_pass_is_kept_however_rare_the_passes_are() {
-        let (mut sightings, start) = (Sightings::default(), Instant::now());
+        let (mut seen_claims, start) = (SeenClaims::default(), Instant::now());
         let revision = Revision::from_bits(1);
         let mut seen = |number, seconds| {
             let now = start + Duration::from_secs(seconds);
-            let unchanged_for = sightings.unchanged_for(record(number), revision, LASTS, now);
-            sightings.forget_ended(now, now);
-            (unchanged_for.as_secs(), sightings.of.len())
+            let unchanged_for = seen_claims.unchanged_for(record(number), revision, LASTS, now);
+            seen_claims.forget_ended(now, now);
+            (unchanged_for.as_secs(), seen_claims.of.len())
         };
         assert_eq!(seen(1, 0), (0, 1));
-        // The other may still be open: its claim has not run out for long.
+        // The other claim may still be open: it has not run out for long.
         assert_eq!(seen(2, 119), (0, 2));
         assert_eq!(seen(2, 3600), (3481, 1));
-        assert_eq!(seen(1, 3601), (0, 2), "it is waited for anew");
+        assert_eq!(seen(1, 3601), (0, 2), "this run waits for it again");
     }
 }

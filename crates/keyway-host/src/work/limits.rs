@@ -1,31 +1,38 @@
-//! Limits of the engine for plugins.
+//! Limits of an engine for its plugins.
 
 use std::time::Duration;
 
+use super::retry::Retries;
 use crate::plugin::Isolation;
-use crate::work::Retries;
 
-/// Limits calls of plugins, and says when the engine tries again.
+/// Limits calls of plugins, and says when an engine tries again. Every engine has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct GrantLimits {
-    /// How long a call of a plugin may take, 30 s by default (decision W7).
+pub struct Limits {
+    /// How long a call of a plugin may take, 30 s by default.
+    ///
+    /// See decision W7.
     pub deadline: Duration,
+    /// How long an operation that reports its progress may go without any, 60 s by default.
+    pub stall: Duration,
     /// How a call is kept away from the caller's task.
     pub isolation: Isolation,
-    /// How long after its deadline a call still counts as being worked on, so that no other
-    /// host takes it over; 30 s by default (decision R5).
+    /// How long after its deadline a call still counts as running, so that no other host takes it
+    /// over; 30 s by default.
+    ///
+    /// See decision R5.
     pub lease_grace: Duration,
-    /// How revocations are tried again, and the question what became of a request.
+    /// How what failed or was cut short is tried again.
     pub retries: Retries,
-    /// How a revocation is tried again at once, when the state of the credential cannot be
-    /// stored: 5 times within 30 s by default.
+    /// How a revocation is retried at once if the state of the credential cannot be stored: 5 times
+    /// within 30 s by default.
     pub cleanup_retries: Retries,
-    /// How old a description may be before the host asks for another, 10 min by default (decision W4).
+    /// How old a plugin's description may be before the host asks for another, 10 min by default
+    /// (decision W4).
     pub describe_every: Duration,
 }
 
-impl Default for GrantLimits {
+impl Default for Limits {
     fn default() -> Self {
         let cleanup_retries = Retries::default()
             .with_first(Duration::from_millis(100))
@@ -34,6 +41,7 @@ impl Default for GrantLimits {
             .with_within(Duration::from_secs(30));
         Self {
             deadline: Duration::from_secs(30),
+            stall: Duration::from_secs(60),
             isolation: Isolation::Declared,
             lease_grace: Duration::from_secs(30),
             retries: Retries::default(),
@@ -43,11 +51,18 @@ impl Default for GrantLimits {
     }
 }
 
-impl GrantLimits {
+impl Limits {
     /// Sets how long a call of a plugin may take.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
+        self
+    }
+
+    /// Sets how long an operation may go without progress.
+    #[must_use]
+    pub fn with_stall(mut self, stall: Duration) -> Self {
+        self.stall = stall;
         self
     }
 
@@ -58,36 +73,31 @@ impl GrantLimits {
         self
     }
 
-    /// Sets how long after its deadline a call still counts as being worked on.
+    /// Sets how long after its deadline a call still counts as running.
     #[must_use]
-    pub fn with_lease_grace(mut self, lease_grace: Duration) -> Self {
-        self.lease_grace = lease_grace;
+    pub fn with_lease_grace(mut self, grace: Duration) -> Self {
+        self.lease_grace = grace;
         self
     }
 
-    /// Sets how revocations are tried again.
+    /// Sets how it is tried again.
     #[must_use]
     pub fn with_retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Sets how a revocation is tried again at once.
+    /// Sets how a revocation is retried at once.
     #[must_use]
-    pub fn with_cleanup_retries(mut self, cleanup_retries: Retries) -> Self {
-        self.cleanup_retries = cleanup_retries;
+    pub fn with_cleanup_retries(mut self, retries: Retries) -> Self {
+        self.cleanup_retries = retries;
         self
     }
 
-    /// Sets how old a description may be.
+    /// Sets the age at which the host asks for another description.
     #[must_use]
     pub fn with_describe_every(mut self, age: Duration) -> Self {
         self.describe_every = age;
         self
-    }
-
-    /// How long a claim lasts that covers one call of a plugin.
-    pub(super) fn claim(&self) -> Duration {
-        self.deadline.saturating_add(self.lease_grace)
     }
 }

@@ -1,0 +1,140 @@
+//! Second runs that the system kills at a byte of a file.
+//!
+//! A process may be forbidden to make a file longer than a limit, and ends without warning when it tries. So the kit
+//! kills a store at a chosen byte of a write, at the same one in every run, and looks at the files that are left.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::{env, fs};
+
+use tempfile::TempDir;
+
+use super::fixture::StoreFixture;
+use crate::scratch::scratch_folder;
+use crate::{Broken, Subject as _, child};
+
+/// The environment variable that says where a second run is cut short.
+const CUT: &str = "KEYWAY_CONFORMANCE_CUT";
+
+/// Limits the cuts of a rule, so that it ends in time.
+const MOST_CUTS: usize = 64;
+
+/// Says where a run is cut short.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// The write, counted from 0, from which on files are limited.
+    pub(super) write: usize,
+    /// The longest file, in bytes.
+    pub(super) bytes: u64,
+}
+
+/// Is a folder that holds a store, and a mark for each write that it acknowledged.
+pub(super) struct KilledRun {
+    folder: PathBuf,
+    cut: Option<Cut>,
+    /// Removes the folder. The process that may be killed leaves it.
+    _scratch: Option<TempDir>,
+}
+
+impl KilledRun {
+    /// Returns the run that this process is, if it is one.
+    pub(super) fn of_this_process() -> Option<Self> {
+        let cut = env::var(CUT).ok().and_then(|cut| {
+            let (write, bytes) = cut.split_once(' ')?;
+            Some(Cut { write: write.parse().ok()?, bytes: bytes.parse().ok()? })
+        });
+        Some(Self { folder: child::note()?.parent()?.to_owned(), cut, _scratch: None })
+    }
+
+    /// Runs the rule in a process of its own, and lets the system kill it at the cut. Blocks.
+    pub(super) fn new(fixture: &StoreFixture<'_>, rule: &str, cut: Option<Cut>) -> Result<Self, Broken> {
+        let scratch = scratch_folder()?;
+        let run = Self { folder: scratch.path().to_owned(), cut, _scratch: Some(scratch) };
+        let name = fixture.subject().name();
+        let mut command = child::command(&name, rule, fixture.seed(), &run.folder.join("note"))?;
+        let mut folders = ["store", "marks", "temporary"].into_iter().map(|name| run.folder.join(name));
+        let ended = folders.try_for_each(fs::create_dir).and_then(|()| {
+            command
+                .envs(cut.map(|Cut { write, bytes }| (CUT, format!("{write} {bytes}"))))
+                // What the process makes elsewhere goes with the folder, too.
+                .env("TMPDIR", run.folder.join("temporary"))
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status()
+        });
+        let ended = ended.map_err(|error| child::failed(error.to_string()))?;
+        match run.marks().checked_sub(1) {
+            Some(_) => Ok(run),
+            None => Err(child::failed(format!("it did not get to its first write, and ended with {ended}"))),
+        }
+    }
+
+    /// Makes the place of the store, with the keys of a fixture.
+    pub(super) fn fixture<'a>(&self, of: &StoreFixture<'a>) -> StoreFixture<'a> {
+        of.within(self.folder.join("store"))
+    }
+
+    /// Limits the files of this process, if its run is cut short at this write.
+    #[cfg(unix)]
+    pub(super) fn begin(&self, write: usize) -> Result<(), Broken> {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+        let Some(cut) = self.cut.filter(|cut| cut.write == write) else { return Ok(()) };
+        let limits = [(Resource::Core, 0), (Resource::Fsize, cut.bytes)];
+        let set = limits.into_iter().try_for_each(|(resource, bytes)| {
+            setrlimit(resource, Rlimit { current: Some(bytes), ..getrlimit(resource) })
+        });
+        set.map_err(|error| child::failed(format!("its files cannot be limited: {error}")))
+    }
+
+    /// Refuses: such a system does not limit files.
+    #[cfg(not(unix))]
+    pub(super) fn begin(&self, _: usize) -> Result<(), Broken> {
+        Err(Broken::Missing { capability: "a system that limits files" })
+    }
+
+    /// Leaves a mark before the first write and after each. Where no file is limited, it holds the sizes at which
+    /// the last write may be cut short.
+    pub(super) fn mark(&self, sizes: &BTreeSet<usize>) -> Result<(), Broken> {
+        let sizes = if self.cut.is_some() { &BTreeSet::new() } else { sizes };
+        let text: Vec<_> = sizes.iter().map(ToString::to_string).collect();
+        let mark = self.folder.join("marks").join(self.marks().to_string());
+        fs::write(mark, text.join("\n")).map_err(|error| child::failed(error.to_string()))
+    }
+
+    fn marks(&self) -> usize {
+        fs::read_dir(self.folder.join("marks")).into_iter().flatten().count()
+    }
+
+    /// Counts the acknowledged writes.
+    pub(super) fn acknowledged(&self) -> usize {
+        self.marks().saturating_sub(1)
+    }
+
+    /// Lists where runs can be cut short. This one was not.
+    pub(super) fn cuts(&self) -> Vec<Cut> {
+        let mut cuts = Vec::new();
+        for write in 0..self.acknowledged() {
+            let mark = self.folder.join("marks").join((write + 1).to_string());
+            let sizes = fs::read_to_string(mark).unwrap_or_default();
+            cuts.extend(sizes.lines().filter_map(|size| Some(Cut { write, bytes: size.parse().ok()? })));
+        }
+        let step = cuts.len().div_ceil(MOST_CUTS).max(1);
+        cuts.into_iter().step_by(step).collect()
+    }
+}
+
+/// Lists the sizes at which a write may be cut short, from the files before it and after it: nothing, and half and all but
+/// a byte of each file that it changed, or of what it added to one.
+pub(super) fn sizes_of_cuts(before: &[(Vec<u8>, Vec<u8>)], after: &[(Vec<u8>, Vec<u8>)]) -> BTreeSet<usize> {
+    let mut sizes = BTreeSet::new();
+    for (name, content) in after {
+        let old = before.iter().find(|(of, _)| of == name).map(|(_, content)| content);
+        if old != Some(content) {
+            let kept = old.map(Vec::len).filter(|length| *length < content.len()).unwrap_or_default();
+            sizes.extend([0, kept.midpoint(content.len()), content.len().saturating_sub(1)]);
+        }
+    }
+    sizes
+}
