@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use keyway_conformance::{Clause, Subject, Suite, issuers, metadata, secrets, storage};
+use keyway_conformance::{Clause, Subject, Suite, certificates, issuers, metadata, secrets, storage};
 
 /// The part of the page about one suite.
 struct Section {
@@ -28,11 +28,12 @@ impl Section {
     }
 }
 
-fn sections() -> [Section; 4] {
+fn sections() -> [Section; 5] {
     [
         Section::new("Metadata", &metadata::suite()),
         Section::new("Secret stores", &secrets::suite()),
         Section::new("Issuers", &issuers::suite()),
+        Section::new("Certificate authorities", &certificates::suite()),
         Section::new("Storage engines", &storage::suite()),
     ]
 }
@@ -105,7 +106,7 @@ pub fn coverage() -> (String, bool) {
     let mut text = String::new();
     for Row { clause, kind, rules } in &rows {
         let rules = if rules.is_empty() { "NO RULE".to_owned() } else { rules.join(", ") };
-        let _ = writeln!(text, "{:width$}  {kind:8}  {rules}", clause.id);
+        let _ = writeln!(text, "{:width$}  {kind:11}  {rules}", clause.id);
     }
     (text, rows.iter().all(|row| !row.rules.is_empty()))
 }

@@ -226,6 +226,20 @@ fn mutants_of_issuers_are_caught() {
 }
 
 #[test]
+fn mutants_of_authorities_are_caught() {
+    let run = conformance(&["--mutants", "--kind", "certificate"]);
+    let text = said(&run);
+    assert!(run.status.success(), "{text}");
+    assert!(text.contains("CER-114 caught PrintsTheData") && !text.contains("MISSED"), "{text}");
+}
+
+#[test]
+fn the_scripted_authority_passes() {
+    let run = conformance(&["--kind", "certificate"]);
+    assert!(run.status.success() && said(&run).contains("scripted-ca"), "{}", said(&run));
+}
+
+#[test]
 fn zero_rules_are_a_failure() {
     for arguments in [["--plugin", "nobody"], ["--rule", "XXX-001"], ["--kind", "cheese"]] {
         let run = conformance(&arguments);

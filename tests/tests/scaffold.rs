@@ -96,6 +96,17 @@ fn a_new_issuer_passes_its_suite_at_once_linked_and_as_an_executable() {
 }
 
 #[test]
+fn a_new_certificate_plugin_passes_its_suite_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = made_and_tested("certificate-plugin", "demo-desk", folder.path());
+    for rule in ["demo-desk::CER-015", "demo-desk::CER-060", "demo-desk::MET-001"] {
+        assert!(text.contains(rule), "{rule} was not run: {text}");
+    }
+    let files = ["Cargo.toml", "src/lib.rs", "src/plugin.rs", "src/authority.rs", "src/remote.rs"];
+    marks_what_to_fill_in(&folder.path().join("demo-desk"), &files);
+}
+
+#[test]
 fn a_bad_name_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();

@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 15] = [
+const CHOICES: [Choice; 16] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -99,6 +99,11 @@ const CHOICES: [Choice; 15] = [
             "keyway-secrets",
             "keyway-storage",
         ],
+    },
+    Choice {
+        package: "keyway-conformance",
+        features: "certificates",
+        brings: &["keyway-certificates", "keyway-core"],
     },
     Choice { package: "keyway-conformance", features: "issuers", brings: &["keyway-core", "keyway-issuers"] },
     Choice {

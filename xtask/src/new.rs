@@ -11,13 +11,14 @@ use crate::{Failure, cargo};
 
 mod names;
 
-const USAGE: &str = "Usage: cargo xtask new secret-store|issuer NAME [--path DIR]";
+const USAGE: &str = "Usage: cargo xtask new secret-store|issuer|certificate-plugin NAME [--path DIR]";
 
 /// The files of a crate: paths and contents.
 type Files = &'static [(&'static str, &'static str)];
 
 /// The templates by name.
-const TEMPLATES: [(&str, Files); 2] = [("secret-store", SECRET_STORE), ("issuer", ISSUER)];
+const TEMPLATES: [(&str, Files); 3] =
+    [("secret-store", SECRET_STORE), ("issuer", ISSUER), ("certificate-plugin", CERTIFICATE_PLUGIN)];
 
 const SECRET_STORE: Files = &[
     ("Cargo.toml", include_str!("../templates/secret-store/Cargo.toml.template")),
@@ -41,18 +42,31 @@ const ISSUER: Files = &[
     ("tests/conformance.rs", include_str!("../templates/issuer/tests/conformance.rs.template")),
 ];
 
+const CERTIFICATE_PLUGIN: Files = &[
+    ("Cargo.toml", include_str!("../templates/certificate-plugin/Cargo.toml.template")),
+    ("README.md", include_str!("../templates/certificate-plugin/README.md.template")),
+    ("src/lib.rs", include_str!("../templates/certificate-plugin/src/lib.rs.template")),
+    ("src/plugin.rs", include_str!("../templates/certificate-plugin/src/plugin.rs.template")),
+    ("src/authority.rs", include_str!("../templates/certificate-plugin/src/authority.rs.template")),
+    ("src/remote.rs", include_str!("../templates/certificate-plugin/src/remote.rs.template")),
+    ("tests/conformance.rs", include_str!("../templates/certificate-plugin/tests/conformance.rs.template")),
+];
+
 /// The suites of the kit that a plugin needs, without the others.
 const CLIENT: &str = ", default-features = false, features = [\"client\"]";
+const CERTIFICATES: &str = ", default-features = false, features = [\"certificates\"]";
 const EXECUTABLES: &str = ", default-features = false, features = [\"executables\"]";
 
 /// The crates of this workspace that a plugin depends on, and their options.
-const DEPENDENCIES: [(&str, &str, &str, &str); 6] = [
+const DEPENDENCIES: [(&str, &str, &str, &str); 8] = [
     ("secret-store", "keyway-secrets", "crates/keyway-secrets", ""),
     ("secret-store", "keyway-storage", "crates/keyway-storage", ", default-features = false"),
     ("secret-store", "keyway-conformance", "crates/keyway-conformance", CLIENT),
     ("issuer", "keyway-issuers", "crates/keyway-issuers", ""),
     ("issuer", "keyway-executable", "crates/keyway-executable", ""),
     ("issuer", "keyway-conformance", "crates/keyway-conformance", EXECUTABLES),
+    ("certificate-plugin", "keyway-certificates", "crates/keyway-certificates", ""),
+    ("certificate-plugin", "keyway-conformance", "crates/keyway-conformance", CERTIFICATES),
 ];
 
 /// Runs the task.
@@ -69,12 +83,14 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         }
     }
     let (kind, files, name) = match words.as_slice() {
-        [kind, name] => match TEMPLATES.into_iter().find(|(template, _)| template == kind) {
-            Some((kind, files)) => (kind, files, name.clone()),
-            None => {
-                return Err(format!("there is no template {kind:?}: secret-store and issuer are\n{USAGE}"));
-            }
-        },
+        [kind, name] => {
+            let found = TEMPLATES.into_iter().find(|(template, _)| template == kind);
+            let (kind, files) = found.ok_or_else(|| {
+                let names = TEMPLATES.map(|(template, _)| template).join(", ");
+                format!("there is no template {kind:?}, only {names}\n{USAGE}")
+            })?;
+            (kind, files, name.clone())
+        }
         _ => return Err(USAGE.to_owned()),
     };
     check_name(&name)?;

@@ -151,6 +151,8 @@ mod tests {
 
     fn all() -> Vec<Candidate> {
         let mut candidates: Vec<Candidate> = Vec::new();
+        #[cfg(feature = "certificates")]
+        candidates.extend(crate::certificates::mutants::candidates());
         #[cfg(feature = "issuers")]
         candidates.extend(crate::issuers::mutants::candidates());
         #[cfg(feature = "secrets")]

@@ -35,6 +35,7 @@
 //! | --- | --- | --- |
 //! | [`metadata`] | a registered plugin of any kind | `MET-` |
 //! | [`secrets`] | a plugin for secret stores | `SEC-` |
+//! | [`certificates`] | a plugin for certificate authorities | `CER-` |
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
@@ -49,11 +50,15 @@
 //! guard against rules that are too strict.
 
 mod call_times;
-#[cfg(any(feature = "issuers", feature = "storage"))]
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "storage"))]
 mod callers;
 mod candidate;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(feature = "certificates")]
+pub mod certificates;
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 mod child;
+#[cfg(any(feature = "certificates", feature = "secrets"))]
+mod clock;
 mod exclusion;
 mod formats;
 pub mod front;
@@ -63,18 +68,18 @@ mod lock;
 mod matrix;
 pub mod metadata;
 mod notation;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 mod path_trap;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 mod plugin_subject;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 mod polled;
 #[cfg(any(feature = "secrets", feature = "storage"))]
 mod random_cases;
 mod report;
 mod rule;
 mod runtime;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 mod scratch;
 #[cfg(feature = "secrets")]
 pub mod secrets;
@@ -82,9 +87,11 @@ mod shell_words;
 #[cfg(feature = "storage")]
 pub mod storage;
 mod suite;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 mod trace_capture;
 mod trial;
+#[cfg(any(feature = "certificates", feature = "issuers"))]
+mod unique;
 mod verdict;
 
 pub use call_times::{CallTimes, Times};
@@ -92,7 +99,7 @@ pub use candidate::{Candidate, RuleSummary};
 pub use exclusion::Exclusion;
 pub use formats::Format;
 pub use matrix::{Matrix, MatrixRow, Mutant};
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 pub use plugin_subject::{PluginSubject, TestedContract};
 pub use report::{Report, Totals};
 pub use rule::{Broken, Checking, Clause, Level, Need, Rule, broken, ensure};

@@ -1,6 +1,7 @@
 //! Polls futures a few times and drops them early.
 
 use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -22,6 +23,17 @@ pub(crate) async fn polled<T>(times: usize, future: impl Future<Output = T> + Se
             Poll::Pending if left == 0 => Poll::Ready(None),
             Poll::Pending => Poll::Pending,
         }
+    })
+    .await
+}
+
+/// Awaits a call. Returns `None` if it panics.
+#[cfg(any(feature = "certificates", feature = "issuers"))]
+pub(crate) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
+    let mut call = pin!(call);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
+        Ok(poll) => poll.map(Some),
+        Err(_) => Poll::Ready(None),
     })
     .await
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use keyway_conformance::metadata::{self, DescribedPlugin};
 use keyway_conformance::storage::StorageSubject;
-use keyway_conformance::{Candidate, Exclusion, Format, Report, RunOptions};
+use keyway_conformance::{Candidate, Exclusion, Format, Report, RunOptions, certificates};
 use keyway_core::Version;
 use keyway_storage::Memory;
 
@@ -29,6 +29,10 @@ fn report() -> Report {
     }
     let memory = StorageSubject::new("memory", |_| Ok(std::sync::Arc::new(Memory::new())));
     report.append(Candidate::from(memory).run(&RunOptions::default().only("STO-021")));
+    let authority = Candidate::from(certificates::mutants::reference());
+    for rule in ["CER-002", "CER-037"] {
+        report.append(authority.run(&RunOptions::default().only(rule)));
+    }
     report
 }
 
@@ -53,7 +57,7 @@ fn json_is_as_it_was_and_is_json() {
     let text = report().format(Format::Json);
     let rows: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
     let verdicts: Vec<_> = rows.iter().map(|row| row["verdict"].as_str().unwrap()).collect();
-    assert_eq!(verdicts, ["passed", "failed", "excluded", "skipped"]);
+    assert_eq!(verdicts, ["passed", "failed", "excluded", "skipped", "passed", "skipped"]);
     golden("report.json", &text);
 }
 
@@ -73,9 +77,10 @@ fn junit_is_as_it_was_and_a_parser_reads_it() {
     golden("report.xml", &text);
     let document = roxmltree::Document::parse(&text).unwrap();
     let suites: Vec<_> = document.descendants().filter(|node| node.has_tag_name("testsuite")).collect();
-    assert_eq!(suites.len(), 2);
-    let plugin = suites[0];
-    assert_eq!(plugin.attribute("name"), Some("metadata a-b"));
+    assert_eq!(suites.len(), 3);
+    let named = |name| suites.iter().find(|suite| suite.attribute("name") == Some(name)).unwrap();
+    assert_eq!(named("certificate reference").attribute("tests"), Some("2"));
+    let plugin = named("metadata a-b");
     assert_eq!(
         ["tests", "failures", "skipped"].map(|count| plugin.attribute(count).unwrap()),
         ["3", "1", "1"]
@@ -88,6 +93,7 @@ fn junit_is_as_it_was_and_a_parser_reads_it() {
     assert_eq!(
         messages,
         [
+            "a call that may not be repeated is not declared",
             "expected `Name <user@host>`, observed \"A & <|b>\"",
             "nothing to say <yet>",
             "persistent is not declared"

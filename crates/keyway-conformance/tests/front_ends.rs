@@ -5,8 +5,8 @@ use std::sync::Arc;
 use keyway_conformance::metadata::{self, DescribedPlugin};
 use keyway_conformance::storage::StorageSubject;
 use keyway_conformance::{
-    Broken, Candidate, Exclusion, Format, Level, Report, Rule, RunOptions, Subject, Suite, front, issuers,
-    secrets,
+    Broken, Candidate, Exclusion, Format, Level, Report, Rule, RunOptions, Subject, Suite, certificates,
+    front, issuers, secrets,
 };
 use keyway_core::Version;
 use keyway_storage::Memory;
@@ -14,6 +14,7 @@ use libtest_mimic::{Arguments, Conclusion};
 
 keyway_conformance::conformance_test!(sound_metadata_conforms, metadata::mutants::minimal());
 keyway_conformance::conformance_test!(an_issuer_conforms, issuers::mutants::reference());
+keyway_conformance::conformance_test!(an_authority_conforms, certificates::mutants::reference());
 
 fn memory() -> Candidate {
     StorageSubject::new("memory", |_| Ok(Arc::new(Memory::new()))).into()

@@ -90,7 +90,11 @@ mod tests {
             {
                 assert!(check_free(name, manifest).is_err(), "{kind} {name}");
             }
-            let own = if kind == "issuer" { "keyway-issuers" } else { "keyway-secrets" };
+            let own = match kind {
+                "issuer" => "keyway-issuers",
+                "certificate-plugin" => "keyway-certificates",
+                _ => "keyway-secrets",
+            };
             assert!(check_free(own, manifest).unwrap_err().contains("dependency"), "{kind}");
             assert!(check_free("team-vault", manifest).is_ok(), "{kind}");
             assert!(check_free("serde-json", manifest).is_err() || kind == "issuer", "the same name in code");

@@ -7,9 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use keyway_core::PluginError as _;
-use keyway_issuers::{
-    Context, CredentialRef, IntentId, Issued, Issuer, IssuerError, Json, Revocation, SecretText,
-};
+use keyway_issuers::{Context, CredentialRef, Issued, Issuer, IssuerError, Json, Revocation, SecretText};
 use tempfile::TempDir;
 
 use super::handle::Handle;
@@ -17,6 +15,7 @@ use super::{IssuerExample, IssuerSubject};
 use crate::lock::locked;
 use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
+use crate::unique::new_intent;
 use crate::{Broken, Trial, broken};
 
 /// Opens handles of the issuer under test, and finally revokes the credentials that it made.
@@ -44,7 +43,7 @@ impl<'a> Fixture<'a> for IssuerFixture<'a> {
             }
             let Ok(issuer) = self.subject().open(self.scratch()) else { return };
             for (context, state) in left {
-                let _ = issuer.revoke(&Revocation::new(context.with_intent(self.intent()), state)).await;
+                let _ = issuer.revoke(&Revocation::new(context.with_intent(new_intent()), state)).await;
             }
         })
     }
@@ -66,12 +65,6 @@ impl<'a> IssuerFixture<'a> {
 
     pub(super) fn scratch(&self) -> &Path {
         self.scratch.path()
-    }
-
-    /// Makes an intent that the issuer has not seen.
-    pub(super) fn intent(&self) -> IntentId {
-        let id = format!("kit-{}-{:016x}", std::process::id(), self.random());
-        IntentId::new(id).expect("it consists of letters, digits and dashes")
     }
 
     /// Opens the issuer as if after a restart.

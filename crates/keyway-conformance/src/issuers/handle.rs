@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::IssuerExample;
 use super::fixture::IssuerFixture;
 use crate::lock::locked;
+use crate::unique::new_intent;
 use crate::{Broken, broken};
 
 /// Holds one handle with its description. Sends the example's requests, and records the credentials
@@ -55,7 +56,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         let expected = "that the example can be configured as the issuer describes itself";
         let context = example.context(&self.description, self.scratch());
         let context = context.map_err(|violations| broken(expected, violations.to_string()))?;
-        Ok(context.with_intent(self.intent()))
+        Ok(context.with_intent(new_intent()))
     }
 
     /// Makes the request of the example.
@@ -129,14 +130,9 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok((request.context, issued))
     }
 
-    /// Makes a revocation with an intent of its own.
-    pub(super) fn revocation(&self, context: &Context, state: &CredentialRef) -> Revocation {
-        Revocation::new(context.clone().with_intent(self.intent()), state.clone())
-    }
-
     /// Revokes, with an intent of its own.
     pub(super) async fn revoke(&self, context: &Context, state: &CredentialRef) -> Result<(), IssuerError> {
-        let revocation = self.revocation(context, state);
+        let revocation = revocation(context, state);
         let permit = self.permit().await;
         let begun = Instant::now();
         let revoked = self.issuer.revoke(&revocation).await;
@@ -163,4 +159,9 @@ impl<'f, 'a> Handle<'f, 'a> {
         let kind = answer.as_ref().map_or_else(|error| format!("{:?}", error.kind()), |_| "ok".to_owned());
         self.history().record(format!("{call}: {kind}"));
     }
+}
+
+/// Makes a revocation with an intent of its own.
+pub(super) fn revocation(context: &Context, state: &CredentialRef) -> Revocation {
+    Revocation::new(context.clone().with_intent(new_intent()), state.clone())
 }

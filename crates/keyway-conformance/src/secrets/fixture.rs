@@ -13,13 +13,13 @@ use keyway_secrets::{Json, OpenContext, SecretStore, StoreError, StoreName};
 use keyway_storage::{Layered, Storage};
 use tempfile::TempDir;
 
-use super::clock::KitClock;
 use super::expected_error::Answer;
 use super::lent_storage::{Failure, LentStorage};
 use super::recorded::{Recorded, Recorder};
 use super::samples::fill;
 use super::snapshot::Snapshot;
 use super::subject::SecretStoreSubject;
+use crate::clock::KitClock;
 use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};

@@ -18,7 +18,6 @@ mod clauses;
 pub mod client;
 #[cfg(feature = "client")]
 mod client_fixture;
-mod clock;
 mod countdown;
 mod expected_error;
 #[cfg(feature = "client")]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use keyway_conformance::Candidate;
+use keyway_conformance::certificates::{self, CertificateSubject};
 use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::metadata::RegisteredPlugin;
 use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
@@ -48,10 +49,14 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
         StorageSubject::new("memory", |_| Ok(Arc::new(Memory::new()))).into(),
         sqlite("sqlite", CommitMode::Inline).into(),
         sqlite("sqlite-thread", CommitMode::Thread).into(),
+        certificates::mutants::reference().name("scripted-ca").into(),
     ];
     for registration in registry()?.iter() {
         candidates.push(RegisteredPlugin::from(registration).into());
         if let Some(subject) = issuer(registration)? {
+            candidates.push(subject.into());
+        }
+        if let Some(subject) = CertificateSubject::of(registration) {
             candidates.push(subject.into());
         }
         if let Some(subject) = SecretStoreSubject::of(registration) {
@@ -69,6 +74,7 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
 /// Returns every candidate that a second run of this program may be about.
 pub(crate) fn of_second_run() -> Vec<Candidate> {
     let mut candidates = all().unwrap_or_default();
+    candidates.extend(certificates::mutants::candidates());
     candidates.extend(keyway_conformance::issuers::mutants::candidates());
     candidates.extend(keyway_conformance::secrets::mutants::candidates());
     candidates

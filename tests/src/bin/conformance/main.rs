@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use keyway_conformance::{
-    Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, front, issuers,
-    metadata, secrets, storage,
+    Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, certificates, front,
+    issuers, metadata, secrets, storage,
 };
 use keyway_process::ProfileChoice;
 use keyway_tests::rules_page;
@@ -23,7 +23,7 @@ const USAGE: &str = "\
 Usage: cargo xtask conformance [OPTIONS]
 
   --plugin ID       only this plugin or engine
-  --kind KIND       only this kind: secret, issuer, storage or metadata
+  --kind KIND       only this kind: secret, issuer, certificate, storage or metadata
   --rule ID         only rules whose ids begin with this
   --seed N          the seed of the random choices (default: KEYWAY_SEED, else 1)
   --format FORMAT   table (default), json, junit or markdown
@@ -216,8 +216,10 @@ fn last_line(text: &str) -> &str {
 
 fn mutants(options: &Options) -> Result<bool, String> {
     let wants = |kind: &str| options.kind.as_ref().is_none_or(|wanted| wanted == kind);
-    if !["secret", "issuer", "storage", "metadata"].into_iter().any(wants) {
-        return Err("there are mutants of these kinds: secret, issuer, storage and metadata".to_owned());
+    if !["secret", "issuer", "certificate", "storage", "metadata"].into_iter().any(wants) {
+        return Err(
+            "there are mutants of these kinds: secret, issuer, certificate, storage and metadata".to_owned()
+        );
     }
     let mut matrix = Matrix::default();
     let progress = bar(0);
@@ -231,6 +233,9 @@ fn mutants(options: &Options) -> Result<bool, String> {
     }
     if wants("issuer") {
         matrix.append(try_each(&issuers::suite(), issuers::mutants::all(), options, &progress));
+    }
+    if wants("certificate") {
+        matrix.append(try_each(&certificates::suite(), certificates::mutants::all(), options, &progress));
     }
     if wants("secret") {
         matrix.append(try_each(&secrets::suite(), secrets::mutants::of_stores(), options, &progress));

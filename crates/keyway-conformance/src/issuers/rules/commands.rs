@@ -10,8 +10,9 @@ use keyway_issuers::{
 };
 
 use super::bait::{Bait, Trap};
-use super::provoked::{all_words, contained};
+use super::provoked::all_words;
 use super::{Broken, Checked, Handle, IssuerFixture, PARAMETERS, rules};
+use crate::polled::contained;
 
 rules! {
     in IssuerFixture;

@@ -14,6 +14,7 @@ use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, RequestOutco
 
 use super::{Broken, Checked, Handle, IssuerFixture, LISTING, NOT_BLOCKING, broken, ensure, rules};
 use crate::callers::begun_together;
+use crate::issuers::handle::revocation;
 use crate::polled::{polled, prompt_enough};
 
 rules! {
@@ -70,7 +71,7 @@ async fn at_once(handle: &Handle<'_, '_>, requests: usize, revoked: &[Made]) -> 
     }
     for (request, state) in revoked {
         let (permit, issuer) = (handle.permit(), Arc::clone(&handle.issuer));
-        let revocation = handle.revocation(&request.context, state);
+        let revocation = revocation(&request.context, state);
         jobs.push(Box::pin(async move {
             let _permit = permit.await;
             Done::Revoked(issuer.revoke(&revocation).await)

@@ -3,8 +3,9 @@
 use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, RequestOutcome};
 
-use super::provoked::{Provoked, all_words, contained, provoke};
+use super::provoked::{Provoked, all_words, provoke};
 use super::{Broken, Checked, IssuerFixture, LINKED, REFUSED, broken, ensure, rules};
+use crate::polled::contained;
 use crate::trace_capture::traced;
 use crate::{Subject, child};
 

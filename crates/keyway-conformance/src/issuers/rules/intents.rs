@@ -6,6 +6,7 @@ use keyway_issuers::{Context, IntendedEffect, Issued, IssuerError, PartKind, Rec
 use super::{
     Broken, CANNOT_RECONCILE, Checked, Handle, IDEMPOTENT, IssuerFixture, RECONCILES, broken, ensure, rules,
 };
+use crate::unique::new_intent;
 
 rules! {
     in IssuerFixture;
@@ -91,7 +92,7 @@ async fn reconciles_requests(fixture: &IssuerFixture<'_>) -> Checked {
 
 async fn reconciles_revocations(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, issued) = fixture.made().await?;
-    let intended = context.clone().with_intent(fixture.intent());
+    let intended = context.clone().with_intent(new_intent());
     let answer = ask(&handle, &intended, IntendedEffect::Revoke(issued.state.clone())).await?;
     ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))?;
     handle.revoked(&context, &issued.state).await?;

@@ -2,15 +2,12 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{CredentialRef, IssuerError, Json, Parameters, RequestOutcome};
 
 use super::{Broken, IssuerFixture};
+use crate::polled::contained;
 
 /// Holds the results of calls that are likely to fail.
 #[derive(Default)]
@@ -76,16 +73,6 @@ pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Bro
     provoked.secrets.retain(|secret| secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES);
     provoked.handle = format!("{:?}", handle.issuer);
     Ok(provoked)
-}
-
-/// Awaits a call. Returns `None` if it panics.
-pub(super) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
-    let mut call = pin!(call);
-    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
-        Ok(poll) => poll.map(Some),
-        Err(_) => Poll::Ready(None),
-    })
-    .await
 }
 
 impl Provoked {

@@ -2,8 +2,9 @@
 
 use keyway_issuers::CredentialRequest;
 
-use super::provoked::{all_words, contained};
+use super::provoked::all_words;
 use super::{Broken, Checked, IssuerFixture, RUNNER, broken, ensure, rules};
+use crate::polled::contained;
 
 rules! {
     in IssuerFixture;

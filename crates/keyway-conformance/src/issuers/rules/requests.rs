@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{
     Checked, IssuerFixture, LISTING, MANDATORY, OPTIONAL, PARAMETERS, REFUSED, broken, ensure, rules,
 };
+use crate::unique::new_intent;
 
 rules! {
     in IssuerFixture;
@@ -113,7 +114,7 @@ async fn unconfigured(fixture: &IssuerFixture<'_>) -> Checked {
     let context = fixture.example().unconfigured(&handle.description);
     let context =
         context.map_err(|violations| broken("that nothing need be configured", violations.to_string()))?;
-    let request = CredentialRequest::new(context.with_intent(fixture.intent()));
+    let request = CredentialRequest::new(context.with_intent(new_intent()));
     let request = request.with_parameters(fixture.example().usual(&handle.description));
     answered_or_refused(fixture, "with nothing configured", &handle.request(&request).await)
 }

@@ -2,7 +2,7 @@
 
 use crate::notation::operations;
 
-operations! { $ of keyway_secrets::StoreError;
+operations! { $ of keyway_secrets::StoreError, keyway_secrets::Capabilities;
     initialize() -> ();
     rotate(new: &keyway_seal::KeyRing, listener: &dyn keyway_secrets::RotationListener) -> ();
     create(secret: keyway_secrets::NewSecret) -> keyway_secrets::SecretHeader;

@@ -27,7 +27,6 @@ use keyway_secrets::ListOrder;
 
 // Shared by the files of this folder.
 use super::SecretStoreSubject;
-use super::clock::KitClock;
 use super::expected_error::ExpectedError::{
     AlreadyInitialized, Conflict, Deleted, EnvironmentExists, EnvironmentNotFound, Incompatible,
     Indeterminate, Invalid, InvalidName, NotInitialized, NotReady, Other, SecretExists, SecretNotFound,
@@ -42,6 +41,7 @@ use super::samples::{
     add_environments, at, at_in, at_layer, environment, fill, new, new_environment, put, silent, text,
 };
 use super::snapshot::{Snapshot, list_all, list_all_environments, same_settings};
+use crate::clock::KitClock;
 use crate::notation::{needs, rules};
 use crate::polled::polled;
 use crate::{Broken, Rule, broken, ensure};

@@ -7,23 +7,24 @@ use keyway_core::{Clock, Timestamp};
 
 /// Tells the time that a rule has set.
 #[derive(Debug)]
-pub(super) struct KitClock(AtomicU64);
+pub(crate) struct KitClock(AtomicU64);
 
 impl KitClock {
     /// The first time, 2026-01-01, in milliseconds.
-    pub(super) const BEGINNING: u64 = 1_767_225_600_000;
+    pub(crate) const BEGINNING: u64 = 1_767_225_600_000;
 
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(AtomicU64::new(Self::BEGINNING))
     }
 
     /// Sets the time, in milliseconds, forwards or backwards.
-    pub(super) fn set(&self, milliseconds: u64) {
+    #[cfg(feature = "secrets")]
+    pub(crate) fn set(&self, milliseconds: u64) {
         self.0.store(milliseconds, Ordering::SeqCst);
     }
 
     /// Lets time pass.
-    pub(super) fn advance(&self, by: Duration) {
+    pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }
 }

@@ -1,0 +1,154 @@
+//! The fixture of the rules: a scratch folder, a clock, and what the authority was given.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use keyway_certificates::{
+    CertificateAuthority, CertificateError, CertificateOrder, Checkpoint, JsonObject, OrderId, OrderMetadata,
+    PluginMeta,
+};
+use keyway_core::{Clock, PluginError as _};
+use tempfile::TempDir;
+
+use super::handle::Handle;
+use super::tested_order::{Checkpoints, TestedOrder};
+use super::{CertificateSubject, OrderExample};
+use crate::clock::KitClock;
+use crate::lock::locked;
+use crate::notation::Fixture;
+use crate::scratch::scratch_folder;
+use crate::unique::{new_intent, unique};
+use crate::{Broken, Trial, broken};
+
+/// The fewest bytes of a text that the rules about secrets look for: shorter ones are in many texts by chance.
+pub(super) const SHORTEST_SECRET_BYTES: usize = 6;
+
+/// Opens handles of the authority under test, and cancels in the end the orders that are open.
+#[derive(Debug)]
+pub(super) struct CertificateFixture<'a> {
+    trial: &'a Trial<'a, CertificateSubject>,
+    scratch: TempDir,
+    pub(super) clock: Arc<KitClock>,
+    /// The orders that were placed and have not ended.
+    pub(super) left: Mutex<Vec<TestedOrder>>,
+}
+
+impl<'a> Fixture<'a> for CertificateFixture<'a> {
+    type Subject = CertificateSubject;
+
+    fn new(trial: &'a Trial<'a, CertificateSubject>) -> Result<Self, Broken> {
+        Ok(Self {
+            trial,
+            scratch: scratch_folder()?,
+            clock: Arc::new(KitClock::new()),
+            left: Mutex::default(),
+        })
+    }
+
+    /// Cancels what is left. Whether it can be canceled is the business of rules.
+    fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            let left = std::mem::take(&mut *locked(&self.left));
+            if left.is_empty() || !self.subject().capabilities().cancels {
+                return;
+            }
+            let Ok(authority) = self.subject().open(self.scratch(), self.clock()) else { return };
+            for mut order in left {
+                order.order.intent = new_intent();
+                let _ = authority.cancel(&order.order).await;
+            }
+        })
+    }
+}
+
+impl<'a> Deref for CertificateFixture<'a> {
+    type Target = Trial<'a, CertificateSubject>;
+
+    fn deref(&self) -> &Self::Target {
+        self.trial
+    }
+}
+
+impl<'a> CertificateFixture<'a> {
+    /// Returns the example of the subject.
+    pub(super) fn example(&self) -> &'a OrderExample {
+        &self.subject().example
+    }
+
+    pub(super) fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::<KitClock>::clone(&self.clock)
+    }
+
+    /// Makes an order of these data, with an id and an intent of its own.
+    pub(super) fn order_of(
+        &self,
+        metadata: OrderMetadata,
+        example: &OrderExample,
+    ) -> Result<TestedOrder, Broken> {
+        let id = format!("kit-order-{}", unique());
+        let id = OrderId::new(id).map_err(|error| broken("an id of an order", error.to_string()))?;
+        let listing = self.subject().listing.clone();
+        let checkpoints = Arc::new(Checkpoints::new(listing, self.scratch().to_owned()));
+        let meta = PluginMeta::new(JsonObject::new(), Arc::clone(&checkpoints) as Arc<dyn Checkpoint>);
+        let order = CertificateOrder::new(id, new_intent(), metadata, meta).with_context(example.context());
+        Ok(TestedOrder { order, checkpoints })
+    }
+
+    /// Makes an order of the example.
+    pub(super) fn order(&self) -> Result<TestedOrder, Broken> {
+        self.order_of(self.example().metadata()?, self.example())
+    }
+
+    /// Opens the authority, as after a restart.
+    pub(super) fn open(&self) -> Result<Arc<dyn CertificateAuthority>, Broken> {
+        self.history().record("open");
+        let authority = self.subject().open(self.scratch(), self.clock());
+        let failed = |error: CertificateError| format!("opening it failed: {}", error.detail());
+        authority.map_err(|error| broken("a handle to the authority", failed(error)))
+    }
+
+    /// Opens the authority, ready to be asked.
+    pub(super) fn handle(&self) -> Result<Handle<'_, 'a>, Broken> {
+        Ok(Handle::new(self, self.open()?))
+    }
+
+    /// Lists the effects at the authority, sorted.
+    pub(super) fn listed(&self) -> Result<Vec<String>, Broken> {
+        let Some(listing) = &self.subject().listing else {
+            return Err(Broken::Missing { capability: "listing" });
+        };
+        let mut effects = listing(self.scratch());
+        effects.sort();
+        Ok(effects)
+    }
+
+    /// Demands as many effects as before, if the kit can see them.
+    pub(super) fn no_effect_since(&self, before: &[String], of: &str) -> Result<(), Broken> {
+        let after = self.listed()?;
+        crate::ensure(
+            after == before,
+            format!("no effect of {of}"),
+            format!("{} effects before, {} after, or others", before.len(), after.len()),
+        )
+    }
+
+    /// Says that a call failed that should have succeeded.
+    pub(super) fn unexpected(&self, call: &str, error: &CertificateError) -> Broken {
+        broken(format!("{call} to succeed"), self.clean(&error.detail()))
+    }
+
+    /// Replaces the client's texts in a text.
+    pub(super) fn clean(&self, text: &str) -> String {
+        let refused = self.subject().refused.iter().flat_map(OrderExample::texts);
+        let texts = self.example().texts().into_iter().chain(refused);
+        texts
+            .filter(|secret| secret.len() >= SHORTEST_SECRET_BYTES)
+            .fold(text.to_owned(), |text, secret| text.replace(&secret, "***"))
+    }
+}

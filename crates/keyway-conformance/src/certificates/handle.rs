@@ -1,0 +1,201 @@
+//! A handle of the authority under test, ready to be asked.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyway_certificates::{
+    CertificateAuthority, CertificateError, IssuedCertificate, OrderOutcome, RetryMethod,
+};
+use keyway_core::PluginError as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::fixture::CertificateFixture;
+use super::tested_order::TestedOrder;
+use crate::lock::locked;
+use crate::{Broken, broken};
+
+/// How often an order is looked at before it counts as stuck.
+const CALLS: usize = 25;
+/// The delay when the authority asks for none.
+const USUAL_DELAY: Duration = Duration::from_secs(60);
+/// The longest time that the kit really waits between two calls: it waits a millisecond first, and then twice as long each
+/// time. Its clock goes on by the whole delay.
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
+
+/// Is one handle. Makes the calls of a host, and notes what they did.
+#[derive(Debug)]
+pub(super) struct Handle<'f, 'a> {
+    fixture: &'f CertificateFixture<'a>,
+    pub(super) authority: Arc<dyn CertificateAuthority>,
+    permits: Option<Arc<Semaphore>>,
+}
+
+impl<'a> Deref for Handle<'_, 'a> {
+    type Target = CertificateFixture<'a>;
+
+    fn deref(&self) -> &Self::Target {
+        self.fixture
+    }
+}
+
+impl<'f, 'a> Handle<'f, 'a> {
+    pub(super) fn new(fixture: &'f CertificateFixture<'a>, authority: Arc<dyn CertificateAuthority>) -> Self {
+        // Limits the number to what a semaphore can count, which no host exceeds.
+        let most = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
+        let permits = authority.capabilities().max_concurrency.map(|calls| most(calls.get()));
+        Self { fixture, authority, permits }
+    }
+
+    /// Waits, as a host does, until the authority works on fewer calls than it declares. The permit is held until the
+    /// call has ended.
+    pub(super) fn permit(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
+        let permits = self.permits.clone();
+        // The semaphore is never closed.
+        async move { permits?.acquire_owned().await.ok() }
+    }
+
+    /// Makes a call for an order.
+    pub(super) async fn ask(
+        &self,
+        method: RetryMethod,
+        order: &TestedOrder,
+    ) -> Result<OrderOutcome, CertificateError> {
+        let begun = Instant::now();
+        let outcome = call(&*self.authority, method, order).await;
+        self.history().took(name(method), begun.elapsed());
+        self.keep(method, order, &outcome);
+        outcome
+    }
+
+    /// Notes what a call for an order did, to cancel the order in the end if it is open.
+    pub(super) fn keep(
+        &self,
+        method: RetryMethod,
+        order: &TestedOrder,
+        outcome: &Result<OrderOutcome, CertificateError>,
+    ) {
+        let shown = outcome.as_ref().map(|outcome| outcome.status().as_str());
+        self.record(name(method), &shown);
+        let mut left = locked(&self.left);
+        left.retain(|left| left.order.id != order.order.id);
+        if !outcome.as_ref().is_ok_and(|outcome| outcome.status().is_final()) {
+            left.push(order.clone());
+        }
+    }
+
+    /// Makes a call for an order that must be answered.
+    pub(super) async fn must(
+        &self,
+        method: RetryMethod,
+        order: &TestedOrder,
+    ) -> Result<OrderOutcome, Broken> {
+        self.ask(method, order).await.map_err(|error| self.unexpected(name(method), &error))
+    }
+
+    /// Goes on with an order until it is finished, as a host does: with the method and after the delay that the
+    /// outcomes say. With `restarts`, each call has a new handle and the stored plugin metadata alone.
+    pub(super) async fn finish(
+        &self,
+        order: &mut TestedOrder,
+        method: RetryMethod,
+        outcome: OrderOutcome,
+        restarts: bool,
+    ) -> Result<OrderOutcome, Broken> {
+        let (mut answered, mut outcome, mut wait) = (method, outcome, Duration::from_millis(1));
+        for _ in 0..CALLS {
+            let Some(next) = outcome.next_method(answered) else { return Ok(outcome) };
+            let delay = outcome.waiting().and_then(|waiting| waiting.retry_after).unwrap_or(USUAL_DELAY);
+            self.clock.advance(delay);
+            tokio::time::sleep(delay.min(wait)).await;
+            wait = (2 * wait).min(LONGEST_WAIT);
+            outcome = if restarts {
+                *order = order.stored()?;
+                self.fixture.handle()?.must(next, order).await?
+            } else {
+                self.must(next, order).await?
+            };
+            answered = next;
+        }
+        let status = outcome.status();
+        Err(broken(
+            format!("an end of the order within {CALLS} calls"),
+            format!("it still answers `{status}`"),
+        ))
+    }
+
+    /// Places an order and goes on until there is a certificate.
+    pub(super) async fn certified(&self, order: &mut TestedOrder) -> Result<IssuedCertificate, Broken> {
+        let outcome = self.must(RetryMethod::Issue, order).await?;
+        self.certified_after(order, RetryMethod::Issue, outcome).await
+    }
+
+    /// Goes on with an order until there is a certificate.
+    pub(super) async fn certified_after(
+        &self,
+        order: &mut TestedOrder,
+        method: RetryMethod,
+        outcome: OrderOutcome,
+    ) -> Result<IssuedCertificate, Broken> {
+        match self.finish(order, method, outcome, false).await? {
+            OrderOutcome::Generated(issued) => Ok(issued),
+            other => {
+                let observed = format!("`{}`: {}", other.status(), self.clean(other.message().as_str()));
+                Err(broken("a certificate", observed))
+            }
+        }
+    }
+
+    /// Makes the certificate of the example.
+    pub(super) async fn issued(&self) -> Result<(TestedOrder, IssuedCertificate), Broken> {
+        let mut order = self.order()?;
+        let issued = self.certified(&mut order).await?;
+        Ok((order, issued))
+    }
+
+    /// Places the order of the example, which must stay open.
+    pub(super) async fn open_order(&self) -> Result<(TestedOrder, OrderOutcome), Broken> {
+        let order = self.order()?;
+        let outcome = self.must(RetryMethod::Issue, &order).await?;
+        if outcome.status().is_final() {
+            return Err(Broken::Missing { capability: "an order that stays open" });
+        }
+        Ok((order, outcome))
+    }
+
+    /// Records the kind of an answer, and no value.
+    pub(super) fn record<T>(&self, call: &str, answer: &Result<T, &CertificateError>)
+    where
+        T: std::fmt::Debug,
+    {
+        let kind = match answer {
+            Ok(answer) => format!("{answer:?}"),
+            Err(error) => format!("{:?}", error.kind()),
+        };
+        self.history().record(format!("{call}: {kind}"));
+    }
+}
+
+/// Returns the name of a method, for messages.
+pub(super) const fn name(method: RetryMethod) -> &'static str {
+    match method {
+        RetryMethod::Issue => "issue",
+        RetryMethod::Check => "check",
+        RetryMethod::Modify => "modify",
+        RetryMethod::Cancel => "cancel",
+    }
+}
+
+/// Makes a call for an order, and notes nothing.
+pub(super) async fn call(
+    authority: &dyn CertificateAuthority,
+    method: RetryMethod,
+    order: &TestedOrder,
+) -> Result<OrderOutcome, CertificateError> {
+    match method {
+        RetryMethod::Issue => authority.issue(&order.order).await,
+        RetryMethod::Check => authority.check(&order.order).await,
+        RetryMethod::Modify => authority.modify(&order.order).await,
+        RetryMethod::Cancel => authority.cancel(&order.order).await,
+    }
+}

@@ -1,0 +1,65 @@
+//! The suite for certificate authorities, and an authority that follows a script.
+//!
+//! An authority is given as a [`CertificateSubject`]: its plugin and an [`OrderExample`], an order that ends in a
+//! certificate. [`suite`] has the rules, [`mutants`] what they are proved with. [`ScriptedCa`] is the reference of the
+//! suite, and made for the tests of engines and hosts.
+//!
+//! ```
+//! use keyway_conformance::certificates::{CertificateSubject, ScriptedCa};
+//! use keyway_conformance::{Candidate, Format, RunOptions};
+//! use keyway_core::PluginMetadata;
+//!
+//! // A registered plugin has its metadata, and becomes a subject by `CertificateSubject::of`.
+//! let metadata = PluginMetadata::from_json(
+//!     r#"{"version": "1.0.0", "author": "Ada <ada@example.org>", "updated": 20261129, "compatibility": "==:1",
+//!         "plugin": {"name": "Scripted", "type": "Certificate", "description": "Follows a script"}}"#,
+//! )?;
+//! let plugin: &'static ScriptedCa = Box::leak(Box::new(ScriptedCa::new()));
+//! let report = Candidate::from(CertificateSubject::new("scripted", plugin, metadata))
+//!     .run(&RunOptions::default().only("CER-00"));
+//! assert!(report.succeeded(), "{}", report.format(Format::Table));
+//! # Ok::<(), keyway_core::MetadataError>(())
+//! ```
+//!
+//! | the more the kit is told | the more it can prove |
+//! | --- | --- |
+//! | [`CertificateSubject::example`] | that an order ends in a certificate |
+//! | [`CertificateSubject::refused`] | that a refusal is one, and leaves nothing |
+//! | [`CertificateSubject::changed`] | that an order takes new data |
+//! | [`CertificateSubject::listing`] | that a call has the effects that it should have, and no others |
+//!
+//! # What is left
+//! What a rule orders is canceled when the rule has ended, if it is open then; certificates and subordinate
+//! authorities stay where a rule ends early. Do not test on an authority that matters.
+//!
+//! The host checks what a certificate says: its key, its names, its chain (decision B11). The kit only looks whether it
+//! is a PEM text.
+
+mod clauses;
+mod example;
+mod fixture;
+mod handle;
+pub mod mutants;
+mod rules;
+mod scripted;
+mod subject;
+mod tested_order;
+
+pub use example::OrderExample;
+pub use scripted::{CaCall, CaEffect, Fault, ScriptedCa, Step};
+pub use subject::{CertificateSubject, ToldOfCertificates};
+
+use crate::Suite;
+
+/// Makes the suite of the rules for certificate authorities, sorted by id.
+pub fn suite() -> Suite<CertificateSubject> {
+    Suite { kind: "certificate", rules: rules::all(), clauses: clauses::CLAUSES }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_rules_cover_their_clauses() {
+        crate::check_rules(&super::suite()).unwrap();
+    }
+}

@@ -1,0 +1,93 @@
+//! The proof of the suite: authorities with one thing broken, each of which a rule must catch, and some that are odd and
+//! yet right.
+
+mod authorities;
+mod changes;
+mod hostile;
+mod intents;
+mod operation;
+mod orders;
+mod plugin;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_certificates::CertificateAuthority;
+
+// Shared by the files of this folder.
+use super::{CertificateSubject, ScriptedCa, suite};
+use crate::notation::mutants;
+use crate::{Candidate, Mutant};
+use operation::operation;
+
+/// Lists the mutants, with the rules that they break.
+pub fn all() -> Vec<Mutant<CertificateSubject>> {
+    let families =
+        [orders::MUTANTS, intents::MUTANTS, changes::MUTANTS, authorities::MUTANTS, hostile::MUTANTS];
+    families.concat()
+}
+
+/// Lists the mutants with their suite, as a front end needs them that tries one in a process of its own.
+pub fn candidates() -> Vec<Candidate> {
+    let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
+    mutants.chain(sound().map(Candidate::from)).collect()
+}
+
+fn sound() -> [CertificateSubject; 4] {
+    [minimal(), reference(), once(), strange()]
+}
+
+fn unchanged(ca: ScriptedCa) -> Arc<dyn CertificateAuthority> {
+    Arc::new(ca)
+}
+
+/// Makes an authority that does the least that the contract allows: no capability, certificates at once.
+pub fn minimal() -> CertificateSubject {
+    plugin::subject("minimal", ScriptedCa::new().with_capabilities(plugin::MINIMAL).looks(0), unchanged)
+}
+
+/// Makes the scripted authority, with all capabilities.
+pub fn reference() -> CertificateSubject {
+    plugin::subject("reference", ScriptedCa::new(), unchanged)
+}
+
+/// Makes an authority that cannot be asked again: after a crash its orders are checked.
+pub fn once() -> CertificateSubject {
+    plugin::subject("once", ScriptedCa::new().with_capabilities(plugin::ONCE), unchanged)
+}
+
+/// Makes an authority that does what one may do and hardly any does: it looks at an order for days, cancels later, works
+/// on one call at a time, blocks, and reconciles what it would do twice.
+pub fn strange() -> CertificateSubject {
+    let capabilities = plugin::FULL.idempotent(false).blocking(true).max_concurrency(NonZeroUsize::MIN);
+    let ca = ScriptedCa::new().with_capabilities(capabilities).looks(5).cancels_later(true);
+    plugin::subject("strange", ca.retry_after(Duration::from_secs(86_400)), unchanged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Format, Matrix, RunOptions};
+
+    #[test]
+    fn odd_authorities_that_are_right_pass() {
+        for (subject, skipped) in sound().into_iter().zip([33, 3, 12, 8]) {
+            let report = suite().run(&Arc::new(subject), &RunOptions::default());
+            assert!(report.succeeded(), "{}", report.format(Format::Table));
+            assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));
+        }
+    }
+
+    #[test]
+    fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
+        // Tries each with its own rules; `xtask` runs the whole matrix.
+        let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
+        assert!(matrix.faults().is_empty(), "{}", matrix.format());
+        for row in &matrix.rows {
+            assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);
+            let shown = ["door.example", "canary"].iter().find(|secret| row.explanation.contains(**secret));
+            assert_eq!(shown, None, "{}", row.explanation);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Several calls at once, and the time that calls take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_certificates::RetryMethod;
+
+use super::{Broken, CertificateFixture, Checked, LISTING, NOT_BLOCKING, broken, ensure, rules};
+use crate::callers::begun_together;
+use crate::certificates::handle::{call, name};
+use crate::certificates::tested_order::TestedOrder;
+use crate::polled::prompt_enough;
+
+rules! {
+    in CertificateFixture;
+    "CER-090" Must from ["R1", "Barbican/issue", "Barbican/check"]
+        "The authority works on as many calls at once as it declares: each order ends in a certificate."
+        together;
+    "CER-091" Must needs LISTING from ["R1", "R3"]
+        "Orders that are placed at once are all at the authority, each once."
+        together_exact;
+    "CER-092" Must needs NOT_BLOCKING from ["R1"]
+        "A call of an authority that does not declare `blocking` leaves its thread within 50 ms, each time that it is polled."
+        leaves_its_thread;
+    "CER-093" Must from ["Barbican/statuses", "Barbican/unavailable", "R1"]
+        "Each call for an order ends within 10 seconds: an authority that takes longer answers that the order waits."
+        in_time;
+}
+
+/// How many at once where the authority declares a larger number, or none, which is any.
+const MOST: usize = 8;
+/// The time in which a call ends.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Places orders at once.
+async fn placed(fixture: &CertificateFixture<'_>) -> Result<Vec<TestedOrder>, Broken> {
+    let handle = fixture.handle()?;
+    let declared = handle.authority.capabilities().max_concurrency;
+    let calls = declared.map_or(MOST, |calls| calls.get().min(MOST));
+    // One order more than may be worked on at once waits for its permit.
+    let orders = (0..=calls).map(|_| fixture.order()).collect::<Result<Vec<_>, _>>()?;
+    let jobs = orders.iter().map(|order| {
+        let (permit, authority, order) = (handle.permit(), Arc::clone(&handle.authority), order.clone());
+        move || async move {
+            let _permit = permit.await;
+            call(&*authority, RetryMethod::Issue, &order).await
+        }
+    });
+    let answers = begun_together(jobs.collect()).await;
+    for (order, answer) in orders.iter().zip(answers) {
+        let answer = answer?;
+        handle.keep(RetryMethod::Issue, order, &answer);
+        let outcome = answer.map_err(|error| fixture.unexpected("an order among others at once", &error))?;
+        handle.certified_after(&mut order.clone(), RetryMethod::Issue, outcome).await?;
+    }
+    Ok(orders)
+}
+
+async fn together(fixture: &CertificateFixture<'_>) -> Checked {
+    placed(fixture).await.map(drop)
+}
+
+async fn together_exact(fixture: &CertificateFixture<'_>) -> Checked {
+    let before = fixture.listed()?.len();
+    let orders = placed(fixture).await?.len();
+    let made = fixture.listed()?.len().saturating_sub(before);
+    ensure(made == orders, format!("{orders} orders at the authority"), made.to_string())
+}
+
+async fn leaves_its_thread(fixture: &CertificateFixture<'_>) -> Checked {
+    let handle = fixture.handle()?;
+    let (order, request) = (fixture.order()?, fixture.example().request()?);
+    let authority = &handle.authority;
+    prompt_enough("`supports`", || Box::pin(async { drop(authority.supports(&request).await) })).await?;
+    prompt_enough("`ca_information`", || Box::pin(async { drop(authority.ca_information().await) })).await?;
+    for (method, what) in [(RetryMethod::Issue, "`issue`"), (RetryMethod::Check, "`check`")] {
+        prompt_enough(what, || Box::pin(async { drop(handle.ask(method, &order).await) })).await?;
+    }
+    Ok(())
+}
+
+async fn in_time(fixture: &CertificateFixture<'_>) -> Checked {
+    let (handle, order) = (fixture.handle()?, fixture.order()?);
+    for method in [RetryMethod::Issue, RetryMethod::Check] {
+        let answer = tokio::time::timeout(DEADLINE, handle.ask(method, &order)).await;
+        let late =
+            |_| broken(format!("an end of `{}` within {DEADLINE:?}", name(method)), "it is still running");
+        // Whether the call works is the business of other rules.
+        drop(answer.map_err(late)?);
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The plugin's own data of an order.
+
+use keyway_certificates::{OrderOutcome, RetryMethod};
+use keyway_core::PluginError as _;
+
+use super::{Broken, CertificateFixture, Checked, NOT_REPEATABLE, broken, ensure, rules};
+
+rules! {
+    in CertificateFixture;
+    "CER-035" Must from ["Barbican/plugin_meta", "Barbican/plugin_meta.free", "B9", "R8"]
+        "What a plugin keeps with an order is all that it needs: a handle opened again goes on with the stored text."
+        goes_on;
+    "CER-036" Must from ["B9"]
+        "When a checkpoint fails, the order is not placed, and the call fails."
+        failed_checkpoint;
+    "CER-037" Should needs NOT_REPEATABLE from ["B6", "B9"]
+        "An authority that cannot be asked again keeps a checkpoint before it places an order."
+        checkpoint_first;
+    "CER-038" Must from ["K1", "B9"]
+        "The names of what a plugin keeps with an order show nothing that the client gave."
+        names;
+    "CER-039" Must from ["Barbican/plugin_meta", "B9"]
+        "A handle takes no data of one order for those of another."
+        kept_apart;
+}
+
+async fn goes_on(fixture: &CertificateFixture<'_>) -> Checked {
+    let mut order = fixture.order()?;
+    let outcome = fixture.handle()?.must(RetryMethod::Issue, &order).await?;
+    match fixture.handle()?.finish(&mut order, RetryMethod::Issue, outcome, true).await? {
+        OrderOutcome::Generated(_) => Ok(()),
+        other => {
+            Err(broken("a certificate, with a new handle for each call", format!("`{}`", other.status())))
+        }
+    }
+}
+
+async fn failed_checkpoint(fixture: &CertificateFixture<'_>) -> Checked {
+    let (handle, order) = (fixture.handle()?, fixture.order()?);
+    let before = fixture.listed().ok();
+    order.checkpoints.refuse();
+    let answer = handle.ask(RetryMethod::Issue, &order).await;
+    if !order.checkpoints.was_refused() {
+        return Err(Broken::Missing { capability: "a checkpoint" });
+    }
+    let unplaced = fixture.listed().ok() == before;
+    ensure(unplaced, "no order after a checkpoint that failed", "it was placed all the same")?;
+    ensure(answer.is_err(), "the error of the checkpoint", "an outcome")
+}
+
+async fn checkpoint_first(fixture: &CertificateFixture<'_>) -> Checked {
+    let before = fixture.listed()?.len();
+    let order = fixture.order()?;
+    fixture.handle()?.must(RetryMethod::Issue, &order).await?;
+    if fixture.listed()?.len() == before {
+        return Err(Broken::Missing { capability: "an order that the kit can see" });
+    }
+    let observed = match order.checkpoints.effects_before() {
+        Some(effects) if effects == before => return Ok(()),
+        Some(_) => "one after it",
+        None => "none",
+    };
+    Err(broken("a checkpoint before the order is placed", observed))
+}
+
+async fn names(fixture: &CertificateFixture<'_>) -> Checked {
+    let handle = fixture.handle()?;
+    let canary = fixture.canary("entered");
+    let metadata = fixture.example().with_texts(|text| format!("{text}{canary}"))?;
+    let order = fixture.order_of(metadata, fixture.example())?;
+    for method in [RetryMethod::Issue, RetryMethod::Check] {
+        if let Err(error) = handle.ask(method, &order).await {
+            fixture.history().record(format!("refused: {:?}", error.kind()));
+        }
+    }
+    let shown = format!("{:?}", order.order.plugin_meta).contains(&canary);
+    ensure(!shown, "names that show nothing of the client's", "one shows it")
+}
+
+async fn kept_apart(fixture: &CertificateFixture<'_>) -> Checked {
+    let handle = fixture.handle()?;
+    handle.issued().await?;
+    let never = fixture.order()?;
+    let answer = handle.ask(RetryMethod::Check, &never).await;
+    let expected = "no certificate for an order without data of the plugin";
+    ensure(!matches!(answer, Ok(OrderOutcome::Generated(_))), expected, "the certificate of another order")
+}

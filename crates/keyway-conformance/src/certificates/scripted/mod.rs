@@ -1,0 +1,233 @@
+//! A certificate authority that follows a script, for tests of engines and hosts.
+
+mod authority;
+mod books;
+mod cas;
+mod orders;
+mod script;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use keyway_certificates::{
+    Capabilities, CertificateAuthority, CertificateError, CertificatePlugin, IssuedCertificate, Json,
+    OpenContext, OrderId, Pem, RequestTypes,
+};
+use keyway_core::{Clock, SystemClock};
+use tokio::sync::watch;
+
+// Shared by the files of this folder.
+use crate::lock::locked;
+pub use books::CaEffect;
+use books::Shelf;
+use script::Script;
+pub use script::{CaCall, Fault, Step};
+
+/// A certificate authority with all capabilities, which answers, waits and fails by a script, and counts the calls and
+/// their effects.
+///
+/// Without a script it takes an order, and makes the certificate at the first look afterwards. It keeps its books in
+/// memory, or in a folder, which several processes can share and which survives a kill. Clones and
+/// [reopened](Self::reopened) handles share books and script.
+///
+/// The certificate is the same for every order, unless [`with_certificate`](Self::with_certificate) sets another one: it was made
+/// once, for `door.example.com`, and nobody has its key.
+///
+/// ```
+/// use keyway_certificates::{CertificateAuthority as _, OrderMetadata, OrderRequest, Support, Waiting};
+/// use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
+///
+/// # pollster::block_on(async {
+/// let ca = ScriptedCa::new();
+/// ca.script(CaCall::Supports, [Step::fault(Fault::Unavailable), Step::work()]);
+/// let request = OrderRequest::new(OrderMetadata::default());
+/// assert!(ca.supports(&request).await.is_err());
+/// assert_eq!(ca.supports(&request).await.unwrap(), Support::Yes);
+///
+/// // The authority goes down, and comes back with all that it knew.
+/// ca.kill();
+/// assert!(ca.supports(&request).await.is_err());
+/// let ca = ca.reopened();
+/// assert_eq!(ca.supports(&request).await.unwrap(), Support::Yes);
+/// assert_eq!(ca.calls(CaCall::Supports), 4);
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+pub struct ScriptedCa {
+    shelf: Shelf,
+    script: Arc<Mutex<Script>>,
+    capabilities: Capabilities,
+    clock: Arc<dyn Clock>,
+    pub(in crate::certificates) issued: IssuedCertificate,
+    looks: u32,
+    retry_after: Option<Duration>,
+    cancels_later: bool,
+    /// Whether this handle and its clones are killed.
+    killed: Arc<watch::Sender<bool>>,
+}
+
+impl ScriptedCa {
+    /// The capabilities of a new authority: all that there are, and no limit.
+    pub const CAPABILITIES: Capabilities = Capabilities::MINIMAL
+        .request_types(RequestTypes::CUSTOM.and(RequestTypes::SIMPLE_CMC).and(RequestTypes::STORED_KEY))
+        .modifies(true)
+        .cancels(true)
+        .creates_cas(true)
+        .deletes_cas(true)
+        .revokes(true)
+        .renewal_information(true)
+        .idempotent(true)
+        .reconciles(true);
+
+    /// Creates an authority with empty books in memory.
+    pub fn new() -> Self {
+        Self::with(Shelf::Memory(Arc::default()), Self::CAPABILITIES)
+    }
+
+    /// Opens the authority whose books are in a folder, which is made when it is missing. Its calls block on files, and
+    /// it says so.
+    pub fn in_folder(folder: impl AsRef<Path>) -> Self {
+        Self::with(Shelf::Folder(folder.as_ref().to_owned()), Self::CAPABILITIES.blocking(true))
+    }
+
+    fn with(shelf: Shelf, capabilities: Capabilities) -> Self {
+        let pem = |text: &str| Pem::new(text).expect("the kit's own certificates are short");
+        let signer = pem(cas::SIGNER);
+        Self {
+            shelf,
+            script: Arc::default(),
+            capabilities,
+            clock: Arc::new(SystemClock),
+            issued: IssuedCertificate::new(pem(include_str!("pem/leaf.pem"))).with_intermediates(signer),
+            looks: 1,
+            retry_after: None,
+            cancels_later: false,
+            killed: Arc::new(watch::Sender::new(false)),
+        }
+    }
+
+    /// Sets the capabilities. An operation that is not declared answers `Unsupported`; without
+    /// [`idempotent`](Capabilities::idempotent) each call has its effect again.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// Sets the clock, which tells when the description of the authority expires.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Sets the number of looks at an order until there is a certificate: 0 makes it at once.
+    #[must_use]
+    pub const fn looks(mut self, looks: u32) -> Self {
+        self.looks = looks;
+        self
+    }
+
+    /// Sets the delay that the authority asks for between two looks.
+    #[must_use]
+    pub const fn retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// Sets whether an order is canceled only when it is looked at again.
+    #[must_use]
+    pub const fn cancels_later(mut self, later: bool) -> Self {
+        self.cancels_later = later;
+        self
+    }
+
+    /// Sets the certificate that every order gets.
+    #[must_use]
+    pub fn with_certificate(mut self, issued: IssuedCertificate) -> Self {
+        self.issued = issued;
+        self
+    }
+
+    /// Adds steps for the next calls of an operation, whichever order they are for. `ca_information` also follows the
+    /// script when it is asked for the default authority.
+    pub fn script(&self, call: CaCall, steps: impl IntoIterator<Item = Step>) {
+        locked(&self.script).add(call, None, steps.into_iter());
+    }
+
+    /// Adds steps for the next calls of an operation that are for this order. They come before those for any order.
+    pub fn script_order(&self, order: &OrderId, call: CaCall, steps: impl IntoIterator<Item = Step>) {
+        locked(&self.script).add(call, Some(order), steps.into_iter());
+    }
+
+    /// Returns how many calls of an operation came, also those that failed. Blocks when the books are in a folder.
+    ///
+    /// # Panics
+    /// If the books cannot be read.
+    pub fn calls(&self, call: CaCall) -> u64 {
+        self.books(|books| books.calls.get(&call).copied().unwrap_or_default())
+    }
+
+    /// Returns all effects, in their order. Blocks when the books are in a folder.
+    ///
+    /// # Panics
+    /// If the books cannot be read.
+    pub fn effects(&self) -> Vec<CaEffect> {
+        self.books(|books| books.effects.clone())
+    }
+
+    /// Returns the effects that an intent had more than once. Blocks when the books are in a folder.
+    ///
+    /// # Panics
+    /// If the books cannot be read.
+    pub fn doubled(&self) -> Vec<CaEffect> {
+        let mut effects = self.effects();
+        effects.sort();
+        let mut doubled: Vec<_> =
+            effects.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+        doubled.dedup();
+        doubled
+    }
+
+    fn books<T>(&self, look: impl FnOnce(&mut books::Books) -> T) -> T {
+        self.shelf.with(look).expect("the books of the scripted authority can be read")
+    }
+
+    /// Takes the authority down, for this handle and its clones. Calls that have not ended fail, and may have had their
+    /// effect; later calls fail as [`Unavailable`](CertificateError::Unavailable).
+    pub fn kill(&self) {
+        self.killed.send_replace(true);
+    }
+
+    /// Creates the same authority with empty books and no script.
+    pub(in crate::certificates) fn with_empty_books(&self) -> Self {
+        let empty = Shelf::Memory(Arc::default());
+        Self { shelf: empty, script: Arc::default(), ..self.reopened() }
+    }
+
+    /// Opens the authority again, with the same books and the same script.
+    #[must_use]
+    pub fn reopened(&self) -> Self {
+        Self { killed: Arc::new(watch::Sender::new(false)), ..self.clone() }
+    }
+}
+
+impl Default for ScriptedCa {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Opens the authority again for each handle, with the host's clock. The configuration is not looked at.
+impl CertificatePlugin for ScriptedCa {
+    fn check_configuration(&self, _: &Json) -> Result<(), CertificateError> {
+        Ok(())
+    }
+
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn CertificateAuthority>, CertificateError> {
+        Ok(Arc::new(self.reopened().with_clock(Arc::clone(&context.clock))))
+    }
+}

@@ -1,0 +1,111 @@
+//! The subject of the suite: a plugin for certificate authorities, and orders.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use keyway_certificates::{
+    AuthorityName, Capabilities, CertificateAuthorities, CertificateAuthority, CertificateError, OpenContext,
+};
+use keyway_core::{Clock, Resources};
+
+use super::OrderExample;
+use crate::clock::KitClock;
+use crate::{PluginSubject, Suite, TestedContract};
+
+pub(super) type Listing = dyn Fn(&Path) -> Vec<String> + Send + Sync;
+
+/// Describes a certificate authority under test.
+///
+/// Every rule opens it anew, with a scratch folder of its own, and with a clock that the kit sets.
+///
+/// ```no_run
+/// # fn subject(plugin: &'static dyn keyway_certificates::CertificatePlugin, metadata: keyway_core::PluginMetadata) {
+/// use keyway_conformance::certificates::{CertificateSubject, OrderExample};
+/// use serde_json::json;
+///
+/// let subject = CertificateSubject::new("my-ca", plugin, metadata)
+///     .configuration(|scratch| json!({ "folder": scratch }))
+///     .example(OrderExample::new(json!({ "name": "door.example.com" })));
+/// # }
+/// ```
+pub type CertificateSubject = PluginSubject<CertificateAuthorities>;
+
+impl TestedContract for CertificateAuthorities {
+    type Told = ToldOfCertificates;
+
+    fn suite() -> Suite<CertificateSubject> {
+        super::suite()
+    }
+}
+
+/// Holds what the suite is told of a plugin for certificate authorities.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "its subject has a name to show")]
+pub struct ToldOfCertificates {
+    pub(super) example: OrderExample,
+    pub(super) refused: Option<OrderExample>,
+    pub(super) changed: Option<OrderExample>,
+    pub(super) listing: Option<Arc<Listing>>,
+    /// The capabilities, asked once.
+    asked: OnceLock<Capabilities>,
+}
+
+impl CertificateSubject {
+    /// Names an order that ends in a certificate. Without it, that is a custom order without data.
+    #[must_use]
+    pub fn example(mut self, example: OrderExample) -> Self {
+        self.told.example = example;
+        self
+    }
+
+    /// Names an order that the authority refuses. Without it the rules about refusals are skipped.
+    #[must_use]
+    pub fn refused(mut self, refused: OrderExample) -> Self {
+        self.told.refused = Some(refused);
+        self
+    }
+
+    /// Names new data that the authority takes for the open order of the example. Without it an order is modified with
+    /// the data that it has.
+    #[must_use]
+    pub fn changed(mut self, changed: OrderExample) -> Self {
+        self.told.changed = Some(changed);
+        self
+    }
+
+    /// Lets the kit see the effects at the authority: a line for each order that is placed, changed or canceled, for each
+    /// subordinate authority, for each revocation. Without it the rules about effects are skipped, and only answers are
+    /// judged.
+    #[must_use]
+    pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
+        self.told.listing = Some(Arc::new(listing));
+        self
+    }
+
+    pub(super) fn open(
+        &self,
+        scratch: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<dyn CertificateAuthority>, CertificateError> {
+        let context = OpenContext::new(AuthorityName::new("kit")?, self.metadata.clone())
+            .with_configuration((self.configuration)(scratch))
+            .with_resources((self.lending)(Resources::new(), scratch))
+            .with_clock(clock);
+        self.plugin.check_configuration(&context.configuration)?;
+        self.plugin.open(&context)
+    }
+
+    /// Returns what the authority declares. It is asked once.
+    ///
+    /// # Panics
+    /// If the plugin opens no authority: there is nothing to test then, and the suite reports it.
+    pub fn capabilities(&self) -> Capabilities {
+        *self.asked.get_or_init(|| {
+            let scratch = tempfile::tempdir().expect("the system gives a scratch folder");
+            match self.open(scratch.path(), Arc::new(KitClock::new())) {
+                Ok(authority) => authority.capabilities(),
+                Err(error) => panic!("it does not open, so nothing can be asked of it: {error}"),
+            }
+        })
+    }
+}
