@@ -132,19 +132,18 @@ impl OrderWorkflow {
     /// Stores the certificate of an order in the host's secret store.
     async fn store(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
         let order = order_id(&on.entry.address.id);
-        let stored = match (&self.certificates, &state.certificate) {
+        let kept = match (&self.certificates, &state.certificate) {
             (Some(store), Some(certificate)) => store.keep(&order, certificate).await,
             // The host has no store any more: the certificate stays in the order.
             _ => Ok(()),
         };
-        let Err(error) = stored else {
+        let Err(error) = kept else {
             let setup = self.setup(&on.entry.fixed.authority);
             return Carried::done(Event::Stored { now: on.now(), setup });
         };
         warn!(%order, error = %error.detail(), "a certificate could not be stored, and is kept in the order");
-        let event =
-            Event::NotStored { again: on.again(error.kind().retry_after()), message: error.to_string() };
-        Carried::failed(event, OrdersError::NotKept { order, error })
+        let (again, error) = (on.again(error.kind().retry_after()), OrdersError::NotKept { order, error });
+        Carried::failed(Event::NotStored { again, message: error.to_string() }, error)
     }
 
     /// Tells the listeners.

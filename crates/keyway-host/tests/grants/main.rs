@@ -5,6 +5,8 @@ mod backlog;
 mod crashes;
 mod faults;
 mod gate;
+#[path = "../support/ground.rs"]
+mod ground;
 mod late;
 mod late_revocation;
 mod life;

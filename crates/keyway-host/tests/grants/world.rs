@@ -1,12 +1,11 @@
-//! Provides an issuer whose credentials can be counted, and storage engines that die.
+//! Provides an issuer whose credentials can be counted.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, Registry, Timestamp};
+use keyway_core::{Registry, Timestamp};
 use keyway_host::grants::{
     Grant, GrantOutcome, GrantRequest, Grants, GrantsError, Isolation, IssuedCredential, Limits, Requester,
     Service,
@@ -17,8 +16,10 @@ use keyway_issuers::{
     Issued, Issuer, IssuerError, LoginRequired, ParameterDescriptor, Parameters, Reconciled, Reconciliation,
     RequestOutcome, Revocation, Rule, ServiceName, UserInfo, Violation,
 };
-use keyway_seal::{Key, KeyRing};
-use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
+use keyway_seal::KeyRing;
+use keyway_storage::Storage;
+
+pub(crate) use crate::ground::*;
 
 /// The issuer's reaction to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,46 +219,6 @@ impl Issuer for World {
     }
 }
 
-/// A clock that tests set.
-#[derive(Debug, Default)]
-pub(crate) struct TestClock(AtomicU64);
-
-impl TestClock {
-    pub(crate) fn advance(&self, by: Duration) -> Timestamp {
-        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
-        self.now()
-    }
-}
-
-impl Clock for TestClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_milliseconds(1_800_000_000_000 + self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// Makes an engine that ends at a host's commit after this many others, as if the process had died;
-/// `applied` tells whether that commit takes effect.
-pub(crate) fn dying(
-    inner: &Arc<dyn Storage>,
-    commits: u64,
-    applied: bool,
-    reads_too: bool,
-) -> Arc<dyn Storage> {
-    let engine = FaultyStorage::over(inner);
-    let engine = if reads_too { engine.ends_reads() } else { engine }.into_engine();
-    // The start of the host takes its name with one commit.
-    engine.0.end_after(commits + 1, if applied { Fault::EndsAfter } else { Fault::EndsBefore });
-    engine
-}
-
-pub(crate) fn memory() -> Arc<dyn Storage> {
-    Arc::new(Memory::new())
-}
-
-pub(crate) fn ring() -> KeyRing {
-    KeyRing::new([Key::generate().unwrap()]).unwrap()
-}
-
 pub(crate) fn name(text: &str) -> ServiceName {
     ServiceName::new(text).unwrap()
 }
@@ -334,14 +295,6 @@ impl Start for HostBuilder {
 
 pub(crate) async fn start(world: &Arc<World>) -> Started {
     host(&memory(), &ring(), service(world)).started().await
-}
-
-pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
 }
 
 pub(crate) fn granted(outcome: Result<GrantOutcome, GrantsError>) -> IssuedCredential {

@@ -1,0 +1,12 @@
+//! Tests the engine for certificate orders: the clients' answers, and the state after faults, races and
+//! crashes.
+
+mod answers;
+mod changes;
+mod crashes;
+#[path = "../support/ground.rs"]
+mod ground;
+mod keeping;
+mod life;
+mod notices;
+mod world;

@@ -1,0 +1,58 @@
+//! Provides clocks, keys and storage engines to the tests of engines.
+#![allow(dead_code, unreachable_pub)] // Each test program uses a part of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use keyway_core::{Clock, Timestamp};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
+
+/// A clock that tests set.
+#[derive(Debug, Default)]
+pub(crate) struct TestClock(AtomicU64);
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: Duration) -> Timestamp {
+        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+        self.now()
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_milliseconds(1_800_000_000_000 + self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Makes an engine that ends at a host's commit after this many others, as if the process had died;
+/// `applied` tells whether that commit takes effect.
+pub(crate) fn dying(
+    inner: &Arc<dyn Storage>,
+    commits: u64,
+    applied: bool,
+    reads_too: bool,
+) -> Arc<dyn Storage> {
+    let engine = FaultyStorage::over(inner);
+    let engine = if reads_too { engine.ends_reads() } else { engine }.into_engine();
+    // The start of the host takes its name with one commit.
+    engine.0.end_after(commits + 1, if applied { Fault::EndsAfter } else { Fault::EndsBefore });
+    engine
+}
+
+pub(crate) fn memory() -> Arc<dyn Storage> {
+    Arc::new(Memory::new())
+}
+
+pub(crate) fn ring() -> KeyRing {
+    KeyRing::new([Key::generate().unwrap()]).unwrap()
+}
+
+pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "{what}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
