@@ -142,6 +142,8 @@
 #[cfg(feature = "issuers")]
 pub mod grants;
 mod host;
+#[cfg(feature = "certificates")]
+pub mod orders;
 mod plugin;
 mod records;
 #[cfg(feature = "secrets")]
