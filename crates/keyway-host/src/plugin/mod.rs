@@ -12,7 +12,7 @@ mod running;
 
 pub use pace::Isolation;
 
-pub(crate) use contained::contain;
+pub(crate) use contained::{Contained, contain};
 pub(crate) use instance::{Factory, Guard, LaneGuard};
 pub(crate) use pace::Pace;
 pub(crate) use permit::{Permit, Permits};
