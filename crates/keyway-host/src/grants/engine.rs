@@ -50,7 +50,7 @@ impl Grants {
         let mut running = BTreeMap::new();
         for service in services {
             let name = service.name.clone();
-            let opened = Arc::new(RunningService::open(service, lent, limits));
+            let opened = Arc::new(RunningService::open(service, lent, &limits));
             if running.insert(name.clone(), opened).is_some() {
                 return Err(HostError::DuplicateService { name: name.to_string() });
             }
@@ -186,16 +186,10 @@ impl Grants {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub async fn undecided(&self, after: Option<GrantId>, limit: usize) -> Result<GrantPage, GrantsError> {
-        let after = after.map(|id| *id.as_bytes());
-        let listed = self.worker.journal.undecided(after.as_ref(), limit).await?;
-        let next = listed.last().filter(|_| listed.len() >= limit).map(|last| GrantId::of(last.address));
-        let mut grants = Vec::with_capacity(listed.len());
-        for listed in &listed {
-            if let Some(entry) = self.worker.journal.confirmed(listed).await? {
-                grants.extend(Grant::of(&entry));
-            }
-        }
-        Ok(GrantPage { grants, next })
+        let after = after.as_ref().map(GrantId::as_bytes);
+        let (entries, next) = self.worker.journal.undecided(after, limit).await?;
+        let grants = entries.iter().filter_map(|entry| Grant::of(entry)).collect();
+        Ok(GrantPage { grants, next: next.map(GrantId::of_id) })
     }
 
     /// Records a person's decision about a grant, after a look at the service behind the plugin.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use keyway_issuers::IntentId;
 
-use crate::records::Address;
+use crate::records::{Address, NameTag, id_text, read_id};
 
 /// The id of a grant: 32 hexadecimal digits. The plugin gets it as the [`IntentId`] of the request
 /// (decision R2), and users name it to revoke.
@@ -21,6 +21,11 @@ impl GrantId {
     /// Returns the id of the grant at this address.
     pub(super) const fn of(address: Address) -> Self {
         Self(address.id)
+    }
+
+    /// Returns the id of the grant with this id of a record.
+    pub(super) const fn of_id(id: NameTag) -> Self {
+        Self(id)
     }
 
     pub(super) const fn as_bytes(&self) -> &[u8; 16] {
@@ -45,7 +50,7 @@ impl GrantId {
 
 impl fmt::Display for GrantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+        f.write_str(&id_text(&self.0))
     }
 }
 
@@ -59,12 +64,7 @@ impl FromStr for GrantId {
     type Err = InvalidGrantId;
 
     fn from_str(text: &str) -> Result<Self, InvalidGrantId> {
-        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        if text.len() != 32 || !text.bytes().all(is_digit) {
-            return Err(InvalidGrantId);
-        }
-        let id = u128::from_str_radix(text, 16).map_err(|_| InvalidGrantId)?;
-        Ok(Self(id.to_be_bytes()))
+        read_id(text).map(Self).ok_or(InvalidGrantId)
     }
 }
 

@@ -21,7 +21,7 @@ use keyway_core::Timestamp;
 use keyway_issuers::{CredentialRef, Description, Parameters, Violation};
 
 use super::workflow::GrantWorkflow;
-use crate::work::{Again, Retries, Standing};
+use crate::work::{Again, Limits, Retries, Standing};
 
 type Step = crate::work::Step<GrantWorkflow>;
 
@@ -238,13 +238,13 @@ impl DuplicatePolicy {
 /// # Errors
 /// A transition error leaves everything unchanged.
 pub(crate) fn step(
-    retries: &Retries,
+    limits: &Limits,
     state: Option<&GrantState>,
     standing: Standing,
     event: Event,
 ) -> Result<Step, TransitionError> {
     match state {
-        Some(state) => step_existing(retries, state, standing, event),
+        Some(state) => step_existing(&limits.retries, state, standing, event),
         None => step_missing(event),
     }
 }

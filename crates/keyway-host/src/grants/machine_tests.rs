@@ -17,8 +17,8 @@ fn again() -> Again {
     Again { now: now(), retry_after: None, jitter: 0 }
 }
 
-fn retries(attempts: u32) -> Retries {
-    Retries::default().with_attempts(attempts)
+fn limits(attempts: u32) -> Limits {
+    Limits::default().with_retries(Retries::default().with_attempts(attempts))
 }
 
 fn due(state: &GrantState) -> Due {
@@ -63,13 +63,13 @@ struct Life {
     idempotent: bool,
     reconciles: bool,
     serial: u32,
-    retries: Retries,
+    limits: Limits,
 }
 
 impl Life {
     fn new(idempotent: bool, reconciles: bool) -> Self {
-        let retries = retries(3);
-        Self { state: None, made: BTreeMap::new(), idempotent, reconciles, serial: 0, retries }
+        let limits = limits(3);
+        Self { state: None, made: BTreeMap::new(), idempotent, reconciles, serial: 0, limits }
     }
 
     fn make(&mut self) -> CredentialRef {
@@ -110,7 +110,7 @@ impl Life {
         let (mut event, mut standing, mut answer) = (event, Standing::Free, answer);
         for commands in 0.. {
             assert!(commands < 8, "no pair of state and event goes on for ever");
-            let Ok(step) = step(&self.retries, self.state.as_ref(), standing, event) else { return };
+            let Ok(step) = step(&self.limits, self.state.as_ref(), standing, event) else { return };
             self.state = step.state;
             let Some(command) = step.command else { return };
             let Some(next) = self.carry_out(command, answer) else { return };
@@ -303,7 +303,7 @@ proptest! {
             Command::Discard(_) => Event::Discarded { now: now(), revoked: does },
         };
         let is_undo = |command: &Command| matches!(command, Command::Discard(_));
-        follow::<GrantWorkflow>(&retries(3), state, standing, event, is_undo, answer);
+        follow::<GrantWorkflow>(&limits(3), state, standing, event, is_undo, answer);
     }
 
     /// Checks that a caller that lost its claim removes nothing, and that a caller whose record is
@@ -311,7 +311,7 @@ proptest! {
     #[test]
     fn who_holds_no_claim_settles_nothing(state in any_phase(), event in any_event()) {
         let asks = matches!(event, Event::Begin { .. } | Event::Decide { .. } | Event::Drop | Event::StateTaken { .. });
-        let Ok(stepped) = step(&retries(3), state.as_ref(), Standing::Others, event) else { return Ok(()) };
+        let Ok(stepped) = step(&limits(3), state.as_ref(), Standing::Others, event) else { return Ok(()) };
         if !asks {
             prop_assert!(stepped.state.is_some() || state.is_none());
         }
@@ -324,7 +324,7 @@ proptest! {
 fn after(events: impl IntoIterator<Item = Event>) -> Option<GrantState> {
     let mut state = None;
     for event in events {
-        state = step(&retries(3), state.as_ref(), Standing::Ours, event).unwrap().state;
+        state = step(&limits(3), state.as_ref(), Standing::Ours, event).unwrap().state;
     }
     state
 }
@@ -336,7 +336,7 @@ fn begin(idempotent: bool) -> Event {
 #[test]
 fn a_plugin_that_is_not_idempotent_is_never_asked_twice() {
     let intended = after([begin(false)]);
-    let again = |idempotent| step(&retries(3), intended.as_ref(), Standing::Free, begin(idempotent));
+    let again = |idempotent| step(&limits(3), intended.as_ref(), Standing::Free, begin(idempotent));
     assert_eq!(again(false).err(), Some(TransitionError::InFlight));
     assert_eq!(again(true).unwrap().command, Some(Command::Request));
 }
@@ -346,7 +346,7 @@ fn an_orphan_that_came_while_revoking_is_revoked_too() {
     let issued = Event::Issued { now: now(), credential: CredentialRef::new("s"), undelivered: false };
     let state = after([begin(false), issued, Event::Revoke { now: now() }, Event::OrphanSeen]);
     let step =
-        |orphans| step(&retries(3), state.as_ref(), Standing::Ours, Event::Revoked { orphans }).unwrap();
+        |orphans| step(&limits(3), state.as_ref(), Standing::Ours, Event::Revoked { orphans }).unwrap();
     let once_more = step(0);
     assert_eq!(once_more.command, Some(Command::Revoke { credential: CredentialRef::new("s"), orphans: 1 }));
     assert_eq!((step(1).state, step(1).command), (None, None));
@@ -364,7 +364,7 @@ fn a_revocation_is_tried_as_often_as_the_policy_says() {
     let failed = || Event::NotRevoked { again: again() };
     let mut state = after([begin(false), issued, Event::Revoke { now: now() }]);
     for failures in 1..=3 {
-        state = step(&retries(3), state.as_ref(), Standing::Ours, failed()).unwrap().state;
+        state = step(&limits(3), state.as_ref(), Standing::Ours, failed()).unwrap().state;
         let revoking = state.as_ref().unwrap();
         let wait = Duration::from_secs(10 << (failures - 1));
         let next = (failures < 3).then(|| now().plus(wait));

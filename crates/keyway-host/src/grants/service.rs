@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use keyway_core::{LookupError, PluginError, Timestamp};
 use keyway_issuers::{
-    Action, Configuration, Description, Issuer, IssuerError, Issuers, Json, OpenContext, ServiceName,
-    UserInfo, Violation, Violations,
+    Action, Configuration, Description, Issuer, IssuerError, Issuers, Json, ServiceName, UserInfo, Violation,
+    Violations,
 };
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use super::issuer::{GuardedIssuer, Origin};
+use super::issuer::GuardedIssuer;
 use super::machine::DuplicatePolicy;
 use crate::host::Lent;
-use crate::plugin::contain;
+use crate::plugin::{OpenFault, Source, contain};
 use crate::work::Limits;
 
 /// Decides who may use a service: the first check of the gate.
@@ -39,8 +39,7 @@ impl<F: Fn(&UserInfo) -> bool + Send + Sync> Allow for F {
 #[derive(Clone)]
 pub struct Service {
     pub(super) name: ServiceName,
-    source: Source,
-    plugin_configuration: Json,
+    source: Source<Issuers>,
     configuration: BTreeMap<String, Json>,
     pub(super) limit: Option<u64>,
     pub(super) duplicates: DuplicatePolicy,
@@ -48,29 +47,22 @@ pub struct Service {
     allow: Arc<dyn Allow>,
 }
 
-#[derive(Clone)]
-enum Source {
-    Plugin(String),
-    Issuer(Arc<dyn Issuer>),
-}
-
 impl Service {
     /// Makes a service whose issuer is opened by the plugin with this id.
     pub fn new(name: ServiceName, plugin: impl Into<String>) -> Self {
-        Self::of(name, Source::Plugin(plugin.into()))
+        Self::of(name, Source::Plugin(plugin.into(), Json::default()))
     }
 
     /// Makes a service with an issuer that the host supplies. After a panic the same issuer is used
     /// again, because only the host could make another.
     pub fn with_issuer(name: ServiceName, issuer: Arc<dyn Issuer>) -> Self {
-        Self::of(name, Source::Issuer(issuer))
+        Self::of(name, Source::Given(issuer))
     }
 
-    fn of(name: ServiceName, source: Source) -> Self {
+    fn of(name: ServiceName, source: Source<Issuers>) -> Self {
         Self {
             name,
             source,
-            plugin_configuration: Json::default(),
             configuration: BTreeMap::new(),
             limit: None,
             duplicates: DuplicatePolicy::default(),
@@ -124,7 +116,7 @@ impl Service {
     /// Sets the plugin's own configuration, with which it is opened.
     #[must_use]
     pub fn plugin_configuration(mut self, configuration: impl Into<Json>) -> Self {
-        self.plugin_configuration = configuration.into();
+        self.source = self.source.configured(configuration.into());
         self
     }
 
@@ -205,7 +197,7 @@ pub(super) struct RunningService {
 }
 
 impl RunningService {
-    pub(super) fn open(service: Service, lent: &Lent, limits: Limits) -> Self {
+    pub(super) fn open(service: Service, lent: &Lent, limits: &Limits) -> Self {
         let (issuer, faults) = match open(&service, lent, limits) {
             Ok(issuer) => (Some(issuer), Vec::new()),
             Err(fault) => (None, vec![fault]),
@@ -250,7 +242,7 @@ impl RunningService {
     async fn ask_to_describe(&self, now: Timestamp) -> bool {
         let Some(issuer) = &self.issuer else { return false };
         let work = |issuer: Arc<dyn Issuer>| async move { issuer.describe().await };
-        let answer = issuer.call(Action::Parameter, (), work).await;
+        let answer = issuer.call(Action::Parameter.word(), (), work).await;
         let old = self.ready();
         // The service keeps the earlier description for the time being.
         let known = old.description.as_ref().filter(|_| old.faults.is_empty());
@@ -293,26 +285,11 @@ impl RunningService {
     }
 }
 
-fn open(service: &Service, lent: &Lent, limits: Limits) -> Result<GuardedIssuer, ServiceFault> {
-    let fault = |error: IssuerError| ServiceFault::Open(Arc::new(error));
-    let origin = match &service.source {
-        Source::Issuer(issuer) => Origin::Given(Arc::clone(issuer)),
-        Source::Plugin(id) => {
-            let found = lent.registry.get::<Issuers>(id);
-            let registered = found.map_err(|error| ServiceFault::Plugin(Arc::new(error)))?;
-            let plugin = registered.plugin();
-            let checked = contain(|| plugin.check_configuration(&service.plugin_configuration));
-            let panicked =
-                |_| Err(IssuerError::invalid("the configuration of the plugin", "the plugin panicked"));
-            checked.unwrap_or_else(panicked).map_err(fault)?;
-            let opening = OpenContext::new(service.name.clone(), registered.metadata().clone())
-                .with_configuration(service.plugin_configuration.clone())
-                .with_resources(lent.resources.clone())
-                .with_clock(Arc::clone(&lent.clock));
-            Origin::Plugin(plugin, Box::new(opening))
-        }
-    };
-    GuardedIssuer::open(origin, limits).map_err(fault)
+fn open(service: &Service, lent: &Lent, limits: &Limits) -> Result<GuardedIssuer, ServiceFault> {
+    GuardedIssuer::open(&service.name, &service.source, lent, limits).map_err(|fault| match fault {
+        OpenFault::Lookup(error) => ServiceFault::Plugin(Arc::new(error)),
+        OpenFault::Open(error) => ServiceFault::Open(Arc::new(error)),
+    })
 }
 
 /// Converts an error to faults, one for each violation.

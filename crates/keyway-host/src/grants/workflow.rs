@@ -22,7 +22,7 @@ use super::request::GrantRequest;
 use super::service::RunningService;
 use crate::plugin::LaneGuard;
 use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded};
-use crate::work::{Carried, Claimed, Lane, Limits, Retries, Standing, Step, Workflow};
+use crate::work::{Carried, Claimed, Lane, Limits, Standing, Step, Workflow};
 
 /// The longest state that is stored; plugins need far less.
 const MAX_STATE_BYTES: usize = 16 << 10;
@@ -93,12 +93,12 @@ impl Workflow for GrantWorkflow {
     const ENGINE: &'static str = "grants";
 
     fn step(
-        retries: &Retries,
+        limits: &Limits,
         state: Option<&GrantState>,
         standing: Standing,
         event: Event,
     ) -> Result<Step<Self>, TransitionError> {
-        machine::step(retries, state, standing, event)
+        machine::step(limits, state, standing, event)
     }
 
     fn limits(&self) -> &Limits {
@@ -158,7 +158,7 @@ impl Workflow for GrantWorkflow {
     }
 
     fn guard(&self, lane: &str) -> Option<&dyn LaneGuard> {
-        Some(&self.services.get(lane)?.issuer.as_ref()?.guard)
+        Some(self.services.get(lane)?.issuer.as_ref()?.lane_guard())
     }
 
     async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, live: Option<&Live>) -> Done {
@@ -241,7 +241,7 @@ impl GrantWorkflow {
         let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
         let asked = CredentialRequest::new(context).with_parameters(parameters);
         let work = |issuer: Arc<dyn Issuer>| async move { issuer.request(&asked).await };
-        match issuer.call(Action::Request, on.working().await, work).await {
+        match issuer.call(Action::Request.word(), on.working().await, work).await {
             Ok(RequestOutcome::Issued(Issued { credential, state })) => {
                 match check_state(&state, &credential) {
                     Ok(()) => {
@@ -287,7 +287,7 @@ impl GrantWorkflow {
     async fn reconcile(&self, on: &Claimed<'_, Self>, (issuer, context): Question<'_>) -> Done {
         let question = Reconciliation::new(context, IntendedEffect::Request);
         let work = |issuer: Arc<dyn Issuer>| async move { issuer.reconcile(&question).await };
-        let answer = issuer.call(Action::Request, on.working().await, work).await;
+        let answer = issuer.call(Action::Request.word(), on.working().await, work).await;
         let now = on.now();
         match answer {
             Ok(Reconciled::NothingHappened | Reconciled::Destroyed) => Carried::done(Event::NeverMade),
@@ -350,7 +350,7 @@ async fn revoke(
     revocation: Revocation,
 ) -> Result<(), IssuerError> {
     let work = |issuer: Arc<dyn Issuer>| async move { issuer.revoke(&revocation).await };
-    issuer.call(Action::Revoke, on.working().await, work).await
+    issuer.call(Action::Revoke.word(), on.working().await, work).await
 }
 
 /// The answer broke the contract, so the credential is not handed out.

@@ -12,7 +12,9 @@ use tokio::sync::Notify;
 use super::{Host, HostError, Inner, Observer, name};
 #[cfg(feature = "issuers")]
 use crate::grants::Service;
-use crate::records::{Journal, SealedRecords, random};
+#[cfg(feature = "certificates")]
+use crate::orders::{Authority, CertificateStore, OrderSettings};
+use crate::records::{Journal, Recorded, SealedRecords, random};
 use crate::work::{Engine, Limits, Run, WorkReport, Worker, Workflow};
 
 /// How long a new run waits for an earlier run of the same host to answer.
@@ -33,6 +35,10 @@ pub struct HostBuilder {
     drain: Duration,
     #[cfg(feature = "secrets")]
     store_limits: Limits,
+    #[cfg(feature = "certificates")]
+    orders: OrderSettings,
+    #[cfg(feature = "certificates")]
+    certificate_store: Option<keyway_secrets::StoreName>,
     #[cfg(feature = "issuers")]
     grants: crate::grants::GrantSettings,
 }
@@ -58,6 +64,10 @@ impl Host {
             drain: Duration::from_secs(30),
             #[cfg(feature = "secrets")]
             store_limits: Limits::default(),
+            #[cfg(feature = "certificates")]
+            orders: OrderSettings::default(),
+            #[cfg(feature = "certificates")]
+            certificate_store: None,
             #[cfg(feature = "issuers")]
             grants: crate::grants::GrantSettings::default(),
         }
@@ -117,6 +127,36 @@ impl HostBuilder {
         self
     }
 
+    /// Adds a connection to certificate authorities. An order that names none goes to the first, in the order
+    /// in which they are added, that supports it (decision B10).
+    #[cfg(feature = "certificates")]
+    pub fn authority(mut self, authority: Authority) -> Self {
+        self.orders.authorities.push(authority);
+        self
+    }
+
+    /// Sets the limits of the engine for certificate plugins, and its retries.
+    #[cfg(feature = "certificates")]
+    pub fn order_limits(mut self, limits: Limits) -> Self {
+        self.orders.limits = limits;
+        self
+    }
+
+    /// Adds a listener to the events of orders (decision B13).
+    #[cfg(feature = "certificates")]
+    pub fn certificate_events(mut self, listener: Arc<dyn keyway_certificates::CertificateEvents>) -> Self {
+        self.orders.listeners.add(listener);
+        self
+    }
+
+    /// Names the secret store of this host that keeps certificates (decision B11). It is opened when the first
+    /// certificate is there. Without a store, certificates stay in their orders.
+    #[cfg(feature = "certificates")]
+    pub fn certificate_store(mut self, store: keyway_secrets::StoreName) -> Self {
+        self.certificate_store = Some(store);
+        self
+    }
+
     /// Adds a service.
     #[cfg(feature = "issuers")]
     pub fn service(mut self, service: Service) -> Self {
@@ -154,6 +194,8 @@ impl HostBuilder {
     pub async fn start(self) -> Result<Host, HostError> {
         #[cfg(feature = "secrets")]
         self.registry.check_driven::<keyway_secrets::SecretStores>()?;
+        #[cfg(feature = "certificates")]
+        self.registry.check_driven::<keyway_certificates::CertificateAuthorities>()?;
         #[cfg(feature = "issuers")]
         self.registry.check_driven::<keyway_issuers::Issuers>()?;
         let keys = self.keys.keys().await?;
@@ -181,6 +223,14 @@ impl HostBuilder {
             engines.push(Arc::new(Arc::clone(&stores.worker)));
             stores
         };
+        #[cfg(feature = "certificates")]
+        let orders = {
+            let certificates = self.certificate_store.map(|name| store_for_certificates(name, &stores));
+            let settings = OrderSettings { certificates, ..self.orders };
+            let orders = crate::orders::Orders::open_engine(&lent, settings)?;
+            engines.push(Arc::new(Arc::clone(&orders.worker)));
+            orders
+        };
         #[cfg(feature = "issuers")]
         let grants = {
             let grants = crate::grants::Grants::open_engine(&lent, self.grants).await?;
@@ -197,6 +247,8 @@ impl HostBuilder {
             drain: self.drain,
             #[cfg(feature = "secrets")]
             stores,
+            #[cfg(feature = "certificates")]
+            orders,
             #[cfg(feature = "issuers")]
             grants,
         });
@@ -220,12 +272,33 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
+    /// Makes a journal for a kind of record. It does no I/O.
+    pub(crate) fn journal<R: Recorded>(&self) -> Journal<R> {
+        Journal::new(Arc::clone(&self.records), Arc::clone(&self.run.host))
+    }
+
     /// Makes the worker of an engine, with a journal for its kind of record. Every engine begins with it.
     /// It does no I/O.
     pub(crate) fn worker<W: Workflow>(&self, workflow: W) -> Arc<Worker<W>> {
-        let journal = Journal::new(Arc::clone(&self.records), Arc::clone(&self.run.host));
-        Arc::new(Worker::new(workflow, journal, Arc::clone(&self.clock), self.run.clone()))
+        Arc::new(Worker::new(workflow, self.journal(), Arc::clone(&self.clock), self.run.clone()))
     }
+}
+
+/// Lets the engine for certificates open a store of the engine for secrets, which it does not know.
+#[cfg(feature = "certificates")]
+fn store_for_certificates(
+    name: keyway_secrets::StoreName,
+    stores: &crate::stores::Stores,
+) -> CertificateStore {
+    let (stores, opened) = (stores.clone(), name.clone());
+    let open = move || -> crate::orders::OpenedStore {
+        let (stores, name) = (stores.clone(), opened.clone());
+        Box::pin(async move {
+            let store = stores.open(&name).await.map_err(crate::stores::StoresError::into_store_error)?;
+            Ok(Arc::new(store) as Arc<dyn keyway_secrets::SecretStore>)
+        })
+    };
+    CertificateStore { name, open: Arc::new(open) }
 }
 
 impl std::fmt::Debug for HostBuilder {

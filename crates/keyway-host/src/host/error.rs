@@ -24,6 +24,12 @@ pub enum HostError {
         /// The name.
         name: String,
     },
+    /// Two connections to certificate authorities have the same name.
+    #[error("two connections to certificate authorities are called `{name}`: give each its own name")]
+    DuplicateAuthority {
+        /// The name.
+        name: String,
+    },
     /// Another run of this host is alive.
     #[error("another run of the host `{name}` is alive: end it, or give this one a name of its own")]
     Running {
@@ -44,7 +50,7 @@ impl PluginError for HostError {
             Self::Registry(error) => error.kind(),
             Self::Keys(error) => error.kind(),
             Self::Record(error) => error.kind(),
-            Self::DuplicateService { .. } => ErrorKind::Invalid,
+            Self::DuplicateService { .. } | Self::DuplicateAuthority { .. } => ErrorKind::Invalid,
             Self::Running { .. } | Self::Superseded { .. } => ErrorKind::Conflict,
         }
     }

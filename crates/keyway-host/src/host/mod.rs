@@ -37,6 +37,8 @@ struct Inner {
     drain: Duration,
     #[cfg(feature = "secrets")]
     stores: crate::stores::Stores,
+    #[cfg(feature = "certificates")]
+    orders: crate::orders::Orders,
     #[cfg(feature = "issuers")]
     grants: crate::grants::Grants,
 }
@@ -58,6 +60,12 @@ impl Host {
     #[cfg(feature = "secrets")]
     pub fn stores(&self) -> &crate::stores::Stores {
         &self.inner.stores
+    }
+
+    /// Returns the engine for certificate plugins.
+    #[cfg(feature = "certificates")]
+    pub fn orders(&self) -> &crate::orders::Orders {
+        &self.inner.orders
     }
 
     /// Returns the engine for issuers.

@@ -1,23 +1,45 @@
-//! Orders certificates.
+//! Runs certificate authorities for a host.
 
+mod answers;
+mod asking;
+mod authority;
 mod body;
 mod ca_owners;
 mod ca_table;
+mod checkpoint;
 mod container_ref;
+mod engine;
+mod error;
 mod hosted_ca;
+mod intents;
 mod listeners;
+mod machine;
 mod name_pattern;
+mod order;
 mod policy;
+mod record;
 mod routing;
+mod state;
+mod storing;
 mod validation;
+mod workflow;
 
+pub use crate::plugin::Isolation;
+pub use crate::work::{Limits, Retries};
+pub use authority::{Authority, AuthorityFault, AuthorityView};
 pub use body::{OrderBodyError, read_body};
 pub use ca_owners::{CaOwners, CaRefusal};
 pub use ca_table::CaTable;
 pub use container_ref::{ContainerRef, InvalidContainerRef};
+pub(crate) use engine::OrderSettings;
+pub use engine::Orders;
+pub use error::OrdersError;
 pub use hosted_ca::{HostedCa, RejectedCa, RejectedCaBecause};
-pub use listeners::Listeners;
+pub use machine::{Decision, TransitionError};
 pub use name_pattern::{InvalidPattern, NamePattern};
+pub use order::{NewOrder, Order, OrderPage};
 pub use policy::{AllowList, Asked, OrderPolicy, PolicyRefusal, Rule};
 pub use routing::{Candidate, NotTaken, Route, RouteError, route};
+pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Scheduled};
 pub use validation::{RequestError, StoredKey, ValidRequest, validate};
+pub(crate) use storing::{CertificateStore, OpenedStore};

@@ -31,6 +31,8 @@ pub(crate) enum RecordKind {
     Store = 2,
     /// A grant, or the intent of one.
     Grant = 3,
+    /// An order of a certificate.
+    Order = 4,
 }
 
 /// A group of keys within a kind. Its number is part of stored keys and never changes.
@@ -46,6 +48,20 @@ pub(crate) enum Room {
 
 /// The HMAC of one or several names, which hides them.
 pub(crate) type NameTag = [u8; 16];
+
+/// Writes the id of a record as 32 hexadecimal digits.
+pub(crate) fn id_text(id: &NameTag) -> String {
+    format!("{:032x}", u128::from_be_bytes(*id))
+}
+
+/// Reads an id that [`id_text`] wrote.
+pub(crate) fn read_id(text: &str) -> Option<NameTag> {
+    let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    if text.len() != 32 || !text.bytes().all(is_digit) {
+        return None;
+    }
+    Some(u128::from_str_radix(text, 16).ok()?.to_be_bytes())
+}
 
 /// Names a record: the scope in which it is listed, and its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

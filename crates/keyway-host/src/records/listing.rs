@@ -64,15 +64,22 @@ impl<R: Recorded> Journal<R> {
         self.page(&range, after, limit).await?.entries.into_iter().map(listed).collect()
     }
 
-    /// Lists the entries that wait for a decision, starting after `after`.
+    /// Reads the records that wait for a decision, at most `limit`, those after the id `after`. Also returns
+    /// the id at which the next page begins, unless this is the last.
     pub(crate) async fn undecided(
         &self,
         after: Option<&NameTag>,
         limit: usize,
-    ) -> Result<Vec<Listed>, RecordError> {
+    ) -> Result<(Vec<Box<Entry<R>>>, Option<NameTag>), RecordError> {
         let after = after.map(|id| key(R::KIND, Room::Undecided, &[id]));
         let page = self.page(&range(R::KIND, Room::Undecided, &[]), after.as_deref(), limit).await?;
-        page.entries.into_iter().map(listed).collect()
+        let (mut entries, mut last, read) = (Vec::new(), None, page.entries.len());
+        for found in page.entries {
+            let listed = listed(found)?;
+            last = Some(listed.address.id);
+            entries.extend(self.confirmed(&listed).await?);
+        }
+        Ok((entries, last.filter(|_| read >= limit)))
     }
 
     /// Reads the record of an index entry, and removes the entry if the record does not confirm it.

@@ -17,7 +17,7 @@ use keyway_core::Timestamp;
 use keyway_seal::KeyId;
 
 use super::workflow::StoreWorkflow;
-use crate::work::{Again, Retries, Standing};
+use crate::work::{Again, Limits, Retries, Standing};
 
 type Step = crate::work::Step<StoreWorkflow>;
 
@@ -127,7 +127,7 @@ pub enum TransitionError {
 /// # Errors
 /// [`TransitionError`] if the event does not fit; the state is unchanged.
 pub(crate) fn step(
-    retries: &Retries,
+    limits: &Limits,
     state: Option<&StoreState>,
     standing: Standing,
     event: Event,
@@ -148,7 +148,7 @@ pub(crate) fn step(
         }
         // Another host has finished a deletion.
         (None, _) => Ok(Step::gone()),
-        (Some(state), event) => step_existing(retries, state, standing, event),
+        (Some(state), event) => step_existing(&limits.retries, state, standing, event),
     }
 }
 

@@ -37,7 +37,7 @@ fn any_standing() -> impl Strategy<Value = Standing> {
 }
 
 fn step_to(state: Option<&StoreState>, standing: Standing, event: Event) -> Result<Step, TransitionError> {
-    step(&Retries::default(), state, standing, event)
+    step(&Limits::default(), state, standing, event)
 }
 
 fn refusal(state: &StoreState, event: Event) -> Option<TransitionError> {
@@ -63,7 +63,7 @@ proptest! {
         event in any_event(),
         fails: bool,
     ) {
-        let retries = Retries::default();
+        let limits = Limits::default();
         let mut state = None;
         for event in before {
             if let Ok(step) = step_to(state.as_ref(), Standing::Ours, event) {
@@ -74,7 +74,7 @@ proptest! {
             Some(state) if !fails => answer(*command, state),
             _ => Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } },
         };
-        follow::<StoreWorkflow>(&retries, state, standing, event, |_| false, answer);
+        follow::<StoreWorkflow>(&limits, state, standing, event, |_| false, answer);
     }
 
     /// Checks that resuming any reachable state takes one command, and ends in a store in use with

@@ -14,7 +14,7 @@ use super::machine::{self, Command, Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use crate::plugin::Calls;
 use crate::records::{Due, Entry, RecordError, RecordKind, Recorded};
-use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Retries, Standing, Step, Workflow};
+use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Standing, Step, Workflow};
 
 /// Holds the plugins for secret stores, with their resources and limits.
 #[derive(Debug)]
@@ -71,12 +71,12 @@ impl Workflow for StoreWorkflow {
     const ENGINE: &'static str = "stores";
 
     fn step(
-        retries: &Retries,
+        limits: &Limits,
         state: Option<&StoreState>,
         standing: Standing,
         event: Event,
     ) -> Result<Step<Self>, TransitionError> {
-        machine::step(retries, state, standing, event)
+        machine::step(limits, state, standing, event)
     }
 
     fn limits(&self) -> &Limits {

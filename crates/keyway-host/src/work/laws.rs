@@ -1,6 +1,6 @@
 //! Checks the laws that every machine keeps. The tests of each engine use them.
 
-use super::retry::Retries;
+use super::limits::Limits;
 use super::workflow::{Standing, Workflow};
 
 /// The most commands that may follow from one event.
@@ -13,7 +13,7 @@ const MOST_COMMANDS: usize = 6;
 /// Panics if commands follow each other without end, or if a command is given without a stored
 /// record that a restart would find. Only a command that undoes something needs no record.
 pub(crate) fn follow<W: Workflow>(
-    retries: &Retries,
+    limits: &Limits,
     mut state: Option<W::State>,
     mut standing: Standing,
     mut event: W::Event,
@@ -21,7 +21,7 @@ pub(crate) fn follow<W: Workflow>(
     mut answer: impl FnMut(&W::Command, Option<&W::State>) -> W::Event,
 ) -> Option<W::State> {
     for _ in 0..=MOST_COMMANDS {
-        let Ok(step) = W::step(retries, state.as_ref(), standing, event) else { return state };
+        let Ok(step) = W::step(limits, state.as_ref(), standing, event) else { return state };
         let Some(command) = step.command else { return step.state };
         assert!(step.state.is_some() || is_undo(&command), "a command is given without a stored record");
         event = answer(&command, step.state.as_ref());

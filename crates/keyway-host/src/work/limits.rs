@@ -31,6 +31,9 @@ pub struct Limits {
     /// How old a plugin's description may be before the host asks for another, 10 min by default
     /// (decision W4). Only `grants` uses it.
     pub describe_every: Duration,
+    /// How long an order waits for its next call if the authority names no delay, 1 h by default (decision
+    /// B7). Only `orders` uses it.
+    pub check_every: Duration,
 }
 
 impl Default for Limits {
@@ -48,6 +51,7 @@ impl Default for Limits {
             retries: Retries::default(),
             cleanup_retries,
             describe_every: Duration::from_secs(600),
+            check_every: Duration::from_secs(3600),
         }
     }
 }
@@ -92,6 +96,13 @@ impl Limits {
     #[must_use]
     pub fn with_cleanup_retries(mut self, retries: Retries) -> Self {
         self.cleanup_retries = retries;
+        self
+    }
+
+    /// Sets how long an order waits if the authority names no delay.
+    #[must_use]
+    pub fn with_check_every(mut self, delay: Duration) -> Self {
+        self.check_every = delay;
         self
     }
 

@@ -24,7 +24,7 @@ pub use report::{WorkOutcome, WorkReport};
 pub use retry::Retries;
 
 pub(crate) use pass::{Engine, Pass};
-pub(crate) use retry::Again;
+pub(crate) use retry::{Again, stretched};
 pub(crate) use submit::{Failed, FailedBecause, Submitted};
 pub(crate) use worker::{Claimed, Run, Worker};
 pub(crate) use workflow::{Carried, Lane, Standing, Step, Workflow};

@@ -78,8 +78,7 @@ impl Retries {
     pub(crate) fn wait(&self, failures: u32, Again { retry_after, jitter, .. }: Again) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
-        let wait = wait.max(retry_after.unwrap_or_default());
-        wait.saturating_add((wait / 2).saturating_mul(u32::from(jitter)) / 255)
+        stretched(wait.max(retry_after.unwrap_or_default()), jitter)
     }
 
     /// Returns when to try again after this many failures, the last one included; `None` if the
@@ -88,6 +87,11 @@ impl Retries {
         let at = again.now.plus(self.wait(failures, again));
         (failures < self.attempts && at <= since.plus(self.within)).then_some(at)
     }
+}
+
+/// Lengthens a wait by jitter, by at most half of it.
+pub(crate) fn stretched(wait: Duration, jitter: u8) -> Duration {
+    wait.saturating_add((wait / 2).saturating_mul(u32::from(jitter)) / 255)
 }
 
 #[cfg(test)]

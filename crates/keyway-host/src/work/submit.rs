@@ -164,8 +164,8 @@ impl<W: Workflow> Course<'_, W> {
                 None => event.clone(),
             };
             let standing = self.worker.standing(&self.entry, self.own.as_ref(), self.hold.is_some());
-            let retries = &self.worker.workflow.limits().retries;
-            let step = match W::step(retries, self.entry.state.as_ref(), standing, event.clone()) {
+            let limits = self.worker.workflow.limits();
+            let step = match W::step(limits, self.entry.state.as_ref(), standing, event.clone()) {
                 Ok(step) => step,
                 Err(error) => return Err(self.failed(FailedBecause::Refused { error, holder })),
             };
@@ -205,13 +205,14 @@ impl<W: Workflow> Course<'_, W> {
                 }
                 Some(self.worker.claim(command))
             }
+            _ if step.keeps_claim => self.entry.claim.clone(),
             _ => None,
         };
         let told = match (holder, &step.holder) {
             (Some(holder), Some(event)) => {
                 let standing = self.worker.standing(holder, None, true);
-                let retries = &self.worker.workflow.limits().retries;
-                match W::step(retries, holder.state.as_ref(), standing, event.clone()) {
+                let limits = self.worker.workflow.limits();
+                match W::step(limits, holder.state.as_ref(), standing, event.clone()) {
                     Ok(told) => Some((holder, told.state)),
                     Err(_) => return Ok(Next::Again),
                 }
@@ -222,7 +223,7 @@ impl<W: Workflow> Course<'_, W> {
             Change { state: step.state.clone(), claim: claim.clone(), at_most: step.at_most, holder: told };
         match self.worker.journal.apply(&mut self.entry, change).await {
             Ok(Applied::Stored) => {
-                self.stored(claim);
+                self.stored(step, claim);
                 Ok(Next::Stored)
             }
             Ok(Applied::Overtaken) => Ok(Next::Again),
@@ -235,9 +236,12 @@ impl<W: Workflow> Course<'_, W> {
         }
     }
 
-    fn stored(&mut self, claim: Option<Claim>) {
-        self.own = claim;
+    fn stored(&mut self, step: &Step<W>, claim: Option<Claim>) {
+        if !step.keeps_claim {
+            self.own = claim;
+        }
         let entry = &self.entry;
+        self.worker.workflow.stored(entry);
         let due =
             entry.state.as_ref().filter(|_| entry.claim.is_none()).map(|state| W::due(&entry.fixed, state));
         if let Some(Due::At(_)) = due {
@@ -263,7 +267,7 @@ impl<W: Workflow> Course<'_, W> {
         };
         self.found(found);
         if self.entry.state == step.state && self.entry.claim == claim {
-            self.stored(claim);
+            self.stored(step, claim);
             return Ok(Next::Stored);
         }
         match W::undo(event) {

@@ -14,8 +14,7 @@ use tokio::time::Instant;
 
 use super::pass::Engine;
 use super::{
-    Carried, Claimed, Failed, FailedBecause, Lane, Limits, Retries, Run, Standing, Step, WorkOutcome, Worker,
-    Workflow,
+    Carried, Claimed, Failed, FailedBecause, Lane, Limits, Run, Standing, Step, WorkOutcome, Worker, Workflow,
 };
 use crate::HostError;
 use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded, SealedRecords, Stored};
@@ -121,7 +120,7 @@ impl Workflow for Toy {
     const ENGINE: &'static str = "toys";
 
     fn step(
-        _: &Retries,
+        _: &Limits,
         state: Option<&State>,
         standing: Standing,
         event: Event,

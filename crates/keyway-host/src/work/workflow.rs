@@ -3,7 +3,6 @@
 use keyway_core::{PluginError, Timestamp};
 
 use super::limits::Limits;
-use super::retry::Retries;
 use super::submit::Failed;
 use super::worker::Claimed;
 use crate::plugin::LaneGuard;
@@ -34,11 +33,13 @@ pub(crate) struct Step<W: Workflow> {
     pub(crate) holder: Option<W::Event>,
     /// Whether the caller gets the plugin's answer when this step is stored.
     pub(crate) hands_out: bool,
+    /// Whether the claim on the record stays as it is, whoever made it.
+    pub(crate) keeps_claim: bool,
 }
 
 impl<W: Workflow> Step<W> {
     fn new(state: Option<W::State>) -> Self {
-        Self { state, command: None, at_most: None, holder: None, hands_out: false }
+        Self { state, command: None, at_most: None, holder: None, hands_out: false, keeps_claim: false }
     }
 
     /// Stores this state.
@@ -54,6 +55,12 @@ impl<W: Workflow> Step<W> {
     /// Gives a command.
     pub(crate) fn then(self, command: W::Command) -> Self {
         Self { command: Some(command), ..self }
+    }
+
+    /// Leaves the claim on the record as it is: another caller goes on with its work, and sees the change
+    /// when it stores its next step.
+    pub(crate) fn beside(self) -> Self {
+        Self { keeps_claim: true, ..self }
     }
 
     /// Hands the plugin's answer out.
@@ -115,7 +122,7 @@ pub(crate) trait Workflow: Recorded + Sized {
 
     /// Computes the step that `event` causes. A transition error leaves everything as it was.
     fn step(
-        retries: &Retries,
+        limits: &Limits,
         state: Option<&Self::State>,
         standing: Standing,
         event: Self::Event,
@@ -150,6 +157,9 @@ pub(crate) trait Workflow: Recorded + Sized {
     fn completed(failure: Self::Failure, _entry: &Entry<Self>) -> Self::Failure {
         failure
     }
+
+    /// Learns that a step of a record is stored.
+    fn stored(&self, _entry: &Entry<Self>) {}
 
     /// Does the engine's other regular work.
     fn tick(&self, _now: Timestamp) {}

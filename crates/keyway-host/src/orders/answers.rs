@@ -1,0 +1,233 @@
+//! The steps that follow from a plugin's answer.
+
+use std::time::Duration;
+
+use keyway_certificates::{CertificateStatus, IssuedCertificate, RetryMethod};
+
+use super::machine::{Answer, Answered, Command, Step, TransitionError, after_unknown, beside, next_try};
+use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Scheduled};
+use crate::work::{Again, Limits, Standing, stretched};
+
+/// Computes the step that a plugin's answer causes.
+///
+/// Only the answer of the worker whose claim is on the order counts. A certificate is the exception: it is
+/// never dropped, whoever brings it and however late (decision B17).
+pub(super) fn answered(
+    limits: &Limits,
+    state: &OrderState,
+    standing: Standing,
+    answered: Answered,
+) -> Result<Step, TransitionError> {
+    if let Answer::Generated(certificate) = &answered.answer {
+        return Ok(generated(state, standing, certificate, &answered));
+    }
+    match state.phase {
+        Phase::Asking(action) if standing == Standing::Ours => {
+            Ok(settled(settle(limits, state, action, answered)))
+        }
+        Phase::Finished(_) if standing == Standing::Ours => {
+            Ok(settled(late_revoked(limits, state, &answered)))
+        }
+        _ => Ok(beside(standing, state.clone())),
+    }
+}
+
+/// Removes an order that a client deleted, as soon as it is settled.
+pub(super) fn settled(state: OrderState) -> Step {
+    if state.is_settled() { Step::gone() } else { Step::to(state) }
+}
+
+fn generated(
+    state: &OrderState,
+    standing: Standing,
+    certificate: &IssuedCertificate,
+    answered: &Answered,
+) -> Step {
+    let late = state.late.as_ref().map(|late| &late.certificate);
+    if state.certificate.as_ref() == Some(certificate) || late == Some(&certificate.certificate) {
+        return beside(standing, state.clone());
+    }
+    let now = answered.again.now;
+    let goes_on =
+        matches!(state.phase, Phase::Submitted | Phase::Asking(_) | Phase::Waiting | Phase::Undecided);
+    let told = if goes_on { state.told(answered) } else { state.clone() };
+    match state.phase {
+        _ if goes_on && state.cancel != Cancel::No => {
+            let canceled = OrderState { late: None, ..told.finished(now, End::Canceled) };
+            Step::to(canceled.with_late(certificate, answered))
+        }
+        _ if !goes_on => beside(standing, told.with_late(certificate, answered)),
+        _ if answered.setup.stores => {
+            let next = OrderState { certificate: Some(certificate.clone()), failures: 0, ..told };
+            let scheduled = Some(Scheduled { action: Action::Store, at: now });
+            let next = OrderState { phase: Phase::Storing, since: now, scheduled, displaced: None, ..next };
+            Step::to(OrderState { proposed: None, changing: None, unknown: None, ..next })
+                .then(Command::Store)
+        }
+        _ => {
+            let next = OrderState { certificate: Some(certificate.clone()), ..told };
+            Step::to(next.ready(answered.setup.notifies, now))
+        }
+    }
+}
+
+fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answered) -> OrderState {
+    let Again { now, .. } = answered.again;
+    let told = state.told(&answered);
+    match answered.answer {
+        Answer::Rejected(certificate) => OrderState { certificate, ..told.finished(now, End::Failed) },
+        Answer::WaitingForCa | Answer::ClientDataIssue => accepted(limits, told, action, &answered),
+        Answer::Canceled => told.finished(now, End::Canceled),
+        Answer::InvalidOperation | Answer::Broken => told.finished(now, End::Failed),
+        Answer::CaUnavailable | Answer::Unavailable => unavailable(limits, told, action, &answered),
+        Answer::Unsupported => unsupported(limits, told, action, &answered),
+        Answer::Unanswered => match after_unknown(state, action, answered.setup.can) {
+            Some(next) => again(limits, told.with_unknown(action), next, &answered),
+            None => told.undecided(now),
+        },
+        Answer::NothingHappened => {
+            let action = told.unknown.unwrap_or(Action::Issue);
+            let is_placed = told.is_placed && action != Action::Issue;
+            let next = OrderState { unknown: None, is_placed, failures: 0, ..told };
+            next.waiting(now, Scheduled { action, at: now })
+        }
+        Answer::Happened => {
+            let check = Answered { retry_method: None, ..answered };
+            let check =
+                Answered { again: Again { retry_after: Some(Duration::ZERO), ..check.again }, ..check };
+            accepted(limits, told, action, &check)
+        }
+        Answer::CannotTell if state.checkpointed => {
+            told.waiting(now, Scheduled { action: Action::Check, at: now })
+        }
+        Answer::CannotTell => told.undecided(now),
+        // Answers to nothing that an order that goes on was asked.
+        Answer::Generated(_) | Answer::Revoked => told,
+    }
+}
+
+/// The CA works on the order. Metadata that it was told of are the order's from now on.
+fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &Answered) -> OrderState {
+    let Again { now, retry_after, jitter } = answered.again;
+    if action == Action::Modify || told.unknown == Some(Action::Modify) {
+        told.metadata = told.changing.take().unwrap_or(told.metadata);
+    }
+    let delay = stretched(retry_after.unwrap_or(limits.check_every), jitter);
+    let next = OrderState { failures: 0, is_placed: true, unknown: None, displaced: None, ..told };
+    let action = answered.retry_method.map_or(Action::Check, of_method);
+    next.waiting(now, Scheduled { action, at: now.plus(delay) })
+}
+
+/// The CA cannot be reached: the same is asked again, and the listeners are told (decision B3).
+fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
+    let now = answered.again.now;
+    let same = answered.retry_method.map_or(action, of_method);
+    let next = again(limits, told, same, answered);
+    let goes_on =
+        next.scheduled.filter(|_| answered.setup.notifies && answered.answer == Answer::CaUnavailable);
+    let notice = goes_on.map(|scheduled| Notice {
+        about: About::Unavailable(Duration::from_millis(
+            scheduled.at.as_milliseconds().saturating_sub(now.as_milliseconds()),
+        )),
+        at: now,
+        failures: 0,
+    });
+    OrderState { notice: notice.or(next.notice.clone()), ..next }
+}
+
+/// Schedules an action after a failure, within the bounds (decision B7).
+fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
+    let Again { now, retry_after, jitter } = answered.again;
+    let failures = told.failures.saturating_add(1);
+    // A CA that cannot be reached is left alone for as long as it says.
+    let delay = Some(limits.check_every).filter(|_| answered.answer != Answer::Unanswered);
+    let again = Again { now, retry_after: retry_after.or(delay), jitter };
+    match next_try(limits, failures, again) {
+        Some(at) => OrderState { failures, ..told }.waiting(now, Scheduled { action, at }),
+        None if answered.answer == Answer::Unanswered => told.undecided(now),
+        None => told.finished(now, End::Failed),
+    }
+}
+
+/// An update that the CA does not take leaves the order as it was (decision B16); one that it cannot cancel
+/// ends here (decision B19).
+fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
+    let now = answered.again.now;
+    match action {
+        Action::Modify => {
+            let check = Scheduled { action: Action::Check, at: now.plus(limits.check_every) };
+            let before = told.displaced.unwrap_or(check);
+            OrderState { proposed: None, changing: None, displaced: None, ..told }.waiting(now, before)
+        }
+        Action::Cancel => told.finished(now, End::Canceled),
+        Action::Reconcile => told.undecided(now),
+        Action::Issue | Action::Check | Action::Revoke | Action::Store => told.finished(now, End::Failed),
+    }
+}
+
+/// A certificate that came late was revoked, or is to be revoked later. The order stays as it ended.
+fn late_revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
+    let mut next = state.clone();
+    if answered.answer == Answer::Revoked {
+        next.late = next.late.map(|late| Late { revoked: true, ..late });
+        next.scheduled = None;
+        return next;
+    }
+    next.failures = next.failures.saturating_add(1);
+    let at =
+        next_try(limits, next.failures, answered.again).filter(|_| answered.answer != Answer::Unsupported);
+    next.scheduled = at.map(|at| Scheduled { action: Action::Revoke, at });
+    next
+}
+
+const fn of_method(method: RetryMethod) -> Action {
+    match method {
+        RetryMethod::Issue => Action::Issue,
+        RetryMethod::Modify => Action::Modify,
+        RetryMethod::Cancel => Action::Cancel,
+        RetryMethod::Check => Action::Check,
+    }
+}
+
+impl OrderState {
+    /// Takes over the plugin's data and message.
+    fn told(&self, answered: &Answered) -> Self {
+        let status = match &answered.answer {
+            Answer::Generated(_) | Answer::Rejected(_) => Some(CertificateStatus::Generated),
+            Answer::WaitingForCa => Some(CertificateStatus::WaitingForCa),
+            Answer::CaUnavailable | Answer::Unavailable => Some(CertificateStatus::CaUnavailable),
+            Answer::ClientDataIssue => Some(CertificateStatus::ClientDataIssue),
+            Answer::Canceled => Some(CertificateStatus::Canceled),
+            Answer::InvalidOperation | Answer::Broken => Some(CertificateStatus::InvalidOperation),
+            _ => None,
+        };
+        Self {
+            sub_status: status.or(self.sub_status),
+            message: answered.message.clone(),
+            plugin_meta: answered.plugin_meta.clone(),
+            ..self.clone()
+        }
+    }
+
+    fn with_late(self, certificate: &IssuedCertificate, answered: &Answered) -> Self {
+        if self.late.is_some() {
+            // One is kept; more of them mean that the plugin issues again and again.
+            return self;
+        }
+        let revoke = Scheduled { action: Action::Revoke, at: answered.again.now };
+        // An order that is being stored has its own action; the revocation follows.
+        let is_finished = matches!(self.phase, Phase::Finished(_));
+        let scheduled = if is_finished { Some(revoke) } else { self.scheduled };
+        Self {
+            late: Some(Late { certificate: certificate.certificate.clone(), revoked: false }),
+            scheduled,
+            ..self
+        }
+    }
+
+    /// Remembers the action whose outcome is not known.
+    pub(super) fn with_unknown(self, action: Action) -> Self {
+        let unknown = if action == Action::Reconcile { self.unknown } else { Some(action) };
+        Self { unknown, is_placed: true, ..self }
+    }
+}

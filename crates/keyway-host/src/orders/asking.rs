@@ -1,0 +1,228 @@
+//! Asks an authority, and turns its answer into an event.
+
+use std::sync::Arc;
+
+use keyway_certificates::{
+    CertificateAuthority, CertificateError, CertificateOrder, CertificateRevocation, IntendedCall,
+    JsonObject, OrderMetadata, OrderOutcome, PluginMeta, Reconciled, Reconciliation, RequestContext,
+    RevocationReason,
+};
+use keyway_core::{CallError, Effect, ErrorKind, PluginError, Wiped};
+use tracing::warn;
+
+use super::checkpoint::Saver;
+use super::error::OrdersError;
+use super::intents::{intent, order_id};
+use super::machine::{Answer, Answered, Event};
+use super::record::Placed;
+use super::state::{Action, OrderState};
+use super::workflow::OrderWorkflow;
+use crate::records::STORED_JSON;
+use crate::work::{Carried, Claimed};
+
+type Done = Carried<OrderWorkflow>;
+
+/// The result of a call: the outcome of an order, or an answer of another kind.
+type Result<T> = std::result::Result<T, CertificateError>;
+
+/// The outcome of one call.
+enum Told {
+    Outcome(OrderOutcome),
+    Answer(Answer),
+}
+
+impl OrderWorkflow {
+    /// Asks the authority of an order. What the plugin keeps with the order is stored with its answer, also
+    /// when the call fails (decision B9).
+    pub(super) async fn ask(&self, on: &Claimed<'_, Self>, state: &OrderState, action: Action) -> Done {
+        let (placed, id) = (&on.entry.fixed, &on.entry.address.id);
+        let saver = Saver {
+            journal: Arc::clone(&self.journal),
+            address: on.entry.address,
+            claim: on.entry.claim.clone(),
+            limits: self.limits,
+        };
+        let order = match read_order(on, state, action, saver) {
+            Ok(order) => order,
+            Err(error) => return self.answered(on, state.plugin_meta.clone(), Err(error)),
+        };
+        let plugin_meta = order.plugin_meta.clone();
+        let told = self.call(on, state, action, order).await;
+        if let Err(error) = &told {
+            let (authority, order) = (&placed.authority, order_id(id));
+            warn!(%authority, %order, ?action, error = %error.detail(), "a certificate authority failed");
+        }
+        self.answered(on, plugin_meta.to_ascii(), told)
+    }
+
+    async fn call(
+        &self,
+        on: &Claimed<'_, Self>,
+        state: &OrderState,
+        action: Action,
+        order: CertificateOrder,
+    ) -> Result<Told> {
+        let name = &on.entry.fixed.authority;
+        let opened = self.authority(name.as_str()).and_then(|running| running.opened.as_ref().ok());
+        let Some(opened) = opened else {
+            let what = "the connection to the certificate authority";
+            return Err(CertificateError::Unavailable { what, retry_after: None, source: None });
+        };
+        let held = on.working().await;
+        let called = match action {
+            Action::Reconcile => {
+                let question = Reconciliation::from(intended(state.unknown, on, state, order)?);
+                let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.reconcile(&question).await };
+                return Ok(Told::Answer(reconciled(opened.call("reconcile", held, work).await?)));
+            }
+            Action::Revoke => {
+                let revocation = revocation(on, state)?;
+                let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.revoke(&revocation).await };
+                opened.call("revoke", held, work).await?;
+                return Ok(Told::Answer(Answer::Revoked));
+            }
+            Action::Modify => opened.call("modify", held, |ca| async move { ca.modify(&order).await }).await,
+            Action::Cancel => opened.call("cancel", held, |ca| async move { ca.cancel(&order).await }).await,
+            Action::Check | Action::Store => {
+                opened.call("check", held, |ca| async move { ca.check(&order).await }).await
+            }
+            Action::Issue => opened.call("issue", held, |ca| async move { ca.issue(&order).await }).await,
+        };
+        called.map(Told::Outcome)
+    }
+
+    fn answered(&self, on: &Claimed<'_, Self>, plugin_meta: Wiped<String>, told: Result<Told>) -> Done {
+        let setup = self.setup(&on.entry.fixed.authority);
+        let mut answered = Answered {
+            answer: Answer::CannotTell,
+            message: String::new(),
+            retry_method: None,
+            plugin_meta,
+            again: on.again(None),
+            setup,
+        };
+        let failure = match told {
+            Ok(Told::Answer(answer)) => {
+                answered.answer = answer;
+                None
+            }
+            Ok(Told::Outcome(outcome)) => {
+                outcome.message().as_str().clone_into(&mut answered.message);
+                if let Some(waiting) = outcome.waiting() {
+                    answered.again.retry_after = waiting.retry_after.filter(|delay| !delay.is_zero());
+                    answered.retry_method = waiting.retry_method;
+                }
+                answered.answer = match outcome {
+                    OrderOutcome::Generated(mut issued) => {
+                        // The order keeps the message; a stored certificate has none.
+                        issued.message = keyway_certificates::ClientMessage::default();
+                        Answer::Generated(issued)
+                    }
+                    OrderOutcome::WaitingForCa(_) => Answer::WaitingForCa,
+                    OrderOutcome::CaUnavailable(_) => Answer::CaUnavailable,
+                    OrderOutcome::ClientDataIssue(_) => Answer::ClientDataIssue,
+                    OrderOutcome::Canceled(_) => Answer::Canceled,
+                    OrderOutcome::InvalidOperation(_) => Answer::InvalidOperation,
+                };
+                None
+            }
+            Err(error) => {
+                answered.answer = of_error(&error);
+                answered.message = error.client_message().into_owned();
+                answered.again.retry_after = error.kind().retry_after();
+                let order = order_id(&on.entry.address.id);
+                Some(OrdersError::Authority { authority: on.entry.fixed.authority.clone(), order, error })
+            }
+        };
+        Carried { event: Event::Answered(Box::new(answered)), answer: None, failure }
+    }
+}
+
+/// Classes an error of a plugin (decision B6).
+fn of_error(error: &CertificateError) -> Answer {
+    match (error, error.kind(), error.effect()) {
+        // A panic ends the order, whatever it left.
+        (CertificateError::Call(CallError::Panicked { .. }), ..) => Answer::Broken,
+        (_, ErrorKind::Unavailable { .. }, Effect::None) => Answer::Unavailable,
+        (_, ErrorKind::Unsupported, Effect::None) => Answer::Unsupported,
+        (_, _, Effect::None) => Answer::Broken,
+        (_, _, Effect::Unknown) => Answer::Unanswered,
+    }
+}
+
+fn reconciled(answer: Reconciled) -> Answer {
+    match answer {
+        Reconciled::NothingHappened => Answer::NothingHappened,
+        Reconciled::Made(_) | Reconciled::Destroyed => Answer::Happened,
+        _ => Answer::CannotTell,
+    }
+}
+
+/// The call whose outcome is not known.
+fn intended(
+    unknown: Option<Action>,
+    on: &Claimed<'_, OrderWorkflow>,
+    state: &OrderState,
+    order: CertificateOrder,
+) -> Result<IntendedCall> {
+    Ok(match unknown {
+        Some(Action::Modify) => IntendedCall::Modify(order),
+        Some(Action::Cancel) => IntendedCall::Cancel(order),
+        Some(Action::Revoke) => IntendedCall::Revoke(revocation(on, state)?),
+        _ => IntendedCall::Issue(order),
+    })
+}
+
+/// The revocation of a certificate that came late.
+fn revocation(on: &Claimed<'_, OrderWorkflow>, state: &OrderState) -> Result<CertificateRevocation> {
+    let late = state.late.as_ref().ok_or_else(|| unreadable("the certificate that came late"))?;
+    let intent = intent(&on.entry.address.id, state, Action::Revoke);
+    let reason = RevocationReason::CessationOfOperation;
+    let revocation = CertificateRevocation::new(intent, late.certificate.clone(), reason);
+    Ok(match &on.entry.fixed.ca {
+        Some(ca) => revocation.with_ca(ca.clone()),
+        None => revocation,
+    })
+}
+
+/// Builds the order as the plugin sees it.
+fn read_order(
+    on: &Claimed<'_, OrderWorkflow>,
+    state: &OrderState,
+    action: Action,
+    saver: Saver,
+) -> Result<CertificateOrder> {
+    let id = &on.entry.address.id;
+    let action = if action == Action::Reconcile { state.unknown.unwrap_or(action) } else { action };
+    let changed = state.changing.as_ref().filter(|_| action == Action::Modify);
+    let metadata = read_metadata(changed.unwrap_or(&state.metadata))?;
+    let plugin_meta = PluginMeta::new(read_object(&state.plugin_meta)?, Arc::new(saver));
+    let order = CertificateOrder::new(order_id(id), intent(id, state, action), metadata, plugin_meta)
+        .with_context(context(&on.entry.fixed));
+    Ok(match changed {
+        Some(_) => order.with_previous_metadata(read_metadata(&state.metadata)?),
+        None => order,
+    })
+}
+
+pub(super) fn context(placed: &Placed) -> RequestContext {
+    let mut context = RequestContext::new();
+    context.ca.clone_from(&placed.ca);
+    context.generated_csr.clone_from(&placed.generated_csr);
+    context
+}
+
+pub(super) fn read_metadata(text: &Wiped<String>) -> Result<OrderMetadata> {
+    Ok(OrderMetadata::from_json(text.as_bytes())?)
+}
+
+fn read_object(text: &Wiped<String>) -> Result<JsonObject> {
+    match STORED_JSON.read_entries::<JsonObject>(text.as_bytes()) {
+        Ok(Ok(values)) => Ok(values),
+        _ => Err(unreadable("the data that the plugin keeps with the order")),
+    }
+}
+
+fn unreadable(what: &'static str) -> CertificateError {
+    CertificateError::not_ready(what, "the stored text cannot be read")
+}

@@ -1,0 +1,123 @@
+//! Connects a host to certificate authorities.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use keyway_certificates::core::LookupError;
+use keyway_certificates::{
+    AuthorityName, Capabilities, CertificateAuthorities, CertificateAuthority, CertificateError,
+    CertificatePlugin, Json, OpenContext,
+};
+
+use crate::host::Lent;
+use crate::plugin::{OpenFault, Opened, Opens, Pace, Source};
+use crate::work::Limits;
+
+/// A connection of the host to one or more certificate authorities.
+#[derive(Clone)]
+pub struct Authority {
+    pub(super) name: AuthorityName,
+    source: Source<CertificateAuthorities>,
+}
+
+impl Authority {
+    /// Creates a connection that the plugin with this id opens, with an empty configuration.
+    pub fn new(name: AuthorityName, plugin: impl Into<String>) -> Self {
+        Self { name, source: Source::Plugin(plugin.into(), Json::default()) }
+    }
+
+    /// Creates a connection that the host supplies. After a panic the same object is used again, because only
+    /// the host could make another.
+    pub fn with_authority(name: AuthorityName, authority: Arc<dyn CertificateAuthority>) -> Self {
+        Self { name, source: Source::Given(authority) }
+    }
+
+    /// Sets the plugin's own configuration, with which it is opened.
+    #[must_use]
+    pub fn plugin_configuration(mut self, configuration: impl Into<Json>) -> Self {
+        self.source = self.source.configured(configuration.into());
+        self
+    }
+}
+
+impl fmt::Debug for Authority {
+    /// Omits the configuration, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authority").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The reason why a connection does not work.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorityFault {
+    /// Its plugin is not linked into this host.
+    #[error(transparent)]
+    Plugin(Arc<LookupError>),
+    /// Its plugin could not be opened.
+    #[error("the plugin could not be opened: {0}")]
+    Open(Arc<CertificateError>),
+}
+
+/// A connection in its current state.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AuthorityView {
+    /// Its name.
+    pub name: AuthorityName,
+    /// The capabilities that its plugin declares, or the reason why it does not work.
+    pub capabilities: Result<Capabilities, AuthorityFault>,
+}
+
+/// A connection with its opened plugin.
+#[derive(Debug)]
+pub(super) struct RunningAuthority {
+    pub(super) name: AuthorityName,
+    pub(super) opened: Result<Opened<CertificateAuthorities>, AuthorityFault>,
+}
+
+impl RunningAuthority {
+    pub(super) fn open(authority: Authority, lent: &Lent, limits: &Limits) -> Self {
+        let Authority { name, source } = authority;
+        let opened = Opened::open(&name, &source, lent, limits).map_err(|fault| match fault {
+            OpenFault::Lookup(error) => AuthorityFault::Plugin(Arc::new(error)),
+            OpenFault::Open(error) => AuthorityFault::Open(Arc::new(error)),
+        });
+        if let Err(fault) = &opened {
+            tracing::warn!(authority = %name, %fault, "a connection to a certificate authority does not work");
+        }
+        Self { name, opened }
+    }
+
+    pub(super) fn view(&self) -> AuthorityView {
+        let capabilities = self.opened.as_ref().map(|opened| opened.capabilities).map_err(Clone::clone);
+        AuthorityView { name: self.name.clone(), capabilities }
+    }
+}
+
+impl Opens for CertificateAuthorities {
+    type Name = AuthorityName;
+    type Instance = dyn CertificateAuthority;
+    type Error = CertificateError;
+    type Capabilities = Capabilities;
+
+    fn check(plugin: &dyn CertificatePlugin, configuration: &Json) -> Result<(), CertificateError> {
+        plugin.check_configuration(configuration)
+    }
+
+    fn open(
+        plugin: &dyn CertificatePlugin,
+        context: &OpenContext,
+    ) -> Result<Arc<dyn CertificateAuthority>, CertificateError> {
+        plugin.open(context)
+    }
+
+    fn capabilities(authority: &dyn CertificateAuthority) -> Capabilities {
+        authority.capabilities()
+    }
+
+    fn pace(declared: &Capabilities) -> (Pace, Option<NonZeroUsize>) {
+        (Pace::declared(declared.blocking, declared.prompt), declared.max_concurrency)
+    }
+}

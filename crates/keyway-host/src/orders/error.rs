@@ -1,0 +1,141 @@
+//! Defines the errors of orders.
+
+use keyway_certificates::{AuthorityName, CertificateError, ClientMessage, MetadataError, OrderId};
+use keyway_core::{Effect, ErrorKind, PluginError};
+use keyway_secrets::StoreError;
+
+use super::authority::AuthorityFault;
+use super::machine::TransitionError;
+use super::workflow::OrderWorkflow;
+use crate::records::RecordError;
+use crate::work::{Failed, FailedBecause};
+
+/// Explains why an order was not taken, or not changed.
+///
+/// `Display` is for the operator, and [`detail`](PluginError::detail) for the log. Neither holds a value of an
+/// order's metadata.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrdersError {
+    /// The call does not fit the order.
+    #[error(transparent)]
+    Refused(#[from] TransitionError),
+    /// A field of the metadata is not acceptable. No authority was asked (decision B20).
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The host has no connection with this name.
+    #[error("there is no connection to a certificate authority called \"{authority}\": check its name")]
+    NoAuthority {
+        /// The name.
+        authority: AuthorityName,
+    },
+    /// The connection that the order names does not work.
+    #[error("the connection \"{authority}\" does not work: {fault}")]
+    Faulty {
+        /// The name of the connection.
+        authority: AuthorityName,
+        /// The reason.
+        fault: AuthorityFault,
+    },
+    /// The authority cannot carry out such an order (decision B10).
+    #[error("the certificate authority \"{authority}\" does not take this order: {reason}")]
+    NotSupported {
+        /// The name of the connection.
+        authority: AuthorityName,
+        /// The plugin's reason, for the client.
+        reason: ClientMessage,
+    },
+    /// None of the host's authorities can carry out such an order.
+    #[error("no certificate authority of this host takes this order: `authorities` lists them")]
+    NobodySupports,
+    /// The authority failed. Its order, if there is one, says how it goes on.
+    #[error("the certificate authority \"{authority}\" failed at order {order}: {error}")]
+    Authority {
+        /// The name of the connection.
+        authority: AuthorityName,
+        /// The order.
+        order: OrderId,
+        /// The plugin's error.
+        #[source]
+        error: CertificateError,
+    },
+    /// The authority could not tell whether it takes such an order.
+    #[error("the certificate authority \"{authority}\" could not say whether it takes this order: {error}")]
+    Support {
+        /// The name of the connection.
+        authority: AuthorityName,
+        /// The plugin's error.
+        #[source]
+        error: CertificateError,
+    },
+    /// The certificate could not be written to the host's secret store. It is kept in the order, and the host
+    /// tries again.
+    #[error("the certificate of order {order} could not be stored: {error}")]
+    NotKept {
+        /// The order.
+        order: OrderId,
+        /// The error of the store.
+        #[source]
+        error: StoreError,
+    },
+    /// The host's own records failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl From<Failed<OrderWorkflow>> for OrdersError {
+    fn from(Failed { because, failures, .. }: Failed<OrderWorkflow>) -> Self {
+        match because {
+            FailedBecause::Refused { error, .. } => Self::Refused(error),
+            FailedBecause::LimitReached(_) => Self::Refused(TransitionError::Exists),
+            // A plugin's own failure says more than that its step could not be stored.
+            FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
+        }
+    }
+}
+
+impl PluginError for OrdersError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused(refusal) => match refusal {
+                TransitionError::NoOrder => ErrorKind::NotFound,
+                TransitionError::Exists => ErrorKind::AlreadyExists,
+                TransitionError::NotModifiable => ErrorKind::Unsupported,
+                TransitionError::Undecided => ErrorKind::Indeterminate,
+                _ => ErrorKind::Conflict,
+            },
+            Self::Metadata(_) => ErrorKind::Invalid,
+            Self::NoAuthority { .. } => ErrorKind::NotFound,
+            Self::Faulty { .. } => ErrorKind::Unavailable { retry_after: None },
+            Self::NotSupported { .. } | Self::NobodySupports => ErrorKind::Unsupported,
+            Self::Authority { error, .. } | Self::Support { error, .. } => error.kind(),
+            Self::NotKept { error, .. } => error.kind(),
+            Self::Record(error) => error.kind(),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Authority { error, .. } => error.effect(),
+            Self::NotKept { error, .. } => error.effect(),
+            Self::Record(error) => error.effect(),
+            _ => Effect::None,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Authority { authority, order, error } => {
+                format!("the authority {authority} failed at order {order}: {}", error.detail())
+            }
+            Self::Support { authority, error } => {
+                format!("the authority {authority} could not tell its support: {}", error.detail())
+            }
+            Self::NotKept { order, error } => {
+                format!("the certificate of order {order} was not stored: {}", error.detail())
+            }
+            Self::Record(error) => error.detail(),
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Names orders and the effects that are intended for them.
+
+use keyway_certificates::{IntentId, OrderId};
+
+use super::state::{Action, Cancel, OrderState};
+use crate::records::{NameTag, id_text, read_id};
+
+/// Returns the id of the order with this id of a record.
+pub(super) fn order_id(id: &NameTag) -> OrderId {
+    OrderId::new(id_text(id)).unwrap_or_else(|_| unreachable!("digits are allowed"))
+}
+
+/// Returns the id of the record of an order; `None` for an id that no order of a host has.
+pub(super) fn record_id(order: &OrderId) -> Option<NameTag> {
+    read_id(order.as_str())
+}
+
+/// Returns the id under which the plugin knows an effect. It is the same when the plugin is asked again for the
+/// same effect; a check has the id of the last effect (decision R2).
+pub(super) fn intent(id: &NameTag, state: &OrderState, action: Action) -> IntentId {
+    let order = id_text(id);
+    let modification = || format!("{order}.modify.{}", state.modifications);
+    let intent = match action {
+        Action::Issue => order,
+        Action::Modify => modification(),
+        Action::Cancel => format!("{order}.cancel"),
+        Action::Revoke => format!("{order}.revoke"),
+        Action::Check | Action::Reconcile | Action::Store if state.cancel == Cancel::Told => {
+            format!("{order}.cancel")
+        }
+        Action::Check | Action::Reconcile | Action::Store if state.modifications > 0 => modification(),
+        Action::Check | Action::Reconcile | Action::Store => order,
+    };
+    IntentId::new(intent).unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
+}

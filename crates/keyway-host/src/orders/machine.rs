@@ -1,0 +1,425 @@
+//! The life of a certificate order as the host sees it: a pure state machine.
+//!
+//! ```text
+//!  submit             due                 waiting, unavailable, data issue
+//! ────────► Submitted ────► Asking ─────────────────────────────► Waiting
+//!               │           │  ▲ │                                  │
+//!               │ cancel    │  └─┼───────────── due ────────────────┘
+//!               ▼           │    │ not known what the plugin did
+//!           Finished ◄──────┤    └───────────────► Undecided ─── decide ──► Waiting, Finished
+//!               ▲           │ generated
+//!               └── Storing ◄
+//!                   stored
+//! ```
+//!
+//! The whole table, event by phase. "Asking" is an order that a worker works on.
+//!
+//! | event | Submitted | Asking | Waiting | Undecided | Storing | Finished |
+//! | --- | --- | --- | --- | --- | --- | --- |
+//! | modify | replaces the metadata | is done after the answer | modify is due now | refused | refused | refused |
+//! | cancel | ends it | is done after the answer | cancel is due now | refused | refused | refused |
+//! | delete | removes it | cancels, then removes | cancels, then removes | refused | removed when stored | removes it |
+//! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes what came late |
+//! | answer of the claim's owner | | next phase by the answer | | | | |
+//! | answer of a worker that lost its claim | | a certificate is taken, the rest is ignored | the same | the same | ignored | a certificate is kept as late |
+//! | worker lost | | idempotent: asked again; reconciles: asked what happened; checkpoint: checked; else Undecided | | | stores again | |
+//! | clock set forward | due early | | due early | | due early | due early |
+//! | clock set back | due when the clock is there again | | the same | | the same | the same |
+//!
+//! At most one action is scheduled at any time: [`OrderState::scheduled`] holds one. A finished order is
+//! final; only its notices, and the revocation of a certificate that came late, are still carried out
+//! (decisions B8, B13, B17).
+
+use keyway_certificates::{Capabilities, IssuedCertificate, RetryMethod};
+use keyway_core::{Timestamp, Wiped};
+
+use super::state::{Action, Cancel, End, Notice, OrderState, Phase, Scheduled};
+use super::workflow::OrderWorkflow;
+use crate::work::{Again, Limits, Standing};
+
+pub(super) type Step = crate::work::Step<OrderWorkflow>;
+
+/// The authority of an order and the host, as far as a step depends on them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Setup {
+    /// The authority's capabilities.
+    pub(crate) can: Capabilities,
+    /// Whether there is a listener for notices.
+    pub(crate) notifies: bool,
+    /// Whether certificates go to a secret store.
+    pub(crate) stores: bool,
+}
+
+/// The answer of a plugin, without what the host checked and keeps apart.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Answer {
+    /// A certificate that passed the host's checks.
+    Generated(IssuedCertificate),
+    /// A certificate that broke a rule, with the rule as the order's message.
+    Rejected(Option<IssuedCertificate>),
+    WaitingForCa,
+    CaUnavailable,
+    ClientDataIssue,
+    Canceled,
+    InvalidOperation,
+    /// The plugin cannot do this action.
+    Unsupported,
+    /// The plugin failed, and another try would not help (decision B6).
+    Broken,
+    /// The plugin failed, and did nothing.
+    Unavailable,
+    /// It is not known what the plugin did.
+    Unanswered,
+    /// Asked what happened, the plugin says that nothing did.
+    NothingHappened,
+    /// Asked what happened, the plugin says that it did it.
+    Happened,
+    /// Asked what happened, the plugin cannot tell.
+    CannotTell,
+    /// The plugin revoked what came late.
+    Revoked,
+}
+
+/// The plugin's answer with everything that the machine needs to know of the world.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    pub(crate) message: String,
+    pub(crate) retry_method: Option<RetryMethod>,
+    /// The plugin's data as it left them.
+    pub(crate) plugin_meta: Wiped<String>,
+    pub(crate) again: Again,
+    pub(crate) setup: Setup,
+}
+
+/// Something that happened to an order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Event {
+    /// A client placed it, and it passed the checks.
+    Submit { now: Timestamp, metadata: Wiped<String> },
+    /// A client changes its metadata.
+    Modify { now: Timestamp, metadata: Wiped<String>, can: Capabilities },
+    /// A client cancels it.
+    Cancel { now: Timestamp },
+    /// A client deletes it.
+    Delete { now: Timestamp },
+    /// A worker takes up what is due.
+    Wake { now: Timestamp, setup: Setup, deadline: Option<Timestamp> },
+    /// The plugin answered.
+    Answered(Box<Answered>),
+    /// The plugin saves its data in the middle of a call.
+    Checkpoint { plugin_meta: Wiped<String> },
+    /// The certificate is in the secret store.
+    Stored { now: Timestamp, setup: Setup },
+    /// The secret store failed.
+    NotStored { again: Again, message: String },
+    /// The listeners were told, or not.
+    Notified { again: Again, delivered: bool },
+    /// A person decided what cannot be known.
+    Decide { now: Timestamp, decision: Decision },
+}
+
+/// Settles an order that the host cannot settle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// The CA does not know the order: it is placed again.
+    NotPlaced,
+    /// The CA knows the order: its status is checked.
+    Placed,
+    /// The order is given up.
+    GiveUp,
+}
+
+/// What the driver carries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Ask the plugin.
+    Ask(Action),
+    /// Write the certificate to the secret store.
+    Store,
+    /// Tell the listeners.
+    Notify,
+}
+
+/// Why an event does not fit the phase of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransitionError {
+    /// There is no such order of this owner.
+    #[error("this owner has no such order")]
+    NoOrder,
+    /// An order with this id exists.
+    #[error("there is an order with this id already")]
+    Exists,
+    /// A worker works on it, or it is not due.
+    #[error("the order is being worked on, or nothing is due: try again later")]
+    NotDue,
+    /// It is finished.
+    #[error("the order is finished, and nothing changes it any more")]
+    Finished,
+    /// Its certificate exists and is being stored.
+    #[error("the certificate is there already, and is being stored")]
+    Generated,
+    /// It is not known what the plugin did.
+    #[error("it is not known what the CA did with this order: `decide` first")]
+    Undecided,
+    /// There is nothing to decide.
+    #[error("there is nothing to be decided about this order")]
+    NothingToDecide,
+    /// A client canceled it.
+    #[error("the order is being canceled")]
+    BeingCanceled,
+    /// The CA takes no changes.
+    #[error("this CA takes no changes of an order: cancel it, and place another")]
+    NotModifiable,
+}
+
+/// Computes the step that `event` causes in this state; `None` is an order that is not there.
+///
+/// # Errors
+/// A refusal leaves everything as it was.
+pub(crate) fn step(
+    limits: &Limits,
+    state: Option<&OrderState>,
+    standing: Standing,
+    event: Event,
+) -> Result<Step, TransitionError> {
+    let Some(state) = state else { return step_missing(event) };
+    match event {
+        Event::Submit { .. } => Err(TransitionError::Exists),
+        Event::Modify { now, metadata, can } => modify(state, standing, now, metadata, can),
+        Event::Cancel { now } => cancel(state, standing, now),
+        Event::Delete { now } => delete(state, standing, now),
+        Event::Wake { .. } if standing != Standing::Free => Err(TransitionError::NotDue),
+        Event::Wake { now, setup, deadline } => wake(limits, state, now, setup, deadline),
+        Event::Answered(answered) => super::answers::answered(limits, state, standing, *answered),
+        Event::Checkpoint { plugin_meta } => checkpoint(state, standing, plugin_meta),
+        Event::Stored { now, setup } => Ok(stored(state, standing, now, setup)),
+        Event::NotStored { again, message } => Ok(not_stored(limits, state, standing, again, message)),
+        Event::Notified { again, delivered } => Ok(notified(limits, state, standing, again, delivered)),
+        Event::Decide { now, decision } => decide(state, now, decision),
+    }
+}
+
+fn step_missing(event: Event) -> Result<Step, TransitionError> {
+    match event {
+        Event::Submit { now, metadata } => Ok(Step::to(OrderState::new(now, metadata))),
+        // Another caller deleted the order meanwhile.
+        Event::Answered(_) | Event::Stored { .. } | Event::NotStored { .. } | Event::Notified { .. } => {
+            Ok(Step::gone())
+        }
+        _ => Err(TransitionError::NoOrder),
+    }
+}
+
+fn modify(
+    state: &OrderState,
+    standing: Standing,
+    now: Timestamp,
+    metadata: Wiped<String>,
+    can: Capabilities,
+) -> Result<Step, TransitionError> {
+    let mut next = state.clone();
+    match state.phase {
+        Phase::Finished(_) => return Err(TransitionError::Finished),
+        Phase::Storing => return Err(TransitionError::Generated),
+        Phase::Undecided => return Err(TransitionError::Undecided),
+        _ if state.cancel != Cancel::No => return Err(TransitionError::BeingCanceled),
+        Phase::Submitted => next.metadata = metadata,
+        Phase::Waiting if !state.is_placed => next.metadata = metadata,
+        _ if !can.modifies => return Err(TransitionError::NotModifiable),
+        Phase::Asking(_) => next.proposed = Some(metadata),
+        Phase::Waiting => {
+            next.proposed = Some(metadata);
+            next = next.with_wishes(now);
+        }
+    }
+    Ok(beside(standing, next))
+}
+
+fn cancel(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step, TransitionError> {
+    let mut next = state.clone();
+    match state.phase {
+        Phase::Finished(End::Canceled) => {}
+        Phase::Finished(_) => return Err(TransitionError::Finished),
+        Phase::Storing => return Err(TransitionError::Generated),
+        Phase::Undecided => return Err(TransitionError::Undecided),
+        // The plugin does not know of it.
+        Phase::Submitted => next = next.finished(now, End::Canceled),
+        _ if state.cancel == Cancel::Told => {}
+        Phase::Asking(_) | Phase::Waiting => next = next.to_be_canceled(now),
+    }
+    Ok(beside(standing, next))
+}
+
+fn delete(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step, TransitionError> {
+    match state.phase {
+        Phase::Submitted => return Ok(Step::gone()),
+        Phase::Finished(_) if state.scheduled.is_none() && state.notice.is_none() => return Ok(Step::gone()),
+        Phase::Undecided => return Err(TransitionError::Undecided),
+        _ => {}
+    }
+    let mut next = OrderState { delete: true, ..state.clone() };
+    if matches!(state.phase, Phase::Asking(_) | Phase::Waiting) && state.cancel == Cancel::No {
+        next = next.to_be_canceled(now);
+    }
+    // An order that the plugin does not know ends at once.
+    Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
+}
+
+/// Stores a client's wish. A worker that works on the order keeps its claim.
+pub(super) fn beside(standing: Standing, state: OrderState) -> Step {
+    let step = Step::to(state);
+    if standing == Standing::Others { step.beside() } else { step }
+}
+
+fn wake(
+    limits: &Limits,
+    state: &OrderState,
+    now: Timestamp,
+    setup: Setup,
+    deadline: Option<Timestamp>,
+) -> Result<Step, TransitionError> {
+    if state.notice.as_ref().is_some_and(|notice| notice.at <= now) {
+        return Ok(Step::to(state.clone()).then(Command::Notify));
+    }
+    if let Phase::Asking(action) = state.phase {
+        return Ok(interrupted(limits, state, action, now, setup.can));
+    }
+    if state.is_open() && deadline.is_some_and(|deadline| deadline <= now) {
+        let mut next = state.clone().finished(now, End::Failed);
+        "the order's deadline has passed".clone_into(&mut next.message);
+        return Ok(super::answers::settled(next));
+    }
+    match state.scheduled {
+        Some(Scheduled { action: Action::Store, at }) if at <= now => {
+            Ok(Step::to(state.clone()).then(Command::Store))
+        }
+        Some(Scheduled { action, at }) if at <= now => Ok(ask(state, action, now)),
+        _ => Err(TransitionError::NotDue),
+    }
+}
+
+/// Asks the plugin. A finished order stays finished: only what came late is revoked then.
+pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
+    let mut next = OrderState { checkpointed: false, ..state.clone() };
+    if !matches!(state.phase, Phase::Finished(_)) {
+        (next.phase, next.since, next.scheduled) = (Phase::Asking(action), now, None);
+    }
+    match action {
+        Action::Cancel => (next.cancel, next.changing) = (Cancel::Told, None),
+        // One that was cut short is told again, as it was, before a newer one.
+        Action::Modify if next.changing.is_none() => {
+            next.changing = next.proposed.take();
+            next.modifications = next.modifications.saturating_add(1);
+        }
+        _ => {}
+    }
+    Step::to(next).then(Command::Ask(action))
+}
+
+/// Goes on after a call whose outcome is not known (decision B6): `None` when a person has to decide.
+pub(super) fn after_unknown(state: &OrderState, action: Action, can: Capabilities) -> Option<Action> {
+    match action {
+        Action::Check | Action::Reconcile | Action::Revoke | Action::Store => Some(action),
+        Action::Issue | Action::Modify | Action::Cancel if can.idempotent => Some(action),
+        Action::Issue | Action::Modify | Action::Cancel if can.reconciles => Some(Action::Reconcile),
+        Action::Issue | Action::Modify | Action::Cancel => state.checkpointed.then_some(Action::Check),
+    }
+}
+
+/// Goes on after the worker was lost that asked the plugin.
+fn interrupted(
+    limits: &Limits,
+    state: &OrderState,
+    action: Action,
+    now: Timestamp,
+    can: Capabilities,
+) -> Step {
+    let failures = state.failures.saturating_add(1);
+    // A worker that is lost each time must not ask for ever.
+    match after_unknown(state, action, can).filter(|_| failures < limits.retries.attempts) {
+        Some(next) => ask(&OrderState { failures, ..state.clone() }.with_unknown(action), next, now),
+        None => {
+            let message = "the host stopped while the CA was being asked".to_owned();
+            Step::to(OrderState { message, ..state.clone().with_unknown(action) }.undecided(now))
+        }
+    }
+}
+
+fn checkpoint(
+    state: &OrderState,
+    standing: Standing,
+    plugin_meta: Wiped<String>,
+) -> Result<Step, TransitionError> {
+    match (state.phase, standing) {
+        (Phase::Asking(_), Standing::Ours) => {
+            Ok(Step::to(OrderState { plugin_meta, checkpointed: true, ..state.clone() }).beside())
+        }
+        _ => Err(TransitionError::NotDue),
+    }
+}
+
+/// When to try again after so many failures, the last one included; `None` when it was often enough. Waiting
+/// is bounded by count alone (decision B7).
+pub(super) fn next_try(limits: &Limits, failures: u32, again: Again) -> Option<Timestamp> {
+    let at = again.now.plus(limits.retries.wait(failures, again));
+    (failures < limits.retries.attempts).then_some(at)
+}
+
+fn stored(state: &OrderState, standing: Standing, now: Timestamp, setup: Setup) -> Step {
+    match (state.phase, standing) {
+        // Names in the secret store follow from the order's id, so any worker stored the same.
+        (Phase::Storing, _) => super::answers::settled(state.clone().ready(setup.notifies, now)),
+        _ => beside(standing, state.clone()),
+    }
+}
+
+fn not_stored(
+    limits: &Limits,
+    state: &OrderState,
+    standing: Standing,
+    again: Again,
+    message: String,
+) -> Step {
+    if standing != Standing::Ours || state.phase != Phase::Storing {
+        return beside(standing, state.clone());
+    }
+    let failures = state.failures.saturating_add(1);
+    // It is tried for ever: the certificate is in the order, and nowhere else.
+    let at = again.now.plus(limits.retries.wait(failures, again));
+    let scheduled = Some(Scheduled { action: Action::Store, at });
+    Step::to(OrderState { failures, scheduled, message, ..state.clone() })
+}
+
+fn notified(limits: &Limits, state: &OrderState, standing: Standing, again: Again, delivered: bool) -> Step {
+    if standing != Standing::Ours {
+        return beside(standing, state.clone());
+    }
+    let notice = state.notice.clone().filter(|_| !delivered).and_then(|notice| {
+        let failures = notice.failures.saturating_add(1);
+        Some(Notice { at: next_try(limits, failures, again)?, failures, ..notice })
+    });
+    super::answers::settled(OrderState { notice, ..state.clone() })
+}
+
+fn decide(state: &OrderState, now: Timestamp, decision: Decision) -> Result<Step, TransitionError> {
+    if state.phase != Phase::Undecided {
+        return Err(TransitionError::NothingToDecide);
+    }
+    let action = match decision {
+        Decision::NotPlaced if state.cancel != Cancel::No => {
+            return Ok(Step::to(state.clone().finished(now, End::Canceled)));
+        }
+        Decision::NotPlaced => Action::Issue,
+        Decision::Placed => Action::Check,
+        Decision::GiveUp => return Ok(Step::to(state.clone().finished(now, End::Failed))),
+    };
+    let scheduled = Some(Scheduled { action, at: now });
+    Ok(Step::to(OrderState { phase: Phase::Waiting, since: now, failures: 0, scheduled, ..state.clone() }))
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

@@ -1,0 +1,456 @@
+//! Cases of the table, and properties over any sequence of events with a crash at any point.
+
+use proptest::prelude::*;
+
+use std::time::Duration;
+
+use keyway_certificates::CertificateStatus;
+
+use super::super::state::{Late, OrderStatus};
+use super::*;
+use crate::work::Retries;
+use crate::work::laws::follow;
+
+fn at(milliseconds: u64) -> Timestamp {
+    Timestamp::from_milliseconds(milliseconds)
+}
+
+fn limits() -> Limits {
+    Limits::default()
+        .with_retries(Retries::default().with_attempts(3))
+        .with_check_every(Duration::from_secs(60))
+}
+
+fn setup(can: Capabilities) -> Setup {
+    Setup { can, notifies: true, stores: true }
+}
+
+fn meta(text: &str) -> Wiped<String> {
+    Wiped::new(text.to_owned())
+}
+
+fn certificate(text: &str) -> IssuedCertificate {
+    IssuedCertificate::new(keyway_certificates::Pem::new(text).unwrap())
+}
+
+fn can() -> Capabilities {
+    Capabilities::MINIMAL.modifies(true)
+}
+
+fn reply(answer: Answer, can: Capabilities) -> Event {
+    Event::Answered(Box::new(Answered {
+        answer,
+        message: "as the CA says".into(),
+        retry_method: None,
+        plugin_meta: meta("{\"asked\":1}"),
+        again: Again { now: at(2_000), retry_after: Some(Duration::from_secs(5)), jitter: 0 },
+        setup: setup(can),
+    }))
+}
+
+fn state(phase: Phase) -> OrderState {
+    let fresh = OrderState::new(at(1_000), meta("{}"));
+    let check = Some(Scheduled { action: Action::Check, at: at(9_000) });
+    match phase {
+        Phase::Submitted => fresh,
+        Phase::Asking(_) => OrderState { phase, scheduled: None, is_placed: true, ..fresh },
+        Phase::Waiting => OrderState { phase, scheduled: check, is_placed: true, ..fresh },
+        Phase::Undecided => OrderState { scheduled: None, is_placed: true, phase, ..fresh },
+        Phase::Storing => {
+            let scheduled = Some(Scheduled { action: Action::Store, at: at(2_000) });
+            OrderState { phase, scheduled, is_placed: true, certificate: Some(certificate("c")), ..fresh }
+        }
+        Phase::Finished(_) => OrderState { phase, scheduled: None, is_placed: true, ..fresh },
+    }
+}
+
+fn stepped(state: &OrderState, standing: Standing, event: Event) -> Result<Step, TransitionError> {
+    step(&limits(), Some(state), standing, event)
+}
+
+fn next(state: &OrderState, standing: Standing, event: Event) -> OrderState {
+    stepped(state, standing, event).expect("the event fits").state.expect("the record stays")
+}
+
+fn answered(action: Action, answer: Answer) -> OrderState {
+    next(&state(Phase::Asking(action)), Standing::Ours, reply(answer, can()))
+}
+
+fn modified() -> Event {
+    Event::Modify { now: at(2_000), metadata: meta("{\"new\":1}"), can: can() }
+}
+
+fn canceled() -> Event {
+    Event::Cancel { now: at(2_000) }
+}
+
+fn deleted() -> Event {
+    Event::Delete { now: at(2_000) }
+}
+
+fn woken(now: u64) -> Event {
+    Event::Wake { now: at(now), setup: setup(can()), deadline: None }
+}
+
+#[test]
+fn before_the_plugin_was_asked_clients_act_on_the_order_alone() {
+    let submitted = state(Phase::Submitted);
+    let changed = next(&submitted, Standing::Free, modified());
+    assert_eq!((changed.metadata.as_str(), changed.phase), ("{\"new\":1}", Phase::Submitted));
+    let ended = next(&submitted, Standing::Free, canceled());
+    assert_eq!((ended.phase, ended.status()), (Phase::Finished(End::Canceled), OrderStatus::Active));
+    assert!(stepped(&submitted, Standing::Free, deleted()).unwrap().state.is_none());
+}
+
+#[test]
+fn what_clients_want_of_a_waiting_order_is_due_at_once() {
+    let waiting = state(Phase::Waiting);
+    for (event, action) in
+        [(modified(), Action::Modify), (canceled(), Action::Cancel), (deleted(), Action::Cancel)]
+    {
+        let wanted = next(&waiting, Standing::Free, event);
+        assert_eq!(wanted.scheduled, Some(Scheduled { action, at: at(2_000) }));
+        assert_eq!(wanted.metadata, waiting.metadata, "the CA has not taken the update over yet");
+    }
+}
+
+#[test]
+fn what_clients_want_of_an_order_that_is_worked_on_follows_the_answer() {
+    let asking = state(Phase::Asking(Action::Check));
+    for (event, action) in
+        [(modified(), Action::Modify), (canceled(), Action::Cancel), (deleted(), Action::Cancel)]
+    {
+        let step = stepped(&asking, Standing::Others, event).unwrap();
+        assert!(step.keeps_claim && step.command.is_none(), "the worker keeps its claim");
+        let after = next(&step.state.unwrap(), Standing::Ours, reply(Answer::WaitingForCa, can()));
+        assert_eq!(after.scheduled, Some(Scheduled { action, at: at(2_000) }));
+    }
+}
+
+#[test]
+fn what_clients_may_not_is_refused() {
+    let refusals = [
+        (Phase::Undecided, TransitionError::Undecided),
+        (Phase::Storing, TransitionError::Generated),
+        (Phase::Finished(End::Failed), TransitionError::Finished),
+    ];
+    for (phase, refusal) in refusals {
+        for event in [modified(), canceled()] {
+            assert_eq!(stepped(&state(phase), Standing::Free, event).err(), Some(refusal), "{phase:?}");
+        }
+    }
+    let unable = Event::Modify { now: at(2_000), metadata: meta("{}"), can: Capabilities::MINIMAL };
+    let refused = stepped(&state(Phase::Waiting), Standing::Free, unable).err();
+    assert_eq!(refused, Some(TransitionError::NotModifiable));
+    let canceling = next(&state(Phase::Waiting), Standing::Free, canceled());
+    assert_eq!(stepped(&canceling, Standing::Free, modified()).err(), Some(TransitionError::BeingCanceled));
+}
+
+#[test]
+fn each_answer_leads_where_the_seed_says() {
+    for action in [Action::Issue, Action::Check, Action::Modify, Action::Cancel] {
+        let check = Some(Scheduled { action: Action::Check, at: at(7_000) });
+        let waiting = answered(action, Answer::WaitingForCa);
+        assert_eq!((waiting.phase, waiting.scheduled), (Phase::Waiting, check));
+        assert_eq!(waiting.sub_status, Some(CertificateStatus::WaitingForCa));
+        assert_eq!(waiting.message, "as the CA says");
+        let issue = answered(action, Answer::ClientDataIssue);
+        assert_eq!((issue.status(), issue.scheduled), (OrderStatus::Pending, check));
+        let unavailable = answered(action, Answer::CaUnavailable);
+        assert_eq!(unavailable.scheduled.map(|scheduled| scheduled.action), Some(action));
+        assert!(unavailable.scheduled.unwrap().at >= at(7_000), "never earlier than the plugin says");
+        assert!(unavailable.notice.is_some(), "listeners are told");
+        let canceled = answered(action, Answer::Canceled);
+        assert_eq!(
+            (canceled.phase, canceled.status()),
+            (Phase::Finished(End::Canceled), OrderStatus::Active)
+        );
+        for answer in [Answer::InvalidOperation, Answer::Broken] {
+            let failed = answered(action, answer);
+            assert_eq!((failed.status(), failed.message.as_str()), (OrderStatus::Error, "as the CA says"));
+            assert_eq!(failed.sub_status, Some(CertificateStatus::InvalidOperation));
+        }
+        let generated = answered(action, Answer::Generated(certificate("c")));
+        assert_eq!((generated.phase, generated.certificate), (Phase::Storing, Some(certificate("c"))));
+    }
+}
+
+#[test]
+fn a_certificate_that_breaks_a_rule_is_kept_in_quarantine() {
+    let failed = answered(Action::Check, Answer::Rejected(Some(certificate("bad"))));
+    assert_eq!((failed.status(), failed.certificate), (OrderStatus::Error, Some(certificate("bad"))));
+}
+
+#[test]
+fn an_update_counts_when_the_ca_has_taken_it_over() {
+    let modify = OrderState { changing: Some(meta("{\"new\":1}")), ..state(Phase::Asking(Action::Modify)) };
+    let before = OrderState { displaced: state(Phase::Waiting).scheduled, ..modify };
+    let taken = next(&before, Standing::Ours, reply(Answer::WaitingForCa, can()));
+    assert_eq!((taken.metadata.as_str(), taken.changing), ("{\"new\":1}", None));
+    let refused = next(&before, Standing::Ours, reply(Answer::Unsupported, can()));
+    assert_eq!((refused.metadata.as_str(), refused.changing), ("{}", None));
+    assert_eq!(refused.scheduled, state(Phase::Waiting).scheduled, "the order is as it was");
+}
+
+#[test]
+fn a_ca_that_is_never_there_is_asked_as_often_as_the_policy_says() {
+    let mut order = state(Phase::Asking(Action::Issue));
+    for failures in 1..3 {
+        order = next(&order, Standing::Ours, reply(Answer::CaUnavailable, can()));
+        assert_eq!((order.phase, order.failures), (Phase::Waiting, failures));
+        order = OrderState { phase: Phase::Asking(Action::Issue), notice: None, ..order };
+    }
+    let ended = next(&order, Standing::Ours, reply(Answer::CaUnavailable, can()));
+    assert_eq!((ended.status(), ended.message.as_str()), (OrderStatus::Error, "as the CA says"));
+}
+
+#[test]
+fn a_lost_worker_is_made_up_for_as_the_plugin_can() {
+    let asking = state(Phase::Asking(Action::Issue));
+    let wake = |can| Event::Wake { now: at(2_000), setup: setup(can), deadline: None };
+    let command = |state: &OrderState, can| stepped(state, Standing::Free, wake(can)).unwrap().command;
+    let minimal = Capabilities::MINIMAL;
+    assert_eq!(command(&asking, minimal.idempotent(true)), Some(Command::Ask(Action::Issue)));
+    assert_eq!(command(&asking, minimal.reconciles(true)), Some(Command::Ask(Action::Reconcile)));
+    let saved = OrderState { checkpointed: true, ..asking.clone() };
+    assert_eq!(command(&saved, minimal), Some(Command::Ask(Action::Check)));
+    assert_eq!(command(&state(Phase::Asking(Action::Check)), minimal), Some(Command::Ask(Action::Check)));
+    assert_eq!(next(&asking, Standing::Free, wake(minimal)).phase, Phase::Undecided);
+    let often = OrderState { failures: 2, ..asking };
+    assert_eq!(next(&often, Standing::Free, wake(minimal.idempotent(true))).phase, Phase::Undecided);
+}
+
+#[test]
+fn nothing_happened_means_the_same_again() {
+    let asking = OrderState { unknown: Some(Action::Modify), ..state(Phase::Asking(Action::Reconcile)) };
+    let again = next(&asking, Standing::Ours, reply(Answer::NothingHappened, can()));
+    assert_eq!(again.scheduled, Some(Scheduled { action: Action::Modify, at: at(2_000) }));
+    let unknown = next(&asking, Standing::Ours, reply(Answer::CannotTell, can()));
+    assert_eq!(unknown.phase, Phase::Undecided);
+}
+
+#[test]
+fn a_person_decides_what_cannot_be_known() {
+    let undecided = state(Phase::Undecided);
+    let decide = |decision| Event::Decide { now: at(3_000), decision };
+    let scheduled = |decision| next(&undecided, Standing::Free, decide(decision)).scheduled.unwrap().action;
+    assert_eq!(scheduled(Decision::NotPlaced), Action::Issue);
+    assert_eq!(scheduled(Decision::Placed), Action::Check);
+    let given_up = next(&undecided, Standing::Free, decide(Decision::GiveUp));
+    assert_eq!(given_up.status(), OrderStatus::Error);
+    let refused = stepped(&state(Phase::Waiting), Standing::Free, decide(Decision::Placed)).err();
+    assert_eq!(refused, Some(TransitionError::NothingToDecide));
+}
+
+#[test]
+fn a_certificate_that_comes_after_a_cancel_is_kept_and_revoked() {
+    let canceling = OrderState { cancel: Cancel::Told, ..state(Phase::Asking(Action::Check)) };
+    let late = next(&canceling, Standing::Ours, reply(Answer::Generated(certificate("c")), can()));
+    assert_eq!((late.phase, late.certificate.clone()), (Phase::Finished(End::Canceled), None));
+    assert_eq!(late.late, Some(Late { certificate: certificate("c").certificate, revoked: false }));
+    let asked = stepped(&late, Standing::Free, woken(2_000)).unwrap();
+    assert_eq!(asked.command, Some(Command::Ask(Action::Revoke)));
+    let revoked = next(&asked.state.unwrap(), Standing::Ours, reply(Answer::Revoked, can()));
+    assert_eq!((revoked.late.map(|late| late.revoked), revoked.scheduled), (Some(true), None));
+}
+
+#[test]
+fn a_deleted_order_goes_when_it_is_settled() {
+    let deleting = next(&state(Phase::Waiting), Standing::Free, deleted());
+    let asking = next(&deleting, Standing::Free, woken(2_000));
+    assert_eq!(asking.phase, Phase::Asking(Action::Cancel));
+    let step = stepped(&asking, Standing::Ours, reply(Answer::Canceled, can())).unwrap();
+    assert!(step.state.is_none());
+    let step = stepped(&asking, Standing::Ours, reply(Answer::Unsupported, can())).unwrap();
+    assert!(step.state.is_none(), "a CA that cannot cancel does not hold the order");
+    let late = next(&asking, Standing::Ours, reply(Answer::Generated(certificate("c")), can()));
+    let step = stepped(&late, Standing::Ours, reply(Answer::Revoked, can())).unwrap();
+    assert!(step.state.is_none());
+}
+
+#[test]
+fn an_order_ends_at_its_own_deadline() {
+    let wake = Event::Wake { now: at(9_000), setup: setup(can()), deadline: Some(at(9_000)) };
+    let ended = next(&state(Phase::Waiting), Standing::Free, wake);
+    assert_eq!(
+        (ended.status(), ended.message.as_str()),
+        (OrderStatus::Error, "the order's deadline has passed")
+    );
+}
+
+#[test]
+fn listeners_are_told_until_they_have_heard() {
+    let ready =
+        next(&state(Phase::Storing), Standing::Ours, Event::Stored { now: at(2_000), setup: setup(can()) });
+    let step = stepped(&ready, Standing::Free, woken(2_000)).unwrap();
+    assert_eq!(step.command, Some(Command::Notify));
+    let again = Again { now: at(2_000), retry_after: None, jitter: 0 };
+    let failed = next(&ready, Standing::Ours, Event::Notified { again, delivered: false });
+    assert_eq!(failed.phase, Phase::Finished(End::Generated), "a listener that fails changes nothing");
+    assert!(failed.next() > Some(at(2_000)));
+    let told = next(&failed, Standing::Ours, Event::Notified { again, delivered: true });
+    assert_eq!(told.next(), None);
+}
+
+fn any_answer() -> impl Strategy<Value = Answer> {
+    prop_oneof![
+        (0..3_u8).prop_map(|number| Answer::Generated(certificate(&format!("c{number}")))),
+        Just(Answer::Rejected(Some(certificate("bad")))),
+        Just(Answer::WaitingForCa),
+        Just(Answer::CaUnavailable),
+        Just(Answer::ClientDataIssue),
+        Just(Answer::Canceled),
+        Just(Answer::InvalidOperation),
+        Just(Answer::Unsupported),
+        Just(Answer::Broken),
+        Just(Answer::Unavailable),
+        Just(Answer::Unanswered),
+        Just(Answer::NothingHappened),
+        Just(Answer::Happened),
+        Just(Answer::CannotTell),
+        Just(Answer::Revoked),
+    ]
+}
+
+fn any_capabilities() -> impl Strategy<Value = Capabilities> {
+    any::<(bool, bool, bool)>().prop_map(|(idempotent, reconciles, modifies)| {
+        Capabilities::MINIMAL.idempotent(idempotent).reconciles(reconciles).modifies(modifies)
+    })
+}
+
+fn any_setup() -> impl Strategy<Value = Setup> {
+    (any_capabilities(), any::<(bool, bool)>()).prop_map(|(can, (notifies, stores))| Setup {
+        can,
+        notifies,
+        stores,
+    })
+}
+
+fn any_event() -> impl Strategy<Value = Event> {
+    let again = Again { now: at(5_000), retry_after: None, jitter: 9 };
+    prop_oneof![
+        Just(Event::Submit { now: at(1_000), metadata: meta("{}") }),
+        any_capabilities().prop_map(|can| Event::Modify { now: at(2_000), metadata: meta("{\"m\":1}"), can }),
+        Just(canceled()),
+        Just(deleted()),
+        (0..99_999_u64, any_capabilities(), prop::option::of(0..99_999_u64)).prop_map(
+            |(now, can, deadline)| Event::Wake {
+                now: at(now),
+                setup: setup(can),
+                deadline: deadline.map(at)
+            }
+        ),
+        (any_answer(), any_setup()).prop_map(|(answer, setup)| {
+            let Event::Answered(answered) = reply(answer, setup.can) else { unreachable!() };
+            Event::Answered(Box::new(Answered { setup, ..*answered }))
+        }),
+        Just(Event::Checkpoint { plugin_meta: meta("{\"saved\":1}") }),
+        Just(Event::Stored { now: at(3_000), setup: setup(can()) }),
+        Just(Event::NotStored { again, message: "the store fails".into() }),
+        any::<bool>().prop_map(move |delivered| Event::Notified { again, delivered }),
+        prop::sample::select(vec![Decision::NotPlaced, Decision::Placed, Decision::GiveUp])
+            .prop_map(|decision| Event::Decide { now: at(4_000), decision }),
+    ]
+}
+
+fn any_standing() -> impl Strategy<Value = Standing> {
+    prop::sample::select(vec![Standing::Free, Standing::Ours, Standing::Others])
+}
+
+/// Checks a state by itself.
+fn is_legal(state: &OrderState) -> bool {
+    let action = state.scheduled.map(|scheduled| scheduled.action);
+    let scheduled_fits = match state.phase {
+        Phase::Submitted => action == Some(Action::Issue),
+        Phase::Asking(_) | Phase::Undecided => action.is_none(),
+        Phase::Waiting => action.is_some_and(|action| !matches!(action, Action::Revoke | Action::Store)),
+        Phase::Storing => action == Some(Action::Store),
+        Phase::Finished(_) => action.is_none_or(|action| action == Action::Revoke),
+    };
+    let has_certificate = state.certificate.is_some();
+    let certificate_fits = match state.phase {
+        Phase::Storing | Phase::Finished(End::Generated) => has_certificate,
+        Phase::Finished(End::Failed) => true,
+        _ => !has_certificate,
+    };
+    scheduled_fits && certificate_fits
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn no_sequence_leads_to_an_illegal_state_and_what_is_final_stays(
+        events in prop::collection::vec((any_event(), any_standing()), 1..24),
+    ) {
+        let mut order: Option<OrderState> = None;
+        for (event, standing) in events {
+            let brings = match &event {
+                Event::Answered(answered) => match &answered.answer {
+                    Answer::Generated(certificate) => Some(certificate.clone()),
+                    _ => None,
+                },
+                _ => None,
+            };
+            let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
+            prop_assert!(step.state.is_some() || step.command.is_none(), "a command needs a stored step");
+            prop_assert!(!(step.keeps_claim && step.command.is_some()));
+            if let (Some(before), Some(after)) = (&order, &step.state) {
+                prop_assert!(is_legal(after), "{event:?}: {before:?} {after:?}");
+                if let Phase::Finished(_) = before.phase {
+                    prop_assert_eq!(before.phase, after.phase);
+                    prop_assert_eq!(&before.certificate, &after.certificate);
+                    prop_assert_eq!(&before.metadata, &after.metadata);
+                    prop_assert_eq!((before.status(), before.sub_status), (after.status(), after.sub_status));
+                }
+                // A certificate is never dropped: it is the order's, or it came late.
+                if let Some(brought) = brings {
+                    let late = after.late.as_ref().map(|late| &late.certificate);
+                    let kept = after.certificate.as_ref() == Some(&brought) || late == Some(&brought.certificate);
+                    prop_assert!(kept || late.is_some());
+                }
+                let pems = |state: &OrderState| {
+                    let own = state.certificate.as_ref().map(|issued| issued.certificate.clone());
+                    [own, state.late.as_ref().map(|late| late.certificate.clone())]
+                };
+                for kept in pems(before).into_iter().flatten() {
+                    prop_assert!(pems(after).contains(&Some(kept)), "{event:?}: {before:?} {after:?}");
+                }
+            }
+            // A record goes only when a client deleted it.
+            if let (Some(before), None) = (&order, &step.state) {
+                prop_assert!(before.delete || event == deleted(), "{event:?}");
+            }
+            order = step.state;
+        }
+    }
+
+    #[test]
+    fn every_pair_of_state_and_event_ends(
+        events in prop::collection::vec((any_event(), any_standing()), 0..12), last in any_event(),
+        answer in any_answer(), can in any_capabilities(),
+    ) {
+        let mut order = None;
+        for (event, standing) in events {
+            if let Ok(step) = step(&limits(), order.as_ref(), standing, event) {
+                order = step.state;
+            }
+        }
+        let again = Again { now: at(6_000), retry_after: None, jitter: 0 };
+        follow::<OrderWorkflow>(&limits(), order, Standing::Free, last, |_| false, |command, _| match command {
+            Command::Ask(_) => reply(answer.clone(), can),
+            Command::Store => Event::NotStored { again, message: String::new() },
+            Command::Notify => Event::Notified { again, delivered: false },
+        });
+    }
+
+    #[test]
+    fn a_delay_is_never_shorter_than_the_plugin_says(seconds in 1..1_000_000_u64, jitter: u8) {
+        let asking = state(Phase::Asking(Action::Check));
+        let Event::Answered(mut answered) = reply(Answer::WaitingForCa, can()) else { unreachable!() };
+        let asked = Duration::from_secs(seconds);
+        answered.again = Again { now: at(2_000), retry_after: Some(asked), jitter };
+        let waiting = next(&asking, Standing::Ours, Event::Answered(answered));
+        prop_assert!(waiting.scheduled.unwrap().at >= at(2_000).plus(asked));
+    }
+}

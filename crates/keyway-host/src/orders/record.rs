@@ -1,0 +1,253 @@
+//! The stored form of an order: what was placed, sealed once, and its state.
+
+use std::fmt;
+
+use keyway_certificates::{AuthorityName, CaId, CertificateStatus, IssuedCertificate, Owner, Pem};
+use keyway_core::codec::{
+    LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32, put_u64,
+};
+use keyway_core::{Timestamp, Wiped};
+
+use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Scheduled};
+use crate::records::{Stored, read_code};
+
+/// The part of an order that never changes: routing is decided once (decision B10).
+#[derive(Clone, PartialEq)]
+pub(crate) struct Placed {
+    pub(super) owner: Owner,
+    /// The connection to a CA that works on the order.
+    pub(super) authority: AuthorityName,
+    pub(super) ca: Option<CaId>,
+    /// The request that the host made from a stored key.
+    pub(super) generated_csr: Option<Pem>,
+    pub(super) made: Timestamp,
+    /// The moment at which the order ends, finished or not.
+    pub(super) deadline: Option<Timestamp>,
+}
+
+impl Stored for Placed {
+    const SCHEMA: u8 = 1;
+
+    fn encoded_len(&self) -> usize {
+        let text = |text: &str| 1 + LENGTH_BYTES + text.len();
+        let optional = |value: Option<&str>| text(value.unwrap_or_default());
+        2 * 9
+            + text(self.owner.as_str())
+            + text(self.authority.as_str())
+            + optional(self.ca.as_ref().map(CaId::as_str))
+            + optional(self.generated_csr.as_ref().map(Pem::as_str))
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        put_time(out, self.made);
+        put_optional(out, self.deadline, put_time);
+        put_text(out, self.owner.as_str());
+        put_text(out, self.authority.as_str());
+        put_optional(out, self.ca.as_ref().map(CaId::as_str), put_text);
+        put_optional(out, self.generated_csr.as_ref().map(Pem::as_str), put_text);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (made, deadline) = (reader.time()?, reader.optional(Reader::time)?);
+        let owner = Owner::new(reader.text()?).map_err(|_| Malformed { expected: "an owner" })?;
+        let authority = AuthorityName::new(reader.text()?)
+            .map_err(|_| Malformed { expected: "the name of a connection to a CA" })?;
+        let ca = reader.optional(Reader::text)?.map(CaId::new).transpose();
+        let ca = ca.map_err(|_| Malformed { expected: "the id of a CA" })?;
+        let generated_csr = reader.optional(pem)?;
+        Ok(Self { owner, authority, ca, generated_csr, made, deadline })
+    }
+}
+
+impl fmt::Debug for Placed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Placed").field("authority", &self.authority).finish_non_exhaustive()
+    }
+}
+
+impl Stored for OrderState {
+    const SCHEMA: u8 = 1;
+
+    fn encoded_len(&self) -> usize {
+        let certificate = |certificate: &IssuedCertificate| {
+            let intermediates = certificate.intermediates.as_ref().map_or(0, |pem| pem.as_str().len());
+            2 * (1 + LENGTH_BYTES) + certificate.certificate.as_str().len() + intermediates
+        };
+        let texts = self.message.len() + self.metadata.len() + self.plugin_meta.len();
+        96 + 6 * LENGTH_BYTES
+            + texts
+            + [&self.proposed, &self.changing].into_iter().flatten().map(|text| text.len()).sum::<usize>()
+            + self.certificate.as_ref().map_or(0, certificate)
+            + self.late.as_ref().map_or(0, |late| late.certificate.as_str().len())
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(phase_code(self.phase));
+        put_optional(out, self.sub_status, |out, status| out.push(status_code(status)));
+        out.push(self.cancel as u8);
+        out.extend([self.checkpointed, self.is_placed, self.delete].map(u8::from));
+        put_optional(out, self.unknown, |out, action| out.push(action as u8));
+        put_u32(out, self.failures);
+        put_u32(out, self.modifications);
+        put_time(out, self.since);
+        put_optional(out, self.scheduled, put_scheduled);
+        put_optional(out, self.displaced, put_scheduled);
+        put_optional(out, self.notice.as_ref(), put_notice);
+        put_text(out, &self.message);
+        put_text(out, &self.metadata);
+        put_optional(out, self.proposed.as_ref().map(|text| text.as_str()), put_text);
+        put_optional(out, self.changing.as_ref().map(|text| text.as_str()), put_text);
+        put_text(out, &self.plugin_meta);
+        put_optional(out, self.certificate.as_ref(), put_certificate);
+        put_optional(out, self.late.as_ref(), |out, late| {
+            out.push(u8::from(late.revoked));
+            put_text(out, late.certificate.as_str());
+        });
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let phase = read_code(reader, &PHASES, phase_code, "the phase of an order")?;
+        let sub_status = reader.optional(|reader| {
+            read_code(reader, &CertificateStatus::ALL, status_code, "the status of a certificate")
+        })?;
+        let cancel = read_code(reader, &CANCELS, |cancel| cancel as u8, "how far a cancel has come")?;
+        let (checkpointed, is_placed, delete) = (reader.flag()?, reader.flag()?, reader.flag()?);
+        let unknown = reader.optional(action)?;
+        let (failures, modifications, since) = (reader.u32()?, reader.u32()?, reader.time()?);
+        let scheduled = reader.optional(scheduled)?;
+        let displaced = reader.optional(self::scheduled)?;
+        let notice = reader.optional(notice)?;
+        let message = reader.text()?.to_owned();
+        let metadata = wiped(reader)?;
+        let proposed = reader.optional(wiped)?;
+        let changing = reader.optional(wiped)?;
+        let plugin_meta = wiped(reader)?;
+        let certificate = reader.optional(certificate)?;
+        let late =
+            reader.optional(|reader| Ok(Late { revoked: reader.flag()?, certificate: pem(reader)? }))?;
+        Ok(Self {
+            phase,
+            since,
+            sub_status,
+            message,
+            scheduled,
+            failures,
+            modifications,
+            certificate,
+            late,
+            metadata,
+            proposed,
+            changing,
+            plugin_meta,
+            checkpointed,
+            is_placed,
+            unknown,
+            cancel,
+            delete,
+            displaced,
+            notice,
+        })
+    }
+}
+
+fn wiped(reader: &mut Reader<'_>) -> Result<Wiped<String>, Malformed> {
+    Ok(Wiped::new(reader.text()?.to_owned()))
+}
+
+fn put_scheduled(out: &mut Vec<u8>, scheduled: Scheduled) {
+    out.push(scheduled.action as u8);
+    put_time(out, scheduled.at);
+}
+
+fn scheduled(reader: &mut Reader<'_>) -> Result<Scheduled, Malformed> {
+    Ok(Scheduled { action: action(reader)?, at: reader.time()? })
+}
+
+fn action(reader: &mut Reader<'_>) -> Result<Action, Malformed> {
+    read_code(reader, &ACTIONS, |action| action as u8, "an action")
+}
+
+fn put_notice(out: &mut Vec<u8>, notice: &Notice) {
+    put_optional(out, notice.about.retry_after(), |out, wait| {
+        put_u64(out, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+    });
+    put_time(out, notice.at);
+    put_u32(out, notice.failures);
+}
+
+fn notice(reader: &mut Reader<'_>) -> Result<Notice, Malformed> {
+    let about = match reader.optional(Reader::u64)? {
+        Some(wait) => About::Unavailable(std::time::Duration::from_millis(wait)),
+        None => About::Ready,
+    };
+    Ok(Notice { about, at: reader.time()?, failures: reader.u32()? })
+}
+
+fn pem(reader: &mut Reader<'_>) -> Result<Pem, Malformed> {
+    Pem::new(reader.text()?).map_err(|_| Malformed { expected: "a PEM text" })
+}
+
+fn put_certificate(out: &mut Vec<u8>, certificate: &IssuedCertificate) {
+    put_text(out, certificate.certificate.as_str());
+    put_optional(out, certificate.intermediates.as_ref().map(Pem::as_str), put_text);
+}
+
+fn certificate(reader: &mut Reader<'_>) -> Result<IssuedCertificate, Malformed> {
+    let certificate = IssuedCertificate::new(pem(reader)?);
+    Ok(match reader.optional(pem)? {
+        Some(intermediates) => certificate.with_intermediates(intermediates),
+        None => certificate,
+    })
+}
+
+const ACTIONS: [Action; 7] = [
+    Action::Issue,
+    Action::Check,
+    Action::Modify,
+    Action::Cancel,
+    Action::Reconcile,
+    Action::Revoke,
+    Action::Store,
+];
+
+const PHASES: [Phase; 13] = [
+    Phase::Submitted,
+    Phase::Asking(Action::Issue),
+    Phase::Asking(Action::Check),
+    Phase::Asking(Action::Modify),
+    Phase::Asking(Action::Cancel),
+    Phase::Asking(Action::Reconcile),
+    Phase::Asking(Action::Revoke),
+    Phase::Waiting,
+    Phase::Undecided,
+    Phase::Storing,
+    Phase::Finished(End::Generated),
+    Phase::Finished(End::Canceled),
+    Phase::Finished(End::Failed),
+];
+
+/// The byte that is stored for a phase. It never changes.
+const fn phase_code(phase: Phase) -> u8 {
+    match phase {
+        Phase::Submitted => 1,
+        Phase::Waiting => 2,
+        Phase::Undecided => 3,
+        Phase::Storing => 4,
+        Phase::Finished(end) => 5 + end as u8,
+        Phase::Asking(action) => 10 + action as u8,
+    }
+}
+
+const CANCELS: [Cancel; 3] = [Cancel::No, Cancel::Wanted, Cancel::Told];
+
+/// The byte that is stored for a status. It never changes.
+const fn status_code(status: CertificateStatus) -> u8 {
+    match status {
+        CertificateStatus::Generated => 1,
+        CertificateStatus::WaitingForCa => 2,
+        CertificateStatus::ClientDataIssue => 3,
+        CertificateStatus::CaUnavailable => 4,
+        CertificateStatus::Canceled => 5,
+        CertificateStatus::InvalidOperation => 6,
+    }
+}

@@ -1,0 +1,158 @@
+//! Carries the machine's commands out on certificate authorities.
+
+use std::sync::Arc;
+
+use keyway_certificates::{AuthorityName, Capabilities};
+use keyway_core::{PluginError, Timestamp};
+use tokio::sync::Notify;
+use tracing::warn;
+
+use super::authority::RunningAuthority;
+use super::error::OrdersError;
+use super::intents::order_id;
+use super::listeners::Listeners;
+use super::machine::{self, Command, Event, Setup, TransitionError};
+use super::record::Placed;
+use super::state::{OrderState, Phase};
+use super::storing::CertificateStore;
+use crate::plugin::LaneGuard;
+use crate::records::{Due, Entry, Journal, RecordKind, Recorded};
+use crate::work::{Carried, Claimed, Lane, Limits, Standing, Step, Workflow};
+
+/// Holds the authorities of a host, and everything else that its orders need.
+#[derive(Debug)]
+pub(crate) struct OrderWorkflow {
+    /// In the order of the host's configuration, in which they are asked for support (decision B10).
+    pub(super) authorities: Vec<RunningAuthority>,
+    pub(super) limits: Limits,
+    pub(super) listeners: Listeners,
+    pub(super) certificates: Option<CertificateStore>,
+    /// For checkpoints, which are stored beside the steps.
+    pub(super) journal: Arc<Journal<Self>>,
+    /// Told of each stored step.
+    pub(super) changed: Notify,
+}
+
+impl Recorded for OrderWorkflow {
+    const KIND: RecordKind = RecordKind::Order;
+    type Fixed = Placed;
+    type State = OrderState;
+
+    fn due(placed: &Placed, state: &OrderState) -> Due {
+        if state.phase == Phase::Undecided {
+            return Due::Decision;
+        }
+        let deadline = placed.deadline.filter(|_| state.is_open());
+        state.next().into_iter().chain(deadline).min().map_or(Due::Never, Due::At)
+    }
+
+    fn lane(placed: &Placed) -> &str {
+        placed.authority.as_str()
+    }
+}
+
+type Done = Carried<OrderWorkflow>;
+
+impl Workflow for OrderWorkflow {
+    type Event = Event;
+    type Command = Command;
+    type TransitionError = TransitionError;
+    type Live = ();
+    type Answer = ();
+    type Failure = OrdersError;
+
+    const ENGINE: &'static str = "orders";
+
+    fn step(
+        limits: &Limits,
+        state: Option<&OrderState>,
+        standing: Standing,
+        event: Event,
+    ) -> Result<Step<Self>, TransitionError> {
+        machine::step(limits, state, standing, event)
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    fn wake(&self, placed: &Placed, now: Timestamp) -> Event {
+        Event::Wake { now, setup: self.setup(&placed.authority), deadline: placed.deadline }
+    }
+
+    fn record_id(entry: &Entry<Self>) -> String {
+        order_id(&entry.address.id).to_string()
+    }
+
+    fn is_elsewhere(failure: &OrdersError) -> bool {
+        matches!(failure, OrdersError::Refused(TransitionError::NotDue | TransitionError::NoOrder))
+    }
+
+    fn stored(&self, _: &Entry<Self>) {
+        self.changed.notify_waiters();
+    }
+
+    fn lanes(&self) -> Vec<Lane> {
+        let lane = |running: &RunningAuthority| Lane {
+            name: running.name.to_string(),
+            is_ready: running.opened.is_ok(),
+        };
+        self.authorities.iter().map(lane).collect()
+    }
+
+    fn guard(&self, lane: &str) -> Option<&dyn LaneGuard> {
+        Some(self.authority(lane)?.opened.as_ref().ok()?.lane_guard())
+    }
+
+    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, _: Option<&()>) -> Done {
+        let Some(state) = &on.entry.state else {
+            // A command follows from a stored record only; without one, nothing is left to do.
+            return Carried::done(Event::NotStored { again: on.again(None), message: String::new() });
+        };
+        match command {
+            Command::Ask(action) => self.ask(on, state, action).await,
+            Command::Store => self.store(on, state).await,
+            Command::Notify => self.notify(on, state).await,
+        }
+    }
+}
+
+impl OrderWorkflow {
+    pub(super) fn authority(&self, name: &str) -> Option<&RunningAuthority> {
+        self.authorities.iter().find(|running| running.name.as_str() == name)
+    }
+
+    /// Describes an authority and the host for the machine. One that does not work can nothing.
+    pub(super) fn setup(&self, authority: &AuthorityName) -> Setup {
+        let opened = self.authority(authority.as_str()).and_then(|running| running.opened.as_ref().ok());
+        let can = opened.map_or(Capabilities::MINIMAL, |opened| opened.capabilities);
+        Setup { can, notifies: !self.listeners.is_empty(), stores: self.certificates.is_some() }
+    }
+
+    /// Stores the certificate of an order in the host's secret store.
+    async fn store(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
+        let order = order_id(&on.entry.address.id);
+        let stored = match (&self.certificates, &state.certificate) {
+            (Some(store), Some(certificate)) => store.keep(&order, certificate).await,
+            // The host has no store any more: the certificate stays in the order.
+            _ => Ok(()),
+        };
+        let Err(error) = stored else {
+            let setup = self.setup(&on.entry.fixed.authority);
+            return Carried::done(Event::Stored { now: on.now(), setup });
+        };
+        warn!(%order, error = %error.detail(), "a certificate could not be stored, and is kept in the order");
+        let event =
+            Event::NotStored { again: on.again(error.kind().retry_after()), message: error.to_string() };
+        Carried::failed(event, OrdersError::NotKept { order, error })
+    }
+
+    /// Tells the listeners.
+    async fn notify(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
+        let order = order_id(&on.entry.address.id);
+        let container = self.certificates.as_ref().map(|store| store.reference(&order));
+        let delivered =
+            self.listeners.tell(&on.entry.fixed.owner, order, state, container, self.limits.deadline).await;
+        Carried::done(Event::Notified { again: on.again(None), delivered })
+    }
+}

@@ -1,0 +1,165 @@
+//! Opens the plugin of a contract under a name that the host gave it, and guards its calls.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use keyway_core::{CallError, Contract, Json, LookupError, OpenContext, PluginError};
+
+use super::contained::contain;
+use super::instance::{Factory, Guard};
+use super::pace::Pace;
+use super::permit::Permits;
+use crate::host::Lent;
+use crate::work::Limits;
+
+/// A contract whose plugins a host opens under names.
+pub(crate) trait Opens: Contract {
+    /// The type of the names.
+    type Name: Clone + Send + Sync + 'static;
+    /// The instance behind a name.
+    type Instance: ?Sized + Send + Sync + 'static;
+    /// The errors of the contract.
+    type Error: PluginError + From<CallError>;
+    /// The declaration of an instance.
+    type Capabilities: Copy + Send;
+
+    /// Checks a configuration.
+    fn check(plugin: &Self::Plugin, configuration: &Json) -> Result<(), Self::Error>;
+
+    /// Makes an instance.
+    fn open(
+        plugin: &Self::Plugin,
+        context: &OpenContext<Self::Name>,
+    ) -> Result<Arc<Self::Instance>, Self::Error>;
+
+    /// Asks an instance for its declaration.
+    fn capabilities(instance: &Self::Instance) -> Self::Capabilities;
+
+    /// Returns the pace of the calls, and how many an instance works on at a time.
+    fn pace(capabilities: &Self::Capabilities) -> (Pace, Option<NonZeroUsize>);
+}
+
+/// The host's choice of an instance for a name.
+pub(crate) enum Source<C: Opens> {
+    /// The plugin with this id, and its configuration.
+    Plugin(String, Json),
+    /// An instance that the host supplies. It is used again after a panic.
+    Given(Arc<C::Instance>),
+}
+
+impl<C: Opens> Clone for Source<C> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Plugin(id, configuration) => Self::Plugin(id.clone(), configuration.clone()),
+            Self::Given(instance) => Self::Given(Arc::clone(instance)),
+        }
+    }
+}
+
+impl<C: Opens> Source<C> {
+    /// Sets the configuration of a plugin. An instance that the host supplies has none.
+    pub(crate) fn configured(self, configuration: Json) -> Self {
+        match self {
+            Self::Plugin(id, _) => Self::Plugin(id, configuration),
+            given @ Self::Given(_) => given,
+        }
+    }
+}
+
+/// The reason why there is no instance.
+pub(crate) enum OpenFault<E> {
+    /// The plugin is not linked into this host.
+    Lookup(LookupError),
+    /// The plugin refused its configuration, or could not be opened.
+    Open(E),
+}
+
+/// Makes the instances behind a name.
+enum Origin<C: Opens> {
+    Plugin(&'static C::Plugin, Box<OpenContext<C::Name>>),
+    Given(Arc<C::Instance>),
+}
+
+impl<C: Opens> Factory for Origin<C> {
+    type Instance = C::Instance;
+    type Error = C::Error;
+
+    fn make(&self) -> Result<Arc<C::Instance>, C::Error> {
+        match self {
+            Self::Plugin(plugin, context) => C::open(plugin, context),
+            Self::Given(instance) => Ok(Arc::clone(instance)),
+        }
+    }
+}
+
+/// An instance whose calls return in time, with answers that keep the contract.
+pub(crate) struct Opened<C: Opens> {
+    guard: Guard<Origin<C>>,
+    /// The declaration, which is also known while there is no instance after a panic.
+    pub(crate) capabilities: C::Capabilities,
+}
+
+impl<C: Opens> Opened<C> {
+    /// Opens the instance of a name.
+    pub(crate) fn open(
+        name: &C::Name,
+        source: &Source<C>,
+        lent: &Lent,
+        limits: &Limits,
+    ) -> Result<Self, OpenFault<C::Error>> {
+        let origin = match source {
+            Source::Given(instance) => Origin::Given(Arc::clone(instance)),
+            Source::Plugin(id, configuration) => {
+                let registered = lent.registry.get::<C>(id).map_err(OpenFault::Lookup)?;
+                let plugin = registered.plugin();
+                let checked = contain(|| C::check(plugin, configuration));
+                let panicked = CallError::Panicked { operation: "check_configuration" };
+                checked.unwrap_or_else(|_| Err(panicked.into())).map_err(OpenFault::Open)?;
+                let context = OpenContext::new(name.clone(), registered.metadata().clone())
+                    .with_configuration(configuration.clone())
+                    .with_resources(lent.resources.clone())
+                    .with_clock(Arc::clone(&lent.clock));
+                Origin::Plugin(plugin, Box::new(context))
+            }
+        };
+        Self::guarded(origin, limits).map_err(OpenFault::Open)
+    }
+
+    fn guarded(origin: Origin<C>, limits: &Limits) -> Result<Self, C::Error> {
+        let mut guard = Guard::open(origin, (limits.deadline, limits.isolation), Arc::default())?;
+        let capabilities = guard.look("capabilities", C::capabilities)?;
+        let (_, max_concurrency) = C::pace(&capabilities);
+        guard.permits = Permits::new(max_concurrency);
+        Ok(Self { guard, capabilities })
+    }
+
+    /// Returns what the worker needs to know of the plugin.
+    pub(crate) fn lane_guard(&self) -> &dyn super::LaneGuard {
+        &self.guard
+    }
+
+    /// Calls the instance. `held` is held until it has ended, also when its caller went away.
+    pub(crate) async fn call<T, F>(
+        &self,
+        operation: &'static str,
+        held: impl Send + 'static,
+        work: impl FnOnce(Arc<C::Instance>) -> F + Send + 'static,
+    ) -> Result<T, C::Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, C::Error>> + Send + 'static,
+    {
+        let (pace, _) = C::pace(&self.capabilities);
+        let work = move |instance| async move {
+            let _held = held;
+            work(instance).await
+        };
+        self.guard.call(operation, pace, work).await
+    }
+}
+
+impl<C: Opens> std::fmt::Debug for Opened<C> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Opened").field(&self.guard).finish()
+    }
+}
