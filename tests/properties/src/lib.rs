@@ -19,6 +19,7 @@ mod ssh;
 mod store_files;
 mod texts;
 mod wire;
+mod x509;
 
 pub use client::{bundle_json, credentials_file, dotenv, service_answer};
 pub use grants::host_grant;
@@ -29,6 +30,7 @@ pub use ssh::{authority_key, authorized_keys, public_key, revocation_list};
 pub use store_files::{store_document, store_file};
 pub use texts::{compatibility, configuration, metadata};
 pub use wire::{wire_answer, wire_base64, wire_description, wire_input, wire_json};
+pub use x509::{certificate_request, issued_certificate};
 
 /// A property of this crate.
 pub type Property = fn(&[u8]);
@@ -61,6 +63,8 @@ pub const ALL: &[(&str, Property)] = &[
     ("bundle_json", bundle_json),
     ("credentials_file", credentials_file),
     ("service_answer", service_answer),
+    ("certificate_request", certificate_request),
+    ("issued_certificate", issued_certificate),
 ];
 
 /// The public key of the golden vectors, with which the tokens of the corpus were made.

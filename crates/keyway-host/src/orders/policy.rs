@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use keyway_certificates::Owner;
+use keyway_x509::KeyType;
 
 use super::name_pattern::NamePattern;
 
@@ -25,7 +26,7 @@ pub struct Asked<'a> {
     /// Each name that the certificate is to have: host names, addresses, and the common name.
     pub names: Vec<&'a str>,
     /// The type of the key, if the host knows the key.
-    pub key_type: Option<&'a str>,
+    pub key_type: Option<KeyType>,
 }
 
 impl<'a> Asked<'a> {
@@ -36,7 +37,7 @@ impl<'a> Asked<'a> {
 
     /// Sets the type of the key.
     #[must_use]
-    pub const fn with_key_type(mut self, key_type: &'a str) -> Self {
+    pub const fn with_key_type(mut self, key_type: KeyType) -> Self {
         self.key_type = Some(key_type);
         self
     }
@@ -46,7 +47,7 @@ impl<'a> Asked<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
     names: Vec<NamePattern>,
-    key_types: Vec<String>,
+    key_types: Vec<KeyType>,
 }
 
 impl Rule {
@@ -62,11 +63,20 @@ impl Rule {
         self
     }
 
-    /// Allows keys of this type, and from now on only of the types that are named.
+    /// Allows keys of this type, and from now on only of the types that are named. An RSA key may be longer.
     #[must_use]
-    pub fn key_type(mut self, key_type: impl Into<String>) -> Self {
-        self.key_types.push(key_type.into());
+    pub fn key_type(mut self, key_type: KeyType) -> Self {
+        self.key_types.push(key_type);
         self
+    }
+
+    fn allows_key(&self, key_type: Option<KeyType>) -> bool {
+        let fits = |allowed: &KeyType| match (allowed, key_type) {
+            (KeyType::Rsa { bits: least }, Some(KeyType::Rsa { bits })) => bits >= *least,
+            (allowed, key_type) => key_type == Some(*allowed),
+        };
+        // Of a key that is not known, nobody can say that it has an allowed type.
+        self.key_types.is_empty() || self.key_types.iter().any(fits)
     }
 }
 
@@ -74,13 +84,13 @@ impl Rule {
 ///
 /// ```
 /// use keyway_certificates::Owner;
-/// use keyway_host::orders::{AllowList, Asked, NamePattern, OrderPolicy as _, Rule};
+/// use keyway_host::orders::{AllowList, Asked, KeyType, NamePattern, OrderPolicy as _, Rule};
 ///
 /// let (web, other) = (Owner::new("web team")?, Owner::new("others")?);
-/// let hosts = Rule::new().name(NamePattern::new("*.shop.example.org")?).key_type("P-256");
+/// let hosts = Rule::new().name(NamePattern::new("*.shop.example.org")?).key_type(KeyType::EcdsaP256);
 /// let policy = AllowList::new().owner(web.clone(), hosts);
 ///
-/// let asked = Asked::new(["www.shop.example.org"]).with_key_type("P-256");
+/// let asked = Asked::new(["www.shop.example.org"]).with_key_type(KeyType::EcdsaP256);
 /// assert!(policy.check(&web, &asked).is_ok());
 /// assert_eq!(
 ///     policy.check(&web, &Asked::new(["www.example.org"])).unwrap_err().to_string(),
@@ -129,21 +139,11 @@ impl OrderPolicy for AllowList {
             let allowed = rule.names.iter().map(NamePattern::to_string).collect();
             return Err(PolicyRefusal::Name { owner: owner.clone(), name: (*name).to_owned(), allowed });
         }
-        match asked.key_type {
-            // A key that is not known cannot be said to be of an allowed type.
-            key_type
-                if !rule.key_types.is_empty()
-                    && !rule.key_types.iter().any(|allowed| key_type == Some(allowed)) =>
-            {
-                let key_type = key_type.map(str::to_owned);
-                Err(PolicyRefusal::KeyType {
-                    owner: owner.clone(),
-                    key_type,
-                    allowed: rule.key_types.clone(),
-                })
-            }
-            _ => Ok(()),
+        if rule.allows_key(asked.key_type) {
+            return Ok(());
         }
+        let allowed = rule.key_types.iter().map(KeyType::to_string).collect();
+        Err(PolicyRefusal::KeyType { owner: owner.clone(), key_type: asked.key_type, allowed })
     }
 }
 
@@ -173,13 +173,13 @@ pub enum PolicyRefusal {
     /// The rule does not have the type of the key.
     #[error(
         "a key of {} is not allowed for \"{}\": allowed {}",
-        key_type.as_deref().unwrap_or("unknown type"), owner.as_str().escape_debug(), Listed(allowed)
+        key_type.map_or_else(|| "unknown type".to_owned(), |key_type| format!("type {key_type}")), owner.as_str().escape_debug(), Listed(allowed)
     )]
     KeyType {
         /// The owner.
         owner: Owner,
         /// The type of the key; `None` if the host does not know the key.
-        key_type: Option<String>,
+        key_type: Option<KeyType>,
         /// The types of the rule.
         allowed: Vec<String>,
     },

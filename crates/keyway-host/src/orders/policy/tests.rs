@@ -13,24 +13,27 @@ fn every_name_and_the_key_must_be_allowed() {
     let rule = Rule::new()
         .name(pattern("*.example.org"))
         .name(pattern("example.org"))
-        .key_type("P-256")
-        .key_type("P-384");
+        .key_type(KeyType::EcdsaP256)
+        .key_type(KeyType::Rsa { bits: 3072 });
     let policy = AllowList::new().all_others(rule);
     let check = |asked: Asked<'_>| policy.check(&owner(), &asked).map_err(|refusal| refusal.to_string());
 
-    assert_eq!(check(Asked::new(["example.org", "www.example.org"]).with_key_type("P-384")), Ok(()));
     assert_eq!(
-        check(Asked::new(["example.org", "a.b\n"]).with_key_type("P-256")),
+        check(Asked::new(["example.org", "www.example.org"]).with_key_type(KeyType::Rsa { bits: 4096 })),
+        Ok(())
+    );
+    assert_eq!(
+        check(Asked::new(["example.org", "a.b\n"]).with_key_type(KeyType::EcdsaP256)),
         Err("the name \"a.b\\n\" is not allowed for \"web\": allowed are *.example.org, example.org"
             .to_owned())
     );
     assert_eq!(
-        check(Asked::new(["example.org"]).with_key_type("RSA-2048")),
-        Err("a key of RSA-2048 is not allowed for \"web\": allowed are P-256, P-384".to_owned())
+        check(Asked::new(["example.org"]).with_key_type(KeyType::Rsa { bits: 2048 })),
+        Err("a key of type RSA 2048 is not allowed for \"web\": allowed are ECDSA P-256, RSA 3072".to_owned())
     );
     assert_eq!(
         check(Asked::new(["example.org"])),
-        Err("a key of unknown type is not allowed for \"web\": allowed are P-256, P-384".to_owned())
+        Err("a key of unknown type is not allowed for \"web\": allowed are ECDSA P-256, RSA 3072".to_owned())
     );
 }
 

@@ -1,0 +1,117 @@
+//! The links between an issued certificate and the last certificate of its chain.
+
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+use rustls_pki_types::{CertificateDer, UnixTime};
+use webpki::{
+    ALL_VERIFICATION_ALGS, EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter,
+    anchor_from_trusted_cert,
+};
+use x509_cert::ext::pkix::KeyUsage;
+
+use super::{IssuedFault, Place};
+use crate::certificate::Certificate;
+use crate::signature::SignatureFault;
+
+/// The most intermediate certificates: the six that `webpki` follows, and the last one, which counts as the anchor.
+pub(super) const MOST_INTERMEDIATES: usize = 7;
+
+/// Checks that each certificate after the first signed the one before it, and may do so.
+pub(super) fn check(chain: &[Certificate], now: Timestamp) -> Result<(), IssuedFault> {
+    let [issued, issuers @ ..] = chain else { return Ok(()) };
+    let Some((anchor, between)) = issuers.split_last() else { return Ok(()) };
+    for index in 1..chain.len() {
+        check_issuer(chain, index)?;
+    }
+    if issued.is_authority() || chain.iter().any(Certificate::is_version_1) {
+        // `webpki` takes no authority and no old certificate as the first of a chain.
+        return check_signatures(chain);
+    }
+    match verify(issued, between, anchor, now) {
+        // It gives no place, and cannot tell a wrong signature from a wrong name.
+        Err(Error::UnknownIssuer | Error::InvalidSignatureForPublicKey) => {
+            check_signatures(chain)?;
+            Err(IssuedFault::Chain { reason: Error::UnknownIssuer.to_string() })
+        }
+        Err(error) => match check_signatures(chain) {
+            Err(fault @ IssuedFault::SignatureAlgorithm { .. }) => Err(fault),
+            _ => Err(IssuedFault::Chain { reason: error.to_string() }),
+        },
+        // A shorter path does not prove every link.
+        Ok(followed) if followed < between.len() => check_signatures(chain),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Checks a certificate as the issuer of the one before it, except for the signature.
+fn check_issuer(chain: &[Certificate], index: usize) -> Result<(), IssuedFault> {
+    let issuer = &chain[index];
+    let place = Place::of(index);
+    if chain[index - 1].body.issuer() != issuer.body.subject() {
+        return Err(IssuedFault::AnotherIssuer { place: Place::of(index - 1) });
+    }
+    // A root from before extensions says nothing about itself. Only the last one can be such a root.
+    let old_root = issuer.is_version_1() && index == chain.len() - 1;
+    let may_sign = issuer.usage.as_ref().is_none_or(KeyUsage::key_cert_sign);
+    if !(issuer.is_authority() || old_root) || !may_sign {
+        return Err(IssuedFault::IssuerIsNoAuthority { place });
+    }
+    let allowed = issuer.constraints.as_ref().and_then(|constraints| constraints.path_len_constraint);
+    let (Some(allowed), found) = (allowed.map(usize::from), authorities_below(chain, index)) else {
+        return Ok(());
+    };
+    if found > allowed { Err(IssuedFault::PathLength { place, allowed, found }) } else { Ok(()) }
+}
+
+/// Counts the authorities between the certificate with an index and the issued one, which do not count if they
+/// issued themselves (RFC 5280, section 4.2.1.9).
+fn authorities_below(chain: &[Certificate], index: usize) -> usize {
+    let first = usize::from(!chain[0].is_authority());
+    chain[first..index].iter().filter(|authority| authority.body.issuer() != authority.body.subject()).count()
+}
+
+fn check_signatures(chain: &[Certificate]) -> Result<(), IssuedFault> {
+    for (index, pair) in chain.windows(2).enumerate() {
+        let place = Place::of(index);
+        pair[0].verify_signed_by(&pair[1]).map_err(|fault| match fault {
+            SignatureFault::Unsupported { algorithm } => IssuedFault::SignatureAlgorithm { place, algorithm },
+            SignatureFault::Bad => IssuedFault::NotSigned { place },
+        })?;
+    }
+    Ok(())
+}
+
+/// Verifies the chain as a program that trusts its last certificate: signatures, validity, name constraints,
+/// critical extensions. Returns how many of the certificates between them it followed.
+fn verify(
+    issued: &Certificate,
+    between: &[Certificate],
+    anchor: &Certificate,
+    now: Timestamp,
+) -> Result<usize, Error> {
+    let der = |certificate: &'_ Certificate| CertificateDer::from(certificate.der.clone());
+    let (issued, anchor) = (der(issued), der(anchor));
+    let between: Vec<_> = between.iter().map(der).collect();
+    let anchors = [anchor_from_trusted_cert(&anchor)?];
+    let issued = EndEntityCert::try_from(&issued)?;
+    let path = issued.verify_for_usage(
+        ALL_VERIFICATION_ALGS,
+        &anchors,
+        &between,
+        UnixTime::since_unix_epoch(Duration::from_secs(now.as_seconds())),
+        AnyUsage,
+        None,
+        None,
+    )?;
+    Ok(path.intermediate_certificates().count())
+}
+
+/// Accepts certificates for every purpose.
+struct AnyUsage;
+
+impl ExtendedKeyUsageValidator for AnyUsage {
+    fn validate(&self, mut purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), Error> {
+        purposes.try_for_each(|purpose| purpose.map(drop))
+    }
+}

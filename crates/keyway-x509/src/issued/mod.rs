@@ -1,0 +1,106 @@
+//! The check of a certificate that an authority issued (decisions B11, B11a).
+
+mod chain;
+mod expected;
+mod facts;
+mod fault;
+
+pub use expected::Expected;
+pub use facts::IssuedFacts;
+pub use fault::{IssuedFault, Place};
+
+use std::collections::BTreeSet;
+
+use keyway_core::Timestamp;
+
+use crate::certificate::Certificate;
+use crate::{PublicKey, pem};
+
+/// The longest PEM text with certificates.
+pub const MAX_CHAIN_BYTES: usize = 64 << 10;
+
+/// The label of a certificate; nothing else is one.
+const LABELS: [&str; 1] = ["CERTIFICATE"];
+
+/// Checks a certificate, and the certificates between it and the root, against an order.
+///
+/// The rules, in this order; the first that is broken is returned:
+///
+/// 1. The certificate is one PEM block, and each intermediate certificate is one; nothing is beside them.
+/// 2. It has the key of the request, if one is expected.
+/// 3. It is that of an authority exactly if that is expected.
+/// 4. All certificates are valid now.
+/// 5. It has every expected alternative name. It may have others. Subjects are not compared.
+/// 6. Each intermediate certificate signed the one before it, and may do so: it is an authority, its path length and
+///    its name constraints allow the certificate. There is no anchor to reach: the last of the chain counts as
+///    one. Without intermediate certificates, only the certificate itself is checked.
+///
+/// It takes the time of one verification for each intermediate certificate, and does not block.
+///
+/// # Errors
+/// [`IssuedFault`] is the rule that is broken.
+pub fn check_issued(
+    certificate: &str,
+    intermediates: Option<&str>,
+    expected: &Expected,
+    now: Timestamp,
+) -> Result<IssuedFacts, IssuedFault> {
+    let chain = read(certificate, intermediates)?;
+    let issued = &chain[0];
+    check_key(issued, expected.public_key.as_ref())?;
+    match (issued.is_authority(), expected.authority) {
+        (true, false) => return Err(IssuedFault::Authority),
+        (false, true) => return Err(IssuedFault::NoAuthority),
+        _ => {}
+    }
+    for (index, certificate) in chain.iter().enumerate() {
+        check_validity(certificate, Place::of(index), now)?;
+    }
+    let names: BTreeSet<_> = issued.names.iter().collect();
+    if let Some(name) = expected.names.iter().find(|name| !names.contains(name)) {
+        return Err(IssuedFault::MissingName { name: name.clone() });
+    }
+    chain::check(&chain, now)?;
+    Ok(IssuedFacts::of(issued))
+}
+
+/// Reads all certificates, the issued one first.
+fn read(certificate: &str, intermediates: Option<&str>) -> Result<Vec<Certificate>, IssuedFault> {
+    if [Some(certificate), intermediates].into_iter().flatten().any(|text| text.len() > MAX_CHAIN_BYTES) {
+        return Err(IssuedFault::TooLong { most: MAX_CHAIN_BYTES });
+    }
+    let mut ders = vec![pem::one(certificate, &LABELS).map_err(IssuedFault::CertificatePem)?];
+    if let Some(intermediates) = intermediates {
+        ders.extend(pem::labeled(intermediates, &LABELS).map_err(IssuedFault::IntermediatesPem)?);
+    }
+    if ders.len() > chain::MOST_INTERMEDIATES + 1 {
+        return Err(IssuedFault::TooManyIntermediates { most: chain::MOST_INTERMEDIATES });
+    }
+    let read = |(index, der)| {
+        Certificate::from_der(der).map_err(|part| IssuedFault::Malformed { place: Place::of(index), part })
+    };
+    ders.into_iter().enumerate().map(read).collect()
+}
+
+fn check_key(issued: &Certificate, expected: Option<&PublicKey>) -> Result<(), IssuedFault> {
+    let Some(expected) = expected else { return Ok(()) };
+    match PublicKey::from_info(issued.body.subject_public_key_info()) {
+        Ok(key) if key == *expected => Ok(()),
+        _ => Err(IssuedFault::AnotherKey),
+    }
+}
+
+fn check_validity(certificate: &Certificate, place: Place, now: Timestamp) -> Result<(), IssuedFault> {
+    // Certificates count whole seconds, and the last one is a part of the validity.
+    let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
+    if now < not_before {
+        return Err(IssuedFault::NotYetValid { place, not_before, now });
+    }
+    if now.as_seconds() > not_after.as_seconds() {
+        return Err(IssuedFault::Expired { place, not_after, now });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! PEM texts that hold their blocks and nothing else.
+
+use der::pem::Decoder;
+use keyway_core::json::shown_name;
+
+const BEGIN: &str = "-----BEGIN ";
+const DASHES: &str = "-----";
+
+/// The reason why a text is not PEM.
+///
+/// It repeats at most the label of a block, and nothing of the content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PemError {
+    /// The text has no block.
+    #[error("it has no PEM block, which begins with -----BEGIN")]
+    Empty,
+    /// The text has something beside its blocks.
+    #[error("it has text beside its PEM blocks: remove everything before -----BEGIN and after -----END")]
+    Outside,
+    /// A block has no end, or an end with another label.
+    #[error("the PEM block \"{label}\" has no line -----END {label}-----")]
+    Unterminated {
+        /// The label, escaped.
+        label: String,
+    },
+    /// The body of a block is not base64 in lines of one length.
+    #[error("the PEM block \"{label}\" is not base64 in lines of one length")]
+    Body {
+        /// The label, escaped.
+        label: String,
+    },
+    /// A block has another label.
+    #[error("it has a PEM block \"{label}\" where \"{expected}\" is expected")]
+    Label {
+        /// The label, escaped.
+        label: String,
+        /// The label that is expected.
+        expected: &'static str,
+    },
+    /// The text has several blocks.
+    #[error("it has {count} PEM blocks where one is expected")]
+    Several {
+        /// The number of blocks.
+        count: usize,
+    },
+}
+
+/// A block of a PEM text.
+#[derive(Debug)]
+pub(crate) struct Block<'a> {
+    pub(crate) label: &'a str,
+    pub(crate) der: Vec<u8>,
+}
+
+/// Reads all blocks of a text that has nothing beside them but white space.
+pub(crate) fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
+    let mut rest = text.trim_ascii();
+    let mut blocks = Vec::new();
+    while !rest.is_empty() {
+        let (block, after) = first(rest)?;
+        blocks.push(block);
+        let next = after.trim_ascii_start();
+        if !after.is_empty() && next.len() == after.len() {
+            return Err(PemError::Outside);
+        }
+        rest = next;
+    }
+    if blocks.is_empty() { Err(PemError::Empty) } else { Ok(blocks) }
+}
+
+/// Reads a text that has one block with the first of some labels, or another one of them.
+pub(crate) fn one(text: &str, labels: &[&'static str]) -> Result<Vec<u8>, PemError> {
+    let mut blocks = labeled(text, labels)?;
+    match (blocks.pop(), blocks.len()) {
+        (Some(der), 0) => Ok(der),
+        (_, others) => Err(PemError::Several { count: others + 1 }),
+    }
+}
+
+/// Reads a text whose blocks all have one of some labels.
+pub(crate) fn labeled(text: &str, labels: &[&'static str]) -> Result<Vec<Vec<u8>>, PemError> {
+    blocks(text)?
+        .into_iter()
+        .map(|block| {
+            if labels.contains(&block.label) {
+                Ok(block.der)
+            } else {
+                Err(PemError::Label { label: shown_name(block.label).into_owned(), expected: labels[0] })
+            }
+        })
+        .collect()
+}
+
+/// Reads the block at the beginning of a text, and returns the text after it.
+fn first(text: &str) -> Result<(Block<'_>, &str), PemError> {
+    let Some(after_begin) = text.strip_prefix(BEGIN) else {
+        return Err(if text.contains(BEGIN) { PemError::Outside } else { PemError::Empty });
+    };
+    let (label, _) = after_begin.split_once(DASHES).ok_or(PemError::Empty)?;
+    let end = format!("-----END {label}-----");
+    let unterminated = || PemError::Unterminated { label: shown_name(label).into_owned() };
+    if label.contains(['\r', '\n']) {
+        return Err(unterminated());
+    }
+    let length = text.find(&end).ok_or_else(unterminated)? + end.len();
+    let (block, after) = text.split_at(length);
+    let der = decode(block).ok_or_else(|| PemError::Body { label: shown_name(label).into_owned() })?;
+    Ok((Block { label, der }, after))
+}
+
+fn decode(block: &str) -> Option<Vec<u8>> {
+    let mut der = Vec::new();
+    Decoder::new_detect_wrap(block.as_bytes()).ok()?.decode_to_end(&mut der).ok()?;
+    Some(der)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "-----BEGIN THING-----\nAQID\n-----END THING-----\n";
+
+    fn fault(text: &str) -> PemError {
+        one(text, &["THING"]).unwrap_err()
+    }
+
+    #[test]
+    fn one_block_and_white_space_are_read() {
+        for text in
+            [ONE.to_owned(), format!("\n  {ONE}\n\n"), ONE.replace('\n', "\r\n"), ONE.trim_end().to_owned()]
+        {
+            assert_eq!(one(&text, &["THING"]).unwrap(), [1, 2, 3], "{text:?}");
+        }
+        let lines = ONE.replace("AQID", "AQIDBAUG\nBwg=");
+        assert_eq!(one(&lines, &["THING"]).unwrap(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn anything_beside_the_block_is_refused() {
+        assert_eq!(fault(""), PemError::Empty);
+        assert_eq!(fault("AQID"), PemError::Empty);
+        assert_eq!(fault(&format!("hello\n{ONE}")), PemError::Outside);
+        assert_eq!(fault(&format!("{ONE}hello")), PemError::Empty);
+        assert_eq!(fault(&format!("{}x", ONE.trim_end())), PemError::Outside);
+        assert_eq!(fault(&ONE.repeat(2)), PemError::Several { count: 2 });
+        let label = "THING".to_owned();
+        assert_eq!(
+            fault(&ONE.replace("END THING", "END THIN")),
+            PemError::Unterminated { label: label.clone() }
+        );
+        assert_eq!(fault(&ONE.replace("AQID", "A*ID")), PemError::Body { label });
+        let other = PemError::Label { label: "OTHER".into(), expected: "THING" };
+        assert_eq!(fault(&ONE.replace("THING", "OTHER")), other);
+    }
+
+    #[test]
+    fn a_message_never_repeats_the_body() {
+        let text = ONE.replace("AQID", "c2VjcmV0*");
+        assert!(!fault(&text).to_string().contains("c2VjcmV0"));
+    }
+}
