@@ -1,0 +1,107 @@
+//! The body of an order, as clients of the upstream system send it.
+
+use keyway_certificates::{JsonObject, MetadataError, MetadataFault, OrderMetadata};
+use keyway_core::json::{Json, Reader};
+
+/// The most that names and white space around the metadata may add.
+const MAX_BYTES: usize = OrderMetadata::MAX_BYTES + (4 << 10);
+
+/// The error for a body that holds no order for a certificate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrderBodyError {
+    /// The body or one of its fields does not have its form.
+    #[error("the body of the order: {}{fault}", if field.is_empty() { String::new() } else { format!("{field}: ") })]
+    Body {
+        /// The field. Empty for the whole.
+        field: &'static str,
+        /// The fault of the field.
+        fault: MetadataFault,
+    },
+    /// The metadata is too large or nested too deep.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+}
+
+/// Reads the metadata from the body of an order, `{"type": "certificate", "meta": {...}}`.
+///
+/// A host that takes orders in the upstream system's form calls it. It accepts further fields as
+/// upstream does. Whether the metadata is that of a valid request is checked by
+/// [`validate`](super::validate).
+///
+/// ```
+/// use keyway_host::orders::read_body;
+///
+/// let metadata = read_body(br#"{"type": "certificate", "meta": {"profile": "web", "ca_id": "ca-1"}}"#)?;
+/// assert_eq!(metadata.text("profile").unwrap(), Some("web"));
+/// let error = read_body(br#"{"type": "key", "meta": {}}"#).unwrap_err();
+/// assert_eq!(error.to_string(), "the body of the order: type: it must be \"certificate\": other orders are not offered");
+/// # Ok::<(), keyway_host::orders::OrderBodyError>(())
+/// ```
+///
+/// # Errors
+/// [`OrderBodyError`] names the field: for orders of other types (decision B20) and a body that is not one
+/// JSON object with `type` and `meta`.
+pub fn read_body(body: &[u8]) -> Result<OrderMetadata, OrderBodyError> {
+    let reader = Reader { max_bytes: MAX_BYTES, max_depth: OrderMetadata::MAX_DEPTH + 1, ..Reader::STRICT };
+    let fault = |field, fault| OrderBodyError::Body { field, fault };
+    let mut fields = match reader.read_entries::<JsonObject>(body) {
+        Ok(Ok(fields)) => fields,
+        Ok(Err(found)) => return Err(fault("", MetadataFault::Type { expected: "an object", found })),
+        Err(error) => return Err(fault("", MetadataFault::Json(error))),
+    };
+    let mut take = |field| fields.remove(field).ok_or_else(|| fault(field, MetadataFault::Missing));
+    let order_type = take("type")?;
+    let metadata = take("meta")?;
+    match order_type.as_text() {
+        Some("certificate") => {}
+        Some(_) => {
+            let expected = "\"certificate\": other orders are not offered";
+            return Err(fault("type", MetadataFault::Form { expected }));
+        }
+        None => {
+            let wrong = MetadataFault::Type { expected: "a text", found: order_type.kind() };
+            return Err(fault("type", wrong));
+        }
+    }
+    match metadata {
+        Json::Object(metadata) => Ok(OrderMetadata::new(metadata)?),
+        other => Err(fault("meta", MetadataFault::Type { expected: "an object", found: other.kind() })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_names_the_field() {
+        for (body, message) in [
+            ("[]", "the body of the order: it is of type array, and must be an object"),
+            (r#"{"meta": {}}"#, "the body of the order: type: it is missing"),
+            (r#"{"type": "certificate"}"#, "the body of the order: meta: it is missing"),
+            (
+                r#"{"type": 5, "meta": {}}"#,
+                "the body of the order: type: it is of type number, and must be a text",
+            ),
+            (
+                r#"{"type": "certificate", "meta": null}"#,
+                "the body of the order: meta: it is of type null, and must be an object",
+            ),
+        ] {
+            assert_eq!(read_body(body.as_bytes()).unwrap_err().to_string(), message);
+        }
+        assert!(read_body(b"{").is_err());
+    }
+
+    #[test]
+    fn metadata_of_the_largest_size_fits() {
+        let body = |bytes: usize| {
+            let value = "x".repeat(bytes - r#"{"a":""}"#.len());
+            format!(r#"{{"type": "certificate", "meta": {{"a": "{value}"}}}}"#)
+        };
+        assert!(read_body(body(OrderMetadata::MAX_BYTES).as_bytes()).is_ok());
+        let error = read_body(body(OrderMetadata::MAX_BYTES + 1).as_bytes()).unwrap_err();
+        assert!(matches!(error, OrderBodyError::Metadata(_)), "{error}");
+    }
+}

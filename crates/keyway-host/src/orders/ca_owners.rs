@@ -1,0 +1,127 @@
+//! The owners of subordinate authorities, and the authorities that owners prefer.
+
+use std::collections::BTreeMap;
+
+use keyway_certificates::{CaId, Owner};
+use keyway_core::ErrorKind;
+
+/// The owners of subordinate authorities, and the authority that each owner prefers (decision B19).
+///
+/// All ids are those of the host. This is the part of a [`CaTable`](super::CaTable) that no plugin can tell
+/// again, so a host stores it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaOwners {
+    owners: BTreeMap<CaId, Owner>,
+    preferred: BTreeMap<Owner, CaId>,
+    preferred_by_all: Option<CaId>,
+}
+
+/// The error for an authority that an owner must not use, prefer or delete.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CaRefusal {
+    /// There is no such authority, or it belongs to another owner. The two look the same, so that an owner
+    /// learns nothing of others.
+    #[error("there is no certificate authority \"{}\" for this owner: list the authorities again", ca.as_str().escape_debug())]
+    Unknown {
+        /// The id that was given.
+        ca: CaId,
+    },
+    /// The authority is not subordinate, or the host did not create it.
+    #[error("the certificate authority \"{}\" is a base authority, and cannot be deleted", ca.as_str().escape_debug())]
+    Base {
+        /// The authority.
+        ca: CaId,
+    },
+    /// Its owner prefers it, and has others: they would be used without anybody having chosen them.
+    #[error(
+        "the certificate authority \"{}\" is the preferred one of its owner, which has others: prefer another one first",
+        ca.as_str().escape_debug()
+    )]
+    Preferred {
+        /// The authority.
+        ca: CaId,
+    },
+    /// An authority with an owner cannot be preferred by all.
+    #[error("the certificate authority \"{}\" has an owner, and nobody else may use it", ca.as_str().escape_debug())]
+    Owned {
+        /// The authority.
+        ca: CaId,
+    },
+}
+
+impl CaRefusal {
+    /// Returns the kind of the error.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Unknown { .. } => ErrorKind::NotFound,
+            Self::Base { .. } | Self::Owned { .. } => ErrorKind::Denied,
+            Self::Preferred { .. } => ErrorKind::Conflict,
+        }
+    }
+}
+
+impl CaOwners {
+    /// Returns the owner of a subordinate authority, and `None` for a base authority.
+    pub fn owner_of(&self, ca: &CaId) -> Option<&Owner> {
+        self.owners.get(ca)
+    }
+
+    /// Tells whether an owner may use an authority that exists.
+    pub fn may_use(&self, owner: &Owner, ca: &CaId) -> bool {
+        self.owners.get(ca).is_none_or(|of| of == owner)
+    }
+
+    /// Returns the authority that an owner prefers: its own choice, else that for all owners.
+    pub fn preferred(&self, owner: &Owner) -> Option<&CaId> {
+        self.preferred.get(owner).or(self.preferred_by_all.as_ref())
+    }
+
+    /// Checks whether an owner may delete an authority that exists.
+    pub(super) fn check_delete(&self, owner: &Owner, ca: &CaId) -> Result<(), CaRefusal> {
+        let ca = || ca.clone();
+        match self.owners.get(&ca()) {
+            None => Err(CaRefusal::Base { ca: ca() }),
+            Some(of) if of != owner => Err(CaRefusal::Unknown { ca: ca() }),
+            Some(_) if self.preferred.get(owner) == Some(&ca()) && self.count(owner) > 1 => {
+                Err(CaRefusal::Preferred { ca: ca() })
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn add(&mut self, ca: CaId, owner: Owner) {
+        self.owners.insert(ca, owner);
+    }
+
+    /// Forgets an authority, and every preference for it.
+    pub(super) fn remove(&mut self, ca: &CaId) {
+        self.owners.remove(ca);
+        self.preferred.retain(|_, preferred| preferred != ca);
+        self.preferred_by_all.take_if(|preferred| preferred == ca);
+    }
+
+    pub(super) fn prefer(&mut self, owner: Owner, ca: CaId) {
+        self.preferred.insert(owner, ca);
+    }
+
+    pub(super) fn prefer_for_all(&mut self, ca: CaId) -> Result<(), CaRefusal> {
+        if self.owners.contains_key(&ca) {
+            return Err(CaRefusal::Owned { ca });
+        }
+        self.preferred_by_all = Some(ca);
+        Ok(())
+    }
+
+    /// Removes the preference of an owner, or that for all.
+    pub(super) fn prefer_none(&mut self, owner: Option<&Owner>) {
+        match owner {
+            Some(owner) => drop(self.preferred.remove(owner)),
+            None => self.preferred_by_all = None,
+        }
+    }
+
+    fn count(&self, owner: &Owner) -> usize {
+        self.owners.values().filter(|of| *of == owner).count()
+    }
+}

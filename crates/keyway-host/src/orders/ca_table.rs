@@ -1,0 +1,287 @@
+//! The certificate authorities of all plugins, and the time at which each plugin is asked for them again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use keyway_certificates::{AuthorityName, CaId, CaInformation, Owner};
+use keyway_core::Timestamp;
+
+use super::ca_owners::{CaOwners, CaRefusal};
+use super::hosted_ca::{HostedCa, RejectedCa, RejectedCaBecause, host_id};
+use crate::work::{Again, Retries};
+
+/// The time between two questions to a plugin whose authorities have no expiration.
+const DAILY: Duration = Duration::from_secs(24 * 3600);
+
+/// The shortest time between two questions to a plugin that answers.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// The certificate authorities of all connections: a pure machine, without I/O.
+///
+/// A plugin describes the authorities behind each connection, and the descriptions expire. The host asks
+/// [`due`](Self::due) connections, and reports the answers by [`refreshed`](Self::refreshed) and
+/// [`failed`](Self::failed). One bad description, or one connection that fails, changes nothing for the
+/// others, and a description that could not be refreshed stays in use (decisions B14 and H131).
+///
+/// ```
+/// use keyway_certificates::{AuthorityName, CaId, CaInformation};
+/// use keyway_core::Timestamp;
+/// use keyway_host::orders::{CaOwners, CaTable};
+///
+/// let (name, now) = (AuthorityName::new("local")?, Timestamp::from_milliseconds(0));
+/// let mut table = CaTable::new(CaOwners::default());
+/// table.connect(name.clone(), now);
+/// assert_eq!(table.due(now).collect::<Vec<_>>(), [&name]);
+///
+/// let rejected = table.refreshed(&name, [CaInformation::new(CaId::new("1")?, "Local CA")], now);
+/// assert!(rejected.is_empty());
+/// let ca = table.named("Local CA").unwrap();
+/// assert_eq!(table.get(&ca.id).unwrap().authority, name);
+/// assert_eq!(table.next(), Some(Timestamp::from_milliseconds(24 * 3600 * 1000)));
+/// # Ok::<(), keyway_certificates::InvalidText>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CaTable {
+    connections: BTreeMap<AuthorityName, Connection>,
+    /// The host's id of each authority, by its name.
+    names: BTreeMap<String, CaId>,
+    cas: BTreeMap<CaId, HostedCa>,
+    owners: CaOwners,
+}
+
+#[derive(Clone, Debug)]
+struct Connection {
+    /// The moment of the last answer or failure.
+    since: Timestamp,
+    /// The moment at which the plugin is asked again.
+    next: Timestamp,
+    failures: u32,
+}
+
+impl CaTable {
+    /// The longest name of an authority in bytes.
+    pub const MAX_NAME_BYTES: usize = 255;
+
+    /// Creates a table without connections.
+    pub const fn new(owners: CaOwners) -> Self {
+        Self { connections: BTreeMap::new(), names: BTreeMap::new(), cas: BTreeMap::new(), owners }
+    }
+
+    /// Adds a connection, which is due at once. One that is there stays as it is.
+    pub fn connect(&mut self, authority: AuthorityName, now: Timestamp) {
+        let connection = Connection { since: now, next: now, failures: 0 };
+        self.connections.entry(authority).or_insert(connection);
+    }
+
+    /// Removes a connection with its authorities. Their owners stay, for the connection may come back.
+    pub fn disconnect(&mut self, authority: &AuthorityName) {
+        self.connections.remove(authority);
+        self.remove_where(|ca| ca.authority == *authority);
+    }
+
+    /// Lists the connections whose plugin is to be asked now.
+    ///
+    /// A clock that was set back makes them due, because their next time may be far away.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &AuthorityName> {
+        let is_due = move |of: &Connection| of.next <= now || now < of.since;
+        self.connections.iter().filter(move |(_, connection)| is_due(connection)).map(|(name, _)| name)
+    }
+
+    /// Returns the moment at which the next connection is due.
+    pub fn next(&self) -> Option<Timestamp> {
+        self.connections.values().map(|connection| connection.next).min()
+    }
+
+    /// Takes over the answer of a plugin, and returns what it does not take over.
+    ///
+    /// Authorities that the plugin lists no more are removed. An empty list breaks the contract, and counts
+    /// as a failure. The connection is due again when the earliest description expires, after a day when
+    /// none does, and never at once, even when all have expired.
+    pub fn refreshed(
+        &mut self,
+        authority: &AuthorityName,
+        answer: impl IntoIterator<Item = CaInformation>,
+        now: Timestamp,
+    ) -> Vec<RejectedCa> {
+        let answer: Vec<CaInformation> = answer.into_iter().collect();
+        if answer.is_empty() {
+            self.failed(authority, now, None, 0);
+            return Vec::new();
+        }
+        let Some(connection) = self.connections.get_mut(authority) else { return Vec::new() };
+        let earliest = answer.iter().filter_map(|ca| ca.expiration).min();
+        let next = earliest.unwrap_or_else(|| now.plus(DAILY)).max(now.plus(SHORTEST));
+        *connection = Connection { since: now, next, failures: 0 };
+
+        // All leave first: within one answer, two authorities may exchange their names.
+        let mut before = self.take_all_of(authority);
+        let mut rejected = Vec::new();
+        let mut rejects =
+            |ca, because| rejected.push(RejectedCa { authority: authority.clone(), ca, because });
+        let mut listed = BTreeSet::new();
+        let mut bad = Vec::new();
+        for information in answer {
+            let id = host_id(authority, &information.id);
+            if !listed.insert(id.clone()) {
+                rejects(information.id, RejectedCaBecause::SameId);
+                continue;
+            }
+            match self.fault_of_name(&information.name, &id) {
+                None => self.insert(authority, id, information),
+                Some(because) => {
+                    rejects(information.id, because);
+                    bad.push(id);
+                }
+            }
+        }
+        // A description that was taken earlier stays in use when the new one is bad.
+        for id in bad {
+            if let Some(old) =
+                before.remove(&id).filter(|old| !self.names.contains_key(&old.information.name))
+            {
+                self.insert(authority, id, old.information);
+            }
+        }
+        rejected
+    }
+
+    /// Notes that a plugin could not be asked. It is asked again after a wait that grows with each failure,
+    /// and that is no shorter than the plugin's own `retry_after`; `jitter` from 0 to 255 adds up to half of it.
+    pub fn failed(
+        &mut self,
+        authority: &AuthorityName,
+        now: Timestamp,
+        retry_after: Option<Duration>,
+        jitter: u8,
+    ) {
+        let Some(connection) = self.connections.get_mut(authority) else { return };
+        let failures = connection.failures.saturating_add(1);
+        let wait = Retries::default().wait(failures, Again { now, retry_after, jitter });
+        *connection = Connection { since: now, next: now.plus(wait), failures };
+    }
+
+    /// Adds an authority that a plugin created for an owner.
+    ///
+    /// # Errors
+    /// [`RejectedCa`] when its name is bad or taken. The owner is noted all the same, because the authority
+    /// exists; the next refresh takes it over as soon as its name is free.
+    pub fn created(
+        &mut self,
+        authority: &AuthorityName,
+        information: CaInformation,
+        owner: Owner,
+    ) -> Result<&HostedCa, RejectedCa> {
+        let id = host_id(authority, &information.id);
+        self.owners.add(id.clone(), owner);
+        if let Some(because) = self.fault_of_name(&information.name, &id) {
+            return Err(RejectedCa { authority: authority.clone(), ca: information.id, because });
+        }
+        self.insert(authority, id.clone(), information);
+        Ok(&self.cas[&id])
+    }
+
+    /// Checks whether an owner may delete an authority, and returns it.
+    ///
+    /// # Errors
+    /// [`CaRefusal`] says why not (decision B19).
+    pub fn check_delete(&self, owner: &Owner, ca: &CaId) -> Result<&HostedCa, CaRefusal> {
+        let hosted = self.get(ca).ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })?;
+        self.owners.check_delete(owner, ca)?;
+        Ok(hosted)
+    }
+
+    /// Removes an authority that a plugin deleted, with every preference for it.
+    pub fn deleted(&mut self, ca: &CaId) {
+        self.remove_where(|each| each.id == *ca);
+        self.owners.remove(ca);
+    }
+
+    /// Makes an authority the preferred one of an owner: it gets the orders that name none.
+    ///
+    /// # Errors
+    /// [`CaRefusal::Unknown`] when the owner may not use it.
+    pub fn prefer(&mut self, owner: Owner, ca: &CaId) -> Result<(), CaRefusal> {
+        let id = self.usable(&owner, ca)?.id.clone();
+        self.owners.prefer(owner, id);
+        Ok(())
+    }
+
+    /// Makes an authority the preferred one of all owners that have none of their own.
+    ///
+    /// # Errors
+    /// [`CaRefusal`] when there is no such authority, or when it has an owner.
+    pub fn prefer_for_all(&mut self, ca: &CaId) -> Result<(), CaRefusal> {
+        let id = self.get(ca).ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })?.id.clone();
+        self.owners.prefer_for_all(id)
+    }
+
+    /// Removes the preference of an owner, or with `None` that for all owners.
+    pub fn prefer_none(&mut self, owner: Option<&Owner>) {
+        self.owners.prefer_none(owner);
+    }
+
+    /// Returns an authority that an owner may use.
+    ///
+    /// # Errors
+    /// [`CaRefusal::Unknown`] when there is none with this id, or when it belongs to another owner.
+    pub fn usable(&self, owner: &Owner, ca: &CaId) -> Result<&HostedCa, CaRefusal> {
+        let usable = self.get(ca).filter(|ca| self.owners.may_use(owner, &ca.id));
+        usable.ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })
+    }
+
+    /// Returns the authority with this id.
+    pub fn get(&self, ca: &CaId) -> Option<&HostedCa> {
+        self.cas.get(ca)
+    }
+
+    /// Returns the authority with this name.
+    pub fn named(&self, name: &str) -> Option<&HostedCa> {
+        self.names.get(name).and_then(|id| self.cas.get(id))
+    }
+
+    /// Lists all authorities, ordered by id.
+    pub fn all(&self) -> impl Iterator<Item = &HostedCa> {
+        self.cas.values()
+    }
+
+    /// Returns the owners and preferences, for the host's records.
+    pub const fn owners(&self) -> &CaOwners {
+        &self.owners
+    }
+
+    fn fault_of_name(&self, name: &str, id: &CaId) -> Option<RejectedCaBecause> {
+        let limit = Self::MAX_NAME_BYTES;
+        if name.is_empty() || name.len() > limit || name.contains(char::is_control) {
+            return Some(RejectedCaBecause::Name { limit });
+        }
+        let holder = self.named(name).filter(|holder| holder.id != *id)?;
+        Some(RejectedCaBecause::NameTaken { holder: holder.authority.clone() })
+    }
+
+    fn insert(&mut self, authority: &AuthorityName, id: CaId, information: CaInformation) {
+        self.remove_where(|ca| ca.id == id);
+        self.names.insert(information.name.clone(), id.clone());
+        self.cas.insert(id.clone(), HostedCa { id, authority: authority.clone(), information });
+    }
+
+    fn take_all_of(&mut self, authority: &AuthorityName) -> BTreeMap<CaId, HostedCa> {
+        let all = self.cas.iter().filter(|(_, ca)| ca.authority == *authority);
+        let taken = all.map(|(id, ca)| (id.clone(), ca.clone())).collect();
+        self.remove_where(|ca| ca.authority == *authority);
+        taken
+    }
+
+    fn remove_where(&mut self, goes: impl Fn(&HostedCa) -> bool) {
+        let names = &mut self.names;
+        self.cas.retain(|_, ca| {
+            let stays = !goes(ca);
+            if !stays {
+                names.remove(&ca.information.name);
+            }
+            stays
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;

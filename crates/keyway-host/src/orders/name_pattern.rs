@@ -1,0 +1,95 @@
+//! Patterns of host names.
+
+use std::fmt;
+
+/// A pattern of names: a name, whose first label may be `*` for any one label.
+///
+/// Letters compare without case, as in host names. A requested wildcard such as `*.example.org` is matched
+/// by the pattern `*.example.org` alone, because its certificate serves all names that this pattern
+/// allows, and no other. Addresses and other names are matched as they are written.
+///
+/// ```
+/// use keyway_host::orders::NamePattern;
+///
+/// let pattern = NamePattern::new("*.example.org")?;
+/// assert!(pattern.matches("WWW.example.org") && pattern.matches("*.example.org"));
+/// for other in ["example.org", "a.b.example.org", ".example.org", "www.example.org.evil.net"] {
+///     assert!(!pattern.matches(other), "{other}");
+/// }
+/// assert!(NamePattern::new("www.*.org").is_err());
+/// # Ok::<(), keyway_host::orders::InvalidPattern>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePattern {
+    /// The labels after the first, with the dot before them, when the first may be any.
+    rest: Option<String>,
+    /// The whole pattern, in small letters.
+    text: String,
+}
+
+/// The error for a text that is no pattern of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no pattern of names: use a name, or `*.` and a name, without empty labels")]
+pub struct InvalidPattern;
+
+impl NamePattern {
+    /// Checks a pattern.
+    ///
+    /// # Errors
+    /// [`InvalidPattern`] when it is empty, has an empty label, a control character, or a `*` that is not the
+    /// whole first label before others.
+    pub fn new(pattern: &str) -> Result<Self, InvalidPattern> {
+        let text = pattern.to_ascii_lowercase();
+        let name = text.strip_prefix("*.").unwrap_or(&text);
+        let bad = |label: &str| label.is_empty() || label.contains(|c: char| c == '*' || c.is_control());
+        if name.split('.').any(bad) {
+            return Err(InvalidPattern);
+        }
+        let rest = text.strip_prefix('*').map(str::to_owned);
+        Ok(Self { rest, text })
+    }
+
+    /// Tells whether the pattern matches a name.
+    pub fn matches(&self, name: &str) -> bool {
+        let name = name.to_ascii_lowercase();
+        let Some(rest) = &self.rest else { return name == self.text };
+        match name.strip_suffix(rest.as_str()) {
+            Some("*") => true,
+            Some(label) => !label.is_empty() && !label.contains(['.', '*']),
+            None => false,
+        }
+    }
+}
+
+impl fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_wildcard_is_the_whole_first_label() {
+        for bad in ["", "*", "*.", ".", "a..b", "a.*.b", "w*.example.org", "*.*.org", "a\n.org", "**"] {
+            assert_eq!(NamePattern::new(bad), Err(InvalidPattern), "{bad}");
+        }
+        let exact = NamePattern::new("Example.org").unwrap();
+        assert!(exact.matches("example.ORG") && !exact.matches("*.org") && !exact.matches("www.example.org"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_matches_names_with_as_many_labels(
+            pattern in r"(\*\.)?[a-c]{1,2}(\.[a-c]{1,2}){0,2}", name in r"(\*\.)?[a-c]{1,2}(\.[a-c]{1,2}){0,2}",
+        ) {
+            let matches = NamePattern::new(&pattern).unwrap().matches(&name);
+            let (patterns, names): (Vec<_>, Vec<_>) = (pattern.split('.').collect(), name.split('.').collect());
+            let same = |(pattern, name): (&&str, &&str)| pattern == name || *pattern == "*";
+            prop_assert_eq!(matches, patterns.len() == names.len() && patterns.iter().zip(&names).all(same));
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The names and key types that a client may order certificates for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use keyway_certificates::Owner;
+use keyway_x509::KeyType;
+
+use super::name_pattern::NamePattern;
+
+/// Decides which certificates an owner may order (decision B18).
+///
+/// A host supplies it. [`AllowList`] is one that a configuration can express.
+pub trait OrderPolicy: fmt::Debug + Send + Sync {
+    /// Checks an order. It must not block; a panic counts as a refusal.
+    ///
+    /// # Errors
+    /// [`PolicyRefusal`] names the name or the key type that is not allowed, and the rule.
+    fn check(&self, owner: &Owner, asked: &Asked<'_>) -> Result<(), PolicyRefusal>;
+}
+
+/// The parts of an order that a policy judges.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Asked<'a> {
+    /// Each name that the certificate is to have: host names, addresses, and the common name.
+    pub names: Vec<&'a str>,
+    /// The type of the key, if the host knows the key.
+    pub key_type: Option<KeyType>,
+}
+
+impl<'a> Asked<'a> {
+    /// Creates the question about an order with these names.
+    pub fn new(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self { names: names.into_iter().collect(), key_type: None }
+    }
+
+    /// Sets the type of the key.
+    #[must_use]
+    pub const fn with_key_type(mut self, key_type: KeyType) -> Self {
+        self.key_type = Some(key_type);
+        self
+    }
+}
+
+/// The names and key types that are allowed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    names: Vec<NamePattern>,
+    key_types: Vec<KeyType>,
+}
+
+impl Rule {
+    /// Creates a rule that allows no name, and keys of every type.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Allows the names that a pattern matches.
+    #[must_use]
+    pub fn name(mut self, pattern: NamePattern) -> Self {
+        self.names.push(pattern);
+        self
+    }
+
+    /// Allows keys of this type, and from now on only of the types that are named. An RSA key may be longer.
+    #[must_use]
+    pub fn key_type(mut self, key_type: KeyType) -> Self {
+        self.key_types.push(key_type);
+        self
+    }
+
+    fn allows_key(&self, key_type: Option<KeyType>) -> bool {
+        let fits = |allowed: &KeyType| match (allowed, key_type) {
+            (KeyType::Rsa { bits: least }, Some(KeyType::Rsa { bits })) => bits >= *least,
+            (allowed, key_type) => key_type == Some(*allowed),
+        };
+        // Of a key that is not known, nobody can say that it has an allowed type.
+        self.key_types.is_empty() || self.key_types.iter().any(fits)
+    }
+}
+
+/// A policy that allows the names and key types of a list, and nothing else.
+///
+/// ```
+/// use keyway_certificates::Owner;
+/// use keyway_host::orders::{AllowList, Asked, KeyType, NamePattern, OrderPolicy as _, Rule};
+///
+/// let (web, other) = (Owner::new("web team")?, Owner::new("others")?);
+/// let hosts = Rule::new().name(NamePattern::new("*.shop.example.org")?).key_type(KeyType::EcdsaP256);
+/// let policy = AllowList::new().owner(web.clone(), hosts);
+///
+/// let asked = Asked::new(["www.shop.example.org"]).with_key_type(KeyType::EcdsaP256);
+/// assert!(policy.check(&web, &asked).is_ok());
+/// assert_eq!(
+///     policy.check(&web, &Asked::new(["www.example.org"])).unwrap_err().to_string(),
+///     "the name \"www.example.org\" is not allowed for \"web team\": allowed is *.shop.example.org"
+/// );
+/// assert_eq!(
+///     policy.check(&other, &asked).unwrap_err().to_string(),
+///     "\"others\" may not order certificates: the policy has no rule for this owner"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowList {
+    owners: BTreeMap<Owner, Rule>,
+    others: Option<Rule>,
+}
+
+impl AllowList {
+    /// Creates a policy that refuses every order.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the rule for an owner, and replaces an earlier one.
+    #[must_use]
+    pub fn owner(mut self, owner: Owner, rule: Rule) -> Self {
+        self.owners.insert(owner, rule);
+        self
+    }
+
+    /// Sets the rule for all owners without a rule of their own.
+    #[must_use]
+    pub fn all_others(mut self, rule: Rule) -> Self {
+        self.others = Some(rule);
+        self
+    }
+}
+
+impl OrderPolicy for AllowList {
+    fn check(&self, owner: &Owner, asked: &Asked<'_>) -> Result<(), PolicyRefusal> {
+        let rule = self.owners.get(owner).or(self.others.as_ref());
+        let rule = rule.ok_or_else(|| PolicyRefusal::Owner { owner: owner.clone() })?;
+        if let Some(name) =
+            asked.names.iter().find(|name| !rule.names.iter().any(|allows| allows.matches(name)))
+        {
+            let allowed = rule.names.iter().map(NamePattern::to_string).collect();
+            return Err(PolicyRefusal::Name { owner: owner.clone(), name: (*name).to_owned(), allowed });
+        }
+        if rule.allows_key(asked.key_type) {
+            return Ok(());
+        }
+        let allowed = rule.key_types.iter().map(KeyType::to_string).collect();
+        Err(PolicyRefusal::KeyType { owner: owner.clone(), key_type: asked.key_type, allowed })
+    }
+}
+
+/// The error for an order that the policy does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PolicyRefusal {
+    /// The policy has no rule for the owner.
+    #[error("\"{}\" may not order certificates: the policy has no rule for this owner", owner.as_str().escape_debug())]
+    Owner {
+        /// The owner.
+        owner: Owner,
+    },
+    /// No pattern of the rule matches a name.
+    #[error(
+        "the name \"{}\" is not allowed for \"{}\": allowed {}",
+        name.escape_debug(), owner.as_str().escape_debug(), Listed(allowed)
+    )]
+    Name {
+        /// The owner.
+        owner: Owner,
+        /// The name.
+        name: String,
+        /// The patterns of the rule.
+        allowed: Vec<String>,
+    },
+    /// The rule does not have the type of the key.
+    #[error(
+        "a key of {} is not allowed for \"{}\": allowed {}",
+        key_type.map_or_else(|| "unknown type".to_owned(), |key_type| format!("type {key_type}")), owner.as_str().escape_debug(), Listed(allowed)
+    )]
+    KeyType {
+        /// The owner.
+        owner: Owner,
+        /// The type of the key; `None` if the host does not know the key.
+        key_type: Option<KeyType>,
+        /// The types of the rule.
+        allowed: Vec<String>,
+    },
+    /// A policy of the host's own refuses.
+    #[error("the policy refuses the order: {rule}")]
+    Other {
+        /// The rule that is broken.
+        rule: String,
+    },
+}
+
+/// Shows the parts of a rule.
+struct Listed<'a>(&'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] => f.write_str("is none"),
+            [one] => write!(f, "is {one}"),
+            several => write!(f, "are {}", several.join(", ")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

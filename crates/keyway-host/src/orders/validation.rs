@@ -1,0 +1,141 @@
+//! Checks the fields of an order's metadata that the host knows.
+
+use keyway_certificates::{MetadataError, MetadataFault, OrderMetadata, RequestType};
+use keyway_core::{ErrorKind, Json};
+use keyway_x509::CertificateRequest;
+
+use super::ContainerRef;
+
+const REQUEST_DATA: &str = "request_data";
+const CONTAINER_REF: &str = "container_ref";
+const SUBJECT_DN: &str = "subject_dn";
+const EXTENSIONS: &str = "extensions";
+const PROFILE: &str = "profile";
+const PAYLOAD: &str = "payload";
+
+/// A request for a certificate whose fields have their forms.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValidRequest {
+    /// The plugin reads the metadata.
+    Custom,
+    /// The request of PKCS#10 that the client made, whose signature is verified.
+    Pkcs10(Box<CertificateRequest>),
+    /// The host makes the request from a stored key.
+    StoredKey(StoredKey),
+}
+
+/// The fields of a request with a stored key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoredKey {
+    /// The container that holds the key.
+    pub container: ContainerRef,
+    /// The subject, as the client wrote it.
+    pub subject_dn: String,
+}
+
+/// The error for a request that no authority can be asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// A field is not acceptable.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The request of PKCS#10 is not acceptable.
+    #[error("the metadata of the order: request_data: {0}")]
+    RequestData(#[from] keyway_x509::RequestError),
+    /// The client asked for a full CMC request (decision B12).
+    #[error(
+        "the metadata of the order: request_type: full-cmc is not offered: use simple-cmc, with a request of \
+         PKCS#10 in request_data"
+    )]
+    FullCmc,
+}
+
+impl RequestError {
+    /// Returns the kind of the error.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Metadata(_) | Self::RequestData(_) => ErrorKind::Invalid,
+            Self::FullCmc => ErrorKind::Unsupported,
+        }
+    }
+}
+
+/// Checks the fields of an order's metadata, before any authority is asked.
+///
+/// | field | must be |
+/// | --- | --- |
+/// | `request_type` | `custom`, `simple-cmc` or `stored-key`; missing is `custom` |
+/// | `ca_id` | the id of an authority; required when there is a `profile`, which belongs to one |
+/// | `payload` | missing, or null |
+/// | `request_data` | for `simple-cmc`: base64 of exactly one request in PEM, signed by its own key |
+/// | `container_ref` | for `stored-key`: `store[/environment]/name` |
+/// | `subject_dn` | for `stored-key`: the subject, not empty |
+/// | `extensions` | for `stored-key`: missing, or null |
+///
+/// Other fields are the plugin's. It takes the time of one verification of a signature, and does not block.
+///
+/// ```
+/// use keyway_certificates::OrderMetadata;
+/// use keyway_host::orders::validate;
+///
+/// let metadata = OrderMetadata::from_json(br#"{"request_type": "simple-cmc"}"#).unwrap();
+/// let error = validate(&metadata).unwrap_err();
+/// assert_eq!(error.to_string(), "the metadata of the order: request_data: it is missing");
+/// ```
+///
+/// # Errors
+/// [`RequestError`] names the field and the form that it needs (decisions B12, B20 and H130).
+pub fn validate(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> {
+    must_be_empty(metadata, PAYLOAD, "it is not allowed in an order for a certificate")?;
+    let ca = metadata.ca_id()?;
+    if ca.is_none() && metadata.get(PROFILE).is_some() {
+        return Err(MetadataError::new(OrderMetadata::CA_ID, MetadataFault::Missing).into());
+    }
+    match metadata.request_type()? {
+        RequestType::Custom => Ok(ValidRequest::Custom),
+        RequestType::SimpleCmc => pkcs10(metadata),
+        RequestType::StoredKey => stored_key(metadata),
+        RequestType::FullCmc => Err(RequestError::FullCmc),
+        RequestType::Other(_) => {
+            Err(form(OrderMetadata::REQUEST_TYPE, "custom, simple-cmc or stored-key, in small letters"))
+        }
+    }
+}
+
+fn pkcs10(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> {
+    let request = CertificateRequest::from_request_data(metadata.required_text(REQUEST_DATA)?)?;
+    Ok(ValidRequest::Pkcs10(Box::new(request)))
+}
+
+fn stored_key(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> {
+    let container = metadata.required_text(CONTAINER_REF)?;
+    let container = ContainerRef::parse(container)
+        .map_err(|_| form(CONTAINER_REF, "`store/name` or `store/environment/name`"))?;
+    let subject_dn = metadata.required_text(SUBJECT_DN)?;
+    if subject_dn.is_empty() {
+        return Err(form(SUBJECT_DN, "a name by RFC 4514, as in `CN=www.example.org,O=Example`"));
+    }
+    must_be_empty(
+        metadata,
+        EXTENSIONS,
+        "extensions are not offered: name a profile of the authority instead",
+    )?;
+    Ok(ValidRequest::StoredKey(StoredKey { container, subject_dn: subject_dn.to_owned() }))
+}
+
+fn must_be_empty(metadata: &OrderMetadata, field: &str, rule: &'static str) -> Result<(), MetadataError> {
+    match metadata.get(field) {
+        None | Some(Json::Null) => Ok(()),
+        Some(_) => Err(MetadataError::new(field, MetadataFault::Other { rule })),
+    }
+}
+
+fn form(field: &str, expected: &'static str) -> RequestError {
+    MetadataError::new(field, MetadataFault::Form { expected }).into()
+}
+
+#[cfg(test)]
+mod tests;
