@@ -60,6 +60,8 @@ impl RequestType {
 pub struct RequestTypes(u8);
 
 impl RequestTypes {
+    /// No requests.
+    pub const NONE: Self = Self(0);
     /// Custom requests only.
     pub const CUSTOM: Self = Self(1);
     /// Full CMC requests only.

@@ -101,6 +101,7 @@ mod certificate;
 mod distinguished_name;
 mod error;
 mod issued;
+mod name_text;
 mod pem;
 mod public_key;
 mod request;

@@ -55,7 +55,7 @@ impl Grants {
                 return Err(HostError::DuplicateService { name: name.to_string() });
             }
         }
-        describe_old(&running, lent.clock.now(), limits.describe_every).join_all().await;
+        describe_old(&running, lent.plugins.clock.now(), limits.describe_every).join_all().await;
         let workflow = GrantWorkflow { services: running, limits, drops_missing };
         Ok(Self { worker: lent.worker(workflow) })
     }

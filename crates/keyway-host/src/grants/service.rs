@@ -286,10 +286,11 @@ impl RunningService {
 }
 
 fn open(service: &Service, lent: &Lent, limits: &Limits) -> Result<GuardedIssuer, ServiceFault> {
-    GuardedIssuer::open(&service.name, &service.source, lent, limits).map_err(|fault| match fault {
-        OpenFault::Lookup(error) => ServiceFault::Plugin(Arc::new(error)),
-        OpenFault::Open(error) => ServiceFault::Open(Arc::new(error)),
-    })
+    GuardedIssuer::open(&service.name, &service.source, &lent.plugins, (limits.deadline, limits.isolation))
+        .map_err(|fault| match fault {
+            OpenFault::Lookup(error) => ServiceFault::Plugin(Arc::new(error)),
+            OpenFault::Open(error) => ServiceFault::Open(Arc::new(error)),
+        })
 }
 
 /// Converts an error to faults, one for each violation.

@@ -14,6 +14,7 @@ use super::{Host, HostError, Inner, Observer, name};
 use crate::grants::Service;
 #[cfg(feature = "certificates")]
 use crate::orders::{Authority, CertificateStore, OrderSettings};
+use crate::plugin::LentToPlugins;
 use crate::records::{Journal, Recorded, SealedRecords, random};
 use crate::work::{Engine, Limits, Run, WorkReport, Worker, Workflow};
 
@@ -149,6 +150,14 @@ impl HostBuilder {
         self
     }
 
+    /// Sets the policy for the names and key types that clients may order; without one they may order any
+    /// (decision B18).
+    #[cfg(feature = "certificates")]
+    pub fn order_policy(mut self, policy: impl crate::orders::OrderPolicy + 'static) -> Self {
+        self.orders.policy = Some(Arc::new(policy));
+        self
+    }
+
     /// Names the secret store of this host that keeps certificates (decision B11). It is opened when the first
     /// certificate is there. Without a store, certificates stay in their orders.
     #[cfg(feature = "certificates")]
@@ -209,9 +218,11 @@ impl HostBuilder {
         let runs = Journal::new(Arc::clone(&records), Arc::clone(&run.host));
         name::take(&runs, &run, self.takeover).await?;
         let lent = Lent {
-            registry: self.registry,
-            resources: self.resources.with::<Arc<dyn Storage>>(self.storage),
-            clock: self.clock,
+            plugins: LentToPlugins {
+                registry: self.registry,
+                resources: self.resources.with::<Arc<dyn Storage>>(self.storage),
+                clock: self.clock,
+            },
             records,
             run,
         };
@@ -227,7 +238,7 @@ impl HostBuilder {
         let orders = {
             let certificates = self.certificate_store.map(|name| store_for_certificates(name, &stores));
             let settings = OrderSettings { certificates, ..self.orders };
-            let orders = crate::orders::Orders::open_engine(&lent, settings)?;
+            let orders = crate::orders::Orders::open_engine(&lent, settings).await?;
             engines.push(Arc::new(Arc::clone(&orders.worker)));
             orders
         };
@@ -241,7 +252,7 @@ impl HostBuilder {
             runs,
             records: lent.records,
             run: lent.run,
-            clock: lent.clock,
+            clock: lent.plugins.clock,
             engines,
             observer: self.observer,
             drain: self.drain,
@@ -259,12 +270,8 @@ impl HostBuilder {
 
 /// Holds everything that a host lends its engines.
 pub(crate) struct Lent {
-    /// The plugins that are linked.
-    pub(crate) registry: Registry,
-    /// The resources for plugins, with the storage engine among them.
-    pub(crate) resources: Resources,
-    /// The clock of the host and its plugins.
-    pub(crate) clock: Arc<dyn Clock>,
+    /// What its plugins get.
+    pub(crate) plugins: LentToPlugins,
     /// The records of all engines.
     pub(crate) records: Arc<SealedRecords>,
     /// The run that claims records.
@@ -280,7 +287,7 @@ impl Lent {
     /// Makes the worker of an engine, with a journal for its kind of record. Every engine begins with it.
     /// It does no I/O.
     pub(crate) fn worker<W: Workflow>(&self, workflow: W) -> Arc<Worker<W>> {
-        Arc::new(Worker::new(workflow, self.journal(), Arc::clone(&self.clock), self.run.clone()))
+        Arc::new(Worker::new(workflow, self.journal(), Arc::clone(&self.plugins.clock), self.run.clone()))
     }
 }
 

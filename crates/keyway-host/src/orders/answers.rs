@@ -57,16 +57,12 @@ fn generated(
             Step::to(canceled.with_late(certificate, answered))
         }
         _ if !goes_on => beside(standing, told.with_late(certificate, answered)),
-        _ if answered.setup.stores => {
+        _ => {
             let next = OrderState { certificate: Some(certificate.clone()), failures: 0, ..told };
             let scheduled = Some(Scheduled { action: Action::Store, at: now });
             let next = OrderState { phase: Phase::Storing, since: now, scheduled, displaced: None, ..next };
             Step::to(OrderState { proposed: None, changing: None, unknown: None, ..next })
                 .then(Command::Store)
-        }
-        _ => {
-            let next = OrderState { certificate: Some(certificate.clone()), ..told };
-            Step::to(next.ready(answered.setup.notifies, now))
         }
     }
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use keyway_certificates::{
-    CertificateAuthority, CertificateError, CertificateOrder, CertificateRevocation, IntendedCall,
-    JsonObject, OrderMetadata, OrderOutcome, PluginMeta, Reconciled, Reconciliation, RequestContext,
-    RevocationReason,
+    CertificateAuthority, CertificateError, CertificateOrder, CertificateRevocation, ClientMessage,
+    IntendedCall, IssuedCertificate, JsonObject, OrderMetadata, OrderOutcome, PluginMeta, Reconciled,
+    Reconciliation, RequestContext, RevocationReason,
 };
 use keyway_core::{CallError, Effect, ErrorKind, PluginError, Wiped};
 use tracing::warn;
 
+use super::authority::not_connected;
+use super::checking;
 use super::checkpoint::Saver;
 use super::error::OrdersError;
 use super::intents::{intent, order_id};
@@ -64,10 +66,7 @@ impl OrderWorkflow {
     ) -> Result<Told> {
         let name = &on.entry.fixed.authority;
         let opened = self.authority(name.as_str()).and_then(|running| running.opened.as_ref().ok());
-        let Some(opened) = opened else {
-            let what = "the connection to the certificate authority";
-            return Err(CertificateError::Unavailable { what, retry_after: None, source: None });
-        };
+        let opened = opened.ok_or_else(not_connected)?;
         let held = on.working().await;
         let called = match action {
             Action::Reconcile => {
@@ -113,10 +112,10 @@ impl OrderWorkflow {
                     answered.retry_method = waiting.retry_method;
                 }
                 answered.answer = match outcome {
-                    OrderOutcome::Generated(mut issued) => {
-                        // The order keeps the message; a stored certificate has none.
-                        issued.message = keyway_certificates::ClientMessage::default();
-                        Answer::Generated(issued)
+                    OrderOutcome::Generated(issued) => {
+                        let (answer, broken) = self.checked(on, issued);
+                        answered.message = broken.unwrap_or(answered.message);
+                        answer
                     }
                     OrderOutcome::WaitingForCa(_) => Answer::WaitingForCa,
                     OrderOutcome::CaUnavailable(_) => Answer::CaUnavailable,
@@ -135,6 +134,19 @@ impl OrderWorkflow {
             }
         };
         Carried { event: Event::Answered(Box::new(answered)), answer: None, failure }
+    }
+}
+
+impl OrderWorkflow {
+    /// Checks a certificate (decisions B11, B11a). Also returns the rule that it breaks.
+    fn checked(&self, on: &Claimed<'_, Self>, mut issued: IssuedCertificate) -> (Answer, Option<String>) {
+        // The order keeps the message; a stored certificate has none.
+        issued.message = ClientMessage::default();
+        let Some(state) = &on.entry.state else { return (Answer::CannotTell, None) };
+        match checking::check(self.policy.as_deref(), &on.entry.fixed, state, &issued, on.now()) {
+            Ok(_) => (Answer::Generated(issued), None),
+            Err(rule) => (Answer::Rejected(Some(issued)), Some(rule)),
+        }
     }
 }
 

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use keyway_certificates::core::LookupError;
 use keyway_certificates::{
     AuthorityName, Capabilities, CertificateAuthorities, CertificateAuthority, CertificateError,
-    CertificatePlugin, Json, OpenContext,
+    CertificatePlugin, Json, OpenContext, OrderRequest, RequestTypes, Support,
 };
 
+use super::routing::Candidate;
 use crate::host::Lent;
 use crate::plugin::{OpenFault, Opened, Opens, Pace, Source};
 use crate::work::Limits;
@@ -75,19 +76,44 @@ pub struct AuthorityView {
 pub(super) struct RunningAuthority {
     pub(super) name: AuthorityName,
     pub(super) opened: Result<Opened<CertificateAuthorities>, AuthorityFault>,
+    /// Held while the plugin is asked for its authorities, so that it is asked once at a time.
+    pub(super) refreshing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Candidate for Arc<RunningAuthority> {
+    fn name(&self) -> &AuthorityName {
+        &self.name
+    }
+
+    fn request_types(&self) -> RequestTypes {
+        self.opened.as_ref().map_or(RequestTypes::NONE, |opened| opened.capabilities.request_types)
+    }
+
+    async fn supports(&self, request: &OrderRequest) -> Result<Support, CertificateError> {
+        let Ok(opened) = &self.opened else { return Err(not_connected()) };
+        let request = request.clone();
+        opened.call("supports", (), |ca| async move { ca.supports(&request).await }).await
+    }
+}
+
+/// The error for an order whose connection does not work, or is not configured any more.
+pub(super) fn not_connected() -> CertificateError {
+    let what = "the connection to the certificate authority";
+    CertificateError::Unavailable { what, retry_after: None, source: None }
 }
 
 impl RunningAuthority {
     pub(super) fn open(authority: Authority, lent: &Lent, limits: &Limits) -> Self {
         let Authority { name, source } = authority;
-        let opened = Opened::open(&name, &source, lent, limits).map_err(|fault| match fault {
-            OpenFault::Lookup(error) => AuthorityFault::Plugin(Arc::new(error)),
-            OpenFault::Open(error) => AuthorityFault::Open(Arc::new(error)),
-        });
+        let opened = Opened::open(&name, &source, &lent.plugins, (limits.deadline, limits.isolation))
+            .map_err(|fault| match fault {
+                OpenFault::Lookup(error) => AuthorityFault::Plugin(Arc::new(error)),
+                OpenFault::Open(error) => AuthorityFault::Open(Arc::new(error)),
+            });
         if let Err(fault) = &opened {
             tracing::warn!(authority = %name, %fault, "a connection to a certificate authority does not work");
         }
-        Self { name, opened }
+        Self { name, opened, refreshing: Arc::default() }
     }
 
     pub(super) fn view(&self) -> AuthorityView {

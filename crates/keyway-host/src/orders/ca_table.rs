@@ -215,6 +215,16 @@ impl CaTable {
         self.owners.prefer_for_all(id)
     }
 
+    /// Takes over the preference that is stored for an owner, or with `None` that for all owners.
+    pub(super) fn set_preferred(&mut self, owner: Option<&Owner>, ca: Option<&CaId>) {
+        match (owner, ca) {
+            (Some(owner), Some(ca)) => self.owners.prefer(owner.clone(), ca.clone()),
+            // Another host checked that it has no owner.
+            (None, Some(ca)) => drop(self.owners.prefer_for_all(ca.clone())),
+            (owner, None) => self.owners.prefer_none(owner),
+        }
+    }
+
     /// Removes the preference of an owner, or with `None` that for all owners.
     pub fn prefer_none(&mut self, owner: Option<&Owner>) {
         self.owners.prefer_none(owner);
@@ -227,6 +237,16 @@ impl CaTable {
     pub fn usable(&self, owner: &Owner, ca: &CaId) -> Result<&HostedCa, CaRefusal> {
         let usable = self.get(ca).filter(|ca| self.owners.may_use(owner, &ca.id));
         usable.ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })
+    }
+
+    /// Returns the authority that an order goes to by its client's choice, or else by its owner's preference.
+    ///
+    /// # Errors
+    /// [`CaRefusal::Unknown`] when the owner may not use it. An authority that was chosen has no substitute
+    /// (decision H131).
+    pub fn chosen(&self, owner: &Owner, named: Option<&CaId>) -> Result<Option<&HostedCa>, CaRefusal> {
+        let ca = named.or_else(|| self.owners.preferred(owner));
+        ca.map(|ca| self.usable(owner, ca)).transpose()
     }
 
     /// Returns the authority with this id.

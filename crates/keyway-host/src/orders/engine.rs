@@ -3,17 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_certificates::{AuthorityName, OrderId, OrderMetadata, OrderRequest, Owner, Support};
+use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner};
 
 use super::authority::{Authority, AuthorityView, RunningAuthority};
+use super::ca_owners::CaOwners;
+use super::ca_table::CaTable;
+use super::cas::{Cas, refresh_due};
+use super::checking::allowed;
 use super::error::OrdersError;
+use super::hosted_ca::HostedCa;
 use super::intents::{order_id, record_id};
+use super::issuance_log::{IssuanceLog, IssuedBy, IssuedPage};
 use super::listeners::Listeners;
 use super::machine::{Decision, Event, TransitionError};
 use super::order::{NewOrder, Order, OrderPage};
+use super::policy::{Asked, OrderPolicy, PolicyRefusal};
 use super::record::Placed;
+use super::routing::{Route, route};
 use super::state::Phase;
 use super::storing::CertificateStore;
+use super::validation::{RequestError, ValidRequest, validate};
 use super::workflow::OrderWorkflow;
 use crate::host::{HostError, Lent};
 use crate::records::{Address, Entry, NameTag, random};
@@ -42,27 +51,36 @@ pub(crate) struct OrderSettings {
     pub(crate) authorities: Vec<Authority>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Listeners,
+    pub(crate) policy: Option<Arc<dyn OrderPolicy>>,
     pub(crate) certificates: Option<CertificateStore>,
 }
 
 type OrderEntry = Box<Entry<OrderWorkflow>>;
 
 impl Orders {
-    /// Opens all authorities.
-    pub(crate) fn open_engine(lent: &Lent, settings: OrderSettings) -> Result<Self, HostError> {
-        let OrderSettings { authorities, limits, listeners, certificates } = settings;
-        let mut running: Vec<RunningAuthority> = Vec::with_capacity(authorities.len());
+    /// Opens all connections, and asks them for their authorities.
+    pub(crate) async fn open_engine(lent: &Lent, settings: OrderSettings) -> Result<Self, HostError> {
+        let OrderSettings { authorities, limits, listeners, policy, certificates } = settings;
+        let now = lent.plugins.clock.now();
+        let mut table = CaTable::new(CaOwners::default());
+        let mut running: Vec<Arc<RunningAuthority>> = Vec::with_capacity(authorities.len());
         for authority in authorities {
             if running.iter().any(|other| other.name == authority.name) {
                 return Err(HostError::DuplicateAuthority { name: authority.name.to_string() });
             }
-            running.push(RunningAuthority::open(authority, lent, &limits));
+            table.connect(authority.name.clone(), now);
+            running.push(Arc::new(RunningAuthority::open(authority, lent, &limits)));
         }
+        let cas = Arc::new(Cas::new(table, lent.journal(), Arc::clone(&lent.plugins.clock)));
+        refresh_due(&cas, &running, now).join_all().await;
         let workflow = OrderWorkflow {
             authorities: running,
+            cas,
             limits,
             listeners,
+            policy,
             certificates,
+            log: IssuanceLog(Arc::new(lent.journal())),
             journal: Arc::new(lent.journal()),
             changed: tokio::sync::Notify::new(),
         };
@@ -76,9 +94,8 @@ impl Orders {
     /// one: the first one is returned.
     ///
     /// # Errors
-    /// [`OrdersError::Metadata`] names the field; [`OrdersError::NoAuthority`], [`OrdersError::Faulty`],
-    /// [`OrdersError::NotSupported`], [`OrdersError::NobodySupports`], [`OrdersError::Support`];
-    /// [`OrdersError::Record`].
+    /// [`OrdersError::Request`] names the field; [`OrdersError::Policy`], [`OrdersError::Ca`],
+    /// [`OrdersError::Route`]; [`OrdersError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the order placed or not. With a request id, place it again.
@@ -94,14 +111,19 @@ impl Orders {
         {
             return Ok(known);
         }
+        let valid = validate(&order.metadata)?;
+        self.check_policy(&order.owner, &valid)?;
+        let named = order.metadata.ca_id().map_err(RequestError::from)?;
+        let workflow = &self.worker.workflow;
+        let chosen = workflow.cas.chosen(&order.owner, named.as_ref()).await?;
         let request = OrderRequest::new(order.metadata.clone());
-        let authority = self.route(order.authority.as_ref(), &request).await?;
+        let Route { authority, ca, .. } = route(&workflow.authorities, chosen.as_ref(), request).await?;
         let now = self.worker.clock.now();
         let placed = Placed {
             owner: order.owner,
             authority,
-            ca: request.context.ca,
-            generated_csr: request.context.generated_csr,
+            ca,
+            generated_csr: None,
             made: now,
             deadline: order.deadline,
         };
@@ -166,8 +188,8 @@ impl Orders {
     /// # Errors
     /// [`TransitionError::NotModifiable`] if the authority knows the order and takes no changes;
     /// [`TransitionError::Finished`], [`TransitionError::Generated`], [`TransitionError::BeingCanceled`],
-    /// [`TransitionError::Undecided`], [`TransitionError::NoOrder`]; [`OrdersError::Metadata`];
-    /// [`OrdersError::Record`].
+    /// [`TransitionError::Undecided`], [`TransitionError::NoOrder`]; [`OrdersError::Request`],
+    /// [`OrdersError::Policy`]; [`OrdersError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the wish stored or not. It can be repeated.
@@ -178,6 +200,7 @@ impl Orders {
         metadata: &OrderMetadata,
     ) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
+        self.check_policy(owner, &validate(metadata)?)?;
         let can = self.worker.workflow.setup(&entry.fixed.authority).can;
         let event = Event::Modify { now: self.worker.clock.now(), metadata: metadata.to_ascii(), can };
         self.submit_event(entry, event).await
@@ -254,30 +277,56 @@ impl Orders {
 
     /// Lists the connections of this host, in the order of its configuration.
     pub fn authorities(&self) -> Vec<AuthorityView> {
-        self.worker.workflow.authorities.iter().map(RunningAuthority::view).collect()
+        self.worker.workflow.authorities.iter().map(|running| running.view()).collect()
     }
 
-    /// Chooses the authority of an order (decision B10).
-    async fn route(
+    /// Lists the certificate authorities that an owner may use, ordered by id.
+    pub fn cas(&self, owner: &Owner) -> Vec<HostedCa> {
+        let table = self.worker.workflow.cas.table();
+        table.all().filter(|ca| table.owners().may_use(owner, &ca.id)).cloned().collect()
+    }
+
+    /// Sets the certificate authority that gets the orders of an owner that name none, or with `None` as owner
+    /// the orders of all owners without a preference. `None` as authority removes the preference.
+    ///
+    /// # Errors
+    /// [`OrdersError::Ca`] when the owner may not use it (decision B19); [`OrdersError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the preference set or unchanged.
+    pub async fn prefer(&self, owner: Option<&Owner>, ca: Option<&CaId>) -> Result<(), OrdersError> {
+        self.worker.workflow.cas.prefer(owner, ca).await
+    }
+
+    /// Searches the log of issued certificates of all owners, at most `limit` entries. `after` is
+    /// [`IssuedPage::next`] of the page before. Of a certificate with more than 100 names, the first 100 find it.
+    ///
+    /// # Errors
+    /// [`OrdersError::Record`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn issued(
         &self,
-        named: Option<&AuthorityName>,
-        request: &OrderRequest,
-    ) -> Result<AuthorityName, OrdersError> {
-        let workflow = &self.worker.workflow;
-        if let Some(name) = named {
-            let no_authority = || OrdersError::NoAuthority { authority: name.clone() };
-            let running = workflow.authority(name.as_str()).ok_or_else(no_authority)?;
-            return match supports(running, request).await? {
-                Support::Yes => Ok(name.clone()),
-                Support::No { reason } => Err(OrdersError::NotSupported { authority: name.clone(), reason }),
-            };
-        }
-        for running in &workflow.authorities {
-            if let Ok(Support::Yes) = supports(running, request).await {
-                return Ok(running.name.clone());
+        by: IssuedBy<'_>,
+        after: Option<&OrderId>,
+        limit: usize,
+    ) -> Result<IssuedPage, OrdersError> {
+        let after = after.and_then(record_id);
+        Ok(self.worker.workflow.log.find(by, after.as_ref(), limit).await?)
+    }
+
+    fn check_policy(&self, owner: &Owner, request: &ValidRequest) -> Result<(), PolicyRefusal> {
+        let policy = self.worker.workflow.policy.as_deref();
+        match request {
+            ValidRequest::Pkcs10(request) => {
+                let names: Vec<_> = request.names().iter().map(|name| name.text()).collect();
+                let asked = Asked::new(names.iter().map(|name| name.as_ref()));
+                allowed(policy, owner, &asked.with_key_type(request.public_key().key_type()))
             }
+            // The names are those of the certificate, and are checked when it is there.
+            ValidRequest::Custom | ValidRequest::StoredKey(_) => allowed(policy, owner, &Asked::default()),
         }
-        Err(OrdersError::NobodySupports)
     }
 
     async fn submit_event(&self, entry: OrderEntry, event: Event) -> Result<Order, OrdersError> {
@@ -306,23 +355,4 @@ impl Orders {
     fn scope(&self, owner: &Owner) -> NameTag {
         self.worker.journal.scope(&[owner.as_str().as_bytes()])
     }
-}
-
-/// Asks an authority whether it can carry out a request.
-async fn supports(running: &RunningAuthority, request: &OrderRequest) -> Result<Support, OrdersError> {
-    let authority = running.name.clone();
-    let opened = match &running.opened {
-        Ok(opened) => opened,
-        Err(fault) => return Err(OrdersError::Faulty { authority, fault: fault.clone() }),
-    };
-    let request_type = request.metadata.request_type()?;
-    if !opened.capabilities.request_types.contains(&request_type) {
-        let reason = format!("it takes no requests of the type \"{}\"", request_type.as_str().escape_debug());
-        return Ok(Support::no(reason));
-    }
-    let request = request.clone();
-    opened
-        .call("supports", (), |ca| async move { ca.supports(&request).await })
-        .await
-        .map_err(|error| OrdersError::Support { authority, error })
 }

@@ -1,11 +1,14 @@
 //! Defines the errors of orders.
 
-use keyway_certificates::{AuthorityName, CertificateError, ClientMessage, MetadataError, OrderId};
+use keyway_certificates::{AuthorityName, CertificateError, OrderId};
 use keyway_core::{Effect, ErrorKind, PluginError};
 use keyway_secrets::StoreError;
 
-use super::authority::AuthorityFault;
+use super::ca_owners::CaRefusal;
 use super::machine::TransitionError;
+use super::policy::PolicyRefusal;
+use super::routing::RouteError;
+use super::validation::RequestError;
 use super::workflow::OrderWorkflow;
 use crate::records::RecordError;
 use crate::work::{Failed, FailedBecause};
@@ -22,32 +25,16 @@ pub enum OrdersError {
     Refused(#[from] TransitionError),
     /// A field of the metadata is not acceptable. No authority was asked (decision B20).
     #[error(transparent)]
-    Metadata(#[from] MetadataError),
-    /// The host has no connection with this name.
-    #[error("there is no connection to a certificate authority called \"{authority}\": check its name")]
-    NoAuthority {
-        /// The name.
-        authority: AuthorityName,
-    },
-    /// The connection that the order names does not work.
-    #[error("the connection \"{authority}\" does not work: {fault}")]
-    Faulty {
-        /// The name of the connection.
-        authority: AuthorityName,
-        /// The reason.
-        fault: AuthorityFault,
-    },
-    /// The authority cannot carry out such an order (decision B10).
-    #[error("the certificate authority \"{authority}\" does not take this order: {reason}")]
-    NotSupported {
-        /// The name of the connection.
-        authority: AuthorityName,
-        /// The plugin's reason, for the client.
-        reason: ClientMessage,
-    },
-    /// None of the host's authorities can carry out such an order.
-    #[error("no certificate authority of this host takes this order: `authorities` lists them")]
-    NobodySupports,
+    Request(#[from] RequestError),
+    /// The policy of the host does not allow the order.
+    #[error(transparent)]
+    Policy(#[from] PolicyRefusal),
+    /// The owner may not use the certificate authority (decision B19).
+    #[error(transparent)]
+    Ca(#[from] CaRefusal),
+    /// No authority takes the order (decision B10).
+    #[error(transparent)]
+    Route(#[from] RouteError),
     /// The authority failed. Its order, if there is one, says how it goes on.
     #[error("the certificate authority \"{authority}\" failed at order {order}: {error}")]
     Authority {
@@ -55,15 +42,6 @@ pub enum OrdersError {
         authority: AuthorityName,
         /// The order.
         order: OrderId,
-        /// The plugin's error.
-        #[source]
-        error: CertificateError,
-    },
-    /// The authority could not tell whether it takes such an order.
-    #[error("the certificate authority \"{authority}\" could not say whether it takes this order: {error}")]
-    Support {
-        /// The name of the connection.
-        authority: AuthorityName,
         /// The plugin's error.
         #[source]
         error: CertificateError,
@@ -104,11 +82,11 @@ impl PluginError for OrdersError {
                 TransitionError::Undecided => ErrorKind::Indeterminate,
                 _ => ErrorKind::Conflict,
             },
-            Self::Metadata(_) => ErrorKind::Invalid,
-            Self::NoAuthority { .. } => ErrorKind::NotFound,
-            Self::Faulty { .. } => ErrorKind::Unavailable { retry_after: None },
-            Self::NotSupported { .. } | Self::NobodySupports => ErrorKind::Unsupported,
-            Self::Authority { error, .. } | Self::Support { error, .. } => error.kind(),
+            Self::Request(error) => error.kind(),
+            Self::Policy(_) => ErrorKind::Denied,
+            Self::Ca(refusal) => refusal.kind(),
+            Self::Route(error) => error.kind(),
+            Self::Authority { error, .. } => error.kind(),
             Self::NotKept { error, .. } => error.kind(),
             Self::Record(error) => error.kind(),
         }
@@ -127,9 +105,6 @@ impl PluginError for OrdersError {
         match self {
             Self::Authority { authority, order, error } => {
                 format!("the authority {authority} failed at order {order}: {}", error.detail())
-            }
-            Self::Support { authority, error } => {
-                format!("the authority {authority} could not tell its support: {}", error.detail())
             }
             Self::NotKept { order, error } => {
                 format!("the certificate of order {order} was not stored: {}", error.detail())

@@ -46,8 +46,6 @@ pub(crate) struct Setup {
     pub(crate) can: Capabilities,
     /// Whether there is a listener for notices.
     pub(crate) notifies: bool,
-    /// Whether certificates go to a secret store.
-    pub(crate) stores: bool,
 }
 
 /// The answer of a plugin, without what the host checked and keeps apart.

@@ -22,7 +22,7 @@ fn limits() -> Limits {
 }
 
 fn setup(can: Capabilities) -> Setup {
-    Setup { can, notifies: true, stores: true }
+    Setup { can, notifies: true }
 }
 
 fn meta(text: &str) -> Wiped<String> {
@@ -319,11 +319,7 @@ fn any_capabilities() -> impl Strategy<Value = Capabilities> {
 }
 
 fn any_setup() -> impl Strategy<Value = Setup> {
-    (any_capabilities(), any::<(bool, bool)>()).prop_map(|(can, (notifies, stores))| Setup {
-        can,
-        notifies,
-        stores,
-    })
+    (any_capabilities(), any::<bool>()).prop_map(|(can, (notifies, stores))| Setup { can, notifies, stores })
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

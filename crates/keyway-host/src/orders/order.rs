@@ -14,23 +14,18 @@ use crate::records::Entry;
 pub struct NewOrder {
     pub(super) owner: Owner,
     pub(super) metadata: OrderMetadata,
-    pub(super) authority: Option<AuthorityName>,
     pub(super) request: Option<String>,
     pub(super) deadline: Option<Timestamp>,
 }
 
 impl NewOrder {
     /// Creates an order with the client's metadata. Only its owner sees it and acts on it (decision B19).
+    ///
+    /// The field `ca_id` names the certificate authority, as [`Orders::cas`](super::Orders::cas) lists them.
+    /// Without it, the order goes to the one that the owner prefers, or to the first connection that supports
+    /// it (decision B10).
     pub const fn new(owner: Owner, metadata: OrderMetadata) -> Self {
-        Self { owner, metadata, authority: None, request: None, deadline: None }
-    }
-
-    /// Names the connection that carries the order out. Without a name, the host chooses the first one that
-    /// supports the order (decision B10).
-    #[must_use]
-    pub fn with_authority(mut self, authority: AuthorityName) -> Self {
-        self.authority = Some(authority);
-        self
+        Self { owner, metadata, request: None, deadline: None }
     }
 
     /// Sets the caller's own id of the request: placing it again finds the order of the first time.

@@ -3,12 +3,11 @@
 use std::fmt;
 
 use keyway_certificates::{
-    AuthorityName, CaId, CertificateError, ClientMessage, OrderRequest, Owner, RequestContext, RequestTypes,
-    Support,
+    AuthorityName, CaId, CertificateError, ClientMessage, OrderRequest, RequestContext, RequestTypes, Support,
 };
 use keyway_core::{ErrorKind, PluginError as _};
 
-use super::{CaRefusal, CaTable, HostedCa, RequestError};
+use super::{CaRefusal, HostedCa, RequestError};
 
 /// A connection to certificate authorities that an order may go to.
 pub trait Candidate: Sync {
@@ -122,8 +121,8 @@ impl RouteError {
 
 /// Chooses the authority that gets an order (decision B10).
 ///
-/// That is the one that the client names in `ca_id`; otherwise the one that the owner prefers; otherwise the
-/// first connection, in the order of `candidates`, that declares the type of the request and says that it
+/// That is `chosen`: the one that the client names in `ca_id`, or that the owner
+/// [prefers](super::CaTable::chosen); otherwise the first connection, in the order of `candidates`, that declares the type of the request and says that it
 /// supports it. The authority is asked in each case. A connection that fails is passed over (decision H131).
 ///
 /// It has no effect, and may be dropped at any time.
@@ -132,13 +131,11 @@ impl RouteError {
 /// [`RouteError`] names the authority, or all that were asked.
 pub async fn route<C: Candidate>(
     candidates: &[C],
-    table: &CaTable,
-    owner: &Owner,
+    chosen: Option<&HostedCa>,
     request: OrderRequest,
 ) -> Result<Route, RouteError> {
-    let named = request.metadata.ca_id().map_err(RequestError::from)?;
-    if let Some(ca) = named.as_ref().or_else(|| table.owners().preferred(owner)) {
-        return route_to(candidates, table.usable(owner, ca)?, request).await;
+    if let Some(ca) = chosen {
+        return route_to(candidates, ca, request).await;
     }
     let mut passed_over = Vec::new();
     for candidate in candidates {

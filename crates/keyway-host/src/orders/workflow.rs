@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use keyway_certificates::{AuthorityName, Capabilities};
 use keyway_core::{PluginError, Timestamp};
+use keyway_x509::IssuedFacts;
 use tokio::sync::Notify;
 use tracing::warn;
 
 use super::authority::RunningAuthority;
+use super::cas::{Cas, refresh_due};
 use super::error::OrdersError;
 use super::intents::order_id;
+use super::issuance_log::{IssuanceLog, IssuedEntry};
 use super::listeners::Listeners;
 use super::machine::{self, Command, Event, Setup, TransitionError};
+use super::policy::OrderPolicy;
 use super::record::Placed;
 use super::state::{OrderState, Phase};
 use super::storing::CertificateStore;
@@ -23,10 +27,13 @@ use crate::work::{Carried, Claimed, Lane, Limits, Standing, Step, Workflow};
 #[derive(Debug)]
 pub(crate) struct OrderWorkflow {
     /// In the order of the host's configuration, in which they are asked for support (decision B10).
-    pub(super) authorities: Vec<RunningAuthority>,
+    pub(super) authorities: Vec<Arc<RunningAuthority>>,
+    pub(super) cas: Arc<Cas>,
     pub(super) limits: Limits,
     pub(super) listeners: Listeners,
+    pub(super) policy: Option<Arc<dyn OrderPolicy>>,
     pub(super) certificates: Option<CertificateStore>,
+    pub(super) log: IssuanceLog,
     /// For checkpoints, which are stored beside the steps.
     pub(super) journal: Arc<Journal<Self>>,
     /// Told of each stored step.
@@ -92,8 +99,12 @@ impl Workflow for OrderWorkflow {
         self.changed.notify_waiters();
     }
 
+    fn tick(&self, now: Timestamp) {
+        refresh_due(&self.cas, &self.authorities, now).detach_all();
+    }
+
     fn lanes(&self) -> Vec<Lane> {
-        let lane = |running: &RunningAuthority| Lane {
+        let lane = |running: &Arc<RunningAuthority>| Lane {
             name: running.name.to_string(),
             is_ready: running.opened.is_ok(),
         };
@@ -119,31 +130,38 @@ impl Workflow for OrderWorkflow {
 
 impl OrderWorkflow {
     pub(super) fn authority(&self, name: &str) -> Option<&RunningAuthority> {
-        self.authorities.iter().find(|running| running.name.as_str() == name)
+        self.authorities.iter().map(|running| &**running).find(|running| running.name.as_str() == name)
     }
 
     /// Describes an authority and the host for the machine. One that does not work can nothing.
     pub(super) fn setup(&self, authority: &AuthorityName) -> Setup {
         let opened = self.authority(authority.as_str()).and_then(|running| running.opened.as_ref().ok());
         let can = opened.map_or(Capabilities::MINIMAL, |opened| opened.capabilities);
-        Setup { can, notifies: !self.listeners.is_empty(), stores: self.certificates.is_some() }
+        Setup { can, notifies: !self.listeners.is_empty() }
     }
 
-    /// Stores the certificate of an order in the host's secret store.
+    /// Notes the certificate of an order in the log, and stores it in the host's secret store. Both can be done
+    /// again after a crash, and then change nothing (decision B13).
     async fn store(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
-        let order = order_id(&on.entry.address.id);
-        let kept = match (&self.certificates, &state.certificate) {
-            (Some(store), Some(certificate)) => store.keep(&order, certificate).await,
-            // The host has no store any more: the certificate stays in the order.
-            _ => Ok(()),
-        };
-        let Err(error) = kept else {
+        let Err(error) = self.keep(on, state).await else {
             let setup = self.setup(&on.entry.fixed.authority);
             return Carried::done(Event::Stored { now: on.now(), setup });
         };
-        warn!(%order, error = %error.detail(), "a certificate could not be stored, and is kept in the order");
-        let (again, error) = (on.again(error.kind().retry_after()), OrdersError::NotKept { order, error });
+        warn!(error = %error.detail(), "a certificate could not be stored, and is kept in the order");
+        let again = on.again(error.kind().retry_after());
         Carried::failed(Event::NotStored { again, message: error.to_string() }, error)
+    }
+
+    async fn keep(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Result<(), OrdersError> {
+        let (placed, order) = (&on.entry.fixed, order_id(&on.entry.address.id));
+        let Some(certificate) = &state.certificate else { return Ok(()) };
+        if let Ok(facts) = IssuedFacts::read(certificate.certificate.as_str()) {
+            let entry =
+                IssuedEntry::of((order.clone(), &placed.owner, &placed.authority), facts, state.since);
+            self.log.note(on.entry.address, entry).await?;
+        }
+        let Some(store) = &self.certificates else { return Ok(()) };
+        store.keep(&order, certificate).await.map_err(|error| OrdersError::NotKept { order, error })
     }
 
     /// Tells the listeners.

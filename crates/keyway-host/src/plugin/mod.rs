@@ -15,7 +15,7 @@ pub use pace::Isolation;
 
 pub(crate) use contained::{Contained, contain};
 pub(crate) use instance::{Factory, Guard, LaneGuard};
-pub(crate) use opened::{OpenFault, Opened, Opens, Source};
+pub(crate) use opened::{LentToPlugins, OpenFault, Opened, Opens, Source};
 pub(crate) use pace::Pace;
 pub(crate) use permit::Permit;
 pub(crate) use running::Calls;

@@ -2,15 +2,16 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
-use keyway_core::{CallError, Contract, Json, LookupError, OpenContext, PluginError};
+use keyway_core::{
+    CallError, Clock, Contract, Json, LookupError, OpenContext, PluginError, Registry, Resources,
+};
 
 use super::contained::contain;
 use super::instance::{Factory, Guard};
-use super::pace::Pace;
+use super::pace::{Isolation, Pace};
 use super::permit::Permits;
-use crate::host::Lent;
-use crate::work::Limits;
 
 /// A contract whose plugins a host opens under names.
 pub(crate) trait Opens: Contract {
@@ -37,6 +38,16 @@ pub(crate) trait Opens: Contract {
 
     /// Returns the pace of the calls, and how many an instance works on at a time.
     fn pace(capabilities: &Self::Capabilities) -> (Pace, Option<NonZeroUsize>);
+}
+
+/// Holds what a host lends its plugins.
+pub(crate) struct LentToPlugins {
+    /// The plugins that are linked.
+    pub(crate) registry: Registry,
+    /// The resources, with the storage engine among them.
+    pub(crate) resources: Resources,
+    /// The clock.
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// The host's choice of an instance for a name.
@@ -100,12 +111,12 @@ pub(crate) struct Opened<C: Opens> {
 }
 
 impl<C: Opens> Opened<C> {
-    /// Opens the instance of a name.
+    /// Opens the instance of a name. Its calls get this deadline and isolation.
     pub(crate) fn open(
         name: &C::Name,
         source: &Source<C>,
-        lent: &Lent,
-        limits: &Limits,
+        lent: &LentToPlugins,
+        limits: (Duration, Isolation),
     ) -> Result<Self, OpenFault<C::Error>> {
         let origin = match source {
             Source::Given(instance) => Origin::Given(Arc::clone(instance)),
@@ -125,8 +136,8 @@ impl<C: Opens> Opened<C> {
         Self::guarded(origin, limits).map_err(OpenFault::Open)
     }
 
-    fn guarded(origin: Origin<C>, limits: &Limits) -> Result<Self, C::Error> {
-        let mut guard = Guard::open(origin, (limits.deadline, limits.isolation), Arc::default())?;
+    fn guarded(origin: Origin<C>, limits: (Duration, Isolation)) -> Result<Self, C::Error> {
+        let mut guard = Guard::open(origin, limits, Arc::default())?;
         let capabilities = guard.look("capabilities", C::capabilities)?;
         let (_, max_concurrency) = C::pace(&capabilities);
         guard.permits = Permits::new(max_concurrency);

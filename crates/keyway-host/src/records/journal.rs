@@ -230,6 +230,15 @@ impl<R: Recorded> Journal<R> {
             unique.items.end += 1;
         }
         batch = self.moved(batch, entry, change);
+        if change.state.is_some() != entry.state.is_some() {
+            for names in R::listed(&entry.fixed) {
+                let key = key(R::KIND, Room::Listed, &[&self.listed_tag(&names), &entry.address.id]);
+                batch = match change.state {
+                    Some(_) => batch.put(key, entry.address.scope, Expectation::Any),
+                    None => batch.delete(key, Expectation::Any),
+                };
+            }
+        }
         if let Some((holder, next)) = &change.holder {
             let revision = holder.revision.ok_or_else(|| corrupt("a record that holds names is gone"))?;
             batch = match next {
@@ -310,6 +319,10 @@ impl<R: Recorded> Journal<R> {
         let length = u32::try_from(sealed.len() - LENGTH).map_err(|_| corrupt("it is too long"))?;
         sealed[..LENGTH].copy_from_slice(&length.to_le_bytes());
         Ok(sealed)
+    }
+
+    pub(super) fn listed_tag(&self, names: &Names<'_>) -> NameTag {
+        self.records.tag(TagOf::Listed, R::KIND, names)
     }
 
     fn unique_key(&self, names: &Names<'_>) -> Vec<u8> {

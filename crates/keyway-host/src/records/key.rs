@@ -8,8 +8,9 @@
 //! | `Due` | lane, moment, id | scope |
 //! | `Claimed` | host, moment when the claim ends, id | scope |
 //! | `Undecided` | id | scope |
+//! | `Listed` | tag of the names, id | scope |
 //!
-//! A record has an entry in at most one of the last three rooms.
+//! A record has an entry in at most one of the rooms `Due`, `Claimed` and `Undecided`.
 
 use keyway_core::Timestamp;
 use keyway_storage::KeyRange;
@@ -33,6 +34,10 @@ pub(crate) enum RecordKind {
     Grant = 3,
     /// An order of a certificate.
     Order = 4,
+    /// An issued certificate, in the log of issued certificates.
+    Issued = 5,
+    /// The certificate authority that an owner prefers.
+    PreferredCa = 6,
 }
 
 /// A group of keys within a kind. Its number is part of stored keys and never changes.
@@ -44,6 +49,7 @@ pub(crate) enum Room {
     Due = 4,
     Claimed = 5,
     Undecided = 6,
+    Listed = 7,
 }
 
 /// The HMAC of one or several names, which hides them.

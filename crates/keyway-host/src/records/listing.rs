@@ -12,7 +12,7 @@ use super::entry::Entry;
 use super::error::{RecordError, corrupt};
 use super::journal::Journal;
 use super::key::{Address, NameTag, RecordKind, Room, key, moment, range, within_room};
-use super::stored::Recorded;
+use super::stored::{Names, Recorded};
 
 /// An index entry: the address of a record, and the moment that the entry names.
 #[derive(Clone, Debug)]
@@ -78,6 +78,30 @@ impl<R: Recorded> Journal<R> {
             let listed = listed(found)?;
             last = Some(listed.address.id);
             entries.extend(self.confirmed(&listed).await?);
+        }
+        Ok((entries, last.filter(|_| read >= limit)))
+    }
+
+    /// Reads the records that are listed under these names, at most `limit`, those after the id `after`. Also
+    /// returns the id at which the next page begins, unless this is the last.
+    pub(crate) async fn listed(
+        &self,
+        names: &Names<'_>,
+        after: Option<&NameTag>,
+        limit: usize,
+    ) -> Result<(Vec<Box<Entry<R>>>, Option<NameTag>), RecordError> {
+        let tag = self.listed_tag(names);
+        let after = after.map(|id| key(R::KIND, Room::Listed, &[&tag, id]));
+        let page = self.page(&range(R::KIND, Room::Listed, &[&tag]), after.as_deref(), limit).await?;
+        let (mut entries, mut last, read) = (Vec::new(), None, page.entries.len());
+        for found in page.entries {
+            let listed = listed(found)?;
+            last = Some(listed.address.id);
+            let entry = self.load(listed.address).await?;
+            match entry.filter(|entry| R::listed(&entry.fixed).contains(names)) {
+                Some(entry) => entries.push(entry),
+                None => self.remove_index(&listed.key, listed.revision).await?,
+            }
         }
         Ok((entries, last.filter(|_| read >= limit)))
     }

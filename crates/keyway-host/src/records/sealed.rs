@@ -35,6 +35,7 @@ pub(crate) enum TagOf {
     Count = 7,
     /// The index key itself.
     Index = 8,
+    Listed = 9,
 }
 
 /// A sealed part of a record.

@@ -65,6 +65,12 @@ pub(crate) trait Recorded: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Returns the names under which the record is listed while it exists. A batch changes few of them at a
+    /// time.
+    fn listed<'a>(_fixed: &'a Self::Fixed) -> Vec<Names<'a>> {
+        Vec::new()
+    }
+
     /// Returns the names under which the record is counted while it exists.
     fn counted<'a>(_scope: &'a NameTag, _fixed: &'a Self::Fixed) -> Option<Names<'a>> {
         None

@@ -47,9 +47,9 @@ type StoreEntry = Box<Entry<StoreWorkflow>>;
 impl Stores {
     pub(crate) fn open_engine(lent: &Lent, limits: Limits, keys: Arc<dyn KeySource>) -> Self {
         let workflow = StoreWorkflow {
-            registry: lent.registry.clone(),
-            resources: lent.resources.clone(),
-            clock: Arc::clone(&lent.clock),
+            registry: lent.plugins.registry.clone(),
+            resources: lent.plugins.resources.clone(),
+            clock: Arc::clone(&lent.plugins.clock),
             limits,
             keys,
             calls: Mutex::default(),

@@ -1,6 +1,5 @@
 //! Places orders, waits for them, lists them, and cancels and deletes them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_certificates::{CertificateStatus, OrderId, Owner};
@@ -99,29 +98,6 @@ async fn a_request_with_an_id_is_placed_once() {
     let eve = Owner::new("eve").unwrap();
     let hers = keyway_host::orders::NewOrder::new(eve, metadata("{}")).with_request_id("request-7");
     assert_ne!(world.submit(hers).await.unwrap().id, first.id, "ids of requests belong to their owners");
-}
-
-#[tokio::test]
-async fn the_first_authority_that_supports_an_order_gets_it() {
-    let (first, second) = (ScriptedCa::new(), ScriptedCa::new());
-    let clock = Arc::default();
-    let builder = builder(&memory(), &ring(), &clock);
-    let world =
-        World::start(builder.authority(given("first", &first)).authority(given("second", &second)), &clock)
-            .await;
-    assert_eq!(world.placed().await.authority, named("first"));
-    let chosen = new_order().with_authority(named("second"));
-    assert_eq!(world.submit(chosen).await.unwrap().authority, named("second"));
-    // The scripted authority refuses such names.
-    let nobody = keyway_host::orders::NewOrder::new(joe(), metadata(r#"{"name": "a.refused"}"#));
-    let refused = world.submit(nobody.clone()).await.unwrap_err();
-    assert!(matches!(refused, OrdersError::NobodySupports), "{refused}");
-    let refused = world.submit(nobody.with_authority(named("second"))).await.unwrap_err();
-    assert!(refused.to_string().contains("\"second\""), "the refusal names the CA: {refused}");
-    let missing = world.submit(new_order().with_authority(named("third"))).await.unwrap_err();
-    assert!(matches!(missing, OrdersError::NoAuthority { .. }), "{missing}");
-    let other = keyway_host::orders::NewOrder::new(joe(), metadata(r#"{"request_type": "full-cmc"}"#));
-    assert!(world.submit(other).await.is_err());
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ mod changes;
 mod crashes;
 #[path = "../support/ground.rs"]
 mod ground;
+mod issued;
 mod keeping;
 mod life;
 mod notices;
+mod routing;
 mod world;

@@ -4,7 +4,7 @@ use keyway_core::Timestamp;
 use x509_cert::name::Name;
 
 use crate::certificate::Certificate;
-use crate::{AlternativeName, DistinguishedName};
+use crate::{AlternativeName, DistinguishedName, IssuedFault, KeyType, PublicKey};
 
 /// The facts about a certificate that passed the check.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +22,19 @@ pub struct IssuedFacts {
     pub not_after: Timestamp,
     /// The alternative names, in the order of the certificate.
     pub names: Vec<AlternativeName>,
+    /// The type of the key, if it is one that a request may have.
+    pub key_type: Option<KeyType>,
 }
 
 impl IssuedFacts {
+    /// Reads the facts about a certificate that was checked before. It does not block.
+    ///
+    /// # Errors
+    /// [`IssuedFault`] when the text is not one certificate in PEM.
+    pub fn read(certificate: &str) -> Result<Self, IssuedFault> {
+        Ok(Self::of(&super::read(certificate, None)?[0]))
+    }
+
     pub(super) fn of(certificate: &Certificate) -> Self {
         let name = |name: &Name| DistinguishedName::from(name.clone());
         Self {
@@ -34,6 +44,9 @@ impl IssuedFacts {
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
             names: certificate.names.clone(),
+            key_type: PublicKey::from_info(certificate.body.subject_public_key_info())
+                .ok()
+                .map(|key| key.key_type()),
         }
     }
 }

@@ -39,7 +39,7 @@ impl ScriptedCa {
 
     pub(super) fn all(&self) -> Answer<Vec<CaInformation>> {
         let cas = self.shelf.with(|books| books.cas.clone())?;
-        let base = self.information(BASE, "The scripted authority", None);
+        let base = self.information(BASE, &self.name, None);
         let subs = cas.iter().map(|sub| self.information(&sub.id, &sub.name, sub.description.as_ref()));
         std::iter::once(base).chain(subs).collect()
     }

@@ -62,6 +62,7 @@ pub struct ScriptedCa {
     capabilities: Capabilities,
     clock: Arc<dyn Clock>,
     pub(in crate::certificates) issued: IssuedCertificate,
+    name: String,
     looks: u32,
     retry_after: Option<Duration>,
     cancels_later: bool,
@@ -102,6 +103,7 @@ impl ScriptedCa {
             capabilities,
             clock: Arc::new(SystemClock),
             issued: IssuedCertificate::new(pem(include_str!("pem/leaf.pem"))).with_intermediates(signer),
+            name: "The scripted authority".to_owned(),
             looks: 1,
             retry_after: None,
             cancels_later: false,
@@ -121,6 +123,13 @@ impl ScriptedCa {
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Sets the name of the authority that is always there. A host with several scripted ones tells them apart by it.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
         self
     }
 

@@ -1,11 +1,11 @@
 use std::sync::Mutex;
 
-use keyway_certificates::{CaInformation, OrderMetadata};
+use keyway_certificates::{CaInformation, OrderMetadata, Owner};
 use keyway_core::{CallError, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::orders::CaOwners;
+use crate::orders::{CaOwners, CaTable};
 
 /// An authority that answers by its settings, and remembers the questions.
 #[derive(Debug)]
@@ -67,7 +67,9 @@ fn table(authorities: &[&str]) -> CaTable {
 fn routed(candidates: &[Scripted], table: &CaTable, metadata: &Value) -> Result<Route, RouteError> {
     let metadata = OrderMetadata::from_json(metadata.to_string().as_bytes()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(route(candidates, table, &owner(), OrderRequest::new(metadata)))
+    let named = metadata.ca_id().map_err(RequestError::from)?;
+    let chosen = table.chosen(&owner(), named.as_ref())?;
+    runtime.block_on(route(candidates, chosen, OrderRequest::new(metadata)))
 }
 
 fn place(route: &Route) -> (&str, Option<&str>) {

@@ -1,0 +1,187 @@
+//! The log of issued certificates, found by serial number and by name.
+
+use std::sync::Arc;
+
+use keyway_certificates::{AuthorityName, OrderId, Owner};
+use keyway_core::Timestamp;
+use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
+use keyway_x509::IssuedFacts;
+
+use super::intents::order_id;
+use crate::records::{
+    Address, Applied, Change, Due, Entry, Journal, NameTag, Names, RecordError, RecordKind, Recorded, Stored,
+};
+
+/// How many names of a certificate the log indexes; a batch holds no more. The entry itself has all.
+const MOST_INDEXED: usize = 100;
+
+/// A certificate in the log of issued certificates. It stays there when its order is deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IssuedEntry {
+    /// The order.
+    pub order: OrderId,
+    /// The owner of the order.
+    pub owner: Owner,
+    /// The connection that made the certificate.
+    pub authority: AuthorityName,
+    /// When the host got the certificate.
+    pub logged: Timestamp,
+    /// The serial number in hexadecimal digits.
+    pub serial: String,
+    /// The alternative names of the certificate, as texts.
+    pub names: Vec<String>,
+    /// The beginning of the validity.
+    pub not_before: Timestamp,
+    /// The end of the validity.
+    pub not_after: Timestamp,
+}
+
+/// A page of the log.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IssuedPage {
+    /// The entries, in a stable order without meaning.
+    pub entries: Vec<IssuedEntry>,
+    /// The start of the next page; `None` after the last one.
+    pub next: Option<OrderId>,
+}
+
+/// What the log is searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IssuedBy<'a> {
+    /// The serial number, in lower hexadecimal digits.
+    Serial(&'a str),
+    /// An alternative name: a host name, an address, or a URI.
+    Name(&'a str),
+}
+
+impl<'a> IssuedBy<'a> {
+    fn names(self) -> Names<'a> {
+        match self {
+            Self::Serial(serial) => vec![b"serial", serial.as_bytes()],
+            Self::Name(name) => vec![b"name", name.as_bytes()],
+        }
+    }
+}
+
+/// The kind of record of the log. Its id is that of the order.
+#[derive(Debug)]
+pub(super) struct Issued;
+
+impl Recorded for Issued {
+    const KIND: RecordKind = RecordKind::Issued;
+    type Fixed = IssuedEntry;
+    type State = Logged;
+
+    fn listed(entry: &IssuedEntry) -> Vec<Names<'_>> {
+        let names = entry.names.iter().take(MOST_INDEXED).map(|name| IssuedBy::Name(name).names());
+        std::iter::once(IssuedBy::Serial(&entry.serial).names()).chain(names).collect()
+    }
+
+    fn due(_: &IssuedEntry, _: &Logged) -> Due {
+        Due::Never
+    }
+
+    fn lane(_: &IssuedEntry) -> &'static str {
+        ""
+    }
+}
+
+/// Marks an entry as written: an entry never changes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Logged;
+
+impl Stored for Logged {
+    const SCHEMA: u8 = 1;
+
+    fn encoded_len(&self) -> usize {
+        0
+    }
+
+    fn write(&self, _: &mut Vec<u8>) {}
+
+    fn read(_: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self)
+    }
+}
+
+impl Stored for IssuedEntry {
+    const SCHEMA: u8 = 1;
+
+    fn encoded_len(&self) -> usize {
+        let texts = [self.order.as_str(), self.owner.as_str(), self.authority.as_str(), self.serial.as_str()];
+        let names = self.names.iter().map(String::as_str);
+        3 * 8 + 4 + texts.into_iter().chain(names).map(|text| LENGTH_BYTES + text.len()).sum::<usize>()
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        for time in [self.logged, self.not_before, self.not_after] {
+            put_time(out, time);
+        }
+        for text in [self.order.as_str(), self.owner.as_str(), self.authority.as_str(), self.serial.as_str()]
+        {
+            put_text(out, text);
+        }
+        put_u32(out, u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+        self.names.iter().for_each(|name| put_text(out, name));
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (logged, not_before, not_after) = (reader.time()?, reader.time()?, reader.time()?);
+        let bad = |expected| move |_| Malformed { expected };
+        let order = OrderId::new(reader.text()?).map_err(bad("the id of an order"))?;
+        let owner = Owner::new(reader.text()?).map_err(bad("an owner"))?;
+        let authority = AuthorityName::new(reader.text()?).map_err(bad("the name of a connection"))?;
+        let serial = reader.text()?.to_owned();
+        let count = reader.u32()?;
+        let names = (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Result<_, _>>()?;
+        Ok(Self { order, owner, authority, logged, serial, names, not_before, not_after })
+    }
+}
+
+/// Writes and searches the log.
+#[derive(Clone, Debug)]
+pub(super) struct IssuanceLog(pub(super) Arc<Journal<Issued>>);
+
+impl IssuanceLog {
+    /// Notes a certificate of an order. Noting it again changes nothing.
+    pub(super) async fn note(&self, address: Address, entry: IssuedEntry) -> Result<(), RecordError> {
+        let mut record = Entry::new(address, entry);
+        // Another worker may have noted it: then it is there.
+        let _: Applied<Issued> = self.0.apply(&mut record, Change::to(Some(Logged))).await?;
+        Ok(())
+    }
+
+    /// Lists the certificates with a serial number or a name.
+    pub(super) async fn find(
+        &self,
+        by: IssuedBy<'_>,
+        after: Option<&NameTag>,
+        limit: usize,
+    ) -> Result<IssuedPage, RecordError> {
+        let (found, next) = self.0.listed(&by.names(), after, limit).await?;
+        let entries = found.into_iter().map(|entry| entry.fixed).collect();
+        Ok(IssuedPage { entries, next: next.as_ref().map(order_id) })
+    }
+}
+
+impl IssuedEntry {
+    /// Creates the entry of a certificate.
+    pub(super) fn of(
+        (order, owner, authority): (OrderId, &Owner, &AuthorityName),
+        facts: IssuedFacts,
+        logged: Timestamp,
+    ) -> Self {
+        Self {
+            order,
+            owner: owner.clone(),
+            authority: authority.clone(),
+            logged,
+            serial: facts.serial,
+            names: facts.names.iter().map(|name| name.text().into_owned()).collect(),
+            not_before: facts.not_before,
+            not_after: facts.not_after,
+        }
+    }
+}
