@@ -53,14 +53,15 @@ fn state(phase: Phase) -> OrderState {
     let check = Some(Scheduled { action: Action::Check, at: at(9_000) });
     match phase {
         Phase::Submitted => fresh,
-        Phase::Asking(_) => OrderState { phase, scheduled: None, is_placed: true, ..fresh },
         Phase::Waiting => OrderState { phase, scheduled: check, is_placed: true, ..fresh },
         Phase::Undecided => OrderState { scheduled: None, is_placed: true, phase, ..fresh },
         Phase::Storing => {
             let scheduled = Some(Scheduled { action: Action::Store, at: at(2_000) });
             OrderState { phase, scheduled, is_placed: true, certificate: Some(certificate("c")), ..fresh }
         }
-        Phase::Finished(_) => OrderState { phase, scheduled: None, is_placed: true, ..fresh },
+        Phase::Asking(_) | Phase::Finished(_) => {
+            OrderState { phase, scheduled: None, is_placed: true, ..fresh }
+        }
     }
 }
 
@@ -319,7 +320,7 @@ fn any_capabilities() -> impl Strategy<Value = Capabilities> {
 }
 
 fn any_setup() -> impl Strategy<Value = Setup> {
-    (any_capabilities(), any::<bool>()).prop_map(|(can, (notifies, stores))| Setup { can, notifies, stores })
+    (any_capabilities(), any::<bool>()).prop_map(|(can, notifies)| Setup { can, notifies })
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
