@@ -5,9 +5,11 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 use keyway_certificates::CertificateStatus;
+use keyway_core::codec::Reader;
 
 use super::super::state::{Late, OrderStatus};
 use super::*;
+use crate::records::Stored;
 use crate::work::Retries;
 use crate::work::laws::follow;
 
@@ -417,6 +419,25 @@ proptest! {
             // A record goes only when a client deleted it.
             if let (Some(before), None) = (&order, &step.state) {
                 prop_assert!(before.delete || event == deleted(), "{event:?}");
+            }
+            order = step.state;
+        }
+    }
+
+    #[test]
+    fn every_state_comes_back_from_its_stored_form_and_a_cut_one_is_refused(
+        events in prop::collection::vec((any_event(), any_standing()), 1..24), cut: prop::sample::Index,
+    ) {
+        let mut order: Option<OrderState> = None;
+        for (event, standing) in events {
+            let Ok(step) = step(&limits(), order.as_ref(), standing, event) else { continue };
+            if let Some(state) = &step.state {
+                let mut bytes = Vec::new();
+                state.write(&mut bytes);
+                prop_assert!(bytes.len() <= state.encoded_len());
+                prop_assert_eq!(&OrderState::read(&mut Reader::new(&bytes)).unwrap(), state);
+                let cut = cut.index(bytes.len());
+                prop_assert!(OrderState::read(&mut Reader::new(&bytes[..cut])).is_err());
             }
             order = step.state;
         }
