@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 16] = [
+const CHOICES: [Choice; 17] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -72,6 +72,7 @@ const CHOICES: [Choice; 16] = [
             "keyway-storage",
         ],
     },
+    Choice { package: "keyway-x509", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-storage", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-conformance", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-conformance", features: "storage", brings: &["keyway-core", "keyway-storage"] },

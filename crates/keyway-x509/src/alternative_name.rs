@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use der::Encode;
+use der::asn1::Ia5String;
+use der::{Decode as _, Encode as _};
 use keyway_core::json::shown_name;
 use x509_cert::ext::pkix::name::GeneralName;
 
@@ -108,6 +109,23 @@ impl AlternativeName {
             GeneralName::EdiPartyName(_) => Self::other("ediPartyName", name),
             GeneralName::RegisteredId(_) => Self::other("registeredID", name),
         }
+    }
+
+    /// Makes the name of an extension.
+    pub(crate) fn to_general(&self) -> Result<GeneralName, InvalidName> {
+        let name = self.clone().checked()?;
+        let made = match &name {
+            Self::Dns(name) => Ia5String::new(name).map(GeneralName::DnsName),
+            Self::Email(address) => Ia5String::new(address).map(GeneralName::Rfc822Name),
+            Self::Uri(uri) => Ia5String::new(uri).map(GeneralName::UniformResourceIdentifier),
+            Self::Ip(address) => Ok(GeneralName::from(*address)),
+            Self::Other { der, .. } => GeneralName::from_der(der),
+        };
+        made.map_err(|_| InvalidName {
+            kind: name.kind(),
+            name: String::new(),
+            reason: "it cannot be written in DER",
+        })
     }
 
     fn other(kind: &'static str, name: &GeneralName) -> Self {

@@ -76,6 +76,7 @@
 //! | --- | --- |
 //! | a request of a client | [`CertificateRequest`] |
 //! | names in it | [`AlternativeName`], [`DistinguishedName`] |
+//! | a new request, for a stored key | [`CertificateRequest::sign`], [`PrivateKey`] |
 //! | keys, for a policy | [`PublicKey`], [`KeyType`] |
 //! | the check of a certificate | [`check_issued`], [`Expected`], [`IssuedFault`] |
 //! | facts for a log of issued certificates | [`IssuedFacts`] |
@@ -86,6 +87,10 @@
 //! SHA-384 or SHA-512; RSA signatures are PKCS#1 or PSS. Everything else is refused, and the error names it.
 //! A certificate may have any key, if none is expected.
 //!
+//! # Features
+//!
+//! `encrypted-keys`, off by default: private keys under a passphrase.
+//!
 //! # Limits
 //!
 //! | of | at most |
@@ -93,25 +98,34 @@
 //! | a request, as PEM or as DER | [`CertificateRequest::MAX_BYTES`], 64 KiB |
 //! | a certificate, and all intermediate ones together | [`MAX_CHAIN_BYTES`], 64 KiB each |
 //! | intermediate certificates | 7 |
+//! | a private key, as PEM | [`PrivateKey::MAX_BYTES`], 16 KiB |
+//! | the text of a distinguished name | [`DistinguishedName::MAX_BYTES`], 8 KiB |
 //!
 //! This crate does no I/O, and is independent of any runtime (decision R1).
 
 mod alternative_name;
 mod certificate;
 mod distinguished_name;
+mod encrypted_key;
 mod error;
 mod issued;
 mod name_text;
+mod new_request;
 mod pem;
+mod private_key;
+mod private_key_error;
 mod public_key;
 mod request;
 mod signature;
 
 pub use alternative_name::{AlternativeName, InvalidName};
-pub use distinguished_name::DistinguishedName;
+pub use distinguished_name::{DistinguishedName, DistinguishedNameError, DistinguishedNameFault};
 pub use error::RequestError;
 pub use issued::{Expected, IssuedFacts, IssuedFault, MAX_CHAIN_BYTES, Place, check_issued};
+pub use new_request::NewRequestError;
 pub use pem::PemError;
+pub use private_key::{PrivateKey, SigningError};
+pub use private_key_error::PrivateKeyError;
 pub use public_key::{KeyType, PublicKey, PublicKeyError, RSA_BITS};
 pub use request::{CertificateRequest, RequestedExtension};
 

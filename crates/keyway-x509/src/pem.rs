@@ -1,6 +1,7 @@
 //! PEM texts that hold their blocks and nothing else.
 
-use der::pem::Decoder;
+use der::pem::{Decoder, LineEnding, encode_string};
+use keyway_core::Wiped;
 use keyway_core::json::shown_name;
 
 const BEGIN: &str = "-----BEGIN ";
@@ -50,7 +51,7 @@ pub enum PemError {
 #[derive(Debug)]
 pub(crate) struct Block<'a> {
     pub(crate) label: &'a str,
-    pub(crate) der: Vec<u8>,
+    pub(crate) der: Wiped<Vec<u8>>,
 }
 
 /// Reads all blocks of a text that has nothing beside them but white space.
@@ -69,27 +70,38 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
     if blocks.is_empty() { Err(PemError::Empty) } else { Ok(blocks) }
 }
 
-/// Reads a text that has one block with the first of some labels, or another one of them.
-pub(crate) fn one(text: &str, labels: &[&'static str]) -> Result<Vec<u8>, PemError> {
+/// Reads a text that has one block with one of some labels. Messages name the first of them.
+pub(crate) fn one(text: &str, labels: &[&'static str]) -> Result<Wiped<Vec<u8>>, PemError> {
+    Ok(one_of(text, labels)?.1)
+}
+
+/// Reads a text that has one block with one of some labels, and returns the label too.
+pub(crate) fn one_of<'a>(
+    text: &'a str,
+    labels: &[&'static str],
+) -> Result<(&'a str, Wiped<Vec<u8>>), PemError> {
     let mut blocks = labeled(text, labels)?;
     match (blocks.pop(), blocks.len()) {
-        (Some(der), 0) => Ok(der),
+        (Some(block), 0) => Ok((block.label, block.der)),
         (_, others) => Err(PemError::Several { count: others + 1 }),
     }
 }
 
+/// Writes a block.
+pub(crate) fn write(label: &'static str, der: &[u8]) -> String {
+    // It fails for a label or a length that no caller has.
+    encode_string(label, LineEnding::LF, der).unwrap_or_default()
+}
+
 /// Reads a text whose blocks all have one of some labels.
-pub(crate) fn labeled(text: &str, labels: &[&'static str]) -> Result<Vec<Vec<u8>>, PemError> {
-    blocks(text)?
-        .into_iter()
-        .map(|block| {
-            if labels.contains(&block.label) {
-                Ok(block.der)
-            } else {
-                Err(PemError::Label { label: shown_name(block.label).into_owned(), expected: labels[0] })
-            }
-        })
-        .collect()
+pub(crate) fn labeled<'a>(text: &'a str, labels: &[&'static str]) -> Result<Vec<Block<'a>>, PemError> {
+    let blocks = blocks(text)?;
+    match blocks.iter().find(|block| !labels.contains(&block.label)) {
+        Some(block) => {
+            Err(PemError::Label { label: shown_name(block.label).into_owned(), expected: labels[0] })
+        }
+        None => Ok(blocks),
+    }
 }
 
 /// Reads the block at the beginning of a text, and returns the text after it.
@@ -109,9 +121,11 @@ fn first(text: &str) -> Result<(Block<'_>, &str), PemError> {
     Ok((Block { label, der }, after))
 }
 
-fn decode(block: &str) -> Option<Vec<u8>> {
-    let mut der = Vec::new();
-    Decoder::new_detect_wrap(block.as_bytes()).ok()?.decode_to_end(&mut der).ok()?;
+/// Decodes the body of a block, which may be a private key.
+fn decode(block: &str) -> Option<Wiped<Vec<u8>>> {
+    let mut decoder = Decoder::new_detect_wrap(block.as_bytes()).ok()?;
+    let mut der = Wiped::new(vec![0; decoder.remaining_len()]);
+    decoder.decode(&mut der).ok()?;
     Some(der)
 }
 
@@ -130,10 +144,10 @@ mod tests {
         for text in
             [ONE.to_owned(), format!("\n  {ONE}\n\n"), ONE.replace('\n', "\r\n"), ONE.trim_end().to_owned()]
         {
-            assert_eq!(one(&text, &["THING"]).unwrap(), [1, 2, 3], "{text:?}");
+            assert_eq!(one(&text, &["THING"]).unwrap()[..], [1, 2, 3], "{text:?}");
         }
         let lines = ONE.replace("AQID", "AQIDBAUG\nBwg=");
-        assert_eq!(one(&lines, &["THING"]).unwrap(), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(one(&lines, &["THING"]).unwrap()[..], [1, 2, 3, 4, 5, 6, 7, 8]);
     }
 
     #[test]

@@ -124,6 +124,11 @@ impl CertificateRequest {
         &self.der
     }
 
+    /// Returns the request as PEM, with the label `CERTIFICATE REQUEST`.
+    pub fn to_pem(&self) -> String {
+        pem::write(LABELS[0], &self.der)
+    }
+
     /// Returns the subject, which may be empty.
     pub const fn subject(&self) -> &DistinguishedName {
         &self.subject

@@ -30,7 +30,7 @@ pub use ssh::{authority_key, authorized_keys, public_key, revocation_list};
 pub use store_files::{store_document, store_file};
 pub use texts::{compatibility, configuration, metadata};
 pub use wire::{wire_answer, wire_base64, wire_description, wire_input, wire_json};
-pub use x509::{certificate_request, issued_certificate};
+pub use x509::{certificate_request, distinguished_name, issued_certificate};
 
 /// A property of this crate.
 pub type Property = fn(&[u8]);
@@ -65,6 +65,7 @@ pub const ALL: &[(&str, Property)] = &[
     ("service_answer", service_answer),
     ("certificate_request", certificate_request),
     ("issued_certificate", issued_certificate),
+    ("distinguished_name", distinguished_name),
 ];
 
 /// The public key of the golden vectors, with which the tokens of the corpus were made.

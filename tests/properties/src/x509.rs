@@ -1,7 +1,7 @@
 //! Certificate requests and certificates.
 
 use keyway_core::Timestamp;
-use keyway_x509::{CertificateRequest, Expected, check_issued};
+use keyway_x509::{CertificateRequest, DistinguishedName, Expected, check_issued};
 
 /// A moment at which the certificates of the corpus are valid.
 const NOW: Timestamp = Timestamp::from_milliseconds(1_800_000_000_000);
@@ -38,4 +38,16 @@ pub fn issued_certificate(data: &[u8]) {
         let twice = format!("{certificate}\n{certificate}");
         assert!(check_issued(&twice, None, &expected, NOW).is_err(), "two certificates");
     }
+}
+
+/// Checks the text of a distinguished name.
+///
+/// A name that is parsed is written as a text that is parsed as the same name, without control characters.
+pub fn distinguished_name(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(name) = text.parse::<DistinguishedName>() else { return };
+    assert!(!name.is_empty(), "an empty name is not parsed");
+    let written = name.to_string();
+    assert!(!written.contains(char::is_control), "{written:?}");
+    assert_eq!(written.parse().as_ref(), Ok(&name), "{written}");
 }

@@ -11,7 +11,7 @@ pub use fault::{IssuedFault, Place};
 
 use std::collections::BTreeSet;
 
-use keyway_core::Timestamp;
+use keyway_core::{Timestamp, Wiped};
 
 use crate::certificate::Certificate;
 use crate::{PublicKey, pem};
@@ -71,13 +71,15 @@ fn read(certificate: &str, intermediates: Option<&str>) -> Result<Vec<Certificat
     }
     let mut ders = vec![pem::one(certificate, &LABELS).map_err(IssuedFault::CertificatePem)?];
     if let Some(intermediates) = intermediates {
-        ders.extend(pem::labeled(intermediates, &LABELS).map_err(IssuedFault::IntermediatesPem)?);
+        let blocks = pem::labeled(intermediates, &LABELS).map_err(IssuedFault::IntermediatesPem)?;
+        ders.extend(blocks.into_iter().map(|block| block.der));
     }
     if ders.len() > chain::MOST_INTERMEDIATES + 1 {
         return Err(IssuedFault::TooManyIntermediates { most: chain::MOST_INTERMEDIATES });
     }
-    let read = |(index, der)| {
-        Certificate::from_der(der).map_err(|part| IssuedFault::Malformed { place: Place::of(index), part })
+    let read = |(index, der): (usize, Wiped<Vec<u8>>)| {
+        Certificate::from_der(der.take())
+            .map_err(|part| IssuedFault::Malformed { place: Place::of(index), part })
     };
     ders.into_iter().enumerate().map(read).collect()
 }

@@ -1,0 +1,98 @@
+//! Distinguished names, and their texts by RFC 4514.
+
+mod attribute;
+mod display;
+mod error;
+mod parse;
+
+pub use error::{DistinguishedNameError, DistinguishedNameFault};
+
+use std::fmt;
+use std::str::FromStr;
+
+use der::Encode;
+use x509_cert::name::Name;
+
+/// The name of a subject or an issuer: a sequence of relative names, each of one or more attributes.
+///
+/// Its text is that of RFC 4514, which begins with the last relative name:
+///
+/// ```
+/// use keyway_x509::DistinguishedName;
+///
+/// let name: DistinguishedName = "CN=Ada+SN=Lovelace, OU=Dev, OU=Eu, O=Example\\, Inc., C=US".parse()?;
+/// assert_eq!(name.to_string(), "CN=Ada+SN=Lovelace,OU=Dev,OU=Eu,O=Example\\, Inc.,C=US");
+///
+/// let refused = "CN=".parse::<DistinguishedName>().unwrap_err();
+/// assert_eq!(refused.to_string(), "the name is not acceptable at byte 3: CN has no value");
+/// # Ok::<(), keyway_x509::DistinguishedNameError>(())
+/// ```
+///
+/// # Parsing
+/// Every attribute is kept, with the order of the relative names. Within one of several attributes DER sorts them,
+/// and each type occurs once (decision B12).
+///
+/// * Types are `CN`, `L`, `ST`, `O`, `OU`, `C`, `STREET`, `DC`, `UID`, `SN`, `GN`, `title`, `serialNumber`,
+///   `emailAddress` in any case, or an object identifier. The value of another identifier is `#` and its DER in hexadecimal.
+/// * Blanks before a type are skipped. Within a value, blanks at its ends must be escaped, and so must
+///   `"`, `+`, `,`, `;`, `<`, `>` and `\`.
+/// * Values must fit the type: its characters, and its length of RFC 5280.
+/// * The text has at most [`MAX_BYTES`](Self::MAX_BYTES), and 64 attributes. An empty text is refused: use
+///   [`empty`](Self::empty).
+#[derive(Clone, PartialEq, Eq)]
+pub struct DistinguishedName(Name);
+
+impl DistinguishedName {
+    /// The longest text in bytes.
+    pub const MAX_BYTES: usize = 8 << 10;
+
+    /// Returns the name without attributes.
+    pub fn empty() -> Self {
+        Self(Name::default())
+    }
+
+    /// Tells whether the name has no attributes.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the name in DER.
+    pub fn to_der(&self) -> Vec<u8> {
+        // The parts of a name are in DER already, and far shorter than its longest length.
+        self.0.to_der().unwrap_or_default()
+    }
+
+    pub(crate) const fn as_name(&self) -> &Name {
+        &self.0
+    }
+}
+
+impl FromStr for DistinguishedName {
+    type Err = DistinguishedNameError;
+
+    fn from_str(text: &str) -> Result<Self, DistinguishedNameError> {
+        parse::parse(text).map(Self)
+    }
+}
+
+impl From<Name> for DistinguishedName {
+    fn from(name: Name) -> Self {
+        Self(name)
+    }
+}
+
+/// Writes the name by RFC 4514. Control characters are escaped, so it fits into a line of a log.
+impl fmt::Display for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        display::write(&self.0, f)
+    }
+}
+
+impl fmt::Debug for DistinguishedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DistinguishedName({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests;
