@@ -35,7 +35,20 @@ const CHOICES: [Choice; 17] = [
             "keyway-storage",
         ],
     },
-    Choice { package: "keyway", features: "certificates", brings: &["keyway-certificates", "keyway-core"] },
+    Choice {
+        package: "keyway",
+        features: "certificates",
+        brings: &[
+            "keyway-certificates",
+            "keyway-core",
+            "keyway-files",
+            "keyway-host[certificates,secrets]",
+            "keyway-seal",
+            "keyway-secrets",
+            "keyway-storage",
+            "keyway-x509",
+        ],
+    },
     Choice {
         package: "keyway",
         features: "sqlite",

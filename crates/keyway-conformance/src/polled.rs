@@ -1,7 +1,6 @@
 //! Polls futures a few times and drops them early.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -30,6 +29,8 @@ pub(crate) async fn polled<T>(times: usize, future: impl Future<Output = T> + Se
 /// Awaits a call. Returns `None` if it panics.
 #[cfg(any(feature = "certificates", feature = "issuers"))]
 pub(crate) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
     let mut call = pin!(call);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context))) {
         Ok(poll) => poll.map(Some),

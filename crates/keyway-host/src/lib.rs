@@ -7,11 +7,12 @@
 //! | engine | drives | |
 //! | --- | --- | --- |
 //! | [`Host::stores`] | plugins for secret stores (`keyway-secrets`), feature `secrets` | works |
+//! | [`Host::orders`] | plugins for certificate authorities (`keyway-certificates`), feature `certificates` | works |
 //! | [`Host::grants`] | plugins that make and revoke credentials (`keyway-issuers`), feature `issuers` | works |
-//! | orders, sessions | the other two contracts | planned |
+//! | sessions | the contract for credential stores | planned |
 //!
-//! Both features are on by default. A host that only keeps secrets enables `secrets` alone and
-//! compiles no issuer code.
+//! All features are on by default. A host that only keeps secrets enables `secrets` alone and
+//! compiles no code for issuers and certificates.
 //!
 //! # A host of secrets
 //!
@@ -116,7 +117,7 @@
 //!
 //! # How the engines work
 //!
-//! Each record (a store, a grant) follows a pure state machine. A caller's event causes a step, the
+//! Each record (a store, an order, a grant) follows a pure state machine. A caller's event causes a step, the
 //! step is stored in one atomic batch, and only then the plugin is asked; its answer is the next
 //! event. So at any crash the stored state tells which work may be unfinished, and [`Host::run`]
 //! resumes it. The record is claimed while a plugin is asked. Due work waits in lanes, one for each
@@ -135,7 +136,7 @@
 
 // Each engine uses only a part of the shared rooms, so a build with one engine leaves parts unused.
 #![cfg_attr(
-    not(all(feature = "secrets", feature = "issuers")),
+    not(all(feature = "certificates", feature = "issuers")),
     allow(dead_code, unused_imports, unused_mut, reason = "each engine uses a part of the shared rooms")
 )]
 

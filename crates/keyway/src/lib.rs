@@ -35,8 +35,8 @@
 //! | --- | --- | --- |
 //! | `client` | yes | [`client`]: reads and writes secrets for an application |
 //! | `secrets` | yes | [`Host`], [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
+//! | `certificates` | yes | what `secrets` has, [`certificates`], [`orders`] |
 //! | `issuers` | yes | [`Host`], [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
-//! | `certificates` | no | the contract for certificate plugins; its engine is planned |
 //! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
 //! | `locker` | no | what only programs of the service Locker need: credentials, log level, errors |
 //! | `schemars` | no | JSON schemas of plugin configurations |
@@ -55,6 +55,8 @@ pub use keyway_certificates as certificates;
 pub use keyway_client as client;
 #[cfg(feature = "issuers")]
 pub use keyway_host::grants;
+#[cfg(feature = "certificates")]
+pub use keyway_host::orders;
 #[cfg(feature = "secrets")]
 pub use keyway_host::stores;
 #[cfg(any(feature = "issuers", feature = "secrets"))]

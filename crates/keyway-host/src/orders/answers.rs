@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyway_certificates::{CertificateStatus, IssuedCertificate, RetryMethod};
 
-use super::machine::{Answer, Answered, Command, Step, TransitionError, after_unknown, beside, next_try};
+use super::machine::{Answer, Answered, Command, Step, after_unknown, beside, next_try};
 use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Scheduled};
 use crate::work::{Again, Limits, Standing, stretched};
 
@@ -12,23 +12,16 @@ use crate::work::{Again, Limits, Standing, stretched};
 ///
 /// Only the answer of the worker whose claim is on the order counts. A certificate is the exception: it is
 /// never dropped, whoever brings it and however late (decision B17).
-pub(super) fn answered(
-    limits: &Limits,
-    state: &OrderState,
-    standing: Standing,
-    answered: Answered,
-) -> Result<Step, TransitionError> {
+pub(super) fn answered(limits: &Limits, state: &OrderState, standing: Standing, answered: Answered) -> Step {
     if let Answer::Generated(certificate) = &answered.answer {
-        return Ok(generated(state, standing, certificate, &answered));
+        return generated(state, standing, certificate, &answered);
     }
     match state.phase {
         Phase::Asking(action) if standing == Standing::Ours => {
-            Ok(settled(settle(limits, state, action, answered)))
+            settled(settle(limits, state, action, answered))
         }
-        Phase::Finished(_) if standing == Standing::Ours => {
-            Ok(settled(late_revoked(limits, state, &answered)))
-        }
-        _ => Ok(beside(standing, state.clone())),
+        Phase::Finished(_) if standing == Standing::Ours => settled(late_revoked(limits, state, &answered)),
+        _ => beside(standing, state.clone()),
     }
 }
 

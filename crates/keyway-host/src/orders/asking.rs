@@ -72,7 +72,7 @@ impl OrderWorkflow {
             Action::Reconcile => {
                 let question = Reconciliation::from(intended(state.unknown, on, state, order)?);
                 let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.reconcile(&question).await };
-                return Ok(Told::Answer(reconciled(opened.call("reconcile", held, work).await?)));
+                return Ok(Told::Answer(reconciled(&opened.call("reconcile", held, work).await?)));
             }
             Action::Revoke => {
                 let revocation = revocation(on, state)?;
@@ -162,7 +162,7 @@ fn of_error(error: &CertificateError) -> Answer {
     }
 }
 
-fn reconciled(answer: Reconciled) -> Answer {
+fn reconciled(answer: &Reconciled) -> Answer {
     match answer {
         Reconciled::NothingHappened => Answer::NothingHappened,
         Reconciled::Made(_) | Reconciled::Destroyed => Answer::Happened,

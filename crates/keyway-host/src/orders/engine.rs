@@ -321,7 +321,7 @@ impl Orders {
         match request {
             ValidRequest::Pkcs10(request) => {
                 let names: Vec<_> = request.names().iter().map(|name| name.text()).collect();
-                let asked = Asked::new(names.iter().map(|name| name.as_ref()));
+                let asked = Asked::new(names.iter().map(AsRef::as_ref));
                 allowed(policy, owner, &asked.with_key_type(request.public_key().key_type()))
             }
             // The names are those of the certificate, and are checked when it is there.

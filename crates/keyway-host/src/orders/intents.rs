@@ -21,15 +21,12 @@ pub(super) fn intent(id: &NameTag, state: &OrderState, action: Action) -> Intent
     let order = id_text(id);
     let modification = || format!("{order}.modify.{}", state.modifications);
     let intent = match action {
-        Action::Issue => order,
         Action::Modify => modification(),
         Action::Cancel => format!("{order}.cancel"),
         Action::Revoke => format!("{order}.revoke"),
-        Action::Check | Action::Reconcile | Action::Store if state.cancel == Cancel::Told => {
-            format!("{order}.cancel")
-        }
-        Action::Check | Action::Reconcile | Action::Store if state.modifications > 0 => modification(),
-        Action::Check | Action::Reconcile | Action::Store => order,
+        Action::Check if state.cancel == Cancel::Told => format!("{order}.cancel"),
+        Action::Check if state.modifications > 0 => modification(),
+        Action::Issue | Action::Check | Action::Reconcile | Action::Store => order,
     };
     IntentId::new(intent).unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
 }

@@ -191,7 +191,7 @@ pub(crate) fn step(
         Event::Delete { now } => delete(state, standing, now),
         Event::Wake { .. } if standing != Standing::Free => Err(TransitionError::NotDue),
         Event::Wake { now, setup, deadline } => wake(limits, state, now, setup, deadline),
-        Event::Answered(answered) => super::answers::answered(limits, state, standing, *answered),
+        Event::Answered(answered) => Ok(super::answers::answered(limits, state, standing, *answered)),
         Event::Checkpoint { plugin_meta } => checkpoint(state, standing, plugin_meta),
         Event::Stored { now, setup } => Ok(stored(state, standing, now, setup)),
         Event::NotStored { again, message } => Ok(not_stored(limits, state, standing, again, message)),
@@ -246,7 +246,7 @@ fn cancel(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step
         // The plugin does not know of it.
         Phase::Submitted => next = next.finished(now, End::Canceled),
         _ if state.cancel == Cancel::Told => {}
-        Phase::Asking(_) | Phase::Waiting => next = next.to_be_canceled(now),
+        Phase::Asking(_) | Phase::Waiting => next = next.with_cancel(now),
     }
     Ok(beside(standing, next))
 }
@@ -260,7 +260,7 @@ fn delete(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step
     }
     let mut next = OrderState { delete: true, ..state.clone() };
     if matches!(state.phase, Phase::Asking(_) | Phase::Waiting) && state.cancel == Cancel::No {
-        next = next.to_be_canceled(now);
+        next = next.with_cancel(now);
     }
     // An order that the plugin does not know ends at once.
     Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
@@ -337,13 +337,13 @@ fn interrupted(
 ) -> Step {
     let failures = state.failures.saturating_add(1);
     // A worker that is lost each time must not ask for ever.
-    match after_unknown(state, action, can).filter(|_| failures < limits.retries.attempts) {
-        Some(next) => ask(&OrderState { failures, ..state.clone() }.with_unknown(action), next, now),
-        None => {
-            let message = "the host stopped while the CA was being asked".to_owned();
-            Step::to(OrderState { message, ..state.clone().with_unknown(action) }.undecided(now))
-        }
-    }
+    let next = after_unknown(state, action, can).filter(|_| failures < limits.retries.attempts);
+    let state = OrderState { failures, ..state.clone() }.with_unknown(action);
+    let Some(next) = next else {
+        let message = "the host stopped while the CA was being asked".to_owned();
+        return Step::to(OrderState { message, ..state }.undecided(now));
+    };
+    ask(&state, next, now)
 }
 
 fn checkpoint(
@@ -388,7 +388,7 @@ fn not_stored(
     // It is tried for ever: the certificate is in the order, and nowhere else.
     let at = again.now.plus(limits.retries.wait(failures, again));
     let scheduled = Some(Scheduled { action: Action::Store, at });
-    Step::to(OrderState { failures, scheduled, message, ..state.clone() })
+    Step::to(OrderState { message, scheduled, failures, ..state.clone() })
 }
 
 fn notified(limits: &Limits, state: &OrderState, standing: Standing, again: Again, delivered: bool) -> Step {

@@ -5,9 +5,11 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 use keyway_certificates::CertificateStatus;
+use keyway_core::codec::Reader;
 
 use super::super::state::{Late, OrderStatus};
 use super::*;
+use crate::records::Stored;
 use crate::work::Retries;
 use crate::work::laws::follow;
 
@@ -53,14 +55,15 @@ fn state(phase: Phase) -> OrderState {
     let check = Some(Scheduled { action: Action::Check, at: at(9_000) });
     match phase {
         Phase::Submitted => fresh,
-        Phase::Asking(_) => OrderState { phase, scheduled: None, is_placed: true, ..fresh },
         Phase::Waiting => OrderState { phase, scheduled: check, is_placed: true, ..fresh },
         Phase::Undecided => OrderState { scheduled: None, is_placed: true, phase, ..fresh },
         Phase::Storing => {
             let scheduled = Some(Scheduled { action: Action::Store, at: at(2_000) });
             OrderState { phase, scheduled, is_placed: true, certificate: Some(certificate("c")), ..fresh }
         }
-        Phase::Finished(_) => OrderState { phase, scheduled: None, is_placed: true, ..fresh },
+        Phase::Asking(_) | Phase::Finished(_) => {
+            OrderState { phase, scheduled: None, is_placed: true, ..fresh }
+        }
     }
 }
 
@@ -319,7 +322,7 @@ fn any_capabilities() -> impl Strategy<Value = Capabilities> {
 }
 
 fn any_setup() -> impl Strategy<Value = Setup> {
-    (any_capabilities(), any::<bool>()).prop_map(|(can, (notifies, stores))| Setup { can, notifies, stores })
+    (any_capabilities(), any::<bool>()).prop_map(|(can, notifies)| Setup { can, notifies })
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -416,6 +419,25 @@ proptest! {
             // A record goes only when a client deleted it.
             if let (Some(before), None) = (&order, &step.state) {
                 prop_assert!(before.delete || event == deleted(), "{event:?}");
+            }
+            order = step.state;
+        }
+    }
+
+    #[test]
+    fn every_state_comes_back_from_its_stored_form_and_a_cut_one_is_refused(
+        events in prop::collection::vec((any_event(), any_standing()), 1..24), cut: prop::sample::Index,
+    ) {
+        let mut order: Option<OrderState> = None;
+        for (event, standing) in events {
+            let Ok(step) = step(&limits(), order.as_ref(), standing, event) else { continue };
+            if let Some(state) = &step.state {
+                let mut bytes = Vec::new();
+                state.write(&mut bytes);
+                prop_assert!(bytes.len() <= state.encoded_len());
+                prop_assert_eq!(&OrderState::read(&mut Reader::new(&bytes)).unwrap(), state);
+                let cut = cut.index(bytes.len());
+                prop_assert!(OrderState::read(&mut Reader::new(&bytes[..cut])).is_err());
             }
             order = step.state;
         }

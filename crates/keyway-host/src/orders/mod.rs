@@ -1,4 +1,122 @@
 //! Runs certificate authorities for a host.
+//!
+//! A client *places* an order. [`Orders`] chooses a connection to an authority, asks its plugin to issue the
+//! order, checks it as often as the authority asks for, checks the certificate, and keeps it. A client changes
+//! or cancels its order meanwhile (Barbican seed, "Barbican Core Plugin Sequence").
+//!
+//! ```
+//! # mod desk {
+//! # use keyway_certificates::{
+//! #     CaId, CaInformation, Capabilities, CertificateAuthority, CertificateError, CertificateOrder,
+//! #     IssuedCertificate, OrderOutcome, OrderRequest, Pem, Support, Waiting, async_trait,
+//! # };
+//! # #[derive(Debug)]
+//! # pub struct Clerk;
+//! # #[async_trait]
+//! # impl CertificateAuthority for Clerk {
+//! #     fn capabilities(&self) -> Capabilities { Capabilities::MINIMAL.idempotent(true).cancels(true) }
+//! #     async fn supports(&self, _: &OrderRequest) -> Result<Support, CertificateError> { Ok(Support::Yes) }
+//! #     async fn issue(&self, _: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+//! #         let waiting = Waiting::new("A clerk will look at your order.");
+//! #         Ok(OrderOutcome::WaitingForCa(waiting.retry_after(std::time::Duration::from_millis(20))))
+//! #     }
+//! #     async fn check(&self, _: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+//! #         Ok(IssuedCertificate::new(Pem::new(CERTIFICATE)?).into())
+//! #     }
+//! #     async fn cancel(&self, _: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+//! #         Ok(OrderOutcome::Canceled("The clerk threw your order away.".into()))
+//! #     }
+//! #     async fn ca_information(&self) -> Result<Vec<CaInformation>, CertificateError> {
+//! #         Ok(vec![CaInformation::new(CaId::new("desk")?, "The desk")])
+//! #     }
+//! # }
+//! # const CERTIFICATE: &str =
+//! #     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/orders/pem/certificate.pem"));
+//! # }
+//! use std::sync::Arc;
+//!
+//! use keyway_certificates::{AuthorityName, OrderMetadata, Owner};
+//! use keyway_core::Registry;
+//! use keyway_host::Host;
+//! use keyway_host::orders::{Authority, End, IssuedBy, NewOrder, OrderStatus, Phase};
+//! use keyway_seal::{Key, KeyRing};
+//! use keyway_storage::Memory;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A host with one connection. `Authority::new` names a linked plugin instead.
+//! let desk = Authority::with_authority(AuthorityName::new("desk")?, Arc::new(desk::Clerk));
+//! let (registry, keys) = (Registry::builder().build()?, KeyRing::new([Key::generate()?])?);
+//! let host = Host::builder(registry, Arc::new(Memory::new()), keys).authority(desk).start().await?;
+//!
+//! // The host's loop asks the authorities, until it is told to stop.
+//! let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+//! let running = tokio::spawn({
+//!     let host = host.clone();
+//!     async move { host.run(async { drop(stopped.await) }).await }
+//! });
+//!
+//! // A client places an order, and waits for its end.
+//! let (orders, joe) = (host.orders(), Owner::new("joe")?);
+//! let metadata = OrderMetadata::from_json(br#"{"name": "door.example.com"}"#)?;
+//! let order = orders.submit(NewOrder::new(joe.clone(), metadata)).await?;
+//! assert_eq!(order.state.status(), OrderStatus::Pending);
+//! let order = orders.wait_for(&joe, &order.id).await?;
+//! assert_eq!(order.state.phase, Phase::Finished(End::Generated));
+//! assert!(order.state.certificate.unwrap().certificate.as_str().starts_with("-----BEGIN CERTIFICATE-----"));
+//!
+//! // The log of issued certificates knows it by its names and its serial number.
+//! let issued = orders.issued(IssuedBy::Name("door.example.com"), None, 10).await?;
+//! assert_eq!(issued.entries[0].order, order.id);
+//!
+//! drop(stop);
+//! running.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The way of an order
+//!
+//! 1. The metadata is [validated](validate), and the [policy](OrderPolicy) is asked. An error names the field.
+//! 2. The authority is chosen, once: the one in `ca_id`, else the one that the owner
+//!    [prefers](Orders::prefer), else the first connection that supports the order (decision B10).
+//! 3. The order is stored. From here on a crash loses nothing.
+//! 4. The host's loop asks the plugin to issue it, and then does what the outcome says (decisions B1 to B7).
+//! 5. A certificate is checked: it has the key of the request and every name in it, its chain links, it is valid
+//!    now, and the policy allows its names (decisions B11, B11a). One that breaks a rule stays with the order,
+//!    which fails.
+//! 6. It is sealed in the order, noted in the [log](Orders::issued), written to the
+//!    [secret store](crate::HostBuilder::certificate_store) of the host, and then the order is active (decision
+//!    B13).
+//! 7. The [listeners](crate::HostBuilder::certificate_events) are told, at least once.
+//!
+//! `machine.rs` has the whole table of events and phases.
+//!
+//! # Plugins that fail
+//!
+//! | the plugin | the order |
+//! | --- | --- |
+//! | answers `CaUnavailable`, or an error that it cannot be reached | the same is asked again, as often as [`Retries`] says |
+//! | answers another error without an effect, or panics | fails, with the reason |
+//! | passes the deadline, or fails with an unknown effect, and is idempotent | is asked again with the same ids |
+//! | the same, and reconciles | is asked what happened |
+//! | the same, and made a checkpoint in this call | is checked |
+//! | the same, and can do none of that | waits for a person's [decision](Orders::decide) |
+//! | makes a certificate for a canceled order | keeps it as [late](OrderState::late), and it is revoked |
+//!
+//! A host that stops while a plugin is asked counts as a passed deadline (decision B6).
+//!
+//! # Several hosts
+//!
+//! Hosts may share a storage engine. A worker claims an order before it asks the plugin, as everywhere in this
+//! crate (decision R5). A client's change or cancel is stored beside the claim, and is carried out after the
+//! answer. Of a worker that lost its claim only a certificate counts.
+//!
+//! # Limits
+//!
+//! * An order is at most 512 KiB with all its parts (decision R8).
+//! * An order that passes its own deadline fails; the authority is not told.
+//! * Requests with a stored key are checked, and not made yet.
 
 mod answers;
 mod asking;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use keyway_certificates::{AuthorityName, CaId, CertificateStatus, IssuedCertificate, Owner, Pem};
+use keyway_certificates::{
+    AuthorityName, CaId, CertificateStatus, IssuedCertificate, OrderMetadata, Owner, Pem, PluginMeta,
+};
 use keyway_core::codec::{
     LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32, put_u64,
 };
@@ -10,6 +12,15 @@ use keyway_core::{Timestamp, Wiped};
 
 use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Scheduled};
 use crate::records::{Stored, read_code};
+
+/// The largest order: three states of the metadata and the plugin's own while it is asked, or a certificate with
+/// its chain and one that came late. With its request it stays below the limit of a record (decision R8).
+const _: () = {
+    let kept = PluginMeta::MAX_BYTES + Pem::MAX_BYTES;
+    let asked = kept + 3 * OrderMetadata::MAX_BYTES;
+    let ended = kept + OrderMetadata::MAX_BYTES + 3 * Pem::MAX_BYTES;
+    assert!(asked < 512 << 10 && ended < 512 << 10);
+};
 
 /// The part of an order that never changes: routing is decided once (decision B10).
 #[derive(Clone, PartialEq)]
@@ -132,7 +143,6 @@ impl Stored for OrderState {
             message,
             scheduled,
             failures,
-            modifications,
             certificate,
             late,
             metadata,
@@ -140,6 +150,7 @@ impl Stored for OrderState {
             changing,
             plugin_meta,
             checkpointed,
+            modifications,
             is_placed,
             unknown,
             cancel,
@@ -249,5 +260,33 @@ const fn status_code(status: CertificateStatus) -> u8 {
         CertificateStatus::CaUnavailable => 4,
         CertificateStatus::Canceled => 5,
         CertificateStatus::InvalidOperation => 6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_was_placed_comes_back_and_a_cut_one_is_refused(
+            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"),
+            made: u64, deadline: Option<u64>, cut: prop::sample::Index,
+        ) {
+            let placed = Placed {
+                owner: Owner::new(owner).unwrap(),
+                authority: AuthorityName::new("desk").unwrap(),
+                ca: ca.map(|ca| CaId::new(ca).unwrap()),
+                generated_csr: csr.map(|csr| Pem::new(csr).unwrap()),
+                made: Timestamp::from_milliseconds(made),
+                deadline: deadline.map(Timestamp::from_milliseconds),
+            };
+            let mut bytes = Vec::new();
+            placed.write(&mut bytes);
+            prop_assert!(bytes.len() <= placed.encoded_len());
+            prop_assert!(Placed::read(&mut Reader::new(&bytes)).unwrap() == placed);
+            prop_assert!(Placed::read(&mut Reader::new(&bytes[..cut.index(bytes.len())])).is_err());
+        }
     }
 }

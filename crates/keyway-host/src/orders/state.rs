@@ -271,11 +271,11 @@ impl OrderState {
         let notice = notifies.then_some(Notice { about: About::Ready, at: now, failures: 0 });
         let late = self.late.as_ref().filter(|late| !late.revoked);
         let scheduled = late.map(|_| Scheduled { action: Action::Revoke, at: now });
-        Self { notice, scheduled, ..self.finished(now, End::Generated) }
+        Self { scheduled, notice, ..self.finished(now, End::Generated) }
     }
 
     /// Takes over a client's wish to cancel.
-    pub(super) fn to_be_canceled(self, now: Timestamp) -> Self {
+    pub(super) fn with_cancel(self, now: Timestamp) -> Self {
         Self { cancel: Cancel::Wanted, proposed: None, ..self }.with_wishes(now)
     }
 

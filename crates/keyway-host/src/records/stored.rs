@@ -67,7 +67,7 @@ pub(crate) trait Recorded: Send + Sync + 'static {
 
     /// Returns the names under which the record is listed while it exists. A batch changes few of them at a
     /// time.
-    fn listed<'a>(_fixed: &'a Self::Fixed) -> Vec<Names<'a>> {
+    fn listed(_fixed: &Self::Fixed) -> Vec<Names<'_>> {
         Vec::new()
     }
 

@@ -6,9 +6,9 @@ use keyway_core::PluginError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WorkReport {
-    /// The engine: `stores` or `grants`.
+    /// The engine: `stores`, `orders` or `grants`.
     pub engine: &'static str,
-    /// The store or service.
+    /// The plugin of a store, or the name of a connection or service.
     pub lane: String,
     /// The id of the record, as the engine prints it.
     pub record: String,

@@ -1,5 +1,7 @@
 //! Tests the host as a whole: its name, its loop, its lanes, and its keys.
 
+#[path = "../support/ground.rs"]
+mod ground;
 mod isolation;
 mod keys;
 mod lanes;

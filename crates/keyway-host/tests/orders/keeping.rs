@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keyway_certificates::Pem;
 use keyway_conformance::certificates::ScriptedCa;
 use keyway_core::{Plugins, plugins};
 use keyway_host::Host;
@@ -43,6 +44,6 @@ async fn a_certificate_is_kept_under_the_name_of_its_order() {
     {
         let name = SecretName::new(format!("orders/{}/{part}", order.id)).unwrap();
         let secret = opened.get(&SecretAddress::shared(name)).await.unwrap();
-        assert_eq!(secret.value.expose_text(), pem.map(|pem| pem.as_str()), "{part}");
+        assert_eq!(secret.value.expose_text(), pem.map(Pem::as_str), "{part}");
     }
 }

@@ -47,10 +47,10 @@ async fn an_order_is_placed_checked_and_has_a_certificate() {
 async fn the_loop_of_the_host_works_on_orders_at_once() {
     let world = start(&ScriptedCa::new().looks(0)).await;
     let order = world.placed().await;
-    let waiter = world.clone();
+    let other = world.clone();
     let waited = async move {
         let owner = joe();
-        let ended = waiter.wait_for(&owner, &order.id);
+        let ended = other.wait_for(&owner, &order.id);
         tokio::time::timeout(Duration::from_secs(20), ended).await.unwrap().unwrap()
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
