@@ -5,6 +5,7 @@
 
 mod ca_table;
 mod candidate;
+mod cert;
 mod connections;
 mod event;
 mod fixture;
@@ -39,7 +40,7 @@ pub(super) const FAMILY: Family = Family {
         ("sched", Scope::Replayed(&sched::Sched)),
         ("update", Scope::Replayed(&update::Update)),
         ("event", Scope::Replayed(&event::Event)),
-        ("cert", Scope::Later),
+        ("cert", Scope::Replayed(&cert::Cert)),
         ("skcsr", Scope::Later),
         ("skflow", Scope::Later),
         ("snakeoil", Scope::Later),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateStatus, OrderOutcome, RetryMethod, Waiting};
+use keyway_certificates::{CertificateStatus, IssuedCertificate, OrderOutcome, RetryMethod, Waiting};
 use serde_json::Value;
 
 use super::script::{self, Answer};
@@ -48,11 +48,14 @@ fn result_of(result: &Value) -> Result<OrderOutcome, String> {
         CertificateStatus::ClientDataIssue => OrderOutcome::ClientDataIssue(waiting),
         CertificateStatus::Canceled => OrderOutcome::Canceled(message.into()),
         CertificateStatus::InvalidOperation => OrderOutcome::InvalidOperation(message.into()),
-        CertificateStatus::Generated if result["certificate"].is_null() => {
-            return Err("there is no certificate".to_owned());
-        }
         CertificateStatus::Generated => {
-            script::issued(!result["intermediates"].is_null()).with_message(message).into()
+            let certificate = script::certificate(&result["certificate"])?;
+            let certificate = certificate.ok_or("there is no certificate")?;
+            let mut issued = IssuedCertificate::new(certificate).with_message(message);
+            if let Some(chain) = script::chain(&result["intermediates"])? {
+                issued = issued.with_intermediates(chain);
+            }
+            issued.into()
         }
     })
 }

@@ -10,6 +10,8 @@ use keyway_certificates::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::replay::oracle::barbican::placeholder;
+
 /// The certificate that stands for the placeholders of vectors, and its chain.
 const CERTIFICATE: &str =
     include_str!("../../../../crates/keyway-conformance/src/certificates/scripted/pem/leaf.pem");
@@ -70,6 +72,24 @@ pub(super) fn issued(with_chain: bool) -> IssuedCertificate {
     let pem = |text: &str| Pem::new(text).expect("a certificate is not blank");
     let issued = IssuedCertificate::new(pem(CERTIFICATE));
     if with_chain { issued.with_intermediates(pem(CHAIN)) } else { issued }
+}
+
+/// Returns the certificate that a vector means.
+pub(super) fn certificate(value: &Value) -> Result<Option<Pem>, String> {
+    meant(value, placeholder::CERTIFICATE, CERTIFICATE)
+}
+
+/// Returns the chain that a vector means.
+pub(super) fn chain(value: &Value) -> Result<Option<Pem>, String> {
+    meant(value, placeholder::CHAIN, CHAIN)
+}
+
+/// Returns the PEM that a value means: a real one for the placeholder, which upstream's plugins have to encode in
+/// base64, and any other text as it is. An empty text is none.
+fn meant(value: &Value, placeholder: &str, real: &str) -> Result<Option<Pem>, String> {
+    let text = placeholder::text(value);
+    let text = if text == Some(placeholder) { Some(real) } else { text.filter(|text| !text.is_empty()) };
+    text.map(|text| Pem::new(text).map_err(|error| error.to_string())).transpose()
 }
 
 /// The authority.

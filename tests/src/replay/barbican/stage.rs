@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use keyway_certificates::{
     AuthorityName, CaId, CaUnavailable, CertificateAuthority, CertificateError, CertificateEvents,
-    CertificateReady, OrderId, OrderMetadata, Owner,
+    CertificateReady, CertificateStatus, OrderId, OrderMetadata, Owner,
 };
 use keyway_core::{Clock, Plugins, SystemClock, Timestamp, plugins};
 use keyway_host::Host;
@@ -198,7 +198,7 @@ impl Stage {
         }
         let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
         let status = format!("{:?}", order.state.status()).to_uppercase();
-        let sub_status = order.state.sub_status.map(|status| status.as_str());
+        let sub_status = order.state.sub_status.map(CertificateStatus::as_str);
         Ok(View {
             order: json!({ "status": status, "sub_status": sub_status, "next": next, "parts": parts }),
             message: order.state.message,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::order::after;
+use super::placeholder;
 use crate::replay::{Demand, Ruling};
 
 /// One answer of a plugin.
@@ -79,11 +80,15 @@ pub fn rulings(all: &[Told]) -> Vec<Option<Ruling>> {
             Told::Wait => json!({ "status": "waiting for CA" }),
             Told::Unavailable => {
                 failures += 1;
-                let delay = (10_000_u64 << (failures - 1)).min(3_600_000).max(777);
+                let delay = (10_000_u64 << (failures - 1)).clamp(777, 3_600_000);
                 json!({ "status": "CA unavailable for request", "status_message": "down", "retry_msec": delay })
             }
             Told::Generated => {
-                json!({ "status": "certificate generated", "certificate": "", "intermediates": "" })
+                json!({
+                    "status": "certificate generated",
+                    "certificate": placeholder::CERTIFICATE,
+                    "intermediates": placeholder::CHAIN,
+                })
             }
             Told::DataIssue => json!({ "status": "client data issue seen" }),
             Told::Canceled => json!({ "status": "request canceled" }),

@@ -3,6 +3,7 @@
 pub mod ca_table;
 pub mod flow;
 pub mod order;
+pub mod placeholder;
 pub mod request;
 pub mod route;
 pub mod subject;

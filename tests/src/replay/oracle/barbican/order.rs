@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::placeholder::{self, Given};
 use crate::replay::{Demand, Ruling};
 
 /// The default delay, in milliseconds: that of the seed's `ResultDTO`.
@@ -82,6 +83,7 @@ pub struct After {
     pub is_upstreams: bool,
 }
 
+const GENERATED: &str = "certificate generated";
 const WAITING: &str = "waiting for CA";
 const UNAVAILABLE: &str = "CA unavailable for request";
 const INVALID: &str = "invalid operation";
@@ -137,14 +139,16 @@ pub fn after(method: &'static str, input: &Value) -> After {
         }
         Some("request canceled") => ended("request canceled", Vec::new(), "B5", Vec::new(), false),
         Some(INVALID) => failed(Some(message)),
-        Some("certificate generated") if result["certificate"].is_null() => {
-            After { decision: "B2", ..failed(None) }
-        }
-        Some("certificate generated") => {
-            let parts = ["certificate", "intermediates"];
-            let parts = parts.into_iter().filter(|part| !result[*part].is_null()).collect();
-            ended("certificate generated", parts, "B2", vec![json!({ "event": "ready" })], true)
-        }
+        Some(GENERATED) => match placeholder::given(result) {
+            Given::Nothing => After { decision: "B2", ..failed(None) },
+            // It is kept with the order, and not stored (decision B11).
+            Given::Damaged => {
+                let failed = failed(None);
+                let shape = Shape { sub_status: Some(GENERATED), ..failed.shape };
+                After { shape, decision: "B11", ..failed }
+            }
+            Given::Parts(parts) => ended(GENERATED, parts, "B2", vec![json!({ "event": "ready" })], true),
+        },
         _ => failed(input["exception_str"].as_str().filter(|_| input["exception"].is_string()).map(shown)),
     }
 }

@@ -80,7 +80,7 @@ fn of_stored_key(meta: &Value) -> Option<Ruling> {
         }
         _ => {}
     }
-    if !meta["extensions"].is_null() { refused("H130") } else { None }
+    if meta["extensions"].is_null() { None } else { refused("H130") }
 }
 
 fn is_container(text: &str) -> bool {
@@ -90,6 +90,6 @@ fn is_container(text: &str) -> bool {
             && !name.starts_with('.')
             && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
     };
-    let is_name = |name: &&str| (1..=1024).contains(&name.len()) && !name.chars().any(char::is_control);
-    matches!(parts.len(), 2 | 3) && is_store(parts[0]) && parts.iter().all(|part| is_name(part))
+    let is_name = |name: &str| (1..=1024).contains(&name.len()) && !name.chars().any(char::is_control);
+    matches!(parts.len(), 2 | 3) && is_store(parts[0]) && parts.iter().copied().all(is_name)
 }
