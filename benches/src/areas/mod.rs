@@ -1,5 +1,6 @@
 //! The measured areas, one file each.
 
+mod certificates;
 pub mod compatibility;
 pub mod convection;
 mod executables;
@@ -47,6 +48,11 @@ pub const AREAS: &[Area] = &[
     },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },
+    Area {
+        name: "certificates",
+        about: "steps of certificate orders, and orders that wait",
+        run: certificates::run,
+    },
     Area { name: "host", about: "reads, timers and waiting work of a host", run: host::run },
     Area { name: "ssh", about: "revoking a certificate among 100,000", run: ssh::run },
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },

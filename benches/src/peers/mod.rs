@@ -5,4 +5,5 @@
 pub mod counting;
 pub mod generic;
 pub mod primitives;
+pub mod recording;
 pub mod sqlite;

@@ -62,6 +62,27 @@ impl BareTable {
         transaction.commit()
     }
 
+    /// Puts and removes rows in one transaction, durably.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn change(&mut self, rows: &[(Vec<u8>, Option<Vec<u8>>)]) -> Result<(), rusqlite::Error> {
+        let transaction = self.connection.transaction()?;
+        {
+            let put =
+                "INSERT INTO item (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2";
+            let mut put = transaction.prepare_cached(put)?;
+            let mut remove = transaction.prepare_cached("DELETE FROM item WHERE key = ?1")?;
+            for (key, value) in rows {
+                match value {
+                    Some(value) => put.execute(params![key, value])?,
+                    None => remove.execute(params![key])?,
+                };
+            }
+        }
+        transaction.commit()
+    }
+
     /// Reads the value of a key.
     ///
     /// # Errors

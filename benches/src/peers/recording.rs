@@ -1,0 +1,49 @@
+//! A layer that records the batches of a storage engine.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keyway_storage::{Batch, CommitOutcome, ItemAction, Layered, Storage, StorageError, StorageLayer};
+
+/// The rows that one batch puts, or removes.
+pub type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
+
+/// Records the batches that are committed.
+#[derive(Debug)]
+pub struct Recording {
+    inner: Arc<dyn Storage>,
+    batches: Mutex<Vec<Changes>>,
+}
+
+impl Recording {
+    /// Wraps an engine, and records its batches.
+    pub fn of(inner: Arc<dyn Storage>) -> Arc<Layered<Self>> {
+        Arc::new(Layered(Self { inner, batches: Mutex::default() }))
+    }
+
+    /// Returns the batches since the last call.
+    pub fn take(&self) -> Vec<Changes> {
+        std::mem::take(&mut self.batches.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+fn changes(batch: &Batch) -> Changes {
+    let changed = batch.items().iter().filter_map(|item| match item.action() {
+        ItemAction::Put { value } => Some((item.key().to_vec(), Some(value.clone()))),
+        ItemAction::Delete => Some((item.key().to_vec(), None)),
+        _ => None,
+    });
+    changed.collect()
+}
+
+impl StorageLayer for Recording {
+    type Inner = dyn Storage;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.inner
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).push(changes(&batch));
+        self.inner.commit(batch).await
+    }
+}
