@@ -9,6 +9,7 @@
 
 mod client;
 mod grants;
+mod orders;
 mod passwords;
 mod records;
 mod scratch;
@@ -23,6 +24,7 @@ mod x509;
 
 pub use client::{bundle_json, credentials_file, dotenv, service_answer};
 pub use grants::host_grant;
+pub use orders::{order_machine, order_metadata};
 pub use passwords::password_settings;
 pub use records::{host_store, sealed_record};
 pub use sealing::{fernet_key, fernet_token, key_file};
@@ -66,6 +68,8 @@ pub const ALL: &[(&str, Property)] = &[
     ("certificate_request", certificate_request),
     ("issued_certificate", issued_certificate),
     ("distinguished_name", distinguished_name),
+    ("order_metadata", order_metadata),
+    ("order_machine", order_machine),
 ];
 
 /// The public key of the golden vectors, with which the tokens of the corpus were made.

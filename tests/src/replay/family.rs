@@ -1,6 +1,6 @@
 //! The kinds of vectors, and their adapters.
 
-use super::{Adapter, convection, locker, watts};
+use super::{Adapter, barbican, convection, locker, watts};
 
 /// The place of a vector's kind in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ pub struct Family {
 }
 
 /// Returns all families.
-pub fn families() -> [Family; 3] {
-    [convection::FAMILY, locker::FAMILY, watts::FAMILY]
+pub fn families() -> [Family; 4] {
+    [convection::FAMILY, locker::FAMILY, watts::FAMILY, barbican::FAMILY]
 }
 
 /// Returns the treatment of `kind`, or `None` for an unknown kind.
@@ -57,14 +57,14 @@ pub fn scope_of(kind: &str) -> Option<Scope> {
         .map(|(_, scope)| *scope)
 }
 
-/// Returns the longest known kind that is a prefix of `id` up to a dot, or else the whole id.
+/// Returns the longest known kind that is a prefix of `id` up to a dot or a hyphen, or else the whole id.
 pub(super) fn kind_of_id(id: &str) -> String {
     let families = families();
     let known =
         families.iter().filter(|family| family.form == Form::BeginningOfId).flat_map(|family| family.kinds);
-    let fitting = known
-        .map(|(kind, _)| *kind)
-        .filter(|kind| id.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+    let fitting = known.map(|(kind, _)| *kind).filter(|kind| {
+        id.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
+    });
     fitting.max_by_key(|kind| kind.len()).unwrap_or(id).to_owned()
 }
 
@@ -85,7 +85,9 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_ends_at_a_dot() {
+    fn a_kind_ends_at_a_dot_or_a_hyphen() {
+        assert_eq!(kind_of_id("state-001"), "state");
+        assert_eq!(kind_of_id("statement-001"), "statement-001");
         assert_eq!(kind_of_id("go.env.get"), "go.env");
         assert_eq!(kind_of_id("go.envs"), "go.envs");
         assert_eq!(kind_of_id("go.environment.get"), "go.environment.get");

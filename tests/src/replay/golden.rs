@@ -20,7 +20,8 @@ pub fn vector_files() -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder())? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "json") {
+        let is_fixtures = path.to_string_lossy().ends_with("-fixtures.json");
+        if path.extension().is_some_and(|extension| extension == "json") && !is_fixtures {
             files.push(path);
         }
     }

@@ -17,6 +17,7 @@
 //! differs. Decided vectors count as passed; `tests/vectors/decided.txt` records the number that
 //! each decision overrules, so that a decision cannot silently grow.
 //!
+//! A file that ends with `-fixtures.json` holds the texts that labels in vectors stand for, and no vectors.
 //! Files that end with `-ours.json` hold cases that were not recorded: upstream's behaviour there
 //! is known from its code and from notes on runs of it. They are kept beside the recorded ones,
 //! which stay unchanged.
@@ -28,6 +29,7 @@
 //! `tests/vectors`.
 
 mod adapter;
+mod barbican;
 mod convection;
 mod error_class;
 mod family;

@@ -114,7 +114,7 @@ impl OrderWorkflow {
                 answered.answer = match outcome {
                     OrderOutcome::Generated(issued) => {
                         let (answer, broken) = self.checked(on, issued);
-                        answered.message = broken.unwrap_or(answered.message);
+                        answered.message = broken.map_or(answered.message, one_line);
                         answer
                     }
                     OrderOutcome::WaitingForCa(_) => Answer::WaitingForCa,
@@ -127,7 +127,7 @@ impl OrderWorkflow {
             }
             Err(error) => {
                 answered.answer = of_error(&error);
-                answered.message = error.client_message().into_owned();
+                answered.message = one_line(error.client_message());
                 answered.again.retry_after = error.kind().retry_after();
                 let order = order_id(&on.entry.address.id);
                 Some(OrdersError::Authority { authority: on.entry.fixed.authority.clone(), order, error })
@@ -148,6 +148,12 @@ impl OrderWorkflow {
             Err(rule) => (Answer::Rejected(Some(issued)), Some(rule)),
         }
     }
+}
+
+/// Makes a message of an order from the text of an error, which may be of any length and have any characters
+/// (decision H116).
+pub(super) fn one_line(text: impl AsRef<str>) -> String {
+    ClientMessage::new(text).as_str().to_owned()
 }
 
 /// Classes an error of a plugin (decision B6).

@@ -2,7 +2,7 @@
 
 use keyway_certificates::{MetadataError, MetadataFault, OrderMetadata, RequestType};
 use keyway_core::{ErrorKind, Json};
-use keyway_x509::CertificateRequest;
+use keyway_x509::{CertificateRequest, DistinguishedName, DistinguishedNameError};
 
 use super::ContainerRef;
 
@@ -31,8 +31,8 @@ pub enum ValidRequest {
 pub struct StoredKey {
     /// The container that holds the key.
     pub container: ContainerRef,
-    /// The subject, as the client wrote it.
-    pub subject_dn: String,
+    /// The subject.
+    pub subject: DistinguishedName,
 }
 
 /// The error for a request that no authority can be asked for.
@@ -45,6 +45,9 @@ pub enum RequestError {
     /// The request of PKCS#10 is not acceptable.
     #[error("the metadata of the order: request_data: {0}")]
     RequestData(#[from] keyway_x509::RequestError),
+    /// The subject of a request with a stored key is not acceptable.
+    #[error("the metadata of the order: subject_dn: {0}")]
+    Subject(#[from] DistinguishedNameError),
     /// The client asked for a full CMC request (decision B12).
     #[error(
         "the metadata of the order: request_type: full-cmc is not offered: use simple-cmc, with a request of \
@@ -57,7 +60,7 @@ impl RequestError {
     /// Returns the kind of the error.
     pub const fn kind(&self) -> ErrorKind {
         match self {
-            Self::Metadata(_) | Self::RequestData(_) => ErrorKind::Invalid,
+            Self::Metadata(_) | Self::RequestData(_) | Self::Subject(_) => ErrorKind::Invalid,
             Self::FullCmc => ErrorKind::Unsupported,
         }
     }
@@ -72,7 +75,7 @@ impl RequestError {
 /// | `payload` | missing, or null |
 /// | `request_data` | for `simple-cmc`: base64 of exactly one request in PEM, signed by its own key |
 /// | `container_ref` | for `stored-key`: `store[/environment]/name` |
-/// | `subject_dn` | for `stored-key`: the subject, not empty |
+/// | `subject_dn` | for `stored-key`: the subject, by RFC 4514 |
 /// | `extensions` | for `stored-key`: missing, or null |
 ///
 /// Other fields are the plugin's. It takes the time of one verification of a signature, and does not block.
@@ -114,16 +117,13 @@ fn stored_key(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> {
     let container = metadata.required_text(CONTAINER_REF)?;
     let container = ContainerRef::parse(container)
         .map_err(|_| form(CONTAINER_REF, "`store/name` or `store/environment/name`"))?;
-    let subject_dn = metadata.required_text(SUBJECT_DN)?;
-    if subject_dn.is_empty() {
-        return Err(form(SUBJECT_DN, "a name by RFC 4514, as in `CN=www.example.org,O=Example`"));
-    }
+    let subject = metadata.required_text(SUBJECT_DN)?.parse()?;
     must_be_empty(
         metadata,
         EXTENSIONS,
         "extensions are not offered: name a profile of the authority instead",
     )?;
-    Ok(ValidRequest::StoredKey(StoredKey { container, subject_dn: subject_dn.to_owned() }))
+    Ok(ValidRequest::StoredKey(StoredKey { container, subject }))
 }
 
 fn must_be_empty(metadata: &OrderMetadata, field: &str, rule: &'static str) -> Result<(), MetadataError> {

@@ -8,6 +8,7 @@ use keyway_x509::IssuedFacts;
 use tokio::sync::Notify;
 use tracing::warn;
 
+use super::asking::one_line;
 use super::authority::RunningAuthority;
 use super::cas::{Cas, refresh_due};
 use super::error::OrdersError;
@@ -149,7 +150,7 @@ impl OrderWorkflow {
         };
         warn!(error = %error.detail(), "a certificate could not be stored, and is kept in the order");
         let again = on.again(error.kind().retry_after());
-        Carried::failed(Event::NotStored { again, message: error.to_string() }, error)
+        Carried::failed(Event::NotStored { again, message: one_line(error.to_string()) }, error)
     }
 
     async fn keep(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Result<(), OrdersError> {

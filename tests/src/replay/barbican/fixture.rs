@@ -1,0 +1,37 @@
+//! The labels of vectors that stand for keys and requests, and upstream's references.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+static FIXTURES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let text = include_str!("../../../vectors/barbican-fixtures.json");
+    let mut file: Value = serde_json::from_str(text).expect("the file of fixtures is JSON");
+    serde_json::from_value(file["fixtures"].take()).expect("fixtures are texts")
+});
+
+/// The label of a plain request, whose fixture has a longer name.
+const PLAIN: &str = "base64(PEM CSR)";
+const VALID: &str = "base64(PEM CSR, valid signature)";
+
+/// Returns the text that a label stands for, or else the text itself.
+pub(super) fn text(text: &str) -> &str {
+    let label = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    let label = label.map(|label| if label == PLAIN { VALID } else { label });
+    label.and_then(|label| FIXTURES.get(label)).map_or(text, String::as_str)
+}
+
+/// Replaces the labels in the metadata of an order, and upstream's references to containers, which are addresses:
+/// the container `1` of upstream is the container `1` of the store `containers`.
+pub(super) fn with_fixtures(mut body: Value) -> Value {
+    if let Some(Value::String(data)) = body.pointer_mut("/meta/request_data") {
+        *data = text(data).to_owned();
+    }
+    if let Some(Value::String(container)) = body.pointer_mut("/meta/container_ref")
+        && let Some(rest) = container.strip_prefix("http://h/")
+    {
+        *container = rest.to_owned();
+    }
+    body
+}

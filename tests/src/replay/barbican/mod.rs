@@ -1,0 +1,63 @@
+//! Vectors of Barbican: the host of certificate plugins, and its validators.
+//!
+//! Upstream's sub-statuses, tasks and references are read as the seed's words that mean the same. The
+//! engine runs on a clock that stands still, and each step of a vector is one pass over the due work.
+
+mod ca_table;
+mod candidate;
+mod cert;
+mod connections;
+mod event;
+mod fixture;
+mod flow;
+mod meta;
+mod meta_flow;
+mod outcome;
+mod route;
+mod sched;
+mod script;
+mod select;
+mod stage;
+mod state;
+mod update;
+mod validate;
+
+use super::{Family, Form, Scope};
+
+/// The family.
+pub(super) const FAMILY: Family = Family {
+    name: "Barbican",
+    form: Form::BeginningOfId,
+    kinds: &[
+        ("state", Scope::Replayed(&state::State)),
+        ("meta", Scope::Replayed(&meta::Meta)),
+        ("flow", Scope::Replayed(&flow::Flow)),
+        ("metaflow", Scope::Replayed(&meta_flow::MetaFlow)),
+        ("route", Scope::Replayed(&route::Route)),
+        ("select", Scope::Replayed(&select::Select)),
+        ("catable", Scope::Replayed(&ca_table::Table)),
+        ("validate", Scope::Replayed(&validate::Validate)),
+        ("sched", Scope::Replayed(&sched::Sched)),
+        ("update", Scope::Replayed(&update::Update)),
+        ("event", Scope::Replayed(&event::Event)),
+        ("cert", Scope::Replayed(&cert::Cert)),
+        ("skcsr", Scope::Later),
+        ("skflow", Scope::Later),
+        ("snakeoil", Scope::Later),
+        ("simple", Scope::Later),
+        ("dto", Scope::Later),
+        ("subca", Scope::Later),
+        ("delca", Scope::Later),
+        // The REST interface and its database.
+        ("container", Scope::OutOfScope),
+        ("caid", Scope::OutOfScope),
+        ("skcontainer", Scope::OutOfScope),
+        ("newca", Scope::OutOfScope),
+        ("exc", Scope::OutOfScope),
+        ("safemsg", Scope::OutOfScope),
+        ("dnparse", Scope::OutOfScope),
+        // Authorities that ACME reaches today.
+        ("dogtag", Scope::OutOfScope),
+        ("symantec", Scope::OutOfScope),
+    ],
+};

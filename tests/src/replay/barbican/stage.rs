@@ -1,0 +1,221 @@
+//! The engine for orders on storage in memory, with a clock that stands still.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use keyway_certificates::{
+    AuthorityName, CaId, CaUnavailable, CertificateAuthority, CertificateError, CertificateEvents,
+    CertificateReady, CertificateStatus, OrderId, OrderMetadata, Owner,
+};
+use keyway_core::{Clock, Plugins, SystemClock, Timestamp, plugins};
+use keyway_host::Host;
+use keyway_host::orders::{Authority, NewOrder, Order, OrdersError};
+use keyway_seal::{Key, KeyRing};
+use keyway_secrets::{SecretAddress, SecretName, SecretStore as _, StoreName};
+use keyway_storage::Memory;
+use serde_json::{Value, json};
+
+use super::script::Scripted;
+use crate::replay::Class;
+
+const PLUGINS: Plugins = plugins! { keyway_generic };
+/// The store of certificates.
+const STORE: &str = "vault";
+
+/// A clock that a vector sets.
+#[derive(Debug)]
+struct Still(AtomicU64);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_milliseconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A listener that remembers the events, and fails if the vector says so.
+#[derive(Debug)]
+struct Heard {
+    listener: Listener,
+    events: Arc<Mutex<Vec<Value>>>,
+}
+
+/// A listener of a vector.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Listener {
+    /// Its name, if the vector tells listeners apart.
+    pub(super) name: Option<String>,
+    pub(super) fails: bool,
+}
+
+impl Heard {
+    fn learn(&self, kind: &str, event: Value) -> Result<(), CertificateError> {
+        let event = self.listener.name.as_ref().map_or(event, |name| json!([name, kind]));
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        if self.listener.fails { Err(CertificateError::Unsupported { what: "events" }) } else { Ok(()) }
+    }
+}
+
+#[async_trait]
+impl CertificateEvents for Heard {
+    async fn certificate_is_ready(&self, _: &CertificateReady) -> Result<(), CertificateError> {
+        self.learn("ready", json!({ "event": "ready" }))
+    }
+
+    async fn ca_is_unavailable(&self, event: &CaUnavailable) -> Result<(), CertificateError> {
+        let message = event.message.as_str();
+        self.learn("unavailable", json!({ "event": "unavailable", "message": message }))
+    }
+}
+
+/// A host with its authorities, in their configured order.
+pub(super) struct Stage {
+    host: Host,
+    clock: Arc<Still>,
+    events: Arc<Mutex<Vec<Value>>>,
+}
+
+/// An order after a pass, as vectors describe it.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    /// The status, the sub-status, the parts of the container, and the next call.
+    pub(super) order: Value,
+    pub(super) message: String,
+    pub(super) events: Vec<Value>,
+}
+
+/// Runs a future that needs a runtime.
+pub(super) fn run<T>(work: impl Future<Output = Result<T, Class>>) -> Result<T, Class> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    runtime.map_err(|_| Class::Internal)?.block_on(work)
+}
+
+pub(super) fn owner() -> Owner {
+    Owner::new("project").expect("it is short")
+}
+
+impl Stage {
+    /// Starts a host with authorities that have these names.
+    pub(super) async fn new<'a>(
+        authorities: impl IntoIterator<Item = (&'a str, Arc<Scripted>)>,
+        listeners: impl IntoIterator<Item = Listener>,
+    ) -> Result<Self, Class> {
+        let events: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let keys =
+            KeyRing::new([Key::generate().map_err(|_| Class::Internal)?]).map_err(|_| Class::Internal)?;
+        let clock = Arc::new(Still(AtomicU64::new(SystemClock.now().as_milliseconds())));
+        let store = StoreName::new(STORE).map_err(|_| Class::Internal)?;
+        let registry = PLUGINS.registry().map_err(|_| Class::Internal)?;
+        let mut builder = Host::builder(registry, Arc::new(Memory::new()), keys.clone())
+            .clock(Arc::clone(&clock) as Arc<dyn Clock>)
+            .certificate_store(store.clone());
+        for listener in listeners {
+            let heard = Heard { listener, events: Arc::clone(&events) };
+            builder = builder.certificate_events(Arc::new(heard) as Arc<dyn CertificateEvents>);
+        }
+        for (name, authority) in authorities {
+            let name = AuthorityName::new(name).map_err(|_| Class::Invalid)?;
+            let authority = authority as Arc<dyn CertificateAuthority>;
+            builder = builder.authority(Authority::with_authority(name, authority));
+        }
+        let host = builder.start().await.map_err(|_| Class::Internal)?;
+        host.stores().create(&store, "generic", json!({}), &keys).await.map_err(|_| Class::Internal)?;
+        Ok(Self { host, clock, events })
+    }
+
+    /// Places an order, and works off what is due.
+    pub(super) async fn submit(&self, metadata: &Value) -> Result<OrderId, Class> {
+        let metadata =
+            OrderMetadata::from_json(metadata.to_string().as_bytes()).map_err(|_| Class::Invalid)?;
+        let placed = self.host.orders().submit(NewOrder::new(owner(), metadata)).await;
+        let placed = placed.map_err(|error| class(&error))?;
+        self.work().await?;
+        Ok(placed.id)
+    }
+
+    /// Changes an order, and works off what is due.
+    pub(super) async fn modify(&self, order: &OrderId, metadata: &Value) -> Result<(), Class> {
+        let metadata =
+            OrderMetadata::from_json(metadata.to_string().as_bytes()).map_err(|_| Class::Invalid)?;
+        let modified = self.host.orders().modify(&owner(), order, &metadata).await;
+        modified.map_err(|error| class(&error))?;
+        self.work().await
+    }
+
+    /// Returns the host's id of the authority with this name.
+    pub(super) fn ca(&self, name: &str) -> Option<CaId> {
+        let all = self.host.orders().cas(&owner());
+        all.into_iter().find(|ca| ca.information.name == name).map(|ca| ca.id)
+    }
+
+    /// Makes an authority the preferred one of the owner, or of all owners.
+    pub(super) async fn prefer(&self, is_owners: bool, ca: &CaId) -> Result<(), Class> {
+        let owner = is_owners.then(owner);
+        let preferred = self.host.orders().prefer(owner.as_ref(), Some(ca)).await;
+        preferred.map_err(|error| class(&error))
+    }
+
+    /// Works off everything that is due.
+    pub(super) async fn work(&self) -> Result<(), Class> {
+        const PASSES: usize = 10;
+        for _ in 0..PASSES {
+            let reports = self.host.run_due(self.clock.now()).await.map_err(|_| Class::Internal)?;
+            if reports.is_empty() {
+                return Ok(());
+            }
+        }
+        // A listener that fails is told again later, and ends this too.
+        Ok(())
+    }
+
+    /// Sets the clock to the next call of an order, and works off what is due. Returns false if there is none.
+    pub(super) async fn next(&self, order: &OrderId) -> Result<bool, Class> {
+        let Some(scheduled) = self.order(order).await?.state.scheduled else { return Ok(false) };
+        self.clock.0.store(scheduled.at.as_milliseconds(), Ordering::SeqCst);
+        self.work().await?;
+        Ok(true)
+    }
+
+    pub(super) async fn order(&self, order: &OrderId) -> Result<Order, Class> {
+        self.host.orders().get(&owner(), order).await.map_err(|error| class(&error))
+    }
+
+    /// Describes an order, with the events since the last look.
+    pub(super) async fn view(&self, order: &OrderId) -> Result<View, Class> {
+        let order = self.order(order).await?;
+        let now = self.clock.now().as_milliseconds();
+        let next = order.state.scheduled.map(|next| {
+            let delay = next.at.as_milliseconds().saturating_sub(now);
+            json!({ "method": format!("{:?}", next.action).to_lowercase(), "delay": delay })
+        });
+        let mut parts = Vec::new();
+        if order.container.is_some() {
+            for part in ["certificate", "intermediates"] {
+                if self.has_secret(&format!("orders/{}/{part}", order.id)).await? {
+                    parts.push(part);
+                }
+            }
+        }
+        let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
+        let status = format!("{:?}", order.state.status()).to_uppercase();
+        let sub_status = order.state.sub_status.map(CertificateStatus::as_str);
+        Ok(View {
+            order: json!({ "status": status, "sub_status": sub_status, "next": next, "parts": parts }),
+            message: order.state.message,
+            events,
+        })
+    }
+
+    async fn has_secret(&self, name: &str) -> Result<bool, Class> {
+        let store = StoreName::new(STORE).map_err(|_| Class::Internal)?;
+        let store = self.host.stores().open(&store).await.map_err(|_| Class::Internal)?;
+        let name = SecretName::new(name).map_err(|_| Class::Internal)?;
+        Ok(store.get(&SecretAddress::shared(name)).await.is_ok())
+    }
+}
+
+/// Returns the class of an engine's error.
+pub(super) fn class(error: &OrdersError) -> Class {
+    use keyway_core::PluginError as _;
+    Class::of_kind(error.kind())
+}

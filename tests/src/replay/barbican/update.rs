@@ -1,0 +1,130 @@
+//! `update`: changes of an order, orders of other types, and work that is done twice.
+
+use std::sync::Arc;
+
+use keyway_host::orders::read_body;
+use serde_json::{Value, json};
+
+use super::script::{Answer, Scripted};
+use super::stage::{Stage, run};
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
+
+pub(super) struct Update;
+
+/// The scene that a vector describes.
+enum Scene<'a> {
+    /// A client changes an order that waits.
+    Modified(&'a Value),
+    /// An order has another type.
+    OtherType(&'a str),
+    /// A plugin gets metadata that it tries to change.
+    Added(&'a Value),
+    /// The due work of one order is taken up twice.
+    Twice,
+}
+
+impl<'a> Scene<'a> {
+    fn of(input: &'a Input) -> Self {
+        match (input.get("order_type").as_str(), input.value().get("order_meta")) {
+            (Some("certificate"), _) => Self::Modified(input.get("updated_meta")),
+            (Some(other), _) => Self::OtherType(other),
+            (None, Some(meta @ Value::Object(_))) => Self::Added(meta),
+            (None, _) => Self::Twice,
+        }
+    }
+}
+
+fn metadata(of: &Value) -> Value {
+    if of.is_object() { of.clone() } else { json!({}) }
+}
+
+async fn modified(updated: &Value) -> Result<Value, Class> {
+    let authority = Arc::new(Scripted::new([]));
+    let stage = Stage::new([("a", Arc::clone(&authority))], []).await?;
+    let order = stage.submit(&json!({})).await?;
+    stage.modify(&order, &metadata(updated)).await?;
+    let view = stage.view(&order).await?;
+    let metadata: serde_json::Map<String, Value> = stage
+        .order(&order)
+        .await?
+        .metadata()
+        .values()
+        .iter()
+        .map(|(name, value)| (name.clone(), value.to_serde()))
+        .collect();
+    let calls: Vec<Value> = authority.calls().iter().map(|call| call["method"].clone()).collect();
+    Ok(json!({ "status": view.order["status"], "order_meta": metadata, "calls": calls }))
+}
+
+/// Works off the same order twice at the same moment.
+async fn twice() -> Result<Value, Class> {
+    let authority = Arc::new(Scripted::new([Answer::waiting()]));
+    let stage = Stage::new([("a", Arc::clone(&authority))], []).await?;
+    let order = stage.submit(&json!({})).await?;
+    let (one, other) = tokio::join!(stage.work(), stage.work());
+    one.and(other)?;
+    let view = stage.view(&order).await?;
+    Ok(json!({
+        "status": view.order["status"],
+        "calls": authority.calls().len(),
+        "scheduled": usize::from(view.order["next"].is_object()),
+    }))
+}
+
+/// Returns the metadata that the plugin saw, and those of the order afterwards.
+async fn added(meta: &Value) -> Result<Value, Class> {
+    let stage = Stage::new([("a", Arc::new(Scripted::new([])))], []).await?;
+    let order = stage.submit(meta).await?;
+    let order = stage.order(&order).await?;
+    Ok(order.metadata().values().iter().map(|(name, value)| (name.clone(), value.to_serde())).collect())
+}
+
+impl Adapter for Update {
+    fn run(&self, input: &Input) -> Observed {
+        let outcome = match Scene::of(input) {
+            Scene::Modified(updated) => run(modified(updated)),
+            Scene::Added(meta) => run(added(meta)),
+            Scene::Twice => run(twice()),
+            Scene::OtherType(order_type) => {
+                let body = json!({ "type": order_type, "meta": {} }).to_string();
+                read_body(body.as_bytes()).map(|_| Value::Null).map_err(|_| Class::Invalid)
+            }
+        };
+        Observed::one("the order", outcome.map_or_else(StepOutcome::Refused, StepOutcome::Ok))
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let exactly = |decision, value| Some(Ruling::new(decision, Demand::Exactly(value)));
+        vec![match Scene::of(input) {
+            Scene::Modified(updated) => exactly(
+                "B8",
+                json!({ "status": "PENDING", "order_meta": metadata(updated), "calls": ["issue", "modify"] }),
+            ),
+            Scene::OtherType(_) => Some(Ruling::refused("B20", &[Class::Invalid])),
+            Scene::Twice => exactly("B8", json!({ "status": "PENDING", "calls": 1, "scheduled": 1 })),
+            Scene::Added(_) => None,
+        }]
+    }
+
+    fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let fails = |order: &Value| order["status"] == "ERROR";
+        let demand = match Scene::of(input) {
+            Scene::Added(_) if expected.value().is_object() => Demand::Exactly(expected.value().clone()),
+            // A list has the order at several moments.
+            _ if [expected.get("order"), expected.value(), &expected.value()[0]].into_iter().any(fails) => {
+                Demand::AnyRefusal
+            }
+            Scene::OtherType(_) if expected.get("status").is_string() => {
+                Demand::Exactly(json!({ "status": expected.get("status") }))
+            }
+            Scene::Twice => match (expected.get("calls"), expected.get("rows")) {
+                (Value::Array(calls), rows @ Value::Number(_)) => Demand::Exactly(
+                    json!({ "status": expected.get("status"), "calls": calls.len(), "scheduled": rows }),
+                ),
+                _ => return Err("no `calls` and `rows`".to_owned()),
+            },
+            _ => return Err("no order".to_owned()),
+        };
+        Ok(vec![demand.into()])
+    }
+}

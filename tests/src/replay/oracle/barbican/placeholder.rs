@@ -1,0 +1,34 @@
+//! The texts that stand for certificates in vectors.
+
+use serde_json::Value;
+
+/// Stands for a certificate: upstream's plugins answer it in base64.
+pub const CERTIFICATE: &str = "Q0VSVC1CWVRFUw==";
+/// Stands for a chain.
+pub const CHAIN: &str = "Q0hBSU4tQllURVM=";
+
+/// The certificate of a result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// There is none.
+    Nothing,
+    /// It is neither a placeholder nor a certificate.
+    Damaged,
+    /// These parts are there.
+    Parts(Vec<&'static str>),
+}
+
+/// Returns the text of a value that may be bytes.
+pub fn text(value: &Value) -> Option<&str> {
+    value.as_str().or(value["bytes"].as_str())
+}
+
+/// Tells what a result gives.
+pub fn given(result: &Value) -> Given {
+    match (text(&result["certificate"]), text(&result["intermediates"])) {
+        (None | Some(""), _) => Given::Nothing,
+        (Some(CERTIFICATE), None | Some("")) => Given::Parts(vec!["certificate"]),
+        (Some(CERTIFICATE), Some(CHAIN)) => Given::Parts(vec!["certificate", "intermediates"]),
+        _ => Given::Damaged,
+    }
+}
