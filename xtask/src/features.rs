@@ -46,7 +46,7 @@ const CHOICES: [Choice; 17] = [
             "keyway-seal",
             "keyway-secrets",
             "keyway-storage",
-            "keyway-x509",
+            "keyway-x509[encrypted-keys]",
         ],
     },
     Choice {

@@ -13,7 +13,7 @@ use super::{Host, HostError, Inner, Observer, name};
 #[cfg(feature = "issuers")]
 use crate::grants::Service;
 #[cfg(feature = "certificates")]
-use crate::orders::{Authority, CertificateStore, OrderSettings};
+use crate::orders::{Authority, OrderSettings, SecretStores};
 use crate::plugin::LentToPlugins;
 use crate::records::{Journal, Recorded, SealedRecords, random};
 use crate::work::{Engine, Limits, Run, WorkReport, Worker, Workflow};
@@ -38,8 +38,6 @@ pub struct HostBuilder {
     store_limits: Limits,
     #[cfg(feature = "certificates")]
     orders: OrderSettings,
-    #[cfg(feature = "certificates")]
-    certificate_store: Option<keyway_secrets::StoreName>,
     #[cfg(feature = "issuers")]
     grants: crate::grants::GrantSettings,
 }
@@ -67,8 +65,6 @@ impl Host {
             store_limits: Limits::default(),
             #[cfg(feature = "certificates")]
             orders: OrderSettings::default(),
-            #[cfg(feature = "certificates")]
-            certificate_store: None,
             #[cfg(feature = "issuers")]
             grants: crate::grants::GrantSettings::default(),
         }
@@ -162,7 +158,7 @@ impl HostBuilder {
     /// certificate is there. Without a store, certificates stay in their orders.
     #[cfg(feature = "certificates")]
     pub fn certificate_store(mut self, store: keyway_secrets::StoreName) -> Self {
-        self.certificate_store = Some(store);
+        self.orders.certificates = Some(store);
         self
     }
 
@@ -236,9 +232,8 @@ impl HostBuilder {
         };
         #[cfg(feature = "certificates")]
         let orders = {
-            let certificates = self.certificate_store.map(|name| store_for_certificates(name, &stores));
-            let settings = OrderSettings { certificates, ..self.orders };
-            let orders = crate::orders::Orders::open_engine(&lent, settings).await?;
+            let opener = stores_for_orders(&stores);
+            let orders = crate::orders::Orders::open_engine(&lent, self.orders, opener).await?;
             engines.push(Arc::new(Arc::clone(&orders.worker)));
             orders
         };
@@ -291,21 +286,17 @@ impl Lent {
     }
 }
 
-/// Lets the engine for certificates open a store of the engine for secrets, which it does not know.
+/// Lets the engine for certificates open stores of the engine for secrets, which it does not know.
 #[cfg(feature = "certificates")]
-fn store_for_certificates(
-    name: keyway_secrets::StoreName,
-    stores: &crate::stores::Stores,
-) -> CertificateStore {
-    let (stores, opened) = (stores.clone(), name.clone());
-    let open = move || -> crate::orders::OpenedStore {
-        let (stores, name) = (stores.clone(), opened.clone());
+fn stores_for_orders(stores: &crate::stores::Stores) -> SecretStores {
+    let stores = stores.clone();
+    SecretStores::new(move |name| -> crate::orders::OpenedStore {
+        let stores = stores.clone();
         Box::pin(async move {
             let store = stores.open(&name).await.map_err(crate::stores::StoresError::into_store_error)?;
             Ok(Arc::new(store) as Arc<dyn keyway_secrets::SecretStore>)
         })
-    };
-    CertificateStore { name, open: Arc::new(open) }
+    })
 }
 
 impl std::fmt::Debug for HostBuilder {

@@ -38,7 +38,8 @@ pub(super) fn check(
     let facts = check_parts(placed, state, issued, now).map_err(|fault| fault.to_string())?;
     // The host knows the names of a custom request only now.
     let names: Vec<_> = facts.names.iter().map(|name| name.text()).collect();
-    let mut asked = Asked::new(names.iter().map(AsRef::as_ref));
+    let common = facts.subject.common_names();
+    let mut asked = Asked::new(names.iter().map(AsRef::as_ref).chain(common));
     asked.key_type = facts.key_type;
     allowed(policy, &placed.owner, &asked).map_err(|refusal| refusal.to_string())?;
     Ok(facts)

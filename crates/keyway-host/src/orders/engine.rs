@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner};
+use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner, Pem};
+use keyway_secrets::StoreName;
+use keyway_x509::{AlternativeName, NewRequestError};
 
+use super::asking::read_metadata;
 use super::authority::{Authority, AuthorityView, RunningAuthority};
 use super::ca_owners::CaOwners;
 use super::ca_table::CaTable;
@@ -20,9 +23,11 @@ use super::order::{NewOrder, Order, OrderPage};
 use super::policy::{Asked, OrderPolicy, PolicyRefusal};
 use super::record::Placed;
 use super::routing::{Route, route};
+use super::secret_stores::SecretStores;
 use super::state::Phase;
+use super::stored_key::make_request;
 use super::storing::CertificateStore;
-use super::validation::{RequestError, ValidRequest, validate};
+use super::validation::{RequestError, ValidRequest, check_same_request, validate};
 use super::workflow::OrderWorkflow;
 use crate::host::{HostError, Lent};
 use crate::records::{Address, Entry, NameTag, random};
@@ -52,14 +57,26 @@ pub(crate) struct OrderSettings {
     pub(crate) limits: Limits,
     pub(crate) listeners: Listeners,
     pub(crate) policy: Option<Arc<dyn OrderPolicy>>,
-    pub(crate) certificates: Option<CertificateStore>,
+    /// The store that keeps certificates.
+    pub(crate) certificates: Option<StoreName>,
 }
 
 type OrderEntry = Box<Entry<OrderWorkflow>>;
 
+/// The request that the host made from a stored key, and the reference to the key.
+#[derive(Default)]
+struct MadeRequest {
+    csr: Option<Pem>,
+    key_container: Option<String>,
+}
+
 impl Orders {
     /// Opens all connections, and asks them for their authorities.
-    pub(crate) async fn open_engine(lent: &Lent, settings: OrderSettings) -> Result<Self, HostError> {
+    pub(crate) async fn open_engine(
+        lent: &Lent,
+        settings: OrderSettings,
+        stores: SecretStores,
+    ) -> Result<Self, HostError> {
         let OrderSettings { authorities, limits, listeners, policy, certificates } = settings;
         let now = lent.plugins.clock.now();
         let mut table = CaTable::new(CaOwners::default());
@@ -79,7 +96,8 @@ impl Orders {
             limits,
             listeners,
             policy,
-            certificates,
+            certificates: certificates.map(|name| CertificateStore { name, stores: stores.clone() }),
+            stores,
             log: IssuanceLog(Arc::new(lent.journal())),
             journal: Arc::new(lent.journal()),
             changed: tokio::sync::Notify::new(),
@@ -112,18 +130,20 @@ impl Orders {
             return Ok(known);
         }
         let valid = validate(&order.metadata)?;
-        self.check_policy(&order.owner, &valid)?;
+        let made = self.request_of(&order.owner, &valid).await?;
         let named = order.metadata.ca_id().map_err(RequestError::from)?;
         let workflow = &self.worker.workflow;
         let chosen = workflow.cas.chosen(&order.owner, named.as_ref()).await?;
-        let request = OrderRequest::new(order.metadata.clone());
+        let mut request = OrderRequest::new(order.metadata.clone());
+        request.context.generated_csr.clone_from(&made.csr);
         let Route { authority, ca, .. } = route(&workflow.authorities, chosen.as_ref(), request).await?;
         let now = self.worker.clock.now();
         let placed = Placed {
             owner: order.owner,
             authority,
             ca,
-            generated_csr: None,
+            generated_csr: made.csr,
+            key_container: made.key_container,
             made: now,
             deadline: order.deadline,
         };
@@ -200,7 +220,7 @@ impl Orders {
         metadata: &OrderMetadata,
     ) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
-        self.check_policy(owner, &validate(metadata)?)?;
+        self.check_change(&entry, metadata)?;
         let can = self.worker.workflow.setup(&entry.fixed.authority).can;
         let event = Event::Modify { now: self.worker.clock.now(), metadata: metadata.to_ascii(), can };
         self.submit_event(entry, event).await
@@ -316,17 +336,47 @@ impl Orders {
         Ok(self.worker.workflow.log.find(by, after.as_ref(), limit).await?)
     }
 
+    /// Asks the policy about a request, which is made here for a stored key.
+    async fn request_of(&self, owner: &Owner, valid: &ValidRequest) -> Result<MadeRequest, OrdersError> {
+        let ValidRequest::StoredKey(stored) = valid else {
+            self.check_policy(owner, valid)?;
+            return Ok(MadeRequest::default());
+        };
+        let container = stored.container.to_string();
+        let request = match make_request(&self.worker.workflow.stores, stored).await {
+            Ok(request) => request,
+            Err(error) => return Err(OrdersError::StoredKey { container, error: Box::new(error) }),
+        };
+        let csr = Pem::new(request.to_pem()).map_err(|_| OrdersError::StoredKey {
+            container: container.clone(),
+            error: Box::new(NewRequestError::TooLong { most: Pem::MAX_BYTES }.into()),
+        })?;
+        self.check_policy(owner, &ValidRequest::Pkcs10(Box::new(request)))?;
+        Ok(MadeRequest { csr: Some(csr), key_container: Some(container) })
+    }
+
     fn check_policy(&self, owner: &Owner, request: &ValidRequest) -> Result<(), PolicyRefusal> {
         let policy = self.worker.workflow.policy.as_deref();
         match request {
             ValidRequest::Pkcs10(request) => {
-                let names: Vec<_> = request.names().iter().map(|name| name.text()).collect();
-                let asked = Asked::new(names.iter().map(AsRef::as_ref));
+                let names: Vec<_> = request.names().iter().map(AlternativeName::text).collect();
+                let common = request.subject().common_names();
+                let asked = Asked::new(names.iter().map(AsRef::as_ref).chain(common));
                 allowed(policy, owner, &asked.with_key_type(request.public_key().key_type()))
             }
             // The names are those of the certificate, and are checked when it is there.
             ValidRequest::Custom | ValidRequest::StoredKey(_) => allowed(policy, owner, &Asked::default()),
         }
+    }
+
+    /// Checks new metadata of an order. A request that the host made stays as it is.
+    fn check_change(&self, entry: &OrderEntry, metadata: &OrderMetadata) -> Result<(), OrdersError> {
+        let valid = validate(metadata)?;
+        let Some(state) = entry.state.as_ref().filter(|_| entry.fixed.generated_csr.is_some()) else {
+            return Ok(self.check_policy(&entry.fixed.owner, &valid)?);
+        };
+        let before = read_metadata(&state.metadata).unwrap_or_default();
+        Ok(check_same_request(&before, metadata).map_err(RequestError::from)?)
     }
 
     async fn submit_event(&self, entry: OrderEntry, event: Event) -> Result<Order, OrdersError> {

@@ -8,6 +8,7 @@ use super::ca_owners::CaRefusal;
 use super::machine::TransitionError;
 use super::policy::PolicyRefusal;
 use super::routing::RouteError;
+use super::stored_key::StoredKeyError;
 use super::validation::RequestError;
 use super::workflow::OrderWorkflow;
 use crate::records::RecordError;
@@ -32,6 +33,15 @@ pub enum OrdersError {
     /// The owner may not use the certificate authority (decision B19).
     #[error(transparent)]
     Ca(#[from] CaRefusal),
+    /// The host could not make the request from the stored key (decision B12). Nothing was asked.
+    #[error("the key in {container} cannot be used: {error}")]
+    StoredKey {
+        /// The reference to the container.
+        container: String,
+        /// The reason.
+        #[source]
+        error: Box<StoredKeyError>,
+    },
     /// No authority takes the order (decision B10).
     #[error(transparent)]
     Route(#[from] RouteError),
@@ -85,6 +95,7 @@ impl PluginError for OrdersError {
             Self::Request(error) => error.kind(),
             Self::Policy(_) => ErrorKind::Denied,
             Self::Ca(refusal) => refusal.kind(),
+            Self::StoredKey { error, .. } => error.kind(),
             Self::Route(error) => error.kind(),
             Self::Authority { error, .. } => error.kind(),
             Self::NotKept { error, .. } => error.kind(),
@@ -105,6 +116,9 @@ impl PluginError for OrdersError {
         match self {
             Self::Authority { authority, order, error } => {
                 format!("the authority {authority} failed at order {order}: {}", error.detail())
+            }
+            Self::StoredKey { container, error } => {
+                format!("the key in {container} cannot be used: {}", error.detail())
             }
             Self::NotKept { order, error } => {
                 format!("the certificate of order {order} was not stored: {}", error.detail())

@@ -116,7 +116,7 @@
 //!
 //! * An order is at most 512 KiB with all its parts (decision R8).
 //! * An order that passes its own deadline fails; the authority is not told.
-//! * Requests with a stored key are checked, and not made yet.
+//! * The request from a stored key is made once. To change its names, cancel the order and place another.
 
 mod answers;
 mod asking;
@@ -141,7 +141,9 @@ mod policy;
 mod preference;
 mod record;
 mod routing;
+mod secret_stores;
 mod state;
+mod stored_key;
 mod storing;
 mod validation;
 mod workflow;
@@ -164,6 +166,7 @@ pub use name_pattern::{InvalidPattern, NamePattern};
 pub use order::{NewOrder, Order, OrderPage};
 pub use policy::{AllowList, Asked, OrderPolicy, PolicyRefusal, Rule};
 pub use routing::{Candidate, NotTaken, Route, RouteError, route};
+pub(crate) use secret_stores::{OpenedStore, SecretStores};
 pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Scheduled};
-pub(crate) use storing::{CertificateStore, OpenedStore};
+pub use stored_key::StoredKeyError;
 pub use validation::{RequestError, StoredKey, ValidRequest, validate};

@@ -31,6 +31,8 @@ pub(crate) struct Placed {
     pub(super) ca: Option<CaId>,
     /// The request that the host made from a stored key.
     pub(super) generated_csr: Option<Pem>,
+    /// The reference to the container with the stored key.
+    pub(super) key_container: Option<String>,
     pub(super) made: Timestamp,
     /// The moment at which the order ends, finished or not.
     pub(super) deadline: Option<Timestamp>,
@@ -47,6 +49,7 @@ impl Stored for Placed {
             + text(self.authority.as_str())
             + optional(self.ca.as_ref().map(CaId::as_str))
             + optional(self.generated_csr.as_ref().map(Pem::as_str))
+            + optional(self.key_container.as_deref())
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -56,6 +59,7 @@ impl Stored for Placed {
         put_text(out, self.authority.as_str());
         put_optional(out, self.ca.as_ref().map(CaId::as_str), put_text);
         put_optional(out, self.generated_csr.as_ref().map(Pem::as_str), put_text);
+        put_optional(out, self.key_container.as_deref(), put_text);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -66,7 +70,8 @@ impl Stored for Placed {
         let ca = reader.optional(Reader::text)?.map(CaId::new).transpose();
         let ca = ca.map_err(|_| Malformed { expected: "the id of a CA" })?;
         let generated_csr = reader.optional(pem)?;
-        Ok(Self { owner, authority, ca, generated_csr, made, deadline })
+        let key_container = reader.optional(Reader::text)?.map(str::to_owned);
+        Ok(Self { owner, authority, ca, generated_csr, key_container, made, deadline })
     }
 }
 
@@ -271,7 +276,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_placed_comes_back_and_a_cut_one_is_refused(
-            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"),
+            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"), key: Option<String>,
             made: u64, deadline: Option<u64>, cut: prop::sample::Index,
         ) {
             let placed = Placed {
@@ -279,6 +284,7 @@ mod tests {
                 authority: AuthorityName::new("desk").unwrap(),
                 ca: ca.map(|ca| CaId::new(ca).unwrap()),
                 generated_csr: csr.map(|csr| Pem::new(csr).unwrap()),
+                key_container: key,
                 made: Timestamp::from_milliseconds(made),
                 deadline: deadline.map(Timestamp::from_milliseconds),
             };

@@ -1,21 +1,16 @@
 //! Keeps certificates in a secret store of the host.
 
-use std::fmt;
-use std::pin::Pin;
-use std::sync::Arc;
-
 use keyway_certificates::{IssuedCertificate, OrderId, Pem};
 use keyway_core::SecretValue;
 use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreError, StoreName};
 
-/// The opened store, soon.
-pub(crate) type OpenedStore = Pin<Box<dyn Future<Output = Result<Arc<dyn SecretStore>, StoreError>> + Send>>;
+use super::secret_stores::SecretStores;
 
 /// The secret store that the host named for certificates (decision B11).
-#[derive(Clone)]
-pub(crate) struct CertificateStore {
-    pub(crate) name: StoreName,
-    pub(crate) open: Arc<dyn Fn() -> OpenedStore + Send + Sync>,
+#[derive(Clone, Debug)]
+pub(super) struct CertificateStore {
+    pub(super) name: StoreName,
+    pub(super) stores: SecretStores,
 }
 
 impl CertificateStore {
@@ -24,15 +19,23 @@ impl CertificateStore {
         format!("{}/{}", self.name, container(order))
     }
 
-    /// Stores a certificate and its chain. The names follow from the order, so storing them again after a crash
-    /// changes nothing (decision B13).
-    pub(super) async fn keep(&self, order: &OrderId, issued: &IssuedCertificate) -> Result<(), StoreError> {
-        let store = (self.open)().await?;
-        let parts =
-            [("certificate", Some(&issued.certificate)), ("intermediates", issued.intermediates.as_ref())];
-        for (part, pem) in parts {
-            if let Some(pem) = pem {
-                keep_part(store.as_ref(), &format!("{}.{part}", container(order)), pem).await?;
+    /// Stores a certificate, its chain, and for a stored key the reference to the container with the key. The
+    /// names follow from the order, so storing them again after a crash changes nothing (decision B13).
+    pub(super) async fn keep(
+        &self,
+        order: &OrderId,
+        issued: &IssuedCertificate,
+        key: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let store = self.stores.open(&self.name).await?;
+        let parts = [
+            ("certificate", Some(issued.certificate.as_str())),
+            ("intermediates", issued.intermediates.as_ref().map(Pem::as_str)),
+            ("key_container", key),
+        ];
+        for (part, text) in parts {
+            if let Some(text) = text {
+                keep_part(store.as_ref(), &format!("{}.{part}", container(order)), text).await?;
             }
         }
         Ok(())
@@ -40,18 +43,15 @@ impl CertificateStore {
 }
 
 /// Stores one text under a name, unless it is there.
-async fn keep_part(store: &dyn SecretStore, name: &str, pem: &Pem) -> Result<(), StoreError> {
-    let name = SecretName::new(name)
-        .map_err(|error| StoreError::invalid("the name of a certificate", error.to_string()))?;
+async fn keep_part(store: &dyn SecretStore, name: &str, text: &str) -> Result<(), StoreError> {
+    const WHAT: &str = "the name of a certificate";
+    let name = SecretName::new(name).map_err(|error| StoreError::invalid(WHAT, error.to_string()))?;
     let address = SecretAddress::shared(name);
-    match store.create(NewSecret::new(address.clone(), SecretValue::text(pem.as_str()))).await {
-        Err(StoreError::SecretExists { .. }) => {
-            let there = store.get(&address).await?;
-            if there.value.expose_text() == Some(pem.as_str()) {
-                return Ok(());
-            }
-            Err(StoreError::invalid("the name of a certificate", "another secret has it: remove that one"))
-        }
+    match store.create(NewSecret::new(address.clone(), SecretValue::text(text))).await {
+        Err(StoreError::SecretExists { .. }) => match store.get(&address).await?.value.expose_text() {
+            Some(there) if there == text => Ok(()),
+            _ => Err(StoreError::invalid(WHAT, "another secret has it: move that one")),
+        },
         created => created.map(drop),
     }
 }
@@ -59,10 +59,4 @@ async fn keep_part(store: &dyn SecretStore, name: &str, pem: &Pem) -> Result<(),
 /// The common part of the names of an order's secrets (decision H143).
 fn container(order: &OrderId) -> String {
     format!("order-{order}")
-}
-
-impl fmt::Debug for CertificateStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CertificateStore").field("name", &self.name).finish_non_exhaustive()
-    }
 }

@@ -2,13 +2,14 @@
 
 use keyway_certificates::{MetadataError, MetadataFault, OrderMetadata, RequestType};
 use keyway_core::{ErrorKind, Json};
-use keyway_x509::{CertificateRequest, DistinguishedName, DistinguishedNameError};
+use keyway_x509::{AlternativeName, CertificateRequest, DistinguishedName, DistinguishedNameError};
 
 use super::ContainerRef;
 
 const REQUEST_DATA: &str = "request_data";
 const CONTAINER_REF: &str = "container_ref";
 const SUBJECT_DN: &str = "subject_dn";
+const ALTERNATIVE_NAMES: &str = "subject_alternative_names";
 const EXTENSIONS: &str = "extensions";
 const PROFILE: &str = "profile";
 const PAYLOAD: &str = "payload";
@@ -33,6 +34,8 @@ pub struct StoredKey {
     pub container: ContainerRef,
     /// The subject.
     pub subject: DistinguishedName,
+    /// The alternative names of the subject.
+    pub names: Vec<AlternativeName>,
 }
 
 /// The error for a request that no authority can be asked for.
@@ -76,6 +79,7 @@ impl RequestError {
 /// | `request_data` | for `simple-cmc`: base64 of exactly one request in PEM, signed by its own key |
 /// | `container_ref` | for `stored-key`: `store[/environment]/name` |
 /// | `subject_dn` | for `stored-key`: the subject, by RFC 4514 |
+/// | `subject_alternative_names` | for `stored-key`: missing, or a list of texts such as `dns:www.example.org`, `ip:10.0.0.1`, `email:joe@example.org` and `uri:https://example.org/joe` |
 /// | `extensions` | for `stored-key`: missing, or null |
 ///
 /// Other fields are the plugin's. It takes the time of one verification of a signature, and does not block.
@@ -123,7 +127,45 @@ fn stored_key(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> {
         EXTENSIONS,
         "extensions are not offered: name a profile of the authority instead",
     )?;
-    Ok(ValidRequest::StoredKey(StoredKey { container, subject }))
+    let names = alternative_names(metadata)?;
+    Ok(ValidRequest::StoredKey(StoredKey { container, subject, names }))
+}
+
+/// Reads texts such as `dns:www.example.org`.
+fn alternative_names(metadata: &OrderMetadata) -> Result<Vec<AlternativeName>, RequestError> {
+    const EXPECTED: &str =
+        "a list of at most 100 texts `dns:NAME`, `ip:ADDRESS`, `email:ADDRESS` or `uri:URI`";
+    const MOST: usize = 100;
+    let of = |text: &str| {
+        let (kind, name) = text.split_once(':')?;
+        match kind.to_ascii_lowercase().as_str() {
+            "dns" => AlternativeName::dns(name).ok(),
+            "ip" => name.parse().ok().map(AlternativeName::Ip),
+            "email" => AlternativeName::email(name).ok(),
+            "uri" => AlternativeName::uri(name).ok(),
+            _ => None,
+        }
+    };
+    let names: Option<Vec<_>> = match metadata.get(ALTERNATIVE_NAMES) {
+        None => return Ok(Vec::new()),
+        Some(Json::Array(texts)) if texts.len() <= MOST => {
+            texts.iter().map(|text| text.as_text().and_then(of)).collect()
+        }
+        Some(_) => None,
+    };
+    names.ok_or_else(|| form(ALTERNATIVE_NAMES, EXPECTED))
+}
+
+/// Checks that new metadata asks for the same request, which the host made once (decision B12).
+pub(super) fn check_same_request(before: &OrderMetadata, after: &OrderMetadata) -> Result<(), MetadataError> {
+    let fixed = [OrderMetadata::REQUEST_TYPE, CONTAINER_REF, SUBJECT_DN, ALTERNATIVE_NAMES];
+    match fixed.into_iter().find(|field| before.get(field) != after.get(field)) {
+        Some(field) => {
+            let rule = "it cannot change, because the request is made: cancel the order, and place another";
+            Err(MetadataError::new(field, MetadataFault::Other { rule }))
+        }
+        None => Ok(()),
+    }
 }
 
 fn must_be_empty(metadata: &OrderMetadata, field: &str, rule: &'static str) -> Result<(), MetadataError> {

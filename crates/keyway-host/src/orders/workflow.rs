@@ -18,6 +18,7 @@ use super::listeners::Listeners;
 use super::machine::{self, Command, Event, Setup, TransitionError};
 use super::policy::OrderPolicy;
 use super::record::Placed;
+use super::secret_stores::SecretStores;
 use super::state::{OrderState, Phase};
 use super::storing::CertificateStore;
 use crate::plugin::LaneGuard;
@@ -33,6 +34,7 @@ pub(crate) struct OrderWorkflow {
     pub(super) limits: Limits,
     pub(super) listeners: Listeners,
     pub(super) policy: Option<Arc<dyn OrderPolicy>>,
+    pub(super) stores: SecretStores,
     pub(super) certificates: Option<CertificateStore>,
     pub(super) log: IssuanceLog,
     /// For checkpoints, which are stored beside the steps.
@@ -162,7 +164,10 @@ impl OrderWorkflow {
             self.log.note(on.entry.address, entry).await?;
         }
         let Some(store) = &self.certificates else { return Ok(()) };
-        store.keep(&order, certificate).await.map_err(|error| OrdersError::NotKept { order, error })
+        store
+            .keep(&order, certificate, placed.key_container.as_deref())
+            .await
+            .map_err(|error| OrdersError::NotKept { order, error })
     }
 
     /// Tells the listeners.

@@ -11,4 +11,5 @@ mod keeping;
 mod life;
 mod notices;
 mod routing;
+mod stored_keys;
 mod world;

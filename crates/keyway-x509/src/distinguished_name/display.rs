@@ -43,7 +43,7 @@ fn write_attribute(attribute: &AttributeTypeAndValue, f: &mut fmt::Formatter<'_>
 }
 
 /// Returns the text of a value, if its type is one of those whose bytes are UTF-8.
-fn text(value: &Any) -> Option<&str> {
+pub(super) fn text(value: &Any) -> Option<&str> {
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => std::str::from_utf8(value.value()).ok(),
         _ => None,

@@ -93,7 +93,9 @@ fn the_error_names_the_field() {
 fn a_stored_key_has_a_container_and_a_subject() {
     let metadata = json!({"request_type": "stored-key", "container_ref": "vault/production/key", "subject_dn": "CN=a",
                           "extensions": null});
-    let Ok(ValidRequest::StoredKey(StoredKey { container, subject })) = checked(metadata) else { panic!() };
+    let Ok(ValidRequest::StoredKey(StoredKey { container, subject, .. })) = checked(metadata) else {
+        panic!()
+    };
     assert_eq!(
         (container.to_string().as_str(), subject.to_string().as_str()),
         ("vault/production/key", "CN=a")
