@@ -220,7 +220,15 @@ impl Orders {
         metadata: &OrderMetadata,
     ) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
-        self.check_change(&entry, metadata)?;
+        let valid = validate(metadata)?;
+        match entry.state.as_ref().filter(|_| entry.fixed.generated_csr.is_some()) {
+            // The request that the host made stays as it is.
+            Some(state) => {
+                let before = read_metadata(&state.metadata).unwrap_or_default();
+                check_same_request(&before, metadata).map_err(RequestError::from)?;
+            }
+            None => self.check_policy(owner, &valid)?,
+        }
         let can = self.worker.workflow.setup(&entry.fixed.authority).can;
         let event = Event::Modify { now: self.worker.clock.now(), metadata: metadata.to_ascii(), can };
         self.submit_event(entry, event).await
@@ -367,16 +375,6 @@ impl Orders {
             // The names are those of the certificate, and are checked when it is there.
             ValidRequest::Custom | ValidRequest::StoredKey(_) => allowed(policy, owner, &Asked::default()),
         }
-    }
-
-    /// Checks new metadata of an order. A request that the host made stays as it is.
-    fn check_change(&self, entry: &OrderEntry, metadata: &OrderMetadata) -> Result<(), OrdersError> {
-        let valid = validate(metadata)?;
-        let Some(state) = entry.state.as_ref().filter(|_| entry.fixed.generated_csr.is_some()) else {
-            return Ok(self.check_policy(&entry.fixed.owner, &valid)?);
-        };
-        let before = read_metadata(&state.metadata).unwrap_or_default();
-        Ok(check_same_request(&before, metadata).map_err(RequestError::from)?)
     }
 
     async fn submit_event(&self, entry: OrderEntry, event: Event) -> Result<Order, OrdersError> {
