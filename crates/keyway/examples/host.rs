@@ -3,9 +3,9 @@
 //! It lists the linked plugins; opens a store file that Convection's Python plugin wrote; copies it
 //! into a generic store on SQLite; works with environments, versions and compare-and-set; lets an
 //! application read through the client, with an audit; makes passwords; issues logins by SSH key
-//! and revokes them, also through an executable; rotates the keys during reads; shows the errors
-//! for a wrong key, tampered and exchanged records and data of another version; and checks every
-//! result itself. It exits with 1 if a check fails.
+//! and revokes them, also through an executable; orders certificates, also across a crash;
+//! rotates the keys during reads; shows the errors for a wrong key, tampered and exchanged records and
+//! data of another version; and checks every result itself. It exits with 1 if a check fails.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 #[path = "host/application.rs"]
@@ -14,6 +14,8 @@ mod application;
 mod damage;
 #[path = "host/logins.rs"]
 mod logins;
+#[path = "host/orders.rs"]
+mod orders;
 #[path = "host/report.rs"]
 mod report;
 
@@ -109,6 +111,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     application::show(report, &store, &mut secrets).await?;
     application::generated_passwords(report, stores, &mut secrets).await?;
     logins::show(report, host.grants(), folder.path(), &mut secrets).await?;
+    orders::show(report, &storage, &host_keys).await?;
     versions(report, &store).await?;
     let new_keys = new_ring()?;
     rotation(report, stores, &store, &keys, &new_keys).await?;

@@ -71,7 +71,10 @@ impl Host {
         let mut reports = Vec::new();
         for engine in &self.inner.engines {
             engine.tick(now);
-            reports.extend(engine.free_ended_claims(now).await?);
+            // Without a lane, nobody could go on with what a claim held.
+            if !engine.lanes().is_empty() {
+                reports.extend(engine.free_ended_claims(now).await?);
+            }
         }
         self.inner.work_off(now, &mut reports).await?;
         Ok(reports)
@@ -177,8 +180,10 @@ impl Tasks {
         let busy: BTreeSet<Task> = self.busy.values().cloned().collect();
         for (number, engine) in self.host.engines.clone().into_iter().enumerate() {
             engine.tick(now);
-            let lanes = engine.lanes().into_iter().map(|lane| Task::Lane(number, lane));
-            for task in std::iter::once(Task::Claims(number)).chain(lanes) {
+            let lanes: Vec<_> = engine.lanes().into_iter().map(|lane| Task::Lane(number, lane)).collect();
+            // Without a lane, nobody could go on with what a claim held.
+            let claims = (!lanes.is_empty()).then_some(Task::Claims(number));
+            for task in claims.into_iter().chain(lanes) {
                 if busy.contains(&task) || self.rests.contains_key(&task) {
                     continue;
                 }

@@ -32,7 +32,7 @@ impl CertificateStore {
             [("certificate", Some(&issued.certificate)), ("intermediates", issued.intermediates.as_ref())];
         for (part, pem) in parts {
             if let Some(pem) = pem {
-                keep_part(store.as_ref(), &format!("{}/{part}", container(order)), pem).await?;
+                keep_part(store.as_ref(), &format!("{}.{part}", container(order)), pem).await?;
             }
         }
         Ok(())
@@ -56,9 +56,9 @@ async fn keep_part(store: &dyn SecretStore, name: &str, pem: &Pem) -> Result<(),
     }
 }
 
-/// The common part of the names of an order's secrets.
+/// The common part of the names of an order's secrets (decision H143).
 fn container(order: &OrderId) -> String {
-    format!("orders/{order}")
+    format!("order-{order}")
 }
 
 impl fmt::Debug for CertificateStore {

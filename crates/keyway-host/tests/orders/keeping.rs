@@ -36,13 +36,13 @@ async fn a_certificate_is_kept_under_the_name_of_its_order() {
     world.pass(DELAY).await;
     let ready = world.look(&order).await;
     assert_eq!(ready.state.phase, Phase::Finished(End::Generated));
-    assert_eq!(ready.container, Some(format!("certificates/orders/{}", order.id)));
+    assert_eq!(ready.container, Some(format!("certificates/order-{}", order.id)));
     let opened = world.host.stores().open(&store).await.unwrap();
     let kept = ready.state.certificate.unwrap();
     for (part, pem) in
         [("certificate", Some(&kept.certificate)), ("intermediates", kept.intermediates.as_ref())]
     {
-        let name = SecretName::new(format!("orders/{}/{part}", order.id)).unwrap();
+        let name = SecretName::new(format!("order-{}.{part}", order.id)).unwrap();
         let secret = opened.get(&SecretAddress::shared(name)).await.unwrap();
         assert_eq!(secret.value.expose_text(), pem.map(Pem::as_str), "{part}");
     }

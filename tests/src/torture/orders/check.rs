@@ -156,7 +156,7 @@ async fn is_stored(host: &Host, order: &Order) -> Result<bool, String> {
     for (part, pem) in parts {
         let Some(pem) = pem else { continue };
         let name =
-            SecretName::new(format!("orders/{}/{part}", order.id)).map_err(|error| error.to_string())?;
+            SecretName::new(format!("order-{}.{part}", order.id)).map_err(|error| error.to_string())?;
         let Ok(secret) = store.get(&SecretAddress::shared(name)).await else { return Ok(false) };
         if secret.value.expose_text() != Some(pem.as_str()) {
             return Ok(false);
