@@ -9,7 +9,7 @@ use std::time::Instant;
 use keyway_tests::torture::cuts::Cuts;
 use keyway_tests::torture::ledger::Finding;
 use keyway_tests::torture::trace::strace;
-use keyway_tests::torture::{Report, TortureError, grants, samples, secrets, ssh_files};
+use keyway_tests::torture::{Report, TortureError, grants, orders, samples, secrets, ssh_files};
 use lexopt::ValueExt as _;
 
 const USAGE: &str = "\
@@ -18,13 +18,16 @@ Usage: cargo xtask torture AREA [OPTIONS]
 Areas:
   secrets           secret stores: records on SQLite, and Convection's files
   grants            credentials that issuers make: the records of several hosts on SQLite, against the accounts
+  orders            certificate orders: the records of several hosts on SQLite, against the books of an authority
 
   --kills N         how many processes are killed (default 200)
-  --power-cuts N    how many power cuts are made from a traced run afterwards (default 150; needs strace)
+  --power-cuts N    how many power cuts are made from a traced run afterwards (default 150; needs strace;
+                    none for orders)
   --seed S          the seed of all choices (default 1)
   --defect DEFECT   do something wrong on purpose, to see that it is noticed:
                     acknowledges-before-writing; of secrets also writes-in-place; of grants also
-                    makes-another, denies-what-it-made or keeps-what-is-revoked
+                    makes-another, denies-what-it-made or keeps-what-is-revoked; of orders also
+                    places-another or forgets-notices
 ";
 
 /// The number of kills between two progress lines.
@@ -42,6 +45,7 @@ struct Arguments {
 enum Area {
     Secrets(Option<secrets::Defect>),
     Grants(Option<grants::Defect>),
+    Orders(Option<orders::Defect>),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +61,9 @@ fn main() -> ExitCode {
         }
         (Some("grants"), Some(plan)) if plan.starts_with('{') => {
             grants::child(&plan).map(|()| true).map_err(|error| error.to_string())
+        }
+        (Some("orders"), Some(plan)) if plan.starts_with('{') => {
+            orders::child(&plan).map(|()| true).map_err(|error| error.to_string())
         }
         (Some("issuer"), Some(folder)) => {
             let seed = raw.next().unwrap_or_default();
@@ -100,6 +107,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
     let area = match area.as_deref() {
         Some("secrets") => Area::Secrets(named(defect.as_deref(), secrets::Defect::of)?),
         Some("grants") => Area::Grants(named(defect.as_deref(), grants::Defect::of)?),
+        Some("orders") => Area::Orders(named(defect.as_deref(), orders::Defect::of)?),
         None => return Err("which area?".into()),
         Some(other) => return Err(format!("there is no area {other:?}").into()),
     };
@@ -115,6 +123,7 @@ impl Area {
         match self {
             Self::Secrets(_) => "secrets",
             Self::Grants(_) => "grants",
+            Self::Orders(_) => "orders",
         }
     }
 
@@ -124,7 +133,7 @@ impl Area {
         let verdict = format!("lost {}, corrupt {}", sum(Report::lost), sum(Report::corrupt));
         match self {
             Self::Secrets(_) => verdict,
-            Self::Grants(_) => format!("{verdict}, doubled {}", sum(Report::doubled)),
+            Self::Grants(_) | Self::Orders(_) => format!("{verdict}, doubled {}", sum(Report::doubled)),
         }
     }
 }
@@ -150,6 +159,11 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
         Area::Grants(defect) => {
             let options = grants::Options { program, kills, seed, most_findings: 20, defect };
             (grants::run(&options, &mut tell), defect.is_none())
+        }
+        Area::Orders(defect) => {
+            let options = orders::Options { program, kills, seed, most_findings: 20, defect };
+            // The books of the authority are far away, and their files are not synced.
+            (orders::run(&options, &mut tell), false)
         }
     };
     let report = report.map_err(|error| with_sources(&error))?;
@@ -210,6 +224,7 @@ fn cut_power(arguments: &Arguments) -> Result<Vec<Report>, String> {
             let options = secrets::CutOptions { program, strace, tasks, rotates: true, cuts };
             Ok(vec![told("", secrets::power_cuts(&options))?])
         }
+        Area::Orders(_) => Ok(Vec::new()),
         Area::Grants(_) => {
             let tasks = grants::Tasks { operations: 20, ..grants::Tasks::ALL };
             let files = ssh_files::CutOptions {

@@ -3,8 +3,8 @@
 //!
 //! It checks decision C6.
 //!
-//! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`] or
-//! [`grants::run`] and starts itself again for each process to be killed.
+//! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`],
+//! [`grants::run`] or [`orders::run`] and starts itself again for each process to be killed.
 //!
 //! * [`mod@line`]: the lines of such a process: operations begun and acknowledged;
 //! * [`ledger`]: the model of the states that must or may be found;
@@ -18,6 +18,7 @@
 //! * [`samples`]: stores with and without sync, which show that the difference is detected;
 //! * [`secrets`]: the first area, secret stores;
 //! * [`grants`]: the second area, credentials that issuers make;
+//! * [`orders`]: the third area, orders for certificates;
 //! * `ssh_files`: power cuts under the files of `keyway-ssh`.
 
 mod clock;
@@ -30,6 +31,7 @@ pub mod kill;
 mod lazy_storage;
 pub mod ledger;
 pub mod line;
+pub mod orders;
 pub mod samples;
 pub mod secrets;
 #[cfg(unix)]

@@ -286,7 +286,8 @@ impl Orders {
         Ok(OrderPage { orders, next: next.as_ref().map(order_id) })
     }
 
-    /// Records a person's decision about an order, after a look at the authority.
+    /// Records a person's decision about an order, after a look at the authority. Returns the order as long as it
+    /// is there: one that a client deleted goes when the decision ends it.
     ///
     /// # Errors
     /// [`TransitionError::NothingToDecide`], [`TransitionError::NoOrder`]; [`OrdersError::Record`].
@@ -298,9 +299,10 @@ impl Orders {
         owner: &Owner,
         order: &OrderId,
         decision: Decision,
-    ) -> Result<Order, OrdersError> {
+    ) -> Result<Option<Order>, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
-        self.submit_event(entry, Event::Decide { now: self.worker.clock.now(), decision }).await
+        let event = Event::Decide { now: self.worker.clock.now(), decision };
+        Ok(self.view(&self.worker.submit(entry, event, None).await?.entry))
     }
 
     /// Lists the connections of this host, in the order of its configuration.

@@ -26,6 +26,7 @@
 //! | clock set forward | due early | | due early | | due early | due early |
 //! | clock set back | due when the clock is there again | | the same | | the same | the same |
 //!
+//! A wish of a client (modify, cancel, delete) waits while it is not known whether the order has arrived at the CA.
 //! At most one action is scheduled at any time: [`OrderState::scheduled`] holds one. A finished order is
 //! final; only its notices, and the revocation of a certificate that came late, are still carried out
 //! (decisions B8, B13, B17).
@@ -406,13 +407,12 @@ fn decide(state: &OrderState, now: Timestamp, decision: Decision) -> Result<Step
     if state.phase != Phase::Undecided {
         return Err(TransitionError::NothingToDecide);
     }
+    let ended = |end| Ok(super::answers::settled(state.clone().finished(now, end)));
     let action = match decision {
-        Decision::NotPlaced if state.cancel != Cancel::No => {
-            return Ok(Step::to(state.clone().finished(now, End::Canceled)));
-        }
+        Decision::NotPlaced if state.cancel != Cancel::No => return ended(End::Canceled),
         Decision::NotPlaced => Action::Issue,
         Decision::Placed => Action::Check,
-        Decision::GiveUp => return Ok(Step::to(state.clone().finished(now, End::Failed))),
+        Decision::GiveUp => return ended(End::Failed),
     };
     let scheduled = Some(Scheduled { action, at: now });
     Ok(Step::to(OrderState { phase: Phase::Waiting, since: now, failures: 0, scheduled, ..state.clone() }))

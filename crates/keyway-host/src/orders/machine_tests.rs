@@ -131,6 +131,27 @@ fn what_clients_want_of_an_order_that_is_worked_on_follows_the_answer() {
 }
 
 #[test]
+fn what_clients_want_of_an_order_that_may_not_have_arrived_waits_until_it_has() {
+    let issue = Some(Scheduled { action: Action::Issue, at: at(9_000) });
+    let reconcile = Some(Scheduled { action: Action::Reconcile, at: at(9_000) });
+    let waiting = state(Phase::Waiting);
+    for unsure in [
+        OrderState { scheduled: issue, unknown: Some(Action::Issue), ..waiting.clone() },
+        OrderState { scheduled: reconcile, unknown: Some(Action::Issue), ..waiting.clone() },
+        // The plugin says that the order has not arrived.
+        OrderState { scheduled: issue, ..waiting },
+    ] {
+        for (event, action) in [(modified(), Action::Modify), (canceled(), Action::Cancel)] {
+            let wanted = next(&unsure, Standing::Free, event);
+            assert_eq!(wanted.scheduled, unsure.scheduled);
+            let asking = OrderState { phase: Phase::Asking(Action::Issue), scheduled: None, ..wanted };
+            let arrived = next(&asking, Standing::Ours, reply(Answer::WaitingForCa, can()));
+            assert_eq!(arrived.scheduled, Some(Scheduled { action, at: at(2_000) }));
+        }
+    }
+}
+
+#[test]
 fn what_clients_may_not_is_refused() {
     let refusals = [
         (Phase::Undecided, TransitionError::Undecided),
@@ -269,6 +290,15 @@ fn a_deleted_order_goes_when_it_is_settled() {
     let late = next(&asking, Standing::Ours, reply(Answer::Generated(certificate("c")), can()));
     let step = stepped(&late, Standing::Ours, reply(Answer::Revoked, can())).unwrap();
     assert!(step.state.is_none());
+}
+
+#[test]
+fn a_deleted_order_goes_when_a_person_ends_it() {
+    let undecided = OrderState { delete: true, cancel: Cancel::Told, ..state(Phase::Undecided) };
+    for decision in [Decision::NotPlaced, Decision::GiveUp] {
+        let event = Event::Decide { now: at(2_000), decision };
+        assert_eq!(stepped(&undecided, Standing::Free, event).unwrap().state, None, "{decision:?}");
+    }
 }
 
 #[test]

@@ -225,7 +225,7 @@ impl OrderState {
     /// Puts a client's wish in front of the scheduled action. The plugin is not told about an order that it
     /// does not know.
     pub(super) fn with_wishes(mut self, now: Timestamp) -> Self {
-        if self.phase != Phase::Waiting {
+        if self.phase != Phase::Waiting || self.is_being_placed() {
             return self;
         }
         let has_update = self.proposed.is_some() || self.changing.is_some();
@@ -244,6 +244,13 @@ impl OrderState {
             self.scheduled = Some(Scheduled { action, at: now });
         }
         self
+    }
+
+    /// Tells whether the order may have arrived at the CA, and may not: it is placed again, or looked for. A client's
+    /// wish waits until that is known, because a CA refuses a change of an order that it does not have.
+    fn is_being_placed(&self) -> bool {
+        let is_next = self.scheduled.is_some_and(|scheduled| scheduled.action == Action::Issue);
+        self.is_placed && (is_next || self.unknown == Some(Action::Issue))
     }
 
     /// Ends the order. What is not delivered yet is still delivered.

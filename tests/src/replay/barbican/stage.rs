@@ -191,7 +191,7 @@ impl Stage {
         let mut parts = Vec::new();
         if order.container.is_some() {
             for part in ["certificate", "intermediates"] {
-                if self.has_secret(&format!("orders/{}/{part}", order.id)).await? {
+                if self.has_secret(&format!("order-{}.{part}", order.id)).await? {
                     parts.push(part);
                 }
             }

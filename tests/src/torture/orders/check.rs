@@ -1,0 +1,166 @@
+//! The process that compares the records of the hosts with the books of the authority.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use keyway_conformance::certificates::CaCall;
+use keyway_core::{Clock as _, PluginError as _, SystemClock};
+use keyway_host::orders::{Decision, End, Order, Phase};
+use keyway_secrets::{SecretAddress, SecretName, SecretStore as _};
+
+use super::host::{Host, owner, storage, store_name};
+use super::plan::{HOSTS, Plan};
+use super::worker::{CELL, CERTIFICATE};
+use crate::torture::clock::JumpingClock;
+use crate::torture::line::{Line, State, say};
+
+/// The number of attempts to settle everything.
+const PASSES: u32 = 400;
+
+/// Recovers, and reports errors only.
+pub(super) async fn recover(plan: &Plan) {
+    let recovered = async { Host::start(plan, plan.slot, &storage(plan).await?).await?.recover().await };
+    if let Err(fault) = recovered.await {
+        say(&Line::Corrupt(fault));
+    }
+}
+
+/// Settles everything, and reports the state.
+pub(super) async fn run(plan: &Plan) {
+    let mut lines = Vec::new();
+    match look(plan, &mut lines).await {
+        Ok(()) => lines.push(Line::Complete),
+        Err(fault) => lines.push(Line::Corrupt(fault)),
+    }
+    lines.iter().for_each(say);
+}
+
+async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
+    let storage = storage(plan).await?;
+    let mut hosts = Vec::new();
+    for slot in 0..HOSTS {
+        let host = Host::start(plan, slot, &storage).await?;
+        host.recover().await?;
+        hosts.push(host);
+    }
+    let host = hosts.first().ok_or("there are no hosts")?;
+    host.make_store().await;
+    settle(host).await?;
+    compare(host, lines).await
+}
+
+async fn all(host: &Host) -> Result<Vec<Order>, String> {
+    host.orders.list(&owner()).await.map_err(|error| error.detail())
+}
+
+fn is_settled(order: &Order, ready: &BTreeSet<String>) -> bool {
+    match order.state.phase {
+        Phase::Finished(End::Generated) => ready.contains(order.id.as_str()),
+        Phase::Finished(_) => order.state.late.as_ref().is_none_or(|late| late.revoked),
+        _ => false,
+    }
+}
+
+/// Works until every order is finished, and every notice is told.
+async fn settle(host: &Host) -> Result<(), String> {
+    for _ in 0..PASSES {
+        // No host's clock was further ahead, so everything is due.
+        let now = SystemClock.now().plus(2 * JumpingClock::FURTHEST);
+        host.engines.run_due(now).await.map_err(|error| error.detail())?;
+        decide(host).await?;
+        let ready: BTreeSet<String> = host.ready().into_iter().collect();
+        if all(host).await?.iter().all(|order| is_settled(order, &ready)) {
+            return Ok(());
+        }
+        // A claim of another host has to expire.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// Decides as an operator would, after a look at the books.
+async fn decide(host: &Host) -> Result<(), String> {
+    let undecided = host.orders.undecided(None, 1000).await.map_err(|error| error.detail())?;
+    for order in undecided.orders {
+        let placed = host
+            .ca
+            .effects()
+            .iter()
+            .any(|effect| effect.call == CaCall::Issue && effect.object == order.id.as_str());
+        let decision = if placed { Decision::Placed } else { Decision::NotPlaced };
+        let decided = host.orders.decide(&owner(), &order.id, decision).await;
+        decided.map_err(|error| format!("it cannot be decided: {}", error.detail()))?;
+    }
+    Ok(())
+}
+
+/// Compares the records with the books, the secret store and the notices.
+async fn compare(host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
+    let orders = all(host).await?;
+    let ready: BTreeSet<String> = host.ready().into_iter().collect();
+    let mut placed = BTreeMap::<String, usize>::new();
+    for effect in host.ca.effects().into_iter().filter(|effect| effect.call == CaCall::Issue) {
+        *placed.entry(effect.object).or_default() += 1;
+    }
+    let known: BTreeSet<&str> = orders.iter().map(|order| order.id.as_str()).collect();
+    let deleted: BTreeSet<String> = host.deleted().into_iter().collect();
+    for (order, times) in &placed {
+        if *times > 1 {
+            lines.push(Line::Doubled(format!("the order {order} was placed {times} times")));
+        }
+        if !known.contains(order.as_str()) && !deleted.contains(order) {
+            lines.push(Line::Lost(format!("the authority has the order {order}, which no host knows")));
+        }
+    }
+    let mut cells = BTreeSet::new();
+    for order in orders {
+        let Ok(Some(cell)) = order.metadata().text(CELL).map(|cell| cell.map(str::to_owned)) else {
+            lines.push(Line::Corrupt(format!("the order {} has lost its metadata", order.id)));
+            continue;
+        };
+        if !cells.insert(cell.clone()) {
+            lines.push(Line::Doubled(format!("{cell} has two orders")));
+        }
+        lines.push(Line::Observed { cell: cell.clone(), state: State::of(&cell) });
+        match order.state.phase {
+            Phase::Finished(End::Generated) => {
+                if !placed.contains_key(order.id.as_str()) {
+                    lines.push(Line::Corrupt(format!("{cell} has a certificate, and was never placed")));
+                }
+                if !ready.contains(order.id.as_str()) {
+                    lines.push(Line::Lost(format!("no listener was told that {cell} is ready")));
+                }
+                if is_stored(host, &order).await? {
+                    let cell = format!("{cell}/{CERTIFICATE}");
+                    lines.push(Line::Observed { state: State::of(&cell), cell });
+                } else {
+                    lines.push(Line::Lost(format!("the certificate of {cell} is not in the store")));
+                }
+            }
+            Phase::Finished(End::Canceled) if is_settled(&order, &ready) => {}
+            phase => {
+                let message = &order.state.message;
+                lines.push(Line::Corrupt(format!("{cell} is {phase:?} at the end: {message}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether the certificate of an order and its chain are in the secret store, as the order has them.
+async fn is_stored(host: &Host, order: &Order) -> Result<bool, String> {
+    let store = host.engines.stores().open(&store_name()).await.map_err(|error| error.detail())?;
+    let Some(issued) = &order.state.certificate else { return Ok(false) };
+    let parts =
+        [("certificate", Some(&issued.certificate)), ("intermediates", issued.intermediates.as_ref())];
+    for (part, pem) in parts {
+        let Some(pem) = pem else { continue };
+        let name =
+            SecretName::new(format!("order-{}.{part}", order.id)).map_err(|error| error.to_string())?;
+        let Ok(secret) = store.get(&SecretAddress::shared(name)).await else { return Ok(false) };
+        if secret.value.expose_text() != Some(pem.as_str()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,28 @@
+//! Deliberate defects, which show that the torture detects errors.
+
+use serde::{Deserialize, Serialize};
+
+/// A deliberate defect of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Defect {
+    /// The storage engine acknowledges a commit, and writes it a little later.
+    AcknowledgesBeforeWriting,
+    /// The authority claims to be idempotent, and places another order on each call.
+    PlacesAnother,
+    /// The listener takes some notices and forgets them.
+    ForgetsNotices,
+}
+
+impl Defect {
+    /// All defects, by their names.
+    pub const ALL: [(&str, Self); 3] = [
+        ("acknowledges-before-writing", Self::AcknowledgesBeforeWriting),
+        ("places-another", Self::PlacesAnother),
+        ("forgets-notices", Self::ForgetsNotices),
+    ];
+
+    /// Returns the defect of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, defect)| *defect)
+    }
+}

@@ -1,0 +1,219 @@
+//! The host that the processes run: the real engine over one SQLite file.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_certificates::{
+    AuthorityName, CaUnavailable, Capabilities, CertificateAuthority, CertificateAuthorityLayer,
+    CertificateError, CertificateEvents, CertificateReady, Layered, OrderId, Owner,
+};
+use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
+use keyway_core::{PluginError as _, Plugins, plugins};
+use keyway_host::orders::{Authority, Limits, Orders, Retries};
+use keyway_seal::{Key, KeyRing};
+use keyway_secrets::StoreName;
+use keyway_storage::{Sqlite, Storage};
+use serde_json::json;
+
+use super::Defect;
+use super::plan::Plan;
+use crate::torture::clock::JumpingClock;
+use crate::torture::draw::Draw;
+use crate::torture::fixture::Role;
+use crate::torture::lazy_storage::LazyStorage;
+
+const PLUGINS: Plugins = plugins! { keyway_generic };
+/// The store of certificates.
+const STORE: &str = "vault";
+/// The number of scripted calls of each operation; later ones work.
+const SCRIPTED: usize = 300;
+
+/// A host of a process.
+pub(super) struct Host {
+    pub(super) engines: keyway_host::Host,
+    pub(super) orders: Orders,
+    pub(super) ca: ScriptedCa,
+    keys: KeyRing,
+    folder: PathBuf,
+}
+
+/// The owner of all orders.
+pub(super) fn owner() -> Owner {
+    Owner::new("joe").expect("a short name")
+}
+
+pub(super) fn store_name() -> StoreName {
+    StoreName::new(STORE).expect("a valid name")
+}
+
+/// Opens the storage engine of a process, which all its hosts share.
+pub(super) async fn storage(plan: &Plan) -> Result<Arc<dyn Storage>, String> {
+    let engine = Sqlite::options().open_or_create(plan.folder.join("host.db"));
+    let engine = engine.map_err(|error| error.detail())?;
+    Ok(match plan.defect {
+        Some(Defect::AcknowledgesBeforeWriting) => {
+            Arc::new(LazyStorage::over(engine).await.map_err(|error| error.detail())?)
+        }
+        _ => Arc::new(engine),
+    })
+}
+
+impl Host {
+    /// Starts the host of this slot. At most one run of it may exist.
+    pub(super) async fn start(plan: &Plan, slot: u32, storage: &Arc<dyn Storage>) -> Result<Self, String> {
+        let retries = Retries::default()
+            .with_first(Duration::from_millis(4))
+            .with_longest(Duration::from_millis(20))
+            .with_attempts(10_000);
+        // The claim is short enough for one host to see another's expire.
+        let limits = Limits::default()
+            .with_deadline(Duration::from_millis(250))
+            .with_lease_grace(Duration::from_millis(50))
+            .with_check_every(Duration::from_millis(5))
+            .with_retries(retries);
+        // The key is not secret: all processes have the same.
+        let keys = KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())?;
+        let registry = PLUGINS.registry().map_err(|faults| faults.to_string())?;
+        let draw = Draw::new(plan.seed).fork(u64::from(slot));
+        let ca = ca(plan, draw.fork(1));
+        let listener = Listener { plan: plan.clone(), draw: Mutex::new(draw.fork(2)) };
+        // The parent starts a host again when its last run has ended.
+        let builder = keyway_host::Host::builder(registry, Arc::clone(storage), keys.clone())
+            .name(&format!("host-{slot}"))
+            .takeover_after(Duration::ZERO)
+            .clock(Arc::new(JumpingClock::new(draw.fork(3))))
+            .order_limits(limits)
+            .store_limits(limits)
+            .certificate_store(store_name())
+            .certificate_events(Arc::new(listener))
+            .authority(Authority::with_authority(authority_name(), claiming(plan, &ca)));
+        let engines = builder.start().await.map_err(|error| error.detail())?;
+        let orders = engines.orders().clone();
+        Ok(Self { engines, orders, ca, keys, folder: plan.folder.clone() })
+    }
+
+    /// Makes the store of certificates, if it is missing. Until then, certificates wait in their orders.
+    pub(super) async fn make_store(&self) {
+        // Another host may be making it, and a killed one may have begun it.
+        drop(self.engines.stores().create(&store_name(), "generic", json!({}), &self.keys).await);
+    }
+
+    /// Resumes interrupted work.
+    pub(super) async fn recover(&self) -> Result<(), String> {
+        self.engines.recover().await.map(drop).map_err(|error| error.detail())
+    }
+
+    /// Notes that an order is about to be deleted.
+    pub(super) fn note_deleted(&self, order: &OrderId) {
+        append(&self.folder.join("deleted"), order);
+    }
+
+    pub(super) fn deleted(&self) -> Vec<String> {
+        lines(&self.folder.join("deleted"))
+    }
+
+    /// Returns the orders whose certificates the listener was told of.
+    pub(super) fn ready(&self) -> Vec<String> {
+        lines(&self.folder.join("ready"))
+    }
+}
+
+fn authority_name() -> AuthorityName {
+    AuthorityName::new("ca").expect("a valid name")
+}
+
+/// Opens the authority. A checking process has to come to an end, so there it works.
+fn ca(plan: &Plan, mut draw: Draw) -> ScriptedCa {
+    let capabilities = match plan.defect {
+        Some(Defect::PlacesAnother) => plan.kind.capabilities().idempotent(false),
+        _ => plan.kind.capabilities(),
+    };
+    let ca = ScriptedCa::in_folder(plan.folder.join("ca")).with_capabilities(capabilities).looks(2);
+    if plan.role != Role::Check {
+        for call in [CaCall::Issue, CaCall::Check, CaCall::Modify, CaCall::Cancel, CaCall::Revoke] {
+            let steps: Vec<Step> = (0..SCRIPTED).map(|_| step(&mut draw)).collect();
+            ca.script(call, steps);
+        }
+    }
+    ca
+}
+
+fn step(draw: &mut Draw) -> Step {
+    match draw.below(20) {
+        0 | 1 => Step::fault(Fault::Unavailable),
+        2 | 3 => Step::fault(Fault::LostRequest),
+        4..=6 => Step::fault(Fault::LostAnswer),
+        7 => Step::fault(Fault::Hangs),
+        8 => Step::fault(Fault::HangsAfterwards),
+        9 | 10 => Step::work().after(Duration::from_millis(draw.below(20))),
+        _ => Step::work(),
+    }
+}
+
+/// An authority that claims to be idempotent.
+#[derive(Debug)]
+struct Claiming(ScriptedCa);
+
+impl CertificateAuthorityLayer for Claiming {
+    type Inner = ScriptedCa;
+
+    fn inner(&self) -> &ScriptedCa {
+        &self.0
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities().idempotent(true)
+    }
+}
+
+fn claiming(plan: &Plan, ca: &ScriptedCa) -> Arc<dyn CertificateAuthority> {
+    match plan.defect {
+        Some(Defect::PlacesAnother) => Arc::new(Layered(Claiming(ca.clone()))),
+        _ => Arc::new(ca.clone()),
+    }
+}
+
+/// A listener that writes down the orders whose certificates are ready, and sometimes fails.
+#[derive(Debug)]
+struct Listener {
+    plan: Plan,
+    draw: Mutex<Draw>,
+}
+
+impl Listener {
+    fn chance(&self, percent: u64) -> bool {
+        self.draw.lock().unwrap_or_else(PoisonError::into_inner).chance(percent)
+    }
+}
+
+#[async_trait]
+impl CertificateEvents for Listener {
+    async fn certificate_is_ready(&self, event: &CertificateReady) -> Result<(), CertificateError> {
+        if self.plan.role != Role::Check && self.chance(20) {
+            return Err(CertificateError::not_ready("the listener", "it fails sometimes"));
+        }
+        if self.plan.defect != Some(Defect::ForgetsNotices) || self.chance(50) {
+            append(&self.plan.folder.join("ready"), &event.order);
+        }
+        Ok(())
+    }
+
+    async fn ca_is_unavailable(&self, _: &CaUnavailable) -> Result<(), CertificateError> {
+        Ok(())
+    }
+}
+
+/// Adds a line to a file. One write of a few bytes is not torn by a kill.
+fn append(file: &Path, order: &OrderId) {
+    let line = format!("{order}\n");
+    let written = OpenOptions::new().append(true).create(true).open(file);
+    drop(written.and_then(|mut file| file.write_all(line.as_bytes())));
+}
+
+fn lines(file: &Path) -> Vec<String> {
+    fs::read_to_string(file).unwrap_or_default().lines().map(str::to_owned).collect()
+}

@@ -1,0 +1,45 @@
+//! The torture of certificate orders: the host's engine, over records on SQLite and an authority whose
+//! books are in a folder.
+//!
+//! Several hosts share the records and the books. Their tasks place orders, wait for certificates, change, cancel
+//! and delete orders, and place some twice by their ids. The authority is idempotent, or it tells what became
+//! of a call, or it does neither and makes checkpoints; it loses requests and answers, hangs, and cannot be
+//! reached. The hosts are killed, and recovering hosts too. Then a check recovers, decides as an operator
+//! would, and compares records, certificates, notices and books.
+//!
+//! There are no power cuts: the books stand for an authority far away.
+
+mod check;
+mod defect;
+mod host;
+mod parent;
+mod plan;
+mod worker;
+
+pub use defect::Defect;
+pub use parent::{Options, run};
+pub use plan::{Kind, Plan};
+
+use super::TortureError;
+use super::fixture::Role;
+
+/// Runs a process that [`run`] started: `plan` is its last argument.
+///
+/// # Errors
+/// When the plan cannot be read, or no runtime starts.
+pub fn child(plan: &str) -> Result<(), TortureError> {
+    let plan: Plan = serde_json::from_str(plan)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .map_err(|source| TortureError::System { action: "start a runtime", source })?;
+    runtime.block_on(async {
+        match plan.role {
+            Role::Write => worker::run(plan).await,
+            Role::Recover => check::recover(&plan).await,
+            Role::Check => check::run(&plan).await,
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! The plan of a process.
+
+use std::path::PathBuf;
+
+use keyway_certificates::Capabilities;
+use keyway_conformance::certificates::ScriptedCa;
+use serde::{Deserialize, Serialize};
+
+use super::Defect;
+use crate::torture::fixture::Role;
+
+/// The most hosts of a round, each in a process of its own.
+pub(super) const HOSTS: u32 = 3;
+
+/// The instructions for a process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Plan {
+    /// The role of the process.
+    pub role: Role,
+    /// The folder of all files.
+    pub folder: PathBuf,
+    /// The seed of the choices.
+    pub seed: u64,
+    /// The number of this host.
+    pub slot: u32,
+    /// The number of the round, a part of all names, so that no name occurs in two rounds.
+    pub round: u64,
+    /// The authority.
+    pub kind: Kind,
+    /// The deliberate defect.
+    pub defect: Option<Defect>,
+}
+
+/// What an authority does about calls that were cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kind {
+    /// The same call twice has one effect.
+    Idempotent,
+    /// It tells what became of a call.
+    Reconciles,
+    /// It only keeps a ticket with each order, by checkpoints.
+    Checkpoints,
+}
+
+impl Kind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Idempotent, Self::Reconciles, Self::Checkpoints];
+
+    /// Returns the capabilities of such an authority. Its books are files, so it blocks.
+    pub(super) fn capabilities(self) -> Capabilities {
+        let capabilities = ScriptedCa::CAPABILITIES.blocking(true).idempotent(false).reconciles(false);
+        match self {
+            Self::Idempotent => capabilities.idempotent(true),
+            Self::Reconciles => capabilities.reconciles(true),
+            Self::Checkpoints => capabilities,
+        }
+    }
+}
