@@ -56,6 +56,19 @@ impl DistinguishedName {
         self.0.is_empty()
     }
 
+    /// Returns each common name, in the order of the name, for a policy. One whose characters are of a type that is not
+    /// read is `#` and its DER in hexadecimal digits, so it is never taken for another name.
+    ///
+    /// ```
+    /// # use keyway_x509::DistinguishedName;
+    /// let name: DistinguishedName = "CN=www.example.org,O=Example".parse()?;
+    /// assert_eq!(name.common_names(), ["www.example.org"]);
+    /// # Ok::<(), keyway_x509::DistinguishedNameError>(())
+    /// ```
+    pub fn common_names(&self) -> Vec<String> {
+        display::values(&self.0, "CN")
+    }
+
     /// Returns the name in DER.
     pub fn to_der(&self) -> Vec<u8> {
         // The parts of a name are in DER already, and far shorter than its longest length.
