@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner, Pem};
 use keyway_secrets::StoreName;
-use keyway_x509::{AlternativeName, NewRequestError};
+use keyway_x509::NewRequestError;
 
 use super::asking::read_metadata;
 use super::authority::{Authority, AuthorityView, RunningAuthority};
 use super::ca_owners::CaOwners;
 use super::ca_table::CaTable;
 use super::cas::{Cas, refresh_due};
-use super::checking::allowed;
+use super::checking::{allowed, judged};
 use super::error::OrdersError;
 use super::hosted_ca::HostedCa;
 use super::intents::{order_id, record_id};
@@ -369,13 +369,16 @@ impl Orders {
         let policy = self.worker.workflow.policy.as_deref();
         match request {
             ValidRequest::Pkcs10(request) => {
-                let names: Vec<_> = request.names().iter().map(AlternativeName::text).collect();
-                let common = request.subject().common_names();
-                let asked = Asked::new(names.iter().map(AsRef::as_ref).chain(common));
+                let names = judged(request.names(), request.subject());
+                let asked = Asked::new(names.iter().map(String::as_str));
                 allowed(policy, owner, &asked.with_key_type(request.public_key().key_type()))
             }
+            ValidRequest::StoredKey(stored) => {
+                let names = stored.subject.common_names();
+                allowed(policy, owner, &Asked::new(names.iter().map(String::as_str)))
+            }
             // The names are those of the certificate, and are checked when it is there.
-            ValidRequest::Custom | ValidRequest::StoredKey(_) => allowed(policy, owner, &Asked::default()),
+            ValidRequest::Custom => allowed(policy, owner, &Asked::default()),
         }
     }
 

@@ -164,7 +164,7 @@ pub use keyway_x509::KeyType;
 pub use machine::{Decision, TransitionError};
 pub use name_pattern::{InvalidPattern, NamePattern};
 pub use order::{NewOrder, Order, OrderPage};
-pub use policy::{AllowList, Asked, OrderPolicy, PolicyRefusal, Rule};
+pub use policy::{AllowList, Asked, AskedKey, OrderPolicy, PolicyRefusal, Rule};
 pub use routing::{Candidate, NotTaken, Route, RouteError, route};
 pub(crate) use secret_stores::{OpenedStore, SecretStores};
 pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Scheduled};
