@@ -5,7 +5,9 @@ use std::time::Duration;
 use keyway_certificates::{CertificateStatus, IssuedCertificate, RetryMethod};
 
 use super::machine::{Answer, Answered, Command, Step, after_unknown, beside, next_try};
-use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Scheduled};
+use super::state::{
+    About, Action, Cancel, End, Late, Notice, OrderState, Phase, Revocation, Scheduled, ToRevoke,
+};
 use crate::work::{Again, Limits, Standing, stretched};
 
 /// Computes the step that a plugin's answer causes.
@@ -20,7 +22,7 @@ pub(super) fn answered(limits: &Limits, state: &OrderState, standing: Standing, 
         Phase::Asking(action) if standing == Standing::Ours => {
             settled(settle(limits, state, action, answered))
         }
-        Phase::Finished(_) if standing == Standing::Ours => settled(late_revoked(limits, state, &answered)),
+        Phase::Finished(_) if standing == Standing::Ours => settled(revoked(limits, state, &answered)),
         _ => beside(standing, state.clone()),
     }
 }
@@ -154,17 +156,31 @@ fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Ans
     }
 }
 
-/// A certificate that came late was revoked, or is to be revoked later. The order stays as it ended.
-fn late_revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
-    let mut next = state.clone();
-    if answered.answer == Answer::Revoked {
-        next.late = next.late.map(|late| Late { revoked: true, ..late });
-        next.scheduled = None;
-        return next;
+/// A certificate was revoked, or is to be revoked later. The order stays as it ended.
+fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
+    let (mut next, now) = (state.clone(), answered.again.now);
+    let is_done = answered.answer == Answer::Revoked;
+    match state.to_revoke() {
+        Some(ToRevoke::Own(..)) => {
+            next.revocation = next.revocation.map(|wanted| Revocation {
+                revoked: is_done,
+                message: answered.message.clone(),
+                ..wanted
+            });
+        }
+        Some(ToRevoke::Late(_)) => {
+            next.late = next.late.map(|late| Late { revoked: is_done, ..late });
+        }
+        None => {}
     }
-    next.failures = next.failures.saturating_add(1);
-    let at =
-        next_try(limits, next.failures, answered.again).filter(|_| answered.answer != Answer::Unsupported);
+    let at = if is_done {
+        next.failures = 0;
+        next.to_revoke().map(|_| now)
+    } else {
+        next.failures = next.failures.saturating_add(1);
+        let is_final = matches!(answered.answer, Answer::Unsupported | Answer::Broken);
+        next_try(limits, next.failures, answered.again).filter(|_| !is_final)
+    };
     next.scheduled = at.map(|at| Scheduled { action: Action::Revoke, at });
     next
 }

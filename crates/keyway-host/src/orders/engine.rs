@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner, Pem};
+use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner, Pem, RevocationReason};
 use keyway_secrets::StoreName;
 use keyway_x509::NewRequestError;
 
@@ -246,6 +246,28 @@ impl Orders {
     pub async fn cancel(&self, owner: &Owner, order: &OrderId) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
         self.submit_event(entry, Event::Cancel { now: self.worker.clock.now() }).await
+    }
+
+    /// Revokes the certificate of an order. The authority is told by the host's loop, as often as the retries say;
+    /// [`OrderState::revocation`](super::OrderState::revocation) says whether it did, and the log of issued
+    /// certificates has the time. Revoking a revoked one succeeds, and asking again after a failure begins anew
+    /// (decision B18).
+    ///
+    /// # Errors
+    /// [`TransitionError::NoCertificate`], [`TransitionError::NotRevocable`], [`TransitionError::NoOrder`];
+    /// [`OrdersError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the wish stored or not. It can be repeated.
+    pub async fn revoke(
+        &self,
+        owner: &Owner,
+        order: &OrderId,
+        reason: RevocationReason,
+    ) -> Result<Order, OrdersError> {
+        let entry = self.load(self.address(owner, order)?).await?;
+        let can = self.worker.workflow.setup(&entry.fixed.authority).can;
+        self.submit_event(entry, Event::Revoke { now: self.worker.clock.now(), reason, can }).await
     }
 
     /// Deletes an order: cancels it if it is not finished, and removes the record when that is settled. The

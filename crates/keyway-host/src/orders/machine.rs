@@ -19,6 +19,7 @@
 //! | modify | replaces the metadata | is done after the answer | modify is due now | refused | refused | refused |
 //! | cancel | ends it | is done after the answer | cancel is due now | refused | refused | refused |
 //! | delete | removes it | cancels, then removes | cancels, then removes | refused | removed when stored | removes it |
+//! | revoke | refused | refused | refused | refused | refused | is due now, if there is a certificate |
 //! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes what came late |
 //! | answer of the claim's owner | | next phase by the answer | | | | |
 //! | answer of a worker that lost its claim | | a certificate is taken, the rest is ignored | the same | the same | ignored | a certificate is kept as late |
@@ -28,13 +29,13 @@
 //!
 //! A wish of a client (modify, cancel, delete) waits while it is not known whether the order has arrived at the CA.
 //! At most one action is scheduled at any time: [`OrderState::scheduled`] holds one. A finished order is
-//! final; only its notices, and the revocation of a certificate that came late, are still carried out
+//! final; only its notices, and the revocation of its certificate or of one that came late, are still carried out
 //! (decisions B8, B13, B17).
 
-use keyway_certificates::{Capabilities, IssuedCertificate, RetryMethod};
+use keyway_certificates::{Capabilities, IssuedCertificate, RetryMethod, RevocationReason};
 use keyway_core::{Timestamp, Wiped};
 
-use super::state::{Action, Cancel, End, Notice, OrderState, Phase, Scheduled};
+use super::state::{Action, Cancel, End, Notice, OrderState, Phase, Revocation, Scheduled};
 use super::workflow::OrderWorkflow;
 use crate::work::{Again, Limits, Standing};
 
@@ -102,6 +103,8 @@ pub(crate) enum Event {
     Cancel { now: Timestamp },
     /// A client deletes it.
     Delete { now: Timestamp },
+    /// A client revokes its certificate.
+    Revoke { now: Timestamp, reason: RevocationReason, can: Capabilities },
     /// A worker takes up what is due.
     Wake { now: Timestamp, setup: Setup, deadline: Option<Timestamp> },
     /// The plugin answered.
@@ -169,6 +172,12 @@ pub enum TransitionError {
     /// A client canceled it.
     #[error("the order is being canceled")]
     BeingCanceled,
+    /// It has no certificate that could be revoked.
+    #[error("the order has no certificate that could be revoked")]
+    NoCertificate,
+    /// The CA does not revoke certificates.
+    #[error("this CA does not revoke certificates")]
+    NotRevocable,
     /// The CA takes no changes.
     #[error("this CA takes no changes of an order: cancel it, and place another")]
     NotModifiable,
@@ -190,6 +199,7 @@ pub(crate) fn step(
         Event::Modify { now, metadata, can } => modify(state, standing, now, metadata, can),
         Event::Cancel { now } => cancel(state, standing, now),
         Event::Delete { now } => delete(state, standing, now),
+        Event::Revoke { now, reason, can } => revoke(state, standing, now, reason, can),
         Event::Wake { .. } if standing != Standing::Free => Err(TransitionError::NotDue),
         Event::Wake { now, setup, deadline } => wake(limits, state, now, setup, deadline),
         Event::Answered(answered) => Ok(super::answers::answered(limits, state, standing, *answered)),
@@ -265,6 +275,29 @@ fn delete(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step
     }
     // An order that the plugin does not know ends at once.
     Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
+}
+
+/// Revokes the certificate of an order that has ended with one. The order stays as it ended (decision B18).
+fn revoke(
+    state: &OrderState,
+    standing: Standing,
+    now: Timestamp,
+    reason: RevocationReason,
+    can: Capabilities,
+) -> Result<Step, TransitionError> {
+    if state.phase != Phase::Finished(End::Generated) {
+        return Err(TransitionError::NoCertificate);
+    }
+    if !can.revokes {
+        return Err(TransitionError::NotRevocable);
+    }
+    let mut next = state.clone();
+    if !state.revocation.as_ref().is_some_and(|revocation| revocation.revoked) {
+        let message = String::new();
+        next.revocation = Some(Revocation { reason, since: now, revoked: false, message });
+        (next.failures, next.scheduled) = (0, Some(Scheduled { action: Action::Revoke, at: now }));
+    }
+    Ok(beside(standing, next))
 }
 
 /// Stores a client's wish. A worker that works on the order keeps its claim.

@@ -167,6 +167,6 @@ pub use order::{NewOrder, Order, OrderPage};
 pub use policy::{AllowList, Asked, AskedKey, OrderPolicy, PolicyRefusal, Rule};
 pub use routing::{Candidate, NotTaken, Route, RouteError, route};
 pub(crate) use secret_stores::{OpenedStore, SecretStores};
-pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Scheduled};
+pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Revocation, Scheduled};
 pub use stored_key::StoredKeyError;
 pub use validation::{RequestError, StoredKey, ValidRequest, validate};

@@ -4,13 +4,14 @@ use std::fmt;
 
 use keyway_certificates::{
     AuthorityName, CaId, CertificateStatus, IssuedCertificate, OrderMetadata, Owner, Pem, PluginMeta,
+    RevocationReason,
 };
 use keyway_core::codec::{
     LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32, put_u64,
 };
 use keyway_core::{Timestamp, Wiped};
 
-use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Scheduled};
+use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Revocation, Scheduled};
 use crate::records::{Stored, read_code};
 
 /// The largest order: three states of the metadata and the plugin's own while it is asked, or a certificate with
@@ -95,6 +96,7 @@ impl Stored for OrderState {
             + [&self.proposed, &self.changing].into_iter().flatten().map(|text| text.len()).sum::<usize>()
             + self.certificate.as_ref().map_or(0, certificate)
             + self.late.as_ref().map_or(0, |late| late.certificate.as_str().len())
+            + self.revocation.as_ref().map_or(0, |revocation| LENGTH_BYTES + 10 + revocation.message.len())
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -119,6 +121,11 @@ impl Stored for OrderState {
             out.push(u8::from(late.revoked));
             put_text(out, late.certificate.as_str());
         });
+        put_optional(out, self.revocation.as_ref(), |out, revocation| {
+            out.extend([revocation.reason.code(), u8::from(revocation.revoked)]);
+            put_time(out, revocation.since);
+            put_text(out, &revocation.message);
+        });
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -141,6 +148,7 @@ impl Stored for OrderState {
         let certificate = reader.optional(certificate)?;
         let late =
             reader.optional(|reader| Ok(Late { revoked: reader.flag()?, certificate: pem(reader)? }))?;
+        let revocation = reader.optional(revocation)?;
         Ok(Self {
             phase,
             since,
@@ -150,6 +158,7 @@ impl Stored for OrderState {
             failures,
             certificate,
             late,
+            revocation,
             metadata,
             proposed,
             changing,
@@ -197,6 +206,13 @@ fn notice(reader: &mut Reader<'_>) -> Result<Notice, Malformed> {
         None => About::Ready,
     };
     Ok(Notice { about, at: reader.time()?, failures: reader.u32()? })
+}
+
+fn revocation(reader: &mut Reader<'_>) -> Result<Revocation, Malformed> {
+    let reason =
+        read_code(reader, &RevocationReason::ALL, RevocationReason::code, "the reason of a revocation")?;
+    let (revoked, since) = (reader.flag()?, reader.time()?);
+    Ok(Revocation { reason, since, revoked, message: reader.text()?.to_owned() })
 }
 
 fn pem(reader: &mut Reader<'_>) -> Result<Pem, Malformed> {

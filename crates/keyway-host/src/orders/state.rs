@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateStatus, IssuedCertificate, Pem};
+use keyway_certificates::{CertificateStatus, IssuedCertificate, Pem, RevocationReason};
 use keyway_core::{Timestamp, Wiped};
 
 /// Where an order is in its life.
@@ -112,6 +112,29 @@ pub struct Late {
     pub revoked: bool,
 }
 
+/// The revocation of an order's certificate, as its owner wanted it (decision B18).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revocation {
+    /// The reason.
+    pub reason: RevocationReason,
+    /// When the owner wanted it.
+    pub since: Timestamp,
+    /// Whether the CA revoked it.
+    pub revoked: bool,
+    /// The plugin's message, if it did not.
+    pub message: String,
+}
+
+/// A certificate that is to be revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToRevoke<'a> {
+    /// That of the order.
+    Own(&'a Pem, RevocationReason),
+    /// One that came late.
+    Late(&'a Pem),
+}
+
 /// Describes an order as the host knows it.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
@@ -132,6 +155,8 @@ pub struct OrderState {
     pub certificate: Option<IssuedCertificate>,
     /// A certificate that came after the order was canceled.
     pub late: Option<Late>,
+    /// The revocation of the certificate; `None` while nobody wanted it.
+    pub revocation: Option<Revocation>,
     /// The metadata that the plugin works with, as JSON.
     pub(crate) metadata: Wiped<String>,
     /// The client's update that the plugin was not told of yet, as JSON.
@@ -193,6 +218,7 @@ impl OrderState {
             modifications: 0,
             certificate: None,
             late: None,
+            revocation: None,
             metadata,
             proposed: None,
             changing: None,
@@ -296,10 +322,21 @@ impl OrderState {
         self.phase == Phase::Finished(End::Generated)
     }
 
+    /// Returns the certificate that is to be revoked next.
+    pub(super) fn to_revoke(&self) -> Option<ToRevoke<'_>> {
+        let wanted = self.revocation.as_ref().filter(|revocation| !revocation.revoked);
+        if let (Some(wanted), Some(issued)) = (wanted, &self.certificate) {
+            return Some(ToRevoke::Own(&issued.certificate, wanted.reason));
+        }
+        let late = self.late.as_ref().filter(|late| !late.revoked)?;
+        Some(ToRevoke::Late(&late.certificate))
+    }
+
     /// Whether a client deleted the order, and nothing is left to do for it.
     pub(super) fn is_settled(&self) -> bool {
         let has_late = self.late.as_ref().is_some_and(|late| !late.revoked);
-        self.delete && matches!(self.phase, Phase::Finished(_)) && !has_late && self.notice.is_none()
+        let is_quiet = self.notice.is_none() && self.scheduled.is_none();
+        self.delete && matches!(self.phase, Phase::Finished(_)) && !has_late && is_quiet
     }
 
     /// The moment at which a worker looks at the order again, if nobody has claimed it.
