@@ -105,14 +105,14 @@ fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &An
     }
     let delay = stretched(retry_after.unwrap_or(limits.check_every), jitter);
     let next = OrderState { failures: 0, is_placed: true, unknown: None, displaced: None, ..told };
-    let action = answered.retry_method.map_or(Action::Check, of_method);
+    let action = answered.retry_method.map_or(Action::Check, |method| of_method(&next, method));
     next.waiting(now, Scheduled { action, at: now.plus(delay) })
 }
 
 /// The CA cannot be reached: the same is asked again, and the listeners are told (decision B3).
 fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let now = answered.again.now;
-    let same = answered.retry_method.map_or(action, of_method);
+    let same = answered.retry_method.map_or(action, |method| of_method(&told, method));
     let next = again(limits, told, same, answered);
     let goes_on =
         next.scheduled.filter(|_| answered.setup.notifies && answered.answer == Answer::CaUnavailable);
@@ -185,15 +185,15 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     next
 }
 
-const fn of_method(method: RetryMethod) -> Action {
+/// The action that a plugin asked for. Without an open change, or a wish to cancel, the order is checked.
+fn of_method(told: &OrderState, method: RetryMethod) -> Action {
     match method {
         RetryMethod::Issue => Action::Issue,
-        RetryMethod::Modify => Action::Modify,
-        RetryMethod::Cancel => Action::Cancel,
-        RetryMethod::Check => Action::Check,
+        RetryMethod::Modify if told.changing.is_some() || told.proposed.is_some() => Action::Modify,
+        RetryMethod::Cancel if told.cancel != Cancel::No => Action::Cancel,
+        RetryMethod::Check | RetryMethod::Modify | RetryMethod::Cancel => Action::Check,
     }
 }
-
 impl OrderState {
     /// Takes over the plugin's data and message.
     fn told(&self, answered: &Answered) -> Self {

@@ -50,7 +50,7 @@ pub struct IssuedPage {
     pub next: Option<OrderId>,
 }
 
-/// What the log is searched for.
+/// The key of a search in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssuedBy<'a> {
     /// The serial number, in lower hexadecimal digits.

@@ -133,7 +133,7 @@ pub enum Decision {
     GiveUp,
 }
 
-/// What the driver carries out.
+/// The work of the driver after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Ask the plugin.

@@ -14,7 +14,7 @@ pub enum Phase {
     Asking(Action),
     /// The host asks the plugin again at a set time.
     Waiting,
-    /// What the plugin did cannot be known. The order stays listed until a person decides.
+    /// It cannot be known whether the plugin acted. The order stays listed until a person decides.
     Undecided,
     /// There is a certificate, sealed in the order, and the host writes it to its secret store.
     Storing,

@@ -23,7 +23,7 @@ use super::state::{OrderState, Phase};
 use super::storing::CertificateStore;
 use crate::plugin::LaneGuard;
 use crate::records::{Due, Entry, Journal, RecordKind, Recorded};
-use crate::work::{Carried, Claimed, Lane, Limits, Standing, Step, Workflow};
+use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
 /// Holds the authorities of a host, and everything else that its orders need.
 #[derive(Debug)]
@@ -72,15 +72,7 @@ impl Workflow for OrderWorkflow {
     type Failure = OrdersError;
 
     const ENGINE: &'static str = "orders";
-
-    fn step(
-        limits: &Limits,
-        state: Option<&OrderState>,
-        standing: Standing,
-        event: Event,
-    ) -> Result<Step<Self>, TransitionError> {
-        machine::step(limits, state, standing, event)
-    }
+    const STEP: Machine<Self> = machine::step;
 
     fn limits(&self) -> &Limits {
         &self.limits
