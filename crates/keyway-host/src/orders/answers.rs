@@ -152,7 +152,9 @@ fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Ans
         }
         Action::Cancel => told.finished(now, End::Canceled),
         Action::Reconcile => told.undecided(now),
-        Action::Issue | Action::Check | Action::Revoke | Action::Store => told.finished(now, End::Failed),
+        Action::Issue | Action::Check | Action::Revoke | Action::Store | Action::Renew => {
+            told.finished(now, End::Failed)
+        }
     }
 }
 
@@ -173,14 +175,12 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
         }
         None => {}
     }
-    let at = if is_done {
-        next.failures = 0;
-        next.to_revoke().map(|_| now)
-    } else {
-        next.failures = next.failures.saturating_add(1);
-        let is_final = matches!(answered.answer, Answer::Unsupported | Answer::Broken);
-        next_try(limits, next.failures, answered.again).filter(|_| !is_final)
-    };
+    if is_done {
+        return OrderState { failures: 0, ..next }.living_on(now);
+    }
+    next.failures = next.failures.saturating_add(1);
+    let is_final = matches!(answered.answer, Answer::Unsupported | Answer::Broken);
+    let at = next_try(limits, next.failures, answered.again).filter(|_| !is_final);
     next.scheduled = at.map(|at| Scheduled { action: Action::Revoke, at });
     next
 }

@@ -87,7 +87,7 @@ impl OrderWorkflow {
             }
             Action::Modify => opened.call("modify", held, |ca| async move { ca.modify(&order).await }).await,
             Action::Cancel => opened.call("cancel", held, |ca| async move { ca.cancel(&order).await }).await,
-            Action::Check | Action::Store => {
+            Action::Check | Action::Store | Action::Renew => {
                 opened.call("check", held, |ca| async move { ca.check(&order).await }).await
             }
             Action::Issue => opened.call("issue", held, |ca| async move { ca.issue(&order).await }).await,

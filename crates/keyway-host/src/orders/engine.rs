@@ -144,6 +144,8 @@ impl Orders {
             ca,
             generated_csr: made.csr,
             key_container: made.key_container,
+            chain: None,
+            renewal: order.renewal,
             made: now,
             deadline: order.deadline,
         };

@@ -29,7 +29,7 @@ pub(super) fn intent(id: &NameTag, state: &OrderState, action: Action) -> Intent
         },
         Action::Check if state.cancel == Cancel::Told => format!("{order}.cancel"),
         Action::Check if state.modifications > 0 => modification(),
-        Action::Issue | Action::Check | Action::Reconcile | Action::Store => order,
+        Action::Issue | Action::Check | Action::Reconcile | Action::Store | Action::Renew => order,
     };
     IntentId::new(intent).unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
 }

@@ -62,9 +62,16 @@ fn any_event() -> impl Strategy<Value = Event> {
             Event::Answered(Box::new(Answered { setup, ..*answered }))
         }),
         Just(Event::Checkpoint { plugin_meta: meta("{\"saved\":1}") }),
-        Just(Event::Stored { now: at(3_000), setup: setup(can()) }),
+        prop::option::of(0..99_999_u64).prop_map(|due| Event::Stored {
+            now: at(3_000),
+            setup: setup(can()),
+            renew_at: due.map(at),
+        }),
         Just(Event::NotStored { again, message: "the store fails".into() }),
         any::<bool>().prop_map(move |delivered| Event::Notified { again, delivered }),
+        (0..99_999_u64).prop_map(|due| Event::RenewLater { at: at(due) }),
+        Just(Event::Renewed { id: [7; 16] }),
+        Just(Event::NotRenewed { again }),
         prop::sample::select(vec![Decision::NotPlaced, Decision::Placed, Decision::GiveUp])
             .prop_map(|decision| Event::Decide { now: at(4_000), decision }),
     ]
@@ -80,9 +87,11 @@ fn is_legal(state: &OrderState) -> bool {
     let scheduled_fits = match state.phase {
         Phase::Submitted => action == Some(Action::Issue),
         Phase::Asking(_) | Phase::Undecided => action.is_none(),
-        Phase::Waiting => action.is_some_and(|action| !matches!(action, Action::Revoke | Action::Store)),
+        Phase::Waiting => {
+            action.is_some_and(|action| !matches!(action, Action::Revoke | Action::Store | Action::Renew))
+        }
         Phase::Storing => action == Some(Action::Store),
-        Phase::Finished(_) => action.is_none_or(|action| action == Action::Revoke),
+        Phase::Finished(_) => action.is_none_or(|action| matches!(action, Action::Revoke | Action::Renew)),
     };
     let has_certificate = state.certificate.is_some();
     let certificate_fits = match state.phase {
@@ -177,6 +186,7 @@ proptest! {
             Command::Ask(_) => reply(answer.clone(), can),
             Command::Store => Event::NotStored { again, message: String::new() },
             Command::Notify => Event::Notified { again, delivered: false },
+            Command::Renew => Event::NotRenewed { again },
         });
     }
 

@@ -336,8 +336,11 @@ fn an_order_ends_at_its_own_deadline() {
 
 #[test]
 fn listeners_are_told_until_they_have_heard() {
-    let ready =
-        next(&state(Phase::Storing), Standing::Ours, Event::Stored { now: at(2_000), setup: setup(can()) });
+    let ready = next(
+        &state(Phase::Storing),
+        Standing::Ours,
+        Event::Stored { now: at(2_000), setup: setup(can()), renew_at: None },
+    );
     let step = stepped(&ready, Standing::Free, woken(2_000)).unwrap();
     assert_eq!(step.command, Some(Command::Notify));
     let again = Again { now: at(2_000), retry_after: None, jitter: 0 };

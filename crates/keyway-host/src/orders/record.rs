@@ -11,8 +11,11 @@ use keyway_core::codec::{
 };
 use keyway_core::{Timestamp, Wiped};
 
-use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Revocation, Scheduled};
-use crate::records::{Stored, read_code};
+use super::renewal::Renewal;
+use super::state::{
+    About, Action, Cancel, End, Late, Notice, OrderState, Phase, Renewing, Revocation, Scheduled,
+};
+use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
 /// The largest order: three states of the metadata and the plugin's own while it is asked, or a certificate with
 /// its chain and one that came late. With its request it stays below the limit of a record (decision R8).
@@ -34,9 +37,20 @@ pub(crate) struct Placed {
     pub(super) generated_csr: Option<Pem>,
     /// The reference to the container with the stored key.
     pub(super) key_container: Option<String>,
+    /// The first order of the chain, if this order renews another one.
+    pub(super) chain: Option<NameTag>,
+    /// Whether the certificate is renewed, and when.
+    pub(super) renewal: Option<Renewal>,
     pub(super) made: Timestamp,
     /// The moment at which the order ends, finished or not.
     pub(super) deadline: Option<Timestamp>,
+}
+
+impl Placed {
+    /// Returns the first order of the chain that this one is a part of: it renews another one, or is renewed.
+    pub(super) fn chain_of(&self, own: &NameTag) -> Option<NameTag> {
+        self.chain.or_else(|| self.renewal.map(|_| *own))
+    }
 }
 
 impl Stored for Placed {
@@ -46,6 +60,10 @@ impl Stored for Placed {
         let text = |text: &str| 1 + LENGTH_BYTES + text.len();
         let optional = |value: Option<&str>| text(value.unwrap_or_default());
         2 * 9
+            + 1
+            + 32
+            + LENGTH_BYTES
+            + 5
             + text(self.owner.as_str())
             + text(self.authority.as_str())
             + optional(self.ca.as_ref().map(CaId::as_str))
@@ -61,6 +79,8 @@ impl Stored for Placed {
         put_optional(out, self.ca.as_ref().map(CaId::as_str), put_text);
         put_optional(out, self.generated_csr.as_ref().map(Pem::as_str), put_text);
         put_optional(out, self.key_container.as_deref(), put_text);
+        put_optional(out, self.chain.as_ref(), |out, chain| put_text(out, &id_text(chain)));
+        put_optional(out, self.renewal, |out, renewal| put_u32(out, renewal.thousandths().into()));
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -72,7 +92,12 @@ impl Stored for Placed {
         let ca = ca.map_err(|_| Malformed { expected: "the id of a CA" })?;
         let generated_csr = reader.optional(pem)?;
         let key_container = reader.optional(Reader::text)?.map(str::to_owned);
-        Ok(Self { owner, authority, ca, generated_csr, key_container, made, deadline })
+        let chain = reader.optional(id)?;
+        let renewal = reader.optional(|reader| {
+            let thousandths = u16::try_from(reader.u32()?);
+            thousandths.map(Renewal::at_thousandths).map_err(|_| Malformed { expected: "a share" })
+        })?;
+        Ok(Self { owner, authority, ca, generated_csr, key_container, chain, renewal, made, deadline })
     }
 }
 
@@ -96,6 +121,7 @@ impl Stored for OrderState {
             + [&self.proposed, &self.changing].into_iter().flatten().map(|text| text.len()).sum::<usize>()
             + self.certificate.as_ref().map_or(0, certificate)
             + self.late.as_ref().map_or(0, |late| late.certificate.as_str().len())
+            + (1 + 2 * 8 + 1 + LENGTH_BYTES + 32)
             + self.revocation.as_ref().map_or(0, |revocation| LENGTH_BYTES + 10 + revocation.message.len())
     }
 
@@ -126,6 +152,11 @@ impl Stored for OrderState {
             put_time(out, revocation.since);
             put_text(out, &revocation.message);
         });
+        put_optional(out, self.renewal.as_ref(), |out, renewal| {
+            put_time(out, renewal.due);
+            put_time(out, renewal.next);
+            put_optional(out, renewal.id.as_ref(), |out, id| put_text(out, &id_text(id)));
+        });
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -149,6 +180,9 @@ impl Stored for OrderState {
         let late =
             reader.optional(|reader| Ok(Late { revoked: reader.flag()?, certificate: pem(reader)? }))?;
         let revocation = reader.optional(revocation)?;
+        let renewal = reader.optional(|reader| {
+            Ok(Renewing { due: reader.time()?, next: reader.time()?, id: reader.optional(id)? })
+        })?;
         Ok(Self {
             phase,
             since,
@@ -159,6 +193,7 @@ impl Stored for OrderState {
             certificate,
             late,
             revocation,
+            renewal,
             metadata,
             proposed,
             changing,
@@ -173,6 +208,10 @@ impl Stored for OrderState {
             notice,
         })
     }
+}
+
+fn id(reader: &mut Reader<'_>) -> Result<NameTag, Malformed> {
+    read_id(reader.text()?).ok_or(Malformed { expected: "the id of an order" })
 }
 
 fn wiped(reader: &mut Reader<'_>) -> Result<Wiped<String>, Malformed> {
@@ -232,7 +271,7 @@ fn certificate(reader: &mut Reader<'_>) -> Result<IssuedCertificate, Malformed> 
     })
 }
 
-const ACTIONS: [Action; 7] = [
+const ACTIONS: [Action; 8] = [
     Action::Issue,
     Action::Check,
     Action::Modify,
@@ -240,6 +279,7 @@ const ACTIONS: [Action; 7] = [
     Action::Reconcile,
     Action::Revoke,
     Action::Store,
+    Action::Renew,
 ];
 
 const PHASES: [Phase; 13] = [
@@ -292,7 +332,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_placed_comes_back_and_a_cut_one_is_refused(
-            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"), key: Option<String>,
+            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"), key: Option<String>, chain: Option<[u8; 16]>, share: Option<u16>,
             made: u64, deadline: Option<u64>, cut: prop::sample::Index,
         ) {
             let placed = Placed {
@@ -301,6 +341,8 @@ mod tests {
                 ca: ca.map(|ca| CaId::new(ca).unwrap()),
                 generated_csr: csr.map(|csr| Pem::new(csr).unwrap()),
                 key_container: key,
+                chain,
+                renewal: share.map(Renewal::at_thousandths),
                 made: Timestamp::from_milliseconds(made),
                 deadline: deadline.map(Timestamp::from_milliseconds),
             };

@@ -10,6 +10,7 @@ mod issued;
 mod keeping;
 mod life;
 mod notices;
+mod renewal;
 mod revocation;
 mod routing;
 mod stored_keys;
