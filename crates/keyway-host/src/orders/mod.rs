@@ -89,6 +89,8 @@
 //!    [secret store](crate::HostBuilder::certificate_store) of the host, and then the order is active (decision
 //!    B13).
 //! 7. The [listeners](crate::HostBuilder::certificate_events) are told, at least once.
+//! 8. Afterwards, its owner may [revoke](Orders::revoke) the certificate. An order [with
+//!    renewal](NewOrder::with_renewal) is followed by another one before it expires (decision B18).
 //!
 //! `machine.rs` has the whole table of events and phases.
 //!
