@@ -20,7 +20,7 @@
 //! | cancel | ends it | is done after the answer | cancel is due now | refused | refused | refused |
 //! | delete | removes it | cancels, then removes | cancels, then removes | refused | removed when stored | removes it |
 //! | revoke | refused | refused | refused | refused | refused | is due now, if there is a certificate |
-//! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes what came late |
+//! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes, renews |
 //! | answer of the claim's owner | | next phase by the answer | | | | |
 //! | answer of a worker that lost its claim | | a certificate is taken, the rest is ignored | the same | the same | ignored | a certificate is kept as late |
 //! | worker lost | | idempotent: asked again; reconciles: asked what happened; checkpoint: checked; else Undecided | | | stores again | |
@@ -28,9 +28,9 @@
 //! | clock set back | due when the clock is there again | | the same | | the same | the same |
 //!
 //! A wish of a client (modify, cancel, delete) waits while it is not known whether the order has arrived at the CA.
-//! At most one action is scheduled at any time: [`OrderState::scheduled`] holds one. A finished order is
-//! final; only its notices, its renewal, and the revocation of its certificate or of one that came late, are still carried out
-//! (decisions B8, B13, B17).
+//! At most one action is scheduled at any time: [`OrderState::scheduled`] holds one. A finished order is final;
+//! only its notices, its renewal, and the revocation of its certificate or of one that came late, are still
+//! carried out (decisions B8, B13, B17, B18).
 
 use keyway_certificates::{Capabilities, IssuedCertificate, RetryMethod, RevocationReason};
 use keyway_core::{Timestamp, Wiped};

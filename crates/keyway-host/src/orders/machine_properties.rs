@@ -3,7 +3,6 @@
 use keyway_core::codec::Reader;
 use proptest::prelude::*;
 
-use super::super::super::workflow::OrderWorkflow;
 use super::*;
 use crate::records::Stored;
 use crate::work::laws::follow;
