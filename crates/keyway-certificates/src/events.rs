@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use keyway_core::Timestamp;
 
 use crate::{CertificateError, ClientMessage, OrderId, Owner};
 
@@ -19,6 +20,16 @@ pub trait CertificateEvents: fmt::Debug + Send + Sync {
     /// # Errors
     /// Any error makes the host send the event again later.
     async fn certificate_is_ready(&self, event: &CertificateReady) -> Result<(), CertificateError>;
+
+    /// Learns that a certificate expires soon, and that no renewal of it is ready (decision B18). The default ignores
+    /// it.
+    ///
+    /// # Errors
+    /// As [`certificate_is_ready`](Self::certificate_is_ready).
+    async fn certificate_expires(&self, event: &CertificateExpires) -> Result<(), CertificateError> {
+        let _ = event;
+        Ok(())
+    }
 
     /// Learns that a certificate authority could not be asked.
     ///
@@ -43,6 +54,25 @@ impl CertificateReady {
     /// Creates the event.
     pub fn new(owner: Owner, order: OrderId, container: impl Into<String>) -> Self {
         Self { owner, order, container: container.into() }
+    }
+}
+
+/// The event that a certificate expires soon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateExpires {
+    /// The owner of the order.
+    pub owner: Owner,
+    /// The order.
+    pub order: OrderId,
+    /// The end of the validity.
+    pub expires: Timestamp,
+}
+
+impl CertificateExpires {
+    /// Creates the event.
+    pub const fn new(owner: Owner, order: OrderId, expires: Timestamp) -> Self {
+        Self { owner, order, expires }
     }
 }
 

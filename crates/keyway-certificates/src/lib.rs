@@ -205,6 +205,7 @@
 //! | member | the host calls it | seed |
 //! | --- | --- | --- |
 //! | [`certificate_is_ready`](CertificateEvents::certificate_is_ready) | when a certificate is stored | `notify_certificate_is_ready` |
+//! | [`certificate_expires`](CertificateEvents::certificate_expires) | some time before a certificate expires that is not renewed | decision B18 |
 //! | [`ca_is_unavailable`](CertificateEvents::ca_is_unavailable) | after `CaUnavailable` | `notify_ca_is_unavailable` |
 //!
 //! Of [`Checkpoint`], which the host implements:
@@ -264,7 +265,7 @@ mod text;
 pub use ca::{CaInformation, CreateCa, DeleteCa};
 pub use capabilities::Capabilities;
 pub use error::{BoxedError, CertificateError};
-pub use events::{CaUnavailable, CertificateEvents, CertificateReady};
+pub use events::{CaUnavailable, CertificateEvents, CertificateExpires, CertificateReady};
 pub use layer::{Call, CertificateAuthorityLayer, Layered};
 pub use life::{CertificateRevocation, InvalidWindow, RenewalInformation, RenewalQuestion, RevocationReason};
 pub use metadata::{MetadataError, MetadataFault, OrderMetadata};

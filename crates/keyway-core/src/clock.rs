@@ -31,6 +31,13 @@ impl Timestamp {
         let added = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self { milliseconds: self.milliseconds.saturating_add(added) }
     }
+
+    /// Returns the moment `duration` earlier, or the epoch if that is later.
+    #[must_use]
+    pub fn minus(self, duration: Duration) -> Self {
+        let taken = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self { milliseconds: self.milliseconds.saturating_sub(taken) }
+    }
 }
 
 /// A source of time, so that tests and simulations can choose it.

@@ -377,7 +377,7 @@ impl Orders {
             return Ok(MadeRequest::default());
         };
         let container = stored.container.to_string();
-        let request = match make_request(&self.worker.workflow.stores, stored).await {
+        let request = match Box::pin(make_request(&self.worker.workflow.stores, stored)).await {
             Ok(request) => request,
             Err(error) => return Err(OrdersError::StoredKey { container, error: Box::new(error) }),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_certificates::{
-    CaUnavailable, CertificateEvents, CertificateReady, ClientMessage, OrderId, Owner,
+    CaUnavailable, CertificateEvents, CertificateExpires, CertificateReady, ClientMessage, OrderId, Owner,
 };
 use tokio::time::timeout;
 use tracing::warn;
@@ -44,6 +44,10 @@ impl Listeners {
                     About::Ready => {
                         let container = container.clone().unwrap_or_default();
                         listener.certificate_is_ready(&CertificateReady::new(owner, id, container)).await
+                    }
+                    About::Expiring => {
+                        let expires = state.expires.unwrap_or(notice.at);
+                        listener.certificate_expires(&CertificateExpires::new(owner, id, expires)).await
                     }
                     About::Unavailable(wait) => {
                         let message = ClientMessage::new(&state.message);

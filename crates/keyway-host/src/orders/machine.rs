@@ -36,7 +36,7 @@ use keyway_certificates::{Capabilities, IssuedCertificate, RetryMethod, Revocati
 use keyway_core::{Timestamp, Wiped};
 
 use super::renewal::LOOK_EVERY;
-use super::state::{Action, Cancel, End, Notice, OrderState, Phase, Renewing, Revocation, Scheduled};
+use super::state::{About, Action, Cancel, End, Notice, OrderState, Phase, Renewing, Revocation, Scheduled};
 use super::workflow::OrderWorkflow;
 use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
@@ -114,7 +114,7 @@ pub(crate) enum Event {
     /// The plugin saves its data in the middle of a call.
     Checkpoint { plugin_meta: Wiped<String> },
     /// The certificate is in the secret store.
-    Stored { now: Timestamp, setup: Setup, renew_at: Option<Timestamp> },
+    Stored { now: Timestamp, setup: Setup, expires: Option<Timestamp>, renew_at: Option<Timestamp> },
     /// The renewal is looked at later.
     RenewLater { at: Timestamp },
     /// The order that renews the certificate is placed.
@@ -214,7 +214,14 @@ pub(crate) fn step(
         Event::Wake { now, setup, deadline } => wake(limits, state, now, setup, deadline),
         Event::Answered(answered) => Ok(super::answers::answered(limits, state, standing, *answered)),
         Event::Checkpoint { plugin_meta } => checkpoint(state, standing, plugin_meta),
-        Event::Stored { now, setup, renew_at } => Ok(stored(state, standing, now, setup, renew_at)),
+        Event::Stored { now, setup, expires, renew_at } => {
+            let kept = OrderState { expires, ..state.clone() };
+            Ok(if state.phase == Phase::Storing {
+                stored(kept, now, setup, renew_at)
+            } else {
+                beside(standing, state.clone())
+            })
+        }
         Event::RenewLater { at } => Ok(renewing(state, standing, |renewal| renewal.next = at)),
         Event::Renewed { id } => Ok(renewing(state, standing, |renewal| renewal.id = Some(id))),
         Event::NotRenewed { again } => Ok(not_renewed(limits, state, standing, again)),
@@ -282,7 +289,7 @@ fn cancel(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step
 fn delete(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step, TransitionError> {
     match state.phase {
         Phase::Submitted => return Ok(Step::gone()),
-        Phase::Finished(_) if state.is_at_rest() && state.notice.is_none() => return Ok(Step::gone()),
+        Phase::Finished(_) if state.is_at_rest() && !state.owes_notice() => return Ok(Step::gone()),
         Phase::Undecided => return Err(TransitionError::Undecided),
         _ => {}
     }
@@ -420,22 +427,13 @@ pub(super) fn next_try(limits: &Limits, failures: u32, again: Again) -> Option<T
     (failures < limits.retries.attempts).then_some(at)
 }
 
-fn stored(
-    state: &OrderState,
-    standing: Standing,
-    now: Timestamp,
-    setup: Setup,
-    renew_at: Option<Timestamp>,
-) -> Step {
-    // Names in the secret store follow from the order's id, so any worker stored the same.
-    if state.phase != Phase::Storing {
-        return beside(standing, state.clone());
-    }
+/// Names in the secret store follow from the order's id, so any worker stored the same.
+fn stored(state: OrderState, now: Timestamp, setup: Setup, renew_at: Option<Timestamp>) -> Step {
     let renewal = renew_at.map(|due| {
         let next = if setup.can.renewal_information { due.min(now.plus(LOOK_EVERY)) } else { due };
         Renewing { due, next, id: None }
     });
-    super::answers::settled(OrderState { renewal, ..state.clone() }.ready(setup.notifies, now))
+    super::answers::settled(OrderState { renewal, ..state }.ready(setup.notifies, now))
 }
 
 /// Changes the renewal of an order that has its certificate, and schedules what follows.
@@ -485,6 +483,12 @@ fn notified(limits: &Limits, state: &OrderState, standing: Standing, again: Agai
         let failures = notice.failures.saturating_add(1);
         Some(Notice { at: next_try(limits, failures, again)?, failures, ..notice })
     });
+    let was_ready = state.notice.as_ref().is_some_and(|notice| notice.about == About::Ready);
+    let expiring = state.expires.filter(|_| was_ready).map(|expires| {
+        let at = expires.minus(limits.expiry_notice);
+        Notice { about: About::Expiring, at, failures: 0 }
+    });
+    let notice = notice.or(expiring);
     super::answers::settled(OrderState { notice, ..state.clone() })
 }
 

@@ -64,6 +64,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         prop::option::of(0..99_999_u64).prop_map(|due| Event::Stored {
             now: at(3_000),
             setup: setup(can()),
+            expires: due.map(|due| at(2 * due)),
             renew_at: due.map(at),
         }),
         Just(Event::NotStored { again, message: "the store fails".into() }),

@@ -339,7 +339,7 @@ fn listeners_are_told_until_they_have_heard() {
     let ready = next(
         &state(Phase::Storing),
         Standing::Ours,
-        Event::Stored { now: at(2_000), setup: setup(can()), renew_at: None },
+        Event::Stored { now: at(2_000), setup: setup(can()), expires: None, renew_at: None },
     );
     let step = stepped(&ready, Standing::Free, woken(2_000)).unwrap();
     assert_eq!(step.command, Some(Command::Notify));

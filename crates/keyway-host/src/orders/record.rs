@@ -1,6 +1,7 @@
 //! The stored form of an order: what was placed, sealed once, and its state.
 
 use std::fmt;
+use std::time::Duration;
 
 use keyway_certificates::{
     AuthorityName, CaId, CertificateStatus, IssuedCertificate, OrderMetadata, Owner, Pem, PluginMeta,
@@ -121,6 +122,7 @@ impl Stored for OrderState {
             + [&self.proposed, &self.changing].into_iter().flatten().map(|text| text.len()).sum::<usize>()
             + self.certificate.as_ref().map_or(0, certificate)
             + self.late.as_ref().map_or(0, |late| late.certificate.as_str().len())
+            + (1 + 8)
             + (1 + 2 * 8 + 1 + LENGTH_BYTES + 32)
             + self.revocation.as_ref().map_or(0, |revocation| LENGTH_BYTES + 10 + revocation.message.len())
     }
@@ -152,6 +154,7 @@ impl Stored for OrderState {
             put_time(out, revocation.since);
             put_text(out, &revocation.message);
         });
+        put_optional(out, self.expires, put_time);
         put_optional(out, self.renewal.as_ref(), |out, renewal| {
             put_time(out, renewal.due);
             put_time(out, renewal.next);
@@ -180,6 +183,7 @@ impl Stored for OrderState {
         let late =
             reader.optional(|reader| Ok(Late { revoked: reader.flag()?, certificate: pem(reader)? }))?;
         let revocation = reader.optional(revocation)?;
+        let expires = reader.optional(Reader::time)?;
         let renewal = reader.optional(|reader| {
             Ok(Renewing { due: reader.time()?, next: reader.time()?, id: reader.optional(id)? })
         })?;
@@ -193,6 +197,7 @@ impl Stored for OrderState {
             certificate,
             late,
             revocation,
+            expires,
             renewal,
             metadata,
             proposed,
@@ -232,17 +237,24 @@ fn action(reader: &mut Reader<'_>) -> Result<Action, Malformed> {
 }
 
 fn put_notice(out: &mut Vec<u8>, notice: &Notice) {
-    put_optional(out, notice.about.retry_after(), |out, wait| {
-        put_u64(out, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-    });
+    let (code, wait) = match notice.about {
+        About::Ready => (1, Duration::ZERO),
+        About::Unavailable(wait) => (2, wait),
+        About::Expiring => (3, Duration::ZERO),
+    };
+    out.push(code);
+    put_u64(out, u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
     put_time(out, notice.at);
     put_u32(out, notice.failures);
 }
 
 fn notice(reader: &mut Reader<'_>) -> Result<Notice, Malformed> {
-    let about = match reader.optional(Reader::u64)? {
-        Some(wait) => About::Unavailable(std::time::Duration::from_millis(wait)),
-        None => About::Ready,
+    let (code, wait) = (reader.byte()?, Duration::from_millis(reader.u64()?));
+    let about = match code {
+        1 => About::Ready,
+        2 => About::Unavailable(wait),
+        3 => About::Expiring,
+        _ => return Err(Malformed { expected: "the subject of a notice" }),
     };
     Ok(Notice { about, at: reader.time()?, failures: reader.u32()? })
 }

@@ -105,6 +105,8 @@ pub(crate) enum About {
     Ready,
     /// The CA cannot be reached, and is asked again after this time.
     Unavailable(Duration),
+    /// The certificate expires soon.
+    Expiring,
 }
 
 /// A certificate that came after the order was canceled (decision B17).
@@ -181,6 +183,8 @@ pub struct OrderState {
     pub late: Option<Late>,
     /// The revocation of the certificate; `None` while nobody wanted it.
     pub revocation: Option<Revocation>,
+    /// The end of the certificate's validity, when there is one.
+    pub expires: Option<Timestamp>,
     /// The renewal of the certificate; `None` if nobody wanted it, or there is no certificate yet.
     pub renewal: Option<Renewing>,
     /// The metadata that the plugin works with, as JSON.
@@ -222,16 +226,6 @@ impl std::fmt::Debug for OrderState {
     }
 }
 
-impl About {
-    /// How long the CA is left alone.
-    pub(super) const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Ready => None,
-            Self::Unavailable(wait) => Some(*wait),
-        }
-    }
-}
-
 impl OrderState {
     pub(super) fn new(now: Timestamp, metadata: Wiped<String>) -> Self {
         Self {
@@ -245,6 +239,7 @@ impl OrderState {
             certificate: None,
             late: None,
             revocation: None,
+            expires: None,
             renewal: None,
             metadata,
             proposed: None,
@@ -345,6 +340,12 @@ impl OrderState {
         Self { scheduled, ..self }
     }
 
+    /// Tells whether listeners are still to hear of something that happened. That a certificate will expire does not
+    /// hold a record.
+    pub(super) fn owes_notice(&self) -> bool {
+        self.notice.as_ref().is_some_and(|notice| notice.about != About::Expiring)
+    }
+
     /// Tells whether nothing is scheduled but the renewal, which does not hold a record.
     pub(super) fn is_at_rest(&self) -> bool {
         self.scheduled.is_none_or(|scheduled| scheduled.action == Action::Renew)
@@ -378,7 +379,7 @@ impl OrderState {
     /// Whether a client deleted the order, and nothing is left to do for it.
     pub(super) fn is_settled(&self) -> bool {
         let has_late = self.late.as_ref().is_some_and(|late| !late.revoked);
-        let is_quiet = self.notice.is_none() && self.is_at_rest();
+        let is_quiet = !self.owes_notice() && self.is_at_rest();
         self.delete && matches!(self.phase, Phase::Finished(_)) && !has_late && is_quiet
     }
 

@@ -19,10 +19,10 @@ use super::machine::{self, Command, Event, Setup, TransitionError};
 use super::policy::OrderPolicy;
 use super::record::Placed;
 use super::secret_stores::SecretStores;
-use super::state::{OrderState, Phase};
+use super::state::{About, End, OrderState, Phase};
 use super::storing::CertificateStore;
 use crate::plugin::LaneGuard;
-use crate::records::{Due, Entry, Journal, RecordKind, Recorded};
+use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
 /// Holds the authorities of a host, and everything else that its orders need.
@@ -115,11 +115,12 @@ impl Workflow for OrderWorkflow {
             // A command follows from a stored record only; without one, nothing is left to do.
             return Carried::done(Event::NotStored { again: on.again(None), message: String::new() });
         };
+        // Boxed, so that the calls of clients, which seldom carry out a command, have small futures.
         match command {
-            Command::Ask(action) => self.ask(on, state, action).await,
-            Command::Store => self.store(on, state).await,
-            Command::Notify => self.notify(on, state).await,
-            Command::Renew => self.renew(on, state).await,
+            Command::Ask(action) => Box::pin(self.ask(on, state, action)).await,
+            Command::Store => Box::pin(self.store(on, state)).await,
+            Command::Notify => Box::pin(self.notify(on, state)).await,
+            Command::Renew => Box::pin(self.renew(on, state)).await,
         }
     }
 }
@@ -141,13 +142,13 @@ impl OrderWorkflow {
     async fn store(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
         let Err(error) = self.keep(on, state).await else {
             let placed = &on.entry.fixed;
-            let facts =
-                state.certificate.as_ref().map(|issued| IssuedFacts::read(issued.certificate.as_str()));
+            let pem = state.certificate.as_ref().map(|issued| issued.certificate.as_str());
+            let facts = pem.and_then(|pem| IssuedFacts::read(pem).ok());
+            let (now, expires) = (on.now(), facts.as_ref().map(|facts| facts.not_after));
             let renews =
-                |facts: IssuedFacts| Some(placed.renewal?.due(facts.not_before, facts.not_after, on.now()));
-            let renew_at = facts.and_then(Result::ok).and_then(renews);
-            let setup = self.setup(&placed.authority);
-            return Carried::done(Event::Stored { now: on.now(), setup, renew_at });
+                |facts: IssuedFacts| Some(placed.renewal?.due(facts.not_before, facts.not_after, now));
+            let (renew_at, setup) = (facts.and_then(renews), self.setup(&placed.authority));
+            return Carried::done(Event::Stored { now, setup, expires, renew_at });
         };
         warn!(error = %error.detail(), "a certificate could not be stored, and is kept in the order");
         let again = on.again(error.kind().retry_after());
@@ -171,12 +172,28 @@ impl OrderWorkflow {
         kept.map_err(|error| OrdersError::NotKept { order, error })
     }
 
-    /// Tells the listeners.
+    /// Tells the listeners. That a certificate expires is no news if its renewal is ready.
     async fn notify(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
         let order = order_id(&on.entry.address.id);
         let container = self.certificates.as_ref().map(|store| store.reference(&order));
+        let is_news = match state.notice.as_ref().map(|notice| &notice.about) {
+            Some(About::Expiring) => !self.is_renewed(on, state).await,
+            _ => true,
+        };
+        let owner = &on.entry.fixed.owner;
         let delivered =
-            self.listeners.tell(&on.entry.fixed.owner, order, state, container, self.limits.deadline).await;
+            !is_news || self.listeners.tell(owner, order, state, container, self.limits.deadline).await;
         Carried::done(Event::Notified { again: on.again(None), delivered })
+    }
+
+    /// Tells whether the order that renews this one has its certificate, or this one is revoked.
+    async fn is_renewed(&self, on: &Claimed<'_, Self>, state: &OrderState) -> bool {
+        if state.revocation.as_ref().is_some_and(|revocation| revocation.revoked) {
+            return true;
+        }
+        let Some(id) = state.renewal.as_ref().and_then(|renewal| renewal.id) else { return false };
+        let renewal = self.journal.load(Address { id, ..on.entry.address }).await;
+        let state = renewal.ok().flatten().and_then(|entry| entry.state);
+        state.is_some_and(|state| state.phase == Phase::Finished(End::Generated))
     }
 }

@@ -34,6 +34,9 @@ pub struct Limits {
     /// How long an order waits for its next call if the authority names no delay, 1 h by default (decision
     /// B7). Only `orders` uses it.
     pub check_every: Duration,
+    /// How long before a certificate expires the listeners are told, 14 days by default (decision B18). Only
+    /// `orders` uses it.
+    pub expiry_notice: Duration,
 }
 
 impl Default for Limits {
@@ -52,6 +55,7 @@ impl Default for Limits {
             cleanup_retries,
             describe_every: Duration::from_secs(600),
             check_every: Duration::from_secs(3600),
+            expiry_notice: Duration::from_secs(14 * 24 * 3600),
         }
     }
 }
@@ -103,6 +107,13 @@ impl Limits {
     #[must_use]
     pub fn with_check_every(mut self, delay: Duration) -> Self {
         self.check_every = delay;
+        self
+    }
+
+    /// Sets how long before a certificate expires the listeners are told.
+    #[must_use]
+    pub fn with_expiry_notice(mut self, before: Duration) -> Self {
+        self.expiry_notice = before;
         self
     }
 

@@ -1,14 +1,19 @@
 //! Tells listeners about orders.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use keyway_certificates::{
-    CaUnavailable, CertificateError, CertificateEvents, CertificateReady, OrderOutcome, Waiting, async_trait,
+    CaUnavailable, CertificateError, CertificateEvents, CertificateExpires, CertificateReady,
+    IssuedCertificate, OrderOutcome, Pem, RevocationReason, Waiting, async_trait,
 };
 use keyway_conformance::certificates::{CaCall, ScriptedCa, Step};
-use keyway_host::orders::{End, Phase};
+use keyway_core::Clock;
+use keyway_host::orders::{End, Phase, Renewal};
 
 use crate::world::*;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Notes every event, and fails at the first ones.
 #[derive(Debug, Default)]
@@ -41,6 +46,10 @@ impl Listener {
 impl CertificateEvents for Listener {
     async fn certificate_is_ready(&self, event: &CertificateReady) -> Result<(), CertificateError> {
         self.hear(format!("ready {}", event.order))
+    }
+
+    async fn certificate_expires(&self, event: &CertificateExpires) -> Result<(), CertificateError> {
+        self.hear(format!("expires {}", event.order))
     }
 
     async fn ca_is_unavailable(&self, event: &CaUnavailable) -> Result<(), CertificateError> {
@@ -94,4 +103,33 @@ async fn listeners_hear_that_an_authority_cannot_be_reached() {
     assert_eq!(listener.heard(), [format!("unavailable {} down", order.id)]);
     world.pass(2 * DELAY).await;
     assert_eq!(ca.calls(CaCall::Issue), 2, "the schedule goes on");
+}
+
+/// A certificate that is not renewed is announced before it expires; one that is renewed or revoked is not.
+#[tokio::test]
+async fn listeners_hear_that_a_certificate_expires() {
+    let years = |years: u32| 365 * DAY * years;
+    let issued = IssuedCertificate::new(Pem::new(include_str!("pem/certificate.pem")).unwrap());
+    let capabilities = ScriptedCa::CAPABILITIES.renewal_information(false);
+    let ca = ScriptedCa::new().looks(0).with_certificate(issued).with_capabilities(capabilities);
+    let listener = Arc::new(Listener::default());
+    let world = world(&ca, &listener).await;
+    let plain = world.placed().await;
+    let renewed = world.submit(new_order().with_renewal(Renewal::default())).await.unwrap();
+    let revoked = world.placed().await;
+    world.work().await;
+    world.revoke(&joe(), &revoked.id, RevocationReason::Superseded).await.unwrap();
+    world.pass(years(99)).await;
+    listener.heard.lock().unwrap().clear();
+    let expires = world.look(&plain).await.state.expires.unwrap();
+    let left = expires.minus(15 * DAY).as_milliseconds() - world.clock.now().as_milliseconds();
+    world.pass(Duration::from_millis(left)).await;
+    assert!(!listener.heard().iter().any(|heard| heard.starts_with("expires")), "{:?}", listener.heard());
+    world.pass(2 * DAY).await;
+    let heard = listener.heard();
+    assert!(heard.contains(&format!("expires {}", plain.id)), "{heard:?}");
+    for silent in [renewed.id, revoked.id] {
+        assert!(!heard.contains(&format!("expires {silent}")), "{heard:?}");
+    }
+    assert!(world.delete(&joe(), &plain.id).await.unwrap().is_none());
 }
