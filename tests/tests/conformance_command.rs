@@ -40,6 +40,7 @@ fn everything_that_is_linked_is_there() {
             "echo",
             "generic",
             "info",
+            "local-ca",
             "passdb",
             "process",
             "ssh-authorized-keys",

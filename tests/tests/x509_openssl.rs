@@ -54,7 +54,7 @@ fn openssl_verifies_our_requests() {
         );
         let (text, errors) =
             (String::from_utf8_lossy(&verified.stdout), String::from_utf8_lossy(&verified.stderr));
-        assert!(verified.status.success(), "{:?}: {errors}", key);
+        assert!(verified.status.success(), "{key:?}: {errors}");
         assert!(errors.contains("verify OK"), "{key:?}: {errors}");
         let expected =
             "subject=CN=B\u{fc}rger\\, Ada+SN=Lovelace,OU=dev,OU=us,DC=example,DC=com,C=DE,serialNumber=1-2";

@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 18] = [
+const CHOICES: [Choice; 19] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -98,6 +98,18 @@ const CHOICES: [Choice; 18] = [
         ],
     },
     Choice { package: "keyway-x509", features: "", brings: &["keyway-core"] },
+    Choice {
+        package: "keyway-local-ca",
+        features: "",
+        brings: &[
+            "keyway-certificates",
+            "keyway-core",
+            "keyway-files",
+            "keyway-seal",
+            "keyway-storage",
+            "keyway-x509",
+        ],
+    },
     Choice { package: "keyway-storage", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-conformance", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-conformance", features: "storage", brings: &["keyway-core", "keyway-storage"] },

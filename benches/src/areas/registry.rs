@@ -15,7 +15,7 @@ use crate::{
 pub enum Numbers {}
 
 impl Contract for Numbers {
-    const KIND: PluginKind = PluginKind::Certificate;
+    const KIND: PluginKind = PluginKind::Credential;
     const VERSION: ContractVersion = ContractVersion::new(1);
     type Plugin = &'static str;
 }

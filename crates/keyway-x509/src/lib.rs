@@ -121,7 +121,10 @@ mod signature;
 pub use alternative_name::{AlternativeName, InvalidName};
 pub use distinguished_name::{DistinguishedName, DistinguishedNameError, DistinguishedNameFault};
 pub use error::RequestError;
-pub use issued::{Expected, IssuedFacts, IssuedFault, MAX_CHAIN_BYTES, Place, check_issued};
+pub use issued::{
+    Expected, IssuedFacts, IssuedFault, MAX_CHAIN_BYTES, Place, certificates_of_pem, check_issued,
+    check_issuer,
+};
 pub use new_request::NewRequestError;
 pub use pem::PemError;
 pub use private_key::{PrivateKey, SigningError};

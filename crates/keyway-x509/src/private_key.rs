@@ -59,15 +59,23 @@ impl PrivateKey {
     /// # Errors
     /// [`PrivateKeyError`] says what is wrong with the key or the passphrase. It holds neither.
     pub fn from_pem(text: &str, passphrase: Option<&[u8]>) -> Result<Self, PrivateKeyError> {
+        Self::from_pkcs8(&Self::pkcs8_of_pem(text, passphrase)?)
+    }
+
+    /// Reads the PEM of a key, and returns its PKCS#8 in DER without encryption, to be stored elsewhere. It blocks
+    /// as [`from_pem`](Self::from_pem) does.
+    ///
+    /// # Errors
+    /// As [`from_pem`](Self::from_pem), but the content of a key without encryption is not checked.
+    pub fn pkcs8_of_pem(text: &str, passphrase: Option<&[u8]>) -> Result<Wiped<Vec<u8>>, PrivateKeyError> {
         if text.len() > Self::MAX_BYTES {
             return Err(PrivateKeyError::TooLong { most: Self::MAX_BYTES });
         }
         let (label, der) = pem::one_of(text, &[PLAIN, ENCRYPTED]).map_err(PrivateKeyError::Pem)?;
         if label == PLAIN {
-            return Self::from_pkcs8(&der);
+            return Ok(der);
         }
-        let passphrase = passphrase.ok_or(PrivateKeyError::PassphraseMissing)?;
-        Self::from_pkcs8(&encrypted_key::decrypt(&der, passphrase)?)
+        encrypted_key::decrypt(&der, passphrase.ok_or(PrivateKeyError::PassphraseMissing)?)
     }
 
     /// Reads a key of PKCS#8 in DER, without encryption.

@@ -22,7 +22,7 @@ use super::request::GrantRequest;
 use super::service::RunningService;
 use crate::plugin::LaneGuard;
 use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded};
-use crate::work::{Carried, Claimed, Lane, Limits, Standing, Step, Workflow};
+use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
 /// The longest state that is stored; plugins need far less.
 const MAX_STATE_BYTES: usize = 16 << 10;
@@ -91,15 +91,7 @@ impl Workflow for GrantWorkflow {
     type Failure = GrantsError;
 
     const ENGINE: &'static str = "grants";
-
-    fn step(
-        limits: &Limits,
-        state: Option<&GrantState>,
-        standing: Standing,
-        event: Event,
-    ) -> Result<Step<Self>, TransitionError> {
-        machine::step(limits, state, standing, event)
-    }
+    const STEP: Machine<Self> = machine::step;
 
     fn limits(&self) -> &Limits {
         &self.limits

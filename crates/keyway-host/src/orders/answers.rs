@@ -5,7 +5,9 @@ use std::time::Duration;
 use keyway_certificates::{CertificateStatus, IssuedCertificate, RetryMethod};
 
 use super::machine::{Answer, Answered, Command, Step, after_unknown, beside, next_try};
-use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Scheduled};
+use super::state::{
+    About, Action, Cancel, End, Late, Notice, OrderState, Phase, Revocation, Scheduled, ToRevoke,
+};
 use crate::work::{Again, Limits, Standing, stretched};
 
 /// Computes the step that a plugin's answer causes.
@@ -20,7 +22,7 @@ pub(super) fn answered(limits: &Limits, state: &OrderState, standing: Standing, 
         Phase::Asking(action) if standing == Standing::Ours => {
             settled(settle(limits, state, action, answered))
         }
-        Phase::Finished(_) if standing == Standing::Ours => settled(late_revoked(limits, state, &answered)),
+        Phase::Finished(_) if standing == Standing::Ours => settled(revoked(limits, state, &answered)),
         _ => beside(standing, state.clone()),
     }
 }
@@ -103,14 +105,14 @@ fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &An
     }
     let delay = stretched(retry_after.unwrap_or(limits.check_every), jitter);
     let next = OrderState { failures: 0, is_placed: true, unknown: None, displaced: None, ..told };
-    let action = answered.retry_method.map_or(Action::Check, of_method);
+    let action = answered.retry_method.map_or(Action::Check, |method| of_method(&next, method));
     next.waiting(now, Scheduled { action, at: now.plus(delay) })
 }
 
 /// The CA cannot be reached: the same is asked again, and the listeners are told (decision B3).
 fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let now = answered.again.now;
-    let same = answered.retry_method.map_or(action, of_method);
+    let same = answered.retry_method.map_or(action, |method| of_method(&told, method));
     let next = again(limits, told, same, answered);
     let goes_on =
         next.scheduled.filter(|_| answered.setup.notifies && answered.answer == Answer::CaUnavailable);
@@ -150,34 +152,48 @@ fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Ans
         }
         Action::Cancel => told.finished(now, End::Canceled),
         Action::Reconcile => told.undecided(now),
-        Action::Issue | Action::Check | Action::Revoke | Action::Store => told.finished(now, End::Failed),
+        Action::Issue | Action::Check | Action::Revoke | Action::Store | Action::Renew => {
+            told.finished(now, End::Failed)
+        }
     }
 }
 
-/// A certificate that came late was revoked, or is to be revoked later. The order stays as it ended.
-fn late_revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
-    let mut next = state.clone();
-    if answered.answer == Answer::Revoked {
-        next.late = next.late.map(|late| Late { revoked: true, ..late });
-        next.scheduled = None;
-        return next;
+/// A certificate was revoked, or is to be revoked later. The order stays as it ended.
+fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
+    let (mut next, now) = (state.clone(), answered.again.now);
+    let is_done = answered.answer == Answer::Revoked;
+    match state.to_revoke() {
+        Some(ToRevoke::Own(..)) => {
+            next.revocation = next.revocation.map(|wanted| Revocation {
+                revoked: is_done,
+                message: answered.message.clone(),
+                ..wanted
+            });
+        }
+        Some(ToRevoke::Late(_)) => {
+            next.late = next.late.map(|late| Late { revoked: is_done, ..late });
+        }
+        None => {}
+    }
+    if is_done {
+        return OrderState { failures: 0, ..next }.living_on(now);
     }
     next.failures = next.failures.saturating_add(1);
-    let at =
-        next_try(limits, next.failures, answered.again).filter(|_| answered.answer != Answer::Unsupported);
+    let is_final = matches!(answered.answer, Answer::Unsupported | Answer::Broken);
+    let at = next_try(limits, next.failures, answered.again).filter(|_| !is_final);
     next.scheduled = at.map(|at| Scheduled { action: Action::Revoke, at });
     next
 }
 
-const fn of_method(method: RetryMethod) -> Action {
+/// The action that a plugin asked for. Without an open change, or a wish to cancel, the order is checked.
+fn of_method(told: &OrderState, method: RetryMethod) -> Action {
     match method {
         RetryMethod::Issue => Action::Issue,
-        RetryMethod::Modify => Action::Modify,
-        RetryMethod::Cancel => Action::Cancel,
-        RetryMethod::Check => Action::Check,
+        RetryMethod::Modify if told.changing.is_some() || told.proposed.is_some() => Action::Modify,
+        RetryMethod::Cancel if told.cancel != Cancel::No => Action::Cancel,
+        RetryMethod::Check | RetryMethod::Modify | RetryMethod::Cancel => Action::Check,
     }
 }
-
 impl OrderState {
     /// Takes over the plugin's data and message.
     fn told(&self, answered: &Answered) -> Self {

@@ -17,7 +17,7 @@ use super::error::OrdersError;
 use super::intents::{intent, order_id};
 use super::machine::{Answer, Answered, Event};
 use super::record::Placed;
-use super::state::{Action, OrderState};
+use super::state::{Action, OrderState, ToRevoke};
 use super::workflow::OrderWorkflow;
 use crate::records::STORED_JSON;
 use crate::work::{Carried, Claimed};
@@ -78,11 +78,16 @@ impl OrderWorkflow {
                 let revocation = revocation(on, state)?;
                 let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.revoke(&revocation).await };
                 opened.call("revoke", held, work).await?;
+                if let Some(ToRevoke::Own(..)) = state.to_revoke() {
+                    let noted = self.log.note_revocation(on.entry.address, on.now()).await;
+                    noted
+                        .map_err(|error| CertificateError::system("note the revocation in its log", error))?;
+                }
                 return Ok(Told::Answer(Answer::Revoked));
             }
             Action::Modify => opened.call("modify", held, |ca| async move { ca.modify(&order).await }).await,
             Action::Cancel => opened.call("cancel", held, |ca| async move { ca.cancel(&order).await }).await,
-            Action::Check | Action::Store => {
+            Action::Check | Action::Store | Action::Renew => {
                 opened.call("check", held, |ca| async move { ca.check(&order).await }).await
             }
             Action::Issue => opened.call("issue", held, |ca| async move { ca.issue(&order).await }).await,
@@ -191,12 +196,15 @@ fn intended(
     })
 }
 
-/// The revocation of a certificate that came late.
+/// The revocation of the certificate that is to be revoked next.
 fn revocation(on: &Claimed<'_, OrderWorkflow>, state: &OrderState) -> Result<CertificateRevocation> {
-    let late = state.late.as_ref().ok_or_else(|| unreadable("the certificate that came late"))?;
+    let (certificate, reason) = match state.to_revoke() {
+        Some(ToRevoke::Own(certificate, reason)) => (certificate, reason),
+        Some(ToRevoke::Late(certificate)) => (certificate, RevocationReason::CessationOfOperation),
+        None => return Err(unreadable("the certificate that is to be revoked")),
+    };
     let intent = intent(&on.entry.address.id, state, Action::Revoke);
-    let reason = RevocationReason::CessationOfOperation;
-    let revocation = CertificateRevocation::new(intent, late.certificate.clone(), reason);
+    let revocation = CertificateRevocation::new(intent, certificate.clone(), reason);
     Ok(match &on.entry.fixed.ca {
         Some(ca) => revocation.with_ca(ca.clone()),
         None => revocation,

@@ -2,10 +2,12 @@
 
 use keyway_certificates::{IssuedCertificate, OrderMetadata, Owner, Pem};
 use keyway_core::{Timestamp, Wiped};
-use keyway_x509::{CertificateRequest, Expected, IssuedFacts, IssuedFault, check_issued};
+use keyway_x509::{
+    AlternativeName, CertificateRequest, DistinguishedName, Expected, IssuedFacts, IssuedFault, check_issued,
+};
 
 use super::asking::read_metadata;
-use super::policy::{Asked, OrderPolicy, PolicyRefusal};
+use super::policy::{Asked, AskedKey, OrderPolicy, PolicyRefusal};
 use super::record::Placed;
 use super::state::OrderState;
 use super::validation::{ValidRequest, validate};
@@ -37,10 +39,9 @@ pub(super) fn check(
 ) -> Result<IssuedFacts, String> {
     let facts = check_parts(placed, state, issued, now).map_err(|fault| fault.to_string())?;
     // The host knows the names of a custom request only now.
-    let names: Vec<_> = facts.names.iter().map(|name| name.text()).collect();
-    let common = facts.subject.common_names();
-    let mut asked = Asked::new(names.iter().map(AsRef::as_ref).chain(common));
-    asked.key_type = facts.key_type;
+    let names = judged(&facts.names, &facts.subject);
+    let mut asked = Asked::new(names.iter().map(String::as_str));
+    asked.key = facts.key_type.map_or(AskedKey::Unknown, AskedKey::Known);
     allowed(policy, &placed.owner, &asked).map_err(|refusal| refusal.to_string())?;
     Ok(facts)
 }
@@ -62,6 +63,11 @@ fn check_parts(
         Some(changing) => fits(changing).or_else(|_| fits(&state.metadata)),
         None => fits(&state.metadata),
     }
+}
+
+/// Returns the names that a policy judges: the alternative names, and the common names of the subject.
+pub(super) fn judged(names: &[AlternativeName], subject: &DistinguishedName) -> Vec<String> {
+    names.iter().map(|name| name.text().into_owned()).chain(subject.common_names()).collect()
 }
 
 /// Asks the policy of the host.

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner, Pem};
+use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner, Pem, RevocationReason};
 use keyway_secrets::StoreName;
-use keyway_x509::{AlternativeName, NewRequestError};
+use keyway_x509::NewRequestError;
 
 use super::asking::read_metadata;
 use super::authority::{Authority, AuthorityView, RunningAuthority};
 use super::ca_owners::CaOwners;
 use super::ca_table::CaTable;
 use super::cas::{Cas, refresh_due};
-use super::checking::allowed;
+use super::checking::{allowed, judged};
 use super::error::OrdersError;
 use super::hosted_ca::HostedCa;
 use super::intents::{order_id, record_id};
@@ -144,6 +144,8 @@ impl Orders {
             ca,
             generated_csr: made.csr,
             key_container: made.key_container,
+            chain: None,
+            renewal: order.renewal,
             made: now,
             deadline: order.deadline,
         };
@@ -246,6 +248,28 @@ impl Orders {
     pub async fn cancel(&self, owner: &Owner, order: &OrderId) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
         self.submit_event(entry, Event::Cancel { now: self.worker.clock.now() }).await
+    }
+
+    /// Revokes the certificate of an order. The authority is told by the host's loop, as often as the retries say;
+    /// [`OrderState::revocation`](super::OrderState::revocation) says whether it did, and the log of issued
+    /// certificates has the time. Revoking a revoked one succeeds, and asking again after a failure begins anew
+    /// (decision B18).
+    ///
+    /// # Errors
+    /// [`TransitionError::NoCertificate`], [`TransitionError::NotRevocable`], [`TransitionError::NoOrder`];
+    /// [`OrdersError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the wish stored or not. It can be repeated.
+    pub async fn revoke(
+        &self,
+        owner: &Owner,
+        order: &OrderId,
+        reason: RevocationReason,
+    ) -> Result<Order, OrdersError> {
+        let entry = self.load(self.address(owner, order)?).await?;
+        let can = self.worker.workflow.setup(&entry.fixed.authority).can;
+        self.submit_event(entry, Event::Revoke { now: self.worker.clock.now(), reason, can }).await
     }
 
     /// Deletes an order: cancels it if it is not finished, and removes the record when that is settled. The
@@ -369,13 +393,16 @@ impl Orders {
         let policy = self.worker.workflow.policy.as_deref();
         match request {
             ValidRequest::Pkcs10(request) => {
-                let names: Vec<_> = request.names().iter().map(AlternativeName::text).collect();
-                let common = request.subject().common_names();
-                let asked = Asked::new(names.iter().map(AsRef::as_ref).chain(common));
+                let names = judged(request.names(), request.subject());
+                let asked = Asked::new(names.iter().map(String::as_str));
                 allowed(policy, owner, &asked.with_key_type(request.public_key().key_type()))
             }
+            ValidRequest::StoredKey(stored) => {
+                let names = stored.subject.common_names();
+                allowed(policy, owner, &Asked::new(names.iter().map(String::as_str)))
+            }
             // The names are those of the certificate, and are checked when it is there.
-            ValidRequest::Custom | ValidRequest::StoredKey(_) => allowed(policy, owner, &Asked::default()),
+            ValidRequest::Custom => allowed(policy, owner, &Asked::default()),
         }
     }
 

@@ -88,7 +88,7 @@ impl PluginError for OrdersError {
             Self::Refused(refusal) => match refusal {
                 TransitionError::NoOrder => ErrorKind::NotFound,
                 TransitionError::Exists => ErrorKind::AlreadyExists,
-                TransitionError::NotModifiable => ErrorKind::Unsupported,
+                TransitionError::NotModifiable | TransitionError::NotRevocable => ErrorKind::Unsupported,
                 TransitionError::Undecided => ErrorKind::Indeterminate,
                 _ => ErrorKind::Conflict,
             },

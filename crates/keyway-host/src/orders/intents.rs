@@ -2,7 +2,7 @@
 
 use keyway_certificates::{IntentId, OrderId};
 
-use super::state::{Action, Cancel, OrderState};
+use super::state::{Action, Cancel, OrderState, ToRevoke};
 use crate::records::{NameTag, id_text, read_id};
 
 /// Returns the id of the order with this id of a record.
@@ -23,10 +23,13 @@ pub(super) fn intent(id: &NameTag, state: &OrderState, action: Action) -> Intent
     let intent = match action {
         Action::Modify => modification(),
         Action::Cancel => format!("{order}.cancel"),
-        Action::Revoke => format!("{order}.revoke"),
+        Action::Revoke => match state.to_revoke() {
+            Some(ToRevoke::Late(_)) => format!("{order}.revoke.late"),
+            _ => format!("{order}.revoke"),
+        },
         Action::Check if state.cancel == Cancel::Told => format!("{order}.cancel"),
         Action::Check if state.modifications > 0 => modification(),
-        Action::Issue | Action::Check | Action::Reconcile | Action::Store => order,
+        Action::Issue | Action::Check | Action::Reconcile | Action::Store | Action::Renew => order,
     };
     IntentId::new(intent).unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
 }

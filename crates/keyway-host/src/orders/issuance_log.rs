@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use keyway_certificates::{AuthorityName, OrderId, Owner};
 use keyway_core::Timestamp;
-use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
+use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
 use keyway_x509::IssuedFacts;
 
 use super::intents::order_id;
 use crate::records::{
-    Address, Applied, Change, Due, Entry, Journal, NameTag, Names, RecordError, RecordKind, Recorded, Stored,
+    ATTEMPTS, Address, Applied, Change, Due, Entry, Journal, NameTag, Names, RecordError, RecordKind,
+    Recorded, Stored,
 };
 
 /// How many names of a certificate the log indexes; a batch holds no more. The entry itself has all.
@@ -35,6 +36,8 @@ pub struct IssuedEntry {
     pub not_before: Timestamp,
     /// The end of the validity.
     pub not_after: Timestamp,
+    /// When the host heard that the authority revoked it.
+    pub revoked: Option<Timestamp>,
 }
 
 /// A page of the log.
@@ -47,7 +50,7 @@ pub struct IssuedPage {
     pub next: Option<OrderId>,
 }
 
-/// What the log is searched for.
+/// The key of a search in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IssuedBy<'a> {
     /// The serial number, in lower hexadecimal digits.
@@ -88,21 +91,25 @@ impl Recorded for Issued {
     }
 }
 
-/// Marks an entry as written: an entry never changes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Logged;
+/// The part of an entry that changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Logged {
+    revoked: Option<Timestamp>,
+}
 
 impl Stored for Logged {
     const SCHEMA: u8 = 1;
 
     fn encoded_len(&self) -> usize {
-        0
+        1 + 8
     }
 
-    fn write(&self, _: &mut Vec<u8>) {}
+    fn write(&self, out: &mut Vec<u8>) {
+        put_optional(out, self.revoked, put_time);
+    }
 
-    fn read(_: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self)
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        Ok(Self { revoked: reader.optional(Reader::time)? })
     }
 }
 
@@ -136,7 +143,8 @@ impl Stored for IssuedEntry {
         let serial = reader.text()?.to_owned();
         let count = reader.u32()?;
         let names = (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Result<_, _>>()?;
-        Ok(Self { order, owner, authority, logged, serial, names, not_before, not_after })
+        let revoked = None;
+        Ok(Self { order, owner, authority, logged, serial, names, not_before, not_after, revoked })
     }
 }
 
@@ -149,8 +157,23 @@ impl IssuanceLog {
     pub(super) async fn note(&self, address: Address, entry: IssuedEntry) -> Result<(), RecordError> {
         let mut record = Entry::new(address, entry);
         // Another worker may have noted it: then it is there.
-        let _: Applied<Issued> = self.0.apply(&mut record, Change::to(Some(Logged))).await?;
+        let _: Applied<Issued> = self.0.apply(&mut record, Change::to(Some(Logged::default()))).await?;
         Ok(())
+    }
+
+    /// Notes that a certificate was revoked. Noting it again changes nothing.
+    pub(super) async fn note_revocation(&self, address: Address, now: Timestamp) -> Result<(), RecordError> {
+        for _ in 0..ATTEMPTS {
+            let Some(mut entry) = self.0.load(address).await? else { return Ok(()) };
+            if entry.state.is_some_and(|logged| logged.revoked.is_some()) {
+                return Ok(());
+            }
+            let revoked = Change::to(Some(Logged { revoked: Some(now) }));
+            if let Applied::Stored = self.0.apply(&mut entry, revoked).await? {
+                return Ok(());
+            }
+        }
+        Err(RecordError::Contended)
     }
 
     /// Lists the certificates with a serial number or a name.
@@ -161,7 +184,11 @@ impl IssuanceLog {
         limit: usize,
     ) -> Result<IssuedPage, RecordError> {
         let (found, next) = self.0.listed(&by.names(), after, limit).await?;
-        let entries = found.into_iter().map(|entry| entry.fixed).collect();
+        let of = |entry: Box<Entry<Issued>>| IssuedEntry {
+            revoked: entry.state.and_then(|logged| logged.revoked),
+            ..entry.fixed
+        };
+        let entries = found.into_iter().map(of).collect();
         Ok(IssuedPage { entries, next: next.as_ref().map(order_id) })
     }
 }
@@ -182,6 +209,7 @@ impl IssuedEntry {
             names: facts.names.iter().map(|name| name.text().into_owned()).collect(),
             not_before: facts.not_before,
             not_after: facts.not_after,
+            revoked: None,
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | modify | replaces the metadata | is done after the answer | modify is due now | refused | refused | refused |
 //! | cancel | ends it | is done after the answer | cancel is due now | refused | refused | refused |
 //! | delete | removes it | cancels, then removes | cancels, then removes | refused | removed when stored | removes it |
+//! | revoke | refused | refused | refused | refused | refused | is due now, if there is a certificate |
 //! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes what came late |
 //! | answer of the claim's owner | | next phase by the answer | | | | |
 //! | answer of a worker that lost its claim | | a certificate is taken, the rest is ignored | the same | the same | ignored | a certificate is kept as late |
@@ -28,14 +29,16 @@
 //!
 //! A wish of a client (modify, cancel, delete) waits while it is not known whether the order has arrived at the CA.
 //! At most one action is scheduled at any time: [`OrderState::scheduled`] holds one. A finished order is
-//! final; only its notices, and the revocation of a certificate that came late, are still carried out
+//! final; only its notices, its renewal, and the revocation of its certificate or of one that came late, are still carried out
 //! (decisions B8, B13, B17).
 
-use keyway_certificates::{Capabilities, IssuedCertificate, RetryMethod};
+use keyway_certificates::{Capabilities, IssuedCertificate, RetryMethod, RevocationReason};
 use keyway_core::{Timestamp, Wiped};
 
-use super::state::{Action, Cancel, End, Notice, OrderState, Phase, Scheduled};
+use super::renewal::LOOK_EVERY;
+use super::state::{Action, Cancel, End, Notice, OrderState, Phase, Renewing, Revocation, Scheduled};
 use super::workflow::OrderWorkflow;
+use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
 
 pub(super) type Step = crate::work::Step<OrderWorkflow>;
@@ -102,6 +105,8 @@ pub(crate) enum Event {
     Cancel { now: Timestamp },
     /// A client deletes it.
     Delete { now: Timestamp },
+    /// A client revokes its certificate.
+    Revoke { now: Timestamp, reason: RevocationReason, can: Capabilities },
     /// A worker takes up what is due.
     Wake { now: Timestamp, setup: Setup, deadline: Option<Timestamp> },
     /// The plugin answered.
@@ -109,7 +114,13 @@ pub(crate) enum Event {
     /// The plugin saves its data in the middle of a call.
     Checkpoint { plugin_meta: Wiped<String> },
     /// The certificate is in the secret store.
-    Stored { now: Timestamp, setup: Setup },
+    Stored { now: Timestamp, setup: Setup, renew_at: Option<Timestamp> },
+    /// The renewal is looked at later.
+    RenewLater { at: Timestamp },
+    /// The order that renews the certificate is placed.
+    Renewed { id: NameTag },
+    /// That order could not be placed.
+    NotRenewed { again: Again },
     /// The secret store failed.
     NotStored { again: Again, message: String },
     /// The listeners were told, or not.
@@ -130,7 +141,7 @@ pub enum Decision {
     GiveUp,
 }
 
-/// What the driver carries out.
+/// The work of the driver after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Ask the plugin.
@@ -139,6 +150,8 @@ pub(crate) enum Command {
     Store,
     /// Tell the listeners.
     Notify,
+    /// Place the order that renews the certificate, if it is time.
+    Renew,
 }
 
 /// Why an event does not fit the phase of an order.
@@ -169,6 +182,12 @@ pub enum TransitionError {
     /// A client canceled it.
     #[error("the order is being canceled")]
     BeingCanceled,
+    /// It has no certificate that could be revoked.
+    #[error("the order has no certificate that could be revoked")]
+    NoCertificate,
+    /// The CA does not revoke certificates.
+    #[error("this CA does not revoke certificates")]
+    NotRevocable,
     /// The CA takes no changes.
     #[error("this CA takes no changes of an order: cancel it, and place another")]
     NotModifiable,
@@ -190,11 +209,15 @@ pub(crate) fn step(
         Event::Modify { now, metadata, can } => modify(state, standing, now, metadata, can),
         Event::Cancel { now } => cancel(state, standing, now),
         Event::Delete { now } => delete(state, standing, now),
+        Event::Revoke { now, reason, can } => revoke(state, standing, now, reason, can),
         Event::Wake { .. } if standing != Standing::Free => Err(TransitionError::NotDue),
         Event::Wake { now, setup, deadline } => wake(limits, state, now, setup, deadline),
         Event::Answered(answered) => Ok(super::answers::answered(limits, state, standing, *answered)),
         Event::Checkpoint { plugin_meta } => checkpoint(state, standing, plugin_meta),
-        Event::Stored { now, setup } => Ok(stored(state, standing, now, setup)),
+        Event::Stored { now, setup, renew_at } => Ok(stored(state, standing, now, setup, renew_at)),
+        Event::RenewLater { at } => Ok(renewing(state, standing, |renewal| renewal.next = at)),
+        Event::Renewed { id } => Ok(renewing(state, standing, |renewal| renewal.id = Some(id))),
+        Event::NotRenewed { again } => Ok(not_renewed(limits, state, standing, again)),
         Event::NotStored { again, message } => Ok(not_stored(limits, state, standing, again, message)),
         Event::Notified { again, delivered } => Ok(notified(limits, state, standing, again, delivered)),
         Event::Decide { now, decision } => decide(state, now, decision),
@@ -205,9 +228,13 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
     match event {
         Event::Submit { now, metadata } => Ok(Step::to(OrderState::new(now, metadata))),
         // Another caller deleted the order meanwhile.
-        Event::Answered(_) | Event::Stored { .. } | Event::NotStored { .. } | Event::Notified { .. } => {
-            Ok(Step::gone())
-        }
+        Event::Answered(_)
+        | Event::Stored { .. }
+        | Event::NotStored { .. }
+        | Event::Notified { .. }
+        | Event::RenewLater { .. }
+        | Event::Renewed { .. }
+        | Event::NotRenewed { .. } => Ok(Step::gone()),
         _ => Err(TransitionError::NoOrder),
     }
 }
@@ -255,7 +282,7 @@ fn cancel(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step
 fn delete(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step, TransitionError> {
     match state.phase {
         Phase::Submitted => return Ok(Step::gone()),
-        Phase::Finished(_) if state.scheduled.is_none() && state.notice.is_none() => return Ok(Step::gone()),
+        Phase::Finished(_) if state.is_at_rest() && state.notice.is_none() => return Ok(Step::gone()),
         Phase::Undecided => return Err(TransitionError::Undecided),
         _ => {}
     }
@@ -265,6 +292,29 @@ fn delete(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step
     }
     // An order that the plugin does not know ends at once.
     Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
+}
+
+/// Revokes the certificate of an order that has ended with one. The order stays as it ended (decision B18).
+fn revoke(
+    state: &OrderState,
+    standing: Standing,
+    now: Timestamp,
+    reason: RevocationReason,
+    can: Capabilities,
+) -> Result<Step, TransitionError> {
+    if state.phase != Phase::Finished(End::Generated) {
+        return Err(TransitionError::NoCertificate);
+    }
+    if !can.revokes {
+        return Err(TransitionError::NotRevocable);
+    }
+    let mut next = state.clone();
+    if !state.revocation.as_ref().is_some_and(|revocation| revocation.revoked) {
+        let message = String::new();
+        next.revocation = Some(Revocation { reason, since: now, revoked: false, message });
+        (next.failures, next.scheduled) = (0, Some(Scheduled { action: Action::Revoke, at: now }));
+    }
+    Ok(beside(standing, next))
 }
 
 /// Stores a client's wish. A worker that works on the order keeps its claim.
@@ -295,6 +345,9 @@ fn wake(
         Some(Scheduled { action: Action::Store, at }) if at <= now => {
             Ok(Step::to(state.clone()).then(Command::Store))
         }
+        Some(Scheduled { action: Action::Renew, at }) if at <= now => {
+            Ok(Step::to(state.clone()).then(Command::Renew))
+        }
         Some(Scheduled { action, at }) if at <= now => Ok(ask(state, action, now)),
         _ => Err(TransitionError::NotDue),
     }
@@ -321,7 +374,7 @@ pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
 /// Goes on after a call whose outcome is not known (decision B6): `None` when a person has to decide.
 pub(super) fn after_unknown(state: &OrderState, action: Action, can: Capabilities) -> Option<Action> {
     match action {
-        Action::Check | Action::Reconcile | Action::Revoke | Action::Store => Some(action),
+        Action::Check | Action::Reconcile | Action::Revoke | Action::Store | Action::Renew => Some(action),
         Action::Issue | Action::Modify | Action::Cancel if can.idempotent => Some(action),
         Action::Issue | Action::Modify | Action::Cancel if can.reconciles => Some(Action::Reconcile),
         Action::Issue | Action::Modify | Action::Cancel => state.checkpointed.then_some(Action::Check),
@@ -367,12 +420,44 @@ pub(super) fn next_try(limits: &Limits, failures: u32, again: Again) -> Option<T
     (failures < limits.retries.attempts).then_some(at)
 }
 
-fn stored(state: &OrderState, standing: Standing, now: Timestamp, setup: Setup) -> Step {
-    match (state.phase, standing) {
-        // Names in the secret store follow from the order's id, so any worker stored the same.
-        (Phase::Storing, _) => super::answers::settled(state.clone().ready(setup.notifies, now)),
-        _ => beside(standing, state.clone()),
+fn stored(
+    state: &OrderState,
+    standing: Standing,
+    now: Timestamp,
+    setup: Setup,
+    renew_at: Option<Timestamp>,
+) -> Step {
+    // Names in the secret store follow from the order's id, so any worker stored the same.
+    if state.phase != Phase::Storing {
+        return beside(standing, state.clone());
     }
+    let renewal = renew_at.map(|due| {
+        let next = if setup.can.renewal_information { due.min(now.plus(LOOK_EVERY)) } else { due };
+        Renewing { due, next, id: None }
+    });
+    super::answers::settled(OrderState { renewal, ..state.clone() }.ready(setup.notifies, now))
+}
+
+/// Changes the renewal of an order that has its certificate, and schedules what follows.
+fn renewing(state: &OrderState, standing: Standing, change: impl FnOnce(&mut Renewing)) -> Step {
+    let mut next = state.clone();
+    match &mut next.renewal {
+        Some(renewal) if standing == Standing::Ours => change(renewal),
+        _ => return beside(standing, state.clone()),
+    }
+    let now = next.since;
+    super::answers::settled(OrderState { failures: 0, ..next }.living_on(now))
+}
+
+/// Tries again as long as it takes: the certificate expires otherwise.
+fn not_renewed(limits: &Limits, state: &OrderState, standing: Standing, again: Again) -> Step {
+    let failures = state.failures.saturating_add(1);
+    let next = again.now.plus(limits.retries.wait(failures, again));
+    let mut step = renewing(state, standing, |renewal| renewal.next = next);
+    if let (Some(state), true) = (&mut step.state, standing == Standing::Ours) {
+        state.failures = failures;
+    }
+    step
 }
 
 fn not_stored(

@@ -1,17 +1,12 @@
-//! Cases of the table, and properties over any sequence of events with a crash at any point.
-
-use proptest::prelude::*;
+//! Cases of the table.
 
 use std::time::Duration;
 
-use keyway_certificates::CertificateStatus;
-use keyway_core::codec::Reader;
+use keyway_certificates::{CertificateStatus, RevocationReason};
 
 use super::super::state::{Late, OrderStatus};
 use super::*;
-use crate::records::Stored;
 use crate::work::Retries;
-use crate::work::laws::follow;
 
 fn at(milliseconds: u64) -> Timestamp {
     Timestamp::from_milliseconds(milliseconds)
@@ -279,6 +274,34 @@ fn a_certificate_that_comes_after_a_cancel_is_kept_and_revoked() {
 }
 
 #[test]
+fn a_certificate_is_revoked_and_the_order_stays_as_it_ended() {
+    let wanted = |can| Event::Revoke { now: at(3_000), reason: RevocationReason::KeyCompromise, can };
+    let able = can().revokes(true);
+    for phase in
+        [Phase::Waiting, Phase::Storing, Phase::Finished(End::Canceled), Phase::Finished(End::Failed)]
+    {
+        let refused = stepped(&state(phase), Standing::Free, wanted(able)).err();
+        assert_eq!(refused, Some(TransitionError::NoCertificate), "{phase:?}");
+    }
+    let ready = OrderState { certificate: Some(certificate("c")), ..state(Phase::Finished(End::Generated)) };
+    assert_eq!(stepped(&ready, Standing::Free, wanted(can())).err(), Some(TransitionError::NotRevocable));
+    let revoking = next(&ready, Standing::Free, wanted(able));
+    let asked = stepped(&revoking, Standing::Free, woken(3_000)).unwrap();
+    assert_eq!(asked.command, Some(Command::Ask(Action::Revoke)));
+    let asked = asked.state.unwrap();
+    let failed = next(&asked, Standing::Ours, reply(Answer::Unavailable, able));
+    assert_eq!(failed.scheduled.map(|scheduled| scheduled.action), Some(Action::Revoke), "tried again");
+    let revoked = next(&asked, Standing::Ours, reply(Answer::Revoked, able));
+    assert!(revoked.revocation.as_ref().is_some_and(|revocation| revocation.revoked));
+    assert_eq!((revoked.phase, revoked.scheduled), (ready.phase, None));
+    assert_eq!(next(&revoked, Standing::Free, wanted(able)), revoked, "revoking it again changes nothing");
+    // A record that a client deleted goes when the revocation is settled.
+    let deleting = next(&revoking, Standing::Free, deleted());
+    let step = stepped(&deleting, Standing::Ours, reply(Answer::Revoked, able)).unwrap();
+    assert!(step.state.is_none());
+}
+
+#[test]
 fn a_deleted_order_goes_when_it_is_settled() {
     let deleting = next(&state(Phase::Waiting), Standing::Free, deleted());
     let asking = next(&deleting, Standing::Free, woken(2_000));
@@ -313,8 +336,11 @@ fn an_order_ends_at_its_own_deadline() {
 
 #[test]
 fn listeners_are_told_until_they_have_heard() {
-    let ready =
-        next(&state(Phase::Storing), Standing::Ours, Event::Stored { now: at(2_000), setup: setup(can()) });
+    let ready = next(
+        &state(Phase::Storing),
+        Standing::Ours,
+        Event::Stored { now: at(2_000), setup: setup(can()), renew_at: None },
+    );
     let step = stepped(&ready, Standing::Free, woken(2_000)).unwrap();
     assert_eq!(step.command, Some(Command::Notify));
     let again = Again { now: at(2_000), retry_after: None, jitter: 0 };
@@ -325,180 +351,5 @@ fn listeners_are_told_until_they_have_heard() {
     assert_eq!(told.next(), None);
 }
 
-fn any_answer() -> impl Strategy<Value = Answer> {
-    prop_oneof![
-        (0..3_u8).prop_map(|number| Answer::Generated(certificate(&format!("c{number}")))),
-        Just(Answer::Rejected(Some(certificate("bad")))),
-        Just(Answer::WaitingForCa),
-        Just(Answer::CaUnavailable),
-        Just(Answer::ClientDataIssue),
-        Just(Answer::Canceled),
-        Just(Answer::InvalidOperation),
-        Just(Answer::Unsupported),
-        Just(Answer::Broken),
-        Just(Answer::Unavailable),
-        Just(Answer::Unanswered),
-        Just(Answer::NothingHappened),
-        Just(Answer::Happened),
-        Just(Answer::CannotTell),
-        Just(Answer::Revoked),
-    ]
-}
-
-fn any_capabilities() -> impl Strategy<Value = Capabilities> {
-    any::<(bool, bool, bool)>().prop_map(|(idempotent, reconciles, modifies)| {
-        Capabilities::MINIMAL.idempotent(idempotent).reconciles(reconciles).modifies(modifies)
-    })
-}
-
-fn any_setup() -> impl Strategy<Value = Setup> {
-    (any_capabilities(), any::<bool>()).prop_map(|(can, notifies)| Setup { can, notifies })
-}
-
-fn any_event() -> impl Strategy<Value = Event> {
-    let again = Again { now: at(5_000), retry_after: None, jitter: 9 };
-    prop_oneof![
-        Just(Event::Submit { now: at(1_000), metadata: meta("{}") }),
-        any_capabilities().prop_map(|can| Event::Modify { now: at(2_000), metadata: meta("{\"m\":1}"), can }),
-        Just(canceled()),
-        Just(deleted()),
-        (0..99_999_u64, any_capabilities(), prop::option::of(0..99_999_u64)).prop_map(
-            |(now, can, deadline)| Event::Wake {
-                now: at(now),
-                setup: setup(can),
-                deadline: deadline.map(at)
-            }
-        ),
-        (any_answer(), any_setup()).prop_map(|(answer, setup)| {
-            let Event::Answered(answered) = reply(answer, setup.can) else { unreachable!() };
-            Event::Answered(Box::new(Answered { setup, ..*answered }))
-        }),
-        Just(Event::Checkpoint { plugin_meta: meta("{\"saved\":1}") }),
-        Just(Event::Stored { now: at(3_000), setup: setup(can()) }),
-        Just(Event::NotStored { again, message: "the store fails".into() }),
-        any::<bool>().prop_map(move |delivered| Event::Notified { again, delivered }),
-        prop::sample::select(vec![Decision::NotPlaced, Decision::Placed, Decision::GiveUp])
-            .prop_map(|decision| Event::Decide { now: at(4_000), decision }),
-    ]
-}
-
-fn any_standing() -> impl Strategy<Value = Standing> {
-    prop::sample::select(vec![Standing::Free, Standing::Ours, Standing::Others])
-}
-
-/// Checks a state by itself.
-fn is_legal(state: &OrderState) -> bool {
-    let action = state.scheduled.map(|scheduled| scheduled.action);
-    let scheduled_fits = match state.phase {
-        Phase::Submitted => action == Some(Action::Issue),
-        Phase::Asking(_) | Phase::Undecided => action.is_none(),
-        Phase::Waiting => action.is_some_and(|action| !matches!(action, Action::Revoke | Action::Store)),
-        Phase::Storing => action == Some(Action::Store),
-        Phase::Finished(_) => action.is_none_or(|action| action == Action::Revoke),
-    };
-    let has_certificate = state.certificate.is_some();
-    let certificate_fits = match state.phase {
-        Phase::Storing | Phase::Finished(End::Generated) => has_certificate,
-        Phase::Finished(End::Failed) => true,
-        _ => !has_certificate,
-    };
-    scheduled_fits && certificate_fits
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-    #[test]
-    fn no_sequence_leads_to_an_illegal_state_and_what_is_final_stays(
-        events in prop::collection::vec((any_event(), any_standing()), 1..24),
-    ) {
-        let mut order: Option<OrderState> = None;
-        for (event, standing) in events {
-            let brings = match &event {
-                Event::Answered(answered) => match &answered.answer {
-                    Answer::Generated(certificate) => Some(certificate.clone()),
-                    _ => None,
-                },
-                _ => None,
-            };
-            let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
-            prop_assert!(step.state.is_some() || step.command.is_none(), "a command needs a stored step");
-            prop_assert!(!(step.keeps_claim && step.command.is_some()));
-            if let (Some(before), Some(after)) = (&order, &step.state) {
-                prop_assert!(is_legal(after), "{event:?}: {before:?} {after:?}");
-                if let Phase::Finished(_) = before.phase {
-                    prop_assert_eq!(before.phase, after.phase);
-                    prop_assert_eq!(&before.certificate, &after.certificate);
-                    prop_assert_eq!(&before.metadata, &after.metadata);
-                    prop_assert_eq!((before.status(), before.sub_status), (after.status(), after.sub_status));
-                }
-                // A certificate is never dropped: it is the order's, or it came late.
-                if let Some(brought) = brings {
-                    let late = after.late.as_ref().map(|late| &late.certificate);
-                    let kept = after.certificate.as_ref() == Some(&brought) || late == Some(&brought.certificate);
-                    prop_assert!(kept || late.is_some());
-                }
-                let pems = |state: &OrderState| {
-                    let own = state.certificate.as_ref().map(|issued| issued.certificate.clone());
-                    [own, state.late.as_ref().map(|late| late.certificate.clone())]
-                };
-                for kept in pems(before).into_iter().flatten() {
-                    prop_assert!(pems(after).contains(&Some(kept)), "{event:?}: {before:?} {after:?}");
-                }
-            }
-            // A record goes only when a client deleted it.
-            if let (Some(before), None) = (&order, &step.state) {
-                prop_assert!(before.delete || event == deleted(), "{event:?}");
-            }
-            order = step.state;
-        }
-    }
-
-    #[test]
-    fn every_state_comes_back_from_its_stored_form_and_a_cut_one_is_refused(
-        events in prop::collection::vec((any_event(), any_standing()), 1..24), cut: prop::sample::Index,
-    ) {
-        let mut order: Option<OrderState> = None;
-        for (event, standing) in events {
-            let Ok(step) = step(&limits(), order.as_ref(), standing, event) else { continue };
-            if let Some(state) = &step.state {
-                let mut bytes = Vec::new();
-                state.write(&mut bytes);
-                prop_assert!(bytes.len() <= state.encoded_len());
-                prop_assert_eq!(&OrderState::read(&mut Reader::new(&bytes)).unwrap(), state);
-                let cut = cut.index(bytes.len());
-                prop_assert!(OrderState::read(&mut Reader::new(&bytes[..cut])).is_err());
-            }
-            order = step.state;
-        }
-    }
-
-    #[test]
-    fn every_pair_of_state_and_event_ends(
-        events in prop::collection::vec((any_event(), any_standing()), 0..12), last in any_event(),
-        answer in any_answer(), can in any_capabilities(),
-    ) {
-        let mut order = None;
-        for (event, standing) in events {
-            if let Ok(step) = step(&limits(), order.as_ref(), standing, event) {
-                order = step.state;
-            }
-        }
-        let again = Again { now: at(6_000), retry_after: None, jitter: 0 };
-        follow::<OrderWorkflow>(&limits(), order, Standing::Free, last, |_| false, |command, _| match command {
-            Command::Ask(_) => reply(answer.clone(), can),
-            Command::Store => Event::NotStored { again, message: String::new() },
-            Command::Notify => Event::Notified { again, delivered: false },
-        });
-    }
-
-    #[test]
-    fn a_delay_is_never_shorter_than_the_plugin_says(seconds in 1..1_000_000_u64, jitter: u8) {
-        let asking = state(Phase::Asking(Action::Check));
-        let Event::Answered(mut answered) = reply(Answer::WaitingForCa, can()) else { unreachable!() };
-        let asked = Duration::from_secs(seconds);
-        answered.again = Again { now: at(2_000), retry_after: Some(asked), jitter };
-        let waiting = next(&asking, Standing::Ours, Event::Answered(answered));
-        prop_assert!(waiting.scheduled.unwrap().at >= at(2_000).plus(asked));
-    }
-}
+#[path = "machine_properties.rs"]
+mod properties;

@@ -89,6 +89,8 @@
 //!    [secret store](crate::HostBuilder::certificate_store) of the host, and then the order is active (decision
 //!    B13).
 //! 7. The [listeners](crate::HostBuilder::certificate_events) are told, at least once.
+//! 8. Afterwards, its owner may [revoke](Orders::revoke) the certificate. An order [with
+//!    renewal](NewOrder::with_renewal) is followed by another one before it expires (decision B18).
 //!
 //! `machine.rs` has the whole table of events and phases.
 //!
@@ -140,6 +142,7 @@ mod order;
 mod policy;
 mod preference;
 mod record;
+mod renewal;
 mod routing;
 mod secret_stores;
 mod state;
@@ -164,9 +167,10 @@ pub use keyway_x509::KeyType;
 pub use machine::{Decision, TransitionError};
 pub use name_pattern::{InvalidPattern, NamePattern};
 pub use order::{NewOrder, Order, OrderPage};
-pub use policy::{AllowList, Asked, OrderPolicy, PolicyRefusal, Rule};
+pub use policy::{AllowList, Asked, AskedKey, OrderPolicy, PolicyRefusal, Rule};
+pub use renewal::Renewal;
 pub use routing::{Candidate, NotTaken, Route, RouteError, route};
 pub(crate) use secret_stores::{OpenedStore, SecretStores};
-pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Scheduled};
+pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Renewing, Revocation, Scheduled};
 pub use stored_key::StoredKeyError;
 pub use validation::{RequestError, StoredKey, ValidRequest, validate};

@@ -5,6 +5,7 @@ use keyway_core::Timestamp;
 
 use super::asking::read_metadata;
 use super::intents::order_id;
+use super::renewal::Renewal;
 use super::state::OrderState;
 use super::workflow::OrderWorkflow;
 use crate::records::Entry;
@@ -16,6 +17,7 @@ pub struct NewOrder {
     pub(super) metadata: OrderMetadata,
     pub(super) request: Option<String>,
     pub(super) deadline: Option<Timestamp>,
+    pub(super) renewal: Option<Renewal>,
 }
 
 impl NewOrder {
@@ -25,13 +27,20 @@ impl NewOrder {
     /// Without it, the order goes to the one that the owner prefers, or to the first connection that supports
     /// it (decision B10).
     pub const fn new(owner: Owner, metadata: OrderMetadata) -> Self {
-        Self { owner, metadata, request: None, deadline: None }
+        Self { owner, metadata, request: None, deadline: None, renewal: None }
     }
 
     /// Sets the caller's own id of the request: placing it again finds the order of the first time.
     #[must_use]
     pub fn with_request_id(mut self, request: impl Into<String>) -> Self {
         self.request = Some(request.into());
+        self
+    }
+
+    /// Renews the certificate by a linked order before it expires (decision B18). Without it, nothing is renewed.
+    #[must_use]
+    pub const fn with_renewal(mut self, renewal: Renewal) -> Self {
+        self.renewal = Some(renewal);
         self
     }
 
@@ -62,6 +71,9 @@ pub struct Order {
     pub deadline: Option<Timestamp>,
     /// The reference to the certificate in the host's secret store, when it is there.
     pub container: Option<String>,
+    /// The reference to the newest certificate of the chain of renewed orders that it is a part of. It is the same
+    /// for all of them.
+    pub newest: Option<String>,
     /// Its state.
     pub state: OrderState,
 }
@@ -72,7 +84,9 @@ impl Order {
         let (placed, state) = (&entry.fixed, entry.state.clone()?);
         let id = order_id(&entry.address.id);
         let store = workflow.certificates.as_ref().filter(|_| state.is_kept());
+        let first = placed.chain_of(&entry.address.id).as_ref().map(order_id);
         Some(Self {
+            newest: first.and_then(|first| Some(store?.newest_reference(&first))),
             container: store.map(|store| store.reference(&id)),
             id,
             owner: placed.owner.clone(),

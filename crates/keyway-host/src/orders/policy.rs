@@ -25,20 +25,32 @@ pub trait OrderPolicy: fmt::Debug + Send + Sync {
 pub struct Asked<'a> {
     /// Each name that the certificate is to have: host names, addresses, and the common name.
     pub names: Vec<&'a str>,
-    /// The type of the key, if the host knows the key.
-    pub key_type: Option<KeyType>,
+    /// The key.
+    pub key: AskedKey,
+}
+
+/// The key of an order, as far as the host knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AskedKey {
+    /// There is none yet: it is judged when the certificate is there.
+    #[default]
+    Later,
+    /// The host does not know its type.
+    Unknown,
+    /// It has this type.
+    Known(KeyType),
 }
 
 impl<'a> Asked<'a> {
     /// Creates the question about an order with these names.
     pub fn new(names: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { names: names.into_iter().collect(), key_type: None }
+        Self { names: names.into_iter().collect(), key: AskedKey::Later }
     }
 
     /// Sets the type of the key.
     #[must_use]
     pub const fn with_key_type(mut self, key_type: KeyType) -> Self {
-        self.key_type = Some(key_type);
+        self.key = AskedKey::Known(key_type);
         self
     }
 }
@@ -70,12 +82,16 @@ impl Rule {
         self
     }
 
-    fn allows_key(&self, key_type: Option<KeyType>) -> bool {
-        let fits = |allowed: &KeyType| match (allowed, key_type) {
-            (KeyType::Rsa { bits: least }, Some(KeyType::Rsa { bits })) => bits >= *least,
-            (allowed, key_type) => key_type == Some(*allowed),
+    fn allows_key(&self, key: AskedKey) -> bool {
+        let key_type = match key {
+            AskedKey::Later => return true,
+            AskedKey::Unknown => return self.key_types.is_empty(),
+            AskedKey::Known(key_type) => key_type,
         };
-        // Of a key that is not known, nobody can say that it has an allowed type.
+        let fits = |allowed: &KeyType| match (allowed, key_type) {
+            (KeyType::Rsa { bits: least }, KeyType::Rsa { bits }) => bits >= *least,
+            (allowed, key_type) => key_type == *allowed,
+        };
         self.key_types.is_empty() || self.key_types.iter().any(fits)
     }
 }
@@ -139,11 +155,11 @@ impl OrderPolicy for AllowList {
             let allowed = rule.names.iter().map(NamePattern::to_string).collect();
             return Err(PolicyRefusal::Name { owner: owner.clone(), name: (*name).to_owned(), allowed });
         }
-        if rule.allows_key(asked.key_type) {
+        if rule.allows_key(asked.key) {
             return Ok(());
         }
         let allowed = rule.key_types.iter().map(KeyType::to_string).collect();
-        Err(PolicyRefusal::KeyType { owner: owner.clone(), key_type: asked.key_type, allowed })
+        Err(PolicyRefusal::KeyType { owner: owner.clone(), key: asked.key, allowed })
     }
 }
 
@@ -173,13 +189,13 @@ pub enum PolicyRefusal {
     /// The rule does not have the type of the key.
     #[error(
         "a key of {} is not allowed for \"{}\": allowed {}",
-        key_type.map_or_else(|| "unknown type".to_owned(), |key_type| format!("type {key_type}")), owner.as_str().escape_debug(), Listed(allowed)
+        key, owner.as_str().escape_debug(), Listed(allowed)
     )]
     KeyType {
         /// The owner.
         owner: Owner,
-        /// The type of the key; `None` if the host does not know the key.
-        key_type: Option<KeyType>,
+        /// The key.
+        key: AskedKey,
         /// The types of the rule.
         allowed: Vec<String>,
     },
@@ -189,6 +205,15 @@ pub enum PolicyRefusal {
         /// The rule that is broken.
         rule: String,
     },
+}
+
+impl fmt::Display for AskedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Later | Self::Unknown => f.write_str("unknown type"),
+            Self::Known(key_type) => write!(f, "type {key_type}"),
+        }
+    }
 }
 
 /// Shows the parts of a rule.

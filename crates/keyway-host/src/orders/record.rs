@@ -4,14 +4,18 @@ use std::fmt;
 
 use keyway_certificates::{
     AuthorityName, CaId, CertificateStatus, IssuedCertificate, OrderMetadata, Owner, Pem, PluginMeta,
+    RevocationReason,
 };
 use keyway_core::codec::{
     LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32, put_u64,
 };
 use keyway_core::{Timestamp, Wiped};
 
-use super::state::{About, Action, Cancel, End, Late, Notice, OrderState, Phase, Scheduled};
-use crate::records::{Stored, read_code};
+use super::renewal::Renewal;
+use super::state::{
+    About, Action, Cancel, End, Late, Notice, OrderState, Phase, Renewing, Revocation, Scheduled,
+};
+use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
 /// The largest order: three states of the metadata and the plugin's own while it is asked, or a certificate with
 /// its chain and one that came late. With its request it stays below the limit of a record (decision R8).
@@ -33,9 +37,20 @@ pub(crate) struct Placed {
     pub(super) generated_csr: Option<Pem>,
     /// The reference to the container with the stored key.
     pub(super) key_container: Option<String>,
+    /// The first order of the chain, if this order renews another one.
+    pub(super) chain: Option<NameTag>,
+    /// Whether the certificate is renewed, and when.
+    pub(super) renewal: Option<Renewal>,
     pub(super) made: Timestamp,
     /// The moment at which the order ends, finished or not.
     pub(super) deadline: Option<Timestamp>,
+}
+
+impl Placed {
+    /// Returns the first order of the chain that this one is a part of: it renews another one, or is renewed.
+    pub(super) fn chain_of(&self, own: &NameTag) -> Option<NameTag> {
+        self.chain.or_else(|| self.renewal.map(|_| *own))
+    }
 }
 
 impl Stored for Placed {
@@ -45,6 +60,10 @@ impl Stored for Placed {
         let text = |text: &str| 1 + LENGTH_BYTES + text.len();
         let optional = |value: Option<&str>| text(value.unwrap_or_default());
         2 * 9
+            + 1
+            + 32
+            + LENGTH_BYTES
+            + 5
             + text(self.owner.as_str())
             + text(self.authority.as_str())
             + optional(self.ca.as_ref().map(CaId::as_str))
@@ -60,6 +79,8 @@ impl Stored for Placed {
         put_optional(out, self.ca.as_ref().map(CaId::as_str), put_text);
         put_optional(out, self.generated_csr.as_ref().map(Pem::as_str), put_text);
         put_optional(out, self.key_container.as_deref(), put_text);
+        put_optional(out, self.chain.as_ref(), |out, chain| put_text(out, &id_text(chain)));
+        put_optional(out, self.renewal, |out, renewal| put_u32(out, renewal.thousandths().into()));
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -71,7 +92,12 @@ impl Stored for Placed {
         let ca = ca.map_err(|_| Malformed { expected: "the id of a CA" })?;
         let generated_csr = reader.optional(pem)?;
         let key_container = reader.optional(Reader::text)?.map(str::to_owned);
-        Ok(Self { owner, authority, ca, generated_csr, key_container, made, deadline })
+        let chain = reader.optional(id)?;
+        let renewal = reader.optional(|reader| {
+            let thousandths = u16::try_from(reader.u32()?);
+            thousandths.map(Renewal::at_thousandths).map_err(|_| Malformed { expected: "a share" })
+        })?;
+        Ok(Self { owner, authority, ca, generated_csr, key_container, chain, renewal, made, deadline })
     }
 }
 
@@ -95,6 +121,8 @@ impl Stored for OrderState {
             + [&self.proposed, &self.changing].into_iter().flatten().map(|text| text.len()).sum::<usize>()
             + self.certificate.as_ref().map_or(0, certificate)
             + self.late.as_ref().map_or(0, |late| late.certificate.as_str().len())
+            + (1 + 2 * 8 + 1 + LENGTH_BYTES + 32)
+            + self.revocation.as_ref().map_or(0, |revocation| LENGTH_BYTES + 10 + revocation.message.len())
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -119,6 +147,16 @@ impl Stored for OrderState {
             out.push(u8::from(late.revoked));
             put_text(out, late.certificate.as_str());
         });
+        put_optional(out, self.revocation.as_ref(), |out, revocation| {
+            out.extend([revocation.reason.code(), u8::from(revocation.revoked)]);
+            put_time(out, revocation.since);
+            put_text(out, &revocation.message);
+        });
+        put_optional(out, self.renewal.as_ref(), |out, renewal| {
+            put_time(out, renewal.due);
+            put_time(out, renewal.next);
+            put_optional(out, renewal.id.as_ref(), |out, id| put_text(out, &id_text(id)));
+        });
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -141,6 +179,10 @@ impl Stored for OrderState {
         let certificate = reader.optional(certificate)?;
         let late =
             reader.optional(|reader| Ok(Late { revoked: reader.flag()?, certificate: pem(reader)? }))?;
+        let revocation = reader.optional(revocation)?;
+        let renewal = reader.optional(|reader| {
+            Ok(Renewing { due: reader.time()?, next: reader.time()?, id: reader.optional(id)? })
+        })?;
         Ok(Self {
             phase,
             since,
@@ -150,6 +192,8 @@ impl Stored for OrderState {
             failures,
             certificate,
             late,
+            revocation,
+            renewal,
             metadata,
             proposed,
             changing,
@@ -164,6 +208,10 @@ impl Stored for OrderState {
             notice,
         })
     }
+}
+
+fn id(reader: &mut Reader<'_>) -> Result<NameTag, Malformed> {
+    read_id(reader.text()?).ok_or(Malformed { expected: "the id of an order" })
 }
 
 fn wiped(reader: &mut Reader<'_>) -> Result<Wiped<String>, Malformed> {
@@ -199,6 +247,13 @@ fn notice(reader: &mut Reader<'_>) -> Result<Notice, Malformed> {
     Ok(Notice { about, at: reader.time()?, failures: reader.u32()? })
 }
 
+fn revocation(reader: &mut Reader<'_>) -> Result<Revocation, Malformed> {
+    let reason =
+        read_code(reader, &RevocationReason::ALL, RevocationReason::code, "the reason of a revocation")?;
+    let (revoked, since) = (reader.flag()?, reader.time()?);
+    Ok(Revocation { reason, since, revoked, message: reader.text()?.to_owned() })
+}
+
 fn pem(reader: &mut Reader<'_>) -> Result<Pem, Malformed> {
     Pem::new(reader.text()?).map_err(|_| Malformed { expected: "a PEM text" })
 }
@@ -216,7 +271,7 @@ fn certificate(reader: &mut Reader<'_>) -> Result<IssuedCertificate, Malformed> 
     })
 }
 
-const ACTIONS: [Action; 7] = [
+const ACTIONS: [Action; 8] = [
     Action::Issue,
     Action::Check,
     Action::Modify,
@@ -224,6 +279,7 @@ const ACTIONS: [Action; 7] = [
     Action::Reconcile,
     Action::Revoke,
     Action::Store,
+    Action::Renew,
 ];
 
 const PHASES: [Phase; 13] = [
@@ -276,7 +332,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_placed_comes_back_and_a_cut_one_is_refused(
-            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"), key: Option<String>,
+            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"), key: Option<String>, chain: Option<[u8; 16]>, share: Option<u16>,
             made: u64, deadline: Option<u64>, cut: prop::sample::Index,
         ) {
             let placed = Placed {
@@ -285,6 +341,8 @@ mod tests {
                 ca: ca.map(|ca| CaId::new(ca).unwrap()),
                 generated_csr: csr.map(|csr| Pem::new(csr).unwrap()),
                 key_container: key,
+                chain,
+                renewal: share.map(Renewal::at_thousandths),
                 made: Timestamp::from_milliseconds(made),
                 deadline: deadline.map(Timestamp::from_milliseconds),
             };

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateStatus, IssuedCertificate, Pem};
+use keyway_certificates::{CertificateStatus, IssuedCertificate, OrderId, Pem, RevocationReason};
 use keyway_core::{Timestamp, Wiped};
+
+use super::intents::order_id;
+use crate::records::NameTag;
 
 /// Where an order is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,7 +17,7 @@ pub enum Phase {
     Asking(Action),
     /// The host asks the plugin again at a set time.
     Waiting,
-    /// What the plugin did cannot be known. The order stays listed until a person decides.
+    /// It cannot be known whether the plugin acted. The order stays listed until a person decides.
     Undecided,
     /// There is a certificate, sealed in the order, and the host writes it to its secret store.
     Storing,
@@ -61,6 +64,8 @@ pub enum Action {
     Revoke = 6,
     /// Write the certificate to the host's secret store. It asks no plugin for certificates.
     Store = 7,
+    /// Place the order that renews the certificate.
+    Renew = 8,
 }
 
 /// The action that is next, and its time.
@@ -112,6 +117,48 @@ pub struct Late {
     pub revoked: bool,
 }
 
+/// The revocation of an order's certificate, as its owner wanted it (decision B18).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revocation {
+    /// The reason.
+    pub reason: RevocationReason,
+    /// When the owner wanted it.
+    pub since: Timestamp,
+    /// Whether the CA revoked it.
+    pub revoked: bool,
+    /// The plugin's message, if it did not.
+    pub message: String,
+}
+
+/// The renewal of an order's certificate (decision B18).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Renewing {
+    /// The moment at which the share of the validity has passed.
+    pub due: Timestamp,
+    /// The next look, which may be earlier for an authority that says when to renew.
+    pub next: Timestamp,
+    /// The order that renews it, when it is placed.
+    pub(crate) id: Option<NameTag>,
+}
+
+impl Renewing {
+    /// Returns the order that renews the certificate, when it is placed.
+    pub fn order(&self) -> Option<OrderId> {
+        self.id.as_ref().map(order_id)
+    }
+}
+
+/// A certificate that is to be revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ToRevoke<'a> {
+    /// That of the order.
+    Own(&'a Pem, RevocationReason),
+    /// One that came late.
+    Late(&'a Pem),
+}
+
 /// Describes an order as the host knows it.
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
@@ -132,6 +179,10 @@ pub struct OrderState {
     pub certificate: Option<IssuedCertificate>,
     /// A certificate that came after the order was canceled.
     pub late: Option<Late>,
+    /// The revocation of the certificate; `None` while nobody wanted it.
+    pub revocation: Option<Revocation>,
+    /// The renewal of the certificate; `None` if nobody wanted it, or there is no certificate yet.
+    pub renewal: Option<Renewing>,
     /// The metadata that the plugin works with, as JSON.
     pub(crate) metadata: Wiped<String>,
     /// The client's update that the plugin was not told of yet, as JSON.
@@ -193,6 +244,8 @@ impl OrderState {
             modifications: 0,
             certificate: None,
             late: None,
+            revocation: None,
+            renewal: None,
             metadata,
             proposed: None,
             changing: None,
@@ -276,9 +329,25 @@ impl OrderState {
     /// Ends the order with its certificate, and tells the listeners.
     pub(super) fn ready(self, notifies: bool, now: Timestamp) -> Self {
         let notice = notifies.then_some(Notice { about: About::Ready, at: now, failures: 0 });
-        let late = self.late.as_ref().filter(|late| !late.revoked);
-        let scheduled = late.map(|_| Scheduled { action: Action::Revoke, at: now });
-        Self { scheduled, notice, ..self.finished(now, End::Generated) }
+        let ready = Self { notice, ..self.finished(now, End::Generated) };
+        ready.living_on(now)
+    }
+
+    /// Schedules what is left to do for a finished order: a revocation first, then the renewal.
+    pub(super) fn living_on(self, now: Timestamp) -> Self {
+        let renews =
+            self.renewal.as_ref().filter(|renewal| renewal.id.is_none() && self.revocation.is_none());
+        let scheduled = match (self.to_revoke(), renews) {
+            (Some(_), _) => Some(Scheduled { action: Action::Revoke, at: now }),
+            (None, Some(renewal)) => Some(Scheduled { action: Action::Renew, at: renewal.next }),
+            (None, None) => None,
+        };
+        Self { scheduled, ..self }
+    }
+
+    /// Tells whether nothing is scheduled but the renewal, which does not hold a record.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.scheduled.is_none_or(|scheduled| scheduled.action == Action::Renew)
     }
 
     /// Takes over a client's wish to cancel.
@@ -296,10 +365,21 @@ impl OrderState {
         self.phase == Phase::Finished(End::Generated)
     }
 
+    /// Returns the certificate that is to be revoked next.
+    pub(super) fn to_revoke(&self) -> Option<ToRevoke<'_>> {
+        let wanted = self.revocation.as_ref().filter(|revocation| !revocation.revoked);
+        if let (Some(wanted), Some(issued)) = (wanted, &self.certificate) {
+            return Some(ToRevoke::Own(&issued.certificate, wanted.reason));
+        }
+        let late = self.late.as_ref().filter(|late| !late.revoked)?;
+        Some(ToRevoke::Late(&late.certificate))
+    }
+
     /// Whether a client deleted the order, and nothing is left to do for it.
     pub(super) fn is_settled(&self) -> bool {
         let has_late = self.late.as_ref().is_some_and(|late| !late.revoked);
-        self.delete && matches!(self.phase, Phase::Finished(_)) && !has_late && self.notice.is_none()
+        let is_quiet = self.notice.is_none() && self.is_at_rest();
+        self.delete && matches!(self.phase, Phase::Finished(_)) && !has_late && is_quiet
     }
 
     /// The moment at which a worker looks at the order again, if nobody has claimed it.

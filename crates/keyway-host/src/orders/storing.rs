@@ -1,8 +1,10 @@
 //! Keeps certificates in a secret store of the host.
 
 use keyway_certificates::{IssuedCertificate, OrderId, Pem};
-use keyway_core::SecretValue;
-use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreError, StoreName};
+use keyway_core::{SecretValue, Timestamp};
+use keyway_secrets::{
+    NewSecret, SecretAddress, SecretChange, SecretName, SecretStore, SecretWrite, StoreError, StoreName,
+};
 
 use super::secret_stores::SecretStores;
 
@@ -42,11 +44,74 @@ impl CertificateStore {
     }
 }
 
+impl CertificateStore {
+    /// Returns the reference to the newest certificate of a chain of orders.
+    pub(super) fn newest_reference(&self, first: &OrderId) -> String {
+        format!("{}/{}", self.name, newest(first))
+    }
+
+    /// Stores the certificate of an order as the newest of its chain, unless a later order did. The stable name
+    /// follows from the first order of the chain (decision H161).
+    pub(super) async fn keep_newest(
+        &self,
+        first: &OrderId,
+        made: Timestamp,
+        order: &OrderId,
+        issued: &IssuedCertificate,
+        key: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let store = self.stores.open(&self.name).await?;
+        // A text that sorts as the orders do.
+        let mark = format!("{:020} {order}", made.as_milliseconds());
+        let parts = [
+            ("order", Some(mark.as_str())),
+            ("certificate", Some(issued.certificate.as_str())),
+            ("intermediates", issued.intermediates.as_ref().map(Pem::as_str)),
+            ("key_container", key),
+        ];
+        let mut writes = Vec::new();
+        for (part, text) in parts {
+            let Some(text) = text else { continue };
+            let at = address(&format!("{}.{part}", newest(first)))?;
+            let there = match store.get(&at).await {
+                Err(StoreError::SecretNotFound { .. }) => None,
+                there => Some(there?),
+            };
+            writes.push(match there {
+                Some(there) if part == "order" && there.value.expose_text() > Some(text) => return Ok(()),
+                Some(there) => {
+                    let change = SecretChange::value(SecretValue::text(text));
+                    let change = match there.header.version {
+                        Some(_) => change.if_unchanged(&there.header),
+                        None => change,
+                    };
+                    SecretWrite::Modify(at, change)
+                }
+                None => SecretWrite::Create(NewSecret::new(at, SecretValue::text(text))),
+            });
+        }
+        for batch in SecretWrite::batches(writes, store.capabilities().bulk) {
+            SecretWrite::write_batch(store.as_ref(), batch).await?;
+        }
+        Ok(())
+    }
+}
+
+fn address(name: &str) -> Result<SecretAddress, StoreError> {
+    let name = SecretName::new(name)
+        .map_err(|error| StoreError::invalid("the name of a certificate", error.to_string()))?;
+    Ok(SecretAddress::shared(name))
+}
+
+/// The common part of the names of the newest certificate of a chain.
+fn newest(first: &OrderId) -> String {
+    format!("newest-{first}")
+}
+
 /// Stores one text under a name, unless it is there.
 async fn keep_part(store: &dyn SecretStore, name: &str, text: &str) -> Result<(), StoreError> {
     const WHAT: &str = "the name of a certificate";
-    let name = SecretName::new(name).map_err(|error| StoreError::invalid(WHAT, error.to_string()))?;
-    let address = SecretAddress::shared(name);
+    let address = address(name)?;
     match store.create(NewSecret::new(address.clone(), SecretValue::text(text))).await {
         Err(StoreError::SecretExists { .. }) => match store.get(&address).await?.value.expose_text() {
             Some(there) if there == text => Ok(()),

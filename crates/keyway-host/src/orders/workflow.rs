@@ -23,7 +23,7 @@ use super::state::{OrderState, Phase};
 use super::storing::CertificateStore;
 use crate::plugin::LaneGuard;
 use crate::records::{Due, Entry, Journal, RecordKind, Recorded};
-use crate::work::{Carried, Claimed, Lane, Limits, Standing, Step, Workflow};
+use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
 /// Holds the authorities of a host, and everything else that its orders need.
 #[derive(Debug)]
@@ -72,15 +72,7 @@ impl Workflow for OrderWorkflow {
     type Failure = OrdersError;
 
     const ENGINE: &'static str = "orders";
-
-    fn step(
-        limits: &Limits,
-        state: Option<&OrderState>,
-        standing: Standing,
-        event: Event,
-    ) -> Result<Step<Self>, TransitionError> {
-        machine::step(limits, state, standing, event)
-    }
+    const STEP: Machine<Self> = machine::step;
 
     fn limits(&self) -> &Limits {
         &self.limits
@@ -127,6 +119,7 @@ impl Workflow for OrderWorkflow {
             Command::Ask(action) => self.ask(on, state, action).await,
             Command::Store => self.store(on, state).await,
             Command::Notify => self.notify(on, state).await,
+            Command::Renew => self.renew(on, state).await,
         }
     }
 }
@@ -147,8 +140,14 @@ impl OrderWorkflow {
     /// again after a crash, and then change nothing (decision B13).
     async fn store(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
         let Err(error) = self.keep(on, state).await else {
-            let setup = self.setup(&on.entry.fixed.authority);
-            return Carried::done(Event::Stored { now: on.now(), setup });
+            let placed = &on.entry.fixed;
+            let facts =
+                state.certificate.as_ref().map(|issued| IssuedFacts::read(issued.certificate.as_str()));
+            let renews =
+                |facts: IssuedFacts| Some(placed.renewal?.due(facts.not_before, facts.not_after, on.now()));
+            let renew_at = facts.and_then(Result::ok).and_then(renews);
+            let setup = self.setup(&placed.authority);
+            return Carried::done(Event::Stored { now: on.now(), setup, renew_at });
         };
         warn!(error = %error.detail(), "a certificate could not be stored, and is kept in the order");
         let again = on.again(error.kind().retry_after());
@@ -164,10 +163,12 @@ impl OrderWorkflow {
             self.log.note(on.entry.address, entry).await?;
         }
         let Some(store) = &self.certificates else { return Ok(()) };
-        store
-            .keep(&order, certificate, placed.key_container.as_deref())
-            .await
-            .map_err(|error| OrdersError::NotKept { order, error })
+        let key = placed.key_container.as_deref();
+        let mut kept = store.keep(&order, certificate, key).await;
+        if let (Ok(()), Some(first)) = (&kept, placed.chain_of(&on.entry.address.id)) {
+            kept = store.keep_newest(&order_id(&first), placed.made, &order, certificate, key).await;
+        }
+        kept.map_err(|error| OrdersError::NotKept { order, error })
     }
 
     /// Tells the listeners.

@@ -14,7 +14,7 @@ use super::machine::{self, Command, Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use crate::plugin::Calls;
 use crate::records::{Due, Entry, RecordError, RecordKind, Recorded};
-use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Standing, Step, Workflow};
+use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Machine, Workflow};
 
 /// Holds the plugins for secret stores, with their resources and limits.
 #[derive(Debug)]
@@ -69,15 +69,7 @@ impl Workflow for StoreWorkflow {
     type Failure = StoresError;
 
     const ENGINE: &'static str = "stores";
-
-    fn step(
-        limits: &Limits,
-        state: Option<&StoreState>,
-        standing: Standing,
-        event: Event,
-    ) -> Result<Step<Self>, TransitionError> {
-        machine::step(limits, state, standing, event)
-    }
+    const STEP: Machine<Self> = machine::step;
 
     fn limits(&self) -> &Limits {
         &self.limits

@@ -21,7 +21,7 @@ pub(crate) fn follow<W: Workflow>(
     mut answer: impl FnMut(&W::Command, Option<&W::State>) -> W::Event,
 ) -> Option<W::State> {
     for _ in 0..=MOST_COMMANDS {
-        let Ok(step) = W::step(limits, state.as_ref(), standing, event) else { return state };
+        let Ok(step) = (W::STEP)(limits, state.as_ref(), standing, event) else { return state };
         let Some(command) = step.command else { return step.state };
         assert!(step.state.is_some() || is_undo(&command), "a command is given without a stored record");
         event = answer(&command, step.state.as_ref());

@@ -27,4 +27,4 @@ pub(crate) use pass::{Engine, Pass};
 pub(crate) use retry::{Again, stretched};
 pub(crate) use submit::{Failed, FailedBecause, Submitted};
 pub(crate) use worker::{Claimed, Run, Worker};
-pub(crate) use workflow::{Carried, Lane, Standing, Step, Workflow};
+pub(crate) use workflow::{Carried, Lane, Machine, Standing, Step, Workflow};

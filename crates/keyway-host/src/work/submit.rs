@@ -165,7 +165,7 @@ impl<W: Workflow> Course<'_, W> {
             };
             let standing = self.worker.standing(&self.entry, self.own.as_ref(), self.hold.is_some());
             let limits = self.worker.workflow.limits();
-            let step = match W::step(limits, self.entry.state.as_ref(), standing, event.clone()) {
+            let step = match (W::STEP)(limits, self.entry.state.as_ref(), standing, event.clone()) {
                 Ok(step) => step,
                 Err(error) => return Err(self.failed(FailedBecause::Refused { error, holder })),
             };
@@ -212,7 +212,7 @@ impl<W: Workflow> Course<'_, W> {
             (Some(holder), Some(event)) => {
                 let standing = self.worker.standing(holder, None, true);
                 let limits = self.worker.workflow.limits();
-                match W::step(limits, holder.state.as_ref(), standing, event.clone()) {
+                match (W::STEP)(limits, holder.state.as_ref(), standing, event.clone()) {
                     Ok(told) => Some((holder, told.state)),
                     Err(_) => return Ok(Next::Again),
                 }

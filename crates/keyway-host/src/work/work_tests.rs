@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use super::pass::Engine;
 use super::{
-    Carried, Claimed, Failed, FailedBecause, Lane, Limits, Run, Standing, Step, WorkOutcome, Worker, Workflow,
+    Carried, Claimed, Failed, FailedBecause, Lane, Limits, Machine, Run, Standing, Step, WorkOutcome, Worker,
+    Workflow,
 };
 use crate::HostError;
 use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded, SealedRecords, Stored};
@@ -109,6 +110,22 @@ impl Recorded for Toy {
     }
 }
 
+fn step(
+    _: &Limits,
+    state: Option<&State>,
+    standing: Standing,
+    event: Event,
+) -> Result<Step<Toy>, &'static str> {
+    Ok(match (state, event) {
+        (None, Event::Begin) => Step::to(State::Working).then(Command::Work),
+        (Some(State::Working), Event::Wake) if standing == Standing::Free => {
+            Step::to(State::Working).then(Command::Work)
+        }
+        (Some(_), Event::Finished) => Step::to(State::Done).handing_out(),
+        _ => return Err("it does not fit"),
+    })
+}
+
 impl Workflow for Toy {
     type Event = Event;
     type Command = Command;
@@ -118,22 +135,7 @@ impl Workflow for Toy {
     type Failure = HostError;
 
     const ENGINE: &'static str = "toys";
-
-    fn step(
-        _: &Limits,
-        state: Option<&State>,
-        standing: Standing,
-        event: Event,
-    ) -> Result<Step<Self>, &'static str> {
-        Ok(match (state, event) {
-            (None, Event::Begin) => Step::to(State::Working).then(Command::Work),
-            (Some(State::Working), Event::Wake) if standing == Standing::Free => {
-                Step::to(State::Working).then(Command::Work)
-            }
-            (Some(_), Event::Finished) => Step::to(State::Done).handing_out(),
-            _ => return Err("it does not fit"),
-        })
-    }
+    const STEP: Machine<Self> = step;
 
     fn limits(&self) -> &Limits {
         &self.limits

@@ -96,12 +96,20 @@ impl<W: Workflow> Carried<W> {
     }
 }
 
+/// A machine of an engine, with the whole policy. It is pure, without a clock, I/O or randomness: the event carries
+/// everything that it needs to know.
+pub(crate) type Machine<W> = fn(
+    &Limits,
+    Option<&<W as Recorded>::State>,
+    Standing,
+    <W as Workflow>::Event,
+) -> Result<Step<W>, <W as Workflow>::TransitionError>;
+
 /// An engine's own part; everything else is the same for all engines.
 ///
-/// `step` holds the whole policy. It is pure, without a clock, I/O or randomness: the event carries
-/// everything that it needs to know. Each step is stored before its command is carried out, and a
-/// command follows from the record alone, so a restart can give it again (decision R2). Commands
-/// that [`undo`](Self::undo) an unstored step are the exception.
+/// Each step is stored before its command is carried out, and a command follows from the record alone, so a
+/// restart can give it again (decision R2). Commands that [`undo`](Self::undo) an unstored step are the
+/// exception.
 pub(crate) trait Workflow: Recorded + Sized {
     /// Something that happened to a record. It carries the current time, since the machine has no
     /// clock.
@@ -120,13 +128,9 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// The name of the engine in reports and logs.
     const ENGINE: &'static str;
 
-    /// Computes the step that `event` causes. A transition error leaves everything as it was.
-    fn step(
-        limits: &Limits,
-        state: Option<&Self::State>,
-        standing: Standing,
-        event: Self::Event,
-    ) -> Result<Step<Self>, Self::TransitionError>;
+    /// The machine: computes the step that an event causes in a state. A transition error leaves everything as it
+    /// was.
+    const STEP: Machine<Self>;
 
     /// Returns the limits that the host set.
     fn limits(&self) -> &Limits;

@@ -24,7 +24,11 @@ fn issued(certificate: &str, intermediates: &str) -> IssuedCertificate {
 }
 
 fn simple_cmc() -> NewOrder {
-    let data = Json::from(STANDARD.encode(REQUEST));
+    simple_cmc_of(REQUEST)
+}
+
+fn simple_cmc_of(request: &str) -> NewOrder {
+    let data = Json::from(STANDARD.encode(request));
     let mut fields = JsonObject::new();
     fields.insert("request_type".to_owned(), "simple-cmc".into());
     fields.insert("request_data".to_owned(), data);
@@ -123,6 +127,17 @@ async fn the_policy_of_the_host_judges_requests_and_certificates() {
     }
     let other = NewOrder::new(Owner::new("eve").unwrap(), metadata("{}"));
     assert_eq!(world.submit(other).await.unwrap_err().kind(), ErrorKind::Denied);
+
+    // The key of a custom request is judged when its certificate is there.
+    let world = start(names("*.example.com").key_type(KeyType::Ed25519)).await;
+    let order = world.submit(new_order()).await.unwrap();
+    world.work().await;
+    assert_eq!(world.look(&order).await.state.phase, Phase::Finished(End::Generated));
+
+    // A common name is a name, too.
+    let world = start(names("*.example.com")).await;
+    let refused = world.submit(simple_cmc_of(include_str!("pem/common_name.pem"))).await.unwrap_err();
+    assert!(refused.to_string().contains("door.example.org"), "{refused}");
 
     // The host learns the names of a custom request from the certificate.
     let world = start(names("*.example.org")).await;

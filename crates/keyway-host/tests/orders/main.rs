@@ -10,6 +10,8 @@ mod issued;
 mod keeping;
 mod life;
 mod notices;
+mod renewal;
+mod revocation;
 mod routing;
 mod stored_keys;
 mod world;

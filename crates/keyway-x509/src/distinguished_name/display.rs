@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use der::asn1::Any;
 use der::{Encode as _, Tag, Tagged as _};
 use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::name::Name;
+use x509_cert::name::{Name, RelativeDistinguishedName};
 
 use super::attribute::Type;
 
@@ -25,6 +25,17 @@ pub(super) fn write(name: &Name, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
+/// Returns the values of a known type, without escapes. One that is no text is `#` and its DER in hexadecimal.
+pub(super) fn values(name: &Name, type_name: &str) -> Vec<String> {
+    let is_it = |attribute: &&AttributeTypeAndValue| {
+        Type::by_id(&attribute.oid).is_some_and(|known| known.name == type_name)
+    };
+    let value = |attribute: &AttributeTypeAndValue| {
+        text(&attribute.value).map_or_else(|| hexadecimal(&attribute.value), str::to_owned)
+    };
+    name.iter_rdn().flat_map(RelativeDistinguishedName::iter).filter(is_it).map(value).collect()
+}
+
 fn write_attribute(attribute: &AttributeTypeAndValue, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match (Type::by_id(&attribute.oid), text(&attribute.value)) {
         (Some(known), Some(text)) => {
@@ -33,17 +44,22 @@ fn write_attribute(attribute: &AttributeTypeAndValue, f: &mut fmt::Formatter<'_>
         }
         (known, _) => {
             match known {
-                Some(known) => write!(f, "{}=#", known.name)?,
-                None => write!(f, "{}=#", attribute.oid)?,
+                Some(known) => write!(f, "{}=", known.name)?,
+                None => write!(f, "{}=", attribute.oid)?,
             }
-            let der = attribute.value.to_der().map_err(|_| fmt::Error)?;
-            der.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            f.write_str(&hexadecimal(&attribute.value))
         }
     }
 }
 
+fn hexadecimal(value: &Any) -> String {
+    // The value was read from DER, so it can be written.
+    let der = value.to_der().unwrap_or_default();
+    der.iter().fold("#".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+}
+
 /// Returns the text of a value, if its type is one of those whose bytes are UTF-8.
-pub(super) fn text(value: &Any) -> Option<&str> {
+fn text(value: &Any) -> Option<&str> {
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => std::str::from_utf8(value.value()).ok(),
         _ => None,

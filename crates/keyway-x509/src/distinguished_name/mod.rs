@@ -11,7 +11,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use der::Encode;
-use der::oid::db::rfc4519;
 use x509_cert::name::Name;
 
 /// The name of a subject or an issuer: a sequence of relative names, each of one or more attributes.
@@ -57,17 +56,23 @@ impl DistinguishedName {
         self.0.is_empty()
     }
 
+    /// Returns each common name, in the order of the name, for a policy. One whose characters are of a type that is not
+    /// read is `#` and its DER in hexadecimal digits, so it is never taken for another name.
+    ///
+    /// ```
+    /// # use keyway_x509::DistinguishedName;
+    /// let name: DistinguishedName = "CN=www.example.org,O=Example".parse()?;
+    /// assert_eq!(name.common_names(), ["www.example.org"]);
+    /// # Ok::<(), keyway_x509::DistinguishedNameError>(())
+    /// ```
+    pub fn common_names(&self) -> Vec<String> {
+        display::values(&self.0, "CN")
+    }
+
     /// Returns the name in DER.
     pub fn to_der(&self) -> Vec<u8> {
         // The parts of a name are in DER already, and far shorter than its longest length.
         self.0.to_der().unwrap_or_default()
-    }
-
-    /// Returns the common names, in their order. A verifier of today ignores them, and an authority may copy them
-    /// into the alternative names. One in an old character set is left out.
-    pub fn common_names(&self) -> Vec<&str> {
-        let common = self.0.iter().filter(|attribute| attribute.oid == rfc4519::CN);
-        common.filter_map(|attribute| display::text(&attribute.value)).collect()
     }
 
     pub(crate) const fn as_name(&self) -> &Name {

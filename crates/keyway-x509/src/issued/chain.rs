@@ -44,13 +44,26 @@ pub(super) fn check(chain: &[Certificate], now: Timestamp) -> Result<(), IssuedF
     }
 }
 
+/// Checks that the second certificate is that of the issuer of the first one, and signed it.
+pub(super) fn check_signature(chain: &[Certificate]) -> Result<(), IssuedFault> {
+    let pair = &chain[..2];
+    check_issuer_name(pair, 1)?;
+    check_signatures(pair)
+}
+
+fn check_issuer_name(chain: &[Certificate], index: usize) -> Result<(), IssuedFault> {
+    if chain[index - 1].body.issuer() == chain[index].body.subject() {
+        Ok(())
+    } else {
+        Err(IssuedFault::AnotherIssuer { place: Place::of(index - 1) })
+    }
+}
+
 /// Checks a certificate as the issuer of the one before it, except for the signature.
 fn check_issuer(chain: &[Certificate], index: usize) -> Result<(), IssuedFault> {
     let issuer = &chain[index];
     let place = Place::of(index);
-    if chain[index - 1].body.issuer() != issuer.body.subject() {
-        return Err(IssuedFault::AnotherIssuer { place: Place::of(index - 1) });
-    }
+    check_issuer_name(chain, index)?;
     // A root from before extensions says nothing about itself. Only the last one can be such a root.
     let old_root = issuer.is_version_1() && index == chain.len() - 1;
     let may_sign = issuer.usage.as_ref().is_none_or(KeyUsage::key_cert_sign);

@@ -27,6 +27,17 @@ pub struct IssuedFacts {
 }
 
 impl IssuedFacts {
+    /// Returns the serial number as bytes, the first of which is not zero.
+    pub fn serial_bytes(&self) -> Vec<u8> {
+        let digit =
+            |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
+        self.serial
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| digit(pair[0]) << 4 | pair.get(1).map_or(0, |low| digit(*low)))
+            .collect()
+    }
+
     /// Reads the facts about a certificate that was checked before. It does not block.
     ///
     /// # Errors

@@ -64,6 +64,25 @@ pub fn check_issued(
     Ok(IssuedFacts::of(issued))
 }
 
+/// Checks that an authority issued a certificate: it names the authority, and has its signature. Nothing else
+/// is checked, such as validity.
+///
+/// # Errors
+/// [`IssuedFault`] is the rule that is broken; the authority is the first intermediate certificate in it.
+pub fn check_issuer(certificate: &str, authority: &str) -> Result<IssuedFacts, IssuedFault> {
+    let chain = read(certificate, Some(authority))?;
+    chain::check_signature(&chain)?;
+    Ok(IssuedFacts::of(&chain[0]))
+}
+
+/// Reads the certificates of a PEM text that has nothing else, as DER.
+///
+/// # Errors
+/// [`PemError`](crate::PemError) says what is wrong with the text.
+pub fn certificates_of_pem(text: &str) -> Result<Vec<Vec<u8>>, crate::PemError> {
+    Ok(pem::labeled(text, &LABELS)?.into_iter().map(|block| block.der.take()).collect())
+}
+
 /// Reads all certificates, the issued one first.
 fn read(certificate: &str, intermediates: Option<&str>) -> Result<Vec<Certificate>, IssuedFault> {
     if [Some(certificate), intermediates].into_iter().flatten().any(|text| text.len() > MAX_CHAIN_BYTES) {

@@ -190,6 +190,24 @@ fn every_link_is_checked() {
     assert_eq!(order.check(&certificate, &[&lists_only.pem()]).unwrap_err(), fault);
 }
 
+#[test]
+fn the_issuer_of_a_certificate_is_known_by_its_signature() {
+    let (order, root) = (Order::new(), root(|_| ()));
+    let expired = order.issued_by(&root, |parameters| parameters.not_after = date_time_ymd(2000, 1, 1));
+    assert_eq!(check_issuer(&expired, &root.pem()).unwrap().serial, "ab01");
+    let imposter = self::root(|_| ());
+    let fault = IssuedFault::NotSigned { place: Place::Certificate };
+    assert_eq!(check_issuer(&expired, &imposter.pem()).unwrap_err(), fault);
+    let other = below(&root, "Other", |_| ());
+    let fault = IssuedFault::AnotherIssuer { place: Place::Certificate };
+    assert_eq!(check_issuer(&expired, &other.pem()).unwrap_err(), fault);
+    assert!(check_issuer(&root.pem(), &root.pem()).is_ok());
+    assert_eq!(
+        certificates_of_pem(&root.pem().repeat(2)).unwrap(),
+        [root.der().to_vec(), root.der().to_vec()]
+    );
+}
+
 /// A chain in which an authority is left out, although another certificate has its name.
 #[test]
 fn a_shorter_path_is_no_link() {

@@ -90,7 +90,7 @@ fn names(
         }
     }
     let is_alone = |name: &str| request.subject().to_string() == format!("CN={name}");
-    if !request.subject().is_empty() && !matches!(common[..], [name] if is_alone(name)) {
+    if !request.subject().is_empty() && !matches!(&common[..], [name] if is_alone(name)) {
         return Err(
             "The subject must be empty or one common name: this authority certifies nothing else of it.",
         );

@@ -19,11 +19,10 @@ use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use serde_json::json;
 
-use crate::Options;
+use crate::{Options, authorities};
 
 /// All linked plugins.
-const PLUGINS: Plugins =
-    plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh };
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh, keyway_local_ca };
 
 /// The issuer that this program becomes when it runs as an executable under test.
 const EXECUTABLE: Plugins = plugins! { keyway_tests::echo_issuer };
@@ -57,7 +56,7 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
             candidates.push(subject.into());
         }
         if let Some(subject) = CertificateSubject::of(registration) {
-            candidates.push(subject.into());
+            candidates.push(authority(registration.id(), subject)?.into());
         }
         if let Some(subject) = SecretStoreSubject::of(registration) {
             candidates.push(configured(registration.id(), subject).into());
@@ -78,6 +77,11 @@ pub(crate) fn of_second_run() -> Vec<Candidate> {
     candidates.extend(keyway_conformance::issuers::mutants::candidates());
     candidates.extend(keyway_conformance::secrets::mutants::candidates());
     candidates
+}
+
+/// Returns a certificate authority with an order that it carries out.
+fn authority(id: &str, subject: CertificateSubject) -> Result<CertificateSubject, String> {
+    if id == "local-ca" { authorities::local_ca(subject) } else { Ok(subject) }
 }
 
 /// Returns an issuer with a request that it answers. Each issuer that needs its own request has a

@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
+mod authorities;
 mod candidates;
 
 use std::num::NonZeroUsize;

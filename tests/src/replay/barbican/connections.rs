@@ -14,39 +14,8 @@ use super::script::Scripted;
 use super::stage::run;
 use crate::replay::{Class, StepOutcome};
 
-/// A plugin that cannot be opened.
-mod failing {
-    use std::sync::Arc;
-
-    use keyway_certificates::{
-        CertificateAuthorities, CertificateAuthority, CertificateError, CertificatePlugin, OpenContext,
-        register,
-    };
-
-    #[derive(Debug)]
-    struct Failing;
-
-    impl CertificatePlugin for Failing {
-        fn open(&self, _: &OpenContext) -> Result<Arc<dyn CertificateAuthority>, CertificateError> {
-            Err(CertificateError::not_ready("the authority of the vector", "its constructor raises"))
-        }
-    }
-
-    register! {
-        CertificateAuthorities {
-            id: "failing",
-            name: "Failing",
-            version: "1.0.0",
-            author: "The Keyway authors <keyway@example.org>",
-            updated: 20261129,
-            compatibility: ">=:1.0,<:2.0",
-            description: "Cannot be opened",
-            plugin: Failing,
-        }
-    }
-}
-
-const PLUGINS: Plugins = plugins! { failing };
+/// A plugin that cannot be opened here: nothing lends it the keys that it needs.
+const PLUGINS: Plugins = plugins! { keyway_local_ca };
 
 /// A connection, by its name.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +51,7 @@ pub(super) fn loaded(connections: &[Connection<'_>]) -> StepOutcome {
                     Authority::with_authority(name, authority)
                 }
                 Connection::Missing(_) => Authority::new(name, "missing"),
-                Connection::Fails(_) => Authority::new(name, "failing"),
+                Connection::Fails(_) => Authority::new(name, "local-ca"),
             });
         }
         match builder.start().await {

@@ -13,10 +13,8 @@ use serde_json::{Map, Value, json};
 use crate::replay::oracle::barbican::placeholder;
 
 /// The certificate that stands for the placeholders of vectors, and its chain.
-const CERTIFICATE: &str =
-    include_str!("../../../../crates/keyway-conformance/src/certificates/scripted/pem/leaf.pem");
-const CHAIN: &str =
-    include_str!("../../../../crates/keyway-conformance/src/certificates/scripted/pem/signer.pem");
+const CERTIFICATE: &str = include_str!("pem/leaf.pem");
+const CHAIN: &str = include_str!("pem/signer.pem");
 
 /// The behaviour in one call for an order.
 #[derive(Clone, Debug, Default)]

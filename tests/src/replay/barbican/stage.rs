@@ -8,11 +8,11 @@ use keyway_certificates::{
     AuthorityName, CaId, CaUnavailable, CertificateAuthority, CertificateError, CertificateEvents,
     CertificateReady, CertificateStatus, OrderId, OrderMetadata, Owner,
 };
-use keyway_core::{Clock, Plugins, SystemClock, Timestamp, plugins};
+use keyway_core::{Clock, Plugins, SecretValue, SystemClock, Timestamp, plugins};
 use keyway_host::Host;
 use keyway_host::orders::{Authority, NewOrder, Order, OrdersError};
 use keyway_seal::{Key, KeyRing};
-use keyway_secrets::{SecretAddress, SecretName, SecretStore as _, StoreName};
+use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore as _, StoreName};
 use keyway_storage::Memory;
 use serde_json::{Value, json};
 
@@ -20,8 +20,10 @@ use super::script::Scripted;
 use crate::replay::Class;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
-/// The store of certificates.
+/// The store of certificates and keys.
 const STORE: &str = "vault";
+/// The key of the certificate that authorities make, for requests with a stored key.
+const KEY: &str = include_str!("pem/key.pem");
 
 /// A clock that a vector sets.
 #[derive(Debug)]
@@ -119,7 +121,10 @@ impl Stage {
             builder = builder.authority(Authority::with_authority(name, authority));
         }
         let host = builder.start().await.map_err(|_| Class::Internal)?;
-        host.stores().create(&store, "generic", json!({}), &keys).await.map_err(|_| Class::Internal)?;
+        let vault = host.stores().create(&store, "generic", json!({}), &keys).await;
+        let at = SecretAddress::shared(SecretName::new("key").map_err(|_| Class::Internal)?);
+        let key = NewSecret::new(at, SecretValue::text(KEY));
+        vault.map_err(|_| Class::Internal)?.create(key).await.map_err(|_| Class::Internal)?;
         Ok(Self { host, clock, events })
     }
 

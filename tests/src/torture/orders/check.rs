@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use keyway_conformance::certificates::CaCall;
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
-use keyway_host::orders::{Decision, End, Order, Phase};
+use keyway_host::orders::{Decision, End, IssuedBy, Order, Phase};
 use keyway_secrets::{SecretAddress, SecretName, SecretStore as _};
 
 use super::host::{Host, owner, storage, store_name};
@@ -16,6 +16,8 @@ use crate::torture::line::{Line, State, say};
 
 /// The number of attempts to settle everything.
 const PASSES: u32 = 400;
+/// The name in the authority's certificate.
+const NAME: &str = "door.example.com";
 
 /// Recovers, and reports errors only.
 pub(super) async fn recover(plan: &Plan) {
@@ -112,6 +114,7 @@ async fn compare(host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
             lines.push(Line::Lost(format!("the authority has the order {order}, which no host knows")));
         }
     }
+    let logged = logged(host).await?;
     let mut cells = BTreeSet::new();
     for order in orders {
         let Ok(Some(cell)) = order.metadata().text(CELL).map(|cell| cell.map(str::to_owned)) else {
@@ -130,6 +133,9 @@ async fn compare(host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
                 if !ready.contains(order.id.as_str()) {
                     lines.push(Line::Lost(format!("no listener was told that {cell} is ready")));
                 }
+                if !logged.contains(order.id.as_str()) {
+                    lines.push(Line::Lost(format!("the certificate of {cell} is not in the log")));
+                }
                 if is_stored(host, &order).await? {
                     let cell = format!("{cell}/{CERTIFICATE}");
                     lines.push(Line::Observed { state: State::of(&cell), cell });
@@ -145,6 +151,20 @@ async fn compare(host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Returns the orders whose certificates are in the log. All certificates of the authority have one name.
+async fn logged(host: &Host) -> Result<BTreeSet<String>, String> {
+    let (mut orders, mut after) = (BTreeSet::new(), None);
+    loop {
+        let page = host.orders.issued(IssuedBy::Name(NAME), after.as_ref(), 100).await;
+        let page = page.map_err(|error| error.detail())?;
+        orders.extend(page.entries.into_iter().map(|entry| entry.order.to_string()));
+        after = page.next;
+        if after.is_none() {
+            return Ok(orders);
+        }
+    }
 }
 
 /// Tells whether the certificate of an order and its chain are in the secret store, as the order has them.

@@ -78,7 +78,7 @@ fn the_error_names_the_field() {
         ),
         (
             stored(json!({"subject_dn": ""})),
-            "the metadata of the order: subject_dn: the name is not acceptable at byte 0: it is empty",
+            "the metadata of the order: subject_dn: the name is not acceptable at byte 0: it is empty: give at least one attribute, such as CN=name",
         ),
         (
             stored(json!({"extensions": 0})),

@@ -1,0 +1,122 @@
+//! An authority that is ready to sign.
+
+use der::{Decode as _, Encode as _};
+use keyway_certificates::{CaId, CaInformation, CertificateError, Pem};
+use keyway_core::Timestamp;
+use keyway_storage::Revision;
+use keyway_x509::PrivateKey;
+use x509_cert::Certificate;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier};
+
+use crate::authority_record::AuthorityRecord;
+use crate::configuration::{LocalCaConfiguration, address};
+use crate::extensions::{self, key_identifier};
+use crate::pem::{certificate_pem, chain_pem};
+use crate::profile::moment;
+use crate::storage_error::corrupt;
+
+const WHAT: &str = "the record of an authority";
+
+/// An authority with its record as it was read.
+#[derive(Debug)]
+pub(crate) struct Authority {
+    pub(crate) record: AuthorityRecord,
+    pub(crate) revision: Revision,
+    pub(crate) key: PrivateKey,
+    pub(crate) certificate: Certificate,
+    /// The identifier of its key, as its certificate has it.
+    pub(crate) key_identifier: Vec<u8>,
+    /// The number of authorities that may lie below it, if that is bounded.
+    pub(crate) path_length: Option<u8>,
+}
+
+impl Authority {
+    /// Prepares an authority. `None` if it is deleted.
+    pub(crate) fn load(
+        record: AuthorityRecord,
+        revision: Revision,
+    ) -> Result<Option<Self>, CertificateError> {
+        let Some(key) = &record.key else { return Ok(None) };
+        let key = PrivateKey::from_pkcs8(key).map_err(|error| corrupt(WHAT, error.to_string()))?;
+        let damaged = |_| corrupt(WHAT, "its certificate cannot be read");
+        let certificate = Certificate::from_der(&record.certificate).map_err(damaged)?;
+        let body = certificate.tbs_certificate();
+        let own: Option<(bool, SubjectKeyIdentifier)> = body.get_extension().map_err(damaged)?;
+        let key_identifier = match own {
+            Some((_, identifier)) => identifier.0.as_bytes().to_vec(),
+            None => key_identifier(body.subject_public_key_info()),
+        };
+        let constraints: Option<(bool, BasicConstraints)> = body.get_extension().map_err(damaged)?;
+        let path_length = constraints.and_then(|(_, constraints)| constraints.path_len_constraint);
+        Ok(Some(Self { record, revision, key, certificate, key_identifier, path_length }))
+    }
+
+    pub(crate) fn id(&self) -> Result<CaId, CertificateError> {
+        Ok(CaId::new(self.record.id.as_str())?)
+    }
+
+    /// Returns the last moment at which its certificate is valid.
+    pub(crate) fn not_after(&self) -> Timestamp {
+        moment(&self.certificate.tbs_certificate().validity().not_after)
+    }
+
+    /// Returns the first moment at which its certificate is valid.
+    pub(crate) fn not_before(&self) -> Timestamp {
+        moment(&self.certificate.tbs_certificate().validity().not_before)
+    }
+
+    /// Tells whether it is a root: no certificate stands above it.
+    fn is_root(&self) -> bool {
+        self.certificate.tbs_certificate().issuer() == self.certificate.tbs_certificate().subject()
+    }
+
+    /// Returns the certificates between one that it signs and the root.
+    pub(crate) fn chain(&self) -> Vec<Vec<u8>> {
+        let own = (!self.is_root()).then(|| self.record.certificate.clone());
+        own.into_iter().chain(self.record.issuers.iter().cloned()).collect()
+    }
+
+    /// Describes it. The host asks again after a day, because another process may create authorities.
+    pub(crate) fn information(&self, now: Timestamp) -> Result<CaInformation, CertificateError> {
+        const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+        let mut information = CaInformation::new(self.id()?, self.record.name.clone())
+            .with_signing_certificate(Pem::new(certificate_pem(&self.record.certificate))?)
+            .with_expiration(now.plus(DAY));
+        if let Some(description) = &self.record.description {
+            information = information.with_description(description.clone());
+        }
+        if let Some(chain) = chain_pem(&self.record.issuers) {
+            information = information.with_intermediates(Pem::new(chain)?);
+        }
+        Ok(information)
+    }
+
+    /// Returns the extensions of every certificate that it signs: its key, and the configured addresses.
+    pub(crate) fn pointers(&self, configuration: &LocalCaConfiguration) -> der::Result<Vec<Extension>> {
+        let mut all = vec![extensions::authority_key(&self.key_identifier)?];
+        let id = &self.record.id;
+        if let Some(url) = &configuration.revocation_list_url {
+            all.push(extensions::revocation_list(&address(url, id))?);
+        }
+        if let Some(url) = &configuration.certificate_url {
+            all.push(extensions::issuer_certificate(&address(url, id))?);
+        }
+        Ok(all)
+    }
+}
+
+/// Returns the extensions that the certificate of an authority has beside [pointers](Authority::pointers).
+pub(crate) fn of_authority(identifier: &[u8], path_length: Option<u8>) -> der::Result<Vec<Extension>> {
+    let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
+    Ok(vec![
+        extensions::authority(path_length)?,
+        extensions::key_usage(usage)?,
+        extensions::subject_key(identifier)?,
+    ])
+}
+
+/// Encodes a certificate.
+pub(crate) fn der_of(certificate: &Certificate) -> Result<Vec<u8>, CertificateError> {
+    certificate.to_der().map_err(|error| CertificateError::system("encode the certificate", error))
+}

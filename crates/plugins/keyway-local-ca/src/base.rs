@@ -1,0 +1,140 @@
+//! The base authority: a root that the plugin makes, or an authority that an operator imports.
+
+use std::time::Duration;
+
+use der::Decode as _;
+use keyway_certificates::CertificateError;
+use keyway_x509::{Expected, PrivateKey, certificates_of_pem, check_issued};
+use x509_cert::Certificate;
+use x509_cert::name::Name;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
+
+use crate::authority::{Authority, der_of, of_authority};
+use crate::authority_record::AuthorityRecord;
+use crate::extensions::key_identifier;
+use crate::local_ca::{BASE, LocalCa};
+use crate::profile::Content;
+
+const DAY: u64 = 86_400;
+
+/// The validity of so many days.
+pub(crate) const fn days(days: u32) -> Duration {
+    Duration::from_secs(days as u64 * DAY)
+}
+
+/// A new key of an authority.
+pub(crate) struct NewKey {
+    pub(crate) key: PrivateKey,
+    pub(crate) stored: keyway_core::Wiped<Vec<u8>>,
+    pub(crate) info: SubjectPublicKeyInfoOwned,
+    pub(crate) identifier: Vec<u8>,
+}
+
+impl LocalCa {
+    /// Makes a key of the configured type.
+    pub(crate) fn new_key(&self) -> Result<NewKey, CertificateError> {
+        let key_type =
+            self.configuration.root.as_ref().map_or_else(Default::default, |root| root.key).key_type();
+        let not_ready = |error: String| CertificateError::not_ready("a new key", error);
+        let (key, stored) = PrivateKey::generate(key_type).map_err(|error| not_ready(error.to_string()))?;
+        let info = SubjectPublicKeyInfoOwned::from_der(key.public_key().as_der());
+        let info = info.map_err(|error| not_ready(error.to_string()))?;
+        let identifier = key_identifier(&info);
+        Ok(NewKey { key, stored, info, identifier })
+    }
+
+    /// Makes the configured root, unless another handle was faster.
+    pub(crate) async fn make_root(&self) -> Result<Option<Authority>, CertificateError> {
+        let Some((root, subject)) = self.configuration.root.as_ref().zip(self.configuration.root_subject()?)
+        else {
+            let reason = "there is none yet: configure `root`, or import one";
+            return Err(CertificateError::not_ready("the base authority", reason));
+        };
+        let encoding = |error: der::Error| CertificateError::system("make the root", error);
+        let name = Name::from_der(&subject.to_der()).map_err(encoding)?;
+        let NewKey { key, stored, info, identifier } = self.new_key()?;
+        let now = self.clock.now();
+        let content = Content {
+            subject: name.clone(),
+            issuer: name,
+            key: info,
+            not_before: self.backdated(now),
+            not_after: now.plus(days(root.days)),
+            extensions: of_authority(&identifier, Some(root.path_length)).map_err(encoding)?,
+        };
+        let certificate = der_of(&content.sign(&key)?)?;
+        let record = AuthorityRecord {
+            id: BASE.to_owned(),
+            name: self.configuration.name.clone(),
+            description: None,
+            parent: None,
+            key: Some(stored),
+            certificate,
+            issuers: Vec::new(),
+        };
+        Ok(Some(self.store_base(&record).await?.0))
+    }
+
+    /// Imports an authority with its key, as the base authority of the connection.
+    ///
+    /// The key is PKCS#8 in PEM, under a passphrase with the feature `encrypted-keys`: ECDSA on P-256 or P-384,
+    /// Ed25519, or RSA with 2048 to 4096 bits. The certificate is that of an authority; if it is not a root,
+    /// `intermediates` has the certificates between it and the root, its issuer first. Importing the same
+    /// authority again succeeds. A commit; reading a key under a passphrase blocks for up to a second.
+    ///
+    /// # Errors
+    /// [`Invalid`](CertificateError::Invalid) names the part that is not acceptable, and
+    /// [`Refused`](CertificateError::Refused) says that the connection has another base authority already.
+    pub async fn import(
+        &self,
+        key: &str,
+        passphrase: Option<&[u8]>,
+        certificate: &str,
+        intermediates: Option<&str>,
+    ) -> Result<(), CertificateError> {
+        let unfit = |what, reason: String| Err(CertificateError::invalid(what, reason));
+        let read = PrivateKey::pkcs8_of_pem(key, passphrase)
+            .and_then(|stored| PrivateKey::from_pkcs8(&stored).map(|key| (key, stored)));
+        let (key, stored) = match read {
+            Ok(key) => key,
+            Err(error) => return unfit("the key of the authority", error.to_string()),
+        };
+        let expected = Expected::new().with_authority().with_public_key(key.public_key().clone());
+        if let Err(fault) = check_issued(certificate, intermediates, &expected, self.clock.now()) {
+            return unfit("the certificate of the authority", fault.to_string());
+        }
+        let record = AuthorityRecord {
+            id: BASE.to_owned(),
+            name: self.configuration.name.clone(),
+            description: None,
+            parent: None,
+            key: Some(stored),
+            certificate: certificates(Some(certificate)).swap_remove(0),
+            issuers: without_root(certificates(intermediates)),
+        };
+        let (found, is_new) = self.store_base(&record).await?;
+        if is_new || found.record.certificate == record.certificate {
+            self.forget(BASE);
+            return Ok(());
+        }
+        let client = "The connection has another base authority already.";
+        Err(CertificateError::refused(client, "an authority was imported where there is another one"))
+    }
+}
+
+/// Reads certificates that were checked.
+fn certificates(pem: Option<&str>) -> Vec<Vec<u8>> {
+    pem.and_then(|pem| certificates_of_pem(pem).ok()).unwrap_or_default()
+}
+
+/// Leaves a root at the end out: a verifier has its own.
+fn without_root(mut chain: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    let is_root = |der: &Vec<u8>| {
+        Certificate::from_der(der)
+            .is_ok_and(|read| read.tbs_certificate().issuer() == read.tbs_certificate().subject())
+    };
+    if chain.last().is_some_and(is_root) {
+        chain.pop();
+    }
+    chain
+}

@@ -1,0 +1,144 @@
+//! The request of an order: what the client asks for, checked.
+
+use der::Decode as _;
+use der::asn1::ObjectIdentifier;
+use der::oid::db::rfc5280::{
+    ID_CE_BASIC_CONSTRAINTS, ID_CE_EXT_KEY_USAGE, ID_CE_KEY_USAGE, ID_CE_SUBJECT_ALT_NAME,
+    ID_CE_SUBJECT_KEY_IDENTIFIER, ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH,
+};
+use keyway_certificates::{
+    CertificateError, Json, MetadataError, MetadataFault, OrderMetadata, RequestContext, RequestType,
+};
+use keyway_x509::{AlternativeName, CertificateRequest, KeyType};
+use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages};
+
+/// The field with the request of PKCS#10.
+const REQUEST_DATA: &str = "request_data";
+/// The field with the validity.
+const DAYS: &str = "days";
+
+/// A request of a client that the authority carries out.
+#[derive(Debug)]
+pub(crate) struct ClientRequest {
+    pub(crate) request: CertificateRequest,
+    /// The extension with the alternative names in DER, if there are any.
+    pub(crate) names: Option<Vec<u8>>,
+    pub(crate) usage: KeyUsage,
+    pub(crate) purposes: Vec<ObjectIdentifier>,
+    pub(crate) days: Option<u32>,
+}
+
+/// The answer to the question whether an order can be carried out.
+#[derive(Debug)]
+pub(crate) enum Readiness {
+    /// It can.
+    Ready(Box<ClientRequest>),
+    /// It can, when the host has made the request from the stored key.
+    AwaitsRequest,
+    /// It cannot, for a reason that is for the client.
+    Unsupported(&'static str),
+}
+
+/// Reads an order. An error names the field that is not acceptable; nothing happened.
+pub(crate) fn read(
+    metadata: &OrderMetadata,
+    context: &RequestContext,
+    most_days: u32,
+) -> Result<Readiness, CertificateError> {
+    let days = days(metadata, most_days)?;
+    let (field, request) = match metadata.request_type()? {
+        RequestType::StoredKey => match &context.generated_csr {
+            Some(csr) => ("the request from the stored key", CertificateRequest::from_pem(csr.as_str())),
+            None => return Ok(Readiness::AwaitsRequest),
+        },
+        RequestType::Custom | RequestType::SimpleCmc => {
+            (REQUEST_DATA, CertificateRequest::from_request_data(metadata.required_text(REQUEST_DATA)?))
+        }
+        _ => return Ok(Readiness::Unsupported("This authority takes requests of PKCS#10 only.")),
+    };
+    let refused = |reason: String| CertificateError::invalid(field, reason);
+    let request = request.map_err(|error| refused(error.to_string()))?;
+    check(&request).map_err(|reason| refused(reason.into()))?;
+    let names = value(&request, ID_CE_SUBJECT_ALT_NAME).map(<[u8]>::to_vec);
+    let usage = usage(&request).map_err(|reason| refused(reason.into()))?;
+    let purposes = purposes(&request).map_err(|reason| refused(reason.into()))?;
+    Ok(Readiness::Ready(Box::new(ClientRequest { request, names, usage, purposes, days })))
+}
+
+fn days(metadata: &OrderMetadata, most: u32) -> Result<Option<u32>, CertificateError> {
+    let given = match metadata.get(DAYS) {
+        None => return Ok(None),
+        Some(Json::Integer(days)) => days.decimal().parse::<u32>().ok(),
+        Some(other) => {
+            let fault = MetadataFault::Type { expected: "a whole number of days", found: other.kind() };
+            return Err(MetadataError::new(DAYS, fault).into());
+        }
+    };
+    match given {
+        Some(days) if (1..=most).contains(&days) => Ok(Some(days)),
+        _ => Err(CertificateError::invalid(
+            "the field days of the order",
+            format!("it must be from 1 to {most}"),
+        )),
+    }
+}
+
+/// Checks what a request asks for. The reason repeats nothing of it.
+fn check(request: &CertificateRequest) -> Result<(), &'static str> {
+    if request.asks_for_authority() {
+        return Err("it asks for the certificate of an authority, which no order gets");
+    }
+    if request.subject().is_empty() && request.names().is_empty() {
+        return Err("it has neither a subject nor an alternative name");
+    }
+    if request.names().iter().any(|name| matches!(name, AlternativeName::Other { .. })) {
+        return Err("it has an alternative name that is no DNS name, IP address, e-mail address or URI");
+    }
+    let known = [
+        ID_CE_SUBJECT_ALT_NAME,
+        ID_CE_KEY_USAGE,
+        ID_CE_EXT_KEY_USAGE,
+        ID_CE_BASIC_CONSTRAINTS,
+        // The authority computes it from the key, whatever the client proposes.
+        ID_CE_SUBJECT_KEY_IDENTIFIER,
+    ];
+    let known = known.map(|id| id.to_string());
+    if request.extensions().iter().any(|extension| !known.contains(&extension.id)) {
+        return Err("it asks for an extension that this authority does not make: leave it out");
+    }
+    Ok(())
+}
+
+/// Returns the usages of the key: those that the request names, or else those for TLS.
+fn usage(request: &CertificateRequest) -> Result<KeyUsage, &'static str> {
+    let mut allowed = KeyUsages::DigitalSignature | KeyUsages::NonRepudiation;
+    let mut default = KeyUsages::DigitalSignature.into();
+    if matches!(request.public_key().key_type(), KeyType::Rsa { .. }) {
+        allowed |= KeyUsages::KeyEncipherment;
+        default |= KeyUsages::KeyEncipherment;
+    } else if request.public_key().key_type() != KeyType::Ed25519 {
+        allowed |= KeyUsages::KeyAgreement;
+    }
+    let Some(value) = value(request, ID_CE_KEY_USAGE) else { return Ok(KeyUsage(default)) };
+    match KeyUsage::from_der(value) {
+        Ok(asked) if !asked.0.is_empty() && allowed.contains(asked.0) => Ok(asked),
+        Ok(_) => Err("it asks for a usage of the key that this authority does not certify"),
+        Err(_) => Err("its key usage cannot be read"),
+    }
+}
+
+/// Returns the purposes of the certificate: those that the request names, or else both of TLS.
+fn purposes(request: &CertificateRequest) -> Result<Vec<ObjectIdentifier>, &'static str> {
+    let allowed = [ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
+    let Some(value) = value(request, ID_CE_EXT_KEY_USAGE) else { return Ok(allowed.to_vec()) };
+    match ExtendedKeyUsage::from_der(value) {
+        Ok(asked) if !asked.0.is_empty() && asked.0.iter().all(|id| allowed.contains(id)) => Ok(asked.0),
+        Ok(_) => Err("it asks for a purpose other than those of TLS servers and clients"),
+        Err(_) => Err("its extended key usage cannot be read"),
+    }
+}
+
+fn value(request: &CertificateRequest, id: ObjectIdentifier) -> Option<&[u8]> {
+    let id = id.to_string();
+    request.extensions().iter().find(|extension| extension.id == id).map(|extension| &extension.value[..])
+}

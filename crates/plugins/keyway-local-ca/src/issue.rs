@@ -1,0 +1,119 @@
+//! Making the certificate of an order, once.
+
+use std::time::Duration;
+
+use der::Decode as _;
+use der::oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
+use keyway_certificates::{CertificateError, OrderId, RequestContext};
+use keyway_core::Timestamp;
+use keyway_storage::{Batch, CommitOutcome, Expectation};
+use x509_cert::name::Name;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
+
+use crate::authority::{Authority, der_of};
+use crate::base::days;
+use crate::client_request::ClientRequest;
+use crate::extensions;
+use crate::local_ca::{LocalCa, MAX_ATTEMPTS};
+use crate::order_record::OrderRecord;
+use crate::profile::Content;
+use crate::records::Kind;
+use crate::storage_error::{busy, corrupt, from_storage};
+
+impl LocalCa {
+    /// Reads an order that came to its certificate.
+    pub(crate) async fn order(&self, id: &OrderId) -> Result<Option<OrderRecord>, CertificateError> {
+        const WHAT: &str = "the record of an order";
+        let key = self.records.key(Kind::Order, id.as_str());
+        let Some((content, _)) = self.records.get(WHAT, &key).await? else { return Ok(None) };
+        OrderRecord::decode(&content).map(Some).map_err(|error| corrupt(WHAT, error.to_string()))
+    }
+
+    /// Makes the certificate of an order, unless it was made before.
+    ///
+    /// The certificate is returned only if its record is stored, so an order never has two.
+    pub(crate) async fn made(
+        &self,
+        id: &OrderId,
+        request: &ClientRequest,
+        context: &RequestContext,
+    ) -> Result<OrderRecord, CertificateError> {
+        let key = self.records.key(Kind::Order, id.as_str());
+        for _ in 0..MAX_ATTEMPTS {
+            let authority = self.authority(context.ca.as_ref()).await?;
+            let record = self.certified(&authority, request)?;
+            let batch = Batch::new()
+                .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
+                .check(self.records.key(Kind::Authority, &authority.record.id), authority.revision);
+            match self.records.storage.commit(batch).await.map_err(from_storage)? {
+                CommitOutcome::Committed(_) => return Ok(record),
+                CommitOutcome::Conflict { item: 0 } => {
+                    if let Some(other) = self.order(id).await? {
+                        return Ok(other);
+                    }
+                }
+                CommitOutcome::Conflict { .. } => self.forget(&authority.record.id),
+            }
+        }
+        Err(busy())
+    }
+
+    /// Signs a certificate for a request.
+    fn certified(
+        &self,
+        authority: &Authority,
+        request: &ClientRequest,
+    ) -> Result<OrderRecord, CertificateError> {
+        let (not_before, not_after) = self.validity(authority, request.days)?;
+        let issuer = authority.certificate.tbs_certificate().subject().clone();
+        let content = || {
+            let read = &request.request;
+            let key = SubjectPublicKeyInfoOwned::from_der(read.public_key().as_der())?;
+            let subject = Name::from_der(&read.subject().to_der())?;
+            let mut extensions = authority.pointers(&self.configuration)?;
+            extensions.push(extensions::subject_key(&extensions::key_identifier(&key))?);
+            extensions.push(extensions::no_authority()?);
+            extensions.push(extensions::key_usage(request.usage)?);
+            extensions.push(extensions::extended_key_usage(&request.purposes)?);
+            if let Some(names) = &request.names {
+                extensions.push(extensions::raw(subject.is_empty(), ID_CE_SUBJECT_ALT_NAME, names)?);
+            }
+            Ok(Content { subject, issuer: issuer.clone(), key, not_before, not_after, extensions })
+        };
+        let content =
+            content().map_err(|error: der::Error| CertificateError::system("make the certificate", error))?;
+        if content.subject == content.issuer {
+            let reason = "its subject is that of the authority";
+            return Err(CertificateError::invalid("the certificate request", reason));
+        }
+        let certificate = der_of(&content.sign(&authority.key)?)?;
+        Ok(OrderRecord { ca: authority.record.id.clone(), certificate, chain: authority.chain() })
+    }
+
+    /// Returns the validity of a new certificate, which ends with that of its authority.
+    fn validity(
+        &self,
+        authority: &Authority,
+        asked: Option<u32>,
+    ) -> Result<(Timestamp, Timestamp), CertificateError> {
+        let (now, end) = (self.clock.now(), authority.not_after());
+        if now >= end {
+            let reason = "its certificate has expired: create or import another one";
+            return Err(CertificateError::not_ready("the authority", reason));
+        }
+        // The last second is a part of the validity.
+        let lasts = days(asked.unwrap_or(self.configuration.days)).saturating_sub(Duration::from_secs(1));
+        let last = now.plus(lasts);
+        if asked.is_some() && last > end {
+            let reason = "the certificate would outlive its authority: ask for fewer days";
+            return Err(CertificateError::invalid("the field days of the order", reason));
+        }
+        Ok((self.backdated(now).max(authority.not_before()), last.min(end)))
+    }
+
+    /// Returns the beginning of a validity.
+    pub(crate) fn backdated(&self, now: Timestamp) -> Timestamp {
+        let minutes = u64::from(self.configuration.backdate_minutes);
+        Timestamp::from_milliseconds(now.as_milliseconds().saturating_sub(minutes * 60_000))
+    }
+}

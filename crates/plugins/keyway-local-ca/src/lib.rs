@@ -1,0 +1,156 @@
+//! A certificate authority of its own, on the storage engine of the host.
+//!
+//! The plugin is `local-ca` ([`LocalCaPlugin`]). It makes a root, or signs with an [imported](LocalCa::import)
+//! authority, creates authorities below it, makes certificates from requests of PKCS#10, revokes them and signs
+//! revocation lists. All of it is records of a storage engine; keys are sealed.
+//!
+//! ```
+//! use std::sync::{Arc, Mutex};
+//!
+//! use keyway_certificates::{
+//!     AuthorityName, CertificateAuthorities, CertificateAuthority as _, CertificateOrder, CertificateRevocation,
+//!     IntentId, JsonObject, OpenContext, OrderId, OrderMetadata, OrderOutcome, PluginMeta, RevocationReason,
+//! };
+//! use keyway_core::{Plugins, Resources, SystemClock, Clock, plugins};
+//! use keyway_local_ca::LocalCa;
+//! use keyway_seal::{Key, KeyRing};
+//! use keyway_storage::{Memory, Storage};
+//! use keyway_x509::{AlternativeName, CertificateRequest, Expected, KeyType, PrivateKey, check_issued};
+//!
+//! # pollster::block_on(async {
+//! // A host lists its plugins once, and lends storage and keys.
+//! const PLUGINS: Plugins = plugins! { keyway_local_ca };
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<CertificateAuthorities>("local-ca")?;
+//! let storage: Arc<dyn Storage> = Arc::new(Memory::new()); // in production: a Sqlite file
+//! let keys = KeyRing::new([Key::generate()?])?; // in production: from a key source
+//! let context = OpenContext::new(AuthorityName::new("office")?, plugin.metadata().clone())
+//!     .with_configuration(serde_json::json!({
+//!         "root": { "subject": "CN=Office Root,O=Example" },
+//!         "revocation_list_url": "http://ca.example.com/{ca}.crl",
+//!     }))
+//!     .with_resources(Resources::new().with(storage).with(keys));
+//! let authority = plugin.open(&context)?;
+//!
+//! // A client makes a key and a request; the order has it as base64 of PEM.
+//! let (key, _) = PrivateKey::generate(KeyType::EcdsaP256)?;
+//! let names = [AlternativeName::dns("door.example.com")?];
+//! let request = CertificateRequest::sign(&key, &"CN=door.example.com".parse()?, &names)?;
+//! let metadata = serde_json::json!({ "request_data": base64(&request.to_pem()), "days": 30 });
+//! let metadata = OrderMetadata::from_json(metadata.to_string().as_bytes())?;
+//! let meta = PluginMeta::new(JsonObject::new(), Arc::new(Mutex::new(JsonObject::new())));
+//! let intent = IntentId::new("intent-1").unwrap();
+//! let order = CertificateOrder::new(OrderId::new("order-1")?, intent, metadata, meta);
+//! let OrderOutcome::Generated(issued) = authority.issue(&order).await? else { panic!() };
+//!
+//! // It is the ordered one: the host checks that before it stores it.
+//! let root = authority.default_ca().await?.unwrap().signing_certificate.unwrap();
+//! let expected = Expected::from_request(&request);
+//! let now = SystemClock.now();
+//! check_issued(issued.certificate.as_str(), Some(root.as_str()), &expected, now)?;
+//! // The same order has the same certificate, whoever asks, and when.
+//! assert_eq!(authority.issue(&order).await?, issued.clone().into());
+//!
+//! // The host that publishes revocation lists opens the authority by its type.
+//! let local = LocalCa::new(&context)?;
+//! let revocation = CertificateRevocation::new(
+//!     IntentId::new("intent-2").unwrap(),
+//!     issued.certificate,
+//!     RevocationReason::KeyCompromise,
+//! );
+//! authority.revoke(&revocation).await?;
+//! for (ca, list) in local.renew_revocation_lists().await? {
+//!     assert_eq!((ca.as_str(), list.number), ("base", 1));
+//!     // Here a host writes `list.der` to the place that `revocation_list_url` names.
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! # fn base64(text: &str) -> String {
+//! #     use base64::Engine as _;
+//! #     base64::engine::general_purpose::STANDARD.encode(text)
+//! # }
+//! ```
+//!
+//! # Orders
+//!
+//! | field of the order | |
+//! | --- | --- |
+//! | `request_type` | `custom` or `simple-cmc` with `request_data`, or `stored-key`, for which the host makes the request |
+//! | `request_data` | base64 of one request of PKCS#10 in PEM |
+//! | `days` | the validity, at most `most_days`; the default is `days` of the configuration |
+//!
+//! The certificate has the key, the subject and the alternative names of the request. An order whose request asks for
+//! more than the authority makes is refused, and an error names the reason: the certificate of an authority
+//! (decision B15), other extensions than key usages and names, other usages than those of TLS and
+//! signatures, other kinds of names than DNS, IP, e-mail and URI. Nothing that was asked for is left out
+//! silently, except for a proposed key identifier and for the attribute `challengePassword`.
+//!
+//! # Certificates
+//!
+//! They are X.509 version 3 with a serial number of 16 random bytes, basic constraints, key usages, the
+//! identifiers of both keys, and the configured addresses of the revocation list and of the issuer. They begin
+//! `backdate_minutes` before their issue, and end with their authority at the latest. Keys of authorities are ECDSA
+//! on P-256 or P-384 or Ed25519; imported ones also RSA with 2048 to 4096 bits.
+//!
+//! # Authorities
+//!
+//! The first operation makes the configured root, with the id `base`. Authorities below it are created and
+//! deleted by the contract; path lengths hold. The key of a deleted one is gone, its parent
+//! revokes its certificate, and its id is never used again. One that has others below it is not deleted.
+//!
+//! # Revocation lists
+//!
+//! [`LocalCa::revocation_list`] returns the list of an authority, [`LocalCa::renew_revocation_lists`] signs those
+//! that are due. The host publishes them. An entry stays for ever, also after its certificate has expired.
+//!
+//! # Storage
+//!
+//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). Every effect is one atomic commit, so a
+//! kill at any point leaves it done or undone, and the same call settles it. Several handles and processes may
+//! use one connection. Authorities and orders are sealed, each for its place; revocations are in the clear,
+//! since the list publishes them. [`LocalCa::reseal`] moves the records to a new key. A record that is removed,
+//! or an older copy that is put back, is not detected.
+//!
+//! # Features
+//! `encrypted-keys`: imported keys under a passphrase. `schemars`: the JSON schema of [`LocalCaConfiguration`]. Both
+//! are off by default.
+
+mod authority;
+mod authority_record;
+mod base;
+mod client_request;
+mod configuration;
+mod extensions;
+mod issue;
+mod list_record;
+mod local_ca;
+mod operations;
+mod order_record;
+mod pem;
+mod plugin;
+mod profile;
+mod records;
+mod renewal;
+mod revocation;
+mod revocation_list;
+mod rotation;
+mod signer;
+mod storage_error;
+mod subordinate;
+
+pub use configuration::{AuthorityKey, LocalCaConfiguration, RootConfiguration};
+pub use local_ca::LocalCa;
+pub use plugin::LocalCaPlugin;
+pub use revocation_list::RevocationList;
+
+keyway_certificates::register! {
+    keyway_certificates::CertificateAuthorities {
+        id: "local-ca",
+        name: "Local CA",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261129,
+        compatibility: ">=:1.0,<:2.0",
+        description: "Makes certificates with authorities of its own, on the storage of the host",
+        plugin: LocalCaPlugin,
+    }
+}

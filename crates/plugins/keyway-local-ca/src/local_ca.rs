@@ -1,0 +1,148 @@
+//! The handle to a local authority: its records, and the authorities that it has loaded.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use keyway_certificates::{CaId, CertificateError, OpenContext};
+use keyway_core::Clock;
+use keyway_seal::KeyRing;
+use keyway_storage::{Batch, CommitOutcome, Expectation, Storage};
+
+use crate::authority::Authority;
+use crate::authority_record::AuthorityRecord;
+use crate::configuration::LocalCaConfiguration;
+use crate::records::{Kind, Records};
+use crate::revocation_list::SignedLists;
+use crate::storage_error::{busy, corrupt, from_storage};
+
+/// The id of the authority that is always there: the root, or the imported one.
+pub(crate) const BASE: &str = "base";
+
+/// How often an operation starts over because another writer was faster.
+pub(crate) const MAX_ATTEMPTS: u32 = 64;
+
+/// The most authorities of one connection.
+pub(crate) const MOST_AUTHORITIES: usize = 1000;
+
+/// A certificate authority of its own: a root, or an imported authority, and subordinate ones.
+///
+/// It is the [`CertificateAuthority`](keyway_certificates::CertificateAuthority) that the plugin opens. A host opens
+/// it by this type too where it [imports](Self::import) an authority or publishes
+/// [revocation lists](Self::revocation_list), with the same context.
+///
+/// Handles share nothing but the storage: there may be several, in several processes.
+pub struct LocalCa {
+    pub(crate) configuration: LocalCaConfiguration,
+    pub(crate) records: Records,
+    pub(crate) clock: Arc<dyn Clock>,
+    loaded: RwLock<HashMap<String, Arc<Authority>>>,
+    pub(crate) lists: SignedLists,
+}
+
+impl LocalCa {
+    /// Opens the authority of a connection. It does no I/O and does not block.
+    ///
+    /// The host lends the storage engine as an `Arc<dyn Storage>`, and the keys that seal its records as a
+    /// [`KeyRing`].
+    ///
+    /// # Errors
+    /// [`Invalid`](CertificateError::Invalid) names the key of the configuration that is not acceptable;
+    /// [`MissingResource`](CertificateError::MissingResource) the resource that was not lent.
+    pub fn new(context: &OpenContext) -> Result<Self, CertificateError> {
+        let configuration = LocalCaConfiguration::read(&context.configuration)?;
+        let storage = Arc::clone(context.resources.require::<Arc<dyn Storage>>()?);
+        let keys = context.resources.require::<KeyRing>()?.clone();
+        let records = Records::new(&context.name, storage, keys);
+        let (loaded, lists) = (RwLock::default(), SignedLists::default());
+        Ok(Self { configuration, records, clock: Arc::clone(&context.clock), loaded, lists })
+    }
+
+    /// Returns an authority, as this handle knows it or as the storage has it. The base authority is made if it is
+    /// missing.
+    ///
+    /// A writer checks the revision in its commit, and [forgets](Self::forget) the authority if that fails.
+    pub(crate) async fn authority(&self, ca: Option<&CaId>) -> Result<Arc<Authority>, CertificateError> {
+        let id = ca.map_or(BASE, CaId::as_str);
+        if let Some(known) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return Ok(Arc::clone(known));
+        }
+        self.load(id).await
+    }
+
+    /// Returns an authority as the storage has it now.
+    pub(crate) async fn load(&self, id: &str) -> Result<Arc<Authority>, CertificateError> {
+        self.forget(id);
+        let found = self.find(id).await?;
+        let found = if found.is_none() && id == BASE { self.make_root().await? } else { found };
+        let unknown = || Ok(CertificateError::UnknownCa { ca: CaId::new(id)? });
+        let Some(authority) = found else {
+            return Err(unknown().unwrap_or_else(|error: CertificateError| error));
+        };
+        let authority = Arc::new(authority);
+        let mut loaded = self.loaded.write().unwrap_or_else(PoisonError::into_inner);
+        loaded.insert(id.to_owned(), Arc::clone(&authority));
+        Ok(authority)
+    }
+
+    /// Forgets an authority, because its record changed.
+    pub(crate) fn forget(&self, id: &str) {
+        self.loaded.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Reads an authority. `None` if there is none, or a deleted one.
+    pub(crate) async fn find(&self, id: &str) -> Result<Option<Authority>, CertificateError> {
+        const WHAT: &str = "the record of an authority";
+        let key = self.records.key(Kind::Authority, id);
+        let Some((content, revision)) = self.records.get(WHAT, &key).await? else { return Ok(None) };
+        let record = AuthorityRecord::decode(&content).map_err(|error| corrupt(WHAT, error.to_string()))?;
+        Authority::load(record, revision)
+    }
+
+    /// Reads all authorities, the base authority first.
+    pub(crate) async fn all(&self) -> Result<Vec<Authority>, CertificateError> {
+        const WHAT: &str = "the record of an authority";
+        self.authority(None).await?;
+        let (range, mut after, mut all) = (self.records.all(Kind::Authority), None, Vec::new());
+        loop {
+            let page =
+                self.records.storage.scan(&range, after.as_deref(), 128).await.map_err(from_storage)?;
+            for entry in &page.entries {
+                let content = self.records.open(WHAT, &entry.key, &entry.value)?;
+                let record =
+                    AuthorityRecord::decode(&content).map_err(|error| corrupt(WHAT, error.to_string()))?;
+                all.extend(Authority::load(record, entry.revision)?);
+            }
+            after = page.entries.last().map(|entry| entry.key.clone());
+            if !page.more {
+                break;
+            }
+        }
+        all.sort_by_key(|authority| (authority.record.id != BASE, authority.record.name.clone()));
+        Ok(all)
+    }
+
+    /// Stores the base authority, unless another one was faster. Returns the one that is stored.
+    pub(crate) async fn store_base(
+        &self,
+        record: &AuthorityRecord,
+    ) -> Result<(Authority, bool), CertificateError> {
+        for _ in 0..MAX_ATTEMPTS {
+            let key = self.records.key(Kind::Authority, BASE);
+            let batch = Batch::new()
+                .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
+                .put(self.records.key(Kind::Name, &record.name), Vec::new(), Expectation::Absent);
+            let outcome = self.records.storage.commit(batch).await.map_err(from_storage)?;
+            if let Some(authority) = self.find(BASE).await? {
+                return Ok((authority, matches!(outcome, CommitOutcome::Committed(_))));
+            }
+        }
+        Err(busy())
+    }
+}
+
+impl fmt::Debug for LocalCa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalCa").field("configuration", &self.configuration).finish_non_exhaustive()
+    }
+}

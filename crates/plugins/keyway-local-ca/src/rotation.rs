@@ -1,0 +1,48 @@
+//! Sealing the records with a new key.
+
+use keyway_certificates::CertificateError;
+use keyway_storage::{Batch, CommitOutcome, Expectation};
+
+use crate::local_ca::LocalCa;
+use crate::records::Kind;
+use crate::storage_error::from_storage;
+
+impl LocalCa {
+    /// Seals every record with the first of the lent keys that another one sealed. Returns their number.
+    ///
+    /// To change keys, open the authority with the new key before the old ones, call this until it returns 0,
+    /// and then leave the old ones out. Other handles go on meanwhile, if they have the new key too. It is one
+    /// commit for each record, and may be dropped and called again at any time.
+    ///
+    /// # Errors
+    /// Those of the storage, and [`NotReady`](CertificateError::NotReady) for a record that no lent key opens.
+    pub async fn reseal(&self) -> Result<u64, CertificateError> {
+        const WHAT: &str = "a sealed record of the authority";
+        let mut resealed = 0;
+        for kind in [Kind::Authority, Kind::Order] {
+            let (range, mut after) = (self.records.all(kind), None);
+            loop {
+                let page =
+                    self.records.storage.scan(&range, after.as_deref(), 128).await.map_err(from_storage)?;
+                for entry in &page.entries {
+                    if self.records.is_sealed_with_first(&entry.value) {
+                        continue;
+                    }
+                    let content = self.records.open(WHAT, &entry.key, &entry.value)?;
+                    let value = self.records.seal(&entry.key, &content)?;
+                    let expected = Expectation::Revision(entry.revision);
+                    let batch = Batch::new().put(entry.key.clone(), value, expected);
+                    match self.records.storage.commit(batch).await.map_err(from_storage)? {
+                        // A record that changed meanwhile counts: the caller looks again.
+                        CommitOutcome::Committed(_) | CommitOutcome::Conflict { .. } => resealed += 1,
+                    }
+                }
+                after = page.entries.last().map(|entry| entry.key.clone());
+                if !page.more {
+                    break;
+                }
+            }
+        }
+        Ok(resealed)
+    }
+}

@@ -1,0 +1,186 @@
+//! Subordinate authorities: created, and deleted.
+
+use der::Decode as _;
+use keyway_certificates::{CaId, CertificateError, CreateCa, DeleteCa, IntentId, RevocationReason};
+use keyway_core::Timestamp;
+use keyway_storage::{Batch, CommitOutcome, Expectation};
+use keyway_x509::DistinguishedName;
+use x509_cert::name::Name;
+
+use crate::authority::{Authority, der_of, of_authority};
+use crate::authority_record::AuthorityRecord;
+use crate::base::{NewKey, days};
+use crate::configuration::is_name;
+use crate::local_ca::{BASE, LocalCa, MAX_ATTEMPTS, MOST_AUTHORITIES};
+use crate::profile::Content;
+use crate::records::{Kind, mark};
+use crate::storage_error::{busy, from_storage};
+
+/// Returns the id of the authority that an intent creates.
+pub(crate) fn id_of(intent: &IntentId) -> String {
+    let mark = mark(&[b"subordinate authority", intent.as_str().as_bytes()]);
+    mark.iter().fold("sub-".to_owned(), |id, byte| id + &format!("{byte:02x}"))
+}
+
+fn invalid(what: &'static str, reason: impl Into<String>) -> CertificateError {
+    CertificateError::invalid(what, reason)
+}
+
+impl LocalCa {
+    /// Creates the authority of an intent, unless it was created before.
+    pub(crate) async fn created(&self, request: &CreateCa) -> Result<Authority, CertificateError> {
+        let id = id_of(&request.intent);
+        if !is_name(&request.name) || request.description.as_ref().is_some_and(|text| text.len() > 1000) {
+            return Err(invalid(
+                "the name of the authority",
+                "use up to 200 bytes without control characters, and a description of up to 1000",
+            ));
+        }
+        let subject: DistinguishedName = request.subject_dn.parse().map_err(|_| {
+            invalid("the subject of the authority", "use a name of RFC 4514, such as CN=Name,O=Organization")
+        })?;
+        for _ in 0..MAX_ATTEMPTS {
+            if let Some(known) = self.find(&id).await? {
+                return Ok(known);
+            }
+            let parent = self.load(request.parent.as_str()).await?;
+            if self.all().await?.len() >= MOST_AUTHORITIES {
+                return Err(invalid(
+                    "another authority",
+                    format!("there are {MOST_AUTHORITIES} already: delete one"),
+                ));
+            }
+            let record = self.below(&parent, &id, request, &subject)?;
+            let [key, above] = [&record, &parent.record].map(|of| self.records.key(Kind::Authority, &of.id));
+            // The parent is written again, so that it is not deleted at the same time.
+            let batch = Batch::new()
+                .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
+                .put(self.records.key(Kind::Name, &record.name), Vec::new(), Expectation::Absent)
+                .put(
+                    above.clone(),
+                    self.records.seal(&above, &parent.record.encode())?,
+                    Expectation::Revision(parent.revision),
+                );
+            match self.records.storage.commit(batch).await.map_err(from_storage)? {
+                CommitOutcome::Committed(_) => self.forget(&parent.record.id),
+                CommitOutcome::Conflict { item: 1 } => {
+                    if self.find(&id).await?.is_none() {
+                        return Err(invalid("the name of the authority", "another authority has it"));
+                    }
+                }
+                CommitOutcome::Conflict { .. } => {
+                    if self.is_deleted(&id).await? {
+                        return Err(invalid("the intent", "the authority that it created is deleted"));
+                    }
+                }
+            }
+        }
+        Err(busy())
+    }
+
+    /// Tells whether an authority was created and deleted.
+    async fn is_deleted(&self, id: &str) -> Result<bool, CertificateError> {
+        let key = self.records.key(Kind::Authority, id);
+        let is_there = self.records.storage.get(&key).await.map_err(from_storage)?.is_some();
+        Ok(is_there && self.find(id).await?.is_none())
+    }
+
+    /// Makes an authority below another one.
+    fn below(
+        &self,
+        parent: &Authority,
+        id: &str,
+        request: &CreateCa,
+        subject: &DistinguishedName,
+    ) -> Result<AuthorityRecord, CertificateError> {
+        let refused = |client: &str, log: &str| Err(CertificateError::refused(client, log));
+        if parent.path_length == Some(0) {
+            return refused(
+                "The parent may have no authorities below it.",
+                "the path length of the parent is 0",
+            );
+        }
+        let now = self.clock.now();
+        if now >= parent.not_after() {
+            return Err(CertificateError::not_ready("the parent", "its certificate has expired"));
+        }
+        let issuer = parent.certificate.tbs_certificate().subject().clone();
+        let NewKey { key: _, stored, info, identifier } = self.new_key()?;
+        let path_length = parent.path_length.map(|length| length - 1);
+        let content = || {
+            let mut extensions = of_authority(&identifier, path_length)?;
+            extensions.extend(parent.pointers(&self.configuration)?);
+            let subject = Name::from_der(&subject.to_der())?;
+            let last = now.plus(days(self.configuration.authority_days)).min(parent.not_after());
+            Ok(Content {
+                subject,
+                issuer: issuer.clone(),
+                key: info.clone(),
+                not_before: self.backdated(now).max(parent.not_before()),
+                not_after: last,
+                extensions,
+            })
+        };
+        let content =
+            content().map_err(|error: der::Error| CertificateError::system("make the authority", error))?;
+        if content.subject == content.issuer {
+            return Err(invalid("the subject of the authority", "it is that of its parent"));
+        }
+        Ok(AuthorityRecord {
+            id: id.to_owned(),
+            name: request.name.clone(),
+            description: request.description.clone(),
+            parent: Some(parent.record.id.clone()),
+            key: Some(stored),
+            certificate: der_of(&content.sign(&parent.key)?)?,
+            issuers: parent.chain(),
+        })
+    }
+
+    /// Deletes a subordinate authority: its key is gone, and its parent revokes its certificate.
+    pub(crate) async fn deleted(&self, request: &DeleteCa) -> Result<(), CertificateError> {
+        let id = request.ca.as_str();
+        if id == BASE {
+            let client = "The base authority cannot be deleted.";
+            return Err(CertificateError::refused(client, "the base authority was to be deleted"));
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            let Some(authority) = self.find(id).await? else { return Ok(()) };
+            if self.all().await?.iter().any(|other| other.record.parent.as_deref() == Some(id)) {
+                let client = "The authority has others below it: delete those first.";
+                return Err(CertificateError::refused(
+                    client,
+                    "an authority with subordinate ones was to be deleted",
+                ));
+            }
+            let batch = self.deletion(&authority, self.clock.now()).await?;
+            let outcome = self.records.storage.commit(batch).await.map_err(from_storage)?;
+            self.forget(id);
+            if let CommitOutcome::Committed(_) = outcome {
+                return Ok(());
+            }
+        }
+        Err(busy())
+    }
+
+    async fn deletion(&self, authority: &Authority, now: Timestamp) -> Result<Batch, CertificateError> {
+        let record = AuthorityRecord { key: None, ..authority.record.clone() };
+        let key = self.records.key(Kind::Authority, &record.id);
+        let batch = Batch::new()
+            .put(
+                key.clone(),
+                self.records.seal(&key, &record.encode())?,
+                Expectation::Revision(authority.revision),
+            )
+            .delete(self.records.key(Kind::Name, &record.name), Expectation::Any);
+        let Some(parent) = &record.parent else { return Ok(batch) };
+        let serial = authority.certificate.tbs_certificate().serial_number().as_bytes().to_vec();
+        let reason = RevocationReason::CessationOfOperation;
+        Ok(self.with_revocation(batch, parent, &serial, reason, now).await?.unwrap_or_else(|batch| batch))
+    }
+
+    /// Tells whether an authority exists.
+    pub(crate) async fn exists(&self, ca: &CaId) -> Result<bool, CertificateError> {
+        Ok(self.find(ca.as_str()).await?.is_some())
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests the authority by its operations, over storage that fails, and in TLS.
+
+mod certificates;
+mod import;
+mod interruptions;
+mod records;
+mod revocation;
+mod support;
+mod tls;

@@ -1,0 +1,103 @@
+//! The records: sealed, in their places, under keys that change.
+
+use std::sync::Arc;
+
+use keyway_certificates::CertificateAuthority as _;
+use keyway_certificates::core::{ErrorKind, PluginError as _};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::{Batch, Entry, Expectation, KeyRange, Memory, Storage};
+use pollster::block_on;
+
+use crate::support::{Client, Desk, create, issued, order, root};
+
+/// The place of the kind in a key; authorities are of kind 0, orders of kind 2.
+const KIND: usize = 16;
+
+fn entries(storage: &Arc<dyn Storage>, kind: u8) -> Vec<Entry> {
+    let page = block_on(storage.scan(&KeyRange::all(), None, 4096)).unwrap();
+    page.entries.into_iter().filter(|entry| entry.key[KIND] == kind).collect()
+}
+
+fn put(storage: &Arc<dyn Storage>, key: &[u8], value: &[u8]) {
+    let _ = block_on(storage.commit(Batch::new().put(key, value, Expectation::Any))).unwrap();
+}
+
+#[test]
+fn nothing_of_a_key_and_no_name_is_readable() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    create(&ca, "Sub");
+    let made = issued(&ca, &Client::new("door.example.com"), None);
+    let der = &keyway_x509::certificates_of_pem(made.certificate.as_str()).unwrap()[0];
+    let page = block_on(desk.storage.scan(&KeyRange::all(), None, 4096)).unwrap();
+    for entry in page.entries {
+        let all = [&entry.key[..], &entry.value[..]].concat();
+        for text in ["door.example", "Test Root", "Sub", "base", "intent"] {
+            assert!(!all.windows(text.len()).any(|window| window == text.as_bytes()), "{text}");
+        }
+        assert!(!all.windows(32).any(|window| window == &der[..32]));
+    }
+}
+
+#[test]
+fn a_record_in_another_place_is_refused() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    create(&ca, "Sub");
+    let authorities = entries(&desk.storage, 0);
+    put(&desk.storage, &authorities[0].key, &authorities[1].value);
+    put(&desk.storage, &authorities[1].key, &authorities[0].value);
+    let error = block_on(desk.with_root().ca_information()).unwrap_err();
+    assert!(error.to_string().contains("sealed for another place"), "{error}");
+}
+
+#[test]
+fn a_changed_record_is_refused() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    root(&ca);
+    let whole = entries(&desk.storage, 0).remove(0);
+    for length in [0, 1, 5, 9, 40, whole.value.len() - 1] {
+        put(&desk.storage, &whole.key, &whole.value[..length]);
+        let error = block_on(desk.with_root().ca_information()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Internal, "{length}: {error}");
+    }
+    let mut flipped = whole.value.clone();
+    flipped[60] ^= 1;
+    put(&desk.storage, &whole.key, &flipped);
+    let error = block_on(desk.with_root().ca_information()).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+}
+
+#[test]
+fn records_move_to_a_new_key() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    let certificate = root(&ca);
+    let client = Client::new("a.example.com");
+    let one = order("order-1", &client.metadata());
+    let made = crate::support::issue(&ca, &one).unwrap();
+
+    let new = KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let lost = Desk { keys: new.clone(), ..desk.clone() };
+    let error = block_on(lost.with_root().ca_information()).unwrap_err();
+    assert!(error.to_string().contains("lend the old key too"), "{error}");
+
+    let both = Desk { keys: new.with_retiring(&desk.keys), ..desk };
+    let ca = both.with_root();
+    assert_eq!(block_on(ca.reseal()).unwrap(), 2);
+    assert_eq!(block_on(ca.reseal()).unwrap(), 0);
+    assert_eq!(root(&lost.with_root()), certificate);
+    assert_eq!(crate::support::issue(&lost.with_root(), &one).unwrap(), made);
+}
+
+#[test]
+fn connections_share_an_engine_and_nothing_else() {
+    let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+    let desk = Desk::over(storage);
+    let ca = desk.with_root();
+    let mut context = desk.context(crate::support::with_root());
+    context.name = keyway_certificates::AuthorityName::new("other").unwrap();
+    let other = keyway_local_ca::LocalCa::new(&context).unwrap();
+    assert_ne!(root(&ca), root(&other));
+}

@@ -1,0 +1,122 @@
+//! Revocation, and revocation lists.
+
+use keyway_certificates::core::{Clock as _, ErrorKind, PluginError as _};
+use keyway_certificates::{CaId, CertificateAuthority as _, DeleteCa, RevocationReason};
+use keyway_local_ca::{LocalCa, RevocationList};
+use keyway_x509::IssuedFacts;
+use pollster::block_on;
+use x509_cert::crl::CertificateList;
+use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::ext::pkix::CrlReason;
+
+use crate::support::{Client, Desk, create, intent, issued, revoke, try_create, with_root};
+
+fn list(ca: &LocalCa, id: &str) -> RevocationList {
+    block_on(ca.revocation_list(&CaId::new(id).unwrap())).unwrap()
+}
+
+/// Reads the serial numbers of a list, with their reasons.
+fn entries(list: &RevocationList) -> Vec<(Vec<u8>, Option<CrlReason>)> {
+    let read: CertificateList = CertificateList::from_der(&list.der).unwrap();
+    assert_eq!(read.to_der().unwrap(), list.der);
+    let revoked = read.tbs_cert_list.revoked_certificates.unwrap_or_default();
+    revoked
+        .iter()
+        .map(|entry| {
+            let reason = entry.crl_entry_extensions.as_ref().map(|extensions| {
+                assert_eq!(extensions.len(), 1);
+                CrlReason::from_der(extensions[0].extn_value.as_bytes()).unwrap()
+            });
+            (entry.serial_number.as_bytes().to_vec(), reason)
+        })
+        .collect()
+}
+
+#[test]
+fn every_reason_is_on_the_list() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    assert!(entries(&list(&ca, "base")).is_empty());
+    let mut expected = Vec::new();
+    for reason in RevocationReason::ALL {
+        let made = issued(&ca, &Client::new("a.example.com"), None);
+        revoke(&ca, &made.certificate, None, reason).unwrap();
+        expected.push((IssuedFacts::read(made.certificate.as_str()).unwrap().serial_bytes(), reason.code()));
+    }
+    expected.sort();
+    let found = entries(&list(&ca, "base"));
+    let found: Vec<_> =
+        found.into_iter().map(|(serial, reason)| (serial, reason.map_or(0, |reason| reason as u8))).collect();
+    assert_eq!(found, expected);
+    assert_eq!(entries(&list(&desk.with_root(), "base")).len(), expected.len(), "another handle");
+}
+
+#[test]
+fn a_list_is_signed_again_when_something_changed_or_half_of_its_time_has_passed() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    let first = list(&ca, "base");
+    assert_eq!(first.number, 1);
+    assert_eq!(first.next_update.as_seconds() / 86_400, desk.clock.now().as_seconds() / 86_400 + 7);
+    assert_eq!(list(&ca, "base"), first);
+    assert_eq!(block_on(ca.renew_revocation_lists()).unwrap(), []);
+
+    let made = issued(&ca, &Client::new("a.example.com"), None);
+    revoke(&ca, &made.certificate, None, RevocationReason::Superseded).unwrap();
+    let second = list(&ca, "base");
+    assert_eq!((second.number, entries(&second).len()), (2, 1));
+
+    desk.clock.advance_days(4);
+    let sub = create(&ca, "Sub");
+    let renewed = block_on(ca.renew_revocation_lists()).unwrap();
+    let numbers: Vec<_> =
+        renewed.iter().map(|(ca, list)| (ca.as_str(), list.number, entries(list).len())).collect();
+    assert_eq!(numbers, [("base", 3, 1), (sub.id.as_str(), 1, 0)]);
+    assert!(renewed[0].1.next_update > second.next_update);
+}
+
+#[test]
+fn a_certificate_of_another_authority_is_not_revoked() {
+    let desk = Desk::new();
+    let (ca, other) = (desk.with_root(), Desk::new().with_root());
+    let sub = create(&ca, "Sub");
+    let reason = RevocationReason::KeyCompromise;
+    let foreign = issued(&other, &Client::new("a.example.com"), None);
+    let refused = revoke(&ca, &foreign.certificate, None, reason).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid);
+    let by_sub = issued(&ca, &Client::new("a.example.com"), Some(&sub.id));
+    assert!(revoke(&ca, &by_sub.certificate, None, reason).is_err());
+    revoke(&ca, &by_sub.certificate, Some(&sub.id), reason).unwrap();
+    assert!(entries(&list(&ca, "base")).is_empty());
+    assert_eq!(entries(&list(&ca, sub.id.as_str())).len(), 1);
+    let unknown = block_on(ca.revocation_list(&CaId::new("none").unwrap())).unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_deleted_authority_is_revoked_by_its_parent_and_signs_nothing() {
+    let desk = Desk::new();
+    let mut configuration = with_root();
+    configuration["root"]["path_length"] = 2.into();
+    let ca = desk.open(configuration.clone());
+    let sub = create(&ca, "Sub");
+    let below = try_create(&ca, "Below", Some(&sub.id)).unwrap();
+    let delete = |id: &CaId| block_on(ca.delete_ca(&DeleteCa::new(intent(), id.clone())));
+    assert_eq!(delete(&sub.id).unwrap_err().kind(), ErrorKind::Denied, "it has another one below it");
+
+    // Another handle knows the authority from before.
+    let another = desk.open(configuration);
+    issued(&another, &Client::new("a.example.com"), Some(&below.id));
+    delete(&below.id).unwrap();
+    delete(&sub.id).unwrap();
+    let reason = Some(CrlReason::CessationOfOperation);
+    let serial = IssuedFacts::read(sub.signing_certificate.unwrap().as_str()).unwrap().serial_bytes();
+    assert_eq!(entries(&list(&ca, "base")), [(serial, reason)]);
+    let client = Client::new("a.example.com");
+    let order = crate::support::order("late", &client.metadata())
+        .with_context(keyway_certificates::RequestContext::new().with_ca(below.id.clone()));
+    assert_eq!(block_on(another.issue(&order)).unwrap_err().kind(), ErrorKind::NotFound);
+    assert!(block_on(another.revocation_list(&below.id)).is_err());
+    // Its name is free again.
+    create(&ca, "Sub");
+}
