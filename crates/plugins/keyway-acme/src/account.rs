@@ -198,7 +198,7 @@ impl Acme {
 
 /// Tells whether a refusal can mean that the request was signed with an older key.
 const fn may_mean_another_key(kind: &ProblemKind) -> bool {
-    matches!(kind, ProblemKind::Unauthorized | ProblemKind::AccountDoesNotExist)
+    matches!(kind, ProblemKind::AccountDoesNotExist | ProblemKind::Malformed | ProblemKind::Unauthorized)
 }
 
 fn busy() -> CertificateError {

@@ -1,4 +1,4 @@
-//! Certificates from servers that speak ACME (RFC 8555), such as Let's Encrypt, DigiCert and step-ca.
+//! Certificates from servers that speak ACME (RFC 8555), such as that of Let's Encrypt.
 //!
 //! The plugin is `acme` ([`AcmePlugin`]). It makes an account, places orders, shows proofs of their names through a
 //! [`Responder`] that the host lends, and downloads certificates. It waits as long as the server asks for, revokes, tells

@@ -38,6 +38,8 @@ pub(crate) enum ProblemKind {
     BadNonce,
     /// An external account is needed.
     ExternalAccountRequired,
+    /// The request cannot be read. Some servers answer so to a signature with another key.
+    Malformed,
     /// The order is not ready for its finalization.
     OrderNotReady,
     /// The account has asked too often.
@@ -61,6 +63,7 @@ impl ProblemKind {
             Some("badCSR") => Self::BadCsr,
             Some("badNonce") => Self::BadNonce,
             Some("externalAccountRequired") => Self::ExternalAccountRequired,
+            Some("malformed") => Self::Malformed,
             Some("orderNotReady") => Self::OrderNotReady,
             Some("rateLimited") => Self::RateLimited,
             Some("serverInternal") => Self::ServerInternal,
@@ -81,6 +84,7 @@ impl fmt::Display for ProblemKind {
             Self::BadCsr => "badCSR",
             Self::BadNonce => "badNonce",
             Self::ExternalAccountRequired => "externalAccountRequired",
+            Self::Malformed => "malformed",
             Self::OrderNotReady => "orderNotReady",
             Self::RateLimited => "rateLimited",
             Self::ServerInternal => "serverInternal",
@@ -175,6 +179,7 @@ mod tests {
             "badCSR",
             "badNonce",
             "externalAccountRequired",
+            "malformed",
             "orderNotReady",
             "rateLimited",
             "serverInternal",

@@ -82,7 +82,8 @@ impl Shared {
             Some(None) => return Err(Reply::problem(400, "accountDoesNotExist", "No such account.")),
         };
         if !parts.is_signed_by(&key) {
-            return Err(Reply::problem(403, "unauthorized", "The signature is not that of the account."));
+            // As Pebble answers it.
+            return Err(malformed("The signature is not that of the account."));
         }
         Ok(Signed { key, account, payload: parts.payload })
     }

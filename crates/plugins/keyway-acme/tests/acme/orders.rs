@@ -23,6 +23,35 @@ fn an_order_needs_no_more_requests_than_the_protocol() {
 }
 
 #[test]
+fn many_orders_at_once_need_no_more_requests_than_the_protocol() {
+    const WORKERS: u32 = 4;
+    const ORDERS: u32 = 50;
+    let desk = Desk::new();
+    desk.server.set(|settings| settings.bad_nonce_every = 20);
+    let acme = desk.open();
+    certified(&acme, &TestOrder::new("first", &["door.example.com"]));
+    let before = desk.server.count_all();
+    std::thread::scope(|scope| {
+        for worker in 0..WORKERS {
+            let acme = &acme;
+            scope.spawn(move || {
+                for order in 0..ORDERS {
+                    certified(
+                        acme,
+                        &TestOrder::new(&format!("order-{worker}-{order}"), &["door.example.com"]),
+                    );
+                }
+            });
+        }
+    });
+    // Each worker may ask for a nonce when the others have taken all.
+    let needed = 7 * WORKERS * ORDERS;
+    let asked = desk.server.count_all() - before;
+    assert!((needed..=needed + 2 * WORKERS).contains(&asked), "{asked} instead of {needed}");
+    assert_eq!(desk.server.finalizations(), vec![1; (WORKERS * ORDERS + 1) as usize]);
+}
+
+#[test]
 fn a_name_and_its_wildcard_have_two_records_at_one_name() {
     let mut desk = Desk::new();
     desk.configuration["challenges"] = json!(["dns-01"]);
