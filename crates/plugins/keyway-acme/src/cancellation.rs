@@ -11,13 +11,15 @@ use crate::failure::Failure;
 use crate::kept::Kept;
 
 /// The message of a canceled order.
-pub(crate) const CANCELED: &str = "The order is canceled.";
+const CANCELED: &str = "The order is canceled.";
 
 impl Acme {
     /// Cancels an order. One whose certificate came first has its certificate.
     pub(crate) async fn canceled(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let until = self.until();
         let kept = Kept(&order.plugin_meta);
+        // A cancel that has to wait goes on with the next check.
+        kept.set_canceling()?;
         let Some(url) = self.placed(order).await? else {
             kept.set_canceled()?;
             return Ok(OrderOutcome::Canceled(CANCELED.into()));
@@ -28,7 +30,7 @@ impl Acme {
             match self.withdrawn(order, &url, until).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => OrderOutcome::Canceled(CANCELED.into()),
-                Err(failure) => match failure.into_outcome(true)? {
+                Err(failure) => match self.failed(order, &url, failure).await? {
                     // The server does not have the order any more.
                     OrderOutcome::InvalidOperation(_) => OrderOutcome::Canceled(CANCELED.into()),
                     later => return Ok(later),

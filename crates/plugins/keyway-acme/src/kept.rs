@@ -11,16 +11,18 @@ const ORDER: &str = "order";
 const PLACING: &str = "placing";
 /// The proofs that are shown.
 const PROOFS: &str = "proofs";
+/// Set when the order is to be canceled.
+const CANCELING: &str = "canceling";
 /// Set when the order was canceled.
 const CANCELED: &str = "canceled";
 
-/// A proof that is shown or is to be, and the challenge that it answers.
+/// An authorization whose proof is shown or is to be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShownProof {
     pub(crate) authorization: String,
-    pub(crate) challenge: String,
-    pub(crate) proof: Proof,
-    /// The server was told to look.
+    /// The proof, and the URL of the challenge that it answers. `None` if the name was proved before.
+    pub(crate) proof: Option<(Proof, String)>,
+    /// The server needs not be told to look.
     pub(crate) is_announced: bool,
 }
 
@@ -45,6 +47,14 @@ impl Kept<'_> {
 
     pub(crate) fn set_placing(self) -> Result<(), CertificateError> {
         Ok(self.0.set(PLACING, "yes")?)
+    }
+
+    pub(crate) fn is_canceling(self) -> bool {
+        self.0.get(CANCELING).is_some()
+    }
+
+    pub(crate) fn set_canceling(self) -> Result<(), CertificateError> {
+        Ok(self.0.set(CANCELING, "yes")?)
     }
 
     pub(crate) fn is_canceled(self) -> bool {

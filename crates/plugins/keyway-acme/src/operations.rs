@@ -7,7 +7,6 @@ use keyway_certificates::{
 };
 
 use crate::acme::Acme;
-use crate::cancellation::CANCELED;
 use crate::documents::OrderStatus;
 use crate::failure::Failure;
 use crate::kept::Kept;
@@ -41,8 +40,8 @@ impl CertificateAuthority for Acme {
     }
 
     async fn check(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
-        if Kept(&order.plugin_meta).is_canceled() {
-            return Ok(OrderOutcome::Canceled(CANCELED.into()));
+        if Kept(&order.plugin_meta).is_canceling() {
+            return self.canceled(order).await;
         }
         match self.placed(order).await? {
             Some(url) => self.looked_at(order, url, self.until()).await,

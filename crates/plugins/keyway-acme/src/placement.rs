@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keyway_certificates::{CertificateError, CertificateOrder, OrderOutcome, Waiting};
+use keyway_certificates::{CertificateError, CertificateOrder, OrderOutcome, RetryMethod, Waiting};
 use serde_json::json;
 
 use crate::acme::Acme;
@@ -50,7 +50,7 @@ impl Acme {
             // Some servers answer a new order with an open one for the same names.
             Ok(None) => {
                 let message = "Another order for the same names is open at the certificate authority.";
-                Ok(OrderOutcome::CaUnavailable(Waiting::new(message)))
+                Ok(OrderOutcome::WaitingForCa(Waiting::new(message).retry_method(RetryMethod::Issue)))
             }
             Err(failure) => failure.into_outcome(false),
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyway_certificates::{CertificateError, CertificateOrder, IssuedCertificate, OrderOutcome, Waiting};
+use keyway_core::{Effect, PluginError as _};
 use serde_json::json;
 
 use crate::acme::Acme;
@@ -37,7 +38,25 @@ impl Acme {
     ) -> Result<OrderOutcome, CertificateError> {
         match self.seen(url.clone(), until).await {
             Ok(seen) => self.gone_on(order, seen, until).await,
-            Err(failure) => self.settled(order, &url, failure.into_outcome(true)?).await,
+            Err(failure) => self.failed(order, &url, failure).await,
+        }
+    }
+
+    /// Returns the outcome of a failure. An error that ends the order cleans up too.
+    pub(crate) async fn failed(
+        &self,
+        order: &CertificateOrder,
+        url: &str,
+        failure: Failure,
+    ) -> Result<OrderOutcome, CertificateError> {
+        match failure.into_outcome(true) {
+            Ok(outcome) => self.settled(order, url, outcome).await,
+            Err(error) if error.effect() == Effect::None => {
+                let ended = OrderOutcome::InvalidOperation(error.client_message().into());
+                let settled = self.settled(order, url, ended).await?;
+                if settled.waiting().is_some() { Ok(settled) } else { Err(error) }
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -49,11 +68,10 @@ impl Acme {
         until: Instant,
     ) -> Result<OrderOutcome, CertificateError> {
         let url = seen.url.clone();
-        let outcome = match self.advanced(order, seen, until).await {
-            Ok(outcome) => outcome,
-            Err(failure) => failure.into_outcome(true)?,
-        };
-        self.settled(order, &url, outcome).await
+        match self.advanced(order, seen, until).await {
+            Ok(outcome) => self.settled(order, &url, outcome).await,
+            Err(failure) => self.failed(order, &url, failure).await,
+        }
     }
 
     /// Cleans up after an order that has ended. An order whose clean-up fails waits for it.

@@ -40,14 +40,13 @@ impl Acme {
             let authorization: Authorization =
                 document(&self.post(url, None, until).await?, "an authorization")?;
             match self.needed(&authorization, url, until).await? {
-                Needed::Nothing => {}
                 Needed::Proof(shown) => proofs.push(shown),
                 Needed::Refused(reason) => return Ok(Some(OrderOutcome::InvalidOperation(reason.into()))),
             }
         }
-        if proofs.is_empty() {
-            let is_done = !self.is_late(until);
-            return Ok((!is_done).then(|| OrderOutcome::WaitingForCa(Waiting::new(CHECKED))));
+        let is_complete = proofs.len() >= seen.state.authorizations.len();
+        if is_complete && proofs.iter().all(|shown| shown.proof.is_none()) {
+            return Ok(None);
         }
         if proofs.len() > known {
             // Noted before they are shown, so that they are removed also after a kill.
@@ -71,7 +70,10 @@ impl Acme {
         until: Instant,
     ) -> Result<Needed, Failure> {
         match authorization.status {
-            AuthorizationStatus::Valid => return Ok(Needed::Nothing),
+            AuthorizationStatus::Valid => {
+                let authorization = url.to_owned();
+                return Ok(Needed::Proof(ShownProof { authorization, proof: None, is_announced: true }));
+            }
             AuthorizationStatus::Pending => {}
             _ => {
                 let fault = authorization.fault();
@@ -87,15 +89,16 @@ impl Acme {
         };
         let proof = proof(kind, name, &challenge.token, &self.account(until).await?.key)?;
         let is_announced = challenge.status != ChallengeStatus::Pending;
-        let (authorization, challenge) = (url.to_owned(), challenge.url.clone());
-        Ok(Needed::Proof(ShownProof { authorization, challenge, proof, is_announced }))
+        let (authorization, proof) = (url.to_owned(), Some((proof, challenge.url.clone())));
+        Ok(Needed::Proof(ShownProof { authorization, proof, is_announced }))
     }
 
     /// Shows the proofs that the server was not told of. Returns the delay if some cannot be seen yet.
     async fn shown(&self, proofs: &[ShownProof], until: Instant) -> Result<Option<Duration>, Failure> {
         let mut longest = None;
-        for shown in proofs.iter().filter(|shown| !shown.is_announced) {
-            if let Visibility::After(delay) = self.responder.put(&shown.proof).await? {
+        let hidden = proofs.iter().filter(|shown| !shown.is_announced);
+        for (proof, _) in hidden.filter_map(|shown| shown.proof.as_ref()) {
+            if let Visibility::After(delay) = self.responder.put(proof).await? {
                 longest = longest.max(Some(delay));
             }
             if self.is_late(until) {
@@ -114,13 +117,12 @@ impl Acme {
     ) -> Result<Option<Duration>, Failure> {
         let mut longest = None;
         for at in 0..proofs.len() {
-            if proofs[at].is_announced {
+            let Some((_, url)) = proofs[at].proof.clone().filter(|_| !proofs[at].is_announced) else {
                 continue;
-            }
+            };
             if self.is_late(until) {
                 break;
             }
-            let url = proofs[at].challenge.clone();
             longest = longest.max(self.post(&url, Some(&json!({})), until).await?.retry_after);
             proofs[at].is_announced = true;
             kept.set_proofs(proofs)?;
@@ -136,8 +138,8 @@ impl Acme {
     ) -> Result<(), CertificateError> {
         let kept = Kept(&order.plugin_meta);
         for shown in kept.proofs() {
-            if !except.contains(&shown.authorization) {
-                self.responder.remove(&shown.proof).await?;
+            if let (Some((proof, _)), false) = (&shown.proof, except.contains(&shown.authorization)) {
+                self.responder.remove(proof).await?;
             }
         }
         kept.set_proofs(&[])
@@ -146,7 +148,7 @@ impl Acme {
 
 /// The need of an authorization.
 enum Needed {
-    Nothing,
+    /// A proof, or none if the name was proved before.
     Proof(ShownProof),
     /// The order cannot come to a certificate, for a reason that is for the client.
     Refused(String),

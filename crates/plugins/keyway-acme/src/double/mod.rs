@@ -131,6 +131,11 @@ impl AcmeDouble {
         locked(&self.shared.state).accounts.len()
     }
 
+    /// Forgets all accounts.
+    pub fn forget_accounts(&self) {
+        locked(&self.shared.state).accounts.clear();
+    }
+
     /// Returns the public keys of all accounts as JSON web keys.
     pub fn account_keys(&self) -> Vec<String> {
         locked(&self.shared.state).accounts.iter().map(|account| account.key.to_string()).collect()

@@ -75,6 +75,13 @@ impl Shared {
         if state.orders.get(number).is_none_or(|order| order.account != account) {
             return no_such("order");
         }
+        let mut settings = locked(&self.settings);
+        if settings.stale_looks > 0 && state.orders[number].chain.is_some() {
+            settings.stale_looks -= 1;
+            let mut body = self.order_body(&state, number);
+            body["status"] = OrderStage::Ready.as_str().into();
+            return Reply::json(200, &body);
+        }
         // The first look after the finalization finds the certificate.
         state.orders[number].is_processing = false;
         Reply::json(200, &self.order_body(&state, number)).retried()
@@ -218,7 +225,9 @@ impl State {
         let name = Identifier { kind: name.kind.clone(), value: plain };
         let stage = AuthorizationStage::Pending;
         let is_same = |known: &AuthorizationEntry| {
-            known.name == name && known.is_wildcard == is_wildcard && known.stage == stage
+            known.name == name
+                && known.is_wildcard == is_wildcard
+                && matches!(known.stage, AuthorizationStage::Pending | AuthorizationStage::Valid)
         };
         if let Some(number) = self.authorizations.iter().position(is_same).filter(|_| shares) {
             return number;

@@ -21,13 +21,15 @@ pub struct DoubleSettings {
     pub lost: Option<String>,
     /// An operation whose next request is lost before its effect.
     pub unheard: Option<String>,
+    /// The number of the next looks at finalized orders that find them ready, as a copy that is behind does.
+    pub stale_looks: u32,
     /// Whether accounts have a list of their orders.
     pub lists_orders: bool,
     /// Whether the server tells when to renew.
     pub has_renewal_information: bool,
     /// Whether a new order for the names of an open one is that one.
     pub reuses_orders: bool,
-    /// Whether a new order shares the pending authorizations of open ones.
+    /// Whether a new order shares the pending and valid authorizations of earlier ones.
     pub shares_authorizations: bool,
     /// Whether each proof is refused.
     pub refuses_proofs: bool,
@@ -48,6 +50,7 @@ impl Default for DoubleSettings {
             slow: None,
             lost: None,
             unheard: None,
+            stale_looks: 0,
             lists_orders: true,
             has_renewal_information: true,
             reuses_orders: false,

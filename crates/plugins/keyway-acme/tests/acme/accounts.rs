@@ -23,6 +23,19 @@ fn an_account_is_bound_to_the_external_one() {
 }
 
 #[test]
+fn an_account_that_is_gone_fails_the_order_and_leaves_no_proof() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    block_on(acme.issue(&order.order)).unwrap();
+    assert_eq!(desk.server.proofs().len(), 1);
+    desk.server.forget_accounts();
+    let failed = block_on(acme.check(&order.order)).unwrap_err();
+    assert!(failed.to_string().contains("account"), "{failed}");
+    assert_eq!(desk.server.proofs(), []);
+}
+
+#[test]
 fn handles_that_begin_together_have_one_account() {
     let desk = Desk::new();
     std::thread::scope(|scope| {

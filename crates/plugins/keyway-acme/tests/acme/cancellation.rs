@@ -24,6 +24,31 @@ fn a_canceled_order_is_withdrawn() {
 }
 
 #[test]
+fn a_cancel_that_has_to_wait_goes_on_with_the_next_check() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    block_on(acme.issue(&order.order)).unwrap();
+    for fault in ["responder", "deactivate"] {
+        desk.server.set(|settings| match fault {
+            "responder" => settings.responder_fails = true,
+            lost => settings.lost = Some(lost.into()),
+        });
+        let outcome = match fault {
+            "responder" => block_on(acme.cancel(&order.order)),
+            _ => block_on(acme.check(&order.order)),
+        };
+        assert!(matches!(outcome, Ok(OrderOutcome::WaitingForCa(_))), "{fault}: {outcome:?}");
+        desk.server.set(|settings| settings.responder_fails = false);
+    }
+    // A handle opened again has the plugin's data only.
+    let outcome = block_on(desk.open().check(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::Canceled(_)), "{outcome:?}");
+    assert_eq!((desk.server.proofs().len(), desk.server.finalizations()), (0, vec![0]));
+    assert!(desk.server.count("deactivate") >= 1);
+}
+
+#[test]
 fn an_authorization_of_another_open_order_stays() {
     let desk = Desk::new();
     desk.server.set(|settings| settings.shares_authorizations = true);

@@ -80,6 +80,18 @@ fn a_lost_answer_to_the_finalization_finalizes_once() {
 }
 
 #[test]
+fn an_order_that_is_not_ready_for_its_finalization_is_read() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    block_on(acme.issue(&order.order)).unwrap();
+    desk.server.set(|settings| (settings.lost, settings.stale_looks) = (Some("finalize".into()), 1));
+    assert!(matches!(block_on(acme.check(&order.order)), Ok(OrderOutcome::WaitingForCa(_))));
+    certified(&acme, &order);
+    assert_eq!((desk.server.count("finalize"), desk.server.finalizations()), (2, vec![1]));
+}
+
+#[test]
 fn a_finalization_that_was_not_heard_is_sent_again() {
     let desk = Desk::new();
     let acme = desk.open();
@@ -131,6 +143,24 @@ fn a_call_ends_before_its_time_is_over() {
     assert!((1..9).contains(&asked), "{asked}");
     certified(&acme, &order);
     assert_eq!(desk.server.count("authorization"), 9);
+}
+
+#[test]
+fn proved_names_are_not_asked_for_again() {
+    let mut desk = Desk::new();
+    desk.configuration["request_seconds"] = 1.into();
+    desk.configuration["call_seconds"] = 2.into();
+    desk.server.set(|settings| settings.shares_authorizations = true);
+    let acme = desk.open();
+    // Names whose authorizations are proved by the time that the order is placed.
+    let names: Vec<_> = (0..6).map(|number| format!("host-{number}.example.com")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    certified(&acme, &TestOrder::new("before", &names));
+    desk.server.set(|settings| settings.slow = Some(("authorization".into(), Duration::from_millis(400))));
+    let all = [&names[..], &["new.example.com"]].concat();
+    certified(&acme, &TestOrder::new("after", &all));
+    assert_eq!(desk.server.count("authorization"), 6 + 7);
+    assert_eq!(desk.server.proofs(), []);
 }
 
 #[test]
