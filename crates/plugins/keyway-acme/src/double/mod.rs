@@ -43,7 +43,8 @@ pub struct AcmeDouble {
     accepting: Option<JoinHandle<()>>,
 }
 
-/// The server, as its connections share it.
+/// The server, as its connections share it. A thread that needs several locks takes them in the order of state,
+/// settings, proofs.
 #[derive(Debug)]
 struct Shared {
     base: String,

@@ -56,16 +56,18 @@ impl Shared {
         let malformed = |detail| Reply::problem(400, "malformed", detail);
         let request: Value = serde_json::from_slice(body).map_err(|_| malformed("no JSON"))?;
         let parts = Parts::read(&request).ok_or_else(|| malformed("no JWS"))?;
-        let mut settings = locked(&self.settings);
-        if settings.limited > 0 {
-            settings.limited -= 1;
-            return Err(Reply::problem(429, "rateLimited", "Too many requests.").retried());
-        }
+        let bad_nonce_every = {
+            let mut settings = locked(&self.settings);
+            if settings.limited > 0 {
+                settings.limited -= 1;
+                return Err(Reply::problem(429, "rateLimited", "Too many requests.").retried());
+            }
+            settings.bad_nonce_every
+        };
         let mut state = locked(&self.state);
         state.signed_requests += 1;
         let is_known = state.nonces.remove(parts.protected["nonce"].as_str().unwrap_or_default());
-        let is_refused =
-            settings.bad_nonce_every > 0 && state.signed_requests.is_multiple_of(settings.bad_nonce_every);
+        let is_refused = bad_nonce_every > 0 && state.signed_requests.is_multiple_of(bad_nonce_every);
         if !is_known || is_refused {
             return Err(Reply::problem(400, "badNonce", "The nonce is not good."));
         }
