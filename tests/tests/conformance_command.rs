@@ -35,6 +35,7 @@ fn everything_that_is_linked_is_there() {
     assert_eq!(
         plugins,
         [
+            "acme",
             "convection-generic",
             "convection-passdb",
             "echo",

@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 18] = [
+const CHOICES: [Choice; 19] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -83,6 +83,18 @@ const CHOICES: [Choice; 18] = [
             "keyway-seal",
             "keyway-secrets",
             "keyway-storage",
+        ],
+    },
+    Choice {
+        package: "keyway-acme",
+        features: "",
+        brings: &[
+            "keyway-certificates",
+            "keyway-core",
+            "keyway-files",
+            "keyway-seal",
+            "keyway-storage",
+            "keyway-x509",
         ],
     },
     Choice { package: "keyway-x509", features: "", brings: &["keyway-core"] },

@@ -14,6 +14,8 @@ const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
     ("ssh", &["-V"], &["openssh-client"]),
     // `sshd` has no version option in every version. Instead, the program is looked up by its file (`-x`).
     ("test", &["-x", "/usr/sbin/sshd"], &["openssh-server"]),
+    // Its programs have no version option.
+    ("test", &["-x", "/usr/bin/pebble"], &["pebble"]),
 ];
 
 /// The program of keyway-tests that creates the virtual environments.

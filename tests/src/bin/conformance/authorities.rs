@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use keyway_acme::AcmeDouble;
 use keyway_conformance::certificates::{CertificateSubject, OrderExample};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{KeyRange, Memory, Storage};
@@ -30,6 +31,28 @@ pub(crate) fn local_ca(subject: CertificateSubject) -> Result<CertificateSubject
         .example(order)
         .refused(OrderExample::new(json!({ "request_data": STANDARD.encode("no request") })))
         .listing(effects))
+}
+
+/// The server of each rule.
+static SERVERS: LazyLock<Mutex<HashMap<PathBuf, Arc<AcmeDouble>>>> = LazyLock::new(Mutex::default);
+
+fn server(scratch: &Path) -> Arc<AcmeDouble> {
+    let mut all = SERVERS.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(all.entry(scratch.to_owned()).or_insert_with(|| Arc::new(AcmeDouble::start())))
+}
+
+/// Sets up `acme`: a server for tests, storage in memory, and a request of PKCS#10.
+pub(crate) fn acme(subject: CertificateSubject) -> Result<CertificateSubject, String> {
+    let keys = Key::generate().and_then(|key| KeyRing::new([key])).map_err(|error| error.to_string())?;
+    let order = OrderExample::new(json!({ "request_data": STANDARD.encode(request()?) }));
+    Ok(subject
+        .configuration(|scratch| json!({ "directory": server(scratch).directory() }))
+        .lending(move |resources, scratch| {
+            resources.with(storage(scratch)).with(keys.clone()).with(server(scratch).responder())
+        })
+        .example(order)
+        .refused(OrderExample::new(json!({ "request_data": STANDARD.encode("no request") })))
+        .listing(|scratch| server(scratch).effects()))
 }
 
 fn request() -> Result<String, String> {

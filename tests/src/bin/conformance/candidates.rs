@@ -22,7 +22,7 @@ use serde_json::json;
 use crate::{Options, authorities};
 
 /// All linked plugins.
-const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh, keyway_local_ca };
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh, keyway_local_ca, keyway_acme };
 
 /// The issuer that this program becomes when it runs as an executable under test.
 const EXECUTABLE: Plugins = plugins! { keyway_tests::echo_issuer };
@@ -81,7 +81,11 @@ pub(crate) fn of_second_run() -> Vec<Candidate> {
 
 /// Returns a certificate authority with an order that it carries out.
 fn authority(id: &str, subject: CertificateSubject) -> Result<CertificateSubject, String> {
-    if id == "local-ca" { authorities::local_ca(subject) } else { Ok(subject) }
+    match id {
+        "acme" => authorities::acme(subject),
+        "local-ca" => authorities::local_ca(subject),
+        _ => Ok(subject),
+    }
 }
 
 /// Returns an issuer with a request that it answers. Each issuer that needs its own request has a

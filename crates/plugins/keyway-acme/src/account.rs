@@ -1,0 +1,210 @@
+//! The account at the server: made with the first order, kept in a record, its key rolled over.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use keyway_certificates::CertificateError;
+use keyway_core::Wiped;
+use keyway_storage::{Expectation, Revision};
+use serde_json::{Value, json};
+
+use crate::account_key::AccountKey;
+use crate::account_record::AccountRecord;
+use crate::acme::Acme;
+use crate::client::Credentials;
+use crate::failure::Failure;
+use crate::http::Answer;
+use crate::jws::{Signer, bind, sign};
+use crate::problem::ProblemKind;
+use crate::records::{Kind, corrupt};
+
+/// How often an operation starts over because another writer was faster.
+const MAX_ATTEMPTS: usize = 16;
+
+/// An account that can sign requests.
+#[derive(Debug)]
+pub(crate) struct Account {
+    pub(crate) url: String,
+    pub(crate) key: AccountKey,
+}
+
+impl Account {
+    pub(crate) fn credentials(&self) -> Credentials<'_> {
+        Credentials { key: &self.key, signer: Signer::Account(&self.url) }
+    }
+}
+
+impl Acme {
+    /// Sends a request of the account. If another handle changed the key meanwhile, the request is repeated with the new
+    /// one.
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        payload: Option<&Value>,
+        until: Instant,
+    ) -> Result<Answer, Failure> {
+        let account = self.account(until).await?;
+        let answer = self.client.post(url, account.credentials(), payload, until);
+        match answer {
+            Err(Failure::Problem(problem)) if may_mean_another_key(&problem.kind) => {
+                self.forget_account();
+                let stored = self.account(until).await?;
+                if stored.key.thumbprint() == account.key.thumbprint() {
+                    return Err(problem.into());
+                }
+                self.client.post(url, stored.credentials(), payload, until)
+            }
+            answer => answer,
+        }
+    }
+
+    /// Returns the account, and makes it if there is none.
+    pub(crate) async fn account(&self, until: Instant) -> Result<Arc<Account>, Failure> {
+        if let Some(account) = &*self.account.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Ok(Arc::clone(account));
+        }
+        for _ in 0..MAX_ATTEMPTS {
+            let Some((record, revision)) = self.account_record().await? else {
+                // The key is stored first, so that no account at the server is without its key.
+                let record = AccountRecord { key: AccountKey::generate()?, ..AccountRecord::default() };
+                self.store_account(&record, Expectation::Absent).await?;
+                continue;
+            };
+            let record = match &record.pending {
+                Some(pending) if self.known(pending, until)?.is_some() => {
+                    let promoted =
+                        AccountRecord { key: pending.clone(), pending: None, url: record.url.clone() };
+                    if !self.store_account(&promoted, Expectation::Revision(revision)).await? {
+                        continue;
+                    }
+                    promoted
+                }
+                _ => record,
+            };
+            let Some(url) = record.url.clone() else {
+                let url = Some(self.new_account(&record.key, until)?);
+                let made = AccountRecord { url, ..record };
+                self.store_account(&made, Expectation::Revision(revision)).await?;
+                continue;
+            };
+            let account = Arc::new(Account { url, key: AccountKey::from_pkcs8(&record.key)? });
+            *self.account.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&account));
+            return Ok(account);
+        }
+        Err(busy().into())
+    }
+
+    /// Replaces the key of the account.
+    ///
+    /// The new key is stored beside the old one before the server learns of it. After a crash, or a call that failed, the
+    /// key that the server accepts is used, and the next call goes on with the stored one.
+    ///
+    /// It waits for the server, and blocks the thread for `call_seconds` at most.
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) when the server changes no keys;
+    /// [`Unavailable`](CertificateError::Unavailable) when it cannot be reached. After any error the account can be used,
+    /// and the call be repeated.
+    ///
+    /// # Cancel safety
+    /// A dropped call may have changed the key. The next operation finds out.
+    pub async fn roll_over_account_key(&self) -> Result<(), CertificateError> {
+        self.roll_over().await.map_err(Failure::into_error)
+    }
+
+    async fn roll_over(&self) -> Result<(), Failure> {
+        let until = self.until();
+        let Some(url) = self.client.directory(until)?.key_change else {
+            return Err(CertificateError::Unsupported { what: "changes of the account key" }.into());
+        };
+        for _ in 0..MAX_ATTEMPTS {
+            self.forget_account();
+            let account = self.account(until).await?;
+            let Some((mut record, revision)) = self.account_record().await? else { continue };
+            let Some(pending) = record.pending.take() else {
+                record.pending = Some(AccountKey::generate()?);
+                self.store_account(&record, Expectation::Revision(revision)).await?;
+                continue;
+            };
+            let next = AccountKey::from_pkcs8(&pending)?;
+            let change = json!({ "account": account.url, "oldKey": account.key.jwk() });
+            let inner = sign(&next, Signer::Key, None, &url, Some(&change))?;
+            self.client.post(&url, account.credentials(), Some(&inner), until)?;
+            let promoted = AccountRecord { key: pending, ..record };
+            // If another writer was faster, it saw that the server accepts the new key.
+            self.store_account(&promoted, Expectation::Revision(revision)).await?;
+            self.forget_account();
+            return Ok(());
+        }
+        Err(busy().into())
+    }
+
+    /// Asks the server for the account with a key. `None` if it has none.
+    fn known(&self, pkcs8: &Wiped<Vec<u8>>, until: Instant) -> Result<Option<String>, Failure> {
+        let payload = json!({ "onlyReturnExisting": true });
+        match self.ask_for_account(pkcs8, &payload, until) {
+            Ok(url) => Ok(Some(url)),
+            Err(failure) if failure.is(&ProblemKind::AccountDoesNotExist) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Makes the account with a key. With the key of an existing one, the server returns that.
+    fn new_account(&self, pkcs8: &Wiped<Vec<u8>>, until: Instant) -> Result<String, Failure> {
+        let mut payload = json!({ "contact": self.configuration.contacts });
+        if self.configuration.agree_to_terms {
+            payload["termsOfServiceAgreed"] = true.into();
+        }
+        if let Some(external) = &self.external_account {
+            let url = self.client.directory(until)?.new_account;
+            payload["externalAccountBinding"] = bind(external, &AccountKey::from_pkcs8(pkcs8)?, &url);
+        }
+        self.ask_for_account(pkcs8, &payload, until)
+    }
+
+    fn ask_for_account(
+        &self,
+        pkcs8: &Wiped<Vec<u8>>,
+        payload: &Value,
+        until: Instant,
+    ) -> Result<String, Failure> {
+        let key = AccountKey::from_pkcs8(pkcs8)?;
+        let url = self.client.directory(until)?.new_account;
+        let credentials = Credentials { key: &key, signer: Signer::Key };
+        let answer = self.client.post(&url, credentials, Some(payload), until)?;
+        answer.location.ok_or(Failure::Protocol("newAccount gives no URL of the account"))
+    }
+
+    pub(crate) fn forget_account(&self) {
+        *self.account.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    async fn account_record(&self) -> Result<Option<(AccountRecord, Revision)>, CertificateError> {
+        let key = self.records.key(Kind::Account, b"");
+        let Some((content, revision)) = self.records.get(&key).await? else { return Ok(None) };
+        let record = AccountRecord::decode(&content).map_err(|error| corrupt(error.to_string()))?;
+        Ok(Some((record, revision)))
+    }
+
+    async fn store_account(
+        &self,
+        record: &AccountRecord,
+        expectation: Expectation,
+    ) -> Result<bool, CertificateError> {
+        let key = self.records.key(Kind::Account, b"");
+        self.records.put(&[(&key, &record.encode(), expectation)]).await
+    }
+}
+
+/// Tells whether a refusal can mean that the request was signed with an older key.
+const fn may_mean_another_key(kind: &ProblemKind) -> bool {
+    matches!(kind, ProblemKind::AccountDoesNotExist | ProblemKind::Malformed | ProblemKind::Unauthorized)
+}
+
+fn busy() -> CertificateError {
+    CertificateError::Unavailable {
+        what: "the record of the ACME account, which many change at once,",
+        retry_after: None,
+        source: None,
+    }
+}

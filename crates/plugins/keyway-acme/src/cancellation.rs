@@ -1,0 +1,74 @@
+//! Canceling an order (decision B16).
+
+use std::time::Instant;
+
+use keyway_certificates::{CertificateError, CertificateOrder, OrderOutcome};
+use serde_json::json;
+
+use crate::acme::Acme;
+use crate::documents::OrderStatus;
+use crate::failure::Failure;
+use crate::kept::Kept;
+
+/// The message of a canceled order.
+const CANCELED: &str = "The order is canceled.";
+
+impl Acme {
+    /// Cancels an order. One whose certificate came first has its certificate.
+    pub(crate) async fn canceled(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+        let until = self.until();
+        let kept = Kept(&order.plugin_meta);
+        // A cancel that has to wait goes on with the next check.
+        kept.set_canceling()?;
+        let Some(url) = self.placed(order).await? else {
+            kept.set_canceled()?;
+            return Ok(OrderOutcome::Canceled(CANCELED.into()));
+        };
+        let outcome = if kept.is_canceled() {
+            OrderOutcome::Canceled(CANCELED.into())
+        } else {
+            match self.withdrawn(order, &url, until).await {
+                Ok(Some(outcome)) => return Ok(outcome),
+                Ok(None) => OrderOutcome::Canceled(CANCELED.into()),
+                Err(failure) => match self.failed(order, &url, failure).await? {
+                    // The server does not have the order any more.
+                    OrderOutcome::InvalidOperation(_) => OrderOutcome::Canceled(CANCELED.into()),
+                    later => return Ok(later),
+                },
+            }
+        };
+        kept.set_canceled()?;
+        self.settled(order, &url, outcome).await
+    }
+
+    /// Withdraws an order that is open. Returns the outcome of one that is not.
+    ///
+    /// An authorization that another open order uses stays, and its proof too. An order that is placed at this very
+    /// moment and shares an authorization may end as invalid.
+    async fn withdrawn(
+        &self,
+        order: &CertificateOrder,
+        url: &str,
+        until: Instant,
+    ) -> Result<Option<OrderOutcome>, Failure> {
+        let seen = self.seen(url.to_owned(), until).await?;
+        match seen.state.status {
+            OrderStatus::Invalid => return Ok(None),
+            OrderStatus::Pending | OrderStatus::Ready => {}
+            OrderStatus::Processing | OrderStatus::Valid => {
+                return Ok(Some(self.gone_on(order, seen, until).await?));
+            }
+        }
+        let others = self.authorizations_of_others(&order.id).await?;
+        self.proofs_removed(order, &others).await?;
+        for authorization in seen.state.authorizations.iter().filter(|url| !others.contains(*url)) {
+            let payload = json!({ "status": "deactivated" });
+            match self.post(authorization, Some(&payload), until).await {
+                // A refusal is that of an authorization which has ended already.
+                Ok(_) | Err(Failure::Problem(_)) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,154 @@
+//! The client of one server: its directory, its nonces, and signed requests.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::account_key::AccountKey;
+use crate::documents::Directory;
+use crate::failure::Failure;
+use crate::http::{Answer, Http};
+use crate::jws::{Signer, sign};
+use crate::problem::{Problem, ProblemKind};
+
+/// How often a request is repeated with a new nonce.
+const NONCE_ATTEMPTS: usize = 10;
+/// The most nonces that are kept. Each answer brings one.
+const MOST_NONCES: usize = 32;
+/// The time for which a directory counts.
+const DIRECTORY_AGE: Duration = Duration::from_secs(24 * 3600);
+
+/// The client of one server, for any number of calls at a time. Its requests block the thread.
+#[derive(Debug)]
+pub(crate) struct Client {
+    http: Http,
+    url: String,
+    directory: Mutex<Option<(Directory, Instant)>>,
+    nonces: Mutex<Vec<String>>,
+}
+
+/// A key, and how it is named in requests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Credentials<'a> {
+    pub(crate) key: &'a AccountKey,
+    pub(crate) signer: Signer<'a>,
+}
+
+impl Client {
+    pub(crate) fn new(http: Http, directory: String) -> Self {
+        Self { http, url: directory, directory: Mutex::default(), nonces: Mutex::default() }
+    }
+
+    /// Returns the addresses of the server's operations.
+    pub(crate) fn directory(&self, until: Instant) -> Result<Directory, Failure> {
+        if let Some((directory, read)) = &*locked(&self.directory)
+            && read.elapsed() < DIRECTORY_AGE
+        {
+            return Ok(directory.clone());
+        }
+        let directory: Directory = document(&self.get(&self.url, until)?, "its directory")?;
+        *locked(&self.directory) = Some((directory.clone(), Instant::now()));
+        Ok(directory)
+    }
+
+    /// Reads a document that needs no signature.
+    pub(crate) fn get(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
+        accepted(self.http.get(url, until)?)
+    }
+
+    /// Sends a signed request, again with a new nonce if the server does not take the old one. No payload is a read.
+    pub(crate) fn post(
+        &self,
+        url: &str,
+        credentials: Credentials<'_>,
+        payload: Option<&Value>,
+        until: Instant,
+    ) -> Result<Answer, Failure> {
+        let mut last = None;
+        for _ in 0..NONCE_ATTEMPTS {
+            let nonce = self.nonce(until)?;
+            let request = sign(credentials.key, credentials.signer, Some(&nonce), url, payload)?;
+            let mut answer = self.http.post(url, &request.to_string(), until)?;
+            if let Some(nonce) = answer.nonce.take() {
+                self.keep(nonce);
+            }
+            match accepted(answer) {
+                Err(failure) if failure.is(&ProblemKind::BadNonce) => last = Some(failure),
+                answer => return answer,
+            }
+        }
+        let reason = last.map_or_else(String::new, |failure| failure.to_string());
+        Err(Failure::Unavailable { retry_after: None, reason })
+    }
+
+    /// Returns a nonce: the one that came last, or else a new one.
+    fn nonce(&self, until: Instant) -> Result<String, Failure> {
+        if let Some(nonce) = locked(&self.nonces).pop() {
+            return Ok(nonce);
+        }
+        let answer = accepted(self.http.head(&self.directory(until)?.new_nonce, until)?)?;
+        answer.nonce.ok_or(Failure::Protocol("newNonce gives no nonce"))
+    }
+
+    fn keep(&self, nonce: String) {
+        let mut nonces = locked(&self.nonces);
+        if nonces.len() == MOST_NONCES {
+            nonces.remove(0);
+        }
+        nonces.push(nonce);
+    }
+}
+
+/// Reads the document of an answer.
+pub(crate) fn document<T: DeserializeOwned>(answer: &Answer, what: &'static str) -> Result<T, Failure> {
+    serde_json::from_slice(&answer.body).map_err(|_| Failure::Protocol(what))
+}
+
+/// Passes an answer on if it is no error.
+fn accepted(answer: Answer) -> Result<Answer, Failure> {
+    let status = answer.status;
+    if (200..300).contains(&status) {
+        return Ok(answer);
+    }
+    let problem = Problem::read(status, &answer.body);
+    let is_limit = problem.kind == ProblemKind::RateLimited || matches!(status, 429 | 503);
+    Err(if is_limit {
+        Failure::Unavailable { retry_after: answer.retry_after, reason: problem.to_string() }
+    } else if status >= 500 {
+        Failure::NoAnswer { reason: problem.to_string() }
+    } else {
+        problem.into()
+    })
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let retry_after = Some(Duration::from_secs(7));
+        Answer { status, nonce: None, location: None, retry_after, next: None, body: body.into() }
+    }
+
+    #[test]
+    fn an_answer_is_taken_limited_missing_or_refused() {
+        assert!(accepted(answer(201, "{}")).is_ok());
+        for (status, body) in
+            [(429, ""), (503, ""), (403, r#"{"type": "urn:ietf:params:acme:error:rateLimited"}"#)]
+        {
+            let Err(Failure::Unavailable { retry_after, .. }) = accepted(answer(status, body)) else {
+                panic!("{status}")
+            };
+            assert_eq!(retry_after, Some(Duration::from_secs(7)));
+        }
+        assert!(matches!(accepted(answer(500, "")), Err(Failure::NoAnswer { .. })));
+        assert!(matches!(accepted(answer(302, "")), Err(Failure::Problem(_))));
+        assert!(matches!(accepted(answer(404, "")), Err(Failure::Problem(_))));
+    }
+}

@@ -1,0 +1,64 @@
+//! The settings of the server for tests.
+
+use std::time::Duration;
+
+use crate::external_account::ExternalAccount;
+
+/// The settings of an [`AcmeDouble`](super::AcmeDouble). The default is a server without faults.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // Each flag is a fault of its own, read by name.
+pub struct DoubleSettings {
+    /// Every request whose number is a multiple of this is answered with `badNonce`. Zero is never.
+    pub bad_nonce_every: u32,
+    /// The number of the next signed requests that are answered with status 429.
+    pub limited: u32,
+    /// The header `Retry-After` of orders, challenges and refusals by limit.
+    pub retry_after: Option<String>,
+    /// An operation that is answered late, and how late.
+    pub slow: Option<(String, Duration)>,
+    /// An operation whose next answer is lost after its effect.
+    pub lost: Option<String>,
+    /// An operation whose next request is lost before its effect.
+    pub unheard: Option<String>,
+    /// The number of the next looks at finalized orders that find them ready, as a copy that is behind does.
+    pub stale_looks: u32,
+    /// Whether accounts have a list of their orders.
+    pub lists_orders: bool,
+    /// Whether the server tells when to renew.
+    pub has_renewal_information: bool,
+    /// Whether a new order for the names of an open one is that one.
+    pub reuses_orders: bool,
+    /// Whether a new order shares the pending and valid authorizations of earlier ones.
+    pub shares_authorizations: bool,
+    /// Whether each proof is refused.
+    pub refuses_proofs: bool,
+    /// The external account that new accounts must be bound to.
+    pub external_account: Option<ExternalAccount>,
+    /// Whether the responder fails.
+    pub responder_fails: bool,
+    /// The delay that the responder tells of the next proof.
+    pub hidden_for: Option<Duration>,
+}
+
+impl Default for DoubleSettings {
+    fn default() -> Self {
+        Self {
+            bad_nonce_every: 0,
+            limited: 0,
+            retry_after: None,
+            slow: None,
+            lost: None,
+            unheard: None,
+            stale_looks: 0,
+            lists_orders: true,
+            has_renewal_information: true,
+            reuses_orders: false,
+            shares_authorizations: false,
+            refuses_proofs: false,
+            external_account: None,
+            responder_fails: false,
+            hidden_for: None,
+        }
+    }
+}

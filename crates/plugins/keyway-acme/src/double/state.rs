@@ -1,0 +1,134 @@
+//! The objects of the server for tests.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::Value;
+
+use super::certifier::Certifier;
+use crate::documents::Identifier;
+
+/// All objects. An object's number is its place in a list.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) accounts: Vec<AccountEntry>,
+    pub(super) orders: Vec<OrderEntry>,
+    pub(super) authorizations: Vec<AuthorizationEntry>,
+    pub(super) revoked: BTreeSet<String>,
+    pub(super) nonces: BTreeSet<String>,
+    pub(super) signed_requests: u32,
+    pub(super) certifier: Certifier,
+}
+
+#[derive(Debug)]
+pub(super) struct AccountEntry {
+    pub(super) key: Value,
+}
+
+#[derive(Debug)]
+pub(super) struct OrderEntry {
+    pub(super) account: usize,
+    pub(super) names: Vec<Identifier>,
+    pub(super) authorizations: Vec<usize>,
+    /// The chain, once the order was finalized.
+    pub(super) chain: Option<String>,
+    /// Whether the chain was not told of yet.
+    pub(super) is_processing: bool,
+    pub(super) finalizations: u32,
+    pub(super) replaces: Option<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct AuthorizationEntry {
+    pub(super) name: Identifier,
+    pub(super) is_wildcard: bool,
+    pub(super) token: String,
+    pub(super) stage: AuthorizationStage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AuthorizationStage {
+    Pending,
+    Valid,
+    Invalid,
+    Deactivated,
+}
+
+impl AuthorizationStage {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Deactivated => "deactivated",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OrderStage {
+    Pending,
+    Ready,
+    Processing,
+    Valid,
+    Invalid,
+    Canceled,
+}
+
+impl OrderStage {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Ready => "ready",
+            Self::Processing => "processing",
+            Self::Valid => "valid",
+            Self::Invalid | Self::Canceled => "invalid",
+        }
+    }
+}
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self {
+            accounts: Vec::new(),
+            orders: Vec::new(),
+            authorizations: Vec::new(),
+            revoked: BTreeSet::new(),
+            nonces: BTreeSet::new(),
+            signed_requests: 0,
+            certifier: Certifier::new(),
+        }
+    }
+
+    /// Returns the stage of an order, which follows from those of its authorizations.
+    pub(super) fn stage(&self, order: &OrderEntry) -> OrderStage {
+        let has = |stage| order.authorizations.iter().any(|at| self.authorizations[*at].stage == stage);
+        if order.chain.is_some() {
+            if order.is_processing { OrderStage::Processing } else { OrderStage::Valid }
+        } else if has(AuthorizationStage::Deactivated) {
+            OrderStage::Canceled
+        } else if has(AuthorizationStage::Invalid) {
+            OrderStage::Invalid
+        } else if has(AuthorizationStage::Pending) {
+            OrderStage::Pending
+        } else {
+            OrderStage::Ready
+        }
+    }
+
+    /// Makes a nonce that is good for one request.
+    pub(super) fn new_nonce(&mut self) -> String {
+        let nonce = random();
+        self.nonces.insert(nonce.clone());
+        nonce
+    }
+}
+
+/// Draws a text of base64url.
+pub(super) fn random() -> String {
+    let mut bytes = [0; 16];
+    SystemRandom::new().fill(&mut bytes).expect("the system gives random numbers");
+    URL_SAFE_NO_PAD.encode(bytes)
+}

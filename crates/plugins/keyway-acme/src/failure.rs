@@ -1,0 +1,147 @@
+//! The failures of requests, and their meaning for an order.
+
+use std::time::Duration;
+
+use keyway_certificates::{CertificateError, OrderOutcome, Waiting};
+
+use crate::account_key::AccountKeyError;
+use crate::problem::{Problem, ProblemKind};
+
+const SERVER: &str = "the ACME server";
+const UNREACHED: &str = "The certificate authority cannot be reached at the moment.";
+
+/// The failure of a request or of a step.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The server was not reached, or asks to come later. The request had no effect.
+    #[error("the ACME server cannot be reached at the moment: {reason}")]
+    Unavailable { retry_after: Option<Duration>, reason: String },
+    /// No answer came, or that of a server in trouble. The request may have had its effect.
+    #[error("the ACME server gave no usable answer: {reason}")]
+    NoAnswer { reason: String },
+    /// The server refused.
+    #[error(transparent)]
+    Problem(#[from] Problem),
+    /// The server's answer is not one of RFC 8555.
+    #[error("the ACME server does not keep to RFC 8555: {0}")]
+    Protocol(&'static str),
+    /// The host's storage, its responder or the system failed.
+    #[error(transparent)]
+    Other(#[from] CertificateError),
+}
+
+impl From<AccountKeyError> for Failure {
+    fn from(error: AccountKeyError) -> Self {
+        CertificateError::not_ready("the key of the ACME account", error.to_string()).into()
+    }
+}
+
+impl Failure {
+    /// Tells whether the server refused for this reason.
+    pub(crate) fn is(&self, kind: &ProblemKind) -> bool {
+        matches!(self, Self::Problem(problem) if problem.kind == *kind)
+    }
+
+    /// Returns the error of a call that is not about an order.
+    pub(crate) fn into_error(self) -> CertificateError {
+        match self {
+            Self::Unavailable { retry_after, reason } => {
+                CertificateError::Unavailable { what: SERVER, retry_after, source: Some(reason.into()) }
+            }
+            Self::NoAnswer { reason } => CertificateError::system("get an answer of its ACME server", reason),
+            Self::Protocol(what) => CertificateError::system("understand its ACME server", what),
+            Self::Other(error) => error,
+            Self::Problem(problem) => match problem.kind {
+                ProblemKind::AccountDoesNotExist => CertificateError::not_ready(
+                    "the account at the ACME server",
+                    format!(
+                        "{problem}: restore the connection's records, or open the connection under a new name"
+                    ),
+                ),
+                ProblemKind::ExternalAccountRequired => CertificateError::not_ready(
+                    SERVER,
+                    "it binds each account to an external one: lend an ExternalAccount to the plugin",
+                ),
+                _ => CertificateError::refused(problem.client_message(), problem.to_string()),
+            },
+        }
+    }
+
+    /// Returns the outcome of a call for an order, or the error. A placed order is looked at again later.
+    pub(crate) fn into_outcome(self, is_placed: bool) -> Result<OrderOutcome, CertificateError> {
+        let later = |retry_after: Option<Duration>| {
+            let waiting = Waiting::new(UNREACHED);
+            retry_after.map_or(waiting.clone(), |delay| waiting.retry_after(delay))
+        };
+        Ok(match self {
+            Self::Unavailable { retry_after, .. } => OrderOutcome::CaUnavailable(later(retry_after)),
+            Self::NoAnswer { .. } if is_placed => OrderOutcome::WaitingForCa(later(None)),
+            Self::NoAnswer { .. } => OrderOutcome::CaUnavailable(later(None)),
+            Self::Other(CertificateError::Unavailable { retry_after, .. }) if is_placed => {
+                OrderOutcome::WaitingForCa(later(retry_after))
+            }
+            Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
+                OrderOutcome::CaUnavailable(later(retry_after))
+            }
+            Self::Problem(problem) => match problem.kind {
+                ProblemKind::UserActionRequired => {
+                    OrderOutcome::ClientDataIssue(Waiting::new(problem.client_message()))
+                }
+                ProblemKind::AccountDoesNotExist
+                | ProblemKind::ExternalAccountRequired
+                | ProblemKind::Unauthorized => return Err(Self::Problem(problem).into_error()),
+                _ => OrderOutcome::InvalidOperation(problem.client_message().into()),
+            },
+            Self::Protocol(_) | Self::Other(_) => return Err(self.into_error()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_core::{Effect, PluginError as _};
+
+    use super::*;
+
+    fn problem(kind: ProblemKind) -> Failure {
+        Problem { kind, status: 400, detail: "Why.".into(), instance: None }.into()
+    }
+
+    #[test]
+    fn a_delay_of_the_server_reaches_the_host() {
+        let delay = Some(Duration::from_secs(30));
+        let failure = || Failure::Unavailable { retry_after: delay, reason: "429".into() };
+        let outcome = failure().into_outcome(true).unwrap();
+        assert_eq!(
+            (outcome.status().as_str(), outcome.waiting().unwrap().retry_after),
+            ("CA unavailable for request", delay)
+        );
+        assert!(
+            matches!(failure().into_error(), CertificateError::Unavailable { retry_after, .. } if retry_after == delay)
+        );
+    }
+
+    #[test]
+    fn a_missing_answer_leaves_a_placed_order_waiting() {
+        let failure = || Failure::NoAnswer { reason: "cut off".into() };
+        assert!(matches!(failure().into_outcome(true), Ok(OrderOutcome::WaitingForCa(_))));
+        assert!(matches!(failure().into_outcome(false), Ok(OrderOutcome::CaUnavailable(_))));
+        assert_eq!(failure().into_error().effect(), Effect::Unknown);
+    }
+
+    #[test]
+    fn a_refusal_is_for_the_client_unless_the_account_is_at_fault() {
+        let rejected = problem(ProblemKind::Other("rejectedIdentifier".into())).into_outcome(true).unwrap();
+        assert_eq!(rejected.message().as_str(), "The certificate authority refused: Why.");
+        assert!(matches!(rejected, OrderOutcome::InvalidOperation(_)));
+        let terms = problem(ProblemKind::UserActionRequired).into_outcome(true).unwrap();
+        assert!(matches!(terms, OrderOutcome::ClientDataIssue(_)));
+        for kind in [
+            ProblemKind::AccountDoesNotExist,
+            ProblemKind::ExternalAccountRequired,
+            ProblemKind::Unauthorized,
+        ] {
+            assert_eq!(problem(kind).into_outcome(true).unwrap_err().effect(), Effect::None);
+        }
+    }
+}

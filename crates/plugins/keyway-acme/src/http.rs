@@ -1,0 +1,167 @@
+//! Requests over HTTPS, each with a deadline.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use keyway_core::Clock;
+use ureq::http::Response;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body, Error, Proxy, Timeout};
+
+use crate::configuration::AcmeConfiguration;
+use crate::failure::Failure;
+use crate::retry_after;
+
+/// The most bytes of an answer: a chain of certificates is the longest.
+const MOST_BYTES: u64 = 128 << 10;
+
+/// The client for HTTPS of one connection.
+#[derive(Debug)]
+pub(crate) struct Http {
+    agent: Agent,
+    clock: Arc<dyn Clock>,
+    /// The longest time for one request.
+    longest: Duration,
+}
+
+/// The answer to a request, whatever its status.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) nonce: Option<String>,
+    pub(crate) location: Option<String>,
+    pub(crate) retry_after: Option<Duration>,
+    /// The next page of a list.
+    pub(crate) next: Option<String>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Http {
+    /// Makes the client. The configuration is a checked one.
+    pub(crate) fn new(configuration: &AcmeConfiguration, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let roots = match &configuration.root_certificates {
+            Some(pem) => RootCerts::Specific(Arc::new(certificates(pem)?)),
+            None => RootCerts::WebPki,
+        };
+        let proxy = configuration.proxy.as_deref().map(Proxy::new).transpose();
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .https_only(configuration.is_https())
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy.map_err(|_| "`proxy` must be the URL of a proxy".to_owned())?)
+            .user_agent(concat!("keyway-acme/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .build()
+            .into();
+        Ok(Self { agent, clock, longest: Duration::from_secs(configuration.request_seconds.into()) })
+    }
+
+    /// Reads a page that needs no signature.
+    pub(crate) fn get(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
+        let time = self.time(until)?;
+        self.answer(self.agent.get(url).config().timeout_global(Some(time)).build().call())
+    }
+
+    /// Asks for the headers only.
+    pub(crate) fn head(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
+        let time = self.time(until)?;
+        self.answer(self.agent.head(url).config().timeout_global(Some(time)).build().call())
+    }
+
+    /// Sends a signed request.
+    pub(crate) fn post(&self, url: &str, body: &str, until: Instant) -> Result<Answer, Failure> {
+        let time = self.time(until)?;
+        let request = self.agent.post(url).config().timeout_global(Some(time)).build();
+        self.answer(request.content_type("application/jose+json").send(body))
+    }
+
+    /// Returns the time for the next request.
+    fn time(&self, until: Instant) -> Result<Duration, Failure> {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            let reason = "the time for one call is over".to_owned();
+            return Err(Failure::Unavailable { retry_after: None, reason });
+        }
+        Ok(left.min(self.longest))
+    }
+
+    fn answer(&self, answer: Result<Response<Body>, Error>) -> Result<Answer, Failure> {
+        let mut answer = answer.map_err(|error| failure(&error))?;
+        let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.clock.now().as_milliseconds());
+        let (nonce, location) = (header("replay-nonce"), header("location"));
+        let retry_after = header("retry-after").and_then(|text| retry_after::read(&text, now));
+        let links = answer.headers().get_all("link").iter().filter_map(|link| link.to_str().ok());
+        let next = links.flat_map(|link| link.split(',')).find_map(next_page);
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(MOST_BYTES).read_to_vec();
+        let body = body.map_err(|error| Failure::NoAnswer { reason: error.to_string() })?;
+        Ok(Answer { status, nonce, location, retry_after, next, body })
+    }
+}
+
+/// Tells a request that was not sent from one whose answer is missing.
+fn failure(error: &Error) -> Failure {
+    let reason = error.to_string();
+    let refused = std::io::ErrorKind::ConnectionRefused;
+    let is_unsent = match error {
+        Error::Timeout(when) => matches!(when, Timeout::Resolve | Timeout::Connect),
+        Error::Io(error) => error.kind() == refused,
+        Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::ConnectProxyFailed(_)
+        | Error::Tls(_)
+        | Error::Rustls(_)
+        | Error::BadUri(_)
+        | Error::Http(_)
+        | Error::RequireHttpsOnly(_) => true,
+        _ => false,
+    };
+    if is_unsent { Failure::Unavailable { retry_after: None, reason } } else { Failure::NoAnswer { reason } }
+}
+
+/// Returns the address of a link to the next page.
+fn next_page(link: &str) -> Option<String> {
+    let (url, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let is_next = parameters.split(';').any(|parameter| {
+        parameter.trim().strip_prefix("rel=").is_some_and(|relation| relation.trim_matches('"') == "next")
+    });
+    is_next.then(|| url.to_owned())
+}
+
+/// Reads certificates in PEM.
+pub(crate) fn certificates(pem: &str) -> Result<Vec<ureq::tls::Certificate<'static>>, String> {
+    const WRONG: &str = "`root_certificates` must be certificates in PEM";
+    let read: Result<Vec<_>, _> = parse_pem(pem.as_bytes()).collect();
+    let certificates: Option<Vec<_>> = read
+        .map_err(|_| WRONG)?
+        .into_iter()
+        .map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    certificates.filter(|certificates| !certificates.is_empty()).ok_or_else(|| WRONG.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_found_among_links() {
+        let header = r#"<https://a/dir>;rel="index", <https://a/orders?cursor=2>;rel="next""#;
+        assert_eq!(header.split(',').find_map(next_page).as_deref(), Some("https://a/orders?cursor=2"));
+        assert_eq!(next_page(r#"<https://a/dir>;rel="index""#), None);
+        assert_eq!(next_page("nothing"), None);
+        assert_eq!(next_page("<https://a/2>; rel=next").as_deref(), Some("https://a/2"));
+    }
+
+    #[test]
+    fn roots_are_certificates() {
+        for wrong in ["", "hello", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+            assert!(certificates(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The plugin's own data of an order: where it is at the server, and the proofs that are shown for it.
+
+use keyway_certificates::{CertificateError, PluginMeta};
+use serde::{Deserialize, Serialize};
+
+use crate::responder::Proof;
+
+/// The URL of the order at the server.
+const ORDER: &str = "order";
+/// Set while the order is being placed.
+const PLACING: &str = "placing";
+/// The proofs that are shown.
+const PROOFS: &str = "proofs";
+/// Set when the order is to be canceled.
+const CANCELING: &str = "canceling";
+/// Set when the order was canceled.
+const CANCELED: &str = "canceled";
+
+/// An authorization whose proof is shown or is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ShownProof {
+    pub(crate) authorization: String,
+    /// The proof, and the URL of the challenge that it answers. `None` if the name was proved before.
+    pub(crate) proof: Option<(Proof, String)>,
+    /// The server needs not be told to look.
+    pub(crate) is_announced: bool,
+}
+
+/// The plugin's own data of an order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept<'a>(pub(crate) &'a PluginMeta);
+
+impl Kept<'_> {
+    pub(crate) fn order(self) -> Option<String> {
+        Some(self.0.text(ORDER)?.expose().to_owned())
+    }
+
+    pub(crate) fn set_order(self, url: &str) -> Result<(), CertificateError> {
+        self.0.set(ORDER, url)?;
+        self.0.remove(PLACING);
+        Ok(())
+    }
+
+    pub(crate) fn is_placing(self) -> bool {
+        self.0.get(PLACING).is_some()
+    }
+
+    pub(crate) fn set_placing(self) -> Result<(), CertificateError> {
+        Ok(self.0.set(PLACING, "yes")?)
+    }
+
+    pub(crate) fn is_canceling(self) -> bool {
+        self.0.get(CANCELING).is_some()
+    }
+
+    pub(crate) fn set_canceling(self) -> Result<(), CertificateError> {
+        Ok(self.0.set(CANCELING, "yes")?)
+    }
+
+    pub(crate) fn is_canceled(self) -> bool {
+        self.0.get(CANCELED).is_some()
+    }
+
+    pub(crate) fn set_canceled(self) -> Result<(), CertificateError> {
+        Ok(self.0.set(CANCELED, "yes")?)
+    }
+
+    pub(crate) fn proofs(self) -> Vec<ShownProof> {
+        let text = self.0.text(PROOFS);
+        text.and_then(|text| serde_json::from_str(text.expose()).ok()).unwrap_or_default()
+    }
+
+    pub(crate) fn set_proofs(self, proofs: &[ShownProof]) -> Result<(), CertificateError> {
+        if proofs.is_empty() {
+            self.0.remove(PROOFS);
+            return Ok(());
+        }
+        let text = serde_json::to_string(proofs)
+            .map_err(|error| CertificateError::system("write down its proofs", error))?;
+        Ok(self.0.set(PROOFS, text)?)
+    }
+}

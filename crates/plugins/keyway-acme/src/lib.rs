@@ -1,0 +1,150 @@
+//! Certificates from servers that speak ACME (RFC 8555), such as that of Let's Encrypt.
+//!
+//! The plugin is `acme` ([`AcmePlugin`]). It makes an account, places orders, shows proofs of their names through a
+//! [`Responder`] that the host lends, and downloads certificates. It waits as long as the server asks for, revokes, tells
+//! when to renew (RFC 9773), and changes the key of its account.
+//!
+//! ```
+//! # #[cfg(feature = "double")] {
+//! use std::sync::{Arc, Mutex};
+//!
+//! use keyway_acme::{AcmeDouble, Responder};
+//! use keyway_certificates::{
+//!     AuthorityName, CertificateAuthorities, CertificateOrder, IntentId, JsonObject, OpenContext, OrderId,
+//!     OrderMetadata, OrderOutcome, PluginMeta,
+//! };
+//! use keyway_core::{Plugins, Resources, plugins};
+//! use keyway_seal::{Key, KeyRing};
+//! use keyway_storage::{Memory, Storage};
+//! use keyway_x509::{AlternativeName, CertificateRequest, DistinguishedName, KeyType, PrivateKey};
+//!
+//! # pollster::block_on(async {
+//! const PLUGINS: Plugins = plugins! { keyway_acme };
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<CertificateAuthorities>("acme")?;
+//!
+//! // In production: the directory of an authority, a Sqlite file, keys from a key source, and a responder of the host.
+//! let server = AcmeDouble::start();
+//! let responder: Arc<dyn Responder> = server.responder();
+//! let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+//! let keys = KeyRing::new([Key::generate()?])?;
+//! let context = OpenContext::new(AuthorityName::new("public")?, plugin.metadata().clone())
+//!     .with_configuration(serde_json::json!({ "directory": server.directory(), "agree_to_terms": true }))
+//!     .with_resources(Resources::new().with(storage).with(keys).with(responder));
+//! let authority = plugin.open(&context)?;
+//!
+//! // A client makes a key and a request; the order has it as base64 of PEM.
+//! let (key, _) = PrivateKey::generate(KeyType::EcdsaP256)?;
+//! let names = [AlternativeName::dns("door.example.com")?];
+//! let request = CertificateRequest::sign(&key, &DistinguishedName::empty(), &names)?;
+//! let metadata = serde_json::json!({ "request_data": base64(&request.to_pem()) });
+//! let metadata = OrderMetadata::from_json(metadata.to_string().as_bytes())?;
+//! let meta = PluginMeta::new(JsonObject::new(), Arc::new(Mutex::new(JsonObject::new())));
+//! let intent = IntentId::new("intent-1").unwrap();
+//! let order = CertificateOrder::new(OrderId::new("order-1")?, intent, metadata, meta);
+//!
+//! // An engine calls again when the delay has passed.
+//! let mut outcome = authority.issue(&order).await?;
+//! while outcome.waiting().is_some() {
+//!     outcome = authority.check(&order).await?;
+//! }
+//! assert!(matches!(outcome, OrderOutcome::Generated(_)));
+//! assert!(server.proofs().is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! # fn base64(text: &str) -> String {
+//! #     use base64::Engine as _;
+//! #     base64::engine::general_purpose::STANDARD.encode(text)
+//! # }
+//! # }
+//! ```
+//!
+//! # Orders
+//!
+//! | field of the order | |
+//! | --- | --- |
+//! | `request_type` | `custom` or `simple-cmc` with `request_data`, or `stored-key`, for which the host makes the request |
+//! | `request_data` | base64 of one request of PKCS#10 in PEM |
+//! | `replaces` | the certificate in PEM that the new one replaces, for servers with renewal information |
+//!
+//! The names are those of the request: up to 100 host names, wildcards (by `dns-01`) and IP addresses (by `http-01`).
+//! The subject is empty or one common name, which is a host name too. Servers leave everything else out, so a
+//! request that asks for more is not supported (decision B11a).
+//!
+//! # The way of an order
+//!
+//! `issue` places the order and shows the proofs; `check` looks at it, finalizes it, and downloads the chain. Proofs are
+//! removed before the finalization, and when an order ends in any other way; a proof that cannot be removed is tried again
+//! before the order goes on. A cancel removes the proofs and deactivates the authorizations, except those that other
+//! open orders of the connection use. A placed order is never changed (decision B16).
+//!
+//! Each call ends within `call_seconds`, and goes on at the next call. Its requests block the thread.
+//!
+//! # After a crash
+//!
+//! Placing an order twice makes two of them. So the plugin makes a checkpoint before it places an order, and a record
+//! after; each order at the server belongs to one order of the host. After a kill between the two, it takes up an open
+//! order for the same names that nothing claims, from the account's list. Servers without a list get another order, and
+//! the first one expires. No order is finalized twice: one that is not ready for its finalization is read (decision
+//! H150).
+//!
+//! # Storage
+//!
+//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). The account with its key, and the open
+//! orders, are sealed records. Several handles and processes may use one connection. The account belongs to the name
+//! of the connection and the directory: another directory has another account.
+//!
+//! # Features
+//! `double`: `AcmeDouble`, a server for tests. `schemars`: the JSON schema of [`AcmeConfiguration`]. Both are off by
+//! default.
+
+mod account;
+mod account_key;
+mod account_record;
+mod acme;
+mod cancellation;
+mod certificate;
+mod client;
+mod configuration;
+mod documents;
+#[cfg(feature = "double")]
+mod double;
+mod external_account;
+mod failure;
+mod http;
+mod jws;
+mod kept;
+mod open_orders;
+mod operations;
+mod order_request;
+mod placement;
+mod plugin;
+mod problem;
+mod progress;
+mod proof;
+mod proving;
+mod records;
+mod renewal;
+mod responder;
+mod retry_after;
+mod revocation;
+
+pub use acme::Acme;
+pub use configuration::{AcmeConfiguration, ChallengeKind};
+#[cfg(feature = "double")]
+pub use double::{AcmeDouble, DoubleSettings};
+pub use external_account::{ExternalAccount, InvalidExternalAccount};
+pub use plugin::AcmePlugin;
+pub use responder::{Proof, Responder, Visibility};
+
+keyway_certificates::register! {
+    keyway_certificates::CertificateAuthorities {
+        id: "acme",
+        name: "ACME",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261129,
+        compatibility: ">=:1.0,<:2.0",
+        description: "Gets certificates from servers that speak ACME (RFC 8555)",
+        plugin: AcmePlugin,
+    }
+}

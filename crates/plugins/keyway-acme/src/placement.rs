@@ -1,0 +1,157 @@
+//! Placing an order, and finding one whose answer was lost.
+
+use std::time::{Duration, Instant};
+
+use keyway_certificates::{CertificateError, CertificateOrder, OrderOutcome, RetryMethod, Waiting};
+use serde_json::json;
+
+use crate::acme::Acme;
+use crate::certificate;
+use crate::client::document;
+use crate::documents::{AccountState, Identifier, OrderList, OrderState, OrderStatus};
+use crate::failure::Failure;
+use crate::http::Answer;
+use crate::kept::Kept;
+use crate::order_request::{AcmeRequest, Readiness, read};
+use crate::problem::ProblemKind;
+
+/// How many orders of an account are read to find one that nothing claims. One that is not found is never finalized,
+/// so another one can be placed.
+const MOST_READ: usize = 100;
+/// How many pages of the list of orders are read.
+const MOST_PAGES: usize = 20;
+
+/// An order at the server, as it was last seen.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) url: String,
+    pub(crate) state: OrderState,
+    /// The server's wish about the next look.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Acme {
+    /// Places an order, or goes on with a placed one.
+    pub(crate) async fn issued(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+        let until = self.until();
+        if let Some(url) = self.placed(order).await? {
+            return self.looked_at(order, url, until).await;
+        }
+        let request = match read(&order.metadata, &order.context, &self.configuration.challenges)? {
+            Readiness::Ready(request) => request,
+            Readiness::Unsupported(reason) => return Ok(OrderOutcome::InvalidOperation(reason.into())),
+            Readiness::AwaitsRequest => {
+                let reason = "the host has made none";
+                return Err(CertificateError::invalid("the request from the stored key", reason));
+            }
+        };
+        match self.place(order, &request, until).await {
+            Ok(Some(seen)) => self.gone_on(order, seen, until).await,
+            // Some servers answer a new order with an open one for the same names.
+            Ok(None) => {
+                let message = "Another order for the same names is open at the certificate authority.";
+                Ok(OrderOutcome::WaitingForCa(Waiting::new(message).retry_method(RetryMethod::Issue)))
+            }
+            Err(failure) => failure.into_outcome(false),
+        }
+    }
+
+    /// Places an order and claims it. `None` if the server answers with the order of another claimant.
+    async fn place(
+        &self,
+        order: &CertificateOrder,
+        request: &AcmeRequest,
+        until: Instant,
+    ) -> Result<Option<Seen>, Failure> {
+        let kept = Kept(&order.plugin_meta);
+        if kept.is_placing() {
+            // An earlier call may have placed it, and its answer was lost.
+            if let Some(seen) = self.found(order, &request.names, until).await? {
+                return Ok(Some(seen));
+            }
+        }
+        kept.set_placing()?;
+        order.plugin_meta.checkpoint().await?;
+        let answer = self.new_order(request, until).await?;
+        let url = answer.location.clone().ok_or(Failure::Protocol("newOrder gives no URL of the order"))?;
+        let state: OrderState = document(&answer, "a new order")?;
+        if !self.claim(&order.id, &url, &state).await? {
+            return Ok(None);
+        }
+        kept.set_order(&url)?;
+        order.plugin_meta.checkpoint().await?;
+        Ok(Some(Seen { url, state, retry_after: answer.retry_after }))
+    }
+
+    async fn new_order(&self, request: &AcmeRequest, until: Instant) -> Result<Answer, Failure> {
+        let directory = self.client.directory(until)?;
+        let mut payload = json!({ "identifiers": request.names });
+        if let (Some(replaced), Some(_)) = (&request.replaces, &directory.renewal_info) {
+            payload["replaces"] = certificate::renewal_id(replaced)?.into();
+        }
+        let answer = self.post(&directory.new_order, Some(&payload), until).await;
+        match (answer, payload.get("replaces")) {
+            (Err(failure), Some(_)) if failure.is(&ProblemKind::AlreadyReplaced) => {
+                let payload = json!({ "identifiers": request.names });
+                self.post(&directory.new_order, Some(&payload), until).await
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// Takes up an open order for the same names that nothing claims, from the list of the account's orders, if the
+    /// server keeps one.
+    pub(crate) async fn found(
+        &self,
+        order: &CertificateOrder,
+        names: &[Identifier],
+        until: Instant,
+    ) -> Result<Option<Seen>, Failure> {
+        let account = self.account(until).await?;
+        let state: AccountState = document(&self.post(&account.url, None, until).await?, "an account")?;
+        let (mut page, mut read) = (state.orders, 0);
+        for _ in 0..MOST_PAGES {
+            let Some(url) = page else { break };
+            let answer = self.post(&url, None, until).await?;
+            let list: OrderList = document(&answer, "a list of orders")?;
+            for url in list.orders {
+                let claimant = self.claimant(&url).await?;
+                if claimant.is_some_and(|claimant| claimant != order.id.as_str()) {
+                    continue;
+                }
+                if read == MOST_READ || self.is_late(until) {
+                    return Ok(None);
+                }
+                read += 1;
+                let seen = match self.seen(url, until).await {
+                    Ok(seen) => seen,
+                    // The server lists an order that it does not keep any more.
+                    Err(Failure::Problem(_)) => continue,
+                    Err(failure) => return Err(failure),
+                };
+                let is_open = matches!(seen.state.status, OrderStatus::Pending | OrderStatus::Ready);
+                if is_open
+                    && seen.state.is_for(names)
+                    && self.claim(&order.id, &seen.url, &seen.state).await?
+                {
+                    Kept(&order.plugin_meta).set_order(&seen.url)?;
+                    return Ok(Some(seen));
+                }
+            }
+            page = answer.next;
+        }
+        Ok(None)
+    }
+
+    /// Reads an order.
+    pub(crate) async fn seen(&self, url: String, until: Instant) -> Result<Seen, Failure> {
+        let answer = self.post(&url, None, until).await?;
+        Ok(Seen { state: document(&answer, "an order")?, retry_after: answer.retry_after, url })
+    }
+
+    /// Tells whether a call has little time left, so that it ends with what it has done.
+    pub(crate) fn is_late(&self, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now());
+        left < Duration::from_secs(self.configuration.call_seconds.into()) / 4
+    }
+}

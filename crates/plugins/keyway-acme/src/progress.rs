@@ -1,0 +1,183 @@
+//! The way of a placed order to its certificate.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use keyway_certificates::{CertificateError, CertificateOrder, IssuedCertificate, OrderOutcome, Waiting};
+use keyway_core::{Effect, PluginError as _};
+use serde_json::json;
+
+use crate::acme::Acme;
+use crate::certificate;
+use crate::client::document;
+use crate::documents::{Authorization, OrderState, OrderStatus};
+use crate::failure::Failure;
+use crate::kept::Kept;
+use crate::order_request::{Readiness, read};
+use crate::placement::Seen;
+use crate::problem::{ProblemDocument, ProblemKind};
+
+/// Makes the outcome of an order that the server works on.
+fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
+    let waiting = Waiting::new(message);
+    OrderOutcome::WaitingForCa(match retry_after {
+        Some(delay) => waiting.retry_after(delay),
+        None => waiting,
+    })
+}
+
+impl Acme {
+    /// Looks at a placed order, and goes on with it.
+    pub(crate) async fn looked_at(
+        &self,
+        order: &CertificateOrder,
+        url: String,
+        until: Instant,
+    ) -> Result<OrderOutcome, CertificateError> {
+        match self.seen(url.clone(), until).await {
+            Ok(seen) => self.gone_on(order, seen, until).await,
+            Err(failure) => self.failed(order, &url, failure).await,
+        }
+    }
+
+    /// Returns the outcome of a failure. An error that ends the order cleans up too.
+    pub(crate) async fn failed(
+        &self,
+        order: &CertificateOrder,
+        url: &str,
+        failure: Failure,
+    ) -> Result<OrderOutcome, CertificateError> {
+        match failure.into_outcome(true) {
+            Ok(outcome) => self.settled(order, url, outcome).await,
+            Err(error) if error.effect() == Effect::None => {
+                let ended = OrderOutcome::InvalidOperation(error.client_message().into());
+                let settled = self.settled(order, url, ended).await?;
+                if settled.waiting().is_some() { Ok(settled) } else { Err(error) }
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes on with a placed order from its state.
+    pub(crate) async fn gone_on(
+        &self,
+        order: &CertificateOrder,
+        seen: Seen,
+        until: Instant,
+    ) -> Result<OrderOutcome, CertificateError> {
+        let url = seen.url.clone();
+        match self.advanced(order, seen, until).await {
+            Ok(outcome) => self.settled(order, &url, outcome).await,
+            Err(failure) => self.failed(order, &url, failure).await,
+        }
+    }
+
+    /// Cleans up after an order that has ended. An order whose clean-up fails waits for it.
+    pub(crate) async fn settled(
+        &self,
+        order: &CertificateOrder,
+        url: &str,
+        outcome: OrderOutcome,
+    ) -> Result<OrderOutcome, CertificateError> {
+        if outcome.waiting().is_some() {
+            return Ok(outcome);
+        }
+        let is_made = matches!(outcome, OrderOutcome::Generated(_));
+        let kept_by_others = match (is_made, Kept(&order.plugin_meta).proofs().is_empty()) {
+            (false, false) => self.authorizations_of_others(&order.id).await?,
+            _ => BTreeSet::new(),
+        };
+        match self.proofs_removed(order, &kept_by_others).await {
+            Ok(()) => {}
+            Err(CertificateError::Unavailable { retry_after, .. }) => {
+                return Ok(waiting("The order has ended, and is being cleaned up.", retry_after));
+            }
+            Err(error) => return Err(error),
+        }
+        self.release(&order.id, url).await?;
+        Ok(outcome)
+    }
+
+    async fn advanced(
+        &self,
+        order: &CertificateOrder,
+        seen: Seen,
+        until: Instant,
+    ) -> Result<OrderOutcome, Failure> {
+        let (mut seen, mut is_finalized) = (seen, false);
+        loop {
+            match seen.state.status {
+                OrderStatus::Pending => {
+                    if let Some(outcome) = self.proved(order, &seen, until).await? {
+                        return Ok(outcome);
+                    }
+                    // All authorizations were valid before, so the order is ready by now.
+                    let before = seen.retry_after;
+                    seen = self.seen(seen.url, until).await?;
+                    if seen.state.status == OrderStatus::Pending {
+                        let retry_after = seen.retry_after.or(before);
+                        return Ok(waiting("The certificate authority checks the names.", retry_after));
+                    }
+                }
+                OrderStatus::Ready if is_finalized => {
+                    return Ok(waiting("The certificate is being made.", seen.retry_after));
+                }
+                OrderStatus::Ready => {
+                    self.proofs_removed(order, &BTreeSet::new()).await?;
+                    seen = self.finalized(order, seen, until).await?;
+                    is_finalized = true;
+                }
+                OrderStatus::Processing => {
+                    return Ok(waiting("The certificate is being made.", seen.retry_after));
+                }
+                OrderStatus::Valid => return Ok(self.downloaded(&seen.state, until).await?.into()),
+                OrderStatus::Invalid => return self.reason(&seen.state, until).await,
+            }
+        }
+    }
+
+    /// Sends the request for the certificate. If the server says that the order is not ready, the order is read: it may
+    /// have been finalized by a call whose answer was lost.
+    async fn finalized(&self, order: &CertificateOrder, seen: Seen, until: Instant) -> Result<Seen, Failure> {
+        let Readiness::Ready(request) =
+            read(&order.metadata, &order.context, &self.configuration.challenges)?
+        else {
+            return Err(CertificateError::invalid("the order", "it has no request any more").into());
+        };
+        let payload = json!({ "csr": URL_SAFE_NO_PAD.encode(request.request.as_der()) });
+        match self.post(&seen.state.finalize, Some(&payload), until).await {
+            Ok(answer) => {
+                let state = document(&answer, "a finalized order")?;
+                Ok(Seen { state, retry_after: answer.retry_after, url: seen.url })
+            }
+            Err(failure) if failure.is(&ProblemKind::OrderNotReady) => self.seen(seen.url, until).await,
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn downloaded(&self, state: &OrderState, until: Instant) -> Result<IssuedCertificate, Failure> {
+        let url =
+            state.certificate.as_deref().ok_or(Failure::Protocol("a valid order has no certificate"))?;
+        let chain = String::from_utf8(self.post(url, None, until).await?.body);
+        let chain = chain.map_err(|_| Failure::Protocol("a certificate is not PEM"))?;
+        certificate::split(&chain)
+    }
+
+    /// Returns the outcome of an invalid order: the reason is that of a challenge, or of the order.
+    async fn reason(&self, state: &OrderState, until: Instant) -> Result<OrderOutcome, Failure> {
+        let mut reasons: Vec<String> = state.error.iter().map(ProblemDocument::explanation).collect();
+        for url in &state.authorizations {
+            if reasons.len() > 3 || self.is_late(until) {
+                break;
+            }
+            if let Ok(answer) = self.post(url, None, until).await {
+                let authorization: Authorization = document(&answer, "an authorization")?;
+                reasons.extend(authorization.fault());
+            }
+        }
+        let message = format!("The certificate authority refused the order. {}", reasons.join(" "));
+        Ok(OrderOutcome::InvalidOperation(message.trim().into()))
+    }
+}

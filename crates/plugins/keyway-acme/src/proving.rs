@@ -1,0 +1,155 @@
+//! Proving the names of an order.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use keyway_certificates::{CertificateError, CertificateOrder, OrderOutcome, Waiting};
+use serde_json::json;
+
+use crate::acme::Acme;
+use crate::client::document;
+use crate::documents::{Authorization, AuthorizationStatus, ChallengeStatus};
+use crate::failure::Failure;
+use crate::kept::{Kept, ShownProof};
+use crate::placement::Seen;
+use crate::proof::{choose, proof};
+use crate::responder::Visibility;
+
+const CHECKED: &str = "The certificate authority checks the names.";
+
+impl Acme {
+    /// Shows the proofs that an order needs, and tells the server to look. `None` if no name is left to prove.
+    ///
+    /// A call that has little time left ends with the names that it has done, and the next one goes on.
+    pub(crate) async fn proved(
+        &self,
+        order: &CertificateOrder,
+        seen: &Seen,
+        until: Instant,
+    ) -> Result<Option<OrderOutcome>, Failure> {
+        let kept = Kept(&order.plugin_meta);
+        let mut proofs = kept.proofs();
+        let known = proofs.len();
+        for url in &seen.state.authorizations {
+            if self.is_late(until) {
+                break;
+            }
+            if proofs.iter().any(|shown| shown.authorization == *url) {
+                continue;
+            }
+            let authorization: Authorization =
+                document(&self.post(url, None, until).await?, "an authorization")?;
+            match self.needed(&authorization, url, until).await? {
+                Needed::Proof(shown) => proofs.push(shown),
+                Needed::Refused(reason) => return Ok(Some(OrderOutcome::InvalidOperation(reason.into()))),
+            }
+        }
+        let is_complete = proofs.len() >= seen.state.authorizations.len();
+        if is_complete && proofs.iter().all(|shown| shown.proof.is_none()) {
+            return Ok(None);
+        }
+        if proofs.len() > known {
+            // Noted before they are shown, so that they are removed also after a kill.
+            kept.set_proofs(&proofs)?;
+            order.plugin_meta.checkpoint().await?;
+        }
+        let hidden = self.shown(&proofs, until).await?;
+        let delay = match hidden {
+            Some(delay) => Some(delay),
+            None => self.announced(kept, &mut proofs, until).await?.or(seen.retry_after),
+        };
+        let waiting = Waiting::new(CHECKED);
+        let waiting = delay.map_or(waiting.clone(), |delay| waiting.retry_after(delay));
+        Ok(Some(OrderOutcome::WaitingForCa(waiting)))
+    }
+
+    async fn needed(
+        &self,
+        authorization: &Authorization,
+        url: &str,
+        until: Instant,
+    ) -> Result<Needed, Failure> {
+        match authorization.status {
+            AuthorizationStatus::Valid => {
+                let authorization = url.to_owned();
+                return Ok(Needed::Proof(ShownProof { authorization, proof: None, is_announced: true }));
+            }
+            AuthorizationStatus::Pending => {}
+            _ => {
+                let fault = authorization.fault();
+                let name = &authorization.identifier.value;
+                let reason = fault.unwrap_or_else(|| format!("{name}: its authorization ended."));
+                return Ok(Needed::Refused(format!("The certificate authority refused the order. {reason}")));
+            }
+        }
+        let name = &authorization.identifier.value;
+        let Some((kind, challenge)) = choose(authorization, &self.configuration.challenges) else {
+            let reason = "The certificate authority offers no proof that this service is configured for.";
+            return Ok(Needed::Refused(reason.to_owned()));
+        };
+        let proof = proof(kind, name, &challenge.token, &self.account(until).await?.key)?;
+        let is_announced = challenge.status != ChallengeStatus::Pending;
+        let (authorization, proof) = (url.to_owned(), Some((proof, challenge.url.clone())));
+        Ok(Needed::Proof(ShownProof { authorization, proof, is_announced }))
+    }
+
+    /// Shows the proofs that the server was not told of. Returns the delay if some cannot be seen yet.
+    async fn shown(&self, proofs: &[ShownProof], until: Instant) -> Result<Option<Duration>, Failure> {
+        let mut longest = None;
+        let hidden = proofs.iter().filter(|shown| !shown.is_announced);
+        for (proof, _) in hidden.filter_map(|shown| shown.proof.as_ref()) {
+            if let Visibility::After(delay) = self.responder.put(proof).await? {
+                longest = longest.max(Some(delay));
+            }
+            if self.is_late(until) {
+                break;
+            }
+        }
+        Ok(longest)
+    }
+
+    /// Tells the server to look at the proofs. Returns its wish about the next look.
+    async fn announced(
+        &self,
+        kept: Kept<'_>,
+        proofs: &mut [ShownProof],
+        until: Instant,
+    ) -> Result<Option<Duration>, Failure> {
+        let mut longest = None;
+        for at in 0..proofs.len() {
+            let Some((_, url)) = proofs[at].proof.clone().filter(|_| !proofs[at].is_announced) else {
+                continue;
+            };
+            if self.is_late(until) {
+                break;
+            }
+            longest = longest.max(self.post(&url, Some(&json!({})), until).await?.retry_after);
+            proofs[at].is_announced = true;
+            kept.set_proofs(proofs)?;
+        }
+        Ok(longest)
+    }
+
+    /// Removes the proofs of an order, except those of some authorizations.
+    pub(crate) async fn proofs_removed(
+        &self,
+        order: &CertificateOrder,
+        except: &BTreeSet<String>,
+    ) -> Result<(), CertificateError> {
+        let kept = Kept(&order.plugin_meta);
+        for shown in kept.proofs() {
+            if let (Some((proof, _)), false) = (&shown.proof, except.contains(&shown.authorization)) {
+                self.responder.remove(proof).await?;
+            }
+        }
+        kept.set_proofs(&[])
+    }
+}
+
+/// The need of an authorization.
+enum Needed {
+    /// A proof, or none if the name was proved before.
+    Proof(ShownProof),
+    /// The order cannot come to a certificate, for a reason that is for the client.
+    Refused(String),
+}

@@ -1,0 +1,62 @@
+//! The place where proofs are shown, which the host lends.
+
+use std::fmt;
+use std::time::Duration;
+
+use keyway_certificates::{CertificateError, async_trait};
+use serde::{Deserialize, Serialize};
+
+/// Shows proofs to an ACME server: pages of a web server, or TXT records. The host lends it as an
+/// `Arc<dyn Responder>`.
+///
+/// A proof may be shown or removed several times, also by several processes. The plugin removes each proof that it has
+/// shown, whatever becomes of the order, also after a crash.
+#[async_trait]
+pub trait Responder: fmt::Debug + Send + Sync {
+    /// Shows a proof beside those that are shown. Showing a shown one succeeds.
+    ///
+    /// Two TXT records of one name stand side by side: an order for `example.org` and `*.example.org` needs both.
+    ///
+    /// # Errors
+    /// [`Unavailable`](CertificateError::Unavailable) and others. The plugin then tries again later.
+    async fn put(&self, proof: &Proof) -> Result<Visibility, CertificateError>;
+
+    /// Removes a proof, and no other one. Removing a missing one succeeds.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    async fn remove(&self, proof: &Proof) -> Result<(), CertificateError>;
+}
+
+/// A proof that a name is the account's. It is public.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Proof {
+    /// The page `http://NAME/.well-known/acme-challenge/TOKEN` on port 80.
+    Page {
+        /// The host name or IP address.
+        name: String,
+        /// The last part of the path: letters, digits, `-` and `_`.
+        token: String,
+        /// The body of the page.
+        content: String,
+    },
+    /// A TXT record.
+    Txt {
+        /// The name of the record, without a final dot.
+        name: String,
+        /// The value.
+        value: String,
+    },
+}
+
+/// The moment at which a proof that was shown can be seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// It can be seen now.
+    Now,
+    /// It will be seen later, for example when the name servers have copied the zone. The plugin then shows it again
+    /// after the delay, until the answer is `Now`.
+    After(Duration),
+}

@@ -1,0 +1,104 @@
+//! The account: its binding, its record, and the change of its key.
+
+use keyway_acme::ExternalAccount;
+use keyway_certificates::CertificateAuthority as _;
+use keyway_certificates::core::{ErrorKind, PluginError as _};
+use keyway_storage::KeyRange;
+use pollster::block_on;
+
+use crate::support::{Desk, TestOrder, certified};
+
+const MAC_KEY: &str = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W";
+
+#[test]
+fn an_account_is_bound_to_the_external_one() {
+    let mut desk = Desk::new();
+    let external = ExternalAccount::new("kid-1", MAC_KEY).unwrap();
+    desk.server.set(|settings| settings.external_account = Some(external.clone()));
+    let order = TestOrder::new("order", &["door.example.com"]);
+    let refused = block_on(desk.open().issue(&order.order)).unwrap_err();
+    assert!(refused.to_string().contains("ExternalAccount"), "{refused}");
+    desk.external_account = Some(external);
+    certified(&desk.open(), &order);
+}
+
+#[test]
+fn an_account_that_is_gone_fails_the_order_and_leaves_no_proof() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    block_on(acme.issue(&order.order)).unwrap();
+    assert_eq!(desk.server.proofs().len(), 1);
+    desk.server.forget_accounts();
+    let failed = block_on(acme.check(&order.order)).unwrap_err();
+    assert!(failed.to_string().contains("account"), "{failed}");
+    assert_eq!(desk.server.proofs(), []);
+}
+
+#[test]
+fn handles_that_begin_together_have_one_account() {
+    let desk = Desk::new();
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let acme = desk.open();
+            scope.spawn(move || {
+                certified(&acme, &TestOrder::new(&format!("order-{number}"), &["door.example.com"]))
+            });
+        }
+    });
+    let made = TestOrder::new("last", &["door.example.com"]);
+    certified(&desk.open(), &made);
+    assert_eq!(desk.server.accounts(), 1);
+}
+
+#[test]
+fn the_account_key_is_never_stored_in_the_clear() {
+    let desk = Desk::new();
+    certified(&desk.open(), &TestOrder::new("order", &["door.example.com"]));
+    let all = block_on(desk.storage.scan(&KeyRange::all(), None, 99)).unwrap();
+    // PKCS#8 names the curve P-256 by this object identifier.
+    let curve = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    assert!(!all.entries.iter().any(|entry| entry.value.windows(curve.len()).any(|part| part == curve)));
+}
+
+#[test]
+fn a_rolled_over_key_is_used_by_every_handle() {
+    let desk = Desk::new();
+    let (one, other) = (desk.open(), desk.open());
+    certified(&one, &TestOrder::new("first", &["door.example.com"]));
+    certified(&other, &TestOrder::new("second", &["door.example.com"]));
+    block_on(one.roll_over_account_key()).unwrap();
+    certified(&one, &TestOrder::new("third", &["door.example.com"]));
+    // This handle has the old key in memory.
+    certified(&other, &TestOrder::new("fourth", &["door.example.com"]));
+    assert_eq!((desk.server.accounts(), desk.server.count("keyChange")), (1, 1));
+}
+
+#[test]
+fn a_roll_over_whose_answer_was_lost_is_found_out() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    certified(&acme, &TestOrder::new("first", &["door.example.com"]));
+    desk.server.set(|settings| settings.lost = Some("keyChange".into()));
+    block_on(acme.roll_over_account_key()).unwrap_err();
+    certified(&desk.open(), &TestOrder::new("second", &["door.example.com"]));
+    certified(&acme, &TestOrder::new("third", &["door.example.com"]));
+    assert_eq!(desk.server.accounts(), 1);
+}
+
+#[test]
+fn a_roll_over_that_was_not_heard_keeps_the_old_key_and_goes_on_later() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    certified(&acme, &TestOrder::new("first", &["door.example.com"]));
+    let before = desk.server.account_keys();
+    desk.server.set(|settings| settings.unheard = Some("keyChange".into()));
+    let failed = block_on(acme.roll_over_account_key()).unwrap_err();
+    assert_eq!(failed.kind(), ErrorKind::Internal);
+    certified(&desk.open(), &TestOrder::new("second", &["door.example.com"]));
+    assert_eq!(desk.server.account_keys(), before);
+    block_on(desk.open().roll_over_account_key()).unwrap();
+    assert_ne!(desk.server.account_keys(), before);
+    certified(&acme, &TestOrder::new("third", &["door.example.com"]));
+    assert_eq!(desk.server.accounts(), 1);
+}

@@ -1,0 +1,9 @@
+//! Tests the plugin against the server for tests, with its faults switched on.
+
+mod accounts;
+mod cancellation;
+mod faults;
+mod life;
+mod orders;
+mod recovery;
+mod support;

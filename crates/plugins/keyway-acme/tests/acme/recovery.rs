@@ -1,0 +1,115 @@
+//! Orders after a kill.
+
+use keyway_certificates::{
+    CertificateAuthority as _, IntendedCall, ObjectRef, OrderOutcome, Reconciled, RetryMethod,
+};
+use pollster::block_on;
+
+use crate::support::{Desk, TestOrder, certified, finished};
+
+/// Asks what became of an order that was dropped while it was placed.
+fn told(desk: &Desk, order: &keyway_certificates::CertificateOrder) -> Reconciled {
+    block_on(desk.open().reconcile(&IntendedCall::Issue(order.clone()).into())).unwrap()
+}
+
+/// Places an order whose answer is lost, as a kill loses it.
+fn killed_in_new_order(desk: &Desk, order: &TestOrder) {
+    desk.server.set(|settings| settings.lost = Some("newOrder".into()));
+    block_on(desk.open().issue(&order.order)).unwrap();
+}
+
+#[test]
+fn an_order_whose_answer_was_lost_is_taken_up() {
+    let desk = Desk::new();
+    // Other orders of the account: finished ones, claimed ones, one for other names.
+    for number in 0..4 {
+        certified(&desk.open(), &TestOrder::new(&format!("old-{number}"), &["door.example.com"]));
+    }
+    let claimed = TestOrder::new("claimed", &["door.example.com"]);
+    block_on(desk.open().issue(&claimed.order)).unwrap();
+    killed_in_new_order(&desk, &TestOrder::new("other-names", &["gate.example.com"]));
+    let order = TestOrder::new("order", &["door.example.com"]);
+    killed_in_new_order(&desk, &order);
+    let placed = desk.server.count("newOrder");
+
+    let killed = order.after_kill();
+    assert_eq!(told(&desk, &killed), Reconciled::Made(ObjectRef::Order(order.order.id.clone())));
+    let outcome = finished(&desk.open(), &killed).unwrap();
+    let OrderOutcome::Generated(issued) = outcome else { panic!("{outcome:?}") };
+    order.is_answered_by(&issued);
+    assert_eq!(desk.server.count("newOrder"), placed);
+    // The claimed order has its own certificate all the same.
+    certified(&desk.open(), &claimed);
+    assert_eq!(desk.server.finalizations(), [1, 1, 1, 1, 1, 0, 1]);
+}
+
+#[test]
+fn without_a_list_another_order_is_placed() {
+    let desk = Desk::new();
+    desk.server.set(|settings| settings.lists_orders = false);
+    let order = TestOrder::new("order", &["door.example.com"]);
+    killed_in_new_order(&desk, &order);
+    let killed = order.after_kill();
+    assert_eq!(told(&desk, &killed), Reconciled::NothingHappened);
+    assert!(matches!(finished(&desk.open(), &killed).unwrap(), OrderOutcome::Generated(_)));
+    assert_eq!(desk.server.finalizations(), [0, 1]);
+}
+
+#[test]
+fn two_killed_orders_for_the_same_names_take_up_one_each() {
+    let desk = Desk::new();
+    let orders = ["one", "two"].map(|id| TestOrder::new(id, &["door.example.com"]));
+    for order in &orders {
+        killed_in_new_order(&desk, order);
+    }
+    for order in &orders {
+        let killed = order.after_kill();
+        assert!(matches!(told(&desk, &killed), Reconciled::Made(_)));
+        assert!(matches!(finished(&desk.open(), &killed).unwrap(), OrderOutcome::Generated(_)));
+    }
+    assert_eq!(desk.server.finalizations(), [1, 1]);
+}
+
+#[test]
+fn an_order_that_was_never_placed_asks_the_server_nothing() {
+    let desk = Desk::new();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    assert_eq!(told(&desk, &order.order), Reconciled::NothingHappened);
+    assert_eq!(desk.server.count_all(), 0);
+}
+
+#[test]
+fn a_server_that_answers_with_an_open_order_gives_it_to_one() {
+    let desk = Desk::new();
+    desk.server.set(|settings| settings.reuses_orders = true);
+    let [one, two] = ["one", "two"].map(|id| TestOrder::new(id, &["door.example.com"]));
+    let acme = desk.open();
+    block_on(acme.issue(&one.order)).unwrap();
+    let outcome = block_on(acme.issue(&two.order)).unwrap();
+    // That is no failure, so nothing bounds how often the order is asked for again.
+    assert!(matches!(outcome, OrderOutcome::WaitingForCa(_)), "{outcome:?}");
+    assert_eq!(outcome.next_method(RetryMethod::Issue), Some(RetryMethod::Issue));
+    certified(&acme, &one);
+    certified(&acme, &two);
+    assert_eq!(desk.server.finalizations(), [1, 1]);
+}
+
+#[test]
+fn proofs_are_removed_after_a_kill() {
+    let desk = Desk::new();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    desk.server.set(|settings| settings.lost = Some("challenge".into()));
+    block_on(desk.open().issue(&order.order)).unwrap();
+    assert_eq!(desk.server.proofs().len(), 1);
+    let killed = order.after_kill();
+    assert!(matches!(finished(&desk.open(), &killed).unwrap(), OrderOutcome::Generated(_)));
+    assert_eq!(desk.server.proofs(), []);
+}
+
+#[test]
+fn a_finished_order_leaves_no_records_but_its_account() {
+    let desk = Desk::new();
+    certified(&desk.open(), &TestOrder::new("order", &["door.example.com"]));
+    let all = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
+    assert_eq!(all.entries.len(), 1);
+}
