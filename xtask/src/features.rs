@@ -107,7 +107,7 @@ const CHOICES: [Choice; 19] = [
             "keyway-files",
             "keyway-seal",
             "keyway-storage",
-            "keyway-x509",
+            "keyway-x509[issuing]",
         ],
     },
     Choice { package: "keyway-storage", features: "", brings: &["keyway-core"] },

@@ -9,9 +9,9 @@ use keyway_core::Timestamp;
 use x509_cert::certificate::{TbsCertificate, Version};
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectAltName};
 use x509_cert::spki::AlgorithmIdentifierOwned;
-use x509_cert::time::Time;
 
 use crate::AlternativeName;
+use crate::encoded_time::from_encoded;
 use crate::signature::{self, SignatureFault};
 
 /// A certificate whose signed part is kept as it was signed.
@@ -71,11 +71,11 @@ impl Certificate {
     }
 
     pub(crate) fn not_before(&self) -> Timestamp {
-        timestamp(&self.body.validity().not_before)
+        from_encoded(&self.body.validity().not_before)
     }
 
     pub(crate) fn not_after(&self) -> Timestamp {
-        timestamp(&self.body.validity().not_after)
+        from_encoded(&self.body.validity().not_after)
     }
 
     /// Returns the serial number in hexadecimal.
@@ -104,8 +104,4 @@ where
     T: for<'a> Decode<'a, Error = der::Error> + AssociatedOid,
 {
     Ok(body.get_extension::<T>().map_err(|_| part)?.map(|(_, value)| value))
-}
-
-fn timestamp(time: &Time) -> Timestamp {
-    Timestamp::default().plus(time.to_unix_duration())
 }

@@ -80,6 +80,7 @@
 //! | keys, for a policy | [`PublicKey`], [`KeyType`] |
 //! | the check of a certificate | [`check_issued`], [`Expected`], [`IssuedFault`] |
 //! | facts for a log of issued certificates | [`IssuedFacts`] |
+//! | a new certificate | `issuing::CertificateContent`, with the feature `issuing` |
 //!
 //! # Algorithms
 //!
@@ -89,7 +90,8 @@
 //!
 //! # Features
 //!
-//! `encrypted-keys`, off by default: private keys under a passphrase.
+//! Both are off by default. `encrypted-keys`: private keys under a passphrase. `issuing`: new certificates, for plugins
+//! that are an authority.
 //!
 //! # Limits
 //!
@@ -106,9 +108,12 @@
 mod alternative_name;
 mod certificate;
 mod distinguished_name;
+mod encoded_time;
 mod encrypted_key;
 mod error;
 mod issued;
+#[cfg(feature = "issuing")]
+pub mod issuing;
 mod name_text;
 mod new_request;
 mod pem;

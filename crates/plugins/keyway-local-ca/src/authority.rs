@@ -1,19 +1,19 @@
 //! An authority that is ready to sign.
 
-use der::{Decode as _, Encode as _};
+use der::Decode as _;
 use keyway_certificates::{CaId, CaInformation, CertificateError, Pem};
 use keyway_core::Timestamp;
 use keyway_storage::Revision;
-use keyway_x509::PrivateKey;
+use keyway_x509::issuing::extensions::{self, key_identifier};
+use keyway_x509::issuing::{CertificateContent, NewCertificateError, from_encoded};
+use keyway_x509::{DistinguishedName, PrivateKey};
 use x509_cert::Certificate;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
 
 use crate::authority_record::AuthorityRecord;
 use crate::configuration::{LocalCaConfiguration, address};
-use crate::extensions::{self, key_identifier};
 use crate::pem::{certificate_pem, chain_pem};
-use crate::profile::moment;
 use crate::storage_error::corrupt;
 
 const WHAT: &str = "the record of an authority";
@@ -45,7 +45,7 @@ impl Authority {
         let own: Option<(bool, SubjectKeyIdentifier)> = body.get_extension().map_err(damaged)?;
         let key_identifier = match own {
             Some((_, identifier)) => identifier.0.as_bytes().to_vec(),
-            None => key_identifier(body.subject_public_key_info()),
+            None => key_identifier(key.public_key()).map_err(damaged)?,
         };
         let constraints: Option<(bool, BasicConstraints)> = body.get_extension().map_err(damaged)?;
         let path_length = constraints.and_then(|(_, constraints)| constraints.path_len_constraint);
@@ -58,12 +58,17 @@ impl Authority {
 
     /// Returns the last moment at which its certificate is valid.
     pub(crate) fn not_after(&self) -> Timestamp {
-        moment(&self.certificate.tbs_certificate().validity().not_after)
+        from_encoded(&self.certificate.tbs_certificate().validity().not_after)
     }
 
     /// Returns the first moment at which its certificate is valid.
     pub(crate) fn not_before(&self) -> Timestamp {
-        moment(&self.certificate.tbs_certificate().validity().not_before)
+        from_encoded(&self.certificate.tbs_certificate().validity().not_before)
+    }
+
+    /// Returns its name, as the certificates that it signs have it.
+    pub(crate) fn subject(&self) -> DistinguishedName {
+        DistinguishedName::from(self.certificate.tbs_certificate().subject().clone())
     }
 
     /// Tells whether it is a root: no certificate stands above it.
@@ -106,17 +111,10 @@ impl Authority {
     }
 }
 
-/// Returns the extensions that the certificate of an authority has beside [pointers](Authority::pointers).
-pub(crate) fn of_authority(identifier: &[u8], path_length: Option<u8>) -> der::Result<Vec<Extension>> {
-    let usage = KeyUsage(KeyUsages::KeyCertSign | KeyUsages::CRLSign);
-    Ok(vec![
-        extensions::authority(path_length)?,
-        extensions::key_usage(usage)?,
-        extensions::subject_key(identifier)?,
-    ])
-}
-
-/// Encodes a certificate.
-pub(crate) fn der_of(certificate: &Certificate) -> Result<Vec<u8>, CertificateError> {
-    certificate.to_der().map_err(|error| CertificateError::system("encode the certificate", error))
+/// Makes a certificate with a new serial number.
+pub(crate) fn signed(content: &CertificateContent, key: &PrivateKey) -> Result<Vec<u8>, CertificateError> {
+    content.sign(key).map_err(|error| match error {
+        NewCertificateError::Random => CertificateError::not_ready("the random source", error.to_string()),
+        other => CertificateError::system("sign the certificate", other),
+    })
 }

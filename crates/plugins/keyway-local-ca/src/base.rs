@@ -4,16 +4,14 @@ use std::time::Duration;
 
 use der::Decode as _;
 use keyway_certificates::CertificateError;
+use keyway_x509::issuing::CertificateContent;
+use keyway_x509::issuing::extensions::{key_identifier, of_authority};
 use keyway_x509::{Expected, PrivateKey, certificates_of_pem, check_issued};
 use x509_cert::Certificate;
-use x509_cert::name::Name;
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
-use crate::authority::{Authority, der_of, of_authority};
+use crate::authority::{Authority, signed};
 use crate::authority_record::AuthorityRecord;
-use crate::extensions::key_identifier;
 use crate::local_ca::{BASE, LocalCa};
-use crate::profile::Content;
 
 const DAY: u64 = 86_400;
 
@@ -26,7 +24,6 @@ pub(crate) const fn days(days: u32) -> Duration {
 pub(crate) struct NewKey {
     pub(crate) key: PrivateKey,
     pub(crate) stored: keyway_core::Wiped<Vec<u8>>,
-    pub(crate) info: SubjectPublicKeyInfoOwned,
     pub(crate) identifier: Vec<u8>,
 }
 
@@ -37,10 +34,8 @@ impl LocalCa {
             self.configuration.root.as_ref().map_or_else(Default::default, |root| root.key).key_type();
         let not_ready = |error: String| CertificateError::not_ready("a new key", error);
         let (key, stored) = PrivateKey::generate(key_type).map_err(|error| not_ready(error.to_string()))?;
-        let info = SubjectPublicKeyInfoOwned::from_der(key.public_key().as_der());
-        let info = info.map_err(|error| not_ready(error.to_string()))?;
-        let identifier = key_identifier(&info);
-        Ok(NewKey { key, stored, info, identifier })
+        let identifier = key_identifier(key.public_key()).map_err(|error| not_ready(error.to_string()))?;
+        Ok(NewKey { key, stored, identifier })
     }
 
     /// Makes the configured root, unless another handle was faster.
@@ -51,18 +46,17 @@ impl LocalCa {
             return Err(CertificateError::not_ready("the base authority", reason));
         };
         let encoding = |error: der::Error| CertificateError::system("make the root", error);
-        let name = Name::from_der(&subject.to_der()).map_err(encoding)?;
-        let NewKey { key, stored, info, identifier } = self.new_key()?;
+        let NewKey { key, stored, identifier } = self.new_key()?;
         let now = self.clock.now();
-        let content = Content {
-            subject: name.clone(),
-            issuer: name,
-            key: info,
+        let content = CertificateContent {
+            subject: subject.clone(),
+            issuer: subject,
+            public_key: key.public_key().clone(),
             not_before: self.backdated(now),
             not_after: now.plus(days(root.days)),
             extensions: of_authority(&identifier, Some(root.path_length)).map_err(encoding)?,
         };
-        let certificate = der_of(&content.sign(&key)?)?;
+        let certificate = signed(&content, &key)?;
         let record = AuthorityRecord {
             id: BASE.to_owned(),
             name: self.configuration.name.clone(),

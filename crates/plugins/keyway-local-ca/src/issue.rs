@@ -2,21 +2,17 @@
 
 use std::time::Duration;
 
-use der::Decode as _;
 use der::oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
 use keyway_certificates::{CertificateError, OrderId, RequestContext};
 use keyway_core::Timestamp;
 use keyway_storage::{Batch, CommitOutcome, Expectation};
-use x509_cert::name::Name;
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use keyway_x509::issuing::{CertificateContent, extensions};
 
-use crate::authority::{Authority, der_of};
+use crate::authority::{Authority, signed};
 use crate::base::days;
 use crate::client_request::ClientRequest;
-use crate::extensions;
 use crate::local_ca::{LocalCa, MAX_ATTEMPTS};
 use crate::order_record::OrderRecord;
-use crate::profile::Content;
 use crate::records::Kind;
 use crate::storage_error::{busy, corrupt, from_storage};
 
@@ -65,20 +61,19 @@ impl LocalCa {
         request: &ClientRequest,
     ) -> Result<OrderRecord, CertificateError> {
         let (not_before, not_after) = self.validity(authority, request.days)?;
-        let issuer = authority.certificate.tbs_certificate().subject().clone();
+        let read = &request.request;
+        let (subject, public_key) = (read.subject().clone(), read.public_key().clone());
         let content = || {
-            let read = &request.request;
-            let key = SubjectPublicKeyInfoOwned::from_der(read.public_key().as_der())?;
-            let subject = Name::from_der(&read.subject().to_der())?;
             let mut extensions = authority.pointers(&self.configuration)?;
-            extensions.push(extensions::subject_key(&extensions::key_identifier(&key))?);
+            extensions.push(extensions::subject_key(&extensions::key_identifier(&public_key)?)?);
             extensions.push(extensions::no_authority()?);
             extensions.push(extensions::key_usage(request.usage)?);
             extensions.push(extensions::extended_key_usage(&request.purposes)?);
             if let Some(names) = &request.names {
                 extensions.push(extensions::raw(subject.is_empty(), ID_CE_SUBJECT_ALT_NAME, names)?);
             }
-            Ok(Content { subject, issuer: issuer.clone(), key, not_before, not_after, extensions })
+            let issuer = authority.subject();
+            Ok(CertificateContent { subject, issuer, public_key, not_before, not_after, extensions })
         };
         let content =
             content().map_err(|error: der::Error| CertificateError::system("make the certificate", error))?;
@@ -86,7 +81,7 @@ impl LocalCa {
             let reason = "its subject is that of the authority";
             return Err(CertificateError::invalid("the certificate request", reason));
         }
-        let certificate = der_of(&content.sign(&authority.key)?)?;
+        let certificate = signed(&content, &authority.key)?;
         Ok(OrderRecord { ca: authority.record.id.clone(), certificate, chain: authority.chain() })
     }
 

@@ -6,12 +6,11 @@ use der::{AnyRef, Decode as _, Encode as _, Tag, Tagged as _};
 use keyway_certificates::RevocationReason;
 use keyway_core::Timestamp;
 use keyway_core::codec::{Malformed, Reader, put_time, put_u64};
+use keyway_x509::issuing::extensions::extension;
+use keyway_x509::issuing::to_encoded;
 use x509_cert::crl::RevokedCert;
 use x509_cert::ext::pkix::CrlReason;
 use x509_cert::serial_number::SerialNumber;
-
-use crate::extensions::extension;
-use crate::profile::time;
 
 /// The schema of both records.
 const SCHEMA: u8 = 1;
@@ -36,7 +35,7 @@ impl RevocationRecord {
         };
         let entry: RevokedCert = RevokedCert {
             serial_number: SerialNumber::new(serial)?,
-            revocation_date: time(revoked_at)?,
+            revocation_date: to_encoded(revoked_at)?,
             crl_entry_extensions: extensions,
         };
         Ok(Self { entry: entry.to_der()? })

@@ -8,6 +8,7 @@ use der::{AnyRef, Decode as _, Encode as _, Sequence, Tag};
 use keyway_certificates::{CaId, CertificateError};
 use keyway_core::Timestamp;
 use keyway_storage::{Batch, CommitOutcome, KeyRange};
+use keyway_x509::issuing::{extensions, to_encoded, to_pem};
 use x509_cert::certificate::Version;
 use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::CrlNumber;
@@ -17,11 +18,8 @@ use x509_cert::time::Time;
 
 use crate::authority::Authority;
 use crate::base::days;
-use crate::extensions;
 use crate::list_record::{ListRecord, RevocationRecord};
 use crate::local_ca::{LocalCa, MAX_ATTEMPTS};
-use crate::pem::block;
-use crate::profile::time;
 use crate::records::Kind;
 use crate::storage_error::{busy, corrupt, from_storage};
 
@@ -42,7 +40,7 @@ pub struct RevocationList {
 impl RevocationList {
     /// Returns the list as PEM, with the label `X509 CRL`.
     pub fn to_pem(&self) -> String {
-        block("X509 CRL", &self.der)
+        to_pem("X509 CRL", &self.der)
     }
 }
 
@@ -190,8 +188,8 @@ fn signed(
         version: Version::V2,
         signature: authority.key.signature_algorithm(),
         issuer: authority.certificate.tbs_certificate().subject().clone(),
-        this_update: time(state.this_update)?,
-        next_update: time(state.next_update)?,
+        this_update: to_encoded(state.this_update)?,
+        next_update: to_encoded(state.next_update)?,
         revoked_certificates: revoked,
         extensions: vec![extensions::authority_key(&authority.key_identifier)?, number],
     };

@@ -1,18 +1,17 @@
 //! Subordinate authorities: created, and deleted.
 
-use der::Decode as _;
 use keyway_certificates::{CaId, CertificateError, CreateCa, DeleteCa, IntentId, RevocationReason};
 use keyway_core::Timestamp;
 use keyway_storage::{Batch, CommitOutcome, Expectation};
 use keyway_x509::DistinguishedName;
-use x509_cert::name::Name;
+use keyway_x509::issuing::CertificateContent;
+use keyway_x509::issuing::extensions::of_authority;
 
-use crate::authority::{Authority, der_of, of_authority};
+use crate::authority::{Authority, signed};
 use crate::authority_record::AuthorityRecord;
 use crate::base::{NewKey, days};
 use crate::configuration::is_name;
 use crate::local_ca::{BASE, LocalCa, MAX_ATTEMPTS, MOST_AUTHORITIES};
-use crate::profile::Content;
 use crate::records::{Kind, mark};
 use crate::storage_error::{busy, from_storage};
 
@@ -104,18 +103,16 @@ impl LocalCa {
         if now >= parent.not_after() {
             return Err(CertificateError::not_ready("the parent", "its certificate has expired"));
         }
-        let issuer = parent.certificate.tbs_certificate().subject().clone();
-        let NewKey { key: _, stored, info, identifier } = self.new_key()?;
+        let NewKey { key, stored, identifier } = self.new_key()?;
         let path_length = parent.path_length.map(|length| length - 1);
         let content = || {
             let mut extensions = of_authority(&identifier, path_length)?;
             extensions.extend(parent.pointers(&self.configuration)?);
-            let subject = Name::from_der(&subject.to_der())?;
             let last = now.plus(days(self.configuration.authority_days)).min(parent.not_after());
-            Ok(Content {
-                subject,
-                issuer: issuer.clone(),
-                key: info.clone(),
+            Ok(CertificateContent {
+                subject: subject.clone(),
+                issuer: parent.subject(),
+                public_key: key.public_key().clone(),
                 not_before: self.backdated(now).max(parent.not_before()),
                 not_after: last,
                 extensions,
@@ -132,7 +129,7 @@ impl LocalCa {
             description: request.description.clone(),
             parent: Some(parent.record.id.clone()),
             key: Some(stored),
-            certificate: der_of(&content.sign(&parent.key)?)?,
+            certificate: signed(&content, &parent.key)?,
             issuers: parent.chain(),
         })
     }

@@ -1,24 +1,25 @@
-//! The key of an authority, as the builder of certificates uses it.
+//! A private key, as the builder of certificates uses it.
 
 use der::Document;
 use der::asn1::BitString;
-use keyway_x509::PrivateKey;
 use signature::{Error, Keypair, Signer};
 use x509_cert::spki::{
     AlgorithmIdentifierOwned, DynSignatureAlgorithmIdentifier, EncodePublicKey, SignatureBitStringEncoding,
 };
 
+use crate::PrivateKey;
+
 /// A key that signs certificates.
 #[derive(Debug)]
-pub(crate) struct KeySigner<'a>(pub(crate) &'a PrivateKey);
+pub(super) struct KeySigner<'a>(pub(super) &'a PrivateKey);
 
 /// The public part of the key.
 #[derive(Clone, Debug)]
-pub(crate) struct VerifyingKey(Vec<u8>);
+pub(super) struct VerifyingKey(Vec<u8>);
 
 /// A signature in the form of its algorithm.
 #[derive(Debug)]
-pub(crate) struct Signature(Vec<u8>);
+pub(super) struct Signature(Vec<u8>);
 
 impl Keypair for KeySigner<'_> {
     type VerifyingKey = VerifyingKey;
