@@ -78,6 +78,14 @@ impl Certificate {
         from_encoded(&self.body.validity().not_after)
     }
 
+    /// Returns an extension, if the certificate has it and it can be read.
+    pub(crate) fn extension<T>(&self) -> Option<T>
+    where
+        T: for<'a> Decode<'a, Error = der::Error> + AssociatedOid,
+    {
+        extension(&self.body, "extension").ok().flatten()
+    }
+
     /// Returns the serial number in hexadecimal.
     pub(crate) fn serial(&self) -> String {
         let bytes = self.body.serial_number().as_bytes();

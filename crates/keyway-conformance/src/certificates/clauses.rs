@@ -32,16 +32,19 @@ clauses! {
     "B10" "every order is asked for, and every call has the same authority and request";
     "B11" "certificate and intermediates are PEM";
     "B12" "the types of requests";
+    "B11a" "the key is the request's, the chain links, the validity holds, every requested name is there";
     "B14" "descriptions of authorities expire, names are unique, there may be a default";
+    "B15" "serial numbers are random, keys have identifiers, the validity is that of the order, and no order makes an authority";
     "B16" "an unsupported change leaves the order as it was";
     "B18" "revocation and renewal are capabilities, and revoking twice is as once";
     "B19" "creating and deleting an authority are intents";
-    "B20" "a client's data may be anything that is JSON";
+    "B20" "a client's data may be anything that is JSON, and request_data is base64 of exactly one request";
     "R1" "capabilities are constants; a call may be dropped at any time; a plugin that blocks says so";
     "R2" "an intent is stored before the effect, and asked for after a crash";
     "R3" "the same intent twice is one effect, where that is declared";
     "R4" "a panic is contained, and is still a fault";
     "R7" "an error says whether an effect may remain";
     "R8" "what a plugin keeps with an order is bounded";
+    "H126" "an authority certifies no RSA key below 2048 bits";
     "K1" "secrets go into no log, error, name or debugging text";
 }

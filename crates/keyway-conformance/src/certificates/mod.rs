@@ -26,20 +26,25 @@
 //! | [`CertificateSubject::example`] | that an order ends in a certificate |
 //! | [`CertificateSubject::refused`] | that a refusal is one, and leaves nothing |
 //! | [`CertificateSubject::changed`] | that an order takes new data |
+//! | [`CertificateSubject::issues`] | that a certificate is the ordered one |
+//! | [`CertificateSubject::days_field`] | that it is valid for as long as the order asks |
 //! | [`CertificateSubject::listing`] | that a call has the effects that it should have, and no others |
 //!
 //! # What is left
 //! What a rule orders is canceled when the rule has ended, if it is open then; certificates and subordinate
 //! authorities stay where a rule ends early. Do not test on an authority that matters.
 //!
-//! The host checks what a certificate says: its key, its names, its chain (decision B11). The kit only looks whether it
-//! is a PEM text.
+//! Whether a certificate is the ordered one, with its key, its names and its chain, is judged only if
+//! [`CertificateSubject::issues`] says that the certificates are real. Those of [`ScriptedCa`] are not: it has one for
+//! all orders. Without it the kit only looks whether a certificate is a PEM text, and the report names the rules that are
+//! skipped.
 
 mod clauses;
 mod example;
 mod fixture;
 mod handle;
 pub mod mutants;
+mod requests;
 mod rules;
 mod scripted;
 mod subject;

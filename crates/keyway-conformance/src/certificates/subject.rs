@@ -46,6 +46,8 @@ pub struct ToldOfCertificates {
     pub(super) refused: Option<OrderExample>,
     pub(super) changed: Option<OrderExample>,
     pub(super) listing: Option<Arc<Listing>>,
+    pub(super) issues: bool,
+    pub(super) days_field: Option<&'static str>,
     /// The capabilities, asked once.
     asked: OnceLock<Capabilities>,
 }
@@ -79,6 +81,24 @@ impl CertificateSubject {
     #[must_use]
     pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
         self.told.listing = Some(Arc::new(listing));
+        self
+    }
+
+    /// Says that the authority makes a real certificate of each request of PKCS#10, which is valid by the clock that it is
+    /// lent. Orders for the kit's own requests have the data of the example, with the type `simple-cmc` and the request
+    /// in `request_data`; they are for `kit.example.com`, a wildcard below it, and addresses. Without it the rules about
+    /// issued certificates are skipped.
+    #[must_use]
+    pub const fn issues(mut self) -> Self {
+        self.told.issues = true;
+        self
+    }
+
+    /// Names the field of the client's data that asks for a validity in days, a whole number. Without it the rule about
+    /// that is skipped.
+    #[must_use]
+    pub const fn days_field(mut self, field: &'static str) -> Self {
+        self.told.days_field = Some(field);
         self
     }
 

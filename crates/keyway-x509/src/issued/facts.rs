@@ -1,6 +1,7 @@
 //! The facts about an issued certificate that a host logs.
 
 use keyway_core::Timestamp;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
 use crate::certificate::Certificate;
@@ -22,6 +23,10 @@ pub struct IssuedFacts {
     pub not_after: Timestamp,
     /// The alternative names, in the order of the certificate.
     pub names: Vec<AlternativeName>,
+    /// The identifier of the key, if the certificate has one.
+    pub key_identifier: Option<Vec<u8>>,
+    /// The identifier of the key that signed the certificate, if it has one.
+    pub issuer_key_identifier: Option<Vec<u8>>,
     /// The type of the key, if it is one that a request may have.
     pub key_type: Option<KeyType>,
 }
@@ -55,6 +60,13 @@ impl IssuedFacts {
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
             names: certificate.names.clone(),
+            key_identifier: certificate
+                .extension::<SubjectKeyIdentifier>()
+                .map(|identifier| identifier.0.into_bytes().into()),
+            issuer_key_identifier: certificate
+                .extension::<AuthorityKeyIdentifier>()
+                .and_then(|identifier| identifier.key_identifier)
+                .map(|identifier| identifier.into_bytes().into()),
             key_type: PublicKey::from_info(certificate.body.subject_public_key_info())
                 .ok()
                 .map(|key| key.key_type()),

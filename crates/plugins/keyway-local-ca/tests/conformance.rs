@@ -41,6 +41,8 @@ fn subject() -> CertificateSubject {
         .lending(move |resources, scratch| resources.with(storage(scratch)).with(keys.clone()))
         .example(OrderExample::new(json!({ "request_data": STANDARD.encode(REQUEST) })))
         .refused(OrderExample::new(json!({ "request_data": STANDARD.encode(REFUSED) })))
+        .issues()
+        .days_field("days")
         .listing(effects)
 }
 

@@ -30,6 +30,8 @@ pub(crate) fn local_ca(subject: CertificateSubject) -> Result<CertificateSubject
         .lending(move |resources, scratch| resources.with(storage(scratch)).with(keys.clone()))
         .example(order)
         .refused(OrderExample::new(json!({ "request_data": STANDARD.encode("no request") })))
+        .issues()
+        .days_field("days")
         .listing(effects))
 }
 

@@ -8,12 +8,18 @@ mod errors;
 mod hostile;
 mod intents;
 mod interruption;
+mod issued;
+mod issuers;
 mod life;
 mod orders;
 mod outcomes;
 mod plugin_meta;
 mod provoked;
 mod reconciliation;
+mod refused_requests;
+mod serials;
+
+use keyway_certificates::RequestType;
 
 // Shared by the files of this folder.
 use super::CertificateSubject;
@@ -38,7 +44,14 @@ needs! {
     DELETES "deletes_cas" |subject| subject.capabilities().deletes_cas;
     REVOKES "revokes" |subject| subject.capabilities().revokes;
     RENEWS "renewal_information" |subject| subject.capabilities().renewal_information;
+    ISSUES "real certificates, and orders of the type simple-cmc" |subject| issues(subject);
+    DAYS "real certificates, and a field for their days"
+        |subject| issues(subject) && subject.days_field.is_some();
     NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
+}
+
+fn issues(subject: &CertificateSubject) -> bool {
+    subject.issues && subject.capabilities().request_types.contains(&RequestType::SimpleCmc)
 }
 
 /// Lists the rules, sorted by id.
@@ -57,6 +70,10 @@ pub(super) fn all() -> Vec<&'static Rule<CertificateSubject>> {
         concurrency::RULES,
         hostile::RULES,
         errors::RULES,
+        issued::RULES,
+        serials::RULES,
+        issuers::RULES,
+        refused_requests::RULES,
     ];
     let mut rules: Vec<_> = families.into_iter().flatten().collect();
     rules.sort_by_key(|rule| rule.id);

@@ -1,7 +1,7 @@
 //! Orders: from the question whether they can be carried out to the certificate.
 
 use keyway_certificates::{
-    CaId, OrderMetadata, OrderOutcome, OrderRequest, RequestType, RetryMethod, Support,
+    CaId, CertificateError, OrderMetadata, OrderOutcome, OrderRequest, RequestType, RetryMethod, Support,
 };
 use keyway_core::{Effect, PluginError as _};
 
@@ -89,8 +89,20 @@ async fn does_not_support(fixture: &CertificateFixture<'_>) -> Checked {
     ensure(!words.trim().is_empty(), "a reason for the client", "none")
 }
 
+/// Demands an error that says that nothing happened, and no effect.
+pub(super) fn nothing_happened(
+    fixture: &CertificateFixture<'_>,
+    before: Option<&[String]>,
+    error: &CertificateError,
+) -> Checked {
+    let observed = format!("one that does not: {:?}", error.kind());
+    ensure(error.effect() == Effect::None, "an error that says that nothing happened", observed)?;
+    let same = fixture.listed().ok().as_deref() == before;
+    ensure(same, "nothing made", "something was made and refused")
+}
+
 /// Goes on with an order that must not come to a certificate.
-async fn comes_to_nothing(
+pub(super) async fn comes_to_nothing(
     fixture: &CertificateFixture<'_>,
     metadata: OrderMetadata,
     example: &OrderExample,
@@ -101,11 +113,7 @@ async fn comes_to_nothing(
     let outcome = match handle.ask(RetryMethod::Issue, &order).await {
         Ok(outcome @ (OrderOutcome::ClientDataIssue(_) | OrderOutcome::CaUnavailable(_))) => outcome,
         Ok(outcome) => handle.finish(&mut order, RetryMethod::Issue, outcome, false).await?,
-        Err(error) => {
-            let observed = format!("one that does not: {:?}", error.kind());
-            ensure(error.effect() == Effect::None, "an error that says that nothing happened", observed)?;
-            return ensure(fixture.listed().ok() == before, "nothing made", "something was made and refused");
-        }
+        Err(error) => return nothing_happened(fixture, before.as_deref(), &error),
     };
     let is_certificate = matches!(outcome, OrderOutcome::Generated(_));
     ensure(!is_certificate, "no certificate", "a certificate")

@@ -201,6 +201,11 @@ impl ScriptedCa {
         doubled
     }
 
+    /// Tells the time.
+    pub(in crate::certificates) fn now(&self) -> keyway_core::Timestamp {
+        self.clock.now()
+    }
+
     fn books<T>(&self, look: impl FnOnce(&mut books::Books) -> T) -> T {
         self.shelf.with(look).expect("the books of the scripted authority can be read")
     }

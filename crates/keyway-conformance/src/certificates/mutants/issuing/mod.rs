@@ -1,0 +1,139 @@
+//! An authority that makes real certificates, and mutants of it.
+//!
+//! It takes orders as the scripted authority does, and makes another certificate of each.
+
+mod authority;
+mod draft;
+mod mutants;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyway_certificates::{
+    Capabilities, CertificateAuthority, CertificateError, IssuedCertificate, Layered, OrderMetadata, Pem,
+    RequestTypes,
+};
+use keyway_core::Json;
+use keyway_x509::{AlternativeName, CertificateRequest, KeyType, PrivateKey, RequestError};
+use serde_json::json;
+
+// Shared by the files of this folder.
+use super::{CertificateSubject, ScriptedCa, plugin};
+use crate::Mutant;
+use crate::certificates::OrderExample;
+use crate::certificates::requests::REQUEST_DATA;
+use crate::lock::locked;
+use authority::SigningAuthority;
+use draft::Draft;
+
+/// The field with the validity.
+const DAYS: &str = "days";
+
+/// The capabilities: those of orders. The scripted authority would not know the certificates again.
+const CAPABILITIES: Capabilities = Capabilities::MINIMAL
+    .request_types(RequestTypes::SIMPLE_CMC)
+    .cancels(true)
+    .idempotent(true)
+    .reconciles(true);
+
+/// What a mutant does in another way.
+#[derive(Clone, Copy, Debug)]
+struct Habits {
+    /// Changes a certificate before it is signed.
+    draft: fn(&mut Draft),
+    /// Tells whether the authority makes a certificate of an unacceptable request all the same.
+    overlooks: fn(&RequestError) -> bool,
+    /// Makes a certificate anew whenever it is asked for.
+    forgets: bool,
+}
+
+impl Default for Habits {
+    fn default() -> Self {
+        Self { draft: |_| {}, overlooks: |_| false, forgets: false }
+    }
+}
+
+/// What all handles of the authority share.
+struct Office {
+    signer: SigningAuthority,
+    habits: Habits,
+    /// The certificates, by the ids of their orders.
+    issued: Mutex<BTreeMap<String, IssuedCertificate>>,
+}
+
+impl Office {
+    /// Reads the request of an order. `None` if it is not acceptable and the authority overlooks that.
+    fn request(&self, metadata: &OrderMetadata) -> Result<Option<CertificateRequest>, CertificateError> {
+        match CertificateRequest::from_request_data(metadata.required_text(REQUEST_DATA)?) {
+            Ok(request) => Ok(Some(request)),
+            Err(error) if (self.habits.overlooks)(&error) => Ok(None),
+            Err(error) => Err(CertificateError::invalid(REQUEST_DATA, error.to_string())),
+        }
+    }
+
+    fn days(metadata: &OrderMetadata) -> Result<u32, CertificateError> {
+        let days = match metadata.get(DAYS) {
+            None => Some(90),
+            Some(Json::Integer(days)) => days.decimal().parse().ok().filter(|days| (1..=90).contains(days)),
+            Some(_) => None,
+        };
+        days.ok_or_else(|| CertificateError::invalid(DAYS, "it must be a number from 1 to 90"))
+    }
+}
+
+impl fmt::Debug for Office {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Office").field("habits", &self.habits).finish_non_exhaustive()
+    }
+}
+
+/// Is a handle of the authority.
+#[derive(Debug)]
+struct Issuing {
+    ca: ScriptedCa,
+    office: Arc<Office>,
+}
+
+/// Makes a text of PEM short enough for the contract, as those of this authority are.
+fn pem(text: &str) -> Result<Pem, CertificateError> {
+    Ok(Pem::new(text)?)
+}
+
+fn example() -> OrderExample {
+    let made = || -> Result<String, Box<dyn std::error::Error>> {
+        let (key, _) = PrivateKey::generate(KeyType::EcdsaP256)?;
+        let names = [AlternativeName::dns("door.example.com")?];
+        Ok(CertificateRequest::sign(&key, &"CN=door.example.com".parse()?, &names)?.to_pem())
+    };
+    let request = made().expect("the kit makes a request");
+    OrderExample::new(json!({ "request_type": "simple-cmc", REQUEST_DATA: STANDARD.encode(request) }))
+}
+
+/// Makes the subject of an authority with such habits.
+fn subject(name: &str, habits: Habits) -> CertificateSubject {
+    let signer = SigningAuthority::new().expect("the kit makes an authority");
+    let office = Arc::new(Office { signer, habits, issued: Mutex::default() });
+    let opened = move |ca| -> Arc<dyn CertificateAuthority> {
+        Arc::new(Layered(Issuing { ca, office: Arc::clone(&office) }))
+    };
+    let ca = ScriptedCa::new().with_capabilities(CAPABILITIES);
+    let refused = json!({ "request_type": "simple-cmc", REQUEST_DATA: STANDARD.encode("no request") });
+    plugin::subject(name, ca, opened)
+        .example(example())
+        .refused(OrderExample::new(refused))
+        .issues()
+        .days_field(DAYS)
+}
+
+/// Lists the mutants of it.
+pub(super) fn all() -> &'static [Mutant<CertificateSubject>] {
+    mutants::MUTANTS
+}
+
+/// Makes an authority that makes a real certificate of each request.
+pub fn issuing() -> CertificateSubject {
+    subject("issuing", Habits::default())
+}

@@ -1,0 +1,37 @@
+//! Orders for requests of PKCS#10.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyway_certificates::{Json, OrderMetadata, RequestType};
+
+use super::example::metadata_of;
+use super::fixture::CertificateFixture;
+use crate::Broken;
+
+/// The field with the request, as base64 of PEM (decision B20).
+pub(super) const REQUEST_DATA: &str = "request_data";
+
+/// Makes the data of a client with a request in PEM: those of the example, with this request, and with this validity if
+/// the subject says how that is asked for.
+pub(super) fn metadata(
+    fixture: &CertificateFixture<'_>,
+    pem: &str,
+    days: Option<u32>,
+) -> Result<OrderMetadata, Broken> {
+    with_request_data(fixture, &STANDARD.encode(pem), days)
+}
+
+/// Makes the data of a client with a text in place of the base64.
+pub(super) fn with_request_data(
+    fixture: &CertificateFixture<'_>,
+    request_data: &str,
+    days: Option<u32>,
+) -> Result<OrderMetadata, Broken> {
+    let mut fields = fixture.example().fields()?;
+    fields.insert(OrderMetadata::REQUEST_TYPE.to_owned(), Json::text(RequestType::SimpleCmc.as_str()));
+    fields.insert(REQUEST_DATA.to_owned(), Json::text(request_data));
+    if let Some((field, days)) = fixture.subject().days_field.zip(days) {
+        fields.insert(field.to_owned(), serde_json::json!(days).into());
+    }
+    metadata_of(fields)
+}
