@@ -153,6 +153,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = steps(area)?;
     rows.push(next_due(area)?);
     rows.push(hanging(area)?);
+    rows.extend(super::local_ca::run(area)?);
     Ok(rows)
 }
 

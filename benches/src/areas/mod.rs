@@ -8,6 +8,7 @@ mod footprint;
 mod grants;
 mod host;
 pub mod issuers;
+mod local_ca;
 pub mod registry;
 pub mod seal;
 pub mod secrets;
@@ -50,7 +51,7 @@ pub const AREAS: &[Area] = &[
     Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },
     Area {
         name: "certificates",
-        about: "steps of certificate orders, and orders that wait",
+        about: "steps of certificate orders, orders that wait, and the local CA",
         run: certificates::run,
     },
     Area { name: "host", about: "reads, timers and waiting work of a host", run: host::run },

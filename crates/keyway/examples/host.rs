@@ -3,7 +3,8 @@
 //! It lists the linked plugins; opens a store file that Convection's Python plugin wrote; copies it
 //! into a generic store on SQLite; works with environments, versions and compare-and-set; lets an
 //! application read through the client, with an audit; makes passwords; issues logins by SSH key
-//! and revokes them, also through an executable; orders certificates, also across a crash;
+//! and revokes them, also through an executable; orders certificates, also across a crash,
+//! and makes and revokes one with an authority of its own;
 //! rotates the keys during reads; shows the errors for a wrong key, tampered and exchanged records and
 //! data of another version; and checks every result itself. It exits with 1 if a check fails.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
@@ -12,6 +13,8 @@
 mod application;
 #[path = "host/damage.rs"]
 mod damage;
+#[path = "host/local_ca.rs"]
+mod local_ca;
 #[path = "host/logins.rs"]
 mod logins;
 #[path = "host/orders.rs"]
@@ -40,8 +43,9 @@ use serde_json::json;
 use report::{Failure, Report};
 
 /// The plugins of this host.
-const PLUGINS: Plugins =
-    plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_info, keyway_ssh, keyway_process };
+const PLUGINS: Plugins = plugins! {
+    keyway_generic, keyway_convection, keyway_passdb, keyway_info, keyway_local_ca, keyway_ssh, keyway_process
+};
 
 /// The number of secrets that the rotation moves.
 const MANY: usize = 1500;
@@ -112,6 +116,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     application::generated_passwords(report, stores, &mut secrets).await?;
     logins::show(report, host.grants(), folder.path(), &mut secrets).await?;
     orders::show(report, &storage, &host_keys).await?;
+    local_ca::show(report, &storage, &host_keys, &mut secrets).await?;
     versions(report, &store).await?;
     let new_keys = new_ring()?;
     rotation(report, stores, &store, &keys, &new_keys).await?;
@@ -144,7 +149,7 @@ fn show_plugins(report: &mut Report, registry: &Registry) {
         ]);
     }
     report.line(&table.to_string());
-    report.check(registry.iter().len() == 8, "all plugins of the listed crates are there");
+    report.check(registry.iter().len() == 9, "all plugins of the listed crates are there");
 }
 
 async fn copy(

@@ -1,0 +1,314 @@
+//! The local certificate authority: a certificate, an order with one, and a long revocation list.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyway_certificates::{
+    AuthorityName, CaId, CertificateAuthority, CertificateOrder, CertificateRevocation, IntentId, JsonObject,
+    OpenContext, OrderId, OrderMetadata, OrderOutcome, Owner, Pem, PluginMeta, RevocationReason,
+};
+use keyway_core::{Clock, PluginMetadata, Resources, SystemClock, Timestamp};
+use keyway_host::Host;
+use keyway_host::orders::{Authority, End, NewOrder, Phase};
+use keyway_local_ca::LocalCa;
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::{Batch, Expectation, Layered, Memory, Storage};
+use keyway_x509::issuing::{CertificateContent, extensions, to_encoded, to_pem};
+use keyway_x509::{AlternativeName, CertificateRequest, IssuedFacts, KeyType, PrivateKey};
+use pollster::block_on;
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _, UnparsedPublicKey,
+};
+use x509_cert::crl::{CertificateList, RevokedCert, TbsCertList};
+use x509_cert::der::asn1::BitString;
+use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::ext::pkix::{CrlNumber, CrlReason};
+
+use super::BenchError;
+use crate::measure::{Clock as Measured, interleave};
+use crate::peers::recording::{Changes, Recording};
+use crate::row::{Row, Target};
+
+const CALLS: u32 = 20;
+const REVOKED: usize = 100_000;
+const HOST: &str = "www.example.org";
+
+/// A clock that the measurement sets.
+#[derive(Debug)]
+struct Hands(AtomicU64);
+
+impl Clock for Hands {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_milliseconds(self.0.load(Ordering::Relaxed))
+    }
+}
+
+fn context(
+    storage: Arc<dyn Storage>,
+    clock: Arc<dyn Clock>,
+    configuration: serde_json::Value,
+) -> Result<OpenContext, BenchError> {
+    let metadata = PluginMetadata::from_json(
+        r#"{"version": "1.0.0", "author": "Keyway <keyway@example.org>", "updated": 20261129, "compatibility": "==:1",
+            "plugin": {"name": "Local CA", "type": "Certificate", "description": "of a measurement"}}"#,
+    )?;
+    let keys = KeyRing::new([Key::generate()?])?;
+    Ok(OpenContext::new(AuthorityName::new("local")?, metadata)
+        .with_configuration(configuration)
+        .with_resources(Resources::new().with(storage).with(keys))
+        .with_clock(clock))
+}
+
+fn unique(prefix: &str) -> String {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    format!("{prefix}-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+fn intent() -> IntentId {
+    IntentId::new(unique("intent")).expect("an id")
+}
+
+fn request() -> Result<String, BenchError> {
+    let (key, _) = PrivateKey::generate(KeyType::EcdsaP256)?;
+    let names = [AlternativeName::dns(HOST)?];
+    Ok(CertificateRequest::sign(&key, &format!("CN={HOST},O=Example").parse()?, &names)?.to_pem())
+}
+
+fn metadata(request: &str) -> Result<OrderMetadata, BenchError> {
+    let fields = serde_json::json!({
+        "request_type": "simple-cmc", "request_data": STANDARD.encode(request), "days": 30,
+    });
+    Ok(OrderMetadata::from_json(fields.to_string().as_bytes())?)
+}
+
+/// A bare key that signs and verifies a text as long as a certificate.
+struct BareKey {
+    pair: EcdsaKeyPair,
+    random: SystemRandom,
+    signature: Vec<u8>,
+}
+
+const MESSAGE: [u8; 420] = [7; 420];
+
+impl BareKey {
+    fn new() -> Result<Self, BenchError> {
+        let random = SystemRandom::new();
+        let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
+        let failed = |_| "no key";
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &random).map_err(failed)?;
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random)?;
+        let signature = pair.sign(&random, &MESSAGE).map_err(failed)?.as_ref().to_vec();
+        Ok(Self { pair, random, signature })
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(&self.random, message).expect("a signature").as_ref().to_vec()
+    }
+
+    fn verify(&self) {
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.pair.public_key().as_ref());
+        key.verify(&MESSAGE, &self.signature).expect("its own signature");
+    }
+}
+
+/// Commits the rows that another engine recorded, in their order.
+struct Replay {
+    recording: Arc<Layered<Recording>>,
+    bare: Memory,
+    batches: RefCell<VecDeque<Changes>>,
+}
+
+impl Replay {
+    /// Begins with the rows that the other engine has.
+    fn of(recording: Arc<Layered<Recording>>) -> Self {
+        let replay = Self { recording, bare: Memory::new(), batches: RefCell::default() };
+        replay.record();
+        let all = replay.batches.borrow().len();
+        replay.commit(all);
+        replay
+    }
+
+    fn record(&self) {
+        self.batches.borrow_mut().extend(self.recording.0.take());
+    }
+
+    fn commit(&self, count: usize) {
+        for changes in self.batches.borrow_mut().drain(..count) {
+            let batch = changes.into_iter().fold(Batch::new(), |batch, (key, value)| match value {
+                Some(value) => batch.put(key, value, Expectation::Any),
+                None => batch.delete(key, Expectation::Any),
+            });
+            block_on(self.bare.commit(batch)).expect("a bare commit succeeds");
+        }
+    }
+}
+
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
+    let mut rows = certificate(area)?;
+    rows.push(order(area)?);
+    rows.push(revocation_list(area)?);
+    Ok(rows)
+}
+
+/// A certificate by the plugin, against its bare cryptography and its commit, and against `rcgen`.
+fn certificate(area: &'static str) -> Result<Vec<Row>, BenchError> {
+    let recording = Recording::of(Arc::new(Memory::new()));
+    let root = serde_json::json!({ "root": { "subject": "CN=Bench Root" } });
+    let ca = LocalCa::new(&context(Arc::clone(&recording) as Arc<_>, Arc::new(SystemClock), root)?)?;
+    let (request, bare) = (request()?, BareKey::new()?);
+    let order_of = metadata(&request)?;
+    let issue = || {
+        let meta = PluginMeta::new(JsonObject::new(), Arc::new(Mutex::new(JsonObject::new())));
+        let id = OrderId::new(unique("order")).expect("an id");
+        let order = CertificateOrder::new(id, intent(), order_of.clone(), meta);
+        let outcome = block_on(ca.issue(&order)).expect("a certificate");
+        assert!(matches!(outcome, OrderOutcome::Generated(_)), "a certificate at once");
+    };
+    issue();
+    let replay = Replay::of(recording);
+    let mut ours = || {
+        issue();
+        replay.record();
+    };
+    (0..CALLS).for_each(|_| ours());
+    let mut peer = || {
+        bare.verify();
+        bare.verify();
+        bare.sign(&MESSAGE);
+        replay.commit(1);
+    };
+    let issuer = rcgen_issuer()?;
+    let mut rcgen = || {
+        let asked = rcgen::CertificateSigningRequestParams::from_pem(&request).expect("a request");
+        let _ = asked.signed_by(&issuer).expect("a certificate").pem();
+    };
+    let operations: &mut [&mut dyn FnMut()] = &mut [&mut ours, &mut peer, &mut rcgen];
+    let times = interleave(Measured::ThreadCpu, 41, CALLS, operations);
+    let name =
+        "certificate of a request by the local CA, in memory; two verifications, a signature, its commit";
+    Ok(vec![
+        Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.25)),
+        Row::compared(area, "the same; rcgen parses, verifies and issues", times.compared(0, 2)),
+    ])
+}
+
+fn rcgen_issuer() -> Result<rcgen::Issuer<'static, rcgen::KeyPair>, BenchError> {
+    let mut parameters = rcgen::CertificateParams::default();
+    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Constrained(0));
+    Ok(rcgen::Issuer::new(parameters, rcgen::KeyPair::generate()?))
+}
+
+/// An order in a host, from the client's request to the end, against its bare cryptography and its commits.
+fn order(area: &'static str) -> Result<Row, BenchError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let recording = Recording::of(Arc::new(Memory::new()));
+    let storage = Arc::clone(&recording) as Arc<dyn Storage>;
+    let root = serde_json::json!({ "root": { "subject": "CN=Bench Root" } });
+    let ca = Arc::new(LocalCa::new(&context(Arc::clone(&storage), Arc::new(SystemClock), root)?)?);
+    let authority = Authority::with_authority(AuthorityName::new("local")?, ca);
+    let keys = KeyRing::new([Key::generate()?])?;
+    let built = Host::builder(keyway_core::Registry::builder().build()?, storage, keys).authority(authority);
+    let host = runtime.block_on(built.start())?;
+    let (owner, order_of, bare) = (Owner::new("web team")?, metadata(&request()?)?, BareKey::new()?);
+    let place = || {
+        runtime.block_on(async {
+            let orders = host.orders();
+            let order = orders.submit(NewOrder::new(owner.clone(), order_of.clone())).await;
+            let order = order.expect("the order is stored");
+            while !host.run_due(SystemClock.now()).await.expect("a pass succeeds").is_empty() {}
+            let ended = orders.get(&owner, &order.id).await.expect("the order");
+            assert!(matches!(ended.state.phase, Phase::Finished(End::Generated)), "{:?}", ended.state);
+        });
+    };
+    place();
+    let replay = Replay::of(recording);
+    place();
+    replay.record();
+    let commits = replay.batches.borrow().len();
+    let mut ours = || {
+        place();
+        replay.record();
+    };
+    (0..CALLS).for_each(|_| ours());
+    let mut peer = || {
+        bare.verify();
+        bare.verify();
+        bare.sign(&MESSAGE);
+        replay.commit(commits);
+    };
+    let times = interleave(Measured::ThreadCpu, 41, CALLS, &mut [&mut ours, &mut peer]);
+    let name = "order in a host that ends in such a certificate; two verifications, a signature, its commits";
+    Ok(Row::compared(area, name, times.compared(0, 1)).noting(format!("{commits} commits")))
+}
+
+/// Signs the list of 100,000 revocations again, against encoding and signing the same list.
+fn revocation_list(area: &'static str) -> Result<Row, BenchError> {
+    const START: u64 = 1_800_000_000_000;
+    const YEARS_30: Duration = Duration::from_secs(30 * 365 * 86_400);
+    let clock = Arc::new(Hands(AtomicU64::new(START)));
+    let ca =
+        LocalCa::new(&context(Arc::new(Memory::new()), Arc::clone(&clock) as _, serde_json::json!({}))?)?;
+    let (key, pkcs8) = PrivateKey::generate(KeyType::EcdsaP256)?;
+    let identifier = extensions::key_identifier(key.public_key())?;
+    let mut content = CertificateContent {
+        subject: "CN=Bench Root".parse()?,
+        issuer: "CN=Bench Root".parse()?,
+        public_key: key.public_key().clone(),
+        not_before: clock.now(),
+        not_after: clock.now().plus(YEARS_30),
+        extensions: extensions::of_authority(&identifier, Some(0))?,
+    };
+    let root = to_pem("CERTIFICATE", &content.sign(&key)?);
+    block_on(ca.import(&to_pem("PRIVATE KEY", &pkcs8), None, &root, None))?;
+    content.subject = format!("CN={HOST}").parse()?;
+    content.extensions.clear();
+    let mut revoked = Vec::with_capacity(REVOKED);
+    let reason = vec![extensions::extension(false, &CrlReason::Superseded)?];
+    for _ in 0..REVOKED {
+        let pem = Pem::new(to_pem("CERTIFICATE", &content.sign(&key)?))?;
+        revoked.push(RevokedCert {
+            serial_number: x509_cert::serial_number::SerialNumber::new(
+                &IssuedFacts::read(pem.as_str())?.serial_bytes(),
+            )?,
+            revocation_date: to_encoded(clock.now())?,
+            crl_entry_extensions: Some(reason.clone()),
+        });
+        block_on(ca.revoke(&CertificateRevocation::new(intent(), pem, RevocationReason::Superseded)))?;
+    }
+    let base = CaId::new("base")?;
+    let mut sign = || {
+        clock.0.fetch_add(4 * 86_400_000, Ordering::Relaxed);
+        block_on(ca.revocation_list(&base)).expect("a list")
+    };
+    let ours = CertificateList::<x509_cert::certificate::Rfc5280>::from_der(&sign().der)?;
+    assert_eq!(ours.tbs_cert_list.revoked_certificates.map_or(0, |all| all.len()), REVOKED);
+
+    let bare = BareKey::new()?;
+    let number = extensions::extension(false, &CrlNumber::try_from(1_u64)?)?;
+    let algorithm = key.signature_algorithm();
+    let content = TbsCertList::<x509_cert::certificate::Rfc5280> {
+        version: x509_cert::certificate::Version::V2,
+        signature: algorithm.clone(),
+        issuer: ours.tbs_cert_list.issuer,
+        this_update: to_encoded(clock.now())?,
+        next_update: Some(to_encoded(clock.now())?),
+        revoked_certificates: Some(revoked),
+        crl_extensions: Some(vec![extensions::authority_key(&identifier)?, number]),
+    };
+    let signature = BitString::from_bytes(&[])?;
+    let mut list = CertificateList { tbs_cert_list: content, signature_algorithm: algorithm, signature };
+    let mut encode = || {
+        let signed = list.tbs_cert_list.to_der().expect("a list");
+        list.signature = BitString::from_bytes(&bare.sign(&signed)).expect("a signature");
+        list.to_der().expect("a list");
+    };
+    let times = interleave(Measured::ThreadCpu, 15, 1, &mut [&mut || drop(sign()), &mut encode]);
+    let name = "revocation list of 100,000 signed again; encoding and signing it by x509-cert and ring";
+    Ok(Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.5)))
+}

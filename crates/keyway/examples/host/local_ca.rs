@@ -1,0 +1,143 @@
+//! Shows a certificate authority of the host's own: a certificate for a stored key, kept in a secret store,
+//! verified, and revoked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway::certificates::{
+    AuthorityName, CertificateAuthorities, OpenContext, OrderMetadata, Owner, RevocationReason,
+};
+use keyway::orders::{Authority, End, NewOrder, Order, Orders, Phase};
+use keyway::seal::KeyRing;
+use keyway::secrets::{NewSecret, SecretStore, StoreName};
+use keyway::storage::Storage;
+use keyway::{Clock, Host, Registry, Resources, SecretValue, SystemClock, Timestamp};
+use keyway_local_ca::LocalCa;
+use keyway_x509::issuing::to_pem;
+use keyway_x509::{AlternativeName, Expected, KeyType, PrivateKey, certificates_of_pem, check_issued};
+use rustls_pki_types::{CertificateDer, UnixTime};
+use serde_json::json;
+use webpki::{
+    ALL_VERIFICATION_ALGS, BorrowedCertRevocationList, CertRevocationList, EndEntityCert, Error, KeyUsage,
+    RevocationOptionsBuilder, anchor_from_trusted_cert,
+};
+
+use crate::report::{Failure, Report};
+use crate::{PLUGINS, address};
+
+const CONNECTION: &str = "office";
+const NAME: &str = "www.example.com";
+
+fn configuration() -> serde_json::Value {
+    json!({ "root": { "subject": "CN=Office Root,O=Example" } })
+}
+
+pub(crate) async fn show(
+    report: &mut Report,
+    storage: &Arc<dyn Storage>,
+    keys: &KeyRing,
+    secrets: &mut Vec<String>,
+) -> Result<(), Failure> {
+    report.step("A certificate authority of its own");
+    let registry = PLUGINS.registry()?;
+    let list_context = context(&registry, storage, keys)?;
+    let authority =
+        Authority::new(AuthorityName::new(CONNECTION)?, "local-ca").plugin_configuration(configuration());
+    let certificates = StoreName::new("certificates")?;
+    let host = Host::builder(registry, Arc::clone(storage), keys.clone())
+        .name("office")
+        .resources(Resources::new().with(keys.clone()))
+        .certificate_store(certificates.clone())
+        .authority(authority)
+        .start()
+        .await?;
+    let running = tokio::spawn({
+        let host = host.clone();
+        // It ends with the task.
+        async move { drop(host.run(std::future::pending()).await) }
+    });
+
+    let kept = host.stores().create(&certificates, "generic", json!({}), keys).await?;
+    let vault = host.stores().create(&StoreName::new("vault")?, "generic", json!({}), keys).await?;
+    let (key, pkcs8) = PrivateKey::generate(KeyType::EcdsaP256)?;
+    let pem = to_pem("PRIVATE KEY", &pkcs8);
+    secrets.extend(pem.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));
+    vault.create(NewSecret::new(address("web.private_key")?, SecretValue::text(pem))).await?;
+
+    let (orders, joe) = (host.orders(), Owner::new("web team")?);
+    let wanted = json!({
+        "request_type": "stored-key", "container_ref": "vault/web", "subject_dn": format!("CN={NAME},O=Example"),
+        "subject_alternative_names": [format!("dns:{NAME}")], "days": 30,
+    });
+    let metadata = OrderMetadata::from_json(wanted.to_string().as_bytes())?;
+    let order = orders.submit(NewOrder::new(joe.clone(), metadata)).await?;
+    let ended = orders.wait_for(&joe, &order.id).await?;
+    report.check(
+        ended.state.phase == Phase::Finished(End::Generated),
+        "the host makes a request with the stored key, and the authority a certificate",
+    );
+    let secret = kept.get(&address(&format!("order-{}.certificate", order.id))?).await?;
+    let certificate = secret.value.expose_text().ok_or("a certificate is a text")?.to_owned();
+
+    let root = orders.cas(&joe).into_iter().find_map(|ca| ca.information.signing_certificate);
+    let root = root.ok_or("the authority has a certificate")?;
+    let expected = Expected::new()
+        .with_public_key(key.public_key().clone())
+        .with_names(vec![AlternativeName::dns(NAME)?]);
+    let now = SystemClock.now();
+    let facts = check_issued(&certificate, Some(root.as_str()), &expected, now)?;
+    report.check(
+        facts.not_after < now.plus(Duration::from_secs(30 * 86_400)),
+        "the secret store has it: it is for this key and name, signed by the root, for 30 days",
+    );
+
+    let [certificate, root] = [&certificate, root.as_str()].map(certificates_of_pem);
+    let (certificate, root) = (certificate?.swap_remove(0), root?.swap_remove(0));
+    // The host that publishes revocation lists opens the authority by its type.
+    let local = LocalCa::new(&list_context)?;
+    let before = local.renew_revocation_lists().await?.pop().ok_or("the first list is due")?.1;
+    let verified = verify(&certificate, &root, &before.der, now);
+    report.check(verified.is_ok(), "a verifier accepts it with the first revocation list");
+    orders.revoke(&joe, &order.id, RevocationReason::KeyCompromise).await?;
+    let revoked = until_revoked(orders, &order).await?;
+    let after = local.renew_revocation_lists().await?.pop().ok_or("another list is due")?.1;
+    let verified = verify(&certificate, &root, &after.der, now);
+    report.check(
+        revoked && after.number > before.number && verified == Err(Error::CertRevoked),
+        "it is revoked, and with the next list a verifier refuses it",
+    );
+    running.abort();
+    Ok(())
+}
+
+fn context(registry: &Registry, storage: &Arc<dyn Storage>, keys: &KeyRing) -> Result<OpenContext, Failure> {
+    let plugin = registry.get::<CertificateAuthorities>("local-ca")?;
+    Ok(OpenContext::new(AuthorityName::new(CONNECTION)?, plugin.metadata().clone())
+        .with_configuration(configuration())
+        .with_resources(Resources::new().with(Arc::clone(storage)).with(keys.clone())))
+}
+
+/// Waits until the authority has revoked the certificate of an order.
+async fn until_revoked(orders: &Orders, order: &Order) -> Result<bool, Failure> {
+    for _ in 0..1_000 {
+        let now = orders.get(&order.owner, &order.id).await?;
+        if now.state.revocation.is_some_and(|revocation| revocation.revoked) {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(false)
+}
+
+/// Verifies the certificate of a server as a TLS client does that knows the revocation list. All are DER.
+fn verify(certificate: &[u8], root: &[u8], list: &[u8], now: Timestamp) -> Result<(), Error> {
+    let (certificate, root) = (CertificateDer::from(certificate), CertificateDer::from(root));
+    let anchors = [anchor_from_trusted_cert(&root)?];
+    let list = CertRevocationList::from(BorrowedCertRevocationList::from_der(list)?);
+    let lists = [&list];
+    let revocation = RevocationOptionsBuilder::new(&lists).map_err(|_| Error::UnknownRevocationStatus)?;
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(now.as_seconds()));
+    let end = EndEntityCert::try_from(&certificate)?;
+    let (usage, revocation) = (KeyUsage::server_auth(), Some(revocation.build()));
+    end.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &[], now, usage, revocation, None).map(drop)
+}
