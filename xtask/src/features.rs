@@ -141,7 +141,7 @@ const CHOICES: [Choice; 19] = [
     Choice {
         package: "keyway-conformance",
         features: "certificates",
-        brings: &["keyway-certificates", "keyway-core"],
+        brings: &["keyway-certificates", "keyway-core", "keyway-x509[issuing]"],
     },
     Choice { package: "keyway-conformance", features: "issuers", brings: &["keyway-core", "keyway-issuers"] },
     Choice {

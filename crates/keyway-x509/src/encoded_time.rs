@@ -21,6 +21,7 @@ pub fn to_encoded(moment: Timestamp) -> der::Result<Time> {
 }
 
 /// Converts the time in a certificate.
+#[cfg_attr(not(feature = "issuing"), expect(unreachable_pub, reason = "the feature exports it"))]
 pub fn from_encoded(time: &Time) -> Timestamp {
     Timestamp::default().plus(time.to_unix_duration())
 }
