@@ -132,7 +132,7 @@ fn what_decisions_demand_holds_for_inputs_that_nobody_recorded() {
             for _ in 0..=random.below(3) {
                 random.cross(&mut input, other.input.value());
             }
-            ruled += assert_rulings_hold(*adapter, &Input::new(input));
+            ruled += assert_rulings_hold(*adapter, &Input::in_situation(input, vector.input.situation()));
         }
     }
     assert!(ruled > 1000, "{ruled}");

@@ -9,7 +9,8 @@
 //!
 //! The order matters. [`Adapter::run`] and [`Adapter::rulings`] see an [`Input`], which gives no
 //! access to upstream's behaviour or the vector's id: an adapter implements a rule, and cannot list
-//! vectors. A ruling comes from an oracle that is independent of the code under test (`oracle`, and
+//! vectors. Some vectors of Barbican have an empty input and name the called method in their description, so
+//! [`Input::situation`] has that. A ruling comes from an oracle that is independent of the code under test (`oracle`, and
 //! `model` of the stores), and holds a decision's demand on the outcome. Without a ruling, the
 //! outcome must be upstream's: the same value, or an error of the same class.
 //!

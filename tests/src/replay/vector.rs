@@ -25,7 +25,10 @@ pub struct Vector {
 
 /// The input of upstream. It gives no access to the vector's name or upstream's behaviour.
 #[derive(Clone, Debug)]
-pub struct Input(Value);
+pub struct Input {
+    value: Value,
+    situation: String,
+}
 
 /// The behaviour of upstream.
 #[derive(Clone, Debug)]
@@ -34,17 +37,28 @@ pub struct Expected(Value);
 impl Input {
     /// Creates an input, for tests.
     pub fn new(value: Value) -> Self {
-        Self(value)
+        Self::in_situation(value, "")
+    }
+
+    /// Creates an input whose situation stands in words beside it: several kinds of Barbican have vectors with
+    /// an empty input, and the method that is called is in the vector's description.
+    pub fn in_situation(value: Value, situation: impl Into<String>) -> Self {
+        Self { value, situation: situation.into() }
+    }
+
+    /// Returns the situation in words.
+    pub fn situation(&self) -> &str {
+        &self.situation
     }
 
     /// Returns the whole input.
     pub fn value(&self) -> &Value {
-        &self.0
+        &self.value
     }
 
     /// Returns the value of a key, or null if it is missing.
     pub fn get(&self, key: &str) -> &Value {
-        self.0.get(key).unwrap_or(&Value::Null)
+        self.value.get(key).unwrap_or(&Value::Null)
     }
 
     /// Returns the text under a key, or an empty one if it is missing.
@@ -151,7 +165,8 @@ fn one(item: Value, form: Form) -> Result<Vector, String> {
     let what = item.remove("what").and_then(|what| what.as_str().map(str::to_owned)).unwrap_or_default();
     let input = item.remove("input").ok_or("no `input`")?;
     let expected = item.remove("expected").ok_or("no `expected`")?;
-    Ok(Vector { id, kind, what, input: Input(input), expected: Expected(expected) })
+    let input = Input::in_situation(input, what.clone());
+    Ok(Vector { id, kind, what, input, expected: Expected(expected) })
 }
 
 fn take_text(item: &mut Map<String, Value>, key: &str) -> Result<String, String> {

@@ -13,13 +13,34 @@ static FIXTURES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
 
 /// The label of a plain request, whose fixture has a longer name.
 const PLAIN: &str = "base64(PEM CSR)";
+/// The passphrase of encrypted keys.
+pub(super) const PASSPHRASE: &str = "pass word";
 const VALID: &str = "base64(PEM CSR, valid signature)";
 
 /// Returns the text that a label stands for, or else the text itself.
 pub(super) fn text(text: &str) -> &str {
     let label = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
-    let label = label.map(|label| if label == PLAIN { VALID } else { label });
+    let label = label.map(|label| match label {
+        PLAIN | "CSR" | "base64 CSR" | "base64(PEM CSR cn=server1)" => VALID,
+        "base64(unsigned CSR)" => "base64(PEM CSR without a signature)",
+        other => other,
+    });
     label.and_then(|label| FIXTURES.get(label)).map_or(text, String::as_str)
+}
+
+/// Tells whether a text is a label of a request with a valid signature, by the subject CN=server1.
+pub(super) fn is_request(label: &str) -> bool {
+    label != VALID && text(label) == FIXTURES[VALID]
+}
+
+/// Returns the key of upstream's containers, in PEM.
+pub(super) fn key() -> &'static str {
+    &FIXTURES["test_only_private_key_pem"]
+}
+
+/// Returns the same key under the passphrase [`PASSPHRASE`].
+pub(super) fn encrypted_key() -> &'static str {
+    &FIXTURES["encrypted_private_key_pem (aes256, passphrase \"pass word\")"]
 }
 
 /// Replaces the labels in the metadata of an order, and upstream's references to containers, which are addresses:

@@ -7,9 +7,11 @@ mod ca_table;
 mod candidate;
 mod cert;
 mod connections;
+mod dto;
 mod event;
 mod fixture;
 mod flow;
+mod local;
 mod meta;
 mod meta_flow;
 mod outcome;
@@ -17,8 +19,12 @@ mod route;
 mod sched;
 mod script;
 mod select;
+mod simple;
+mod snakeoil;
 mod stage;
 mod state;
+mod stored_flow;
+mod stored_key;
 mod update;
 mod validate;
 
@@ -41,11 +47,11 @@ pub(super) const FAMILY: Family = Family {
         ("update", Scope::Replayed(&update::Update)),
         ("event", Scope::Replayed(&event::Event)),
         ("cert", Scope::Replayed(&cert::Cert)),
-        ("skcsr", Scope::Later),
-        ("skflow", Scope::Later),
-        ("snakeoil", Scope::Later),
-        ("simple", Scope::Later),
-        ("dto", Scope::Later),
+        ("skcsr", Scope::Replayed(&stored_key::StoredKey)),
+        ("skflow", Scope::Replayed(&stored_flow::StoredFlow)),
+        ("snakeoil", Scope::Replayed(&snakeoil::SnakeOil)),
+        ("simple", Scope::Replayed(&simple::Simple)),
+        ("dto", Scope::Replayed(&dto::Dto)),
         ("subca", Scope::Later),
         ("delca", Scope::Later),
         // The REST interface and its database.

@@ -133,6 +133,7 @@ impl Scripted {
             "plugin_ca_id": order.context.ca.as_ref().map(|ca| ca.as_str().to_owned()),
             "plugin_meta_in": seen,
             "order_meta": metadata,
+            "generated_csr": order.context.generated_csr.as_ref().map(|csr| csr.as_str().to_owned()),
         }));
         let Answer { writes, told } = locked(&self.answers).pop_front().unwrap_or_default();
         if let Value::Object(writes) = writes {

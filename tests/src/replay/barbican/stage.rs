@@ -16,7 +16,6 @@ use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore as _, Sto
 use keyway_storage::Memory;
 use serde_json::{Value, json};
 
-use super::script::Scripted;
 use crate::replay::Class;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
@@ -99,7 +98,7 @@ pub(super) fn owner() -> Owner {
 impl Stage {
     /// Starts a host with authorities that have these names.
     pub(super) async fn new<'a>(
-        authorities: impl IntoIterator<Item = (&'a str, Arc<Scripted>)>,
+        authorities: impl IntoIterator<Item = (&'a str, Arc<impl CertificateAuthority + 'static>)>,
         listeners: impl IntoIterator<Item = Listener>,
     ) -> Result<Self, Class> {
         let events: Arc<Mutex<Vec<Value>>> = Arc::default();
@@ -122,10 +121,19 @@ impl Stage {
         }
         let host = builder.start().await.map_err(|_| Class::Internal)?;
         let vault = host.stores().create(&store, "generic", json!({}), &keys).await;
-        let at = SecretAddress::shared(SecretName::new("key").map_err(|_| Class::Internal)?);
-        let key = NewSecret::new(at, SecretValue::text(KEY));
-        vault.map_err(|_| Class::Internal)?.create(key).await.map_err(|_| Class::Internal)?;
-        Ok(Self { host, clock, events })
+        vault.map_err(|_| Class::Internal)?;
+        let stage = Self { host, clock, events };
+        stage.store("key", KEY).await?;
+        Ok(stage)
+    }
+
+    /// Stores a secret beside the key.
+    pub(super) async fn store(&self, name: &str, text: &str) -> Result<(), Class> {
+        let store = StoreName::new(STORE).map_err(|_| Class::Internal)?;
+        let store = self.host.stores().open(&store).await.map_err(|_| Class::Internal)?;
+        let at = SecretAddress::shared(SecretName::new(name).map_err(|_| Class::Internal)?);
+        let secret = NewSecret::new(at, SecretValue::text(text));
+        store.create(secret).await.map(drop).map_err(|_| Class::Internal)
     }
 
     /// Places an order, and works off what is due.
@@ -196,7 +204,7 @@ impl Stage {
         let mut parts = Vec::new();
         if order.container.is_some() {
             for part in ["certificate", "intermediates"] {
-                if self.has_secret(&format!("order-{}.{part}", order.id)).await? {
+                if self.part(&order.id, part).await?.is_some() {
                     parts.push(part);
                 }
             }
@@ -211,11 +219,13 @@ impl Stage {
         })
     }
 
-    async fn has_secret(&self, name: &str) -> Result<bool, Class> {
+    /// Returns a part of the container of an order.
+    pub(super) async fn part(&self, order: &OrderId, part: &str) -> Result<Option<String>, Class> {
         let store = StoreName::new(STORE).map_err(|_| Class::Internal)?;
         let store = self.host.stores().open(&store).await.map_err(|_| Class::Internal)?;
-        let name = SecretName::new(name).map_err(|_| Class::Internal)?;
-        Ok(store.get(&SecretAddress::shared(name)).await.is_ok())
+        let name = SecretName::new(format!("order-{order}.{part}")).map_err(|_| Class::Internal)?;
+        let secret = store.get(&SecretAddress::shared(name)).await.ok();
+        Ok(secret.and_then(|secret| secret.value.expose_text().map(str::to_owned)))
     }
 }
 

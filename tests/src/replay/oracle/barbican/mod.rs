@@ -2,6 +2,7 @@
 
 pub mod ca_table;
 pub mod flow;
+pub mod issued;
 pub mod order;
 pub mod placeholder;
 pub mod request;

@@ -1,5 +1,7 @@
 //! Distinguished names by RFC 4514, with the types that decision B12 lists.
 
+use serde_json::{Value, json};
+
 /// The types, with the most characters of a value, and the characters that it may have.
 const TYPES: [(&str, usize, Characters); 14] = [
     ("cn", 64, Characters::Text),
@@ -52,6 +54,22 @@ pub fn verdict(text: &str) -> Option<bool> {
         }
     }
     Some(all)
+}
+
+/// Returns the attributes of a name in the order in which it is encoded: a list of relative names, each a list of
+/// pairs of type and value.
+pub fn encoded(text: &str) -> Value {
+    let attribute = |attribute: &str| {
+        let (name, value) = attribute.trim_start_matches(' ').split_once('=').unwrap_or((attribute, ""));
+        json!([name.to_ascii_lowercase(), unescaped(value)])
+    };
+    let relative_name = |text: &str| {
+        let mut attributes: Vec<Value> = split(text, '+').into_iter().map(attribute).collect();
+        // Their order within one relative name has no meaning.
+        attributes.sort_by_key(Value::to_string);
+        Value::from(attributes)
+    };
+    split(text, ',').into_iter().rev().map(relative_name).collect()
 }
 
 /// Splits a text where a separator is not escaped.
