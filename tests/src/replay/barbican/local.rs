@@ -6,29 +6,32 @@ use keyway_certificates::{
     AuthorityName, CaId, CertificateAuthorities, CertificateError, CertificateOrder, CreateCa, IntentId,
     JsonObject, OpenContext, OrderId, OrderMetadata, Owner, PluginMeta, RequestContext,
 };
-use keyway_core::{Json, PluginError as _, Plugins, Resources, plugins};
+use keyway_core::{Clock, Json, PluginError as _, Plugins, Resources, plugins};
 use keyway_local_ca::LocalCa;
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Memory, Storage};
 use keyway_x509::IssuedFacts;
 use serde_json::{Value, json};
 
+use super::stage::Still;
 use crate::replay::Class;
 use crate::replay::oracle::barbican::{issued, subject};
 
 const PLUGINS: Plugins = plugins! { keyway_local_ca };
 
-/// The storage and the key of an authority.
+/// The storage and the key of an authority, and its clock, which stands still: a host that starts after it finds
+/// its certificates valid.
 pub(super) struct Desk {
     storage: Arc<dyn Storage>,
     keys: KeyRing,
+    clock: Arc<Still>,
 }
 
 impl Desk {
     pub(super) fn new() -> Result<Self, Class> {
         let key = Key::generate().map_err(|_| Class::Internal)?;
         let keys = KeyRing::new([key]).map_err(|_| Class::Internal)?;
-        Ok(Self { storage: Arc::new(Memory::new()), keys })
+        Ok(Self { storage: Arc::new(Memory::new()), keys, clock: Still::at_present() })
     }
 
     /// Opens the authority, as each process does.
@@ -44,6 +47,7 @@ impl Desk {
                 "authority_days": issued::AUTHORITY_DAYS,
                 "backdate_minutes": 0,
             })))
+            .with_clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
             .with_resources(Resources::new().with(Arc::clone(&self.storage)).with(self.keys.clone()));
         LocalCa::new(&context).map(Arc::new).map_err(|error| class(&error))
     }

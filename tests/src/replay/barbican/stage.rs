@@ -26,7 +26,14 @@ const KEY: &str = include_str!("pem/key.pem");
 
 /// A clock that a vector sets.
 #[derive(Debug)]
-struct Still(AtomicU64);
+pub(super) struct Still(AtomicU64);
+
+impl Still {
+    /// Creates a clock that stands at the present moment.
+    pub(super) fn at_present() -> Arc<Self> {
+        Arc::new(Self(AtomicU64::new(SystemClock.now().as_milliseconds())))
+    }
+}
 
 impl Clock for Still {
     fn now(&self) -> Timestamp {
@@ -104,7 +111,7 @@ impl Stage {
         let events: Arc<Mutex<Vec<Value>>> = Arc::default();
         let keys =
             KeyRing::new([Key::generate().map_err(|_| Class::Internal)?]).map_err(|_| Class::Internal)?;
-        let clock = Arc::new(Still(AtomicU64::new(SystemClock.now().as_milliseconds())));
+        let clock = Still::at_present();
         let store = StoreName::new(STORE).map_err(|_| Class::Internal)?;
         let registry = PLUGINS.registry().map_err(|_| Class::Internal)?;
         let mut builder = Host::builder(registry, Arc::new(Memory::new()), keys.clone())
