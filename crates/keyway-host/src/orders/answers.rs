@@ -2,13 +2,29 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateStatus, IssuedCertificate, RetryMethod};
+use keyway_certificates::{CertificateError, CertificateStatus, IssuedCertificate, RetryMethod};
+use keyway_core::{CallError, Effect, ErrorKind, PluginError as _};
 
-use super::machine::{Answer, Answered, Command, Step, after_unknown, beside, next_try};
+use super::machine::{Answer, Answered, Command, Step, after_unknown, next_try};
 use super::state::{
     About, Action, Cancel, End, Late, Notice, OrderState, Phase, Revocation, Scheduled, ToRevoke,
 };
+use super::wishes::beside;
 use crate::work::{Again, Limits, Standing, stretched};
+
+impl Answer {
+    /// Classes an error of a plugin (decision B6).
+    pub(super) fn of_error(error: &CertificateError) -> Self {
+        match (error, error.kind(), error.effect()) {
+            // A panic ends the order, whatever it left.
+            (CertificateError::Call(CallError::Panicked { .. }), ..) => Self::Broken,
+            (_, ErrorKind::Unavailable { .. }, Effect::None) => Self::Unavailable,
+            (_, ErrorKind::Unsupported, Effect::None) => Self::Unsupported,
+            (_, _, Effect::None) => Self::Broken,
+            (_, _, Effect::Unknown) => Self::Unanswered,
+        }
+    }
+}
 
 /// Computes the step that a plugin's answer causes.
 ///

@@ -7,7 +7,7 @@ use keyway_certificates::{
     IntendedCall, IssuedCertificate, JsonObject, OrderMetadata, OrderOutcome, PluginMeta, Reconciled,
     Reconciliation, RequestContext, RevocationReason,
 };
-use keyway_core::{CallError, Effect, ErrorKind, PluginError, Wiped};
+use keyway_core::{PluginError, Wiped};
 use tracing::warn;
 
 use super::authority::not_connected;
@@ -131,7 +131,7 @@ impl OrderWorkflow {
                 None
             }
             Err(error) => {
-                answered.answer = of_error(&error);
+                answered.answer = Answer::of_error(&error);
                 answered.message = one_line(error.client_message());
                 answered.again.retry_after = error.kind().retry_after();
                 let order = order_id(&on.entry.address.id);
@@ -159,18 +159,6 @@ impl OrderWorkflow {
 /// (decision H116).
 pub(super) fn one_line(text: impl AsRef<str>) -> String {
     ClientMessage::new(text).as_str().to_owned()
-}
-
-/// Classes an error of a plugin (decision B6).
-fn of_error(error: &CertificateError) -> Answer {
-    match (error, error.kind(), error.effect()) {
-        // A panic ends the order, whatever it left.
-        (CertificateError::Call(CallError::Panicked { .. }), ..) => Answer::Broken,
-        (_, ErrorKind::Unavailable { .. }, Effect::None) => Answer::Unavailable,
-        (_, ErrorKind::Unsupported, Effect::None) => Answer::Unsupported,
-        (_, _, Effect::None) => Answer::Broken,
-        (_, _, Effect::Unknown) => Answer::Unanswered,
-    }
 }
 
 fn reconciled(answer: &Reconciled) -> Answer {

@@ -8,7 +8,6 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::authority::RunningAuthority;
-use super::ca_owners::CaRefusal;
 use super::ca_table::CaTable;
 use super::error::OrdersError;
 use super::hosted_ca::HostedCa;
@@ -52,14 +51,10 @@ impl Cas {
     /// Stores the preference of an owner, or of all owners without one.
     pub(super) async fn prefer(&self, owner: Option<&Owner>, ca: Option<&CaId>) -> Result<(), OrdersError> {
         if let Some(ca) = ca {
-            let table = self.table();
+            // The table checks it. If it cannot be stored, the next choice takes the stored one over again.
             match owner {
-                Some(owner) => drop(table.usable(owner, ca)?),
-                None if table.owners().owner_of(ca).is_some() => {
-                    return Err(CaRefusal::Owned { ca: ca.clone() }.into());
-                }
-                None if table.get(ca).is_none() => return Err(CaRefusal::Unknown { ca: ca.clone() }.into()),
-                None => {}
+                Some(owner) => self.table().prefer(owner.clone(), ca)?,
+                None => self.table().prefer_for_all(ca)?,
             }
         }
         let (address, preferred) = (self.address(owner), ca.cloned().map(Preferred));

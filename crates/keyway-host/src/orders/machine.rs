@@ -20,7 +20,7 @@
 //! | cancel | ends it | is done after the answer | cancel is due now | refused | refused | refused |
 //! | delete | removes it | cancels, then removes | cancels, then removes | refused | removed when stored | removes it |
 //! | revoke | refused | refused | refused | refused | refused | is due now, if there is a certificate |
-//! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes, renews |
+//! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes, asks when to renew, renews |
 //! | answer of the claim's owner | | next phase by the answer | | | | |
 //! | answer of a worker that lost its claim | | a certificate is taken, the rest is ignored | the same | the same | ignored | a certificate is kept as late |
 //! | worker lost | | idempotent: asked again; reconciles: asked what happened; checkpoint: checked; else Undecided | | | stores again | |
@@ -32,11 +32,14 @@
 //! only its notices, its renewal, and the revocation of its certificate or of one that came late, are still
 //! carried out (decisions B8, B13, B17, B18).
 
-use keyway_certificates::{Capabilities, IssuedCertificate, RetryMethod, RevocationReason};
+use keyway_certificates::{
+    Capabilities, IssuedCertificate, RenewalInformation, RetryMethod, RevocationReason,
+};
 use keyway_core::{Timestamp, Wiped};
 
-use super::renewal::LOOK_EVERY;
-use super::state::{About, Action, Cancel, End, Notice, OrderState, Phase, Renewing, Revocation, Scheduled};
+use super::renewal;
+use super::state::{About, Action, Cancel, End, Notice, OrderState, Phase, Renewing, Scheduled};
+use super::wishes::{self, beside};
 use super::workflow::OrderWorkflow;
 use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
@@ -115,8 +118,8 @@ pub(crate) enum Event {
     Checkpoint { plugin_meta: Wiped<String> },
     /// The certificate is in the secret store.
     Stored { now: Timestamp, setup: Setup, expires: Option<Timestamp>, renew_at: Option<Timestamp> },
-    /// The renewal is looked at later.
-    RenewLater { at: Timestamp },
+    /// The authority was asked when to renew the certificate, and may have told.
+    RenewalTold { told: Option<RenewalInformation>, again: Again },
     /// The order that renews the certificate is placed.
     Renewed { id: NameTag },
     /// That order could not be placed.
@@ -150,7 +153,9 @@ pub(crate) enum Command {
     Store,
     /// Tell the listeners.
     Notify,
-    /// Place the order that renews the certificate, if it is time.
+    /// Ask the authority when to renew the certificate.
+    AskRenewal,
+    /// Place the order that renews the certificate.
     Renew,
 }
 
@@ -206,10 +211,10 @@ pub(crate) fn step(
     let Some(state) = state else { return step_missing(event) };
     match event {
         Event::Submit { .. } => Err(TransitionError::Exists),
-        Event::Modify { now, metadata, can } => modify(state, standing, now, metadata, can),
-        Event::Cancel { now } => cancel(state, standing, now),
-        Event::Delete { now } => delete(state, standing, now),
-        Event::Revoke { now, reason, can } => revoke(state, standing, now, reason, can),
+        Event::Modify { now, metadata, can } => wishes::modify(state, standing, now, metadata, can),
+        Event::Cancel { now } => wishes::cancel(state, standing, now),
+        Event::Delete { now } => wishes::delete(state, standing, now),
+        Event::Revoke { now, reason, can } => wishes::revoke(state, standing, now, reason, can),
         Event::Wake { .. } if standing != Standing::Free => Err(TransitionError::NotDue),
         Event::Wake { now, setup, deadline } => wake(limits, state, now, setup, deadline),
         Event::Answered(answered) => Ok(super::answers::answered(limits, state, standing, *answered)),
@@ -217,14 +222,15 @@ pub(crate) fn step(
         Event::Stored { now, setup, expires, renew_at } => {
             let kept = OrderState { expires, ..state.clone() };
             Ok(if state.phase == Phase::Storing {
-                stored(kept, now, setup, renew_at)
+                let renewal = renew_at.map(|due| Renewing::planned(due, now, setup.can));
+                super::answers::settled(OrderState { renewal, ..kept }.ready(setup.notifies, now))
             } else {
                 beside(standing, state.clone())
             })
         }
-        Event::RenewLater { at } => Ok(renewing(state, standing, |renewal| renewal.next = at)),
-        Event::Renewed { id } => Ok(renewing(state, standing, |renewal| renewal.id = Some(id))),
-        Event::NotRenewed { again } => Ok(not_renewed(limits, state, standing, again)),
+        Event::RenewalTold { told, again } => Ok(renewal::told(state, standing, told.as_ref(), again)),
+        Event::Renewed { id } => Ok(renewal::renewed(state, standing, id)),
+        Event::NotRenewed { again } => Ok(renewal::not_renewed(limits, state, standing, again)),
         Event::NotStored { again, message } => Ok(not_stored(limits, state, standing, again, message)),
         Event::Notified { again, delivered } => Ok(notified(limits, state, standing, again, delivered)),
         Event::Decide { now, decision } => decide(state, now, decision),
@@ -239,95 +245,11 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
         | Event::Stored { .. }
         | Event::NotStored { .. }
         | Event::Notified { .. }
-        | Event::RenewLater { .. }
+        | Event::RenewalTold { .. }
         | Event::Renewed { .. }
         | Event::NotRenewed { .. } => Ok(Step::gone()),
         _ => Err(TransitionError::NoOrder),
     }
-}
-
-fn modify(
-    state: &OrderState,
-    standing: Standing,
-    now: Timestamp,
-    metadata: Wiped<String>,
-    can: Capabilities,
-) -> Result<Step, TransitionError> {
-    let mut next = state.clone();
-    match state.phase {
-        Phase::Finished(_) => return Err(TransitionError::Finished),
-        Phase::Storing => return Err(TransitionError::Generated),
-        Phase::Undecided => return Err(TransitionError::Undecided),
-        _ if state.cancel != Cancel::No => return Err(TransitionError::BeingCanceled),
-        Phase::Submitted => next.metadata = metadata,
-        Phase::Waiting if !state.is_placed => next.metadata = metadata,
-        _ if !can.modifies => return Err(TransitionError::NotModifiable),
-        Phase::Asking(_) => next.proposed = Some(metadata),
-        Phase::Waiting => {
-            next.proposed = Some(metadata);
-            next = next.with_wishes(now);
-        }
-    }
-    Ok(beside(standing, next))
-}
-
-fn cancel(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step, TransitionError> {
-    let mut next = state.clone();
-    match state.phase {
-        Phase::Finished(End::Canceled) => {}
-        Phase::Finished(_) => return Err(TransitionError::Finished),
-        Phase::Storing => return Err(TransitionError::Generated),
-        Phase::Undecided => return Err(TransitionError::Undecided),
-        // The plugin does not know of it.
-        Phase::Submitted => next = next.finished(now, End::Canceled),
-        _ if state.cancel == Cancel::Told => {}
-        Phase::Asking(_) | Phase::Waiting => next = next.with_cancel(now),
-    }
-    Ok(beside(standing, next))
-}
-
-fn delete(state: &OrderState, standing: Standing, now: Timestamp) -> Result<Step, TransitionError> {
-    match state.phase {
-        Phase::Submitted => return Ok(Step::gone()),
-        Phase::Finished(_) if state.is_at_rest() && !state.owes_notice() => return Ok(Step::gone()),
-        Phase::Undecided => return Err(TransitionError::Undecided),
-        _ => {}
-    }
-    let mut next = OrderState { delete: true, ..state.clone() };
-    if matches!(state.phase, Phase::Asking(_) | Phase::Waiting) && state.cancel == Cancel::No {
-        next = next.with_cancel(now);
-    }
-    // An order that the plugin does not know ends at once.
-    Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
-}
-
-/// Revokes the certificate of an order that has ended with one. The order stays as it ended (decision B18).
-fn revoke(
-    state: &OrderState,
-    standing: Standing,
-    now: Timestamp,
-    reason: RevocationReason,
-    can: Capabilities,
-) -> Result<Step, TransitionError> {
-    if state.phase != Phase::Finished(End::Generated) {
-        return Err(TransitionError::NoCertificate);
-    }
-    if !can.revokes {
-        return Err(TransitionError::NotRevocable);
-    }
-    let mut next = state.clone();
-    if !state.revocation.as_ref().is_some_and(|revocation| revocation.revoked) {
-        let message = String::new();
-        next.revocation = Some(Revocation { reason, since: now, revoked: false, message });
-        (next.failures, next.scheduled) = (0, Some(Scheduled { action: Action::Revoke, at: now }));
-    }
-    Ok(beside(standing, next))
-}
-
-/// Stores a client's wish. A worker that works on the order keeps its claim.
-pub(super) fn beside(standing: Standing, state: OrderState) -> Step {
-    let step = Step::to(state);
-    if standing == Standing::Others { step.beside() } else { step }
 }
 
 fn wake(
@@ -353,7 +275,7 @@ fn wake(
             Ok(Step::to(state.clone()).then(Command::Store))
         }
         Some(Scheduled { action: Action::Renew, at }) if at <= now => {
-            Ok(Step::to(state.clone()).then(Command::Renew))
+            Ok(Step::to(state.clone()).then(renewal::command(state, setup.can)))
         }
         Some(Scheduled { action, at }) if at <= now => Ok(ask(state, action, now)),
         _ => Err(TransitionError::NotDue),
@@ -425,37 +347,6 @@ fn checkpoint(
 pub(super) fn next_try(limits: &Limits, failures: u32, again: Again) -> Option<Timestamp> {
     let at = again.now.plus(limits.retries.wait(failures, again));
     (failures < limits.retries.attempts).then_some(at)
-}
-
-/// Names in the secret store follow from the order's id, so any worker stored the same.
-fn stored(state: OrderState, now: Timestamp, setup: Setup, renew_at: Option<Timestamp>) -> Step {
-    let renewal = renew_at.map(|due| {
-        let next = if setup.can.renewal_information { due.min(now.plus(LOOK_EVERY)) } else { due };
-        Renewing { due, next, id: None }
-    });
-    super::answers::settled(OrderState { renewal, ..state }.ready(setup.notifies, now))
-}
-
-/// Changes the renewal of an order that has its certificate, and schedules what follows.
-fn renewing(state: &OrderState, standing: Standing, change: impl FnOnce(&mut Renewing)) -> Step {
-    let mut next = state.clone();
-    match &mut next.renewal {
-        Some(renewal) if standing == Standing::Ours => change(renewal),
-        _ => return beside(standing, state.clone()),
-    }
-    let now = next.since;
-    super::answers::settled(OrderState { failures: 0, ..next }.living_on(now))
-}
-
-/// Tries again as long as it takes: the certificate expires otherwise.
-fn not_renewed(limits: &Limits, state: &OrderState, standing: Standing, again: Again) -> Step {
-    let failures = state.failures.saturating_add(1);
-    let next = again.now.plus(limits.retries.wait(failures, again));
-    let mut step = renewing(state, standing, |renewal| renewal.next = next);
-    if let (Some(state), true) = (&mut step.state, standing == Standing::Ours) {
-        state.failures = failures;
-    }
-    step
 }
 
 fn not_stored(

@@ -28,8 +28,9 @@ fn any_answer() -> impl Strategy<Value = Answer> {
 }
 
 fn any_capabilities() -> impl Strategy<Value = Capabilities> {
-    any::<(bool, bool, bool)>().prop_map(|(idempotent, reconciles, modifies)| {
-        Capabilities::MINIMAL.idempotent(idempotent).reconciles(reconciles).modifies(modifies)
+    any::<[bool; 4]>().prop_map(|[idempotent, reconciles, modifies, renewal_information]| {
+        let can = Capabilities::MINIMAL.idempotent(idempotent).reconciles(reconciles).modifies(modifies);
+        can.renewal_information(renewal_information)
     })
 }
 
@@ -69,7 +70,10 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         Just(Event::NotStored { again, message: "the store fails".into() }),
         any::<bool>().prop_map(move |delivered| Event::Notified { again, delivered }),
-        (0..99_999_u64).prop_map(|due| Event::RenewLater { at: at(due) }),
+        (prop::option::of((0..99_999_u64, 1..9_999_u64)), any::<u8>()).prop_map(move |(window, jitter)| {
+            let told = |(from, lasts)| RenewalInformation::new(at(from), at(from + lasts)).unwrap();
+            Event::RenewalTold { told: window.map(told), again: Again { jitter, ..again } }
+        }),
         Just(Event::Renewed { id: [7; 16] }),
         Just(Event::NotRenewed { again }),
         prop::sample::select(vec![Decision::NotPlaced, Decision::Placed, Decision::GiveUp])
@@ -186,6 +190,7 @@ proptest! {
             Command::Ask(_) => reply(answer.clone(), can),
             Command::Store => Event::NotStored { again, message: String::new() },
             Command::Notify => Event::Notified { again, delivered: false },
+            Command::AskRenewal => Event::RenewalTold { told: None, again },
             Command::Renew => Event::NotRenewed { again },
         });
     }

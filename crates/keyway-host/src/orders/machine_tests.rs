@@ -335,6 +335,23 @@ fn an_order_ends_at_its_own_deadline() {
 }
 
 #[test]
+fn an_error_is_classed_by_its_kind_and_its_effect() {
+    use keyway_certificates::CertificateError;
+    let panicked = CertificateError::Call(keyway_core::CallError::Panicked { operation: "issue" });
+    let busy = CertificateError::Unavailable { what: "the CA", retry_after: None, source: None };
+    let failed = CertificateError::system("ask the CA", std::io::Error::other("lost"));
+    for (error, answer) in [
+        (busy, Answer::Unavailable),
+        (CertificateError::Unsupported { what: "wildcards" }, Answer::Unsupported),
+        (CertificateError::not_ready("the key", "it is missing"), Answer::Broken),
+        (failed, Answer::Unanswered),
+        (panicked, Answer::Broken),
+    ] {
+        assert_eq!(Answer::of_error(&error), answer, "{error:?}");
+    }
+}
+
+#[test]
 fn listeners_are_told_until_they_have_heard() {
     let ready = next(
         &state(Phase::Storing),

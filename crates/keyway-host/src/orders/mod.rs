@@ -143,12 +143,14 @@ mod policy;
 mod preference;
 mod record;
 mod renewal;
+mod renewal_order;
 mod routing;
 mod secret_stores;
 mod state;
 mod stored_key;
 mod storing;
 mod validation;
+mod wishes;
 mod workflow;
 
 pub use crate::plugin::Isolation;

@@ -1,26 +1,19 @@
-//! Renews a certificate by another order.
+//! The moment at which a certificate is renewed by another order.
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateAuthority, RenewalQuestion};
-use keyway_core::{PluginError, Timestamp};
-use std::sync::Arc;
-use tracing::{info, warn};
+use keyway_certificates::{Capabilities, RenewalInformation};
+use keyway_core::Timestamp;
 
-use super::asking::read_metadata;
-use super::error::OrdersError;
-use super::intents::order_id;
-use super::machine::{Event, step};
-use super::record::Placed;
-use super::state::OrderState;
-use super::stored_key::make_request;
-use super::validation::{RequestError, ValidRequest, validate};
-use super::workflow::OrderWorkflow;
-use crate::records::{Address, Change, Entry, NameTag, random};
-use crate::work::{Carried, Claimed, Standing};
+use super::answers::settled;
+use super::machine::{Command, Step};
+use super::state::{Action, OrderState, Renewing};
+use super::wishes::beside;
+use crate::records::NameTag;
+use crate::work::{Again, Limits, Standing};
 
 /// How often an authority that says when to renew is asked, unless it says so, too.
-pub(super) const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
+const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// The shortest time until a certificate is renewed.
 const SHORTEST: Duration = Duration::from_secs(60);
@@ -67,109 +60,76 @@ impl Renewal {
     }
 }
 
-impl OrderWorkflow {
-    /// Places the order that renews a certificate, if it is time. The id of that order follows from this one, so
-    /// placing it again after a crash changes nothing.
-    pub(super) async fn renew(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Carried<Self> {
-        if let Some(at) = self.later(on, state).await {
-            return Carried::done(Event::RenewLater { at });
-        }
-        match self.place_renewal(on, state).await {
-            Ok(id) => {
-                info!(order = %order_id(&on.entry.address.id), renewal = %order_id(&id), "a certificate is renewed");
-                on.worker.run.woken.notify_one();
-                Carried::done(Event::Renewed { id })
-            }
-            Err(error) => {
-                warn!(order = %order_id(&on.entry.address.id), error = %error.detail(), "a certificate is not renewed yet");
-                Carried::failed(Event::NotRenewed { again: on.again(error.kind().retry_after()) }, error)
-            }
-        }
-    }
-
-    /// Asks the authority when to renew, if it can tell. `None` is now.
-    async fn later(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Option<Timestamp> {
-        let (placed, now) = (&on.entry.fixed, on.now());
-        let opened = self.authority(placed.authority.as_str())?.opened.as_ref().ok()?;
-        if !opened.capabilities.renewal_information {
-            return None;
-        }
-        let mut question = RenewalQuestion::new(state.certificate.as_ref()?.certificate.clone());
-        question.ca.clone_from(&placed.ca);
-        let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.renewal_information(&question).await };
-        match opened.call("renewal_information", on.working().await, work).await {
-            Ok(told) => {
-                // All certificates of a window must not be renewed at its beginning (RFC 9773, section 4.2).
-                let window =
-                    told.window_end().as_milliseconds().saturating_sub(told.window_start().as_milliseconds());
-                let [share] = random::<1>().unwrap_or_default();
-                let chosen = told.window_start().plus(Duration::from_millis(window / 256 * u64::from(share)));
-                let look = now.plus(told.check_again_after.unwrap_or(LOOK_EVERY));
-                (chosen > now).then(|| chosen.min(look))
-            }
-            Err(error) => {
-                warn!(authority = %placed.authority, error = %error.detail(), "an authority did not say when to renew");
-                let due = state.renewal.as_ref().map(|renewal| renewal.due)?;
-                (due > now).then(|| due.min(now.plus(LOOK_EVERY)))
-            }
-        }
-    }
-
-    async fn place_renewal(
-        &self,
-        on: &Claimed<'_, Self>,
-        state: &OrderState,
-    ) -> Result<NameTag, OrdersError> {
-        let (placed, address) = (&on.entry.fixed, on.entry.address);
-        let id = self.journal.id_of(&[b"renewal", placed.owner.as_str().as_bytes(), &address.id]);
-        let metadata = read_metadata(&state.metadata).unwrap_or_default();
-        let valid = validate(&metadata)?;
-        let generated_csr = match (&valid, &placed.key_container) {
-            (ValidRequest::StoredKey(key), Some(container)) => {
-                let made = Box::pin(make_request(&self.stores, key)).await;
-                let request = made.map_err(|error| OrdersError::StoredKey {
-                    container: container.clone(),
-                    error: Box::new(error),
-                })?;
-                let pem = keyway_certificates::Pem::new(request.to_pem());
-                Some(pem.map_err(|_| RequestError::RequestData(too_long()))?)
-            }
-            _ => None,
-        };
-        let now = on.now();
-        let next = Placed {
-            generated_csr,
-            made: now,
-            deadline: None,
-            chain: Some(placed.chain.unwrap_or(address.id)),
-            ..placed.clone()
-        };
-        let event = Event::Submit { now, metadata: state.metadata.clone() };
-        let submitted = step(&self.limits, None, Standing::Free, event)?;
-        let mut entry = Entry::new(Address { scope: address.scope, id }, next);
-        // If it is there, an earlier try placed it.
-        let _: crate::records::Applied<Self> =
-            self.journal.apply(&mut entry, Change::to(submitted.state)).await?;
-        Ok(id)
+impl Renewing {
+    /// Plans the renewal of a new certificate. An authority that says when to renew is asked after a day, or as often
+    /// as it says. Not earlier: one that always says "now" would have order after order without a pause.
+    pub(super) fn planned(due: Timestamp, now: Timestamp, can: Capabilities) -> Self {
+        let next = if can.renewal_information { due.min(now.plus(LOOK_EVERY)) } else { due };
+        Self { due, next, id: None }
     }
 }
 
-fn too_long() -> keyway_x509::RequestError {
-    keyway_x509::RequestError::TooLong { most: keyway_x509::CertificateRequest::MAX_BYTES }
+/// Returns the command for a renewal that a worker takes up: the authority is asked until the chosen moment has come.
+pub(super) fn command(state: &OrderState, can: Capabilities) -> Command {
+    let is_early = state.renewal.as_ref().is_some_and(|renewal| renewal.next < renewal.due);
+    if is_early && can.renewal_information { Command::AskRenewal } else { Command::Renew }
+}
+
+/// Chooses the moment of the renewal by what the authority told, and renews now if it has passed.
+pub(super) fn told(
+    state: &OrderState,
+    standing: Standing,
+    told: Option<&RenewalInformation>,
+    again: Again,
+) -> Step {
+    let look = again.now.plus(told.and_then(|told| told.check_again_after).unwrap_or(LOOK_EVERY));
+    let mut is_due = false;
+    let step = changed(state, standing, |renewal| {
+        renewal.due = told.map_or(renewal.due, |told| within(told, again.jitter));
+        renewal.next = renewal.due.min(look);
+        is_due = renewal.due <= again.now;
+    });
+    if is_due && step.state.as_ref().is_some_and(renews_next) { step.then(Command::Renew) } else { step }
+}
+
+/// Chooses a moment of a window. If all hosts took its beginning, the authority would have all renewals at once
+/// (RFC 9773, section 4.2).
+fn within(told: &RenewalInformation, jitter: u8) -> Timestamp {
+    let window = told.window_end().as_milliseconds().saturating_sub(told.window_start().as_milliseconds());
+    told.window_start().plus(Duration::from_millis(window / 256 * u64::from(jitter)))
+}
+
+/// Notes the order that renews the certificate.
+pub(super) fn renewed(state: &OrderState, standing: Standing, id: NameTag) -> Step {
+    changed(state, standing, |renewal| renewal.id = Some(id))
+}
+
+/// Tries again as long as it takes: the certificate expires otherwise.
+pub(super) fn not_renewed(limits: &Limits, state: &OrderState, standing: Standing, again: Again) -> Step {
+    let failures = state.failures.saturating_add(1);
+    let next = again.now.plus(limits.retries.wait(failures, again));
+    let mut step = changed(state, standing, |renewal| renewal.next = next);
+    if let (Some(state), true) = (&mut step.state, standing == Standing::Ours) {
+        state.failures = failures;
+    }
+    step
+}
+
+/// Changes the renewal of an order that has its certificate, and schedules what follows.
+fn changed(state: &OrderState, standing: Standing, change: impl FnOnce(&mut Renewing)) -> Step {
+    let mut next = state.clone();
+    match &mut next.renewal {
+        Some(renewal) if standing == Standing::Ours => change(renewal),
+        _ => return beside(standing, state.clone()),
+    }
+    let now = next.since;
+    settled(OrderState { failures: 0, ..next }.living_on(now))
+}
+
+fn renews_next(state: &OrderState) -> bool {
+    state.scheduled.is_some_and(|scheduled| scheduled.action == Action::Renew)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_renewal_is_due_later_and_within_the_validity_if_there_is_time(from in 0..u64::MAX / 4, lasts in 1_000..u64::MAX / 4, share: u16, now in 0..u64::MAX / 2) {
-            let [from, to, now] = [from, from + lasts, now].map(Timestamp::from_milliseconds);
-            let due = Renewal::at_thousandths(share).due(from, to, now);
-            prop_assert!(from < due && now < due);
-            prop_assert!(due < to || now.plus(SHORTEST) >= due);
-        }
-    }
-}
+#[path = "renewal_tests.rs"]
+mod tests;

@@ -181,11 +181,11 @@ pub struct OrderState {
     pub certificate: Option<IssuedCertificate>,
     /// A certificate that came after the order was canceled.
     pub late: Option<Late>,
-    /// The revocation of the certificate; `None` while nobody wanted it.
+    /// The revocation of the certificate; `None` while it is not wanted.
     pub revocation: Option<Revocation>,
     /// The end of the certificate's validity, when there is one.
     pub expires: Option<Timestamp>,
-    /// The renewal of the certificate; `None` if nobody wanted it, or there is no certificate yet.
+    /// The renewal of the certificate; `None` if it is not wanted, or there is no certificate yet.
     pub renewal: Option<Renewing>,
     /// The metadata that the plugin works with, as JSON.
     pub(crate) metadata: Wiped<String>,
@@ -366,6 +366,13 @@ impl OrderState {
         self.phase == Phase::Finished(End::Generated)
     }
 
+    /// Tells whether listeners are to hear that the certificate expires: not once it is revoked, or the order that
+    /// renews it has a certificate.
+    pub(super) fn is_expiry_news(&self, renewal: Option<&Self>) -> bool {
+        let is_revoked = self.revocation.as_ref().is_some_and(|revocation| revocation.revoked);
+        !is_revoked && !renewal.is_some_and(Self::is_kept)
+    }
+
     /// Returns the certificate that is to be revoked next.
     pub(super) fn to_revoke(&self) -> Option<ToRevoke<'_>> {
         let wanted = self.revocation.as_ref().filter(|revocation| !revocation.revoked);
@@ -383,7 +390,7 @@ impl OrderState {
         self.delete && matches!(self.phase, Phase::Finished(_)) && !has_late && is_quiet
     }
 
-    /// The moment at which a worker looks at the order again, if nobody has claimed it.
+    /// The moment at which a worker looks at the order again, if no worker has claimed it.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let scheduled = match self.phase {
             // Without a claim, its worker was lost.

@@ -19,7 +19,7 @@ use super::machine::{self, Command, Event, Setup, TransitionError};
 use super::policy::OrderPolicy;
 use super::record::Placed;
 use super::secret_stores::SecretStores;
-use super::state::{About, End, OrderState, Phase};
+use super::state::{About, OrderState, Phase};
 use super::storing::CertificateStore;
 use crate::plugin::LaneGuard;
 use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded};
@@ -120,6 +120,7 @@ impl Workflow for OrderWorkflow {
             Command::Ask(action) => Box::pin(self.ask(on, state, action)).await,
             Command::Store => Box::pin(self.store(on, state)).await,
             Command::Notify => Box::pin(self.notify(on, state)).await,
+            Command::AskRenewal => Box::pin(self.ask_renewal(on, state)).await,
             Command::Renew => Box::pin(self.renew(on, state)).await,
         }
     }
@@ -172,12 +173,12 @@ impl OrderWorkflow {
         kept.map_err(|error| OrdersError::NotKept { order, error })
     }
 
-    /// Tells the listeners. That a certificate expires is no news if its renewal is ready.
+    /// Tells the listeners, unless the message is no news any more.
     async fn notify(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
         let order = order_id(&on.entry.address.id);
         let container = self.certificates.as_ref().map(|store| store.reference(&order));
         let is_news = match state.notice.as_ref().map(|notice| &notice.about) {
-            Some(About::Expiring) => !self.is_renewed(on, state).await,
+            Some(About::Expiring) => state.is_expiry_news(self.renewal_of(on, state).await.as_ref()),
             _ => true,
         };
         let owner = &on.entry.fixed.owner;
@@ -186,14 +187,9 @@ impl OrderWorkflow {
         Carried::done(Event::Notified { again: on.again(None), delivered })
     }
 
-    /// Tells whether the order that renews this one has its certificate, or this one is revoked.
-    async fn is_renewed(&self, on: &Claimed<'_, Self>, state: &OrderState) -> bool {
-        if state.revocation.as_ref().is_some_and(|revocation| revocation.revoked) {
-            return true;
-        }
-        let Some(id) = state.renewal.as_ref().and_then(|renewal| renewal.id) else { return false };
-        let renewal = self.journal.load(Address { id, ..on.entry.address }).await;
-        let state = renewal.ok().flatten().and_then(|entry| entry.state);
-        state.is_some_and(|state| state.phase == Phase::Finished(End::Generated))
+    /// Loads the order that renews this one.
+    async fn renewal_of(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Option<OrderState> {
+        let id = state.renewal.as_ref()?.id?;
+        self.journal.load(Address { id, ..on.entry.address }).await.ok()??.state
     }
 }
