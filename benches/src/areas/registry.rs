@@ -10,7 +10,7 @@ use crate::{
     row::{Row, Target},
 };
 
-/// A contract for this benchmark only: its plugins are their numbers.
+/// A contract for this benchmark only: its plugins are their numbers. Its kind is one of which no other plugin is linked.
 #[derive(Debug)]
 pub enum Numbers {}
 

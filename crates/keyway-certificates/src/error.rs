@@ -133,6 +133,24 @@ impl CertificateError {
         Self::System { what, source: source.into() }
     }
 
+    /// Creates the error of an authority whose own system failed, such as its storage engine. `what` names the system.
+    ///
+    /// A failure that may pass, and left no effect, is [`Unavailable`](Self::Unavailable): an order waits for space on
+    /// the disk, and does not end for want of it. Damage is [`NotReady`](Self::NotReady), and a failure that may have
+    /// left an effect is [`System`](Self::System).
+    pub fn of_system(what: &'static str, error: impl PluginError) -> Self {
+        match (error.effect(), error.kind()) {
+            (Effect::Unknown, _) => Self::system("use a system that it needs", error),
+            (Effect::None, ErrorKind::Unavailable { retry_after }) => {
+                Self::Unavailable { what, retry_after, source: Some(Box::new(error)) }
+            }
+            (Effect::None, ErrorKind::Internal | ErrorKind::Deleted) => {
+                Self::Unavailable { what, retry_after: None, source: Some(Box::new(error)) }
+            }
+            (Effect::None, _) => Self::not_ready(what, error.to_string()),
+        }
+    }
+
     /// Returns the message for the client of the order: the plugin's own words, or else a sentence that
     /// reveals nothing internal.
     pub fn client_message(&self) -> Cow<'_, str> {

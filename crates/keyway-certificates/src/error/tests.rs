@@ -73,3 +73,34 @@ fn a_log_says_each_thing_once() {
         assert_eq!(said, usize::from(!in_own_words), "{error:?}");
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("the disk says no")]
+struct SystemFailed(ErrorKind, Effect);
+
+impl PluginError for SystemFailed {
+    fn kind(&self) -> ErrorKind {
+        self.0
+    }
+
+    fn effect(&self) -> Effect {
+        self.1
+    }
+}
+
+#[test]
+fn a_failed_system_ends_an_order_only_if_it_stays_failed() {
+    let retry_after = Some(Duration::from_secs(7));
+    let of = |kind, effect| CertificateError::of_system("the storage", SystemFailed(kind, effect));
+    for (error, kind, effect) in [
+        (of(ErrorKind::Unavailable { retry_after }, Effect::None), "unavailable", Effect::None),
+        (of(ErrorKind::Internal, Effect::None), "unavailable", Effect::None),
+        (of(ErrorKind::Deleted, Effect::None), "unavailable", Effect::None),
+        (of(ErrorKind::Corrupt, Effect::None), "internal", Effect::None),
+        (of(ErrorKind::Indeterminate, Effect::Unknown), "internal", Effect::Unknown),
+    ] {
+        assert_eq!((error.kind().code(), error.effect()), (kind, effect), "{error:?}");
+        assert!(error.detail().contains("the disk says no"), "{}", error.detail());
+    }
+    assert_eq!(of(ErrorKind::Unavailable { retry_after }, Effect::None).kind().retry_after(), retry_after);
+}

@@ -15,9 +15,7 @@ use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::HostError;
-use crate::records::{
-    Address, Applied, Change, Due, Entry, Journal, RecordError, RecordKind, Recorded, Stored,
-};
+use crate::records::{Address, Applied, Change, Entry, Journal, RecordError, RecordKind, Recorded, Stored};
 use crate::work::Run;
 
 /// How often a run checks for a contender, and a contender for an answer, within the wait.
@@ -44,14 +42,6 @@ impl Recorded for HostRuns {
     const KIND: RecordKind = RecordKind::Host;
     type Fixed = HostName;
     type State = Running;
-
-    fn due(_: &HostName, _: &Running) -> Due {
-        Due::Never
-    }
-
-    fn lane(name: &HostName) -> &str {
-        &name.0
-    }
 }
 
 impl Stored for HostName {

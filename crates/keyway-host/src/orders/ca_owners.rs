@@ -33,7 +33,7 @@ pub enum CaRefusal {
         /// The authority.
         ca: CaId,
     },
-    /// Its owner prefers it, and has others: they would be used without anybody having chosen them.
+    /// Its owner prefers it, and has others: one of them would be used without a choice.
     #[error(
         "the certificate authority \"{}\" is the preferred one of its owner, which has others: prefer another one first",
         ca.as_str().escape_debug()
@@ -43,7 +43,7 @@ pub enum CaRefusal {
         ca: CaId,
     },
     /// An authority with an owner cannot be preferred by all.
-    #[error("the certificate authority \"{}\" has an owner, and nobody else may use it", ca.as_str().escape_debug())]
+    #[error("the certificate authority \"{}\" has an owner, and is for its use alone", ca.as_str().escape_debug())]
     Owned {
         /// The authority.
         ca: CaId,

@@ -9,8 +9,8 @@ use keyway_x509::IssuedFacts;
 
 use super::intents::order_id;
 use crate::records::{
-    ATTEMPTS, Address, Applied, Change, Due, Entry, Journal, NameTag, Names, RecordError, RecordKind,
-    Recorded, Stored,
+    ATTEMPTS, Address, Applied, Change, Entry, Journal, NameTag, Names, RecordError, RecordKind, Recorded,
+    Stored,
 };
 
 /// How many names of a certificate the log indexes; a batch holds no more. The entry itself has all.
@@ -80,14 +80,6 @@ impl Recorded for Issued {
     fn listed(entry: &IssuedEntry) -> Vec<Names<'_>> {
         let names = entry.names.iter().take(MOST_INDEXED).map(|name| IssuedBy::Name(name).names());
         std::iter::once(IssuedBy::Serial(&entry.serial).names()).chain(names).collect()
-    }
-
-    fn due(_: &IssuedEntry, _: &Logged) -> Due {
-        Due::Never
-    }
-
-    fn lane(_: &IssuedEntry) -> &'static str {
-        ""
     }
 }
 

@@ -3,7 +3,7 @@
 use keyway_certificates::{CaId, Owner};
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text};
 
-use crate::records::{Due, RecordKind, Recorded, Stored};
+use crate::records::{RecordKind, Recorded, Stored};
 
 /// The owner that prefers an authority; `None` stands for all owners that have no preference of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,14 +21,6 @@ impl Recorded for Preference {
     const KIND: RecordKind = RecordKind::PreferredCa;
     type Fixed = Preferring;
     type State = Preferred;
-
-    fn due(_: &Preferring, _: &Preferred) -> Due {
-        Due::Never
-    }
-
-    fn lane(_: &Preferring) -> &'static str {
-        ""
-    }
 }
 
 impl Stored for Preferring {

@@ -100,7 +100,7 @@ pub enum RouteError {
     },
     /// No connection takes the request.
     #[error("no certificate authority takes the request{}", Reasons(reasons))]
-    Nobody {
+    NoTaker {
         /// The reason of each connection, in the configured order.
         reasons: Vec<NotTaken>,
     },
@@ -114,7 +114,7 @@ impl RouteError {
             Self::Ca(refusal) => refusal.kind(),
             Self::NotTaken { reason: NotTaken::Failed { error, .. }, .. } => error.kind(),
             Self::NotConnected { .. } => ErrorKind::Unavailable { retry_after: None },
-            Self::NotTaken { .. } | Self::Nobody { .. } => ErrorKind::Unsupported,
+            Self::NotTaken { .. } | Self::NoTaker { .. } => ErrorKind::Unsupported,
         }
     }
 }
@@ -144,7 +144,7 @@ pub async fn route<C: Candidate>(
             Some(reason) => passed_over.push(reason),
         }
     }
-    Err(RouteError::Nobody { reasons: passed_over })
+    Err(RouteError::NoTaker { reasons: passed_over })
 }
 
 async fn route_to<C: Candidate>(

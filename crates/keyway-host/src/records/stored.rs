@@ -76,10 +76,15 @@ pub(crate) trait Recorded: Send + Sync + 'static {
         None
     }
 
-    /// Returns when a worker takes up a record that is not claimed.
-    fn due(fixed: &Self::Fixed, state: &Self::State) -> Due;
+    /// Returns when a worker takes up a record that is not claimed. A record that is no work is never due.
+    fn due(_fixed: &Self::Fixed, _state: &Self::State) -> Due {
+        Due::Never
+    }
 
     /// Returns the lane of the record, shared by all records that wait for the same plugin and
     /// service.
-    fn lane(fixed: &Self::Fixed) -> &str;
+    #[expect(clippy::unnecessary_literal_bound, reason = "a record that is work borrows its lane")]
+    fn lane(_fixed: &Self::Fixed) -> &str {
+        ""
+    }
 }

@@ -272,7 +272,7 @@ fn old_certificates_are_checked_too() {
     let algorithm = "sha1WithRSAEncryption".to_owned();
     assert_eq!(fault, IssuedFault::SignatureAlgorithm { place: Place::Certificate, algorithm });
     let fault = check(made!("odd-leaf"), made!("root")).unwrap_err();
-    assert!(matches!(fault, IssuedFault::Chain { .. }), "a critical extension that nobody knows: {fault}");
+    assert!(matches!(fault, IssuedFault::Chain { .. }), "a critical extension that is not known: {fault}");
 }
 
 proptest! {

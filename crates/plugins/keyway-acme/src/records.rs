@@ -142,21 +142,7 @@ pub(crate) fn corrupt(reason: impl Into<String>) -> CertificateError {
 }
 
 fn from_storage(error: StorageError) -> CertificateError {
-    const STORAGE: &str = "the storage of the ACME connection";
-    match error {
-        StorageError::Unavailable { retry_after } => CertificateError::Unavailable {
-            what: STORAGE,
-            retry_after,
-            source: Some(Box::new(StorageError::Unavailable { retry_after })),
-        },
-        error @ StorageError::Locked { .. } => {
-            CertificateError::Unavailable { what: STORAGE, retry_after: None, source: Some(Box::new(error)) }
-        }
-        error @ (StorageError::Corrupt { .. }
-        | StorageError::DiskFull { .. }
-        | StorageError::ReadOnly { .. }) => CertificateError::not_ready(STORAGE, error.to_string()),
-        other => CertificateError::system("use its storage", other),
-    }
+    CertificateError::of_system("the storage of the ACME connection", error)
 }
 
 #[cfg(test)]

@@ -70,7 +70,7 @@ mutants! {
             Ok(())
         })
     AsksForNoLogin of login_subject breaks ["ISS-070"] "answers without the login that it should ask for" ()
-    AsksForNobody of login_subject breaks ["ISS-070"] "asks for a login without naming the provider"
+    AsksWithoutProvider of login_subject breaks ["ISS-070"] "asks for a login without naming the provider"
         (request: |issuer, request| {
             if has_login(request) { issuer.issue(request) } else { Ok(login_required("")) }
         })
