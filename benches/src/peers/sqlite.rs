@@ -16,10 +16,25 @@ impl BareTable {
     /// # Errors
     /// Those of SQLite.
     pub fn create(file: &Path) -> Result<Self, rusqlite::Error> {
+        Self::of_layout(file, "")
+    }
+
+    /// Creates the table in a new file, with its rows in the tree of their keys, as the engine `Sqlite` keeps
+    /// records.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    pub fn clustered(file: &Path) -> Result<Self, rusqlite::Error> {
+        Self::of_layout(file, "WITHOUT ROWID")
+    }
+
+    fn of_layout(file: &Path, layout: &str) -> Result<Self, rusqlite::Error> {
         let connection = Connection::open(file)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.execute_batch("CREATE TABLE item (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL)")?;
+        connection.execute_batch(&format!(
+            "CREATE TABLE item (key BLOB PRIMARY KEY NOT NULL, value BLOB NOT NULL) {layout}"
+        ))?;
         Ok(Self { connection })
     }
 
