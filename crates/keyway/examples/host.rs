@@ -21,6 +21,8 @@ mod logins;
 mod orders;
 #[path = "host/report.rs"]
 mod report;
+#[path = "host/request_file.rs"]
+mod request_file;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -116,7 +118,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     application::generated_passwords(report, stores, &mut secrets).await?;
     logins::show(report, host.grants(), folder.path(), &mut secrets).await?;
     orders::show(report, &storage, &host_keys).await?;
-    local_ca::show(report, &storage, &host_keys, &mut secrets).await?;
+    local_ca::show(report, &storage, &host_keys, folder.path(), &mut secrets).await?;
     versions(report, &store).await?;
     let new_keys = new_ring()?;
     rotation(report, stores, &store, &keys, &new_keys).await?;

@@ -89,7 +89,7 @@ impl CertificateContent {
 
     /// Makes the certificate with a given serial number: at most 20 bytes, the first of which is not zero.
     ///
-    /// An authority never uses a number twice, and nobody may predict the next one: [`sign`](Self::sign) draws it.
+    /// An authority never uses a number twice, and its next number must not be predictable: [`sign`](Self::sign) draws it.
     ///
     /// # Errors
     /// As [`sign`](Self::sign).

@@ -1,6 +1,7 @@
 //! Shows a certificate authority of the host's own: a certificate for a stored key, kept in a secret store,
 //! verified, and revoked.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use webpki::{
 };
 
 use crate::report::{Failure, Report};
-use crate::{PLUGINS, address};
+use crate::{PLUGINS, address, request_file};
 
 const CONNECTION: &str = "office";
 const NAME: &str = "www.example.com";
@@ -36,6 +37,7 @@ pub(crate) async fn show(
     report: &mut Report,
     storage: &Arc<dyn Storage>,
     keys: &KeyRing,
+    folder: &Path,
     secrets: &mut Vec<String>,
 ) -> Result<(), Failure> {
     report.step("A certificate authority of its own");
@@ -90,6 +92,7 @@ pub(crate) async fn show(
         facts.not_after < now.plus(Duration::from_secs(30 * 86_400)),
         "the secret store has it: it is for this key and name, signed by the root, for 30 days",
     );
+    request_file::show(report, orders, &kept, root.as_str(), folder).await?;
 
     let [certificate, root] = [&certificate, root.as_str()].map(certificates_of_pem);
     let (certificate, root) = (certificate?.swap_remove(0), root?.swap_remove(0));

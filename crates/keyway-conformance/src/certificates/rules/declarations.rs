@@ -1,4 +1,4 @@
-//! What an authority declares, and what it does not.
+//! Declarations of an authority, and what they leave out.
 
 use keyway_certificates::{
     CaId, CertificateError, CertificateRevocation, CreateCa, DeleteCa, IntendedCall, Owner, RenewalQuestion,

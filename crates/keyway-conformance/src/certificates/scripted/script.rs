@@ -35,7 +35,7 @@ pub enum CaCall {
     Reconcile,
 }
 
-/// What an authority does with one call: after a delay, it answers or fails.
+/// Answers one call, or fails it, after a delay.
 #[derive(Clone, Debug)]
 pub struct Step {
     pub(super) delay: Duration,

@@ -39,7 +39,7 @@ const CAPABILITIES: Capabilities = Capabilities::MINIMAL
     .idempotent(true)
     .reconciles(true);
 
-/// What a mutant does in another way.
+/// Lists the ways in which a mutant differs.
 #[derive(Clone, Copy, Debug)]
 struct Habits {
     /// Changes a certificate before it is signed.
@@ -56,7 +56,7 @@ impl Default for Habits {
     }
 }
 
-/// What all handles of the authority share.
+/// Holds the part that all handles of the authority share.
 struct Office {
     signer: SigningAuthority,
     habits: Habits,
