@@ -11,13 +11,15 @@ use keyway_host::{Host, WorkOutcome};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore, StoreName};
 use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
+use keyway_tests::torture::Options;
 use keyway_tests::torture::Report;
-use keyway_tests::torture::secrets::{self, Defect, Options};
+use keyway_tests::torture::secrets::{self, Defect};
 use serde_json::json;
 
 fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_torture"));
-    let report = secrets::run(&Options { program, kills, seed, defect }, &mut |_| {}).unwrap();
+    let report =
+        secrets::run(&Options { program, kills, seed, most_findings: 20, defect }, &mut |_| {}).unwrap();
     if defect.is_some() {
         // These folders were broken on purpose, and are removed.
         for folder in &report.kept {

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use keyway_tests::services::OrSkip as _;
+use keyway_tests::torture::Options;
 use keyway_tests::torture::Report;
 use keyway_tests::torture::cuts::Cuts;
-use keyway_tests::torture::grants::{self, CutOptions, Defect, Options, Tasks};
+use keyway_tests::torture::grants::{self, CutOptions, Defect, Tasks};
 #[cfg(unix)]
 use keyway_tests::torture::ssh_files::{self, DiskDefect};
 use keyway_tests::torture::trace::strace;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use keyway_tests::torture::Options;
 use keyway_tests::torture::Report;
-use keyway_tests::torture::orders::{self, Defect, Options};
+use keyway_tests::torture::orders::{self, Defect};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_torture");
 

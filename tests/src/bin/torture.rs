@@ -9,7 +9,7 @@ use std::time::Instant;
 use keyway_tests::torture::cuts::Cuts;
 use keyway_tests::torture::ledger::Finding;
 use keyway_tests::torture::trace::strace;
-use keyway_tests::torture::{Report, TortureError, grants, orders, samples, secrets, ssh_files};
+use keyway_tests::torture::{Options, Report, TortureError, grants, orders, samples, secrets, ssh_files};
 use lexopt::ValueExt as _;
 
 const USAGE: &str = "\
@@ -153,15 +153,15 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
     };
     let (report, is_sound) = match area {
         Area::Secrets(defect) => {
-            let options = secrets::Options { program, kills, seed, defect };
+            let options = Options { program, kills, seed, most_findings: 20, defect };
             (secrets::run(&options, &mut tell), defect.is_none())
         }
         Area::Grants(defect) => {
-            let options = grants::Options { program, kills, seed, most_findings: 20, defect };
+            let options = Options { program, kills, seed, most_findings: 20, defect };
             (grants::run(&options, &mut tell), defect.is_none())
         }
         Area::Orders(defect) => {
-            let options = orders::Options { program, kills, seed, most_findings: 20, defect };
+            let options = Options { program, kills, seed, most_findings: 20, defect };
             // The books of the authority are far away, and their files are not synced.
             (orders::run(&options, &mut tell), false)
         }

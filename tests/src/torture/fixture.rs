@@ -1,15 +1,18 @@
 //! The parent's loop of all areas: folder after folder, round after round, kill and check.
 
+use std::process::Command;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 use super::draw::Draw;
 use super::kill::{Ended, Moment, Victim};
 use super::ledger::{Finding, Ledger};
 use super::line::Line;
-use super::{Report, TortureError};
+use super::{Options, Report, TortureError};
 
 /// The role of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,19 +27,6 @@ pub enum Role {
 
 /// The number of the checking process in the ledger.
 const CHECK: u32 = 99;
-
-/// The end conditions of a run.
-pub(super) struct Bounds {
-    /// The least number of processes to kill.
-    pub(super) kills: u64,
-    /// The number of findings that ends the run.
-    pub(super) most_findings: usize,
-    /// The number of rounds before the torture begins again in an empty folder, so that the
-    /// creation of everything is interrupted too.
-    pub(super) rounds_in_a_folder: u64,
-    /// The seed of all choices.
-    pub(super) seed: u64,
-}
 
 /// A tortured area.
 pub(super) trait Area {
@@ -61,24 +51,26 @@ pub(super) struct Fixture {
     pub(super) draw: Draw,
 }
 
-/// Kills processes until the bounds are met. `tell` receives the progress after each round.
-pub(super) fn run<A: Area>(
-    bounds: &Bounds,
+/// Kills processes until the options are met. `tell` receives the progress after each round. After so many rounds it
+/// begins again in an empty folder, so that the creation of everything is interrupted too.
+pub(super) fn run<A: Area, D>(
+    options: &Options<D>,
+    rounds_in_a_folder: u64,
     area: impl Fn() -> A,
     tell: &mut dyn FnMut(&Report),
 ) -> Result<Report, TortureError> {
-    let draw = Draw::new(bounds.seed);
+    let draw = Draw::new(options.seed);
     let mut report = Report::default();
     let mut folders = 0;
-    while report.kills < bounds.kills && report.findings.len() < bounds.most_findings {
+    while report.kills < options.kills && report.findings.len() < options.most_findings {
         folders += 1;
         let folder =
             tempfile::tempdir().map_err(|source| TortureError::System { action: "make a folder", source })?;
         let found = report.findings.len();
         let mut fixture = Fixture { folder, ledger: Ledger::default(), draw: draw.fork(folders) };
         let mut area = area();
-        for round in 0..bounds.rounds_in_a_folder {
-            if report.kills >= bounds.kills || report.findings.len() > found {
+        for round in 0..rounds_in_a_folder {
+            if report.kills >= options.kills || report.findings.len() > found {
                 break;
             }
             area.work(&mut fixture, round, &mut report)?;
@@ -93,7 +85,39 @@ pub(super) fn run<A: Area>(
     Ok(report)
 }
 
+/// Waits for a thread of this process.
+pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, TortureError>>) -> Result<T, TortureError> {
+    thread.join().unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))
+}
+
+/// Makes the runtime of a process that works or looks.
+pub(super) fn runtime() -> Result<Runtime, TortureError> {
+    let builder = &mut tokio::runtime::Builder::new_multi_thread();
+    let made = builder.worker_threads(2).enable_time().build();
+    made.map_err(|source| TortureError::System { action: "start a runtime", source })
+}
+
 impl Fixture {
+    /// Runs processes side by side until each is killed at its moment, and enters their lines into the ledger.
+    pub(super) fn kill_all(
+        &mut self,
+        victims: Vec<(Command, Moment)>,
+        report: &mut Report,
+    ) -> Result<(), TortureError> {
+        let all = thread::scope(|scope| {
+            let running = victims.into_iter().map(|(mut command, moment)| {
+                scope.spawn(move || Victim::start(&mut command)?.kill_at(moment))
+            });
+            // All are started before the first is waited for.
+            let running: Vec<_> = running.collect();
+            running.into_iter().map(joined).collect::<Vec<_>>()
+        });
+        for (ended, slot) in all.into_iter().zip(0..) {
+            self.record(slot, &ended?, report);
+        }
+        Ok(())
+    }
+
     /// Enters the lines of a working process into the ledger.
     pub(super) fn record(&mut self, slot: u32, ended: &Ended, report: &mut Report) {
         report.kills += u64::from(ended.was_killed());

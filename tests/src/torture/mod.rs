@@ -31,6 +31,7 @@ pub mod kill;
 mod lazy_storage;
 pub mod ledger;
 pub mod line;
+mod options;
 pub mod orders;
 pub mod samples;
 pub mod secrets;
@@ -42,6 +43,7 @@ use std::io;
 use std::path::PathBuf;
 
 use ledger::Finding;
+pub use options::Options;
 
 /// An error of a torture that could not be carried out. Findings are not errors; they are in the
 /// [`Report`].

@@ -25,11 +25,12 @@ mod worker;
 pub use check::observe;
 pub use defect::Defect;
 pub use executable::executable;
-pub use parent::{Options, run};
+pub use parent::run;
 pub use plan::{Plan, Role, Tasks};
 pub use power::{CutOptions, power_cuts};
 
 use super::TortureError;
+use super::fixture::runtime;
 
 /// Runs a process that [`run`] started: `plan` is its last argument.
 ///
@@ -45,12 +46,4 @@ pub fn child(plan: &str) -> Result<(), TortureError> {
         }
     });
     Ok(())
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, TortureError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_time()
-        .build()
-        .map_err(|source| TortureError::System { action: "start a runtime", source })
 }

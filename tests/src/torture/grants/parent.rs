@@ -1,7 +1,7 @@
 //! The process that starts the hosts, kills them and keeps the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -9,51 +9,29 @@ use std::time::Duration;
 use super::Defect;
 use super::plan::{Plan, Tasks};
 use crate::torture::draw::Draw;
-use crate::torture::fixture::{self, Area, Bounds, Fixture, Role};
+use crate::torture::fixture::{self, Area, Fixture, Role};
 use crate::torture::kill::{Ended, Moment, Victim};
 use crate::torture::line::{Line, State};
-use crate::torture::{Report, TortureError};
+use crate::torture::{Options, Report, TortureError};
 
 /// The most starts of a host in a round.
 const GENERATIONS: u64 = 4;
 /// The number of rounds before the torture begins again in an empty folder.
 const ROUNDS_IN_A_FOLDER: u64 = 6;
 
-/// The options of a run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The program that runs [`child`](super::child) when its first argument is `grants`, and
-    /// [`executable`](super::executable()) when it is `issuer`.
-    pub program: PathBuf,
-    /// The least number of processes to kill.
-    pub kills: u64,
-    /// The seed of all choices. The machine decides which instruction a kill hits.
-    pub seed: u64,
-    /// The number of findings that ends the run.
-    pub most_findings: usize,
-    /// The deliberate defect of the hosts.
-    pub defect: Option<Defect>,
-}
-
 /// Kills hosts until the options are met. `tell` receives the progress after each round.
 ///
 /// # Errors
 /// When processes cannot be started or killed. Faults of the grants are in the report.
-pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
-    let bounds = Bounds {
-        kills: options.kills,
-        most_findings: options.most_findings,
-        rounds_in_a_folder: ROUNDS_IN_A_FOLDER,
-        seed: options.seed,
-    };
+pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
     // A host that acknowledges before it writes is correct only while no other host writes.
     let hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { 3 };
-    fixture::run(&bounds, || Hosts { options, hosts }, tell)
+    fixture::run(options, ROUNDS_IN_A_FOLDER, || Hosts { options, hosts }, tell)
 }
 
 /// The hosts on one storage engine.
 struct Hosts<'a> {
-    options: &'a Options,
+    options: &'a Options<Defect>,
     /// The largest number of hosts.
     hosts: u32,
 }
@@ -71,11 +49,10 @@ impl Area for Hosts<'_> {
         let lives: Vec<_> = thread::scope(|scope| {
             let running: Vec<_> =
                 lives.into_iter().map(|(plan, draw)| scope.spawn(move || live(plan, draw))).collect();
-            running.into_iter().map(thread::ScopedJoinHandle::join).collect()
+            running.into_iter().map(fixture::joined).collect()
         });
         for (life, slot) in lives.into_iter().zip(0..) {
-            let life = life.unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))?;
-            for ended in life {
+            for ended in life? {
                 fixture.record(slot, &ended, report);
             }
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::check;
 use super::plan::{Plan, Role, Tasks};
 use crate::torture::cuts::{self, Cuts, cut_power};
+use crate::torture::fixture::runtime;
 use crate::torture::trace::{Event, Trace};
 use crate::torture::{Report, TortureError};
 
@@ -53,7 +54,7 @@ pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     if options.disk_lies {
         trace.events.retain(|(_, event)| !matches!(event, Event::Synced { .. }));
     }
-    let runtime = super::runtime()?;
+    let runtime = runtime()?;
     let mut look = |left: &Path| {
         let plan = Plan { role: Role::Check, folder: left.to_owned(), ..plan.clone() };
         runtime.block_on(check::observe(&plan))

@@ -17,11 +17,11 @@ mod plan;
 mod worker;
 
 pub use defect::Defect;
-pub use parent::{Options, run};
+pub use parent::run;
 pub use plan::{Kind, Plan};
 
 use super::TortureError;
-use super::fixture::Role;
+use super::fixture::{Role, runtime};
 
 /// Runs a process that [`run`] started: `plan` is its last argument.
 ///
@@ -29,12 +29,7 @@ use super::fixture::Role;
 /// When the plan cannot be read, or no runtime starts.
 pub fn child(plan: &str) -> Result<(), TortureError> {
     let plan: Plan = serde_json::from_str(plan)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_time()
-        .build()
-        .map_err(|source| TortureError::System { action: "start a runtime", source })?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match plan.role {
             Role::Write => worker::run(plan).await,
             Role::Recover => check::recover(&plan).await,

@@ -1,58 +1,36 @@
 //! The process that starts the hosts, kills them and keeps the ledger.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use super::Defect;
 use super::plan::{HOSTS, Kind, Plan};
 use crate::torture::draw::Draw;
-use crate::torture::fixture::{self, Area, Bounds, Fixture, Role};
+use crate::torture::fixture::{self, Area, Fixture, Role};
 use crate::torture::kill::{Moment, Victim};
-use crate::torture::{Report, TortureError};
+use crate::torture::{Options, Report, TortureError};
 
 /// The number of rounds before the torture begins again in an empty folder, with another kind of authority.
 const ROUNDS_IN_A_FOLDER: u64 = 5;
-
-/// The options of a run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The program that runs [`child`](super::child) when its first argument is `orders`.
-    pub program: PathBuf,
-    /// The least number of processes to kill.
-    pub kills: u64,
-    /// The seed of all choices. The machine decides which instruction a kill hits.
-    pub seed: u64,
-    /// The number of findings that ends the run.
-    pub most_findings: usize,
-    /// The deliberate defect of the hosts.
-    pub defect: Option<Defect>,
-}
 
 /// Kills hosts until the options are met. `tell` receives the progress after each round.
 ///
 /// # Errors
 /// When processes cannot be started or killed. Faults of the orders are in the report.
-pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
-    let bounds = Bounds {
-        kills: options.kills,
-        most_findings: options.most_findings,
-        rounds_in_a_folder: ROUNDS_IN_A_FOLDER,
-        seed: options.seed,
-    };
+pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
     let folders = Cell::new(0);
     let next = || {
         let number = folders.replace(folders.get() + 1);
         Hosts { options, kind: Kind::ALL[number % Kind::ALL.len()] }
     };
-    fixture::run(&bounds, next, tell)
+    fixture::run(options, ROUNDS_IN_A_FOLDER, next, tell)
 }
 
 /// The hosts in one folder.
 struct Hosts<'a> {
-    options: &'a Options,
+    options: &'a Options<Defect>,
     kind: Kind,
 }
 
@@ -61,25 +39,12 @@ impl Area for Hosts<'_> {
         // A host that acknowledges before it writes is correct only while no other host writes.
         let is_alone = self.options.defect == Some(Defect::AcknowledgesBeforeWriting);
         let hosts = if is_alone { 1 } else { HOSTS };
-        let mut plans = Vec::new();
+        let mut victims = Vec::new();
         for slot in 0..hosts {
             let plan = Plan { slot, seed: fixture.draw.bits(), ..self.plan(fixture, round, Role::Write) };
-            plans.push((plan, moment(&mut fixture.draw)));
+            victims.push((self.command(&plan)?, moment(&mut fixture.draw)));
         }
-        let hosts = &*self;
-        let ended: Vec<_> = thread::scope(|scope| {
-            let running = plans.into_iter().map(|(plan, moment)| {
-                scope.spawn(move || Victim::start(&mut hosts.command(&plan)?)?.kill_at(moment))
-            });
-            // All are started before the first is waited for.
-            let running: Vec<_> = running.collect();
-            running.into_iter().map(thread::ScopedJoinHandle::join).collect()
-        });
-        for (ended, slot) in ended.into_iter().zip(0..) {
-            let ended = ended.unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))?;
-            fixture.record(slot, &ended, report);
-        }
-        Ok(())
+        fixture.kill_all(victims, report)
     }
 
     fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError> {

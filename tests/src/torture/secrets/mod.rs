@@ -19,11 +19,12 @@ mod writer;
 
 pub use check::observe;
 pub use defect::Defect;
-pub use parent::{Options, run};
+pub use parent::run;
 pub use plan::{Plan, Role, Tasks};
 pub use power::{CutOptions, power_cuts};
 
 use super::TortureError;
+use super::fixture::runtime;
 
 /// Runs a process that [`run`] started: `plan` is its last argument.
 ///
@@ -31,12 +32,7 @@ use super::TortureError;
 /// When the plan cannot be read, or no runtime starts.
 pub fn child(plan: &str) -> Result<(), TortureError> {
     let plan: Plan = serde_json::from_str(plan)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_time()
-        .build()
-        .map_err(|source| TortureError::System { action: "start a runtime", source })?;
-    runtime.block_on(async {
+    runtime()?.block_on(async {
         match plan.role {
             Role::Write => writer::run(plan).await,
             Role::Recover => check::recover(&plan).await,

@@ -1,6 +1,6 @@
 //! The process that starts the others, kills them and keeps the ledger.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,71 +8,33 @@ use super::defect::Defect;
 use super::host::{FILES, RECORDS};
 use super::plan::{HOSTS, Plan, Tasks};
 use crate::torture::draw::Draw;
-use crate::torture::fixture::{self, Area, Bounds, Fixture, Role};
+use crate::torture::fixture::{self, Area, Fixture, Role};
 use crate::torture::kill::{Moment, Victim};
 use crate::torture::line::State;
-use crate::torture::{Report, TortureError};
+use crate::torture::{Options, Report, TortureError};
 
 /// The number of rounds before the torture begins again in an empty folder.
 const ROUNDS_IN_A_FOLDER: u64 = 8;
-/// The most findings that are reported.
-const MOST_FINDINGS: usize = 20;
-
-/// The options of a run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The program that runs [`child`](super::child) when its first argument is `child`.
-    pub program: PathBuf,
-    /// The least number of processes to kill.
-    pub kills: u64,
-    /// The seed of all choices. The machine decides which instruction a kill hits.
-    pub seed: u64,
-    /// The deliberate defect of the writers.
-    pub defect: Option<Defect>,
-}
 
 /// Kills writers until the options are met. `tell` receives the progress after each round.
 ///
 /// # Errors
 /// When processes cannot be started or killed. Faults of the stores are in the report.
-pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
-    let bounds = Bounds {
-        kills: options.kills,
-        most_findings: MOST_FINDINGS,
-        rounds_in_a_folder: ROUNDS_IN_A_FOLDER,
-        seed: options.seed,
-    };
-    fixture::run(&bounds, || Writers { options, newest_key: 0 }, tell)
+pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
+    fixture::run(options, ROUNDS_IN_A_FOLDER, || Writers { options, newest_key: 0 }, tell)
 }
 
 /// The processes that write to the stores in one folder.
 struct Writers<'a> {
-    options: &'a Options,
+    options: &'a Options<Defect>,
     newest_key: u64,
 }
 
 impl Area for Writers<'_> {
     fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
-        let plans = self.plans(fixture, round);
-        let mut endings = Vec::new();
-        std::thread::scope(|scope| {
-            let running: Vec<_> = plans
-                .into_iter()
-                .map(|(plan, moment)| {
-                    let command = self.command(&plan);
-                    (plan.slot, scope.spawn(move || Victim::start(&mut command?)?.kill_at(moment)))
-                })
-                .collect();
-            for (slot, thread) in running {
-                let ended =
-                    thread.join().unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }));
-                endings.push((slot, ended));
-            }
-        });
-        for (slot, ended) in endings {
-            fixture.record(slot, &ended?, report);
-        }
-        Ok(())
+        let plans = self.plans(fixture, round).into_iter();
+        let victims = plans.map(|(plan, moment)| Ok((self.command(&plan)?, moment)));
+        fixture.kill_all(victims.collect::<Result<_, TortureError>>()?, report)
     }
 
     fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError> {
