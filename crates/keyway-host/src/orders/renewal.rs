@@ -90,7 +90,7 @@ impl OrderWorkflow {
     /// Asks the authority when to renew, if it can tell. `None` is now.
     async fn later(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Option<Timestamp> {
         let (placed, now) = (&on.entry.fixed, on.now());
-        let opened = self.authority(placed.authority.as_str())?.opened.as_ref().ok()?;
+        let opened = self.authorities.opened(&placed.authority)?;
         if !opened.capabilities.renewal_information {
             return None;
         }
