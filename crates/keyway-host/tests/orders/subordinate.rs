@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use keyway_certificates::{CaId, Owner};
+use keyway_certificates::{
+    CaId, CaInformation, CertificateAuthority as _, CertificateAuthorityLayer, CertificateError, CreateCa,
+    Layered, Owner,
+};
 use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_host::orders::subordinate::{Decision, NewCa, Phase, SubordinateCa, TransitionError};
-use keyway_host::orders::{CaRefusal, NewOrder, OrdersError};
+use keyway_host::orders::{Authority, CaRefusal, NewOrder, OrdersError};
 use keyway_storage::Storage;
 
 use crate::world::*;
@@ -186,17 +189,39 @@ async fn a_lost_answer_is_settled_by_what_the_plugin_can_do() {
     }
 }
 
+/// Answers with the base authority instead of a new one.
+#[derive(Debug)]
+struct Confused(ScriptedCa);
+
+impl CertificateAuthorityLayer for Confused {
+    type Inner = ScriptedCa;
+
+    fn inner(&self) -> &ScriptedCa {
+        &self.0
+    }
+
+    async fn create_ca(&self, _: &CreateCa) -> Result<CaInformation, CertificateError> {
+        Ok(self.0.ca_information().await?.swap_remove(0))
+    }
+}
+
 #[tokio::test]
 async fn a_plugin_that_answers_with_the_base_authority_gives_it_to_nobody() {
-    let world = start(&ScriptedCa::new()).await;
-    let made = world.subordinate_cas().create(team(&world)).await.unwrap();
-    let error = world
-        .subordinate_cas()
-        .decide(&joe(), &made.intent, Decision::Exists(CaId::new("base").unwrap()))
-        .await
-        .unwrap_err();
+    let clock = Arc::default();
+    let confused = Authority::with_authority(named("ca"), Arc::new(Layered(Confused(ScriptedCa::new()))));
+    let world = World::start(builder(&memory(), &ring(), &clock).authority(confused), &clock).await;
+    let subordinate = world.subordinate_cas();
+    let error = subordinate.create(team(&world)).await.unwrap_err();
+    assert_eq!(error.effect(), Effect::Unknown);
+    let open = subordinate.undecided(None, 9).await.unwrap().cas.pop().unwrap();
+    let decision = Decision::Exists(CaId::new("base").unwrap());
+    let error = subordinate.decide(&joe(), &open.intent, decision).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     assert_eq!(names(&world, &eve()), ["The scripted authority"]);
+    assert_eq!(
+        subordinate.decide(&joe(), &open.intent, Decision::NothingThere).await.unwrap().map(|_| ()),
+        None
+    );
 }
 
 #[tokio::test]
