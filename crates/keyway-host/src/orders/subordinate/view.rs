@@ -35,7 +35,8 @@ impl NewCa {
         self
     }
 
-    /// Sets the caller's own id of the request: making it again finds the authority of the first time.
+    /// Sets the caller's own id of the request: making it again finds the authority of the first time, as long as it
+    /// is there. Afterwards a plugin may refuse the id, because it serves one authority.
     #[must_use]
     pub fn with_request_id(mut self, request: impl Into<String>) -> Self {
         self.request = Some(request.into());
