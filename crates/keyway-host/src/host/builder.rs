@@ -235,6 +235,7 @@ impl HostBuilder {
             let opener = stores_for_orders(&stores);
             let orders = crate::orders::Orders::open_engine(&lent, self.orders, opener).await?;
             engines.push(Arc::new(Arc::clone(&orders.worker)));
+            engines.push(Arc::new(Arc::clone(&orders.subordinate.worker)));
             orders
         };
         #[cfg(feature = "issuers")]

@@ -65,8 +65,7 @@ impl OrderWorkflow {
         order: CertificateOrder,
     ) -> Result<Told> {
         let name = &on.entry.fixed.authority;
-        let opened = self.authority(name.as_str()).and_then(|running| running.opened.as_ref().ok());
-        let opened = opened.ok_or_else(not_connected)?;
+        let opened = self.authorities.opened(name).ok_or_else(not_connected)?;
         let held = on.working().await;
         let called = match action {
             Action::Reconcile => {

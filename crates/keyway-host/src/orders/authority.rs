@@ -12,8 +12,8 @@ use keyway_certificates::{
 
 use super::routing::Candidate;
 use crate::host::Lent;
-use crate::plugin::{OpenFault, Opened, Opens, Pace, Source};
-use crate::work::Limits;
+use crate::plugin::{LaneGuard, OpenFault, Opened, Opens, Pace, Source};
+use crate::work::{Lane, Limits};
 
 /// A connection of the host to one or more certificate authorities.
 #[derive(Clone)]
@@ -78,6 +78,35 @@ pub(super) struct RunningAuthority {
     pub(super) opened: Result<Opened<CertificateAuthorities>, AuthorityFault>,
     /// Held while the plugin is asked for its authorities, so that it is asked once at a time.
     pub(super) refreshing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The connections of a host, in the order of its configuration, in which they are asked for support (decision B10).
+#[derive(Clone, Debug)]
+pub(super) struct Connections(pub(super) Arc<[Arc<RunningAuthority>]>);
+
+impl Connections {
+    /// Returns the plugin of a connection, if it works.
+    pub(super) fn opened(&self, name: &AuthorityName) -> Option<&Opened<CertificateAuthorities>> {
+        self.0.iter().find(|running| running.name == *name)?.opened.as_ref().ok()
+    }
+
+    /// Returns the capabilities of a connection. One that does not work can do nothing.
+    pub(super) fn capabilities(&self, name: &AuthorityName) -> Capabilities {
+        self.opened(name).map_or(Capabilities::MINIMAL, |opened| opened.capabilities)
+    }
+
+    pub(super) fn lanes(&self) -> Vec<Lane> {
+        let lane = |running: &Arc<RunningAuthority>| Lane {
+            name: running.name.to_string(),
+            is_ready: running.opened.is_ok(),
+        };
+        self.0.iter().map(lane).collect()
+    }
+
+    pub(super) fn guard(&self, lane: &str) -> Option<&dyn LaneGuard> {
+        let running = self.0.iter().find(|running| running.name.as_str() == lane)?;
+        Some(running.opened.as_ref().ok()?.lane_guard())
+    }
 }
 
 impl Candidate for Arc<RunningAuthority> {

@@ -7,10 +7,10 @@ use keyway_core::ErrorKind;
 
 /// The owners of subordinate authorities, and the authority that each owner prefers (decision B19).
 ///
-/// All ids are those of the host. This is the part of a [`CaTable`](super::CaTable) that no plugin can tell
-/// again, so a host stores it.
+/// All ids are those of the host. It is the part of a [`CaTable`](super::CaTable) that no plugin can tell again: it
+/// follows from the host's records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CaOwners {
+pub(super) struct CaOwners {
     owners: BTreeMap<CaId, Owner>,
     preferred: BTreeMap<Owner, CaId>,
     preferred_by_all: Option<CaId>,
@@ -63,17 +63,17 @@ impl CaRefusal {
 
 impl CaOwners {
     /// Returns the owner of a subordinate authority, and `None` for a base authority.
-    pub fn owner_of(&self, ca: &CaId) -> Option<&Owner> {
+    pub(super) fn owner_of(&self, ca: &CaId) -> Option<&Owner> {
         self.owners.get(ca)
     }
 
     /// Tells whether an owner may use an authority that exists.
-    pub fn may_use(&self, owner: &Owner, ca: &CaId) -> bool {
+    pub(super) fn may_use(&self, owner: &Owner, ca: &CaId) -> bool {
         self.owners.get(ca).is_none_or(|of| of == owner)
     }
 
     /// Returns the authority that an owner prefers: its own choice, else that for all owners.
-    pub fn preferred(&self, owner: &Owner) -> Option<&CaId> {
+    pub(super) fn preferred(&self, owner: &Owner) -> Option<&CaId> {
         self.preferred.get(owner).or(self.preferred_by_all.as_ref())
     }
 
@@ -83,7 +83,7 @@ impl CaOwners {
         match self.owners.get(&ca()) {
             None => Err(CaRefusal::Base { ca: ca() }),
             Some(of) if of != owner => Err(CaRefusal::Unknown { ca: ca() }),
-            Some(_) if self.preferred.get(owner) == Some(&ca()) && self.count(owner) > 1 => {
+            Some(_) if self.preferred.get(owner) == Some(&ca()) && self.of(owner).count() > 1 => {
                 Err(CaRefusal::Preferred { ca: ca() })
             }
             Some(_) => Ok(()),
@@ -101,27 +101,17 @@ impl CaOwners {
         self.preferred_by_all.take_if(|preferred| preferred == ca);
     }
 
-    pub(super) fn prefer(&mut self, owner: Owner, ca: CaId) {
-        self.preferred.insert(owner, ca);
-    }
-
-    pub(super) fn prefer_for_all(&mut self, ca: CaId) -> Result<(), CaRefusal> {
-        if self.owners.contains_key(&ca) {
-            return Err(CaRefusal::Owned { ca });
-        }
-        self.preferred_by_all = Some(ca);
-        Ok(())
-    }
-
-    /// Removes the preference of an owner, or that for all.
-    pub(super) fn prefer_none(&mut self, owner: Option<&Owner>) {
-        match owner {
-            Some(owner) => drop(self.preferred.remove(owner)),
-            None => self.preferred_by_all = None,
+    /// Takes over the stored preference of an owner, or of all owners.
+    pub(super) fn set_preferred(&mut self, owner: Option<&Owner>, ca: Option<&CaId>) {
+        match (owner, ca) {
+            (Some(owner), Some(ca)) => drop(self.preferred.insert(owner.clone(), ca.clone())),
+            (Some(owner), None) => drop(self.preferred.remove(owner)),
+            (None, ca) => self.preferred_by_all = ca.cloned(),
         }
     }
 
-    fn count(&self, owner: &Owner) -> usize {
-        self.owners.values().filter(|of| *of == owner).count()
+    /// Lists the subordinate authorities of an owner.
+    pub(super) fn of(&self, owner: &Owner) -> impl Iterator<Item = &CaId> {
+        self.owners.iter().filter(move |(_, of)| *of == owner).map(|(ca, _)| ca)
     }
 }

@@ -26,10 +26,10 @@ const SHORTEST: Duration = Duration::from_secs(60);
 /// ```
 /// use keyway_certificates::{AuthorityName, CaId, CaInformation};
 /// use keyway_core::Timestamp;
-/// use keyway_host::orders::{CaOwners, CaTable};
+/// use keyway_host::orders::CaTable;
 ///
 /// let (name, now) = (AuthorityName::new("local")?, Timestamp::from_milliseconds(0));
-/// let mut table = CaTable::new(CaOwners::default());
+/// let mut table = CaTable::default();
 /// table.connect(name.clone(), now);
 /// assert_eq!(table.due(now).collect::<Vec<_>>(), [&name]);
 ///
@@ -40,7 +40,7 @@ const SHORTEST: Duration = Duration::from_secs(60);
 /// assert_eq!(table.next(), Some(Timestamp::from_milliseconds(24 * 3600 * 1000)));
 /// # Ok::<(), keyway_certificates::InvalidText>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CaTable {
     connections: BTreeMap<AuthorityName, Connection>,
     /// The host's id of each authority, by its name.
@@ -62,21 +62,10 @@ impl CaTable {
     /// The longest name of an authority in bytes.
     pub const MAX_NAME_BYTES: usize = 255;
 
-    /// Creates a table without connections.
-    pub const fn new(owners: CaOwners) -> Self {
-        Self { connections: BTreeMap::new(), names: BTreeMap::new(), cas: BTreeMap::new(), owners }
-    }
-
     /// Adds a connection, which is due at once. One that is there stays as it is.
     pub fn connect(&mut self, authority: AuthorityName, now: Timestamp) {
         let connection = Connection { since: now, next: now, failures: 0 };
         self.connections.entry(authority).or_insert(connection);
-    }
-
-    /// Removes a connection with its authorities. Their owners stay, for the connection may come back.
-    pub fn disconnect(&mut self, authority: &AuthorityName) {
-        self.connections.remove(authority);
-        self.remove_where(|ca| ca.authority == *authority);
     }
 
     /// Lists the connections whose plugin is to be asked now.
@@ -160,12 +149,24 @@ impl CaTable {
         *connection = Connection { since: now, next: now.plus(wait), failures };
     }
 
+    /// Makes a connection due, because there is more to be known of its authorities.
+    pub(super) fn look_again(&mut self, authority: &AuthorityName) {
+        if let Some(connection) = self.connections.get_mut(authority) {
+            connection.next = connection.since;
+        }
+    }
+
+    /// Notes the owner of an authority that a plugin created.
+    pub(super) fn owned(&mut self, authority: &AuthorityName, ca: &CaId, owner: Owner) {
+        self.owners.add(host_id(authority, ca), owner);
+    }
+
     /// Adds an authority that a plugin created for an owner.
     ///
     /// # Errors
     /// [`RejectedCa`] when its name is bad or taken. The owner is noted all the same, because the authority
     /// exists; the next refresh takes it over as soon as its name is free.
-    pub fn created(
+    pub(super) fn created(
         &mut self,
         authority: &AuthorityName,
         information: CaInformation,
@@ -180,61 +181,48 @@ impl CaTable {
         Ok(&self.cas[&id])
     }
 
-    /// Checks whether an owner may delete an authority, and returns it.
+    /// Checks whether an owner may delete an authority.
     ///
     /// # Errors
     /// [`CaRefusal`] says why not (decision B19).
-    pub fn check_delete(&self, owner: &Owner, ca: &CaId) -> Result<&HostedCa, CaRefusal> {
-        let hosted = self.get(ca).ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })?;
-        self.owners.check_delete(owner, ca)?;
-        Ok(hosted)
+    pub(super) fn check_delete(&self, owner: &Owner, ca: &CaId) -> Result<(), CaRefusal> {
+        if self.get(ca).is_none() && self.owners.owner_of(ca).is_none() {
+            return Err(CaRefusal::Unknown { ca: ca.clone() });
+        }
+        self.owners.check_delete(owner, ca)
     }
 
     /// Removes an authority that a plugin deleted, with every preference for it.
-    pub fn deleted(&mut self, ca: &CaId) {
+    pub(super) fn deleted(&mut self, ca: &CaId) {
         self.remove_where(|each| each.id == *ca);
         self.owners.remove(ca);
     }
 
-    /// Makes an authority the preferred one of an owner: it gets the orders that name none.
-    ///
-    /// # Errors
-    /// [`CaRefusal::Unknown`] when the owner may not use it.
-    pub fn prefer(&mut self, owner: Owner, ca: &CaId) -> Result<(), CaRefusal> {
-        let id = self.usable(&owner, ca)?.id.clone();
-        self.owners.prefer(owner, id);
-        Ok(())
+    /// Removes the authorities of an owner that are none of these.
+    pub(super) fn keep_of(&mut self, owner: &Owner, ids: &BTreeSet<CaId>) {
+        for id in self.owners.of(owner).filter(|id| !ids.contains(*id)).cloned().collect::<Vec<_>>() {
+            self.deleted(&id);
+        }
     }
 
-    /// Makes an authority the preferred one of all owners that have none of their own.
-    ///
-    /// # Errors
-    /// [`CaRefusal`] when there is no such authority, or when it has an owner.
-    pub fn prefer_for_all(&mut self, ca: &CaId) -> Result<(), CaRefusal> {
-        let id = self.get(ca).ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })?.id.clone();
-        self.owners.prefer_for_all(id)
+    /// Checks whether all owners may prefer an authority: one that has no owner.
+    pub(super) fn check_prefer_for_all(&self, ca: &CaId) -> Result<(), CaRefusal> {
+        if self.owners.owner_of(ca).is_some() {
+            return Err(CaRefusal::Owned { ca: ca.clone() });
+        }
+        self.get(ca).map(drop).ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })
     }
 
     /// Takes over the preference that is stored for an owner, or with `None` that for all owners.
     pub(super) fn set_preferred(&mut self, owner: Option<&Owner>, ca: Option<&CaId>) {
-        match (owner, ca) {
-            (Some(owner), Some(ca)) => self.owners.prefer(owner.clone(), ca.clone()),
-            // Another host checked that it has no owner.
-            (None, Some(ca)) => drop(self.owners.prefer_for_all(ca.clone())),
-            (owner, None) => self.owners.prefer_none(owner),
-        }
-    }
-
-    /// Removes the preference of an owner, or with `None` that for all owners.
-    pub fn prefer_none(&mut self, owner: Option<&Owner>) {
-        self.owners.prefer_none(owner);
+        self.owners.set_preferred(owner, ca);
     }
 
     /// Returns an authority that an owner may use.
     ///
     /// # Errors
     /// [`CaRefusal::Unknown`] when there is none with this id, or when it belongs to another owner.
-    pub fn usable(&self, owner: &Owner, ca: &CaId) -> Result<&HostedCa, CaRefusal> {
+    pub(super) fn usable(&self, owner: &Owner, ca: &CaId) -> Result<&HostedCa, CaRefusal> {
         let usable = self.get(ca).filter(|ca| self.owners.may_use(owner, &ca.id));
         usable.ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })
     }
@@ -244,7 +232,7 @@ impl CaTable {
     /// # Errors
     /// [`CaRefusal::Unknown`] when the owner may not use it. An authority that was chosen has no substitute
     /// (decision H131).
-    pub fn chosen(&self, owner: &Owner, named: Option<&CaId>) -> Result<Option<&HostedCa>, CaRefusal> {
+    pub(super) fn chosen(&self, owner: &Owner, named: Option<&CaId>) -> Result<Option<&HostedCa>, CaRefusal> {
         let ca = named.or_else(|| self.owners.preferred(owner));
         ca.map(|ca| self.usable(owner, ca)).transpose()
     }
@@ -264,15 +252,19 @@ impl CaTable {
         self.cas.values()
     }
 
-    /// Returns the owners and preferences, for the host's records.
-    pub const fn owners(&self) -> &CaOwners {
+    /// Returns the owners and preferences.
+    pub(super) const fn owners(&self) -> &CaOwners {
         &self.owners
     }
 
+    /// Tells whether an authority may have this name.
+    pub(super) fn is_name(name: &str) -> bool {
+        (1..=Self::MAX_NAME_BYTES).contains(&name.len()) && !name.contains(char::is_control)
+    }
+
     fn fault_of_name(&self, name: &str, id: &CaId) -> Option<RejectedCaBecause> {
-        let limit = Self::MAX_NAME_BYTES;
-        if name.is_empty() || name.len() > limit || name.contains(char::is_control) {
-            return Some(RejectedCaBecause::Name { limit });
+        if !Self::is_name(name) {
+            return Some(RejectedCaBecause::Name { limit: Self::MAX_NAME_BYTES });
         }
         let holder = self.named(name).filter(|holder| holder.id != *id)?;
         Some(RejectedCaBecause::NameTaken { holder: holder.authority.clone() })

@@ -2,29 +2,36 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use keyway_certificates::{CaId, CertificateAuthority, Owner};
+use keyway_certificates::{
+    AuthorityName, CaId, CaInformation, CertificateAuthority, CertificateError, Owner,
+};
 use keyway_core::{Clock, PluginError, Timestamp};
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use super::authority::RunningAuthority;
+use super::authority::{Connections, RunningAuthority};
+use super::ca_owners::CaRefusal;
 use super::ca_table::CaTable;
 use super::error::OrdersError;
-use super::hosted_ca::HostedCa;
+use super::hosted_ca::{HostedCa, host_id};
 use super::preference::{Preference, Preferred, Preferring};
-use crate::records::{ATTEMPTS, Address, Applied, Change, Entry, Journal, RecordError, random};
+use super::subordinate::{Known, Requested, SubordinateWorkflow};
+use crate::host::Lent;
+use crate::records::{ATTEMPTS, Address, Applied, Change, Entry, Journal, NameTag, RecordError, random};
 
-/// The table of a host, and the preferences that its storage engine keeps.
+/// The table of a host, and the records that it follows: the preferences of owners, and their subordinate authorities.
 #[derive(Debug)]
 pub(super) struct Cas {
     table: Mutex<CaTable>,
     preferences: Journal<Preference>,
+    subordinate: Journal<SubordinateWorkflow>,
     clock: Arc<dyn Clock>,
 }
 
 impl Cas {
-    pub(super) fn new(table: CaTable, preferences: Journal<Preference>, clock: Arc<dyn Clock>) -> Self {
-        Self { table: Mutex::new(table), preferences, clock }
+    pub(super) fn new(table: CaTable, lent: &Lent) -> Self {
+        let (preferences, subordinate) = (lent.journal(), lent.journal());
+        Self { table: Mutex::new(table), preferences, subordinate, clock: Arc::clone(&lent.plugins.clock) }
     }
 
     pub(super) fn table(&self) -> MutexGuard<'_, CaTable> {
@@ -40,34 +47,66 @@ impl Cas {
         if named.is_none() {
             // Another host may have changed them.
             for of in [Some(owner), None] {
-                let stored = self.preferences.load(self.address(of)).await?;
-                let preferred = stored.and_then(|entry| entry.state);
-                self.table().set_preferred(of, preferred.as_ref().map(|Preferred(ca)| ca));
+                self.read_preference(of).await?;
             }
         }
+        let found = self.table().chosen(owner, named).map(Option::<&_>::cloned);
+        if found.is_ok() {
+            return Ok(found?);
+        }
+        self.learn(owner).await?;
         Ok(self.table().chosen(owner, named)?.cloned())
+    }
+
+    /// Returns an authority that an owner may use. Another host may have created it.
+    pub(super) async fn usable<E: From<CaRefusal> + From<RecordError>>(
+        &self,
+        owner: &Owner,
+        ca: &CaId,
+    ) -> Result<HostedCa, E> {
+        self.learn(owner).await?;
+        Ok(self.table().usable(owner, ca)?.clone())
+    }
+
+    /// Takes over the stored preference of an owner, or of all owners without one.
+    pub(super) async fn read_preference(&self, owner: Option<&Owner>) -> Result<(), RecordError> {
+        let stored = self.preferences.load(self.address(owner)).await?;
+        let preferred = stored.and_then(|entry| entry.state);
+        self.table().set_preferred(owner, preferred.as_ref().map(|Preferred(ca)| ca));
+        Ok(())
     }
 
     /// Stores the preference of an owner, or of all owners without one.
     pub(super) async fn prefer(&self, owner: Option<&Owner>, ca: Option<&CaId>) -> Result<(), OrdersError> {
-        if let Some(ca) = ca {
-            // The table checks it. If it cannot be stored, the next choice takes the stored one over again.
-            match owner {
-                Some(owner) => self.table().prefer(owner.clone(), ca)?,
-                None => self.table().prefer_for_all(ca)?,
-            }
+        match (owner, ca) {
+            (Some(owner), Some(ca)) => drop(self.usable::<OrdersError>(owner, ca).await?),
+            (None, Some(ca)) => self.table().check_prefer_for_all(ca)?,
+            (_, None) => {}
         }
+        Ok(self.store_preference(owner, ca, |_| true).await?)
+    }
+
+    /// Stores a preference, if the stored one is as wanted.
+    async fn store_preference(
+        &self,
+        owner: Option<&Owner>,
+        ca: Option<&CaId>,
+        replaces: impl Fn(Option<&Preferred>) -> bool,
+    ) -> Result<(), RecordError> {
         let (address, preferred) = (self.address(owner), ca.cloned().map(Preferred));
         for _ in 0..ATTEMPTS {
             let stored = self.preferences.load(address).await?;
             let mut entry =
                 stored.unwrap_or_else(|| Box::new(Entry::new(address, Preferring(owner.cloned()))));
+            if !replaces(entry.state.as_ref()) {
+                return Ok(());
+            }
             if let Applied::Stored = self.preferences.apply(&mut entry, Change::to(preferred.clone())).await?
             {
                 return Ok(());
             }
         }
-        Err(RecordError::Contended.into())
+        Err(RecordError::Contended)
     }
 
     fn address(&self, owner: Option<&Owner>) -> Address {
@@ -75,37 +114,114 @@ impl Cas {
         Address { scope: self.preferences.scope(&[]), id: self.preferences.id_of(&names) }
     }
 
-    /// Asks a connection for its authorities, and takes the answer over (decision B14).
+    /// Returns the scope of an owner's subordinate authorities.
+    pub(super) fn scope(&self, owner: &Owner) -> NameTag {
+        self.subordinate.scope(&[owner.as_str().as_bytes()])
+    }
+
+    /// Reads the subordinate authorities of an owner, and brings the table in line with them: another host may have
+    /// created and deleted some.
+    pub(super) async fn learn(
+        &self,
+        owner: &Owner,
+    ) -> Result<Vec<Box<Entry<SubordinateWorkflow>>>, RecordError> {
+        let entries = self.subordinate.of_scope(&self.scope(owner)).await?;
+        let existing: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| Some((&entry.fixed, entry.state.as_ref()?.ca.as_ref()?)))
+            .collect();
+        let ids = existing.iter().map(|(requested, ca)| host_id(&requested.authority, ca)).collect();
+        self.table().keep_of(owner, &ids);
+        for (requested, ca) in existing {
+            self.learned(requested, ca);
+        }
+        Ok(entries)
+    }
+
+    /// Adds a subordinate authority to the table as its record has it, if it is missing. The plugin is asked for the
+    /// rest of its description.
+    pub(super) fn learned(&self, requested: &Requested, ca: &CaId) {
+        let is_known = self.table().get(&host_id(&requested.authority, ca)).is_some();
+        if !is_known {
+            self.created(requested, requested.information(ca));
+            self.table().look_again(&requested.authority);
+        }
+    }
+
+    /// Adds a subordinate authority to the table as the plugin described it.
+    pub(super) fn created(&self, requested: &Requested, information: CaInformation) {
+        let owner = requested.owner.clone();
+        if let Err(rejected) = self.table().created(&requested.authority, information, owner) {
+            warn!(%rejected, "a subordinate certificate authority is not listed");
+        }
+    }
+
+    /// Tells whether an authority that a plugin answered with may be a new one of this owner: it belongs to no other
+    /// owner, and is none that everybody uses.
+    pub(super) fn may_be_new(&self, requested: &Requested, ca: &CaId) -> bool {
+        let (table, id) = (self.table(), host_id(&requested.authority, ca));
+        match table.owners().owner_of(&id) {
+            Some(owner) => *owner == requested.owner,
+            None => table.get(&id).is_none(),
+        }
+    }
+
+    /// Removes a subordinate authority that the plugin deleted, and its owner's preference for it.
+    pub(super) async fn forget(&self, requested: &Requested, ca: &CaId) -> Result<(), RecordError> {
+        let id = host_id(&requested.authority, ca);
+        let is_it = |preferred: Option<&Preferred>| preferred.is_some_and(|Preferred(ca)| *ca == id);
+        self.store_preference(Some(&requested.owner), None, is_it).await?;
+        self.table().deleted(&id);
+        Ok(())
+    }
+
+    /// Asks a connection for its authorities, and takes the answer over (decision B14). The records are read before
+    /// and after, because the plugin may list an authority that is being created or deleted.
     async fn refresh(&self, running: &RunningAuthority) {
         let Ok(opened) = &running.opened else { return };
+        let before = self.known(&running.name).await;
         let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.ca_information().await };
         let answer = opened.call("ca_information", (), work).await;
-        let now = self.clock.now();
-        match answer {
-            Ok(all) => {
-                for rejected in self.table().refreshed(&running.name, all, now) {
+        let known = match (before, self.known(&running.name).await) {
+            (Ok(before), Ok(after)) => Ok((before, after)),
+            (Err(error), _) | (_, Err(error)) => {
+                Err(CertificateError::system("be compared with the records", error))
+            }
+        };
+        let (now, mut table) = (self.clock.now(), self.table());
+        match answer.and_then(|answer| Ok((answer, known?))) {
+            Ok((answer, (before, after))) => {
+                let listed = |ca: &CaId| Some(table.get(&host_id(&running.name, ca))?.information.clone());
+                let shown = after.shown(&before, answer, listed);
+                for ca in before.owned.keys().filter(|ca| !after.owned.contains_key(*ca)) {
+                    table.deleted(&host_id(&running.name, ca));
+                }
+                for (ca, owner) in after.owned {
+                    table.owned(&running.name, &ca, owner);
+                }
+                for rejected in table.refreshed(&running.name, shown, now) {
                     warn!(%rejected, "a certificate authority is not used");
                 }
             }
             Err(error) => {
                 warn!(authority = %running.name, error = %error.detail(), "a connection did not list its authorities");
                 let jitter = random::<1>().map_or(0, |[jitter]| jitter);
-                self.table().failed(&running.name, now, error.kind().retry_after(), jitter);
+                table.failed(&running.name, now, error.kind().retry_after(), jitter);
             }
         }
+    }
+
+    async fn known(&self, authority: &AuthorityName) -> Result<Known, RecordError> {
+        Ok(Known::of(authority, &self.subordinate.all().await?))
     }
 }
 
 /// Asks the connections that are due for their authorities, in parallel, so that one that hangs delays no other.
 /// It does not wait for them.
-pub(super) fn refresh_due(
-    cas: &Arc<Cas>,
-    authorities: &[Arc<RunningAuthority>],
-    now: Timestamp,
-) -> JoinSet<()> {
+pub(super) fn refresh_due(cas: &Arc<Cas>, authorities: &Connections, now: Timestamp) -> JoinSet<()> {
     let due: Vec<_> = cas.table().due(now).cloned().collect();
     let mut asked = JoinSet::new();
-    for running in authorities.iter().filter(|running| due.contains(&running.name)) {
+    for running in authorities.0.iter().filter(|running| due.contains(&running.name)) {
         // A question that runs at present is enough.
         let Ok(refreshing) = Arc::clone(&running.refreshing).try_lock_owned() else { continue };
         let (cas, running) = (Arc::clone(cas), Arc::clone(running));

@@ -8,8 +8,7 @@ use keyway_secrets::StoreName;
 use keyway_x509::NewRequestError;
 
 use super::asking::read_metadata;
-use super::authority::{Authority, AuthorityView, RunningAuthority};
-use super::ca_owners::CaOwners;
+use super::authority::{Authority, AuthorityView, Connections, RunningAuthority};
 use super::ca_table::CaTable;
 use super::cas::{Cas, refresh_due};
 use super::checking::{allowed, judged};
@@ -27,6 +26,7 @@ use super::secret_stores::SecretStores;
 use super::state::Phase;
 use super::stored_key::make_request;
 use super::storing::CertificateStore;
+use super::subordinate::SubordinateCas;
 use super::validation::{RequestError, ValidRequest, check_same_request, validate};
 use super::workflow::OrderWorkflow;
 use crate::host::{HostError, Lent};
@@ -48,6 +48,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub struct Orders {
     pub(crate) worker: Arc<Worker<OrderWorkflow>>,
+    pub(crate) subordinate: SubordinateCas,
 }
 
 /// Holds the settings of the engine until it is started.
@@ -79,7 +80,7 @@ impl Orders {
     ) -> Result<Self, HostError> {
         let OrderSettings { authorities, limits, listeners, policy, certificates } = settings;
         let now = lent.plugins.clock.now();
-        let mut table = CaTable::new(CaOwners::default());
+        let mut table = CaTable::default();
         let mut running: Vec<Arc<RunningAuthority>> = Vec::with_capacity(authorities.len());
         for authority in authorities {
             if running.iter().any(|other| other.name == authority.name) {
@@ -88,8 +89,9 @@ impl Orders {
             table.connect(authority.name.clone(), now);
             running.push(Arc::new(RunningAuthority::open(authority, lent, &limits)));
         }
-        let cas = Arc::new(Cas::new(table, lent.journal(), Arc::clone(&lent.plugins.clock)));
+        let (running, cas) = (Connections(running.into()), Arc::new(Cas::new(table, lent)));
         refresh_due(&cas, &running, now).join_all().await;
+        let subordinate = SubordinateCas::open(lent, running.clone(), Arc::clone(&cas), limits);
         let workflow = OrderWorkflow {
             authorities: running,
             cas,
@@ -102,7 +104,7 @@ impl Orders {
             journal: Arc::new(lent.journal()),
             changed: tokio::sync::Notify::new(),
         };
-        Ok(Self { worker: lent.worker(workflow) })
+        Ok(Self { worker: lent.worker(workflow), subordinate })
     }
 
     /// Places an order. The authority is chosen now, and asked whether it supports the order; the host's loop
@@ -136,7 +138,7 @@ impl Orders {
         let chosen = workflow.cas.chosen(&order.owner, named.as_ref()).await?;
         let mut request = OrderRequest::new(order.metadata.clone());
         request.context.generated_csr.clone_from(&made.csr);
-        let Route { authority, ca, .. } = route(&workflow.authorities, chosen.as_ref(), request).await?;
+        let Route { authority, ca, .. } = route(&workflow.authorities.0, chosen.as_ref(), request).await?;
         let now = self.worker.clock.now();
         let placed = Placed {
             owner: order.owner,
@@ -331,7 +333,12 @@ impl Orders {
 
     /// Lists the connections of this host, in the order of its configuration.
     pub fn authorities(&self) -> Vec<AuthorityView> {
-        self.worker.workflow.authorities.iter().map(|running| running.view()).collect()
+        self.worker.workflow.authorities.0.iter().map(|running| running.view()).collect()
+    }
+
+    /// Returns the engine for subordinate authorities.
+    pub const fn subordinate_cas(&self) -> &SubordinateCas {
+        &self.subordinate
     }
 
     /// Lists the certificate authorities that an owner may use, ordered by id.

@@ -114,6 +114,11 @@
 //! crate (decision R5). A client's change or cancel is stored beside the claim, and is carried out after the
 //! answer. Of a worker that lost its claim only a certificate counts.
 //!
+//! # Subordinate authorities
+//!
+//! An owner may [create](subordinate) authorities below those that it may use, and order certificates from them
+//! (decision B19).
+//!
 //! # Limits
 //!
 //! * An order is at most 512 KiB with all its parts (decision R8).
@@ -149,6 +154,7 @@ mod secret_stores;
 mod state;
 mod stored_key;
 mod storing;
+pub mod subordinate;
 mod validation;
 mod wishes;
 mod workflow;
@@ -157,7 +163,7 @@ pub use crate::plugin::Isolation;
 pub use crate::work::{Limits, Retries};
 pub use authority::{Authority, AuthorityFault, AuthorityView};
 pub use body::{OrderBodyError, read_body};
-pub use ca_owners::{CaOwners, CaRefusal};
+pub use ca_owners::CaRefusal;
 pub use ca_table::CaTable;
 pub use container_ref::{ContainerRef, InvalidContainerRef};
 pub(crate) use engine::OrderSettings;

@@ -51,8 +51,7 @@ impl OrderWorkflow {
         state: &OrderState,
     ) -> Result<Option<RenewalInformation>, CertificateError> {
         let placed = &on.entry.fixed;
-        let running = self.authority(placed.authority.as_str());
-        let opened = running.and_then(|running| running.opened.as_ref().ok()).ok_or_else(not_connected)?;
+        let opened = self.authorities.opened(&placed.authority).ok_or_else(not_connected)?;
         let Some(issued) = &state.certificate else { return Ok(None) };
         let mut question = RenewalQuestion::new(issued.certificate.clone());
         question.ca.clone_from(&placed.ca);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use keyway_certificates::{AuthorityName, Capabilities};
+use keyway_certificates::AuthorityName;
 use keyway_core::{PluginError, Timestamp};
 use keyway_x509::IssuedFacts;
 use tokio::sync::Notify;
 use tracing::warn;
 
 use super::asking::one_line;
-use super::authority::RunningAuthority;
+use super::authority::Connections;
 use super::cas::{Cas, refresh_due};
 use super::error::OrdersError;
 use super::intents::order_id;
@@ -28,8 +28,7 @@ use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 /// Holds the authorities of a host, and everything else that its orders need.
 #[derive(Debug)]
 pub(crate) struct OrderWorkflow {
-    /// In the order of the host's configuration, in which they are asked for support (decision B10).
-    pub(super) authorities: Vec<Arc<RunningAuthority>>,
+    pub(super) authorities: Connections,
     pub(super) cas: Arc<Cas>,
     pub(super) limits: Limits,
     pub(super) listeners: Listeners,
@@ -99,15 +98,11 @@ impl Workflow for OrderWorkflow {
     }
 
     fn lanes(&self) -> Vec<Lane> {
-        let lane = |running: &Arc<RunningAuthority>| Lane {
-            name: running.name.to_string(),
-            is_ready: running.opened.is_ok(),
-        };
-        self.authorities.iter().map(lane).collect()
+        self.authorities.lanes()
     }
 
     fn guard(&self, lane: &str) -> Option<&dyn LaneGuard> {
-        Some(self.authority(lane)?.opened.as_ref().ok()?.lane_guard())
+        self.authorities.guard(lane)
     }
 
     async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, _: Option<&()>) -> Done {
@@ -127,15 +122,9 @@ impl Workflow for OrderWorkflow {
 }
 
 impl OrderWorkflow {
-    pub(super) fn authority(&self, name: &str) -> Option<&RunningAuthority> {
-        self.authorities.iter().map(|running| &**running).find(|running| running.name.as_str() == name)
-    }
-
-    /// Describes an authority and the host for the machine. One that does not work can nothing.
+    /// Describes an authority and the host for the machine.
     pub(super) fn setup(&self, authority: &AuthorityName) -> Setup {
-        let opened = self.authority(authority.as_str()).and_then(|running| running.opened.as_ref().ok());
-        let can = opened.map_or(Capabilities::MINIMAL, |opened| opened.capabilities);
-        Setup { can, notifies: !self.listeners.is_empty() }
+        Setup { can: self.authorities.capabilities(authority), notifies: !self.listeners.is_empty() }
     }
 
     /// Notes the certificate of an order in the log, and stores it in the host's secret store. Both can be done

@@ -38,6 +38,8 @@ pub(crate) enum RecordKind {
     Issued = 5,
     /// The certificate authority that an owner prefers.
     PreferredCa = 6,
+    /// A subordinate certificate authority, or the intent of one.
+    SubordinateCa = 7,
 }
 
 /// A group of keys within a kind. Its number is part of stored keys and never changes.

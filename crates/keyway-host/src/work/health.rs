@@ -18,7 +18,7 @@ const OVERDUE: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EngineHealth {
-    /// `stores` or `grants`.
+    /// `stores`, `orders`, `subordinate authorities` or `grants`.
     pub engine: &'static str,
     /// The number of records that are due.
     pub due: usize,

@@ -14,4 +14,5 @@ mod renewal;
 mod revocation;
 mod routing;
 mod stored_keys;
+mod subordinate;
 mod world;

@@ -2,7 +2,7 @@
 
 use keyway_certificates::{AuthorityName, CaId, CaInformation, Pem};
 use keyway_core::Timestamp;
-use keyway_host::orders::{CaOwners, CaTable};
+use keyway_host::orders::CaTable;
 use serde_json::{Value, json};
 
 use crate::replay::oracle::barbican::ca_table::{self as oracle, Described, ROUNDS_APART, Round};
@@ -53,7 +53,7 @@ fn rows(table: &CaTable) -> Value {
 
 impl Adapter for Table {
     fn run(&self, input: &Input) -> Observed {
-        let mut table = CaTable::new(CaOwners::default());
+        let mut table = CaTable::default();
         let mut now = Timestamp::from_milliseconds(oracle::BEGINNING);
         let mut steps = Vec::new();
         for Round { answers } in oracle::rounds(input.value()) {

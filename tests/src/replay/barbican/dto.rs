@@ -18,6 +18,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 pub(super) struct Dto;
 
 const WAITING: &str = "waiting for CA";
+const UPDATE: &str = "_update_result_follow_on";
 const SAME_TASK: &str = "Invoke Same Task Again Later";
 
 /// The value that a vector makes.
@@ -36,26 +37,28 @@ enum Made {
     Constants,
 }
 
-fn made(input: &Input) -> Made {
-    match input.situation() {
+/// Reads what is made. The name of upstream's class stands in words beside the input.
+fn made(input: &Input) -> Option<Made> {
+    Some(match input.situation() {
+        "ResultDTO" if input.value().get("certificate").is_some() => Made::Certificate,
+        "ResultDTO" | UPDATE => Made::Result,
         "FollowOnProcessingStatusDTO" if input.value().get("retry_task").is_some() => Made::FollowOn,
         "FollowOnProcessingStatusDTO" | "_update_result_follow_on with defaults" => Made::NoFollowOn,
         "BarbicanMetaDTO / CACreateDTO defaults" => Made::Context,
         "constants" => Made::Constants,
-        _ if input.value().get("certificate").is_some() => Made::Certificate,
-        _ => Made::Result,
-    }
+        _ => return None,
+    })
 }
 
 /// Returns the result of a plugin that the vector means.
 fn result(input: &Input) -> Value {
     // The host's own follow-on of an order that ended.
-    if made(input) == Made::NoFollowOn {
+    if made(input) == Some(Made::NoFollowOn) {
         return json!({ "result": { "status": "request canceled" } });
     }
     let mut result = json!({ "status": WAITING });
     // Upstream's follow-on takes null as 0.
-    let is_follow_on = input.situation() == "_update_result_follow_on";
+    let is_follow_on = input.situation() == UPDATE;
     match input.value().get("retry_msec") {
         Some(Value::Null) if is_follow_on => result["retry_msec"] = 0.into(),
         Some(delay) => result["retry_msec"] = delay.clone(),
@@ -96,28 +99,29 @@ fn constants() -> Value {
 impl Adapter for Dto {
     fn run(&self, input: &Input) -> Observed {
         let value = match made(input) {
-            Made::Certificate => certificate(input),
-            Made::Result | Made::NoFollowOn => run(order(input)),
-            Made::FollowOn => follow_on(input),
-            Made::Context => {
+            None => Err(Class::Invalid),
+            Some(Made::Certificate) => certificate(input),
+            Some(Made::Result | Made::NoFollowOn) => run(order(input)),
+            Some(Made::FollowOn) => follow_on(input),
+            Some(Made::Context) => {
                 let context = RequestContext::new();
                 Ok(json!({
                     "plugin_ca_id": context.ca.as_ref().map(CaId::as_str),
                     "generated_csr": context.generated_csr.as_ref().map(Pem::as_str),
                 }))
             }
-            Made::Constants => Ok(constants()),
+            Some(Made::Constants) => Ok(constants()),
         };
         Observed::one("the value", value.map_or_else(StepOutcome::Refused, StepOutcome::Ok))
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         vec![match made(input) {
-            Made::Result | Made::NoFollowOn => {
+            Some(Made::Result | Made::NoFollowOn) => {
                 let [order, ..] = after("issue", &result(input)).rulings();
                 order
             }
-            Made::FollowOn => {
+            Some(Made::FollowOn) => {
                 let is_known = input.get("retry_task") == SAME_TASK;
                 (!is_known).then(|| Ruling::refused("B7", &[Class::Invalid]))
             }
@@ -143,7 +147,7 @@ impl Adapter for Dto {
             Shape { status: "PENDING".to_owned(), sub_status: Some(WAITING), next, parts: Vec::new() }
                 .demand()
         };
-        let demand = match made(input) {
+        let demand = match made(input).ok_or("no such value")? {
             // Upstream's host fails an order whose plugin raises.
             Made::Result if is_raised => {
                 Demand::answer("an order that failed", |order| order["status"] == "ERROR")

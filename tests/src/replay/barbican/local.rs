@@ -3,17 +3,17 @@
 use std::sync::{Arc, Mutex};
 
 use keyway_certificates::{
-    AuthorityName, CaId, CertificateAuthorities, CertificateError, CertificateOrder, CreateCa, IntentId,
-    JsonObject, OpenContext, OrderId, OrderMetadata, Owner, PluginMeta, RequestContext,
+    AuthorityName, CaId, CertificateAuthorities, CertificateOrder, CreateCa, IntentId, JsonObject,
+    OpenContext, OrderId, OrderMetadata, Owner, PluginMeta, RequestContext,
 };
-use keyway_core::{Clock, Json, PluginError as _, Plugins, Resources, plugins};
+use keyway_core::{Clock, Json, Plugins, Resources, plugins};
 use keyway_local_ca::LocalCa;
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Memory, Storage};
 use keyway_x509::IssuedFacts;
 use serde_json::{Value, json};
 
-use super::stage::Still;
+use super::stage::{Still, class};
 use crate::replay::Class;
 use crate::replay::oracle::barbican::{issued, subject};
 
@@ -51,11 +51,6 @@ impl Desk {
             .with_resources(Resources::new().with(Arc::clone(&self.storage)).with(self.keys.clone()));
         LocalCa::new(&context).map(Arc::new).map_err(|error| class(&error))
     }
-}
-
-/// Returns the class of an authority's error.
-pub(super) fn class(error: &CertificateError) -> Class {
-    Class::of_kind(error.kind())
 }
 
 fn intent(text: &str) -> Result<IntentId, Class> {

@@ -7,6 +7,7 @@ mod ca_table;
 mod candidate;
 mod cert;
 mod connections;
+mod creator;
 mod dto;
 mod event;
 mod fixture;
@@ -25,6 +26,7 @@ mod stage;
 mod state;
 mod stored_flow;
 mod stored_key;
+mod subordinate;
 mod update;
 mod validate;
 
@@ -52,8 +54,8 @@ pub(super) const FAMILY: Family = Family {
         ("snakeoil", Scope::Replayed(&snakeoil::SnakeOil)),
         ("simple", Scope::Replayed(&simple::Simple)),
         ("dto", Scope::Replayed(&dto::Dto)),
-        ("subca", Scope::Later),
-        ("delca", Scope::Later),
+        ("subca", Scope::Replayed(&subordinate::Created)),
+        ("delca", Scope::Replayed(&subordinate::Deleted)),
         // The REST interface and its database.
         ("container", Scope::OutOfScope),
         ("caid", Scope::OutOfScope),

@@ -8,8 +8,8 @@ use keyway_x509::{CertificateRequest, Expected as Ordered, check_issued};
 use serde_json::{Value, json};
 
 use super::fixture;
-use super::local::{Desk, class, facts, new_ca, order};
-use super::stage::run;
+use super::local::{Desk, facts, new_ca, order};
+use super::stage::{class, run};
 use crate::replay::oracle::barbican::issued::{self, AUTHORITY_DAYS, DAYS, ROOT};
 use crate::replay::oracle::barbican::subject;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
@@ -33,16 +33,21 @@ enum Question {
     Deleted,
 }
 
-fn question(input: &Input) -> Question {
-    match input.situation() {
+/// Reads the question from the input. Only an empty one says in words what is asked.
+fn question(input: &Input) -> Option<Question> {
+    let has = |key| input.value().get(key).is_some();
+    Some(match input.situation() {
+        _ if has("method") => Question::Method,
+        _ if has("request_data") => Question::Issue,
+        _ if has("parent") || has("parent_ca_id") => Question::CreateCa,
+        _ if has("request_type") => Question::Supports,
+        "no request_data" => Question::Issue,
         "supports" => Question::Supports,
-        "modify" | "cancel" => Question::Method,
         "create_ca under a sub-CA that was reloaded from disk" => Question::CreateBelowReopened,
-        situation if situation.starts_with("create_ca") => Question::CreateCa,
-        situation if situation.starts_with("delete_ca") => Question::Deleted,
-        situation if situation.starts_with("a new plugin instance") => Question::Reopened,
-        _ => Question::Issue,
-    }
+        "delete_ca removes the four files" => Question::Deleted,
+        "a new plugin instance finds sub-CAs by the *.key files" => Question::Reopened,
+        _ => return None,
+    })
 }
 
 async fn sub(ca: &LocalCa) -> Result<CaInformation, Class> {
@@ -103,14 +108,17 @@ async fn replay(input: &Input) -> Result<Value, Class> {
     let desk = Desk::new()?;
     let ca = desk.open()?;
     let failed = |error| class(&error);
-    match question(input) {
+    match question(input).ok_or(Class::Invalid)? {
         Question::Issue => issue(&ca, input).await,
         Question::CreateCa => create(&ca, input).await,
         Question::Supports => supports(&ca, input).await,
         Question::Method => {
             let order = order(&json!({}), None)?;
-            let outcome =
-                if input.situation() == "modify" { ca.modify(&order).await } else { ca.cancel(&order).await };
+            let outcome = match input.text("method") {
+                "modify" => ca.modify(&order).await,
+                "cancel" => ca.cancel(&order).await,
+                _ => return Err(Class::Invalid),
+            };
             outcome.map(|_| Value::Null).map_err(failed)
         }
         Question::Reopened => {
@@ -147,7 +155,8 @@ impl Adapter for SnakeOil {
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let demands = |decision, demand| Some(Ruling::new(decision, Demand::Exactly(demand)));
-        vec![match question(input) {
+        let Some(question) = question(input) else { return vec![None] };
+        vec![match question {
             Question::Issue if input.value().get("request_data").is_none() => {
                 Some(Ruling::refused("H135", &[Class::Invalid]))
             }
@@ -179,7 +188,8 @@ impl Adapter for SnakeOil {
 
     fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let exactly = |value: &Value| Demand::Exactly(value.clone());
-        let demand = match question(input) {
+        let question = question(input).ok_or("no such question")?;
+        let demand = match question {
             // Upstream's plugin has no classes of failures.
             _ if expected.get("raises").is_string() => Demand::AnyRefusal,
             Question::Issue if *expected.get("status") == "client data issue seen" => Demand::AnyRefusal,

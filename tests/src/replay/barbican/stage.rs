@@ -8,9 +8,10 @@ use keyway_certificates::{
     AuthorityName, CaId, CaUnavailable, CertificateAuthority, CertificateError, CertificateEvents,
     CertificateReady, CertificateStatus, OrderId, OrderMetadata, Owner,
 };
-use keyway_core::{Clock, Plugins, SecretValue, SystemClock, Timestamp, plugins};
+use keyway_core::{Clock, PluginError, Plugins, SecretValue, SystemClock, Timestamp, plugins};
 use keyway_host::Host;
-use keyway_host::orders::{Authority, NewOrder, Order, OrdersError};
+use keyway_host::orders::subordinate::NewCa;
+use keyway_host::orders::{Authority, HostedCa, NewOrder, Order};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore as _, StoreName};
 use keyway_storage::Memory;
@@ -162,10 +163,31 @@ impl Stage {
         self.work().await
     }
 
+    /// Lists the authorities of the owner.
+    pub(super) fn cas(&self) -> Vec<HostedCa> {
+        self.host.orders().cas(&owner())
+    }
+
+    /// Returns the authority with this name.
+    pub(super) fn hosted(&self, name: &str) -> Option<HostedCa> {
+        self.cas().into_iter().find(|ca| ca.information.name == name)
+    }
+
     /// Returns the host's id of the authority with this name.
     pub(super) fn ca(&self, name: &str) -> Option<CaId> {
-        let all = self.host.orders().cas(&owner());
-        all.into_iter().find(|ca| ca.information.name == name).map(|ca| ca.id)
+        self.hosted(name).map(|ca| ca.id)
+    }
+
+    /// Creates a subordinate authority.
+    pub(super) async fn create_ca(&self, new: NewCa) -> Result<(), Class> {
+        let created = self.host.orders().subordinate_cas().create(new).await;
+        created.map(drop).map_err(|error| class(&error))
+    }
+
+    /// Deletes a subordinate authority of the owner.
+    pub(super) async fn delete_ca(&self, ca: &CaId) -> Result<(), Class> {
+        let deleted = self.host.orders().subordinate_cas().delete(&owner(), ca).await;
+        deleted.map_err(|error| class(&error))
     }
 
     /// Makes an authority the preferred one of the owner, or of all owners.
@@ -236,8 +258,7 @@ impl Stage {
     }
 }
 
-/// Returns the class of an engine's error.
-pub(super) fn class(error: &OrdersError) -> Class {
-    use keyway_core::PluginError as _;
+/// Returns the class of an error of an engine or a plugin.
+pub(super) fn class(error: &impl PluginError) -> Class {
     Class::of_kind(error.kind())
 }

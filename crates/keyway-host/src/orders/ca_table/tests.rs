@@ -22,7 +22,7 @@ fn ca(id: &str, name: &str) -> CaInformation {
 }
 
 fn connected(authorities: &[&str]) -> CaTable {
-    let mut table = CaTable::new(CaOwners::default());
+    let mut table = CaTable::default();
     for each in authorities {
         table.connect(name(each), at(0));
     }
@@ -144,8 +144,8 @@ fn only_its_owner_uses_a_subordinate_authority() {
     let unknown = CaRefusal::Unknown { ca: sub.clone() };
     assert_eq!(table.usable(&eve, &sub).unwrap_err(), unknown);
     assert_eq!(table.check_delete(&eve, &sub).unwrap_err(), unknown);
-    assert_eq!(table.prefer(eve, &sub), Err(unknown));
-    assert_eq!(table.prefer_for_all(&sub), Err(CaRefusal::Owned { ca: sub.clone() }));
+    table.set_preferred(None, Some(&sub));
+    assert_eq!(table.chosen(&eve, None), Ok(None), "what has an owner is preferred by no other");
     // The plugin lists it too, and it stays the owner's; also after it was missing for a while.
     table.refreshed(&name("a"), [ca("1", "Root")], at(0));
     assert!(table.get(&sub).is_none());
@@ -161,7 +161,7 @@ fn the_preferred_one_is_deleted_last_and_a_base_authority_never() {
     let root = table.named("Root").unwrap().id.clone();
     let subs = ["2", "3"].map(|id| table.created(&name("a"), ca(id, id), joe.clone()).unwrap().id.clone());
     assert_eq!(table.check_delete(&joe, &root).unwrap_err(), CaRefusal::Base { ca: root });
-    table.prefer(joe.clone(), &subs[0]).unwrap();
+    table.set_preferred(Some(&joe), Some(&subs[0]));
     assert_eq!(table.check_delete(&joe, &subs[0]).unwrap_err(), CaRefusal::Preferred { ca: subs[0].clone() });
     assert!(table.check_delete(&joe, &subs[1]).is_ok());
     table.deleted(&subs[1]);
@@ -183,16 +183,19 @@ fn an_authority_whose_name_is_taken_keeps_its_owner() {
 }
 
 #[test]
-fn what_left_with_its_connection_comes_back_with_it() {
-    let mut table = connected(&["a", "b"]);
-    table.refreshed(&name("a"), [ca("1", "A")], at(0));
-    table.refreshed(&name("b"), [ca("1", "B")], at(0));
-    table.disconnect(&name("a"));
-    assert_eq!((names(&table), table.next()), (vec!["B"], Some(at(DAY))));
-    assert!(table.refreshed(&name("a"), [ca("1", "A")], at(0)).is_empty());
-    assert_eq!(names(&table), ["B"], "nothing is taken of a connection that is not there");
-    table.connect(name("a"), at(7));
-    assert_eq!(table.next(), Some(at(7)));
+fn what_another_host_deleted_goes_and_a_connection_can_be_asked_at_once() {
+    let mut table = connected(&["a"]);
+    table.refreshed(&name("a"), [ca("1", "Root")], at(0));
+    let joe = owner("joe");
+    let subs = ["2", "3"].map(|id| table.created(&name("a"), ca(id, id), joe.clone()).unwrap().id.clone());
+    table.keep_of(&owner("eve"), &BTreeSet::new());
+    assert_eq!(table.all().count(), 3);
+    table.keep_of(&joe, &[subs[1].clone()].into());
+    assert_eq!(names(&table), ["3", "Root"]);
+    assert_eq!(table.check_delete(&joe, &subs[0]), Err(CaRefusal::Unknown { ca: subs[0].clone() }));
+    assert_eq!(table.due(at(1)).count(), 0);
+    table.look_again(&name("a"));
+    assert_eq!(table.due(at(1)).count(), 1);
 }
 
 /// Something that happens to a table.
@@ -200,7 +203,6 @@ fn what_left_with_its_connection_comes_back_with_it() {
 enum Event {
     Refreshed(usize, Vec<(usize, usize, Option<u64>)>),
     Failed(usize),
-    Disconnected(usize),
     Connected(usize),
     Created(usize, usize, usize, usize),
     Deleted(usize, usize, usize),
@@ -212,7 +214,6 @@ fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
     let event = prop_oneof![
         4 => (0..2_usize, prop::collection::vec(ca, 0..4)).prop_map(|(of, list)| Event::Refreshed(of, list)),
         1 => (0..2_usize).prop_map(Event::Failed),
-        1 => (0..2_usize).prop_map(Event::Disconnected),
         2 => (0..2_usize).prop_map(Event::Connected),
         2 => (0..2_usize, 0..3_usize, 0..5_usize, 0..2_usize).prop_map(|(of, id, name, by)| Event::Created(of, id, name, by)),
         2 => (0..2_usize, 0..3_usize, 0..2_usize).prop_map(|(of, id, by)| Event::Deleted(of, id, by)),
@@ -256,7 +257,6 @@ proptest! {
                     table.failed(&authorities[of], now, None, 0);
                     prop_assert_eq!(before, table.all().cloned().collect::<Vec<_>>());
                 }
-                Event::Disconnected(of) => table.disconnect(&authorities[of]),
                 Event::Connected(of) => table.connect(authorities[of].clone(), now),
                 Event::Created(of, id, name, by) => {
                     if table.owners().owner_of(&id_of(of, id)).is_none() && table.connections.contains_key(&authorities[of]) {
@@ -269,7 +269,7 @@ proptest! {
                         table.deleted(&id_of(of, id));
                     }
                 }
-                Event::Preferred(of, id, by) => drop(table.prefer(owners[by].clone(), &id_of(of, id))),
+                Event::Preferred(of, id, by) => table.set_preferred(Some(&owners[by]), Some(&id_of(of, id))),
             }
             prop_assert_eq!(table.names.len(), table.cas.len());
             for ca in table.all() {

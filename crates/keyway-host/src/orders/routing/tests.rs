@@ -5,7 +5,7 @@ use keyway_core::{CallError, Timestamp};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::orders::{CaOwners, CaTable};
+use crate::orders::CaTable;
 
 /// An authority that answers by its settings, and remembers the questions.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ fn owner() -> Owner {
 /// Each authority has the CAs `1` and `2`, named after it: `a1`, `a2`.
 fn table(authorities: &[&str]) -> CaTable {
     let now = Timestamp::from_milliseconds(0);
-    let mut table = CaTable::new(CaOwners::default());
+    let mut table = CaTable::default();
     for name in authorities {
         let authority = AuthorityName::new(*name).unwrap();
         let ca = |id: &str| CaInformation::new(CaId::new(id).unwrap(), format!("{name}{id}"));
@@ -144,14 +144,14 @@ fn an_owner_prefers_one_and_all_prefer_another() {
     let all = [authority("a", Answer::Yes), authority("b", Answer::Yes)];
     let mut table = table(&["a", "b"]);
     let [a2, b1] = ["a2", "b1"].map(|name| table.named(name).unwrap().id.clone());
-    table.prefer_for_all(&a2).unwrap();
+    table.set_preferred(None, Some(&a2));
     assert_eq!(place(&routed(&all, &table, &json!({})).unwrap()), ("a", Some("2")));
-    table.prefer(owner(), &b1).unwrap();
+    table.set_preferred(Some(&owner()), Some(&b1));
     assert_eq!(place(&routed(&all, &table, &json!({})).unwrap()), ("b", Some("1")));
-    table.prefer(Owner::new("other").unwrap(), &a2).unwrap();
+    table.set_preferred(Some(&Owner::new("other").unwrap()), Some(&a2));
     assert_eq!(place(&routed(&all, &table, &json!({})).unwrap()), ("b", Some("1")));
     assert_eq!(place(&routed(&all, &table, &json!({"ca_id": a2.as_str()})).unwrap()), ("a", Some("2")));
-    table.prefer_none(Some(&owner()));
+    table.set_preferred(Some(&owner()), None);
     assert_eq!(place(&routed(&all, &table, &json!({})).unwrap()), ("a", Some("2")));
 }
 

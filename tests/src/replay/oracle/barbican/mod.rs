@@ -8,3 +8,4 @@ pub mod placeholder;
 pub mod request;
 pub mod route;
 pub mod subject;
+pub mod subordinate;

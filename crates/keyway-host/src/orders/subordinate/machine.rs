@@ -1,0 +1,319 @@
+//! The life of a subordinate authority as the host sees it: a pure state machine.
+//!
+//! ```text
+//!  create            created              delete             deleted
+//! ────────► Creating ────────► Active ──────────────► Deleting ────────► (gone)
+//!            │    ▲              ▲  ▲     refused        │
+//!  cannot    │    └ again        │  └────────────────────┘
+//!  be known  └────► Undecided ───┘ decide
+//! ```
+//!
+//! | event | Creating | Active | Deleting | Undecided |
+//! | --- | --- | --- | --- | --- |
+//! | create | refused | refused | refused | refused |
+//! | delete | refused | asks the plugin | asks it again | refused |
+//! | due | idempotent: asks again; reconciles: asks what happened; else Undecided | | asks again | |
+//! | created | Active | ignored | ignored | Active |
+//! | not created | gone, if no earlier call may have created it; else tried again | ignored | ignored | ignored |
+//! | no clear answer | tried again; Undecided where the plugin can do nothing twice | ignored | ignored | ignored |
+//! | deleted | | gone | gone | |
+//! | refused to delete | | ignored | Active | |
+//! | decide | refused | refused | nothing there, when the retries are used up | Active, or gone |
+//!
+//! An answer counts for the worker that has the claim; only that the authority exists, or is deleted, counts always. An
+//! answer that it was created never finds nothing: the record is stored again, so no authority is without an owner.
+
+use keyway_certificates::{CaId, Capabilities};
+use keyway_core::Timestamp;
+
+use super::workflow::SubordinateWorkflow;
+use crate::work::{Again, Limits, Standing};
+
+pub(super) type Step = crate::work::Step<SubordinateWorkflow>;
+
+/// The phase of the life of a subordinate authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// The plugin is asked to create it, now or again.
+    Creating = 1,
+    /// It exists.
+    Active = 2,
+    /// The plugin is asked to delete it, now or again. Without a next time, a person looks, or the owner deletes it
+    /// again.
+    Deleting = 3,
+    /// It is not known whether it was created: a person decides.
+    Undecided = 4,
+}
+
+/// Which calls may have created an authority although no answer says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// None.
+    None = 0,
+    /// The one that runs, or that was cut short.
+    Asked = 1,
+    /// An earlier one.
+    Earlier = 2,
+}
+
+/// The state of a subordinate authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct State {
+    /// The phase of its life.
+    pub phase: Phase,
+    /// The plugin's own id; present while it is active or being deleted.
+    pub ca: Option<CaId>,
+    /// When this phase began.
+    pub since: Timestamp,
+    /// How often the plugin failed in this phase.
+    pub failures: u32,
+    /// When the host asks again; `None` for no automatic retry.
+    pub next: Option<Timestamp>,
+    /// The plugin's last message, when it failed.
+    pub message: String,
+    pub(crate) doubt: Doubt,
+}
+
+/// A person's decision about an authority that the host cannot settle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Decision {
+    /// There is no such authority: the host forgets it.
+    NothingThere,
+    /// The authority was created, and the plugin knows it by this id.
+    Exists(CaId),
+}
+
+/// Something that happened to a subordinate authority.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Event {
+    /// An owner creates it, and its request passed the checks.
+    Create { now: Timestamp },
+    /// Another authority has its name.
+    NameTaken,
+    /// The plugin created it.
+    Created { now: Timestamp, ca: CaId },
+    /// The plugin created none this time. `gives_up` tells that another try would not help, or that the owner was
+    /// told.
+    NotCreated { again: Again, gives_up: bool, can: Capabilities, message: String },
+    /// It is not known what the plugin did.
+    Unanswered { again: Again, can: Capabilities, message: String },
+    /// Asked what happened, the plugin says that nothing did.
+    NeverCreated { now: Timestamp },
+    /// Only a person can tell what happened.
+    CannotTell { now: Timestamp, message: String },
+    /// Its owner deletes it.
+    Delete { now: Timestamp },
+    /// The plugin deleted it, or it was gone already.
+    Deleted,
+    /// The plugin did not delete it. `is_final` tells that another try would not help.
+    NotDeleted { again: Again, is_final: bool, message: String },
+    /// A worker takes up what is due.
+    Wake { now: Timestamp, can: Capabilities },
+    /// A person decided what cannot be known.
+    Decide { now: Timestamp, decision: Decision },
+    /// Another authority has the id that a person decided on.
+    DecisionTaken,
+}
+
+/// A question to the plugin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Create it.
+    Create,
+    /// Tell whether it was created.
+    Reconcile,
+    /// Delete it.
+    Delete,
+}
+
+/// Why an event does not fit the phase of a subordinate authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransitionError {
+    /// The owner has no such subordinate authority.
+    #[error("this owner has no such subordinate authority")]
+    NoCa,
+    /// This request was made already.
+    #[error("this subordinate authority was requested already")]
+    Exists,
+    /// Another authority has the name.
+    #[error("another authority has this name: choose another one")]
+    NameTaken,
+    /// Another subordinate authority has the plugin's id.
+    #[error("another subordinate authority has this id of the plugin")]
+    IdTaken,
+    /// A worker asks the plugin at this moment, or nothing is due.
+    #[error("the plugin is being asked, or nothing is due: try again later")]
+    NotDue,
+    /// It is being created.
+    #[error("the authority is being created: try again when that has ended")]
+    BeingCreated,
+    /// It is not known whether it was created.
+    #[error("it is not known whether the authority was created: `decide` first")]
+    Undecided,
+    /// There is nothing to decide.
+    #[error("there is nothing to be decided about this authority")]
+    NothingToDecide,
+}
+
+/// Computes the step that `event` causes in this state; `None` is an authority that is not there.
+///
+/// # Errors
+/// A refusal leaves everything as it was.
+pub(crate) fn step(
+    limits: &Limits,
+    state: Option<&State>,
+    standing: Standing,
+    event: Event,
+) -> Result<Step, TransitionError> {
+    let Some(state) = state else { return step_missing(event) };
+    match event {
+        Event::Create { .. } => Err(TransitionError::Exists),
+        Event::NameTaken => Err(TransitionError::NameTaken),
+        Event::DecisionTaken => Err(TransitionError::IdTaken),
+        Event::Delete { now } => delete(state, standing, now),
+        Event::Wake { now, can } => wake(state, standing, now, can),
+        Event::Decide { now, decision } => decide(state, standing, now, decision),
+        Event::Created { now, ca } if state.ca.is_none() => Ok(active(now, ca)),
+        Event::Deleted if state.ca.is_some() => Ok(Step::gone()),
+        // A worker that lost its claim says nothing else that counts.
+        answer if standing == Standing::Ours => Ok(answered(limits, state, answer)),
+        _ => Ok(Step::to(state.clone())),
+    }
+}
+
+fn step_missing(event: Event) -> Result<Step, TransitionError> {
+    match event {
+        Event::Create { now } => Ok(Step::to(State::new(Phase::Creating, now)).asking(Doubt::Asked, now)),
+        Event::NameTaken => Err(TransitionError::NameTaken),
+        // Another caller settled it without knowing of this answer.
+        Event::Created { now, ca } => Ok(active(now, ca)),
+        Event::Delete { .. } | Event::Wake { .. } | Event::Decide { .. } | Event::DecisionTaken => {
+            Err(TransitionError::NoCa)
+        }
+        _ => Ok(Step::gone()),
+    }
+}
+
+/// Takes the answer of the claim's owner over.
+fn answered(limits: &Limits, state: &State, answer: Event) -> Step {
+    let keep = || Step::to(state.clone());
+    match (state.phase, answer) {
+        (Phase::Creating, Event::NotCreated { gives_up: true, .. }) if state.doubt != Doubt::Earlier => {
+            Step::gone().handing_out()
+        }
+        // The refusal is about this call; an earlier one may have created the authority.
+        (Phase::Creating, Event::NotCreated { gives_up: true, can, .. }) if can.reconciles => {
+            keep().then(Command::Reconcile)
+        }
+        (Phase::Creating, Event::NotCreated { again, can, message, .. }) => {
+            let doubt = if state.doubt == Doubt::Earlier { Doubt::Earlier } else { Doubt::None };
+            again_later(limits, State { message, doubt, ..state.clone() }, again, can)
+        }
+        (Phase::Creating, Event::Unanswered { again, can, message }) => {
+            again_later(limits, State { doubt: Doubt::Earlier, message, ..state.clone() }, again, can)
+        }
+        (Phase::Creating, Event::NeverCreated { now }) => keep().asking(Doubt::Asked, now),
+        (Phase::Creating, Event::CannotTell { now, message }) => undecided(now, message),
+        (Phase::Deleting, Event::NotDeleted { again, is_final: true, message }) => {
+            Step::to(State { ca: state.ca.clone(), message, ..State::new(Phase::Active, again.now) })
+        }
+        (Phase::Deleting, Event::NotDeleted { again, message, .. }) => {
+            let failures = state.failures.saturating_add(1);
+            let next = limits.retries.next(state.since, failures, again);
+            Step::to(State { failures, next, message, ..state.clone() })
+        }
+        _ => keep(),
+    }
+}
+
+/// Tries the creation again, as often as the retries say. Then, an authority that certainly does not exist is
+/// forgotten, and a person decides about any other.
+fn again_later(limits: &Limits, state: State, again: Again, can: Capabilities) -> Step {
+    let failures = state.failures.saturating_add(1);
+    let can_be_repeated = state.doubt == Doubt::None || can.idempotent || can.reconciles;
+    let next = limits.retries.next(state.since, failures, again).filter(|_| can_be_repeated);
+    match (next, state.doubt) {
+        (Some(_), _) => Step::to(State { failures, next, ..state }),
+        (None, Doubt::None) => Step::gone(),
+        (None, _) => undecided(again.now, state.message),
+    }
+}
+
+fn delete(state: &State, standing: Standing, now: Timestamp) -> Result<Step, TransitionError> {
+    match state.phase {
+        Phase::Creating => Err(TransitionError::BeingCreated),
+        Phase::Undecided => Err(TransitionError::Undecided),
+        _ if standing == Standing::Others => Err(TransitionError::NotDue),
+        Phase::Active | Phase::Deleting => {
+            let deleting = State::new(Phase::Deleting, now);
+            Ok(Step::to(State { ca: state.ca.clone(), ..deleting }).then(Command::Delete))
+        }
+    }
+}
+
+fn wake(
+    state: &State,
+    standing: Standing,
+    now: Timestamp,
+    can: Capabilities,
+) -> Result<Step, TransitionError> {
+    let keep = || Step::to(state.clone());
+    match state.phase {
+        _ if standing != Standing::Free => Err(TransitionError::NotDue),
+        Phase::Creating if state.doubt == Doubt::None => Ok(keep().asking(Doubt::Asked, now)),
+        Phase::Creating if can.idempotent => Ok(keep().asking(Doubt::Earlier, now)),
+        Phase::Creating if can.reconciles => {
+            Ok(Step::to(State { doubt: Doubt::Earlier, ..state.clone() }).then(Command::Reconcile))
+        }
+        Phase::Creating => Ok(undecided(now, "the host was interrupted while it asked".to_owned())),
+        Phase::Deleting if state.next.is_some() => Ok(keep().then(Command::Delete)),
+        _ => Err(TransitionError::NotDue),
+    }
+}
+
+fn decide(
+    state: &State,
+    standing: Standing,
+    now: Timestamp,
+    decision: Decision,
+) -> Result<Step, TransitionError> {
+    let is_given_up = state.phase == Phase::Deleting && state.next.is_none();
+    match (state.phase, decision) {
+        (Phase::Undecided, Decision::Exists(ca)) => Ok(active(now, ca)),
+        (Phase::Undecided, Decision::NothingThere) => Ok(Step::gone()),
+        (_, Decision::NothingThere) if is_given_up && standing != Standing::Others => Ok(Step::gone()),
+        _ => Err(TransitionError::NothingToDecide),
+    }
+}
+
+fn active(now: Timestamp, ca: CaId) -> Step {
+    Step::to(State { ca: Some(ca), ..State::new(Phase::Active, now) }).handing_out()
+}
+
+fn undecided(now: Timestamp, message: String) -> Step {
+    Step::to(State { message, doubt: Doubt::Earlier, ..State::new(Phase::Undecided, now) })
+}
+
+impl Step {
+    /// Asks the plugin to create the authority. The call counts as one that may have had its effect, until its answer
+    /// is stored.
+    fn asking(self, doubt: Doubt, now: Timestamp) -> Self {
+        let state = self.state.map(|state| State { doubt, next: Some(now), ..state });
+        Self { state, ..self }.then(Command::Create)
+    }
+}
+
+impl State {
+    pub(super) fn new(phase: Phase, since: Timestamp) -> Self {
+        let next = (phase == Phase::Deleting).then_some(since);
+        Self { phase, ca: None, since, failures: 0, next, message: String::new(), doubt: Doubt::None }
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_properties.rs"]
+mod properties;

@@ -1,0 +1,4 @@
+//! A host whose authority is `keyway-local-ca`.
+
+mod office;
+mod subordinate;
