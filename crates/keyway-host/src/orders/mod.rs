@@ -149,6 +149,7 @@ mod state;
 mod stored_key;
 mod storing;
 mod validation;
+mod verified_orders;
 mod workflow;
 
 pub use crate::plugin::Isolation;

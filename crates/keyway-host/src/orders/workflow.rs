@@ -21,6 +21,7 @@ use super::record::Placed;
 use super::secret_stores::SecretStores;
 use super::state::{About, End, OrderState, Phase};
 use super::storing::CertificateStore;
+use super::verified_orders::VerifiedOrders;
 use crate::plugin::LaneGuard;
 use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
@@ -37,6 +38,8 @@ pub(crate) struct OrderWorkflow {
     pub(super) stores: SecretStores,
     pub(super) certificates: Option<CertificateStore>,
     pub(super) log: IssuanceLog,
+    /// For requests that were verified when their orders were submitted.
+    pub(super) verified: VerifiedOrders,
     /// For checkpoints, which are stored beside the steps.
     pub(super) journal: Arc<Journal<Self>>,
     /// Told of each stored step.
