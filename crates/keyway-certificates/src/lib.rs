@@ -224,6 +224,7 @@
 //! | an order, and the client's and the plugin's data | [`CertificateOrder`], [`OrderMetadata`], [`PluginMeta`] |
 //! | answers, and when they are called for | [`OrderOutcome`], [`Waiting`], [`CertificateStatus`] |
 //! | types of requests | [`RequestType`], [`RequestTypes`] |
+//! | the verified request of PKCS#10 of an order | `OrderMetadata::pkcs10`, with the feature `pkcs10` |
 //! | authorities, also subordinate ones | [`CaInformation`], [`CreateCa`], [`DeleteCa`] |
 //! | revocation and renewal | [`CertificateRevocation`], [`RenewalInformation`] |
 //! | failures | [`CertificateError`] |
@@ -254,6 +255,8 @@ mod metadata;
 mod method;
 mod order;
 mod outcome;
+#[cfg(feature = "pkcs10")]
+mod pkcs10;
 mod plugin;
 mod plugin_meta;
 mod reconciliation;
@@ -272,6 +275,8 @@ pub use metadata::{MetadataError, MetadataFault, OrderMetadata};
 pub use method::{RetryMethod, UnknownMethod};
 pub use order::{CertificateOrder, OrderRequest, RequestContext, Support};
 pub use outcome::{ClientMessage, IssuedCertificate, OrderOutcome, Waiting};
+#[cfg(feature = "pkcs10")]
+pub use pkcs10::{Pkcs10, RequestDataError};
 pub use plugin::{CertificateAuthority, CertificatePlugin, OpenContext};
 pub use plugin_meta::{Checkpoint, PluginMeta, PluginMetaError};
 pub use reconciliation::{IntendedCall, IntendedEffect, ObjectRef, Reconciled, Reconciliation};

@@ -7,6 +7,8 @@ use keyway_core::Wiped;
 use keyway_core::json::{JsonError, JsonKind, Reader, shown_name};
 
 use crate::limits::{self, MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
+#[cfg(feature = "pkcs10")]
+use crate::pkcs10::Verified;
 use crate::{CaId, Json, JsonObject, RequestType};
 
 /// The metadata of an order: the JSON object that the client gave (seed, `order_meta`).
@@ -27,7 +29,14 @@ use crate::{CaId, Json, JsonObject, RequestType};
 /// # Ok::<(), keyway_certificates::MetadataError>(())
 /// ```
 #[derive(Clone, Default, PartialEq)]
-pub struct OrderMetadata(Arc<JsonObject>);
+pub struct OrderMetadata(Arc<Fields>);
+
+#[derive(Default, PartialEq)]
+struct Fields {
+    values: JsonObject,
+    #[cfg(feature = "pkcs10")]
+    request: Verified<()>,
+}
 
 impl OrderMetadata {
     /// The largest size in bytes, as JSON in ASCII.
@@ -56,7 +65,11 @@ impl OrderMetadata {
                 return Err(MetadataError::new(name, MetadataFault::TooLarge { limit: Self::MAX_BYTES }));
             }
         }
-        Ok(Self(Arc::new(values)))
+        Ok(Self(Arc::new(Fields {
+            values,
+            #[cfg(feature = "pkcs10")]
+            request: Verified::default(),
+        })))
     }
 
     /// Reads the client's data from a JSON text of at most [`MAX_BYTES`](Self::MAX_BYTES).
@@ -101,7 +114,7 @@ impl OrderMetadata {
     /// # Errors
     /// [`MetadataFault::Type`] when the field is not a text; `null` is not one.
     pub fn text(&self, field: &str) -> Result<Option<&str>, MetadataError> {
-        let Some(value) = self.0.get(field) else { return Ok(None) };
+        let Some(value) = self.0.values.get(field) else { return Ok(None) };
         let found = value.kind();
         value
             .as_text()
@@ -119,23 +132,29 @@ impl OrderMetadata {
 
     /// Returns the value of a field.
     pub fn get(&self, field: &str) -> Option<&Json> {
-        self.0.get(field)
+        self.0.values.get(field)
     }
 
     /// Returns all fields, ordered by name.
     pub fn values(&self) -> &JsonObject {
-        &self.0
+        &self.0.values
+    }
+
+    /// Returns the place of the verified request.
+    #[cfg(feature = "pkcs10")]
+    pub(crate) fn verified(&self) -> &Verified<()> {
+        &self.0.request
     }
 
     /// Writes all fields as one JSON object in ASCII, which [`from_json`](Self::from_json) reads.
     pub fn to_ascii(&self) -> Wiped<String> {
-        limits::to_ascii(&self.0)
+        limits::to_ascii(&self.0.values)
     }
 }
 
 impl fmt::Debug for OrderMetadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.0.values.keys()).finish()
     }
 }
 

@@ -65,6 +65,9 @@ pub struct RequestContext {
     pub ca: Option<CaId>,
     /// The request of PKCS#10 that the host made from a stored key (decision B12).
     pub generated_csr: Option<Pem>,
+    /// The verified request of `generated_csr`. Clones share it.
+    #[cfg(feature = "pkcs10")]
+    pub(crate) verified: std::sync::Arc<crate::pkcs10::Verified<Pem>>,
 }
 
 impl RequestContext {

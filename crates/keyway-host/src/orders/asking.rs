@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use keyway_certificates::{
     CertificateAuthority, CertificateError, CertificateOrder, CertificateRevocation, ClientMessage,
-    IntendedCall, IssuedCertificate, JsonObject, OrderMetadata, OrderOutcome, PluginMeta, Reconciled,
-    Reconciliation, RequestContext, RevocationReason,
+    IntendedCall, IssuedCertificate, JsonObject, OrderMetadata, OrderOutcome, OrderRequest, PluginMeta,
+    Reconciled, Reconciliation, RequestContext, RevocationReason,
 };
 use keyway_core::{PluginError, Wiped};
 use tracing::warn;
@@ -29,7 +29,8 @@ type Result<T> = std::result::Result<T, CertificateError>;
 
 /// The outcome of one call.
 enum Told {
-    Outcome(OrderOutcome),
+    /// That of the order, as the plugin got it.
+    Outcome(OrderOutcome, Box<CertificateOrder>),
     Answer(Answer),
 }
 
@@ -44,7 +45,7 @@ impl OrderWorkflow {
             claim: on.entry.claim.clone(),
             limits: self.limits,
         };
-        let order = match read_order(on, state, action, saver) {
+        let order = match self.read_order(on, state, action, saver) {
             Ok(order) => order,
             Err(error) => return self.answered(on, state.plugin_meta.clone(), Err(error)),
         };
@@ -67,6 +68,7 @@ impl OrderWorkflow {
         let name = &on.entry.fixed.authority;
         let opened = self.authorities.opened(name).ok_or_else(not_connected)?;
         let held = on.working().await;
+        let asked = Box::new(order.clone());
         let called = match action {
             Action::Reconcile => {
                 let question = Reconciliation::from(intended(state.unknown, on, state, order)?);
@@ -91,7 +93,7 @@ impl OrderWorkflow {
             }
             Action::Issue => opened.call("issue", held, |ca| async move { ca.issue(&order).await }).await,
         };
-        called.map(Told::Outcome)
+        called.map(|outcome| Told::Outcome(outcome, asked))
     }
 
     fn answered(&self, on: &Claimed<'_, Self>, plugin_meta: Wiped<String>, told: Result<Told>) -> Done {
@@ -109,7 +111,7 @@ impl OrderWorkflow {
                 answered.answer = answer;
                 None
             }
-            Ok(Told::Outcome(outcome)) => {
+            Ok(Told::Outcome(outcome, order)) => {
                 outcome.message().as_str().clone_into(&mut answered.message);
                 if let Some(waiting) = outcome.waiting() {
                     answered.again.retry_after = waiting.retry_after.filter(|delay| !delay.is_zero());
@@ -117,7 +119,7 @@ impl OrderWorkflow {
                 }
                 answered.answer = match outcome {
                     OrderOutcome::Generated(issued) => {
-                        let (answer, broken) = self.checked(on, issued);
+                        let (answer, broken) = self.checked(on, &order, issued);
                         answered.message = broken.map_or(answered.message, one_line);
                         answer
                     }
@@ -143,11 +145,17 @@ impl OrderWorkflow {
 
 impl OrderWorkflow {
     /// Checks a certificate (decisions B11, B11a). Also returns the rule that it breaks.
-    fn checked(&self, on: &Claimed<'_, Self>, mut issued: IssuedCertificate) -> (Answer, Option<String>) {
+    fn checked(
+        &self,
+        on: &Claimed<'_, Self>,
+        order: &CertificateOrder,
+        mut issued: IssuedCertificate,
+    ) -> (Answer, Option<String>) {
         // The order keeps the message; a stored certificate has none.
         issued.message = ClientMessage::default();
         let Some(state) = &on.entry.state else { return (Answer::CannotTell, None) };
-        match checking::check(self.policy.as_deref(), &on.entry.fixed, state, &issued, on.now()) {
+        let (policy, owner) = (self.policy.as_deref(), &on.entry.fixed.owner);
+        match checking::check((policy, owner), state, order, &issued, on.now()) {
             Ok(_) => (Answer::Generated(issued), None),
             Err(rule) => (Answer::Rejected(Some(issued)), Some(rule)),
         }
@@ -198,27 +206,32 @@ fn revocation(on: &Claimed<'_, OrderWorkflow>, state: &OrderState) -> Result<Cer
     })
 }
 
-/// Builds the order as the plugin sees it.
-fn read_order(
-    on: &Claimed<'_, OrderWorkflow>,
-    state: &OrderState,
-    action: Action,
-    saver: Saver,
-) -> Result<CertificateOrder> {
-    let id = &on.entry.address.id;
-    let action = if action == Action::Reconcile { state.unknown.unwrap_or(action) } else { action };
-    let changed = state.changing.as_ref().filter(|_| action == Action::Modify);
-    let metadata = read_metadata(changed.unwrap_or(&state.metadata))?;
-    let plugin_meta = PluginMeta::new(read_object(&state.plugin_meta)?, Arc::new(saver));
-    let order = CertificateOrder::new(order_id(id), intent(id, state, action), metadata, plugin_meta)
-        .with_context(context(&on.entry.fixed));
-    Ok(match changed {
-        Some(_) => order.with_previous_metadata(read_metadata(&state.metadata)?),
-        None => order,
-    })
+impl OrderWorkflow {
+    /// Builds the order as the plugin sees it.
+    fn read_order(
+        &self,
+        on: &Claimed<'_, Self>,
+        state: &OrderState,
+        action: Action,
+        saver: Saver,
+    ) -> Result<CertificateOrder> {
+        let id = &on.entry.address.id;
+        let action = if action == Action::Reconcile { state.unknown.unwrap_or(action) } else { action };
+        let changed = state.changing.as_ref().filter(|_| action == Action::Modify);
+        let metadata = read_metadata(changed.unwrap_or(&state.metadata))?;
+        let request = OrderRequest::new(metadata).with_context(context(&on.entry.fixed));
+        let OrderRequest { metadata, context, .. } = self.verified.take(id, request);
+        let plugin_meta = PluginMeta::new(read_object(&state.plugin_meta)?, Arc::new(saver));
+        let order = CertificateOrder::new(order_id(id), intent(id, state, action), metadata, plugin_meta)
+            .with_context(context);
+        Ok(match changed {
+            Some(_) => order.with_previous_metadata(read_metadata(&state.metadata)?),
+            None => order,
+        })
+    }
 }
 
-pub(super) fn context(placed: &Placed) -> RequestContext {
+fn context(placed: &Placed) -> RequestContext {
     let mut context = RequestContext::new();
     context.ca.clone_from(&placed.ca);
     context.generated_csr.clone_from(&placed.generated_csr);

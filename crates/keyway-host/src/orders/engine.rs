@@ -28,6 +28,7 @@ use super::stored_key::make_request;
 use super::storing::CertificateStore;
 use super::subordinate::SubordinateCas;
 use super::validation::{RequestError, ValidRequest, check_same_request, validate};
+use super::verified_orders::VerifiedOrders;
 use super::workflow::OrderWorkflow;
 use crate::host::{HostError, Lent};
 use crate::records::{Address, Entry, NameTag, random};
@@ -101,6 +102,7 @@ impl Orders {
             certificates: certificates.map(|name| CertificateStore { name, stores: stores.clone() }),
             stores,
             log: IssuanceLog(Arc::new(lent.journal())),
+            verified: VerifiedOrders::default(),
             journal: Arc::new(lent.journal()),
             changed: tokio::sync::Notify::new(),
         };
@@ -138,7 +140,8 @@ impl Orders {
         let chosen = workflow.cas.chosen(&order.owner, named.as_ref()).await?;
         let mut request = OrderRequest::new(order.metadata.clone());
         request.context.generated_csr.clone_from(&made.csr);
-        let Route { authority, ca, .. } = route(&workflow.authorities.0, chosen.as_ref(), request).await?;
+        let Route { authority, ca, .. } =
+            route(&workflow.authorities.0, chosen.as_ref(), request.clone()).await?;
         let now = self.worker.clock.now();
         let placed = Placed {
             owner: order.owner,
@@ -152,7 +155,13 @@ impl Orders {
             deadline: order.deadline,
         };
         let event = Event::Submit { now, metadata: order.metadata.to_ascii() };
-        match self.submit_event(Box::new(Entry::new(address, placed)), event).await {
+        request.context.ca.clone_from(&placed.ca);
+        workflow.verified.remember(id, request);
+        let submitted = self.submit_event(Box::new(Entry::new(address, placed)), event).await;
+        if submitted.is_err() {
+            workflow.verified.forget(&id);
+        }
+        match submitted {
             // Another caller placed the same request first.
             Err(OrdersError::Refused(TransitionError::Exists)) => self.read(address).await,
             submitted => submitted,
@@ -392,7 +401,7 @@ impl Orders {
             container: container.clone(),
             error: Box::new(NewRequestError::TooLong { most: Pem::MAX_BYTES }.into()),
         })?;
-        self.check_policy(owner, &ValidRequest::Pkcs10(Box::new(request)))?;
+        self.check_policy(owner, &ValidRequest::Pkcs10(Arc::new(request)))?;
         Ok(MadeRequest { csr: Some(csr), key_container: Some(container) })
     }
 

@@ -189,7 +189,7 @@ impl IssuedEntry {
     /// Creates the entry of a certificate.
     pub(super) fn of(
         (order, owner, authority): (OrderId, &Owner, &AuthorityName),
-        facts: IssuedFacts,
+        facts: &IssuedFacts,
         logged: Timestamp,
     ) -> Self {
         Self {
@@ -197,7 +197,7 @@ impl IssuedEntry {
             owner: owner.clone(),
             authority: authority.clone(),
             logged,
-            serial: facts.serial,
+            serial: facts.serial.clone(),
             names: facts.names.iter().map(|name| name.text().into_owned()).collect(),
             not_before: facts.not_before,
             not_after: facts.not_after,

@@ -156,6 +156,7 @@ mod stored_key;
 mod storing;
 pub mod subordinate;
 mod validation;
+mod verified_orders;
 mod wishes;
 mod workflow;
 

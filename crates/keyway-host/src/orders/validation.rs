@@ -1,12 +1,13 @@
 //! Checks the fields of an order's metadata that the host knows.
 
-use keyway_certificates::{MetadataError, MetadataFault, OrderMetadata, RequestType};
+use std::sync::Arc;
+
+use keyway_certificates::{MetadataError, MetadataFault, OrderMetadata, RequestDataError, RequestType};
 use keyway_core::{ErrorKind, Json};
 use keyway_x509::{AlternativeName, CertificateRequest, DistinguishedName, DistinguishedNameError};
 
 use super::ContainerRef;
 
-const REQUEST_DATA: &str = "request_data";
 const CONTAINER_REF: &str = "container_ref";
 const SUBJECT_DN: &str = "subject_dn";
 const ALTERNATIVE_NAMES: &str = "subject_alternative_names";
@@ -21,7 +22,7 @@ pub enum ValidRequest {
     /// The plugin reads the metadata.
     Custom,
     /// The request of PKCS#10 that the client made, whose signature is verified.
-    Pkcs10(Box<CertificateRequest>),
+    Pkcs10(Arc<CertificateRequest>),
     /// The host makes the request from a stored key.
     StoredKey(StoredKey),
 }
@@ -59,6 +60,15 @@ pub enum RequestError {
     FullCmc,
 }
 
+impl From<RequestDataError> for RequestError {
+    fn from(error: RequestDataError) -> Self {
+        match error {
+            RequestDataError::Metadata(error) => Self::Metadata(error),
+            RequestDataError::Request(error) => Self::RequestData(error),
+        }
+    }
+}
+
 impl RequestError {
     /// Returns the kind of the error.
     pub const fn kind(&self) -> ErrorKind {
@@ -82,7 +92,8 @@ impl RequestError {
 /// | `subject_alternative_names` | for `stored-key`: missing, or a list of texts such as `dns:www.example.org`, `ip:10.0.0.1`, `email:joe@example.org` and `uri:https://example.org/joe` |
 /// | `extensions` | for `stored-key`: missing, or null |
 ///
-/// Other fields are the plugin's. It takes the time of one verification of a signature, and does not block.
+/// Other fields are the plugin's. It takes the time of one verification of a signature, unless these metadata have their
+/// [verified request](OrderMetadata::request_data) already, and does not block.
 ///
 /// ```
 /// use keyway_certificates::OrderMetadata;
@@ -103,18 +114,13 @@ pub fn validate(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> 
     }
     match metadata.request_type()? {
         RequestType::Custom => Ok(ValidRequest::Custom),
-        RequestType::SimpleCmc => pkcs10(metadata),
+        RequestType::SimpleCmc => Ok(ValidRequest::Pkcs10(metadata.request_data()?)),
         RequestType::StoredKey => stored_key(metadata),
         RequestType::FullCmc => Err(RequestError::FullCmc),
         RequestType::Other(_) => {
             Err(form(OrderMetadata::REQUEST_TYPE, "custom, simple-cmc or stored-key, in small letters"))
         }
     }
-}
-
-fn pkcs10(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> {
-    let request = CertificateRequest::from_request_data(metadata.required_text(REQUEST_DATA)?)?;
-    Ok(ValidRequest::Pkcs10(Box::new(request)))
 }
 
 fn stored_key(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> {

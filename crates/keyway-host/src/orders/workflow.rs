@@ -21,6 +21,7 @@ use super::record::Placed;
 use super::secret_stores::SecretStores;
 use super::state::{About, OrderState, Phase};
 use super::storing::CertificateStore;
+use super::verified_orders::VerifiedOrders;
 use crate::plugin::LaneGuard;
 use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
@@ -36,6 +37,8 @@ pub(crate) struct OrderWorkflow {
     pub(super) stores: SecretStores,
     pub(super) certificates: Option<CertificateStore>,
     pub(super) log: IssuanceLog,
+    /// For requests that were verified when their orders were submitted.
+    pub(super) verified: VerifiedOrders,
     /// For checkpoints, which are stored beside the steps.
     pub(super) journal: Arc<Journal<Self>>,
     /// Told of each stored step.
@@ -130,10 +133,10 @@ impl OrderWorkflow {
     /// Notes the certificate of an order in the log, and stores it in the host's secret store. Both can be done
     /// again after a crash, and then change nothing (decision B13).
     async fn store(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
-        let Err(error) = self.keep(on, state).await else {
+        let certificate = state.certificate.as_ref();
+        let facts = certificate.and_then(|issued| IssuedFacts::read(issued.certificate.as_str()).ok());
+        let Err(error) = self.keep(on, state, facts.as_ref()).await else {
             let placed = &on.entry.fixed;
-            let pem = state.certificate.as_ref().map(|issued| issued.certificate.as_str());
-            let facts = pem.and_then(|pem| IssuedFacts::read(pem).ok());
             let (now, expires) = (on.now(), facts.as_ref().map(|facts| facts.not_after));
             let renews =
                 |facts: IssuedFacts| Some(placed.renewal?.due(facts.not_before, facts.not_after, now));
@@ -145,10 +148,15 @@ impl OrderWorkflow {
         Carried::failed(Event::NotStored { again, message: one_line(error.to_string()) }, error)
     }
 
-    async fn keep(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Result<(), OrdersError> {
+    async fn keep(
+        &self,
+        on: &Claimed<'_, Self>,
+        state: &OrderState,
+        facts: Option<&IssuedFacts>,
+    ) -> Result<(), OrdersError> {
         let (placed, order) = (&on.entry.fixed, order_id(&on.entry.address.id));
         let Some(certificate) = &state.certificate else { return Ok(()) };
-        if let Ok(facts) = IssuedFacts::read(certificate.certificate.as_str()) {
+        if let Some(facts) = facts {
             let entry =
                 IssuedEntry::of((order.clone(), &placed.owner, &placed.authority), facts, state.since);
             self.log.note(on.entry.address, entry).await?;

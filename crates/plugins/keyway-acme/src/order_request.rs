@@ -1,6 +1,8 @@
 //! The request of an order: the names that the server is asked for, and the request of PKCS#10.
 
-use keyway_certificates::{CaId, CertificateError, OrderMetadata, Pem, RequestContext, RequestType};
+use std::sync::Arc;
+
+use keyway_certificates::{CaId, CertificateError, OrderMetadata, Pem, Pkcs10, RequestContext};
 use keyway_x509::{AlternativeName, CertificateRequest};
 
 use crate::configuration::ChallengeKind;
@@ -9,8 +11,6 @@ use crate::documents::Identifier;
 /// The id of the one authority of a connection.
 pub(crate) const CA: &str = "acme";
 
-/// The field with the request of PKCS#10.
-const REQUEST_DATA: &str = "request_data";
 /// The field with the certificate that the new one replaces.
 const REPLACES: &str = "replaces";
 /// The most names of an order.
@@ -19,7 +19,7 @@ const MOST_NAMES: usize = 100;
 /// A request of a client that an ACME server can be asked for.
 #[derive(Debug)]
 pub(crate) struct AcmeRequest {
-    pub(crate) request: CertificateRequest,
+    pub(crate) request: Arc<CertificateRequest>,
     pub(crate) names: Vec<Identifier>,
     /// The certificate that the new one replaces.
     pub(crate) replaces: Option<Pem>,
@@ -46,17 +46,11 @@ pub(crate) fn read(
     let replaces = metadata.text(REPLACES)?.map(Pem::new).transpose();
     let replaces =
         replaces.map_err(|error| CertificateError::invalid("the field replaces", error.to_string()))?;
-    let (field, request) = match metadata.request_type()? {
-        RequestType::StoredKey => match &context.generated_csr {
-            Some(csr) => ("the request from the stored key", CertificateRequest::from_pem(csr.as_str())),
-            None => return Ok(Readiness::AwaitsRequest),
-        },
-        RequestType::Custom | RequestType::SimpleCmc => {
-            (REQUEST_DATA, CertificateRequest::from_request_data(metadata.required_text(REQUEST_DATA)?))
-        }
+    let request = match metadata.pkcs10(context)? {
+        Pkcs10::Sent(request) | Pkcs10::Made(request) => request,
+        Pkcs10::Awaited => return Ok(Readiness::AwaitsRequest),
         _ => return Ok(Readiness::Unsupported("This authority takes requests of PKCS#10 only.")),
     };
-    let request = request.map_err(|error| CertificateError::invalid(field, error.to_string()))?;
     Ok(match names(&request, challenges) {
         Ok(names) => Readiness::Ready(Box::new(AcmeRequest { request, names, replaces })),
         Err(reason) => Readiness::Unsupported(reason),

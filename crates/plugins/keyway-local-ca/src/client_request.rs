@@ -1,5 +1,7 @@
 //! The request of an order: what the client asks for, checked.
 
+use std::sync::Arc;
+
 use der::Decode as _;
 use der::asn1::ObjectIdentifier;
 use der::oid::db::rfc5280::{
@@ -7,20 +9,18 @@ use der::oid::db::rfc5280::{
     ID_CE_SUBJECT_KEY_IDENTIFIER, ID_KP_CLIENT_AUTH, ID_KP_SERVER_AUTH,
 };
 use keyway_certificates::{
-    CertificateError, Json, MetadataError, MetadataFault, OrderMetadata, RequestContext, RequestType,
+    CertificateError, Json, MetadataError, MetadataFault, OrderMetadata, Pkcs10, RequestContext,
 };
 use keyway_x509::{AlternativeName, CertificateRequest, KeyType};
 use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages};
 
-/// The field with the request of PKCS#10.
-const REQUEST_DATA: &str = "request_data";
 /// The field with the validity.
 const DAYS: &str = "days";
 
 /// A request of a client that the authority carries out.
 #[derive(Debug)]
 pub(crate) struct ClientRequest {
-    pub(crate) request: CertificateRequest,
+    pub(crate) request: Arc<CertificateRequest>,
     /// The extension with the alternative names in DER, if there are any.
     pub(crate) names: Option<Vec<u8>>,
     pub(crate) usage: KeyUsage,
@@ -46,22 +46,17 @@ pub(crate) fn read(
     most_days: u32,
 ) -> Result<Readiness, CertificateError> {
     let days = days(metadata, most_days)?;
-    let (field, request) = match metadata.request_type()? {
-        RequestType::StoredKey => match &context.generated_csr {
-            Some(csr) => ("the request from the stored key", CertificateRequest::from_pem(csr.as_str())),
-            None => return Ok(Readiness::AwaitsRequest),
-        },
-        RequestType::Custom | RequestType::SimpleCmc => {
-            (REQUEST_DATA, CertificateRequest::from_request_data(metadata.required_text(REQUEST_DATA)?))
-        }
+    let (what, request) = match metadata.pkcs10(context)? {
+        Pkcs10::Sent(request) => (OrderMetadata::REQUEST_DATA, request),
+        Pkcs10::Made(request) => ("the request from the stored key", request),
+        Pkcs10::Awaited => return Ok(Readiness::AwaitsRequest),
         _ => return Ok(Readiness::Unsupported("This authority takes requests of PKCS#10 only.")),
     };
-    let refused = |reason: String| CertificateError::invalid(field, reason);
-    let request = request.map_err(|error| refused(error.to_string()))?;
-    check(&request).map_err(|reason| refused(reason.into()))?;
+    let refused = |reason: &str| CertificateError::invalid(what, reason);
+    check(&request).map_err(refused)?;
     let names = value(&request, ID_CE_SUBJECT_ALT_NAME).map(<[u8]>::to_vec);
-    let usage = usage(&request).map_err(|reason| refused(reason.into()))?;
-    let purposes = purposes(&request).map_err(|reason| refused(reason.into()))?;
+    let usage = usage(&request).map_err(refused)?;
+    let purposes = purposes(&request).map_err(refused)?;
     Ok(Readiness::Ready(Box::new(ClientRequest { request, names, usage, purposes, days })))
 }
 

@@ -1,0 +1,125 @@
+//! The request of PKCS#10 that an order has, verified once.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use keyway_x509::{CertificateRequest, RequestError};
+
+use crate::{CertificateError, MetadataError, OrderMetadata, RequestContext, RequestType};
+
+/// The request of PKCS#10 of an order. The host and the plugin share the verified value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Pkcs10 {
+    /// The client sent it, in [`request_data`](OrderMetadata::REQUEST_DATA).
+    Sent(Arc<CertificateRequest>),
+    /// The host made it from a stored key (decision B12).
+    Made(Arc<CertificateRequest>),
+    /// The host makes it from a stored key, before the order is issued.
+    Awaited,
+    /// The order is of a type that has none.
+    Other,
+}
+
+/// The error for a request of a client that is not acceptable.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestDataError {
+    /// The field is missing, or is not a text.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The text is not a request of PKCS#10 that its own key signed.
+    #[error("the metadata of the order: request_data: {0}")]
+    Request(#[from] RequestError),
+}
+
+impl OrderMetadata {
+    /// The field with the client's request of PKCS#10.
+    pub const REQUEST_DATA: &str = "request_data";
+
+    /// Returns the client's request of PKCS#10 from `request_data`.
+    ///
+    /// The first call for these metadata or a clone of them verifies it, in about 0.1 ms; the others return the same
+    /// value. Nothing else fills its place, so a plugin that gets the metadata from a host need not verify again.
+    ///
+    /// # Errors
+    /// [`RequestDataError`]: the field is missing, or the request is not acceptable.
+    pub fn request_data(&self) -> Result<Arc<CertificateRequest>, RequestDataError> {
+        let text = self.required_text(Self::REQUEST_DATA)?;
+        Ok(self.verified().get(&(), || CertificateRequest::from_request_data(text))?)
+    }
+
+    /// Returns the request of PKCS#10 that the order has, by its type: that of the client, or the one that the host made.
+    ///
+    /// It verifies each request once, as [`request_data`](Self::request_data).
+    ///
+    /// # Errors
+    /// [`CertificateError::Metadata`] names the field that is missing or has another type;
+    /// [`CertificateError::Invalid`] the request that is not acceptable.
+    pub fn pkcs10(&self, context: &RequestContext) -> Result<Pkcs10, CertificateError> {
+        let refused =
+            |what: &'static str, error: RequestError| CertificateError::invalid(what, error.to_string());
+        match self.request_type()? {
+            RequestType::Custom | RequestType::SimpleCmc => match self.request_data() {
+                Ok(request) => Ok(Pkcs10::Sent(request)),
+                Err(RequestDataError::Metadata(error)) => Err(error.into()),
+                Err(RequestDataError::Request(error)) => Err(refused(Self::REQUEST_DATA, error)),
+            },
+            RequestType::StoredKey => match &context.generated_csr {
+                None => Ok(Pkcs10::Awaited),
+                Some(csr) => {
+                    let read = || CertificateRequest::from_pem(csr.as_str());
+                    let request = context.verified.get(csr, read);
+                    request
+                        .map(Pkcs10::Made)
+                        .map_err(|error| refused("the request from the stored key", error))
+                }
+            },
+            _ => Ok(Pkcs10::Other),
+        }
+    }
+}
+
+/// Holds the first request that was read, with the text that it belongs to.
+///
+/// It is private to this crate, so that no other request comes into its place.
+#[derive(Clone)]
+pub(crate) struct Verified<K>(OnceLock<(K, Arc<CertificateRequest>)>);
+
+impl<K: Clone + PartialEq> Verified<K> {
+    /// Returns the request of `key`. Of a second key, it keeps nothing.
+    fn get(
+        &self,
+        key: &K,
+        read: impl FnOnce() -> Result<CertificateRequest, RequestError>,
+    ) -> Result<Arc<CertificateRequest>, RequestError> {
+        match self.0.get() {
+            Some((known, request)) if known == key => Ok(Arc::clone(request)),
+            _ => {
+                let request = Arc::new(read()?);
+                let _ = self.0.set((key.clone(), Arc::clone(&request)));
+                Ok(request)
+            }
+        }
+    }
+}
+
+impl<K> Default for Verified<K> {
+    fn default() -> Self {
+        Self(OnceLock::new())
+    }
+}
+
+/// All are equal: the texts beside them tell whether two orders are the same.
+impl<K> PartialEq for Verified<K> {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl<K> Eq for Verified<K> {}
+
+impl<K> fmt::Debug for Verified<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verified")
+    }
+}

@@ -1,0 +1,46 @@
+//! Remembers the verified requests of orders from their submission until they are issued.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use keyway_certificates::OrderRequest;
+
+use crate::records::NameTag;
+
+/// How many orders are remembered, at most. The requests of the others are verified again.
+const MOST: usize = 128;
+
+/// The data of orders that were submitted a moment ago, whose requests are verified (decision H145).
+#[derive(Debug, Default)]
+pub(super) struct VerifiedOrders(Mutex<VecDeque<(NameTag, OrderRequest)>>);
+
+impl VerifiedOrders {
+    /// Remembers an order, and forgets the oldest one if there are too many.
+    pub(super) fn remember(&self, id: NameTag, request: OrderRequest) {
+        let mut orders = self.orders();
+        if orders.len() == MOST {
+            orders.pop_front();
+        }
+        orders.push_back((id, request));
+    }
+
+    /// Forgets an order. Returns it if it has the same data as `stored`, and else `stored` itself, whose request is
+    /// not verified.
+    pub(super) fn take(&self, id: &NameTag, stored: OrderRequest) -> OrderRequest {
+        match self.forget(id) {
+            Some(known) if known == stored => known,
+            _ => stored,
+        }
+    }
+
+    /// Forgets an order that was not stored, or returns it.
+    pub(super) fn forget(&self, id: &NameTag) -> Option<OrderRequest> {
+        let mut orders = self.orders();
+        let at = orders.iter().rposition(|(known, _)| known == id)?;
+        orders.remove(at).map(|(_, request)| request)
+    }
+
+    fn orders(&self) -> MutexGuard<'_, VecDeque<(NameTag, OrderRequest)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
