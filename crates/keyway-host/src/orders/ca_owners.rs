@@ -106,7 +106,8 @@ impl CaOwners {
         match (owner, ca) {
             (Some(owner), Some(ca)) => drop(self.preferred.insert(owner.clone(), ca.clone())),
             (Some(owner), None) => drop(self.preferred.remove(owner)),
-            (None, ca) => self.preferred_by_all = ca.cloned(),
+            // Another host may have stored it before the authority got its owner.
+            (None, ca) => self.preferred_by_all = ca.filter(|ca| !self.owners.contains_key(*ca)).cloned(),
         }
     }
 
