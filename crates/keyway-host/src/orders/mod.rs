@@ -148,12 +148,14 @@ mod policy;
 mod preference;
 mod record;
 mod renewal;
+mod rhythm;
 mod routing;
 mod secret_stores;
 mod state;
 mod stored_key;
 mod storing;
 pub mod subordinate;
+mod upkeep;
 mod validation;
 mod workflow;
 
