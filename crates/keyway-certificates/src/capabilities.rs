@@ -30,6 +30,9 @@ pub struct Capabilities {
     /// The authority says when to renew a certificate: has
     /// [`renewal_information`](crate::CertificateAuthority::renewal_information).
     pub renewal_information: bool,
+    /// The authority has work of its own, such as signing revocation lists again: has
+    /// [`maintain`](crate::CertificateAuthority::maintain).
+    pub maintains: bool,
     /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the second answer is
     /// as good as the first. A call that was answered by
     /// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) was not made.
@@ -63,6 +66,7 @@ impl Capabilities {
         deletes_cas: false,
         revokes: false,
         renewal_information: false,
+        maintains: false,
         idempotent: false,
         reconciles: false,
         blocking: false,
@@ -116,6 +120,13 @@ impl Capabilities {
     #[must_use]
     pub const fn renewal_information(mut self, renewal_information: bool) -> Self {
         self.renewal_information = renewal_information;
+        self
+    }
+
+    /// Sets whether the authority has work of its own.
+    #[must_use]
+    pub const fn maintains(mut self, maintains: bool) -> Self {
+        self.maintains = maintains;
         self
     }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 
 use async_trait::async_trait;
+use keyway_core::Timestamp;
 
 use crate::{
     CaId, CaInformation, Capabilities, CertificateAuthority, CertificateError, CertificateOrder,
@@ -60,6 +61,8 @@ pub enum Call<'a> {
     },
     /// [`CertificateAuthority::renewal_information`].
     RenewalInformation,
+    /// [`CertificateAuthority::maintain`].
+    Maintain,
     /// [`CertificateAuthority::reconcile`].
     #[non_exhaustive]
     Reconcile {
@@ -271,6 +274,14 @@ pub trait CertificateAuthorityLayer: fmt::Debug + Send + Sync {
         async move { self.inner().renewal_information(question).await }
     }
 
+    /// Forwards [`CertificateAuthority::maintain`].
+    ///
+    /// # Errors
+    /// Those of the authority below.
+    fn maintain(&self) -> impl Future<Output = Result<Option<Timestamp>, CertificateError>> + Send {
+        async move { self.inner().maintain().await }
+    }
+
     /// Forwards [`CertificateAuthority::reconcile`].
     ///
     /// # Errors
@@ -342,6 +353,10 @@ impl<L: CertificateAuthorityLayer> CertificateAuthority for Layered<L> {
         question: &RenewalQuestion,
     ) -> Result<RenewalInformation, CertificateError> {
         self.0.around(Call::RenewalInformation, self.0.renewal_information(question)).await
+    }
+
+    async fn maintain(&self) -> Result<Option<Timestamp>, CertificateError> {
+        self.0.around(Call::Maintain, self.0.maintain()).await
     }
 
     async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, CertificateError> {

@@ -195,6 +195,7 @@
 //! | [`delete_ca`](CertificateAuthority::delete_ca) | capability `deletes_cas` | when its owner deletes it | `delete_ca` |
 //! | [`revoke`](CertificateAuthority::revoke) | capability `revokes` | when a client revokes a certificate, or one comes too late | decision B18 |
 //! | [`renewal_information`](CertificateAuthority::renewal_information) | capability `renewal_information` | until the renewal is due | decision B18 |
+//! | [`maintain`](CertificateAuthority::maintain) | capability `maintains` | after the start, when it asked for it, after changes, and daily | decision H166 |
 //! | [`reconcile`](CertificateAuthority::reconcile) | capability `reconciles` | after a crash or a passed deadline | decision R2 |
 //!
 //! *sequence* is the chapter "Barbican Core Plugin Sequence"; names are those of the upstream system's base

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use keyway_core::{Json, NoConfiguration};
+use keyway_core::{Json, NoConfiguration, Timestamp};
 
 use crate::{
     AuthorityName, CaInformation, Capabilities, CertificateError, CertificateOrder, CertificateRevocation,
@@ -174,6 +174,21 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     ) -> Result<RenewalInformation, CertificateError> {
         let _ = question;
         Err(CertificateError::Unsupported { what: "renewal information" })
+    }
+
+    /// Does the work of the authority that belongs to no call, such as signing revocation lists again before they
+    /// end. Returns the moment at which there is more of it, or `None` if there is none that the authority knows of.
+    ///
+    /// The host calls it after the start, at that moment, soon after each revocation and each creation or deletion
+    /// of an authority, and at least daily; after an answer without these, it waits for at least a minute (decision
+    /// H166). A call does what is due now, and nothing if nothing is due: it can be dropped and repeated, and several
+    /// hosts may make it at once.
+    ///
+    /// # Errors
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `maintains`. After any error the host
+    /// asks again later; work that was done before the error stays done.
+    async fn maintain(&self) -> Result<Option<Timestamp>, CertificateError> {
+        Err(CertificateError::Unsupported { what: "work of its own" })
     }
 
     /// Reports the outcome of an effect that was intended before a crash.

@@ -1,4 +1,5 @@
 //! A host whose authority is `keyway-local-ca`.
 
 mod office;
+mod revocation_lists;
 mod subordinate;

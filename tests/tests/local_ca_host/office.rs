@@ -12,7 +12,7 @@ use keyway_host::Host;
 use keyway_host::orders::{Authority, NewOrder, Order};
 use keyway_local_ca::LocalCa;
 use keyway_seal::{Key, KeyRing};
-use keyway_storage::{Memory, Storage};
+use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
 use keyway_x509::{AlternativeName, CertificateRequest, DistinguishedName, KeyType, PrivateKey};
 use serde_json::json;
 
@@ -21,6 +21,12 @@ const PLUGINS: Plugins = plugins! { keyway_local_ca };
 /// A clock that begins at the present moment.
 #[derive(Debug)]
 pub(crate) struct TestClock(AtomicU64);
+
+impl TestClock {
+    pub(crate) fn advance(&self, by: Duration) {
+        self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+}
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -55,12 +61,23 @@ impl Office {
 
     /// Opens the authority as another process does.
     pub(crate) fn local_ca(&self) -> LocalCa {
+        self.local_ca_on(&self.storage)
+    }
+
+    /// Opens the authority as another process does that cannot write.
+    pub(crate) fn reader(&self) -> LocalCa {
+        let engine = FaultyStorage::over(&self.storage).into_engine();
+        engine.0.end_after(0, Fault::EndsBefore);
+        self.local_ca_on(&(engine as Arc<dyn Storage>))
+    }
+
+    fn local_ca_on(&self, storage: &Arc<dyn Storage>) -> LocalCa {
         let registry = PLUGINS.registry().unwrap();
         let plugin = registry.get::<CertificateAuthorities>("local-ca").unwrap();
         let context = OpenContext::new(name(), plugin.metadata().clone())
             .with_configuration(Json::from(configuration()))
             .with_clock(Arc::clone(&self.clock) as Arc<dyn Clock>)
-            .with_resources(Resources::new().with(Arc::clone(&self.storage)).with(self.keys.clone()));
+            .with_resources(Resources::new().with(Arc::clone(storage)).with(self.keys.clone()));
         LocalCa::new(&context).unwrap()
     }
 

@@ -66,6 +66,10 @@ impl CertificateAuthority for Named {
         named("RenewalInformation")
     }
 
+    async fn maintain(&self) -> Result<Option<Timestamp>, CertificateError> {
+        named("Maintain")
+    }
+
     async fn reconcile(&self, _: &Reconciliation) -> Result<Reconciled, CertificateError> {
         named("Reconcile")
     }
@@ -160,6 +164,7 @@ async fn each_operation(authority: &dyn CertificateAuthority) -> Vec<Result<(), 
         authority.delete_ca(&DeleteCa::new(intent, ca)).await,
         authority.revoke(&revocation).await,
         authority.renewal_information(&RenewalQuestion::new(pem)).await.map(drop),
+        authority.maintain().await.map(drop),
         authority.reconcile(&IntendedCall::Issue(order).into()).await.map(drop),
         authority.reconcile(&IntendedCall::Revoke(revocation).into()).await.map(drop),
     ]

@@ -55,6 +55,7 @@ fn what_a_plugin_leaves_out_is_unsupported_and_has_no_effect() {
             least.delete_ca(&DeleteCa::new(intent, ca)).await,
             least.revoke(&revocation).await,
             least.renewal_information(&RenewalQuestion::new(pem)).await.map(drop),
+            least.maintain().await.map(drop),
             least.reconcile(&IntendedCall::Issue(order).into()).await.map(drop),
         ]
     });

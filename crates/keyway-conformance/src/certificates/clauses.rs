@@ -46,5 +46,6 @@ clauses! {
     "R7" "an error says whether an effect may remain";
     "R8" "what a plugin keeps with an order is bounded";
     "H126" "an authority certifies no RSA key below 2048 bits";
+    "H166" "an authority that says so does work of its own whenever it is asked, and says when there is more";
     "K1" "secrets go into no log, error, name or debugging text";
 }

@@ -79,6 +79,7 @@ impl OrderWorkflow {
                 let revocation = revocation(on, state)?;
                 let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.revoke(&revocation).await };
                 opened.call("revoke", held, work).await?;
+                self.authorities.want_upkeep(name);
                 if let Some(ToRevoke::Own(..)) = state.to_revoke() {
                     let noted = self.log.note_revocation(on.entry.address, on.now()).await;
                     noted

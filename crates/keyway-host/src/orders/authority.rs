@@ -11,6 +11,7 @@ use keyway_certificates::{
 };
 
 use super::routing::Candidate;
+use super::upkeep::Upkeep;
 use crate::host::Lent;
 use crate::plugin::{LaneGuard, OpenFault, Opened, Opens, Pace, Source};
 use crate::work::{Lane, Limits};
@@ -78,6 +79,7 @@ pub(super) struct RunningAuthority {
     pub(super) opened: Result<Opened<CertificateAuthorities>, AuthorityFault>,
     /// Held while the plugin is asked for its authorities, so that it is asked once at a time.
     pub(super) refreshing: Arc<tokio::sync::Mutex<()>>,
+    pub(super) upkeep: Upkeep,
 }
 
 /// The connections of a host, in the order of its configuration, in which they are asked for support (decision B10).
@@ -142,7 +144,7 @@ impl RunningAuthority {
         if let Err(fault) = &opened {
             tracing::warn!(authority = %name, %fault, "a connection to a certificate authority does not work");
         }
-        Self { name, opened, refreshing: Arc::default() }
+        Self { name, opened, refreshing: Arc::default(), upkeep: Upkeep::new(lent.plugins.clock.now()) }
     }
 
     pub(super) fn view(&self) -> AuthorityView {

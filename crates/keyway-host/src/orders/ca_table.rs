@@ -8,13 +8,8 @@ use keyway_core::Timestamp;
 
 use super::ca_owners::{CaOwners, CaRefusal};
 use super::hosted_ca::{HostedCa, RejectedCa, RejectedCaBecause, host_id};
-use crate::work::{Again, Retries};
-
-/// The time between two questions to a plugin whose authorities have no expiration.
-const DAILY: Duration = Duration::from_secs(24 * 3600);
-
-/// The shortest time between two questions to a plugin that answers.
-const SHORTEST: Duration = Duration::from_secs(60);
+use super::rhythm::{DAILY, Rhythm};
+use crate::work::Again;
 
 /// The certificate authorities of all connections: a pure machine, without I/O.
 ///
@@ -42,20 +37,11 @@ const SHORTEST: Duration = Duration::from_secs(60);
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct CaTable {
-    connections: BTreeMap<AuthorityName, Connection>,
+    connections: BTreeMap<AuthorityName, Rhythm>,
     /// The host's id of each authority, by its name.
     names: BTreeMap<String, CaId>,
     cas: BTreeMap<CaId, HostedCa>,
     owners: CaOwners,
-}
-
-#[derive(Clone, Debug)]
-struct Connection {
-    /// The moment of the last answer or failure.
-    since: Timestamp,
-    /// The moment at which the plugin is asked again.
-    next: Timestamp,
-    failures: u32,
 }
 
 impl CaTable {
@@ -64,21 +50,19 @@ impl CaTable {
 
     /// Adds a connection, which is due at once. One that is there stays as it is.
     pub fn connect(&mut self, authority: AuthorityName, now: Timestamp) {
-        let connection = Connection { since: now, next: now, failures: 0 };
-        self.connections.entry(authority).or_insert(connection);
+        self.connections.entry(authority).or_insert_with(|| Rhythm::new(now));
     }
 
     /// Lists the connections whose plugin is to be asked now.
     ///
     /// A clock that was set back makes them due, because their next time may be far away.
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &AuthorityName> {
-        let is_due = move |of: &Connection| of.next <= now || now < of.since;
-        self.connections.iter().filter(move |(_, connection)| is_due(connection)).map(|(name, _)| name)
+        self.connections.iter().filter(move |(_, rhythm)| rhythm.is_due(now)).map(|(name, _)| name)
     }
 
     /// Returns the moment at which the next connection is due.
     pub fn next(&self) -> Option<Timestamp> {
-        self.connections.values().map(|connection| connection.next).min()
+        self.connections.values().map(Rhythm::next).min()
     }
 
     /// Takes over the answer of a plugin, and returns what it does not take over.
@@ -97,10 +81,9 @@ impl CaTable {
             self.failed(authority, now, None, 0);
             return Vec::new();
         }
-        let Some(connection) = self.connections.get_mut(authority) else { return Vec::new() };
+        let Some(rhythm) = self.connections.get_mut(authority) else { return Vec::new() };
         let earliest = answer.iter().filter_map(|ca| ca.expiration).min();
-        let next = earliest.unwrap_or_else(|| now.plus(DAILY)).max(now.plus(SHORTEST));
-        *connection = Connection { since: now, next, failures: 0 };
+        rhythm.answered(now, earliest.unwrap_or_else(|| now.plus(DAILY)));
 
         // All leave first: within one answer, two authorities may exchange their names.
         let mut before = self.take_all_of(authority);
@@ -143,16 +126,22 @@ impl CaTable {
         retry_after: Option<Duration>,
         jitter: u8,
     ) {
-        let Some(connection) = self.connections.get_mut(authority) else { return };
-        let failures = connection.failures.saturating_add(1);
-        let wait = Retries::default().wait(failures, Again { now, retry_after, jitter });
-        *connection = Connection { since: now, next: now.plus(wait), failures };
+        if let Some(rhythm) = self.connections.get_mut(authority) {
+            rhythm.failed(Again { now, retry_after, jitter });
+        }
+    }
+
+    /// Notes that a plugin is asked now.
+    pub(super) fn asking(&mut self, authority: &AuthorityName) {
+        if let Some(rhythm) = self.connections.get_mut(authority) {
+            rhythm.ask();
+        }
     }
 
     /// Makes a connection due, because there is more to be known of its authorities.
     pub(super) fn look_again(&mut self, authority: &AuthorityName) {
-        if let Some(connection) = self.connections.get_mut(authority) {
-            connection.next = connection.since;
+        if let Some(rhythm) = self.connections.get_mut(authority) {
+            rhythm.want();
         }
     }
 

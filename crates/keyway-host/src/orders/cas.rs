@@ -34,6 +34,10 @@ impl Cas {
         Self { table: Mutex::new(table), preferences, subordinate, clock: Arc::clone(&lent.plugins.clock) }
     }
 
+    pub(super) const fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     pub(super) fn table(&self) -> MutexGuard<'_, CaTable> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,6 +183,7 @@ impl Cas {
     /// and after, because the plugin may list an authority that is being created or deleted.
     async fn refresh(&self, running: &RunningAuthority) {
         let Ok(opened) = &running.opened else { return };
+        self.table().asking(&running.name);
         let before = self.known(&running.name).await;
         let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.ca_information().await };
         let answer = opened.call("ca_information", (), work).await;

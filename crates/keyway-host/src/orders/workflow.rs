@@ -98,6 +98,7 @@ impl Workflow for OrderWorkflow {
 
     fn tick(&self, now: Timestamp) {
         refresh_due(&self.cas, &self.authorities, now).detach_all();
+        self.authorities.maintain_due(self.cas.clock(), now).detach_all();
     }
 
     fn lanes(&self) -> Vec<Lane> {

@@ -15,4 +15,5 @@ mod revocation;
 mod routing;
 mod stored_keys;
 mod subordinate;
+mod upkeep;
 mod world;

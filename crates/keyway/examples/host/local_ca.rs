@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway::certificates::{
-    AuthorityName, CertificateAuthorities, OpenContext, OrderMetadata, Owner, RevocationReason,
+    AuthorityName, CaId, CertificateAuthorities, OpenContext, OrderMetadata, Owner, RevocationReason,
 };
 use keyway::orders::{Authority, End, NewOrder, Order, Orders, Phase};
 use keyway::seal::KeyRing;
@@ -96,14 +96,14 @@ pub(crate) async fn show(
 
     let [certificate, root] = [&certificate, root.as_str()].map(certificates_of_pem);
     let (certificate, root) = (certificate?.swap_remove(0), root?.swap_remove(0));
-    // The host that publishes revocation lists opens the authority by its type.
-    let local = LocalCa::new(&list_context)?;
-    let before = local.renew_revocation_lists().await?.pop().ok_or("the first list is due")?.1;
+    // The engine signs revocation lists. What publishes them opens the authority by its type.
+    let (local, base) = (LocalCa::new(&list_context)?, CaId::new("base")?);
+    let before = local.revocation_list(&base).await?;
     let verified = verify(&certificate, &root, &before.der, now);
     report.check(verified.is_ok(), "a verifier accepts it with the first revocation list");
     orders.revoke(&joe, &order.id, RevocationReason::KeyCompromise).await?;
     let revoked = until_revoked(orders, &order).await?;
-    let after = local.renew_revocation_lists().await?.pop().ok_or("another list is due")?.1;
+    let after = local.revocation_list(&base).await?;
     let verified = verify(&certificate, &root, &after.der, now);
     report.check(
         revoked && after.number > before.number && verified == Err(Error::CertRevoked),

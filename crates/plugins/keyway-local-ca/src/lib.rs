@@ -99,8 +99,10 @@
 //!
 //! # Revocation lists
 //!
-//! [`LocalCa::revocation_list`] returns the list of an authority, [`LocalCa::renew_revocation_lists`] signs those
-//! that are due. The host publishes them. An entry stays for ever, also after its certificate has expired.
+//! [`LocalCa::revocation_list`] returns the list of an authority. A list is signed again after a revocation, and when half
+//! of its time has passed: the engine of a host sees to that, and a host without one calls
+//! [`LocalCa::renew_revocation_lists`]. The host publishes the lists. An entry stays for ever, also after its certificate
+//! has expired.
 //!
 //! # Storage
 //!

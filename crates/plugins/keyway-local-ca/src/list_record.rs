@@ -109,8 +109,31 @@ impl ListRecord {
     /// Tells whether a new list is to be signed: there is none, a revocation is missing, or half of its time has
     /// passed.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.number == 0 || self.signed != self.changes || now >= self.half()
+    }
+
+    /// Returns the moment at which half of its time has passed.
+    pub(crate) fn half(&self) -> Timestamp {
         let half = self.next_update.as_milliseconds() / 2 + self.this_update.as_milliseconds() / 2;
-        self.number == 0 || self.signed != self.changes || now.as_milliseconds() >= half
+        Timestamp::from_milliseconds(half)
+    }
+
+    /// Encodes a signed list, with the number by which it is known to be the last one.
+    pub(crate) fn encode_signed(&self, der: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(9 + der.len());
+        out.push(SCHEMA);
+        put_u64(&mut out, self.number);
+        out.extend_from_slice(der);
+        out
+    }
+
+    /// Reads a signed list. `None` if another one is the last.
+    pub(crate) fn decode_signed(&self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
+        let mut reader = Reader::new(bytes);
+        if reader.byte()? != SCHEMA {
+            return Err(NEWER);
+        }
+        Ok((reader.u64()? == self.number).then(|| reader.rest().to_vec()))
     }
 }
 
@@ -132,6 +155,12 @@ mod tests {
         let list =
             ListRecord { number: 1, changes: 2, signed: 3, this_update: moment(4), next_update: moment(5) };
         assert_eq!(ListRecord::decode(&list.encode()).unwrap(), list);
+        let signed = list.encode_signed(&[7, 8]);
+        assert_eq!(list.decode_signed(&signed), Ok(Some(vec![7, 8])));
+        assert_eq!(ListRecord { number: 2, ..list }.decode_signed(&signed), Ok(None));
+        for length in 0..9 {
+            assert!(list.decode_signed(&signed[..length]).is_err(), "cut to {length}");
+        }
     }
 
     #[test]

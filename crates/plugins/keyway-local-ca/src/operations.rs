@@ -5,6 +5,7 @@ use keyway_certificates::{
     CertificateRevocation, CreateCa, DeleteCa, IntendedCall, ObjectRef, OrderOutcome, OrderRequest,
     Reconciled, Reconciliation, RenewalInformation, RenewalQuestion, RequestTypes, Support, async_trait,
 };
+use keyway_core::Timestamp;
 
 use crate::client_request::{Readiness, read};
 use crate::local_ca::LocalCa;
@@ -23,6 +24,7 @@ impl CertificateAuthority for LocalCa {
             .deletes_cas(true)
             .revokes(true)
             .renewal_information(true)
+            .maintains(true)
             .idempotent(true)
             .reconciles(true)
     }
@@ -87,6 +89,10 @@ impl CertificateAuthority for LocalCa {
     ) -> Result<RenewalInformation, CertificateError> {
         let is_revoked = self.is_revoked(&question.certificate, question.ca.as_ref()).await?;
         renewal::window(&question.certificate, is_revoked, self.clock.now())
+    }
+
+    async fn maintain(&self) -> Result<Option<Timestamp>, CertificateError> {
+        Ok(self.renewed_lists().await?.1)
     }
 
     async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, CertificateError> {

@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Revocation = 3,
     /// The state of a revocation list. In the clear.
     List = 4,
+    /// The last list that was signed. In the clear.
+    SignedList = 5,
 }
 
 /// The storage engine of one connection, and the keys that seal its records.

@@ -7,7 +7,7 @@ use der::asn1::{Any, BitString};
 use der::{AnyRef, Decode as _, Encode as _, Sequence, Tag};
 use keyway_certificates::{CaId, CertificateError};
 use keyway_core::Timestamp;
-use keyway_storage::{Batch, CommitOutcome, KeyRange};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange};
 use keyway_x509::issuing::{extensions, to_encoded, to_pem};
 use x509_cert::certificate::Version;
 use x509_cert::ext::Extensions;
@@ -44,7 +44,7 @@ impl RevocationList {
     }
 }
 
-/// The last list of each authority that this handle signed, with the state that it follows.
+/// The last list of each authority that this handle signed or read, with the state that it follows.
 #[derive(Debug, Default)]
 pub(crate) struct SignedLists(Mutex<HashMap<String, (ListRecord, RevocationList)>>);
 
@@ -62,9 +62,9 @@ impl SignedLists {
 impl LocalCa {
     /// Returns the revocation list of an authority, with every revocation so far.
     ///
-    /// It is the last one that this handle signed, as long as nothing was revoked since and half of its time
-    /// has not passed; otherwise it is signed now, and has the next number. It reads the revocations page by page, and
-    /// encodes and signs them at once, a few milliseconds for 100,000.
+    /// It is the last one that was signed, by any handle, as long as nothing was revoked since and half of its time
+    /// has not passed; otherwise it is signed now, and has the next number. Signing reads the revocations page by page,
+    /// and encodes and signs them at once, a few milliseconds for 100,000.
     ///
     /// # Errors
     /// [`UnknownCa`](CertificateError::UnknownCa), and those of the storage. Asking again is harmless.
@@ -72,33 +72,68 @@ impl LocalCa {
         // Tells an authority that does not exist from one without revocations.
         self.authority(Some(ca)).await?;
         let (state, _) = self.list(ca.as_str()).await?;
-        if !state.is_due(self.clock.now())
-            && let Some(list) = self.lists.get(ca.as_str(), &state)
-        {
-            return Ok(list);
+        match self.last_list(ca, state).await? {
+            Some(list) if !state.is_due(self.clock.now()) => Ok(list),
+            _ => self.sign_list(ca).await,
         }
-        self.sign_list(ca).await
     }
 
     /// Signs every revocation list that is due: there is none yet, a revocation is missing, or half of its
     /// time has passed. Returns the new lists, to be published.
     ///
-    /// A host calls it several times within half of `revocation_list_days`, and after a revocation.
+    /// A host whose engine runs need not call it, because [`maintain`](keyway_certificates::CertificateAuthority::maintain)
+    /// does. Another one calls it several times within half of `revocation_list_days`, and after a revocation.
     ///
     /// # Errors
     /// As [`revocation_list`](Self::revocation_list). Lists that were signed before the error count, and
     /// `revocation_list` returns them.
     pub async fn renew_revocation_lists(&self) -> Result<Vec<(CaId, RevocationList)>, CertificateError> {
-        let mut renewed = Vec::new();
+        Ok(self.renewed_lists().await?.0)
+    }
+
+    /// Signs the lists that are due. Also returns the moment at which the next one is.
+    pub(crate) async fn renewed_lists(
+        &self,
+    ) -> Result<(Vec<(CaId, RevocationList)>, Option<Timestamp>), CertificateError> {
+        let (mut renewed, mut next) = (Vec::new(), None::<Timestamp>);
         for authority in self.all().await? {
-            let (state, _) = self.list(&authority.record.id).await?;
+            let (mut state, _) = self.list(&authority.record.id).await?;
             if state.is_due(self.clock.now()) {
                 let ca = authority.id()?;
-                let list = self.sign_list(&ca).await?;
+                let list = match self.sign_list(&ca).await {
+                    // It was deleted meanwhile.
+                    Err(CertificateError::UnknownCa { .. }) => continue,
+                    signed => signed?,
+                };
+                (state.this_update, state.next_update) = (list.this_update, list.next_update);
                 renewed.push((ca, list));
             }
+            next = next.into_iter().chain([state.half()]).min();
         }
-        Ok(renewed)
+        Ok((renewed, next))
+    }
+
+    /// Returns the list that was signed last, if it is known to this handle or stored.
+    async fn last_list(
+        &self,
+        ca: &CaId,
+        state: ListRecord,
+    ) -> Result<Option<RevocationList>, CertificateError> {
+        if let Some(list) = self.lists.get(ca.as_str(), &state) {
+            return Ok(Some(list));
+        }
+        let key = self.records.key(Kind::SignedList, ca.as_str());
+        let Some(record) = self.records.storage.get(&key).await.map_err(from_storage)? else {
+            return Ok(None);
+        };
+        let signed = state.decode_signed(&record.value);
+        let signed = signed.map_err(|error| corrupt("a signed revocation list", error.to_string()))?;
+        Ok(signed.map(|der| {
+            let ListRecord { number, this_update, next_update, .. } = state;
+            let list = RevocationList { der, number, this_update, next_update };
+            self.lists.set(ca.as_str(), state, list.clone());
+            list
+        }))
     }
 
     async fn sign_list(&self, ca: &CaId) -> Result<RevocationList, CertificateError> {
@@ -117,9 +152,14 @@ impl LocalCa {
             };
             let der = signed(&authority, &next, self.revocations(ca).await?)
                 .map_err(|error| CertificateError::system("sign the revocation list", error))?;
-            let batch = Batch::new()
+            let mut batch = Batch::new()
                 .put(self.records.key(Kind::List, ca), next.encode(), expectation)
                 .check(self.records.key(Kind::Authority, ca), authority.revision);
+            let stored = next.encode_signed(&der);
+            // A handle that does not find a list signs one itself.
+            if stored.len() <= self.records.storage.limits().value_bytes {
+                batch = batch.put(self.records.key(Kind::SignedList, ca), stored, Expectation::Any);
+            }
             match self.records.storage.commit(batch).await.map_err(from_storage)? {
                 CommitOutcome::Committed(_) => {
                     let ListRecord { number, this_update, next_update, .. } = next;

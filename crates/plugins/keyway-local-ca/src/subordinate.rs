@@ -169,7 +169,8 @@ impl LocalCa {
                 self.records.seal(&key, &record.encode())?,
                 Expectation::Revision(authority.revision),
             )
-            .delete(self.records.key(Kind::Name, &record.name), Expectation::Any);
+            .delete(self.records.key(Kind::Name, &record.name), Expectation::Any)
+            .delete(self.records.key(Kind::SignedList, &record.id), Expectation::Any);
         let Some(parent) = &record.parent else { return Ok(batch) };
         let serial = authority.certificate.tbs_certificate().serial_number().as_bytes().to_vec();
         let reason = RevocationReason::CessationOfOperation;

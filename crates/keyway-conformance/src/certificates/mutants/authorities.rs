@@ -119,4 +119,18 @@ mutants! {
             mutant.place_another().await?;
             mutant.ca.renewal_information(question).await
         })
+    MaintainsWithoutPause breaks ["CER-085"] "has more to do at once, whenever it is asked"
+        (maintain |mutant| Ok(Some(mutant.ca.now())))
+    MaintainsOnce breaks ["CER-085"] "fails when there is nothing to do"
+        (maintain |mutant| {
+            if mutant.notes.flag.swap(true, Ordering::SeqCst) {
+                return Err(CertificateError::refused("There is nothing to do.", "it was done already"));
+            }
+            mutant.ca.maintain().await
+        })
+    MaintainsByOrders breaks ["CER-086"] "places an order when it does its own work"
+        (maintain |mutant| {
+            mutant.place_another().await?;
+            mutant.ca.maintain().await
+        })
 }

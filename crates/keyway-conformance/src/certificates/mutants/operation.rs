@@ -14,6 +14,7 @@ operations! { $ of keyway_certificates::CertificateError, keyway_certificates::C
     delete_ca(request: &keyway_certificates::DeleteCa) -> ();
     revoke(request: &keyway_certificates::CertificateRevocation) -> ();
     renewal_information(question: &keyway_certificates::RenewalQuestion) -> keyway_certificates::RenewalInformation;
+    maintain() -> Option<keyway_core::Timestamp>;
     reconcile(question: &keyway_certificates::Reconciliation) -> keyway_certificates::Reconciled;
 }
 

@@ -77,6 +77,9 @@ async fn each_absent(
     if !declared.renewal_information {
         answers.push(("renewal_information", authority.renewal_information(&question).await.err()));
     }
+    if !declared.maintains {
+        answers.push(("maintain", authority.maintain().await.err()));
+    }
     if !declared.reconciles {
         for call in [IntendedCall::Issue(order.order.clone()), IntendedCall::Revoke(revocation())] {
             answers.push(("reconcile", authority.reconcile(&call.into()).await.err()));

@@ -1,8 +1,11 @@
-//! The life of a certificate after its issue: revocation and renewal.
+//! The life of a certificate after its issue: revocation and renewal, and the authority's own work for it.
+
+use std::time::Duration;
 
 use keyway_certificates::{CertificateRevocation, Pem, RenewalQuestion, RevocationReason};
+use keyway_core::{Clock as _, Timestamp};
 
-use super::{CertificateFixture, Checked, Handle, RENEWS, REVOKES, broken, ensure, rules};
+use super::{Broken, CertificateFixture, Checked, Handle, MAINTAINS, RENEWS, REVOKES, broken, ensure, rules};
 use crate::unique::new_intent;
 
 rules! {
@@ -22,6 +25,12 @@ rules! {
     "CER-084" Must needs RENEWS from ["B18"]
         "Asking when to renew a certificate has no effect."
         renewal_without_effect;
+    "CER-085" Must needs MAINTAINS from ["H166"]
+        "An authority's own work succeeds whenever it is called for, also after a restart, and is due again later than at once."
+        maintenance;
+    "CER-086" Must needs MAINTAINS from ["H166"]
+        "An authority's own work makes no order, authority or revocation."
+        maintenance_without_effect;
 }
 
 pub(super) async fn revoked(handle: &Handle<'_, '_>, request: &CertificateRevocation) -> Checked {
@@ -89,4 +98,32 @@ async fn renewal_without_effect(fixture: &CertificateFixture<'_>) -> Checked {
     let before = fixture.listed()?;
     asked(&handle, &RenewalQuestion::new(issued.certificate)).await?;
     fixture.no_effect_since(&before, "`renewal_information`")
+}
+
+/// Lets the authority do its own work. Returns the moment at which it is due again.
+async fn maintained(handle: &Handle<'_, '_>) -> Result<Option<Timestamp>, Broken> {
+    let done = handle.authority.maintain().await;
+    handle.record("maintain", &done.as_ref().map(drop));
+    done.map_err(|error| handle.unexpected("maintain", &error))
+}
+
+async fn maintenance(fixture: &CertificateFixture<'_>) -> Checked {
+    let (handle, reopened) = (fixture.handle()?, fixture.handle()?);
+    handle.issued().await?;
+    for handle in [&handle, &handle, &reopened] {
+        let now = fixture.clock.now();
+        let Some(next) = maintained(handle).await? else { continue };
+        ensure(next > now, "a moment later than now", "now, or an earlier one")?;
+        let wait = next.as_milliseconds() - now.as_milliseconds();
+        fixture.clock.advance(Duration::from_millis(wait));
+    }
+    Ok(())
+}
+
+async fn maintenance_without_effect(fixture: &CertificateFixture<'_>) -> Checked {
+    let handle = fixture.handle()?;
+    handle.issued().await?;
+    let before = fixture.listed()?;
+    maintained(&handle).await?;
+    fixture.no_effect_since(&before, "`maintain`")
 }

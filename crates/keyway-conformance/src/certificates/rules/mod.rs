@@ -44,6 +44,7 @@ needs! {
     DELETES "deletes_cas" |subject| subject.capabilities().deletes_cas;
     REVOKES "revokes" |subject| subject.capabilities().revokes;
     RENEWS "renewal_information" |subject| subject.capabilities().renewal_information;
+    MAINTAINS "maintains" |subject| subject.capabilities().maintains;
     ISSUES "real certificates, and orders of the type simple-cmc" |subject| issues(subject);
     DAYS "real certificates, and a field for their days"
         |subject| issues(subject) && subject.days_field.is_some();

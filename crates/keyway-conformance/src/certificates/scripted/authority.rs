@@ -201,6 +201,14 @@ impl CertificateAuthority for ScriptedCa {
         .await
     }
 
+    async fn maintain(&self) -> Answer<Option<Timestamp>> {
+        self.ask(CaCall::Maintain, None, |_| None, async {
+            offered(self.capabilities.maintains, "work of its own")?;
+            Ok(Some(self.clock.now().plus(DAY)))
+        })
+        .await
+    }
+
     async fn reconcile(&self, question: &Reconciliation) -> Answer<Reconciled> {
         self.ask(CaCall::Reconcile, None, |_| None, async {
             offered(self.capabilities.reconciles, "reconciliation")?;

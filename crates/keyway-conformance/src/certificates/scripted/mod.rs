@@ -80,6 +80,7 @@ impl ScriptedCa {
         .deletes_cas(true)
         .revokes(true)
         .renewal_information(true)
+        .maintains(true)
         .idempotent(true)
         .reconciles(true);
 

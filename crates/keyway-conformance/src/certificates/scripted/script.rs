@@ -31,6 +31,8 @@ pub enum CaCall {
     Revoke,
     /// `renewal_information`.
     RenewalInformation,
+    /// `maintain`.
+    Maintain,
     /// `reconcile`.
     Reconcile,
 }

@@ -64,11 +64,11 @@ fn a_failure_keeps_the_descriptions_and_waits_longer_each_time() {
     let mut waits = Vec::new();
     for _ in 0..4 {
         table.failed(&name("a"), at(DAY), None, 0);
-        waits.push(table.connections[&name("a")].next.as_milliseconds() - DAY);
+        waits.push(table.connections[&name("a")].next().as_milliseconds() - DAY);
     }
     assert!(waits[0] > 0 && waits.is_sorted_by(|a, b| a < b), "{waits:?}");
     table.failed(&name("a"), at(DAY), Some(Duration::from_secs(7200)), 0);
-    assert_eq!(table.connections[&name("a")].next, at(DAY + 7200 * 1000));
+    assert_eq!(table.connections[&name("a")].next(), at(DAY + 7200 * 1000));
     assert_eq!((names(&table), table.due(at(DAY)).collect::<Vec<_>>()), (vec!["A", "B"], vec![&name("b")]));
     // An empty list is no answer.
     table.refreshed(&name("b"), [], at(DAY));
@@ -249,7 +249,7 @@ proptest! {
                     table.refreshed(&authorities[of], answer, now);
                     prop_assert_eq!(before, others(&table));
                     if let Some(connection) = table.connections.get(&authorities[of]) {
-                        prop_assert!(connection.next > now);
+                        prop_assert!(connection.next() > now);
                     }
                 }
                 Event::Failed(of) => {

@@ -141,6 +141,7 @@ impl SubordinateWorkflow {
     async fn create(&self, on: &Claimed<'_, Self>, is_awaited: bool) -> Done {
         let request = request(on);
         let answer = self.call(on, "create_ca", |ca| async move { ca.create_ca(&request).await }).await;
+        self.authorities.want_upkeep(&on.entry.fixed.authority);
         match answer {
             Ok(information) => self.created(on, information),
             Err(error) if error.effect() == Effect::None => {
@@ -201,6 +202,7 @@ impl SubordinateWorkflow {
             let (again, message) = (on.again(error.kind().retry_after()), one_line(error.client_message()));
             return failed(on, Event::NotDeleted { again, is_final, message }, error);
         }
+        self.authorities.want_upkeep(&requested.authority);
         if let Err(error) = self.cas.forget(requested, &ca).await {
             let (again, message) = (on.again(None), one_line(error.to_string()));
             return Carried::failed(Event::NotDeleted { again, is_final: false, message }, error.into());

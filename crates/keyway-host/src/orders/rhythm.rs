@@ -1,0 +1,92 @@
+//! The times at which a connection is asked for the same thing again.
+
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+
+use crate::work::{Again, Retries};
+
+/// The time between two questions to a plugin that asks for no other.
+pub(super) const DAILY: Duration = Duration::from_secs(24 * 3600);
+
+/// The shortest time between two questions to a plugin that answers.
+const SHORTEST: Duration = Duration::from_secs(60);
+
+/// The times of a regular question to a plugin: pure, without I/O.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rhythm {
+    /// The moment of the last answer or failure.
+    since: Timestamp,
+    /// The moment at which the plugin is asked again.
+    next: Timestamp,
+    failures: u32,
+    /// Whether something happened since the last question began, so that its answer may be old.
+    is_wanted: bool,
+}
+
+impl Rhythm {
+    /// Begins a rhythm with a question at once.
+    pub(super) const fn new(now: Timestamp) -> Self {
+        Self { since: now, next: now, failures: 0, is_wanted: false }
+    }
+
+    /// Tells whether the plugin is to be asked now.
+    ///
+    /// A clock that was set back makes a question due, because the next time may be far away.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.is_wanted || self.next <= now || now < self.since
+    }
+
+    /// Returns the moment of the next question.
+    pub(super) fn next(&self) -> Timestamp {
+        if self.is_wanted { self.since } else { self.next }
+    }
+
+    /// Notes that something happened: the plugin is asked soon, even if it is being asked at this moment.
+    pub(super) const fn want(&mut self) {
+        self.is_wanted = true;
+    }
+
+    /// Notes that the plugin is asked now.
+    pub(super) const fn ask(&mut self) {
+        self.is_wanted = false;
+    }
+
+    /// Notes an answer. The next question is at this moment, and not at once.
+    pub(super) fn answered(&mut self, now: Timestamp, next: Timestamp) {
+        *self = Self { since: now, next: next.max(now.plus(SHORTEST)), failures: 0, ..*self };
+    }
+
+    /// Notes a failure. The plugin is asked again after a wait that grows with each one.
+    pub(super) fn failed(&mut self, again: Again) {
+        let failures = self.failures.saturating_add(1);
+        let next = again.now.plus(Retries::default().wait(failures, again));
+        *self = Self { since: again.now, next, failures, is_wanted: false };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Timestamp {
+        Timestamp::from_milliseconds(seconds * 1000)
+    }
+
+    #[test]
+    fn what_happens_during_a_question_is_asked_about_again() {
+        let mut rhythm = Rhythm::new(at(0));
+        assert!(rhythm.is_due(at(0)));
+        rhythm.ask();
+        rhythm.want();
+        rhythm.answered(at(1), at(1000));
+        assert!(rhythm.is_due(at(1)));
+        rhythm.ask();
+        rhythm.answered(at(1), at(1));
+        assert_eq!((rhythm.is_due(at(60)), rhythm.is_due(at(61)), rhythm.is_due(at(0))), (false, true, true));
+        rhythm.want();
+        rhythm.failed(Again { now: at(61), retry_after: None, jitter: 0 });
+        assert!(!rhythm.is_due(at(61)), "a plugin that fails is not asked without a pause");
+        assert!(rhythm.is_due(at(3600)));
+    }
+}
