@@ -277,8 +277,8 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
     let times = interleave(Measured::ProcessCpu, 41, CALLS, operations);
     for order in runtime.block_on(host.orders().list(&owner))? {
         assert_eq!(order.state.phase, Phase::Finished(End::Generated), "{:?}", order.state);
-        let issued = order.state.certificate.ok_or("no certificate")?;
-        assert_eq!(issued.intermediates.is_some(), signer == Signer::Subordinate, "its chain");
+        let certificate = order.state.certificate.ok_or("no certificate")?;
+        assert_eq!(certificate.intermediates.is_some(), signer == Signer::Subordinate, "its chain");
     }
     let (name, verified) = match signer {
         Signer::Root => ("order in a host that ends in a certificate of the root", "the request"),
