@@ -16,7 +16,7 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 19] = [
+const CHOICES: [Choice; 20] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -39,7 +39,7 @@ const CHOICES: [Choice; 19] = [
         package: "keyway",
         features: "certificates",
         brings: &[
-            "keyway-certificates",
+            "keyway-certificates[pkcs10]",
             "keyway-core",
             "keyway-files",
             "keyway-host[certificates,secrets]",
@@ -89,7 +89,7 @@ const CHOICES: [Choice; 19] = [
         package: "keyway-acme",
         features: "",
         brings: &[
-            "keyway-certificates",
+            "keyway-certificates[pkcs10]",
             "keyway-core",
             "keyway-files",
             "keyway-seal",
@@ -97,12 +97,13 @@ const CHOICES: [Choice; 19] = [
             "keyway-x509",
         ],
     },
+    Choice { package: "keyway-certificates", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-x509", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway-local-ca",
         features: "",
         brings: &[
-            "keyway-certificates",
+            "keyway-certificates[pkcs10]",
             "keyway-core",
             "keyway-files",
             "keyway-seal",

@@ -6,7 +6,7 @@ use super::BenchError;
 use crate::row::{Row, Target};
 
 /// The contract crates that a plugin may depend on.
-const CONTRACTS: &[&str] = &["keyway-secrets"];
+const CONTRACTS: &[&str] = &["keyway-secrets", "keyway-certificates"];
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();

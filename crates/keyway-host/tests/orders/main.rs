@@ -11,6 +11,7 @@ mod keeping;
 mod life;
 mod notices;
 mod renewal;
+mod requests;
 mod revocation;
 mod routing;
 mod stored_keys;

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::task::Poll;
 
 use keyway_certificates::{CaId, CertificateError, OpenContext};
 use keyway_core::Clock;
@@ -108,6 +110,7 @@ impl LocalCa {
             let page =
                 self.records.storage.scan(&range, after.as_deref(), 128).await.map_err(from_storage)?;
             for entry in &page.entries {
+                pause().await;
                 let content = self.records.open(WHAT, &entry.key, &entry.value)?;
                 let record =
                     AuthorityRecord::decode(&content).map_err(|error| corrupt(WHAT, error.to_string()))?;
@@ -139,6 +142,19 @@ impl LocalCa {
         }
         Err(busy())
     }
+}
+
+/// Ends a poll, so that none of them is long when there are many authorities.
+pub(crate) async fn pause() {
+    let mut is_over = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl fmt::Debug for LocalCa {

@@ -6,9 +6,10 @@ use keyway_certificates::{
     Reconciled, Reconciliation, RenewalInformation, RenewalQuestion, RequestTypes, Support, async_trait,
 };
 use keyway_core::Timestamp;
+use keyway_storage::Pace;
 
 use crate::client_request::{Readiness, read};
-use crate::local_ca::LocalCa;
+use crate::local_ca::{LocalCa, pause};
 use crate::renewal;
 use crate::subordinate::id_of;
 
@@ -18,6 +19,8 @@ const UNKNOWN_ORDER: &str = "The authority has made no certificate for this orde
 #[async_trait]
 impl CertificateAuthority for LocalCa {
     fn capabilities(&self) -> Capabilities {
+        // Keys that the plugin makes sign in a fraction of a millisecond, and an imported RSA key may not.
+        let is_prompt = self.configuration.root.is_some() && self.records.storage.pace() == Pace::Prompt;
         Capabilities::MINIMAL
             .request_types(RequestTypes::CUSTOM.and(RequestTypes::SIMPLE_CMC).and(RequestTypes::STORED_KEY))
             .creates_cas(true)
@@ -27,6 +30,7 @@ impl CertificateAuthority for LocalCa {
             .maintains(true)
             .idempotent(true)
             .reconciles(true)
+            .prompt(is_prompt)
     }
 
     async fn supports(&self, request: &OrderRequest) -> Result<Support, CertificateError> {
@@ -64,7 +68,12 @@ impl CertificateAuthority for LocalCa {
 
     async fn ca_information(&self) -> Result<Vec<CaInformation>, CertificateError> {
         let now = self.clock.now();
-        self.all().await?.iter().map(|authority| authority.information(now)).collect()
+        let mut all = Vec::new();
+        for authority in self.all().await? {
+            pause().await;
+            all.push(authority.information(now)?);
+        }
+        Ok(all)
     }
 
     async fn default_ca(&self) -> Result<Option<CaInformation>, CertificateError> {

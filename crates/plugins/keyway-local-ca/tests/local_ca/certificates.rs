@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyway_certificates::core::{Clock as _, Effect, ErrorKind, PluginError as _};
 use keyway_certificates::{CertificateAuthority as _, CreateCa, Owner, Pem, RenewalQuestion, RequestContext};
+use keyway_storage::FaultyStorage;
 use keyway_x509::{Expected, IssuedFacts, IssuedFault, KeyType, check_issued};
 use pollster::block_on;
 use serde_json::json;
@@ -204,4 +205,14 @@ fn a_certificate_for_another_key_is_none_of_the_order() {
     let now = keyway_certificates::core::SystemClock.now();
     let fault = check_issued(other.certificate.as_str(), None, &Expected::from_request(&client.request), now);
     assert_eq!(fault.unwrap_err(), IssuedFault::AnotherKey);
+}
+
+#[test]
+fn only_an_authority_in_memory_with_its_own_keys_is_prompt() {
+    let desk = Desk::new();
+    assert!(desk.with_root().capabilities().prompt);
+    // An operator may import a key that takes longer.
+    assert!(!desk.open(json!({})).capabilities().prompt);
+    let elsewhere = Desk::over(FaultyStorage::over(&desk.storage).pauses().into_engine());
+    assert!(!elsewhere.with_root().capabilities().prompt);
 }
