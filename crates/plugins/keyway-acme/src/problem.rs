@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use keyway_certificates::ClientMessage;
+use keyway_core::json::shown_name;
 use serde::Deserialize;
 
 use crate::documents::Identifier;
@@ -11,7 +13,7 @@ const PREFIX: &str = "urn:ietf:params:acme:error:";
 
 /// An error that an ACME server answered. Its texts are those of the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server answered {status}, {kind}: {detail}")]
+#[error("the server answered {status}, {kind}: {}", ClientMessage::new(detail))]
 pub(crate) struct Problem {
     /// The kind of the error.
     pub kind: ProblemKind,
@@ -90,7 +92,7 @@ impl fmt::Display for ProblemKind {
             Self::ServerInternal => "serverInternal",
             Self::Unauthorized => "unauthorized",
             Self::UserActionRequired => "userActionRequired",
-            Self::Other(name) => return write!(f, "{}", name.escape_debug()),
+            Self::Other(name) => return f.write_str(&shown_name(name)),
         };
         f.write_str(name)
     }
@@ -168,6 +170,15 @@ mod tests {
         );
         let empty = Problem::read(502, b"<html>Bad Gateway</html>");
         assert_eq!((empty.status, empty.detail.as_str()), (502, ""));
+    }
+
+    #[test]
+    fn a_problem_is_one_short_line() {
+        let long = "\nforged line".repeat(200);
+        let body = serde_json::json!({ "type": long, "detail": long });
+        let shown = Problem::read(403, body.to_string().as_bytes()).to_string();
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+        assert!(shown.len() < 1500, "{}", shown.len());
     }
 
     #[test]
