@@ -72,7 +72,12 @@ impl Acme {
         }
         kept.set_placing()?;
         order.plugin_meta.checkpoint().await?;
-        let answer = self.new_order(request, until).await?;
+        let answer = self.new_order(request, until).await.inspect_err(|failure| {
+            // Nothing was placed, so the next call need not look for it.
+            if failure.leaves_nothing() {
+                kept.remove_placing();
+            }
+        })?;
         let url = answer.location.clone().ok_or(Failure::Protocol("newOrder gives no URL of the order"))?;
         let state: OrderState = document(&answer, "a new order")?;
         if !self.claim(&order.id, &url, &state).await? {
