@@ -65,6 +65,8 @@ pub struct RequestContext {
     pub ca: Option<CaId>,
     /// The request of PKCS#10 that the host made from a stored key (decision B12).
     pub generated_csr: Option<Pem>,
+    /// The certificate that the new one replaces, in an order that renews another one (decision B18).
+    pub replaces: Option<Pem>,
 }
 
 impl RequestContext {
@@ -84,6 +86,13 @@ impl RequestContext {
     #[must_use]
     pub fn with_generated_csr(mut self, csr: Pem) -> Self {
         self.generated_csr = Some(csr);
+        self
+    }
+
+    /// Sets the certificate that the new one replaces.
+    #[must_use]
+    pub fn with_replaces(mut self, certificate: Pem) -> Self {
+        self.replaces = Some(certificate);
         self
     }
 }

@@ -235,6 +235,7 @@ pub(super) fn context(placed: &Placed) -> RequestContext {
     let mut context = RequestContext::new();
     context.ca.clone_from(&placed.ca);
     context.generated_csr.clone_from(&placed.generated_csr);
+    context.replaces.clone_from(&placed.replaces);
     context
 }
 

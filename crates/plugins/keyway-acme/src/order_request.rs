@@ -46,6 +46,8 @@ pub(crate) fn read(
     let replaces = metadata.text(REPLACES)?.map(Pem::new).transpose();
     let replaces =
         replaces.map_err(|error| CertificateError::invalid("the field replaces", error.to_string()))?;
+    // The host knows the certificate that it renews; the client names another one at most.
+    let replaces = context.replaces.clone().or(replaces);
     let (field, request) = match metadata.request_type()? {
         RequestType::StoredKey => match &context.generated_csr {
             Some(csr) => ("the request from the stored key", CertificateRequest::from_pem(csr.as_str())),

@@ -32,8 +32,6 @@ pub(crate) enum ProblemKind {
     AccountDoesNotExist,
     /// The certificate was revoked before.
     AlreadyRevoked,
-    /// Another order replaces the certificate already.
-    AlreadyReplaced,
     /// The request for the certificate is not acceptable.
     BadCsr,
     /// The nonce was used before, or is too old.
@@ -61,7 +59,6 @@ impl ProblemKind {
         match name.strip_prefix(PREFIX) {
             Some("accountDoesNotExist") => Self::AccountDoesNotExist,
             Some("alreadyRevoked") => Self::AlreadyRevoked,
-            Some("alreadyReplaced") => Self::AlreadyReplaced,
             Some("badCSR") => Self::BadCsr,
             Some("badNonce") => Self::BadNonce,
             Some("externalAccountRequired") => Self::ExternalAccountRequired,
@@ -82,7 +79,6 @@ impl fmt::Display for ProblemKind {
         let name = match self {
             Self::AccountDoesNotExist => "accountDoesNotExist",
             Self::AlreadyRevoked => "alreadyRevoked",
-            Self::AlreadyReplaced => "alreadyReplaced",
             Self::BadCsr => "badCSR",
             Self::BadNonce => "badNonce",
             Self::ExternalAccountRequired => "externalAccountRequired",
@@ -186,7 +182,6 @@ mod tests {
         for name in [
             "accountDoesNotExist",
             "alreadyRevoked",
-            "alreadyReplaced",
             "badCSR",
             "badNonce",
             "externalAccountRequired",
