@@ -68,6 +68,8 @@ pub struct RequestContext {
     /// The verified request of `generated_csr`. Clones share it.
     #[cfg(feature = "pkcs10")]
     pub(crate) verified: std::sync::Arc<crate::pkcs10::Verified<Pem>>,
+    /// The certificate that the new one replaces, in an order that renews another one (decision B18).
+    pub replaces: Option<Pem>,
 }
 
 impl RequestContext {
@@ -87,6 +89,13 @@ impl RequestContext {
     #[must_use]
     pub fn with_generated_csr(mut self, csr: Pem) -> Self {
         self.generated_csr = Some(csr);
+        self
+    }
+
+    /// Sets the certificate that the new one replaces.
+    #[must_use]
+    pub fn with_replaces(mut self, certificate: Pem) -> Self {
+        self.replaces = Some(certificate);
         self
     }
 }

@@ -31,10 +31,40 @@ pub(crate) struct Pebble {
 pub(crate) struct Server {
     folder: TempDir,
     children: [Child; 2],
-    port: u16,
+    pub(crate) port: u16,
     management: u16,
-    /// The certificate of the server itself.
-    pub(crate) root: String,
+    pub(crate) identity: Identity,
+}
+
+/// The certificate of a server on loopback, and its key, in PEM. It is its own root.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) certificate: String,
+    pub(crate) key: String,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let certificate =
+            CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("a name").self_signed(&key);
+        Self { certificate: certificate.expect("a certificate").pem(), key: key.serialize_pem() }
+    }
+}
+
+/// The settings of a server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// Whether an account has to be bound to an external one.
+    pub(crate) external: bool,
+    /// The share of nonces that are refused, in percent.
+    pub(crate) refused_nonces: u8,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { external: false, refused_nonces: 20 }
+    }
 }
 
 impl Pebble {
@@ -43,16 +73,13 @@ impl Pebble {
         Ok(Self { pebble: pebble?, proofs: proofs? })
     }
 
-    /// Starts a server that refuses a fifth of all nonces, and asks for an external account if that is wished for.
-    pub(crate) fn start(&self, external: bool) -> Server {
+    /// Starts a server.
+    pub(crate) fn start(&self, settings: Settings) -> Server {
         let folder = tempfile::tempdir().expect("a folder");
         let file = |name: &str| folder.path().join(name);
-        let names = vec!["127.0.0.1".to_owned()];
-        let key = KeyPair::generate().expect("a key");
-        let certificate = CertificateParams::new(names).expect("a name").self_signed(&key);
-        let root = certificate.expect("a certificate").pem();
-        fs::write(file("cert.pem"), &root).expect("a file");
-        fs::write(file("key.pem"), key.serialize_pem()).expect("a file");
+        let identity = Identity::new();
+        fs::write(file("cert.pem"), &identity.certificate).expect("a file");
+        fs::write(file("key.pem"), &identity.key).expect("a file");
         let [port, pebbles, pages, tls, names, management] = free_ports();
         let local = |port: u16| format!("127.0.0.1:{port}");
         let configuration = json!({ "pebble": {
@@ -63,7 +90,7 @@ impl Pebble {
             "httpPort": pages,
             "tlsPort": tls,
             "ocspResponderURL": "",
-            "externalAccountBindingRequired": external,
+            "externalAccountBindingRequired": settings.external,
             "externalAccountMACKeys": { "kid-1": MAC_KEY },
         }});
         fs::write(file("pebble.json"), configuration.to_string()).expect("a file");
@@ -80,14 +107,14 @@ impl Pebble {
             .args(["-strict", "-dnsserver", &local(names), "-config"])
             .arg(file("pebble.json"))
             .env("PEBBLE_VA_NOSLEEP", "1")
-            .env("PEBBLE_WFE_NONCEREJECT", "20")
+            .env("PEBBLE_WFE_NONCEREJECT", settings.refused_nonces.to_string())
             .env("PEBBLE_AUTHZREUSE", "0")
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file"))
             .stderr(log)
             .spawn()
             .expect("pebble starts");
-        let server = Server { children: [proofs, pebble], port, management, root, folder };
+        let server = Server { children: [proofs, pebble], port, management, identity, folder };
         let begun = Instant::now();
         for port in [port, management, pages] {
             while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {

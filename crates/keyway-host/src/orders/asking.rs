@@ -236,6 +236,7 @@ fn context(placed: &Placed) -> RequestContext {
     let mut context = RequestContext::new();
     context.ca.clone_from(&placed.ca);
     context.generated_csr.clone_from(&placed.generated_csr);
+    context.replaces.clone_from(&placed.replaces);
     context
 }
 

@@ -148,6 +148,7 @@ impl Orders {
             authority,
             ca,
             generated_csr: made.csr,
+            replaces: None,
             key_container: made.key_container,
             chain: None,
             renewal: order.renewal,

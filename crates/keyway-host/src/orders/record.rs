@@ -19,7 +19,8 @@ use super::state::{
 use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
 /// The largest order: three states of the metadata and the plugin's own while it is asked, or a certificate with
-/// its chain and one that came late. With its request it stays below the limit of a record (decision R8).
+/// its chain and one that came late. With its request and the certificate that it replaces, it stays below the limit
+/// of a record (decision R8).
 const _: () = {
     let kept = PluginMeta::MAX_BYTES + Pem::MAX_BYTES;
     let asked = kept + 3 * OrderMetadata::MAX_BYTES;
@@ -36,6 +37,8 @@ pub(crate) struct Placed {
     pub(super) ca: Option<CaId>,
     /// The request that the host made from a stored key.
     pub(super) generated_csr: Option<Pem>,
+    /// The certificate that the new one replaces, if this order renews another one.
+    pub(super) replaces: Option<Pem>,
     /// The reference to the container with the stored key.
     pub(super) key_container: Option<String>,
     /// The first order of the chain, if this order renews another one.
@@ -69,6 +72,7 @@ impl Stored for Placed {
             + text(self.authority.as_str())
             + optional(self.ca.as_ref().map(CaId::as_str))
             + optional(self.generated_csr.as_ref().map(Pem::as_str))
+            + optional(self.replaces.as_ref().map(Pem::as_str))
             + optional(self.key_container.as_deref())
     }
 
@@ -82,6 +86,7 @@ impl Stored for Placed {
         put_optional(out, self.key_container.as_deref(), put_text);
         put_optional(out, self.chain.as_ref(), |out, chain| put_text(out, &id_text(chain)));
         put_optional(out, self.renewal, |out, renewal| put_u32(out, renewal.thousandths().into()));
+        put_optional(out, self.replaces.as_ref().map(Pem::as_str), put_text);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -98,7 +103,19 @@ impl Stored for Placed {
             let thousandths = u16::try_from(reader.u32()?);
             thousandths.map(Renewal::at_thousandths).map_err(|_| Malformed { expected: "a share" })
         })?;
-        Ok(Self { owner, authority, ca, generated_csr, key_container, chain, renewal, made, deadline })
+        let replaces = reader.optional(pem)?;
+        Ok(Self {
+            owner,
+            authority,
+            ca,
+            generated_csr,
+            replaces,
+            key_container,
+            chain,
+            renewal,
+            made,
+            deadline,
+        })
     }
 }
 
@@ -344,7 +361,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_was_placed_comes_back_and_a_cut_one_is_refused(
-            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"), key: Option<String>, chain: Option<[u8; 16]>, share: Option<u16>,
+            owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"), old in prop::option::of("[a-z]{1,40}"), key: Option<String>, chain: Option<[u8; 16]>, share: Option<u16>,
             made: u64, deadline: Option<u64>, cut: prop::sample::Index,
         ) {
             let placed = Placed {
@@ -352,6 +369,7 @@ mod tests {
                 authority: AuthorityName::new("desk").unwrap(),
                 ca: ca.map(|ca| CaId::new(ca).unwrap()),
                 generated_csr: csr.map(|csr| Pem::new(csr).unwrap()),
+                replaces: old.map(|old| Pem::new(old).unwrap()),
                 key_container: key,
                 chain,
                 renewal: share.map(Renewal::at_thousandths),

@@ -83,6 +83,7 @@ impl OrderWorkflow {
         let now = on.now();
         let next = Placed {
             generated_csr,
+            replaces: state.certificate.as_ref().map(|issued| issued.certificate.clone()),
             made: now,
             deadline: None,
             chain: Some(placed.chain.unwrap_or(address.id)),

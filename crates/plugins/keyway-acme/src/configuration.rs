@@ -1,12 +1,14 @@
 //! The configuration of a connection to an ACME server.
 
+use std::fmt;
+
 use keyway_certificates::{CertificateError, Json};
 use serde::Deserialize;
 
 use crate::http::certificates;
 
 /// The configuration of the plugin. Only `directory` is required.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields)]
@@ -136,6 +138,19 @@ impl AcmeConfiguration {
     }
 }
 
+impl fmt::Debug for AcmeConfiguration {
+    /// Leaves out the proxy, whose URL may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AcmeConfiguration")
+            .field("directory", &self.directory)
+            .field("name", &self.name)
+            .field("agree_to_terms", &self.agree_to_terms)
+            .field("contacts", &self.contacts)
+            .field("challenges", &self.challenges)
+            .finish_non_exhaustive()
+    }
+}
+
 fn invalid(reason: impl Into<String>) -> CertificateError {
     CertificateError::invalid("the configuration of the plugin", reason)
 }
@@ -174,6 +189,14 @@ mod tests {
             let error = AcmeConfiguration::read(&wrong.clone().into()).unwrap_err().to_string();
             assert!(error.contains(key), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn debug_shows_no_proxy() {
+        let proxy = "http://joe:n33dle@proxy.example.com:3128";
+        let read = AcmeConfiguration::read(&with("proxy", json!(proxy)).into()).unwrap();
+        let shown = format!("{read:?}");
+        assert!(shown.contains("ca.example.com") && !shown.contains("n33dle"), "{shown}");
     }
 
     #[test]

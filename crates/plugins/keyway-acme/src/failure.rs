@@ -42,6 +42,11 @@ impl Failure {
         matches!(self, Self::Problem(problem) if problem.kind == *kind)
     }
 
+    /// Tells whether the request certainly had no effect at the server.
+    pub(crate) const fn leaves_nothing(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Problem(_))
+    }
+
     /// Returns the error of a call that is not about an order.
     pub(crate) fn into_error(self) -> CertificateError {
         match self {

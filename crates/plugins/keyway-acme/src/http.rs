@@ -159,6 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_no_proxy() {
+        let json = serde_json::json!({
+            "directory": "https://ca.example.com/directory",
+            "proxy": "http://joe:n33dle@proxy.example.com:3128",
+        });
+        let configuration = AcmeConfiguration::read(&json.into()).unwrap();
+        let http = Http::new(&configuration, Arc::new(keyway_core::SystemClock)).unwrap();
+        let shown = format!("{http:?}");
+        assert!(shown.starts_with("Http") && !shown.contains("n33dle"), "{shown}");
+    }
+
+    #[test]
     fn roots_are_certificates() {
         for wrong in ["", "hello", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
             assert!(certificates(wrong).is_err(), "{wrong:?}");

@@ -49,6 +49,10 @@ impl Kept<'_> {
         Ok(self.0.set(PLACING, "yes")?)
     }
 
+    pub(crate) fn remove_placing(self) {
+        self.0.remove(PLACING);
+    }
+
     pub(crate) fn is_canceling(self) -> bool {
         self.0.get(CANCELING).is_some()
     }

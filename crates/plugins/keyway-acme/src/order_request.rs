@@ -46,6 +46,8 @@ pub(crate) fn read(
     let replaces = metadata.text(REPLACES)?.map(Pem::new).transpose();
     let replaces =
         replaces.map_err(|error| CertificateError::invalid("the field replaces", error.to_string()))?;
+    // The host knows the certificate that it renews; the client names another one at most.
+    let replaces = context.replaces.clone().or(replaces);
     let request = match metadata.pkcs10(context)? {
         Pkcs10::Sent(request) | Pkcs10::Made(request) => request,
         Pkcs10::Awaited => return Ok(Readiness::AwaitsRequest),

@@ -13,7 +13,6 @@ use crate::failure::Failure;
 use crate::http::Answer;
 use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
-use crate::problem::ProblemKind;
 
 /// How many orders of an account are read to find one that nothing claims. One that is not found is never finalized,
 /// so another one can be placed.
@@ -72,7 +71,12 @@ impl Acme {
         }
         kept.set_placing()?;
         order.plugin_meta.checkpoint().await?;
-        let answer = self.new_order(request, until).await?;
+        let answer = self.new_order(request, until).await.inspect_err(|failure| {
+            // Nothing was placed, so the next call need not look for it.
+            if failure.leaves_nothing() {
+                kept.remove_placing();
+            }
+        })?;
         let url = answer.location.clone().ok_or(Failure::Protocol("newOrder gives no URL of the order"))?;
         let state: OrderState = document(&answer, "a new order")?;
         if !self.claim(&order.id, &url, &state).await? {
@@ -86,16 +90,19 @@ impl Acme {
     async fn new_order(&self, request: &AcmeRequest, until: Instant) -> Result<Answer, Failure> {
         let directory = self.client.directory(until)?;
         let mut payload = json!({ "identifiers": request.names });
-        if let (Some(replaced), Some(_)) = (&request.replaces, &directory.renewal_info) {
-            payload["replaces"] = certificate::renewal_id(replaced)?.into();
+        // A certificate that does not name its issuer's key has no name in requests.
+        let replaced = request.replaces.as_ref().filter(|_| directory.renewal_info.is_some());
+        let replaced = replaced.and_then(|replaced| certificate::renewal_id(replaced).ok());
+        if let Some(replaced) = &replaced {
+            payload["replaces"] = replaced.as_str().into();
         }
-        let answer = self.post(&directory.new_order, Some(&payload), until).await;
-        match (answer, payload.get("replaces")) {
-            (Err(failure), Some(_)) if failure.is(&ProblemKind::AlreadyReplaced) => {
+        match self.post(&directory.new_order, Some(&payload), until).await {
+            // The server may refuse the replacement alone: it was replaced before, or is another account's.
+            Err(Failure::Problem(_)) if replaced.is_some() => {
                 let payload = json!({ "identifiers": request.names });
                 self.post(&directory.new_order, Some(&payload), until).await
             }
-            (answer, _) => answer,
+            answer => answer,
         }
     }
 

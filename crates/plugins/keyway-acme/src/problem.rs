@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write as _};
 
+use keyway_certificates::ClientMessage;
+use keyway_core::json::shown_name;
 use serde::Deserialize;
 
 use crate::documents::Identifier;
@@ -11,7 +13,7 @@ const PREFIX: &str = "urn:ietf:params:acme:error:";
 
 /// An error that an ACME server answered. Its texts are those of the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the server answered {status}, {kind}: {detail}")]
+#[error("the server answered {status}, {kind}: {}", ClientMessage::new(detail))]
 pub(crate) struct Problem {
     /// The kind of the error.
     pub kind: ProblemKind,
@@ -30,8 +32,6 @@ pub(crate) enum ProblemKind {
     AccountDoesNotExist,
     /// The certificate was revoked before.
     AlreadyRevoked,
-    /// Another order replaces the certificate already.
-    AlreadyReplaced,
     /// The request for the certificate is not acceptable.
     BadCsr,
     /// The nonce was used before, or is too old.
@@ -59,7 +59,6 @@ impl ProblemKind {
         match name.strip_prefix(PREFIX) {
             Some("accountDoesNotExist") => Self::AccountDoesNotExist,
             Some("alreadyRevoked") => Self::AlreadyRevoked,
-            Some("alreadyReplaced") => Self::AlreadyReplaced,
             Some("badCSR") => Self::BadCsr,
             Some("badNonce") => Self::BadNonce,
             Some("externalAccountRequired") => Self::ExternalAccountRequired,
@@ -80,7 +79,6 @@ impl fmt::Display for ProblemKind {
         let name = match self {
             Self::AccountDoesNotExist => "accountDoesNotExist",
             Self::AlreadyRevoked => "alreadyRevoked",
-            Self::AlreadyReplaced => "alreadyReplaced",
             Self::BadCsr => "badCSR",
             Self::BadNonce => "badNonce",
             Self::ExternalAccountRequired => "externalAccountRequired",
@@ -90,7 +88,7 @@ impl fmt::Display for ProblemKind {
             Self::ServerInternal => "serverInternal",
             Self::Unauthorized => "unauthorized",
             Self::UserActionRequired => "userActionRequired",
-            Self::Other(name) => return write!(f, "{}", name.escape_debug()),
+            Self::Other(name) => return f.write_str(&shown_name(name)),
         };
         f.write_str(name)
     }
@@ -171,11 +169,19 @@ mod tests {
     }
 
     #[test]
+    fn a_problem_is_one_short_line() {
+        let long = "\nforged line".repeat(200);
+        let body = serde_json::json!({ "type": long, "detail": long });
+        let shown = Problem::read(403, body.to_string().as_bytes()).to_string();
+        assert!(!shown.contains(char::is_control), "{shown:?}");
+        assert!(shown.len() < 1500, "{}", shown.len());
+    }
+
+    #[test]
     fn every_kind_is_read_by_its_name() {
         for name in [
             "accountDoesNotExist",
             "alreadyRevoked",
-            "alreadyReplaced",
             "badCSR",
             "badNonce",
             "externalAccountRequired",

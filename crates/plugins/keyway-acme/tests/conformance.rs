@@ -37,10 +37,9 @@ fn registration() -> &'static Registration {
 }
 
 /// Makes an order for a name, whose key is forgotten.
-fn order(name: &str) -> OrderExample {
+fn order(name: AlternativeName) -> OrderExample {
     let (key, _) = PrivateKey::generate(KeyType::EcdsaP256).expect("a key");
-    let names = [AlternativeName::dns(name).expect("a name")];
-    let request = CertificateRequest::sign(&key, &DistinguishedName::empty(), &names).expect("a request");
+    let request = CertificateRequest::sign(&key, &DistinguishedName::empty(), &[name]).expect("a request");
     OrderExample::new(json!({ "request_data": STANDARD.encode(request.to_pem()) }))
 }
 
@@ -48,15 +47,16 @@ fn subject() -> CertificateSubject {
     let keys = KeyRing::new([Key::generate().expect("a key")]).expect("a ring");
     CertificateSubject::of(registration())
         .expect("the plugin is one for certificate authorities")
-        .configuration(|scratch| json!({ "directory": site(scratch).server.directory() }))
+        .configuration(|scratch| json!({ "directory": site(scratch).server.directory(), "challenges": ["http-01", "dns-01"] }))
         .lending(move |resources, scratch| {
             let site = site(scratch);
             let storage = Arc::clone(&site.storage);
             resources.with(storage).with(keys.clone()).with(site.server.responder())
         })
-        .example(order("door.example.com"))
-        // The subject is configured for proofs by pages, which prove no wildcard.
-        .refused(order("*.example.com"))
+        .example(order(AlternativeName::dns("door.example.com").expect("a name")))
+        // The authority certifies host names and addresses only.
+        .refused(order(AlternativeName::email("joe@example.com").expect("a name")))
+        .issues()
         .listing(|scratch| site(scratch).server.effects())
 }
 

@@ -48,12 +48,15 @@ pub(crate) fn acme(subject: CertificateSubject) -> Result<CertificateSubject, St
     let keys = Key::generate().and_then(|key| KeyRing::new([key])).map_err(|error| error.to_string())?;
     let order = OrderExample::new(json!({ "request_data": STANDARD.encode(request()?) }));
     Ok(subject
-        .configuration(|scratch| json!({ "directory": server(scratch).directory() }))
+        .configuration(|scratch| {
+            json!({ "directory": server(scratch).directory(), "challenges": ["http-01", "dns-01"] })
+        })
         .lending(move |resources, scratch| {
             resources.with(storage(scratch)).with(keys.clone()).with(server(scratch).responder())
         })
         .example(order)
         .refused(OrderExample::new(json!({ "request_data": STANDARD.encode("no request") })))
+        .issues()
         .listing(|scratch| server(scratch).effects()))
 }
 

@@ -8,6 +8,7 @@ use rcgen::{
 };
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
+use super::state::random_bytes;
 use crate::documents::Identifier;
 
 /// An authority that lives as long as its server.
@@ -46,6 +47,9 @@ impl Certifier {
     pub(super) fn certify(&self, request: &CertificateRequest, names: &[Identifier]) -> Option<String> {
         let mut certificate = CertificateParams::default();
         certificate.use_authority_key_identifier_extension = true;
+        certificate.serial_number = Some(random_bytes().to_vec().into());
+        // rcgen gives the identifier of its own key to a certificate that says what it is only.
+        certificate.is_ca = IsCa::ExplicitNoCa;
         for name in names {
             certificate.subject_alt_names.push(match name.kind.as_str() {
                 "ip" => SanType::IpAddress(name.value.parse().ok()?),

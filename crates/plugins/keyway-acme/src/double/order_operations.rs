@@ -30,6 +30,9 @@ impl Shared {
             return Reply::problem(403, "rejectedIdentifier", &detail);
         }
         let replaces = payload["replaces"].as_str().map(str::to_owned);
+        if replaces.is_some() && settings.refuses_replacements {
+            return Reply::problem(400, "malformed", "The certificate is not one of this account.");
+        }
         if replaces.is_some() && state.orders.iter().any(|order| order.replaces == replaces) {
             return Reply::problem(409, "alreadyReplaced", "Another order replaces the certificate.");
         }

@@ -27,6 +27,8 @@ pub struct DoubleSettings {
     pub lists_orders: bool,
     /// Whether the server tells when to renew.
     pub has_renewal_information: bool,
+    /// Whether orders that replace a certificate are refused, as for the certificate of another account.
+    pub refuses_replacements: bool,
     /// Whether a new order for the names of an open one is that one.
     pub reuses_orders: bool,
     /// Whether a new order shares the pending and valid authorizations of earlier ones.
@@ -53,6 +55,7 @@ impl Default for DoubleSettings {
             stale_looks: 0,
             lists_orders: true,
             has_renewal_information: true,
+            refuses_replacements: false,
             reuses_orders: false,
             shares_authorizations: false,
             refuses_proofs: false,

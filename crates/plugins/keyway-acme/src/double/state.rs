@@ -128,7 +128,11 @@ impl State {
 
 /// Draws a text of base64url.
 pub(super) fn random() -> String {
+    URL_SAFE_NO_PAD.encode(random_bytes())
+}
+
+pub(super) fn random_bytes() -> [u8; 16] {
     let mut bytes = [0; 16];
     SystemRandom::new().fill(&mut bytes).expect("the system gives random numbers");
-    URL_SAFE_NO_PAD.encode(bytes)
+    bytes
 }

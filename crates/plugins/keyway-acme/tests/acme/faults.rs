@@ -42,6 +42,8 @@ fn a_limit_is_unavailable_with_its_delay() {
         let delay = outcome.waiting().unwrap().retry_after.unwrap().as_secs();
         assert!((at_least..=at_least + 11).contains(&delay), "{header}: {delay}");
         certified(&acme, &order);
+        // Nothing was placed, so nothing is looked for.
+        assert_eq!(desk.server.count("orders"), 0);
     }
 }
 
