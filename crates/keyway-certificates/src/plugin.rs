@@ -182,7 +182,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// The host calls it after the start, at that moment, soon after each revocation and each creation or deletion
     /// of an authority, and at least daily; after an answer without these, it waits for at least a minute (decision
     /// H166). A call does what is due now, and nothing if nothing is due: it can be dropped and repeated, and several
-    /// hosts may make it at once.
+    /// hosts may make it at once. It may block and take long, also in a plugin that is [`prompt`](Capabilities::prompt):
+    /// the host calls it on a thread for that.
     ///
     /// # Errors
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `maintains`. After any error the host

@@ -60,7 +60,7 @@ async fn maintain(running: &RunningAuthority, clock: &dyn Clock) {
     let Ok(opened) = &running.opened else { return };
     running.upkeep.rhythm().ask();
     let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.maintain().await };
-    let done = opened.call("maintain", (), work).await;
+    let done = opened.call_long("maintain", work).await;
     let (now, mut rhythm) = (clock.now(), running.upkeep.rhythm());
     match done {
         Ok(next) => rhythm.answered(now, next.into_iter().chain([now.plus(DAILY)]).min().unwrap_or(now)),

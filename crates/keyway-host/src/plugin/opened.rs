@@ -167,6 +167,20 @@ impl<C: Opens> Opened<C> {
         };
         self.guard.call(operation, pace, work).await
     }
+
+    /// Calls the instance for work that may take long, whatever the plugin declares of its other calls.
+    #[cfg(feature = "certificates")]
+    pub(crate) async fn call_long<T, F>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(Arc<C::Instance>) -> F + Send + 'static,
+    ) -> Result<T, C::Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, C::Error>> + Send + 'static,
+    {
+        self.guard.call(operation, Pace::Blocking, work).await
+    }
 }
 
 impl<C: Opens> std::fmt::Debug for Opened<C> {

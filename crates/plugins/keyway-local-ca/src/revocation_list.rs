@@ -72,10 +72,12 @@ impl LocalCa {
         // Tells an authority that does not exist from one without revocations.
         self.authority(Some(ca)).await?;
         let (state, _) = self.list(ca.as_str()).await?;
-        match self.last_list(ca, state).await? {
-            Some(list) if !state.is_due(self.clock.now()) => Ok(list),
-            _ => self.sign_list(ca).await,
+        if !state.is_due(self.clock.now())
+            && let Some(list) = self.last_list(ca, state).await?
+        {
+            return Ok(list);
         }
+        self.sign_list(ca).await
     }
 
     /// Signs every revocation list that is due: there is none yet, a revocation is missing, or half of its

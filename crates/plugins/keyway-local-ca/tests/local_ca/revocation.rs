@@ -60,6 +60,7 @@ fn a_list_is_signed_again_when_something_changed_or_half_of_its_time_has_passed(
     assert_eq!(first.next_update.as_seconds() / 86_400, desk.clock.now().as_seconds() / 86_400 + 7);
     assert_eq!(list(&ca, "base"), first);
     assert_eq!(block_on(ca.renew_revocation_lists()).unwrap(), []);
+    assert_eq!(list(&desk.with_root(), "base"), first, "another handle reads it");
 
     let made = issued(&ca, &Client::new("a.example.com"), None);
     revoke(&ca, &made.certificate, None, RevocationReason::Superseded).unwrap();
@@ -73,6 +74,14 @@ fn a_list_is_signed_again_when_something_changed_or_half_of_its_time_has_passed(
         renewed.iter().map(|(ca, list)| (ca.as_str(), list.number, entries(list).len())).collect();
     assert_eq!(numbers, [("base", 3, 1), (sub.id.as_str(), 1, 0)]);
     assert!(renewed[0].1.next_update > second.next_update);
+
+    // The engine of a host calls for it.
+    let half = block_on(ca.maintain()).unwrap().unwrap();
+    assert!(half > desk.clock.now() && half < renewed[0].1.next_update);
+    desk.clock.advance_days(4);
+    assert!(block_on(ca.maintain()).unwrap().unwrap() > half);
+    let another = desk.with_root();
+    assert_eq!([list(&another, "base").number, list(&another, sub.id.as_str()).number], [4, 2]);
 }
 
 #[test]
