@@ -290,7 +290,7 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
     let compared = format!("{name}; two verifications, a signature, its commits");
     let row = Row::compared(area, compared, times.compared(0, 1))
         .noting(format!("{commits} commits; the host verifies {verified}"));
-    let row = if signer == Signer::Root { row.must(Target::RatioAtMost(1.25)) } else { row };
+    let row = row.must(Target::RatioAtMost(1.25));
     let rcgen = format!("{name}; rcgen parses, verifies and issues");
     Ok(vec![row, Row::compared(area, rcgen, times.compared(0, 2))])
 }
