@@ -93,6 +93,12 @@ impl<const MAX_BYTES: usize> BoundedObject<MAX_BYTES> {
     }
 }
 
+impl<const MAX_BYTES: usize> Default for BoundedObject<MAX_BYTES> {
+    fn default() -> Self {
+        Self::new(JsonObject::new())
+    }
+}
+
 impl<const MAX_BYTES: usize> fmt::Debug for BoundedObject<MAX_BYTES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
