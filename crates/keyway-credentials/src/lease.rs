@@ -17,7 +17,7 @@ pub struct Lease {
     pub expires_at: Option<Timestamp>,
     /// The lease can be [renewed](crate::CredentialStore::renew).
     pub renewable: bool,
-    /// Nobody else gets these credentials as long as the lease lasts.
+    /// No other session gets these credentials as long as the lease lasts.
     pub exclusive: bool,
 }
 
@@ -41,7 +41,7 @@ impl Lease {
         self
     }
 
-    /// Sets whether nobody else gets these credentials.
+    /// Sets whether the lease keeps these credentials from other sessions.
     #[must_use]
     pub const fn exclusive(mut self, exclusive: bool) -> Self {
         self.exclusive = exclusive;
