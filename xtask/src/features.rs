@@ -16,7 +16,12 @@ struct Choice {
     brings: &'static [&'static str],
 }
 
-const CHOICES: [Choice; 20] = [
+/// The contracts that stand on the core alone. A plugin that implements one brings at most
+/// [`MOST_PACKAGES`] packages with it, those from outside included.
+const CONTRACTS: [&str; 3] = ["keyway-certificates", "keyway-credentials", "keyway-issuers"];
+const MOST_PACKAGES: usize = 60;
+
+const CHOICES: [Choice; 24] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -49,6 +54,7 @@ const CHOICES: [Choice; 20] = [
             "keyway-x509[encrypted-keys]",
         ],
     },
+    Choice { package: "keyway", features: "credentials", brings: &["keyway-core", "keyway-credentials"] },
     Choice {
         package: "keyway",
         features: "sqlite",
@@ -111,6 +117,9 @@ const CHOICES: [Choice; 20] = [
             "keyway-x509[issuing]",
         ],
     },
+    Choice { package: "keyway-certificates", features: "", brings: &["keyway-core"] },
+    Choice { package: "keyway-credentials", features: "", brings: &["keyway-core"] },
+    Choice { package: "keyway-issuers", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-storage", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-conformance", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-conformance", features: "storage", brings: &["keyway-core", "keyway-storage"] },
@@ -209,7 +218,16 @@ fn differences(choice: &Choice, tree: &str) -> Vec<String> {
     let wanted: BTreeSet<String> = choice.brings.iter().map(ToString::to_string).collect();
     let too_many = is.difference(&wanted).map(|name| format!("it brings {name}"));
     let missing = wanted.difference(&is).map(|name| format!("it does not bring {name}"));
-    too_many.chain(missing).collect()
+    let packages = packages(tree);
+    let heavy = (CONTRACTS.contains(&choice.package) && packages > MOST_PACKAGES)
+        .then(|| format!("it is {packages} packages, and a contract at most {MOST_PACKAGES}"));
+    too_many.chain(missing).chain(heavy).collect()
+}
+
+/// Counts the packages of a tree, the first included.
+fn packages(tree: &str) -> usize {
+    let name_and_version = |line: &str| line.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ");
+    tree.lines().map(name_and_version).collect::<BTreeSet<_>>().len()
 }
 
 /// Reads name and features of a package of the workspace from a line such as `keyway-storage v0.1.0

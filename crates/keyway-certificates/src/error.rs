@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use keyway_core::{CallError, Effect, ErrorKind, MissingResource, PluginError};
+use keyway_core::json::ObjectLimit;
+use keyway_core::{CallError, Effect, ErrorKind, InvalidText, MissingResource, PluginError, with_causes};
 
-use crate::{CaId, InvalidText, MetadataError, PluginMetaError};
+use crate::{CaId, MetadataError};
 
 /// An error from outside, kept as the cause.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
@@ -69,7 +70,7 @@ pub enum CertificateError {
     Text(#[from] InvalidText),
     /// The plugin keeps too much with an order. An effect may remain.
     #[error(transparent)]
-    PluginMeta(#[from] PluginMetaError),
+    PluginMeta(#[from] ObjectLimit),
     /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
@@ -212,19 +213,10 @@ impl PluginError for CertificateError {
     }
 
     fn detail(&self) -> String {
-        let mut text = match self {
-            Self::Refused { log_message, .. } | Self::Failed { log_message, .. } => {
-                return log_message.clone();
-            }
-            other => other.to_string(),
-        };
-        let mut source = std::error::Error::source(self);
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
+        match self {
+            Self::Refused { log_message, .. } | Self::Failed { log_message, .. } => log_message.clone(),
+            other => with_causes(other),
         }
-        text
     }
 }
 

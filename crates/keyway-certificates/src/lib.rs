@@ -279,12 +279,13 @@ pub use outcome::{ClientMessage, IssuedCertificate, OrderOutcome, Waiting};
 #[cfg(feature = "pkcs10")]
 pub use pkcs10::{Pkcs10, RequestDataError};
 pub use plugin::{CertificateAuthority, CertificatePlugin, OpenContext};
-pub use plugin_meta::{Checkpoint, PluginMeta, PluginMetaError};
+pub use plugin_meta::{Checkpoint, PluginMeta};
 pub use reconciliation::{IntendedCall, IntendedEffect, ObjectRef, Reconciled, Reconciliation};
 pub use register::CertificateAuthorities;
 pub use request_type::{RequestType, RequestTypes};
 pub use status::{CertificateStatus, UnknownStatus};
-pub use text::{AuthorityName, CaId, InvalidText, OrderId, Owner, Pem};
+pub use text::{AuthorityName, CaId, OrderId, Owner, Pem};
 
 pub use async_trait::async_trait;
-pub use keyway_core::{self as core, IntentId, Json, JsonObject, SecretText, register};
+pub use keyway_core::json::ObjectLimit;
+pub use keyway_core::{self as core, IntentId, InvalidText, Json, JsonObject, SecretText, register};

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use keyway_core::Wiped;
-use keyway_core::json::{JsonError, JsonKind, Reader, shown_name};
+use keyway_core::json::{
+    BoundedObject, EMPTY_OBJECT_BYTES, JsonError, JsonKind, Reader, entry_bytes, nests_within,
+    object_to_ascii, shown_name,
+};
 
-use crate::limits::{self, MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
 #[cfg(feature = "pkcs10")]
 use crate::pkcs10::Verified;
 use crate::{CaId, Json, JsonObject, RequestType};
@@ -42,7 +44,7 @@ impl OrderMetadata {
     /// The largest size in bytes, as JSON in ASCII.
     pub const MAX_BYTES: usize = 64 << 10;
     /// The deepest nesting of arrays and objects, the outermost object included.
-    pub const MAX_DEPTH: usize = MAX_DEPTH;
+    pub const MAX_DEPTH: usize = BoundedObject::<{ Self::MAX_BYTES }>::MAX_DEPTH;
 
     /// The field with the type of the request.
     pub const REQUEST_TYPE: &str = "request_type";
@@ -54,11 +56,11 @@ impl OrderMetadata {
     /// # Errors
     /// [`MetadataError`] names the field that is too large or nested too deep.
     pub fn new(values: JsonObject) -> Result<Self, MetadataError> {
-        let mut bytes = OPENING_BRACE;
+        let mut bytes = EMPTY_OBJECT_BYTES;
         for (name, value) in &values {
             // Comes first: writing a value, to learn its size, needs stack for each level.
-            if !fits_in_depth(value) {
-                return Err(MetadataError::new(name, MetadataFault::TooDeep { limit: MAX_DEPTH }));
+            if !nests_within(value, Self::MAX_DEPTH - 1) {
+                return Err(MetadataError::new(name, MetadataFault::TooDeep { limit: Self::MAX_DEPTH }));
             }
             bytes += entry_bytes(name, value);
             if bytes > Self::MAX_BYTES {
@@ -148,7 +150,7 @@ impl OrderMetadata {
 
     /// Writes all fields as one JSON object in ASCII, which [`from_json`](Self::from_json) reads.
     pub fn to_ascii(&self) -> Wiped<String> {
-        limits::to_ascii(&self.0.values)
+        object_to_ascii(&self.0.values)
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use keyway_core::Wiped;
+use keyway_core::json::{BoundedObject, ObjectLimit, object_to_ascii};
 
-use crate::limits::{self, MAX_DEPTH, OPENING_BRACE, entry_bytes, fits_in_depth};
 use crate::{CertificateError, Json, JsonObject, SecretText};
 
 /// The metadata that a plugin keeps with an order: a handle to a JSON object (seed, `plugin_meta`).
@@ -41,17 +41,13 @@ use crate::{CertificateError, Json, JsonObject, SecretText};
 pub struct PluginMeta(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
+    values: Mutex<Values>,
     /// Held while a checkpoint is saved, so that an older one never follows a newer one.
     saving: async_lock::Mutex<()>,
     checkpoint: Arc<dyn Checkpoint>,
 }
 
-struct State {
-    values: JsonObject,
-    /// The size of the values, as JSON in ASCII.
-    bytes: usize,
-}
+type Values = BoundedObject<{ PluginMeta::MAX_BYTES }>;
 
 /// The storage behind the checkpoints of one order. The host implements it.
 #[async_trait]
@@ -79,19 +75,17 @@ impl PluginMeta {
     /// The largest size in bytes, as JSON in ASCII.
     pub const MAX_BYTES: usize = 128 << 10;
     /// The deepest nesting of arrays and objects, the outermost object included.
-    pub const MAX_DEPTH: usize = MAX_DEPTH;
+    pub const MAX_DEPTH: usize = Values::MAX_DEPTH;
 
     /// Creates a handle to the stored values of an order.
     pub fn new(values: JsonObject, checkpoint: Arc<dyn Checkpoint>) -> Self {
-        let bytes =
-            OPENING_BRACE + values.iter().map(|(name, value)| entry_bytes(name, value)).sum::<usize>();
-        let state = Mutex::new(State { values, bytes });
-        Self(Arc::new(Shared { state, saving: async_lock::Mutex::new(()), checkpoint }))
+        let values = Mutex::new(Values::new(values));
+        Self(Arc::new(Shared { values, saving: async_lock::Mutex::new(()), checkpoint }))
     }
 
     /// Returns the value of an entry.
     pub fn get(&self, name: &str) -> Option<Json> {
-        self.state().values.get(name).cloned()
+        self.values().values().get(name).cloned()
     }
 
     /// Returns the text of an entry, if it is one.
@@ -105,40 +99,24 @@ impl PluginMeta {
     /// Sets an entry, replacing an earlier one.
     ///
     /// # Errors
-    /// [`PluginMetaError`] when the values would be too large or nest too deep; then nothing is changed.
-    pub fn set(&self, name: impl Into<String>, value: impl Into<Json>) -> Result<(), PluginMetaError> {
-        let (name, value) = (name.into(), value.into());
-        if !fits_in_depth(&value) {
-            return Err(PluginMetaError::TooDeep { limit: Self::MAX_DEPTH });
-        }
-        let added = entry_bytes(&name, &value);
-        let mut state = self.state();
-        let replaced = state.values.get(&name).map_or(0, |earlier| entry_bytes(&name, earlier));
-        let bytes = state.bytes - replaced + added;
-        if bytes > Self::MAX_BYTES {
-            return Err(PluginMetaError::TooLarge { bytes, limit: Self::MAX_BYTES });
-        }
-        state.values.insert(name, value);
-        state.bytes = bytes;
-        Ok(())
+    /// [`ObjectLimit`] when the values would be too large or nest too deep; then nothing is changed.
+    pub fn set(&self, name: impl Into<String>, value: impl Into<Json>) -> Result<(), ObjectLimit> {
+        self.values().set(name, value)
     }
 
     /// Removes an entry, and returns its value if there was one.
     pub fn remove(&self, name: &str) -> Option<Json> {
-        let mut state = self.state();
-        let removed = state.values.remove(name)?;
-        state.bytes -= entry_bytes(name, &removed);
-        Some(removed)
+        self.values().remove(name)
     }
 
     /// Returns all values as they are now.
     pub fn snapshot(&self) -> JsonObject {
-        self.state().values.clone()
+        self.values().values().clone()
     }
 
     /// Writes all values as they are now as one JSON object in ASCII.
     pub fn to_ascii(&self) -> Wiped<String> {
-        limits::to_ascii(&self.state().values)
+        object_to_ascii(self.values().values())
     }
 
     /// Stores all values as they are now, durably when it returns.
@@ -158,35 +136,15 @@ impl PluginMeta {
         self.0.checkpoint.save(&values).await
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn values(&self) -> MutexGuard<'_, Values> {
+        self.0.values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for PluginMeta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.state().values.keys()).finish()
+        self.values().fmt(f)
     }
-}
-
-/// The error for an entry that [`PluginMeta::set`] does not take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum PluginMetaError {
-    /// The values would be too large.
-    #[error("the plugin keeps {bytes} bytes with the order, and at most {limit} are allowed: keep less")]
-    TooLarge {
-        /// The number of bytes with the entry.
-        bytes: usize,
-        /// The allowed number of bytes.
-        limit: usize,
-    },
-    /// The value nests too deep.
-    #[error("the plugin keeps a value that nests more than {limit} levels deep: keep it as a text")]
-    TooDeep {
-        /// The allowed depth.
-        limit: usize,
-    },
 }
 
 #[cfg(test)]

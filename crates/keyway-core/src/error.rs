@@ -124,13 +124,24 @@ pub trait PluginError: std::error::Error + Send + Sync + 'static {
     /// Returns the text for the log: the error and its sources in one line.
     fn detail(&self) -> String {
         let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
+        push_causes(&mut text, self.source());
         text
+    }
+}
+
+/// Returns an error and its sources in one line, for an error that overrides
+/// [`detail`](PluginError::detail) for some of its variants.
+pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    push_causes(&mut text, error.source());
+    text
+}
+
+fn push_causes(text: &mut String, mut source: Option<&(dyn std::error::Error + 'static)>) {
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
     }
 }
 

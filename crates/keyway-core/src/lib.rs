@@ -87,6 +87,7 @@
 //! | secrets in memory | [`SecretValue`], [`SecretText`]; [`unescape_json`] reads them from JSON |
 //! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
 //! | JSON with secret texts | [`json`] |
+//! | names, ids and other texts with a checked form | [`checked_text!`] |
 //!
 //! # Features
 //!
@@ -111,6 +112,7 @@ mod resources;
 mod secret;
 #[cfg(feature = "semver")]
 mod semver;
+mod text;
 mod version;
 mod wiped;
 
@@ -120,7 +122,7 @@ pub use call_error::CallError;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
 pub use configuration::{NoConfiguration, read_configuration};
-pub use error::{Effect, ErrorKind, PluginError};
+pub use error::{Effect, ErrorKind, PluginError, with_causes};
 pub use identifier::is_identifier;
 pub use intent::{IntendedEffect, IntentId, Reconciled, Reconciliation};
 pub use json::{Json, JsonObject};
@@ -138,6 +140,7 @@ pub use secret::{
     Integer, JsonTextError, JsonTextFault, MediaKind, SecretText, SecretValue, Structured, Table,
     unescape_json,
 };
+pub use text::{InvalidText, is_not_blank, is_one_line};
 pub use version::Version;
 pub use version::grammar::{Expected, ParseError};
 pub use wiped::{Wipe, Wiped};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyway_core::Wiped;
-use keyway_core::json::{Reader, Writer};
+use keyway_core::json::{Reader, Writer, object_to_ascii};
 
 use crate::{Json, JsonObject, SecretText};
 
@@ -138,9 +138,7 @@ impl UserInfo {
 
     /// Writes all claims as one JSON object, in the format of [`Json::to_ascii`].
     pub fn to_ascii(&self) -> Wiped<String> {
-        let mut writer = Writer::with_capacity(512);
-        writer.object(&self.claims);
-        writer.finish()
+        object_to_ascii(&self.claims)
     }
 }
 

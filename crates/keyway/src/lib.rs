@@ -36,6 +36,7 @@
 //! | `client` | yes | [`client`]: reads and writes secrets for an application |
 //! | `secrets` | yes | [`Host`], [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
 //! | `certificates` | yes | what `secrets` has, [`certificates`], [`orders`] |
+//! | `credentials` | yes | [`credentials`]: the contract; its engine is planned |
 //! | `issuers` | yes | [`Host`], [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
 //! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
 //! | `locker` | no | what only programs of the service Locker need: credentials, log level, errors |
@@ -53,6 +54,8 @@ pub use main_error::MainError;
 pub use keyway_certificates as certificates;
 #[cfg(feature = "client")]
 pub use keyway_client as client;
+#[cfg(feature = "credentials")]
+pub use keyway_credentials as credentials;
 #[cfg(feature = "issuers")]
 pub use keyway_host::grants;
 #[cfg(feature = "certificates")]

@@ -8,6 +8,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a property that fails panics")]
 
 mod client;
+mod credentials;
 mod grants;
 mod orders;
 mod passwords;
@@ -23,6 +24,7 @@ mod wire;
 mod x509;
 
 pub use client::{bundle_json, credentials_file, dotenv, service_answer};
+pub use credentials::credential_key;
 pub use grants::host_grant;
 pub use orders::{order_machine, order_metadata};
 pub use passwords::password_settings;
@@ -70,6 +72,7 @@ pub const ALL: &[(&str, Property)] = &[
     ("distinguished_name", distinguished_name),
     ("order_metadata", order_metadata),
     ("order_machine", order_machine),
+    ("credential_key", credential_key),
 ];
 
 /// The public key of the golden vectors, with which the tokens of the corpus were made.

@@ -12,7 +12,7 @@ fn every_error() -> Vec<CertificateError> {
         MetadataError::new("profile", MetadataFault::Missing).into(),
         CertificateError::UnknownCa { ca: CaId::new("ca\u{202e}7").unwrap() },
         OrderId::new("").unwrap_err().into(),
-        PluginMetaError::TooLarge { bytes: 200_000, limit: PluginMeta::MAX_BYTES }.into(),
+        ObjectLimit::TooLarge { bytes: 200_000, limit: PluginMeta::MAX_BYTES }.into(),
         MissingResource { resource: "Storage" }.into(),
         CertificateError::not_ready("the key", "there is no such file /etc/ca"),
         CertificateError::Unavailable { what: "the authority", retry_after: None, source: None },

@@ -120,7 +120,7 @@ proptest! {
     #[test]
     fn what_fits_comes_back_as_it_was(values in prop::collection::btree_map(any::<String>(), any_json(), 0..6)) {
         let values: JsonObject = values.into_iter().map(|(name, value)| (name, value.into())).collect();
-        let text = limits::to_ascii(&values);
+        let text = object_to_ascii(&values);
         match OrderMetadata::new(values.clone()) {
             Ok(order) => {
                 prop_assert!(text.len() <= OrderMetadata::MAX_BYTES);

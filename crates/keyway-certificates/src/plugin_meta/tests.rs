@@ -55,7 +55,7 @@ fn what_was_set_survives_a_panic() {
     let plugins = meta.clone();
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         plugins.set("request_id", "ca-7").unwrap();
-        let _lock = plugins.state();
+        let _lock = plugins.values();
         panic!("a bug of the plugin");
     }));
     assert!(panicked.is_err());
@@ -115,7 +115,7 @@ fn too_much_is_refused_and_changes_nothing() {
     let error = meta.set("a", "x".repeat(most + 1)).unwrap_err();
     assert_eq!(
         error,
-        PluginMetaError::TooLarge { bytes: PluginMeta::MAX_BYTES + 1, limit: PluginMeta::MAX_BYTES }
+        ObjectLimit::TooLarge { bytes: PluginMeta::MAX_BYTES + 1, limit: PluginMeta::MAX_BYTES }
     );
     assert_eq!(meta.snapshot(), before);
     meta.set("a", "x".repeat(most)).unwrap();
@@ -128,7 +128,7 @@ fn too_much_is_refused_and_changes_nothing() {
     let deep = (1..PluginMeta::MAX_DEPTH).fold(Json::Null, |inner, _| Json::Array(vec![inner]));
     meta.set("deep", deep.clone()).unwrap();
     let error = meta.set("deep", Json::Array(vec![deep])).unwrap_err();
-    assert_eq!(error, PluginMetaError::TooDeep { limit: PluginMeta::MAX_DEPTH });
+    assert_eq!(error, ObjectLimit::TooDeep { limit: PluginMeta::MAX_DEPTH });
 }
 
 #[test]
@@ -216,7 +216,7 @@ proptest! {
             prop_assert_eq!(meta.text(name).is_some(), expected.contains_key(name));
         }
         if !expected.is_empty() {
-            prop_assert_eq!(meta.to_ascii().len(), meta.state().bytes);
+            prop_assert_eq!(meta.to_ascii().len(), meta.values().bytes());
         }
         // Each checkpoint that returned has stored the values that the plugin saw then.
         let checkpoints = steps[..done].iter().enumerate().filter(|(_, step)| matches!(step, Step::Checkpoint));

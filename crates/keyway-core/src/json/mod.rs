@@ -3,6 +3,7 @@
 //! Three contracts exchange JSON objects with plugins: the data that users and providers send to
 //! issuers, the data of a certificate plugin, and the cookies of a credential store.
 
+mod bounded;
 mod entries;
 mod error;
 mod plain;
@@ -17,6 +18,9 @@ use std::fmt;
 use crate::{Integer, SecretText};
 
 pub use crate::key::shown as shown_name;
+pub use bounded::{
+    BoundedObject, EMPTY_OBJECT_BYTES, ObjectLimit, entry_bytes, nests_within, object_to_ascii,
+};
 pub use entries::{Entries, Text, Value};
 pub use error::{JsonError, JsonFault};
 pub use read::{Duplicates, Reader, Trailing};

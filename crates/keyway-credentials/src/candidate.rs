@@ -1,0 +1,155 @@
+//! Candidates: the accounts and assets whose credentials a host asks for, one after the other.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use async_trait::async_trait;
+
+use crate::{Account, Asset, CredentialError, SessionContext};
+
+/// An account at an asset (seed, "account, asset pairs").
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Candidate {
+    /// The account.
+    pub account: Account,
+    /// The asset.
+    pub asset: Asset,
+}
+
+impl Candidate {
+    /// Creates a candidate.
+    pub const fn new(account: Account, asset: Asset) -> Self {
+        Self { account, asset }
+    }
+}
+
+/// The candidates that a search has tried, so that a duplicate is tried once (decision S4).
+#[derive(Debug, Default)]
+pub struct Tried(HashSet<Candidate>);
+
+impl Tried {
+    /// Tells whether the candidate comes for the first time, and remembers it.
+    pub fn is_new(&mut self, candidate: &Candidate) -> bool {
+        self.0.insert(candidate.clone())
+    }
+}
+
+/// The question after candidates of a store's own.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CandidateQuestion {
+    /// The session.
+    pub session: SessionContext,
+    /// The name of the generator in the host's configuration. Only questions after assets have one.
+    pub generator: Option<String>,
+    /// The account that is tried. Only questions after assets have one.
+    pub account: Option<Account>,
+}
+
+impl CandidateQuestion {
+    /// Asks for the accounts of a session.
+    pub const fn accounts(session: SessionContext) -> Self {
+        Self { session, generator: None, account: None }
+    }
+
+    /// Asks a generator for the assets of an account.
+    pub fn assets(session: SessionContext, generator: impl Into<String>, account: Account) -> Self {
+        Self { session, generator: Some(generator.into()), account: Some(account) }
+    }
+}
+
+/// A lazy list of accounts or assets (decision S4).
+///
+/// The host asks for the next one only after the last one was tried in vain, so a list that fails keeps what was
+/// tried. Every iterator that is `Send` is such a list.
+#[async_trait]
+pub trait CandidateStream<T>: Send {
+    /// Returns the next one, or `None` at the end.
+    ///
+    /// # Errors
+    /// Ends the search, as an error of a fetch does. The host does not ask this list again.
+    ///
+    /// # Cancel safety
+    /// A host may drop the future, and then drops the list.
+    async fn next(&mut self) -> Result<Option<T>, CredentialError>;
+}
+
+#[async_trait]
+impl<T: Send, I: Iterator<Item = T> + Send> CandidateStream<T> for I {
+    async fn next(&mut self) -> Result<Option<T>, CredentialError> {
+        Ok(Iterator::next(self))
+    }
+}
+
+/// A lazy list in a box, as the operations of a store return it.
+pub struct Candidates<T>(Box<dyn CandidateStream<T>>);
+
+impl<T> Candidates<T> {
+    /// Takes a list.
+    pub fn new(list: impl CandidateStream<T> + 'static) -> Self {
+        Self(Box::new(list))
+    }
+
+    /// Returns the next one, or `None` at the end.
+    ///
+    /// # Errors
+    /// See [`CandidateStream::next`].
+    ///
+    /// # Cancel safety
+    /// See [`CandidateStream::next`].
+    pub async fn next(&mut self) -> Result<Option<T>, CredentialError> {
+        self.0.next().await
+    }
+}
+
+impl<T> fmt::Debug for Candidates<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Candidates")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pollster::block_on;
+
+    use super::*;
+
+    #[test]
+    fn a_list_that_fails_keeps_what_came_before() {
+        struct Failing(u32);
+
+        #[async_trait]
+        impl CandidateStream<Account> for Failing {
+            async fn next(&mut self) -> Result<Option<Account>, CredentialError> {
+                self.0 += 1;
+                match self.0 {
+                    1 => Ok(Some(Account::new("root")?)),
+                    _ => Err(CredentialError::system("list accounts", "the directory is gone")),
+                }
+            }
+        }
+
+        let mut list = Candidates::new(Failing(0));
+        assert_eq!(block_on(list.next()).unwrap().unwrap().as_str(), "root");
+        assert!(block_on(list.next()).is_err());
+    }
+
+    #[test]
+    fn an_iterator_is_a_list() {
+        let mut list = Candidates::new(["a", "b"].into_iter().map(|name| Asset::new(name).unwrap()));
+        let mut names = Vec::new();
+        while let Some(asset) = block_on(list.next()).unwrap() {
+            names.push(asset.to_string());
+        }
+        assert_eq!(names, ["a", "b"]);
+    }
+
+    #[test]
+    fn a_duplicate_is_tried_once() {
+        let pair =
+            |account, asset| Candidate::new(Account::new(account).unwrap(), Asset::new(asset).unwrap());
+        let mut tried = Tried::default();
+        assert!(tried.is_new(&pair("a", "b")) && tried.is_new(&pair("b", "a")));
+        assert!(!tried.is_new(&pair("a", "b")));
+    }
+}

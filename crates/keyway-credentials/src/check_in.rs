@@ -1,0 +1,178 @@
+//! Check-in: its request, its reason, its answer, and the moment for it.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use keyway_core::IntentId;
+
+use crate::{Candidate, Holder, Lease, SessionContext};
+
+/// The request to check in a lease (seed, `do_check_in_credential`).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct CheckIn {
+    /// The intended check-in. The host sends the same id when it asks again.
+    pub intent: IntentId,
+    /// The lease.
+    pub lease: Lease,
+    /// The account and the asset of the check-out, also if the session has tried others since.
+    pub candidate: Candidate,
+    /// The session. Its connection has the login of the user only if the host allows it (decision S6).
+    pub session: SessionContext,
+    /// The reason.
+    pub reason: CheckInReason,
+}
+
+impl CheckIn {
+    /// Creates a request.
+    pub const fn new(
+        intent: IntentId,
+        lease: Lease,
+        candidate: Candidate,
+        session: SessionContext,
+        reason: CheckInReason,
+    ) -> Self {
+        Self { intent, lease, candidate, session, reason }
+    }
+}
+
+/// The reason of a check-in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CheckInReason {
+    /// The credentials opened the target, and the session is done with them.
+    Used,
+    /// The target did not accept the credentials.
+    AuthenticationFailed,
+    /// The credentials were never tried.
+    Unused,
+    /// The lease ends.
+    Expired,
+    /// The host died while the session held them, and was started again.
+    HostLost,
+    /// An operator took them back.
+    Forced {
+        /// The operator.
+        by: Holder,
+    },
+}
+
+/// The answer to a check-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct CheckedIn {
+    /// The credentials after the check-in.
+    pub rotation: Rotation,
+}
+
+impl CheckedIn {
+    /// Creates an answer.
+    pub const fn new(rotation: Rotation) -> Self {
+        Self { rotation }
+    }
+}
+
+/// Whether the vault changed the credentials at the check-in (decision S10).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Rotation {
+    /// They stay as they are.
+    #[default]
+    NotRotated,
+    /// They are changed.
+    Rotated,
+    /// They will be changed.
+    Scheduled,
+}
+
+/// The moment at which a session checks in what it proved (decision S3).
+///
+/// What it did not prove is checked in earlier in both cases: before the next fetch, and at the end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CheckInTrigger {
+    /// When the authentication at the target has succeeded (seed).
+    #[default]
+    AfterAuthentication,
+    /// When the session ends (the default of later versions of the upstream system).
+    AtSessionEnd,
+}
+
+impl CheckInTrigger {
+    /// Returns the word in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::AfterAuthentication => "authentication-completed",
+            Self::AtSessionEnd => "session-ended",
+        }
+    }
+}
+
+/// Reads the word of the configuration. Case does not matter.
+impl FromStr for CheckInTrigger {
+    type Err = UnknownTrigger;
+
+    fn from_str(word: &str) -> Result<Self, UnknownTrigger> {
+        let all = [Self::AfterAuthentication, Self::AtSessionEnd];
+        all.into_iter().find(|trigger| word.eq_ignore_ascii_case(trigger.as_str())).ok_or(UnknownTrigger)
+    }
+}
+
+/// The error for a word that names no [`CheckInTrigger`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a check-in trigger must be \"authentication-completed\" or \"session-ended\"")]
+pub struct UnknownTrigger;
+
+/// The check-in triggers of each protocol (upstream's section `check-in-trigger`).
+///
+/// ```
+/// use keyway_credentials::{CheckInTrigger, CheckInTriggers};
+///
+/// let triggers = CheckInTriggers::new(CheckInTrigger::AfterAuthentication)
+///     .with_protocol("rdp", "session-ended".parse()?);
+/// assert_eq!(triggers.of(Some("RDP")), CheckInTrigger::AtSessionEnd);
+/// assert_eq!(triggers.of(Some("ssh")), CheckInTrigger::AfterAuthentication);
+/// assert_eq!(triggers.of(None), CheckInTrigger::AfterAuthentication);
+/// # Ok::<(), keyway_credentials::UnknownTrigger>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckInTriggers {
+    otherwise: CheckInTrigger,
+    by_protocol: BTreeMap<String, CheckInTrigger>,
+}
+
+impl CheckInTriggers {
+    /// Creates the same trigger for all protocols.
+    pub const fn new(otherwise: CheckInTrigger) -> Self {
+        Self { otherwise, by_protocol: BTreeMap::new() }
+    }
+
+    /// Sets the trigger of a protocol, in which case does not matter.
+    #[must_use]
+    pub fn with_protocol(mut self, protocol: &str, trigger: CheckInTrigger) -> Self {
+        self.by_protocol.insert(protocol.to_lowercase(), trigger);
+        self
+    }
+
+    /// Returns the trigger of a protocol.
+    pub fn of(&self, protocol: Option<&str>) -> CheckInTrigger {
+        let own = protocol.and_then(|protocol| self.by_protocol.get(&protocol.to_lowercase()));
+        own.copied().unwrap_or(self.otherwise)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_upstream_system() {
+        for trigger in [CheckInTrigger::AfterAuthentication, CheckInTrigger::AtSessionEnd] {
+            assert_eq!(trigger.as_str().to_uppercase().parse(), Ok(trigger));
+            assert!(UnknownTrigger.to_string().contains(trigger.as_str()));
+        }
+        for other in ["", " session-ended", "session_ended", "never"] {
+            assert_eq!(other.parse::<CheckInTrigger>(), Err(UnknownTrigger), "{other:?}");
+        }
+        assert_eq!(CheckInTriggers::default().of(Some("ssh")), CheckInTrigger::AfterAuthentication);
+    }
+}

@@ -1,0 +1,151 @@
+//! The built-in generators of accounts and assets: pure functions of the connection (decision S4).
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::{Account, Asset, Connection};
+
+/// The rule for the accounts of a session: the user's name at the target, with a prefix and a suffix
+/// (upstream's section `account`).
+///
+/// ```
+/// use keyway_credentials::{AccountRule, Connection, SessionId};
+///
+/// let mut connection = Connection::new(SessionId::new("s-1")?);
+/// let rule = AccountRule { prefix: "adm_".into(), suffix: String::new() };
+/// assert_eq!(rule.account(&connection), None);
+/// connection.server_username = Some("root".into());
+/// assert_eq!(rule.account(&connection).unwrap().as_str(), "adm_root");
+/// # Ok::<(), keyway_credentials::InvalidText>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountRule {
+    /// The text before the name.
+    pub prefix: String,
+    /// The text after the name.
+    pub suffix: String,
+}
+
+impl AccountRule {
+    /// Returns the account, or `None` if the connection has no name, or none that can be an account.
+    pub fn account(&self, connection: &Connection) -> Option<Account> {
+        let name = existing(connection.server_username.as_deref())?;
+        Account::new(format!("{}{name}{}", self.prefix, self.suffix)).ok()
+    }
+}
+
+/// A generator of assets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum AssetGenerator {
+    /// The name of the target, with the domain suffix.
+    Hostname,
+    /// The address of the target.
+    Ip,
+    /// The domain of the target, with the domain suffix.
+    Domain,
+    /// The asset that the configuration has for the domain of the target. The domain has no suffix here.
+    DomainMapping,
+    /// A generator of the store's own, by its name: see
+    /// [`assets`](crate::CredentialStore::assets).
+    Own(String),
+}
+
+impl AssetGenerator {
+    /// The built-in generators, in the order of the upstream system.
+    pub const BUILT_IN: [Self; 4] = [Self::Hostname, Self::Ip, Self::Domain, Self::DomainMapping];
+
+    /// Reads the name of a generator, in which case matters. One that is not built in is the store's own.
+    pub fn from_name(name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self::BUILT_IN.into_iter().find(|built_in| built_in.name() == name).unwrap_or(Self::Own(name))
+    }
+
+    /// Returns the name in the configuration.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Hostname => "hostname",
+            Self::Ip => "ip",
+            Self::Domain => "domain",
+            Self::DomainMapping => "domain_asset_mapping",
+            Self::Own(name) => name,
+        }
+    }
+}
+
+/// The rules for the assets of a session (upstream's sections `assets` and `domain_asset_mapping`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetRules {
+    /// The generators, in the order in which they are asked.
+    pub generators: Vec<AssetGenerator>,
+    /// The text after the name and after the domain of the target, behind a dot. Empty for none.
+    pub domain_suffix: String,
+    mapping: BTreeMap<String, String>,
+}
+
+/// All built-in generators, without a suffix and a mapping.
+impl Default for AssetRules {
+    fn default() -> Self {
+        Self {
+            generators: AssetGenerator::BUILT_IN.to_vec(),
+            domain_suffix: String::new(),
+            mapping: BTreeMap::new(),
+        }
+    }
+}
+
+/// An asset, or the generator that has to be asked for some.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AssetSource<'a> {
+    /// An asset.
+    Asset(Asset),
+    /// A generator of the store's own.
+    Own(&'a str),
+}
+
+impl AssetRules {
+    /// Sets the asset for a domain, in which case does not matter.
+    #[must_use]
+    pub fn with_mapping(mut self, domain: &str, asset: impl Into<String>) -> Self {
+        self.mapping.insert(domain.to_lowercase(), asset.into());
+        self
+    }
+
+    /// Returns the assets of a connection in order, each once. A value that is empty or cannot be an asset is
+    /// skipped.
+    pub fn assets<'a>(&'a self, connection: &'a Connection) -> impl Iterator<Item = AssetSource<'a>> {
+        let mut seen = HashSet::new();
+        let sources = self.generators.iter().filter_map(move |generator| self.source(generator, connection));
+        sources.filter(move |source| seen.insert(source.clone()))
+    }
+
+    fn source<'a>(
+        &'a self,
+        generator: &'a AssetGenerator,
+        connection: &Connection,
+    ) -> Option<AssetSource<'a>> {
+        let domain = existing(connection.server_domain.as_deref());
+        let text = match generator {
+            AssetGenerator::Hostname => self.suffixed(existing(connection.server_hostname.as_deref())?),
+            AssetGenerator::Ip => existing(connection.server_ip.as_deref())?.to_owned(),
+            AssetGenerator::Domain => self.suffixed(domain?),
+            AssetGenerator::DomainMapping => self.mapping.get(&domain?.to_lowercase())?.clone(),
+            AssetGenerator::Own(name) => return Some(AssetSource::Own(name)),
+        };
+        Asset::new(text).ok().map(AssetSource::Asset)
+    }
+
+    fn suffixed(&self, value: &str) -> String {
+        match self.domain_suffix.as_str() {
+            "" => value.to_owned(),
+            suffix => format!("{value}.{suffix}"),
+        }
+    }
+}
+
+/// Drops an empty value.
+fn existing(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests;

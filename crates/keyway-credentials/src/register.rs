@@ -1,0 +1,15 @@
+//! The registration of plugins of this contract.
+
+use keyway_core::{Contract, ContractVersion, PluginKind};
+
+use crate::CredentialStorePlugin;
+
+/// The contract for credential stores, for `register!` and the registry.
+#[derive(Clone, Copy, Debug)]
+pub struct CredentialStores;
+
+impl Contract for CredentialStores {
+    const KIND: PluginKind = PluginKind::Credential;
+    const VERSION: ContractVersion = ContractVersion::new(1);
+    type Plugin = dyn CredentialStorePlugin;
+}

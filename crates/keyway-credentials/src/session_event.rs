@@ -1,0 +1,51 @@
+//! The events of a session: authentication completed, and session ended.
+
+use keyway_core::IntentId;
+
+use crate::{Candidate, Lease, SessionContext};
+
+/// An event of a session (seed, `do_authentication_completed` and `do_session_ended`).
+///
+/// The host sends it once, or again with the same intent after a crash (decision S6).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionEvent {
+    /// The intended notice.
+    pub intent: IntentId,
+    /// The session. Its connection has the login of the user only if the host allows it.
+    pub session: SessionContext,
+    /// The check-outs of this store in the session: those that it held when the authentication was completed, or
+    /// all that it had when the session ended.
+    pub check_outs: Vec<CheckOut>,
+}
+
+impl SessionEvent {
+    /// Creates an event of a session without check-outs.
+    pub const fn new(intent: IntentId, session: SessionContext) -> Self {
+        Self { intent, session, check_outs: Vec::new() }
+    }
+
+    /// Adds a check-out.
+    #[must_use]
+    pub fn with_check_out(mut self, check_out: CheckOut) -> Self {
+        self.check_outs.push(check_out);
+        self
+    }
+}
+
+/// Credentials that a session got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckOut {
+    /// The account and the asset.
+    pub candidate: Candidate,
+    /// The lease, if the store gives leases.
+    pub lease: Option<Lease>,
+}
+
+impl CheckOut {
+    /// Creates a check-out.
+    pub const fn new(candidate: Candidate, lease: Option<Lease>) -> Self {
+        Self { candidate, lease }
+    }
+}
