@@ -1,16 +1,20 @@
 //! The process that starts the hosts, kills them and keeps the ledger.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
+
+use keyway_acme::AcmeDouble;
 
 use super::Defect;
 use super::plan::{HOSTS, Kind, Plan};
 use crate::torture::draw::Draw;
 use crate::torture::fixture::{self, Area, Bounds, Fixture, Role};
 use crate::torture::kill::{Moment, Victim};
+use crate::torture::ledger::Finding;
 use crate::torture::{Report, TortureError};
 
 /// The number of rounds before the torture begins again in an empty folder, with another kind of authority.
@@ -45,7 +49,8 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, T
     let folders = Cell::new(0);
     let next = || {
         let number = folders.replace(folders.get() + 1);
-        Hosts { options, kind: Kind::ALL[number % Kind::ALL.len()] }
+        let kind = Kind::ALL[number % Kind::ALL.len()];
+        Hosts { options, kind, server: (kind == Kind::Acme).then(server) }
     };
     fixture::run(&bounds, next, tell)
 }
@@ -54,6 +59,14 @@ pub fn run(options: &Options, tell: &mut dyn FnMut(&Report)) -> Result<Report, T
 struct Hosts<'a> {
     options: &'a Options,
     kind: Kind,
+    server: Option<AcmeDouble>,
+}
+
+/// Starts a server that refuses some nonces. The proofs are in the folder of the hosts.
+fn server() -> AcmeDouble {
+    let server = AcmeDouble::start();
+    server.set(|settings| (settings.bad_nonce_every, settings.sees_every_proof) = (7, true));
+    server
 }
 
 impl Area for Hosts<'_> {
@@ -65,6 +78,18 @@ impl Area for Hosts<'_> {
         for slot in 0..hosts {
             let plan = Plan { slot, seed: fixture.draw.bits(), ..self.plan(fixture, round, Role::Write) };
             plans.push((plan, moment(&mut fixture.draw)));
+        }
+        if let Some(server) = &self.server {
+            let operation = match fixture.draw.below(4) {
+                0 => "newOrder",
+                1 => "finalize",
+                2 => "challenge",
+                _ => "order",
+            };
+            let (operation, is_heard) = (Some(operation.to_owned()), fixture.draw.chance(50));
+            server.set(
+                |settings| if is_heard { settings.lost = operation } else { settings.unheard = operation },
+            );
         }
         let hosts = &*self;
         let ended: Vec<_> = thread::scope(|scope| {
@@ -82,6 +107,16 @@ impl Area for Hosts<'_> {
         Ok(())
     }
 
+    fn judge(&self) -> Vec<Finding> {
+        let (mut names, mut findings) = (BTreeSet::new(), Vec::new());
+        for name in self.server.iter().flat_map(AcmeDouble::issued) {
+            if !names.insert(name.clone()) {
+                findings.push(Finding::Doubled(format!("the ACME server finalized two orders for {name}")));
+            }
+        }
+        findings
+    }
+
     fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError> {
         Victim::start(&mut self.command(&self.plan(fixture, round, role))?)
     }
@@ -96,6 +131,7 @@ impl Hosts<'_> {
             slot: 0,
             round,
             kind: self.kind,
+            directory: self.server.as_ref().map(AcmeDouble::directory),
             // A checking process has no defect.
             defect: if role == Role::Check { None } else { self.options.defect },
         }
