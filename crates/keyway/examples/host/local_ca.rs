@@ -112,7 +112,7 @@ pub(crate) async fn show(
     let metadata = OrderMetadata::from_json(wanted.to_string().as_bytes())?;
     let order = orders.submit(NewOrder::new(joe.clone(), metadata).with_renewal(Renewal::default())).await?;
     orders.wait_for(&joe, &order.id).await?;
-    clock.0.store(21 * 86_400, Ordering::SeqCst);
+    clock.0.store(26 * 86_400, Ordering::SeqCst);
     host.run_due(clock.now()).await?;
     let renewal = orders.get(&joe, &order.id).await?.state.renewal.and_then(|renewal| renewal.order());
     let renewal = orders.wait_for(&joe, &renewal.ok_or("a certificate is renewed at two thirds")?).await?;
@@ -124,7 +124,7 @@ pub(crate) async fn show(
             .state
             .certificate
             .is_some_and(|new| secret.value.expose_text() == Some(new.certificate.as_str())),
-        "after 21 of its 30 days it is renewed, and a stable name has the newest",
+        "it is renewed within five sixths of its validity, and a stable name has the newest",
     );
     running.abort();
     Ok(())
