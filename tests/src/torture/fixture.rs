@@ -37,6 +37,11 @@ pub(super) trait Area {
     /// When processes cannot be started or killed.
     fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError>;
 
+    /// Returns what the parent itself found after a check.
+    fn judge(&self) -> Vec<Finding> {
+        Vec::new()
+    }
+
     /// Starts a process that recovers or checks.
     ///
     /// # Errors
@@ -138,6 +143,7 @@ impl Fixture {
         }
         let Ended { lines, status } = area.start(self, round, Role::Check)?.end()?;
         report.checks += 1;
+        report.findings.extend(area.judge());
         report.findings.extend(self.ledger.record_check(CHECK, &lines, &format!(", with {status}")));
         Ok(())
     }

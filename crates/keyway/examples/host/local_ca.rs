@@ -1,14 +1,15 @@
 //! Shows a certificate authority of the host's own: a certificate for a stored key, kept in a secret store,
-//! verified, and revoked.
+//! verified, revoked, and renewed.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use keyway::certificates::{
     AuthorityName, CaId, CertificateAuthorities, OpenContext, OrderMetadata, Owner, RevocationReason,
 };
-use keyway::orders::{Authority, End, NewOrder, Order, Orders, Phase};
+use keyway::orders::{Authority, End, NewOrder, Order, Orders, Phase, Renewal};
 use keyway::seal::KeyRing;
 use keyway::secrets::{NewSecret, SecretStore, StoreName};
 use keyway::storage::Storage;
@@ -41,13 +42,14 @@ pub(crate) async fn show(
     secrets: &mut Vec<String>,
 ) -> Result<(), Failure> {
     report.step("A certificate authority of its own");
-    let registry = PLUGINS.registry()?;
+    let (registry, clock) = (PLUGINS.registry()?, Arc::new(Ahead::default()));
     let list_context = context(&registry, storage, keys)?;
     let authority =
         Authority::new(AuthorityName::new(CONNECTION)?, "local-ca").plugin_configuration(configuration());
     let certificates = StoreName::new("certificates")?;
     let host = Host::builder(registry, Arc::clone(storage), keys.clone())
         .name("office")
+        .clock(Arc::clone(&clock) as Arc<_>)
         .resources(Resources::new().with(keys.clone()))
         .certificate_store(certificates.clone())
         .authority(authority)
@@ -109,8 +111,36 @@ pub(crate) async fn show(
         revoked && after.number > before.number && verified == Err(Error::CertRevoked),
         "it is revoked, and with the next list a verifier refuses it",
     );
+
+    let metadata = OrderMetadata::from_json(wanted.to_string().as_bytes())?;
+    let order = orders.submit(NewOrder::new(joe.clone(), metadata).with_renewal(Renewal::default())).await?;
+    orders.wait_for(&joe, &order.id).await?;
+    clock.0.store(26 * 86_400, Ordering::SeqCst);
+    host.run_due(clock.now()).await?;
+    let renewal = orders.get(&joe, &order.id).await?.state.renewal.and_then(|renewal| renewal.order());
+    let renewal = orders.wait_for(&joe, &renewal.ok_or("a certificate is renewed at two thirds")?).await?;
+    let newest =
+        renewal.newest.as_deref().and_then(|name| name.split_once('/')).ok_or("it has a stable name")?.1;
+    let secret = kept.get(&address(&format!("{newest}.certificate"))?).await?;
+    report.check(
+        renewal
+            .state
+            .certificate
+            .is_some_and(|new| secret.value.expose_text() == Some(new.certificate.as_str())),
+        "it is renewed within five sixths of its validity, and a stable name has the newest",
+    );
     running.abort();
     Ok(())
+}
+
+/// A clock that the example sets ahead, in seconds.
+#[derive(Debug, Default)]
+struct Ahead(AtomicU64);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        SystemClock.now().plus(Duration::from_secs(self.0.load(Ordering::SeqCst)))
+    }
 }
 
 fn context(registry: &Registry, storage: &Arc<dyn Storage>, keys: &KeyRing) -> Result<OpenContext, Failure> {

@@ -59,6 +59,8 @@ impl Acme {
                 return Ok(Some(self.gone_on(order, seen, until).await?));
             }
         }
+        // After a kill, an order without authorizations is a canceled one, and none that the server refused.
+        order.plugin_meta.checkpoint().await?;
         let others = self.authorizations_of_others(&order.id).await?;
         self.proofs_removed(order, &others).await?;
         for authorization in seen.state.authorizations.iter().filter(|url| !others.contains(*url)) {

@@ -3,20 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use keyway_certificates::OrderId;
 use keyway_conformance::certificates::CaCall;
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::orders::{Decision, End, IssuedBy, Order, Phase};
 use keyway_secrets::{SecretAddress, SecretName, SecretStore as _};
 
+use super::acme;
 use super::host::{Host, owner, storage, store_name};
-use super::plan::{HOSTS, Plan};
+use super::plan::{HOSTS, Kind, Plan};
 use super::worker::{CELL, CERTIFICATE};
 use crate::torture::clock::JumpingClock;
 use crate::torture::line::{Line, State, say};
 
 /// The number of attempts to settle everything.
 const PASSES: u32 = 400;
-/// The name in the authority's certificate.
+/// The name in the scripted authority's certificate.
 const NAME: &str = "door.example.com";
 
 /// Recovers, and reports errors only.
@@ -48,7 +50,7 @@ async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
     let host = hosts.first().ok_or("there are no hosts")?;
     host.make_store().await;
     settle(host).await?;
-    compare(host, lines).await
+    compare(plan, host, lines).await
 }
 
 async fn all(host: &Host) -> Result<Vec<Order>, String> {
@@ -97,7 +99,7 @@ async fn decide(host: &Host) -> Result<(), String> {
 }
 
 /// Compares the records with the books, the secret store and the notices.
-async fn compare(host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
+async fn compare(plan: &Plan, host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
     let orders = all(host).await?;
     let ready: BTreeSet<String> = host.ready().into_iter().collect();
     let mut placed = BTreeMap::<String, usize>::new();
@@ -114,7 +116,8 @@ async fn compare(host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
             lines.push(Line::Lost(format!("the authority has the order {order}, which no host knows")));
         }
     }
-    let logged = logged(host).await?;
+    let is_acme = plan.kind == Kind::Acme;
+    lines.extend(acme::proofs(&plan.folder).map(|proof| Line::Corrupt(format!("the proof {proof} is left"))));
     let mut cells = BTreeSet::new();
     for order in orders {
         let Ok(Some(cell)) = order.metadata().text(CELL).map(|cell| cell.map(str::to_owned)) else {
@@ -127,13 +130,14 @@ async fn compare(host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
         lines.push(Line::Observed { cell: cell.clone(), state: State::of(&cell) });
         match order.state.phase {
             Phase::Finished(End::Generated) => {
-                if !placed.contains_key(order.id.as_str()) {
+                if !is_acme && !placed.contains_key(order.id.as_str()) {
                     lines.push(Line::Corrupt(format!("{cell} has a certificate, and was never placed")));
                 }
                 if !ready.contains(order.id.as_str()) {
                     lines.push(Line::Lost(format!("no listener was told that {cell} is ready")));
                 }
-                if !logged.contains(order.id.as_str()) {
+                let name = if is_acme { acme::name(&cell) } else { NAME.to_owned() };
+                if !is_logged(host, &order.id, &name).await? {
                     lines.push(Line::Lost(format!("the certificate of {cell} is not in the log")));
                 }
                 if is_stored(host, &order).await? {
@@ -153,16 +157,18 @@ async fn compare(host: &Host, lines: &mut Vec<Line>) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns the orders whose certificates are in the log. All certificates of the authority have one name.
-async fn logged(host: &Host) -> Result<BTreeSet<String>, String> {
-    let (mut orders, mut after) = (BTreeSet::new(), None);
+/// Tells whether the certificate of an order is in the log, under its name.
+async fn is_logged(host: &Host, order: &OrderId, name: &str) -> Result<bool, String> {
+    let mut after = None;
     loop {
-        let page = host.orders.issued(IssuedBy::Name(NAME), after.as_ref(), 100).await;
+        let page = host.orders.issued(IssuedBy::Name(name), after.as_ref(), 100).await;
         let page = page.map_err(|error| error.detail())?;
-        orders.extend(page.entries.into_iter().map(|entry| entry.order.to_string()));
         after = page.next;
+        if page.entries.iter().any(|entry| entry.order == *order) {
+            return Ok(true);
+        }
         if after.is_none() {
-            return Ok(orders);
+            return Ok(false);
         }
     }
 }

@@ -9,15 +9,18 @@ pub enum Defect {
     AcknowledgesBeforeWriting,
     /// The authority claims to be idempotent, and places another order on each call.
     PlacesAnother,
+    /// The connection to the ACME server has each order made a second time.
+    FinalizesAnother,
     /// The listener takes some notices and forgets them.
     ForgetsNotices,
 }
 
 impl Defect {
     /// All defects, by their names.
-    pub const ALL: [(&str, Self); 3] = [
+    pub const ALL: [(&str, Self); 4] = [
         ("acknowledges-before-writing", Self::AcknowledgesBeforeWriting),
         ("places-another", Self::PlacesAnother),
+        ("finalizes-another", Self::FinalizesAnother),
         ("forgets-notices", Self::ForgetsNotices),
     ];
 

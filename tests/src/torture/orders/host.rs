@@ -20,7 +20,8 @@ use keyway_storage::{Sqlite, Storage};
 use serde_json::json;
 
 use super::Defect;
-use super::plan::Plan;
+use super::acme;
+use super::plan::{Kind, Plan};
 use crate::torture::clock::JumpingClock;
 use crate::torture::draw::Draw;
 use crate::torture::fixture::Role;
@@ -70,8 +71,10 @@ impl Host {
             .with_longest(Duration::from_millis(20))
             .with_attempts(10_000);
         // The claim is short enough for one host to see another's expire.
+        // A request to the ACME server has seconds.
+        let deadline = if plan.kind == Kind::Acme { 1250 } else { 250 };
         let limits = Limits::default()
-            .with_deadline(Duration::from_millis(250))
+            .with_deadline(Duration::from_millis(deadline))
             .with_lease_grace(Duration::from_millis(50))
             .with_check_every(Duration::from_millis(5))
             .with_retries(retries);
@@ -81,6 +84,10 @@ impl Host {
         let draw = Draw::new(plan.seed).fork(u64::from(slot));
         let ca = ca(plan, draw.fork(1));
         let listener = Listener { plan: plan.clone(), draw: Mutex::new(draw.fork(2)) };
+        let authority = match &plan.directory {
+            Some(directory) => acme::open(plan, directory, storage, &keys)?,
+            None => claiming(plan, &ca),
+        };
         // The parent starts a host again when its last run has ended.
         let builder = keyway_host::Host::builder(registry, Arc::clone(storage), keys.clone())
             .name(&format!("host-{slot}"))
@@ -90,7 +97,7 @@ impl Host {
             .store_limits(limits)
             .certificate_store(store_name())
             .certificate_events(Arc::new(listener))
-            .authority(Authority::with_authority(authority_name(), claiming(plan, &ca)));
+            .authority(Authority::with_authority(authority_name(), authority));
         let engines = builder.start().await.map_err(|error| error.detail())?;
         let orders = engines.orders().clone();
         Ok(Self { engines, orders, ca, keys, folder: plan.folder.clone() })
@@ -122,7 +129,7 @@ impl Host {
     }
 }
 
-fn authority_name() -> AuthorityName {
+pub(super) fn authority_name() -> AuthorityName {
     AuthorityName::new("ca").expect("a valid name")
 }
 

@@ -7,8 +7,12 @@
 //! reached. The hosts are killed, and recovering hosts too. Then a check recovers, decides as an operator
 //! would, and compares records, certificates, notices and books.
 //!
+//! A fourth authority is an ACME server for tests, reached by `keyway-acme`; it runs in the process that kills, and
+//! says how often it made a certificate for each order.
+//!
 //! There are no power cuts: the books stand for an authority far away.
 
+mod acme;
 mod check;
 mod defect;
 mod host;

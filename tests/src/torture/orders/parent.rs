@@ -1,15 +1,19 @@
 //! The process that starts the hosts, kills them and keeps the ledger.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
+
+use keyway_acme::AcmeDouble;
 
 use super::Defect;
 use super::plan::{HOSTS, Kind, Plan};
 use crate::torture::draw::Draw;
 use crate::torture::fixture::{self, Area, Fixture, Role};
 use crate::torture::kill::{Moment, Victim};
+use crate::torture::ledger::Finding;
 use crate::torture::{Options, Report, TortureError};
 
 /// The number of rounds before the torture begins again in an empty folder, with another kind of authority.
@@ -23,7 +27,8 @@ pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<R
     let folders = Cell::new(0);
     let next = || {
         let number = folders.replace(folders.get() + 1);
-        Hosts { options, kind: Kind::ALL[number % Kind::ALL.len()] }
+        let kind = Kind::ALL[number % Kind::ALL.len()];
+        Hosts { options, kind, server: (kind == Kind::Acme).then(server) }
     };
     fixture::run(options, ROUNDS_IN_A_FOLDER, next, tell)
 }
@@ -32,6 +37,14 @@ pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<R
 struct Hosts<'a> {
     options: &'a Options<Defect>,
     kind: Kind,
+    server: Option<AcmeDouble>,
+}
+
+/// Starts a server that refuses some nonces. The proofs are in the folder of the hosts.
+fn server() -> AcmeDouble {
+    let server = AcmeDouble::start();
+    server.set(|settings| (settings.bad_nonce_every, settings.sees_every_proof) = (7, true));
+    server
 }
 
 impl Area for Hosts<'_> {
@@ -44,7 +57,29 @@ impl Area for Hosts<'_> {
             let plan = Plan { slot, seed: fixture.draw.bits(), ..self.plan(fixture, round, Role::Write) };
             victims.push((self.command(&plan)?, moment(&mut fixture.draw)));
         }
+        if let Some(server) = &self.server {
+            let operation = match fixture.draw.below(4) {
+                0 => "newOrder",
+                1 => "finalize",
+                2 => "challenge",
+                _ => "order",
+            };
+            let (operation, is_heard) = (Some(operation.to_owned()), fixture.draw.chance(50));
+            server.set(
+                |settings| if is_heard { settings.lost = operation } else { settings.unheard = operation },
+            );
+        }
         fixture.kill_all(victims, report)
+    }
+
+    fn judge(&self) -> Vec<Finding> {
+        let (mut names, mut findings) = (BTreeSet::new(), Vec::new());
+        for name in self.server.iter().flat_map(AcmeDouble::issued) {
+            if !names.insert(name.clone()) {
+                findings.push(Finding::Doubled(format!("the ACME server finalized two orders for {name}")));
+            }
+        }
+        findings
     }
 
     fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError> {
@@ -61,6 +96,7 @@ impl Hosts<'_> {
             slot: 0,
             round,
             kind: self.kind,
+            directory: self.server.as_ref().map(AcmeDouble::directory),
             // A checking process has no defect.
             defect: if role == Role::Check { None } else { self.options.defect },
         }

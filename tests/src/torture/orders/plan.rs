@@ -27,6 +27,8 @@ pub struct Plan {
     pub round: u64,
     /// The authority.
     pub kind: Kind,
+    /// The directory of the ACME server, which runs in the process that kills.
+    pub directory: Option<String>,
     /// The deliberate defect.
     pub defect: Option<Defect>,
 }
@@ -40,19 +42,21 @@ pub enum Kind {
     Reconciles,
     /// It only keeps a ticket with each order, by checkpoints.
     Checkpoints,
+    /// `keyway-acme`, and a server that survives the kills.
+    Acme,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 3] = [Self::Idempotent, Self::Reconciles, Self::Checkpoints];
+    pub const ALL: [Self; 4] = [Self::Idempotent, Self::Reconciles, Self::Checkpoints, Self::Acme];
 
-    /// Returns the capabilities of such an authority. Its books are files, so it blocks.
+    /// Returns the capabilities of such a scripted authority. Its books are files, so it blocks.
     pub(super) fn capabilities(self) -> Capabilities {
         let capabilities = ScriptedCa::CAPABILITIES.blocking(true).idempotent(false).reconciles(false);
         match self {
             Self::Idempotent => capabilities.idempotent(true),
             Self::Reconciles => capabilities.reconciles(true),
-            Self::Checkpoints => capabilities,
+            Self::Checkpoints | Self::Acme => capabilities,
         }
     }
 }

@@ -9,8 +9,9 @@ use keyway_core::{ErrorKind, PluginError as _};
 use keyway_host::orders::{End, NewOrder, Order, OrdersError, Phase};
 use tokio::time::timeout;
 
+use super::acme;
 use super::host::{Host, owner, storage};
-use super::plan::Plan;
+use super::plan::{Kind, Plan};
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, State, say};
 
@@ -77,10 +78,12 @@ impl Client {
         let below = format!("{cell}/{CERTIFICATE}");
         say(&Line::Begun { task: self.certificate_task(), cell: below.clone(), state: State::of(&below) });
         say(&Line::Begun { task, cell: cell.clone(), state: State::of(&cell) });
-        let placed = self.place(&cell).await?;
+        let request = (self.plan.kind == Kind::Acme).then(|| acme::request(&cell));
+        let metadata = |change| metadata(&cell, change, request.as_deref());
+        let placed = self.place(&cell, metadata(0)).await?;
         say(&Line::Acknowledged { task });
         if self.draw.chance(10) {
-            let again = self.place(&cell).await?;
+            let again = self.place(&cell, metadata(0)).await?;
             if again.id != placed.id {
                 say(&Line::Doubled(format!("{cell} was placed as {} and {}", placed.id, again.id)));
             }
@@ -93,8 +96,7 @@ impl Client {
             }
             3 => {
                 self.pause().await;
-                let metadata = metadata(&cell, 1);
-                is_taken(self.host.orders.modify(&owner(), &placed.id, &metadata)).await?;
+                is_taken(self.host.orders.modify(&owner(), &placed.id, &metadata(1))).await?;
                 self.wait(&cell, &placed.id).await?;
             }
             _ => self.wait(&cell, &placed.id).await?,
@@ -102,8 +104,8 @@ impl Client {
         Ok(())
     }
 
-    async fn place(&self, cell: &str) -> Result<Order, OrdersError> {
-        let order = NewOrder::new(owner(), metadata(cell, 0)).with_request_id(cell);
+    async fn place(&self, cell: &str, metadata: OrderMetadata) -> Result<Order, OrdersError> {
+        let order = NewOrder::new(owner(), metadata).with_request_id(cell);
         self.host.orders.submit(order).await
     }
 
@@ -139,9 +141,12 @@ impl Client {
     }
 }
 
-fn metadata(cell: &str, change: u32) -> OrderMetadata {
-    let text = serde_json::json!({ CELL: cell, "change": change }).to_string();
-    OrderMetadata::from_json(text.as_bytes()).expect("a small object")
+fn metadata(cell: &str, change: u32, request: Option<&str>) -> OrderMetadata {
+    let mut fields = serde_json::json!({ CELL: cell, "change": change });
+    if let Some(request) = request {
+        fields["request_data"] = request.into();
+    }
+    OrderMetadata::from_json(fields.to_string().as_bytes()).expect("a small object")
 }
 
 /// Tells whether a client's wish was taken; an order that is finished or undecided does not take it.

@@ -21,7 +21,7 @@ use keyway_certificates::{CertificateError, async_trait};
 pub use settings::DoubleSettings;
 
 use crate::responder::{Proof, Responder, Visibility};
-use state::{OrderStage, State};
+use state::{OrderEntry, OrderStage, State};
 
 /// An ACME server for tests: on a loopback address, by plain HTTP, with faults to switch on.
 ///
@@ -125,6 +125,13 @@ impl AcmeDouble {
     /// Returns how often each order was finalized with success, the oldest order first.
     pub fn finalizations(&self) -> Vec<u32> {
         locked(&self.shared.state).orders.iter().map(|order| order.finalizations).collect()
+    }
+
+    /// Returns the first name of each order, once for each finalization with success.
+    pub fn issued(&self) -> Vec<String> {
+        let state = locked(&self.shared.state);
+        let names = |order: &OrderEntry| vec![order.names[0].value.clone(); order.finalizations as usize];
+        state.orders.iter().flat_map(names).collect()
     }
 
     /// Returns the number of accounts.

@@ -33,6 +33,8 @@ pub struct DoubleSettings {
     pub reuses_orders: bool,
     /// Whether a new order shares the pending and valid authorizations of earlier ones.
     pub shares_authorizations: bool,
+    /// Whether each proof counts as shown, because the host's responder is not that of the server.
+    pub sees_every_proof: bool,
     /// Whether each proof is refused.
     pub refuses_proofs: bool,
     /// The external account that new accounts must be bound to.
@@ -58,6 +60,7 @@ impl Default for DoubleSettings {
             refuses_replacements: false,
             reuses_orders: false,
             shares_authorizations: false,
+            sees_every_proof: false,
             refuses_proofs: false,
             external_account: None,
             responder_fails: false,

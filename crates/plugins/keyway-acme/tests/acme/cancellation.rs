@@ -91,3 +91,14 @@ fn an_order_that_was_never_placed_is_canceled_without_the_server() {
     assert!(matches!(outcome, OrderOutcome::Canceled(_)));
     assert_eq!(desk.server.count_all(), 0);
 }
+
+#[test]
+fn a_cancel_that_a_kill_cut_short_is_no_refusal() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("killed", &["door.example.com"]);
+    block_on(acme.issue(&order.order)).unwrap();
+    block_on(acme.cancel(&order.order)).unwrap();
+    let outcome = block_on(desk.open().check(&order.after_kill())).unwrap();
+    assert!(matches!(outcome, OrderOutcome::Canceled(_)), "{outcome:?}");
+}
