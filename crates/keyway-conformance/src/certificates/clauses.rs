@@ -47,5 +47,6 @@ clauses! {
     "R8" "what a plugin keeps with an order is bounded";
     "H126" "an authority certifies no RSA key below 2048 bits";
     "H166" "an authority that says so does work of its own whenever it is asked, and says when there is more";
+    "H172" "an order may name the certificate that it replaces, and ends as any other";
     "K1" "secrets go into no log, error, name or debugging text";
 }

@@ -49,7 +49,11 @@ fn metadata(name: &str) -> Result<OrderMetadata, Failure> {
 }
 
 /// Waits until an order is as it should be.
-async fn until(orders: &Orders, order: &Order, is: impl Fn(&Order) -> bool) -> Result<Order, Failure> {
+pub(crate) async fn until(
+    orders: &Orders,
+    order: &Order,
+    is: impl Fn(&Order) -> bool,
+) -> Result<Order, Failure> {
     for _ in 0..1_000 {
         let now = orders.get(&order.owner, &order.id).await?;
         if is(&now) {

@@ -12,7 +12,7 @@ use crate::torture::{Report, TortureError};
 /// The options of a run with power cuts.
 #[derive(Clone, Debug)]
 pub struct CutOptions {
-    /// The program, as in [`Options`](super::Options).
+    /// The program, as in [`Options`](crate::torture::Options).
     pub program: PathBuf,
     /// The program strace.
     pub strace: PathBuf,

@@ -119,6 +119,20 @@ mutants! {
             mutant.place_another().await?;
             mutant.ca.renewal_information(question).await
         })
+    RefusesRenewals breaks ["CER-087"] "takes no order that replaces a certificate"
+        (issue |mutant, order| {
+            if order.context.replaces.is_some() {
+                return Err(CertificateError::refused("There is one already.", "the certificate is still valid"));
+            }
+            mutant.ca.issue(order).await
+        })
+    RenewsOnce breaks ["CER-087"] "replaces each certificate once"
+        (issue |mutant, order| {
+            if order.context.replaces.is_some() && mutant.notes.flag.swap(true, Ordering::SeqCst) {
+                return Err(CertificateError::refused("It was replaced.", "an order named it before"));
+            }
+            mutant.ca.issue(order).await
+        })
     MaintainsWithoutPause breaks ["CER-085"] "has more to do at once, whenever it is asked"
         (maintain |mutant| Ok(Some(mutant.ca.now())))
     MaintainsOnce breaks ["CER-085"] "fails when there is nothing to do"

@@ -31,6 +31,9 @@ rules! {
     "CER-086" Must needs MAINTAINS from ["H166"]
         "An authority's own work makes no order, authority or revocation."
         maintenance_without_effect;
+    "CER-087" Must from ["B18", "H172"]
+        "An order that names the certificate that it replaces ends in a certificate, and so does another one for the same."
+        replaces;
 }
 
 pub(super) async fn revoked(handle: &Handle<'_, '_>, request: &CertificateRevocation) -> Checked {
@@ -98,6 +101,18 @@ async fn renewal_without_effect(fixture: &CertificateFixture<'_>) -> Checked {
     let before = fixture.listed()?;
     asked(&handle, &RenewalQuestion::new(issued.certificate)).await?;
     fixture.no_effect_since(&before, "`renewal_information`")
+}
+
+/// A host names what a renewal replaces to every authority, and may do so again: a renewal is tried until it succeeds.
+async fn replaces(fixture: &CertificateFixture<'_>) -> Checked {
+    let handle = fixture.handle()?;
+    let (_, replaced) = handle.issued().await?;
+    for _ in 0..2 {
+        let mut renewal = handle.order()?;
+        renewal.order.context.replaces = Some(replaced.certificate.clone());
+        handle.certified(&mut renewal).await?;
+    }
+    Ok(())
 }
 
 /// Lets the authority do its own work. Returns the moment at which it is due again.

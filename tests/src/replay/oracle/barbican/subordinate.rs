@@ -82,15 +82,18 @@ pub fn created(intermediates: Option<&str>, expires: bool, id: &str) -> Value {
 pub fn creation(input: &Value) -> [Option<Ruling>; 2] {
     let ruling = |demand| Some(Ruling::new("B19", demand));
     let no_calls = || ruling(Demand::Exactly(json!([])));
+    // Decisions say nothing of an answer that is none.
+    let Some(answer) = answer(input) else { return [None, None] };
     let Some(parent) = parent(input) else {
-        return [ruling(Demand::Refused(&[Class::NotFound])), no_calls()];
+        // Some texts are no id of an authority at all.
+        return [ruling(Demand::Refused(&[Class::NotFound, Class::Invalid])), no_calls()];
     };
     if !creates(input) {
         return [ruling(Demand::Refused(&[Class::Unsupported])), no_calls()];
     }
     let call = json!({ "name": NAME, "subject_dn": SUBJECT, "description": DESCRIPTION, "parent": parent });
-    let made = match answer(input) {
-        Some(Answer::Described { has_id: true, has_intermediates, expires }) => {
+    let made = match answer {
+        Answer::Described { has_id: true, has_intermediates, expires } => {
             let intermediates = has_intermediates.then_some("I");
             // A description need not have all parts.
             Ruling::new("B14", Demand::Exactly(created(intermediates, expires, NEW)))
