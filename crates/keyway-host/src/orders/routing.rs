@@ -122,7 +122,7 @@ impl RouteError {
 /// Chooses the authority that gets an order (decision B10).
 ///
 /// That is `chosen`: the one that the client names in `ca_id`, or that the owner
-/// [prefers](super::CaTable::chosen); otherwise the first connection, in the order of `candidates`, that declares the type of the request and says that it
+/// [prefers](super::Orders::prefer); otherwise the first connection, in the order of `candidates`, that declares the type of the request and says that it
 /// supports it. The authority is asked in each case. A connection that fails is passed over (decision H131).
 ///
 /// It has no effect, and may be dropped at any time.
