@@ -216,7 +216,7 @@ fn rcgen_issuer() -> Result<rcgen::Issuer<'static, rcgen::KeyPair>, BenchError> 
     Ok(rcgen::Issuer::new(parameters, rcgen::KeyPair::generate()?))
 }
 
-/// Who makes the certificate of an order.
+/// Names the authority that makes the certificate of an order.
 #[derive(Clone, Copy, PartialEq)]
 enum Signer {
     /// The root. Its certificates have no chain.

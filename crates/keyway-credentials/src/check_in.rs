@@ -87,7 +87,7 @@ pub enum Rotation {
 
 /// The moment at which a session checks in what it proved (decision S3).
 ///
-/// What it did not prove is checked in earlier in both cases: before the next fetch, and at the end.
+/// In both cases the host checks in earlier, before the next fetch and at the end, if the session did not prove it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CheckInTrigger {
     /// When the authentication at the target has succeeded (seed).

@@ -45,7 +45,7 @@ pub struct Connection {
     pub gateway_password: Option<SecretText>,
     /// The user's name at the gateway.
     pub gateway_username: Option<String>,
-    /// What the user or another plugin said about the session, by key.
+    /// Statements of the user or of another plugin about the session, by key.
     pub key_value_pairs: JsonObject,
     /// The domain of the target.
     pub server_domain: Option<String>,

@@ -72,7 +72,7 @@
 //!         if let Some(holder) = holders.get(account) {
 //!             return Ok(FetchOutcome::Busy(Busy::new().held_for(Holder::new(holder.as_str())?)));
 //!         }
-//!         // What can fail comes before the effect.
+//!         // Comes before the effect, because it can fail.
 //!         let lease = Lease::new(LeaseId::new(account)?).exclusive(true);
 //!         holders.insert(account.to_owned(), fetch.session.connection.session_id.to_string());
 //!         let passwords = Passwords::new(Password::new("correct horse"));
@@ -158,7 +158,7 @@
 //! }
 //! assert!(matches!(store.passwords(&waiting).await?, FetchOutcome::Found(_)));
 //!
-//! // What a store does not have is unsupported.
+//! // A kind that the store does not have is unsupported.
 //! assert_eq!(store.private_keys(&fetch).await?, FetchOutcome::Unsupported);
 //! # Ok(())
 //! # })

@@ -10,7 +10,7 @@ pub struct RemoteAppCredentials {
     pub passwords: Passwords,
     /// The start of the application, if the store knows it.
     pub launch: Option<LaunchInformation>,
-    /// What the user interface shows beside it.
+    /// Text that the user interface shows beside it.
     pub additional_information: Option<String>,
 }
 

@@ -68,7 +68,7 @@ impl PrivateKey {
     }
 }
 
-/// What a private key says about itself.
+/// Describes a private key by its own content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct KeyFacts {

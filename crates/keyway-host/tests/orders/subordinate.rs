@@ -166,7 +166,7 @@ async fn a_lost_answer_is_settled_by_what_the_plugin_can_do() {
             ca.script(CaCall::CreateCa, [Step::fault(fault)]);
             let error = world.subordinate_cas().create(team(&world)).await.unwrap_err();
             assert_eq!(error.effect(), Effect::Unknown);
-            // Nobody sees it meanwhile, also when the plugin lists it.
+            // It is hidden meanwhile, also when the plugin lists it.
             world.pass(DELAY * 60 * 25).await;
             world.pass(DELAY).await;
             assert_eq!(names(&world, &eve()), ["The scripted authority"]);

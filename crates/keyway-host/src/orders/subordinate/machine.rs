@@ -20,8 +20,8 @@
 //! | refused to delete | | ignored | Active | |
 //! | decide | refused | refused | nothing there, when the retries are used up | Active, or gone |
 //!
-//! An answer counts for the worker that has the claim; only that the authority exists, or is deleted, counts always. An
-//! answer that it was created never finds nothing: the record is stored again, so no authority is without an owner.
+//! An answer counts if its worker has the claim. That the authority was created or deleted counts always: if the record
+//! is gone when the plugin has created the authority, it is stored again, so that no authority is without an owner.
 
 use keyway_certificates::{CaId, Capabilities};
 use keyway_core::Timestamp;

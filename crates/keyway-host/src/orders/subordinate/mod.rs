@@ -23,7 +23,7 @@
 //! let team = orders.subordinate_cas().create(team).await?;
 //! assert_eq!(team.state.phase, Phase::Active);
 //!
-//! // Orders of its owner name it in their field `ca_id`. Nobody else sees it.
+//! // Orders of its owner name it in their field `ca_id`. It is hidden from others.
 //! let id = team.id.ok_or("it exists")?;
 //! assert!(orders.cas(&joe).iter().any(|ca| ca.id == id));
 //! assert!(!orders.cas(&Owner::new("eve")?).iter().any(|ca| ca.id == id));
