@@ -256,6 +256,8 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
         });
     };
     place();
+    // Meanwhile the authority signs its first revocation lists, whose commits are no part of an order.
+    runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
     let replay = Replay::of(recording);
     place();
     replay.record();
