@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use crate::{
     Account, Asset, CandidateQuestion, Candidates, Capabilities, Certificates, CheckIn, CheckInReason,
     CheckedIn, CredentialError, CredentialKind, CredentialStore, Fetch, FetchOutcome, IntendedEffect,
-    IntentId, Lease, LeaseId, Passwords, PrivateKeys, Reconciled, Reconciliation, RemoteAppCredentials,
-    Renewal, SessionContext, SessionEvent, SessionId, TotpCodes, Verification, Verified,
+    IntentId, Lease, LeaseId, LeaseRenewal, Passwords, PrivateKeys, Reconciled, Reconciliation,
+    RemoteAppCredentials, SessionContext, SessionEvent, SessionId, TotpCodes, Verification, Verified,
 };
 
 /// One operation of a [`CredentialStore`], as [`CredentialStoreLayer::around`] sees it.
@@ -258,7 +258,7 @@ pub trait CredentialStoreLayer: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Those of the store below.
-    fn renew(&self, renewal: &Renewal) -> impl Future<Output = Result<Lease, CredentialError>> + Send {
+    fn renew(&self, renewal: &LeaseRenewal) -> impl Future<Output = Result<Lease, CredentialError>> + Send {
         async move { self.inner().renew(renewal).await }
     }
 
@@ -360,7 +360,7 @@ impl<L: CredentialStoreLayer> CredentialStore for Layered<L> {
         self.0.around(call, self.0.check_in(check_in)).await
     }
 
-    async fn renew(&self, renewal: &Renewal) -> Result<Lease, CredentialError> {
+    async fn renew(&self, renewal: &LeaseRenewal) -> Result<Lease, CredentialError> {
         let call = Call::Renew {
             session: id_of(&renewal.session),
             intent: &renewal.intent,

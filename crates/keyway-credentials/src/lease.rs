@@ -52,7 +52,7 @@ impl Lease {
 /// The request to renew a lease.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Renewal {
+pub struct LeaseRenewal {
     /// The intended renewal. The host sends the same id when it asks again.
     pub intent: IntentId,
     /// The lease.
@@ -66,7 +66,7 @@ pub struct Renewal {
     pub extension: Option<Duration>,
 }
 
-impl Renewal {
+impl LeaseRenewal {
     /// Creates a request that leaves the time to the store.
     pub const fn new(intent: IntentId, lease: Lease, candidate: Candidate, session: SessionContext) -> Self {
         Self { intent, lease, candidate, session, extension: None }

@@ -213,7 +213,7 @@
 //! | candidates, and the rules that make them | [`Candidate`], [`AccountRule`], [`AssetRules`], [`Candidates`] |
 //! | requests and answers | [`Fetch`], [`FetchOutcome`] |
 //! | credentials | [`Password`], [`PrivateKey`], [`CertificateCredential`], [`TotpCode`], [`RemoteAppCredentials`] |
-//! | leases, and their end | [`Lease`], [`Renewal`], [`CheckIn`], [`CheckInReason`], [`CheckInTriggers`] |
+//! | leases, and their end | [`Lease`], [`LeaseRenewal`], [`CheckIn`], [`CheckInReason`], [`CheckInTriggers`] |
 //! | the login to the vault itself | [`VaultLoginSource`] |
 //! | events | [`SessionEvent`] |
 //! | failures | [`CredentialError`] |
@@ -271,7 +271,7 @@ pub use fetch::{CredentialKind, Fetch, SessionContext};
 pub use generators::{AccountRule, AssetGenerator, AssetRules, AssetSource};
 pub use key::{EcdsaCurve, KeyError, KeyFacts, KeyForm, KeyType, PrivateKey};
 pub use layer::{Call, CredentialStoreLayer, Layered};
-pub use lease::{Lease, Renewal};
+pub use lease::{Lease, LeaseRenewal};
 pub use limits::MAX_CHECK_OUTS;
 pub use outcome::{Busy, Denial, FetchOutcome, Found, NeedInfo};
 pub use plugin::{CredentialStore, CredentialStorePlugin, OpenContext};

@@ -8,8 +8,8 @@ use keyway_core::{Json, NoConfiguration};
 
 use crate::{
     Account, Asset, CandidateQuestion, Candidates, Capabilities, Certificates, CheckIn, CheckedIn,
-    CredentialError, CredentialStoreName, Fetch, FetchOutcome, Lease, Passwords, PrivateKeys, Reconciled,
-    Reconciliation, RemoteAppCredentials, Renewal, SessionEvent, TotpCodes, Verification, Verified,
+    CredentialError, CredentialStoreName, Fetch, FetchOutcome, Lease, LeaseRenewal, Passwords, PrivateKeys,
+    Reconciled, Reconciliation, RemoteAppCredentials, SessionEvent, TotpCodes, Verification, Verified,
 };
 
 /// A plugin for credential stores, as `register!` puts it into the registry.
@@ -159,7 +159,7 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Unsupported`](CredentialError::Unsupported) without the capability `renews`;
     /// [`UnknownLease`](CredentialError::UnknownLease) when the vault no longer has the lease.
-    async fn renew(&self, renewal: &Renewal) -> Result<Lease, CredentialError> {
+    async fn renew(&self, renewal: &LeaseRenewal) -> Result<Lease, CredentialError> {
         let _ = renewal;
         Err(CredentialError::Unsupported { what: "the renewal of leases" })
     }

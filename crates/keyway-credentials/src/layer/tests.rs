@@ -57,7 +57,7 @@ impl CredentialStore for Named {
         named("CheckIn")
     }
 
-    async fn renew(&self, _: &Renewal) -> Result<Lease, CredentialError> {
+    async fn renew(&self, _: &LeaseRenewal) -> Result<Lease, CredentialError> {
         named("Renew")
     }
 
@@ -163,7 +163,7 @@ async fn each_operation(store: &dyn CredentialStore) -> Vec<Result<(), Credentia
         session.clone(),
         CheckInReason::Unused,
     );
-    let renewal = Renewal::new(intent.clone(), lease.clone(), candidate.clone(), session.clone());
+    let renewal = LeaseRenewal::new(intent.clone(), lease.clone(), candidate.clone(), session.clone());
     let event = SessionEvent::new(intent, session.clone())
         .with_check_out(CheckOut::new(candidate.clone(), Some(lease)));
     vec![

@@ -27,7 +27,7 @@ fn what_a_plugin_leaves_out_is_unsupported_and_has_no_effect() {
     let candidate = Candidate::new(account.clone(), Asset::new("web1").unwrap());
     let fetch = Fetch::new(candidate.clone(), session.clone());
     let lease = Lease::new(LeaseId::new("l").unwrap());
-    let renewal = Renewal::new(intent.clone(), lease.clone(), candidate.clone(), session.clone());
+    let renewal = LeaseRenewal::new(intent.clone(), lease.clone(), candidate.clone(), session.clone());
     let event = SessionEvent::new(intent.clone(), session.clone());
     let check_in = CheckIn::new(intent, lease, candidate.clone(), session.clone(), CheckInReason::Used);
     let question = IntendedCall::Fetch(CredentialKind::Passwords, fetch.clone()).into();

@@ -53,7 +53,7 @@ pub struct SubordinateCa {
     /// The id by which orders name it, as [`Orders::cas`](crate::orders::Orders::cas) lists it; `None` while it is
     /// not known to exist.
     pub id: Option<CaId>,
-    /// Its owner. Nobody else sees it, uses it or deletes it (decision B19).
+    /// Its owner, which alone sees it, uses it and deletes it (decision B19).
     pub owner: Owner,
     /// The connection.
     pub authority: AuthorityName,
