@@ -1,5 +1,6 @@
 //! The outcome of a fetch.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use keyway_core::Timestamp;
@@ -48,9 +49,47 @@ pub enum FetchOutcome<C> {
 impl<C> FetchOutcome<C> {
     /// Returns the credentials and the lease, if there are some.
     pub fn found(self) -> Option<Found<C>> {
+        self.into_found().ok()
+    }
+
+    /// Returns the credentials and the lease, or else the outcome without them.
+    ///
+    /// # Errors
+    /// The outcome, which is not [`Found`](Self::Found).
+    pub fn into_found(self) -> Result<Found<C>, FetchOutcome<Infallible>> {
+        Err(match self {
+            Self::Found(found) => return Ok(found),
+            Self::NotFound => FetchOutcome::NotFound,
+            Self::Busy(busy) => FetchOutcome::Busy(busy),
+            Self::NeedInfo(need) => FetchOutcome::NeedInfo(need),
+            Self::Unsupported => FetchOutcome::Unsupported,
+            Self::Denied(denial) => FetchOutcome::Denied(denial),
+            Self::Unavailable { retry_after } => FetchOutcome::Unavailable { retry_after },
+        })
+    }
+
+    /// Converts the credentials.
+    pub fn map<D>(self, convert: impl FnOnce(C) -> D) -> FetchOutcome<D> {
+        match self.into_found() {
+            Ok(Found { credentials, lease }) => {
+                FetchOutcome::Found(Found { credentials: convert(credentials), lease })
+            }
+            Err(other) => other.without_credentials(),
+        }
+    }
+}
+
+impl FetchOutcome<Infallible> {
+    /// Converts an outcome without credentials to one of any kind.
+    pub fn without_credentials<C>(self) -> FetchOutcome<C> {
         match self {
-            Self::Found(found) => Some(found),
-            _ => None,
+            Self::Found(found) => match found.credentials {},
+            Self::NotFound => FetchOutcome::NotFound,
+            Self::Busy(busy) => FetchOutcome::Busy(busy),
+            Self::NeedInfo(need) => FetchOutcome::NeedInfo(need),
+            Self::Unsupported => FetchOutcome::Unsupported,
+            Self::Denied(denial) => FetchOutcome::Denied(denial),
+            Self::Unavailable { retry_after } => FetchOutcome::Unavailable { retry_after },
         }
     }
 }

@@ -9,7 +9,7 @@
 //! | [`Host::stores`] | plugins for secret stores (`keyway-secrets`), feature `secrets` | works |
 //! | [`Host::orders`] | plugins for certificate authorities (`keyway-certificates`), feature `certificates` | works |
 //! | [`Host::grants`] | plugins that make and revoke credentials (`keyway-issuers`), feature `issuers` | works |
-//! | sessions | the contract for credential stores | planned |
+//! | [`Host::sessions`] | plugins for credential stores (`keyway-credentials`), feature `credentials` | works |
 //!
 //! All features are on by default. A host that only keeps secrets enables `secrets` alone and
 //! compiles no code for issuers and certificates.
@@ -147,6 +147,8 @@ mod host;
 pub mod orders;
 mod plugin;
 mod records;
+#[cfg(feature = "credentials")]
+pub mod sessions;
 #[cfg(feature = "secrets")]
 pub mod stores;
 mod work;

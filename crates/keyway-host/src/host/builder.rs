@@ -38,6 +38,8 @@ pub struct HostBuilder {
     store_limits: Limits,
     #[cfg(feature = "certificates")]
     orders: OrderSettings,
+    #[cfg(feature = "credentials")]
+    sessions: crate::sessions::SessionSettings,
     #[cfg(feature = "issuers")]
     grants: crate::grants::GrantSettings,
 }
@@ -65,6 +67,8 @@ impl Host {
             store_limits: Limits::default(),
             #[cfg(feature = "certificates")]
             orders: OrderSettings::default(),
+            #[cfg(feature = "credentials")]
+            sessions: crate::sessions::SessionSettings::default(),
             #[cfg(feature = "issuers")]
             grants: crate::grants::GrantSettings::default(),
         }
@@ -162,6 +166,27 @@ impl HostBuilder {
         self
     }
 
+    /// Adds a connection to a vault.
+    #[cfg(feature = "credentials")]
+    pub fn vault(mut self, vault: crate::sessions::Vault) -> Self {
+        self.sessions.vaults.push(vault);
+        self
+    }
+
+    /// Sets the limits of the engine for credential stores on its plugins, and its retries.
+    #[cfg(feature = "credentials")]
+    pub fn session_limits(mut self, limits: Limits) -> Self {
+        self.sessions.limits = limits;
+        self
+    }
+
+    /// Sets the audit that is told of each transition of a session.
+    #[cfg(feature = "credentials")]
+    pub fn session_audit(mut self, audit: impl crate::sessions::SessionAudit + 'static) -> Self {
+        self.sessions.audit = Some(Arc::new(audit));
+        self
+    }
+
     /// Adds a service.
     #[cfg(feature = "issuers")]
     pub fn service(mut self, service: Service) -> Self {
@@ -201,6 +226,8 @@ impl HostBuilder {
         self.registry.check_driven::<keyway_secrets::SecretStores>()?;
         #[cfg(feature = "certificates")]
         self.registry.check_driven::<keyway_certificates::CertificateAuthorities>()?;
+        #[cfg(feature = "credentials")]
+        self.registry.check_driven::<keyway_credentials::CredentialStores>()?;
         #[cfg(feature = "issuers")]
         self.registry.check_driven::<keyway_issuers::Issuers>()?;
         let keys = self.keys.keys().await?;
@@ -238,6 +265,12 @@ impl HostBuilder {
             engines.push(Arc::new(Arc::clone(&orders.subordinate.worker)));
             orders
         };
+        #[cfg(feature = "credentials")]
+        let sessions = {
+            let sessions = crate::sessions::Sessions::open_engine(&lent, self.sessions)?;
+            engines.push(Arc::new(Arc::clone(&sessions.worker)));
+            sessions
+        };
         #[cfg(feature = "issuers")]
         let grants = {
             let grants = crate::grants::Grants::open_engine(&lent, self.grants).await?;
@@ -256,6 +289,8 @@ impl HostBuilder {
             stores,
             #[cfg(feature = "certificates")]
             orders,
+            #[cfg(feature = "credentials")]
+            sessions,
             #[cfg(feature = "issuers")]
             grants,
         });

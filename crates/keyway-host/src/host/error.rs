@@ -30,6 +30,12 @@ pub enum HostError {
         /// The name.
         name: String,
     },
+    /// Two connections to vaults have the same name.
+    #[error("two connections to vaults are called `{name}`: give each its own name")]
+    DuplicateVault {
+        /// The name.
+        name: String,
+    },
     /// Another run of this host is alive.
     #[error("another run of the host `{name}` is alive: end it, or give this one a name of its own")]
     Running {
@@ -50,7 +56,9 @@ impl PluginError for HostError {
             Self::Registry(error) => error.kind(),
             Self::Keys(error) => error.kind(),
             Self::Record(error) => error.kind(),
-            Self::DuplicateService { .. } | Self::DuplicateAuthority { .. } => ErrorKind::Invalid,
+            Self::DuplicateService { .. } | Self::DuplicateAuthority { .. } | Self::DuplicateVault { .. } => {
+                ErrorKind::Invalid
+            }
             Self::Running { .. } | Self::Superseded { .. } => ErrorKind::Conflict,
         }
     }

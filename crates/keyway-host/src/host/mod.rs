@@ -39,6 +39,8 @@ struct Inner {
     stores: crate::stores::Stores,
     #[cfg(feature = "certificates")]
     orders: crate::orders::Orders,
+    #[cfg(feature = "credentials")]
+    sessions: crate::sessions::Sessions,
     #[cfg(feature = "issuers")]
     grants: crate::grants::Grants,
 }
@@ -66,6 +68,12 @@ impl Host {
     #[cfg(feature = "certificates")]
     pub fn orders(&self) -> &crate::orders::Orders {
         &self.inner.orders
+    }
+
+    /// Returns the engine for credential stores.
+    #[cfg(feature = "credentials")]
+    pub fn sessions(&self) -> &crate::sessions::Sessions {
+        &self.inner.sessions
     }
 
     /// Returns the engine for issuers.

@@ -77,7 +77,7 @@ impl Recorded for Issued {
     type Fixed = IssuedEntry;
     type State = Logged;
 
-    fn listed(entry: &IssuedEntry) -> Vec<Names<'_>> {
+    fn listed<'a>(entry: &'a IssuedEntry, _: &'a Self::State) -> Vec<Names<'a>> {
         let names = entry.names.iter().take(MOST_INDEXED).map(|name| IssuedBy::Name(name).names());
         std::iter::once(IssuedBy::Serial(&entry.serial).names()).chain(names).collect()
     }

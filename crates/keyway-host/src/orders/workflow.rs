@@ -92,7 +92,7 @@ impl Workflow for OrderWorkflow {
         matches!(failure, OrdersError::Refused(TransitionError::NotDue | TransitionError::NoOrder))
     }
 
-    fn stored(&self, _: &Entry<Self>) {
+    fn stored(&self, _: &Entry<Self>, _: &Self::Event) {
         self.changed.notify_waiters();
     }
 

@@ -68,6 +68,12 @@ pub(crate) struct Entry<R: Recorded> {
     pub(super) revision: Option<Revision>,
 }
 
+impl<R: Recorded> std::fmt::Debug for Entry<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Entry").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
 impl<R: Recorded> Entry<R> {
     /// Prepares a record that does not exist yet.
     pub(crate) fn new(address: Address, fixed: R::Fixed) -> Self {

@@ -230,15 +230,7 @@ impl<R: Recorded> Journal<R> {
             unique.items.end += 1;
         }
         batch = self.moved(batch, entry, change);
-        if change.state.is_some() != entry.state.is_some() {
-            for names in R::listed(&entry.fixed) {
-                let key = key(R::KIND, Room::Listed, &[&self.listed_tag(&names), &entry.address.id]);
-                batch = match change.state {
-                    Some(_) => batch.put(key, entry.address.scope, Expectation::Any),
-                    None => batch.delete(key, Expectation::Any),
-                };
-            }
-        }
+        batch = self.relisted(batch, entry, change);
         if let Some((holder, next)) = &change.holder {
             let revision = holder.revision.ok_or_else(|| corrupt("a record that holds names is gone"))?;
             batch = match next {
@@ -264,6 +256,21 @@ impl<R: Recorded> Journal<R> {
                 let key = place.key(R::KIND, &entry.address.id);
                 batch = batch.put(key, entry.address.scope, Expectation::Any);
             }
+        }
+        batch
+    }
+
+    /// Adds the changes of the lists that the record is in to a batch.
+    fn relisted(&self, mut batch: Batch, entry: &Entry<R>, change: &Change<'_, R>) -> Batch {
+        let [before, after] = [&entry.state, &change.state]
+            .map(|state| state.as_ref().map_or_else(Vec::new, |state| R::listed(&entry.fixed, state)));
+        let key =
+            |names: &Names<'_>| key(R::KIND, Room::Listed, &[&self.listed_tag(names), &entry.address.id]);
+        for names in before.iter().filter(|names| !after.contains(names)) {
+            batch = batch.delete(key(names), Expectation::Any);
+        }
+        for names in after.iter().filter(|names| !before.contains(names)) {
+            batch = batch.put(key(names), entry.address.scope, Expectation::Any);
         }
         batch
     }

@@ -40,6 +40,10 @@ pub(crate) enum RecordKind {
     PreferredCa = 6,
     /// A subordinate certificate authority, or the intent of one.
     SubordinateCa = 7,
+    /// A session at a credential store, or the intent of a fetch for one.
+    Session = 8,
+    /// A lock against new check-outs.
+    SessionLock = 9,
 }
 
 /// A group of keys within a kind. Its number is part of stored keys and never changes.

@@ -98,7 +98,10 @@ impl<R: Recorded> Journal<R> {
             let listed = listed(found)?;
             last = Some(listed.address.id);
             let entry = self.load(listed.address).await?;
-            match entry.filter(|entry| R::listed(&entry.fixed).contains(names)) {
+            let lists = |entry: &Entry<R>| {
+                entry.state.as_ref().is_some_and(|state| R::listed(&entry.fixed, state).contains(names))
+            };
+            match entry.filter(|entry| lists(entry)) {
                 Some(entry) => entries.push(entry),
                 None => self.remove_index(&listed.key, listed.revision).await?,
             }

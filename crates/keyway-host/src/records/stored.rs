@@ -65,9 +65,8 @@ pub(crate) trait Recorded: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Returns the names under which the record is listed while it exists. A batch changes few of them at a
-    /// time.
-    fn listed(_fixed: &Self::Fixed) -> Vec<Names<'_>> {
+    /// Returns the names under which the record is listed, each once. A batch changes few of them at a time.
+    fn listed<'a>(_fixed: &'a Self::Fixed, _state: &'a Self::State) -> Vec<Names<'a>> {
         Vec::new()
     }
 

@@ -37,6 +37,8 @@ pub struct Limits {
     /// How long before a certificate expires the listeners are told, 14 days by default (decision B18). Only
     /// `orders` uses it.
     pub expiry_notice: Duration,
+    /// How old a lease may become by renewals, 8 h by default (decision S10). Only `sessions` uses it.
+    pub longest_lease: Duration,
 }
 
 impl Default for Limits {
@@ -56,6 +58,7 @@ impl Default for Limits {
             describe_every: Duration::from_secs(600),
             check_every: Duration::from_secs(3600),
             expiry_notice: Duration::from_secs(14 * 24 * 3600),
+            longest_lease: Duration::from_secs(8 * 3600),
         }
     }
 }
@@ -114,6 +117,13 @@ impl Limits {
     #[must_use]
     pub fn with_expiry_notice(mut self, before: Duration) -> Self {
         self.expiry_notice = before;
+        self
+    }
+
+    /// Sets how old a lease may become by renewals.
+    #[must_use]
+    pub fn with_longest_lease(mut self, age: Duration) -> Self {
+        self.longest_lease = age;
         self
     }
 

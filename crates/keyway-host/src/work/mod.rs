@@ -26,5 +26,5 @@ pub use retry::Retries;
 pub(crate) use pass::{Engine, Pass};
 pub(crate) use retry::{Again, stretched};
 pub(crate) use submit::{Failed, FailedBecause, Submitted};
-pub(crate) use worker::{Claimed, Run, Worker};
+pub(crate) use worker::{Claimed, Run, Worker, Working};
 pub(crate) use workflow::{Carried, Lane, Machine, Standing, Step, Workflow};

@@ -82,6 +82,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         let mut reports = Vec::new();
         let latest = Timestamp::from_milliseconds(u64::MAX);
         self.free_claims(&self.journal.own_host(), latest, &mut reports).await?;
+        self.end_lost_callers(&mut reports).await?;
         Ok(reports)
     }
 
@@ -173,6 +174,26 @@ impl<W: Workflow> Worker<W> {
                 Ok(None)
             }
             read => read,
+        }
+    }
+
+    /// Tells the machine of every record whose caller lived in an earlier run of this host.
+    async fn end_lost_callers(&self, reports: &mut Vec<WorkReport>) -> Result<(), RecordError> {
+        let Some(names) = W::callers_of(&self.run.host) else { return Ok(()) };
+        let mut after = None;
+        loop {
+            let (entries, next) = self.journal.listed(&names, after.as_ref(), WINDOW).await?;
+            for entry in entries {
+                let now = self.clock.now();
+                let Some(event) = self.workflow.caller_lost(&entry.fixed, &self.run, now) else { continue };
+                let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
+                let ended = self.submit(entry, event, None).await;
+                reports.push(WorkReport { outcome: outcome_of(ended), ..taken_up });
+            }
+            after = next;
+            if after.is_none() {
+                return Ok(());
+            }
         }
     }
 

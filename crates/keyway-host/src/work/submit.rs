@@ -223,7 +223,7 @@ impl<W: Workflow> Course<'_, W> {
             Change { state: step.state.clone(), claim: claim.clone(), at_most: step.at_most, holder: told };
         match self.worker.journal.apply(&mut self.entry, change).await {
             Ok(Applied::Stored) => {
-                self.stored(step, claim);
+                self.stored(step, event, claim);
                 Ok(Next::Stored)
             }
             Ok(Applied::Overtaken) => Ok(Next::Again),
@@ -236,12 +236,12 @@ impl<W: Workflow> Course<'_, W> {
         }
     }
 
-    fn stored(&mut self, step: &Step<W>, claim: Option<Claim>) {
+    fn stored(&mut self, step: &Step<W>, event: &W::Event, claim: Option<Claim>) {
         if !step.keeps_claim {
             self.own = claim;
         }
         let entry = &self.entry;
-        self.worker.workflow.stored(entry);
+        self.worker.workflow.stored(entry, event);
         let due =
             entry.state.as_ref().filter(|_| entry.claim.is_none()).map(|state| W::due(&entry.fixed, state));
         if let Some(Due::At(_)) = due {
@@ -267,7 +267,7 @@ impl<W: Workflow> Course<'_, W> {
         };
         self.found(found);
         if self.entry.state == step.state && self.entry.claim == claim {
-            self.stored(step, claim);
+            self.stored(step, event, claim);
             return Ok(Next::Stored);
         }
         match W::undo(event) {

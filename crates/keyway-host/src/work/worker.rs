@@ -95,7 +95,7 @@ impl<W: Workflow> Worker<W> {
     }
 
     /// Waits until the plugin of a record works on fewer calls than it can. Nothing is stored meanwhile.
-    pub(super) async fn permit(&self, fixed: &W::Fixed) -> Permit {
+    pub(crate) async fn permit(&self, fixed: &W::Fixed) -> Permit {
         match self.workflow.guard(W::lane(fixed)) {
             Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
             None => Permit::default(),

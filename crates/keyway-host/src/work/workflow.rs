@@ -4,9 +4,9 @@ use keyway_core::{PluginError, Timestamp};
 
 use super::limits::Limits;
 use super::submit::Failed;
-use super::worker::Claimed;
+use super::worker::{Claimed, Run};
 use crate::plugin::LaneGuard;
-use crate::records::{Entry, Recorded};
+use crate::records::{Entry, Names, Recorded};
 
 /// Tells the machine who works on the record.
 ///
@@ -162,8 +162,18 @@ pub(crate) trait Workflow: Recorded + Sized {
         failure
     }
 
-    /// Learns that a step of a record is stored.
-    fn stored(&self, _entry: &Entry<Self>) {}
+    /// Learns that the step of an event is stored.
+    fn stored(&self, _entry: &Entry<Self>, _event: &Self::Event) {}
+
+    /// Returns the names under which records are listed whose caller lives in the memory of this host.
+    fn callers_of(_host: &str) -> Option<Names<'_>> {
+        None
+    }
+
+    /// Returns the event for a record whose caller lived in an earlier run of this host, and is gone.
+    fn caller_lost(&self, _fixed: &Self::Fixed, _run: &Run, _now: Timestamp) -> Option<Self::Event> {
+        None
+    }
 
     /// Does the engine's other regular work.
     fn tick(&self, _now: Timestamp) {}

@@ -91,7 +91,7 @@ impl Workflow for SubordinateWorkflow {
         matches!(failure, SubordinateError::Refused(TransitionError::NotDue | TransitionError::NoCa))
     }
 
-    fn stored(&self, entry: &Entry<Self>) {
+    fn stored(&self, entry: &Entry<Self>, _: &Self::Event) {
         if let Some(State { phase: Phase::Active, ca: Some(ca), .. }) = &entry.state {
             self.cas.learned(&entry.fixed, ca);
         }

@@ -1,0 +1,224 @@
+//! Asks a store for the candidates of a fetch, one after the other.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use keyway_core::{CallError, IntentId, Timestamp};
+use keyway_credentials::{
+    Candidate, CredentialError, CredentialKind, CredentialStore, Fetch, FetchOutcome, Found, IntendedCall,
+    Lease, Reconciled, SessionContext,
+};
+
+use super::record::SessionAtStore;
+use super::refusals::Refusals;
+use super::search::Walk;
+use super::state::{CheckOut, CheckOutId, OpenFetch};
+use super::vault::RunningVault;
+use super::workflow::SessionWorkflow;
+use crate::plugin::Permit;
+use crate::records::{NameTag, id_text};
+use crate::work::{Claimed, Worker, Working};
+
+/// Credentials of any kind, on their way from the store to the caller of the fetch.
+pub(crate) type AnyCredentials = Box<dyn Any + Send>;
+
+/// The outcome of a candidate that has no credentials.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The account and the asset.
+    pub candidate: Candidate,
+    /// The outcome, which is not `Found`.
+    pub outcome: FetchOutcome<Infallible>,
+}
+
+/// The end of a search.
+pub(crate) enum Answer {
+    /// Credentials, and the check-out that they belong to.
+    Found(CheckOut, AnyCredentials),
+    /// None of the candidates has credentials.
+    Nothing(Vec<Attempt>),
+}
+
+/// A fetch on its way.
+pub(super) struct Asking<'a> {
+    pub(super) vault: &'a RunningVault,
+    pub(super) session: SessionContext,
+    pub(super) open: &'a OpenFetch,
+    pub(super) caller: Caller<'a>,
+}
+
+/// The caller of a fetch: it holds the permits of the store's calls, and the record if there is one.
+pub(super) enum Caller<'a> {
+    /// The caller has claimed the record.
+    Claimed(&'a Claimed<'a, SessionWorkflow>),
+    /// The caller reads from a store without leases.
+    Reading(&'a Worker<SessionWorkflow>, &'a SessionAtStore),
+}
+
+impl Caller<'_> {
+    /// Returns what a call holds until it has ended.
+    async fn hold(&self) -> (Option<Working>, Option<Permit>) {
+        match self {
+            Self::Claimed(on) => (Some(on.working().await), None),
+            Self::Reading(worker, at) => (None, Some(worker.permit(at).await)),
+        }
+    }
+}
+
+impl Asking<'_> {
+    /// Asks for each candidate until there are credentials.
+    pub(super) async fn ask_all(
+        &self,
+        refusals: &Arc<Refusals>,
+        now: Timestamp,
+    ) -> Result<Answer, CredentialError> {
+        let (kind, leases) = (self.open.kind, self.vault.capabilities().leases);
+        let (mut walk, mut attempts) = (Walk::new(self.open.search.clone()), Vec::new());
+        loop {
+            let (template, refusals) = (self.fetch(), Arc::clone(refusals));
+            let ask = move |store: Arc<dyn CredentialStore>| async move {
+                let Some(candidate) = walk.next(&*store, &template.session).await? else {
+                    return Ok((walk, None));
+                };
+                if let Some(outcome) = refusals.of(&candidate) {
+                    return Ok((walk, Some((candidate, outcome.without_credentials()))));
+                }
+                let fetch = template.at(candidate, walk.count);
+                let outcome = fetch_kind(&*store, kind, &fetch).await?;
+                Ok((walk, Some((fetch.candidate, outcome))))
+            };
+            let (walked, asked) =
+                self.vault.working()?.call(operation(kind), self.caller.hold().await, ask).await?;
+            walk = walked;
+            let Some((candidate, outcome)) = asked else { return Ok(Answer::Nothing(attempts)) };
+            match outcome.into_found() {
+                Ok(Found { credentials, lease, .. }) => {
+                    check_lease(kind, leases, lease.as_ref())?;
+                    let id = CheckOutId { fetch: self.open.id, number: walk.count };
+                    return Ok(Answer::Found(CheckOut::new(id, candidate, lease, now), credentials));
+                }
+                Err(outcome) => attempts.push(Attempt { candidate, outcome }),
+            }
+        }
+    }
+
+    /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if it cannot tell. A
+    /// store that reconciles is asked about each candidate. One that is only idempotent is asked for each again: what
+    /// it gives then is what the fetch has made, or is new; both are checked in (decision R2).
+    pub(super) async fn resolve(&self, now: Timestamp) -> Result<Option<Vec<CheckOut>>, CredentialError> {
+        let (kind, reconciles) = (self.open.kind, self.vault.capabilities().reconciles);
+        let (mut walk, mut held) = (Walk::new(self.open.search.clone()), Vec::new());
+        loop {
+            let template = self.fetch();
+            let ask = move |store: Arc<dyn CredentialStore>| async move {
+                let Some(candidate) = walk.next(&*store, &template.session).await? else {
+                    return Ok((walk, None));
+                };
+                let fetch = template.at(candidate, walk.count);
+                let made = if reconciles {
+                    let question = IntendedCall::Fetch(kind, fetch.clone()).into();
+                    match store.reconcile(&question).await? {
+                        Reconciled::Made(lease) => Made::Lease(lease),
+                        Reconciled::NothingHappened | Reconciled::Destroyed => Made::Nothing,
+                        _ => Made::CannotTell,
+                    }
+                } else {
+                    let found = fetch_kind(&*store, kind, &fetch).await?.found();
+                    found.and_then(|found| found.lease).map_or(Made::Nothing, Made::Lease)
+                };
+                Ok((walk, Some((fetch.candidate, made))))
+            };
+            let (walked, asked) =
+                self.vault.working()?.call("reconcile", self.caller.hold().await, ask).await?;
+            walk = walked;
+            match asked {
+                None => return Ok(Some(held)),
+                Some((_, Made::CannotTell)) => return Ok(None),
+                Some((_, Made::Nothing)) => {}
+                Some((candidate, Made::Lease(lease))) => {
+                    let id = CheckOutId { fetch: self.open.id, number: walk.count };
+                    held.push(CheckOut::new(id, candidate, Some(lease), now));
+                }
+            }
+        }
+    }
+
+    fn fetch(&self) -> Template {
+        Template {
+            session: self.session.clone(),
+            fetch: self.vault.capabilities().leases.then_some(self.open.id),
+            reason: self.open.reason.clone(),
+            ticket: self.open.ticket.clone(),
+        }
+    }
+}
+
+/// What a store knows of a fetch for one candidate.
+enum Made {
+    Lease(Lease),
+    Nothing,
+    CannotTell,
+}
+
+/// The parts of a request that are the same for all candidates.
+struct Template {
+    session: SessionContext,
+    fetch: Option<NameTag>,
+    reason: Option<String>,
+    ticket: Option<String>,
+}
+
+impl Template {
+    fn at(self, candidate: Candidate, number: u16) -> Fetch {
+        let mut fetch = Fetch::new(candidate, self.session);
+        fetch.intent = self.fetch.map(|fetch| intent(CheckOutId { fetch, number }, ""));
+        (fetch.reason, fetch.ticket) = (self.reason, self.ticket);
+        fetch
+    }
+}
+
+/// Returns the intent of a check-out, or with a suffix of what follows from it.
+pub(super) fn intent(id: CheckOutId, suffix: &str) -> IntentId {
+    let intent = IntentId::new(format!("{}.{}{suffix}", id_text(&id.fetch), id.number));
+    intent.unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
+}
+
+/// Checks that a store gives a lease if and only if it declares leases.
+fn check_lease(kind: CredentialKind, leases: bool, lease: Option<&Lease>) -> Result<(), CredentialError> {
+    let violation = match (leases, lease) {
+        (true, None) => "it declares leases, and gave credentials without one",
+        (false, Some(_)) => "it declares no leases, and gave one",
+        _ => return Ok(()),
+    };
+    Err(CallError::violation(operation(kind), violation).into())
+}
+
+async fn fetch_kind(
+    store: &dyn CredentialStore,
+    kind: CredentialKind,
+    fetch: &Fetch,
+) -> Result<FetchOutcome<AnyCredentials>, CredentialError> {
+    fn boxed<C: Any + Send>(outcome: FetchOutcome<C>) -> FetchOutcome<AnyCredentials> {
+        outcome.map(|credentials| Box::new(credentials) as AnyCredentials)
+    }
+    match kind {
+        CredentialKind::Passwords => store.passwords(fetch).await.map(boxed),
+        CredentialKind::PrivateKeys => store.private_keys(fetch).await.map(boxed),
+        CredentialKind::Certificates => store.certificates(fetch).await.map(boxed),
+        CredentialKind::TotpCodes => store.totp_codes(fetch).await.map(boxed),
+        CredentialKind::RemoteApp => store.remote_app_credentials(fetch).await.map(boxed),
+        _ => Ok(FetchOutcome::Unsupported),
+    }
+}
+
+pub(super) fn operation(kind: CredentialKind) -> &'static str {
+    match kind {
+        CredentialKind::Passwords => "passwords",
+        CredentialKind::PrivateKeys => "private_keys",
+        CredentialKind::Certificates => "certificates",
+        CredentialKind::TotpCodes => "totp_codes",
+        _ => "remote_app_credentials",
+    }
+}

@@ -1,0 +1,228 @@
+//! The audit of sessions: reports each transition, without a secret.
+
+use std::fmt;
+
+use keyway_credentials::{
+    Candidate, CheckInReason, CredentialKind, CredentialStoreName, Holder, LeaseId, SessionId,
+};
+
+use super::machine::{Event, Told, What};
+use super::record::SessionAtStore;
+use super::state::{CheckOut, Stage};
+
+/// Receives a report of each transition of a session.
+///
+/// A host calls it after the transition is stored. It should be quick, because the caller of the session waits for it.
+/// Its panics are caught. A closure implements it:
+///
+/// ```
+/// use keyway_host::sessions::{SessionAudit, Transition};
+///
+/// fn is_one(audit: impl SessionAudit) {}
+/// is_one(|transition: &Transition<'_>| println!("{transition}"));
+/// ```
+pub trait SessionAudit: Send + Sync {
+    /// Receives the report of a transition. It must not block.
+    fn happened(&self, transition: &Transition<'_>);
+}
+
+impl<F: Fn(&Transition<'_>) + Send + Sync> SessionAudit for F {
+    fn happened(&self, transition: &Transition<'_>) {
+        self(transition);
+    }
+}
+
+/// One transition. `Display` is one line for a log: names in it are escaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Transition<'a> {
+    /// The session.
+    pub session: &'a SessionId,
+    /// The credential store.
+    pub store: &'a CredentialStoreName,
+    /// The person whose session it is, if the host knows.
+    pub holder: Option<&'a Holder>,
+    /// The transition.
+    pub action: Action,
+    /// The kind of credentials, for a fetch.
+    pub kind: Option<CredentialKind>,
+    /// The account and the asset, for a check-out.
+    pub candidate: Option<&'a Candidate>,
+    /// The lease.
+    pub lease: Option<&'a LeaseId>,
+    /// The reason of the check-in.
+    pub reason: Option<&'a CheckInReason>,
+    /// The user's reason for the fetch.
+    pub user_reason: Option<&'a str>,
+    /// The ticket of the fetch.
+    pub ticket: Option<&'a str>,
+    /// The operator, for what an operator does.
+    pub operator: Option<&'a Holder>,
+    /// Whether it failed, and is tried again.
+    pub failed: bool,
+}
+
+/// The actions of a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// A fetch begins.
+    Fetch,
+    /// Credentials were checked out, or read if the store gives no leases.
+    CheckOut,
+    /// A fetch found nothing.
+    NothingFound,
+    /// It is unknown whether a fetch made a check-out.
+    Unclear,
+    /// It was found out which check-outs an unclear fetch made: none, or those that follow.
+    Resolve,
+    /// A person decided about an unclear fetch.
+    Decide,
+    /// A lease was renewed.
+    Renew,
+    /// A lease was checked in.
+    CheckIn,
+    /// An operator took a lease back. Its check-in follows.
+    Force,
+    /// An operator gave a lease up, without asking the store.
+    Forget,
+    /// The target accepted the credentials.
+    AuthenticationCompleted,
+    /// The target did not accept the credentials.
+    AuthenticationFailed,
+    /// The session ended.
+    End,
+    /// The host that had the session was lost.
+    HostLost,
+    /// The store was told of an event.
+    Notice,
+}
+
+impl Action {
+    /// Returns the name in lines of a log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fetch => "fetch",
+            Self::CheckOut => "check_out",
+            Self::NothingFound => "nothing_found",
+            Self::Unclear => "unclear",
+            Self::Resolve => "resolve",
+            Self::Decide => "decide",
+            Self::Renew => "renew",
+            Self::CheckIn => "check_in",
+            Self::Force => "force",
+            Self::Forget => "forget",
+            Self::AuthenticationCompleted => "authentication_completed",
+            Self::AuthenticationFailed => "authentication_failed",
+            Self::End => "end",
+            Self::HostLost => "host_lost",
+            Self::Notice => "notice",
+        }
+    }
+}
+
+impl fmt::Display for Transition<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.action.as_str())?;
+        for (what, text) in [
+            ("session", Some(self.session.as_str())),
+            ("store", Some(self.store.as_str())),
+            ("holder", self.holder.map(Holder::as_str)),
+            ("kind", self.kind.map(super::asking::operation)),
+            ("account", self.candidate.map(|candidate| candidate.account.as_str())),
+            ("asset", self.candidate.map(|candidate| candidate.asset.as_str())),
+            ("lease", self.lease.map(LeaseId::as_str)),
+            ("reason", self.reason.map(reason_word)),
+            ("user_reason", self.user_reason),
+            ("ticket", self.ticket),
+            ("operator", self.operator.map(Holder::as_str)),
+        ] {
+            if let Some(text) = text {
+                write!(f, " {what}=\"{}\"", text.escape_debug())?;
+            }
+        }
+        write!(f, " outcome={}", if self.failed { "failed" } else { "done" })
+    }
+}
+
+fn reason_word(reason: &CheckInReason) -> &'static str {
+    match reason {
+        CheckInReason::Used => "used",
+        CheckInReason::AuthenticationFailed => "authentication_failed",
+        CheckInReason::Unused => "unused",
+        CheckInReason::Expired => "expired",
+        CheckInReason::HostLost => "host_lost",
+        CheckInReason::Forced { .. } => "forced",
+        _ => "other",
+    }
+}
+
+/// Reports the transitions of a stored event.
+pub(super) fn report(audit: &dyn SessionAudit, session: &SessionAtStore, event: &Event) {
+    let plain = |action| Transition::new(session, action);
+    let transition = match &event.what {
+        What::Wake => return,
+        What::Fetch { fetch, .. } => Transition {
+            kind: Some(fetch.kind),
+            user_reason: fetch.reason.as_deref(),
+            ticket: fetch.ticket.as_deref(),
+            ..plain(Action::Fetch)
+        },
+        What::AuthenticationCompleted { .. } => plain(Action::AuthenticationCompleted),
+        What::AuthenticationFailed => plain(Action::AuthenticationFailed),
+        What::End { .. } => plain(Action::End),
+        What::HostLost => plain(Action::HostLost),
+        What::Force { by, .. } => Transition { operator: Some(by), ..plain(Action::Force) },
+        What::Forget { by, .. } => Transition { operator: Some(by), ..plain(Action::Forget) },
+        What::Decide { by, .. } => Transition { operator: Some(by), ..plain(Action::Decide) },
+        What::Found { check_out, .. } => plain(Action::CheckOut).of(check_out),
+        What::NothingFound { .. } => plain(Action::NothingFound),
+        What::Unclear { .. } | What::CannotTell { .. } => plain(Action::Unclear),
+        What::Resolved { held, .. } => {
+            audit.happened(&plain(Action::Resolve));
+            for check_out in held {
+                audit.happened(&plain(Action::CheckOut).of(check_out));
+            }
+            return;
+        }
+        What::CheckIn { check_out, failed } => {
+            Transition { failed: failed.is_some(), ..plain(Action::CheckIn).of(check_out) }
+        }
+        What::Renewal { check_out, renewed } => {
+            Transition { failed: renewed.is_err(), ..plain(Action::Renew).of(check_out) }
+        }
+        What::Told { what: Told::Authenticated(_) | Told::Ended, failed } => {
+            Transition { failed: failed.is_some(), ..plain(Action::Notice) }
+        }
+    };
+    audit.happened(&transition);
+}
+
+impl<'a> Transition<'a> {
+    pub(super) fn new(session: &'a SessionAtStore, action: Action) -> Self {
+        Self {
+            session: &session.connection.session_id,
+            store: &session.store,
+            holder: session.holder.as_ref(),
+            action,
+            kind: None,
+            candidate: None,
+            lease: None,
+            reason: None,
+            user_reason: None,
+            ticket: None,
+            operator: None,
+            failed: false,
+        }
+    }
+
+    /// Names the check-out.
+    pub(super) fn of(self, check_out: &'a CheckOut) -> Self {
+        let reason = match &check_out.stage {
+            Stage::Returning { reason, .. } => Some(reason),
+            _ => None,
+        };
+        let lease = check_out.lease.as_ref().map(|lease| &lease.id);
+        Self { candidate: Some(&check_out.candidate), lease, reason, ..self }
+    }
+}

@@ -1,0 +1,302 @@
+//! The changes that events make in what the host owes a store.
+
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS};
+
+use super::lease_times::renew_at;
+use super::machine::{Told, TransitionError};
+use super::state::{CheckOut, CheckOutId, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
+use crate::records::NameTag;
+use crate::work::{Again, Limits, Standing};
+
+/// How many fetches are remembered after their check-outs are forgotten. A caller repeats a call soon, or not at all.
+const MOST_USED: usize = 32;
+
+/// Takes up a fetch that no caller works on any more: its caller went away, or its host died.
+pub(super) fn settle_interrupted(next: &mut SessionState, now: Timestamp, resolves: bool) {
+    next.fetches.retain(|open| open.stage != FetchStage::Pending { was_asked: false });
+    let is_interrupted =
+        |open: &&mut OpenFetch| matches!(open.stage, FetchStage::Pending { .. } | FetchStage::Asked);
+    for open in next.fetches.iter_mut().filter(is_interrupted) {
+        open.stage = if resolves { FetchStage::Unsettled(Owed::from(now)) } else { FetchStage::Undecided };
+    }
+}
+
+/// Begins a fetch. What the session holds unproven is checked in first (decision S3).
+pub(super) fn begin(
+    next: &mut SessionState,
+    now: Timestamp,
+    fetch: OpenFetch,
+    again: bool,
+) -> Result<(), TransitionError> {
+    if next.is_ended() {
+        return Err(TransitionError::Ended);
+    }
+    let mut made = next.check_outs.iter().filter(|out| out.id.fetch == fetch.id);
+    let is_over = made.any(|out| !matches!(out.stage, Stage::Held { .. })) || next.used.contains(&fetch.id);
+    let is_known = next.check_outs.iter().any(|out| out.id.fetch == fetch.id)
+        || next.fetches.iter().any(|open| open.id == fetch.id);
+    if is_over || (is_known && !again) {
+        return Err(TransitionError::Repeated);
+    }
+    let was_asked = next.fetches.extract_if(.., |open| open.id == fetch.id).count() > 0;
+    let unused =
+        |out: &CheckOut| (!out.is_proven && out.id.fetch != fetch.id).then_some(CheckInReason::Unused);
+    take_back(next, now, unused);
+    next.check_outs.retain(|out| out.is_proven || out.lease.is_some());
+    let replaced = next.check_outs.iter().filter(|out| returns_unused(out)).count();
+    if next.taken() - replaced >= MAX_CHECK_OUTS {
+        return Err(TransitionError::TooMany);
+    }
+    next.fetches.push(OpenFetch { stage: FetchStage::Pending { was_asked }, ..fetch });
+    Ok(())
+}
+
+fn returns_unused(out: &CheckOut) -> bool {
+    matches!(out.stage, Stage::Returning { reason: CheckInReason::Unused, .. })
+}
+
+pub(super) fn authenticated(
+    next: &mut SessionState,
+    now: Timestamp,
+    trigger: CheckInTrigger,
+    read: Vec<CheckOut>,
+) -> Result<(), TransitionError> {
+    if next.is_ended() {
+        return Err(TransitionError::Ended);
+    }
+    next.check_outs.extend(read);
+    let unproven = |out: &CheckOut| !out.is_proven && matches!(out.stage, Stage::Held { .. });
+    // A repeated call changes nothing.
+    if next.authenticated == Notice::NotDue || next.check_outs.iter().any(unproven) {
+        next.authentications += 1;
+        next.authenticated = Notice::Owed(Owed::from(now));
+        for out in &mut next.check_outs {
+            out.is_proven |= unproven(out);
+        }
+    }
+    if trigger == CheckInTrigger::AfterAuthentication {
+        take_back(next, now, |out| out.is_proven.then_some(CheckInReason::Used));
+    }
+    Ok(())
+}
+
+/// Has the held leases checked in for which there is a reason.
+pub(super) fn take_back(
+    next: &mut SessionState,
+    now: Timestamp,
+    reason: impl Fn(&CheckOut) -> Option<CheckInReason>,
+) {
+    for out in next.check_outs.iter_mut().filter(|out| out.lease.is_some()) {
+        if let (Stage::Held { .. }, Some(reason)) = (&out.stage, reason(out)) {
+            out.stage = Stage::Returning { reason, owed: Owed::from(now) };
+        }
+    }
+}
+
+pub(super) fn force(
+    next: &mut SessionState,
+    now: Timestamp,
+    id: CheckOutId,
+    by: Holder,
+) -> Result<(), TransitionError> {
+    let mut outs = next.check_outs.iter_mut();
+    let out = outs.find(|out| out.id == id && out.is_out()).ok_or(TransitionError::NoCheckOut)?;
+    match &mut out.stage {
+        Stage::Returning { owed, .. } => owed.next = now,
+        stage => *stage = Stage::Returning { reason: CheckInReason::Forced { by }, owed: Owed::from(now) },
+    }
+    Ok(())
+}
+
+/// Forgets a lease, which the vault may go on holding.
+pub(super) fn give_up(next: &mut SessionState, id: CheckOutId) -> Result<(), TransitionError> {
+    if !next.check_outs.iter().any(|out| out.id == id && out.is_out()) {
+        return Err(TransitionError::NoCheckOut);
+    }
+    forget(next, |out| out.id == id);
+    Ok(())
+}
+
+pub(super) fn decide(
+    next: &mut SessionState,
+    now: Timestamp,
+    fetch: NameTag,
+    made: Option<(Candidate, Lease)>,
+) -> Result<(), TransitionError> {
+    let before = next.fetches.len();
+    next.fetches.retain(|open| open.id != fetch);
+    if next.fetches.len() == before {
+        return Err(TransitionError::NoCheckOut);
+    }
+    if let Some((candidate, lease)) = made {
+        let id = CheckOutId { fetch, number: u16::MAX };
+        give_back(next, now, CheckOut::new(id, candidate, Some(lease), now), CheckInReason::HostLost);
+    }
+    Ok(())
+}
+
+/// Keeps a check-out, and returns true. One that comes when no caller waits for it any more is checked in.
+pub(super) fn found(
+    next: &mut SessionState,
+    now: Timestamp,
+    standing: Standing,
+    mut check_out: CheckOut,
+    longest: Option<Duration>,
+) -> bool {
+    let waits =
+        next.fetches.iter().any(|open| open.id == check_out.id.fetch && open.stage == FetchStage::Asked);
+    if standing != Standing::Ours || !waits || next.is_ended() {
+        give_back(next, now, check_out, CheckInReason::Unused);
+        return false;
+    }
+    next.fetches.retain(|open| open.id != check_out.id.fetch);
+    check_out.plan_renewal(longest);
+    next.check_outs.retain(|out| out.id != check_out.id);
+    next.check_outs.push(check_out);
+    true
+}
+
+/// Has a lease checked in that no caller uses, unless it is known.
+pub(super) fn give_back(next: &mut SessionState, now: Timestamp, check_out: CheckOut, reason: CheckInReason) {
+    let is_known = next
+        .check_outs
+        .iter()
+        .any(|out| out.id == check_out.id || (out.lease.is_some() && out.lease == check_out.lease));
+    if !is_known {
+        let stage = Stage::Returning { reason, owed: Owed::from(now) };
+        next.check_outs.push(CheckOut { stage, ..check_out });
+    }
+}
+
+pub(super) fn unclear(
+    limits: &Limits,
+    next: &mut SessionState,
+    fetch: NameTag,
+    again: Again,
+    resolves: bool,
+) {
+    for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
+        let owed = match open.stage {
+            FetchStage::Unsettled(owed) => owed,
+            _ => Owed::from(again.now),
+        };
+        let failures = owed.failures.saturating_add(1);
+        let at = limits.retries.next(owed.since, failures, again).filter(|_| resolves);
+        open.stage = match at {
+            Some(next) => FetchStage::Unsettled(Owed { failures, next, ..owed }),
+            None => FetchStage::Undecided,
+        };
+    }
+}
+
+pub(super) fn returned(next: &mut SessionState, check_out: &CheckOut) {
+    if next.check_outs.iter().all(|out| out.id != check_out.id) {
+        // It could not be stored, and was undone. That settles its fetch.
+        next.fetches.retain(|open| open.id != check_out.id.fetch);
+        return remember(next, [check_out.id.fetch]);
+    }
+    for out in &mut next.check_outs {
+        if out.id == check_out.id && out.lease == check_out.lease {
+            out.stage = Stage::Returned;
+        }
+    }
+    forget(next, |out| out.stage == Stage::Returned && !out.is_proven);
+}
+
+/// Forgets check-outs, but not that their fetches were made.
+fn forget(next: &mut SessionState, is_meant: impl Fn(&CheckOut) -> bool) {
+    let meant: Vec<_> = next.check_outs.extract_if(.., |out| is_meant(out)).map(|out| out.id.fetch).collect();
+    remember(next, meant);
+}
+
+fn remember(next: &mut SessionState, fetches: impl IntoIterator<Item = NameTag>) {
+    next.used.extend(fetches);
+    let surplus = next.used.len().saturating_sub(MOST_USED);
+    next.used.drain(..surplus);
+}
+
+/// Plans the next check-in. It is tried until it works, because the lease counts as held until then.
+pub(super) fn not_returned(limits: &Limits, next: &mut SessionState, check_out: CheckOut, again: Again) {
+    if !next.check_outs.iter().any(|out| out.id == check_out.id) {
+        // It could not be stored before, and is stored now.
+        next.fetches.retain(|open| open.id != check_out.id.fetch);
+        give_back(next, again.now, check_out.clone(), CheckInReason::Unused);
+    }
+    for out in next.check_outs.iter_mut().filter(|out| out.id == check_out.id) {
+        if let Stage::Returning { owed, .. } = &mut out.stage {
+            owed.failures = owed.failures.saturating_add(1);
+            owed.next = again.now.plus(limits.retries.wait(owed.failures, again));
+        }
+    }
+}
+
+pub(super) fn renewed_lease(
+    limits: &Limits,
+    next: &mut SessionState,
+    now: Timestamp,
+    check_out: CheckOut,
+    renewed: Result<Lease, Again>,
+) {
+    let known = next.check_outs.iter_mut().find(|out| out.id == check_out.id && out.lease == check_out.lease);
+    match (known, renewed) {
+        (Some(out), Ok(lease)) => {
+            (out.lease, out.term, out.renewals) = (Some(lease), now, out.renewals.saturating_add(1));
+            out.plan_renewal(Some(limits.longest_lease));
+        }
+        (Some(out), Err(again)) => {
+            if let Stage::Held { renew: Some(owed) } = &mut out.stage {
+                owed.failures = owed.failures.saturating_add(1);
+                owed.next = again.now.plus(limits.retries.wait(owed.failures, again));
+            }
+        }
+        // The lease was given up meanwhile, and its renewal may have made another.
+        (None, Ok(lease)) => {
+            give_back(next, now, CheckOut { lease: Some(lease), ..check_out }, CheckInReason::Unused);
+        }
+        (None, Err(_)) => {}
+    }
+}
+
+/// Notes that a store was told of an event, or when it is told again. After the retries are used up it is not.
+pub(super) fn told(limits: &Limits, next: &mut SessionState, what: Told, failed: Option<Again>) {
+    let notice = match what {
+        Told::Authenticated(number) if number == next.authentications => &mut next.authenticated,
+        Told::Authenticated(_) => return,
+        Told::Ended => &mut next.ended,
+    };
+    let Notice::Owed(owed) = *notice else { return };
+    let failures = owed.failures.saturating_add(1);
+    let at = failed.and_then(|again| limits.retries.next(owed.since, failures, again));
+    *notice = at.map_or(Notice::Done, |next| Notice::Owed(Owed { failures, next, ..owed }));
+}
+
+/// Keeps the session within its bounds: check-outs that are checked in are forgotten first.
+pub(super) fn forget_returned(next: &mut SessionState) {
+    while next.check_outs.len() > MAX_CHECK_OUTS {
+        match next.check_outs.iter().position(|out| !out.is_out()) {
+            Some(oldest) => {
+                let oldest = next.check_outs[oldest].id;
+                forget(next, |out| out.id == oldest);
+            }
+            None => return,
+        }
+    }
+}
+
+impl CheckOut {
+    pub(super) fn new(id: CheckOutId, candidate: Candidate, lease: Option<Lease>, now: Timestamp) -> Self {
+        let stage = Stage::Held { renew: None };
+        Self { id, candidate, lease, made: now, term: now, renewals: 0, is_proven: false, stage }
+    }
+
+    /// Plans the renewal of a held lease, if the store renews leases up to a longest time.
+    fn plan_renewal(&mut self, longest: Option<Duration>) {
+        let Stage::Held { renew } = &mut self.stage else { return };
+        let at = self.lease.as_ref().zip(longest);
+        let at = at.and_then(|(lease, longest)| renew_at(lease, (self.made, self.term), longest));
+        *renew = at.map(Owed::from);
+    }
+}

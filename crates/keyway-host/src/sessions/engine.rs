@@ -1,0 +1,305 @@
+//! Provides the engine to a host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keyway_core::PluginError;
+use keyway_credentials::{CredentialStore, CredentialStoreName, Holder, Verification, Verified};
+use tracing::warn;
+
+use super::audit::SessionAudit;
+use super::error::SessionsError;
+use super::leases::{
+    Decision, LeasePage, LeaseQuery, OpenLease, PageStart, UndecidedFetch, UndecidedPage, leases_of,
+    undecided_of,
+};
+use super::lock::{Lock, LockTarget, Locks};
+use super::machine::What;
+use super::queue::Queues;
+use super::record::SessionAtStore;
+use super::session::{NewSession, Session, Settled};
+use super::state::CheckOut;
+use super::vault::{RunningVault, Vault, VaultView};
+use super::workflow::{SessionWorkflow, UNDECIDED};
+use crate::host::{HostError, Lent};
+use crate::records::{ATTEMPTS, Address, Applied, Change, Entry, Journal, RecordError};
+use crate::work::{Limits, Worker};
+
+/// The engine for credential stores: sessions fetch credentials, and the host checks in what they hold.
+///
+/// It keeps a record of each session at each store on a storage engine, sealed by the host's own keys (decision K1). Every step is stored
+/// before the store is asked (decision R2). Several hosts may share one storage engine.
+///
+/// Get it from [`Host::sessions`](crate::Host::sessions); the host also takes up due work. A clone is another handle to
+/// the same engine. Its futures need a tokio runtime, and block as much as the storage engine does.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    pub(crate) worker: Arc<Worker<SessionWorkflow>>,
+    locks: Arc<Journal<Locks>>,
+}
+
+/// Holds the settings of the engine until it is started.
+#[derive(Default)]
+pub(crate) struct SessionSettings {
+    pub(crate) vaults: Vec<Vault>,
+    pub(crate) limits: Limits,
+    pub(crate) audit: Option<Arc<dyn SessionAudit>>,
+}
+
+impl Sessions {
+    /// Opens all vaults. It does no I/O.
+    pub(crate) fn open_engine(lent: &Lent, settings: SessionSettings) -> Result<Self, HostError> {
+        let SessionSettings { vaults, limits, audit } = settings;
+        let mut running = BTreeMap::new();
+        for vault in vaults {
+            let name = vault.name.clone();
+            let opened = Arc::new(RunningVault::open(vault, lent, &limits));
+            if running.insert(name.clone(), opened).is_some() {
+                return Err(HostError::DuplicateVault { name: name.to_string() });
+            }
+        }
+        let workflow =
+            SessionWorkflow { vaults: running, limits, audit, queues: Arc::new(Queues::default()) };
+        Ok(Self { worker: lent.worker(workflow), locks: Arc::new(lent.journal()) })
+    }
+
+    /// Begins a session. It does no I/O: a record is made when something is checked out.
+    ///
+    /// # Errors
+    /// [`SessionsError::NoVault`] when the session is to tell a store that the host does not have.
+    pub fn begin(&self, session: NewSession) -> Result<Session, SessionsError> {
+        Session::new(self.clone(), session, Vec::new())
+    }
+
+    /// Takes up a [detached](NewSession::detached) session after a restart of the host, or in another host; `None` if it has
+    /// no record.
+    ///
+    /// # Errors
+    /// [`SessionsError::Record`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn resume(&self, session: NewSession) -> Result<Option<Session>, SessionsError> {
+        let id = session.connection.session_id.as_str();
+        let scope = self.worker.journal.scope(&[id.as_bytes()]);
+        let entries = self.worker.journal.of_scope(&scope).await?;
+        if entries.is_empty() {
+            return Ok(None);
+        }
+        Session::new(self.clone(), session, entries).map(Some)
+    }
+
+    /// Lists leases that are held, at most those of `limit` sessions. `after` is [`LeasePage::next`] of the page before.
+    ///
+    /// # Errors
+    /// [`SessionsError::Record`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn leases(
+        &self,
+        query: &LeaseQuery,
+        after: Option<PageStart>,
+        limit: usize,
+    ) -> Result<LeasePage, SessionsError> {
+        let after = after.as_ref().map(|start| &start.0);
+        let (entries, next) = self.worker.journal.listed(&query.names(), after, limit).await?;
+        let leases = entries.iter().flat_map(|entry| leases_of(entry, query)).collect();
+        Ok(LeasePage { leases, next: next.map(PageStart) })
+    }
+
+    /// Takes a lease back from its session, which is not told. If another call for the session is being worked on, the lease is
+    /// checked in after it.
+    ///
+    /// # Errors
+    /// [`TransitionError::NoCheckOut`](super::TransitionError::NoCheckOut) and `NoSession` when it is checked in already;
+    /// [`SessionsError::Record`]. A failure of the store is in [`Settled`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the lease held, being checked in, or checked in.
+    pub async fn check_in(&self, lease: &OpenLease, by: Holder) -> Result<Settled, SessionsError> {
+        self.decided(lease.address(self), &lease.store, What::Force { id: lease.check_out, by }).await
+    }
+
+    /// Forgets a lease that the store cannot take back any more, for example because the vault is gone. The store is not asked.
+    ///
+    /// # Errors
+    /// As [`check_in`](Self::check_in).
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the lease held or forgotten.
+    pub async fn forget(&self, lease: &OpenLease, by: Holder) -> Result<(), SessionsError> {
+        let what = What::Forget { id: lease.check_out, by };
+        self.decided(lease.address(self), &lease.store, what).await.map(drop)
+    }
+
+    /// Lists fetches that wait for a person's decision, at most those of `limit` sessions.
+    ///
+    /// # Errors
+    /// [`SessionsError::Record`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn undecided(
+        &self,
+        after: Option<PageStart>,
+        limit: usize,
+    ) -> Result<UndecidedPage, SessionsError> {
+        let after = after.as_ref().map(|start| &start.0);
+        let (entries, next) = self.worker.journal.listed(&vec![UNDECIDED], after, limit).await?;
+        let fetches = entries.iter().flat_map(|entry| undecided_of(entry)).collect();
+        Ok(UndecidedPage { fetches, next: next.map(PageStart) })
+    }
+
+    /// Records a person's decision about a fetch, after a look at the vault.
+    ///
+    /// # Errors
+    /// As [`check_in`](Self::check_in); [`TransitionError::InFlight`](super::TransitionError::InFlight).
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the fetch decided or not.
+    pub async fn decide(
+        &self,
+        fetch: &UndecidedFetch,
+        decision: Decision,
+        by: Holder,
+    ) -> Result<Settled, SessionsError> {
+        let made = match decision {
+            Decision::NothingThere => None,
+            Decision::Made(candidate, lease) => Some((candidate, lease)),
+        };
+        let address = self.address(fetch.session.as_str(), &fetch.store);
+        self.decided(address, &fetch.store, What::Decide { fetch: fetch.id, made, by }).await
+    }
+
+    /// Locks new check-outs. It replaces an earlier lock of the same target.
+    ///
+    /// # Errors
+    /// [`SessionsError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the lock made or not.
+    pub async fn lock(&self, lock: Lock) -> Result<(), SessionsError> {
+        let target = lock.target.clone();
+        self.put_lock(target, Some(lock)).await
+    }
+
+    /// Removes a lock. Repeating the call is no error.
+    ///
+    /// # Errors
+    /// [`SessionsError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the lock made or not.
+    pub async fn unlock(&self, target: LockTarget) -> Result<(), SessionsError> {
+        self.put_lock(target, None).await
+    }
+
+    /// Lists the locks.
+    ///
+    /// # Errors
+    /// [`SessionsError::Record`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn locks(&self) -> Result<Vec<Lock>, SessionsError> {
+        Ok(self.locks.all().await?.into_iter().filter_map(|entry| entry.state).collect())
+    }
+
+    /// Asks a store whether the credentials that it has open their target (heartbeat).
+    ///
+    /// # Errors
+    /// [`SessionsError::NoVault`], [`SessionsError::Store`].
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn verify(
+        &self,
+        store: &CredentialStoreName,
+        verification: Verification,
+    ) -> Result<Verified, SessionsError> {
+        let vault = self.vault(store)?;
+        let failed = |error| SessionsError::Store { name: store.clone(), call: "verify", error };
+        let permit = match vault.guard() {
+            Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
+            None => crate::plugin::Permit::default(),
+        };
+        let work = |store: Arc<dyn CredentialStore>| async move { store.verify(&verification).await };
+        vault.working().map_err(failed)?.call("verify", permit, work).await.map_err(failed)
+    }
+
+    /// Lists the vaults of the host, with the capabilities or the faults of each.
+    pub fn vaults(&self) -> Vec<VaultView> {
+        self.worker.workflow.vaults.values().map(|vault| vault.view()).collect()
+    }
+
+    pub(super) fn vault(&self, name: &CredentialStoreName) -> Result<Arc<RunningVault>, SessionsError> {
+        let vault = self.worker.workflow.vaults.get(name).cloned();
+        vault.ok_or_else(|| SessionsError::NoVault { name: name.clone() })
+    }
+
+    fn address(&self, session: &str, store: &CredentialStoreName) -> Address {
+        let journal = &self.worker.journal;
+        let id = journal.id_of(&[session.as_bytes(), store.as_str().as_bytes()]);
+        Address { scope: journal.scope(&[session.as_bytes()]), id }
+    }
+
+    /// Reads the record of a session at a store, or prepares it.
+    pub(super) async fn entry(
+        &self,
+        at: &SessionAtStore,
+    ) -> Result<Box<Entry<SessionWorkflow>>, RecordError> {
+        let address = self.address(at.connection.session_id.as_str(), &at.store);
+        let known = self.worker.journal.load(address).await?;
+        Ok(known.unwrap_or_else(|| Box::new(Entry::new(address, at.clone()))))
+    }
+
+    async fn decided(
+        &self,
+        address: Address,
+        store: &CredentialStoreName,
+        what: What,
+    ) -> Result<Settled, SessionsError> {
+        let known = self.worker.journal.load(address).await?;
+        let entry = known.ok_or(super::TransitionError::NoSession)?;
+        let event = self.worker.workflow.event(store, self.worker.clock.now(), what);
+        let submitted = self.worker.submit(entry, event, None).await?;
+        Ok(Settled { failures: submitted.failures })
+    }
+
+    /// Ends sessions whose last handle was dropped.
+    pub(super) async fn end_dropped(&self, parts: Vec<(SessionAtStore, Vec<CheckOut>)>) {
+        for (at, read) in parts {
+            let event = self.worker.workflow.event(&at.store, self.worker.clock.now(), What::End { read });
+            let ended = match self.entry(&at).await {
+                Ok(entry) => {
+                    self.worker.submit(entry, event, None).await.map(drop).map_err(SessionsError::from)
+                }
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = ended {
+                warn!(store = %at.store, session = %at.connection.session_id, error = %error.detail(), "a session without a handle was not ended; the next start of the host ends it");
+            }
+        }
+    }
+
+    async fn put_lock(&self, target: LockTarget, lock: Option<Lock>) -> Result<(), SessionsError> {
+        let (kind, name) = target.parts();
+        let id = self.locks.id_of(&[&[kind], name.as_bytes()]);
+        let address = Address { scope: self.locks.scope(&[b"locks"]), id };
+        for _ in 0..ATTEMPTS {
+            let known = self.locks.load(address).await?;
+            let mut entry = known.unwrap_or_else(|| Box::new(Entry::new(address, target.clone())));
+            if let Applied::Stored = self.locks.apply(&mut entry, Change::to(lock.clone())).await? {
+                return Ok(());
+            }
+        }
+        Err(RecordError::Contended.into())
+    }
+}
+
+impl OpenLease {
+    fn address(&self, sessions: &Sessions) -> Address {
+        sessions.address(self.session.as_str(), &self.store)
+    }
+}

@@ -1,0 +1,144 @@
+//! Defines the errors of sessions.
+
+use std::borrow::Cow;
+
+use keyway_core::{Effect, ErrorKind, PluginError};
+use keyway_credentials::{CredentialError, CredentialKind, CredentialStoreName, Holder};
+
+use super::machine::TransitionError;
+use super::vault::VaultFault;
+use super::workflow::SessionWorkflow;
+use crate::records::RecordError;
+use crate::work::{Failed, FailedBecause};
+
+/// Explains why a session got no credentials, or what is tried again.
+///
+/// `Display` is for the operator, [`user_message`](Self::user_message) for the user of the session, and
+/// [`detail`](PluginError::detail) for the log. None of them holds a secret.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionsError {
+    /// The call does not fit the session.
+    #[error(transparent)]
+    Refused(#[from] TransitionError),
+    /// The host has no vault of this name.
+    #[error("there is no vault \"{name}\": add it to the host")]
+    NoVault {
+        /// The name.
+        name: CredentialStoreName,
+    },
+    /// The connection to the vault does not work.
+    #[error("the vault \"{name}\" cannot be used: {fault}")]
+    Fault {
+        /// The name of the vault.
+        name: CredentialStoreName,
+        /// The reason.
+        #[source]
+        fault: VaultFault,
+    },
+    /// The store has no credentials of this kind.
+    #[error("the vault \"{name}\" has no {kind:?}")]
+    NoSuchKind {
+        /// The name of the vault.
+        name: CredentialStoreName,
+        /// The kind.
+        kind: CredentialKind,
+    },
+    /// The host demands the user's reason for a check-out, or a ticket.
+    #[error("a fetch needs {what}: ask the user for it")]
+    Demanded {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// An operator has locked new check-outs. Nothing was asked.
+    #[error("new check-outs are locked by {by}: {reason}")]
+    Locked {
+        /// The operator.
+        by: Holder,
+        /// The operator's reason.
+        reason: String,
+    },
+    /// The store failed. What it owes is asked for again; see [`effect`](PluginError::effect) for a fetch.
+    #[error("the vault \"{name}\" failed at {call}: {error}")]
+    Store {
+        /// The name of the vault.
+        name: CredentialStoreName,
+        /// The call.
+        call: &'static str,
+        /// The plugin's error.
+        #[source]
+        error: CredentialError,
+    },
+    /// The session ended, or another host took its record over, while the store was asked. What was checked out is
+    /// checked in.
+    #[error("the session was settled while the vault was asked; its check-out is checked in")]
+    Overtaken,
+    /// The host's own records failed.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+impl SessionsError {
+    /// Returns the message for the user of the session. It reveals nothing internal.
+    pub fn user_message(&self) -> Cow<'_, str> {
+        Cow::Borrowed(match self {
+            Self::Store { error, .. } => return error.user_message(),
+            Self::Demanded { what } => return Cow::Owned(format!("Please give {what}.")),
+            Self::Locked { .. } => "New sessions are locked by an operator.",
+            Self::Refused(TransitionError::InFlight) | Self::Overtaken => "Please try again in a moment.",
+            _ => "There was an error. Please contact the administrator.",
+        })
+    }
+}
+
+impl From<Failed<SessionWorkflow>> for SessionsError {
+    fn from(Failed { because, failures, .. }: Failed<SessionWorkflow>) -> Self {
+        match because {
+            FailedBecause::Refused { error, .. } => Self::Refused(error),
+            // A session is not counted under names.
+            FailedBecause::LimitReached(_) => Self::Refused(TransitionError::TooMany),
+            // A plugin's own failure says more than that its step could not be stored.
+            FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
+        }
+    }
+}
+
+impl PluginError for SessionsError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Refused(refusal) => match refusal {
+                TransitionError::NoSession | TransitionError::NoCheckOut => ErrorKind::NotFound,
+                TransitionError::Repeated => ErrorKind::AlreadyExists,
+                TransitionError::Ended | TransitionError::InFlight | TransitionError::TooMany => {
+                    ErrorKind::Conflict
+                }
+            },
+            Self::NoVault { .. } => ErrorKind::NotFound,
+            Self::Fault { .. } => ErrorKind::Unavailable { retry_after: None },
+            Self::NoSuchKind { .. } => ErrorKind::Unsupported,
+            Self::Demanded { .. } => ErrorKind::Invalid,
+            Self::Locked { .. } => ErrorKind::Denied,
+            Self::Store { error, .. } => error.kind(),
+            Self::Overtaken => ErrorKind::Conflict,
+            Self::Record(error) => error.kind(),
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Store { error, .. } => error.effect(),
+            Self::Record(error) => error.effect(),
+            _ => Effect::None,
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Store { name, call, error } => {
+                format!("the vault {name} failed at {call}: {}", error.detail())
+            }
+            Self::Record(error) => error.detail(),
+            other => other.to_string(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The requests for credentials, and their answers.
+
+use std::time::Duration;
+
+use keyway_credentials::{
+    Candidate, Certificates, CredentialKind, Lease, Passwords, PrivateKeys, RemoteAppCredentials, TotpCodes,
+};
+
+pub use super::asking::Attempt;
+use super::asking::{Answer, AnyCredentials};
+use super::state::{CheckOut, CheckOutId};
+
+/// Credentials that a session can fetch: [`Passwords`], [`PrivateKeys`], [`Certificates`], [`TotpCodes`] and
+/// [`RemoteAppCredentials`].
+pub trait CredentialType: sealed::Sealed + Send + Sized + 'static {
+    /// The kind.
+    const KIND: CredentialKind;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! credential_types {
+    ($($type:ident is $kind:ident,)+) => {
+        $(impl sealed::Sealed for $type {}
+
+        impl CredentialType for $type {
+            const KIND: CredentialKind = CredentialKind::$kind;
+        })+
+    };
+}
+
+credential_types! {
+    Passwords is Passwords,
+    PrivateKeys is PrivateKeys,
+    Certificates is Certificates,
+    TotpCodes is TotpCodes,
+    RemoteAppCredentials is RemoteApp,
+}
+
+/// The request for credentials. The default is enough unless the host demands something.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct FetchRequest {
+    /// The caller's own id of this call. A repeated call with the same id makes no second check-out (decision S8).
+    pub call: Option<String>,
+    /// The user's reason.
+    pub reason: Option<String>,
+    /// The ticket.
+    pub ticket: Option<String>,
+    /// The asset of a remote application, unless the session cookie names one.
+    pub asset: Option<String>,
+    /// How long to wait for an account that another session holds alone, instead of the vault's
+    /// [time](super::Vault::busy_wait).
+    pub busy_wait: Option<Duration>,
+}
+
+impl FetchRequest {
+    /// Creates a request.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the caller's own id of this call.
+    #[must_use]
+    pub fn with_call(mut self, call: impl Into<String>) -> Self {
+        self.call = Some(call.into());
+        self
+    }
+
+    /// Sets the user's reason.
+    #[must_use]
+    pub fn with_reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// Sets the ticket.
+    #[must_use]
+    pub fn with_ticket(mut self, ticket: impl Into<String>) -> Self {
+        self.ticket = Some(ticket.into());
+        self
+    }
+
+    /// Sets the asset of a remote application.
+    #[must_use]
+    pub fn with_asset(mut self, asset: impl Into<String>) -> Self {
+        self.asset = Some(asset.into());
+        self
+    }
+
+    /// Sets how long to wait for an account that another session holds alone.
+    #[must_use]
+    pub const fn with_busy_wait(mut self, wait: Duration) -> Self {
+        self.busy_wait = Some(wait);
+        self
+    }
+}
+
+/// The answer to a fetch.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Fetched<C> {
+    /// There are credentials, which the host does not keep.
+    Found(FoundCredentials<C>),
+    /// No candidate has credentials: the outcome of each, in the order in which they were tried. None at all means
+    /// that there was no candidate; for a remote application, that the user has to name the account and the asset.
+    Nothing(Vec<Attempt>),
+}
+
+/// Credentials that a session has until they are checked in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct FoundCredentials<C> {
+    /// The credentials.
+    pub credentials: C,
+    /// The account and the asset.
+    pub candidate: Candidate,
+    /// The lease, if the store gives leases.
+    pub lease: Option<Lease>,
+    /// The id of the check-out.
+    pub check_out: CheckOutId,
+}
+
+impl<C: CredentialType> Fetched<C> {
+    /// Converts the answer of a store to one kind; `None` if it is of another kind, which a store cannot give.
+    pub(super) fn of(answer: Answer) -> Option<Self> {
+        Some(match answer {
+            Answer::Nothing(attempts) => Self::Nothing(attempts),
+            Answer::Found(CheckOut { id, candidate, lease, .. }, credentials) => {
+                let credentials: AnyCredentials = credentials;
+                let credentials = *credentials.downcast::<C>().ok()?;
+                Self::Found(FoundCredentials { credentials, candidate, lease, check_out: id })
+            }
+        })
+    }
+
+    /// Returns the credentials, if there are some.
+    pub fn found(self) -> Option<FoundCredentials<C>> {
+        match self {
+            Self::Found(found) => Some(found),
+            Self::Nothing(_) => None,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Decides when a lease is renewed, and when it is checked in although the session goes on.
+
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+use keyway_credentials::Lease;
+
+/// Returns when a lease is checked in because it ends: when 90 % of its term has passed, since the clock of the vault
+/// is not the host's (decision S10). `None` if it does not end by itself.
+pub(super) fn return_at(lease: &Lease, term: Timestamp) -> Option<Timestamp> {
+    Some(term.plus(part(length(lease, term)?, 9, 10)))
+}
+
+/// Returns when a lease is renewed: when a third of its term has passed (decision S10). `None` if it does not end, or
+/// cannot be renewed, or if it may not become older.
+pub(super) fn renew_at(
+    lease: &Lease,
+    (made, term): (Timestamp, Timestamp),
+    longest: Duration,
+) -> Option<Timestamp> {
+    let at = term.plus(part(length(lease, term)?, 1, 3));
+    let ends = lease.expires_at?;
+    (lease.renewable && ends < made.plus(longest)).then_some(at)
+}
+
+/// Returns for how long a lease is asked when it is renewed now: as long as its term was, up to the longest time.
+pub(super) fn extension(
+    lease: &Lease,
+    (made, term): (Timestamp, Timestamp),
+    now: Timestamp,
+    longest: Duration,
+) -> Option<Duration> {
+    Some(length(lease, term)?.min(between(now, made.plus(longest))))
+}
+
+fn length(lease: &Lease, term: Timestamp) -> Option<Duration> {
+    Some(between(term, lease.expires_at?))
+}
+
+fn between(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::from_millis(to.as_milliseconds().saturating_sub(from.as_milliseconds()))
+}
+
+/// Returns a part of a duration, rounded down to milliseconds.
+fn part(of: Duration, times: u128, by: u128) -> Duration {
+    Duration::from_millis(u64::try_from(of.as_millis() * times / by).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_credentials::LeaseId;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(3600);
+
+    fn at(milliseconds: u64) -> Timestamp {
+        Timestamp::from_milliseconds(milliseconds)
+    }
+
+    fn lease(ends: u64) -> Lease {
+        Lease::new(LeaseId::new("l").unwrap()).expires_at(at(ends)).renewable(true)
+    }
+
+    #[test]
+    fn a_lease_without_an_end_is_left_alone() {
+        let lease = Lease::new(LeaseId::new("l").unwrap()).renewable(true);
+        assert_eq!((return_at(&lease, at(0)), renew_at(&lease, (at(0), at(0)), LONGEST)), (None, None));
+    }
+
+    #[test]
+    fn a_lease_that_has_ended_is_due_at_once() {
+        assert_eq!(return_at(&lease(5), at(7)), Some(at(7)));
+    }
+
+    #[test]
+    fn a_lease_that_is_as_old_as_it_may_be_is_not_renewed() {
+        let hour = 3_600_000;
+        assert_eq!(renew_at(&lease(hour), (at(0), at(0)), LONGEST), None);
+        assert_eq!(renew_at(&lease(hour - 3), (at(0), at(0)), LONGEST), Some(at(hour / 3 - 1)));
+        assert_eq!(renew_at(&lease(9).renewable(false), (at(0), at(0)), LONGEST), None);
+    }
+
+    proptest! {
+        #[test]
+        fn renewal_comes_before_return_and_return_before_the_end(
+            term in 0..9_000_000_u64, length in 1..3_000_000_u64, made in 0..9_000_000_u64,
+        ) {
+            let made = at(made.min(term));
+            let (lease, term) = (lease(term + length), at(term));
+            let returned = return_at(&lease, term).unwrap();
+            prop_assert!(returned >= term && returned < lease.expires_at.unwrap());
+            if let Some(renewed) = renew_at(&lease, (made, term), LONGEST) {
+                prop_assert!(renewed <= returned);
+                let extension = extension(&lease, (made, term), renewed, LONGEST).unwrap();
+                prop_assert!(renewed.plus(extension) <= made.plus(LONGEST).max(lease.expires_at.unwrap()));
+            }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! Defines the life of a session at one credential store as a pure state machine.
+//!
+//! ```text
+//!          fetch             found               accepted              at once, or at the end
+//! (none) ───────► Asked ─────────────► Held ─────────────► Held, proven ───────────┐
+//!                  │  │                  │ next fetch, not accepted,               ▼
+//!      none found  │  │ unclear, or      │ the lease ends, end, host lost,  ┌─ Returning ◄─┐
+//!   (forgotten) ◄──┘  ▼ the host died    │ forced                           │      │       │ failed:
+//!               Unsettled ───────────────┼─────────────────────────────────►│      └───────┘ again later
+//!                  │ cannot be known     └─────────────────────────────────►│
+//!                  ▼                                                        ▼
+//!              Undecided ── decided ──► (forgotten), or Returning        Returned
+//! ```
+//!
+//! Each event changes what the host owes the store: notices, check-ins, and answers about fetches. Then
+//! [`proceed`] chooses the next call that is due. So every way through the life comes to the same check-ins, and
+//! a restart goes on where the last step was stored.
+//!
+//! A result that comes from a caller that lost its claim is a fact if it says what exists, and else it is ignored: the
+//! caller knows only of its own call.
+
+use keyway_core::Timestamp;
+use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS};
+
+use super::changes::{
+    authenticated, begin, decide, force, forget_returned, found, give_back, give_up, not_returned,
+    renewed_lease, returned, settle_interrupted, take_back, told, unclear,
+};
+use super::lease_times::return_at;
+use super::state::{CheckOut, CheckOutId, Data, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
+use super::workflow::SessionWorkflow;
+use crate::records::NameTag;
+use crate::work::{Again, Limits, Standing};
+
+type Step = crate::work::Step<SessionWorkflow>;
+
+/// Something that happened to a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Event {
+    pub(super) now: Timestamp,
+    /// Whether the store can be asked about a fetch whose outcome is unknown.
+    pub(super) resolves: bool,
+    /// The data of the plugin after a call.
+    pub(super) data: Option<Data>,
+    pub(super) what: What,
+}
+
+/// Things that happen to a session.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// A caller asks for credentials. With `again`, the same fetch may be asked again.
+    Fetch { fetch: OpenFetch, again: bool },
+    /// The target accepted the credentials.
+    AuthenticationCompleted { trigger: CheckInTrigger, read: Vec<CheckOut> },
+    /// The target did not accept the credentials.
+    AuthenticationFailed,
+    /// The session has ended.
+    End { read: Vec<CheckOut> },
+    /// The host that had the session is gone.
+    HostLost,
+    /// An operator takes a lease back.
+    Force { id: CheckOutId, by: Holder },
+    /// An operator gives a lease up, without asking the store.
+    Forget { id: CheckOutId, by: Holder },
+    /// A person found out whether an undecided fetch has made a check-out.
+    Decide { fetch: NameTag, made: Option<(Candidate, Lease)>, by: Holder },
+    /// A worker takes up what is due.
+    Wake,
+
+    /// The store gave credentials.
+    Found { check_out: CheckOut, renews: bool },
+    /// The store has no credentials, and holds no lease for this fetch.
+    NothingFound { fetch: NameTag },
+    /// It is unknown whether the store holds a lease for this fetch.
+    Unclear { fetch: NameTag, again: Again },
+    /// The store was asked about a fetch, and holds these leases for it.
+    Resolved { fetch: NameTag, held: Vec<CheckOut> },
+    /// The store was asked about a fetch, and cannot tell.
+    CannotTell { fetch: NameTag },
+    /// The store took a lease back, or did not.
+    CheckIn { check_out: CheckOut, failed: Option<Again> },
+    /// The store renewed a lease, or did not.
+    Renewal { check_out: CheckOut, renewed: Result<Lease, Again> },
+    /// The store was told of an event, or did not listen.
+    Told { what: Told, failed: Option<Again> },
+}
+
+/// The events that a store is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// The authentication was completed, for the n-th time.
+    Authenticated(u32),
+    Ended,
+}
+
+/// A call of the store.
+#[derive(Clone, Debug)]
+pub(crate) enum Command {
+    Search(OpenFetch),
+    Resolve(OpenFetch),
+    CheckIn(CheckOut),
+    Renew(CheckOut),
+    /// Tell of an event, with the check-outs that it concerns.
+    Tell(Told, Vec<CheckOut>),
+}
+
+/// The reason why a call does not fit the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransitionError {
+    /// There is no such session at this store.
+    #[error("there is no such session at this credential store")]
+    NoSession,
+    /// The session has ended.
+    #[error("the session has ended")]
+    Ended,
+    /// A call for the session is being worked on.
+    #[error("another call for this session is being worked on: try again when it has ended")]
+    InFlight,
+    /// The fetch was made before, and the store is not idempotent.
+    #[error("this fetch was made before, and its credentials were handed out then")]
+    Repeated,
+    /// The session holds as many check-outs as it may.
+    #[error(
+        "the session holds {MAX_CHECK_OUTS} check-outs already: end it, or wait until they are checked in"
+    )]
+    TooMany,
+    /// The session has no such check-out, or nothing undecided.
+    #[error("the session has no such check-out")]
+    NoCheckOut,
+}
+
+/// Computes the step that an event causes in this state; `None` is a session that has used the store for nothing yet.
+///
+/// # Errors
+/// A transition error leaves everything unchanged.
+pub(crate) fn step(
+    limits: &Limits,
+    state: Option<&SessionState>,
+    standing: Standing,
+    event: Event,
+) -> Result<Step, TransitionError> {
+    let Event { now, resolves, data, what } = event;
+    let mut next = match state {
+        Some(state) => state.clone(),
+        None if what.brings_lease() => SessionState { ended: Notice::Done, ..SessionState::default() },
+        None if what.is_result() => return Ok(Step::gone()),
+        None if what.begins() => SessionState::default(),
+        None => return Err(TransitionError::NoSession),
+    };
+    let (is_result, is_lost) = (what.is_result(), matches!(what, What::HostLost));
+    if let Some(data) = data.filter(|data| data.calls >= next.data.calls) {
+        next.data = data;
+    }
+    if !is_result && standing == Standing::Free {
+        settle_interrupted(&mut next, now, resolves);
+    }
+    let hands_out = apply(limits, &mut next, (now, resolves, standing), what)?;
+    forget_returned(&mut next);
+    Ok(match standing {
+        // A worker takes up what else is due, so that the caller need not wait for it.
+        _ if hands_out => Step::to(next).handing_out(),
+        // Many sessions are lost at once, so the lanes work them off.
+        _ if is_lost && standing != Standing::Others => Step::to(next),
+        // The caller that has the claim goes on with what is due now.
+        Standing::Others => Step::to(next).beside(),
+        _ => proceed(next, now),
+    })
+}
+
+impl What {
+    /// Tells whether the event can be the first of a session at a store.
+    fn begins(&self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::AuthenticationCompleted { .. } | Self::End { .. })
+    }
+
+    /// Tells whether the event is a result with a lease, which must not be lost even if the session is gone.
+    fn brings_lease(&self) -> bool {
+        match self {
+            Self::Found { check_out, .. } => check_out.lease.is_some(),
+            Self::CheckIn { failed, .. } => failed.is_some(),
+            Self::Renewal { renewed, .. } => renewed.is_ok(),
+            Self::Resolved { held, .. } => !held.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Tells whether the event is the result of a command.
+    fn is_result(&self) -> bool {
+        !matches!(
+            self,
+            Self::Fetch { .. }
+                | Self::AuthenticationCompleted { .. }
+                | Self::AuthenticationFailed
+                | Self::End { .. }
+                | Self::HostLost
+                | Self::Force { .. }
+                | Self::Forget { .. }
+                | Self::Decide { .. }
+                | Self::Wake
+        )
+    }
+}
+
+/// Changes what the host owes the store. Returns whether the caller gets the store's answer.
+fn apply(
+    limits: &Limits,
+    next: &mut SessionState,
+    (now, resolves, standing): (Timestamp, bool, Standing),
+    what: What,
+) -> Result<bool, TransitionError> {
+    let (ours, others) = (standing == Standing::Ours, standing == Standing::Others);
+    match what {
+        What::Fetch { .. } | What::Wake | What::Decide { .. } if others => {
+            return Err(TransitionError::InFlight);
+        }
+        What::Fetch { fetch, again } => begin(next, now, fetch, again)?,
+        What::Wake => {}
+        What::AuthenticationCompleted { trigger, read } => authenticated(next, now, trigger, read)?,
+        What::AuthenticationFailed => {
+            let failed = |out: &CheckOut| (!out.is_proven).then_some(CheckInReason::AuthenticationFailed);
+            take_back(next, now, failed);
+        }
+        What::End { read } => {
+            if next.ended == Notice::NotDue {
+                next.check_outs.extend(read);
+                next.ended = Notice::Owed(Owed::from(now));
+            }
+            let used = |out: &CheckOut| {
+                Some(if out.is_proven { CheckInReason::Used } else { CheckInReason::Unused })
+            };
+            take_back(next, now, used);
+        }
+        What::HostLost => {
+            if next.ended == Notice::NotDue {
+                next.ended = Notice::Owed(Owed::from(now));
+            }
+            take_back(next, now, |_| Some(CheckInReason::HostLost));
+        }
+        What::Force { id, by } => force(next, now, id, by)?,
+        What::Forget { id, .. } => give_up(next, id)?,
+        What::Decide { fetch, made, .. } => decide(next, now, fetch, made)?,
+
+        What::Found { check_out, renews } => {
+            let longest = renews.then_some(limits.longest_lease);
+            return Ok(found(next, now, standing, check_out, longest));
+        }
+        What::NothingFound { fetch } if ours => {
+            next.fetches.retain(|open| open.id != fetch);
+            return Ok(true);
+        }
+        What::Unclear { fetch, again } if ours => unclear(limits, next, fetch, again, resolves),
+        What::Resolved { fetch, held } => {
+            if ours {
+                next.fetches.retain(|open| open.id != fetch);
+            }
+            for check_out in held {
+                give_back(next, now, check_out, CheckInReason::HostLost);
+            }
+        }
+        What::CannotTell { fetch } if ours => {
+            for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
+                open.stage = FetchStage::Undecided;
+            }
+        }
+        What::CheckIn { check_out, failed: None } => returned(next, &check_out),
+        What::CheckIn { check_out, failed: Some(again) } => not_returned(limits, next, check_out, again),
+        What::Renewal { check_out, renewed } => renewed_lease(limits, next, now, check_out, renewed),
+        What::Told { what, failed } if ours || failed.is_none() => told(limits, next, what, failed),
+        What::NothingFound { .. } | What::Unclear { .. } | What::CannotTell { .. } | What::Told { .. } => {}
+    }
+    Ok(false)
+}
+
+fn is_over(state: &SessionState) -> bool {
+    state.ended == Notice::Done && !matches!(state.authenticated, Notice::Owed(_)) && state.taken() == 0
+}
+
+/// Chooses the next call of the store that is due: first what frees a lease, then what a caller waits for.
+fn proceed(mut next: SessionState, now: Timestamp) -> Step {
+    for out in &mut next.check_outs {
+        let ends = out.lease.as_ref().and_then(|lease| return_at(lease, out.term));
+        if matches!(out.stage, Stage::Held { .. }) && ends.is_some_and(|ends| ends <= now) {
+            out.stage = Stage::Returning { reason: CheckInReason::Expired, owed: Owed::from(now) };
+        }
+    }
+    let is_due = |owed: &Owed| owed.next <= now;
+    if matches!(&next.authenticated, Notice::Owed(owed) if is_due(owed)) {
+        let proven = |out: &&CheckOut| out.is_proven && out.stage != Stage::Returned;
+        let told: Vec<CheckOut> = next.check_outs.iter().filter(proven).cloned().collect();
+        let command = Command::Tell(Told::Authenticated(next.authentications), told);
+        return Step::to(next).then(command);
+    }
+    let returning = |out: &&CheckOut| matches!(&out.stage, Stage::Returning { owed, .. } if is_due(owed));
+    if let Some(out) = next.check_outs.iter().find(returning).cloned() {
+        return Step::to(next).then(Command::CheckIn(out));
+    }
+    if matches!(&next.ended, Notice::Owed(owed) if is_due(owed)) {
+        let told = next.check_outs.clone();
+        return Step::to(next).then(Command::Tell(Told::Ended, told));
+    }
+    if let Some(open) = next.fetches.iter_mut().find(|open| matches!(open.stage, FetchStage::Pending { .. }))
+    {
+        open.stage = FetchStage::Asked;
+        let open = open.clone();
+        return Step::to(next).then(Command::Search(open));
+    }
+    let unsettled = |open: &&OpenFetch| matches!(&open.stage, FetchStage::Unsettled(owed) if is_due(owed));
+    if let Some(open) = next.fetches.iter().find(unsettled).cloned() {
+        return Step::to(next).then(Command::Resolve(open));
+    }
+    let renewing = |out: &&CheckOut| matches!(&out.stage, Stage::Held { renew: Some(owed) } if is_due(owed));
+    if let Some(out) = next.check_outs.iter().find(renewing).cloned() {
+        return Step::to(next).then(Command::Renew(out));
+    }
+    if is_over(&next) { Step::gone() } else { Step::to(next) }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "machine_properties.rs"]
+mod properties;

@@ -1,0 +1,317 @@
+//! Properties over any sequence of calls, plugin failures and crashes: exactly the leases that were checked out are
+//! checked in, repeats carry the same id, and no lease is forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use keyway_credentials::{Account, Asset, CredentialKind, LeaseId};
+use proptest::prelude::*;
+
+use super::*;
+use crate::records::{Due, Recorded};
+use crate::sessions::search::Search;
+use crate::sessions::workflow::SessionWorkflow;
+use crate::work::{Again, Workflow};
+
+/// A vault that counts.
+#[derive(Debug, Default)]
+struct Vault {
+    held: BTreeMap<LeaseId, CheckOutId>,
+    /// Every lease that was ever given, with the check-out whose intent it was given for.
+    given: BTreeMap<LeaseId, CheckOutId>,
+    /// The checked-in leases, with the ids under which they were checked in.
+    checked_in: BTreeMap<LeaseId, BTreeSet<CheckOutId>>,
+    told: BTreeSet<String>,
+    /// How often the machine learned that the end was told.
+    ended: u32,
+}
+
+/// What the plugin does next. The bits choose.
+#[derive(Clone, Copy, Debug)]
+struct Luck(u8);
+
+impl Luck {
+    /// Whether it works, and if not, whether there was an effect all the same.
+    fn outcome(self) -> (bool, bool) {
+        (self.0 & 3 != 0, self.0 & 4 != 0)
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Call {
+    Fetch { number: u8, repeated: bool },
+    Completed(CheckInTrigger),
+    Failed,
+    End,
+    HostLost,
+    Force(prop::sample::Index),
+    Wake,
+}
+
+/// Where a process ends, or fails to store a step.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    None,
+    /// The process ends at this command, before or after its effect.
+    Ends {
+        command: u8,
+        after: bool,
+    },
+    /// The result of this command cannot be stored.
+    Unstored {
+        command: u8,
+    },
+}
+
+struct World {
+    vault: Vault,
+    state: Option<SessionState>,
+    now: Timestamp,
+    resolves: bool,
+    luck: Box<dyn Iterator<Item = Luck>>,
+    leases: u32,
+    ends: Option<Duration>,
+}
+
+fn candidate() -> Candidate {
+    Candidate::new(Account::new("root").unwrap(), Asset::new("web1").unwrap())
+}
+
+impl World {
+    fn event(&self, what: What) -> Event {
+        Event { now: self.now, resolves: self.resolves, data: None, what }
+    }
+
+    fn give(&mut self, id: CheckOutId) -> Lease {
+        // The same intent has one effect.
+        let known = self.vault.held.iter().find(|(_, held)| **held == id).map(|(lease, _)| lease.clone());
+        let lease = known.unwrap_or_else(|| {
+            self.leases += 1;
+            LeaseId::new(format!("l{}", self.leases)).unwrap()
+        });
+        self.vault.held.insert(lease.clone(), id);
+        self.vault.given.insert(lease.clone(), id);
+        let lease = Lease::new(lease).renewable(true);
+        self.ends.map_or(lease.clone(), |ends| lease.expires_at(self.now.plus(ends)))
+    }
+
+    fn again(&self) -> Again {
+        Again { now: self.now, retry_after: None, jitter: 0 }
+    }
+
+    /// Carries out a command, as a plugin would that fails as it likes.
+    fn carry_out(&mut self, command: &Command) -> What {
+        let (works, effect) = self.luck.next().unwrap_or(Luck(7)).outcome();
+        match command {
+            Command::Search(open) => {
+                let (fetch, again) = (open.id, self.again());
+                let id = CheckOutId { fetch, number: 1 };
+                // A store that can be asked again gives the same intent the same lease.
+                let is_held = self.vault.held.values().any(|held| *held == id);
+                match (works, effect || is_held) {
+                    (true, true) => {
+                        let lease = self.give(id);
+                        What::Found {
+                            check_out: CheckOut::new(id, candidate(), Some(lease), self.now),
+                            renews: true,
+                        }
+                    }
+                    (true, false) => What::NothingFound { fetch },
+                    (false, true) => {
+                        self.give(id);
+                        What::Unclear { fetch, again }
+                    }
+                    (false, false) => What::Unclear { fetch, again },
+                }
+            }
+            Command::Resolve(open) if works => {
+                let held = self.vault.held.iter().filter(|(_, id)| id.fetch == open.id);
+                let held = held.map(|(lease, id)| {
+                    CheckOut::new(*id, candidate(), Some(Lease::new(lease.clone())), self.now)
+                });
+                What::Resolved { fetch: open.id, held: held.collect() }
+            }
+            Command::Resolve(open) if effect => What::CannotTell { fetch: open.id },
+            Command::Resolve(open) => What::Unclear { fetch: open.id, again: self.again() },
+            Command::CheckIn(out) => {
+                if works || effect {
+                    let lease = &out.lease.as_ref().unwrap().id;
+                    assert!(self.vault.given.contains_key(lease), "{lease} was never given");
+                    self.vault.held.remove(lease);
+                    self.vault.checked_in.entry(lease.clone()).or_default().insert(out.id);
+                }
+                What::CheckIn { check_out: out.clone(), failed: (!works).then(|| self.again()) }
+            }
+            Command::Renew(out) => {
+                let lease = out.lease.clone().unwrap();
+                let is_held = self.vault.held.contains_key(&lease.id);
+                let renewed = if works && is_held {
+                    Ok(lease.expires_at(self.now.plus(Duration::from_secs(60))))
+                } else {
+                    Err(self.again())
+                };
+                What::Renewal { check_out: out.clone(), renewed }
+            }
+            Command::Tell(what, _) => {
+                if works || effect {
+                    self.vault.told.insert(format!("{what:?}"));
+                }
+                What::Told { what: *what, failed: (!works).then(|| self.again()) }
+            }
+        }
+    }
+
+    /// Carries an event through, unless the process ends on the way.
+    fn submit(&mut self, what: What, fault: Fault) {
+        let (mut event, mut standing) = (self.event(what), Standing::Free);
+        for number in 0..64 {
+            let Ok(step) = step(&Limits::default(), self.state.as_ref(), standing, event.clone()) else {
+                return;
+            };
+            let is_end = matches!(event.what, What::Told { what: Told::Ended, failed: None });
+            self.vault.ended += u32::from(is_end);
+            assert!(step.command.is_none() || step.state.is_some(), "a command without a record");
+            self.state = step.state;
+            let Some(command) = step.command else { return };
+            if let Fault::Ends { command: ends, after } = fault
+                && ends == number
+            {
+                if after {
+                    self.carry_out(&command);
+                }
+                return;
+            }
+            let what = self.carry_out(&command);
+            event = self.event(what);
+            standing = Standing::Ours;
+            if let Fault::Unstored { command: unstored } = fault
+                && unstored == number
+            {
+                let Some(undo) = SessionWorkflow::undo(&event) else { return };
+                let what = self.carry_out(&undo);
+                event = self.event(what);
+            }
+        }
+        panic!("an event leads to more than 64 commands");
+    }
+
+    fn due(&self) -> Option<Timestamp> {
+        let at = crate::sessions::record::SessionAtStore {
+            store: keyway_credentials::CredentialStoreName::new("hall").unwrap(),
+            connection: std::sync::Arc::new(keyway_credentials::Connection::new(
+                keyway_credentials::SessionId::new("s").unwrap(),
+            )),
+            holder: None,
+            host: None,
+        };
+        match SessionWorkflow::due(&at, self.state.as_ref()?) {
+            Due::At(at) => Some(at),
+            Due::Never | Due::Decision => None,
+        }
+    }
+}
+
+fn any_call() -> impl Strategy<Value = Call> {
+    prop_oneof![
+        4 => (0..250_u8, prop::bool::weighted(0.2)).prop_map(|(number, repeated)| Call::Fetch { number, repeated }),
+        2 => Just(Call::Completed(CheckInTrigger::AfterAuthentication)),
+        2 => Just(Call::Completed(CheckInTrigger::AtSessionEnd)),
+        1 => Just(Call::Failed),
+        1 => Just(Call::End),
+        1 => Just(Call::HostLost),
+        1 => any::<prop::sample::Index>().prop_map(Call::Force),
+        3 => Just(Call::Wake),
+    ]
+}
+
+fn any_fault() -> impl Strategy<Value = Fault> {
+    prop_oneof![
+        4 => Just(Fault::None),
+        2 => (0..4_u8, any::<bool>()).prop_map(|(command, after)| Fault::Ends { command, after }),
+        1 => (0..4_u8).prop_map(|command| Fault::Unstored { command }),
+    ]
+}
+
+fn fetch(number: u8) -> OpenFetch {
+    OpenFetch {
+        id: [number; 16],
+        kind: CredentialKind::Passwords,
+        search: Search::one(candidate()),
+        reason: None,
+        ticket: None,
+        stage: FetchStage::Pending { was_asked: false },
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn exactly_what_was_checked_out_is_checked_in(
+        calls in prop::collection::vec((any_call(), any_fault(), 0..400_u64), 1..24),
+        luck in prop::collection::vec(any::<u8>().prop_map(Luck), 0..64),
+        resolves: bool,
+        ends in prop::option::of(1..300_u64),
+    ) {
+        let ends = ends.map(Duration::from_secs);
+        let mut world = World {
+            vault: Vault::default(), state: None, now: Timestamp::from_milliseconds(1_000), resolves,
+            luck: Box::new(luck.into_iter()), leases: 0, ends,
+        };
+        let mut has_ended = false;
+        for (index, (call, fault, seconds)) in calls.into_iter().enumerate() {
+            world.now = world.now.plus(Duration::from_secs(seconds));
+            let what = match call {
+                // Ids of fetches are used once, but for a repetition.
+                Call::Fetch { number, repeated } => {
+                    let number = if repeated { number % 3 } else { u8::try_from(index).unwrap() + 3 };
+                    What::Fetch { fetch: fetch(number), again: resolves }
+                }
+                Call::Completed(trigger) => What::AuthenticationCompleted { trigger, read: Vec::new() },
+                Call::Failed => What::AuthenticationFailed,
+                Call::End => What::End { read: Vec::new() },
+                Call::HostLost => What::HostLost,
+                Call::Force(index) => {
+                    let outs: Vec<CheckOutId> = world.vault.held.values().copied().collect();
+                    if outs.is_empty() { continue }
+                    What::Force { id: *index.get(&outs), by: Holder::new("ada").unwrap() }
+                }
+                Call::Wake => What::Wake,
+            };
+            has_ended |= matches!(what, What::End { .. } | What::HostLost);
+            world.submit(what, fault);
+            // A handle that has ended makes no further calls.
+            if has_ended && world.state.is_none() {
+                break;
+            }
+        }
+        // The host starts again, and the plugin works.
+        world.luck = Box::new(std::iter::empty());
+        world.submit(What::HostLost, Fault::None);
+        for _ in 0..99 {
+            let Some(state) = &world.state else { break };
+            if let Some(undecided) = state.fetches.iter().find(|open| open.stage == FetchStage::Undecided) {
+                let fetch = undecided.id;
+                let held = world.vault.held.iter().find(|(_, id)| id.fetch == fetch);
+                let made = held.map(|(lease, _)| (candidate(), Lease::new(lease.clone())));
+                world.submit(What::Decide { fetch, made, by: Holder::new("ada").unwrap() }, Fault::None);
+                continue;
+            }
+            let due = world.due();
+            prop_assert!(due.is_some(), "nothing is due: {:?}", world.state);
+            world.now = world.now.max(due.unwrap());
+            world.submit(What::Wake, Fault::None);
+        }
+        prop_assert_eq!(&world.state, &None);
+        prop_assert_eq!(&world.vault.held, &BTreeMap::new());
+        let given: BTreeSet<_> = world.vault.given.keys().collect();
+        let checked_in: BTreeSet<_> = world.vault.checked_in.keys().collect();
+        prop_assert_eq!(given, checked_in);
+        for (lease, ids) in &world.vault.checked_in {
+            // A person who decides does not know the candidate's number.
+            let ids: BTreeSet<_> = ids.iter().map(|id| id.fetch).collect();
+            prop_assert_eq!(ids, BTreeSet::from([world.vault.given[lease].fetch]), "{} has one check-in", lease);
+        }
+        prop_assert!(world.vault.ended <= 1, "the end was told {} times", world.vault.ended);
+    }
+}

@@ -1,0 +1,157 @@
+//! Queues for accounts that another session holds alone. Sessions wait in the order in which they came.
+//!
+//! A queue is in the memory of one host: hosts that share a storage engine do not wait for each other's queues.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+use keyway_credentials::{Busy, Candidate, CredentialStoreName};
+use tokio::sync::Notify;
+
+/// How long the first in a queue waits before it asks the store again, since check-ins elsewhere are not seen here.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The shortest wait of the first in a queue.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+type Account = (CredentialStoreName, Candidate);
+
+/// The queues of a host.
+#[derive(Debug, Default)]
+pub(super) struct Queues(Mutex<HashMap<Account, Arc<Queue>>>);
+
+#[derive(Debug, Default)]
+struct Queue {
+    /// Held by the first. Waiting for it is fair.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    freed: Notify,
+}
+
+/// A session's place in a queue. Dropping it leaves the queue.
+#[derive(Debug)]
+pub(super) struct Place {
+    queues: Arc<Queues>,
+    account: Account,
+    queue: Arc<Queue>,
+    turn: Option<tokio::sync::OwnedMutexGuard<()>>,
+}
+
+impl Queues {
+    /// Tells whether sessions wait for an account, so that one that comes later does not overtake them.
+    pub(super) fn is_awaited(&self, store: &CredentialStoreName, candidate: &Candidate) -> bool {
+        let queues = self.queues();
+        !queues.is_empty() && queues.contains_key(&(store.clone(), candidate.clone()))
+    }
+
+    /// Joins the queue of an account.
+    pub(super) fn join(self: &Arc<Self>, store: CredentialStoreName, candidate: Candidate) -> Place {
+        let account = (store, candidate);
+        let queue = Arc::clone(self.queues().entry(account.clone()).or_default());
+        Place { queues: Arc::clone(self), account, queue, turn: None }
+    }
+
+    /// Learns that an account may be free.
+    pub(super) fn free(&self, store: &CredentialStoreName, candidate: &Candidate) {
+        let queues = self.queues();
+        if !queues.is_empty()
+            && let Some(queue) = queues.get(&(store.clone(), candidate.clone()))
+        {
+            queue.freed.notify_one();
+        }
+    }
+
+    fn queues(&self) -> MutexGuard<'_, HashMap<Account, Arc<Queue>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Waits until the session is the first.
+    pub(super) async fn turn(&mut self) {
+        if self.turn.is_none() {
+            self.turn = Some(Arc::clone(&self.queue.turn).lock_owned().await);
+        }
+    }
+
+    /// Waits until the account may be free.
+    pub(super) async fn freed(&self, busy: &Busy, now: Timestamp) {
+        let _ = tokio::time::timeout(look_again(busy, now), self.queue.freed.notified()).await;
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut queues = self.queues.queues();
+        // The map and this place have the queue; any further owner is another place.
+        if Arc::strong_count(&self.queue) <= 2 {
+            queues.remove(&self.account);
+        }
+    }
+}
+
+/// Returns how long the first waits before it asks the store again: until the end that the vault tells, at most
+/// for a second.
+fn look_again(busy: &Busy, now: Timestamp) -> Duration {
+    let until = busy.until.map(|until| until.as_milliseconds().saturating_sub(now.as_milliseconds()));
+    until.map_or(LOOK_AGAIN, |wait| Duration::from_millis(wait).clamp(SHORTEST, LOOK_AGAIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_credentials::Asset;
+
+    use super::*;
+
+    fn hall() -> CredentialStoreName {
+        CredentialStoreName::new("hall").unwrap()
+    }
+
+    fn root() -> Candidate {
+        let account = keyway_credentials::Account::new("root").unwrap();
+        Candidate::new(account, Asset::new("web1").unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sessions_have_their_turn_in_the_order_in_which_they_came() {
+        let (queues, order) = (Arc::new(Queues::default()), Arc::new(Mutex::new(Vec::new())));
+        let mut tasks = Vec::new();
+        for number in 0..9 {
+            let (mut place, order) = (queues.join(hall(), root()), Arc::clone(&order));
+            tasks.push(tokio::spawn(async move {
+                place.turn().await;
+                order.lock().unwrap().push(number);
+                place.freed(&Busy::new(), Timestamp::default()).await;
+            }));
+            tokio::task::yield_now().await;
+        }
+        assert!(queues.is_awaited(&hall(), &root()));
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert!(!queues.is_awaited(&hall(), &root()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_is_woken_when_the_account_is_free() {
+        let queues = Arc::new(Queues::default());
+        let mut place = queues.join(hall(), root());
+        place.turn().await;
+        queues.free(&hall(), &root());
+        let begun = tokio::time::Instant::now();
+        place.freed(&Busy::new(), Timestamp::default()).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        place.freed(&Busy::new(), Timestamp::default()).await;
+        assert_eq!(begun.elapsed(), LOOK_AGAIN);
+    }
+
+    #[test]
+    fn the_end_of_the_other_lease_is_waited_for() {
+        let at = Timestamp::from_milliseconds;
+        assert_eq!(look_again(&Busy::new().until(at(1_300)), at(1_000)), Duration::from_millis(300));
+        assert_eq!(look_again(&Busy::new().until(at(900)), at(1_000)), SHORTEST);
+        assert_eq!(look_again(&Busy::new().until(at(9_000)), at(1_000)), LOOK_AGAIN);
+    }
+}

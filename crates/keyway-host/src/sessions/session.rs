@@ -1,0 +1,489 @@
+//! A session of a user, in the memory of its host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use keyway_credentials::{
+    Busy, Candidate, Connection, Cookie, CredentialKind, CredentialStoreName, FetchOutcome, Holder,
+    SessionId, remote_app_candidate,
+};
+use tokio::time::{Instant, timeout_at};
+
+use super::asking::{Answer, Asking, Caller, operation};
+use super::audit::{Action, Transition};
+use super::engine::Sessions;
+use super::error::SessionsError;
+use super::fetch::{CredentialType, FetchRequest, Fetched};
+use super::live::Live;
+use super::machine::{TransitionError, What};
+use super::record::SessionAtStore;
+use super::refusals::Refusals;
+use super::search::Search;
+use super::state::{CheckOut, Data, FetchStage, OpenFetch};
+use super::vault::RunningVault;
+use super::workflow::SessionWorkflow;
+use crate::records::{Entry, random};
+use crate::work::Submitted;
+
+/// The facts with which a host begins a session.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewSession {
+    /// The facts about the connection, with the session's id. A host uses an id once.
+    pub connection: Connection,
+    /// The person whose session it is; by default the user's name at the gateway.
+    pub holder: Option<Holder>,
+    /// The stores that learn of the session's events even if it fetches nothing from them.
+    pub stores: Vec<CredentialStoreName>,
+    /// Whether the session outlives its host's process, and is [resumed](Sessions::resume) after a restart. It then ends
+    /// only when it is ended.
+    pub is_detached: bool,
+}
+
+impl NewSession {
+    /// Creates a session of this connection.
+    pub fn new(connection: Connection) -> Self {
+        let holder = connection.gateway_username.as_deref().and_then(|name| Holder::new(name).ok());
+        Self { connection, holder, stores: Vec::new(), is_detached: false }
+    }
+
+    /// Sets the person whose session it is.
+    #[must_use]
+    pub fn held_by(mut self, holder: Holder) -> Self {
+        self.holder = Some(holder);
+        self
+    }
+
+    /// Adds a store that learns of the session's events even if it fetches nothing from it.
+    #[must_use]
+    pub fn with_store(mut self, store: CredentialStoreName) -> Self {
+        self.stores.push(store);
+        self
+    }
+
+    /// Sets whether the session outlives its host's process.
+    #[must_use]
+    pub const fn detached(mut self, detached: bool) -> Self {
+        self.is_detached = detached;
+        self
+    }
+}
+
+/// A session of a user.
+///
+/// It makes one call at a time; a second caller waits. Everything that is checked out is recorded before the caller
+/// sees it, and is checked in when the session does not need it any more: at the latest when it [ends](Self::end), when its last
+/// handle is dropped, or when the host starts again after a crash. A clone is another handle to the same session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    sessions: Sessions,
+    connection: Arc<Connection>,
+    /// The connection without the user's login.
+    anonymous: Arc<Connection>,
+    holder: Option<Holder>,
+    is_detached: bool,
+    session_cookie: Cookie,
+    calls: Arc<AtomicU64>,
+    progress: tokio::sync::Mutex<Progress>,
+}
+
+/// The progress of a session. It is locked during a call.
+#[derive(Debug, Default)]
+struct Progress {
+    parts: BTreeMap<CredentialStoreName, Part>,
+    has_ended: bool,
+}
+
+/// The session at one store.
+#[derive(Debug)]
+struct Part {
+    at: SessionAtStore,
+    live: Live,
+    entry: Option<Box<Entry<SessionWorkflow>>>,
+    /// Credentials without a lease, since the last event.
+    read: Vec<CheckOut>,
+    /// Whether the end of the session is recorded.
+    has_ended: bool,
+}
+
+/// The end of a call that concerns all stores of a session.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Settled {
+    /// The failures of stores. The host tries again until the call succeeds.
+    pub failures: Vec<SessionsError>,
+}
+
+impl Session {
+    pub(super) fn new(
+        sessions: Sessions,
+        new: NewSession,
+        entries: Vec<Box<Entry<SessionWorkflow>>>,
+    ) -> Result<Self, SessionsError> {
+        let NewSession { connection, holder, stores, is_detached } = new;
+        let mut anonymous = connection.clone();
+        (anonymous.gateway_username, anonymous.gateway_password) = (None, None);
+        let mut session = Inner {
+            sessions,
+            connection: Arc::new(connection),
+            anonymous: Arc::new(anonymous),
+            holder,
+            is_detached,
+            session_cookie: Cookie::default(),
+            calls: Arc::default(),
+            progress: tokio::sync::Mutex::default(),
+        };
+        for store in stores {
+            let part = session.part(&*session.sessions.vault(&store)?);
+            session.progress.get_mut().parts.insert(store, part);
+        }
+        for entry in entries {
+            let live = session.live();
+            // Takes over the data that the store keeps with the session.
+            let none = Data::default();
+            let stored = entry.state.as_ref().map_or(&none, |state| &state.data);
+            let _ = live.context(Arc::clone(&session.anonymous), stored);
+            session.calls.fetch_max(stored.calls, Ordering::Relaxed);
+            let at = entry.fixed.clone();
+            let part = Part { at, live, entry: Some(entry), read: Vec::new(), has_ended: false };
+            session.progress.get_mut().parts.insert(part.at.store.clone(), part);
+        }
+        Ok(Self { inner: Arc::new(session) })
+    }
+
+    /// Returns the session's id.
+    pub fn id(&self) -> &SessionId {
+        &self.inner.connection.session_id
+    }
+
+    /// Returns the data that all stores and other plugins of the session share. What another plugin wrote is
+    /// [merged](Cookie::merge) into it between the calls (decision S11).
+    pub fn cookie(&self) -> &Cookie {
+        &self.inner.session_cookie
+    }
+
+    /// Fetches credentials: asks the store for one candidate after the other, until there are some. If none has any, and
+    /// another session holds one alone, it waits in the queue for the first such account (decision S10).
+    ///
+    /// What the session holds at the store without proof is checked in first (decision S3).
+    ///
+    /// # Errors
+    /// [`SessionsError::Demanded`] and [`SessionsError::Locked`] before anything is asked;
+    /// [`SessionsError::Store`] when the store failed: if the effect is unknown, the host finds out later;
+    /// [`SessionsError::Refused`], [`SessionsError::Overtaken`], [`SessionsError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future may leave a check-out that was not handed out, but never without its stored intent. The host
+    /// checks it in.
+    pub async fn fetch<C: CredentialType>(
+        &self,
+        store: &CredentialStoreName,
+        request: FetchRequest,
+    ) -> Result<Fetched<C>, SessionsError> {
+        let inner = &*self.inner;
+        let vault = inner.sessions.vault(store)?;
+        admit(&vault, C::KIND, &request)?;
+        let mut progress = inner.progress.lock().await;
+        if progress.has_ended {
+            return Err(TransitionError::Ended.into());
+        }
+        let part = progress.parts.entry(store.clone()).or_insert_with(|| inner.part(&vault));
+        let search = match C::KIND {
+            CredentialKind::RemoteApp => {
+                let asked =
+                    remote_app_candidate(&inner.connection, &inner.session_cookie, request.asset.as_deref());
+                match asked {
+                    Some(candidate) => Search::one(candidate),
+                    None => return Ok(Fetched::Nothing(Vec::new())),
+                }
+            }
+            _ => Search::of(&vault.rules, &inner.connection, vault.capabilities().own_accounts),
+        };
+        let fetch = Fetch { vault: &vault, kind: C::KIND, request: &request };
+        let answer = inner.ask(part, &fetch, search, None).await?;
+        let answer = match answer {
+            Answer::Nothing(attempts) => {
+                let first = attempts.iter().find_map(|attempt| match &attempt.outcome {
+                    FetchOutcome::Busy(busy) => Some((attempt.candidate.clone(), busy.clone())),
+                    _ => None,
+                });
+                match first {
+                    Some(first) => {
+                        inner.wait(part, &fetch, first).await?.unwrap_or(Answer::Nothing(attempts))
+                    }
+                    None => Answer::Nothing(attempts),
+                }
+            }
+            found => found,
+        };
+        Ok(Fetched::of(answer).unwrap_or(Fetched::Nothing(Vec::new())))
+    }
+
+    /// Tells the stores that the target accepted the credentials, and checks them in if that is the
+    /// [moment](super::Vault::check_in_triggers) for it. A repeated call changes nothing.
+    ///
+    /// # Errors
+    /// [`TransitionError::Ended`]; [`SessionsError::Record`]. A failure of a store is in [`Settled`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves stores that are not told; call again.
+    pub async fn authentication_completed(&self) -> Result<Settled, SessionsError> {
+        let mut progress = self.inner.progress.lock().await;
+        if progress.has_ended {
+            return Err(TransitionError::Ended.into());
+        }
+        let protocol = self.inner.connection.protocol.as_deref();
+        let what = |vault: &RunningVault, read| {
+            let trigger = vault.rules.triggers.of(protocol);
+            What::AuthenticationCompleted { trigger, read }
+        };
+        self.inner.tell(&mut progress, what).await
+    }
+
+    /// Checks in what the target did not accept.
+    ///
+    /// # Errors
+    /// [`SessionsError::Record`]. A failure of a store is in [`Settled`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves stores that are not told; call again.
+    pub async fn authentication_failed(&self) -> Result<Settled, SessionsError> {
+        let mut progress = self.inner.progress.lock().await;
+        self.inner.tell(&mut progress, |_, _| What::AuthenticationFailed).await
+    }
+
+    /// Ends the session: checks in everything that it holds, and tells the stores. A repeated call changes nothing.
+    ///
+    /// # Errors
+    /// [`SessionsError::Record`]. A failure of a store is in [`Settled`]; the host goes on trying, also after a restart.
+    ///
+    /// # Cancel safety
+    /// After a dropped future the host ends the session when its last handle is dropped.
+    pub async fn end(&self) -> Result<Settled, SessionsError> {
+        let mut progress = self.inner.progress.lock().await;
+        progress.has_ended = true;
+        self.inner.tell(&mut progress, |_, read| What::End { read }).await
+    }
+}
+
+/// What a caller fetches.
+struct Fetch<'a> {
+    vault: &'a RunningVault,
+    kind: CredentialKind,
+    request: &'a FetchRequest,
+}
+
+/// Checks what the host demands of a fetch.
+fn admit(vault: &RunningVault, kind: CredentialKind, request: &FetchRequest) -> Result<(), SessionsError> {
+    let name = vault.name.clone();
+    if let Err(fault) = &vault.opened {
+        return Err(SessionsError::Fault { name, fault: fault.clone() });
+    }
+    if !vault.capabilities().offers(kind) {
+        return Err(SessionsError::NoSuchKind { name, kind });
+    }
+    let is_given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+    if vault.rules.demands_reason && !is_given(&request.reason) {
+        return Err(SessionsError::Demanded { what: "a reason" });
+    }
+    if vault.rules.demands_ticket && !is_given(&request.ticket) {
+        return Err(SessionsError::Demanded { what: "a ticket" });
+    }
+    Ok(())
+}
+
+impl Inner {
+    fn live(&self) -> Live {
+        Live::new(Arc::clone(&self.connection), self.session_cookie.clone(), Arc::clone(&self.calls))
+    }
+
+    fn part(&self, vault: &RunningVault) -> Part {
+        let connection = if vault.rules.lends_login { &self.connection } else { &self.anonymous };
+        let run = &self.sessions.worker.run;
+        let at = SessionAtStore {
+            store: vault.name.clone(),
+            connection: Arc::clone(connection),
+            holder: self.holder.clone(),
+            host: (!self.is_detached).then(|| (Arc::clone(&run.host), run.number)),
+        };
+        Part { at, live: self.live(), entry: None, read: Vec::new(), has_ended: false }
+    }
+
+    /// Asks the candidates of a search. `first_for` is the candidate whose queue the session is the first of.
+    async fn ask(
+        &self,
+        part: &mut Part,
+        fetch: &Fetch<'_>,
+        search: Search,
+        first_for: Option<Candidate>,
+    ) -> Result<Answer, SessionsError> {
+        let (worker, request) = (&self.sessions.worker, fetch.request);
+        let (store, now) = (&part.at.store, worker.clock.now());
+        let refusals = Refusals {
+            store: store.clone(),
+            holder: self.holder.clone(),
+            now,
+            locks: self.sessions.locks().await?,
+            queues: Arc::clone(&worker.workflow.queues),
+            first_for,
+        };
+        if let Some(lock) = refusals.lock(None) {
+            return Err(SessionsError::Locked { by: lock.by.clone(), reason: lock.reason.clone() });
+        }
+        let session = self.connection.session_id.as_str();
+        let id = match &request.call {
+            Some(call) => worker.journal.id_of(&[session, store.as_str(), call].map(str::as_bytes)),
+            None => random()?,
+        };
+        let (reason, ticket) = (request.reason.clone(), request.ticket.clone());
+        let stage = FetchStage::Pending { was_asked: false };
+        let open = OpenFetch { id, kind: fetch.kind, search, reason, ticket, stage };
+        let refusals = Arc::new(refusals);
+        if !fetch.vault.capabilities().leases {
+            return self.read(part, fetch.vault, &open, &refusals).await;
+        }
+        part.live.refusals = Some(refusals);
+        let again = fetch.vault.capabilities().idempotent;
+        let submitted = self.submit(part, What::Fetch { fetch: open, again }).await?;
+        let Submitted { answer, failures, .. } = submitted;
+        let asked = |failure: &SessionsError| matches!(failure, SessionsError::Store { call, .. } if *call == operation(fetch.kind));
+        answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or(SessionsError::Overtaken))
+    }
+
+    /// Asks a store without leases, which only reads: nothing is recorded (decision S2).
+    async fn read(
+        &self,
+        part: &mut Part,
+        vault: &RunningVault,
+        open: &OpenFetch,
+        refusals: &Arc<Refusals>,
+    ) -> Result<Answer, SessionsError> {
+        let worker = &self.sessions.worker;
+        let none = Data::default();
+        let stored =
+            part.entry.as_ref().and_then(|entry| entry.state.as_ref()).map_or(&none, |state| &state.data);
+        let session = part.live.context(Arc::clone(&self.connection), stored);
+        let asking = Asking { vault, session, open, caller: Caller::Reading(worker, &part.at) };
+        let answer = asking.ask_all(refusals, refusals.now).await;
+        let answer = answer.map_err(|error| {
+            let name = vault.name.clone();
+            SessionsError::Store { name, call: operation(open.kind), error }
+        })?;
+        part.read.clear();
+        if let Answer::Found(check_out, _) = &answer {
+            part.read.push(check_out.clone());
+            let plain = Transition { kind: Some(open.kind), ..Transition::new(&part.at, Action::CheckOut) };
+            let texts = Transition {
+                user_reason: open.reason.as_deref(),
+                ticket: open.ticket.as_deref(),
+                ..plain.of(check_out)
+            };
+            worker.workflow.report(&texts);
+        }
+        Ok(answer)
+    }
+
+    /// Waits in the queue for an account, and asks for it when it may be free; `None` when the time is over.
+    async fn wait(
+        &self,
+        part: &mut Part,
+        fetch: &Fetch<'_>,
+        (candidate, mut busy): (Candidate, Busy),
+    ) -> Result<Option<Answer>, SessionsError> {
+        let wait = fetch.request.busy_wait.unwrap_or(fetch.vault.rules.busy_wait);
+        if wait == Duration::ZERO {
+            return Ok(None);
+        }
+        let worker = &self.sessions.worker;
+        let until = Instant::now() + wait;
+        let mut place = worker.workflow.queues.join(fetch.vault.name.clone(), candidate.clone());
+        let mut is_first = false;
+        loop {
+            let now = worker.clock.now();
+            let waited = timeout_at(until, async {
+                if is_first {
+                    place.freed(&busy, now).await;
+                }
+                place.turn().await;
+            });
+            if waited.await.is_err() {
+                return Ok(None);
+            }
+            is_first = true;
+            let search = Search::one(candidate.clone());
+            match self.ask(part, fetch, search, Some(candidate.clone())).await? {
+                Answer::Nothing(mut attempts) => match attempts.pop().map(|attempt| attempt.outcome) {
+                    Some(FetchOutcome::Busy(again)) => busy = again,
+                    // It is not busy any more, but has no credentials for this session either.
+                    _ => return Ok(None),
+                },
+                found => return Ok(Some(found)),
+            }
+        }
+    }
+
+    /// Tells all stores of the session of an event, but those that know of its end.
+    async fn tell(
+        &self,
+        progress: &mut Progress,
+        what: impl Fn(&RunningVault, Vec<CheckOut>) -> What,
+    ) -> Result<Settled, SessionsError> {
+        let (mut settled, mut first) = (Settled::default(), None);
+        for part in progress.parts.values_mut().filter(|part| !part.has_ended) {
+            let vault = self.sessions.vault(&part.at.store)?;
+            let what = what(&vault, part.read.clone());
+            let takes_read = !matches!(what, What::AuthenticationFailed);
+            match self.submit(part, what).await {
+                Ok(submitted) => {
+                    settled.failures.extend(submitted.failures);
+                    part.has_ended = progress.has_ended;
+                    if takes_read {
+                        part.read.clear();
+                    }
+                }
+                Err(SessionsError::Refused(TransitionError::NoSession)) => {}
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        first.map_or(Ok(settled), Err)
+    }
+
+    async fn submit(&self, part: &mut Part, what: What) -> Result<Submitted<SessionWorkflow>, SessionsError> {
+        let worker = &self.sessions.worker;
+        let entry = match part.entry.take() {
+            Some(entry) => entry,
+            None => self.sessions.entry(&part.at).await?,
+        };
+        let event = worker.workflow.event(&part.at.store, worker.clock.now(), what);
+        let mut submitted = worker.submit(entry, event, Some(&part.live)).await?;
+        let address = submitted.entry.address;
+        part.entry =
+            Some(std::mem::replace(&mut submitted.entry, Box::new(Entry::new(address, part.at.clone()))));
+        Ok(submitted)
+    }
+}
+
+/// Ends a session whose last handle is dropped: its caller is gone, perhaps by a panic.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.is_detached {
+            return;
+        }
+        let parts = std::mem::take(&mut self.progress.get_mut().parts).into_values();
+        let left: Vec<_> = parts.filter(|part| !part.has_ended).map(|part| (part.at, part.read)).collect();
+        // Without a runtime the next start of the host finds the session.
+        if !left.is_empty()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let sessions = self.sessions.clone();
+            runtime.spawn(async move { sessions.end_dropped(left).await });
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Defines the state of a session at one credential store.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use keyway_core::{Timestamp, Wiped};
+use keyway_credentials::{Candidate, CheckInReason, CredentialKind, Lease};
+
+use super::search::Search;
+use crate::records::{NameTag, id_text, read_id};
+
+/// The id of a check-out: of the fetch that made it, and the number of the candidate in that fetch. The intents that
+/// a plugin sees follow from it (decision S2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CheckOutId {
+    pub(super) fetch: NameTag,
+    pub(super) number: u16,
+}
+
+/// A text is not the id of a check-out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is not the id of a check-out: it has 32 digits of 0-9 and a-f, a dot, and a number")]
+pub struct InvalidCheckOutId;
+
+impl fmt::Display for CheckOutId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", id_text(&self.fetch), self.number)
+    }
+}
+
+impl fmt::Debug for CheckOutId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CheckOutId({self})")
+    }
+}
+
+impl FromStr for CheckOutId {
+    type Err = InvalidCheckOutId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCheckOutId> {
+        let read = || {
+            let (fetch, number) = text.split_once('.')?;
+            Some(Self { fetch: read_id(fetch)?, number: number.parse().ok()? })
+        };
+        read().filter(|id| id.to_string() == text).ok_or(InvalidCheckOutId)
+    }
+}
+
+/// The data that plugins keep with a session, as their last call left it. Clones share the texts.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Data {
+    /// The cookie of the store, as JSON.
+    pub(super) cookie: Arc<Wiped<String>>,
+    /// The session cookie, as JSON.
+    pub(super) session_cookie: Arc<Wiped<String>>,
+    /// How many calls the session had made. The latest data wins where several parts of a session have some.
+    pub(super) calls: u64,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        let empty = Arc::new(Wiped::new("{}".to_owned()));
+        Self { cookie: Arc::clone(&empty), session_cookie: empty, calls: 0 }
+    }
+}
+
+/// Shows no value.
+impl fmt::Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Data").field("calls", &self.calls).finish_non_exhaustive()
+    }
+}
+
+/// A call that the host owes a plugin: it is made until it succeeds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owed {
+    /// When it became due for the first time.
+    pub(super) since: Timestamp,
+    /// How often the plugin has failed.
+    pub(super) failures: u32,
+    /// When to call next.
+    pub(super) next: Timestamp,
+}
+
+impl Owed {
+    pub(super) const fn from(now: Timestamp) -> Self {
+        Self { since: now, failures: 0, next: now }
+    }
+}
+
+/// A notice of a session event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Notice {
+    /// The event has not happened.
+    NotDue,
+    /// The plugin has to be told.
+    Owed(Owed),
+    /// The plugin was told, or did not listen as often as it was tried.
+    Done,
+}
+
+/// The stage of a check-out.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Stage {
+    /// The session has the credentials. `renew` is when the lease is renewed, if it is.
+    Held { renew: Option<Owed> },
+    /// The lease has to be checked in.
+    Returning { reason: CheckInReason, owed: Owed },
+    /// The lease is checked in. The end of the session is told of the check-out.
+    Returned,
+}
+
+/// A check-out of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CheckOut {
+    pub(super) id: CheckOutId,
+    pub(super) candidate: Candidate,
+    /// The lease, if the store gives leases.
+    pub(super) lease: Option<Lease>,
+    /// When the credentials were found.
+    pub(super) made: Timestamp,
+    /// When the current term of the lease began.
+    pub(super) term: Timestamp,
+    /// How often the lease was renewed.
+    pub(super) renewals: u32,
+    /// Whether the target accepted the credentials.
+    pub(super) is_proven: bool,
+    pub(super) stage: Stage,
+}
+
+impl CheckOut {
+    /// Tells whether the vault counts the lease as held.
+    pub(super) fn is_out(&self) -> bool {
+        self.lease.is_some() && self.stage != Stage::Returned
+    }
+}
+
+/// The stage of a fetch that is not settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FetchStage {
+    /// Other leases are checked in first. Nothing was asked, unless the same fetch was begun before.
+    Pending { was_asked: bool },
+    /// The store is being asked.
+    Asked,
+    /// It is unknown whether there is a check-out, and the store can be asked about it.
+    Unsettled(Owed),
+    /// It is unknown whether there is a check-out, and a person has to find out.
+    Undecided,
+}
+
+/// The intent of a fetch, stored before its first candidate is asked (decision S2).
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct OpenFetch {
+    pub(super) id: NameTag,
+    pub(super) kind: CredentialKind,
+    pub(super) search: Search,
+    pub(super) reason: Option<String>,
+    pub(super) ticket: Option<String>,
+    pub(super) stage: FetchStage,
+}
+
+/// A session at one credential store.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SessionState {
+    pub(super) data: Data,
+    pub(super) check_outs: Vec<CheckOut>,
+    pub(super) fetches: Vec<OpenFetch>,
+    /// The fetches whose check-outs are forgotten, the latest last. None of them is made again, because the store would
+    /// take its intent for the old one.
+    pub(super) used: Vec<NameTag>,
+    /// How often the authentication was completed.
+    pub(super) authentications: u32,
+    pub(super) authenticated: Notice,
+    pub(super) ended: Notice,
+}
+
+impl Default for SessionState {
+    fn default() -> Self {
+        Self {
+            data: Data::default(),
+            check_outs: Vec::new(),
+            fetches: Vec::new(),
+            used: Vec::new(),
+            authentications: 0,
+            authenticated: Notice::NotDue,
+            ended: Notice::NotDue,
+        }
+    }
+}
+
+impl SessionState {
+    /// Counts everything that is or may be checked out.
+    pub(super) fn taken(&self) -> usize {
+        self.fetches.len() + self.check_outs.iter().filter(|out| out.is_out()).count()
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended != Notice::NotDue
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_check_outs_come_back() {
+        let id = CheckOutId { fetch: [7; 16], number: 65_535 };
+        assert_eq!(id.to_string().parse(), Ok(id));
+        for other in
+            ["", "07", "07.1", &format!("{}.01", "07".repeat(16)), &format!("{}.65536", "07".repeat(16))]
+        {
+            assert_eq!(other.parse::<CheckOutId>(), Err(InvalidCheckOutId), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_value_of_a_cookie() {
+        let data = Data { cookie: Arc::new(Wiped::new(r#"{"a":"n33dle"}"#.into())), ..Data::default() };
+        assert!(!format!("{:?}", SessionState { data, ..SessionState::default() }).contains("n33dle"));
+    }
+}

@@ -1,0 +1,242 @@
+//! Connects a host to vaults: the credential stores of its sessions.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_credentials::core::LookupError;
+use keyway_credentials::{
+    AccountRule, AssetGenerator, AssetRules, Capabilities, CheckInTriggers, CredentialError, CredentialStore,
+    CredentialStoreName, CredentialStorePlugin, CredentialStores, Json, OpenContext,
+};
+
+use crate::host::Lent;
+use crate::plugin::{LaneGuard, OpenFault, Opened, Opens, Pace, Source};
+use crate::work::{Lane, Limits};
+
+/// A connection of the host to a vault: a credential store by its name, with the host's rules for it.
+#[derive(Clone)]
+pub struct Vault {
+    pub(super) name: CredentialStoreName,
+    source: Source<CredentialStores>,
+    pub(super) rules: Rules,
+}
+
+/// The host's rules for a vault.
+#[derive(Clone, Debug)]
+pub(super) struct Rules {
+    pub(super) accounts: AccountRule,
+    pub(super) assets: AssetRules,
+    pub(super) triggers: CheckInTriggers,
+    pub(super) demands_reason: bool,
+    pub(super) demands_ticket: bool,
+    pub(super) lends_login: bool,
+    pub(super) busy_wait: Duration,
+}
+
+impl Vault {
+    /// Creates a connection that the plugin with this id opens, with an empty configuration.
+    pub fn new(name: CredentialStoreName, plugin: impl Into<String>) -> Self {
+        Self::of(name, Source::Plugin(plugin.into(), Json::default()))
+    }
+
+    /// Creates a connection that the host supplies. After a panic the same object is used again, because only the
+    /// host could make another.
+    pub fn with_store(name: CredentialStoreName, store: Arc<dyn CredentialStore>) -> Self {
+        Self::of(name, Source::Given(store))
+    }
+
+    fn of(name: CredentialStoreName, source: Source<CredentialStores>) -> Self {
+        let rules = Rules {
+            accounts: AccountRule::default(),
+            assets: AssetRules::default(),
+            triggers: CheckInTriggers::default(),
+            demands_reason: false,
+            demands_ticket: false,
+            lends_login: false,
+            busy_wait: Duration::from_secs(30),
+        };
+        Self { name, source, rules }
+    }
+
+    /// Sets the plugin's own configuration, with which it is opened.
+    #[must_use]
+    pub fn plugin_configuration(mut self, configuration: impl Into<Json>) -> Self {
+        self.source = self.source.configured(configuration.into());
+        self
+    }
+
+    /// Sets the rule for the accounts of a session (decision S4).
+    #[must_use]
+    pub fn accounts(mut self, rule: AccountRule) -> Self {
+        self.rules.accounts = rule;
+        self
+    }
+
+    /// Sets the rules for the assets of a session (decision S4).
+    #[must_use]
+    pub fn assets(mut self, rules: AssetRules) -> Self {
+        self.rules.assets = rules;
+        self
+    }
+
+    /// Sets when a session checks in what it proved (decision S3).
+    #[must_use]
+    pub fn check_in_triggers(mut self, triggers: CheckInTriggers) -> Self {
+        self.rules.triggers = triggers;
+        self
+    }
+
+    /// Sets whether a fetch needs the user's reason. Off by default.
+    #[must_use]
+    pub const fn demand_reason(mut self, demanded: bool) -> Self {
+        self.rules.demands_reason = demanded;
+        self
+    }
+
+    /// Sets whether a fetch needs a ticket. Off by default.
+    #[must_use]
+    pub const fn demand_ticket(mut self, demanded: bool) -> Self {
+        self.rules.demands_ticket = demanded;
+        self
+    }
+
+    /// Sets whether check-ins and notices get the user's login at the gateway, as fetches do (decision S6). It is then kept
+    /// with the session, sealed. Off by default: the store logs in on its own account, or keeps a token in its cookie.
+    #[must_use]
+    pub const fn lend_login(mut self, lent: bool) -> Self {
+        self.rules.lends_login = lent;
+        self
+    }
+
+    /// Sets how long a fetch waits in the queue for an account that another session holds alone, 30 s by default. Zero
+    /// does not wait.
+    #[must_use]
+    pub const fn busy_wait(mut self, wait: Duration) -> Self {
+        self.rules.busy_wait = wait;
+        self
+    }
+}
+
+impl fmt::Debug for Vault {
+    /// Omits the configuration, which may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vault").field("name", &self.name).field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+/// The reason why a connection to a vault does not work.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultFault {
+    /// Its plugin is not linked into this host.
+    #[error(transparent)]
+    Plugin(Arc<LookupError>),
+    /// Its plugin could not be opened.
+    #[error("the plugin could not be opened: {0}")]
+    Open(Arc<CredentialError>),
+    /// The rules name a generator of assets that is not built in, and the store has none of its own.
+    #[error(
+        "no generator of assets has the name \"{name}\": the built-in ones are hostname, ip, domain and domain_asset_mapping"
+    )]
+    Generator {
+        /// The name.
+        name: String,
+    },
+}
+
+/// A connection to a vault in its current state.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct VaultView {
+    /// Its name.
+    pub name: CredentialStoreName,
+    /// The capabilities that its plugin declares, or the reason why it does not work.
+    pub capabilities: Result<Capabilities, VaultFault>,
+}
+
+/// A connection with its opened plugin.
+#[derive(Debug)]
+pub(super) struct RunningVault {
+    pub(super) name: CredentialStoreName,
+    pub(super) rules: Rules,
+    pub(super) opened: Result<Opened<CredentialStores>, VaultFault>,
+}
+
+impl RunningVault {
+    pub(super) fn open(vault: Vault, lent: &Lent, limits: &Limits) -> Self {
+        let Vault { name, source, rules } = vault;
+        let opened = Opened::open(&name, &source, &lent.plugins, (limits.deadline, limits.isolation));
+        let opened = opened.map_err(|fault| match fault {
+            OpenFault::Lookup(error) => VaultFault::Plugin(Arc::new(error)),
+            OpenFault::Open(error) => VaultFault::Open(Arc::new(error)),
+        });
+        let opened = opened.and_then(|opened: Opened<CredentialStores>| {
+            match rules.assets.generators.iter().find(|generator| matches!(generator, AssetGenerator::Own(_)))
+            {
+                Some(own) if !opened.capabilities.own_assets => {
+                    Err(VaultFault::Generator { name: own.name().to_owned() })
+                }
+                _ => Ok(opened),
+            }
+        });
+        Self { name, rules, opened }
+    }
+
+    /// Returns the opened plugin.
+    pub(super) fn working(&self) -> Result<&Opened<CredentialStores>, CredentialError> {
+        let fault = |fault: &VaultFault| CredentialError::not_ready("the vault", fault.to_string());
+        self.opened.as_ref().map_err(fault)
+    }
+
+    /// Returns the capabilities. A connection that does not work can do nothing.
+    pub(super) fn capabilities(&self) -> Capabilities {
+        self.opened.as_ref().map_or(Capabilities::MINIMAL, |opened| opened.capabilities)
+    }
+
+    /// Tells whether the store can be asked again about a fetch, or for it (decision R2).
+    pub(super) fn resolves(&self) -> bool {
+        let capabilities = self.capabilities();
+        capabilities.reconciles || capabilities.idempotent
+    }
+
+    pub(super) fn view(&self) -> VaultView {
+        let capabilities = self.opened.as_ref().map(|opened| opened.capabilities).map_err(VaultFault::clone);
+        VaultView { name: self.name.clone(), capabilities }
+    }
+
+    pub(super) fn lane(&self) -> Lane {
+        Lane { name: self.name.to_string(), is_ready: self.opened.is_ok() }
+    }
+
+    pub(super) fn guard(&self) -> Option<&dyn LaneGuard> {
+        Some(self.opened.as_ref().ok()?.lane_guard())
+    }
+}
+
+impl Opens for CredentialStores {
+    type Name = CredentialStoreName;
+    type Instance = dyn CredentialStore;
+    type Error = CredentialError;
+    type Capabilities = Capabilities;
+
+    fn check(plugin: &dyn CredentialStorePlugin, configuration: &Json) -> Result<(), CredentialError> {
+        plugin.check_configuration(configuration)
+    }
+
+    fn open(
+        plugin: &dyn CredentialStorePlugin,
+        context: &OpenContext,
+    ) -> Result<Arc<dyn CredentialStore>, CredentialError> {
+        plugin.open(context)
+    }
+
+    fn capabilities(store: &dyn CredentialStore) -> Capabilities {
+        store.capabilities()
+    }
+
+    fn pace(declared: &Capabilities) -> (Pace, Option<NonZeroUsize>) {
+        (Pace::declared(declared.blocking, declared.prompt), declared.max_concurrency)
+    }
+}

@@ -1,0 +1,384 @@
+//! Carries out the commands of a session.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use keyway_core::{Effect, PluginError, Timestamp};
+use keyway_credentials::{
+    CheckIn, CheckInReason, CheckOut as SeenCheckOut, CredentialError, CredentialStore, CredentialStoreName,
+    LeaseRenewal, SessionContext, SessionEvent,
+};
+use tracing::warn;
+
+use super::asking::{Answer, Asking, Caller, intent, operation};
+use super::audit::{SessionAudit, Transition, report};
+use super::error::SessionsError;
+use super::lease_times::{extension, return_at};
+use super::live::{Live, data, stored_context};
+use super::machine::{self, Command, Event, Told, TransitionError, What};
+use super::queue::Queues;
+use super::record::SessionAtStore;
+use super::state::{CheckOut, Data, FetchStage, Notice, Owed, SessionState, Stage};
+use super::vault::RunningVault;
+use crate::plugin::{LaneGuard, contain};
+use crate::records::{Due, Entry, Names, RecordKind, Recorded, id_text};
+use crate::work::{Carried, Claimed, Lane, Limits, Machine, Run, Workflow};
+
+/// Holds the vaults of a host, and what its sessions share.
+pub(crate) struct SessionWorkflow {
+    pub(super) vaults: BTreeMap<CredentialStoreName, Arc<RunningVault>>,
+    pub(super) limits: Limits,
+    pub(super) audit: Option<Arc<dyn SessionAudit>>,
+    pub(super) queues: Arc<Queues>,
+}
+
+impl std::fmt::Debug for SessionWorkflow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionWorkflow").field("vaults", &self.vaults).finish_non_exhaustive()
+    }
+}
+
+/// The list of sessions that live in the memory of a host.
+const HOST: &[u8] = b"host";
+/// The lists of leases. The last one has the sessions with a fetch that a person has to decide.
+pub(super) const HOLDER: &[u8] = b"holder";
+pub(super) const ACCOUNT: &[u8] = b"account";
+pub(super) const ASSET: &[u8] = b"asset";
+pub(super) const UNDECIDED: &[u8] = b"undecided";
+
+impl Recorded for SessionWorkflow {
+    const KIND: RecordKind = RecordKind::Session;
+    type Fixed = SessionAtStore;
+    type State = SessionState;
+
+    fn listed<'a>(session: &'a SessionAtStore, state: &'a SessionState) -> Vec<Names<'a>> {
+        let mut lists: Vec<Names<'a>> = Vec::with_capacity(4);
+        if let Some((host, _)) = &session.host {
+            lists.push(vec![HOST, host.as_bytes()]);
+        }
+        let mut add = |names: Names<'a>| {
+            if !lists.contains(&names) {
+                lists.push(names);
+            }
+        };
+        for out in state.check_outs.iter().filter(|out| out.is_out()) {
+            add(vec![ACCOUNT, out.candidate.account.as_str().as_bytes()]);
+            add(vec![ASSET, out.candidate.asset.as_str().as_bytes()]);
+            if let Some(holder) = &session.holder {
+                add(vec![HOLDER, holder.as_str().as_bytes()]);
+            }
+        }
+        if state.fetches.iter().any(|open| open.stage == FetchStage::Undecided) {
+            add(vec![UNDECIDED]);
+        }
+        lists
+    }
+
+    fn due(_: &SessionAtStore, state: &SessionState) -> Due {
+        let notices = [state.authenticated, state.ended].into_iter().filter_map(|notice| match notice {
+            Notice::Owed(owed) => Some(owed.next),
+            Notice::NotDue | Notice::Done => None,
+        });
+        let check_outs = state.check_outs.iter().filter_map(|out| match &out.stage {
+            Stage::Returning { owed, .. } => Some(owed.next),
+            Stage::Held { renew } => {
+                let ends = out.lease.as_ref().and_then(|lease| return_at(lease, out.term));
+                [ends, renew.map(|owed: Owed| owed.next)].into_iter().flatten().min()
+            }
+            Stage::Returned => None,
+        });
+        let fetches = state.fetches.iter().filter_map(|open| match open.stage {
+            // The caller that asks has a claim; without one it is gone.
+            FetchStage::Pending { .. } | FetchStage::Asked => Some(Timestamp::default()),
+            FetchStage::Unsettled(owed) => Some(owed.next),
+            FetchStage::Undecided => None,
+        });
+        match notices.chain(check_outs).chain(fetches).min() {
+            Some(at) => Due::At(at),
+            None if state.fetches.is_empty() => Due::Never,
+            None => Due::Decision,
+        }
+    }
+
+    /// Returns the name of the store, which has one plugin.
+    fn lane(session: &SessionAtStore) -> &str {
+        session.store.as_str()
+    }
+}
+
+type Done = Carried<SessionWorkflow>;
+type OnSession<'a> = Claimed<'a, SessionWorkflow>;
+
+impl Workflow for SessionWorkflow {
+    type Event = Event;
+    type Command = Command;
+    type TransitionError = TransitionError;
+    type Live = Live;
+    type Answer = Answer;
+    type Failure = SessionsError;
+
+    const ENGINE: &'static str = "sessions";
+    const STEP: Machine<Self> = machine::step;
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// A check-out that is not stored is checked in at once.
+    fn undo(event: &Event) -> Option<Command> {
+        match &event.what {
+            What::Found { check_out, .. } if check_out.lease.is_some() => {
+                Some(Command::CheckIn(check_out.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    fn wake(&self, session: &SessionAtStore, now: Timestamp) -> Event {
+        self.event(&session.store, now, What::Wake)
+    }
+
+    fn record_id(entry: &Entry<Self>) -> String {
+        id_text(&entry.address.id)
+    }
+
+    fn is_elsewhere(failure: &SessionsError) -> bool {
+        matches!(failure, SessionsError::Refused(TransitionError::InFlight | TransitionError::NoSession))
+    }
+
+    fn stored(&self, entry: &Entry<Self>, event: &Event) {
+        let freed = match &event.what {
+            What::CheckIn { check_out, failed: None } => Some(check_out),
+            _ => None,
+        };
+        if let Some(out) = freed {
+            self.queues.free(&entry.fixed.store, &out.candidate);
+        }
+        self.audit(|audit| report(audit, &entry.fixed, event));
+    }
+
+    fn callers_of(host: &str) -> Option<Names<'_>> {
+        Some(vec![HOST, host.as_bytes()])
+    }
+
+    fn caller_lost(&self, session: &SessionAtStore, run: &Run, now: Timestamp) -> Option<Event> {
+        let (_, number) = session.host.as_ref()?;
+        (*number != run.number).then(|| self.event(&session.store, now, What::HostLost))
+    }
+
+    fn lanes(&self) -> Vec<Lane> {
+        self.vaults.values().map(|vault| vault.lane()).collect()
+    }
+
+    fn guard(&self, lane: &str) -> Option<&dyn LaneGuard> {
+        self.vaults.get(lane)?.guard()
+    }
+
+    async fn carry_out(&self, on: &OnSession<'_>, command: Command, live: Option<&Live>) -> Done {
+        let (entry, at) = (on.entry, &on.entry.fixed);
+        let none = Data::default();
+        let stored = entry.state.as_ref().map_or(&none, |state| &state.data);
+        // Only a fetch is sure to have the user's login (decision S6).
+        let connection = match (&command, live) {
+            (Command::Search(_), Some(live)) => &live.connection,
+            _ => &at.connection,
+        };
+        let connection = Arc::clone(connection);
+        let session = match live {
+            Some(live) => live.context(connection, stored),
+            None => stored_context(connection, stored),
+        };
+        let (what, answer, failure) = match self.vaults.get(&at.store) {
+            Some(vault) => self.call(on, vault, &session, command, live).await,
+            None => not_asked(on, command, SessionsError::NoVault { name: at.store.clone() }),
+        };
+        let data = match live {
+            Some(live) => live.data(&session, stored),
+            None => data(&session, stored.calls + 1),
+        };
+        let event = Event { data: Some(data), ..self.event(&at.store, on.now(), what) };
+        if let Some(failure) = &failure {
+            warn!(store = %at.store, session = W::record_id(entry), error = %failure.detail(), "a vault failed");
+        }
+        Carried { event, answer, failure }
+    }
+}
+
+type W = SessionWorkflow;
+type Called = (What, Option<Answer>, Option<SessionsError>);
+
+impl SessionWorkflow {
+    /// Gives the host's audit what there is to report.
+    fn audit(&self, report: impl FnOnce(&dyn SessionAudit)) {
+        if let Some(audit) = &self.audit
+            && contain(|| report(&**audit)).is_err()
+        {
+            tracing::error!("the audit of sessions panicked");
+        }
+    }
+
+    pub(super) fn report(&self, transition: &Transition<'_>) {
+        self.audit(|audit| audit.happened(transition));
+    }
+
+    pub(super) fn event(&self, store: &CredentialStoreName, now: Timestamp, what: What) -> Event {
+        let resolves = self.vaults.get(store).is_some_and(|vault| vault.resolves());
+        Event { now, resolves, data: None, what }
+    }
+
+    async fn call(
+        &self,
+        on: &OnSession<'_>,
+        vault: &RunningVault,
+        session: &SessionContext,
+        command: Command,
+        live: Option<&Live>,
+    ) -> Called {
+        let failed = |call, error| Some(SessionsError::Store { name: vault.name.clone(), call, error });
+        let again = |error: &CredentialError| on.again(error.kind().retry_after());
+        match command {
+            Command::Search(open) => {
+                let Some(refusals) = live.and_then(|live| live.refusals.as_ref()) else {
+                    // A worker never starts a search: only its caller can use the credentials.
+                    return (What::NothingFound { fetch: open.id }, None, None);
+                };
+                let asking =
+                    Asking { vault, session: session.clone(), open: &open, caller: Caller::Claimed(on) };
+                match asking.ask_all(refusals, on.now()).await {
+                    Ok(Answer::Found(check_out, credentials)) => {
+                        let renews = vault.capabilities().renews;
+                        let what = What::Found { check_out: check_out.clone(), renews };
+                        (what, Some(Answer::Found(check_out, credentials)), None)
+                    }
+                    Ok(answer) => (What::NothingFound { fetch: open.id }, Some(answer), None),
+                    Err(error) => {
+                        let what = match error.effect() {
+                            Effect::None => What::NothingFound { fetch: open.id },
+                            _ => What::Unclear { fetch: open.id, again: again(&error) },
+                        };
+                        (what, None, failed(operation(open.kind), error))
+                    }
+                }
+            }
+            Command::Resolve(open) => {
+                let asking =
+                    Asking { vault, session: session.clone(), open: &open, caller: Caller::Claimed(on) };
+                match asking.resolve(on.now()).await {
+                    Ok(Some(held)) => (What::Resolved { fetch: open.id, held }, None, None),
+                    Ok(None) => (What::CannotTell { fetch: open.id }, None, None),
+                    Err(error) => (
+                        What::Unclear { fetch: open.id, again: again(&error) },
+                        None,
+                        failed("reconcile", error),
+                    ),
+                }
+            }
+            Command::CheckIn(check_out) => {
+                let Some(asked) = check_in(&check_out, session.clone()) else {
+                    return (What::CheckIn { check_out, failed: None }, None, None);
+                };
+                let work = |store: Arc<dyn CredentialStore>| async move { store.check_in(&asked).await };
+                match self.guarded(on, vault, "check_in", work).await {
+                    Ok(_) | Err(CredentialError::UnknownLease { .. }) => {
+                        (What::CheckIn { check_out, failed: None }, None, None)
+                    }
+                    Err(error) => {
+                        let what = What::CheckIn { check_out, failed: Some(again(&error)) };
+                        (what, None, failed("check_in", error))
+                    }
+                }
+            }
+            Command::Renew(check_out) => {
+                let Some(lease) = check_out.lease.clone() else {
+                    return (What::Renewal { check_out, renewed: Err(on.again(None)) }, None, None);
+                };
+                let intent = intent(check_out.id, &format!(".renew{}", check_out.renewals));
+                let terms = (check_out.made, check_out.term);
+                let extension = extension(&lease, terms, on.now(), self.limits.longest_lease);
+                let mut asked =
+                    LeaseRenewal::new(intent, lease, check_out.candidate.clone(), session.clone());
+                asked.extension = extension;
+                let work = |store: Arc<dyn CredentialStore>| async move { store.renew(&asked).await };
+                match self.guarded(on, vault, "renew", work).await {
+                    Ok(lease) => (What::Renewal { check_out, renewed: Ok(lease) }, None, None),
+                    Err(error) => {
+                        let what = What::Renewal { check_out, renewed: Err(again(&error)) };
+                        (what, None, failed("renew", error))
+                    }
+                }
+            }
+            Command::Tell(what, check_outs) => {
+                let event = session_event(on, what, check_outs, session.clone());
+                let call = match what {
+                    Told::Authenticated(_) => "authentication_completed",
+                    Told::Ended => "session_ended",
+                };
+                let work = move |store: Arc<dyn CredentialStore>| async move {
+                    match what {
+                        Told::Authenticated(_) => store.authentication_completed(&event).await,
+                        Told::Ended => store.session_ended(&event).await,
+                    }
+                };
+                match self.guarded(on, vault, call, work).await {
+                    Ok(()) => (What::Told { what, failed: None }, None, None),
+                    Err(error) => {
+                        (What::Told { what, failed: Some(again(&error)) }, None, failed(call, error))
+                    }
+                }
+            }
+        }
+    }
+
+    async fn guarded<T: Send + 'static, F>(
+        &self,
+        on: &OnSession<'_>,
+        vault: &RunningVault,
+        call: &'static str,
+        work: impl FnOnce(Arc<dyn CredentialStore>) -> F + Send + 'static,
+    ) -> Result<T, CredentialError>
+    where
+        F: Future<Output = Result<T, CredentialError>> + Send + 'static,
+    {
+        vault.working()?.call(call, on.working().await, work).await
+    }
+}
+
+/// The event in place of a call that cannot be made.
+fn not_asked(on: &OnSession<'_>, command: Command, failure: SessionsError) -> Called {
+    let again = on.again(None);
+    let what = match command {
+        Command::Search(open) => What::NothingFound { fetch: open.id },
+        Command::Resolve(open) => What::Unclear { fetch: open.id, again },
+        Command::CheckIn(check_out) => What::CheckIn { check_out, failed: Some(again) },
+        Command::Renew(check_out) => What::Renewal { check_out, renewed: Err(again) },
+        Command::Tell(what, _) => What::Told { what, failed: Some(again) },
+    };
+    (what, None, Some(failure))
+}
+
+/// Makes the request to check in, unless there is no lease.
+fn check_in(check_out: &CheckOut, session: SessionContext) -> Option<CheckIn> {
+    let reason = match &check_out.stage {
+        Stage::Returning { reason, .. } => reason.clone(),
+        Stage::Held { .. } | Stage::Returned => CheckInReason::Unused,
+    };
+    let (intent, candidate) = (intent(check_out.id, ".check-in"), check_out.candidate.clone());
+    Some(CheckIn::new(intent, check_out.lease.clone()?, candidate, session, reason))
+}
+
+fn session_event(
+    on: &OnSession<'_>,
+    what: Told,
+    check_outs: Vec<CheckOut>,
+    session: SessionContext,
+) -> SessionEvent {
+    let id = W::record_id(on.entry);
+    let intent = match what {
+        Told::Authenticated(number) => format!("{id}.authenticated{number}"),
+        Told::Ended => format!("{id}.ended"),
+    };
+    let intent = keyway_core::IntentId::new(intent);
+    let intent = intent.unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"));
+    let seen = check_outs.into_iter().map(|out| SeenCheckOut::new(out.candidate, out.lease));
+    seen.fold(SessionEvent::new(intent, session), SessionEvent::with_check_out)
+}
