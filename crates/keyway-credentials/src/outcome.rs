@@ -53,6 +53,21 @@ impl<C> FetchOutcome<C> {
             _ => None,
         }
     }
+
+    /// Changes the credentials, if there are some, and keeps everything else.
+    pub fn map<D>(self, change: impl FnOnce(C) -> D) -> FetchOutcome<D> {
+        match self {
+            Self::Found(Found { credentials, lease }) => {
+                FetchOutcome::Found(Found { credentials: change(credentials), lease })
+            }
+            Self::NotFound => FetchOutcome::NotFound,
+            Self::Busy(busy) => FetchOutcome::Busy(busy),
+            Self::NeedInfo(need) => FetchOutcome::NeedInfo(need),
+            Self::Unsupported => FetchOutcome::Unsupported,
+            Self::Denied(denial) => FetchOutcome::Denied(denial),
+            Self::Unavailable { retry_after } => FetchOutcome::Unavailable { retry_after },
+        }
+    }
 }
 
 /// Credentials that were found.
