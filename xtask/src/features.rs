@@ -21,7 +21,7 @@ struct Choice {
 const CONTRACTS: [&str; 3] = ["keyway-certificates", "keyway-credentials", "keyway-issuers"];
 const MOST_PACKAGES: usize = 60;
 
-const CHOICES: [Choice; 24] = [
+const CHOICES: [Choice; 25] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -152,6 +152,11 @@ const CHOICES: [Choice; 24] = [
         package: "keyway-conformance",
         features: "certificates",
         brings: &["keyway-certificates", "keyway-core", "keyway-x509[issuing]"],
+    },
+    Choice {
+        package: "keyway-conformance",
+        features: "credentials",
+        brings: &["keyway-core", "keyway-credentials"],
     },
     Choice { package: "keyway-conformance", features: "issuers", brings: &["keyway-core", "keyway-issuers"] },
     Choice {

@@ -59,6 +59,8 @@ pub mod certificates;
 mod child;
 #[cfg(any(feature = "certificates", feature = "secrets"))]
 mod clock;
+#[cfg(feature = "credentials")]
+pub mod credentials;
 mod exclusion;
 mod formats;
 pub mod front;
@@ -81,6 +83,8 @@ mod rule;
 mod runtime;
 #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
 mod scratch;
+#[cfg(any(feature = "certificates", feature = "credentials"))]
+mod scripted;
 #[cfg(feature = "secrets")]
 pub mod secrets;
 mod shell_words;
@@ -103,6 +107,8 @@ pub use matrix::{Matrix, MatrixRow, Mutant};
 pub use plugin_subject::{PluginSubject, TestedContract};
 pub use report::{Report, Totals};
 pub use rule::{Broken, Checking, Clause, Level, Need, Rule, broken, ensure};
+#[cfg(any(feature = "certificates", feature = "credentials"))]
+pub use scripted::{Fault, Step};
 pub use suite::{RunOptions, Subject, Suite, check_rules};
 pub use trial::{History, Trial};
 pub use verdict::{Failure, RuleOutcome, Verdict};

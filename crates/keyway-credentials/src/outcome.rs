@@ -92,6 +92,21 @@ impl FetchOutcome<Infallible> {
             Self::Unavailable { retry_after } => FetchOutcome::Unavailable { retry_after },
         }
     }
+
+    /// Changes the credentials, if there are some, and keeps everything else.
+    pub fn map<D>(self, change: impl FnOnce(C) -> D) -> FetchOutcome<D> {
+        match self {
+            Self::Found(Found { credentials, lease }) => {
+                FetchOutcome::Found(Found { credentials: change(credentials), lease })
+            }
+            Self::NotFound => FetchOutcome::NotFound,
+            Self::Busy(busy) => FetchOutcome::Busy(busy),
+            Self::NeedInfo(need) => FetchOutcome::NeedInfo(need),
+            Self::Unsupported => FetchOutcome::Unsupported,
+            Self::Denied(denial) => FetchOutcome::Denied(denial),
+            Self::Unavailable { retry_after } => FetchOutcome::Unavailable { retry_after },
+        }
+    }
 }
 
 /// Credentials that were found.

@@ -50,8 +50,9 @@ mod scripted;
 mod subject;
 mod tested_order;
 
+pub use crate::scripted::Fault;
 pub use example::OrderExample;
-pub use scripted::{CaCall, CaEffect, Fault, ScriptedCa, Step};
+pub use scripted::{CaCall, CaEffect, ScriptedCa, Step};
 pub use subject::{CertificateSubject, ToldOfCertificates};
 
 use crate::Suite;

@@ -1,9 +1,5 @@
 //! The operations of the scripted authority.
 
-use std::future::{pending, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
-
 use keyway_certificates::{
     CaInformation, Capabilities, CertificateAuthority, CertificateError, CertificateOrder,
     CertificateRevocation, CreateCa, DeleteCa, OrderId, OrderOutcome, OrderRequest, Reconciled,
@@ -14,18 +10,23 @@ use keyway_core::Timestamp;
 use super::books::OrderState;
 use super::cas::DAY;
 use super::orders::is_taken;
-use super::script::Act;
-use super::{CaCall, Fault, ScriptedCa};
-use crate::lock::locked;
+use super::{CaCall, ScriptedCa};
+use crate::scripted::ScriptedError;
 
 pub(super) type Answer<T> = Result<T, CertificateError>;
 
-fn failed() -> CertificateError {
-    CertificateError::system("be reached", "the connection broke")
-}
+impl ScriptedError for CertificateError {
+    fn unavailable() -> Self {
+        Self::Unavailable { what: "the scripted authority", retry_after: None, source: None }
+    }
 
-fn unavailable() -> CertificateError {
-    CertificateError::Unavailable { what: "the scripted authority", retry_after: None, source: None }
+    fn refused() -> Self {
+        Self::refused("The script refuses.", "the script refuses")
+    }
+
+    fn failed() -> Self {
+        Self::system("be reached", "the connection broke")
+    }
 }
 
 /// Answers `Unsupported` for an operation that is not declared.
@@ -42,31 +43,8 @@ impl ScriptedCa {
         given: fn(OrderOutcome) -> Option<T>,
         work: impl Future<Output = Answer<T>> + Send,
     ) -> Answer<T> {
-        let mut killed = self.killed.subscribe();
-        self.shelf.with(|books| *books.calls.entry(call).or_default() += 1)?;
-        if *killed.borrow() {
-            return Err(unavailable());
-        }
-        let step = locked(&self.script).next(call, order);
-        let mut answer = pin!(async {
-            if !step.delay.is_zero() {
-                tokio::time::sleep(step.delay).await;
-            }
-            match step.act {
-                Act::Work => work.await,
-                Act::Outcome(outcome) => match given(outcome) {
-                    Some(answer) => Ok(answer),
-                    None => work.await,
-                },
-                Act::Fault(fault) => with_fault(fault, work).await,
-            }
-        });
-        let mut end = pin!(async move { killed.wait_for(|killed| *killed).await.is_ok() });
-        poll_fn(|context| match answer.as_mut().poll(context) {
-            Poll::Ready(answer) => Poll::Ready(answer),
-            Poll::Pending => end.as_mut().poll(context).map(|_| Err(failed())),
-        })
-        .await
+        self.at_books(|books| *books.calls.entry(call).or_default() += 1)?;
+        self.player.play(call, order.map(OrderId::as_str), given, work).await
     }
 
     /// Follows the script for a call that acts on an order.
@@ -77,26 +55,6 @@ impl ScriptedCa {
         work: impl Future<Output = Answer<OrderOutcome>> + Send,
     ) -> Answer<OrderOutcome> {
         self.ask(call, Some(&order.id), Some, work).await
-    }
-}
-
-/// Carries out a call that fails.
-async fn with_fault<T>(fault: Fault, work: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
-    match fault {
-        Fault::Unavailable => Err(unavailable()),
-        Fault::Refused => Err(CertificateError::refused("The script refuses.", "the script refuses")),
-        Fault::LostRequest => Err(failed()),
-        Fault::LostAnswer => work.await.and_then(|_| Err(failed())),
-        Fault::Hangs => pending().await,
-        Fault::HangsAfterwards => {
-            work.await?;
-            pending().await
-        }
-        Fault::Panics => panic!("the script panics"),
-        Fault::PanicsAfterwards => {
-            work.await?;
-            panic!("the script panics after the effect")
-        }
     }
 }
 

@@ -1,16 +1,11 @@
 //! The books of an authority: what exists there, which calls came, and which effects they had.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
-use keyway_certificates::{CertificateError, IntentId};
+use keyway_certificates::IntentId;
 use serde::{Deserialize, Serialize};
 
 use super::CaCall;
-use crate::lock::locked;
 
 /// An effect that a call had.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,40 +64,4 @@ impl Books {
         let is_it = |effect: &&CaEffect| effect.call == call && effect.intent == intent.as_str();
         self.effects.iter().find(is_it).map(|effect| effect.object.as_str())
     }
-}
-
-/// The place where the books are: shared memory, or a file that several processes share.
-#[derive(Clone, Debug)]
-pub(super) enum Shelf {
-    Memory(Arc<Mutex<Books>>),
-    Folder(PathBuf),
-}
-
-impl Shelf {
-    /// Works on the books, alone.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Books) -> T) -> Result<T, CertificateError> {
-        match self {
-            Self::Memory(books) => Ok(work(&mut locked(books))),
-            Self::Folder(folder) => {
-                in_file(folder, work).map_err(|error| CertificateError::system("open its books", error))
-            }
-        }
-    }
-}
-
-/// Works on the books of a folder. A killed process leaves the former books or the new ones.
-fn in_file<T>(folder: &Path, work: impl FnOnce(&mut Books) -> T) -> io::Result<T> {
-    fs::create_dir_all(folder)?;
-    let lock = File::create(folder.join("books.lock"))?;
-    lock.lock()?;
-    let (file, draft) = (folder.join("books.json"), folder.join("books.draft"));
-    let mut books = match fs::read(&file) {
-        Ok(text) => serde_json::from_slice(&text)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Books::default(),
-        Err(error) => return Err(error),
-    };
-    let result = work(&mut books);
-    fs::write(&draft, serde_json::to_vec(&books)?)?;
-    fs::rename(draft, file)?;
-    Ok(result)
 }

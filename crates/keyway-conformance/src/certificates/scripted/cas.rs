@@ -21,7 +21,7 @@ pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
 impl ScriptedCa {
     pub(super) fn known(&self, ca: &CaId) -> Answer<()> {
-        let known = self.shelf.with(|books| books.cas.iter().any(|sub| sub.id == ca.as_str()))?;
+        let known = self.at_books(|books| books.cas.iter().any(|sub| sub.id == ca.as_str()))?;
         if known || ca.as_str() == BASE {
             Ok(())
         } else {
@@ -38,7 +38,7 @@ impl ScriptedCa {
     }
 
     pub(super) fn all(&self) -> Answer<Vec<CaInformation>> {
-        let cas = self.shelf.with(|books| books.cas.clone())?;
+        let cas = self.at_books(|books| books.cas.clone())?;
         let base = self.information(BASE, &self.name, None);
         let subs = cas.iter().map(|sub| self.information(&sub.id, &sub.name, sub.description.as_ref()));
         std::iter::once(base).chain(subs).collect()
@@ -46,7 +46,7 @@ impl ScriptedCa {
 
     pub(super) fn created(&self, request: &CreateCa) -> Answer<CaInformation> {
         self.known(&request.parent)?;
-        let sub = self.shelf.with(|books| {
+        let sub = self.at_books(|books| {
             let done = books.done(CaCall::CreateCa, &request.intent).map(str::to_owned);
             let known = done.and_then(|id| books.cas.iter().find(|sub| sub.id == id).cloned());
             if let (Some(known), true) = (known, self.capabilities.idempotent) {
@@ -67,7 +67,7 @@ impl ScriptedCa {
             let log = "the base authority stays";
             return Err(CertificateError::refused("This authority cannot be deleted.", log));
         }
-        self.shelf.with(|books| {
+        self.at_books(|books| {
             let before = books.cas.len();
             books.cas.retain(|sub| sub.id != request.ca.as_str());
             if books.cas.len() < before {
@@ -81,7 +81,7 @@ impl ScriptedCa {
             let log = "the certificate is another one's";
             return Err(CertificateError::refused("This authority did not make the certificate.", log));
         }
-        self.shelf.with(|books| {
+        self.at_books(|books| {
             if books.revoked.insert(request.certificate.as_str().to_owned()) {
                 books.enter(CaCall::Revoke, "certificate", &request.intent);
             }

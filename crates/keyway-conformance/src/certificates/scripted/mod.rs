@@ -2,29 +2,29 @@
 
 mod authority;
 mod books;
+mod calls;
 mod cas;
 mod orders;
-mod script;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_certificates::{
     Capabilities, CertificateAuthority, CertificateError, CertificatePlugin, IssuedCertificate, Json,
-    OpenContext, OrderId, Pem, RequestTypes,
+    OpenContext, OrderId, OrderOutcome, Pem, RequestTypes,
 };
 use keyway_core::{Clock, SystemClock};
-use tokio::sync::watch;
 
-// Shared by the files of this folder.
-use crate::lock::locked;
+use crate::scripted::{self, Player, Shelf};
+use books::Books;
 pub use books::CaEffect;
-use books::Shelf;
-use script::Script;
-pub use script::{CaCall, Fault, Step};
+pub use calls::CaCall;
+
+/// Answers one call of a certificate authority, or fails it, after a delay.
+pub type Step = scripted::Step<OrderOutcome>;
 
 /// A certificate authority with all capabilities, which answers, waits and fails by a script, and counts the calls and
 /// their effects.
@@ -57,8 +57,8 @@ pub use script::{CaCall, Fault, Step};
 /// ```
 #[derive(Clone, Debug)]
 pub struct ScriptedCa {
-    shelf: Shelf,
-    script: Arc<Mutex<Script>>,
+    shelf: Shelf<Books>,
+    player: Player<CaCall, OrderOutcome>,
     capabilities: Capabilities,
     clock: Arc<dyn Clock>,
     pub(in crate::certificates) issued: IssuedCertificate,
@@ -66,8 +66,6 @@ pub struct ScriptedCa {
     looks: u32,
     retry_after: Option<Duration>,
     cancels_later: bool,
-    /// Whether this handle and its clones are killed.
-    killed: Arc<watch::Sender<bool>>,
 }
 
 impl ScriptedCa {
@@ -86,7 +84,7 @@ impl ScriptedCa {
 
     /// Creates an authority with empty books in memory.
     pub fn new() -> Self {
-        Self::with(Shelf::Memory(Arc::default()), Self::CAPABILITIES)
+        Self::with(Shelf::memory(), Self::CAPABILITIES)
     }
 
     /// Opens the authority whose books are in a folder, which is made when it is missing. Its calls block on files, and
@@ -95,12 +93,12 @@ impl ScriptedCa {
         Self::with(Shelf::Folder(folder.as_ref().to_owned()), Self::CAPABILITIES.blocking(true))
     }
 
-    fn with(shelf: Shelf, capabilities: Capabilities) -> Self {
+    fn with(shelf: Shelf<Books>, capabilities: Capabilities) -> Self {
         let pem = |text: &str| Pem::new(text).expect("the kit's own certificates are short");
         let signer = pem(cas::SIGNER);
         Self {
             shelf,
-            script: Arc::default(),
+            player: Player::default(),
             capabilities,
             clock: Arc::new(SystemClock),
             issued: IssuedCertificate::new(pem(include_str!("pem/leaf.pem"))).with_intermediates(signer),
@@ -108,7 +106,6 @@ impl ScriptedCa {
             looks: 1,
             retry_after: None,
             cancels_later: false,
-            killed: Arc::new(watch::Sender::new(false)),
         }
     }
 
@@ -165,12 +162,12 @@ impl ScriptedCa {
     /// Adds steps for the next calls of an operation, whichever order they are for. `ca_information` also follows the
     /// script when it is asked for the default authority.
     pub fn script(&self, call: CaCall, steps: impl IntoIterator<Item = Step>) {
-        locked(&self.script).add(call, None, steps.into_iter());
+        self.player.add(call, None, steps);
     }
 
     /// Adds steps for the next calls of an operation that are for this order. They come before those for any order.
     pub fn script_order(&self, order: &OrderId, call: CaCall, steps: impl IntoIterator<Item = Step>) {
-        locked(&self.script).add(call, Some(order), steps.into_iter());
+        self.player.add(call, Some(order.as_str()), steps);
     }
 
     /// Returns how many calls of an operation came, also those that failed. Blocks when the books are in a folder.
@@ -194,12 +191,7 @@ impl ScriptedCa {
     /// # Panics
     /// If the books cannot be read.
     pub fn doubled(&self) -> Vec<CaEffect> {
-        let mut effects = self.effects();
-        effects.sort();
-        let mut doubled: Vec<_> =
-            effects.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
-        doubled.dedup();
-        doubled
+        scripted::doubled(self.effects())
     }
 
     /// Tells the time.
@@ -207,26 +199,30 @@ impl ScriptedCa {
         self.clock.now()
     }
 
-    fn books<T>(&self, look: impl FnOnce(&mut books::Books) -> T) -> T {
+    fn books<T>(&self, look: impl FnOnce(&mut Books) -> T) -> T {
         self.shelf.with(look).expect("the books of the scripted authority can be read")
+    }
+
+    /// Works on the books for a call.
+    fn at_books<T>(&self, work: impl FnOnce(&mut Books) -> T) -> Result<T, CertificateError> {
+        self.shelf.with(work).map_err(|error| CertificateError::system("open its books", error))
     }
 
     /// Takes the authority down, for this handle and its clones. Calls that have not ended fail, and may have had their
     /// effect; later calls fail as [`Unavailable`](CertificateError::Unavailable).
     pub fn kill(&self) {
-        self.killed.send_replace(true);
+        self.player.kill();
     }
 
     /// Creates the same authority with empty books and no script.
     pub(in crate::certificates) fn with_empty_books(&self) -> Self {
-        let empty = Shelf::Memory(Arc::default());
-        Self { shelf: empty, script: Arc::default(), ..self.reopened() }
+        Self { shelf: Shelf::memory(), player: Player::default(), ..self.clone() }
     }
 
     /// Opens the authority again, with the same books and the same script.
     #[must_use]
     pub fn reopened(&self) -> Self {
-        Self { killed: Arc::new(watch::Sender::new(false)), ..self.clone() }
+        Self { player: self.player.reopened(), ..self.clone() }
     }
 }
 

@@ -60,7 +60,7 @@ impl ScriptedCa {
         order.plugin_meta.checkpoint().await?;
         tokio::task::yield_now().await;
         let first = if self.looks == 0 { OrderState::Issued } else { OrderState::Open { looks: self.looks } };
-        let state = self.shelf.with(|books| {
+        let state = self.at_books(|books| {
             if !(self.capabilities.idempotent && books.done(CaCall::Issue, &order.intent).is_some()) {
                 books.enter(CaCall::Issue, order.id.as_str(), &order.intent);
                 books.orders.entry(ticket.clone()).or_insert(first);
@@ -77,7 +77,7 @@ impl ScriptedCa {
         let Some(ticket) = order.plugin_meta.text(TICKET) else {
             return Ok(OrderOutcome::InvalidOperation("The authority has no such order.".into()));
         };
-        let state = self.shelf.with(|books| {
+        let state = self.at_books(|books| {
             let state = books.orders.get_mut(ticket.expose())?;
             *state = match *state {
                 OrderState::Open { looks } if looks <= 1 => OrderState::Issued,
@@ -106,7 +106,7 @@ impl ScriptedCa {
         tokio::task::yield_now().await;
         let ticket = order.plugin_meta.text(TICKET);
         let ticket = ticket.as_ref().map_or("", |ticket| ticket.expose());
-        let changed = self.shelf.with(|books| {
+        let changed = self.at_books(|books| {
             let Some(state) = books.orders.get(ticket).copied() else { return Ok(None) };
             if self.capabilities.idempotent && books.done(call, &order.intent).is_some() {
                 return Ok(Some(state));
@@ -136,7 +136,7 @@ impl ScriptedCa {
         };
         let intent = question.context.intent();
         let destroyed = |is: bool| if is { Reconciled::Destroyed } else { Reconciled::NothingHappened };
-        let (done, destroyed) = self.shelf.with(|books| {
+        let (done, destroyed) = self.at_books(|books| {
             let is_destroyed = match &question.context {
                 IntendedCall::Cancel(order) => {
                     let state = books.orders.get(&ticket(order));

@@ -10,8 +10,9 @@ use keyway_certificates::{
 };
 use keyway_core::{Effect, PluginError as _};
 
-use super::{CaCall, Fault, ScriptedCa, Step};
+use super::{CaCall, ScriptedCa, Step};
 use crate::runtime::runtime;
+use crate::scripted::Fault;
 
 fn order(id: &str, intent: &str) -> CertificateOrder {
     let meta = PluginMeta::new(JsonObject::new(), Arc::new(Mutex::new(JsonObject::new())));

@@ -1,0 +1,219 @@
+//! The vault of a scripted store: its leases, its passwords, and the calls that came.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use keyway_core::Timestamp;
+use keyway_credentials::{Busy, CredentialError, Holder, Lease, LeaseId, LeaseRenewal, Rotation, TotpCode};
+use serde::{Deserialize, Serialize};
+
+use super::{StoreCall, StoreEntry, Terms};
+
+/// A lease as the vault has it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct StoredLease {
+    id: String,
+    expires_at: Option<u64>,
+    renewable: bool,
+    exclusive: bool,
+    /// The account and the asset.
+    of: String,
+    session: Option<String>,
+}
+
+impl StoredLease {
+    fn lease(&self) -> Result<Lease, CredentialError> {
+        let lease = Lease::new(LeaseId::new(self.id.as_str())?);
+        let lease = lease.renewable(self.renewable).exclusive(self.exclusive);
+        Ok(self.expires_at.map_or(lease.clone(), |end| lease.expires_at(Timestamp::from_milliseconds(end))))
+    }
+
+    fn lasts(&self, now: Timestamp) -> bool {
+        self.expires_at.is_none_or(|end| now.as_milliseconds() < end)
+    }
+}
+
+/// What the vault gave for one fetch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct CheckedOut {
+    lease: Option<StoredLease>,
+    /// How often the credentials were changed before.
+    pub(super) version: u64,
+    /// The period of a one-time code, in its own length since the epoch.
+    pub(super) period: Option<u64>,
+}
+
+impl CheckedOut {
+    pub(super) fn lease(&self) -> Result<Option<Lease>, CredentialError> {
+        self.lease.as_ref().map(StoredLease::lease).transpose()
+    }
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Vault {
+    pub(super) calls: Vec<StoreEntry>,
+    pub(super) effects: Vec<StoreEntry>,
+    /// The leases that were not checked in, by id.
+    held: BTreeMap<String, StoredLease>,
+    /// The lease that holds an account at an asset alone.
+    alone: BTreeMap<String, String>,
+    /// The results of intents.
+    checked_out: BTreeMap<String, CheckedOut>,
+    renewed: BTreeMap<String, StoredLease>,
+    rotated: BTreeMap<String, bool>,
+    noticed: BTreeSet<String>,
+    versions: BTreeMap<String, u64>,
+    /// The period of the last one-time code.
+    periods: BTreeMap<String, u64>,
+    pub(super) diverged: BTreeSet<String>,
+    numbers: u64,
+}
+
+impl Vault {
+    /// Lists the ids of the leases that are held.
+    pub(super) fn held(&self, now: Timestamp) -> Vec<String> {
+        self.held.values().filter(|lease| lease.lasts(now)).map(|lease| lease.id.clone()).collect()
+    }
+
+    fn new_id(&mut self) -> String {
+        self.numbers += 1;
+        format!("lease-{}", self.numbers)
+    }
+
+    /// Checks out, or tells that the account is busy.
+    pub(super) fn check_out(
+        &mut self,
+        terms: &Terms,
+        mut entry: StoreEntry,
+        of: &str,
+        now: Timestamp,
+    ) -> Result<Result<CheckedOut, Busy>, CredentialError> {
+        let done = entry.intent.as_ref().and_then(|intent| self.checked_out.get(intent));
+        if let (true, Some(done)) = (terms.capabilities.idempotent, done) {
+            return Ok(Ok(done.clone()));
+        }
+        let holder = self.alone.get(of).and_then(|lease| self.held.get(lease));
+        if let Some(holder) = holder.filter(|holder| holder.lasts(now)) {
+            let busy = holder
+                .expires_at
+                .map_or(Busy::new(), |end| Busy::new().until(Timestamp::from_milliseconds(end)));
+            return Ok(Err(match &holder.session {
+                Some(session) => busy.held_for(Holder::new(session.as_str())?),
+                None => busy,
+            }));
+        }
+        let length = u64::try_from(TotpCode::USUAL_PERIOD.as_millis()).unwrap_or(u64::MAX);
+        let period = (entry.call == StoreCall::TotpCodes).then_some(now.as_milliseconds() / length);
+        if period.is_some() && period == self.periods.get(of).copied() {
+            let next = period.map_or(0, |period| (period + 1) * length);
+            return Ok(Err(Busy::new().until(Timestamp::from_milliseconds(next))));
+        }
+        let lease = terms.capabilities.leases.then(|| StoredLease {
+            id: self.new_id(),
+            expires_at: terms.lease_time.map(|time| now.plus(time).as_milliseconds()),
+            renewable: terms.capabilities.renews,
+            exclusive: terms.exclusive,
+            of: of.to_owned(),
+            session: entry.session.clone(),
+        });
+        if let Some(lease) = &lease {
+            if lease.exclusive {
+                self.alone.insert(of.to_owned(), lease.id.clone());
+            }
+            self.held.insert(lease.id.clone(), lease.clone());
+            entry.lease = Some(lease.id.clone());
+        }
+        if let Some(period) = period {
+            self.periods.insert(of.to_owned(), period);
+        }
+        let done = CheckedOut { lease, version: self.version(of), period };
+        if let Some(intent) = &entry.intent {
+            self.checked_out.insert(intent.clone(), done.clone());
+        }
+        // A store without leases only reads.
+        if entry.lease.is_some() {
+            self.effects.push(entry);
+        }
+        Ok(Ok(done))
+    }
+
+    /// Returns the lease that a fetch with this intent got.
+    pub(super) fn checked_out(&self, intent: &str) -> Option<&CheckedOut> {
+        self.checked_out.get(intent)
+    }
+
+    fn version(&self, of: &str) -> u64 {
+        self.versions.get(of).copied().unwrap_or_default()
+    }
+
+    /// Takes a lease back. A lease that is not held is taken back already.
+    pub(super) fn check_in(&mut self, terms: &Terms, entry: StoreEntry, now: Timestamp) -> Rotation {
+        let rotation = |rotated| if rotated { terms.rotation } else { Rotation::NotRotated };
+        let (intent, id) =
+            (entry.intent.clone().unwrap_or_default(), entry.lease.clone().unwrap_or_default());
+        if let (true, Some(rotated)) = (terms.capabilities.idempotent, self.rotated.get(&intent)) {
+            return rotation(*rotated);
+        }
+        let taken = self.held.remove(&id).filter(|lease| lease.lasts(now));
+        let Some(lease) = taken else { return Rotation::NotRotated };
+        if self.alone.get(&lease.of) == Some(&id) {
+            self.alone.remove(&lease.of);
+        }
+        let rotated = terms.capabilities.rotates;
+        if rotated {
+            *self.versions.entry(lease.of).or_default() += 1;
+        }
+        self.rotated.insert(intent, rotated);
+        self.effects.push(entry);
+        rotation(rotated)
+    }
+
+    /// Tells whether a lease is held.
+    pub(super) fn holds(&self, lease: &LeaseId, now: Timestamp) -> bool {
+        self.held.get(lease.as_str()).is_some_and(|lease| lease.lasts(now))
+    }
+
+    /// Renews a lease.
+    pub(super) fn renew(
+        &mut self,
+        terms: &Terms,
+        entry: StoreEntry,
+        renewal: &LeaseRenewal,
+        now: Timestamp,
+    ) -> Result<Lease, CredentialError> {
+        let intent = renewal.intent.as_str();
+        if let (true, Some(renewed)) = (terms.capabilities.idempotent, self.renewed.get(intent)) {
+            return renewed.lease();
+        }
+        let id = renewal.lease.id.as_str();
+        let unknown = || CredentialError::UnknownLease { lease: renewal.lease.id.clone() };
+        let mut lease = self.held.get(id).filter(|lease| lease.lasts(now)).cloned().ok_or_else(unknown)?;
+        // A store may give less than the host wants, and takes no time away.
+        let time = match (terms.lease_time, renewal.extension) {
+            (Some(most), Some(wanted)) => Some(most.min(wanted)),
+            (most, _) => most,
+        };
+        let end = time.map(|time| now.plus(time).as_milliseconds());
+        lease.expires_at = lease.expires_at.max(end);
+        if terms.renews_ids {
+            lease.id = self.new_id();
+        }
+        self.held.remove(id);
+        if lease.exclusive {
+            self.alone.insert(lease.of.clone(), lease.id.clone());
+        }
+        self.held.insert(lease.id.clone(), lease.clone());
+        self.renewed.insert(intent.to_owned(), lease.clone());
+        self.effects.push(entry);
+        lease.lease()
+    }
+
+    /// Notes an event of a session.
+    pub(super) fn notice(&mut self, terms: &Terms, entry: StoreEntry) {
+        let is_new =
+            self.noticed.insert(format!("{:?} {}", entry.call, entry.intent.as_deref().unwrap_or_default()));
+        if is_new || !terms.capabilities.idempotent {
+            self.effects.push(entry);
+        }
+    }
+}
