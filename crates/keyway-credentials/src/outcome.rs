@@ -57,39 +57,9 @@ impl<C> FetchOutcome<C> {
     /// # Errors
     /// The outcome, which is not [`Found`](Self::Found).
     pub fn into_found(self) -> Result<Found<C>, FetchOutcome<Infallible>> {
-        Err(match self {
-            Self::Found(found) => return Ok(found),
-            Self::NotFound => FetchOutcome::NotFound,
-            Self::Busy(busy) => FetchOutcome::Busy(busy),
-            Self::NeedInfo(need) => FetchOutcome::NeedInfo(need),
-            Self::Unsupported => FetchOutcome::Unsupported,
-            Self::Denied(denial) => FetchOutcome::Denied(denial),
-            Self::Unavailable { retry_after } => FetchOutcome::Unavailable { retry_after },
-        })
-    }
-
-    /// Converts the credentials.
-    pub fn map<D>(self, convert: impl FnOnce(C) -> D) -> FetchOutcome<D> {
-        match self.into_found() {
-            Ok(Found { credentials, lease }) => {
-                FetchOutcome::Found(Found { credentials: convert(credentials), lease })
-            }
-            Err(other) => other.without_credentials(),
-        }
-    }
-}
-
-impl FetchOutcome<Infallible> {
-    /// Converts an outcome without credentials to one of any kind.
-    pub fn without_credentials<C>(self) -> FetchOutcome<C> {
         match self {
-            Self::Found(found) => match found.credentials {},
-            Self::NotFound => FetchOutcome::NotFound,
-            Self::Busy(busy) => FetchOutcome::Busy(busy),
-            Self::NeedInfo(need) => FetchOutcome::NeedInfo(need),
-            Self::Unsupported => FetchOutcome::Unsupported,
-            Self::Denied(denial) => FetchOutcome::Denied(denial),
-            Self::Unavailable { retry_after } => FetchOutcome::Unavailable { retry_after },
+            Self::Found(found) => Ok(found),
+            other => Err(other.map(|_| unreachable!("the outcome is not `Found`"))),
         }
     }
 

@@ -83,7 +83,7 @@ impl Asking<'_> {
                     return Ok((walk, None));
                 };
                 if let Some(outcome) = refusals.of(&candidate) {
-                    return Ok((walk, Some((candidate, outcome.without_credentials()))));
+                    return Ok((walk, Some((candidate, outcome.map(|none| match none {})))));
                 }
                 let fetch = template.at(candidate, walk.count);
                 let outcome = fetch_kind(&*store, kind, &fetch).await?;

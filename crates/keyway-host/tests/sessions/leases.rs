@@ -1,0 +1,118 @@
+//! Leases: renewal, return before their end, and many at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use keyway_conformance::credentials::{Fault, Step, StoreCall};
+use keyway_host::sessions::{LeaseQuery, Session};
+use keyway_storage::{Sqlite, Storage};
+
+use crate::world::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_lease_is_renewed_at_a_third_up_to_its_greatest_age() {
+    for renews_ids in [false, true] {
+        let clock = Arc::default();
+        let store = store(&clock).lease_time(30 * MINUTE).renews_ids(renews_ids);
+        let host = builder(&memory(), &ring(), &clock).vault(vault(&store));
+        let world = World::start(host.session_limits(limits().with_longest_lease(60 * MINUTE)), &clock).await;
+        let session = world.session("s");
+        found(&session).await;
+        assert!(world.pass(9 * MINUTE).await.is_empty());
+        for minute in 9..120 {
+            world.pass(MINUTE).await;
+            assert!(store.held().len() <= 1, "minute {minute}");
+        }
+        assert!((3..9).contains(&store.count(StoreCall::Renew)), "{}", store.count(StoreCall::Renew));
+        assert_eq!((returned(&store).as_slice(), store.held().len()), (&["Expired".to_owned()][..], 0));
+        session.end().await.unwrap();
+        assert_eq!(store.count(StoreCall::CheckIn), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_lease_that_is_not_renewed_is_returned_at_nine_tenths() {
+    let clock = Arc::default();
+    let store = store(&clock).lease_time(10 * MINUTE).with_capabilities(plain().renews(false));
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    assert!(world.pass(9 * MINUTE - Duration::from_millis(1)).await.is_empty());
+    world.pass(Duration::from_millis(1)).await;
+    assert_eq!(returned(&store), ["Expired"]);
+    session.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failed_renewal_is_tried_again_with_the_same_intent() {
+    let clock = Arc::default();
+    let store = store(&clock).lease_time(30 * MINUTE);
+    store.script(StoreCall::Renew, [Step::fault(Fault::LostAnswer)]);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    world.pass(10 * MINUTE).await;
+    world.pass(MINUTE).await;
+    let renewals: Vec<_> = store.calls().into_iter().filter(|call| call.call == StoreCall::Renew).collect();
+    assert_eq!((renewals.len(), &renewals[0].intent), (2, &renewals[1].intent));
+    session.end().await.unwrap();
+    assert_eq!(store.held().len(), 0);
+}
+
+/// Of 10,000 open leases, 100 end in the same second. All are returned within two seconds, without a look at the others.
+#[tokio::test]
+async fn leases_that_end_are_returned_without_a_look_at_the_others() {
+    const ALL: usize = 10_000;
+    let directory = tempfile::tempdir().unwrap();
+    let storage: Arc<dyn Storage> = Arc::new(Sqlite::open_or_create(directory.path().join("s.db")).unwrap());
+    let clock = Arc::default();
+    let long = store(&clock).with_capabilities(plain().renews(false)).lease_time(600 * MINUTE);
+    let short = long.clone().lease_time(10 * MINUTE);
+    let name = keyway_credentials::CredentialStoreName::new("short").unwrap();
+    let host = builder(&storage, &ring(), &clock).vault(vault(&long));
+    let host = host.vault(keyway_host::sessions::Vault::with_store(name.clone(), Arc::new(short)));
+    let world = World::start(host, &clock).await;
+    let mut sessions: Vec<Session> = Vec::new();
+    for part in 0..8 {
+        let mut tasks = Vec::new();
+        for number in 0..ALL / 8 {
+            let (session, name) = (world.session(&format!("{part}-{number}")), name.clone());
+            tasks.push(tokio::spawn(async move {
+                let store = if number % 100 == 0 { name } else { hall() };
+                let request = keyway_host::sessions::FetchRequest::new();
+                session
+                    .fetch::<keyway_credentials::Passwords>(&store, request)
+                    .await
+                    .unwrap()
+                    .found()
+                    .unwrap();
+                session
+            }));
+        }
+        for task in tasks {
+            sessions.push(task.await.unwrap());
+        }
+    }
+    let ending = sessions
+        .iter()
+        .filter(|session| session.id().as_str().ends_with("00") || session.id().as_str().ends_with("-0"))
+        .count();
+    assert_eq!(long.held().len(), ALL);
+    let (calls, begun) = (long.calls().len(), Instant::now());
+    let reports = world.host.run_due(clock.advance(9 * MINUTE)).await.unwrap();
+    let mut done = reports.len();
+    while done < ending {
+        done += world.host.run_due(clock.advance(Duration::ZERO)).await.unwrap().len();
+    }
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!((done, long.calls().len() - calls), (ending, ending));
+    assert_eq!(long.held().len(), ALL - ending);
+    let joe = LeaseQuery::Holder(keyway_credentials::Holder::new("joe").unwrap());
+    let page = world.leases(&joe, None, 100).await.unwrap();
+    assert_eq!((page.leases.len(), page.next.is_some()), (100, true));
+    for session in sessions {
+        std::mem::forget(session);
+    }
+}

@@ -1,0 +1,77 @@
+//! Sessions whose host is lost, and sessions that outlive it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_conformance::credentials::StoreCall;
+use keyway_credentials::Holder;
+use keyway_host::sessions::{LeaseQuery, NewSession};
+
+use crate::world::*;
+
+#[tokio::test]
+async fn a_restart_checks_in_what_the_lost_host_held() {
+    let (clock, storage, keys) = (Arc::default(), memory(), ring());
+    let store = store(&clock);
+    let start = async || World::start(builder(&storage, &keys, &clock).vault(vault(&store)), &clock).await;
+    let world = start().await;
+    for number in 0..3 {
+        let session = world.session(&number.to_string());
+        found(&session).await;
+        if number == 2 {
+            session.authentication_completed().await.unwrap();
+        }
+        // The process dies: nothing runs when its handles go.
+        std::mem::forget(session);
+    }
+    let other = World::start(builder(&storage, &keys, &clock).name("b").vault(vault(&store)), &clock).await;
+    other.host.recover().await.unwrap();
+    other.pass(Duration::from_secs(1)).await;
+    assert_eq!(store.held().len(), 2, "another host does not take them over");
+
+    let world = start().await;
+    world.host.recover().await.unwrap();
+    world.pass(Duration::ZERO).await;
+    assert_eq!(store.held().len(), 0);
+    assert_eq!(returned(&store), ["Used", "HostLost", "HostLost"]);
+    assert_eq!(store.count(StoreCall::SessionEnded), 3);
+    assert!(world.host.recover().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_of_a_living_host_is_left_alone() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    world.host.recover().await.unwrap();
+    world.pass(Duration::from_secs(3600)).await;
+    assert_eq!(store.held().len(), 1);
+    session.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_detached_session_goes_on_after_a_restart() {
+    let (clock, storage, keys) = (Arc::default(), memory(), ring());
+    let store = store(&clock);
+    let start = async || World::start(builder(&storage, &keys, &clock).vault(vault(&store)), &clock).await;
+    let new = || NewSession::new(connection("s")).detached(true);
+    let world = start().await;
+    let session = world.begin(new()).unwrap();
+    session.cookie().set("mine", "7").unwrap();
+    found(&session).await;
+    drop(session);
+    let world = start().await;
+    world.host.recover().await.unwrap();
+    world.pass(Duration::ZERO).await;
+    assert_eq!(store.held().len(), 1);
+    let session = world.resume(new()).await.unwrap().expect("it has a record");
+    assert_eq!(session.cookie().get("mine"), Some("7".into()));
+    session.authentication_completed().await.unwrap();
+    session.end().await.unwrap();
+    assert_eq!(returned(&store), ["Used"]);
+    assert!(world.resume(new()).await.unwrap().is_none());
+    let joe = LeaseQuery::Holder(Holder::new("joe").unwrap());
+    assert!(world.leases(&joe, None, 9).await.unwrap().leases.is_empty());
+}

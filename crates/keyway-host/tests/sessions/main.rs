@@ -1,0 +1,12 @@
+//! Tests the engine for credential stores: the answers to sessions, and the state after faults, races and crashes.
+
+mod crashes;
+mod events;
+mod fetches;
+#[path = "../support/ground.rs"]
+mod ground;
+mod leases;
+mod lost;
+mod operators;
+mod waiting;
+mod world;

@@ -1,0 +1,162 @@
+//! The work of operators: lists of leases, forced check-ins, locks, and decisions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_conformance::credentials::{Fault, Step, StoreCall};
+use keyway_credentials::{Account, Asset, Candidate, Holder, Lease, LeaseId, Verification, Verified};
+use keyway_host::sessions::{
+    Decision, Fetched, LeaseQuery, Lock, LockTarget, SessionsError, TransitionError,
+};
+
+use crate::world::*;
+
+fn ada() -> Holder {
+    Holder::new("ada").unwrap()
+}
+
+fn root() -> LeaseQuery {
+    LeaseQuery::Account(Account::new("root").unwrap())
+}
+
+#[tokio::test]
+async fn leases_are_listed_by_account_asset_and_holder() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    let out = found(&session).await;
+    let asset = LeaseQuery::Asset(Asset::new("web1").unwrap());
+    let holder = LeaseQuery::Holder(Holder::new("joe").unwrap());
+    for query in [&root(), &asset, &holder] {
+        let page = world.leases(query, None, 9).await.unwrap();
+        let [lease] = page.leases.as_slice() else { panic!("{query:?}: {page:?}") };
+        assert_eq!((&lease.session, lease.check_out), (session.id(), out.check_out));
+        assert_eq!(Some(&lease.lease), out.lease.as_ref());
+    }
+    for other in [LeaseQuery::Account(Account::new("web1").unwrap()), LeaseQuery::Holder(ada())] {
+        assert!(world.leases(&other, None, 9).await.unwrap().leases.is_empty());
+    }
+    session.authentication_completed().await.unwrap();
+    for query in [root(), asset, holder] {
+        assert!(world.leases(&query, None, 9).await.unwrap().leases.is_empty(), "it is checked in");
+    }
+    session.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_forced_check_in_says_who_forced_it() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    let lease = world.leases(&root(), None, 9).await.unwrap().leases.remove(0);
+    world.check_in(&lease, ada()).await.unwrap();
+    assert_eq!(returned(&store), [r#"Forced { by: Holder("ada") }"#]);
+    let again = world.check_in(&lease, ada()).await.unwrap_err();
+    assert!(matches!(again, SessionsError::Refused(TransitionError::NoCheckOut)), "{again}");
+    // The session goes on, and does not return it a second time.
+    found(&session).await;
+    session.end().await.unwrap();
+    assert_eq!((returned(&store).len(), store.held().len()), (2, 0));
+    assert!(
+        world
+            .audit
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|line| line.contains(r#"force session="s""#) && line.contains(r#"operator="ada""#))
+    );
+}
+
+#[tokio::test]
+async fn a_lease_of_a_vault_that_is_gone_can_be_forgotten() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    store.script(StoreCall::CheckIn, [0; 99].map(|_| Step::fault(Fault::Unavailable)));
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    session.end().await.unwrap();
+    let lease = world.leases(&root(), None, 9).await.unwrap().leases.remove(0);
+    assert_eq!(lease.returning.as_ref().unwrap().failures, 1);
+    world.forget(&lease, ada()).await.unwrap();
+    assert!(world.leases(&root(), None, 9).await.unwrap().leases.is_empty());
+    let gone = world.forget(&lease, ada()).await.unwrap_err();
+    assert!(matches!(gone, SessionsError::Refused(TransitionError::NoSession)), "{gone}");
+}
+
+#[tokio::test]
+async fn a_lock_stops_new_check_outs_only() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    let targets = [
+        LockTarget::Everything,
+        LockTarget::Store(hall()),
+        LockTarget::Holder(Holder::new("joe").unwrap()),
+        LockTarget::Account(Account::new("root").unwrap()),
+    ];
+    for target in targets {
+        let end = clock.advance(Duration::ZERO).plus(Duration::from_secs(60));
+        world.lock(Lock::new(target.clone(), ada(), "incident").until(end)).await.unwrap();
+        let calls = store.calls().len();
+        match passwords(&world.session("other")).await {
+            Ok(Fetched::Nothing(attempts)) => assert_eq!(attempts.len(), 2),
+            Err(SessionsError::Locked { by, .. }) => assert_eq!(by, ada()),
+            other => panic!("{target:?}: {other:?}"),
+        }
+        assert_eq!(store.calls().len(), calls, "{target:?}");
+        assert_eq!(world.locks().await.unwrap().len(), 1);
+        world.unlock(target.clone()).await.unwrap();
+        world.unlock(target).await.unwrap();
+    }
+    assert_eq!(store.held().len(), 1);
+    // A lock ends by itself.
+    let end = clock.advance(Duration::from_secs(60));
+    world.lock(Lock::new(LockTarget::Everything, ada(), "").until(end)).await.unwrap();
+    found(&session).await;
+    session.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_person_decides_what_the_store_cannot_tell() {
+    for made in [false, true] {
+        let clock = Arc::default();
+        let store = store(&clock).with_capabilities(forgetful());
+        let fault = if made { Fault::LostAnswer } else { Fault::LostRequest };
+        store.script(StoreCall::Passwords, [Step::fault(fault)]);
+        let world = start(vault(&store), &clock).await;
+        let session = world.session("s");
+        passwords(&session).await.unwrap_err();
+        // The session ends, but the fetch stays listed.
+        session.end().await.unwrap();
+        world.pass(Duration::from_secs(3600)).await;
+        let fetch = world.undecided(None, 9).await.unwrap().fetches.remove(0);
+        assert_eq!(fetch.candidates.len(), 2);
+        let decision = match store.held().as_slice() {
+            [] => Decision::NothingThere,
+            [lease, ..] => {
+                Decision::Made(fetch.candidates[0].clone(), Lease::new(LeaseId::new(lease.as_str()).unwrap()))
+            }
+        };
+        world.decide(&fetch, decision, ada()).await.unwrap();
+        assert_eq!(store.held(), [""; 0]);
+        assert!(world.undecided(None, 9).await.unwrap().fetches.is_empty());
+        assert_eq!(returned(&store).len(), usize::from(made));
+    }
+}
+
+#[tokio::test]
+async fn an_operator_has_credentials_verified() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    let world = start(vault(&store), &clock).await;
+    let candidate = Candidate::new(Account::new("root").unwrap(), Asset::new("web1").unwrap());
+    assert_eq!(world.verify(&hall(), Verification::new(candidate.clone())).await.unwrap(), Verified::Opens);
+    store.diverge("root", "web1");
+    assert_eq!(world.verify(&hall(), Verification::new(candidate)).await.unwrap(), Verified::Diverged);
+}

@@ -1,0 +1,96 @@
+//! The queue for accounts that another session holds alone.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use keyway_conformance::credentials::StoreCall;
+use keyway_credentials::{Account, FetchOutcome};
+use keyway_host::sessions::{FetchRequest, Fetched};
+
+use crate::world::*;
+
+fn waiting(wait: Duration) -> FetchRequest {
+    FetchRequest::new().with_busy_wait(wait)
+}
+
+#[tokio::test]
+async fn sessions_wait_in_the_order_in_which_they_came() {
+    let clock = Arc::default();
+    let store = store(&clock).exclusive(true);
+    let world = start(vault(&store), &clock).await;
+    let first = world.session("first");
+    found(&first).await;
+    // The second candidate is free, but only the first busy one counts where none is found.
+    let order: Arc<Mutex<Vec<u32>>> = Arc::default();
+    let second = world.session("second");
+    found(&second).await;
+    let mut tasks = Vec::new();
+    for number in 0..6 {
+        let (session, order) = (world.session(&number.to_string()), Arc::clone(&order));
+        tasks.push(tokio::spawn(async move {
+            let request = waiting(Duration::from_secs(20));
+            let answer = session.fetch::<keyway_credentials::Passwords>(&hall(), request).await.unwrap();
+            let found = answer.found().expect("its turn comes");
+            assert_eq!(found.candidate.asset.as_str(), "web1");
+            order.lock().unwrap().push(number);
+            session.end().await.unwrap();
+        }));
+        let asked = 4 + usize::try_from(number).unwrap();
+        until("the session waits", || store.count(StoreCall::Passwords) >= asked.min(5)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // One that comes later does not overtake them, although the account is free for a moment.
+    let begun = Instant::now();
+    first.end().await.unwrap();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4, 5]);
+    assert!(begun.elapsed() < Duration::from_secs(5), "a check-in wakes the next: {:?}", begun.elapsed());
+    second.end().await.unwrap();
+    assert_eq!(store.held().len(), 0);
+}
+
+#[tokio::test]
+async fn a_session_waits_no_longer_than_its_time() {
+    let clock = Arc::default();
+    let store = store(&clock).exclusive(true);
+    let world = start(vault(&store), &clock).await;
+    let (first, second) = (world.session("first"), world.session("second"));
+    found(&first).await;
+    found(&second).await;
+    let begun = Instant::now();
+    let request = waiting(Duration::from_millis(300));
+    let third = world.session("third");
+    let answer = third.fetch::<keyway_credentials::Passwords>(&hall(), request).await.unwrap();
+    let Fetched::Nothing(attempts) = answer else { panic!() };
+    assert!((Duration::from_millis(300)..Duration::from_secs(3)).contains(&begun.elapsed()));
+    let FetchOutcome::Busy(busy) = &attempts[0].outcome else { panic!("{attempts:?}") };
+    assert!(busy.held_for.is_some());
+    for session in [first, second, third] {
+        session.end().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_busy_any_more_but_missing_ends_the_wait() {
+    let clock = Arc::default();
+    let store = store(&clock).exclusive(true);
+    let world = start(vault(&store), &clock).await;
+    let (first, second) = (world.session("first"), world.session("second"));
+    found(&first).await;
+    found(&second).await;
+    let root = Account::new("root").unwrap();
+    let gone = keyway_conformance::credentials::Step::outcome(
+        keyway_conformance::credentials::NoCredentials::NotFound,
+    );
+    let third = world.session("third");
+    let waits = tokio::spawn(async move {
+        third.fetch::<keyway_credentials::Passwords>(&hall(), waiting(Duration::from_secs(20))).await.unwrap()
+    });
+    until("it waits", || store.count(StoreCall::Passwords) >= 6).await;
+    store.script_account(&root, StoreCall::Passwords, [gone]);
+    first.end().await.unwrap();
+    assert!(matches!(waits.await.unwrap(), Fetched::Nothing(_)));
+    second.end().await.unwrap();
+}
