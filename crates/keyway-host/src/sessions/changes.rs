@@ -219,7 +219,7 @@ fn remember(next: &mut SessionState, fetches: impl IntoIterator<Item = NameTag>)
 }
 
 /// Plans the next check-in. It is tried until it works, because the lease counts as held until then.
-pub(super) fn not_returned(limits: &Limits, next: &mut SessionState, check_out: CheckOut, again: Again) {
+pub(super) fn not_returned(limits: &Limits, next: &mut SessionState, check_out: &CheckOut, again: Again) {
     if !next.check_outs.iter().any(|out| out.id == check_out.id) {
         // It could not be stored before, and is stored now.
         next.fetches.retain(|open| open.id != check_out.id.fetch);

@@ -215,7 +215,6 @@ fn apply(
             return Err(TransitionError::InFlight);
         }
         What::Fetch { fetch, again } => begin(next, now, fetch, again)?,
-        What::Wake => {}
         What::AuthenticationCompleted { trigger, read } => authenticated(next, now, trigger, read)?,
         What::AuthenticationFailed => {
             let failed = |out: &CheckOut| (!out.is_proven).then_some(CheckInReason::AuthenticationFailed);
@@ -264,10 +263,14 @@ fn apply(
             }
         }
         What::CheckIn { check_out, failed: None } => returned(next, &check_out),
-        What::CheckIn { check_out, failed: Some(again) } => not_returned(limits, next, check_out, again),
+        What::CheckIn { check_out, failed: Some(again) } => not_returned(limits, next, &check_out, again),
         What::Renewal { check_out, renewed } => renewed_lease(limits, next, now, check_out, renewed),
         What::Told { what, failed } if ours || failed.is_none() => told(limits, next, what, failed),
-        What::NothingFound { .. } | What::Unclear { .. } | What::CannotTell { .. } | What::Told { .. } => {}
+        What::Wake
+        | What::NothingFound { .. }
+        | What::Unclear { .. }
+        | What::CannotTell { .. }
+        | What::Told { .. } => {}
     }
     Ok(false)
 }

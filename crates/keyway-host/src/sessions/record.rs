@@ -14,7 +14,7 @@ use keyway_credentials::{
 use super::connection_record::{connection_len, read_connection, write_connection};
 use super::search::{Accounts, Assets, Search};
 use super::state::{CheckOut, CheckOutId, Data, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
-use crate::records::{Stored, read_code};
+use crate::records::{NameTag, Stored, read_code};
 
 /// The part of a session at a store that never changes.
 #[derive(Clone, Debug)]
@@ -102,7 +102,7 @@ impl Stored for SessionState {
         let (authenticated, ended) = (read_notice(reader)?, read_notice(reader)?);
         let check_outs = read_all(reader, read_check_out)?;
         let fetches = read_all(reader, read_fetch)?;
-        let used = read_all(reader, |reader| reader.array())?;
+        let used = read_all(reader, read_id)?;
         Ok(Self { data, check_outs, fetches, used, authentications, authenticated, ended })
     }
 }
@@ -119,6 +119,10 @@ fn read_all<T>(
     read: impl Fn(&mut Reader<'_>) -> Result<T, Malformed>,
 ) -> Result<Vec<T>, Malformed> {
     (0..reader.u32()?).map(|_| read(reader)).collect()
+}
+
+fn read_id(reader: &mut Reader<'_>) -> Result<NameTag, Malformed> {
+    reader.array()
 }
 
 /// The most bytes of a call that is owed, with a code before it.

@@ -106,21 +106,18 @@ impl Walk {
                 self.place = 0;
                 continue;
             };
-            let asset = match &mut self.own_assets {
-                Some(list) => match list.next().await? {
-                    Some(asset) => asset,
-                    None => {
-                        self.own_assets = None;
-                        continue;
-                    }
-                },
-                None => match self.search.assets.get(self.place) {
-                    Some(Assets::Given(asset)) => {
-                        self.place += 1;
-                        asset.clone()
-                    }
+            let asset = if let Some(list) = &mut self.own_assets {
+                let Some(asset) = list.next().await? else {
+                    self.own_assets = None;
+                    continue;
+                };
+                asset
+            } else {
+                let place = self.search.assets.get(self.place);
+                self.place += 1;
+                match place {
+                    Some(Assets::Given(asset)) => asset.clone(),
                     Some(Assets::Own(generator)) => {
-                        self.place += 1;
                         let question =
                             CandidateQuestion::assets(session.clone(), generator.as_str(), account);
                         self.own_assets = Some(store.assets(&question).await?);
@@ -130,7 +127,7 @@ impl Walk {
                         self.account = None;
                         continue;
                     }
-                },
+                }
             };
             let candidate = Candidate::new(account, asset);
             if self.tried.is_new(&candidate) {
@@ -149,12 +146,11 @@ impl Walk {
         if self.search.accounts != Accounts::Own {
             return Ok(self.given.take());
         }
-        let list = match &mut self.own_accounts {
-            Some(list) => list,
-            None => {
-                let question = CandidateQuestion::accounts(session.clone());
-                self.own_accounts.insert(store.accounts(&question).await?)
-            }
+        let list = if let Some(list) = &mut self.own_accounts {
+            list
+        } else {
+            let question = CandidateQuestion::accounts(session.clone());
+            self.own_accounts.insert(store.accounts(&question).await?)
         };
         list.next().await
     }

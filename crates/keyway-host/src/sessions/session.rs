@@ -125,7 +125,7 @@ impl Session {
     pub(super) fn new(
         sessions: Sessions,
         new: NewSession,
-        entries: Vec<Box<Entry<SessionWorkflow>>>,
+        entries: impl IntoIterator<Item = Box<Entry<SessionWorkflow>>>,
     ) -> Result<Self, SessionsError> {
         let NewSession { connection, holder, stores, is_detached } = new;
         let mut anonymous = connection.clone();
@@ -221,7 +221,7 @@ impl Session {
                     None => Answer::Nothing(attempts),
                 }
             }
-            found => found,
+            found @ Answer::Found(..) => found,
         };
         Ok(Fetched::of(answer).unwrap_or(Fetched::Nothing(Vec::new())))
     }
@@ -424,7 +424,7 @@ impl Inner {
                     // It is not busy any more, but has no credentials for this session either.
                     _ => return Ok(None),
                 },
-                found => return Ok(Some(found)),
+                found @ Answer::Found(..) => return Ok(Some(found)),
             }
         }
     }

@@ -254,7 +254,7 @@ impl SessionWorkflow {
                     Err(error) => {
                         let what = match error.effect() {
                             Effect::None => What::NothingFound { fetch: open.id },
-                            _ => What::Unclear { fetch: open.id, again: again(&error) },
+                            Effect::Unknown => What::Unclear { fetch: open.id, again: again(&error) },
                         };
                         (what, None, failed(operation(open.kind), error))
                     }

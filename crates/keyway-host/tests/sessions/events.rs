@@ -144,9 +144,7 @@ impl CredentialStore for Looking {
         assert_eq!(fetch.session.connection.gateway_password.as_ref().unwrap().expose(), "n33dle-login");
         fetch.session.cookie.set("ticket", "n33dle-7")?;
         fetch.session.session_cookie.set("shared", fetch.session.session_cookie.get("asked").is_some())?;
-        if self.panics {
-            panic!("after the cookie");
-        }
+        assert!(!self.panics, "after the cookie");
         let lease = Lease::new(LeaseId::new("l").unwrap());
         Ok(Found::new(Passwords::new(Password::new("n33dle-password"))).with_lease(lease).into())
     }
