@@ -17,12 +17,7 @@ pub const LOG_LEVELS: [&str; 2] = ["info", "error"];
 ///
 /// # Errors
 /// When Python does not start, the SDK fails, or a session did not check out and check in once.
-pub fn session_time(
-    python: &Path,
-    log_level: &str,
-    sessions: u32,
-    batches: u32,
-) -> Result<f64, BenchError> {
+pub fn session_time(python: &Path, log_level: &str, sessions: u32, batches: u32) -> Result<f64, BenchError> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/sps_peer.py");
     let output = Command::new(python)
         .arg(script)

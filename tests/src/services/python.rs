@@ -159,8 +159,12 @@ mod tests {
     use crate::services::Skip;
     use std::{cell::Cell, fs, path::Path};
 
-    const PACKAGES: PythonPackages =
-        PythonPackages { name: "test", requirements: "one==1.0\n", modules: &["one"], with_dependencies: true };
+    const PACKAGES: PythonPackages = PythonPackages {
+        name: "test",
+        requirements: "one==1.0\n",
+        modules: &["one"],
+        with_dependencies: true,
+    };
 
     #[expect(clippy::unnecessary_wraps, reason = "stands for the real installation")]
     fn makes_an_interpreter(directory: &Path, _: &PythonPackages) -> Result<(), Skip> {

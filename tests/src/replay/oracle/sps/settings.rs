@@ -1,0 +1,54 @@
+//! The configuration text of vectors: options in sections, each in one line.
+
+use std::collections::BTreeMap;
+
+/// The options by section and name.
+#[derive(Debug, Default)]
+pub struct Settings(BTreeMap<(String, String), String>);
+
+impl Settings {
+    /// Reads a text, or returns `None` for one that no reader can take.
+    pub fn read(text: &str) -> Option<Self> {
+        let (mut options, mut section) = (BTreeMap::new(), None);
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if let Some(name) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
+                section = Some(name.to_owned());
+                continue;
+            }
+            let (name, value) = line.split_once('=')?;
+            let value = value.trim().split("%%").collect::<Vec<_>>();
+            if value.iter().any(|part| part.contains('%')) {
+                return None;
+            }
+            let value = value.join("%");
+            let key = (section.clone()?, name.trim().to_lowercase());
+            options.insert(key, if value == "$$" { "$".to_owned() } else { value });
+        }
+        Some(Self(options))
+    }
+
+    /// Returns the value of an option.
+    pub fn get(&self, section: &str, option: &str) -> Option<&str> {
+        self.0.get(&(section.to_owned(), option.to_owned())).map(String::as_str)
+    }
+
+    /// Tells whether the section has options.
+    pub fn has(&self, section: &str) -> bool {
+        self.0.keys().any(|(known, _)| known == section)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn options_are_in_sections() {
+        let settings = Settings::read("[a]\nX = 50%% \n[b]\nx=$$\n").unwrap();
+        assert_eq!([settings.get("a", "x"), settings.get("b", "x")], [Some("50%"), Some("$")]);
+        assert!(settings.has("a") && !settings.has("c"));
+        for text in ["x=1", "[a]\nx", "[a]\nx=1%"] {
+            assert!(Settings::read(text).is_none(), "{text}");
+        }
+    }
+}
