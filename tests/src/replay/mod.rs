@@ -39,7 +39,7 @@ mod judge;
 mod locker;
 pub mod oracle;
 mod report;
-mod sps;
+pub mod sps;
 mod vector;
 mod watts;
 

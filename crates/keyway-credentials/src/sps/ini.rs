@@ -48,12 +48,12 @@ impl Reader {
             return Err("it has a control character: remove it");
         }
         let indentation = line.chars().take_while(|c| c.is_whitespace()).count();
-        if let Some(option) = &mut self.option {
-            if content.is_empty() || indentation > option.indentation {
-                option.value.push('\n');
-                option.value.push_str(content);
-                return Ok(());
-            }
+        if let Some(option) =
+            self.option.as_mut().filter(|option| content.is_empty() || indentation > option.indentation)
+        {
+            option.value.push('\n');
+            option.value.push_str(content);
+            return Ok(());
         }
         if content.is_empty() {
             return Ok(());

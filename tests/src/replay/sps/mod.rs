@@ -8,6 +8,7 @@ mod connection;
 mod connection_alias;
 mod key_type;
 mod launch_info;
+pub mod session;
 
 use super::{Family, Form, Scope};
 

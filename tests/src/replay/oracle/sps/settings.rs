@@ -27,6 +27,21 @@ impl Settings {
         Some(Self(options))
     }
 
+    /// Puts defaults under these options.
+    #[must_use]
+    pub fn over(mut self, defaults: Self) -> Self {
+        for (name, value) in defaults.0 {
+            self.0.entry(name).or_insert(value);
+        }
+        self
+    }
+
+    /// Returns the options of a section.
+    pub fn of<'a>(&'a self, section: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let options = self.0.iter().filter(move |((known, _), _)| known == section);
+        options.map(|((_, name), value)| (name.as_str(), value.as_str()))
+    }
+
     /// Returns the value of an option.
     pub fn get(&self, section: &str, option: &str) -> Option<&str> {
         self.0.get(&(section.to_owned(), option.to_owned())).map(String::as_str)
@@ -34,7 +49,7 @@ impl Settings {
 
     /// Tells whether the section has options.
     pub fn has(&self, section: &str) -> bool {
-        self.0.keys().any(|(known, _)| known == section)
+        self.of(section).next().is_some()
     }
 }
 
