@@ -19,10 +19,11 @@ type List = Vec<Result<String, ()>>;
 impl Model<'_> {
     pub(super) fn fetch(&mut self, setup: &Setup, hook: &str, key: &str) -> Option<()> {
         self.after_authentication = setup.after_authentication;
-        let (unproven, proven) = std::mem::take(&mut self.held).into_iter().partition(|it| !it.is_proven);
+        let (unproven, proven): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.held).into_iter().partition(|it| !it.is_proven);
         self.held = proven;
         let upstream: Vec<Pair> = self.shown.clone().into_iter().collect();
-        self.check_in(&Vec::clone(&unproven), &upstream, "S3");
+        self.check_in(&unproven, &upstream, "S3");
         let cookies = (self.cookie.clone(), self.session_cookie.clone());
         let found = self.search(setup, hook, key);
         if found.is_none() && cookies != (self.cookie.clone(), self.session_cookie.clone()) {
@@ -167,7 +168,9 @@ impl Model<'_> {
         match run(self, "remote_app", &pair, ["remote_app_account", "remote_app_asset"]) {
             Some(Ended::Raised(class)) if class != "NotImplementedError" => None,
             None | Some(Ended::Raised(_)) => Some(()),
-            Some(Ended::Returned(value)) if value.is_object() => self.found(&value, "passwords", &pair).map(drop),
+            Some(Ended::Returned(value)) if value.is_object() => {
+                self.found(&value, "passwords", &pair).map(drop)
+            }
             Some(Ended::Returned(value)) => value.is_null().then_some(()),
         }
     }
