@@ -70,7 +70,8 @@ pub fn sps_configuration(data: &[u8]) {
                     // A line that begins with a comment, within a value, would not come back.
                     let lines: Vec<&str> = escaped.split('\n').collect();
                     assert!(!lines.iter().skip(1).any(|line| line.starts_with(['#', ';'])), "{section}");
-                    written.push_str(&format!("{option} = {}\n", lines.join("\n  ").replace('%', "%%")));
+                    let line = [option, " = ", &lines.join("\n  ").replace('%', "%%"), "\n"].concat();
+                    written.push_str(&line);
                     values.push((option, value));
                 }
                 Err(error) => assert!(is_one_line(&error), "{error}"),

@@ -1,6 +1,6 @@
 //! `accounts`: the account of a connection.
 
-use keyway_credentials::SpsConfiguration;
+use keyway_credentials::{Account, SpsConfiguration};
 use serde_json::{Value, json};
 
 use super::connection::connection;
@@ -13,7 +13,7 @@ fn generated(input: &Input) -> Result<Value, Class> {
     let configuration = SpsConfiguration::read(input.text("config")).map_err(|_| Class::Invalid)?;
     let rule = configuration.account_rule().map_err(|_| Class::Invalid)?;
     let connection = connection(&json!({ "server_username": input.get("server_username") }))?;
-    Ok(rule.account(&connection).iter().map(|account| account.as_str()).collect())
+    Ok(rule.account(&connection).iter().map(Account::as_str).collect())
 }
 
 impl Adapter for Accounts {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::scripted::HookCall;
+use super::journal::HookCall;
 use crate::replay::Expected;
 
 /// The number of successful fetches, and of calls of the hook that checks in.

@@ -12,12 +12,15 @@
 //! ```
 
 mod accounting;
+mod journal;
 mod plan;
 mod rules;
 mod scripted;
 mod typed;
+mod yields;
 
 pub use accounting::{Accounting, hooks_of};
+pub use journal::{HookCall, Journal};
 pub use plan::{HostCall, Plan};
 pub use rules::{Effect, End, Rule, Rules};
-pub use scripted::{HookCall, Journal, Scripted};
+pub use scripted::Scripted;

@@ -1,50 +1,21 @@
 //! A credential store that follows a vector, and notes the calls of its hooks.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use keyway_core::{PluginError as _, SecretText};
 use keyway_credentials::{
-    Account, Asset, CandidateQuestion, CandidateStream, Candidates, Capabilities, CheckIn, CheckedIn, Cookie,
-    CredentialError, CredentialStore, Fetch, FetchOutcome, InvalidText, Json, JsonObject, Lease, LeaseId,
-    Passwords, PrivateKeys, RemoteAppCredentials, Rotation, SessionContext, SessionEvent, TotpCodes,
-    VaultLoginSource, async_trait,
+    Account, Asset, CandidateQuestion, Candidates, Capabilities, CheckIn, CheckedIn, Cookie, CredentialError,
+    CredentialStore, Fetch, FetchOutcome, Json, JsonObject, Lease, LeaseId, Passwords, PrivateKeys,
+    RemoteAppCredentials, Rotation, SessionContext, SessionEvent, TotpCodes, VaultLoginSource, async_trait,
 };
 use serde_json::{Map, Value, json};
 
+use super::journal::{HookCall, Journal};
 use super::plan::{OWN_ASSETS, Plan};
 use super::rules::{Effect, End};
 use super::typed::{self, Convert};
+use super::yields::Yields;
 use crate::replay::Class;
-
-/// A call of a hook, by upstream's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HookCall {
-    /// The hook.
-    pub hook: String,
-    /// The account that it sees.
-    pub account: Option<String>,
-    /// The asset that it sees.
-    pub asset: Option<String>,
-}
-
-/// What the hooks of a session were called with.
-#[derive(Debug, Default)]
-pub struct Journal {
-    calls: Mutex<Vec<(HookCall, Value)>>,
-}
-
-impl Journal {
-    /// Returns the calls since the last time, each with its trace: the connection and the login, if the vector asks for
-    /// them.
-    pub fn take(&self) -> Vec<(HookCall, Value)> {
-        std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn note(&self, call: HookCall, trace: Value) {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push((call, trace));
-    }
-}
 
 /// The store. A host opens a new one for each call, unless the vector says that it keeps one (decision S9).
 #[derive(Debug)]
@@ -203,36 +174,6 @@ fn apply(effect: &Effect, session: &SessionContext) -> Result<(), CredentialErro
         Effect::SetCandidate => {}
     }
     Ok(())
-}
-
-/// Accounts or assets of a vector's plugin. What cannot be one is left out.
-struct Yields<T> {
-    items: VecDeque<T>,
-    raises: Option<String>,
-}
-
-impl<T> Yields<T> {
-    fn read(script: &Value, new: fn(String) -> Result<T, InvalidText>) -> Result<Self, CredentialError> {
-        if let Some(class) = script["raise"].as_str() {
-            return Ok(Self { items: VecDeque::new(), raises: Some(class.to_owned()) });
-        }
-        let items = match (&script["yield"], &script["return"]) {
-            (Value::Array(items), _) | (_, Value::Array(items)) => items.clone(),
-            _ => return Err(CredentialError::invalid("the generator", "it returns no list")),
-        };
-        let items = items.into_iter().filter_map(|item| new(item.as_str()?.to_owned()).ok()).collect();
-        Ok(Self { items, raises: script["then_raise"].as_str().map(str::to_owned) })
-    }
-}
-
-#[async_trait]
-impl<T: Send> CandidateStream<T> for Yields<T> {
-    async fn next(&mut self) -> Result<Option<T>, CredentialError> {
-        match (self.items.pop_front(), &self.raises) {
-            (None, Some(class)) => Err(CredentialError::refused(class, class)),
-            (item, _) => Ok(item),
-        }
-    }
 }
 
 #[async_trait]

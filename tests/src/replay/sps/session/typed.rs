@@ -85,6 +85,9 @@ pub(super) fn remote_app(returned: &Value) -> Result<Option<RemoteAppCredentials
 }
 
 pub(super) fn totp_codes(returned: &Value) -> Result<Option<TotpCodes>, CredentialError> {
+    if !is_truthy(returned) {
+        return Ok(None);
+    }
     let items = returned.as_array().ok_or_else(no_such_type)?;
     let code = |item: &Value| {
         let fields = item.as_object().ok_or_else(no_such_type)?;

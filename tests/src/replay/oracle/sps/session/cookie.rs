@@ -12,13 +12,13 @@ impl Model<'_> {
     /// Takes the cookies that a host puts in the place of the stored ones.
     pub(super) fn take_cookies(&mut self, step: &Value) {
         if let Some(cookie) = step["cookie"].as_object() {
-            if UPSTREAM.iter().any(|name| cookie.contains_key(*name)) || self.shown.is_some() {
+            if UPSTREAM.iter().any(|name| cookie.contains_key(*name)) || self.upstream.shown.is_some() {
                 self.decisions.insert("S5");
             }
-            self.cookie = cookie.clone();
+            self.cookie.clone_from(cookie);
         }
         if let Some(cookie) = step["session_cookie"].as_object() {
-            self.session_cookie = cookie.clone();
+            self.session_cookie.clone_from(cookie);
         }
     }
 

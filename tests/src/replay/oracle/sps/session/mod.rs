@@ -49,12 +49,18 @@ struct Model<'a> {
     after_authentication: bool,
     is_authenticated: bool,
     is_ended: bool,
-    /// The account and the asset in upstream's cookie, if its host would check them in.
-    shown: Option<Pair>,
-    /// Upstream's flag that a check-in was made.
-    was_checked_in: bool,
+    upstream: Upstream,
     decisions: BTreeSet<&'static str>,
     hooks: Vec<Call>,
+}
+
+/// What upstream's cookie would say.
+#[derive(Default)]
+struct Upstream {
+    /// The account and the asset that its host would check in.
+    shown: Option<Pair>,
+    /// Whether a check-in was made.
+    was_checked_in: bool,
 }
 
 /// Returns the outcome of each call of a vector's host.
@@ -68,8 +74,7 @@ pub fn outcomes(input: &Value) -> Vec<Outcome> {
         after_authentication: false,
         is_authenticated: false,
         is_ended: false,
-        shown: None,
-        was_checked_in: false,
+        upstream: Upstream::default(),
         decisions: BTreeSet::new(),
         hooks: Vec::new(),
     };
@@ -101,7 +106,7 @@ impl Model<'_> {
             "get_password_list" => self.fetch(&setup, "password", "passwords"),
             "get_private_key_list" => self.fetch(&setup, "private_key", "private_keys"),
             "get_remote_app_credentials" => self.remote_app(&setup),
-            "get_totp_codes" => self.totp(),
+            "get_totp_codes" => self.totp(&setup),
             "authentication_completed" => self.authenticated(),
             _ => {
                 self.end();
@@ -123,17 +128,20 @@ impl Model<'_> {
         }
         if self.after_authentication {
             // Upstream checks in whatever its cookie has, also nothing.
-            let upstream = [self.shown.clone().unwrap_or_default()];
+            let upstream = [self.upstream.shown.clone().unwrap_or_default()];
             let held = std::mem::take(&mut self.held);
             self.check_in(&held, &upstream, "S3");
-            self.was_checked_in = true;
+            self.upstream.was_checked_in = true;
         }
         Some(())
     }
 
     fn end(&mut self) {
-        let upstream: Vec<Pair> =
-            if self.was_checked_in { Vec::new() } else { self.shown.clone().into_iter().collect() };
+        let upstream: Vec<Pair> = if self.upstream.was_checked_in {
+            Vec::new()
+        } else {
+            self.upstream.shown.clone().into_iter().collect()
+        };
         let held = std::mem::take(&mut self.held);
         self.check_in(&held, &upstream, "S2");
         self.event("session_ended", self.last.clone());
@@ -146,7 +154,7 @@ impl Model<'_> {
         if self.plugin["hooks"].get(hook).is_none() {
             return;
         }
-        if pair != self.shown.clone().unwrap_or_default() {
+        if pair != self.upstream.shown.clone().unwrap_or_default() {
             self.decisions.insert("S6");
         }
         if let Some(Ended::Raised(_)) = run(self, hook, &pair, ["account", "asset"]) {

@@ -40,6 +40,9 @@ pub(super) enum Reading {
     NoSuchType,
 }
 
+/// The key for one-time codes, which a hook returns as a bare list.
+pub(super) const TOTP_CODES: &str = "totp_codes";
+
 /// Reads the credentials under a key.
 pub(super) fn read(returned: &Value, key: &str) -> Reading {
     let is_false = |value: &Value| match value {
@@ -55,8 +58,21 @@ pub(super) fn read(returned: &Value, key: &str) -> Reading {
         let has_type = item[0].as_str().is_some_and(|name| types.contains(&name));
         has_type && item[1].is_string() && item.as_array().is_some_and(|pair| pair.len() == 2)
     };
-    let is_credential = |item: &Value| if key == "private_keys" { is_key(item) } else { item.is_string() };
-    match returned.get(key).filter(|value| !is_false(value)) {
+    let is_code = |item: &Value| {
+        let is_field = |(name, value): (&String, &Value)| match name.as_str() {
+            "code" => value.is_string(),
+            "period" | "unix_time" => value.is_u64(),
+            _ => false,
+        };
+        item.as_object().is_some_and(|fields| fields.iter().all(is_field))
+    };
+    let is_credential = |item: &Value| match key {
+        "private_keys" => is_key(item),
+        TOTP_CODES => is_code(item),
+        _ => item.is_string(),
+    };
+    let value = if key == TOTP_CODES { Some(returned) } else { returned.get(key) };
+    match value.filter(|value| !is_false(value)) {
         None => Reading::Nothing,
         Some(Value::Array(items)) if items.iter().all(is_credential) => Reading::Found,
         Some(_) => Reading::NoSuchType,

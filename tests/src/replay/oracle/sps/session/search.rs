@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::super::candidates;
-use super::plugin::{Ended, Reading, read, run};
+use super::plugin::{self, Ended, Reading, read, run};
 use super::setup::Setup;
 use super::{CheckOut, Model, Pair};
 
@@ -22,7 +22,7 @@ impl Model<'_> {
         let (unproven, proven): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.held).into_iter().partition(|it| !it.is_proven);
         self.held = proven;
-        let upstream: Vec<Pair> = self.shown.clone().into_iter().collect();
+        let upstream: Vec<Pair> = self.upstream.shown.clone().into_iter().collect();
         self.check_in(&unproven, &upstream, "S3");
         let cookies = (self.cookie.clone(), self.session_cookie.clone());
         let found = self.search(setup, hook, key);
@@ -31,7 +31,7 @@ impl Model<'_> {
             self.decisions.insert("S5");
         }
         if !found? {
-            self.shown = None;
+            self.upstream.shown = None;
         }
         self.is_authenticated = false;
         Some(())
@@ -55,15 +55,13 @@ impl Model<'_> {
                     self.decisions.insert("S1");
                 }
                 match run(self, hook, &pair, NAMES) {
-                    None => {}
                     Some(Ended::Raised(class)) if class == "NotImplementedError" => was_unsupported = true,
                     Some(Ended::Raised(_)) => return None,
-                    Some(Ended::Returned(value)) => {
-                        if self.found(&value, key, &pair)? {
-                            self.shown = Some(pair);
-                            return Some(true);
-                        }
+                    Some(Ended::Returned(value)) if self.found(&value, key, &pair)? => {
+                        self.upstream.shown = Some(pair);
+                        return Some(true);
                     }
+                    None | Some(Ended::Returned(_)) => {}
                 }
             }
         }
@@ -175,11 +173,11 @@ impl Model<'_> {
         }
     }
 
-    /// One-time codes are asked for each candidate, where upstream asks once and for none.
-    pub(super) fn totp(&mut self) -> Option<()> {
+    /// Fetches one-time codes: for each candidate, where upstream asks once and for none.
+    pub(super) fn totp(&mut self, setup: &Setup) -> Option<()> {
         if self.plugin["hooks"].get("totp").is_some() {
             self.decisions.insert("S7");
         }
-        Some(())
+        self.search(setup, "totp", plugin::TOTP_CODES).map(drop)
     }
 }
