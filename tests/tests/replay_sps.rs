@@ -68,7 +68,7 @@ fn without_a_decision_the_model_does_what_upstream_did() {
         ("H200", 6),
         ("S1", 9),
         ("S11", 3),
-        ("S2", 52),
+        ("S2", 53),
         ("S3", 26),
         ("S4", 69),
         ("S5", 30),

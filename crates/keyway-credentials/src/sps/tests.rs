@@ -125,7 +125,7 @@ proptest! {
     ) {
         let mut text = "[a section]\n".to_owned();
         for (name, value) in &options {
-            text.push_str(&format!("{name}{delimiter}{}\n", value.replace('%', "%%")));
+            text.push_str(&[name, delimiter, &value.replace('%', "%%"), "\n"].concat());
         }
         let configuration = SpsConfiguration::read(&text).unwrap();
         prop_assert_eq!(configuration.options("a section"), options.keys().map(String::as_str).collect::<Vec<_>>());

@@ -24,8 +24,12 @@ impl Adapter for Accounts {
 
     /// Demands that a user without a name at the target has no account.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        let Some(settings) = Settings::read(input.text("config")) else { return vec![None] };
-        let account = candidates::account(&settings, input.get("server_username"));
+        let settings = Settings::read(input.text("config")).filter(|settings| !settings.has_references);
+        let username = input.get("server_username");
+        let Some(settings) = settings.filter(|_| username.is_null() || username.is_string()) else {
+            return vec![None];
+        };
+        let account = candidates::account(&settings, username);
         let nothing = || Ruling::new("S4", Demand::Exactly(json!([])));
         vec![account.is_none().then(nothing)]
     }

@@ -49,7 +49,10 @@ impl Adapter for Assets {
 
     /// Demands that a value that is missing makes no asset, and fails nothing, and that an asset comes once.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        let Some(settings) = Settings::read(input.text("config")) else { return vec![None] };
+        let settings = Settings::read(input.text("config")).filter(|settings| !settings.has_references);
+        let mut facts = input.get("connection").as_object().into_iter().flatten();
+        let are_texts = facts.all(|(_, fact)| fact.is_null() || fact.is_string());
+        let Some(settings) = settings.filter(|_| are_texts) else { return vec![None] };
         let candidates::Assets { in_order, own, has_gaps } =
             candidates::assets(&settings, input.get("connection"));
         if !has_gaps {

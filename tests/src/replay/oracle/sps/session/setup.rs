@@ -21,9 +21,6 @@ impl Setup {
     pub(super) fn read(input: &Value, step: &Value, decisions: &mut BTreeSet<&'static str>) -> Option<Self> {
         let text = step["config"].as_str().or(input["config"].as_str())?;
         let defaults = input["defaults"].as_str().unwrap_or_default();
-        if has_duplicates(text) {
-            return None;
-        }
         if settings_of_the_host(text) {
             // The log and the proxy are the host's: upstream fails for a wrong value.
             decisions.insert("S9");
@@ -33,8 +30,7 @@ impl Setup {
         let is_word = |word: &str| {
             ["session-ended", "authentication-completed"].contains(&word.to_lowercase().as_str())
         };
-        let has_reference = settings.of("domain_asset_mapping").any(|(_, asset)| asset == "$");
-        if has_reference || words.iter().any(|(_, word)| !is_word(word)) {
+        if settings.has_references || words.iter().any(|(_, word)| !is_word(word)) {
             decisions.insert("H200");
             return None;
         }
@@ -52,18 +48,6 @@ impl Setup {
         let after_authentication = word.as_deref() == Some("authentication-completed");
         Some(Self { settings, facts, after_authentication, asset })
     }
-}
-
-/// Whether a section or an option is there twice.
-fn has_duplicates(text: &str) -> bool {
-    let (mut seen, mut section) = (BTreeSet::new(), "");
-    text.lines().any(|line| {
-        let name = line.split('=').next().unwrap_or_default().trim();
-        if line.starts_with('[') {
-            section = line;
-        }
-        !name.is_empty() && !seen.insert((section, name))
-    })
 }
 
 fn settings_of_the_host(text: &str) -> bool {
