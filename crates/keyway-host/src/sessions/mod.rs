@@ -143,6 +143,7 @@ mod leases;
 mod live;
 mod lock;
 mod machine;
+mod new_session;
 mod queue;
 mod record;
 mod refusals;
@@ -164,6 +165,7 @@ pub use leases::{
 };
 pub use lock::{Lock, LockTarget};
 pub use machine::TransitionError;
-pub use session::{NewSession, Session, Settled};
+pub use new_session::NewSession;
+pub use session::{Session, Settled};
 pub use state::{CheckOutId, InvalidCheckOutId};
 pub use vault::{Vault, VaultFault, VaultView};
