@@ -122,7 +122,7 @@ impl Candidate {
         self
     }
 
-    #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+    #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
     pub(crate) fn of_mutant<S: Subject + ?Sized>(suite: Suite<S>, mutant: &crate::Mutant<S>) -> Self {
         Self::new(suite, (mutant.subject)())
     }

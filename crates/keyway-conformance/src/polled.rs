@@ -27,7 +27,7 @@ pub(crate) async fn polled<T>(times: usize, future: impl Future<Output = T> + Se
 }
 
 /// Awaits a call. Returns `None` if it panics.
-#[cfg(any(feature = "certificates", feature = "issuers"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
 pub(crate) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -78,4 +78,21 @@ async fn longest_poll(future: impl Future<Output = ()> + Send) -> Duration {
     })
     .await;
     longest
+}
+
+/// The time in which a call ends.
+#[cfg(any(feature = "certificates", feature = "credentials"))]
+pub(crate) const IN_TIME: Duration = Duration::from_secs(10);
+
+/// Awaits a call with odd data, which may be refused.
+#[cfg(any(feature = "certificates", feature = "credentials"))]
+pub(crate) async fn answered<T>(
+    call: impl Future<Output = T> + Send,
+    method: &str,
+    what: &str,
+) -> Result<T, Broken> {
+    let expected = || format!("an answer or a refusal of `{method}` with {what}");
+    let answer = tokio::time::timeout(IN_TIME, contained(call)).await;
+    let answer = answer.map_err(|_| broken(expected(), format!("it was still running after {IN_TIME:?}")))?;
+    answer.ok_or_else(|| broken(expected(), "it panicked"))
 }
