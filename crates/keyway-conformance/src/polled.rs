@@ -54,17 +54,29 @@ pub(crate) async fn prompt_enough<'a>(
     what: &str,
     call: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,
 ) -> Result<(), Broken> {
-    let mut shortest = Duration::MAX;
-    for _ in 0..ATTEMPTS {
-        shortest = shortest.min(longest_poll(call()).await);
-        if shortest <= LONGEST_POLL {
-            return Ok(());
-        }
+    let shortest = longest_of(LONGEST_POLL, call).await;
+    if shortest <= LONGEST_POLL {
+        return Ok(());
     }
     let expected = format!("the thread back within {} ms, or `blocking` declared", LONGEST_POLL.as_millis());
     let observed =
         format!("{what} held it for {} ms or more, each of {ATTEMPTS} times", shortest.as_millis());
     Err(broken(expected, observed))
+}
+
+/// Makes a call a few times, until it has no poll longer than this. Returns the longest poll of the best one.
+pub(crate) async fn longest_of<'a>(
+    allowed: Duration,
+    call: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,
+) -> Duration {
+    let mut shortest = Duration::MAX;
+    for _ in 0..ATTEMPTS {
+        shortest = shortest.min(longest_poll(call()).await);
+        if shortest <= allowed {
+            break;
+        }
+    }
+    shortest
 }
 
 /// Awaits a future. Returns the time of its longest poll.
