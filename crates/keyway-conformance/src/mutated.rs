@@ -64,6 +64,12 @@ impl<S: Clone> ByFolder<S> {
     pub(crate) fn of(&self, folder: &Path, make: impl FnOnce() -> S) -> S {
         locked(&self.0).entry(folder.to_owned()).or_insert_with(make).clone()
     }
+
+    /// Sets the value of a folder.
+    #[cfg(feature = "credentials")]
+    pub(crate) fn set(&self, folder: &Path, value: S) {
+        locked(&self.0).insert(folder.to_owned(), value);
+    }
 }
 
 /// Reads the scratch folder from the configuration of a mutant.

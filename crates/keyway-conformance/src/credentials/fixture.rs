@@ -5,7 +5,7 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
-use keyway_core::{Clock, PluginError as _};
+use keyway_core::PluginError as _;
 use keyway_credentials::{
     Account, Asset, Candidate, Capabilities, CheckIn, CheckInReason, CredentialError, CredentialKind,
     CredentialStore,
