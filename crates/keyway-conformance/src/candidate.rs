@@ -127,7 +127,7 @@ impl Candidate {
         Self::new(suite, (mutant.subject)())
     }
 
-    /// Returns the kind of subject: `secret`, `storage`, `metadata`.
+    /// Returns the kind of subject: `secret`, `credential`, `storage`.
     pub fn kind(&self) -> &'static str {
         self.runner.kind()
     }

@@ -36,6 +36,7 @@
 //! | [`metadata`] | a registered plugin of any kind | `MET-` |
 //! | [`secrets`] | a plugin for secret stores | `SEC-` |
 //! | [`certificates`] | a plugin for certificate authorities | `CER-` |
+//! | [`credentials`] | a plugin for credential stores | `CRE-` |
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!

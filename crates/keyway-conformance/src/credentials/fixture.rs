@@ -45,18 +45,8 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
         Ok(Self { trial, scratch, clock, left: Mutex::default(), secrets: Mutex::default() })
     }
 
-    /// Checks in what is left. Whether it can be checked in is the business of rules.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async {
-            let left = std::mem::take(&mut *locked(&self.left));
-            if left.is_empty() {
-                return;
-            }
-            let Ok(store) = self.open() else { return };
-            for check_in in left {
-                let _ = store.check_in(&check_in).await;
-            }
-        })
+        Box::pin(self.give_all_back())
     }
 }
 
@@ -83,6 +73,18 @@ impl<'a> StoreFixture<'a> {
         store.map_err(|error| {
             broken("a handle to the store", format!("opening it failed: {}", error.detail()))
         })
+    }
+
+    /// Checks in what is left. Whether it can be checked in is the business of rules.
+    pub(super) async fn give_all_back(&self) {
+        let left = std::mem::take(&mut *locked(&self.left));
+        if left.is_empty() {
+            return;
+        }
+        let Ok(store) = self.open() else { return };
+        for check_in in left {
+            let _ = store.check_in(&check_in).await;
+        }
     }
 
     /// Begins a session.

@@ -5,7 +5,6 @@ use keyway_credentials::{CredentialKind, FetchOutcome, KeyType, TotpCode, TotpCo
 
 use super::{APPS, Broken, CERTIFICATES, CODES, Checked, KEYS, StoreFixture, broken, ensure, rules};
 use crate::credentials::given::{Given, word};
-use crate::notation::Fixture as _;
 
 rules! {
     in StoreFixture;
@@ -97,10 +96,10 @@ async fn again(fixture: &StoreFixture<'_>) -> Result<Option<TotpCodes>, Broken> 
     }
 }
 
-async fn code_once(fixture: &mut StoreFixture<'_>) -> Checked {
+async fn code_once(fixture: &StoreFixture<'_>) -> Checked {
     let first = codes(fixture).await?;
     // A lease that is given back does not bring the code back.
-    fixture.clean_up().await;
+    fixture.give_all_back().await;
     for codes in again(fixture).await?.iter().flatten() {
         let twice = first.iter().any(|code| code == codes);
         ensure(!twice, "another code, or none, within the period", "the same code again")?;
@@ -108,9 +107,9 @@ async fn code_once(fixture: &mut StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-async fn next_code(fixture: &mut StoreFixture<'_>) -> Checked {
+async fn next_code(fixture: &StoreFixture<'_>) -> Checked {
     let first = codes(fixture).await?;
-    fixture.clean_up().await;
+    fixture.give_all_back().await;
     let longest = first.iter().map(|code| code.period).max().unwrap_or(TotpCode::USUAL_PERIOD);
     fixture.clock.advance(longest);
     let kind = CredentialKind::TotpCodes;

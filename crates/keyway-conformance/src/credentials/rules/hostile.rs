@@ -46,6 +46,7 @@ async fn fetched(session: &Session<'_, '_>, candidate: &Candidate, what: &str) -
     let mut all = String::new();
     for kind in session.kinds() {
         all.push_str(&text(&answered(session.fetch(kind, candidate), name(kind), what).await??));
+        session.give_all_back().await;
     }
     Ok(all)
 }

@@ -30,6 +30,7 @@ rules! {
 async fn found(fixture: &StoreFixture<'_>) -> Checked {
     for kind in fixture.kinds() {
         fixture.session()?.found(kind, &fixture.example(kind, 0)?).await?;
+        fixture.give_all_back().await;
     }
     Ok(())
 }
@@ -81,6 +82,7 @@ async fn unavailable(fixture: &StoreFixture<'_>) -> Checked {
 async fn passwords(fixture: &StoreFixture<'_>) -> Checked {
     for kind in fixture.kinds() {
         let found = fixture.session()?.found(kind, &fixture.example(kind, 0)?).await?;
+        fixture.give_all_back().await;
         let passwords = match &found.given {
             Given::Passwords(passwords) => passwords,
             Given::RemoteApp(app) => &app.passwords,
