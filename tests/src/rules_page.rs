@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use keyway_conformance::{Clause, Subject, Suite, certificates, issuers, metadata, secrets, storage};
+use keyway_conformance::{
+    Clause, Subject, Suite, certificates, credentials, issuers, metadata, secrets, storage,
+};
 
 /// The part of the page about one suite.
 struct Section {
@@ -28,12 +30,13 @@ impl Section {
     }
 }
 
-fn sections() -> [Section; 5] {
+fn sections() -> [Section; 6] {
     [
         Section::new("Metadata", &metadata::suite()),
         Section::new("Secret stores", &secrets::suite()),
         Section::new("Issuers", &issuers::suite()),
         Section::new("Certificate authorities", &certificates::suite()),
+        Section::new("Credential stores", &credentials::suite()),
         Section::new("Storage engines", &storage::suite()),
     ]
 }

@@ -107,6 +107,17 @@ fn a_new_certificate_plugin_passes_its_suite_at_once() {
 }
 
 #[test]
+fn a_new_credential_store_passes_its_suite_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = made_and_tested("credential-store", "demo-cabinet", folder.path());
+    for rule in ["demo-cabinet::CRE-010", "demo-cabinet::CRE-053", "demo-cabinet::MET-001"] {
+        assert!(text.contains(rule), "{rule} was not run: {text}");
+    }
+    let files = ["Cargo.toml", "src/lib.rs", "src/plugin.rs", "src/store.rs", "src/remote.rs"];
+    marks_what_to_fill_in(&folder.path().join("demo-cabinet"), &files);
+}
+
+#[test]
 fn a_bad_name_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().to_str().unwrap();

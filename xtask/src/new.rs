@@ -11,14 +11,18 @@ use crate::{Failure, cargo};
 
 mod names;
 
-const USAGE: &str = "Usage: cargo xtask new secret-store|issuer|certificate-plugin NAME [--path DIR]";
+const USAGE: &str = "Usage: cargo xtask new secret-store|issuer|certificate-plugin|credential-store NAME [--path DIR]";
 
 /// The files of a crate: paths and contents.
 type Files = &'static [(&'static str, &'static str)];
 
 /// The templates by name.
-const TEMPLATES: [(&str, Files); 3] =
-    [("secret-store", SECRET_STORE), ("issuer", ISSUER), ("certificate-plugin", CERTIFICATE_PLUGIN)];
+const TEMPLATES: [(&str, Files); 4] = [
+    ("secret-store", SECRET_STORE),
+    ("issuer", ISSUER),
+    ("certificate-plugin", CERTIFICATE_PLUGIN),
+    ("credential-store", CREDENTIAL_STORE),
+];
 
 const SECRET_STORE: Files = &[
     ("Cargo.toml", include_str!("../templates/secret-store/Cargo.toml.template")),
@@ -52,13 +56,24 @@ const CERTIFICATE_PLUGIN: Files = &[
     ("tests/conformance.rs", include_str!("../templates/certificate-plugin/tests/conformance.rs.template")),
 ];
 
+const CREDENTIAL_STORE: Files = &[
+    ("Cargo.toml", include_str!("../templates/credential-store/Cargo.toml.template")),
+    ("README.md", include_str!("../templates/credential-store/README.md.template")),
+    ("src/lib.rs", include_str!("../templates/credential-store/src/lib.rs.template")),
+    ("src/plugin.rs", include_str!("../templates/credential-store/src/plugin.rs.template")),
+    ("src/store.rs", include_str!("../templates/credential-store/src/store.rs.template")),
+    ("src/remote.rs", include_str!("../templates/credential-store/src/remote.rs.template")),
+    ("tests/conformance.rs", include_str!("../templates/credential-store/tests/conformance.rs.template")),
+];
+
 /// The suites of the kit that a plugin needs, without the others.
 const CLIENT: &str = ", default-features = false, features = [\"client\"]";
 const CERTIFICATES: &str = ", default-features = false, features = [\"certificates\"]";
+const CREDENTIALS: &str = ", default-features = false, features = [\"credentials\"]";
 const EXECUTABLES: &str = ", default-features = false, features = [\"executables\"]";
 
 /// The crates of this workspace that a plugin depends on, and their options.
-const DEPENDENCIES: [(&str, &str, &str, &str); 8] = [
+const DEPENDENCIES: [(&str, &str, &str, &str); 10] = [
     ("secret-store", "keyway-secrets", "crates/keyway-secrets", ""),
     ("secret-store", "keyway-storage", "crates/keyway-storage", ", default-features = false"),
     ("secret-store", "keyway-conformance", "crates/keyway-conformance", CLIENT),
@@ -67,6 +82,8 @@ const DEPENDENCIES: [(&str, &str, &str, &str); 8] = [
     ("issuer", "keyway-conformance", "crates/keyway-conformance", EXECUTABLES),
     ("certificate-plugin", "keyway-certificates", "crates/keyway-certificates", ""),
     ("certificate-plugin", "keyway-conformance", "crates/keyway-conformance", CERTIFICATES),
+    ("credential-store", "keyway-credentials", "crates/keyway-credentials", ""),
+    ("credential-store", "keyway-conformance", "crates/keyway-conformance", CREDENTIALS),
 ];
 
 /// Runs the task.

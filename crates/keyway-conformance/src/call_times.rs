@@ -26,7 +26,13 @@ impl CallTimes {
     /// A report names a call as slow from this time on.
     pub const SLOW: Duration = Duration::from_millis(500);
 
-    #[cfg(any(test, feature = "certificates", feature = "issuers", feature = "secrets"))]
+    #[cfg(any(
+        test,
+        feature = "certificates",
+        feature = "credentials",
+        feature = "issuers",
+        feature = "secrets"
+    ))]
     pub(crate) fn add(&mut self, operation: &str, took: Duration) {
         let one = Times { calls: 1, total: took, longest: took };
         self.merge(operation, one);

@@ -122,12 +122,12 @@ impl Candidate {
         self
     }
 
-    #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+    #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
     pub(crate) fn of_mutant<S: Subject + ?Sized>(suite: Suite<S>, mutant: &crate::Mutant<S>) -> Self {
         Self::new(suite, (mutant.subject)())
     }
 
-    /// Returns the kind of subject: `secret`, `storage`, `metadata`.
+    /// Returns the kind of subject: `secret`, `credential`, `storage`.
     pub fn kind(&self) -> &'static str {
         self.runner.kind()
     }

@@ -153,6 +153,8 @@ mod tests {
         let mut candidates: Vec<Candidate> = Vec::new();
         #[cfg(feature = "certificates")]
         candidates.extend(crate::certificates::mutants::candidates());
+        #[cfg(feature = "credentials")]
+        candidates.extend(crate::credentials::mutants::candidates());
         #[cfg(feature = "issuers")]
         candidates.extend(crate::issuers::mutants::candidates());
         #[cfg(feature = "secrets")]

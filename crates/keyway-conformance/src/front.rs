@@ -107,7 +107,7 @@ pub fn options() -> RunOptions {
 /// again without arguments. Returns `None` in a first run, which continues.
 ///
 /// `candidates` makes all subjects that the first run may test. Blocks.
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 pub fn second_run(candidates: impl FnOnce() -> Vec<Candidate>) -> Option<ExitCode> {
     crate::child::starts_with(None, &[]);
     crate::child::run(candidates, &options())
@@ -121,7 +121,7 @@ pub fn second_run(candidates: impl FnOnce() -> Vec<Candidate>) -> Option<ExitCod
 pub fn assert_conforms(candidate: &Candidate) {
     // The thread is named after the test.
     let test = thread::current().name().unwrap_or_default().to_owned();
-    #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+    #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
     {
         crate::child::starts_with(Some(candidate), &[&test, "--exact", "--nocapture", "--include-ignored"]);
         if crate::child::is_child() {
@@ -137,7 +137,7 @@ pub fn assert_conforms(candidate: &Candidate) {
 
 /// Runs a test program for [`conformance_main!`](crate::conformance_main).
 pub fn main(candidates: Vec<Candidate>) -> ExitCode {
-    #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+    #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
     {
         crate::child::starts_with(None, &[]);
         if crate::child::is_child() {

@@ -36,6 +36,7 @@
 //! | [`metadata`] | a registered plugin of any kind | `MET-` |
 //! | [`secrets`] | a plugin for secret stores | `SEC-` |
 //! | [`certificates`] | a plugin for certificate authorities | `CER-` |
+//! | [`credentials`] | a plugin for credential stores | `CRE-` |
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
@@ -50,14 +51,14 @@
 //! guard against rules that are too strict.
 
 mod call_times;
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "storage"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "storage"))]
 mod callers;
 mod candidate;
 #[cfg(feature = "certificates")]
 pub mod certificates;
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod child;
-#[cfg(any(feature = "certificates", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "secrets"))]
 mod clock;
 #[cfg(feature = "credentials")]
 pub mod credentials;
@@ -69,19 +70,21 @@ pub mod issuers;
 mod lock;
 mod matrix;
 pub mod metadata;
+#[cfg(any(feature = "certificates", feature = "credentials"))]
+mod mutated;
 mod notation;
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod path_trap;
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod plugin_subject;
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod polled;
 #[cfg(any(feature = "secrets", feature = "storage"))]
 mod random_cases;
 mod report;
 mod rule;
 mod runtime;
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod scratch;
 #[cfg(any(feature = "certificates", feature = "credentials"))]
 mod scripted;
@@ -90,20 +93,24 @@ pub mod secrets;
 mod shell_words;
 #[cfg(feature = "storage")]
 pub mod storage;
+#[cfg(any(feature = "certificates", feature = "credentials"))]
+mod stored_object;
 mod suite;
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod trace_capture;
 mod trial;
-#[cfg(any(feature = "certificates", feature = "issuers"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
 mod unique;
 mod verdict;
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
+mod words;
 
 pub use call_times::{CallTimes, Times};
 pub use candidate::{Candidate, RuleSummary};
 pub use exclusion::Exclusion;
 pub use formats::Format;
 pub use matrix::{Matrix, MatrixRow, Mutant};
-#[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 pub use plugin_subject::{PluginSubject, TestedContract};
 pub use report::{Report, Totals};
 pub use rule::{Broken, Checking, Clause, Level, Need, Rule, broken, ensure};

@@ -65,6 +65,14 @@ impl PathTrap {
         [("a path with a NUL byte", format!("{file}\0.json")), ("a very long path", format!("{dots}{file}"))]
     }
 
+    /// Demands that a call with a path of this form neither showed nor touched a file. `answer` is all that came of it.
+    #[cfg(any(feature = "certificates", feature = "credentials"))]
+    pub(crate) fn is_harmless(&self, answer: &str, of: &str, form: &str) -> Result<(), Broken> {
+        let by = format!("a call with {form}");
+        self.is_unread(answer, of, &by)?;
+        self.is_untouched(of, &by)
+    }
+
     /// Demands that no file was made, changed or removed.
     pub(crate) fn is_untouched(&self, of: &str, by: &str) -> Result<(), Broken> {
         let same = self.before == listed(self.folder.path());

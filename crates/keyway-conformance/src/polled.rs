@@ -27,7 +27,7 @@ pub(crate) async fn polled<T>(times: usize, future: impl Future<Output = T> + Se
 }
 
 /// Awaits a call. Returns `None` if it panics.
-#[cfg(any(feature = "certificates", feature = "issuers"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
 pub(crate) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -54,17 +54,29 @@ pub(crate) async fn prompt_enough<'a>(
     what: &str,
     call: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,
 ) -> Result<(), Broken> {
-    let mut shortest = Duration::MAX;
-    for _ in 0..ATTEMPTS {
-        shortest = shortest.min(longest_poll(call()).await);
-        if shortest <= LONGEST_POLL {
-            return Ok(());
-        }
+    let shortest = longest_of(LONGEST_POLL, call).await;
+    if shortest <= LONGEST_POLL {
+        return Ok(());
     }
     let expected = format!("the thread back within {} ms, or `blocking` declared", LONGEST_POLL.as_millis());
     let observed =
         format!("{what} held it for {} ms or more, each of {ATTEMPTS} times", shortest.as_millis());
     Err(broken(expected, observed))
+}
+
+/// Makes a call a few times, until it has no poll longer than this. Returns the longest poll of the best one.
+pub(crate) async fn longest_of<'a>(
+    allowed: Duration,
+    call: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,
+) -> Duration {
+    let mut shortest = Duration::MAX;
+    for _ in 0..ATTEMPTS {
+        shortest = shortest.min(longest_poll(call()).await);
+        if shortest <= allowed {
+            break;
+        }
+    }
+    shortest
 }
 
 /// Awaits a future. Returns the time of its longest poll.
@@ -78,4 +90,21 @@ async fn longest_poll(future: impl Future<Output = ()> + Send) -> Duration {
     })
     .await;
     longest
+}
+
+/// The time in which a call ends.
+#[cfg(any(feature = "certificates", feature = "credentials"))]
+pub(crate) const IN_TIME: Duration = Duration::from_secs(10);
+
+/// Awaits a call with odd data, which may be refused.
+#[cfg(any(feature = "certificates", feature = "credentials"))]
+pub(crate) async fn answered<T>(
+    call: impl Future<Output = T> + Send,
+    method: &str,
+    what: &str,
+) -> Result<T, Broken> {
+    let expected = || format!("an answer or a refusal of `{method}` with {what}");
+    let answer = tokio::time::timeout(IN_TIME, contained(call)).await;
+    let answer = answer.map_err(|_| broken(expected(), format!("it was still running after {IN_TIME:?}")))?;
+    answer.ok_or_else(|| broken(expected(), "it panicked"))
 }

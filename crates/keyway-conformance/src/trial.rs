@@ -1,7 +1,13 @@
 //! Holds one run of one rule: its subject, its history, its random choices.
 
 use std::sync::{Mutex, MutexGuard};
-#[cfg(any(test, feature = "certificates", feature = "issuers", feature = "secrets"))]
+#[cfg(any(
+    test,
+    feature = "certificates",
+    feature = "credentials",
+    feature = "issuers",
+    feature = "secrets"
+))]
 use std::time::Duration;
 
 use crate::CallTimes;
@@ -48,7 +54,7 @@ impl<'a, S: ?Sized> Trial<'a, S> {
     }
 
     /// Makes a text that does not occur by chance. The same seed gives the same texts.
-    #[cfg(any(feature = "certificates", feature = "issuers", feature = "secrets"))]
+    #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
     pub(crate) fn canary(&self, what: &str) -> String {
         format!("canary{what}{:016x}", self.random())
     }
@@ -72,7 +78,13 @@ impl History {
     }
 
     /// Adds the time of a call.
-    #[cfg(any(test, feature = "certificates", feature = "issuers", feature = "secrets"))]
+    #[cfg(any(
+        test,
+        feature = "certificates",
+        feature = "credentials",
+        feature = "issuers",
+        feature = "secrets"
+    ))]
     pub(crate) fn took(&self, operation: &str, took: Duration) {
         locked(&self.times).add(operation, took);
     }

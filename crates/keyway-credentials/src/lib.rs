@@ -47,12 +47,13 @@
 //!     }
 //! }
 //!
-//! /// One store: a map from accounts to the sessions that hold their key. A real one asks its vault.
+//! /// One store: a map from accounts to the sessions that hold their key, and to their leases. A real one asks its
+//! /// vault.
 //! #[derive(Debug, Default)]
-//! struct Hooks(Mutex<BTreeMap<String, String>>);
+//! struct Hooks(Mutex<BTreeMap<String, (String, LeaseId)>>);
 //!
 //! impl Hooks {
-//!     fn holders(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+//!     fn holders(&self) -> MutexGuard<'_, BTreeMap<String, (String, LeaseId)>> {
 //!         self.0.lock().unwrap_or_else(PoisonError::into_inner)
 //!     }
 //! }
@@ -69,19 +70,22 @@
 //!             return Ok(FetchOutcome::NotFound);
 //!         }
 //!         let mut holders = self.holders();
-//!         if let Some(holder) = holders.get(account) {
+//!         if let Some((holder, _)) = holders.get(account) {
 //!             return Ok(FetchOutcome::Busy(Busy::new().held_for(Holder::new(holder.as_str())?)));
 //!         }
-//!         // Comes before the effect, because it can fail.
-//!         let lease = Lease::new(LeaseId::new(account)?).exclusive(true);
-//!         holders.insert(account.to_owned(), fetch.session.connection.session_id.to_string());
+//!         // Comes before the effect, because it can fail. The intent is new for each check-out, so the id is too.
+//!         let intent = fetch.intent.as_ref();
+//!         let intent = intent.ok_or_else(|| CredentialError::invalid("the request", "it has no intent"))?;
+//!         let lease = Lease::new(LeaseId::new(intent.as_str())?).exclusive(true);
+//!         let session = fetch.session.connection.session_id.to_string();
+//!         holders.insert(account.to_owned(), (session, lease.id.clone()));
 //!         let passwords = Passwords::new(Password::new("correct horse"));
 //!         Ok(Found::new(passwords).with_lease(lease).into())
 //!     }
 //!
 //!     async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
 //!         // Checking in a missing lease succeeds.
-//!         self.holders().remove(check_in.lease.id.as_str());
+//!         self.holders().retain(|_, (_, lease)| *lease != check_in.lease.id);
 //!         Ok(CheckedIn::new(Rotation::NotRotated))
 //!     }
 //! }

@@ -36,7 +36,7 @@ checked_text! {
     /// The store's own id of a lease: 1 to 512 bytes without control characters.
     ///
     /// The host stores it in its records and shows it to operators, so it holds no secret. It is unique within
-    /// one store.
+    /// one store, and never used again: a check-in may be repeated after others have checked out.
     pub LeaseId: shown, "the id of a lease", up to 512, is_one_line,
         "1 to 512 bytes without control characters"
 }

@@ -93,6 +93,7 @@ mod tests {
             let own = match kind {
                 "issuer" => "keyway-issuers",
                 "certificate-plugin" => "keyway-certificates",
+                "credential-store" => "keyway-credentials",
                 _ => "keyway-secrets",
             };
             assert!(check_free(own, manifest).unwrap_err().contains("dependency"), "{kind}");

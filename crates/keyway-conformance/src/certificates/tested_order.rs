@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use keyway_certificates::{
     CertificateError, CertificateOrder, Checkpoint, JsonObject, PluginMeta, async_trait,
 };
-use keyway_core::json::Reader;
 
 use super::subject::Listing;
+use crate::Broken;
 use crate::lock::locked;
-use crate::{Broken, broken};
+use crate::stored_object::stored_object;
 
 /// Is an order, and the checkpoints that its plugin made.
 #[derive(Clone, Debug)]
@@ -85,7 +85,9 @@ impl Checkpoint for Checkpoints {
 impl TestedOrder {
     /// Returns the order with its plugin metadata read from the text that a host stores.
     pub(super) fn stored(&self) -> Result<Self, Broken> {
-        Ok(self.with_values(read(self.order.plugin_meta.to_ascii().as_bytes())?))
+        let text = self.order.plugin_meta.to_ascii();
+        let (bytes, depth) = (PluginMeta::MAX_BYTES, PluginMeta::MAX_DEPTH);
+        Ok(self.with_values(stored_object(text.as_bytes(), bytes, depth, "plugin metadata")?))
     }
 
     /// Returns the order as it is after a kill: with the last checkpoint alone.
@@ -97,15 +99,5 @@ impl TestedOrder {
         let mut order = self.order.clone();
         order.plugin_meta = PluginMeta::new(values, Arc::clone(&self.checkpoints) as Arc<dyn Checkpoint>);
         Self { order, checkpoints: Arc::clone(&self.checkpoints) }
-    }
-}
-
-fn read(text: &[u8]) -> Result<JsonObject, Broken> {
-    let reader =
-        Reader { max_bytes: PluginMeta::MAX_BYTES, max_depth: PluginMeta::MAX_DEPTH, ..Reader::STRICT };
-    match reader.read_entries::<JsonObject>(text) {
-        Ok(Ok(values)) => Ok(values),
-        Ok(Err(kind)) => Err(broken("plugin metadata that a host can store", kind.to_string())),
-        Err(error) => Err(broken("plugin metadata that a host can store", error.to_string())),
     }
 }

@@ -39,7 +39,7 @@ impl<C, O> Default for Player<C, O> {
     }
 }
 
-impl<C: Ord + Copy, O> Player<C, O> {
+impl<C: Ord + Copy, O: Clone> Player<C, O> {
     /// Creates a player of the same script that is not killed.
     pub(crate) fn reopened(&self) -> Self {
         Self { script: Arc::clone(&self.script), ..Self::default() }
@@ -53,6 +53,12 @@ impl<C: Ord + Copy, O> Player<C, O> {
     /// Adds steps for calls, or only for those with this object.
     pub(crate) fn add(&self, call: C, object: Option<&str>, steps: impl IntoIterator<Item = Step<O>>) {
         locked(&self.script).add(call, object, steps.into_iter());
+    }
+
+    /// Sets the step of all calls for an object that have no other one.
+    #[cfg(feature = "credentials")]
+    pub(crate) fn always(&self, call: C, object: &str, step: Step<O>) {
+        locked(&self.script).always(call, object, step);
     }
 
     /// Follows the script for one call: `given` makes its answer of an outcome, if it has one.

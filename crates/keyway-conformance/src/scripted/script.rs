@@ -64,26 +64,36 @@ impl<O> Step<O> {
     }
 }
 
-/// The steps to come, by call, and by its object where they are for one object.
+/// The steps to come, by call, and by its object where they are for one object; and the step after all of them.
 #[derive(Debug)]
-pub(super) struct Script<C, O>(BTreeMap<(C, Option<String>), VecDeque<Step<O>>>);
+pub(super) struct Script<C, O> {
+    steps: BTreeMap<(C, Option<String>), VecDeque<Step<O>>>,
+    always: BTreeMap<(C, String), Step<O>>,
+}
 
 impl<C, O> Default for Script<C, O> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { steps: BTreeMap::new(), always: BTreeMap::new() }
     }
 }
 
-impl<C: Ord + Copy, O> Script<C, O> {
+impl<C: Ord + Copy, O: Clone> Script<C, O> {
     pub(super) fn add(&mut self, call: C, object: Option<&str>, steps: impl Iterator<Item = Step<O>>) {
-        self.0.entry((call, object.map(str::to_owned))).or_default().extend(steps);
+        self.steps.entry((call, object.map(str::to_owned))).or_default().extend(steps);
+    }
+
+    /// Sets the step of all calls for an object that have no other one.
+    #[cfg(feature = "credentials")]
+    pub(super) fn always(&mut self, call: C, object: &str, step: Step<O>) {
+        self.always.insert((call, object.to_owned()), step);
     }
 
     /// Takes the next step of a call: that for its object first.
     pub(super) fn next(&mut self, call: C, object: Option<&str>) -> Step<O> {
-        let of_object = object.and_then(|object| self.0.get_mut(&(call, Some(object.to_owned()))));
+        let of_object = object.and_then(|object| self.steps.get_mut(&(call, Some(object.to_owned()))));
         let step = of_object.and_then(VecDeque::pop_front);
-        let any = || self.0.get_mut(&(call, None)).and_then(VecDeque::pop_front);
-        step.or_else(any).unwrap_or_else(Step::work)
+        let always = || self.always.get(&(call, object?.to_owned())).cloned();
+        let any = self.steps.get_mut(&(call, None));
+        step.or_else(|| any.and_then(VecDeque::pop_front)).or_else(always).unwrap_or_else(Step::work)
     }
 }

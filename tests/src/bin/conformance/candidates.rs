@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use keyway_conformance::Candidate;
 use keyway_conformance::certificates::{self, CertificateSubject};
+use keyway_conformance::credentials::{self, CredentialSubject};
 use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::metadata::RegisteredPlugin;
 use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
@@ -49,6 +50,7 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
         sqlite("sqlite", CommitMode::Inline).into(),
         sqlite("sqlite-thread", CommitMode::Thread).into(),
         certificates::mutants::reference().name("scripted-ca").into(),
+        credentials::mutants::reference().name("scripted-store").into(),
     ];
     for registration in registry()?.iter() {
         candidates.push(RegisteredPlugin::from(registration).into());
@@ -57,6 +59,9 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
         }
         if let Some(subject) = CertificateSubject::of(registration) {
             candidates.push(authority(registration.id(), subject)?.into());
+        }
+        if let Some(subject) = CredentialSubject::of(registration) {
+            candidates.push(subject.into());
         }
         if let Some(subject) = SecretStoreSubject::of(registration) {
             candidates.push(configured(registration.id(), subject).into());
@@ -74,6 +79,7 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
 pub(crate) fn of_second_run() -> Vec<Candidate> {
     let mut candidates = all().unwrap_or_default();
     candidates.extend(certificates::mutants::candidates());
+    candidates.extend(credentials::mutants::candidates());
     candidates.extend(keyway_conformance::issuers::mutants::candidates());
     candidates.extend(keyway_conformance::secrets::mutants::candidates());
     candidates

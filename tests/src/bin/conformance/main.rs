@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use keyway_conformance::{
-    Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, certificates, front,
-    issuers, metadata, secrets, storage,
+    Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, certificates, credentials,
+    front, issuers, metadata, secrets, storage,
 };
 use keyway_process::ProfileChoice;
 use keyway_tests::rules_page;
@@ -24,7 +24,7 @@ const USAGE: &str = "\
 Usage: cargo xtask conformance [OPTIONS]
 
   --plugin ID       only this plugin or engine
-  --kind KIND       only this kind: secret, issuer, certificate, storage or metadata
+  --kind KIND       only this kind: secret, issuer, certificate, credential, storage or metadata
   --rule ID         only rules whose ids begin with this
   --seed N          the seed of the random choices (default: KEYWAY_SEED, else 1)
   --format FORMAT   table (default), json, junit or markdown
@@ -217,9 +217,10 @@ fn last_line(text: &str) -> &str {
 
 fn mutants(options: &Options) -> Result<bool, String> {
     let wants = |kind: &str| options.kind.as_ref().is_none_or(|wanted| wanted == kind);
-    if !["secret", "issuer", "certificate", "storage", "metadata"].into_iter().any(wants) {
+    if !["secret", "issuer", "certificate", "credential", "storage", "metadata"].into_iter().any(wants) {
         return Err(
-            "there are mutants of these kinds: secret, issuer, certificate, storage and metadata".to_owned()
+            "there are mutants of these kinds: secret, issuer, certificate, credential, storage and metadata"
+                .to_owned()
         );
     }
     let mut matrix = Matrix::default();
@@ -237,6 +238,9 @@ fn mutants(options: &Options) -> Result<bool, String> {
     }
     if wants("certificate") {
         matrix.append(try_each(&certificates::suite(), certificates::mutants::all(), options, &progress));
+    }
+    if wants("credential") {
+        matrix.append(try_each(&credentials::suite(), credentials::mutants::all(), options, &progress));
     }
     if wants("secret") {
         matrix.append(try_each(&secrets::suite(), secrets::mutants::of_stores(), options, &progress));

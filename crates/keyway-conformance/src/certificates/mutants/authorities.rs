@@ -105,11 +105,11 @@ mutants! {
         })
     RenewsItsOwn breaks ["CER-083"] "tells when to renew only what the same handle ordered"
         (issue |mutant, order| {
-            locked(&mutant.notes.orders).push(order.clone());
+            locked(&mutant.notes.kept).push(order.clone());
             mutant.ca.issue(order).await
         },
         renewal_information |mutant, question| {
-            if locked(&mutant.notes.orders).is_empty() {
+            if locked(&mutant.notes.kept).is_empty() {
                 return Err(CertificateError::refused("It is not ours.", "it was made before the start"));
             }
             mutant.ca.renewal_information(question).await

@@ -22,11 +22,11 @@ mutants! {
         })
     CancelsAll breaks ["CER-052"] "cancels all orders with one"
         (issue |mutant, order| {
-            locked(&mutant.notes.orders).push(order.clone());
+            locked(&mutant.notes.kept).push(order.clone());
             mutant.ca.issue(order).await
         },
         cancel |mutant, order| {
-            let all = locked(&mutant.notes.orders).clone();
+            let all = locked(&mutant.notes.kept).clone();
             for other in all {
                 mutant.ca.cancel(&other).await?;
             }

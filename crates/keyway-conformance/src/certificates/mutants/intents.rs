@@ -37,11 +37,11 @@ mutants! {
         (issue |mutant, order| {
             let outcome = mutant.ca.issue(order).await;
             order.plugin_meta.remove("ticket");
-            locked(&mutant.notes.orders).push(order.clone());
+            locked(&mutant.notes.kept).push(order.clone());
             outcome
         },
         check |mutant, order| {
-            if locked(&mutant.notes.orders).iter().any(|placed| placed.id == order.id) {
+            if locked(&mutant.notes.kept).iter().any(|placed| placed.id == order.id) {
                 order.plugin_meta.set("ticket", format!("ticket-{}", order.id))?;
             }
             let outcome = mutant.ca.check(order).await;
@@ -79,29 +79,29 @@ mutants! {
             mutant.ca.check(order).await
         })
     StaysBusyPlacing breaks ["CER-040"] "refuses all orders after one that was dropped"
-        (issue |mutant, order| mutant.once_dropped(mutant.ca.issue(order)).await)
+        (issue |mutant, order| mutant.notes.once_dropped(mutant.ca.issue(order)).await)
     StaysBusyChecking breaks ["CER-042"] "refuses all checks after one that was dropped"
-        (check |mutant, order| mutant.once_dropped(mutant.ca.check(order)).await)
+        (check |mutant, order| mutant.notes.once_dropped(mutant.ca.check(order)).await)
     StaysBusyCanceling breaks ["CER-043"] "refuses to cancel after a call that was dropped"
-        (cancel |mutant, order| mutant.once_dropped(mutant.ca.cancel(order)).await)
+        (cancel |mutant, order| mutant.notes.once_dropped(mutant.ca.cancel(order)).await)
     ForgetsWhatItPlaced of ONCE breaks ["CER-040"] "does not know an order when it is checked after a crash"
         (check |mutant, order| {
-            let placed = locked(&mutant.notes.orders).iter().any(|placed| placed.id == order.id);
+            let placed = locked(&mutant.notes.kept).iter().any(|placed| placed.id == order.id);
             if placed { mutant.ca.check(order).await } else {
                 Ok(OrderOutcome::InvalidOperation("There is no such order.".into()))
             }
         },
         issue |mutant, order| {
-            locked(&mutant.notes.orders).push(order.clone());
+            locked(&mutant.notes.kept).push(order.clone());
             mutant.ca.issue(order).await
         })
     CancelsItsOwn breaks ["CER-053"] "cancels only what the same handle placed"
         (issue |mutant, order| {
-            locked(&mutant.notes.orders).push(order.clone());
+            locked(&mutant.notes.kept).push(order.clone());
             mutant.ca.issue(order).await
         },
         cancel |mutant, order| {
-            if locked(&mutant.notes.orders).iter().all(|placed| placed.id != order.id) {
+            if locked(&mutant.notes.kept).iter().all(|placed| placed.id != order.id) {
                 return Ok(OrderOutcome::InvalidOperation("There is no such order.".into()));
             }
             mutant.ca.cancel(order).await

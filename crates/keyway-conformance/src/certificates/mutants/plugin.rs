@@ -1,10 +1,8 @@
 //! The subjects of mutants: the scripted authority, with some of its operations overridden.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use keyway_certificates::{
     Capabilities, CertificateAuthority, CertificateError, CertificateOrder, CertificatePlugin, Json,
@@ -12,10 +10,9 @@ use keyway_certificates::{
 };
 use keyway_core::PluginMetadata;
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use crate::certificates::{CertificateSubject, OrderExample, ScriptedCa};
-use crate::lock::locked;
+use crate::mutated::{self, ByFolder};
 pub(super) use crate::unique::new_intent;
 
 /// Is the result of an overridden operation.
@@ -70,22 +67,7 @@ pub(super) struct Mutated {
     pub(super) notes: Notes,
 }
 
-/// Remembers what a handle of a mutant needs later.
-#[derive(Debug)]
-pub(super) struct Notes {
-    pub(super) flag: AtomicBool,
-    pub(super) number: AtomicU64,
-    pub(super) texts: Mutex<Vec<String>>,
-    pub(super) orders: Mutex<Vec<CertificateOrder>>,
-    pub(super) slot: Semaphore,
-}
-
-impl Default for Notes {
-    fn default() -> Self {
-        let (flag, number) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self { flag, number, texts: Mutex::default(), orders: Mutex::default(), slot: Semaphore::new(1) }
-    }
-}
+pub(super) type Notes = mutated::Notes<CertificateOrder>;
 
 impl Mutated {
     /// Places an order that the caller did not ask for.
@@ -93,19 +75,6 @@ impl Mutated {
         let id = OrderId::new(new_intent().as_str().to_owned())?;
         let meta = PluginMeta::new(JsonObject::new(), memory());
         self.ca.issue(&CertificateOrder::new(id, new_intent(), OrderMetadata::default(), meta)).await
-    }
-
-    /// Makes a call, and refuses all later ones if it is dropped.
-    pub(super) async fn once_dropped<T>(
-        &self,
-        call: impl Future<Output = CaResult<T>> + Send,
-    ) -> CaResult<T> {
-        if self.notes.flag.swap(true, Ordering::SeqCst) {
-            return Err(CertificateError::failed("It is busy.", "a call has not ended"));
-        }
-        let answer = call.await;
-        self.notes.flag.store(false, Ordering::SeqCst);
-        answer
     }
 }
 
@@ -135,6 +104,7 @@ type Opened = dyn Fn(ScriptedCa) -> Arc<dyn CertificateAuthority> + Send + Sync;
 /// Opens one authority for each scratch folder, and a change of it.
 struct Opening {
     ca: ScriptedCa,
+    all: ByFolder<ScriptedCa>,
     changed: Box<Opened>,
 }
 
@@ -150,18 +120,16 @@ impl CertificatePlugin for Opening {
     }
 
     fn open(&self, context: &OpenContext) -> CaResult<Arc<dyn CertificateAuthority>> {
-        let folder = context.configuration.get("folder").and_then(Json::as_text).map(PathBuf::from);
-        let folder = folder
+        let folder = mutated::folder_in(&context.configuration)
             .ok_or_else(|| CertificateError::invalid("the configuration", "`folder` must be a path"))?;
-        Ok((self.changed)(of_folder(&folder, &self.ca).with_clock(Arc::clone(&context.clock))))
+        let ca = of_folder(&self.all, &folder, &self.ca);
+        Ok((self.changed)(ca.with_clock(Arc::clone(&context.clock))))
     }
 }
 
 /// Returns the authority whose books belong to a scratch folder.
-fn of_folder(folder: &Path, ca: &ScriptedCa) -> ScriptedCa {
-    static BOOKS: LazyLock<Mutex<BTreeMap<PathBuf, ScriptedCa>>> = LazyLock::new(Mutex::default);
-    let mut books = locked(&BOOKS);
-    books.entry(folder.to_owned()).or_insert_with(|| ca.with_empty_books()).reopened()
+fn of_folder(all: &ByFolder<ScriptedCa>, folder: &Path, ca: &ScriptedCa) -> ScriptedCa {
+    all.of(folder, || ca.with_empty_books()).reopened()
 }
 
 /// Makes a subject of the scripted authority, changed.
@@ -175,15 +143,20 @@ pub(super) fn subject(
             "compatibility": ">=:1.0,<:2.0",
             "plugin": {"name": "Scripted", "type": "Certificate", "description": "an authority under test"}}"#,
     );
-    let listed = ca.clone();
+    let (listed, all) = (ca.clone(), ByFolder::default());
+    let opened = all.clone();
     // It is never freed, as a plugin that is registered.
-    let plugin = Box::leak(Box::new(Opening { ca, changed: Box::new(changed) }));
+    let plugin = Box::leak(Box::new(Opening { ca, all, changed: Box::new(changed) }));
     CertificateSubject::new(name, plugin, metadata.expect("the kit's own metadata is valid"))
         .configuration(|scratch| json!({ "folder": scratch }))
         .example(OrderExample::new(json!({ "name": "door.example.com" })))
         .refused(OrderExample::new(json!({ "name": "door.refused" })))
         .changed(OrderExample::new(json!({ "name": "gate.example.com" })))
         .listing(move |scratch| {
-            of_folder(scratch, &listed).effects().iter().map(|effect| format!("{effect:?}")).collect()
+            of_folder(&opened, scratch, &listed)
+                .effects()
+                .iter()
+                .map(|effect| format!("{effect:?}"))
+                .collect()
         })
 }

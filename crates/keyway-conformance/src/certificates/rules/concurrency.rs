@@ -1,7 +1,6 @@
 //! Several calls at once, and the time that calls take.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use keyway_certificates::RetryMethod;
 
@@ -9,7 +8,7 @@ use super::{Broken, CertificateFixture, Checked, LISTING, NOT_BLOCKING, broken, 
 use crate::callers::begun_together;
 use crate::certificates::handle::{call, name};
 use crate::certificates::tested_order::TestedOrder;
-use crate::polled::prompt_enough;
+use crate::polled::{IN_TIME, prompt_enough};
 
 rules! {
     in CertificateFixture;
@@ -29,8 +28,6 @@ rules! {
 
 /// How many at once where the authority declares a larger number, or none, which is any.
 const MOST: usize = 8;
-/// The time in which a call ends.
-const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Places orders at once.
 async fn placed(fixture: &CertificateFixture<'_>) -> Result<Vec<TestedOrder>, Broken> {
@@ -82,9 +79,9 @@ async fn leaves_its_thread(fixture: &CertificateFixture<'_>) -> Checked {
 async fn in_time(fixture: &CertificateFixture<'_>) -> Checked {
     let (handle, order) = (fixture.handle()?, fixture.order()?);
     for method in [RetryMethod::Issue, RetryMethod::Check] {
-        let answer = tokio::time::timeout(DEADLINE, handle.ask(method, &order)).await;
+        let answer = tokio::time::timeout(IN_TIME, handle.ask(method, &order)).await;
         let late =
-            |_| broken(format!("an end of `{}` within {DEADLINE:?}", name(method)), "it is still running");
+            |_| broken(format!("an end of `{}` within {IN_TIME:?}", name(method)), "it is still running");
         // Whether the call works is the business of other rules.
         drop(answer.map_err(late)?);
     }

@@ -1,7 +1,5 @@
 //! Hostile data of clients.
 
-use std::time::Duration;
-
 use keyway_certificates::{
     CaId, CertificateError, DeleteCa, Json, JsonObject, OrderMetadata, OrderRequest, RetryMethod,
 };
@@ -10,7 +8,7 @@ use serde_json::json;
 use super::{Broken, CREATES, CertificateFixture, Checked, DELETES, Handle, broken, rules};
 use crate::certificates::example::metadata_of;
 use crate::path_trap::PathTrap;
-use crate::polled::contained;
+use crate::polled::answered;
 use crate::unique::new_intent;
 
 rules! {
@@ -41,9 +39,6 @@ rules! {
         odd_plugin_meta;
 }
 
-/// The time in which a call with odd data ends.
-const DEADLINE: Duration = Duration::from_secs(10);
-
 /// The fields of the upstream system, which a plugin may read.
 const KNOWN: [&str; 9] = [
     "request_data",
@@ -56,19 +51,6 @@ const KNOWN: [&str; 9] = [
     "names",
     "days",
 ];
-
-/// Awaits a call with odd data, which may be refused.
-pub(super) async fn answered<T>(
-    call: impl Future<Output = Result<T, CertificateError>> + Send,
-    method: &str,
-    what: &str,
-) -> Result<Result<T, CertificateError>, Broken> {
-    let expected = || format!("an answer or a refusal of `{method}` with {what}");
-    let answer = tokio::time::timeout(DEADLINE, contained(call)).await;
-    let answer =
-        answer.map_err(|_| broken(expected(), format!("it was still running after {DEADLINE:?}")))?;
-    answer.ok_or_else(|| broken(expected(), "it panicked"))
-}
 
 /// Makes odd data from those of the example, with what is odd about them.
 pub(super) fn odd_metadata(
@@ -171,9 +153,7 @@ async fn trapped(
     let trap = PathTrap::new(fixture.canary("file"))?;
     let handle = fixture.handle()?;
     for (form, path) in trap.names() {
-        let by = format!("a call with {form}");
-        trap.is_unread(&answer(&handle, &path).await?, of, &by)?;
-        trap.is_untouched(of, &by)?;
+        trap.is_harmless(&answer(&handle, &path).await?, of, form)?;
     }
     Ok(())
 }

@@ -1,8 +1,5 @@
 //! Calls with secrets in the data of the client, and all that shows of them.
 
-use std::error::Error;
-use std::fmt::Write as _;
-
 use keyway_certificates::{
     CaId, CertificateError, DeleteCa, IntendedCall, OrderRequest, RetryMethod, Support,
 };
@@ -11,6 +8,7 @@ use super::{Broken, CertificateFixture, Handle, broken};
 use crate::certificates::handle::name;
 use crate::polled::contained;
 use crate::unique::new_intent;
+use crate::words;
 
 /// Collects what became of calls that are likely to fail.
 #[derive(Default)]
@@ -98,14 +96,7 @@ impl Provoked {
     }
 }
 
-/// Collects all texts of an error and of its causes.
+/// Collects all texts of an error.
 pub(super) fn all_words(error: &CertificateError) -> String {
-    use keyway_core::PluginError as _;
-    let mut text = format!("{error}\n{error:?}\n{error:#?}\n{}\n{}", error.client_message(), error.detail());
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let _ = write!(text, "\n{inner}\n{inner:?}");
-        source = inner.source();
-    }
-    text
+    words::all_words(error, &error.client_message())
 }

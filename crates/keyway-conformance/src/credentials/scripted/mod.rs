@@ -13,12 +13,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_core::{Clock, SystemClock};
+use keyway_core::{Clock, SystemClock, Timestamp};
 use keyway_credentials::{
     Account, Asset, Capabilities, CredentialError, CredentialStore, CredentialStorePlugin, FetchOutcome,
     Json, OpenContext, Rotation, VaultLoginSource,
 };
 
+use super::given::KINDS;
 use crate::scripted::{self, Player, Shelf};
 pub use calls::{StoreCall, StoreEntry};
 use vault::Vault;
@@ -218,13 +219,25 @@ impl ScriptedStore {
         self.player.add(call, Some(account.as_str()), steps);
     }
 
+    /// Sets the step of every fetch of an account that has no other one.
+    pub fn script_always(&self, account: &Account, step: &Step) {
+        for kind in KINDS {
+            self.player.always(StoreCall::fetching(kind), account.as_str(), step.clone());
+        }
+    }
+
+    /// Returns the time by the store's clock.
+    pub(in crate::credentials) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Returns the ids of the leases that the vault holds: neither checked in nor expired. Blocks when the vault is in a
     /// folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
     pub fn held(&self) -> Vec<String> {
-        self.vault(|vault| vault.held(self.clock.now()))
+        self.vault(|vault| vault.held(self.now()))
     }
 
     /// Returns all calls that came, in their order, also those that failed. Blocks when the vault is in a folder.

@@ -86,7 +86,7 @@ impl ScriptedStore {
             if !self.has(&fetch.candidate) {
                 return Ok(FetchOutcome::NotFound);
             }
-            let (account, now) = (fetch.candidate.account.as_str(), self.clock.now());
+            let (account, now) = (fetch.candidate.account.as_str(), self.now());
             let of = place(account, fetch.candidate.asset.as_str());
             let checked_out = self.at_vault(|vault| vault.check_out(&self.terms, entry, &of, now))??;
             tokio::task::yield_now().await;
@@ -113,7 +113,7 @@ impl ScriptedStore {
 
     /// Tells the outcome of a call.
     fn told(&self, question: &Reconciliation) -> Answer<Reconciled> {
-        let now = self.clock.now();
+        let now = self.now();
         match &question.context {
             IntendedCall::Fetch(_, fetch) => {
                 let intent = fetch.intent.as_ref().map_or("", |intent| intent.as_str());
@@ -201,7 +201,7 @@ impl CredentialStore for ScriptedStore {
             offered(self.terms.capabilities.leases, "leases")?;
             self.logged_in(&check_in.session.connection)?;
             tokio::task::yield_now().await;
-            let now = self.clock.now();
+            let now = self.now();
             let rotation = self.at_vault(|vault| vault.check_in(&self.terms, entry, now))?;
             tokio::task::yield_now().await;
             Ok(CheckedIn::new(rotation))
@@ -215,7 +215,7 @@ impl CredentialStore for ScriptedStore {
             offered(self.terms.capabilities.renews, "the renewal of leases")?;
             self.logged_in(&renewal.session.connection)?;
             tokio::task::yield_now().await;
-            let now = self.clock.now();
+            let now = self.now();
             self.at_vault(|vault| vault.renew(&self.terms, entry, renewal, now))?
         })
         .await

@@ -1,13 +1,10 @@
 //! Provokes errors of an issuer, to search them for secrets.
 
-use std::error::Error;
-use std::fmt::Write as _;
-
-use keyway_core::PluginError as _;
 use keyway_issuers::{CredentialRef, IssuerError, Json, Parameters, RequestOutcome};
 
 use super::{Broken, IssuerFixture};
 use crate::polled::contained;
+use crate::words;
 
 /// Holds the results of calls that are likely to fail.
 #[derive(Default)]
@@ -97,13 +94,7 @@ impl Provoked {
     }
 }
 
-/// Collects all texts of an error and of its causes.
+/// Collects all texts of an error.
 pub(super) fn all_words(error: &IssuerError) -> String {
-    let mut text = format!("{error}\n{error:?}\n{error:#?}\n{}\n{}", error.user_message(), error.detail());
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let _ = write!(text, "\n{inner}\n{inner:?}");
-        source = inner.source();
-    }
-    text
+    words::all_words(error, &error.user_message())
 }

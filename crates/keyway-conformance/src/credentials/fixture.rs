@@ -1,0 +1,177 @@
+//! The fixture of the rules: a scratch folder, a clock, and the leases that were given.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use keyway_core::PluginError as _;
+use keyway_credentials::{
+    Account, Asset, Candidate, Capabilities, CheckIn, CheckInReason, CredentialError, CredentialKind,
+    CredentialStore,
+};
+use tempfile::TempDir;
+
+use super::CredentialSubject;
+use super::given::KINDS;
+use super::session::Session;
+use super::subject::Place;
+use crate::clock::KitClock;
+use crate::lock::locked;
+use crate::notation::Fixture;
+use crate::scratch::scratch_folder;
+use crate::{Broken, Trial, broken};
+
+/// The fewest bytes of a text that the rules about secrets look for: shorter ones are in many texts by chance.
+const SHORTEST_SECRET_BYTES: usize = 6;
+
+/// Opens handles of the store under test, and checks in what is left in the end.
+#[derive(Debug)]
+pub(super) struct StoreFixture<'a> {
+    trial: &'a Trial<'a, CredentialSubject>,
+    scratch: TempDir,
+    pub(super) clock: Arc<KitClock>,
+    /// The check-ins of the leases that were given.
+    pub(super) left: Mutex<Vec<CheckIn>>,
+    /// The secret texts that were given.
+    pub(super) secrets: Mutex<Vec<String>>,
+}
+
+impl<'a> Fixture<'a> for StoreFixture<'a> {
+    type Subject = CredentialSubject;
+
+    fn new(trial: &'a Trial<'a, CredentialSubject>) -> Result<Self, Broken> {
+        let (scratch, clock) = (scratch_folder()?, Arc::new(KitClock::new()));
+        Ok(Self { trial, scratch, clock, left: Mutex::default(), secrets: Mutex::default() })
+    }
+
+    fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.give_all_back())
+    }
+}
+
+impl<'a> Deref for StoreFixture<'a> {
+    type Target = Trial<'a, CredentialSubject>;
+
+    fn deref(&self) -> &Self::Target {
+        self.trial
+    }
+}
+
+impl<'a> StoreFixture<'a> {
+    pub(super) fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    pub(super) fn declared(&self) -> Capabilities {
+        self.subject().capabilities()
+    }
+
+    /// Opens the store, as after a restart.
+    pub(super) fn open(&self) -> Result<Arc<dyn CredentialStore>, Broken> {
+        let store = self.subject().open(self.scratch(), Arc::<KitClock>::clone(&self.clock));
+        store.map_err(|error| {
+            broken("a handle to the store", format!("opening it failed: {}", error.detail()))
+        })
+    }
+
+    /// Checks in what is left. Whether it can be checked in is the business of rules.
+    pub(super) async fn give_all_back(&self) {
+        let left = std::mem::take(&mut *locked(&self.left));
+        if left.is_empty() {
+            return;
+        }
+        let Ok(store) = self.open() else { return };
+        for check_in in left {
+            let _ = store.check_in(&check_in).await;
+        }
+    }
+
+    /// Begins a session.
+    pub(super) fn session(&self) -> Result<Session<'_, 'a>, Broken> {
+        Session::begin(self)
+    }
+
+    /// Lists the kinds that are declared.
+    pub(super) fn kinds(&self) -> Vec<CredentialKind> {
+        KINDS.into_iter().filter(|kind| self.declared().offers(*kind)).collect()
+    }
+
+    /// Returns a kind for rules that need any: not one-time codes, if there is another.
+    pub(super) fn kind(&self) -> Result<CredentialKind, Broken> {
+        let kinds = self.kinds();
+        let codes = kinds.first().copied();
+        let other = kinds.into_iter().find(|kind| *kind != CredentialKind::TotpCodes);
+        other.or(codes).ok_or(Broken::Missing { capability: "a kind of credentials" })
+    }
+
+    pub(super) fn candidate(&self, place: &Place) -> Result<Candidate, Broken> {
+        let text =
+            |error: keyway_credentials::InvalidText| broken("an account and an asset", error.to_string());
+        Ok(Candidate::new(
+            Account::new(place.0.as_str()).map_err(text)?,
+            Asset::new(place.1.as_str()).map_err(text)?,
+        ))
+    }
+
+    /// Returns the example of an account, or says which is missing.
+    pub(super) fn told(&self, place: Option<&Place>, name: &'static str) -> Result<Candidate, Broken> {
+        self.candidate(place.ok_or(Broken::Missing { capability: name })?)
+    }
+
+    /// Returns an account that has credentials of a kind: the one with this number, as far as there are so many.
+    pub(super) fn example(&self, kind: CredentialKind, number: usize) -> Result<Candidate, Broken> {
+        let found = &self.subject().found;
+        let of = |wanted| {
+            let all: Vec<_> = found.iter().filter(move |(kind, _)| *kind == wanted).collect();
+            (!all.is_empty()).then(|| &all[number % all.len()].1)
+        };
+        self.told(of(Some(kind)).or_else(|| of(None)), "found example")
+    }
+
+    /// Returns an account that no store has.
+    pub(super) fn nobody(&self) -> Result<Candidate, Broken> {
+        self.candidate(&("kit-no-such-account".to_owned(), "kit-no-such-asset".to_owned()))
+    }
+
+    /// Lists the leases that the vault holds, sorted.
+    pub(super) fn held(&self) -> Result<Vec<String>, Broken> {
+        let held = self.subject().held.as_ref().ok_or(Broken::Missing { capability: "held leases" })?;
+        let mut ids = held(self.scratch());
+        ids.sort();
+        Ok(ids)
+    }
+
+    /// Demands that the vault holds as many leases more as expected.
+    pub(super) fn more_held(&self, before: &[String], more: usize, after: &str) -> Result<(), Broken> {
+        let held = self.held()?.len();
+        let expected = before.len() + more;
+        crate::ensure(held == expected, format!("{expected} leases held after {after}"), held.to_string())
+    }
+
+    /// Says that a call failed that should have succeeded.
+    pub(super) fn unexpected(&self, call: &str, error: &CredentialError) -> Broken {
+        broken(format!("{call} to succeed"), self.clean(&error.detail()))
+    }
+
+    /// Keeps a text that is secret.
+    pub(super) fn keep_secret(&self, secret: impl Into<String>) {
+        locked(&self.secrets).push(secret.into());
+    }
+
+    /// Looks for a secret in a text.
+    pub(super) fn shows(&self, text: &str) -> bool {
+        let secrets = locked(&self.secrets);
+        secrets.iter().any(|secret| secret.len() >= SHORTEST_SECRET_BYTES && text.contains(secret.as_str()))
+    }
+
+    /// Replaces the secrets in a text.
+    pub(super) fn clean(&self, text: &str) -> String {
+        locked(&self.secrets)
+            .iter()
+            .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+}
+
+/// The reason of check-ins where it does not matter.
+pub(super) const USED: CheckInReason = CheckInReason::Used;

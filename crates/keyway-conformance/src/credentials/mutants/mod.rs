@@ -1,0 +1,103 @@
+//! The proof of the suite: stores with one thing broken, each of which a rule must catch, and some that are odd and yet
+//! right. A mutant that has a defect of the upstream system names it: L1 to L11.
+
+mod check_ins;
+mod declarations;
+mod hostile;
+mod leases;
+mod operation;
+mod plugin;
+
+use std::sync::Arc;
+
+use keyway_credentials::CredentialStore;
+
+// Shared by the files of this folder.
+use super::{CredentialSubject, suite};
+use crate::notation::mutants;
+use crate::{Candidate, Mutant};
+use operation::operation;
+use plugin::Mutated;
+
+/// Lists the mutants, with the rules that they break.
+pub fn all() -> Vec<Mutant<CredentialSubject>> {
+    [declarations::MUTANTS, leases::MUTANTS, check_ins::MUTANTS, hostile::MUTANTS].concat()
+}
+
+/// Lists the mutants with their suite, as a front end needs them that tries one in a process of its own.
+pub fn candidates() -> Vec<Candidate> {
+    let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
+    mutants.chain(sound().map(Candidate::from)).collect()
+}
+
+fn sound() -> [CredentialSubject; 7] {
+    [minimal(), reference(), plain(), shared(), once(), renaming(), gateway()]
+}
+
+fn unchanged(mutated: Mutated) -> Arc<dyn CredentialStore> {
+    Arc::new(mutated.store)
+}
+
+/// Makes a store that does the least that is of use: it reads passwords, and gives no lease.
+pub fn minimal() -> CredentialSubject {
+    plugin::subject("minimal", plugin::reading, unchanged)
+}
+
+/// Makes the scripted store, with all capabilities and exclusive leases.
+pub fn reference() -> CredentialSubject {
+    plugin::subject("reference", plugin::full, unchanged)
+}
+
+/// Makes a store that leases passwords, and can do nothing else.
+pub fn plain() -> CredentialSubject {
+    plugin::subject("plain", plugin::plain, unchanged)
+}
+
+/// Makes a store whose leases are shared and have no end.
+pub fn shared() -> CredentialSubject {
+    plugin::subject("shared", plugin::shared, unchanged)
+}
+
+/// Makes a store that can neither be asked again nor tell what happened.
+pub fn once() -> CredentialSubject {
+    plugin::subject("once", plugin::once, unchanged)
+}
+
+/// Makes a store that names a lease anew whenever it is renewed.
+pub fn renaming() -> CredentialSubject {
+    plugin::subject("renaming", plugin::renaming, unchanged)
+}
+
+/// Makes a store that needs the user's login at the gateway, also for a check-in.
+pub fn gateway() -> CredentialSubject {
+    plugin::subject("gateway", plugin::gateway, unchanged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Format, Matrix, RunOptions};
+
+    #[test]
+    fn odd_stores_that_are_right_pass() {
+        let mut counts = Vec::new();
+        for (subject, skipped) in sound().into_iter().zip([0, 0, 0, 0, 0, 0, 0]) {
+            let report = suite().run(&Arc::new(subject), &RunOptions::default());
+            assert!(report.succeeded(), "{}", report.format(Format::Table));
+            counts.push((report.totals().skipped, skipped));
+        }
+        assert_eq!(counts, []);
+    }
+
+    #[test]
+    fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
+        // Tries each with its own rules; `xtask` runs the whole matrix.
+        let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
+        assert!(matrix.faults().is_empty(), "{}", matrix.format());
+        for row in &matrix.rows {
+            assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);
+            let shown = ["password 0", "gateway", "canary"].iter().find(|it| row.explanation.contains(**it));
+            assert_eq!(shown, None, "{}", row.explanation);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Several calls at once, and the time that calls take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use super::{Broken, Checked, HELD, NOT_BLOCKING, PROMPT, StoreFixture, broken, ensure, rules};
+use crate::callers::begun_together;
+use crate::credentials::given::{self, Answer, name};
+use crate::polled::{IN_TIME, longest_of, prompt_enough};
+use crate::unique::new_intent;
+
+rules! {
+    in StoreFixture;
+    "CRE-115" Must from ["R1", "SPS/way"]
+        "The store works on as many calls at once as it declares: each fetch is answered."
+        together;
+    "CRE-116" Must needs HELD from ["R1", "S2", "S10"]
+        "Check-outs that are made at once have leases of their own, all of which the vault holds."
+        together_exact;
+    "CRE-117" Must needs NOT_BLOCKING from ["R1"]
+        "A call of a store that does not declare `blocking` leaves its thread within 50 ms, each time that it is polled."
+        leaves_its_thread;
+    "CRE-118" Must needs PROMPT from ["R1"]
+        "A call of a store that declares `prompt` leaves its thread at once, each time that it is polled."
+        prompt;
+    "CRE-119" Must from ["R1", "S1"]
+        "Each fetch ends within 10 seconds: a vault that takes longer is unavailable."
+        in_time;
+}
+
+/// How many at once where the store declares a larger number, or none, which is any.
+const MOST: usize = 8;
+/// The longest poll of a prompt store that the kit bears. The contract allows a millisecond; a busy machine adds to it.
+const PROMPT_POLL: Duration = Duration::from_millis(10);
+
+/// Fetches at once: the examples, or an account that no store has.
+async fn fetched(fixture: &StoreFixture<'_>) -> Result<Vec<Answer>, Broken> {
+    let (kind, store) = (fixture.kind()?, fixture.open()?);
+    let declared = fixture.declared().max_concurrency;
+    let calls = declared.map_or(MOST, |calls| calls.get().min(MOST));
+    let permits = Arc::new(Semaphore::new(calls));
+    let mut requests = Vec::new();
+    // One call more than may be worked on at once waits for its permit.
+    for number in 0..=calls {
+        let session = fixture.session()?;
+        let candidate = fixture.example(kind, number).or_else(|_| fixture.nobody())?;
+        let request = session.request(&candidate)?;
+        requests.push((session, request));
+    }
+    let jobs = requests.iter().map(|(_, request)| {
+        let (permits, store, request) = (Arc::clone(&permits), Arc::clone(&store), request.clone());
+        move || async move {
+            // The semaphore is never closed.
+            let _permit = permits.acquire_owned().await.ok();
+            given::fetch(&*store, kind, &request).await
+        }
+    });
+    let answers = begun_together(jobs.collect()).await;
+    let mut all = Vec::new();
+    for ((session, request), answer) in requests.iter().zip(answers) {
+        let answer = answer?;
+        session.keep(kind, request, &answer);
+        all.push(answer);
+    }
+    Ok(all)
+}
+
+async fn together(fixture: &StoreFixture<'_>) -> Checked {
+    for answer in fetched(fixture).await? {
+        answer.map_err(|error| fixture.unexpected("a fetch among others at once", &error))?;
+    }
+    Ok(())
+}
+
+async fn together_exact(fixture: &StoreFixture<'_>) -> Checked {
+    let before = fixture.held()?;
+    let outcomes = fetched(fixture).await?.into_iter().flatten();
+    let leases = outcomes.filter_map(|outcome| outcome.found()?.lease).map(|lease| lease.id);
+    let mut ids: Vec<_> = leases.collect();
+    let count = ids.len();
+    fixture.more_held(&before, count, "check-outs at once")?;
+    ids.sort();
+    ids.dedup();
+    ensure(ids.len() == count, format!("{count} lease ids"), format!("{} different ones", ids.len()))
+}
+
+async fn leaves_its_thread(fixture: &StoreFixture<'_>) -> Checked {
+    let session = fixture.session()?;
+    for kind in fixture.kinds() {
+        let candidate = fixture.example(kind, 0).or_else(|_| fixture.nobody())?;
+        let what = format!("`{}`", name(kind));
+        let (session, candidate) = (&session, &candidate);
+        prompt_enough(&what, || Box::pin(async move { drop(session.fetch(kind, candidate).await) })).await?;
+    }
+    for ended in [false, true] {
+        let (session, event) = (&session, session.event(new_intent(), &[])?);
+        let event = &event;
+        prompt_enough("an event", || Box::pin(async move { drop(session.tell(ended, event).await) })).await?;
+    }
+    Ok(())
+}
+
+async fn prompt(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, session) = (fixture.kind()?, fixture.session()?);
+    let candidate = fixture.example(kind, 0).or_else(|_| fixture.nobody())?;
+    let (session, candidate) = (&session, &candidate);
+    let longest =
+        longest_of(PROMPT_POLL, || Box::pin(async move { drop(session.fetch(kind, candidate).await) }));
+    let longest = longest.await;
+    ensure(
+        longest <= PROMPT_POLL,
+        "the thread back within a millisecond",
+        format!("after {longest:?} or more"),
+    )
+}
+
+async fn in_time(fixture: &StoreFixture<'_>) -> Checked {
+    let session = fixture.session()?;
+    for kind in fixture.kinds() {
+        let candidate = fixture.example(kind, 0).or_else(|_| fixture.nobody())?;
+        let answer = tokio::time::timeout(IN_TIME, session.fetch(kind, &candidate)).await;
+        let late =
+            |_| broken(format!("an end of `{}` within {IN_TIME:?}", name(kind)), "it is still running");
+        // Whether the call works is the business of other rules.
+        drop(answer.map_err(late)??);
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Fetches that fail with an error, and what they leave.
+
+use keyway_core::{Effect, PluginError as _};
+use keyway_credentials::{
+    CheckIn, CredentialError, CredentialKind, Fetch, FetchOutcome, IntendedCall, Lease, Reconciled,
+};
+
+use super::{Broken, Checked, FAILING, HELD, Session, StoreFixture, USED, broken, ensure, rules};
+use crate::unique::new_intent;
+
+rules! {
+    in StoreFixture;
+    "CRE-038" Must needs FAILING from ["R7", "L2"]
+        "After an error of a fetch that says that nothing happened, no lease is held for it."
+        none_means_none;
+    "CRE-039" Must needs FAILING from ["R2", "R3", "R7", "L2", "L3"]
+        "After any other error of a fetch, asking again or asking what happened settles it, and no lease is left."
+        settled_errors;
+    "CRE-040" Must needs HELD from ["R8", "S5", "L2"]
+        "When the cookies are full, a fetch is answered or refused, and no lease is left that the host cannot know."
+        full_cookies;
+}
+
+/// Settles a fetch whose answer is not known, as a host does. Returns the lease to check in, or `None` if nothing
+/// happened. Errors name a store that cannot tell.
+pub(super) async fn settled(
+    session: &Session<'_, '_>,
+    kind: CredentialKind,
+    fetch: &Fetch,
+) -> Result<Option<Lease>, Broken> {
+    let declared = session.declared();
+    if declared.reconciles {
+        let question = IntendedCall::Fetch(kind, fetch.clone()).into();
+        let told = session.open()?.reconcile(&question).await;
+        return match told.map_err(|error| session.unexpected("reconcile", &error))? {
+            Reconciled::Made(lease) => Ok(Some(lease)),
+            Reconciled::NothingHappened => Ok(None),
+            _ => Err(Broken::Missing { capability: "an answer to what happened" }),
+        };
+    }
+    if declared.idempotent {
+        let mut again = fetch.clone();
+        again.session = session.context()?;
+        return Ok(session
+            .ask(kind, &again)
+            .await?
+            .ok()
+            .and_then(FetchOutcome::found)
+            .and_then(|it| it.lease));
+    }
+    Err(Broken::Missing { capability: "idempotent, or reconciles" })
+}
+
+/// Checks in a lease that was learned of.
+pub(super) async fn give_back(session: &Session<'_, '_>, fetch: &Fetch, lease: Lease) -> Checked {
+    let context = session.context()?;
+    let check_in = CheckIn::new(new_intent(), lease, fetch.candidate.clone(), context, USED);
+    session.give_back(&check_in).await?.map(drop).map_err(|error| session.unexpected("the check-in", &error))
+}
+
+/// Makes each fetch that fails. `check` gets the request, the error and the leases from before.
+async fn failed(
+    fixture: &StoreFixture<'_>,
+    check: impl AsyncFn(&Session<'_, '_>, CredentialKind, &Fetch, &CredentialError, &[String]) -> Checked,
+) -> Checked {
+    fixture.held()?;
+    let mut proved = false;
+    for place in &fixture.subject().failing {
+        for kind in fixture.kinds() {
+            let session = fixture.session()?;
+            let (fetch, before) = (session.request(&fixture.candidate(place)?)?, fixture.held()?);
+            if let Err(error) = session.ask(kind, &fetch).await? {
+                match check(&session, kind, &fetch, &error, &before).await {
+                    Err(Broken::Missing { .. }) => {}
+                    checked => {
+                        checked?;
+                        proved = true;
+                    }
+                }
+            }
+        }
+    }
+    if proved { Ok(()) } else { Err(Broken::Missing { capability: "such an error, or a way to settle it" }) }
+}
+
+async fn none_means_none(fixture: &StoreFixture<'_>) -> Checked {
+    failed(fixture, async |session, _, _, error, before| {
+        if error.effect() != Effect::None {
+            return Err(Broken::Missing { capability: "such an error" });
+        }
+        session.more_held(before, 0, "an error that says that nothing happened")
+    })
+    .await
+}
+
+async fn settled_errors(fixture: &StoreFixture<'_>) -> Checked {
+    failed(fixture, async |session, kind, fetch, error, before| {
+        if error.effect() == Effect::None {
+            return Err(Broken::Missing { capability: "such an error" });
+        }
+        if let Some(lease) = settled(session, kind, fetch).await? {
+            give_back(session, fetch, lease).await?;
+        }
+        session.more_held(before, 0, "an error that was settled")
+    })
+    .await
+}
+
+async fn full_cookies(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, session) = (fixture.kind()?, fixture.session()?);
+    let (fetch, before) = (session.request(&fixture.example(kind, 0)?)?, fixture.held()?);
+    for cookie in [&fetch.session.cookie, &fetch.session.session_cookie] {
+        let full = "x".repeat(keyway_credentials::Cookie::MAX_BYTES - 40);
+        cookie.set("kit", full).map_err(|error| broken("a full cookie", error.to_string()))?;
+    }
+    match session.ask(kind, &fetch).await? {
+        Ok(outcome) => match outcome.found().and_then(|found| found.lease) {
+            Some(lease) => give_back(&session, &fetch, lease).await?,
+            None => ensure(fixture.held()? == before, "no lease held after a fetch in vain", "one")?,
+        },
+        Err(error) if error.effect() == Effect::None => {}
+        Err(_) => {
+            if let Some(lease) = settled(&session, kind, &fetch).await? {
+                give_back(&session, &fetch, lease).await?;
+            }
+        }
+    }
+    fixture.more_held(&before, 0, "a fetch with full cookies")
+}

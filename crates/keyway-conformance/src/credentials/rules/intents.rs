@@ -1,0 +1,76 @@
+//! Intents: the same one twice.
+
+use super::failures::give_back;
+use super::{Broken, Checked, IDEMPOTENT, StoreFixture, USED, broken, ensure, rules};
+use crate::credentials::given::{name, word};
+
+rules! {
+    in StoreFixture;
+    "CRE-060" Must needs IDEMPOTENT from ["R3", "S2", "S8"]
+        "A fetch with the same intent, also after a restart and with the cookies of before, gives the same lease."
+        same_lease;
+    "CRE-061" Must needs IDEMPOTENT from ["R3", "S8"]
+        "A fetch with the same intent leaves one lease at the vault."
+        one_lease;
+    "CRE-062" Must needs IDEMPOTENT from ["R3", "S10"]
+        "A check-in with the same intent tells the same of the credentials."
+        same_rotation;
+}
+
+async fn same_lease(fixture: &StoreFixture<'_>) -> Checked {
+    for kind in fixture.kinds() {
+        let session = fixture.session()?;
+        let fetch = session.request(&fixture.example(kind, 0)?)?;
+        let mut ids = Vec::new();
+        for cookies in ["the first cookies", "the cookies of the first call", "the cookies of before"] {
+            let mut again = fetch.clone();
+            again.session =
+                if cookies.ends_with("call") { session.context()? } else { fixture.session()?.context()? };
+            again.session.connection = session.connection.clone();
+            match session.ask(kind, &again).await? {
+                Ok(outcome) => {
+                    let found = word(&outcome);
+                    let lease = outcome.found().and_then(|found| found.lease);
+                    let expected = || format!("a lease of `{}` with {cookies}", name(kind));
+                    ids.push(lease.ok_or_else(|| broken(expected(), found))?);
+                }
+                Err(error) => return Err(fixture.unexpected(name(kind), &error)),
+            }
+        }
+        ids.dedup_by(|a, b| a.id == b.id);
+        ensure(ids.len() == 1, format!("one lease of `{}`", name(kind)), format!("{} ids", ids.len()))?;
+        if kind == keyway_credentials::CredentialKind::TotpCodes {
+            fixture.clock.advance(keyway_credentials::TotpCode::USUAL_PERIOD);
+        }
+        for lease in ids {
+            give_back(&session, &fetch, lease).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn one_lease(fixture: &StoreFixture<'_>) -> Checked {
+    let (before, kind, session) = (fixture.held()?, fixture.kind()?, fixture.session()?);
+    let fetch = session.request(&fixture.example(kind, 0)?)?;
+    for _ in 0..3 {
+        session.ask(kind, &fetch).await?.map_err(|error| fixture.unexpected(name(kind), &error))?;
+    }
+    fixture.more_held(&before, 1, "three fetches with one intent")
+}
+
+async fn same_rotation(fixture: &StoreFixture<'_>) -> Checked {
+    let session = fixture.session()?;
+    let out = session.example_found(0).await?;
+    let check_in = session.check_in(&out, USED)?;
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        let answer = session.give_back(&check_in).await?;
+        told.push(answer.map_err(|error| fixture.unexpected("the check-in", &error))?.rotation);
+    }
+    ensure(told[0] == told[1], format!("`{:?}` again", told[0]), format!("`{:?}`", told[1]))
+}
+
+/// Skips a rule about an operation that is not declared.
+pub(super) fn declared(declared: bool, capability: &'static str) -> Checked {
+    if declared { Ok(()) } else { Err(Broken::Missing { capability }) }
+}

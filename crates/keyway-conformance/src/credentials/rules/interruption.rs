@@ -1,0 +1,89 @@
+//! Calls that are dropped, wherever they wait.
+
+use std::time::Duration;
+
+use super::failures::{give_back, settled};
+use super::{Broken, Checked, HELD, LEASES, Session, StoreFixture, USED, broken, ensure, rules};
+use crate::credentials::given;
+use crate::polled::polled;
+
+rules! {
+    in StoreFixture;
+    "CRE-065" Must needs HELD from ["R1", "R2", "R3", "L10"]
+        "A fetch that was dropped, wherever it waited, is settled as the store declares, and then no lease is left."
+        dropped_fetch;
+    "CRE-066" Must needs LEASES from ["R1", "S2", "L9"]
+        "After a check-in that was dropped, wherever it waited, the next one succeeds."
+        dropped_check_in;
+    "CRE-067" Must from ["R1", "SPS/way"]
+        "After a fetch that was dropped, wherever it waited, the same handle answers the next one."
+        next_fetch;
+}
+
+/// How often a call is dropped, each time one poll later.
+const POLLS: usize = 8;
+
+/// Drops a call after so many polls. Tells whether it ended before.
+async fn dropped<T>(session: &Session<'_, '_>, polls: usize, call: impl Future<Output = T> + Send) -> bool {
+    let answer = tokio::time::timeout(Duration::from_secs(5), polled(polls, call)).await;
+    session.history().record(format!("dropped after {polls} polls"));
+    answer.is_ok_and(|answer| answer.is_some())
+}
+
+async fn dropped_fetch(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, before) = (fixture.kind()?, fixture.held()?);
+    for polls in 1..=POLLS {
+        // The cookies of the call are lost, as when the host dies: the session keeps those of before.
+        let session = fixture.session()?;
+        let fetch = session.request(&fixture.example(kind, 0)?)?;
+        let store = fixture.open()?;
+        let is_done = dropped(&session, polls, given::fetch(&*store, kind, &fetch)).await;
+        if let Some(lease) = settled(&session, kind, &fetch).await? {
+            give_back(&session, &fetch, lease).await?;
+        }
+        fixture.more_held(&before, 0, &format!("a fetch dropped after {polls} polls was settled"))?;
+        if is_done {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn dropped_check_in(fixture: &StoreFixture<'_>) -> Checked {
+    let store = fixture.open()?;
+    for polls in 1..=POLLS {
+        let session = fixture.session()?;
+        let out = session.example_found(0).await?;
+        let check_in = session.check_in(&out, USED)?;
+        let is_done = dropped(&session, polls, store.check_in(&check_in)).await;
+        let again = tokio::time::timeout(Duration::from_secs(20), store.check_in(&check_in)).await;
+        let late = |_| broken("the next check-in to be answered", "it waited for 20 s");
+        again.map_err(late)?.map_err(|error| fixture.unexpected("the next check-in", &error))?;
+        if let Ok(held) = fixture.held() {
+            let is_held = held.contains(&check_in.lease.id.to_string());
+            ensure(!is_held, "the lease given back by the next check-in", "it is still held")?;
+        }
+        if is_done {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn next_fetch(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, store) = (fixture.kind()?, fixture.open()?);
+    let candidate = fixture.nobody()?;
+    for polls in 1..=POLLS {
+        let session = fixture.session()?;
+        let is_done =
+            dropped(&session, polls, given::fetch(&*store, kind, &session.request(&candidate)?)).await;
+        let request = session.request(&candidate)?;
+        let next = tokio::time::timeout(Duration::from_secs(20), given::fetch(&*store, kind, &request)).await;
+        let answer = next.map_err(|_| broken("the next fetch to be answered", "it waited for 20 s"))?;
+        answer.map_err(|error| fixture.unexpected("the next fetch", &error))?;
+        if is_done {
+            break;
+        }
+    }
+    Ok::<(), Broken>(())
+}

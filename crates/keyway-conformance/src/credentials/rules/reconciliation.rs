@@ -1,0 +1,101 @@
+//! The question after the outcome of a call.
+
+use keyway_credentials::{CheckIn, IntendedCall, Reconciled};
+
+use super::failures::give_back;
+use super::{Broken, Checked, RECONCILES, Session, StoreFixture, USED, ensure, rules};
+use crate::credentials::given::name;
+
+rules! {
+    in StoreFixture;
+    "CRE-070" Must needs RECONCILES from ["R2", "S2"]
+        "Asked what became of a fetch, the store names the lease that it gave, or tells that nothing happened."
+        fetches;
+    "CRE-071" Must needs RECONCILES from ["R2", "L10"]
+        "A lease that the host learned of by asking is checked in, with the cookies from before the fetch."
+        lost_cookies;
+    "CRE-072" Must needs RECONCILES from ["R2", "S2"]
+        "Asked what became of a check-in, the store tells a lease that is held from one that was given back."
+        check_ins;
+    "CRE-073" Must needs RECONCILES from ["R2"]
+        "Asking what became of a call checks nothing out, and nothing in."
+        without_effect;
+}
+
+async fn told(session: &Session<'_, '_>, call: IntendedCall) -> Result<Reconciled, Broken> {
+    let answer = session.open()?.reconcile(&call.into()).await;
+    session.record("reconcile", &answer.as_ref().map(word));
+    answer.map_err(|error| session.unexpected("reconcile", &error))
+}
+
+/// Names an answer without its lease.
+const fn word(answer: &Reconciled) -> &'static str {
+    match answer {
+        Reconciled::NothingHappened => "that nothing happened",
+        Reconciled::Made(_) => "that a lease was given",
+        Reconciled::Destroyed => "that the lease was given back",
+        _ => "that it is not known",
+    }
+}
+
+async fn must_tell(session: &Session<'_, '_>, call: IntendedCall, expected: &Reconciled) -> Checked {
+    let answer = told(session, call).await?;
+    let same = match (&answer, expected) {
+        (Reconciled::Made(lease), Reconciled::Made(expected)) => lease.id == expected.id,
+        _ => answer == *expected,
+    };
+    ensure(same, word(expected), format!("{}, or another lease", word(&answer)))
+}
+
+async fn fetches(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, session) = (fixture.kind()?, fixture.session()?);
+    let fetch = session.request(&fixture.example(kind, 0)?)?;
+    let call = || IntendedCall::Fetch(kind, fetch.clone());
+    must_tell(&session, call(), &Reconciled::NothingHappened).await?;
+    let answer = session.ask(kind, &fetch).await?;
+    let outcome = answer.map_err(|error| fixture.unexpected(name(kind), &error))?;
+    let lease = outcome.found().and_then(|found| found.lease);
+    let lease = lease.ok_or(Broken::Missing { capability: "a lease" })?;
+    must_tell(&session, call(), &Reconciled::Made(lease)).await?;
+    let vain = session.request(&fixture.nobody()?)?;
+    drop(session.ask(kind, &vain).await?);
+    must_tell(&session, IntendedCall::Fetch(kind, vain), &Reconciled::NothingHappened).await
+}
+
+async fn lost_cookies(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, session) = (fixture.kind()?, fixture.session()?);
+    let before = session.context()?;
+    let fetch = session.request(&fixture.example(kind, 0)?)?;
+    drop(session.ask(kind, &fetch).await?);
+    // The host died before it stored the cookies, and has those of before.
+    session.store(&before);
+    let mut question = fetch.clone();
+    question.session = session.context()?;
+    match told(&session, IntendedCall::Fetch(kind, question)).await? {
+        Reconciled::Made(lease) => {
+            session.store(&before);
+            give_back(&session, &fetch, lease).await
+        }
+        _ => Err(Broken::Missing { capability: "a lease that is learned of" }),
+    }
+}
+
+async fn check_ins(fixture: &StoreFixture<'_>) -> Checked {
+    let session = fixture.session()?;
+    let out = session.example_found(0).await?;
+    let check_in: CheckIn = session.check_in(&out, USED)?;
+    let call = || IntendedCall::CheckIn(check_in.clone());
+    must_tell(&session, call(), &Reconciled::NothingHappened).await?;
+    session.give_back(&check_in).await?.map_err(|error| fixture.unexpected("the check-in", &error))?;
+    must_tell(&session, call(), &Reconciled::Destroyed).await
+}
+
+async fn without_effect(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, session) = (fixture.kind()?, fixture.session()?);
+    let out = session.example_found(0).await?;
+    let before = fixture.held()?;
+    let never = session.request(&fixture.example(kind, 1)?)?;
+    told(&session, IntendedCall::Fetch(kind, never)).await?;
+    told(&session, IntendedCall::CheckIn(session.check_in(&out, USED)?)).await?;
+    ensure(fixture.held()? == before, "the same leases held as before", "others, after `reconcile`")
+}

@@ -1,0 +1,171 @@
+//! The subject of the suite: a plugin for credential stores, and accounts.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use keyway_core::{Clock, Resources};
+use keyway_credentials::{
+    Capabilities, Connection, CredentialError, CredentialKind, CredentialStore, CredentialStoreName,
+    CredentialStores, OpenContext,
+};
+
+use crate::clock::KitClock;
+use crate::{PluginSubject, Suite, TestedContract};
+
+pub(super) type Listing = dyn Fn(&Path) -> Vec<String> + Send + Sync;
+pub(super) type Facts = dyn Fn(&mut Connection) + Send + Sync;
+
+/// Describes a credential store under test.
+///
+/// Every rule opens it anew, with a scratch folder of its own, and with a clock that the kit sets.
+///
+/// ```no_run
+/// # fn subject(plugin: &'static dyn keyway_credentials::CredentialStorePlugin, metadata: keyway_core::PluginMetadata) {
+/// use keyway_conformance::credentials::CredentialSubject;
+/// use serde_json::json;
+///
+/// let subject = CredentialSubject::new("my-vault", plugin, metadata)
+///     .configuration(|scratch| json!({ "folder": scratch }))
+///     .found("root", "web1");
+/// # }
+/// ```
+pub type CredentialSubject = PluginSubject<CredentialStores>;
+
+impl TestedContract for CredentialStores {
+    type Told = ToldOfCredentials;
+
+    fn suite() -> Suite<CredentialSubject> {
+        super::suite()
+    }
+}
+
+/// An account at an asset.
+pub(super) type Place = (String, String);
+
+/// Holds what the suite is told of a plugin for credential stores.
+#[derive(Default)]
+#[expect(missing_debug_implementations, reason = "its subject has a name to show")]
+pub struct ToldOfCredentials {
+    pub(super) found: Vec<(Option<CredentialKind>, Place)>,
+    pub(super) denied: Option<Place>,
+    pub(super) needs_info: Option<Place>,
+    pub(super) unavailable: Option<Place>,
+    pub(super) failing: Vec<Place>,
+    pub(super) diverged: Option<Place>,
+    pub(super) generator: Option<String>,
+    pub(super) facts: Option<Arc<Facts>>,
+    pub(super) held: Option<Arc<Listing>>,
+    pub(super) notices: Option<Arc<Listing>>,
+    /// The capabilities, asked once.
+    asked: OnceLock<Capabilities>,
+}
+
+impl CredentialSubject {
+    /// Names an account that has credentials at an asset, of each kind that the store declares. A store whose leases are
+    /// exclusive is told two or more, since some rules check out two at a time. Without it the rules about credentials
+    /// are skipped.
+    #[must_use]
+    pub fn found(mut self, account: &str, asset: &str) -> Self {
+        self.told.found.push((None, (account.to_owned(), asset.to_owned())));
+        self
+    }
+
+    /// Names an account that has credentials of one kind at an asset. It goes before those of [`found`](Self::found).
+    #[must_use]
+    pub fn found_of(mut self, kind: CredentialKind, account: &str, asset: &str) -> Self {
+        self.told.found.push((Some(kind), (account.to_owned(), asset.to_owned())));
+        self
+    }
+
+    /// Names an account whose credentials the vault does not let the user have.
+    #[must_use]
+    pub fn denied(mut self, account: &str, asset: &str) -> Self {
+        self.told.denied = Some((account.to_owned(), asset.to_owned()));
+        self
+    }
+
+    /// Names an account for which the user has to tell more first.
+    #[must_use]
+    pub fn needs_info(mut self, account: &str, asset: &str) -> Self {
+        self.told.needs_info = Some((account.to_owned(), asset.to_owned()));
+        self
+    }
+
+    /// Names an account for which the vault cannot be reached.
+    #[must_use]
+    pub fn unavailable(mut self, account: &str, asset: &str) -> Self {
+        self.told.unavailable = Some((account.to_owned(), asset.to_owned()));
+        self
+    }
+
+    /// Names an account whose fetch fails with an error. It may be called several times, since a fetch fails in several
+    /// ways: before the vault has checked out, and afterwards.
+    #[must_use]
+    pub fn failing(mut self, account: &str, asset: &str) -> Self {
+        self.told.failing.push((account.to_owned(), asset.to_owned()));
+        self
+    }
+
+    /// Names an account whose stored credentials do not open their target.
+    #[must_use]
+    pub fn diverged(mut self, account: &str, asset: &str) -> Self {
+        self.told.diverged = Some((account.to_owned(), asset.to_owned()));
+        self
+    }
+
+    /// Names a generator of the store's own, which has assets.
+    #[must_use]
+    pub fn generator(mut self, name: &str) -> Self {
+        self.told.generator = Some(name.to_owned());
+        self
+    }
+
+    /// Sets the facts of the connection that the store needs, such as the user's login at the gateway.
+    #[must_use]
+    pub fn session(mut self, facts: impl Fn(&mut Connection) + Send + Sync + 'static) -> Self {
+        self.told.facts = Some(Arc::new(facts));
+        self
+    }
+
+    /// Lets the kit see the leases that the vault holds: their ids. Without it the rules about them are skipped, and only
+    /// answers are judged.
+    #[must_use]
+    pub fn held(mut self, held: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
+        self.told.held = Some(Arc::new(held));
+        self
+    }
+
+    /// Lets the kit see the effects of the events of sessions: a line for each.
+    #[must_use]
+    pub fn notices(mut self, notices: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
+        self.told.notices = Some(Arc::new(notices));
+        self
+    }
+
+    pub(super) fn open(
+        &self,
+        scratch: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<dyn CredentialStore>, CredentialError> {
+        let context = OpenContext::new(CredentialStoreName::new("kit")?, self.metadata.clone())
+            .with_configuration((self.configuration)(scratch))
+            .with_resources((self.lending)(Resources::new(), scratch))
+            .with_clock(clock);
+        self.plugin.check_configuration(&context.configuration)?;
+        self.plugin.open(&context)
+    }
+
+    /// Returns what the store declares. It is asked once.
+    ///
+    /// # Panics
+    /// If the plugin opens no store: there is nothing to test then, and the suite reports it.
+    pub fn capabilities(&self) -> Capabilities {
+        *self.asked.get_or_init(|| {
+            let scratch = tempfile::tempdir().expect("the system gives a scratch folder");
+            match self.open(scratch.path(), Arc::new(KitClock::new())) {
+                Ok(store) => store.capabilities(),
+                Err(error) => panic!("it does not open, so nothing can be asked of it: {error}"),
+            }
+        })
+    }
+}

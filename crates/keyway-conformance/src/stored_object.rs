@@ -1,0 +1,22 @@
+//! Reads JSON objects from the text that a host stores.
+
+use keyway_core::JsonObject;
+use keyway_core::json::Reader;
+
+use crate::{Broken, broken};
+
+/// Reads an object of at most so many bytes and levels. `what` names it in messages.
+pub(crate) fn stored_object(
+    text: &[u8],
+    max_bytes: usize,
+    max_depth: usize,
+    what: &str,
+) -> Result<JsonObject, Broken> {
+    let reader = Reader { max_bytes, max_depth, ..Reader::STRICT };
+    let expected = || format!("{what} that a host can store");
+    match reader.read_entries::<JsonObject>(text) {
+        Ok(Ok(values)) => Ok(values),
+        Ok(Err(kind)) => Err(broken(expected(), kind.to_string())),
+        Err(error) => Err(broken(expected(), error.to_string())),
+    }
+}
