@@ -198,12 +198,7 @@ impl Cas {
             Ok((answer, (before, after))) => {
                 let listed = |ca: &CaId| Some(table.get(&host_id(&running.name, ca))?.information.clone());
                 let shown = after.shown(&before, answer, listed);
-                for ca in before.owned.keys().filter(|ca| !after.owned.contains_key(*ca)) {
-                    table.deleted(&host_id(&running.name, ca));
-                }
-                for (ca, owner) in after.owned {
-                    table.owned(&running.name, &ca, owner);
-                }
+                table.follow(&running.name, &before, after);
                 for rejected in table.refreshed(&running.name, shown, now) {
                     warn!(%rejected, "a certificate authority is not used");
                 }
