@@ -8,6 +8,7 @@ use keyway_core::Timestamp;
 
 use super::ca_owners::{CaOwners, CaRefusal};
 use super::hosted_ca::{HostedCa, RejectedCa, RejectedCaBecause, host_id};
+use super::preference::Preferred;
 use super::rhythm::{DAILY, Rhythm};
 use super::subordinate::Known;
 use crate::work::Again;
@@ -231,6 +232,12 @@ impl CaTable {
     pub(super) fn chosen(&self, owner: &Owner, named: Option<&CaId>) -> Result<Option<&HostedCa>, CaRefusal> {
         let ca = named.or_else(|| self.owners.preferred(owner));
         ca.map(|ca| self.usable(owner, ca)).transpose()
+    }
+
+    /// Tells whether an owner prefers an authority of its own that is gone, when the table has learned of the owner's
+    /// records. A host may have stored the preference while another one deleted the authority.
+    pub(super) fn is_left(&self, owner: &Owner, preferred: &Preferred) -> bool {
+        preferred.is_own && self.owners.owner_of(&preferred.ca) != Some(owner)
     }
 
     /// Returns the certificates of the authority that signs for an order at a connection, as far as they are described.
