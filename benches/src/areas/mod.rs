@@ -9,6 +9,7 @@ mod grants;
 mod host;
 pub mod issuers;
 mod local_ca;
+mod order_parts;
 pub mod registry;
 pub mod seal;
 pub mod secrets;

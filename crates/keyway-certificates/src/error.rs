@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use keyway_core::json::ObjectLimit;
-use keyway_core::{CallError, Effect, ErrorKind, InvalidText, MissingResource, PluginError, with_causes};
+use keyway_core::{
+    CallError, Effect, ErrorKind, InvalidText, MissingResource, PluginError, SystemFault, with_causes,
+};
 
 use crate::{CaId, MetadataError};
 
@@ -140,15 +142,12 @@ impl CertificateError {
     /// the disk, and does not end for want of it. Damage is [`NotReady`](Self::NotReady), and a failure that may have
     /// left an effect is [`System`](Self::System).
     pub fn of_system(what: &'static str, error: impl PluginError) -> Self {
-        match (error.effect(), error.kind()) {
-            (Effect::Unknown, _) => Self::system("use a system that it needs", error),
-            (Effect::None, ErrorKind::Unavailable { retry_after }) => {
+        match SystemFault::of(&error) {
+            SystemFault::Passing { retry_after } => {
                 Self::Unavailable { what, retry_after, source: Some(Box::new(error)) }
             }
-            (Effect::None, ErrorKind::Internal | ErrorKind::Deleted) => {
-                Self::Unavailable { what, retry_after: None, source: Some(Box::new(error)) }
-            }
-            (Effect::None, _) => Self::not_ready(what, error.to_string()),
+            SystemFault::Lasting => Self::not_ready(what, error.to_string()),
+            _ => Self::system("use a system that it needs", error),
         }
     }
 

@@ -110,6 +110,43 @@ pub enum Effect {
     Unknown,
 }
 
+/// Tells what the failure of a system that a plugin needs, such as its storage engine, means for the plugin's call.
+///
+/// The contracts' errors follow from it (decision H128).
+///
+/// ```
+/// use keyway_core::{CallError, SystemFault};
+/// use std::time::Duration;
+///
+/// let late = CallError::DeadlineExceeded { deadline: Duration::from_secs(1) };
+/// assert_eq!(SystemFault::of(&late), SystemFault::Unsettled);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SystemFault {
+    /// Nothing happened, and the failure may pass: a full disk, a lost handle. The call can be made again.
+    Passing {
+        /// The time to wait before that, if the system named one.
+        retry_after: Option<Duration>,
+    },
+    /// Nothing happened, and the failure stays until an operator acts: damaged data, a wrong key.
+    Lasting,
+    /// An effect may remain.
+    Unsettled,
+}
+
+impl SystemFault {
+    /// Classes the failure of a system.
+    pub fn of(error: &dyn PluginError) -> Self {
+        match (error.effect(), error.kind()) {
+            (Effect::Unknown, _) => Self::Unsettled,
+            (Effect::None, ErrorKind::Unavailable { retry_after }) => Self::Passing { retry_after },
+            (Effect::None, ErrorKind::Internal | ErrorKind::Deleted) => Self::Passing { retry_after: None },
+            (Effect::None, _) => Self::Lasting,
+        }
+    }
+}
+
 /// The common interface of the errors of every contract.
 ///
 /// `Display` is the message for the user: the failure and its remedy. [`detail`](Self::detail) is

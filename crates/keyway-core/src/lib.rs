@@ -83,7 +83,7 @@
 //! | registering and finding plugins | [`register!`], [`plugins!`], [`Registry`] |
 //! | a plugin's configuration | [`configuration`] |
 //! | the resources that a host lends to a plugin | [`Resources`] |
-//! | failures | [`ErrorKind`], [`Effect`], [`PluginError`], [`CallError`] |
+//! | failures | [`ErrorKind`], [`Effect`], [`PluginError`], [`CallError`], [`SystemFault`] |
 //! | secrets in memory | [`SecretValue`], [`SecretText`]; [`unescape_json`] reads them from JSON |
 //! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
 //! | JSON with secret texts | [`json`] |
@@ -122,7 +122,7 @@ pub use call_error::CallError;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use compatibility::Compatibility;
 pub use configuration::{NoConfiguration, read_configuration};
-pub use error::{Effect, ErrorKind, PluginError, with_causes};
+pub use error::{Effect, ErrorKind, PluginError, SystemFault, with_causes};
 pub use identifier::is_identifier;
 pub use intent::{IntendedEffect, IntentId, Reconciled, Reconciliation};
 pub use json::{Json, JsonObject};

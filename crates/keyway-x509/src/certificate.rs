@@ -2,62 +2,110 @@
 
 use std::fmt::Write as _;
 
-use der::asn1::{Any, BitString};
+use der::asn1::{AnyRef, BitStringRef, ObjectIdentifier, OctetStringRef};
 use der::oid::AssociatedOid;
-use der::{Decode, Encode, Sequence};
+use der::{Decode, Reader as _, Sequence, SliceReader, Tag, Tagged as _};
 use keyway_core::Timestamp;
-use x509_cert::certificate::{TbsCertificate, Version};
-use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, SubjectAltName};
-use x509_cert::spki::AlgorithmIdentifierOwned;
+use x509_cert::certificate::Version;
+use x509_cert::ext::pkix::{
+    AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectAltName, SubjectKeyIdentifier,
+};
+use x509_cert::serial_number::SerialNumber;
+use x509_cert::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+use x509_cert::time::Validity;
 
 use crate::AlternativeName;
 use crate::encoded_time::from_encoded;
 use crate::signature::{self, SignatureFault};
 
-/// A certificate whose signed part is kept as it was signed.
+/// A certificate with its parts, which stay where they are in its DER.
 #[derive(Debug)]
-pub(crate) struct Certificate {
-    pub(crate) der: Vec<u8>,
-    pub(crate) body: TbsCertificate,
-    signed: Vec<u8>,
-    algorithm: AlgorithmIdentifierOwned,
-    signature: BitString,
+pub(crate) struct Certificate<'a> {
+    pub(crate) der: &'a [u8],
+    body: Body<'a>,
+    signed: &'a [u8],
+    algorithm: AlgorithmIdentifierRef<'a>,
+    signature: BitStringRef<'a>,
     pub(crate) constraints: Option<BasicConstraints>,
     pub(crate) usage: Option<KeyUsage>,
     pub(crate) names: Vec<AlternativeName>,
 }
 
-/// The outermost sequence of a certificate.
-#[derive(Sequence)]
-struct Signed {
-    body: Any,
-    algorithm: AlgorithmIdentifierOwned,
-    signature: BitString,
+/// The signed part of a certificate (RFC 5280, section 4.1).
+#[derive(Debug, Sequence)]
+struct Body<'a> {
+    #[asn1(context_specific = "0", default = "Default::default")]
+    version: Version,
+    serial: SerialNumber,
+    signature: AlgorithmIdentifierRef<'a>,
+    issuer: AnyRef<'a>,
+    validity: Validity,
+    subject: AnyRef<'a>,
+    public_key: SubjectPublicKeyInfoRef<'a>,
+    #[asn1(context_specific = "1", tag_mode = "IMPLICIT", optional = "true")]
+    issuer_unique_id: Option<BitStringRef<'a>>,
+    #[asn1(context_specific = "2", tag_mode = "IMPLICIT", optional = "true")]
+    subject_unique_id: Option<BitStringRef<'a>>,
+    #[asn1(context_specific = "3", tag_mode = "EXPLICIT", optional = "true")]
+    extensions: Option<Vec<Extension<'a>>>,
 }
 
-impl Certificate {
+/// An extension whose value is not read yet.
+#[derive(Debug, Sequence)]
+struct Extension<'a> {
+    id: ObjectIdentifier,
+    #[asn1(default = "Default::default")]
+    critical: bool,
+    value: &'a OctetStringRef,
+}
+
+/// An attribute of a name.
+#[derive(Sequence)]
+struct Attribute<'a> {
+    id: ObjectIdentifier,
+    value: AnyRef<'a>,
+}
+
+impl<'a> Certificate<'a> {
     /// Reads a certificate without trailing bytes. The error names the part that cannot be read.
-    pub(crate) fn from_der(der: Vec<u8>) -> Result<Self, &'static str> {
-        let outer = Signed::from_der(&der).map_err(|_| "outermost sequence")?;
-        let signed = outer.body.to_der().map_err(|_| "signed part")?;
-        let body = TbsCertificate::from_der(&signed).map_err(|_| "signed part")?;
-        if *body.signature() != outer.algorithm {
+    pub(crate) fn from_der(der: &'a [u8]) -> Result<Self, &'static str> {
+        let outer = |der| {
+            let mut reader = SliceReader::new(der)?;
+            let parts = reader.sequence(|inner| {
+                let signed = inner.tlv_bytes()?;
+                Ok::<_, der::Error>((signed, inner.decode()?, inner.decode()?))
+            })?;
+            reader.finish()?;
+            Ok::<_, der::Error>(parts)
+        };
+        let (signed, algorithm, signature) = outer(der).map_err(|_| "outermost sequence")?;
+        let body = Body::from_der(signed).map_err(|_| "signed part")?;
+        for name in [body.issuer, body.subject] {
+            check_name(name).map_err(|_| "signed part")?;
+        }
+        if body.signature != algorithm {
             return Err("algorithm of the signature, which it names twice,");
         }
         let constraints = extension(&body, "basic constraints")?;
         let usage = extension(&body, "key usage")?;
         let names: Option<SubjectAltName> = extension(&body, "alternative names")?;
         let names = names.map(|names| names.0.iter().map(AlternativeName::from_general).collect());
-        Ok(Self {
-            body,
-            signed,
-            algorithm: outer.algorithm,
-            signature: outer.signature,
-            constraints,
-            usage,
-            names: names.unwrap_or_default(),
-            der,
-        })
+        let names = names.unwrap_or_default();
+        Ok(Self { der, body, signed, algorithm, signature, constraints, usage, names })
+    }
+
+    /// Returns the name of the issuer. Two names are equal if their DER is.
+    pub(crate) fn issuer(&self) -> AnyRef<'a> {
+        self.body.issuer
+    }
+
+    /// Returns the name of the subject.
+    pub(crate) fn subject(&self) -> AnyRef<'a> {
+        self.body.subject
+    }
+
+    pub(crate) fn public_key(&self) -> &SubjectPublicKeyInfoRef<'a> {
+        &self.body.public_key
     }
 
     /// Tells whether the certificate is that of an authority.
@@ -67,28 +115,45 @@ impl Certificate {
 
     /// Tells whether the certificate is older than extensions.
     pub(crate) fn is_version_1(&self) -> bool {
-        self.body.version() != Version::V3
+        self.body.version != Version::V3
     }
 
     pub(crate) fn not_before(&self) -> Timestamp {
-        from_encoded(&self.body.validity().not_before)
+        from_encoded(&self.body.validity.not_before)
     }
 
     pub(crate) fn not_after(&self) -> Timestamp {
-        from_encoded(&self.body.validity().not_after)
+        from_encoded(&self.body.validity.not_after)
     }
 
     /// Returns an extension, if the certificate has it and it can be read.
     pub(crate) fn extension<T>(&self) -> Option<T>
     where
-        T: for<'a> Decode<'a, Error = der::Error> + AssociatedOid,
+        T: for<'b> Decode<'b, Error = der::Error> + AssociatedOid,
     {
         extension(&self.body, "extension").ok().flatten()
     }
 
+    /// Returns the identifier of the key, if the certificate has one.
+    pub(crate) fn key_identifier(&self) -> Option<Vec<u8>> {
+        Some(self.extension::<SubjectKeyIdentifier>()?.0.into_bytes().into())
+    }
+
+    /// Returns the identifier of the key that signed the certificate, if it has one.
+    pub(crate) fn issuer_key_identifier(&self) -> Option<Vec<u8>> {
+        Some(self.extension::<AuthorityKeyIdentifier>()?.key_identifier?.into_bytes().into())
+    }
+
+    /// Tells whether the certificate names another one as its issuer: by its name, and by its key if both have the
+    /// identifier.
+    pub(crate) fn names_issuer(&self, issuer: &Certificate<'_>) -> bool {
+        let keys = self.issuer_key_identifier().zip(issuer.key_identifier());
+        self.issuer() == issuer.subject() && keys.is_none_or(|(named, own)| named == own)
+    }
+
     /// Returns the serial number in hexadecimal.
     pub(crate) fn serial(&self) -> String {
-        let bytes = self.body.serial_number().as_bytes();
+        let bytes = self.body.serial.as_bytes();
         let positive = match bytes {
             [0, rest @ ..] if !rest.is_empty() => rest,
             all => all,
@@ -101,15 +166,36 @@ impl Certificate {
     }
 
     /// Verifies that the key of another certificate signed this one.
-    pub(crate) fn verify_signed_by(&self, issuer: &Self) -> Result<(), SignatureFault> {
+    pub(crate) fn verify_signed_by(&self, issuer: &Certificate<'_>) -> Result<(), SignatureFault> {
         let signature = self.signature.as_bytes().ok_or(SignatureFault::Bad)?;
-        signature::verify(issuer.body.subject_public_key_info(), &self.algorithm, &self.signed, signature)
+        signature::verify(issuer.public_key(), self.algorithm, self.signed, signature)
     }
 }
 
-fn extension<T>(body: &TbsCertificate, part: &'static str) -> Result<Option<T>, &'static str>
+/// Reads the value of an extension, of which a certificate has at most one of each kind.
+fn extension<T>(body: &Body<'_>, part: &'static str) -> Result<Option<T>, &'static str>
 where
     T: for<'a> Decode<'a, Error = der::Error> + AssociatedOid,
 {
-    Ok(body.get_extension::<T>().map_err(|_| part)?.map(|(_, value)| value))
+    let mut found = body.extensions.iter().flatten().filter(|extension| extension.id == T::OID);
+    match (found.next(), found.next()) {
+        (None, _) => Ok(None),
+        (Some(extension), None) => T::from_der(extension.value.as_bytes()).map(Some).map_err(|_| part),
+        (Some(_), Some(_)) => Err(part),
+    }
+}
+
+/// Checks the form of a name: sets of attributes.
+fn check_name(name: AnyRef<'_>) -> der::Result<()> {
+    name.tag().assert_eq(Tag::Sequence)?;
+    let mut sets = SliceReader::new(name.value())?;
+    while !sets.is_finished() {
+        let set: AnyRef<'_> = sets.decode()?;
+        set.tag().assert_eq(Tag::Set)?;
+        let mut attributes = SliceReader::new(set.value())?;
+        while !attributes.is_finished() {
+            attributes.decode::<Attribute<'_>>()?;
+        }
+    }
+    Ok(())
 }

@@ -1,11 +1,19 @@
 //! PEM texts that hold their blocks and nothing else.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use der::pem::{Decoder, LineEnding, encode_string};
 use keyway_core::Wiped;
 use keyway_core::json::shown_name;
 
 const BEGIN: &str = "-----BEGIN ";
+const END: &str = "-----END ";
 const DASHES: &str = "-----";
+/// The end of every label of a private key. Its body is read and written in constant time, which takes several times as
+/// long.
+const SECRET: &str = "PRIVATE KEY";
+/// The length of the lines that this crate writes, and that most others write.
+const LINE: usize = 64;
 
 /// The reason why a text is not PEM.
 ///
@@ -89,8 +97,21 @@ pub(crate) fn one_of<'a>(
 
 /// Writes a block.
 pub(crate) fn write(label: &'static str, der: &[u8]) -> String {
-    // It fails for a label or a length that no caller has.
-    encode_string(label, LineEnding::LF, der).unwrap_or_default()
+    if label.ends_with(SECRET) {
+        // It fails for a label or a length that no caller has.
+        return encode_string(label, LineEnding::LF, der).unwrap_or_default();
+    }
+    let body = STANDARD.encode(der);
+    let mut text = String::with_capacity(body.len() + body.len() / LINE + 2 * label.len() + 40);
+    text.extend([BEGIN, label, DASHES, "\n"]);
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(LINE));
+        text.extend([line, "\n"]);
+        rest = after;
+    }
+    text.extend([END, label, DASHES, "\n"]);
+    text
 }
 
 /// Reads a text whose blocks all have one of some labels.
@@ -110,18 +131,37 @@ fn first(text: &str) -> Result<(Block<'_>, &str), PemError> {
         return Err(if text.contains(BEGIN) { PemError::Outside } else { PemError::Empty });
     };
     let (label, _) = after_begin.split_once(DASHES).ok_or(PemError::Empty)?;
-    let end = format!("-----END {label}-----");
+    let end = [END, label, DASHES].concat();
     let unterminated = || PemError::Unterminated { label: shown_name(label).into_owned() };
     if label.contains(['\r', '\n']) {
         return Err(unterminated());
     }
     let length = text.find(&end).ok_or_else(unterminated)? + end.len();
     let (block, after) = text.split_at(length);
-    let der = decode(block).ok_or_else(|| PemError::Body { label: shown_name(label).into_owned() })?;
+    let body = &block[BEGIN.len() + label.len() + DASHES.len()..block.len() - end.len()];
+    let known = if label.ends_with(SECRET) { None } else { decode_lines(body).map(Wiped::new) };
+    let der = known
+        .or_else(|| decode(block))
+        .ok_or_else(|| PemError::Body { label: shown_name(label).into_owned() })?;
     Ok((Block { label, der }, after))
 }
 
-/// Decodes the body of a block, which may be a private key.
+/// Decodes the body of a block that is public. `None` unless it has the usual form, lines of 64 characters.
+fn decode_lines(body: &str) -> Option<Vec<u8>> {
+    let lines = body.strip_prefix('\n')?.strip_suffix('\n')?;
+    let mut compact = String::with_capacity(lines.len());
+    let mut is_last = false;
+    for line in lines.split('\n') {
+        if is_last || line.is_empty() || line.len() > LINE {
+            return None;
+        }
+        is_last = line.len() < LINE;
+        compact.push_str(line);
+    }
+    STANDARD.decode(compact).ok()
+}
+
+/// Decodes the body of a block of any form, which may be a private key, in constant time.
 fn decode(block: &str) -> Option<Wiped<Vec<u8>>> {
     let mut decoder = Decoder::new_detect_wrap(block.as_bytes()).ok()?;
     let mut der = Wiped::new(vec![0; decoder.remaining_len()]);
@@ -166,6 +206,24 @@ mod tests {
         assert_eq!(fault(&ONE.replace("AQID", "A*ID")), PemError::Body { label });
         let other = PemError::Label { label: "OTHER".into(), expected: "THING" };
         assert_eq!(fault(&ONE.replace("THING", "OTHER")), other);
+    }
+
+    #[test]
+    fn public_blocks_are_read_and_written_as_private_ones() {
+        for length in (1..200).chain([1000, 4096]) {
+            let der: Vec<u8> = (0..length).map(|at| u8::try_from(at % 251).unwrap()).collect();
+            let text = write("THING", &der);
+            assert_eq!(text, encode_string("THING", LineEnding::LF, &der).unwrap());
+            let (body, _) = text[BEGIN.len() + "THING".len() + DASHES.len()..].split_once(END).unwrap();
+            assert_eq!(decode_lines(body), Some(der), "{text}");
+            let read = |text: &str| blocks(text).map(|blocks| blocks[0].der.to_vec());
+            assert_eq!(read(&text).ok(), read(&text.replace("THING", SECRET)).ok(), "{text}");
+            for broken in [text.replacen('\n', "\n\n", 2), text.replace("BA", "B="), text.replace("==", "=")]
+            {
+                let secret = broken.replace("THING", SECRET);
+                assert_eq!(read(&broken).ok(), read(&secret).ok(), "{broken}");
+            }
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use der::oid::db::rfc5912::{
     SHA_256_WITH_RSA_ENCRYPTION,
 };
 use der::oid::db::rfc8410::ID_ED_25519;
+use der::referenced::OwnedToRef as _;
 use keyway_core::Wiped;
 use pkcs8::PrivateKeyInfoRef;
 use ring::rand::SystemRandom;
@@ -101,7 +102,7 @@ impl PrivateKey {
             ID_ED_25519 => Pair::Ed25519(Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(rejected)?),
             RSA_ENCRYPTION => Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(der).map_err(rejected)?)),
             _ => {
-                let algorithm = algorithm_name(&key.algorithm.into());
+                let algorithm = algorithm_name(&key.algorithm);
                 return Err(PrivateKeyError::Algorithm(PublicKeyError::Algorithm { algorithm }));
             }
         };
@@ -176,7 +177,7 @@ impl PrivateKey {
         let algorithm = AlgorithmIdentifierOwned { oid, parameters };
         let subject_public_key = BitString::from_bytes(bits).map_err(|_| PrivateKeyError::Malformed)?;
         let info = SubjectPublicKeyInfoOwned { algorithm, subject_public_key };
-        let public_key = PublicKey::from_info(&info).map_err(PrivateKeyError::Algorithm)?;
+        let public_key = PublicKey::from_info(&info.owned_to_ref()).map_err(PrivateKeyError::Algorithm)?;
         Ok(Self { pair, public_key })
     }
 }

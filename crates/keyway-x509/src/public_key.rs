@@ -6,7 +6,7 @@ use der::asn1::UintRef;
 use der::oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
 use der::oid::db::rfc8410::ID_ED_25519;
 use der::{Decode, Encode, Sequence, asn1::ObjectIdentifier};
-use x509_cert::spki::SubjectPublicKeyInfoOwned;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::signature::algorithm_name;
 
@@ -75,7 +75,7 @@ impl PublicKey {
     /// # Errors
     /// [`PublicKeyError`] names the algorithm, or the number of bits.
     pub fn from_der(der: &[u8]) -> Result<Self, PublicKeyError> {
-        let info = SubjectPublicKeyInfoOwned::from_der(der).map_err(|_| PublicKeyError::Malformed)?;
+        let info = SubjectPublicKeyInfoRef::from_der(der).map_err(|_| PublicKeyError::Malformed)?;
         Self::from_info(&info)
     }
 
@@ -89,7 +89,7 @@ impl PublicKey {
         self.key_type
     }
 
-    pub(crate) fn from_info(info: &SubjectPublicKeyInfoOwned) -> Result<Self, PublicKeyError> {
+    pub(crate) fn from_info(info: &SubjectPublicKeyInfoRef<'_>) -> Result<Self, PublicKeyError> {
         let der = info.to_der().map_err(|_| PublicKeyError::Malformed)?;
         Ok(Self { der, key_type: key_type(info)? })
     }
@@ -101,7 +101,7 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-fn key_type(info: &SubjectPublicKeyInfoOwned) -> Result<KeyType, PublicKeyError> {
+fn key_type(info: &SubjectPublicKeyInfoRef<'_>) -> Result<KeyType, PublicKeyError> {
     let algorithm = &info.algorithm;
     let unknown = || PublicKeyError::Algorithm { algorithm: algorithm_name(algorithm) };
     let curve = || algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
@@ -128,7 +128,7 @@ struct RsaPublicKey<'a> {
     exponent: UintRef<'a>,
 }
 
-fn rsa_bits(info: &SubjectPublicKeyInfoOwned) -> Option<usize> {
+fn rsa_bits(info: &SubjectPublicKeyInfoRef<'_>) -> Option<usize> {
     let key = RsaPublicKey::from_der(info.subject_public_key.as_bytes()?).ok()?;
     let [first, rest @ ..] = key.modulus.as_bytes() else { return None };
     (!key.exponent.as_bytes().is_empty()).then_some(())?;

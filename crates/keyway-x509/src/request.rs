@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use der::asn1::{Any, BitString};
 use der::oid::AssociatedOid as _;
 use der::oid::db::rfc5280::{ID_CE_BASIC_CONSTRAINTS, ID_CE_SUBJECT_ALT_NAME};
+use der::referenced::OwnedToRef as _;
 use der::{Decode, Encode, Sequence};
 use x509_cert::ext::pkix::BasicConstraints;
 use x509_cert::ext::pkix::name::GeneralNames;
@@ -99,15 +100,16 @@ impl CertificateRequest {
         let signed = Signed::from_der(der).map_err(|_| malformed("outermost sequence"))?;
         let information = signed.information.to_der().map_err(|_| malformed("information"))?;
         let read = CertReqInfo::from_der(&information).map_err(|_| malformed("information"))?;
+        let key = read.public_key.owned_to_ref();
         // The key's own fault tells more than that of a signature which no such key verifies.
-        let public_key = PublicKey::from_info(&read.public_key).map_err(RequestError::PublicKey)?;
+        let public_key = PublicKey::from_info(&key).map_err(RequestError::PublicKey)?;
         let signature = signed.signature.as_bytes().ok_or_else(|| malformed("signature"))?;
-        signature::verify(&read.public_key, &signed.algorithm, &information, signature).map_err(|fault| {
-            match fault {
+        signature::verify(&key, signed.algorithm.owned_to_ref(), &information, signature).map_err(
+            |fault| match fault {
                 SignatureFault::Unsupported { algorithm } => RequestError::SignatureAlgorithm { algorithm },
                 SignatureFault::Bad => RequestError::Signature,
-            }
-        })?;
+            },
+        )?;
         let extensions = extensions(&read)?;
         Ok(Self {
             der: der.to_vec(),

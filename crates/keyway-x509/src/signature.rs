@@ -3,7 +3,7 @@
 use der::asn1::ObjectIdentifier;
 use der::{AnyRef, Decode, Encode};
 use webpki::ALL_VERIFICATION_ALGS;
-use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
+use x509_cert::spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 /// The reason why a signature was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,26 +19,26 @@ pub(crate) enum SignatureFault {
 /// The algorithms are those of `webpki`: ECDSA with P-256 and P-384, Ed25519, RSA from 2048 bits on, each
 /// with SHA-256, SHA-384 or SHA-512 where `ring` offers the combination.
 pub(crate) fn verify(
-    key: &SubjectPublicKeyInfoOwned,
-    algorithm: &AlgorithmIdentifierOwned,
+    key: &SubjectPublicKeyInfoRef<'_>,
+    algorithm: AlgorithmIdentifierRef<'_>,
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), SignatureFault> {
     let unsupported = |name: String| SignatureFault::Unsupported { algorithm: name };
-    let of_signature = contents(algorithm).ok_or_else(|| unsupported(algorithm_name(algorithm)))?;
+    let of_signature = contents(&algorithm).ok_or_else(|| unsupported(algorithm_name(&algorithm)))?;
     let of_key = contents(&key.algorithm).ok_or_else(|| unsupported(algorithm_name(&key.algorithm)))?;
     let mut candidates = ALL_VERIFICATION_ALGS
         .iter()
         .filter(|known| known.signature_alg_id().as_ref() == of_signature)
         .peekable();
     if candidates.peek().is_none() {
-        return Err(unsupported(algorithm_name(algorithm)));
+        return Err(unsupported(algorithm_name(&algorithm)));
     }
     let verifier =
         candidates.find(|known| known.public_key_alg_id().as_ref() == of_key).ok_or_else(|| {
             unsupported(format!(
                 "{} with a key of {}",
-                algorithm_name(algorithm),
+                algorithm_name(&algorithm),
                 algorithm_name(&key.algorithm)
             ))
         })?;
@@ -47,7 +47,7 @@ pub(crate) fn verify(
 }
 
 /// Names an algorithm with its curve, if it has one: `ecPublicKey secp521r1`.
-pub(crate) fn algorithm_name(algorithm: &AlgorithmIdentifierOwned) -> String {
+pub(crate) fn algorithm_name(algorithm: &AlgorithmIdentifierRef<'_>) -> String {
     let mut name = object_name(&algorithm.oid);
     let curve = algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
     if let Some(curve) = curve {
@@ -63,7 +63,7 @@ pub(crate) fn object_name(id: &ObjectIdentifier) -> String {
 }
 
 /// Returns the contents of the sequence, as `webpki` compares them.
-fn contents(algorithm: &AlgorithmIdentifierOwned) -> Option<Vec<u8>> {
+fn contents(algorithm: &AlgorithmIdentifierRef<'_>) -> Option<Vec<u8>> {
     let der = algorithm.to_der().ok()?;
     Some(AnyRef::from_der(&der).ok()?.value().to_vec())
 }

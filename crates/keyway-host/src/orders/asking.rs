@@ -156,7 +156,12 @@ impl OrderWorkflow {
         issued.message = ClientMessage::default();
         let Some(state) = &on.entry.state else { return (Answer::CannotTell, None) };
         let (policy, owner) = (self.policy.as_deref(), &on.entry.fixed.owner);
-        match checking::check((policy, owner), state, order, &issued, on.now()) {
+        // A chain has its own proof.
+        let signers = match &issued.intermediates {
+            Some(_) => Vec::new(),
+            None => self.cas.table().signers(&on.entry.fixed.authority, order.context.ca.as_ref()),
+        };
+        match checking::check((policy, owner), &signers, state, order, &issued, on.now()) {
             Ok(_) => (Answer::Generated(issued), None),
             Err(rule) => (Answer::Rejected(Some(issued)), Some(rule)),
         }

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use keyway_certificates::{AuthorityName, CaId, CaInformation, Owner};
+use keyway_certificates::{AuthorityName, CaId, CaInformation, Owner, Pem};
 use keyway_core::Timestamp;
 
 use super::ca_owners::{CaOwners, CaRefusal};
 use super::hosted_ca::{HostedCa, RejectedCa, RejectedCaBecause, host_id};
+use super::preference::Preferred;
 use super::rhythm::{DAILY, Rhythm};
+use super::subordinate::Known;
 use crate::work::Again;
 
 /// The certificate authorities of all connections: a pure machine, without I/O.
@@ -145,9 +147,15 @@ impl CaTable {
         }
     }
 
-    /// Notes the owner of an authority that a plugin created.
-    pub(super) fn owned(&mut self, authority: &AuthorityName, ca: &CaId, owner: Owner) {
-        self.owners.add(host_id(authority, ca), owner);
+    /// Takes over the owners of a connection's subordinate authorities from the records, and removes the authorities
+    /// that left the records since they were read before.
+    pub(super) fn follow(&mut self, authority: &AuthorityName, before: &Known, now: Known) {
+        for ca in now.left(before) {
+            self.deleted(&host_id(authority, ca));
+        }
+        for (ca, owner) in now.owned {
+            self.owners.add(host_id(authority, &ca), owner);
+        }
     }
 
     /// Adds an authority that a plugin created for an owner.
@@ -224,6 +232,25 @@ impl CaTable {
     pub(super) fn chosen(&self, owner: &Owner, named: Option<&CaId>) -> Result<Option<&HostedCa>, CaRefusal> {
         let ca = named.or_else(|| self.owners.preferred(owner));
         ca.map(|ca| self.usable(owner, ca)).transpose()
+    }
+
+    /// Tells whether an owner prefers an authority of its own that is gone, when the table has learned of the owner's
+    /// records. A host may have stored the preference while another one deleted the authority.
+    pub(super) fn is_left(&self, owner: &Owner, preferred: &Preferred) -> bool {
+        preferred.is_own && self.owners.owner_of(&preferred.ca) != Some(owner)
+    }
+
+    /// Returns the certificates of the authority that signs for an order at a connection, as far as they are described.
+    /// Without a named one, it is one of those that belong to no owner.
+    pub(super) fn signers(&self, authority: &AuthorityName, ca: Option<&CaId>) -> Vec<Pem> {
+        /// How many certificates are tried, at most.
+        const MOST: usize = 8;
+        let signs = |each: &&HostedCa| match ca {
+            Some(ca) => each.information.id == *ca,
+            None => self.owners.owner_of(&each.id).is_none(),
+        };
+        let all = self.all().filter(|each| each.authority == *authority).filter(signs);
+        all.filter_map(|each| each.information.signing_certificate.clone()).take(MOST).collect()
     }
 
     /// Returns the authority with this id.

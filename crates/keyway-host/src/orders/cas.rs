@@ -48,17 +48,21 @@ impl Cas {
         owner: &Owner,
         named: Option<&CaId>,
     ) -> Result<Option<HostedCa>, OrdersError> {
+        let mut preferred = None;
         if named.is_none() {
             // Another host may have changed them.
-            for of in [Some(owner), None] {
-                self.read_preference(of).await?;
-            }
+            preferred = self.read_preference(Some(owner)).await?;
+            self.read_preference(None).await?;
         }
         let found = self.table().chosen(owner, named).map(Option::<&_>::cloned);
         if found.is_ok() {
             return Ok(found?);
         }
         self.learn(owner).await?;
+        let left = preferred.filter(|preferred| self.table().is_left(owner, preferred));
+        if let Some(Preferred { ca, .. }) = left {
+            self.prefer_no_more(owner, &ca).await?;
+        }
         Ok(self.table().chosen(owner, named)?.cloned())
     }
 
@@ -73,10 +77,21 @@ impl Cas {
     }
 
     /// Takes over the stored preference of an owner, or of all owners without one.
-    pub(super) async fn read_preference(&self, owner: Option<&Owner>) -> Result<(), RecordError> {
+    pub(super) async fn read_preference(
+        &self,
+        owner: Option<&Owner>,
+    ) -> Result<Option<Preferred>, RecordError> {
         let stored = self.preferences.load(self.address(owner)).await?;
         let preferred = stored.and_then(|entry| entry.state);
-        self.table().set_preferred(owner, preferred.as_ref().map(|Preferred(ca)| ca));
+        self.table().set_preferred(owner, preferred.as_ref().map(|preferred| &preferred.ca));
+        Ok(preferred)
+    }
+
+    /// Removes the preference of an owner for an authority that is gone.
+    async fn prefer_no_more(&self, owner: &Owner, ca: &CaId) -> Result<(), RecordError> {
+        let is_it = |preferred: Option<&Preferred>| preferred.is_some_and(|preferred| preferred.ca == *ca);
+        self.store_preference(Some(owner), None, is_it).await?;
+        drop(self.read_preference(Some(owner)).await?);
         Ok(())
     }
 
@@ -87,17 +102,21 @@ impl Cas {
             (None, Some(ca)) => self.table().check_prefer_for_all(ca)?,
             (_, None) => {}
         }
-        Ok(self.store_preference(owner, ca, |_| true).await?)
+        let preferred = ca.cloned().map(|ca| {
+            let is_own = owner.is_some() && self.table().owners().owner_of(&ca) == owner;
+            Preferred { ca, is_own }
+        });
+        Ok(self.store_preference(owner, preferred, |_| true).await?)
     }
 
     /// Stores a preference, if the stored one is as wanted.
     async fn store_preference(
         &self,
         owner: Option<&Owner>,
-        ca: Option<&CaId>,
+        preferred: Option<Preferred>,
         replaces: impl Fn(Option<&Preferred>) -> bool,
     ) -> Result<(), RecordError> {
-        let (address, preferred) = (self.address(owner), ca.cloned().map(Preferred));
+        let address = self.address(owner);
         for _ in 0..ATTEMPTS {
             let stored = self.preferences.load(address).await?;
             let mut entry =
@@ -173,8 +192,7 @@ impl Cas {
     /// Removes a subordinate authority that the plugin deleted, and its owner's preference for it.
     pub(super) async fn forget(&self, requested: &Requested, ca: &CaId) -> Result<(), RecordError> {
         let id = host_id(&requested.authority, ca);
-        let is_it = |preferred: Option<&Preferred>| preferred.is_some_and(|Preferred(ca)| *ca == id);
-        self.store_preference(Some(&requested.owner), None, is_it).await?;
+        self.prefer_no_more(&requested.owner, &id).await?;
         self.table().deleted(&id);
         Ok(())
     }
@@ -198,12 +216,7 @@ impl Cas {
             Ok((answer, (before, after))) => {
                 let listed = |ca: &CaId| Some(table.get(&host_id(&running.name, ca))?.information.clone());
                 let shown = after.shown(&before, answer, listed);
-                for ca in before.owned.keys().filter(|ca| !after.owned.contains_key(*ca)) {
-                    table.deleted(&host_id(&running.name, ca));
-                }
-                for (ca, owner) in after.owned {
-                    table.owned(&running.name, &ca, owner);
-                }
+                table.follow(&running.name, &before, after);
                 for rejected in table.refreshed(&running.name, shown, now) {
                     warn!(%rejected, "a certificate authority is not used");
                 }

@@ -30,12 +30,13 @@ fn expected(metadata: &OrderMetadata, context: &RequestContext) -> Expected {
 /// The rule that it breaks, in words.
 pub(super) fn check(
     (policy, owner): (Option<&dyn OrderPolicy>, &Owner),
+    signers: &[Pem],
     state: &OrderState,
     order: &CertificateOrder,
     issued: &IssuedCertificate,
     now: Timestamp,
 ) -> Result<IssuedFacts, String> {
-    let facts = check_parts(state, order, issued, now).map_err(|fault| fault.to_string())?;
+    let facts = check_parts(signers, state, order, issued, now).map_err(|fault| fault.to_string())?;
     // The host knows the names of a custom request only now.
     let names = judged(&facts.names, &facts.subject);
     let mut asked = Asked::new(names.iter().map(String::as_str));
@@ -45,6 +46,7 @@ pub(super) fn check(
 }
 
 fn check_parts(
+    signers: &[Pem],
     state: &OrderState,
     order: &CertificateOrder,
     issued: &IssuedCertificate,
@@ -52,7 +54,8 @@ fn check_parts(
 ) -> Result<IssuedFacts, IssuedFault> {
     let intermediates = issued.intermediates.as_ref().map(Pem::as_str);
     let fits = |metadata: &OrderMetadata| {
-        let expected = expected(metadata, &order.context);
+        let signers = signers.iter().map(|signer| signer.as_str().to_owned()).collect();
+        let expected = expected(metadata, &order.context).with_signers(signers);
         check_issued(issued.certificate.as_str(), intermediates, &expected, now)
     };
     let Some(changing) = &state.changing else { return fits(&order.metadata) };

@@ -9,9 +9,14 @@ use crate::records::{RecordKind, Recorded, Stored};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Preferring(pub(super) Option<Owner>);
 
-/// The authority that is preferred, by the host's id.
+/// The authority that is preferred.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Preferred(pub(super) CaId);
+pub(super) struct Preferred {
+    /// The host's id.
+    pub(super) ca: CaId,
+    /// Whether the owner created it. Then its record tells whether it exists, whatever the plugin answers.
+    pub(super) is_own: bool,
+}
 
 /// The kind of record.
 #[derive(Debug)]
@@ -44,14 +49,36 @@ impl Stored for Preferred {
     const SCHEMA: u8 = 1;
 
     fn encoded_len(&self) -> usize {
-        LENGTH_BYTES + self.0.as_str().len()
+        LENGTH_BYTES + self.ca.as_str().len() + 1
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        put_text(out, self.0.as_str());
+        put_text(out, self.ca.as_str());
+        out.push(u8::from(self.is_own));
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        CaId::new(reader.text()?).map(Self).map_err(|_| Malformed { expected: "the id of an authority" })
+        let ca = CaId::new(reader.text()?).map_err(|_| Malformed { expected: "the id of an authority" })?;
+        // Records of earlier versions end here.
+        let is_own = reader.end().is_err() && reader.flag()?;
+        Ok(Self { ca, is_own })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_preference_comes_back_and_an_old_one_is_of_no_own_authority() {
+        for is_own in [false, true] {
+            let preferred = Preferred { ca: CaId::new("ca-7").unwrap(), is_own };
+            let mut bytes = Vec::new();
+            preferred.write(&mut bytes);
+            assert_eq!(bytes.len(), preferred.encoded_len());
+            assert_eq!(Preferred::read(&mut Reader::new(&bytes)).unwrap(), preferred);
+            let old = Preferred::read(&mut Reader::new(&bytes[..bytes.len() - 1])).unwrap();
+            assert_eq!(old, Preferred { is_own: false, ..preferred });
+        }
     }
 }

@@ -57,6 +57,13 @@ impl Rhythm {
         *self = Self { since: now, next: next.max(now.plus(SHORTEST)), failures: 0, ..*self };
     }
 
+    /// Notes an answer that names the next moment itself, or none. The next question is at that moment, and after a day
+    /// at the latest: the plugin may learn of work that it did not foresee.
+    pub(super) fn answered_daily(&mut self, now: Timestamp, next: Option<Timestamp>) {
+        let day = now.plus(DAILY);
+        self.answered(now, next.map_or(day, |next| next.min(day)));
+    }
+
     /// Notes a failure. The plugin is asked again after a wait that grows with each one.
     pub(super) fn failed(&mut self, again: Again) {
         let failures = self.failures.saturating_add(1);
@@ -71,6 +78,16 @@ mod tests {
 
     fn at(seconds: u64) -> Timestamp {
         Timestamp::from_milliseconds(seconds * 1000)
+    }
+
+    #[test]
+    fn a_daily_question_comes_after_a_day_at_the_latest() {
+        const DAY: u64 = 24 * 3600;
+        let mut rhythm = Rhythm::new(at(0));
+        for (asked, next) in [(None, DAY), (Some(DAY + 1), DAY), (Some(DAY - 1), DAY - 1), (Some(0), 60)] {
+            rhythm.answered_daily(at(0), asked.map(at));
+            assert_eq!(rhythm.next(), at(next), "{asked:?}");
+        }
     }
 
     #[test]

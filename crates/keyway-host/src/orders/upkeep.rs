@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::authority::{Connections, RunningAuthority};
-use super::rhythm::{DAILY, Rhythm};
+use super::rhythm::Rhythm;
 use crate::records::random;
 use crate::work::Again;
 
@@ -63,7 +63,7 @@ async fn maintain(running: &RunningAuthority, clock: &dyn Clock) {
     let done = opened.call_long("maintain", work).await;
     let (now, mut rhythm) = (clock.now(), running.upkeep.rhythm());
     match done {
-        Ok(next) => rhythm.answered(now, next.into_iter().chain([now.plus(DAILY)]).min().unwrap_or(now)),
+        Ok(next) => rhythm.answered_daily(now, next),
         Err(error) => {
             warn!(authority = %running.name, error = %error.detail(), "a connection did not do its own work");
             let jitter = random::<1>().map_or(0, |[jitter]| jitter);

@@ -10,7 +10,7 @@ use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_host::orders::subordinate::{Decision, NewCa, Phase, SubordinateCa, TransitionError};
 use keyway_host::orders::{Authority, CaRefusal, NewOrder, OrdersError};
-use keyway_storage::Storage;
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Storage};
 
 use crate::world::*;
 
@@ -131,6 +131,37 @@ async fn the_preferred_one_is_deleted_last_and_its_preference_goes_with_it() {
     subordinate.delete(&joe(), &ids[0]).await.unwrap();
     // Orders that name none are placed as without a preference.
     assert_eq!(world.placed().await.ca, None);
+}
+
+/// A host prefers an authority while another one deletes it, and stores the preference last.
+#[tokio::test]
+async fn a_preference_for_an_authority_that_is_gone_counts_no_more() {
+    let (storage, keys, clock) = (memory(), ring(), Arc::default());
+    let ca = ScriptedCa::new().looks(0);
+    let host = |name| builder(&storage, &keys, &clock).name(name).authority(given("ca", &ca));
+    let (a, b) = (World::start(host("a"), &clock).await, World::start(host("b"), &clock).await);
+    let id = a.subordinate_cas().create(team(&a)).await.unwrap().id.unwrap();
+    b.prefer(Some(&joe()), Some(&id)).await.unwrap();
+    let preferences = async || {
+        let range = KeyRange::prefix(b"keyway-host\0\x06\x01".as_slice());
+        storage.scan(&range, None, 9).await.unwrap().entries
+    };
+    let stored = preferences().await.swap_remove(0);
+    a.subordinate_cas().delete(&joe(), &id).await.unwrap();
+    assert!(preferences().await.is_empty());
+    for world in [&a, &b] {
+        let late = Batch::new().put(stored.key.clone(), stored.value.clone(), Expectation::Any);
+        assert!(matches!(storage.commit(late).await.unwrap(), CommitOutcome::Committed(_)));
+        assert_eq!(world.placed().await.ca, None, "as if nothing were preferred");
+        assert!(preferences().await.is_empty(), "the preference is gone too");
+    }
+    // A base authority that the plugin lists no more has no substitute.
+    a.prefer(Some(&joe()), Some(&base(&a))).await.unwrap();
+    let other = ScriptedCa::new().with_name("Another");
+    let world =
+        World::start(builder(&storage, &keys, &clock).name("c").authority(given("other", &other)), &clock);
+    let refused = world.await.submit(new_order()).await.unwrap_err();
+    assert!(matches!(refused, OrdersError::Ca(CaRefusal::Unknown { .. })), "{refused}");
 }
 
 #[tokio::test]

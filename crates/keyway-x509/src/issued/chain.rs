@@ -18,7 +18,7 @@ use crate::signature::SignatureFault;
 pub(super) const MOST_INTERMEDIATES: usize = 7;
 
 /// Checks that each certificate after the first signed the one before it, and may do so.
-pub(super) fn check(chain: &[Certificate], now: Timestamp) -> Result<(), IssuedFault> {
+pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), IssuedFault> {
     let [issued, issuers @ ..] = chain else { return Ok(()) };
     let Some((anchor, between)) = issuers.split_last() else { return Ok(()) };
     for index in 1..chain.len() {
@@ -45,14 +45,14 @@ pub(super) fn check(chain: &[Certificate], now: Timestamp) -> Result<(), IssuedF
 }
 
 /// Checks that the second certificate is that of the issuer of the first one, and signed it.
-pub(super) fn check_signature(chain: &[Certificate]) -> Result<(), IssuedFault> {
+pub(super) fn check_signature(chain: &[Certificate<'_>]) -> Result<(), IssuedFault> {
     let pair = &chain[..2];
     check_issuer_name(pair, 1)?;
     check_signatures(pair)
 }
 
-fn check_issuer_name(chain: &[Certificate], index: usize) -> Result<(), IssuedFault> {
-    if chain[index - 1].body.issuer() == chain[index].body.subject() {
+fn check_issuer_name(chain: &[Certificate<'_>], index: usize) -> Result<(), IssuedFault> {
+    if chain[index - 1].issuer() == chain[index].subject() {
         Ok(())
     } else {
         Err(IssuedFault::AnotherIssuer { place: Place::of(index - 1) })
@@ -60,7 +60,7 @@ fn check_issuer_name(chain: &[Certificate], index: usize) -> Result<(), IssuedFa
 }
 
 /// Checks a certificate as the issuer of the one before it, except for the signature.
-fn check_issuer(chain: &[Certificate], index: usize) -> Result<(), IssuedFault> {
+fn check_issuer(chain: &[Certificate<'_>], index: usize) -> Result<(), IssuedFault> {
     let issuer = &chain[index];
     let place = Place::of(index);
     check_issuer_name(chain, index)?;
@@ -79,33 +79,40 @@ fn check_issuer(chain: &[Certificate], index: usize) -> Result<(), IssuedFault> 
 
 /// Counts the authorities between the certificate with an index and the issued one, which do not count if they
 /// issued themselves (RFC 5280, section 4.2.1.9).
-fn authorities_below(chain: &[Certificate], index: usize) -> usize {
+fn authorities_below(chain: &[Certificate<'_>], index: usize) -> usize {
     let first = usize::from(!chain[0].is_authority());
-    chain[first..index].iter().filter(|authority| authority.body.issuer() != authority.body.subject()).count()
+    chain[first..index].iter().filter(|authority| authority.issuer() != authority.subject()).count()
 }
 
-fn check_signatures(chain: &[Certificate]) -> Result<(), IssuedFault> {
+fn check_signatures(chain: &[Certificate<'_>]) -> Result<(), IssuedFault> {
     for (index, pair) in chain.windows(2).enumerate() {
-        let place = Place::of(index);
-        pair[0].verify_signed_by(&pair[1]).map_err(|fault| match fault {
-            SignatureFault::Unsupported { algorithm } => IssuedFault::SignatureAlgorithm { place, algorithm },
-            SignatureFault::Bad => IssuedFault::NotSigned { place },
-        })?;
+        check_signed(&pair[0], &pair[1], Place::of(index))?;
     }
     Ok(())
+}
+
+/// Checks that the key of another certificate signed one.
+pub(super) fn check_signed(
+    certificate: &Certificate<'_>,
+    issuer: &Certificate<'_>,
+    place: Place,
+) -> Result<(), IssuedFault> {
+    certificate.verify_signed_by(issuer).map_err(|fault| match fault {
+        SignatureFault::Unsupported { algorithm } => IssuedFault::SignatureAlgorithm { place, algorithm },
+        SignatureFault::Bad => IssuedFault::NotSigned { place },
+    })
 }
 
 /// Verifies the chain as a program that trusts its last certificate: signatures, validity, name constraints,
 /// critical extensions. Returns how many of the certificates between them it followed.
 fn verify(
-    issued: &Certificate,
-    between: &[Certificate],
-    anchor: &Certificate,
+    issued: &Certificate<'_>,
+    between: &[Certificate<'_>],
+    anchor: &Certificate<'_>,
     now: Timestamp,
 ) -> Result<usize, Error> {
-    let der = |certificate: &'_ Certificate| CertificateDer::from(certificate.der.clone());
-    let (issued, anchor) = (der(issued), der(anchor));
-    let between: Vec<_> = between.iter().map(der).collect();
+    let (issued, anchor) = (CertificateDer::from(issued.der), CertificateDer::from(anchor.der));
+    let between: Vec<_> = between.iter().map(|certificate| CertificateDer::from(certificate.der)).collect();
     let anchors = [anchor_from_trusted_cert(&anchor)?];
     let issued = EndEntityCert::try_from(&issued)?;
     let path = issued.verify_for_usage(

@@ -12,6 +12,9 @@ pub struct Expected {
     pub names: Vec<AlternativeName>,
     /// Whether the certificate is that of an authority.
     pub authority: bool,
+    /// The certificates of the authority, as PEM, as far as they are known. They count for a certificate that comes
+    /// without intermediate ones.
+    pub signers: Vec<String>,
 }
 
 impl Expected {
@@ -36,6 +39,13 @@ impl Expected {
     #[must_use]
     pub fn with_names(mut self, names: Vec<AlternativeName>) -> Self {
         self.names = names;
+        self
+    }
+
+    /// Sets the certificates of the authority that signs.
+    #[must_use]
+    pub fn with_signers(mut self, signers: Vec<String>) -> Self {
+        self.signers = signers;
         self
     }
 

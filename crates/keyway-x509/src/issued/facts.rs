@@ -1,9 +1,10 @@
 //! The facts about an issued certificate that a host logs.
 
+use der::asn1::AnyRef;
 use keyway_core::Timestamp;
-use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectKeyIdentifier};
 use x509_cert::name::Name;
 
+use super::Place;
 use crate::certificate::Certificate;
 use crate::{AlternativeName, DistinguishedName, IssuedFault, KeyType, PublicKey};
 
@@ -48,28 +49,24 @@ impl IssuedFacts {
     /// # Errors
     /// [`IssuedFault`] when the text is not one certificate in PEM.
     pub fn read(certificate: &str) -> Result<Self, IssuedFault> {
-        Ok(Self::of(&super::read(certificate, None)?[0]))
+        let ders = super::decode(certificate, None)?;
+        Self::of(&super::read(&ders)?[0])
     }
 
-    pub(super) fn of(certificate: &Certificate) -> Self {
-        let name = |name: &Name| DistinguishedName::from(name.clone());
-        Self {
+    pub(super) fn of(certificate: &Certificate<'_>) -> Result<Self, IssuedFault> {
+        let malformed = |_| IssuedFault::Malformed { place: Place::of(0), part: "signed part" };
+        let name =
+            |name: AnyRef<'_>| name.decode_as::<Name>().map(DistinguishedName::from).map_err(malformed);
+        Ok(Self {
             serial: certificate.serial(),
-            issuer: name(certificate.body.issuer()),
-            subject: name(certificate.body.subject()),
+            issuer: name(certificate.issuer())?,
+            subject: name(certificate.subject())?,
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
             names: certificate.names.clone(),
-            key_identifier: certificate
-                .extension::<SubjectKeyIdentifier>()
-                .map(|identifier| identifier.0.into_bytes().into()),
-            issuer_key_identifier: certificate
-                .extension::<AuthorityKeyIdentifier>()
-                .and_then(|identifier| identifier.key_identifier)
-                .map(|identifier| identifier.into_bytes().into()),
-            key_type: PublicKey::from_info(certificate.body.subject_public_key_info())
-                .ok()
-                .map(|key| key.key_type()),
-        }
+            key_identifier: certificate.key_identifier(),
+            issuer_key_identifier: certificate.issuer_key_identifier(),
+            key_type: PublicKey::from_info(certificate.public_key()).ok().map(|key| key.key_type()),
+        })
     }
 }

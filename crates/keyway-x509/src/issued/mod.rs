@@ -33,9 +33,11 @@ const LABELS: [&str; 1] = ["CERTIFICATE"];
 /// 5. It has every expected alternative name. It may have others. Subjects are not compared.
 /// 6. Each intermediate certificate signed the one before it, and may do so: it is an authority, its path length and
 ///    its name constraints allow the certificate. There is no anchor to reach: the last of the chain counts as
-///    one. Without intermediate certificates, only the certificate itself is checked.
+///    one.
+/// 7. A certificate without intermediate ones that names an expected [signer](Expected::signers) has its signature.
+///    A signer that cannot be read, or has another name or another identifier of its key, says nothing about it.
 ///
-/// It takes the time of one verification for each intermediate certificate, and does not block.
+/// It takes the time of one verification for each intermediate certificate, or signer, and does not block.
 ///
 /// # Errors
 /// [`IssuedFault`] is the rule that is broken.
@@ -45,7 +47,8 @@ pub fn check_issued(
     expected: &Expected,
     now: Timestamp,
 ) -> Result<IssuedFacts, IssuedFault> {
-    let chain = read(certificate, intermediates)?;
+    let ders = decode(certificate, intermediates)?;
+    let chain = read(&ders)?;
     let issued = &chain[0];
     check_key(issued, expected.public_key.as_ref())?;
     match (issued.is_authority(), expected.authority) {
@@ -61,7 +64,10 @@ pub fn check_issued(
         return Err(IssuedFault::MissingName { name: name.clone() });
     }
     chain::check(&chain, now)?;
-    Ok(IssuedFacts::of(issued))
+    if chain.len() == 1 {
+        check_signers(issued, &expected.signers)?;
+    }
+    IssuedFacts::of(issued)
 }
 
 /// Checks that an authority issued a certificate: it names the authority, and has its signature. Nothing else
@@ -70,9 +76,10 @@ pub fn check_issued(
 /// # Errors
 /// [`IssuedFault`] is the rule that is broken; the authority is the first intermediate certificate in it.
 pub fn check_issuer(certificate: &str, authority: &str) -> Result<IssuedFacts, IssuedFault> {
-    let chain = read(certificate, Some(authority))?;
+    let ders = decode(certificate, Some(authority))?;
+    let chain = read(&ders)?;
     chain::check_signature(&chain)?;
-    Ok(IssuedFacts::of(&chain[0]))
+    IssuedFacts::of(&chain[0])
 }
 
 /// Reads the certificates of a PEM text that has nothing else, as DER.
@@ -83,8 +90,8 @@ pub fn certificates_of_pem(text: &str) -> Result<Vec<Vec<u8>>, crate::PemError> 
     Ok(pem::labeled(text, &LABELS)?.into_iter().map(|block| block.der.take()).collect())
 }
 
-/// Reads all certificates, the issued one first.
-fn read(certificate: &str, intermediates: Option<&str>) -> Result<Vec<Certificate>, IssuedFault> {
+/// Decodes all certificates, the issued one first.
+fn decode(certificate: &str, intermediates: Option<&str>) -> Result<Vec<Wiped<Vec<u8>>>, IssuedFault> {
     if [Some(certificate), intermediates].into_iter().flatten().any(|text| text.len() > MAX_CHAIN_BYTES) {
         return Err(IssuedFault::TooLong { most: MAX_CHAIN_BYTES });
     }
@@ -96,22 +103,37 @@ fn read(certificate: &str, intermediates: Option<&str>) -> Result<Vec<Certificat
     if ders.len() > chain::MOST_INTERMEDIATES + 1 {
         return Err(IssuedFault::TooManyIntermediates { most: chain::MOST_INTERMEDIATES });
     }
-    let read = |(index, der): (usize, Wiped<Vec<u8>>)| {
-        Certificate::from_der(der.take())
-            .map_err(|part| IssuedFault::Malformed { place: Place::of(index), part })
-    };
-    ders.into_iter().enumerate().map(read).collect()
+    Ok(ders)
 }
 
-fn check_key(issued: &Certificate, expected: Option<&PublicKey>) -> Result<(), IssuedFault> {
+/// Reads the parts of certificates.
+fn read(ders: &[Wiped<Vec<u8>>]) -> Result<Vec<Certificate<'_>>, IssuedFault> {
+    let malformed = |index| move |part| IssuedFault::Malformed { place: Place::of(index), part };
+    let all = ders.iter().enumerate();
+    all.map(|(index, der)| Certificate::from_der(der).map_err(malformed(index))).collect()
+}
+
+/// Checks the signature of a certificate with the keys of the signers that it names, if it names any.
+fn check_signers(issued: &Certificate<'_>, signers: &[String]) -> Result<(), IssuedFault> {
+    let mut signed = None;
+    for der in signers.iter().filter_map(|signer| pem::one(signer, &LABELS).ok()) {
+        let Ok(authority) = Certificate::from_der(&der) else { continue };
+        if signed != Some(Ok(())) && issued.names_issuer(&authority) {
+            signed = Some(chain::check_signed(issued, &authority, Place::of(0)));
+        }
+    }
+    signed.unwrap_or(Ok(()))
+}
+
+fn check_key(issued: &Certificate<'_>, expected: Option<&PublicKey>) -> Result<(), IssuedFault> {
     let Some(expected) = expected else { return Ok(()) };
-    match PublicKey::from_info(issued.body.subject_public_key_info()) {
+    match PublicKey::from_info(issued.public_key()) {
         Ok(key) if key == *expected => Ok(()),
         _ => Err(IssuedFault::AnotherKey),
     }
 }
 
-fn check_validity(certificate: &Certificate, place: Place, now: Timestamp) -> Result<(), IssuedFault> {
+fn check_validity(certificate: &Certificate<'_>, place: Place, now: Timestamp) -> Result<(), IssuedFault> {
     // Certificates count whole seconds, and the last one is a part of the validity.
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
     if now < not_before {

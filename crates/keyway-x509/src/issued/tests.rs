@@ -275,6 +275,34 @@ fn old_certificates_are_checked_too() {
     assert!(matches!(fault, IssuedFault::Chain { .. }), "a critical extension that is not known: {fault}");
 }
 
+#[test]
+fn a_certificate_without_a_chain_has_the_signature_of_the_signer_that_it_names() {
+    let (order, root, other) = (Order::new(), root(|_| ()), root(|_| ()));
+    let sub = below(&root, "Sub", |_| ());
+    let check = |certificate: &str, signers: &[String]| {
+        check_issued(certificate, None, &order.expected.clone().with_signers(signers.to_vec()), now())
+    };
+    let without_identifier = |parameters: &mut CertificateParams| {
+        parameters.use_authority_key_identifier_extension = false;
+    };
+    let (good, forged) =
+        (order.issued_by(&root, without_identifier), order.issued_by(&other, without_identifier));
+    assert!(check(&good, &[root.pem()]).is_ok());
+    assert_eq!(
+        check(&forged, &[root.pem()]).unwrap_err(),
+        IssuedFault::NotSigned { place: Place::Certificate }
+    );
+    // An authority that renewed its key has two certificates with one name.
+    assert!(check(&good, &[other.pem(), root.pem()]).is_ok());
+    assert!(check(&good, &[root.pem(), other.pem()]).is_ok());
+    // The host does not know the signer yet.
+    assert!(check(&forged, &[sub.pem(), "no certificate".to_owned()]).is_ok());
+    let with_identifier = order.issued_by(&other, |parameters| {
+        parameters.use_authority_key_identifier_extension = true;
+    });
+    assert!(check(&with_identifier, &[root.pem()]).is_ok(), "it names another key");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -287,8 +315,8 @@ proptest! {
         let texts = [made!("leaf-of-old-root"), made!("old-root")];
         let mut ders = texts.map(|text| pem::one(text, &LABELS).unwrap().take());
         let expected = {
-            let read = Certificate::from_der(ders[0].clone()).unwrap();
-            let key = PublicKey::from_info(read.body.subject_public_key_info()).unwrap();
+            let read = Certificate::from_der(&ders[0]).unwrap();
+            let key = PublicKey::from_info(read.public_key()).unwrap();
             Expected::new().with_public_key(key).with_names(read.names)
         };
         *place.get_mut(&mut ders[which][..]) ^= change;

@@ -18,7 +18,9 @@ fn fault(text: &str) -> PrivateKeyError {
 fn verifies(key: &PrivateKey) -> bool {
     let signature = key.sign(b"message").unwrap();
     let info = SubjectPublicKeyInfoOwned::from_der(key.public_key().as_der()).unwrap();
-    let verify = |message: &[u8]| signature::verify(&info, &key.signature_algorithm(), message, &signature);
+    let verify = |message: &[u8]| {
+        signature::verify(&info.owned_to_ref(), key.signature_algorithm().owned_to_ref(), message, &signature)
+    };
     verify(b"message").is_ok() && verify(b"another").is_err()
 }
 

@@ -209,6 +209,42 @@ enum Event {
     Preferred(usize, usize, usize),
 }
 
+#[test]
+fn an_authority_that_left_the_records_leaves_the_table() {
+    let (mut table, joe) = (connected(&["a", "b"]), owner("joe"));
+    let [gone, stays] =
+        ["1", "2"].map(|id| table.created(&name("a"), ca(id, id), joe.clone()).unwrap().id.clone());
+    table.created(&name("b"), ca("1", "other"), joe.clone()).unwrap();
+    table.set_preferred(Some(&joe), Some(&gone));
+    let known = |ids: &[&str]| {
+        let mut known = Known::default();
+        known.owned.extend(ids.iter().map(|id| (CaId::new(*id).unwrap(), joe.clone())));
+        known
+    };
+    table.follow(&name("a"), &known(&["1", "2"]), known(&["2", "3"]));
+    assert_eq!(names(&table), ["2", "other"], "the same id at another connection is another authority");
+    assert_eq!((table.owners().preferred(&joe), table.owners().owner_of(&gone)), (None, None));
+    assert_eq!(table.owners().owner_of(&stays), Some(&joe));
+    // One that is created meanwhile has its owner before the plugin lists it.
+    assert_eq!(table.owners().owner_of(&host_id(&name("a"), &CaId::new("3").unwrap())), Some(&joe));
+}
+
+#[test]
+fn the_signers_of_an_order_are_those_of_its_authority_or_of_no_owner() {
+    let mut table = connected(&["local", "other"]);
+    let signing =
+        |id: &str, name: &str| ca(id, name).with_signing_certificate(Pem::new(format!("of {id}")).unwrap());
+    table.refreshed(&name("local"), [signing("1", "One"), ca("2", "Two")], at(0));
+    table.refreshed(&name("other"), [signing("1", "Other")], at(0));
+    table.created(&name("local"), signing("3", "Three"), owner("joe")).unwrap();
+    let signers = |ca: Option<&str>| {
+        let all = table.signers(&name("local"), ca.map(|ca| CaId::new(ca).unwrap()).as_ref());
+        all.iter().map(|pem| pem.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(signers(None), ["of 1"], "no order gets the authority of an owner by default");
+    assert_eq!((signers(Some("3")), signers(Some("2"))), (vec!["of 3".to_owned()], Vec::new()));
+}
+
 fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
     let ca = (0..3_usize, 0..5_usize, prop::option::of(0..20 * MINUTE));
     let event = prop_oneof![

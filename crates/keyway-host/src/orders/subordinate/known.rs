@@ -33,6 +33,11 @@ impl Known {
         known
     }
 
+    /// Returns the authorities that had an owner before, and have none any more.
+    pub(in crate::orders) fn left<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a CaId> {
+        before.owned.keys().filter(|ca| !self.owned.contains_key(*ca))
+    }
+
     /// Returns the authorities of a plugin's answer that may be shown: the base authorities, and those with an owner.
     ///
     /// `before` and `self` are the records before and after the question, because the plugin may list an authority

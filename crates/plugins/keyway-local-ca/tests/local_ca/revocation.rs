@@ -1,8 +1,11 @@
 //! Revocation, and revocation lists.
 
+use std::sync::Arc;
+
 use keyway_certificates::core::{Clock as _, ErrorKind, PluginError as _};
 use keyway_certificates::{CaId, CertificateAuthority as _, DeleteCa, RevocationReason};
 use keyway_local_ca::{LocalCa, RevocationList};
+use keyway_storage::{Layered, Limits, Memory, Storage as _, StorageLayer};
 use keyway_x509::IssuedFacts;
 use pollster::block_on;
 use x509_cert::crl::CertificateList;
@@ -82,6 +85,44 @@ fn a_list_is_signed_again_when_something_changed_or_half_of_its_time_has_passed(
     assert!(block_on(ca.maintain()).unwrap().unwrap() > half);
     let another = desk.with_root();
     assert_eq!([list(&another, "base").number, list(&another, sub.id.as_str()).number], [4, 2]);
+}
+
+/// A storage engine whose values are small. Only the list is larger than its limit.
+#[derive(Debug)]
+struct Small(Memory);
+
+impl StorageLayer for Small {
+    type Inner = Memory;
+
+    fn inner(&self) -> &Memory {
+        &self.0
+    }
+
+    fn limits(&self) -> Limits {
+        Limits { value_bytes: 300, ..self.0.limits() }
+    }
+}
+
+#[test]
+fn a_list_beyond_the_largest_value_is_signed_by_each_handle() {
+    let desk = Desk::over(Arc::new(Layered(Small(Memory::new()))));
+    let ca = desk.with_root();
+    let small = list(&ca, "base");
+    assert_eq!(list(&desk.with_root(), "base"), small, "a short list is read");
+    for _ in 0..5 {
+        let made = issued(&ca, &Client::new("a.example.com"), None);
+        revoke(&ca, &made.certificate, None, RevocationReason::Superseded).unwrap();
+    }
+    let long = list(&ca, "base");
+    assert!(long.der.len() > 300 && long.number == 2 && entries(&long).len() == 5);
+    assert_eq!(list(&ca, "base"), long, "the handle that signed it returns it");
+
+    // The stored list is older than the state, and never returned.
+    let another = desk.with_root();
+    let own = list(&another, "base");
+    assert_eq!((own.number, entries(&own)), (3, entries(&long)));
+    assert_eq!(list(&another, "base"), own);
+    assert_eq!(list(&ca, "base").number, 4, "the newest list counts, and this handle does not have it");
 }
 
 #[test]
