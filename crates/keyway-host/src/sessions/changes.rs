@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyway_core::Timestamp;
 use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS};
 
-use super::lease_times::renew_at;
+use super::lease_times::{begins_term, renew_at};
 use super::machine::{Told, TransitionError};
 use super::state::{CheckOut, CheckOutId, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
 use crate::records::NameTag;
@@ -243,8 +243,12 @@ pub(super) fn renewed_lease(
     let known = next.check_outs.iter_mut().find(|out| out.id == check_out.id && out.lease == check_out.lease);
     match (known, renewed) {
         (Some(out), Ok(lease)) => {
-            (out.lease, out.term, out.renewals) = (Some(lease), now, out.renewals.saturating_add(1));
-            out.plan_renewal(Some(limits.longest_lease));
+            let is_longer = out.lease.as_ref().is_none_or(|before| begins_term(before, out.term, &lease));
+            (out.lease, out.renewals) = (Some(lease), out.renewals.saturating_add(1));
+            if is_longer {
+                out.term = now;
+            }
+            out.plan_renewal(is_longer.then_some(limits.longest_lease));
         }
         (Some(out), Err(again)) => {
             if let Stage::Held { renew: Some(owed) } = &mut out.stage {

@@ -33,6 +33,13 @@ pub(super) fn extension(
     Some(length(lease, term)?.min(between(now, made.plus(longest))))
 }
 
+/// Tells whether a renewal begins a new term. One that leaves the end where it was does not, give or take a tenth of the
+/// term: a vault gives no more, and each further renewal would only put off the return.
+pub(super) fn begins_term(before: &Lease, term: Timestamp, renewed: &Lease) -> bool {
+    let (Some(old), Some(new)) = (before.expires_at, renewed.expires_at) else { return true };
+    between(old, new).max(between(new, old)) > part(between(term, old), 1, 10)
+}
+
 fn length(lease: &Lease, term: Timestamp) -> Option<Duration> {
     Some(between(term, lease.expires_at?))
 }
@@ -80,6 +87,14 @@ mod tests {
         assert_eq!(renew_at(&lease(hour), (at(0), at(0)), LONGEST), None);
         assert_eq!(renew_at(&lease(hour - 3), (at(0), at(0)), LONGEST), Some(at(hour / 3 - 1)));
         assert_eq!(renew_at(&lease(9).renewable(false), (at(0), at(0)), LONGEST), None);
+    }
+
+    #[test]
+    fn a_renewal_that_gives_no_more_begins_no_term() {
+        let begins = |end| begins_term(&lease(1000), at(0), &lease(end));
+        assert_eq!([899, 900, 1000, 1100, 1101].map(begins), [true, false, false, false, true]);
+        let endless = Lease::new(LeaseId::new("l").unwrap());
+        assert!(begins_term(&lease(1000), at(0), &endless) && begins_term(&endless, at(0), &lease(1000)));
     }
 
     proptest! {

@@ -18,9 +18,9 @@ const SHORTEST: Duration = Duration::from_millis(10);
 
 type Account = (CredentialStoreName, Candidate);
 
-/// The queues of a host.
+/// The queues of a host, with the number of places in each.
 #[derive(Debug, Default)]
-pub(super) struct Queues(Mutex<HashMap<Account, Arc<Queue>>>);
+pub(super) struct Queues(Mutex<HashMap<Account, (Arc<Queue>, usize)>>);
 
 #[derive(Debug, Default)]
 struct Queue {
@@ -48,7 +48,11 @@ impl Queues {
     /// Joins the queue of an account.
     pub(super) fn join(self: &Arc<Self>, store: CredentialStoreName, candidate: Candidate) -> Place {
         let account = (store, candidate);
-        let queue = Arc::clone(self.queues().entry(account.clone()).or_default());
+        let mut queues = self.queues();
+        let (queue, places) = queues.entry(account.clone()).or_default();
+        *places += 1;
+        let queue = Arc::clone(queue);
+        drop(queues);
         Place { queues: Arc::clone(self), account, queue, turn: None }
     }
 
@@ -56,13 +60,13 @@ impl Queues {
     pub(super) fn free(&self, store: &CredentialStoreName, candidate: &Candidate) {
         let queues = self.queues();
         if !queues.is_empty()
-            && let Some(queue) = queues.get(&(store.clone(), candidate.clone()))
+            && let Some((queue, _)) = queues.get(&(store.clone(), candidate.clone()))
         {
             queue.freed.notify_one();
         }
     }
 
-    fn queues(&self) -> MutexGuard<'_, HashMap<Account, Arc<Queue>>> {
+    fn queues(&self) -> MutexGuard<'_, HashMap<Account, (Arc<Queue>, usize)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,9 +88,11 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut queues = self.queues.queues();
-        // The map and this place have the queue; any further owner is another place.
-        if Arc::strong_count(&self.queue) <= 2 {
-            queues.remove(&self.account);
+        if let Some((_, places)) = queues.get_mut(&self.account) {
+            *places -= 1;
+            if *places == 0 {
+                queues.remove(&self.account);
+            }
         }
     }
 }
@@ -145,6 +151,24 @@ mod tests {
         assert_eq!(begun.elapsed(), Duration::ZERO);
         place.freed(&Busy::new(), Timestamp::default()).await;
         assert_eq!(begun.elapsed(), LOOK_AGAIN);
+    }
+
+    #[test]
+    fn a_queue_that_all_leave_at_once_is_gone() {
+        let queues = Arc::new(Queues::default());
+        for _ in 0..2_000 {
+            let barrier = std::sync::Barrier::new(2);
+            std::thread::scope(|scope| {
+                for place in [queues.join(hall(), root()), queues.join(hall(), root())] {
+                    let barrier = &barrier;
+                    scope.spawn(move || {
+                        barrier.wait();
+                        drop(place);
+                    });
+                }
+            });
+            assert!(!queues.is_awaited(&hall(), &root()));
+        }
     }
 
     #[test]

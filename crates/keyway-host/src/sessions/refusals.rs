@@ -17,7 +17,7 @@ pub(super) struct Refusals {
     pub(super) now: Timestamp,
     pub(super) locks: Vec<Lock>,
     pub(super) queues: Arc<Queues>,
-    /// The candidate whose queue the session is the first of.
+    /// The candidate whose queue the session is the first of. The others were asked for before it waited.
     pub(super) first_for: Option<Candidate>,
 }
 
@@ -25,11 +25,14 @@ impl Refusals {
     /// Returns the outcome in place of that of the store, if the store must not be asked: a lock stops the
     /// candidate, or other sessions came earlier.
     pub(super) fn of(&self, candidate: &Candidate) -> Option<FetchOutcome<Infallible>> {
+        if self.first_for.as_ref().is_some_and(|first| first != candidate) {
+            return Some(FetchOutcome::NotFound);
+        }
         if self.lock(Some(candidate)).is_some() {
             return Some(FetchOutcome::Denied(Denial::new("The account is locked by an operator.")));
         }
-        let is_first = self.first_for.as_ref() == Some(candidate);
-        (!is_first && self.queues.is_awaited(&self.store, candidate)).then(|| FetchOutcome::Busy(Busy::new()))
+        (self.first_for.is_none() && self.queues.is_awaited(&self.store, candidate))
+            .then(|| FetchOutcome::Busy(Busy::new()))
     }
 
     /// Returns the lock that stops a candidate, or with none the one that stops every candidate.

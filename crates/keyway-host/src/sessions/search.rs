@@ -13,6 +13,9 @@ use crate::plugin::contain;
 /// The most candidates that a fetch asks for. A list of a store's own may be longer, or endless.
 pub(super) const MOST_CANDIDATES: u16 = 10_000;
 
+/// The most names that a fetch takes from lists, since duplicates and accounts without assets are no candidates.
+const MOST_NAMES: u32 = 100_000;
+
 /// The places of a fetch's candidates. It follows from the host's rules and the connection, and is stored with the intent:
 /// after a crash the same candidates are asked about, also if the rules have changed since.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,6 +72,8 @@ pub(super) struct Walk {
     place: usize,
     own_assets: Option<Candidates<Asset>>,
     tried: Tried,
+    /// How many accounts and assets were taken so far.
+    names: u32,
     /// How many candidates were found so far.
     pub(super) count: u16,
 }
@@ -87,6 +92,7 @@ impl Walk {
             place: 0,
             own_assets: None,
             tried: Tried::default(),
+            names: 0,
             count: 0,
         }
     }
@@ -97,7 +103,8 @@ impl Walk {
         store: &dyn CredentialStore,
         session: &SessionContext,
     ) -> Result<Option<Candidate>, CredentialError> {
-        while self.count < MOST_CANDIDATES {
+        while self.count < MOST_CANDIDATES && self.names < MOST_NAMES {
+            self.names += 1;
             let Some(account) = self.account.clone() else {
                 self.account = match self.next_account(store, session).await? {
                     Some(account) => Some(account),
@@ -186,6 +193,9 @@ mod tests {
 
         async fn assets(&self, question: &CandidateQuestion) -> Result<Candidates<Asset>, CredentialError> {
             let account = question.account.clone().unwrap();
+            if question.generator.as_deref() == Some("same") {
+                return Ok(Candidates::new(std::iter::repeat_with(|| Asset::new("same").unwrap())));
+            }
             let count = if question.generator.as_deref() == Some("endless") { u32::MAX } else { 2 };
             let asset = move |number| Asset::new(format!("{account}{number}")).unwrap();
             Ok(Candidates::new((0..count).map(asset)))
@@ -217,6 +227,15 @@ mod tests {
         let assets = vec![Assets::Own("endless".into())];
         let account = Accounts::Given(Some(Account::new("a").unwrap()));
         assert_eq!(walked(Search { accounts: account, assets }).await.len(), usize::from(MOST_CANDIDATES));
+    }
+
+    /// Such a list never ends a search, and never lets the deadline of its call end it.
+    #[tokio::test]
+    async fn an_endless_list_without_candidates_ends() {
+        let assets = vec![Assets::Own("same".into())];
+        assert_eq!(walked(Search { accounts: Accounts::Own, assets: assets.clone() }).await, ["a@same"]);
+        let account = Accounts::Given(Some(Account::new("b").unwrap()));
+        assert_eq!(walked(Search { accounts: account, assets }).await, ["b@same"]);
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use keyway_credentials::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::asking::{Answer, Asking, Caller, operation};
+use super::asking::{Answer, Asking, Attempt, Caller, operation};
 use super::audit::{Action, Transition};
 use super::engine::Sessions;
 use super::error::SessionsError;
@@ -173,8 +173,8 @@ impl Session {
             }
             _ => Search::of(&vault.rules, &inner.connection, vault.capabilities().own_accounts),
         };
-        let fetch = Fetch { vault: &vault, kind: C::KIND, request: &request };
-        let answer = inner.ask(part, &fetch, search, None).await?;
+        let fetch = Fetch { vault: &vault, kind: C::KIND, request: &request, search };
+        let answer = inner.ask(part, &fetch, None).await?;
         let answer = match answer {
             Answer::Nothing(attempts) => {
                 let first = attempts.iter().find_map(|attempt| match &attempt.outcome {
@@ -246,6 +246,7 @@ struct Fetch<'a> {
     vault: &'a RunningVault,
     kind: CredentialKind,
     request: &'a FetchRequest,
+    search: Search,
 }
 
 /// Checks what the host demands of a fetch.
@@ -289,7 +290,6 @@ impl Inner {
         &self,
         part: &mut Part,
         fetch: &Fetch<'_>,
-        search: Search,
         first_for: Option<Candidate>,
     ) -> Result<Answer, SessionsError> {
         let (worker, request) = (&self.sessions.worker, fetch.request);
@@ -312,7 +312,7 @@ impl Inner {
         };
         let (reason, ticket) = (request.reason.clone(), request.ticket.clone());
         let stage = FetchStage::Pending { was_asked: false };
-        let open = OpenFetch { id, kind: fetch.kind, search, reason, ticket, stage };
+        let open = OpenFetch { id, kind: fetch.kind, search: fetch.search.clone(), reason, ticket, stage };
         let refusals = Arc::new(refusals);
         if !fetch.vault.capabilities().leases {
             return self.read(part, fetch.vault, &open, &refusals).await;
@@ -385,13 +385,15 @@ impl Inner {
                 return Ok(None);
             }
             is_first = true;
-            let search = Search::one(candidate.clone());
-            match self.ask(part, fetch, search, Some(candidate.clone())).await? {
-                Answer::Nothing(mut attempts) => match attempts.pop().map(|attempt| attempt.outcome) {
-                    Some(FetchOutcome::Busy(again)) => busy = again,
-                    // It is not busy any more, but has no credentials for this session either.
-                    _ => return Ok(None),
-                },
+            // The whole search is walked again, so that each candidate keeps its number, and so its intent.
+            match self.ask(part, fetch, Some(candidate.clone())).await? {
+                Answer::Nothing(attempts) => {
+                    match attempts.into_iter().find(|attempt| attempt.candidate == candidate) {
+                        Some(Attempt { outcome: FetchOutcome::Busy(again), .. }) => busy = again,
+                        // It is not busy any more, but has no credentials for this session either.
+                        _ => return Ok(None),
+                    }
+                }
                 found @ Answer::Found(..) => return Ok(Some(found)),
             }
         }

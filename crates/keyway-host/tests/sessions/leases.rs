@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keyway_conformance::credentials::{Fault, Step, StoreCall};
+use keyway_core::Clock;
 use keyway_host::sessions::{LeaseQuery, Session};
 use keyway_storage::{Sqlite, Storage};
 
+use crate::odd::*;
 use crate::world::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -115,4 +117,28 @@ async fn leases_that_end_are_returned_without_a_look_at_the_others() {
     for session in sessions {
         std::mem::forget(session);
     }
+}
+
+/// A lease goes back at 90 % of its time, also if renewals do not lengthen it (decision S10).
+#[tokio::test]
+async fn a_renewal_that_does_not_lengthen_the_lease_does_not_delay_its_return() {
+    let clock: Arc<TestClock> = Arc::default();
+    let begun = clock.now();
+    let end = begun.plus(Duration::from_secs(1000));
+    let mut odd = Odd::new();
+    odd.capabilities = odd.capabilities.renews(true);
+    odd.fetch = Box::new(move |_| Ok(gives(lease("l").expires_at(end).renewable(true))));
+    let odd = Arc::new(odd);
+    let world = start(vault_of(Arc::clone(&odd) as _), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    for _ in 0..1000 {
+        world.pass(Duration::from_secs(1)).await;
+        if !odd.lines("check_in").is_empty() {
+            break;
+        }
+    }
+    let at = clock.now().as_milliseconds() - begun.as_milliseconds();
+    assert!(at <= 901_000, "returned after {at} ms");
+    session.end().await.unwrap();
 }

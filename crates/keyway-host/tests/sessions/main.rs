@@ -7,6 +7,7 @@ mod fetches;
 mod ground;
 mod leases;
 mod lost;
+mod odd;
 mod operators;
 mod waiting;
 mod world;

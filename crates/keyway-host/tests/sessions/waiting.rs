@@ -1,12 +1,15 @@
 //! The queue for accounts that another session holds alone.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use keyway_conformance::credentials::StoreCall;
-use keyway_credentials::{Account, CheckInTrigger, CheckInTriggers, FetchOutcome};
+use keyway_credentials::{Account, Busy, CheckInTrigger, CheckInTriggers, FetchOutcome, Passwords};
 use keyway_host::sessions::{FetchRequest, Fetched};
 
+use crate::odd::*;
 use crate::world::*;
 
 fn waiting(wait: Duration) -> FetchRequest {
@@ -112,4 +115,34 @@ async fn a_session_does_not_wait_for_itself() {
     assert!(begun.elapsed() < Duration::from_secs(5));
     session.end().await.unwrap();
     other.end().await.unwrap();
+}
+
+/// One intent is sent for one candidate only (decision R2), also by a fetch that waited in a queue.
+#[tokio::test]
+async fn a_fetch_that_waited_keeps_the_intents_of_its_candidates() {
+    let clock = Arc::default();
+    let mut odd = Odd::new();
+    let asked = AtomicUsize::new(0);
+    odd.fetch = Box::new(move |fetch| {
+        if fetch.candidate.asset.as_str() == "web1" {
+            return Ok(FetchOutcome::NotFound);
+        }
+        match asked.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(FetchOutcome::Busy(Busy::new())),
+            _ => Ok(gives(lease(fetch.intent.as_ref().unwrap().as_str()))),
+        }
+    });
+    odd.capabilities = odd.capabilities.idempotent(true);
+    let odd = Arc::new(odd);
+    let world = start(vault_of(Arc::clone(&odd) as _), &clock).await;
+    let session = world.session("s");
+    let request = || FetchRequest::new().with_call("c").with_busy_wait(Duration::from_secs(5));
+    let first = session.fetch::<Passwords>(&hall(), request()).await.unwrap().found().unwrap();
+    let again = session.fetch::<Passwords>(&hall(), request()).await.unwrap().found().unwrap();
+    assert_eq!(first.check_out, again.check_out, "a repeated call makes no second check-out (S8)");
+    let mut intents: Vec<String> = odd.lines("passwords");
+    intents.sort();
+    intents.dedup();
+    let ids: BTreeSet<_> = intents.iter().map(|it| it.split(' ').nth(1).unwrap()).collect();
+    assert_eq!(ids.len(), intents.len(), "{intents:#?}");
 }

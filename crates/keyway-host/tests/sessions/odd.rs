@@ -1,0 +1,75 @@
+//! A credential store whose answers are closures.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+
+use keyway_credentials::{
+    Capabilities, CheckIn, CheckedIn, CredentialError, CredentialStore, Fetch, FetchOutcome, Found, Lease,
+    LeaseId, LeaseRenewal, Password, Passwords, Rotation, async_trait,
+};
+
+type Answers<Q, A> = Box<dyn Fn(&Q) -> Result<A, CredentialError> + Send + Sync>;
+
+/// A store whose answers are closures, with the calls that it got.
+pub(crate) struct Odd {
+    pub(crate) capabilities: Capabilities,
+    pub(crate) fetch: Answers<Fetch, FetchOutcome<Passwords>>,
+    pub(crate) renew: Answers<LeaseRenewal, Lease>,
+    pub(crate) calls: Mutex<Vec<String>>,
+}
+
+impl fmt::Debug for Odd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Odd")
+    }
+}
+
+pub(crate) fn lease(id: &str) -> Lease {
+    Lease::new(LeaseId::new(id).unwrap())
+}
+
+pub(crate) fn gives(lease: Lease) -> FetchOutcome<Passwords> {
+    Found::new(Passwords::new(Password::new("correct horse"))).with_lease(lease).into()
+}
+
+impl Odd {
+    pub(crate) fn new() -> Self {
+        Self {
+            capabilities: Capabilities::MINIMAL.passwords(true).leases(true),
+            fetch: Box::new(|fetch| Ok(gives(lease(fetch.intent.as_ref().unwrap().as_str())))),
+            renew: Box::new(|renewal| Ok(renewal.lease.clone())),
+            calls: Mutex::default(),
+        }
+    }
+
+    fn called(&self, line: String) {
+        self.calls.lock().unwrap().push(line);
+    }
+
+    pub(crate) fn lines(self: &Arc<Self>, begin: &str) -> Vec<String> {
+        self.calls.lock().unwrap().iter().filter(|line| line.starts_with(begin)).cloned().collect()
+    }
+}
+
+#[async_trait]
+impl CredentialStore for Odd {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn passwords(&self, fetch: &Fetch) -> Result<FetchOutcome<Passwords>, CredentialError> {
+        let intent = fetch.intent.as_ref().map(ToString::to_string);
+        self.called(format!("passwords {} {}", intent.unwrap_or_default(), fetch.candidate.asset));
+        (self.fetch)(fetch)
+    }
+
+    async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
+        self.called(format!("check_in {} {} {:?}", check_in.intent, check_in.lease.id, check_in.reason));
+        Ok(CheckedIn::new(Rotation::NotRotated))
+    }
+
+    async fn renew(&self, renewal: &LeaseRenewal) -> Result<Lease, CredentialError> {
+        self.called(format!("renew {} {}", renewal.intent, renewal.lease.id));
+        (self.renew)(renewal)
+    }
+}
