@@ -11,7 +11,8 @@ use crate::{Failure, cargo};
 
 mod names;
 
-const USAGE: &str = "Usage: cargo xtask new secret-store|issuer|certificate-plugin|credential-store NAME [--path DIR]";
+const USAGE: &str =
+    "Usage: cargo xtask new secret-store|issuer|certificate-plugin|credential-store NAME [--path DIR]";
 
 /// The files of a crate: paths and contents.
 type Files = &'static [(&'static str, &'static str)];

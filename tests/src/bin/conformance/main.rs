@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use keyway_conformance::{
-    Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, certificates, credentials,
-    front, issuers, metadata, secrets, storage,
+    Candidate, Format, Matrix, MatrixRow, Mutant, Report, RunOptions, Subject, Suite, certificates,
+    credentials, front, issuers, metadata, secrets, storage,
 };
 use keyway_process::ProfileChoice;
 use keyway_tests::rules_page;
@@ -220,7 +220,7 @@ fn mutants(options: &Options) -> Result<bool, String> {
     if !["secret", "issuer", "certificate", "credential", "storage", "metadata"].into_iter().any(wants) {
         return Err(
             "there are mutants of these kinds: secret, issuer, certificate, credential, storage and metadata"
-                .to_owned()
+                .to_owned(),
         );
     }
     let mut matrix = Matrix::default();
