@@ -3,7 +3,9 @@
 use std::ops::Deref;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use keyway_core::PluginError as _;
 use keyway_credentials::{
@@ -25,6 +27,9 @@ use crate::{Broken, Trial, broken};
 /// The fewest bytes of a text that the rules about secrets look for: shorter ones are in many texts by chance.
 const SHORTEST_SECRET_BYTES: usize = 6;
 
+/// The time between the clocks of two rules: longer than the periods that a rule lets pass.
+const HOUR: Duration = Duration::from_secs(3_600);
+
 /// Opens handles of the store under test, and checks in what is left in the end.
 #[derive(Debug)]
 pub(super) struct StoreFixture<'a> {
@@ -41,7 +46,10 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
     type Subject = CredentialSubject;
 
     fn new(trial: &'a Trial<'a, CredentialSubject>) -> Result<Self, Broken> {
+        // A vault may outlive a rule, and remember the periods in which it gave one-time codes.
+        static RULES: AtomicU32 = AtomicU32::new(0);
         let (scratch, clock) = (scratch_folder()?, Arc::new(KitClock::new()));
+        clock.advance(HOUR * RULES.fetch_add(1, Ordering::SeqCst));
         Ok(Self { trial, scratch, clock, left: Mutex::default(), secrets: Mutex::default() })
     }
 
