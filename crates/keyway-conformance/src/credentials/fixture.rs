@@ -3,7 +3,9 @@
 use std::ops::Deref;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use keyway_core::PluginError as _;
 use keyway_credentials::{
@@ -25,6 +27,9 @@ use crate::{Broken, Trial, broken};
 /// The fewest bytes of a text that the rules about secrets look for: shorter ones are in many texts by chance.
 const SHORTEST_SECRET_BYTES: usize = 6;
 
+/// The time between the clocks of two rules: longer than the periods that a rule lets pass.
+const HOUR: Duration = Duration::from_secs(3_600);
+
 /// Opens handles of the store under test, and checks in what is left in the end.
 #[derive(Debug)]
 pub(super) struct StoreFixture<'a> {
@@ -41,7 +46,10 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
     type Subject = CredentialSubject;
 
     fn new(trial: &'a Trial<'a, CredentialSubject>) -> Result<Self, Broken> {
+        // A vault may outlive a rule, and remember the periods in which it gave one-time codes.
+        static RULES: AtomicU32 = AtomicU32::new(0);
         let (scratch, clock) = (scratch_folder()?, Arc::new(KitClock::new()));
+        clock.advance(HOUR * RULES.fetch_add(1, Ordering::SeqCst));
         Ok(Self { trial, scratch, clock, left: Mutex::default(), secrets: Mutex::default() })
     }
 
@@ -105,20 +113,6 @@ impl<'a> StoreFixture<'a> {
         other.or(codes).ok_or(Broken::Missing { capability: "a kind of credentials" })
     }
 
-    pub(super) fn candidate(&self, place: &Place) -> Result<Candidate, Broken> {
-        let text =
-            |error: keyway_credentials::InvalidText| broken("an account and an asset", error.to_string());
-        Ok(Candidate::new(
-            Account::new(place.0.as_str()).map_err(text)?,
-            Asset::new(place.1.as_str()).map_err(text)?,
-        ))
-    }
-
-    /// Returns the example of an account, or says which is missing.
-    pub(super) fn told(&self, place: Option<&Place>, name: &'static str) -> Result<Candidate, Broken> {
-        self.candidate(place.ok_or(Broken::Missing { capability: name })?)
-    }
-
     /// Returns an account that has credentials of a kind: the one with this number, as far as there are so many.
     pub(super) fn example(&self, kind: CredentialKind, number: usize) -> Result<Candidate, Broken> {
         let found = &self.subject().found;
@@ -126,12 +120,7 @@ impl<'a> StoreFixture<'a> {
             let all: Vec<_> = found.iter().filter(move |(kind, _)| *kind == wanted).collect();
             (!all.is_empty()).then(|| &all[number % all.len()].1)
         };
-        self.told(of(Some(kind)).or_else(|| of(None)), "found example")
-    }
-
-    /// Returns an account that no store has.
-    pub(super) fn nobody(&self) -> Result<Candidate, Broken> {
-        self.candidate(&("kit-no-such-account".to_owned(), "kit-no-such-asset".to_owned()))
+        placed_if_told(of(Some(kind)).or_else(|| of(None)), "found example")
     }
 
     /// Lists the leases that the vault holds, sorted.
@@ -175,3 +164,22 @@ impl<'a> StoreFixture<'a> {
 
 /// The reason of check-ins where it does not matter.
 pub(super) const USED: CheckInReason = CheckInReason::Used;
+
+/// Returns the candidate of an example.
+pub(super) fn placed(place: &Place) -> Result<Candidate, Broken> {
+    let text = |error: keyway_credentials::InvalidText| broken("an account and an asset", error.to_string());
+    Ok(Candidate::new(
+        Account::new(place.0.as_str()).map_err(text)?,
+        Asset::new(place.1.as_str()).map_err(text)?,
+    ))
+}
+
+/// Returns the example of an account, or says which is missing.
+pub(super) fn placed_if_told(place: Option<&Place>, name: &'static str) -> Result<Candidate, Broken> {
+    placed(place.ok_or(Broken::Missing { capability: name })?)
+}
+
+/// Returns an account that no store has.
+pub(super) fn nobody() -> Result<Candidate, Broken> {
+    placed(&("kit-no-such-account".to_owned(), "kit-no-such-asset".to_owned()))
+}

@@ -118,20 +118,10 @@ impl<'f, 'a> Session<'f, 'a> {
             credentials.secrets().into_iter().for_each(|secret| self.keep_secret(secret));
             if let Some(lease) = lease {
                 let session = fetch.session.clone();
-                let check_in = self.check_in_of(lease, &fetch.candidate, session, CheckInReason::Unused);
+                let check_in = check_in_of(lease, &fetch.candidate, session, CheckInReason::Unused);
                 locked(&self.left).push(check_in);
             }
         }
-    }
-
-    fn check_in_of(
-        &self,
-        lease: &Lease,
-        candidate: &Candidate,
-        session: SessionContext,
-        reason: CheckInReason,
-    ) -> CheckIn {
-        CheckIn::new(new_intent(), lease.clone(), candidate.clone(), session, reason)
     }
 
     /// Makes a fetch that must find credentials. A one-time code is asked for in a period of its own.
@@ -160,7 +150,7 @@ impl<'f, 'a> Session<'f, 'a> {
 
     /// Makes the request of a check-in.
     pub(super) fn check_in(&self, out: &CheckedOut, reason: CheckInReason) -> Result<CheckIn, Broken> {
-        Ok(self.check_in_of(out.lease()?, &out.candidate, self.context()?, reason))
+        Ok(check_in_of(out.lease()?, &out.candidate, self.context()?, reason))
     }
 
     /// Makes a check-in.
@@ -200,12 +190,7 @@ impl<'f, 'a> Session<'f, 'a> {
         self.record("renew", &answer.as_ref().map(|_| "a lease"));
         if let Ok(lease) = &answer {
             let context = renewal.session.clone();
-            locked(&self.left).push(self.check_in_of(
-                lease,
-                &renewal.candidate,
-                context,
-                CheckInReason::Unused,
-            ));
+            locked(&self.left).push(check_in_of(lease, &renewal.candidate, context, CheckInReason::Unused));
         }
         Ok(answer)
     }
@@ -254,4 +239,14 @@ impl<'f, 'a> Session<'f, 'a> {
         };
         self.history().record(format!("{call}: {kind}"));
     }
+}
+
+/// Makes the request of a check-in, with an intent of its own.
+fn check_in_of(
+    lease: &Lease,
+    candidate: &Candidate,
+    session: SessionContext,
+    reason: CheckInReason,
+) -> CheckIn {
+    CheckIn::new(new_intent(), lease.clone(), candidate.clone(), session, reason)
 }

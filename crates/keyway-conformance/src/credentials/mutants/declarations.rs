@@ -134,9 +134,11 @@ mutants! {
     GivesCodesTwice breaks ["CRE-024"] "gives one code to all that ask in its period"
         (totp_codes |mutant, fetch| Ok(mutant.anew(fetch).await?.map(|_| code(mutant))))
     GivesOneCodeEver breaks ["CRE-025"] "has one code, and never another"
-        (totp_codes |mutant, fetch| match mutant.vault.flag.swap(true, Ordering::SeqCst) {
-            true => Ok(FetchOutcome::NotFound),
-            false => mutant.store.totp_codes(fetch).await,
+        (totp_codes |mutant, fetch| {
+            if mutant.vault.flag.swap(true, Ordering::SeqCst) {
+                return Ok(FetchOutcome::NotFound);
+            }
+            mutant.store.totp_codes(fetch).await
         })
     StartsWithThePassword breaks ["CRE-026"] "starts an application with the password as an argument"
         (remote_app_credentials |mutant, fetch| {

@@ -83,14 +83,11 @@ mutants! {
         })
     LosesTheFormerTicket of repeating breaks ["CRE-039", "CRE-065"] "checks out again when it is asked again, and forgets the first lease (L3)"
         (passwords |mutant, fetch| {
-            mutant.store.script(crate::credentials::StoreCall::Passwords, []);
-            match account_of(fetch) {
-                "lost" => {
-                    mutant.check_out_another(&fetch.session).await?;
-                    mutant.store.passwords(fetch).await
-                }
-                _ => mutant.anew(fetch).await,
+            if account_of(fetch) != "lost" {
+                return mutant.anew(fetch).await;
             }
+            mutant.check_out_another(&fetch.session).await?;
+            mutant.store.passwords(fetch).await
         })
     WritesAfterTheEffect breaks ["CRE-040"] "writes its ticket after it has checked out, and loses the lease when it does not fit (L2)"
         (passwords |mutant, fetch| {
@@ -137,9 +134,11 @@ mutants! {
             })
         })
     StaysBusy breaks ["CRE-081"] "keeps an account busy after its check-in"
-        (passwords |mutant, fetch| match mutant.vault.flag.load(Ordering::SeqCst) {
-            true => Ok(FetchOutcome::Busy(keyway_credentials::Busy::new())),
-            false => mutant.store.passwords(fetch).await,
+        (passwords |mutant, fetch| {
+            if mutant.vault.flag.load(Ordering::SeqCst) {
+                return Ok(FetchOutcome::Busy(keyway_credentials::Busy::new()));
+            }
+            mutant.store.passwords(fetch).await
         },
         check_in |mutant, check_in| {
             mutant.vault.flag.store(true, Ordering::SeqCst);

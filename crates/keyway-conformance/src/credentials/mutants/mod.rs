@@ -80,13 +80,11 @@ mod tests {
 
     #[test]
     fn odd_stores_that_are_right_pass() {
-        let mut counts = Vec::new();
-        for (subject, skipped) in sound().into_iter().zip([0, 0, 0, 0, 0, 0, 0]) {
+        for (subject, skipped) in sound().into_iter().zip([55, 5, 38, 9, 20, 5, 5]) {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
-            counts.push((report.totals().skipped, skipped));
+            assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));
         }
-        assert_eq!(counts, []);
     }
 
     #[test]

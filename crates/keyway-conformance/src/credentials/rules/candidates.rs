@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use keyway_credentials::{Account, Asset, CandidateQuestion, Candidates};
 
-use super::{Broken, Checked, OWN_ACCOUNTS, OWN_ASSETS, StoreFixture, broken, ensure, rules};
+use super::{Broken, Checked, OWN_ACCOUNTS, OWN_ASSETS, StoreFixture, broken, ensure, nobody, rules};
 use crate::polled::IN_TIME;
 
 rules! {
@@ -55,7 +55,7 @@ async fn account_list(fixture: &StoreFixture<'_>) -> Result<Candidates<Account>,
 }
 
 async fn asset_list(fixture: &StoreFixture<'_>, generator: &str) -> Result<Candidates<Asset>, Broken> {
-    let candidate = fixture.example(fixture.kind()?, 0).or_else(|_| fixture.nobody())?;
+    let candidate = fixture.example(fixture.kind()?, 0).or_else(|_| nobody())?;
     let context = fixture.session()?.context()?;
     let question = CandidateQuestion::assets(context, generator, candidate.account);
     fixture.open()?.assets(&question).await.map_err(|error| fixture.unexpected("assets", &error))

@@ -5,7 +5,7 @@ use keyway_credentials::{CheckInReason, CredentialKind, Holder, Lease, LeaseId, 
 
 use super::{
     Broken, Checked, CheckedOut, HELD, LEASES, NOT_ROTATING, ROTATES, Session, StoreFixture, USED, broken,
-    ensure, rules,
+    ensure, nobody, placed, rules,
 };
 use crate::credentials::given::Given;
 use crate::unique::new_intent;
@@ -128,9 +128,9 @@ async fn again_after_check_in(fixture: &StoreFixture<'_>) -> Checked {
 async fn after_a_fetch_in_vain(fixture: &StoreFixture<'_>) -> Checked {
     let (session, kind) = (fixture.session()?, fixture.kind()?);
     let out = session.example_found(0).await?;
-    let mut vain = vec![fixture.nobody()?];
+    let mut vain = vec![nobody()?];
     for place in &fixture.subject().failing {
-        vain.push(fixture.candidate(place)?);
+        vain.push(placed(place)?);
     }
     for candidate in &vain {
         let fetch = session.request(candidate)?;

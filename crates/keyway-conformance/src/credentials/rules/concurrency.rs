@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-use super::{Broken, Checked, HELD, NOT_BLOCKING, PROMPT, StoreFixture, broken, ensure, rules};
+use super::{Broken, Checked, HELD, NOT_BLOCKING, PROMPT, StoreFixture, broken, ensure, nobody, rules};
 use crate::callers::begun_together;
 use crate::credentials::given::{self, Answer, name};
 use crate::polled::{IN_TIME, longest_of, prompt_enough};
@@ -45,7 +45,7 @@ async fn fetched(fixture: &StoreFixture<'_>) -> Result<Vec<Answer>, Broken> {
     // One call more than may be worked on at once waits for its permit.
     for number in 0..=calls {
         let session = fixture.session()?;
-        let candidate = fixture.example(kind, number).or_else(|_| fixture.nobody())?;
+        let candidate = fixture.example(kind, number).or_else(|_| nobody())?;
         let request = session.request(&candidate)?;
         requests.push((session, request));
     }
@@ -89,7 +89,7 @@ async fn together_exact(fixture: &StoreFixture<'_>) -> Checked {
 async fn leaves_its_thread(fixture: &StoreFixture<'_>) -> Checked {
     let session = fixture.session()?;
     for kind in fixture.kinds() {
-        let candidate = fixture.example(kind, 0).or_else(|_| fixture.nobody())?;
+        let candidate = fixture.example(kind, 0).or_else(|_| nobody())?;
         let what = format!("`{}`", name(kind));
         let (session, candidate) = (&session, &candidate);
         prompt_enough(&what, || Box::pin(async move { drop(session.fetch(kind, candidate).await) })).await?;
@@ -104,7 +104,7 @@ async fn leaves_its_thread(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn prompt(fixture: &StoreFixture<'_>) -> Checked {
     let (kind, session) = (fixture.kind()?, fixture.session()?);
-    let candidate = fixture.example(kind, 0).or_else(|_| fixture.nobody())?;
+    let candidate = fixture.example(kind, 0).or_else(|_| nobody())?;
     let (session, candidate) = (&session, &candidate);
     let longest =
         longest_of(PROMPT_POLL, || Box::pin(async move { drop(session.fetch(kind, candidate).await) }));
@@ -119,7 +119,7 @@ async fn prompt(fixture: &StoreFixture<'_>) -> Checked {
 async fn in_time(fixture: &StoreFixture<'_>) -> Checked {
     let session = fixture.session()?;
     for kind in fixture.kinds() {
-        let candidate = fixture.example(kind, 0).or_else(|_| fixture.nobody())?;
+        let candidate = fixture.example(kind, 0).or_else(|_| nobody())?;
         let answer = tokio::time::timeout(IN_TIME, session.fetch(kind, &candidate)).await;
         let late =
             |_| broken(format!("an end of `{}` within {IN_TIME:?}", name(kind)), "it is still running");

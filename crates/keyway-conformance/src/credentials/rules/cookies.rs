@@ -3,7 +3,7 @@
 use keyway_credentials::{Cookie, Json};
 use serde_json::json;
 
-use super::{Broken, Checked, FOUND, StoreFixture, USED, broken, ensure, rules};
+use super::{Broken, Checked, FOUND, StoreFixture, USED, broken, ensure, nobody, rules};
 use crate::credentials::given::name;
 use crate::polled::answered;
 use crate::unique::new_intent;
@@ -27,7 +27,7 @@ rules! {
 async fn new_instances(fixture: &StoreFixture<'_>) -> Checked {
     for kind in fixture.kinds() {
         let session = fixture.session()?;
-        drop(session.fetch(kind, &fixture.nobody()?).await?);
+        drop(session.fetch(kind, &nobody()?).await?);
         let out = session.found(kind, &fixture.example(kind, 0)?).await?;
         session.told_of(false, &session.event(new_intent(), &[&out])?).await?;
         if out.lease.is_some() {
@@ -54,7 +54,7 @@ async fn of_others(fixture: &StoreFixture<'_>) -> Checked {
         )
     };
     for kind in fixture.kinds() {
-        for candidate in [fixture.nobody()].into_iter().chain([fixture.example(kind, 0)]).flatten() {
+        for candidate in [nobody()].into_iter().chain([fixture.example(kind, 0)]).flatten() {
             drop(session.fetch(kind, &candidate).await?);
             kept(&format!("`{}`", name(kind)))?;
         }
@@ -91,7 +91,7 @@ async fn names(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn odd_cookies(fixture: &StoreFixture<'_>) -> Checked {
     let (kind, session) = (fixture.kind()?, fixture.session()?);
-    let candidate = fixture.example(kind, 0).or_else(|_| fixture.nobody())?;
+    let candidate = fixture.example(kind, 0).or_else(|_| nobody())?;
     drop(session.fetch(kind, &candidate).await?);
     let written = session.context()?;
     let names = |cookie: &Cookie| cookie.snapshot().into_keys().collect::<Vec<_>>();

@@ -125,6 +125,6 @@ async fn launch(fixture: &StoreFixture<'_>) -> Checked {
     let arguments = app.launch.as_ref().map(keyway_credentials::LaunchInformation::arguments);
     let host_app = app.launch.as_ref().and_then(|launch| launch.host_app.clone());
     let shown = arguments.into_iter().flatten().chain(host_app).chain(app.additional_information);
-    let shows = shown.into_iter().any(|text| fixture.shows(&text));
-    ensure(!shows, "a start without a password", "one that shows it")
+    let is_shown = shown.into_iter().any(|text| fixture.shows(&text));
+    ensure(!is_shown, "a start without a password", "one that shows it")
 }

@@ -5,7 +5,7 @@ use keyway_credentials::{
     LeaseRenewal, Verification,
 };
 
-use super::{Broken, Checked, SEEN, Session, StoreFixture, USED, broken, ensure, rules};
+use super::{Broken, Checked, SEEN, Session, StoreFixture, USED, broken, ensure, nobody, rules};
 use crate::credentials::given::{KINDS, name, word};
 use crate::unique::new_intent;
 
@@ -35,7 +35,7 @@ async fn constant(fixture: &StoreFixture<'_>) -> Checked {
     same(store.capabilities(), "when they were asked for again")?;
     let session = fixture.session()?;
     for kind in fixture.kinds() {
-        drop(session.fetch(kind, &fixture.nobody()?).await?);
+        drop(session.fetch(kind, &nobody()?).await?);
     }
     same(store.capabilities(), "after fetches")?;
     same(fixture.open()?.capabilities(), "of another handle")
@@ -43,7 +43,7 @@ async fn constant(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn absent_kinds(fixture: &StoreFixture<'_>) -> Checked {
     let (session, declared) = (fixture.session()?, fixture.kinds());
-    let candidate = fixture.example(KINDS[0], 0).or_else(|_| fixture.nobody())?;
+    let candidate = fixture.example(KINDS[0], 0).or_else(|_| nobody())?;
     for kind in KINDS.into_iter().filter(|kind| !declared.contains(kind)) {
         let observed = match session.fetch(kind, &candidate).await? {
             Ok(FetchOutcome::Unsupported) => continue,
@@ -62,7 +62,7 @@ async fn each_absent(
     let (store, declared) = (session.open()?, session.declared());
     let text = |error: keyway_credentials::InvalidText| broken("a text of the kit", error.to_string());
     let lease = Lease::new(LeaseId::new("kit-no-such-lease").map_err(text)?);
-    let (candidate, context) = (session.nobody()?, session.context()?);
+    let (candidate, context) = (nobody()?, session.context()?);
     let account = Account::new("kit-no-such-account").map_err(text)?;
     let check_in = CheckIn::new(new_intent(), lease.clone(), candidate.clone(), context.clone(), USED);
     let mut answers = Vec::new();
@@ -114,7 +114,7 @@ async fn absent(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn absent_without_effect(fixture: &StoreFixture<'_>) -> Checked {
     let (session, declared) = (fixture.session()?, fixture.kinds());
-    let candidate = fixture.example(KINDS[0], 0).or_else(|_| fixture.nobody())?;
+    let candidate = fixture.example(KINDS[0], 0).or_else(|_| nobody())?;
     let before = fixture.held()?;
     for kind in KINDS.into_iter().filter(|kind| !declared.contains(kind)) {
         drop(session.fetch(kind, &candidate).await?);

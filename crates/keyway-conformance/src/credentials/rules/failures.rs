@@ -5,7 +5,7 @@ use keyway_credentials::{
     CheckIn, CredentialError, CredentialKind, Fetch, FetchOutcome, IntendedCall, Lease, Reconciled,
 };
 
-use super::{Broken, Checked, FAILING, HELD, Session, StoreFixture, USED, broken, ensure, rules};
+use super::{Broken, Checked, FAILING, HELD, Session, StoreFixture, USED, broken, ensure, placed, rules};
 use crate::unique::new_intent;
 
 rules! {
@@ -68,7 +68,7 @@ async fn failed(
     for place in &fixture.subject().failing {
         for kind in fixture.kinds() {
             let session = fixture.session()?;
-            let (fetch, before) = (session.request(&fixture.candidate(place)?)?, fixture.held()?);
+            let (fetch, before) = (session.request(&placed(place)?)?, fixture.held()?);
             if let Err(error) = session.ask(kind, &fetch).await? {
                 match check(&session, kind, &fetch, &error, &before).await {
                     Err(Broken::Missing { .. }) => {}

@@ -2,7 +2,7 @@
 
 use keyway_credentials::{Candidate, CheckIn, Lease, LeaseId};
 
-use super::{Broken, Checked, FOUND, Session, StoreFixture, USED, broken, rules};
+use super::{Broken, Checked, FOUND, Session, StoreFixture, USED, broken, nobody, placed, rules};
 use crate::credentials::given::{Answer, name};
 use crate::path_trap::PathTrap;
 use crate::polled::answered;
@@ -65,8 +65,8 @@ fn text(answer: &Answer) -> String {
 async fn odd_candidates(fixture: &StoreFixture<'_>) -> Checked {
     let session = fixture.session()?;
     for (what, odd) in odd_texts() {
-        let known = fixture.example(fixture.kind()?, 0).or_else(|_| fixture.nobody())?;
-        let odd = fixture.candidate(&(odd.clone(), odd))?;
+        let known = fixture.example(fixture.kind()?, 0).or_else(|_| nobody())?;
+        let odd = placed(&(odd.clone(), odd))?;
         fetched(&session, &odd, what).await?;
         fetched(&session, &Candidate::new(known.account.clone(), odd.asset.clone()), what).await?;
         fetched(&session, &Candidate::new(odd.account, known.asset), what).await?;
@@ -100,7 +100,7 @@ fn with_facts<'f, 'a>(fixture: &'f StoreFixture<'a>, fact: &str) -> Result<Sessi
 }
 
 async fn odd_connections(fixture: &StoreFixture<'_>) -> Checked {
-    let candidate = fixture.example(fixture.kind()?, 0).or_else(|_| fixture.nobody())?;
+    let candidate = fixture.example(fixture.kind()?, 0).or_else(|_| nobody())?;
     let empty = [("an empty text", String::new()), ("control characters", "\0\n\u{1b}[2J".to_owned())];
     for (what, odd) in odd_texts().into_iter().chain(empty) {
         fetched(&with_facts(fixture, &odd)?, &candidate, what).await?;
@@ -121,8 +121,8 @@ async fn paths(fixture: &StoreFixture<'_>) -> Checked {
     let trap = PathTrap::new(fixture.canary("file"))?;
     let session = fixture.session()?;
     for (form, path) in trap.names() {
-        let known = fixture.example(fixture.kind()?, 0).or_else(|_| fixture.nobody())?;
-        let path = fixture.candidate(&(path.clone(), path))?;
+        let known = fixture.example(fixture.kind()?, 0).or_else(|_| nobody())?;
+        let path = placed(&(path.clone(), path))?;
         let mut all = fetched(&session, &path, form).await?;
         all.push_str(&fetched(&session, &Candidate::new(known.account, path.asset), form).await?);
         trap.is_harmless(&all, "an account or an asset", form)?;
@@ -132,7 +132,7 @@ async fn paths(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn paths_in_facts(fixture: &StoreFixture<'_>) -> Checked {
     let trap = PathTrap::new(fixture.canary("file"))?;
-    let candidate = fixture.example(fixture.kind()?, 0).or_else(|_| fixture.nobody())?;
+    let candidate = fixture.example(fixture.kind()?, 0).or_else(|_| nobody())?;
     for (form, path) in trap.names() {
         let all = fetched(&with_facts(fixture, &path)?, &candidate, form).await?;
         trap.is_harmless(&all, "a fact of the connection", form)?;
@@ -146,7 +146,7 @@ async fn paths_in_leases(fixture: &StoreFixture<'_>) -> Checked {
     let session = fixture.session()?;
     for (form, path) in trap.names() {
         let id = LeaseId::new(path).map_err(|error| broken("a path as a lease id", error.to_string()))?;
-        let (candidate, context) = (fixture.nobody()?, session.context()?);
+        let (candidate, context) = (nobody()?, session.context()?);
         let check_in = CheckIn::new(new_intent(), Lease::new(id), candidate, context, USED);
         let answer = answered(session.give_back(&check_in), "check_in", form).await??;
         let all =

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::failures::{give_back, settled};
-use super::{Broken, Checked, HELD, LEASES, Session, StoreFixture, USED, broken, ensure, rules};
+use super::{Broken, Checked, HELD, LEASES, Session, StoreFixture, USED, broken, ensure, nobody, rules};
 use crate::credentials::given;
 use crate::polled::polled;
 
@@ -72,7 +72,7 @@ async fn dropped_check_in(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn next_fetch(fixture: &StoreFixture<'_>) -> Checked {
     let (kind, store) = (fixture.kind()?, fixture.open()?);
-    let candidate = fixture.nobody()?;
+    let candidate = nobody()?;
     for polls in 1..=POLLS {
         let session = fixture.session()?;
         let is_done =

@@ -3,7 +3,9 @@
 use keyway_core::Clock as _;
 use keyway_credentials::{Lease, LeaseId};
 
-use super::{Broken, Checked, HELD, LEASES, READS, SEEN, StoreFixture, USED, broken, ensure, rules};
+use super::{
+    Broken, Checked, HELD, LEASES, READS, SEEN, StoreFixture, USED, broken, ensure, nobody, placed, rules,
+};
 use crate::credentials::given::name;
 
 rules! {
@@ -88,9 +90,9 @@ async fn one_lease(fixture: &StoreFixture<'_>) -> Checked {
 async fn nothing_held(fixture: &StoreFixture<'_>) -> Checked {
     let subject = fixture.subject();
     let told = [&subject.denied, &subject.needs_info, &subject.unavailable];
-    let mut candidates = vec![fixture.nobody()?];
+    let mut candidates = vec![nobody()?];
     for place in told.into_iter().flatten() {
-        candidates.push(fixture.candidate(place)?);
+        candidates.push(placed(place)?);
     }
     let session = fixture.session()?;
     for candidate in &candidates {

@@ -22,7 +22,7 @@ mod verification;
 
 // Shared by the files of this folder.
 use super::CredentialSubject;
-use super::fixture::{StoreFixture, USED};
+use super::fixture::{StoreFixture, USED, nobody, placed, placed_if_told};
 use super::session::{CheckedOut, Session};
 use crate::notation::{needs, rules};
 use crate::{Broken, Rule, broken, ensure};

@@ -2,7 +2,7 @@
 
 use keyway_credentials::FetchOutcome;
 
-use super::{Broken, Checked, FOUND, StoreFixture, broken, ensure, rules};
+use super::{Broken, Checked, FOUND, StoreFixture, broken, ensure, nobody, placed_if_told, rules};
 use crate::credentials::given::{Given, name, word};
 
 rules! {
@@ -58,23 +58,23 @@ async fn each(
 }
 
 async fn not_found(fixture: &StoreFixture<'_>) -> Checked {
-    each(fixture, &fixture.nobody()?, "`NotFound`", |outcome| matches!(outcome, FetchOutcome::NotFound)).await
+    each(fixture, &nobody()?, "`NotFound`", |outcome| matches!(outcome, FetchOutcome::NotFound)).await
 }
 
 async fn denied(fixture: &StoreFixture<'_>) -> Checked {
-    let candidate = fixture.told(fixture.subject().denied.as_ref(), "denied example")?;
+    let candidate = placed_if_told(fixture.subject().denied.as_ref(), "denied example")?;
     let is_it = |outcome: &_| matches!(outcome, FetchOutcome::Denied(it) if !it.message.trim().is_empty());
     each(fixture, &candidate, "`Denied` with a message", is_it).await
 }
 
 async fn needs_info(fixture: &StoreFixture<'_>) -> Checked {
-    let candidate = fixture.told(fixture.subject().needs_info.as_ref(), "example that needs information")?;
+    let candidate = placed_if_told(fixture.subject().needs_info.as_ref(), "example that needs information")?;
     let is_it = |outcome: &_| matches!(outcome, FetchOutcome::NeedInfo(it) if !it.message.trim().is_empty());
     each(fixture, &candidate, "`NeedInfo` with a message", is_it).await
 }
 
 async fn unavailable(fixture: &StoreFixture<'_>) -> Checked {
-    let candidate = fixture.told(fixture.subject().unavailable.as_ref(), "unavailable example")?;
+    let candidate = placed_if_told(fixture.subject().unavailable.as_ref(), "unavailable example")?;
     let is_it = |outcome: &_| matches!(outcome, FetchOutcome::Unavailable { .. });
     each(fixture, &candidate, "`Unavailable`", is_it).await
 }

@@ -2,7 +2,7 @@
 
 use keyway_credentials::{CandidateQuestion, CredentialError, FetchOutcome, Json, Verification};
 
-use super::{Broken, StoreFixture, USED, broken};
+use super::{Broken, StoreFixture, USED, broken, nobody, placed};
 use crate::credentials::given::name;
 use crate::polled::contained;
 use crate::unique::new_intent;
@@ -38,9 +38,9 @@ pub(super) async fn provoke(fixture: &StoreFixture<'_>) -> Result<Provoked, Brok
     let mut provoked = Provoked::default();
     let subject = fixture.subject();
     let told = [&subject.denied, &subject.needs_info, &subject.unavailable].into_iter().flatten();
-    let mut candidates = vec![fixture.nobody()?];
+    let mut candidates = vec![nobody()?];
     for place in told.chain(&subject.failing).chain(subject.found.iter().map(|(_, place)| place)) {
-        candidates.push(fixture.candidate(place)?);
+        candidates.push(placed(place)?);
     }
     let canary = fixture.canary("secret");
     fixture.keep_secret(canary.as_str());
@@ -63,9 +63,8 @@ pub(super) async fn provoke(fixture: &StoreFixture<'_>) -> Result<Provoked, Brok
                 let mut fetch = session.request(candidate)?;
                 fetch.session = context.clone();
                 let answer = contained(crate::credentials::given::fetch(&*store, kind, &fetch)).await;
-                if let Some(Ok(_)) = &answer {
-                    // Keeps what was given, as a secret and as a lease.
-                    answer.iter().for_each(|answer| session.keep(kind, &fetch, answer));
+                if let Some(answer) = &answer {
+                    session.keep(kind, &fetch, answer);
                 }
                 let what = name(kind);
                 match provoked.note(what, answer) {

@@ -3,7 +3,7 @@
 use keyway_credentials::{CheckIn, IntendedCall, Reconciled};
 
 use super::failures::give_back;
-use super::{Broken, Checked, RECONCILES, Session, StoreFixture, USED, ensure, rules};
+use super::{Broken, Checked, RECONCILES, Session, StoreFixture, USED, ensure, nobody, rules};
 use crate::credentials::given::name;
 
 rules! {
@@ -57,7 +57,7 @@ async fn fetches(fixture: &StoreFixture<'_>) -> Checked {
     let lease = outcome.found().and_then(|found| found.lease);
     let lease = lease.ok_or(Broken::Missing { capability: "a lease" })?;
     must_tell(&session, call(), &Reconciled::Made(lease)).await?;
-    let vain = session.request(&fixture.nobody()?)?;
+    let vain = session.request(&nobody()?)?;
     drop(session.ask(kind, &vain).await?);
     must_tell(&session, IntendedCall::Fetch(kind, vain), &Reconciled::NothingHappened).await
 }

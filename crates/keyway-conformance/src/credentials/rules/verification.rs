@@ -2,7 +2,7 @@
 
 use keyway_credentials::{Candidate, Verification, Verified};
 
-use super::{Broken, Checked, StoreFixture, VERIFIES, ensure, rules};
+use super::{Broken, Checked, StoreFixture, VERIFIES, ensure, nobody, placed_if_told, rules};
 
 rules! {
     in StoreFixture;
@@ -24,12 +24,12 @@ async fn verified(fixture: &StoreFixture<'_>, candidate: Candidate, expected: Ve
 }
 
 async fn opens(fixture: &StoreFixture<'_>) -> Checked {
-    verified(fixture, fixture.nobody()?, Verified::NotFound).await?;
+    verified(fixture, nobody()?, Verified::NotFound).await?;
     verified(fixture, fixture.example(fixture.kind()?, 0)?, Verified::Opens).await
 }
 
 async fn diverged(fixture: &StoreFixture<'_>) -> Checked {
-    let candidate = fixture.told(fixture.subject().diverged.as_ref(), "diverged example")?;
+    let candidate = placed_if_told(fixture.subject().diverged.as_ref(), "diverged example")?;
     verified(fixture, candidate, Verified::Diverged).await
 }
 
