@@ -48,21 +48,23 @@ impl Cas {
         owner: &Owner,
         named: Option<&CaId>,
     ) -> Result<Option<HostedCa>, OrdersError> {
-        let mut preferred = None;
         if named.is_none() {
             // Another host may have changed them.
-            preferred = self.read_preference(Some(owner)).await?;
+            let preferred = self.read_preference(Some(owner)).await?;
             self.read_preference(None).await?;
+            if let Some(preferred) = preferred.filter(|preferred| preferred.is_own) {
+                // Another host may have deleted it too.
+                self.learn(owner).await?;
+                if self.table().is_left(owner, &preferred) {
+                    self.prefer_no_more(owner, &preferred.ca).await?;
+                }
+            }
         }
         let found = self.table().chosen(owner, named).map(Option::<&_>::cloned);
         if found.is_ok() {
             return Ok(found?);
         }
         self.learn(owner).await?;
-        let left = preferred.filter(|preferred| self.table().is_left(owner, preferred));
-        if let Some(Preferred { ca, .. }) = left {
-            self.prefer_no_more(owner, &ca).await?;
-        }
         Ok(self.table().chosen(owner, named)?.cloned())
     }
 
