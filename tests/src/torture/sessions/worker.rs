@@ -112,10 +112,7 @@ impl Client {
         }
         let is_detached = self.draw.chance(15);
         let name = SessionName { is_detached, author, number: self.sessions, vaults };
-        for vault in &name.vaults {
-            self.say_begun(name.ended(*vault));
-            self.say_begun(name.given(*vault));
-        }
+        name.vaults.iter().for_each(|vault| self.say_begun(name.ended(*vault)));
         let session = self.host.sessions.begin(name.session()).map_err(|error| error.detail())?;
         Ok(Open { name, session, doubts: BTreeSet::new(), given: BTreeSet::new(), calls: 0 })
     }
@@ -131,11 +128,6 @@ impl Client {
     fn say_done(&self, cell: String) {
         self.say_begun(cell);
         say(&Line::Acknowledged { task: self.number });
-    }
-
-    fn say_refused(&self, cell: String) {
-        self.say_begun(cell);
-        say(&Line::Refused { task: self.number });
     }
 
     /// Lets one thing happen to a session.
@@ -183,9 +175,10 @@ impl Client {
         let store = VAULTS[vault].store_name();
         let patience = if self.draw.chance(10) { self.draw.below(20) } else { 60_000 };
         let fetch = open.session.fetch::<C>(&store, request);
+        let cell = open.name.given(vault);
+        self.say_begun(cell.clone());
         // A dropped call is one without an answer.
         let answer = timeout(Duration::from_millis(patience), fetch).await;
-        let cell = open.name.given(vault);
         let error = match answer {
             Ok(Ok(Fetched::Found(found))) => {
                 self.say_done(cell);
@@ -207,7 +200,7 @@ impl Client {
         if is_unknown {
             open.doubts.insert(vault);
         } else if !open.doubts.contains(&vault) && !open.given.contains(&vault) {
-            self.say_refused(cell);
+            say(&Line::Refused { task: self.number });
         }
         match error {
             None
