@@ -54,7 +54,18 @@ const CHOICES: [Choice; 25] = [
             "keyway-x509[encrypted-keys]",
         ],
     },
-    Choice { package: "keyway", features: "credentials", brings: &["keyway-core", "keyway-credentials"] },
+    Choice {
+        package: "keyway",
+        features: "credentials",
+        brings: &[
+            "keyway-core",
+            "keyway-credentials",
+            "keyway-files",
+            "keyway-host[credentials]",
+            "keyway-seal",
+            "keyway-storage",
+        ],
+    },
     Choice {
         package: "keyway",
         features: "sqlite",

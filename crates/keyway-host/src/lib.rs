@@ -1,6 +1,6 @@
 //! Runs Keyway plugins: the engines of a host.
 //!
-//! A plugin does one thing: it keeps secrets, or it makes credentials. A host needs more: calls
+//! A plugin does one thing: it keeps secrets, gives credentials, or makes them. A host needs more: calls
 //! that return in time, panics that do not spread, answers that fit the question, and interrupted
 //! work that is finished after a crash. The engines add that to every plugin.
 //!
@@ -12,7 +12,7 @@
 //! | [`Host::sessions`] | plugins for credential stores (`keyway-credentials`), feature `credentials` | works |
 //!
 //! All features are on by default. A host that only keeps secrets enables `secrets` alone and
-//! compiles no code for issuers and certificates.
+//! compiles no code for the others.
 //!
 //! # A host of secrets
 //!
@@ -117,7 +117,7 @@
 //!
 //! # How the engines work
 //!
-//! Each record (a store, an order, a grant) follows a pure state machine. A caller's event causes a step, the
+//! Each record (a store, an order, a session, a grant) follows a pure state machine. A caller's event causes a step, the
 //! step is stored in one atomic batch, and only then the plugin is asked; its answer is the next
 //! event. So at any crash the stored state tells which work may be unfinished, and [`Host::run`]
 //! resumes it. The record is claimed while a plugin is asked. Due work waits in lanes, one for each
@@ -136,7 +136,7 @@
 
 // Each engine uses only a part of the shared rooms, so a build with one engine leaves parts unused.
 #![cfg_attr(
-    not(all(feature = "certificates", feature = "issuers")),
+    not(all(feature = "certificates", feature = "credentials", feature = "issuers")),
     allow(dead_code, unused_imports, unused_mut, reason = "each engine uses a part of the shared rooms")
 )]
 

@@ -4,7 +4,7 @@
 //! into a generic store on SQLite; works with environments, versions and compare-and-set; lets an
 //! application read through the client, with an audit; makes passwords; issues logins by SSH key
 //! and revokes them, also through an executable; orders certificates, also across a crash,
-//! and makes and revokes one with an authority of its own;
+//! and makes and revokes one with an authority of its own; lends credentials to sessions, also across a crash;
 //! rotates the keys during reads; shows the errors for a wrong key, tampered and exchanged records and
 //! data of another version; and checks every result itself. It exits with 1 if a check fails.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
@@ -23,6 +23,8 @@ mod orders;
 mod report;
 #[path = "host/request_file.rs"]
 mod request_file;
+#[path = "host/sessions.rs"]
+mod sessions;
 
 use std::collections::BTreeSet;
 use std::process::ExitCode;
@@ -118,6 +120,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     application::generated_passwords(report, stores, &mut secrets).await?;
     logins::show(report, host.grants(), folder.path(), &mut secrets).await?;
     orders::show(report, &storage, &host_keys).await?;
+    sessions::show(report, &storage, &host_keys).await?;
     local_ca::show(report, &storage, &host_keys, folder.path(), &mut secrets).await?;
     versions(report, &store).await?;
     let new_keys = new_ring()?;

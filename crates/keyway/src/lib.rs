@@ -36,7 +36,7 @@
 //! | `client` | yes | [`client`]: reads and writes secrets for an application |
 //! | `secrets` | yes | [`Host`], [`secrets`], [`seal`], [`storage`] with the engine `Memory`, [`stores`] |
 //! | `certificates` | yes | what `secrets` has, [`certificates`], [`orders`] |
-//! | `credentials` | yes | [`credentials`]: the contract; its engine is planned |
+//! | `credentials` | yes | [`Host`], [`credentials`], [`seal`], [`storage`] with the engine `Memory`, [`sessions`] |
 //! | `issuers` | yes | [`Host`], [`issuers`], [`seal`], [`storage`] with the engine `Memory`, [`grants`] |
 //! | `sqlite` | yes | [`storage`] with the engine `Sqlite`; no contract and no engine of a host by itself |
 //! | `locker` | no | what only programs of the service Locker need: credentials, log level, errors |
@@ -60,20 +60,22 @@ pub use keyway_credentials as credentials;
 pub use keyway_host::grants;
 #[cfg(feature = "certificates")]
 pub use keyway_host::orders;
+#[cfg(feature = "credentials")]
+pub use keyway_host::sessions;
 #[cfg(feature = "secrets")]
 pub use keyway_host::stores;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "credentials", feature = "issuers", feature = "secrets"))]
 pub use keyway_host::{
     EngineHealth, Health, Host, HostBuilder, HostError, Isolation, LaneHealth, Observer, RecordError,
     Resealed, Retries, WorkOutcome, WorkReport,
 };
 #[cfg(feature = "issuers")]
 pub use keyway_issuers as issuers;
-#[cfg(any(feature = "issuers", feature = "secrets"))]
+#[cfg(any(feature = "credentials", feature = "issuers", feature = "secrets"))]
 pub use keyway_seal as seal;
 #[cfg(feature = "secrets")]
 pub use keyway_secrets as secrets;
-#[cfg(any(feature = "issuers", feature = "secrets", feature = "sqlite"))]
+#[cfg(any(feature = "credentials", feature = "issuers", feature = "secrets", feature = "sqlite"))]
 pub use keyway_storage as storage;
 
 /// The code blocks of README.md, run as tests.

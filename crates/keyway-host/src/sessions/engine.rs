@@ -15,9 +15,10 @@ use super::leases::{
 };
 use super::lock::{Lock, LockTarget, Locks};
 use super::machine::What;
+use super::new_session::NewSession;
 use super::queue::Queues;
 use super::record::SessionAtStore;
-use super::session::{NewSession, Session, Settled};
+use super::session::{Session, Settled};
 use super::state::CheckOut;
 use super::vault::{RunningVault, Vault, VaultView};
 use super::workflow::{SessionWorkflow, UNDECIDED};

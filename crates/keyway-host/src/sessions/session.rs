@@ -18,6 +18,7 @@ use super::error::SessionsError;
 use super::fetch::{CredentialType, FetchRequest, Fetched};
 use super::live::Live;
 use super::machine::{TransitionError, What};
+use super::new_session::NewSession;
 use super::record::SessionAtStore;
 use super::refusals::Refusals;
 use super::search::Search;
@@ -26,50 +27,6 @@ use super::vault::RunningVault;
 use super::workflow::SessionWorkflow;
 use crate::records::{Entry, random};
 use crate::work::Submitted;
-
-/// The facts with which a host begins a session.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct NewSession {
-    /// The facts about the connection, with the session's id. A host uses an id once.
-    pub connection: Connection,
-    /// The person whose session it is; by default the user's name at the gateway.
-    pub holder: Option<Holder>,
-    /// The stores that learn of the session's events even if it fetches nothing from them.
-    pub stores: Vec<CredentialStoreName>,
-    /// Whether the session outlives its host's process, and is [resumed](Sessions::resume) after a restart. It then ends
-    /// only when it is ended.
-    pub is_detached: bool,
-}
-
-impl NewSession {
-    /// Creates a session of this connection.
-    pub fn new(connection: Connection) -> Self {
-        let holder = connection.gateway_username.as_deref().and_then(|name| Holder::new(name).ok());
-        Self { connection, holder, stores: Vec::new(), is_detached: false }
-    }
-
-    /// Sets the person whose session it is.
-    #[must_use]
-    pub fn held_by(mut self, holder: Holder) -> Self {
-        self.holder = Some(holder);
-        self
-    }
-
-    /// Adds a store that learns of the session's events even if it fetches nothing from it.
-    #[must_use]
-    pub fn with_store(mut self, store: CredentialStoreName) -> Self {
-        self.stores.push(store);
-        self
-    }
-
-    /// Sets whether the session outlives its host's process.
-    #[must_use]
-    pub const fn detached(mut self, detached: bool) -> Self {
-        self.is_detached = detached;
-        self
-    }
-}
 
 /// A session of a user.
 ///
@@ -111,6 +68,16 @@ struct Part {
     read: Vec<CheckOut>,
     /// Whether the end of the session is recorded.
     has_ended: bool,
+}
+
+impl Part {
+    /// Tells whether the session has the account at the asset checked out.
+    fn holds(&self, candidate: &Candidate) -> bool {
+        let state = self.entry.as_ref().and_then(|entry| entry.state.as_ref());
+        state.is_some_and(|state| {
+            state.check_outs.iter().any(|out| out.is_out() && out.candidate == *candidate)
+        })
+    }
 }
 
 /// The end of a call that concerns all stores of a session.
@@ -214,7 +181,8 @@ impl Session {
                     FetchOutcome::Busy(busy) => Some((attempt.candidate.clone(), busy.clone())),
                     _ => None,
                 });
-                match first {
+                // A session does not wait for itself.
+                match first.filter(|(candidate, _)| !part.holds(candidate)) {
                     Some(first) => {
                         inner.wait(part, &fetch, first).await?.unwrap_or(Answer::Nothing(attempts))
                     }

@@ -166,6 +166,11 @@ impl Workflow for SessionWorkflow {
         (*number != run.number).then(|| self.event(&session.store, now, What::HostLost))
     }
 
+    /// A fetch asks for many candidates, each with a deadline of its own.
+    fn is_long(command: &Command) -> bool {
+        matches!(command, Command::Search(_) | Command::Resolve(_))
+    }
+
     fn lanes(&self) -> Vec<Lane> {
         self.vaults.values().map(|vault| vault.lane()).collect()
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use keyway_conformance::credentials::StoreCall;
-use keyway_credentials::{Account, FetchOutcome};
+use keyway_credentials::{Account, CheckInTrigger, CheckInTriggers, FetchOutcome};
 use keyway_host::sessions::{FetchRequest, Fetched};
 
 use crate::world::*;
@@ -93,4 +93,23 @@ async fn an_account_that_is_not_busy_any_more_but_missing_ends_the_wait() {
     first.end().await.unwrap();
     assert!(matches!(waits.await.unwrap(), Fetched::Nothing(_)));
     second.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_does_not_wait_for_itself() {
+    let clock = Arc::default();
+    let store = store(&clock).exclusive(true);
+    let triggers = CheckInTriggers::new(CheckInTrigger::AtSessionEnd);
+    let world = start(vault(&store).check_in_triggers(triggers), &clock).await;
+    let (session, other) = (world.session("s"), world.session("other"));
+    found(&session).await;
+    session.authentication_completed().await.unwrap();
+    found(&other).await;
+    let begun = Instant::now();
+    let answer =
+        session.fetch::<keyway_credentials::Passwords>(&hall(), waiting(Duration::from_secs(20))).await;
+    assert!(matches!(answer.unwrap(), Fetched::Nothing(_)));
+    assert!(begun.elapsed() < Duration::from_secs(5));
+    session.end().await.unwrap();
+    other.end().await.unwrap();
 }
