@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use keyway_conformance::credentials::{ScriptedStore, Step, StoreCall};
 use keyway_credentials::{
-    Capabilities, CheckIn, CheckInTrigger, CheckInTriggers, CheckedIn, CredentialError, CredentialStoreLayer,
-    CredentialStoreName, Fetch, FetchOutcome, Layered, Passwords, PrivateKeys, Rotation, SessionEvent,
+    Capabilities, CheckIn, CheckInTrigger, CheckInTriggers, CheckedIn, CredentialError, CredentialStore as _,
+    CredentialStoreLayer, CredentialStoreName, Fetch, FetchOutcome, Layered, Passwords, PrivateKeys, Rotation, SessionEvent,
 };
 use keyway_host::sessions::Vault;
 
@@ -46,14 +46,14 @@ pub(super) const VAULTS: [VaultTerms; 5] = [
     VaultTerms {
         name: "idempotent",
         capabilities: FORGETFUL.idempotent(true),
-        lease_time: Some(MINUTE.saturating_mul(15)),
+        lease_time: Some(MINUTE.saturating_mul(40)),
         is_exclusive: false,
         renews_ids: true,
     },
     VaultTerms {
         name: "reconciling",
         capabilities: FORGETFUL.reconciles(true),
-        lease_time: Some(MINUTE.saturating_mul(12)),
+        lease_time: Some(MINUTE.saturating_mul(30)),
         is_exclusive: false,
         renews_ids: false,
     },
@@ -75,7 +75,7 @@ pub(super) const VAULTS: [VaultTerms; 5] = [
     VaultTerms {
         name: "forgetful",
         capabilities: FORGETFUL.renews(false),
-        lease_time: Some(MINUTE.saturating_mul(20)),
+        lease_time: Some(MINUTE.saturating_mul(25)),
         is_exclusive: false,
         renews_ids: false,
     },
@@ -190,8 +190,6 @@ impl CredentialStoreLayer for Watched {
         noted("ended", self.store.session_ended(event).await)
     }
 }
-
-use keyway_credentials::CredentialStore as _;
 
 fn noted<T>(what: &str, answer: T) -> T {
     say(&Line::Note(what.to_owned()));

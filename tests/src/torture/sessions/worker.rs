@@ -23,7 +23,7 @@ use crate::torture::line::{Line, State, say};
 /// The number of clients.
 const CLIENTS: u32 = 4;
 /// The most sessions that a client has besides the one that it works with.
-const KEPT: usize = 2;
+const KEPT: usize = 4;
 /// The content of every cell.
 pub(super) const THERE: &str = "there";
 
@@ -87,12 +87,11 @@ impl Client {
             match self.draw.below(10) {
                 // The host ends it, unless it outlives its host.
                 0 | 1 => drop(open),
-                2..5 if kept.len() < KEPT => kept.push(open),
+                2..6 if kept.len() < KEPT => kept.push(open),
                 _ => self.end(open).await?,
             }
-            if self.draw.chance(30)
-                && let Some(mut open) = kept.pop()
-            {
+            if kept.len() == KEPT || (!kept.is_empty() && self.draw.chance(20)) {
+                let mut open = kept.remove(0);
                 self.go_on(&mut open).await?;
                 self.end(open).await?;
             }
@@ -139,7 +138,7 @@ impl Client {
             8 => passing(open.session.authentication_failed().await.map(drop)),
             _ if open.name.is_detached => self.resume(open).await,
             _ => {
-                tokio::time::sleep(Duration::from_millis(self.draw.below(30))).await;
+                tokio::time::sleep(Duration::from_millis(self.draw.below(60))).await;
                 Ok(())
             }
         }
