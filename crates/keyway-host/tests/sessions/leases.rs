@@ -89,12 +89,12 @@ async fn what_an_unclear_renewal_has_made_is_returned() {
 #[tokio::test]
 async fn an_unclear_renewal_holds_up_a_check_in_for_a_bounded_time() {
     let clock = Arc::default();
-    let store = store(&clock).lease_time(600 * MINUTE);
+    let store = store(&clock).lease_time(300 * MINUTE);
     store.script(StoreCall::Renew, (0..99).map(|_| Step::fault(Fault::LostRequest)));
     let world = start(vault(&store), &clock).await;
     let session = world.session("s");
     found(&session).await;
-    world.pass(200 * MINUTE).await;
+    world.pass(100 * MINUTE).await;
     session.end().await.unwrap();
     assert_eq!(store.held().len(), 1);
     for _ in 0..4 {
