@@ -9,7 +9,7 @@ use std::time::Instant;
 use keyway_tests::torture::cuts::Cuts;
 use keyway_tests::torture::ledger::Finding;
 use keyway_tests::torture::trace::strace;
-use keyway_tests::torture::{Options, Report, TortureError, grants, orders, samples, secrets, ssh_files};
+use keyway_tests::torture::{Options, Report, TortureError, grants, orders, samples, secrets, sessions, ssh_files};
 use lexopt::ValueExt as _;
 
 const USAGE: &str = "\
@@ -19,15 +19,17 @@ Areas:
   secrets           secret stores: records on SQLite, and Convection's files
   grants            credentials that issuers make: the records of several hosts on SQLite, against the accounts
   orders            certificate orders: the records of several hosts on SQLite, against the books of an authority
+  sessions          sessions that check credentials out: the records of several hosts on SQLite, against the vaults
 
   --kills N         how many processes are killed (default 200)
   --power-cuts N    how many power cuts are made from a traced run afterwards (default 150; needs strace;
-                    none for orders)
+                    none for orders and sessions)
   --seed S          the seed of all choices (default 1)
   --defect DEFECT   do something wrong on purpose, to see that it is noticed:
                     acknowledges-before-writing; of secrets also writes-in-place; of grants also
                     makes-another, denies-what-it-made or keeps-what-is-revoked; of orders also
-                    places-another or forgets-notices
+                    places-another or forgets-notices; of sessions also gives-another,
+                    keeps-leases or forgets-ends
 ";
 
 /// The number of kills between two progress lines.
@@ -46,6 +48,7 @@ enum Area {
     Secrets(Option<secrets::Defect>),
     Grants(Option<grants::Defect>),
     Orders(Option<orders::Defect>),
+    Sessions(Option<sessions::Defect>),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +67,9 @@ fn main() -> ExitCode {
         }
         (Some("orders"), Some(plan)) if plan.starts_with('{') => {
             orders::child(&plan).map(|()| true).map_err(|error| error.to_string())
+        }
+        (Some("sessions"), Some(plan)) if plan.starts_with('{') => {
+            sessions::child(&plan).map(|()| true).map_err(|error| error.to_string())
         }
         (Some("issuer"), Some(folder)) => {
             let seed = raw.next().unwrap_or_default();
@@ -108,6 +114,7 @@ fn arguments() -> Result<Option<Arguments>, lexopt::Error> {
         Some("secrets") => Area::Secrets(named(defect.as_deref(), secrets::Defect::of)?),
         Some("grants") => Area::Grants(named(defect.as_deref(), grants::Defect::of)?),
         Some("orders") => Area::Orders(named(defect.as_deref(), orders::Defect::of)?),
+        Some("sessions") => Area::Sessions(named(defect.as_deref(), sessions::Defect::of)?),
         None => return Err("which area?".into()),
         Some(other) => return Err(format!("there is no area {other:?}").into()),
     };
@@ -124,6 +131,7 @@ impl Area {
             Self::Secrets(_) => "secrets",
             Self::Grants(_) => "grants",
             Self::Orders(_) => "orders",
+            Self::Sessions(_) => "sessions",
         }
     }
 
@@ -133,7 +141,7 @@ impl Area {
         let verdict = format!("lost {}, corrupt {}", sum(Report::lost), sum(Report::corrupt));
         match self {
             Self::Secrets(_) => verdict,
-            Self::Grants(_) | Self::Orders(_) => format!("{verdict}, doubled {}", sum(Report::doubled)),
+            Self::Grants(_) | Self::Orders(_) | Self::Sessions(_) => format!("{verdict}, doubled {}", sum(Report::doubled)),
         }
     }
 }
@@ -164,6 +172,10 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
             let options = Options { program, kills, seed, most_findings: 20, defect };
             // The books of the authority are far away, and their files are not synced.
             (orders::run(&options, &mut tell), false)
+        }
+        Area::Sessions(defect) => {
+            let options = Options { program, kills, seed, most_findings: 20, defect };
+            (sessions::run(&options, &mut tell), false)
         }
     };
     let report = report.map_err(|error| with_sources(&error))?;
@@ -224,7 +236,7 @@ fn cut_power(arguments: &Arguments) -> Result<Vec<Report>, String> {
             let options = secrets::CutOptions { program, strace, tasks, rotates: true, cuts };
             Ok(vec![told("", secrets::power_cuts(&options))?])
         }
-        Area::Orders(_) => Ok(Vec::new()),
+        Area::Orders(_) | Area::Sessions(_) => Ok(Vec::new()),
         Area::Grants(_) => {
             let tasks = grants::Tasks { operations: 20, ..grants::Tasks::ALL };
             let files = ssh_files::CutOptions {

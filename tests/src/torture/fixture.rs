@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use super::draw::Draw;
-use super::kill::{Ended, Moment, Victim};
+use super::kill::{Ended, Fate, Moment, Victim};
 use super::ledger::{Finding, Ledger};
 use super::line::Line;
 use super::{Options, Report, TortureError};
@@ -95,6 +95,24 @@ pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, TortureError>>) -
     thread.join().unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))
 }
 
+/// Runs one host up to `most` times: it is started again after each kill, at its own pace, while other hosts
+/// continue. `start` gets the number of the start, and the earlier runs.
+pub(super) fn lives(
+    draw: &mut Draw,
+    most: u64,
+    mut start: impl FnMut(&mut Draw, u64, &[Ended]) -> Result<(Victim, Fate), TortureError>,
+) -> Result<Vec<Ended>, TortureError> {
+    let mut lives: Vec<Ended> = Vec::new();
+    for generation in 0..=draw.below(most) {
+        let (victim, fate) = start(draw, generation, &lives)?;
+        lives.push(victim.meet(fate)?);
+        if lives.iter().any(|ended| ended.lines.iter().any(Line::is_fault)) {
+            break;
+        }
+    }
+    Ok(lives)
+}
+
 /// Makes the runtime of a process that works or looks.
 pub(super) fn runtime() -> Result<Runtime, TortureError> {
     let builder = &mut tokio::runtime::Builder::new_multi_thread();
@@ -121,6 +139,25 @@ impl Fixture {
             self.record(slot, &ended?, report);
         }
         Ok(())
+    }
+
+    /// Runs hosts side by side, each through its [`lives`], and enters their lines into the ledger.
+    pub(super) fn live_all<F>(&mut self, hosts: Vec<F>, report: &mut Report) -> Result<Vec<Ended>, TortureError>
+    where
+        F: FnOnce() -> Result<Vec<Ended>, TortureError> + Send,
+    {
+        let all: Vec<_> = thread::scope(|scope| {
+            let running: Vec<_> = hosts.into_iter().map(|host| scope.spawn(host)).collect();
+            running.into_iter().map(joined).collect()
+        });
+        let mut every = Vec::new();
+        for (lives, slot) in all.into_iter().zip(0..) {
+            for ended in lives? {
+                self.record(slot, &ended, report);
+                every.push(ended);
+            }
+        }
+        Ok(every)
     }
 
     /// Enters the lines of a working process into the ledger.

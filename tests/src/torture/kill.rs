@@ -22,6 +22,25 @@ pub enum Moment {
     AfterNote(&'static str, u64, Duration),
 }
 
+/// The fate of a process: it may be stopped for a while, and then it is killed.
+#[derive(Clone, Copy, Debug)]
+pub struct Fate {
+    stop: Option<(Moment, Duration)>,
+    kill: Moment,
+}
+
+impl Fate {
+    /// Kills the process at this moment.
+    pub const fn killed_at(kill: Moment) -> Self {
+        Self { stop: None, kill }
+    }
+
+    /// Stops the process at a moment for a while, as if its machine was suspended, and kills it a time after that.
+    pub const fn stopped_at(moment: Moment, pause: Duration, rest: Duration) -> Self {
+        Self { stop: Some((moment, pause)), kill: Moment::AfterStart(rest) }
+    }
+}
+
 /// The longest wait for a moment that may never come.
 const LONGEST_WAIT: Duration = Duration::from_millis(1500);
 
@@ -112,13 +131,18 @@ impl Victim {
         self.end()
     }
 
-    /// Waits for the moment, and stops the process for a while, as if its machine was suspended.
-    ///
-    /// The process then continues without noticing the lost time.
+    /// Lets the process have its fate. A stopped process continues without noticing the lost time.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn hold_at(&self, moment: Moment, pause: Duration) -> Result<(), TortureError> {
+    pub fn meet(self, fate: Fate) -> Result<Ended, TortureError> {
+        if let Some((moment, pause)) = fate.stop {
+            self.stop_at(moment, pause)?;
+        }
+        self.kill_at(fate.kill)
+    }
+
+    fn stop_at(&self, moment: Moment, pause: Duration) -> Result<(), TortureError> {
         self.wait_for(moment);
         self.signal("-STOP")?;
         std::thread::sleep(pause);

@@ -4,7 +4,8 @@
 //! It checks decision C6.
 //!
 //! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`],
-//! [`grants::run`] or [`orders::run`] and starts itself again for each process to be killed.
+//! [`grants::run`], [`orders::run`] or
+//! [`sessions::run`] and starts itself again for each process to be killed.
 //!
 //! * [`mod@line`]: the lines of such a process: operations begun and acknowledged;
 //! * [`ledger`]: the model of the states that must or may be found;
@@ -19,6 +20,8 @@
 //! * [`secrets`]: the first area, secret stores;
 //! * [`grants`]: the second area, credentials that issuers make;
 //! * [`orders`]: the third area, orders for certificates;
+//! * [`sessions`]: the fourth area, sessions that check credentials out;
+//! * `hosting`: what the hosts of these areas have in common;
 //! * `ssh_files`: power cuts under the files of `keyway-ssh`.
 
 mod clock;
@@ -27,6 +30,7 @@ pub mod disk;
 pub mod draw;
 mod fixture;
 pub mod grants;
+mod hosting;
 pub mod kill;
 mod lazy_storage;
 pub mod ledger;
@@ -35,6 +39,7 @@ mod options;
 pub mod orders;
 pub mod samples;
 pub mod secrets;
+pub mod sessions;
 #[cfg(unix)]
 pub mod ssh_files;
 pub mod trace;

@@ -188,7 +188,7 @@ pub(super) fn report(audit: &dyn SessionAudit, session: &SessionAtStore, event: 
         What::CheckIn { check_out, failed } => {
             Transition { failed: failed.is_some(), ..plain(Action::CheckIn).of(check_out) }
         }
-        What::Renewal { check_out, renewed } => {
+        What::Renewal { check_out, renewed, .. } => {
             Transition { failed: renewed.is_err(), ..plain(Action::Renew).of(check_out) }
         }
         What::Told { what: Told::Authenticated(_) | Told::Ended, failed } => {

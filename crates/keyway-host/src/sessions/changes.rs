@@ -153,6 +153,13 @@ pub(super) fn found(
         return false;
     }
     next.fetches.retain(|open| open.id != check_out.id.fetch);
+    match next.check_outs.iter().find(|out| out.id == check_out.id) {
+        // A repeated fetch whose lease is taken back meanwhile.
+        Some(known) if !matches!(known.stage, Stage::Held { .. }) => return false,
+        // The store may know the lease by the id that it had before its renewal.
+        Some(known) if known.renewals > 0 || known.is_renewing => return true,
+        _ => {}
+    }
     check_out.plan_renewal(longest);
     next.check_outs.retain(|out| out.id != check_out.id);
     next.check_outs.push(check_out);
@@ -239,20 +246,32 @@ pub(super) fn renewed_lease(
     now: Timestamp,
     check_out: CheckOut,
     renewed: Result<Lease, Again>,
+    is_unclear: bool,
 ) {
     let known = next.check_outs.iter_mut().find(|out| out.id == check_out.id && out.lease == check_out.lease);
     match (known, renewed) {
         (Some(out), Ok(lease)) => {
             let is_longer = out.lease.as_ref().is_none_or(|before| begins_term(before, out.term, &lease));
             (out.lease, out.renewals) = (Some(lease), out.renewals.saturating_add(1));
+            out.is_renewing = false;
             if is_longer {
                 out.term = now;
             }
             out.plan_renewal(is_longer.then_some(limits.longest_lease));
         }
         (Some(out), Err(again)) => {
-            if let Stage::Held { renew: Some(owed) } = &mut out.stage {
-                owed.failures = owed.failures.saturating_add(1);
+            out.is_renewing &= is_unclear;
+            let (owed, is_returning) = match &mut out.stage {
+                Stage::Held { renew: Some(owed) } => (owed, false),
+                Stage::Returning { owed, .. } => (owed, true),
+                Stage::Held { renew: None } | Stage::Returned => return,
+            };
+            owed.failures = owed.failures.saturating_add(1);
+            let is_last = !out.is_renewing || owed.failures >= limits.retries.attempts;
+            if is_returning && is_last {
+                // The lease is checked in as it is known.
+                (out.is_renewing, *owed) = (false, Owed::from(again.now));
+            } else {
                 owed.next = again.now.plus(limits.retries.wait(owed.failures, again));
             }
         }
@@ -293,7 +312,7 @@ pub(super) fn forget_returned(next: &mut SessionState) {
 impl CheckOut {
     pub(super) fn new(id: CheckOutId, candidate: Candidate, lease: Option<Lease>, now: Timestamp) -> Self {
         let stage = Stage::Held { renew: None };
-        Self { id, candidate, lease, made: now, term: now, renewals: 0, is_proven: false, stage }
+        Self { id, candidate, lease, made: now, term: now, renewals: 0, is_renewing: false, is_proven: false, stage }
     }
 
     /// Plans the renewal of a held lease, if the store renews leases up to a longest time.

@@ -79,8 +79,8 @@ pub(crate) enum What {
     CannotTell { fetch: NameTag },
     /// The store took a lease back, or did not.
     CheckIn { check_out: CheckOut, failed: Option<Again> },
-    /// The store renewed a lease, or did not.
-    Renewal { check_out: CheckOut, renewed: Result<Lease, Again> },
+    /// The store renewed a lease, or did not. `is_unclear` if it may have done so all the same.
+    Renewal { check_out: CheckOut, renewed: Result<Lease, Again>, is_unclear: bool },
     /// The store was told of an event, or did not listen.
     Told { what: Told, failed: Option<Again> },
 }
@@ -264,7 +264,9 @@ fn apply(
         }
         What::CheckIn { check_out, failed: None } => returned(next, &check_out),
         What::CheckIn { check_out, failed: Some(again) } => not_returned(limits, next, &check_out, again),
-        What::Renewal { check_out, renewed } => renewed_lease(limits, next, now, check_out, renewed),
+        What::Renewal { check_out, renewed, is_unclear } => {
+            renewed_lease(limits, next, now, check_out, renewed, is_unclear);
+        }
         What::Told { what, failed } if ours || failed.is_none() => told(limits, next, what, failed),
         What::Wake
         | What::NothingFound { .. }
@@ -296,7 +298,9 @@ fn proceed(mut next: SessionState, now: Timestamp) -> Step {
     }
     let returning = |out: &&CheckOut| matches!(&out.stage, Stage::Returning { owed, .. } if is_due(owed));
     if let Some(out) = next.check_outs.iter().find(returning).cloned() {
-        return Step::to(next).then(Command::CheckIn(out));
+        // A renewal may have given the lease another id, so its outcome is asked for first.
+        let command = if out.is_renewing { Command::Renew(out) } else { Command::CheckIn(out) };
+        return Step::to(next).then(command);
     }
     if matches!(&next.ended, Notice::Owed(owed) if is_due(owed)) {
         let told = next.check_outs.clone();
@@ -312,8 +316,10 @@ fn proceed(mut next: SessionState, now: Timestamp) -> Step {
     if let Some(open) = next.fetches.iter().find(unsettled).cloned() {
         return Step::to(next).then(Command::Resolve(open));
     }
-    let renewing = |out: &&CheckOut| matches!(&out.stage, Stage::Held { renew: Some(owed) } if is_due(owed));
-    if let Some(out) = next.check_outs.iter().find(renewing).cloned() {
+    let renewing = |out: &&mut CheckOut| matches!(&out.stage, Stage::Held { renew: Some(owed) } if is_due(owed));
+    if let Some(out) = next.check_outs.iter_mut().find(renewing) {
+        out.is_renewing = true;
+        let out = out.clone();
         return Step::to(next).then(Command::Renew(out));
     }
     if is_over(&next) { Step::gone() } else { Step::to(next) }

@@ -21,6 +21,8 @@ struct Vault {
     given: BTreeMap<LeaseId, CheckOutId>,
     /// The checked-in leases, with the ids under which they were checked in.
     checked_in: BTreeMap<LeaseId, BTreeSet<CheckOutId>>,
+    /// The lease that each renewal made.
+    renewed: BTreeMap<(CheckOutId, u32), LeaseId>,
     told: BTreeSet<String>,
     /// How often the machine learned that the end was told.
     ended: u32,
@@ -71,6 +73,7 @@ struct World {
     luck: Box<dyn Iterator<Item = Luck>>,
     leases: u32,
     ends: Option<Duration>,
+    renews_ids: bool,
 }
 
 fn candidate() -> Candidate {
@@ -91,8 +94,26 @@ impl World {
         });
         self.vault.held.insert(lease.clone(), id);
         self.vault.given.insert(lease.clone(), id);
-        let lease = Lease::new(lease).renewable(true);
+        self.lease(lease)
+    }
+
+    fn lease(&self, id: LeaseId) -> Lease {
+        let lease = Lease::new(id).renewable(true);
         self.ends.map_or(lease.clone(), |ends| lease.expires_at(self.now.plus(ends)))
+    }
+
+    /// Gives a lease that is renewed another id, if the vault does so.
+    fn rename(&mut self, old: &LeaseId) -> LeaseId {
+        if !self.renews_ids {
+            return old.clone();
+        }
+        self.leases += 1;
+        let new = LeaseId::new(format!("l{}", self.leases)).unwrap();
+        let id = self.vault.held.remove(old).unwrap();
+        self.vault.given.remove(old);
+        self.vault.held.insert(new.clone(), id);
+        self.vault.given.insert(new.clone(), id);
+        new
     }
 
     fn again(&self) -> Again {
@@ -143,14 +164,16 @@ impl World {
                 What::CheckIn { check_out: out.clone(), failed: (!works).then(|| self.again()) }
             }
             Command::Renew(out) => {
-                let lease = out.lease.clone().unwrap();
-                let is_held = self.vault.held.contains_key(&lease.id);
-                let renewed = if works && is_held {
-                    Ok(lease.expires_at(self.now.plus(Duration::from_secs(60))))
-                } else {
-                    Err(self.again())
+                let (old, intent) = (&out.lease.as_ref().unwrap().id, (out.id, out.renewals));
+                if (works || effect) && self.vault.held.contains_key(old) {
+                    let new = self.rename(old);
+                    self.vault.renewed.insert(intent, new);
+                }
+                let renewed = match self.vault.renewed.get(&intent).filter(|_| works) {
+                    Some(id) => Ok(self.lease(id.clone())),
+                    None => Err(self.again()),
                 };
-                What::Renewal { check_out: out.clone(), renewed }
+                What::Renewal { check_out: out.clone(), renewed, is_unclear: !works }
             }
             Command::Tell(what, _) => {
                 if works || effect {
@@ -252,11 +275,12 @@ proptest! {
         luck in prop::collection::vec(any::<u8>().prop_map(Luck), 0..64),
         resolves: bool,
         ends in prop::option::of(1..300_u64),
+        renews_ids: bool,
     ) {
         let ends = ends.map(Duration::from_secs);
         let mut world = World {
             vault: Vault::default(), state: None, now: Timestamp::from_milliseconds(1_000), resolves,
-            luck: Box::new(luck.into_iter()), leases: 0, ends,
+            luck: Box::new(luck.into_iter()), leases: 0, ends, renews_ids,
         };
         let mut has_ended = false;
         for (index, (call, fault, seconds)) in calls.into_iter().enumerate() {

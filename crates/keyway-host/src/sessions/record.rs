@@ -175,7 +175,7 @@ fn check_out_len(out: &CheckOut) -> usize {
         Stage::Returning { reason: CheckInReason::Forced { by }, .. } => text_len(by.as_str()),
         _ => 0,
     };
-    16 + 4 + candidate + 1 + lease + 2 * 8 + 4 + 1 + 1 + 1 + OWED_LEN + reason
+    16 + 4 + candidate + 1 + lease + 2 * 8 + 4 + 2 + 1 + 1 + OWED_LEN + reason
 }
 
 fn put_check_out(out: &mut Vec<u8>, check_out: &CheckOut) {
@@ -190,7 +190,7 @@ fn put_check_out(out: &mut Vec<u8>, check_out: &CheckOut) {
     put_time(out, check_out.made);
     put_time(out, check_out.term);
     put_u32(out, check_out.renewals);
-    out.push(check_out.is_proven.into());
+    out.extend([u8::from(check_out.is_renewing), u8::from(check_out.is_proven)]);
     match &check_out.stage {
         Stage::Held { renew } => {
             out.push(0);
@@ -218,7 +218,8 @@ fn read_check_out(reader: &mut Reader<'_>) -> Result<CheckOut, Malformed> {
         let lease = expires_at.map_or(lease.clone(), |at| lease.expires_at(at));
         Ok(lease.renewable(reader.flag()?).exclusive(reader.flag()?))
     })?;
-    let (made, term, renewals, is_proven) = (reader.time()?, reader.time()?, reader.u32()?, reader.flag()?);
+    let (made, term, renewals) = (reader.time()?, reader.time()?, reader.u32()?);
+    let (is_renewing, is_proven) = (reader.flag()?, reader.flag()?);
     let stage = match reader.byte()? {
         0 => Stage::Held { renew: reader.optional(read_owed)? },
         1 => Stage::Returning { reason: read_reason(reader)?, owed: read_owed(reader)? },
@@ -226,7 +227,7 @@ fn read_check_out(reader: &mut Reader<'_>) -> Result<CheckOut, Malformed> {
         _ => return Err(Malformed { expected: "the stage of a check-out" }),
     };
     let id = CheckOutId { fetch, number };
-    Ok(CheckOut { id, candidate, lease, made, term, renewals, is_proven, stage })
+    Ok(CheckOut { id, candidate, lease, made, term, renewals, is_renewing, is_proven, stage })
 }
 
 /// Returns the code of a reason, which is stored and never changes. A reason that this version does not know cannot be

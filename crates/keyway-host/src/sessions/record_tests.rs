@@ -62,11 +62,11 @@ prop_compose! {
     fn check_out()(
         (fetch, number) in any::<([u8; 16], u16)>(), account in text(), asset in text(),
         lease in prop::option::of(lease()), (made, term) in (time(), time()),
-        (renewals, is_proven) in any::<(u32, bool)>(), stage in stage(),
+        (renewals, is_renewing, is_proven) in any::<(u32, bool, bool)>(), stage in stage(),
     ) -> CheckOut {
         let candidate = Candidate::new(Account::new(account).unwrap(), Asset::new(asset).unwrap());
         let id = CheckOutId { fetch, number };
-        CheckOut { id, candidate, lease, made, term, renewals, is_proven, stage }
+        CheckOut { id, candidate, lease, made, term, renewals, is_renewing, is_proven, stage }
     }
 }
 

@@ -124,6 +124,8 @@ pub(crate) struct CheckOut {
     pub(super) term: Timestamp,
     /// How often the lease was renewed.
     pub(super) renewals: u32,
+    /// Whether a renewal was begun whose outcome is unknown. The lease may have another id since.
+    pub(super) is_renewing: bool,
     /// Whether the target accepted the credentials.
     pub(super) is_proven: bool,
     pub(super) stage: Stage,

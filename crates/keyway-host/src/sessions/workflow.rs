@@ -295,7 +295,8 @@ impl SessionWorkflow {
             }
             Command::Renew(check_out) => {
                 let Some(lease) = check_out.lease.clone() else {
-                    return (What::Renewal { check_out, renewed: Err(on.again(None)) }, None, None);
+                    let renewed = Err(on.again(None));
+                    return (What::Renewal { check_out, renewed, is_unclear: false }, None, None);
                 };
                 let intent = intent(check_out.id, &format!(".renew{}", check_out.renewals));
                 let terms = (check_out.made, check_out.term);
@@ -305,9 +306,16 @@ impl SessionWorkflow {
                 asked.extension = extension;
                 let work = |store: Arc<dyn CredentialStore>| async move { store.renew(&asked).await };
                 match self.guarded(on, vault, "renew", work).await {
-                    Ok(lease) => (What::Renewal { check_out, renewed: Ok(lease) }, None, None),
+                    Ok(lease) => {
+                        (What::Renewal { check_out, renewed: Ok(lease), is_unclear: false }, None, None)
+                    }
                     Err(error) => {
-                        let what = What::Renewal { check_out, renewed: Err(again(&error)) };
+                        // Other errors are of this attempt, and say nothing of the one before.
+                        let is_unclear = !matches!(
+                            error,
+                            CredentialError::UnknownLease { .. } | CredentialError::Unsupported { .. }
+                        );
+                        let what = What::Renewal { check_out, renewed: Err(again(&error)), is_unclear };
                         (what, None, failed("renew", error))
                     }
                 }
@@ -355,7 +363,7 @@ fn not_asked(on: &OnSession<'_>, command: Command, failure: SessionsError) -> Ca
         Command::Search(open) => What::NothingFound { fetch: open.id },
         Command::Resolve(open) => What::Unclear { fetch: open.id, again },
         Command::CheckIn(check_out) => What::CheckIn { check_out, failed: Some(again) },
-        Command::Renew(check_out) => What::Renewal { check_out, renewed: Err(again) },
+        Command::Renew(check_out) => What::Renewal { check_out, renewed: Err(again), is_unclear: true },
         Command::Tell(what, _) => What::Told { what, failed: Some(again) },
     };
     (what, None, Some(failure))

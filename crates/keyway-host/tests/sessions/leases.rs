@@ -63,6 +63,67 @@ async fn a_failed_renewal_is_tried_again_with_the_same_intent() {
     assert_eq!(store.held().len(), 0);
 }
 
+#[tokio::test]
+async fn what_an_unclear_renewal_has_made_is_returned() {
+    for lost_host in [false, true] {
+        let (clock, storage, keys) = (Arc::default(), memory(), ring());
+        let store = store(&clock).lease_time(30 * MINUTE).renews_ids(true);
+        store.script(StoreCall::Renew, [Step::fault(Fault::LostAnswer)]);
+        let start = async || World::start(builder(&storage, &keys, &clock).vault(vault(&store)), &clock).await;
+        let world = start().await;
+        let session = world.session("s");
+        found(&session).await;
+        world.pass(10 * MINUTE).await;
+        assert_eq!(store.held(), ["lease-2"], "the vault has renewed it under a new id");
+        if lost_host {
+            std::mem::forget(session);
+            let world = start().await;
+            world.host.recover().await.unwrap();
+            world.pass(MINUTE).await;
+        } else {
+            session.end().await.unwrap();
+        }
+        assert_eq!((store.held(), returned(&store).len()), (Vec::new(), 1));
+        assert_eq!((store.count(StoreCall::Renew), store.doubled()), (2, Vec::new()));
+    }
+}
+
+#[tokio::test]
+async fn an_unclear_renewal_holds_up_a_check_in_for_a_bounded_time() {
+    let clock = Arc::default();
+    let store = store(&clock).lease_time(300 * MINUTE);
+    store.script(StoreCall::Renew, (0..99).map(|_| Step::fault(Fault::LostRequest)));
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    world.pass(100 * MINUTE).await;
+    session.end().await.unwrap();
+    assert_eq!(store.held().len(), 1);
+    for _ in 0..4 {
+        world.pass(MINUTE).await;
+    }
+    assert_eq!((store.held().len(), returned(&store).as_slice()), (0, &["Unused".to_owned()][..]));
+}
+
+#[tokio::test]
+async fn a_repeated_call_does_not_bring_back_the_lease_of_before_a_renewal() {
+    let clock = Arc::default();
+    let store = store(&clock).lease_time(30 * MINUTE).renews_ids(true);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    let fetch = async || {
+        let request = keyway_host::sessions::FetchRequest::new().with_call("once");
+        let answer = session.fetch::<keyway_credentials::Passwords>(&hall(), request).await.unwrap();
+        answer.found().unwrap()
+    };
+    let first = fetch().await;
+    world.pass(10 * MINUTE).await;
+    assert_eq!(store.held(), ["lease-2"]);
+    assert_eq!(fetch().await.check_out, first.check_out);
+    session.end().await.unwrap();
+    assert_eq!(store.held(), [""; 0]);
+}
+
 /// Of 10,000 open leases, 100 end in the same second. All are returned within two seconds, without a look at the others.
 #[tokio::test]
 async fn leases_that_end_are_returned_without_a_look_at_the_others() {

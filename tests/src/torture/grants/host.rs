@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyway_core::{PluginError as _, Registry};
-use keyway_host::grants::{GrantOutcome, GrantRequest, Grants, GrantsError, Limits, Retries, Service};
+use keyway_host::grants::{GrantOutcome, GrantRequest, Grants, GrantsError, Limits, Service};
 use keyway_issuers::{IntentId, Issuer, Parameters, ServiceName, UserId};
 use keyway_process::{ProcessConfiguration, ProcessIssuer};
-use keyway_seal::{Key, KeyRing};
-use keyway_storage::{CommitMode, Sqlite, Storage};
+use keyway_storage::Storage;
 use serde_json::json;
 
 use super::Defect;
@@ -18,9 +17,8 @@ use super::cell::Cell;
 use super::issuer::{Behaviour, FaultyIssuer, Then};
 use super::offer::{OFFERS, Offer, USERS, user_info};
 use super::plan::{Plan, Role};
-use crate::torture::clock::JumpingClock;
 use crate::torture::draw::Draw;
-use crate::torture::lazy_storage::LazyStorage;
+use crate::torture::hosting;
 
 /// A host of a process.
 pub(super) struct Host {
@@ -38,16 +36,8 @@ pub(super) struct HostResources {
 
 impl HostResources {
     pub(super) async fn open(plan: &Plan) -> Result<Self, String> {
-        let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
-        let path = plan.folder.join("host.db");
-        let engine =
-            Sqlite::options().commit_mode(mode).open_or_create(path).map_err(|error| error.detail())?;
-        let storage: Arc<dyn Storage> = match plan.defect {
-            Some(Defect::AcknowledgesBeforeWriting) => {
-                Arc::new(LazyStorage::over(engine).await.map_err(|error| error.detail())?)
-            }
-            _ => Arc::new(engine),
-        };
+        let is_lazy = plan.defect == Some(Defect::AcknowledgesBeforeWriting);
+        let storage = hosting::storage(&plan.folder, plan.slot, is_lazy).await?;
         let accounts = Arc::new(Accounts::open(&plan.folder)?);
         Ok(Self { plan: plan.clone(), storage, accounts })
     }
@@ -56,27 +46,16 @@ impl HostResources {
     /// exist.
     pub(super) async fn host(&self, slot: u32) -> Result<Host, String> {
         let deadline = Duration::from_millis(250);
-        let often = |first| {
-            Retries::default()
-                .with_first(Duration::from_millis(first))
-                .with_longest(Duration::from_millis(20))
-                .with_attempts(10_000)
-        };
         // The claim is short enough for one host to see another's expire.
         let limits = Limits::default()
             .with_deadline(deadline)
             .with_lease_grace(Duration::from_millis(50))
-            .with_retries(often(4))
-            .with_cleanup_retries(often(1).with_attempts(3).with_within(Duration::from_secs(1)));
-        // The key is not secret: all processes have the same.
-        let keys = KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())?;
+            .with_retries(hosting::often(4))
+            .with_cleanup_retries(hosting::often(1).with_attempts(3).with_within(Duration::from_secs(1)));
         let registry = Registry::builder().build().map_err(|faults| faults.to_string())?;
-        // The parent starts a host again when its last run has ended.
-        let mut builder = keyway_host::Host::builder(registry, Arc::clone(&self.storage), keys)
-            .name(&format!("host-{slot}"))
-            .takeover_after(Duration::ZERO)
-            .clock(Arc::new(JumpingClock::new(Draw::new(self.plan.seed).fork(2000 + u64::from(slot)))))
-            .grant_limits(limits);
+        let draw = Draw::new(self.plan.seed).fork(2000 + u64::from(slot));
+        let mut builder =
+            hosting::builder(registry, &self.storage, hosting::keys()?, slot, draw).grant_limits(limits);
         for (offer, number) in OFFERS.iter().zip(0..) {
             let mut service =
                 Service::with_issuer(service_name(offer.name), self.issuer(offer, number)?).allow_everybody();

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use super::Defect;
 use super::plan::{Plan, Tasks};
 use crate::torture::draw::Draw;
 use crate::torture::fixture::{self, Area, Fixture, Role};
-use crate::torture::kill::{Ended, Moment, Victim};
+use crate::torture::kill::{Ended, Fate, Moment, Victim};
 use crate::torture::line::{Line, State};
 use crate::torture::{Options, Report, TortureError};
 
@@ -38,24 +37,13 @@ struct Hosts<'a> {
 
 impl Area for Hosts<'_> {
     fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
-        let lives: Vec<_> = (0..self.hosts)
-            .map(|slot| {
-                let draw = fixture.draw.fork(round * 100 + u64::from(slot));
-                let plan = Plan { slot, ..self.plan(fixture, round, Role::Write) };
-                (plan, draw)
-            })
-            .collect();
-        // Each host is killed and started again at its own pace, while the others continue.
-        let lives: Vec<_> = thread::scope(|scope| {
-            let running: Vec<_> =
-                lives.into_iter().map(|(plan, draw)| scope.spawn(move || live(plan, draw))).collect();
-            running.into_iter().map(fixture::joined).collect()
+        let hosts = (0..self.hosts).map(|slot| {
+            let draw = fixture.draw.fork(round * 100 + u64::from(slot));
+            let plan = Plan { slot, ..self.plan(fixture, round, Role::Write) };
+            move || live(plan, draw)
         });
-        for (life, slot) in lives.into_iter().zip(0..) {
-            for ended in life? {
-                fixture.record(slot, &ended, report);
-            }
-        }
+        let hosts = hosts.collect();
+        fixture.live_all(hosts, report)?;
         Ok(())
     }
 
@@ -85,29 +73,21 @@ impl Hosts<'_> {
 
 /// Runs one host in a round, again and again, and returns its runs.
 fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
-    let mut life: Vec<Ended> = Vec::new();
-    for generation in 0..=draw.below(GENERATIONS) {
+    fixture::lives(&mut draw, GENERATIONS, |draw, generation, earlier| {
         plan.generation = generation;
         plan.seed = draw.bits();
-        plan.unresolved = unresolved(life.iter().flat_map(|ended| &ended.lines));
+        plan.unresolved = unresolved(earlier.iter().flat_map(|ended| &ended.lines));
         let victim = start(&plan)?;
-        if draw.chance(20) {
-            // The pause is longer than a lease, so that another host takes over its claims.
-            let pause = Duration::from_millis(250 + draw.below(350));
-            let early = Duration::from_micros(draw.below(3000));
-            let moment =
-                if draw.chance(50) { Moment::AfterBegun("shared", early) } else { moment(&mut draw) };
-            victim.hold_at(moment, pause)?;
-            let rest = Duration::from_micros(draw.below(150_000));
-            life.push(victim.kill_at(Moment::AfterStart(rest))?);
-        } else {
-            life.push(victim.kill_at(moment(&mut draw))?);
+        if !draw.chance(20) {
+            return Ok((victim, Fate::killed_at(moment(draw))));
         }
-        if life.iter().any(|ended| ended.lines.iter().any(Line::is_fault)) {
-            break;
-        }
-    }
-    Ok(life)
+        // The pause is longer than a lease, so that another host takes over its claims.
+        let pause = Duration::from_millis(250 + draw.below(350));
+        let early = Duration::from_micros(draw.below(3000));
+        let moment = if draw.chance(50) { Moment::AfterBegun("shared", early) } else { moment(draw) };
+        let rest = Duration::from_micros(draw.below(150_000));
+        Ok((victim, Fate::stopped_at(moment, pause, rest)))
+    })
 }
 
 /// Chooses the moment of a kill. A note marks the time between an effect and its record.

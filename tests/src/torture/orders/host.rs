@@ -11,21 +11,20 @@ use keyway_certificates::{
     AuthorityName, CaUnavailable, Capabilities, CertificateAuthority, CertificateAuthorityLayer,
     CertificateError, CertificateEvents, CertificateReady, Layered, OrderId, Owner,
 };
-use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
+use keyway_conformance::certificates::{CaCall, ScriptedCa, Step};
 use keyway_core::{PluginError as _, Plugins, plugins};
-use keyway_host::orders::{Authority, Limits, Orders, Retries};
-use keyway_seal::{Key, KeyRing};
+use keyway_host::orders::{Authority, Limits, Orders};
+use keyway_seal::KeyRing;
 use keyway_secrets::StoreName;
-use keyway_storage::{Sqlite, Storage};
+use keyway_storage::Storage;
 use serde_json::json;
 
 use super::Defect;
 use super::acme;
 use super::plan::{Kind, Plan};
-use crate::torture::clock::JumpingClock;
 use crate::torture::draw::Draw;
 use crate::torture::fixture::Role;
-use crate::torture::lazy_storage::LazyStorage;
+use crate::torture::hosting;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 /// The store of certificates.
@@ -53,23 +52,13 @@ pub(super) fn store_name() -> StoreName {
 
 /// Opens the storage engine of a process, which all its hosts share.
 pub(super) async fn storage(plan: &Plan) -> Result<Arc<dyn Storage>, String> {
-    let engine = Sqlite::options().open_or_create(plan.folder.join("host.db"));
-    let engine = engine.map_err(|error| error.detail())?;
-    Ok(match plan.defect {
-        Some(Defect::AcknowledgesBeforeWriting) => {
-            Arc::new(LazyStorage::over(engine).await.map_err(|error| error.detail())?)
-        }
-        _ => Arc::new(engine),
-    })
+    let is_lazy = plan.defect == Some(Defect::AcknowledgesBeforeWriting);
+    hosting::storage(&plan.folder, plan.slot, is_lazy).await
 }
 
 impl Host {
     /// Starts the host of this slot. At most one run of it may exist.
     pub(super) async fn start(plan: &Plan, slot: u32, storage: &Arc<dyn Storage>) -> Result<Self, String> {
-        let retries = Retries::default()
-            .with_first(Duration::from_millis(4))
-            .with_longest(Duration::from_millis(20))
-            .with_attempts(10_000);
         // The claim is short enough for one host to see another's expire.
         // A request to the ACME server has seconds.
         let deadline = if plan.kind == Kind::Acme { 1250 } else { 250 };
@@ -77,9 +66,8 @@ impl Host {
             .with_deadline(Duration::from_millis(deadline))
             .with_lease_grace(Duration::from_millis(50))
             .with_check_every(Duration::from_millis(5))
-            .with_retries(retries);
-        // The key is not secret: all processes have the same.
-        let keys = KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())?;
+            .with_retries(hosting::often(4));
+        let keys = hosting::keys()?;
         let registry = PLUGINS.registry().map_err(|faults| faults.to_string())?;
         let draw = Draw::new(plan.seed).fork(u64::from(slot));
         let ca = ca(plan, draw.fork(1));
@@ -88,11 +76,7 @@ impl Host {
             Some(directory) => acme::open(plan, directory, storage, &keys)?,
             None => claiming(plan, &ca),
         };
-        // The parent starts a host again when its last run has ended.
-        let builder = keyway_host::Host::builder(registry, Arc::clone(storage), keys.clone())
-            .name(&format!("host-{slot}"))
-            .takeover_after(Duration::ZERO)
-            .clock(Arc::new(JumpingClock::new(draw.fork(3))))
+        let builder = hosting::builder(registry, storage, keys.clone(), slot, draw.fork(3))
             .order_limits(limits)
             .store_limits(limits)
             .certificate_store(store_name())
@@ -150,15 +134,7 @@ fn ca(plan: &Plan, mut draw: Draw) -> ScriptedCa {
 }
 
 fn step(draw: &mut Draw) -> Step {
-    match draw.below(20) {
-        0 | 1 => Step::fault(Fault::Unavailable),
-        2 | 3 => Step::fault(Fault::LostRequest),
-        4..=6 => Step::fault(Fault::LostAnswer),
-        7 => Step::fault(Fault::Hangs),
-        8 => Step::fault(Fault::HangsAfterwards),
-        9 | 10 => Step::work().after(Duration::from_millis(draw.below(20))),
-        _ => Step::work(),
-    }
+    hosting::scripted_call(draw).map_or_else(Step::fault, |delay| Step::work().after(delay))
 }
 
 /// An authority that claims to be idempotent.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_certificates::{OrderId, OrderMetadata};
-use keyway_core::{ErrorKind, PluginError as _};
+use keyway_core::PluginError as _;
 use keyway_host::orders::{End, NewOrder, Order, OrdersError, Phase};
 use tokio::time::timeout;
 
@@ -13,6 +13,7 @@ use super::acme;
 use super::host::{Host, owner, storage};
 use super::plan::{Kind, Plan};
 use crate::torture::draw::Draw;
+use crate::torture::hosting::is_passing;
 use crate::torture::line::{Line, State, say};
 
 /// The number of clients.
@@ -156,9 +157,4 @@ async fn is_taken<T>(wish: impl Future<Output = Result<T, OrdersError>>) -> Resu
         Err(OrdersError::Refused(_)) => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-/// Tells whether nothing is wrong: another host was first, or the file was locked for long.
-fn is_passing(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Unavailable { .. })
 }

@@ -1,0 +1,73 @@
+//! The parts that the hosts of several areas have in common.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_conformance::certificates::Fault;
+use keyway_core::{ErrorKind, PluginError as _, Registry};
+use keyway_host::grants::Retries;
+use keyway_host::{Host, HostBuilder};
+use keyway_seal::{Key, KeyRing};
+use keyway_storage::{CommitMode, Sqlite, Storage};
+
+use super::clock::JumpingClock;
+use super::draw::Draw;
+use super::lazy_storage::LazyStorage;
+
+/// Opens the storage engine of a process, which all its hosts share. A lazy one acknowledges before it writes.
+pub(super) async fn storage(folder: &Path, slot: u32, is_lazy: bool) -> Result<Arc<dyn Storage>, String> {
+    let mode = if slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
+    let engine = Sqlite::options().commit_mode(mode).open_or_create(folder.join("host.db"));
+    let engine = engine.map_err(|error| error.detail())?;
+    if !is_lazy {
+        return Ok(Arc::new(engine));
+    }
+    Ok(Arc::new(LazyStorage::over(engine).await.map_err(|error| error.detail())?))
+}
+
+/// Returns the keys of the hosts. They are not secret: all processes have the same.
+pub(super) fn keys() -> Result<KeyRing, String> {
+    KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())
+}
+
+/// Begins to build the host of a slot, with a clock that jumps. The parent starts a host again when its last run has
+/// ended, so the name is free.
+pub(super) fn builder(
+    registry: Registry,
+    storage: &Arc<dyn Storage>,
+    keys: KeyRing,
+    slot: u32,
+    draw: Draw,
+) -> HostBuilder {
+    Host::builder(registry, Arc::clone(storage), keys)
+        .name(&format!("host-{slot}"))
+        .takeover_after(Duration::ZERO)
+        .clock(Arc::new(JumpingClock::new(draw)))
+}
+
+/// Tries again soon and often, first after so many milliseconds, so that a check comes to an end.
+pub(super) fn often(first: u64) -> Retries {
+    Retries::default()
+        .with_first(Duration::from_millis(first))
+        .with_longest(Duration::from_millis(20))
+        .with_attempts(10_000)
+}
+
+/// Draws what a scripted plugin does in a call: it works after a delay, or fails.
+pub(super) fn scripted_call(draw: &mut Draw) -> Result<Duration, Fault> {
+    match draw.below(20) {
+        0 | 1 => Err(Fault::Unavailable),
+        2 | 3 => Err(Fault::LostRequest),
+        4..=6 => Err(Fault::LostAnswer),
+        7 => Err(Fault::Hangs),
+        8 => Err(Fault::HangsAfterwards),
+        9 | 10 => Ok(Duration::from_millis(draw.below(20))),
+        _ => Ok(Duration::ZERO),
+    }
+}
+
+/// Tells whether nothing is wrong: another host was first, or the file was locked for long.
+pub(super) fn is_passing(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Unavailable { .. })
+}

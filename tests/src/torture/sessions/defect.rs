@@ -1,0 +1,31 @@
+//! Deliberate defects, which show that the torture detects errors.
+
+use serde::{Deserialize, Serialize};
+
+/// A deliberate defect of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Defect {
+    /// The storage engine acknowledges a commit, and writes it a little later.
+    AcknowledgesBeforeWriting,
+    /// The vaults claim to be idempotent, and give another lease on each call.
+    GivesAnother,
+    /// The vaults say that they took a lease back, and sometimes keep it.
+    KeepsLeases,
+    /// The vaults take some notices of a session's end and forget them.
+    ForgetsEnds,
+}
+
+impl Defect {
+    /// All defects, by their names.
+    pub const ALL: [(&str, Self); 4] = [
+        ("acknowledges-before-writing", Self::AcknowledgesBeforeWriting),
+        ("gives-another", Self::GivesAnother),
+        ("keeps-leases", Self::KeepsLeases),
+        ("forgets-ends", Self::ForgetsEnds),
+    ];
+
+    /// Returns the defect of this name.
+    pub fn of(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, defect)| *defect)
+    }
+}

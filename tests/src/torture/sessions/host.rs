@@ -1,0 +1,52 @@
+//! The host that the processes run: the real engine over one SQLite file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_core::{PluginError as _, Registry};
+use keyway_host::sessions::{Limits, Sessions};
+use keyway_storage::Storage;
+
+use super::Defect;
+use super::plan::Plan;
+use super::vaults::VAULTS;
+use crate::torture::draw::Draw;
+use crate::torture::hosting;
+
+/// A host of a process.
+pub(super) struct Host {
+    pub(super) engines: keyway_host::Host,
+    pub(super) sessions: Sessions,
+}
+
+/// Opens the storage engine of a process, which all its hosts share.
+pub(super) async fn storage(plan: &Plan) -> Result<Arc<dyn Storage>, String> {
+    let is_lazy = plan.defect == Some(Defect::AcknowledgesBeforeWriting);
+    hosting::storage(&plan.folder, plan.slot, is_lazy).await
+}
+
+impl Host {
+    /// Starts the host of this slot. At most one run of it may exist.
+    pub(super) async fn start(plan: &Plan, slot: u32, storage: &Arc<dyn Storage>) -> Result<Self, String> {
+        // The claim is short enough for one host to see another's expire.
+        let limits = Limits::default()
+            .with_deadline(Duration::from_millis(250))
+            .with_lease_grace(Duration::from_millis(50))
+            .with_retries(hosting::often(4));
+        let registry = Registry::builder().build().map_err(|faults| faults.to_string())?;
+        let draw = Draw::new(plan.seed).fork(u64::from(slot));
+        let mut builder =
+            hosting::builder(registry, storage, hosting::keys()?, slot, draw.fork(1)).session_limits(limits);
+        for (vault, number) in VAULTS.iter().zip(2..) {
+            builder = builder.vault(vault.connect(plan, draw.fork(number)));
+        }
+        let engines = builder.start().await.map_err(|error| error.detail())?;
+        let sessions = engines.sessions().clone();
+        Ok(Self { engines, sessions })
+    }
+
+    /// Resumes interrupted work.
+    pub(super) async fn recover(&self) -> Result<(), String> {
+        self.engines.recover().await.map(drop).map_err(|error| error.detail())
+    }
+}

@@ -1,0 +1,42 @@
+//! The torture of sessions: the host's engine for credential stores, over records on SQLite and vaults in folders.
+//!
+//! Several hosts share the records and the vaults. Their clients begin sessions, fetch credentials from one vault or
+//! two, and end the sessions, drop them, or leave them to a later run of the host; operators take leases back. Each vault
+//! does something else about calls that were cut short, or has other leases; all lose requests and answers, hang,
+//! and cannot be reached. The hosts are killed, usually between an effect and its record, stopped for longer than their
+//! claims last, and started again while the others continue. Then a check recovers, decides as an operator would, works
+//! everything off, and compares the records with the vaults.
+//!
+//! There are no power cuts: the vaults are far away, and their files are not synced.
+
+mod check;
+mod defect;
+mod host;
+mod name;
+mod parent;
+mod plan;
+mod vaults;
+mod worker;
+
+pub use defect::Defect;
+pub use parent::run;
+pub use plan::Plan;
+
+use super::TortureError;
+use super::fixture::{Role, runtime};
+
+/// Runs a process that [`run`] started: `plan` is its last argument.
+///
+/// # Errors
+/// When the plan cannot be read, or no runtime starts.
+pub fn child(plan: &str) -> Result<(), TortureError> {
+    let plan: Plan = serde_json::from_str(plan)?;
+    runtime()?.block_on(async {
+        match plan.role {
+            Role::Write => worker::run(plan).await,
+            Role::Recover => check::recover(&plan).await,
+            Role::Check => check::run(&plan).await,
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! The process that starts the hosts, kills them and keeps the ledger.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::Defect;
+use super::name::SessionName;
+use super::plan::{HOSTS, Plan};
+use crate::torture::draw::Draw;
+use crate::torture::fixture::{self, Area, Fixture, Role};
+use crate::torture::kill::{Ended, Fate, Moment, Victim};
+use crate::torture::line::Line;
+use crate::torture::{Options, Report, TortureError};
+
+/// The most starts of a host in a round.
+const GENERATIONS: u64 = 3;
+/// The number of rounds before the torture begins again in an empty folder.
+const ROUNDS_IN_A_FOLDER: u64 = 4;
+
+/// Kills hosts until the options are met. `tell` receives the progress after each round.
+///
+/// # Errors
+/// When processes cannot be started or killed. Faults of the sessions are in the report.
+pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
+    // A host that acknowledges before it writes is correct only while no other host writes.
+    let hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { HOSTS };
+    let next = || Hosts { options, hosts, detached: BTreeSet::new() };
+    fixture::run(options, ROUNDS_IN_A_FOLDER, next, tell)
+}
+
+/// The hosts in one folder.
+struct Hosts<'a> {
+    options: &'a Options<Defect>,
+    /// The largest number of hosts.
+    hosts: u32,
+    /// The sessions of the round that outlive their hosts.
+    detached: BTreeSet<String>,
+}
+
+impl Area for Hosts<'_> {
+    fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
+        self.detached.clear();
+        let this = &*self;
+        let hosts = (0..self.hosts).map(|slot| {
+            let draw = fixture.draw.fork(round * 100 + u64::from(slot));
+            let plan = Plan { slot, ..this.plan(fixture, round, Role::Write) };
+            move || this.live(plan, draw)
+        });
+        let hosts = hosts.collect();
+        let ended = fixture.live_all(hosts, report)?;
+        self.detached = detached(&ended);
+        Ok(())
+    }
+
+    fn start(&self, fixture: &Fixture, round: u64, role: Role) -> Result<Victim, TortureError> {
+        self.run(&self.plan(fixture, round, role))
+    }
+}
+
+impl Hosts<'_> {
+    fn plan(&self, fixture: &Fixture, round: u64, role: Role) -> Plan {
+        Plan {
+            role,
+            folder: Path::to_owned(fixture.folder.path()),
+            seed: fixture.draw.fork(round).bits(),
+            slot: 0,
+            round,
+            generation: 0,
+            detached: self.detached.iter().cloned().collect(),
+            // A checking process has no defect.
+            defect: if role == Role::Check { None } else { self.options.defect },
+        }
+    }
+
+    /// Runs one host in a round, again and again, and returns its runs.
+    fn live(&self, mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
+        fixture::lives(&mut draw, GENERATIONS, |draw, generation, earlier| {
+            plan.generation = generation;
+            plan.seed = draw.bits();
+            plan.detached = detached(earlier).into_iter().collect();
+            let victim = self.run(&plan)?;
+            if !draw.chance(20) {
+                return Ok((victim, Fate::killed_at(moment(draw))));
+            }
+            // The pause is longer than a claim, so that another host takes over.
+            let pause = Duration::from_millis(350 + draw.below(350));
+            let rest = Duration::from_micros(draw.below(150_000));
+            Ok((victim, Fate::stopped_at(moment(draw), pause, rest)))
+        })
+    }
+
+    fn run(&self, plan: &Plan) -> Result<Victim, TortureError> {
+        let mut command = Command::new(&self.options.program);
+        command.arg("sessions").arg(serde_json::to_string(plan)?);
+        Victim::start(&mut command)
+    }
+}
+
+/// Chooses the moment of a kill. A note marks the time between an effect and its record.
+fn moment(draw: &mut Draw) -> Moment {
+    let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
+    match draw.below(16) {
+        0 | 1 => Moment::AfterStart(up_to(draw, 60)),
+        2..=5 => Moment::AfterNote("given", 1 + draw.below(30), up_to(draw, 4)),
+        6..=8 => Moment::AfterNote("returned", 1 + draw.below(20), up_to(draw, 4)),
+        9 => Moment::AfterNote("ended", 1 + draw.below(10), up_to(draw, 4)),
+        // The time is long enough to see another host's claim expire.
+        10 | 11 => Moment::AfterFirstAcknowledgement(up_to(draw, 900)),
+        _ => Moment::AfterFirstAcknowledgement(up_to(draw, 300)),
+    }
+}
+
+/// Returns the sessions that outlive their hosts, by the lines of the hosts.
+fn detached(runs: &[Ended]) -> BTreeSet<String> {
+    let lines = runs.iter().flat_map(|ended| &ended.lines);
+    let names = lines.filter_map(|line| match line {
+        Line::Begun { cell, .. } => SessionName::of_given(cell),
+        _ => None,
+    });
+    names.filter(|name| name.is_detached).map(|name| name.to_string()).collect()
+}

@@ -1,0 +1,197 @@
+//! The vaults of the torture.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use keyway_conformance::credentials::{ScriptedStore, Step, StoreCall};
+use keyway_credentials::{
+    Capabilities, CheckIn, CheckInTrigger, CheckInTriggers, CheckedIn, CredentialError, CredentialStore as _,
+    CredentialStoreLayer, CredentialStoreName, Fetch, FetchOutcome, Layered, Passwords, PrivateKeys, Rotation, SessionEvent,
+};
+use keyway_host::sessions::Vault;
+
+use super::Defect;
+use super::plan::Plan;
+use crate::torture::draw::Draw;
+use crate::torture::fixture::Role;
+use crate::torture::hosting;
+use crate::torture::line::{Line, say};
+
+/// The number of scripted calls of each operation; later ones work.
+const SCRIPTED: usize = 300;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A vault of the torture.
+#[derive(Debug)]
+pub(super) struct VaultTerms {
+    pub(super) name: &'static str,
+    pub(super) capabilities: Capabilities,
+    /// How long its leases last. The clocks of the hosts jump over most of these times, the vault's does not.
+    lease_time: Option<Duration>,
+    is_exclusive: bool,
+    renews_ids: bool,
+}
+
+/// The host's own candidates, and all that helps after a call that was cut short is missing.
+const FORGETFUL: Capabilities = ScriptedStore::CAPABILITIES
+    .blocking(true)
+    .own_accounts(false)
+    .own_assets(false)
+    .idempotent(false)
+    .reconciles(false);
+
+/// The vaults that every host has.
+pub(super) const VAULTS: [VaultTerms; 5] = [
+    VaultTerms {
+        name: "idempotent",
+        capabilities: FORGETFUL.idempotent(true),
+        lease_time: Some(MINUTE.saturating_mul(40)),
+        is_exclusive: false,
+        renews_ids: true,
+    },
+    VaultTerms {
+        name: "reconciling",
+        capabilities: FORGETFUL.reconciles(true),
+        lease_time: Some(MINUTE.saturating_mul(30)),
+        is_exclusive: false,
+        renews_ids: false,
+    },
+    VaultTerms {
+        name: "exclusive",
+        capabilities: FORGETFUL.idempotent(true).reconciles(true),
+        lease_time: None,
+        is_exclusive: true,
+        renews_ids: false,
+    },
+    // Some of its leases end before a host returns them.
+    VaultTerms {
+        name: "short",
+        capabilities: FORGETFUL.idempotent(true).reconciles(true),
+        lease_time: Some(Duration::from_millis(400)),
+        is_exclusive: false,
+        renews_ids: false,
+    },
+    VaultTerms {
+        name: "forgetful",
+        capabilities: FORGETFUL.renews(false),
+        lease_time: Some(MINUTE.saturating_mul(25)),
+        is_exclusive: false,
+        renews_ids: false,
+    },
+];
+
+impl VaultTerms {
+    /// The accounts of each vault.
+    pub(super) const ACCOUNTS: [&str; 2] = ["root", "ada"];
+
+    pub(super) fn store_name(&self) -> CredentialStoreName {
+        CredentialStoreName::new(self.name).expect("a valid name")
+    }
+
+    /// Tells whether a host can find out what became of a fetch.
+    pub(super) const fn resolves(&self) -> bool {
+        self.capabilities.idempotent || self.capabilities.reconciles
+    }
+
+    /// Opens the vault, whose calls work.
+    pub(super) fn open(&self, folder: &Path) -> ScriptedStore {
+        let mut store = ScriptedStore::in_folder(folder.join(self.name))
+            .with_capabilities(self.capabilities)
+            .exclusive(self.is_exclusive)
+            .renews_ids(self.renews_ids);
+        for account in Self::ACCOUNTS {
+            store = store.with_account(account);
+        }
+        match self.lease_time {
+            Some(time) => store.lease_time(time),
+            None => store,
+        }
+    }
+
+    /// Connects a host to the vault. A checking process has to come to an end, so there it works.
+    pub(super) fn connect(&self, plan: &Plan, mut draw: Draw) -> Vault {
+        let mut store = self.open(&plan.folder);
+        if plan.defect == Some(Defect::GivesAnother) {
+            store = store.with_capabilities(self.capabilities.idempotent(false));
+        }
+        if plan.role != Role::Check {
+            for call in [
+                StoreCall::Passwords,
+                StoreCall::PrivateKeys,
+                StoreCall::CheckIn,
+                StoreCall::Renew,
+                StoreCall::AuthenticationCompleted,
+                StoreCall::SessionEnded,
+                StoreCall::Reconcile,
+            ] {
+                store.script(call, (0..SCRIPTED).map(|_| step(&mut draw)).collect::<Vec<_>>());
+            }
+        }
+        let (defect, draw) = (plan.defect, Mutex::new(draw));
+        let store = Watched { store, capabilities: self.capabilities, defect, draw };
+        let triggers = CheckInTriggers::new(CheckInTrigger::AfterAuthentication)
+            .with_protocol("rdp", CheckInTrigger::AtSessionEnd);
+        Vault::with_store(self.store_name(), Arc::new(Layered(store))).check_in_triggers(triggers)
+    }
+}
+
+fn step(draw: &mut Draw) -> Step {
+    hosting::scripted_call(draw).map_or_else(Step::fault, |delay| Step::work().after(delay))
+}
+
+/// A vault that prints a note after each effect, so that a kill can hit the time between an effect and its record. It has
+/// the defect of its process.
+#[derive(Debug)]
+struct Watched {
+    store: ScriptedStore,
+    capabilities: Capabilities,
+    defect: Option<Defect>,
+    draw: Mutex<Draw>,
+}
+
+impl Watched {
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == Some(defect)
+            && self.draw.lock().unwrap_or_else(PoisonError::into_inner).chance(50)
+    }
+}
+
+impl CredentialStoreLayer for Watched {
+    type Inner = ScriptedStore;
+
+    fn inner(&self) -> &ScriptedStore {
+        &self.store
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn passwords(&self, fetch: &Fetch) -> Result<FetchOutcome<Passwords>, CredentialError> {
+        noted("given", self.store.passwords(fetch).await)
+    }
+
+    async fn private_keys(&self, fetch: &Fetch) -> Result<FetchOutcome<PrivateKeys>, CredentialError> {
+        noted("given", self.store.private_keys(fetch).await)
+    }
+
+    async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
+        if self.has(Defect::KeepsLeases) {
+            return Ok(CheckedIn::new(Rotation::NotRotated));
+        }
+        noted("returned", self.store.check_in(check_in).await)
+    }
+
+    async fn session_ended(&self, event: &SessionEvent) -> Result<(), CredentialError> {
+        if self.has(Defect::ForgetsEnds) {
+            return Ok(());
+        }
+        noted("ended", self.store.session_ended(event).await)
+    }
+}
+
+fn noted<T>(what: &str, answer: T) -> T {
+    say(&Line::Note(what.to_owned()));
+    answer
+}
