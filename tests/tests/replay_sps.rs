@@ -57,8 +57,10 @@ fn without_a_decision_the_model_does_what_upstream_did() {
             continue;
         }
         as_upstream += 1;
-        let ours: Vec<_> =
-            model.iter().map(|step| (step.hooks.iter().map(hook_call).collect(), step.answer.is_null())).collect();
+        let ours: Vec<_> = model
+            .iter()
+            .map(|step| (step.hooks.iter().map(hook_call).collect(), step.answer.is_null()))
+            .collect();
         assert_eq!(ours, observed(&vector), "{} {}", vector.id, vector.what);
         let check_ins =
             model.iter().flat_map(|step| &step.hooks).filter(|call| call.hook == "check_in").count();

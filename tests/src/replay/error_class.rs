@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::ErrorKind;
 use keyway_secrets::StoreError;
 
 /// The class of a failure. The text of an error is never compared.
@@ -67,15 +67,11 @@ pub enum Class {
 impl Class {
     /// Returns the class of a store's error.
     pub fn of(error: &StoreError) -> Self {
+        use keyway_core::PluginError as _;
         match error {
             StoreError::NotInitialized => Self::NotInitialized,
             other => Self::of_kind(other.kind()),
         }
-    }
-
-    /// Returns the class of an error of a host.
-    pub fn of_error(error: &impl PluginError) -> Self {
-        Self::of_kind(error.kind())
     }
 
     /// Returns the class of an error kind, which all contracts share.

@@ -89,7 +89,8 @@ pub(super) fn of_upstream(step: &Value) -> Result<Value, String> {
     let (credentials, fields) = match method {
         "get_password_list" => (listed("passwords"), &returned["cookie"]),
         "get_private_key_list" => {
-            let types = listed("private_keys").as_array().map(|keys| keys.iter().map(|key| key[0].clone()).collect());
+            let types =
+                listed("private_keys").as_array().map(|keys| keys.iter().map(|key| key[0].clone()).collect());
             (types.ok_or("keys that are no list")?, &returned["cookie"])
         }
         "get_remote_app_credentials" => (listed("passwords"), returned),

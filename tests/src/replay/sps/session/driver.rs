@@ -10,7 +10,7 @@ use keyway_credentials::{
 };
 use keyway_host::Host;
 use keyway_host::sessions::{
-    CredentialType, FetchRequest, Isolation, Limits, NewSession, Session, Settled, Vault,
+    CredentialType, FetchRequest, Isolation, Limits, NewSession, Session, SessionsError, Settled, Vault,
 };
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Memory, Storage};
@@ -61,6 +61,16 @@ fn object(value: &Value) -> Result<JsonObject, Class> {
     match Json::from(value.clone()) {
         Json::Object(entries) => Ok(entries),
         _ => Err(Class::Invalid),
+    }
+}
+
+/// Returns the class of a refusal or of a plugin's failure, which no vector compares. The host itself does not fail.
+fn class(error: SessionsError) -> Class {
+    match error {
+        SessionsError::Record(_) | SessionsError::NoVault { .. } | SessionsError::Overtaken => {
+            Class::Internal
+        }
+        _ => Class::Denied,
     }
 }
 
@@ -119,7 +129,7 @@ impl Driver {
             }
             _ => return Err(Class::Invalid),
         };
-        let Settled { failures, .. } = settled.map_err(|error| Class::of_error(&error))?;
+        let Settled { failures, .. } = settled.map_err(class)?;
         let mut answer = json!({ "failed": !failures.is_empty() });
         if call.method != "session_ended" {
             self.show_cookies(&session, &mut answer);
@@ -134,7 +144,7 @@ impl Driver {
     ) -> Result<Value, Class> {
         let mut request = FetchRequest::new();
         request.asset.clone_from(&call.asset);
-        let answer = session.fetch::<C>(&store()?, request).await.map_err(|error| Class::of_error(&error))?;
+        let answer = session.fetch::<C>(&store()?, request).await.map_err(class)?;
         let mut shown = fetched(answer);
         let has_candidate = !shown["candidate"].is_null();
         self.found += u64::from(has_candidate && C::IS_COUNTED);
@@ -173,10 +183,10 @@ impl Driver {
         let host = host.start().await.map_err(|_| Class::Internal)?;
         let new = NewSession::new(self.connection.clone()).with_store(store()?).detached(true);
         let sessions = host.sessions();
-        let resumed = sessions.resume(new.clone()).await.map_err(|error| Class::of_error(&error))?;
+        let resumed = sessions.resume(new.clone()).await.map_err(class)?;
         let session = match resumed {
             Some(session) => session,
-            None => sessions.begin(new).map_err(|error| Class::of_error(&error))?,
+            None => sessions.begin(new).map_err(class)?,
         };
         replace(session.cookie(), shared.unwrap_or_default()).map_err(|_| Class::Internal)?;
         self.running = Some(Running { configuration, session });

@@ -112,7 +112,8 @@ pub(super) fn is_one_session(input: &Value) -> bool {
         facts.remove("asset");
         facts
     };
-    let fetches = steps.iter().filter(|step| step["call"].as_str().is_some_and(|call| call.starts_with("get_")));
+    let fetches =
+        steps.iter().filter(|step| step["call"].as_str().is_some_and(|call| call.starts_with("get_")));
     let mut facts = fetches.filter(|step| step["omit"].is_null()).map(without_asset);
     let first = facts.next();
     let mut texts = steps.iter().filter_map(|step| step["config"].as_str());
