@@ -5,6 +5,16 @@ use serde_json::{Map, Value, json};
 use super::super::{candidates, settings::Settings};
 use super::Model;
 
+/// The calls of a host.
+const CALLS: [&str; 6] = [
+    "get_password_list",
+    "get_private_key_list",
+    "get_remote_app_credentials",
+    "get_totp_codes",
+    "authentication_completed",
+    "session_ended",
+];
+
 /// What a call works with.
 pub(super) struct Setup {
     pub(super) configuration: String,
@@ -118,9 +128,10 @@ pub(super) fn is_one_session(input: &Value) -> bool {
     let first = facts.next();
     let mut texts = steps.iter().filter_map(|step| step["config"].as_str());
     let is_changed = texts.any(|text| input["config"] != text);
+    let is_call = |step: &Value| step["call"].as_str().is_some_and(|call| CALLS.contains(&call));
     steps.iter().all(|step| {
         let is_object = step["args"].is_null() || step["args"].is_object();
-        is_object && step["args"].as_object().into_iter().flatten().all(is_fact)
+        is_object && is_call(step) && step["args"].as_object().into_iter().flatten().all(is_fact)
     }) && facts.all(|facts| Some(facts) == first)
         && (!is_changed || input["plugin"]["hooks"].get("check_in").is_some())
 }
