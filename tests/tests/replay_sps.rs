@@ -68,19 +68,20 @@ fn without_a_decision_the_model_does_what_upstream_did() {
     }
     // The numbers of vectors that each decision overrules, so that none grows silently.
     let known = [
+        ("H181", 4),
         ("H200", 6),
         ("S1", 9),
         ("S11", 3),
         ("S2", 53),
-        ("S3", 26),
-        ("S4", 69),
+        ("S3", 25),
+        ("S4", 67),
         ("S5", 30),
-        ("S6", 33),
+        ("S6", 28),
         ("S7", 25),
-        ("S8", 18),
+        ("S8", 27),
         ("S9", 5),
     ];
-    assert_eq!((as_upstream, counts), (174, known.into()));
+    assert_eq!((as_upstream, counts), (173, known.into()));
 }
 
 /// Opens the plugin of a vector, or returns `None` if its configuration is refused.
