@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use keyway_core::Timestamp;
-use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS};
+use keyway_credentials::{
+    Candidate, CheckInReason, CheckInTrigger, CredentialKind, Holder, Lease, MAX_CHECK_OUTS,
+};
 
 use super::lease_times::{begins_term, renew_at};
 use super::machine::{Told, TransitionError};
@@ -24,7 +26,8 @@ pub(super) fn settle_interrupted(next: &mut SessionState, now: Timestamp, resolv
     }
 }
 
-/// Begins a fetch. What the session holds unproven is checked in first (decision S3).
+/// Begins a fetch. What the session holds unproven is checked in first, if the fetch replaces it
+/// (decision S3).
 pub(super) fn begin(
     next: &mut SessionState,
     now: Timestamp,
@@ -42,16 +45,24 @@ pub(super) fn begin(
         return Err(TransitionError::Repeated);
     }
     let was_asked = next.fetches.extract_if(.., |open| open.id == fetch.id).count() > 0;
-    let unused =
-        |out: &CheckOut| (!out.is_proven && out.id.fetch != fetch.id).then_some(CheckInReason::Unused);
-    take_back(next, now, unused);
-    next.check_outs.retain(|out| out.is_proven || out.lease.is_some());
+    if replaces(fetch.kind) {
+        let unused =
+            |out: &CheckOut| (!out.is_proven && out.id.fetch != fetch.id).then_some(CheckInReason::Unused);
+        take_back(next, now, unused);
+        next.check_outs.retain(|out| out.is_proven || out.lease.is_some());
+    }
     let replaced = next.check_outs.iter().filter(|out| returns_unused(out)).count();
     if next.taken() - replaced >= MAX_CHECK_OUTS {
         return Err(TransitionError::TooMany);
     }
     next.fetches.push(OpenFetch { stage: FetchStage::Pending { was_asked }, ..fetch });
     Ok(())
+}
+
+/// Tells whether a fetch of this kind shows that the session could not use what it has. A one-time code is used
+/// together with a password, and a remote application has credentials of its own.
+pub(super) const fn replaces(kind: CredentialKind) -> bool {
+    !matches!(kind, CredentialKind::TotpCodes | CredentialKind::RemoteApp)
 }
 
 fn returns_unused(out: &CheckOut) -> bool {
@@ -210,7 +221,10 @@ pub(super) fn returned(next: &mut SessionState, check_out: &CheckOut) {
             out.stage = Stage::Returned;
         }
     }
-    forget(next, |out| out.stage == Stage::Returned && !out.is_proven);
+    // The store is told of the end with all that it was for (decision S6).
+    if !matches!(next.ended, Notice::Owed(_)) {
+        forget(next, |out| out.stage == Stage::Returned && !out.is_proven);
+    }
 }
 
 /// Forgets check-outs, but not that their fetches were made.

@@ -81,7 +81,8 @@
 //! 1. The host checks what it [demands](Vault::demand_ticket), and the [locks](Sessions::lock).
 //! 2. It makes the list of candidates: by its rules, and by the store's own generators where the rules name them
 //!    (decision S4).
-//! 3. It stores an intent, and checks in what the session holds at this store without proof (decision S3).
+//! 3. It stores an intent, and checks in what the session holds at this store without proof, unless it asks for a
+//!    one-time code or a remote application (decision S3).
 //! 4. It asks the store for each candidate until one has credentials. The intent of each check-out follows from the stored
 //!    one (decision S2).
 //! 5. It stores the lease, and only then hands out the credentials, which it never stores.
@@ -96,7 +97,7 @@
 //! | --- | --- |
 //! | the target accepts the credentials, by the [trigger](Vault::check_in_triggers) at once or at the end | `Used` |
 //! | the target [does not accept](Session::authentication_failed) them | `AuthenticationFailed` |
-//! | another fetch, or the [end](Session::end) of a session that proved nothing | `Unused` |
+//! | another fetch of passwords, keys or certificates, or the [end](Session::end) of a session that proved nothing | `Unused` |
 //! | the last handle of the session is dropped | as at its end |
 //! | 90 % of the lease's time have passed, and it is not renewed | `Expired` |
 //! | the host starts again after a crash | `HostLost` |

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use keyway_credentials::{
     Busy, Candidate, Connection, Cookie, CredentialKind, CredentialStoreName, FetchOutcome, Holder,
-    SessionId, remote_app_candidate,
+    MAX_CHECK_OUTS, SessionId, remote_app_candidate,
 };
 use tokio::time::{Instant, timeout_at};
 
 use super::asking::{Answer, Asking, Attempt, Caller, operation};
 use super::audit::{Action, Transition};
+use super::changes::replaces;
 use super::engine::Sessions;
 use super::error::SessionsError;
 use super::fetch::{CredentialType, FetchRequest, Fetched};
@@ -139,7 +140,8 @@ impl Session {
     /// Fetches credentials: asks the store for one candidate after the other, until there are some. If none has any, and
     /// another session holds one alone, it waits in the queue for the first such account (decision S10).
     ///
-    /// What the session holds at the store without proof is checked in first (decision S3).
+    /// What the session holds at the store without proof is checked in first, but not for one-time codes and remote
+    /// applications, which are used beside it (decision S3).
     ///
     /// # Errors
     /// [`SessionsError::Demanded`] and [`SessionsError::Locked`] before anything is asked;
@@ -344,8 +346,13 @@ impl Inner {
             let name = vault.name.clone();
             SessionsError::Store { name, call: operation(open.kind), error }
         })?;
-        part.read.clear();
+        if replaces(open.kind) {
+            part.read.clear();
+        }
         if let Answer::Found(check_out, _) = &answer {
+            if part.read.len() == MAX_CHECK_OUTS {
+                part.read.remove(0);
+            }
             part.read.push(check_out.clone());
             let plain = Transition { kind: Some(open.kind), ..Transition::new(&part.at, Action::CheckOut) };
             let texts = Transition {

@@ -48,6 +48,18 @@ async fn with_the_other_trigger_the_end_returns_what_was_proven() {
     assert_eq!(calls.last(), Some(&StoreCall::SessionEnded));
 }
 
+/// A session that proved nothing has its credentials checked in first, and the store is told of them all the same.
+#[tokio::test]
+async fn the_end_is_told_with_the_check_outs_that_it_returned() {
+    let clock = Arc::default();
+    let store = Arc::new(Looking::default());
+    let vault = Vault::with_store(hall(), store).busy_wait(Duration::ZERO);
+    let world = start(vault, &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    assert!(session.end().await.unwrap().failures.is_empty());
+}
+
 #[tokio::test]
 async fn a_repeated_end_tells_nothing_again() {
     let clock = Arc::default();

@@ -44,6 +44,22 @@ async fn the_other_outcomes_are_reported_together() {
     assert_eq!(store.held(), [""; 0]);
 }
 
+/// A password that is checked in may change, so it is kept while the user is asked for the one-time code.
+#[tokio::test]
+async fn a_one_time_code_is_used_together_with_the_password() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    let request = FetchRequest::new().with_asset("web1");
+    session.fetch::<TotpCodes>(&hall(), FetchRequest::new()).await.unwrap().found().unwrap();
+    session.fetch::<RemoteAppCredentials>(&hall(), request).await.unwrap().found().unwrap();
+    assert_eq!((returned(&store).len(), store.held().len()), (0, 3));
+    session.authentication_completed().await.unwrap();
+    assert_eq!(returned(&store), ["Used"; 3]);
+}
+
 #[tokio::test]
 async fn a_fetch_first_checks_in_what_is_unproven() {
     let clock = Arc::default();

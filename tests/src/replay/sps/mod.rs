@@ -17,8 +17,7 @@ pub(super) const FAMILY: Family = Family {
     name: "SPS",
     form: Form::OwnField,
     kinds: &[
-        // The engine for sessions is not built yet.
-        ("session", Scope::Later),
+        ("session", Scope::Replayed(&session::Sessions)),
         ("assets", Scope::Replayed(&assets::Assets)),
         ("accounts", Scope::Replayed(&accounts::Accounts)),
         ("key_type", Scope::Replayed(&key_type::Type)),

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::settings::Settings;
 
 /// The names of the built-in generators of assets, in order.
-const BUILT_IN: [&str; 4] = ["hostname", "ip", "domain", "domain_asset_mapping"];
+pub(super) const BUILT_IN: [&str; 4] = ["hostname", "ip", "domain", "domain_asset_mapping"];
 
 /// Returns the account, if the user has a name at the target.
 pub fn account(settings: &Settings, username: &Value) -> Option<String> {

@@ -6,14 +6,18 @@
 //!
 //! ```text
 //!   plugin.hooks ──► Rules ──┐
-//!   config       ────────────┴──► Scripted, a CredentialStore ──► the journal of its hooks
-//!   steps        ──► HostCall, in order                              │
-//!   expected     ──► Accounting, and the hooks of each call ◄────────┘ compared
+//!   config       ────────────┴──► Scripted, a CredentialStore ◄──── the engine ◄──── Driver
+//!   steps        ──► HostCall, in order ─────────────────────────────────────────────┘ │
+//!                                    the journal of the hooks, and the answers ◄───────┘
+//!   expected     ──► Accounting, the hooks and the answer of each call, compared
 //! ```
 
 mod accounting;
+mod answer;
+mod driver;
 mod journal;
 mod plan;
+mod replay;
 mod rules;
 mod scripted;
 mod typed;
@@ -22,5 +26,6 @@ mod yields;
 pub use accounting::{Accounting, hooks_of};
 pub use journal::{HookCall, Journal};
 pub use plan::{HostCall, Plan};
+pub(super) use replay::Sessions;
 pub use rules::{Effect, End, Rule, Rules};
 pub use scripted::Scripted;

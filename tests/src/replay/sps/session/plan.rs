@@ -141,6 +141,11 @@ impl HostCall {
         })
     }
 
+    /// Tells whether the call fetches credentials.
+    pub fn is_fetch(&self) -> bool {
+        self.method.starts_with("get_")
+    }
+
     /// Returns the connection of the call.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_core::{PluginError as _, SecretText};
+use keyway_core::SecretText;
 use keyway_credentials::{
     Account, Asset, CandidateQuestion, Candidates, Capabilities, CheckIn, CheckedIn, Cookie, CredentialError,
     CredentialStore, Fetch, FetchOutcome, Json, JsonObject, Lease, LeaseId, Passwords, PrivateKeys,
@@ -10,14 +10,13 @@ use keyway_credentials::{
 };
 use serde_json::{Map, Value, json};
 
-use super::journal::{HookCall, Journal};
+use super::journal::{HookCall, Journal, replace};
 use super::plan::{OWN_ASSETS, Plan};
 use super::rules::{Effect, End};
 use super::typed::{self, Convert};
 use super::yields::Yields;
-use crate::replay::Class;
 
-/// The store. A host opens a new one for each call, unless the vector says that it keeps one (decision S9).
+/// The store. It keeps nothing between its calls, so that a host may open a new one for each (decision S9).
 #[derive(Debug)]
 pub struct Scripted {
     plan: Arc<Plan>,
@@ -51,6 +50,9 @@ impl Scripted {
             account: account.map(str::to_owned),
             asset: asset.map(str::to_owned),
         };
+        if let Err(error) = self.journal.see(&session.cookie) {
+            return Some(Err(error));
+        }
         self.journal.note(call, self.trace(session));
         let mut seen = entries(&session.cookie);
         for (name, value) in names.into_iter().zip([account, asset]) {
@@ -68,11 +70,12 @@ impl Scripted {
         })
     }
 
+    /// Returns what the vector asks for: the facts that are known, and the login, which may be none.
     fn trace(&self, session: &SessionContext) -> Value {
         let mut trace = Map::new();
         let connection = &session.connection;
         if self.plan.traces_connection {
-            let facts = json!({
+            let mut facts = json!({
                 "client_hostname": connection.client_hostname, "client_ip": connection.client_ip,
                 "gateway_domain": connection.gateway_domain, "gateway_username": connection.gateway_username,
                 "gateway_password": connection.gateway_password.as_ref().map(SecretText::expose),
@@ -81,15 +84,16 @@ impl Scripted {
                 "server_ip": connection.server_ip, "server_port": connection.server_port,
                 "server_username": connection.server_username, "session_id": connection.session_id.as_str(),
             });
+            if let Some(facts) = facts.as_object_mut() {
+                facts.retain(|_, fact| !fact.is_null() && *fact != json!([]));
+            }
             trace.insert("connection".to_owned(), facts);
         }
         if self.plan.traces_login {
-            let login = match self.login.as_ref().map(|source| source.login(Some(connection))) {
-                None => Value::Null,
-                Some(Ok(login)) => json!({ "username": login.username, "password": login.password.expose() }),
-                Some(Err(error)) => Class::of_kind(CredentialError::from(error).kind()).to_string().into(),
-            };
-            trace.insert("login".to_owned(), login);
+            let login = self.login.as_ref().and_then(|source| source.login(Some(connection)).ok());
+            let (username, password) =
+                login.map(|login| (login.username, login.password.expose().to_owned())).unzip();
+            trace.insert("login".to_owned(), json!({ "username": username, "password": password }));
         }
         trace.into()
     }
@@ -135,7 +139,8 @@ impl Scripted {
     }
 }
 
-fn upstream_name(hook: &str) -> &'static str {
+/// Returns upstream's name of a hook.
+pub(super) fn upstream_name(hook: &str) -> &'static str {
     match hook {
         "password" => "do_get_password_list",
         "private_key" => "do_get_private_key_list",
@@ -167,10 +172,7 @@ fn apply(effect: &Effect, session: &SessionContext) -> Result<(), CredentialErro
             cookie.set(key, Json::from(json!(count + 1)))?;
         }
         Effect::SetSessionCookie(key, value) => session.session_cookie.set(key, Json::from(value.clone()))?,
-        Effect::ReplaceCookie(all) => {
-            entries(cookie).keys().for_each(|name| drop(cookie.remove(name)));
-            cookie.merge(object(&Value::Object(all.clone()))?)?;
-        }
+        Effect::ReplaceCookie(all) => replace(cookie, object(&Value::Object(all.clone()))?)?,
         Effect::SetCandidate => {}
     }
     Ok(())
@@ -178,14 +180,14 @@ fn apply(effect: &Effect, session: &SessionContext) -> Result<(), CredentialErro
 
 #[async_trait]
 impl CredentialStore for Scripted {
+    /// Every plugin of upstream has all hooks: one that it does not override answers that it is not supported.
     fn capabilities(&self) -> Capabilities {
-        let has = |hook| self.plan.hooks.contains_key(hook);
         Capabilities::MINIMAL
-            .passwords(has("password"))
-            .private_keys(has("private_key"))
-            .remote_apps(has("remote_app"))
-            .totp_codes(has("totp"))
-            .leases(has("check_in"))
+            .passwords(true)
+            .private_keys(true)
+            .remote_apps(true)
+            .totp_codes(true)
+            .leases(self.plan.hooks.contains_key("check_in"))
             .own_accounts(self.plan.accounts.is_some())
             .own_assets(self.plan.assets.is_some() || !self.plan.generators.is_empty())
     }

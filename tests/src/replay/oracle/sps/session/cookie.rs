@@ -8,6 +8,12 @@ use super::Model;
 const UPSTREAM: [&str; 5] =
     ["account", "asset", "remote_app_account", "remote_app_asset", "__plugin_sdk_private"];
 
+/// Returns the entries that are the plugin's.
+pub(super) fn own_entries(cookie: &Map<String, Value>) -> Value {
+    let own = cookie.iter().filter(|(name, _)| !UPSTREAM.contains(&name.as_str()));
+    own.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>().into()
+}
+
 impl Model<'_> {
     /// Takes the cookies that a host puts in the place of the stored ones.
     pub(super) fn take_cookies(&mut self, step: &Value) {

@@ -1,7 +1,8 @@
-//! A model of sessions under the decisions: the hooks that each call of a host reaches, and the decisions that make them
-//! others than upstream's.
+//! A model of sessions under the decisions: the hooks that each call of a host reaches, its answer, and the decisions
+//! that make them others than upstream's.
 //!
-//! Beside its own state, the model keeps what upstream's cookie would say, only to tell where the two part.
+//! Beside its own state, the model keeps what upstream's cookie would say, only to tell where the two part. Time stands
+//! still in a vector, so what failed is not tried again.
 
 mod cookie;
 mod plugin;
@@ -10,30 +11,59 @@ mod setup;
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use plugin::{Ended, run};
-use setup::Setup;
+use setup::{Setup, is_one_session};
 
-/// A call of a hook: its upstream name in the vectors' rules, the account and the asset.
-pub type Call = (String, Option<String>, Option<String>);
+/// A call of a hook.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The hook, by its name in the vectors' rules.
+    pub hook: String,
+    /// The account that it sees.
+    pub account: Option<String>,
+    /// The asset that it sees.
+    pub asset: Option<String>,
+    /// What the vector traces.
+    pub trace: Value,
+}
 
 /// What a call of the host leads to.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The hooks that are called, in order.
     pub hooks: Vec<Call>,
-    /// Whether the call is refused or fails.
-    pub is_refused: bool,
+    /// The answer; null if the call is refused or fails.
+    pub answer: Value,
+    /// Whether it is a fetch of passwords or keys that found some.
+    pub is_found: bool,
     /// The decisions by which it differs from upstream so far.
     pub decisions: BTreeSet<&'static str>,
+    /// The last of them, unless the model cannot read the input.
+    pub ruling: Option<&'static str>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 struct CheckOut {
-    account: String,
-    asset: String,
+    pair: Pair,
     is_proven: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Held,
+    /// Its check-in failed, and is tried again later.
+    Failing,
+    /// It is checked in, and the end of the session is told of it.
+    Returned,
+}
+
+impl CheckOut {
+    fn is_unproven(&self) -> bool {
+        self.stage == Stage::Held && !self.is_proven
+    }
 }
 
 type Pair = (Option<String>, Option<String>);
@@ -42,13 +72,23 @@ struct Model<'a> {
     plugin: &'a Value,
     cookie: Map<String, Value>,
     session_cookie: Map<String, Value>,
-    held: Vec<CheckOut>,
-    /// The last check-out of the session, whether it is held or not.
-    last: Option<Pair>,
+    outs: Vec<CheckOut>,
+    /// What a plugin that takes nothing back gave since the last event.
+    read: Vec<Pair>,
     /// The moment for check-ins as of the last fetch: when the authentication is completed, or at the end.
     after_authentication: bool,
     is_authenticated: bool,
     is_ended: bool,
+    /// The configuration that the host runs with.
+    configuration: Option<String>,
+    /// Whether the host cannot use the plugin.
+    is_faulty: bool,
+    /// Whether the plugin failed at an event, or at a check-in.
+    has_failed: bool,
+    /// Whether the model cannot read the input so far.
+    is_blind: bool,
+    /// The facts and the login that hooks see.
+    seen: Value,
     upstream: Upstream,
     decisions: BTreeSet<&'static str>,
     hooks: Vec<Call>,
@@ -69,27 +109,43 @@ pub fn outcomes(input: &Value) -> Vec<Outcome> {
         plugin: &input["plugin"],
         cookie: Map::new(),
         session_cookie: Map::new(),
-        held: Vec::new(),
-        last: None,
+        outs: Vec::new(),
+        read: Vec::new(),
         after_authentication: false,
         is_authenticated: false,
         is_ended: false,
+        configuration: None,
+        is_faulty: false,
+        has_failed: false,
+        is_blind: !is_one_session(input),
+        seen: Value::Null,
         upstream: Upstream::default(),
         decisions: BTreeSet::new(),
         hooks: Vec::new(),
     };
     let steps = input["steps"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut ruling = None;
     let outcome = |step| {
-        let is_refused = model.step(input, step).is_none();
-        Outcome { hooks: std::mem::take(&mut model.hooks), is_refused, decisions: model.decisions.clone() }
+        let before = model.decisions.clone();
+        model.has_failed = false;
+        let answer = model.step(input, step);
+        ruling = model.decisions.difference(&before).next().copied().or(ruling);
+        let is_fetch = ["get_password_list", "get_private_key_list"].map(Value::from).contains(&step["call"]);
+        Outcome {
+            hooks: std::mem::take(&mut model.hooks),
+            is_found: is_fetch && answer.as_ref().is_some_and(|answer| !answer["candidate"].is_null()),
+            answer: answer.unwrap_or_default(),
+            decisions: model.decisions.clone(),
+            ruling: ruling.filter(|_| !model.is_blind),
+        }
     };
     steps.iter().map(outcome).collect()
 }
 
 impl Model<'_> {
-    /// Returns `None` when the call is refused or fails.
-    fn step(&mut self, input: &Value, step: &Value) -> Option<()> {
-        let setup = Setup::read(input, step, &mut self.decisions)?;
+    /// Returns the answer, or `None` when the call is refused or fails.
+    fn step(&mut self, input: &Value, step: &Value) -> Option<Value> {
+        let setup = Setup::read(input, step, self)?;
         let given = [step.get("cookie"), step.get("session_cookie")];
         if given.into_iter().flatten().any(|cookie| !cookie.is_object()) {
             if step["session_cookie"].is_null() && step.get("session_cookie").is_some() {
@@ -97,43 +153,63 @@ impl Model<'_> {
             }
             return None;
         }
+        let method = step["call"].as_str()?;
+        self.open(&setup, method.starts_with("get_"));
         self.take_cookies(step);
-        if self.is_ended {
-            self.decisions.insert("S8");
-            return None;
-        }
-        match step["call"].as_str()? {
-            "get_password_list" => self.fetch(&setup, "password", "passwords"),
-            "get_private_key_list" => self.fetch(&setup, "private_key", "private_keys"),
-            "get_remote_app_credentials" => self.remote_app(&setup),
-            "get_totp_codes" => self.totp(&setup),
-            "authentication_completed" => self.authenticated(),
+        let mut answer = match method {
+            _ if self.is_ended => {
+                self.decisions.insert("S8");
+                // A second end changes nothing.
+                return (method == "session_ended").then(|| json!({ "failed": false }));
+            }
+            "get_password_list" => self.fetch(&setup, "password", "passwords")?,
+            "get_private_key_list" => self.fetch(&setup, "private_key", "private_keys")?,
+            "get_remote_app_credentials" => self.remote_app(&setup)?,
+            "get_totp_codes" => self.totp(&setup)?,
+            "authentication_completed" => {
+                self.authenticated();
+                json!({ "failed": self.has_failed })
+            }
             _ => {
                 self.end();
-                Some(())
+                return Some(json!({ "failed": self.has_failed }));
             }
+        };
+        answer["cookie"] = cookie::own_entries(&self.cookie);
+        answer["session_cookie"] = self.session_cookie.clone().into();
+        Some(answer)
+    }
+
+    /// Starts the host, and again for a fetch with another configuration.
+    fn open(&mut self, setup: &Setup, is_fetch: bool) {
+        let is_other = self.configuration.as_ref() != Some(&setup.configuration);
+        if self.configuration.is_none() || (is_fetch && is_other && !self.is_ended) {
+            self.configuration = Some(setup.configuration.clone());
+            self.is_faulty = setup.has_unknown_generator;
         }
     }
 
-    fn authenticated(&mut self) -> Option<()> {
-        if self.is_authenticated {
+    fn authenticated(&mut self) {
+        let unproven = |pair| CheckOut { pair, is_proven: false, stage: Stage::Held };
+        self.outs.extend(std::mem::take(&mut self.read).into_iter().map(unproven));
+        let is_repeated = self.is_authenticated && !self.outs.iter().any(CheckOut::is_unproven);
+        if is_repeated {
             self.decisions.insert("S8");
-            return None;
-        }
-        self.is_authenticated = true;
-        let held = self.held.last().map(|it| (Some(it.account.clone()), Some(it.asset.clone())));
-        self.event("auth_completed", held);
-        for check_out in &mut self.held {
-            check_out.is_proven = true;
+        } else {
+            self.is_authenticated = true;
+            for out in self.outs.iter_mut().filter(|out| out.stage == Stage::Held) {
+                out.is_proven = true;
+            }
+            let proven = |out: &&CheckOut| out.is_proven && out.stage != Stage::Returned;
+            let last = self.outs.iter().rfind(proven).map(|out| out.pair.clone());
+            self.event("auth_completed", last);
         }
         if self.after_authentication {
             // Upstream checks in whatever its cookie has, also nothing.
             let upstream = [self.upstream.shown.clone().unwrap_or_default()];
-            let held = std::mem::take(&mut self.held);
-            self.check_in(&held, &upstream, "S3");
+            self.check_in(|out| out.is_proven, &upstream, if is_repeated { "S8" } else { "S3" });
             self.upstream.was_checked_in = true;
         }
-        Some(())
     }
 
     fn end(&mut self) {
@@ -142,15 +218,21 @@ impl Model<'_> {
         } else {
             self.upstream.shown.clone().into_iter().collect()
         };
-        let held = std::mem::take(&mut self.held);
-        self.check_in(&held, &upstream, "S2");
-        self.event("session_ended", self.last.clone());
         self.is_ended = true;
+        self.check_in(|_| true, &upstream, "S2");
+        let last = self.outs.last().map(|out| out.pair.clone());
+        let last = self.read.pop().or(last);
+        self.event("session_ended", last);
     }
 
     /// Calls the hook of an event, whose failure is noted and does not stop the session.
     fn event(&mut self, hook: &str, pair: Option<Pair>) {
         let pair = pair.unwrap_or_default();
+        if self.is_faulty {
+            self.decisions.insert("H181");
+            self.has_failed = true;
+            return;
+        }
         if self.plugin["hooks"].get(hook).is_none() {
             return;
         }
@@ -159,23 +241,40 @@ impl Model<'_> {
         }
         if let Some(Ended::Raised(_)) = run(self, hook, &pair, ["account", "asset"]) {
             self.decisions.insert("S6");
+            self.has_failed = true;
         }
     }
 
-    /// Checks in, and notes the decision if upstream would check in others.
-    fn check_in(&mut self, held: &[CheckOut], upstream: &[Pair], decision: &'static str) {
-        if self.plugin["hooks"].get("check_in").is_none() {
+    /// Tells whether the plugin gives leases: it has the hook that checks in.
+    fn has_leases(&self) -> bool {
+        self.plugin["hooks"].get("check_in").is_some()
+    }
+
+    /// Checks in what is held and meant, and notes the decision if upstream would check in others.
+    fn check_in(&mut self, is_meant: fn(&CheckOut) -> bool, upstream: &[Pair], decision: &'static str) {
+        if !self.has_leases() {
             return;
         }
-        let ours: Vec<Pair> =
-            held.iter().map(|it| (Some(it.account.clone()), Some(it.asset.clone()))).collect();
+        let meant = |out: &CheckOut| out.stage == Stage::Held && is_meant(out);
+        let indices: Vec<_> = (0..self.outs.len()).filter(|index| meant(&self.outs[*index])).collect();
+        let ours: Vec<Pair> = indices.iter().map(|index| self.outs[*index].pair.clone()).collect();
         if ours != upstream {
             self.decisions.insert(decision);
         }
-        for pair in &ours {
-            if let Some(Ended::Raised(_)) = run(self, "check_in", pair, ["account", "asset"]) {
+        for (index, pair) in indices.into_iter().zip(ours) {
+            self.outs[index].stage = Stage::Returned;
+            let ended = match self.is_faulty {
+                true => None,
+                false => run(self, "check_in", &pair, ["account", "asset"]),
+            };
+            if !matches!(ended, Some(Ended::Returned(_))) {
                 self.decisions.insert("S2");
+                self.outs[index].stage = Stage::Failing;
+                self.has_failed = true;
             }
+        }
+        if !self.is_ended {
+            self.outs.retain(|out| out.is_proven || out.stage != Stage::Returned);
         }
     }
 }

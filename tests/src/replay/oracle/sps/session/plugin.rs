@@ -1,8 +1,8 @@
 //! The plugin of a vector.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::{Model, Pair};
+use super::{Call, Model, Pair};
 
 /// The end of a hook's call.
 pub(super) enum Ended {
@@ -13,7 +13,8 @@ pub(super) enum Ended {
 /// Calls a hook, or returns `None` if the plugin does not have it.
 pub(super) fn run(model: &mut Model<'_>, hook: &str, pair: &Pair, names: [&str; 2]) -> Option<Ended> {
     let rules = model.plugin["hooks"].get(hook)?.as_array()?;
-    model.hooks.push((hook.to_owned(), pair.0.clone(), pair.1.clone()));
+    let (account, asset) = pair.clone();
+    model.hooks.push(Call { hook: hook.to_owned(), account, asset, trace: model.trace(hook) });
     let mut seen = model.cookie.clone();
     seen.insert(names[0].to_owned(), pair.0.clone().into());
     seen.insert(names[1].to_owned(), pair.1.clone().into());
@@ -31,6 +32,31 @@ pub(super) fn run(model: &mut Model<'_>, hook: &str, pair: &Pair, names: [&str; 
     })
 }
 
+impl Model<'_> {
+    /// Returns what the vector traces of a hook. A plugin has the user's login at the gateway only for a fetch.
+    fn trace(&self, hook: &str) -> Value {
+        let mut trace = Map::new();
+        let is_fetch = !["auth_completed", "check_in", "session_ended"].contains(&hook);
+        if self.plugin["trace_connection"] == true {
+            let facts = self.seen["connection"].as_object().into_iter().flatten();
+            let known = facts.filter(|(_, fact)| !fact.is_null() && **fact != json!([]));
+            let known: Map<_, _> = known.map(|(name, fact)| (name.clone(), fact.clone())).collect();
+            trace.insert("connection".to_owned(), if is_fetch { known.into() } else { Value::Null });
+        }
+        if self.plugin["trace_auth"] == true {
+            let login = &self.seen["login"];
+            let is_known = !login["username"].is_null() && !login["password"].is_null();
+            let login = if is_known && (is_fetch || self.seen["is_explicit"] == true) {
+                login.clone()
+            } else {
+                json!({ "username": null, "password": null })
+            };
+            trace.insert("login".to_owned(), login);
+        }
+        trace.into()
+    }
+}
+
 /// What a hook's value is to the typed interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
@@ -42,6 +68,23 @@ pub(super) enum Reading {
 
 /// The key for one-time codes, which a hook returns as a bare list.
 pub(super) const TOTP_CODES: &str = "totp_codes";
+
+/// Shows the credentials under a key. The type stands for a key.
+pub(super) fn shown(returned: &Value, key: &str) -> Value {
+    let items = if key == TOTP_CODES { returned } else { &returned[key] };
+    let item = |item: &Value| match key {
+        "private_keys" => item[0].clone(),
+        TOTP_CODES => {
+            let or = |name: &str, usual: Value| item.get(name).cloned().unwrap_or(usual);
+            json!({
+                "code": or("code", "".into()), "period": or("period", 30.into()),
+                "unix_time": or("unix_time", 0.into()),
+            })
+        }
+        _ => item.clone(),
+    };
+    items.as_array().into_iter().flatten().map(item).collect()
+}
 
 /// Reads the credentials under a key.
 pub(super) fn read(returned: &Value, key: &str) -> Reading {

@@ -2,43 +2,65 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::candidates;
-use super::plugin::{self, Ended, Reading, read, run};
+use super::plugin::{self, Ended, Reading, read, run, shown};
 use super::setup::Setup;
-use super::{CheckOut, Model, Pair};
+use super::{CheckOut, Model, Pair, Stage};
 
 const NAMES: [&str; 2] = ["account", "asset"];
 const KNOWN: [&str; 6] =
     ["passwords", "private_keys", "cookie", "session_cookie", "launch_information", "host_app"];
 
+/// An account with its asset, and the credentials.
+type Found = (Pair, Value);
+
 /// Accounts or assets in order. An error stands for a generator that raises.
 type List = Vec<Result<String, ()>>;
 
 impl Model<'_> {
-    pub(super) fn fetch(&mut self, setup: &Setup, hook: &str, key: &str) -> Option<()> {
+    pub(super) fn fetch(&mut self, setup: &Setup, hook: &str, key: &str) -> Option<Value> {
+        self.is_usable()?;
         self.after_authentication = setup.after_authentication;
-        let (unproven, proven): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.held).into_iter().partition(|it| !it.is_proven);
-        self.held = proven;
         let upstream: Vec<Pair> = self.upstream.shown.clone().into_iter().collect();
-        self.check_in(&unproven, &upstream, "S3");
+        self.check_in(|out| !out.is_proven, &upstream, "S3");
         let cookies = (self.cookie.clone(), self.session_cookie.clone());
         let found = self.search(setup, hook, key);
         if found.is_none() && cookies != (self.cookie.clone(), self.session_cookie.clone()) {
             // Upstream loses what a failing call wrote.
             self.decisions.insert("S5");
         }
-        if !found? {
-            self.upstream.shown = None;
-        }
-        self.is_authenticated = false;
-        Some(())
+        let found = found?;
+        self.upstream.shown = found.as_ref().map(|(pair, _)| pair.clone());
+        self.read.clear();
+        Some(self.keep(found))
     }
 
-    /// Returns whether something was found, or `None` for a failure.
-    fn search(&mut self, setup: &Setup, hook: &str, key: &str) -> Option<bool> {
+    /// Refuses a fetch from a plugin that the host cannot use.
+    fn is_usable(&mut self) -> Option<()> {
+        if self.is_faulty {
+            self.decisions.insert("H181");
+        }
+        (!self.is_faulty).then_some(())
+    }
+
+    /// Keeps a check-out, and makes the answer.
+    fn keep(&mut self, found: Option<Found>) -> Value {
+        let Some((pair, credentials)) = found else {
+            return json!({ "credentials": [], "candidate": null });
+        };
+        let candidate = json!([pair.0, pair.1]);
+        if self.has_leases() {
+            self.outs.push(CheckOut { pair, is_proven: false, stage: Stage::Held });
+        } else {
+            self.read.push(pair);
+        }
+        json!({ "credentials": credentials, "candidate": candidate })
+    }
+
+    /// Returns what was found, or `None` for a failure.
+    fn search(&mut self, setup: &Setup, hook: &str, key: &str) -> Option<Option<Found>> {
         let accounts = self.accounts(setup)?;
         let (mut tried, mut was_unsupported) = (BTreeSet::new(), false);
         for account in accounts {
@@ -57,21 +79,22 @@ impl Model<'_> {
                 match run(self, hook, &pair, NAMES) {
                     Some(Ended::Raised(class)) if class == "NotImplementedError" => was_unsupported = true,
                     Some(Ended::Raised(_)) => return None,
-                    Some(Ended::Returned(value)) if self.found(&value, key, &pair)? => {
-                        self.upstream.shown = Some(pair);
-                        return Some(true);
+                    Some(Ended::Returned(value)) => {
+                        if let Some(credentials) = self.found(&value, key)? {
+                            return Some(Some((pair, credentials)));
+                        }
                     }
-                    None | Some(Ended::Returned(_)) => {}
+                    None => {}
                 }
             }
         }
-        Some(false)
+        Some(None)
     }
 
-    /// Takes what a hook found.
-    fn found(&mut self, value: &Value, key: &str, pair: &Pair) -> Option<bool> {
+    /// Reads what a hook found.
+    fn found(&mut self, value: &Value, key: &str) -> Option<Option<Value>> {
         match read(value, key) {
-            Reading::Nothing => return Some(false),
+            Reading::Nothing => return Some(None),
             Reading::NoSuchType => {
                 self.decisions.insert("S7");
                 return None;
@@ -82,14 +105,11 @@ impl Model<'_> {
             self.decisions.insert("S7");
         }
         self.merge(value)?;
-        let (account, asset) = (pair.0.clone()?, pair.1.clone()?);
-        self.held.push(CheckOut { account, asset, is_proven: false });
-        self.last = Some(pair.clone());
-        Some(true)
+        Some(Some(shown(value, key)))
     }
 
     /// Fails; upstream reads `NotImplementedError` of a generator as unsupported.
-    fn generator_raised(&mut self, which: &str) -> Option<bool> {
+    fn generator_raised(&mut self, which: &str) -> Option<Option<Found>> {
         if self.plugin[which]["then_raise"] == "NotImplementedError" {
             self.decisions.insert("S1");
         }
@@ -151,7 +171,7 @@ impl Model<'_> {
         Some(list)
     }
 
-    pub(super) fn remote_app(&mut self, setup: &Setup) -> Option<()> {
+    pub(super) fn remote_app(&mut self, setup: &Setup) -> Option<Value> {
         let asked = |name: &str| {
             self.session_cookie.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
         };
@@ -161,23 +181,33 @@ impl Model<'_> {
             asked("asset").or(setup.asset.as_deref()).filter(|text| !text.is_empty()).map(str::to_owned);
         // Upstream keeps no check-out of its own for these: at the end it checks in whatever account was named.
         self.decisions.insert("S2");
-        let (Some(account), Some(asset)) = (account, asset) else { return Some(()) };
+        self.is_usable()?;
+        let (Some(account), Some(asset)) = (account, asset) else { return Some(self.keep(None)) };
         let pair = (Some(account), Some(asset));
-        match run(self, "remote_app", &pair, ["remote_app_account", "remote_app_asset"]) {
-            Some(Ended::Raised(class)) if class != "NotImplementedError" => None,
-            None | Some(Ended::Raised(_)) => Some(()),
-            Some(Ended::Returned(value)) if value.is_object() => {
-                self.found(&value, "passwords", &pair).map(drop)
-            }
-            Some(Ended::Returned(value)) => value.is_null().then_some(()),
+        let found = match run(self, "remote_app", &pair, ["remote_app_account", "remote_app_asset"]) {
+            Some(Ended::Raised(class)) if class != "NotImplementedError" => return None,
+            None | Some(Ended::Raised(_) | Ended::Returned(Value::Null)) => None,
+            Some(Ended::Returned(value)) if value.is_object() => self.found(&value, "passwords")?,
+            Some(Ended::Returned(_)) => return None,
+        };
+        Some(self.keep_beside(setup, found.map(|credentials| (pair, credentials))))
+    }
+
+    /// Keeps what is used beside a password. Upstream takes no moment for check-ins from such a fetch.
+    fn keep_beside(&mut self, setup: &Setup, found: Option<Found>) -> Value {
+        if found.is_some() {
+            self.after_authentication = setup.after_authentication;
         }
+        self.keep(found)
     }
 
     /// Fetches one-time codes: for each candidate, where upstream asks once and for none.
-    pub(super) fn totp(&mut self, setup: &Setup) -> Option<()> {
+    pub(super) fn totp(&mut self, setup: &Setup) -> Option<Value> {
         if self.plugin["hooks"].get("totp").is_some() {
             self.decisions.insert("S7");
         }
-        self.search(setup, "totp", plugin::TOTP_CODES).map(drop)
+        self.is_usable()?;
+        let found = self.search(setup, "totp", plugin::TOTP_CODES)?;
+        Some(self.keep_beside(setup, found))
     }
 }

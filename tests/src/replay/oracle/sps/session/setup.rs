@@ -1,31 +1,48 @@
 //! The configuration and the arguments of a call.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, Value, json};
 
-use super::super::settings::Settings;
+use super::super::{candidates, settings::Settings};
+use super::Model;
+
+/// The calls of a host.
+const CALLS: [&str; 6] = [
+    "get_password_list",
+    "get_private_key_list",
+    "get_remote_app_credentials",
+    "get_totp_codes",
+    "authentication_completed",
+    "session_ended",
+];
 
 /// What a call works with.
 pub(super) struct Setup {
+    pub(super) configuration: String,
     pub(super) settings: Settings,
     pub(super) facts: Value,
     /// Whether check-ins follow the authentication, by the protocol.
     pub(super) after_authentication: bool,
     /// The asset of a remote application.
     pub(super) asset: Option<String>,
+    /// Whether the rules name a generator of assets that is not built in, and the plugin has none (decision H181).
+    pub(super) has_unknown_generator: bool,
 }
 
 impl Setup {
     /// Returns `None` for a call that is refused before the plugin is asked.
-    pub(super) fn read(input: &Value, step: &Value, decisions: &mut BTreeSet<&'static str>) -> Option<Self> {
+    pub(super) fn read(input: &Value, step: &Value, model: &mut Model<'_>) -> Option<Self> {
+        let decisions = &mut model.decisions;
         let text = step["config"].as_str().or(input["config"].as_str())?;
         let defaults = input["defaults"].as_str().unwrap_or_default();
         if settings_of_the_host(text) {
             // The log and the proxy are the host's: upstream fails for a wrong value.
             decisions.insert("S9");
         }
-        let settings = Settings::read(text)?.over(Settings::read(defaults)?);
+        let Some((settings, defaults)) = Settings::read(text).zip(Settings::read(defaults)) else {
+            model.is_blind = true;
+            return None;
+        };
+        let settings = settings.over(defaults);
         let words: Vec<(&str, &str)> = settings.of("check-in-trigger").collect();
         let is_word = |word: &str| {
             ["session-ended", "authentication-completed"].contains(&word.to_lowercase().as_str())
@@ -34,7 +51,8 @@ impl Setup {
             decisions.insert("H200");
             return None;
         }
-        if has_wrong_login(&settings, input["configuration_section"].as_str()) {
+        let section = input["configuration_section"].as_str();
+        if has_wrong_login(&settings, section) {
             decisions.insert("S11");
             return None;
         }
@@ -46,7 +64,12 @@ impl Setup {
         let word = |name: &str| settings.get("check-in-trigger", name).map(str::to_lowercase);
         let word = protocol.and_then(|protocol| word(&protocol)).or_else(|| word("default"));
         let after_authentication = word.as_deref() == Some("authentication-completed");
-        Some(Self { settings, facts, after_authentication, asset })
+        model.seen = seen(&settings, section, &facts);
+        let has_unknown_generator = model.plugin.get("assets").is_none()
+            && model.plugin["custom_generators"].as_object().is_none_or(Map::is_empty)
+            && has_own_generators(&settings);
+        let configuration = text.to_owned();
+        Some(Self { configuration, settings, facts, after_authentication, asset, has_unknown_generator })
     }
 }
 
@@ -65,25 +88,65 @@ fn has_wrong_login(settings: &Settings, section: Option<&str>) -> bool {
     }
 }
 
+fn has_own_generators(settings: &Settings) -> bool {
+    candidates::generators(settings).iter().any(|name| !candidates::BUILT_IN.contains(name))
+}
+
+/// Returns the facts that a hook sees, and its login to the vault.
+fn seen(settings: &Settings, section: Option<&str>, facts: &Value) -> Value {
+    let option = |name| section.and_then(|section| settings.get(section, name));
+    let is_explicit = option("use_credential").is_some_and(|source| source.eq_ignore_ascii_case("explicit"));
+    let login = match section {
+        None => Value::Null,
+        Some(_) if is_explicit => json!({ "username": option("username"), "password": option("password") }),
+        Some(_) => json!({ "username": facts["gateway_username"], "password": facts["gateway_password"] }),
+    };
+    json!({ "connection": facts, "login": login, "is_explicit": is_explicit })
+}
+
+/// Tells whether the model can read the session: its facts are texts, all fetches have the same, and its plugin gives
+/// leases if the configuration changes, because a host keeps no record of what is only read.
+pub(super) fn is_one_session(input: &Value) -> bool {
+    let steps = input["steps"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_text = |value: &Value| {
+        value.is_null() || value.as_str().is_some_and(|text| text.chars().all(|c| !c.is_control()))
+    };
+    let is_fact = |(name, value): (&String, &Value)| match name.as_str() {
+        "session_id" => false,
+        "server_port" => value.is_null() || value.as_u64().is_some_and(|port| port <= 65_535),
+        "gateway_groups" => value.is_null() || value.as_array().is_some_and(|all| all.iter().all(is_text)),
+        _ => is_text(value),
+    };
+    let without_asset = |step: &Value| {
+        let mut facts = step["args"].as_object().cloned().unwrap_or_default();
+        facts.remove("asset");
+        facts
+    };
+    let fetches =
+        steps.iter().filter(|step| step["call"].as_str().is_some_and(|call| call.starts_with("get_")));
+    let mut facts = fetches.filter(|step| step["omit"].is_null()).map(without_asset);
+    let first = facts.next();
+    let mut texts = steps.iter().filter_map(|step| step["config"].as_str());
+    let is_changed = texts.any(|text| input["config"] != text);
+    let is_call = |step: &Value| step["call"].as_str().is_some_and(|call| CALLS.contains(&call));
+    steps.iter().all(|step| {
+        let is_object = step["args"].is_null() || step["args"].is_object();
+        is_object && is_call(step) && step["args"].as_object().into_iter().flatten().all(is_fact)
+    }) && facts.all(|facts| Some(facts) == first)
+        && (!is_changed || input["plugin"]["hooks"].get("check_in").is_some())
+}
+
 /// Returns the facts of the connection and the asset, or `None` for arguments that the call does not have.
 fn arguments(step: &Value) -> Option<(Value, Option<String>)> {
     let call = step["call"].as_str()?;
     let usual = json!({
-        "server_domain": "example.com", "server_hostname": "web1", "server_ip": "192.0.2.7",
-        "server_username": "root", "protocol": "ssh",
+        "client_hostname": "laptop", "client_ip": "10.0.0.9", "gateway_domain": "corp",
+        "gateway_groups": ["admins"], "gateway_password": "gwpw", "gateway_username": "alice",
+        "protocol": "ssh", "server_domain": "example.com", "server_hostname": "web1",
+        "server_ip": "192.0.2.7", "server_port": 22, "server_username": "root", "session_id": "sess-1",
     });
-    let others = [
-        "client_hostname",
-        "client_ip",
-        "gateway_domain",
-        "gateway_groups",
-        "gateway_password",
-        "gateway_username",
-        "server_port",
-        "session_id",
-    ];
-    let is_fetch = call.starts_with("get_");
-    let mut facts = if is_fetch { usual } else { Value::Object(Map::new()) };
+    let mut facts =
+        if call.starts_with("get_") { usual } else { json!({ "session_id": usual["session_id"] }) };
     let mut asset = Some("appserver".to_owned());
     if !step["omit"].is_null() {
         return None;
@@ -91,10 +154,8 @@ fn arguments(step: &Value) -> Option<(Value, Option<String>)> {
     for (name, value) in step["args"].as_object().into_iter().flatten() {
         if name == "asset" && call == "get_remote_app_credentials" {
             asset = value.as_str().map(str::to_owned);
-        } else if let Some(fact) = facts.get_mut(name) {
-            *fact = value.clone();
-        } else if !(is_fetch && others.contains(&name.as_str()) || name == "session_id") {
-            return None;
+        } else {
+            *facts.get_mut(name)? = value.clone();
         }
     }
     Some((facts, asset))
