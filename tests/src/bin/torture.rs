@@ -9,7 +9,9 @@ use std::time::Instant;
 use keyway_tests::torture::cuts::Cuts;
 use keyway_tests::torture::ledger::Finding;
 use keyway_tests::torture::trace::strace;
-use keyway_tests::torture::{Options, Report, TortureError, grants, orders, samples, secrets, sessions, ssh_files};
+use keyway_tests::torture::{
+    Options, Report, TortureError, grants, orders, samples, secrets, sessions, ssh_files,
+};
 use lexopt::ValueExt as _;
 
 const USAGE: &str = "\
@@ -141,7 +143,9 @@ impl Area {
         let verdict = format!("lost {}, corrupt {}", sum(Report::lost), sum(Report::corrupt));
         match self {
             Self::Secrets(_) => verdict,
-            Self::Grants(_) | Self::Orders(_) | Self::Sessions(_) => format!("{verdict}, doubled {}", sum(Report::doubled)),
+            Self::Grants(_) | Self::Orders(_) | Self::Sessions(_) => {
+                format!("{verdict}, doubled {}", sum(Report::doubled))
+            }
         }
     }
 }

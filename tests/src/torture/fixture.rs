@@ -142,7 +142,11 @@ impl Fixture {
     }
 
     /// Runs hosts side by side, each through its [`lives`], and enters their lines into the ledger.
-    pub(super) fn live_all<F>(&mut self, hosts: Vec<F>, report: &mut Report) -> Result<Vec<Ended>, TortureError>
+    pub(super) fn live_all<F>(
+        &mut self,
+        hosts: Vec<F>,
+        report: &mut Report,
+    ) -> Result<Vec<Ended>, TortureError>
     where
         F: FnOnce() -> Result<Vec<Ended>, TortureError> + Send,
     {

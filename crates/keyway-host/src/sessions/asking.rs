@@ -69,33 +69,41 @@ impl Caller<'_> {
 
 impl Asking<'_> {
     /// Asks for each candidate until there are credentials.
-    pub(super) async fn ask_all(
-        &self,
-        refusals: &Arc<Refusals>,
-        now: Timestamp,
-    ) -> Result<Answer, CredentialError> {
-        let (kind, leases) = (self.open.kind, self.vault.capabilities().leases);
+    pub(super) async fn ask_all(&self, refusals: &Arc<Refusals>, now: Timestamp) -> Result<Answer, Failed> {
+        let (kind, only, leases) = (self.open.kind, self.open.only, self.vault.capabilities().leases);
         let (mut walk, mut attempts) = (Walk::new(self.open.search.clone()), Vec::new());
         loop {
-            let (template, refusals) = (self.fetch(), Arc::clone(refusals));
+            let (template, refusals, count) = (self.fetch(), Arc::clone(refusals), walk.count);
             let ask = move |store: Arc<dyn CredentialStore>| async move {
-                let Some(candidate) = walk.next(&*store, &template.session).await? else {
-                    return Ok((walk, None));
+                let candidate = match walk.next(&*store, &template.session).await {
+                    Ok(Some(candidate)) => candidate,
+                    Ok(None) => return Ok((walk, Asked::End)),
+                    Err(error) => return Ok((walk, Asked::ListFailed(error))),
                 };
+                if only.is_some_and(|only| only != walk.count) {
+                    return Ok((walk, Asked::Skipped));
+                }
                 if let Some(outcome) = refusals.of(&candidate) {
-                    return Ok((walk, Some((candidate, outcome.map(|none| match none {})))));
+                    return Ok((walk, Asked::Candidate(candidate, outcome.map(|none| match none {}))));
                 }
                 let fetch = template.at(candidate, walk.count);
                 let outcome = fetch_kind(&*store, kind, &fetch).await?;
-                Ok((walk, Some((fetch.candidate, outcome))))
+                Ok((walk, Asked::Candidate(fetch.candidate, outcome)))
             };
+            let failed = |error| Failed { error, asked: Some(count.saturating_add(1)) };
+            let opened = self.vault.working().map_err(failed)?;
             let (walked, asked) =
-                self.vault.working()?.call(operation(kind), self.caller.hold().await, ask).await?;
+                opened.call(operation(kind), self.caller.hold().await, ask).await.map_err(failed)?;
             walk = walked;
-            let Some((candidate, outcome)) = asked else { return Ok(Answer::Nothing(attempts)) };
+            let (candidate, outcome) = match asked {
+                Asked::End => return Ok(Answer::Nothing(attempts)),
+                Asked::ListFailed(error) => return Err(Failed { error, asked: None }),
+                Asked::Skipped => continue,
+                Asked::Candidate(candidate, outcome) => (candidate, outcome),
+            };
             match outcome.into_found() {
                 Ok(Found { credentials, lease, .. }) => {
-                    check_lease(kind, leases, lease.as_ref())?;
+                    check_lease(kind, leases, lease.as_ref()).map_err(failed)?;
                     let id = CheckOutId { fetch: self.open.id, number: walk.count };
                     return Ok(Answer::Found(CheckOut::new(id, candidate, lease, now), credentials));
                 }
@@ -104,20 +112,33 @@ impl Asking<'_> {
         }
     }
 
-    /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if it cannot tell. A
-    /// store that reconciles is asked about each candidate. One that is only idempotent is asked for each again: what
-    /// it gives then is what the fetch has made, or is new; both are checked in (decision R2).
-    pub(super) async fn resolve(&self, now: Timestamp) -> Result<Option<Vec<CheckOut>>, CredentialError> {
+    /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if it cannot tell. The
+    /// number is that of the last candidate that was asked about, if there are more: a session holds few leases.
+    ///
+    /// A store that reconciles is asked about each candidate. One that is only idempotent is asked for each again,
+    /// also for those that the fetch may not have come to: what it gives then is what the fetch has made, or is new;
+    /// both are checked in (decision R2).
+    pub(super) async fn resolve(
+        &self,
+        now: Timestamp,
+    ) -> Result<Option<(Vec<CheckOut>, Option<u16>)>, CredentialError> {
         let (kind, reconciles) = (self.open.kind, self.vault.capabilities().reconciles);
+        let OpenFetch { only, last, settled, .. } = *self.open;
         let (mut walk, mut held) = (Walk::new(self.open.search.clone()), Vec::new());
         loop {
+            if last.is_some_and(|last| walk.count >= last) {
+                return Ok(Some((held, None)));
+            }
             let template = self.fetch();
             let ask = move |store: Arc<dyn CredentialStore>| async move {
                 let Some(candidate) = walk.next(&*store, &template.session).await? else {
                     return Ok((walk, None));
                 };
+                let is_other = only.is_some_and(|only| only != walk.count);
                 let fetch = template.at(candidate, walk.count);
-                let made = if reconciles {
+                let made = if is_other || walk.count <= settled {
+                    Made::Nothing
+                } else if reconciles {
                     let question = IntendedCall::Fetch(kind, fetch.clone()).into();
                     match store.reconcile(&question).await? {
                         Reconciled::Made(lease) => Made::Lease(lease),
@@ -134,12 +155,15 @@ impl Asking<'_> {
                 self.vault.working()?.call("reconcile", self.caller.hold().await, ask).await?;
             walk = walked;
             match asked {
-                None => return Ok(Some(held)),
+                None => return Ok(Some((held, None))),
                 Some((_, Made::CannotTell)) => return Ok(None),
                 Some((_, Made::Nothing)) => {}
                 Some((candidate, Made::Lease(lease))) => {
                     let id = CheckOutId { fetch: self.open.id, number: walk.count };
                     held.push(CheckOut::new(id, candidate, Some(lease), now));
+                    if held.len() == MOST_RESOLVED {
+                        return Ok(Some((held, Some(walk.count))));
+                    }
                 }
             }
         }
@@ -154,6 +178,26 @@ impl Asking<'_> {
         }
     }
 }
+
+/// The outcome of one step of a search.
+enum Asked {
+    Candidate(Candidate, FetchOutcome<AnyCredentials>),
+    /// The candidate is not asked for.
+    Skipped,
+    /// The store's list of candidates failed, so nothing was asked.
+    ListFailed(CredentialError),
+    End,
+}
+
+/// A search that failed.
+pub(super) struct Failed {
+    pub(super) error: CredentialError,
+    /// The number of the candidate that may have been asked for last; `None` if nothing was asked.
+    pub(super) asked: Option<u16>,
+}
+
+/// How many leases of an unclear fetch are taken over at a time.
+const MOST_RESOLVED: usize = 8;
 
 /// What a store knows of a fetch for one candidate.
 enum Made {

@@ -18,10 +18,8 @@ const MOST_USED: usize = 32;
 
 /// Takes up a fetch that no caller works on any more: its caller went away, or its host died.
 pub(super) fn settle_interrupted(next: &mut SessionState, now: Timestamp, resolves: bool) {
-    next.fetches.retain(|open| open.stage != FetchStage::Pending { was_asked: false });
-    let is_interrupted =
-        |open: &&mut OpenFetch| matches!(open.stage, FetchStage::Pending { .. } | FetchStage::Asked);
-    for open in next.fetches.iter_mut().filter(is_interrupted) {
+    next.fetches.retain(|open| open.stage != FetchStage::Pending);
+    for open in next.fetches.iter_mut().filter(|open| open.stage == FetchStage::Asked) {
         open.stage = if resolves { FetchStage::Unsettled(Owed::from(now)) } else { FetchStage::Undecided };
     }
 }
@@ -37,14 +35,15 @@ pub(super) fn begin(
     if next.is_ended() {
         return Err(TransitionError::Ended);
     }
-    let mut made = next.check_outs.iter().filter(|out| out.id.fetch == fetch.id);
-    let is_over = made.any(|out| !matches!(out.stage, Stage::Held { .. })) || next.used.contains(&fetch.id);
-    let is_known = next.check_outs.iter().any(|out| out.id.fetch == fetch.id)
-        || next.fetches.iter().any(|open| open.id == fetch.id);
-    if is_over || (is_known && !again) {
+    if next.fetches.iter().any(|open| open.id == fetch.id) {
+        return Err(TransitionError::Unsettled);
+    }
+    let made = next.check_outs.iter().find(|out| out.id.fetch == fetch.id);
+    let is_over = made.is_some_and(|out| !matches!(out.stage, Stage::Held { .. }));
+    if is_over || (made.is_some() && !again) || next.used.contains(&fetch.id) {
         return Err(TransitionError::Repeated);
     }
-    let was_asked = next.fetches.extract_if(.., |open| open.id == fetch.id).count() > 0;
+    let only = made.map(|out| out.id.number);
     if replaces(fetch.kind) {
         let unused =
             |out: &CheckOut| (!out.is_proven && out.id.fetch != fetch.id).then_some(CheckInReason::Unused);
@@ -55,7 +54,7 @@ pub(super) fn begin(
     if next.taken() - replaced >= MAX_CHECK_OUTS {
         return Err(TransitionError::TooMany);
     }
-    next.fetches.push(OpenFetch { stage: FetchStage::Pending { was_asked }, ..fetch });
+    next.fetches.push(OpenFetch { only, ..fetch });
     Ok(())
 }
 
@@ -193,10 +192,11 @@ pub(super) fn unclear(
     limits: &Limits,
     next: &mut SessionState,
     fetch: NameTag,
-    again: Again,
+    (again, last): (Again, Option<u16>),
     resolves: bool,
 ) {
     for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
+        open.last = open.last.or(last);
         let owed = match open.stage {
             FetchStage::Unsettled(owed) => owed,
             _ => Owed::from(again.now),
@@ -207,6 +207,18 @@ pub(super) fn unclear(
             Some(next) => FetchStage::Unsettled(Owed { failures, next, ..owed }),
             None => FetchStage::Undecided,
         };
+    }
+}
+
+/// Notes that the store was asked what it holds for a fetch: for all candidates, or up to the `settled` one.
+pub(super) fn resolved(next: &mut SessionState, now: Timestamp, fetch: NameTag, settled: Option<u16>) {
+    match settled {
+        None => next.fetches.retain(|open| open.id != fetch),
+        Some(settled) => {
+            for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
+                (open.settled, open.stage) = (settled, FetchStage::Unsettled(Owed::from(now)));
+            }
+        }
     }
 }
 
@@ -326,7 +338,17 @@ pub(super) fn forget_returned(next: &mut SessionState) {
 impl CheckOut {
     pub(super) fn new(id: CheckOutId, candidate: Candidate, lease: Option<Lease>, now: Timestamp) -> Self {
         let stage = Stage::Held { renew: None };
-        Self { id, candidate, lease, made: now, term: now, renewals: 0, is_renewing: false, is_proven: false, stage }
+        Self {
+            id,
+            candidate,
+            lease,
+            made: now,
+            term: now,
+            renewals: 0,
+            is_renewing: false,
+            is_proven: false,
+            stage,
+        }
     }
 
     /// Plans the renewal of a held lease, if the store renews leases up to a longest time.

@@ -182,7 +182,15 @@ impl Sessions {
     /// A dropped future leaves the lock made or not.
     pub async fn lock(&self, lock: Lock) -> Result<(), SessionsError> {
         let target = lock.target.clone();
-        self.put_lock(target, Some(lock)).await
+        self.put_lock(target, Some(lock)).await?;
+        // Every fetch reads the locks, so those that have ended go.
+        let now = self.worker.clock.now();
+        for ended in
+            self.locks().await?.into_iter().filter(|lock| lock.until.is_some_and(|until| until <= now))
+        {
+            self.put_lock(ended.target, None).await?;
+        }
+        Ok(())
     }
 
     /// Removes a lock. Repeating the call is no error.

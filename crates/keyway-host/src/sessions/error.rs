@@ -50,6 +50,14 @@ pub enum SessionsError {
         /// What is missing.
         what: &'static str,
     },
+    /// A text of the session is too large for its record (decision R8). Nothing was asked.
+    #[error("{what} may have {limit} bytes at most")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// The most bytes.
+        limit: usize,
+    },
     /// An operator has locked new check-outs. Nothing was asked.
     #[error("new check-outs are locked by {by}: {reason}")]
     Locked {
@@ -84,6 +92,7 @@ impl SessionsError {
         Cow::Borrowed(match self {
             Self::Store { error, .. } => return error.user_message(),
             Self::Demanded { what } => return Cow::Owned(format!("Please give {what}.")),
+            Self::TooLarge { .. } => return Cow::Owned(self.to_string()),
             Self::Locked { .. } => "New sessions are locked by an operator.",
             Self::Refused(TransitionError::InFlight) | Self::Overtaken => "Please try again in a moment.",
             _ => "There was an error. Please contact the administrator.",
@@ -109,14 +118,15 @@ impl PluginError for SessionsError {
             Self::Refused(refusal) => match refusal {
                 TransitionError::NoSession | TransitionError::NoCheckOut => ErrorKind::NotFound,
                 TransitionError::Repeated => ErrorKind::AlreadyExists,
-                TransitionError::Ended | TransitionError::InFlight | TransitionError::TooMany => {
-                    ErrorKind::Conflict
-                }
+                TransitionError::Ended
+                | TransitionError::InFlight
+                | TransitionError::TooMany
+                | TransitionError::Unsettled => ErrorKind::Conflict,
             },
             Self::NoVault { .. } => ErrorKind::NotFound,
             Self::Fault { .. } => ErrorKind::Unavailable { retry_after: None },
             Self::NoSuchKind { .. } => ErrorKind::Unsupported,
-            Self::Demanded { .. } => ErrorKind::Invalid,
+            Self::Demanded { .. } | Self::TooLarge { .. } => ErrorKind::Invalid,
             Self::Locked { .. } => ErrorKind::Denied,
             Self::Store { error, .. } => error.kind(),
             Self::Overtaken => ErrorKind::Conflict,

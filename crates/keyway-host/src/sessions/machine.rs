@@ -24,7 +24,7 @@ use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease
 
 use super::changes::{
     authenticated, begin, decide, force, forget_returned, found, give_back, give_up, not_returned,
-    renewed_lease, returned, settle_interrupted, take_back, told, unclear,
+    renewed_lease, resolved, returned, settle_interrupted, take_back, told, unclear,
 };
 use super::lease_times::return_at;
 use super::state::{CheckOut, CheckOutId, Data, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
@@ -42,6 +42,8 @@ pub(crate) struct Event {
     pub(super) resolves: bool,
     /// The data of the plugin after a call.
     pub(super) data: Option<Data>,
+    /// Whether the caller knows that the session has a record. If that is gone, the session has ended.
+    pub(super) continues: bool,
     pub(super) what: What,
 }
 
@@ -71,10 +73,11 @@ pub(crate) enum What {
     Found { check_out: CheckOut, renews: bool },
     /// The store has no credentials, and holds no lease for this fetch.
     NothingFound { fetch: NameTag },
-    /// It is unknown whether the store holds a lease for this fetch.
-    Unclear { fetch: NameTag, again: Again },
-    /// The store was asked about a fetch, and holds these leases for it.
-    Resolved { fetch: NameTag, held: Vec<CheckOut> },
+    /// It is unknown whether the store holds a lease for this fetch. No candidate after the `last` was asked for.
+    Unclear { fetch: NameTag, again: Again, last: Option<u16> },
+    /// The store was asked about a fetch, and holds these leases for it. `settled` is the number of its last candidate that
+    /// was asked about, if there are more.
+    Resolved { fetch: NameTag, held: Vec<CheckOut>, settled: Option<u16> },
     /// The store was asked about a fetch, and cannot tell.
     CannotTell { fetch: NameTag },
     /// The store took a lease back, or did not.
@@ -128,6 +131,11 @@ pub enum TransitionError {
     /// The session has no such check-out, or nothing undecided.
     #[error("the session has no such check-out")]
     NoCheckOut,
+    /// The same fetch was made before, and has no clear answer yet.
+    #[error(
+        "an earlier call of this fetch has no clear answer yet: make another; what it checked out is returned"
+    )]
+    Unsettled,
 }
 
 /// Computes the step that an event causes in this state; `None` is a session that has used the store for nothing yet.
@@ -140,11 +148,13 @@ pub(crate) fn step(
     standing: Standing,
     event: Event,
 ) -> Result<Step, TransitionError> {
-    let Event { now, resolves, data, what } = event;
+    let Event { now, resolves, data, continues, what } = event;
     let mut next = match state {
         Some(state) => state.clone(),
         None if what.brings_lease() => SessionState { ended: Notice::Done, ..SessionState::default() },
         None if what.is_result() => return Ok(Step::gone()),
+        None if continues && matches!(what, What::End { .. }) => return Ok(Step::gone()),
+        None if continues => return Err(TransitionError::Ended),
         None if what.begins() => SessionState::default(),
         None => return Err(TransitionError::NoSession),
     };
@@ -248,10 +258,10 @@ fn apply(
             next.fetches.retain(|open| open.id != fetch);
             return Ok(true);
         }
-        What::Unclear { fetch, again } if ours => unclear(limits, next, fetch, again, resolves),
-        What::Resolved { fetch, held } => {
+        What::Unclear { fetch, again, last } if ours => unclear(limits, next, fetch, (again, last), resolves),
+        What::Resolved { fetch, held, settled } => {
             if ours {
-                next.fetches.retain(|open| open.id != fetch);
+                resolved(next, now, fetch, settled);
             }
             for check_out in held {
                 give_back(next, now, check_out, CheckInReason::HostLost);
@@ -302,21 +312,21 @@ fn proceed(mut next: SessionState, now: Timestamp) -> Step {
         let command = if out.is_renewing { Command::Renew(out) } else { Command::CheckIn(out) };
         return Step::to(next).then(command);
     }
-    if matches!(&next.ended, Notice::Owed(owed) if is_due(owed)) {
-        let told = next.check_outs.clone();
-        return Step::to(next).then(Command::Tell(Told::Ended, told));
-    }
-    if let Some(open) = next.fetches.iter_mut().find(|open| matches!(open.stage, FetchStage::Pending { .. }))
-    {
-        open.stage = FetchStage::Asked;
-        let open = open.clone();
-        return Step::to(next).then(Command::Search(open));
-    }
     let unsettled = |open: &&OpenFetch| matches!(&open.stage, FetchStage::Unsettled(owed) if is_due(owed));
     if let Some(open) = next.fetches.iter().find(unsettled).cloned() {
         return Step::to(next).then(Command::Resolve(open));
     }
-    let renewing = |out: &&mut CheckOut| matches!(&out.stage, Stage::Held { renew: Some(owed) } if is_due(owed));
+    if matches!(&next.ended, Notice::Owed(owed) if is_due(owed)) {
+        let told = next.check_outs.clone();
+        return Step::to(next).then(Command::Tell(Told::Ended, told));
+    }
+    if let Some(open) = next.fetches.iter_mut().find(|open| open.stage == FetchStage::Pending) {
+        open.stage = FetchStage::Asked;
+        let open = open.clone();
+        return Step::to(next).then(Command::Search(open));
+    }
+    let renewing =
+        |out: &&mut CheckOut| matches!(&out.stage, Stage::Held { renew: Some(owed) } if is_due(owed));
     if let Some(out) = next.check_outs.iter_mut().find(renewing) {
         out.is_renewing = true;
         let out = out.clone();

@@ -82,7 +82,7 @@ fn candidate() -> Candidate {
 
 impl World {
     fn event(&self, what: What) -> Event {
-        Event { now: self.now, resolves: self.resolves, data: None, what }
+        Event { now: self.now, resolves: self.resolves, data: None, continues: false, what }
     }
 
     fn give(&mut self, id: CheckOutId) -> Lease {
@@ -140,9 +140,9 @@ impl World {
                     (true, false) => What::NothingFound { fetch },
                     (false, true) => {
                         self.give(id);
-                        What::Unclear { fetch, again }
+                        What::Unclear { fetch, again, last: Some(1) }
                     }
-                    (false, false) => What::Unclear { fetch, again },
+                    (false, false) => What::Unclear { fetch, again, last: Some(1) },
                 }
             }
             Command::Resolve(open) if works => {
@@ -150,10 +150,10 @@ impl World {
                 let held = held.map(|(lease, id)| {
                     CheckOut::new(*id, candidate(), Some(Lease::new(lease.clone())), self.now)
                 });
-                What::Resolved { fetch: open.id, held: held.collect() }
+                What::Resolved { fetch: open.id, held: held.collect(), settled: None }
             }
             Command::Resolve(open) if effect => What::CannotTell { fetch: open.id },
-            Command::Resolve(open) => What::Unclear { fetch: open.id, again: self.again() },
+            Command::Resolve(open) => What::Unclear { fetch: open.id, again: self.again(), last: None },
             Command::CheckIn(out) => {
                 if works || effect {
                     let lease = &out.lease.as_ref().unwrap().id;
@@ -262,7 +262,10 @@ fn fetch(number: u8) -> OpenFetch {
         search: Search::one(candidate()),
         reason: None,
         ticket: None,
-        stage: FetchStage::Pending { was_asked: false },
+        only: None,
+        last: None,
+        settled: 0,
+        stage: FetchStage::Pending,
     }
 }
 

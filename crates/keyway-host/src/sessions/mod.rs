@@ -132,6 +132,7 @@
 //! * A list of a store's own, asked for again after a crash, must have the candidates that it had before.
 //! * Rolling back the storage engine to an older copy is not detected.
 
+mod admission;
 mod asking;
 mod audit;
 mod changes;

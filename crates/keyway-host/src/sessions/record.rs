@@ -125,6 +125,10 @@ fn read_id(reader: &mut Reader<'_>) -> Result<NameTag, Malformed> {
     reader.array()
 }
 
+fn read_number(reader: &mut Reader<'_>) -> Result<u16, Malformed> {
+    u16::try_from(reader.u32()?).map_err(|_| Malformed { expected: "the number of a candidate" })
+}
+
 /// The most bytes of a call that is owed, with a code before it.
 const OWED_LEN: usize = 1 + 8 + 4 + 8;
 
@@ -209,8 +213,7 @@ fn put_check_out(out: &mut Vec<u8>, check_out: &CheckOut) {
 
 fn read_check_out(reader: &mut Reader<'_>) -> Result<CheckOut, Malformed> {
     let fetch = reader.array()?;
-    let number =
-        u16::try_from(reader.u32()?).map_err(|_| Malformed { expected: "the number of a candidate" })?;
+    let number = read_number(reader)?;
     let candidate = read_candidate(reader)?;
     let lease = reader.optional(|reader| {
         let lease = Lease::new(checked(LeaseId::new(reader.text()?))?);
@@ -266,7 +269,7 @@ fn fetch_len(open: &OpenFetch) -> usize {
     };
     let assets: usize = open.search.assets.iter().map(|place| 1 + asset(place)).sum();
     let texts = [&open.reason, &open.ticket].into_iter().flatten().map(|text| text_len(text)).sum::<usize>();
-    16 + 1 + 2 + account + 4 + assets + 2 + texts + OWED_LEN
+    16 + 1 + 2 + account + 4 + assets + 2 + texts + 3 * 5 + OWED_LEN
 }
 
 fn put_fetch(out: &mut Vec<u8>, open: &OpenFetch) {
@@ -289,8 +292,11 @@ fn put_fetch(out: &mut Vec<u8>, open: &OpenFetch) {
     });
     put_optional(out, open.reason.as_deref(), put_text);
     put_optional(out, open.ticket.as_deref(), put_text);
+    for number in [open.only, open.last, Some(open.settled)] {
+        put_optional(out, number.map(u32::from), put_u32);
+    }
     match &open.stage {
-        FetchStage::Pending { was_asked } => out.extend([0, u8::from(*was_asked)]),
+        FetchStage::Pending => out.push(0),
         FetchStage::Asked => out.push(1),
         FetchStage::Unsettled(owed) => {
             out.push(2);
@@ -317,14 +323,17 @@ fn read_fetch(reader: &mut Reader<'_>) -> Result<OpenFetch, Malformed> {
     })?;
     let mut text = || Ok::<_, Malformed>(reader.optional(Reader::text)?.map(str::to_owned));
     let (reason, ticket) = (text()?, text()?);
+    let mut number = || reader.optional(read_number);
+    let (only, last, settled) = (number()?, number()?, number()?.unwrap_or_default());
     let stage = match reader.byte()? {
-        0 => FetchStage::Pending { was_asked: reader.flag()? },
+        0 => FetchStage::Pending,
         1 => FetchStage::Asked,
         2 => FetchStage::Unsettled(read_owed(reader)?),
         3 => FetchStage::Undecided,
         _ => return Err(Malformed { expected: "the stage of a fetch" }),
     };
-    Ok(OpenFetch { id, kind, search: Search { accounts, assets }, reason, ticket, stage })
+    let search = Search { accounts, assets };
+    Ok(OpenFetch { id, kind, search, reason, ticket, only, last, settled, stage })
 }
 
 const KINDS: [CredentialKind; 5] = [

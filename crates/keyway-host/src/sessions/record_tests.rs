@@ -75,9 +75,10 @@ prop_compose! {
         id: [u8; 16], kind in prop::sample::select(&KINDS[..]),
         account in prop::option::of(prop::option::of(text())),
         places in prop::collection::vec((any::<bool>(), text()), 0..4),
+        (only, last, settled) in any::<(Option<u16>, Option<u16>, u16)>(),
         (reason, ticket) in prop::option::of(text()).prop_flat_map(|it| (Just(it), prop::option::of(text()))),
         stage in prop_oneof![
-            any::<bool>().prop_map(|was_asked| FetchStage::Pending { was_asked }), Just(FetchStage::Asked), owed().prop_map(FetchStage::Unsettled),
+            Just(FetchStage::Pending), Just(FetchStage::Asked), owed().prop_map(FetchStage::Unsettled),
             Just(FetchStage::Undecided),
         ],
     ) -> OpenFetch {
@@ -87,7 +88,7 @@ prop_compose! {
         };
         let place = |(own, text)| if own { Assets::Own(text) } else { Assets::Given(Asset::new(text).unwrap()) };
         let assets = places.into_iter().map(place).collect();
-        OpenFetch { id, kind, search: Search { accounts, assets }, reason, ticket, stage }
+        OpenFetch { id, kind, search: Search { accounts, assets }, reason, ticket, only, last, settled, stage }
     }
 }
 

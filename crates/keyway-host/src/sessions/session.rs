@@ -9,16 +9,19 @@ use keyway_credentials::{
     Busy, Candidate, Connection, Cookie, CredentialKind, CredentialStoreName, FetchOutcome, Holder,
     MAX_CHECK_OUTS, SessionId, remote_app_candidate,
 };
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::asking::{Answer, Asking, Attempt, Caller, operation};
+use super::admission::{MOST_FACTS, admit};
+use super::asking::{Answer, Asking, Attempt, Caller, Failed, operation};
 use super::audit::{Action, Transition};
 use super::changes::replaces;
+use super::connection_record::connection_len;
 use super::engine::Sessions;
 use super::error::SessionsError;
 use super::fetch::{CredentialType, FetchRequest, Fetched};
 use super::live::Live;
-use super::machine::{TransitionError, What};
+use super::machine::{Event, TransitionError, What};
 use super::new_session::NewSession;
 use super::record::SessionAtStore;
 use super::refusals::Refusals;
@@ -50,6 +53,8 @@ struct Inner {
     session_cookie: Cookie,
     calls: Arc<AtomicU64>,
     progress: tokio::sync::Mutex<Progress>,
+    /// Ends the wait of a fetch in the queue.
+    ending: Notify,
 }
 
 /// The progress of a session. It is locked during a call.
@@ -67,6 +72,8 @@ struct Part {
     entry: Option<Box<Entry<SessionWorkflow>>>,
     /// Credentials without a lease, since the last event.
     read: Vec<CheckOut>,
+    /// Whether the session had a record at the store. If it is gone, another handle ended the session.
+    has_record: bool,
     /// Whether the end of the session is recorded.
     has_ended: bool,
 }
@@ -96,6 +103,9 @@ impl Session {
         entries: impl IntoIterator<Item = Box<Entry<SessionWorkflow>>>,
     ) -> Result<Self, SessionsError> {
         let NewSession { connection, holder, stores, is_detached } = new;
+        if connection_len(&connection) > MOST_FACTS {
+            return Err(SessionsError::TooLarge { what: "the facts about a connection", limit: MOST_FACTS });
+        }
         let mut anonymous = connection.clone();
         (anonymous.gateway_username, anonymous.gateway_password) = (None, None);
         let mut session = Inner {
@@ -107,6 +117,7 @@ impl Session {
             session_cookie: Cookie::default(),
             calls: Arc::default(),
             progress: tokio::sync::Mutex::default(),
+            ending: Notify::new(),
         };
         for store in stores {
             let part = session.part(&*session.sessions.vault(&store)?);
@@ -120,7 +131,8 @@ impl Session {
             let _ = live.context(Arc::clone(&session.anonymous), stored);
             session.calls.fetch_max(stored.calls, Ordering::Relaxed);
             let at = entry.fixed.clone();
-            let part = Part { at, live, entry: Some(entry), read: Vec::new(), has_ended: false };
+            let part =
+                Part { at, live, entry: Some(entry), read: Vec::new(), has_record: true, has_ended: false };
             session.progress.get_mut().parts.insert(part.at.store.clone(), part);
         }
         Ok(Self { inner: Arc::new(session) })
@@ -237,6 +249,7 @@ impl Session {
     /// # Cancel safety
     /// After a dropped future the host ends the session when its last handle is dropped.
     pub async fn end(&self) -> Result<Settled, SessionsError> {
+        self.inner.ending.notify_one();
         let mut progress = self.inner.progress.lock().await;
         progress.has_ended = true;
         self.inner.tell(&mut progress, |_, read| What::End { read }).await
@@ -249,25 +262,6 @@ struct Fetch<'a> {
     kind: CredentialKind,
     request: &'a FetchRequest,
     search: Search,
-}
-
-/// Checks what the host demands of a fetch.
-fn admit(vault: &RunningVault, kind: CredentialKind, request: &FetchRequest) -> Result<(), SessionsError> {
-    let name = vault.name.clone();
-    if let Err(fault) = &vault.opened {
-        return Err(SessionsError::Fault { name, fault: fault.clone() });
-    }
-    if !vault.capabilities().offers(kind) {
-        return Err(SessionsError::NoSuchKind { name, kind });
-    }
-    let is_given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
-    if vault.rules.demands_reason && !is_given(&request.reason) {
-        return Err(SessionsError::Demanded { what: "a reason" });
-    }
-    if vault.rules.demands_ticket && !is_given(&request.ticket) {
-        return Err(SessionsError::Demanded { what: "a ticket" });
-    }
-    Ok(())
 }
 
 impl Inner {
@@ -284,7 +278,7 @@ impl Inner {
             holder: self.holder.clone(),
             host: (!self.is_detached).then(|| (Arc::clone(&run.host), run.number)),
         };
-        Part { at, live: self.live(), entry: None, read: Vec::new(), has_ended: false }
+        Part { at, live: self.live(), entry: None, read: Vec::new(), has_record: false, has_ended: false }
     }
 
     /// Asks the candidates of a search. `first_for` is the candidate whose queue the session is the first of.
@@ -313,8 +307,17 @@ impl Inner {
             None => random()?,
         };
         let (reason, ticket) = (request.reason.clone(), request.ticket.clone());
-        let stage = FetchStage::Pending { was_asked: false };
-        let open = OpenFetch { id, kind: fetch.kind, search: fetch.search.clone(), reason, ticket, stage };
+        let open = OpenFetch {
+            id,
+            kind: fetch.kind,
+            search: fetch.search.clone(),
+            reason,
+            ticket,
+            only: None,
+            last: None,
+            settled: 0,
+            stage: FetchStage::Pending,
+        };
         let refusals = Arc::new(refusals);
         if !fetch.vault.capabilities().leases {
             return self.read(part, fetch.vault, &open, &refusals).await;
@@ -342,7 +345,7 @@ impl Inner {
         let session = part.live.context(Arc::clone(&self.connection), stored);
         let asking = Asking { vault, session, open, caller: Caller::Reading(worker, &part.at) };
         let answer = asking.ask_all(refusals, refusals.now).await;
-        let answer = answer.map_err(|error| {
+        let answer = answer.map_err(|Failed { error, .. }| {
             let name = vault.name.clone();
             SessionsError::Store { name, call: operation(open.kind), error }
         })?;
@@ -388,8 +391,9 @@ impl Inner {
                 }
                 place.turn().await;
             });
-            if waited.await.is_err() {
-                return Ok(None);
+            tokio::select! {
+                waited = waited => if waited.is_err() { return Ok(None) },
+                () = self.ending.notified() => return Ok(None),
             }
             is_first = true;
             // The whole search is walked again, so that each candidate keeps its number, and so its intent.
@@ -439,7 +443,9 @@ impl Inner {
             None => self.sessions.entry(&part.at).await?,
         };
         let event = worker.workflow.event(&part.at.store, worker.clock.now(), what);
+        let event = Event { continues: part.has_record, ..event };
         let mut submitted = worker.submit(entry, event, Some(&part.live)).await?;
+        part.has_record |= submitted.entry.state.is_some();
         let address = submitted.entry.address;
         part.entry =
             Some(std::mem::replace(&mut submitted.entry, Box::new(Entry::new(address, part.at.clone()))));

@@ -141,8 +141,8 @@ impl CheckOut {
 /// The stage of a fetch that is not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchStage {
-    /// Other leases are checked in first. Nothing was asked, unless the same fetch was begun before.
-    Pending { was_asked: bool },
+    /// Other leases are checked in first. Nothing was asked.
+    Pending,
     /// The store is being asked.
     Asked,
     /// It is unknown whether there is a check-out, and the store can be asked about it.
@@ -159,6 +159,12 @@ pub(crate) struct OpenFetch {
     pub(super) search: Search,
     pub(super) reason: Option<String>,
     pub(super) ticket: Option<String>,
+    /// The only candidate that is asked for, by its number: a repeated call gets what the first one got.
+    pub(super) only: Option<u16>,
+    /// The last candidate that was asked for, if it is known.
+    pub(super) last: Option<u16>,
+    /// How many candidates are settled: the store was asked what it holds for them.
+    pub(super) settled: u16,
     pub(super) stage: FetchStage,
 }
 

@@ -10,7 +10,7 @@ use keyway_credentials::{
 };
 use tracing::warn;
 
-use super::asking::{Answer, Asking, Caller, intent, operation};
+use super::asking::{Answer, Asking, Caller, Failed, intent, operation};
 use super::audit::{SessionAudit, Transition, report};
 use super::error::SessionsError;
 use super::lease_times::{extension, return_at};
@@ -89,7 +89,7 @@ impl Recorded for SessionWorkflow {
         });
         let fetches = state.fetches.iter().filter_map(|open| match open.stage {
             // The caller that asks has a claim; without one it is gone.
-            FetchStage::Pending { .. } | FetchStage::Asked => Some(Timestamp::default()),
+            FetchStage::Pending | FetchStage::Asked => Some(Timestamp::default()),
             FetchStage::Unsettled(owed) => Some(owed.next),
             FetchStage::Undecided => None,
         });
@@ -228,7 +228,7 @@ impl SessionWorkflow {
 
     pub(super) fn event(&self, store: &CredentialStoreName, now: Timestamp, what: What) -> Event {
         let resolves = self.vaults.get(store).is_some_and(|vault| vault.resolves());
-        Event { now, resolves, data: None, what }
+        Event { now, resolves, data: None, continues: false, what }
     }
 
     async fn call(
@@ -256,10 +256,12 @@ impl SessionWorkflow {
                         (what, Some(Answer::Found(check_out, credentials)), None)
                     }
                     Ok(answer) => (What::NothingFound { fetch: open.id }, Some(answer), None),
-                    Err(error) => {
-                        let what = match error.effect() {
-                            Effect::None => What::NothingFound { fetch: open.id },
-                            Effect::Unknown => What::Unclear { fetch: open.id, again: again(&error) },
+                    Err(Failed { error, asked }) => {
+                        let what = match (error.effect(), asked) {
+                            (Effect::Unknown, Some(last)) => {
+                                What::Unclear { fetch: open.id, again: again(&error), last: Some(last) }
+                            }
+                            _ => What::NothingFound { fetch: open.id },
                         };
                         (what, None, failed(operation(open.kind), error))
                     }
@@ -269,10 +271,12 @@ impl SessionWorkflow {
                 let asking =
                     Asking { vault, session: session.clone(), open: &open, caller: Caller::Claimed(on) };
                 match asking.resolve(on.now()).await {
-                    Ok(Some(held)) => (What::Resolved { fetch: open.id, held }, None, None),
+                    Ok(Some((held, settled))) => {
+                        (What::Resolved { fetch: open.id, held, settled }, None, None)
+                    }
                     Ok(None) => (What::CannotTell { fetch: open.id }, None, None),
                     Err(error) => (
-                        What::Unclear { fetch: open.id, again: again(&error) },
+                        What::Unclear { fetch: open.id, again: again(&error), last: None },
                         None,
                         failed("reconcile", error),
                     ),
@@ -361,7 +365,7 @@ fn not_asked(on: &OnSession<'_>, command: Command, failure: SessionsError) -> Ca
     let again = on.again(None);
     let what = match command {
         Command::Search(open) => What::NothingFound { fetch: open.id },
-        Command::Resolve(open) => What::Unclear { fetch: open.id, again },
+        Command::Resolve(open) => What::Unclear { fetch: open.id, again, last: None },
         Command::CheckIn(check_out) => What::CheckIn { check_out, failed: Some(again) },
         Command::Renew(check_out) => What::Renewal { check_out, renewed: Err(again), is_unclear: true },
         Command::Tell(what, _) => What::Told { what, failed: Some(again) },

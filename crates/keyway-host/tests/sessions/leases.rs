@@ -69,7 +69,8 @@ async fn what_an_unclear_renewal_has_made_is_returned() {
         let (clock, storage, keys) = (Arc::default(), memory(), ring());
         let store = store(&clock).lease_time(30 * MINUTE).renews_ids(true);
         store.script(StoreCall::Renew, [Step::fault(Fault::LostAnswer)]);
-        let start = async || World::start(builder(&storage, &keys, &clock).vault(vault(&store)), &clock).await;
+        let start =
+            async || World::start(builder(&storage, &keys, &clock).vault(vault(&store)), &clock).await;
         let world = start().await;
         let session = world.session("s");
         found(&session).await;

@@ -169,7 +169,9 @@ fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
         match intents.len() {
             0 => lines.push(Line::Lost(format!("{lease:?} was never returned to {}", terms.name))),
             1 => {}
-            _ => lines.push(Line::Doubled(format!("{lease:?} was returned to {} by {intents:?}", terms.name))),
+            _ => {
+                lines.push(Line::Doubled(format!("{lease:?} was returned to {} by {intents:?}", terms.name)))
+            }
         }
     }
     let intents: BTreeSet<_> = given.values().map(|intent| format!("{intent}.check-in")).collect();
@@ -177,7 +179,10 @@ fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
         let is_known = given.contains_key(&call.lease.as_deref())
             || call.intent.as_ref().is_some_and(|intent| intents.contains(intent));
         if !is_known {
-            lines.push(Line::Corrupt(format!("what was never given was returned to {}: {call:?}", terms.name)));
+            lines.push(Line::Corrupt(format!(
+                "what was never given was returned to {}: {call:?}",
+                terms.name
+            )));
         }
     }
     let mut ended = BTreeMap::<&str, BTreeSet<_>>::new();

@@ -7,7 +7,8 @@ use std::time::Duration;
 use keyway_conformance::credentials::{ScriptedStore, Step, StoreCall};
 use keyway_credentials::{
     Capabilities, CheckIn, CheckInTrigger, CheckInTriggers, CheckedIn, CredentialError, CredentialStore as _,
-    CredentialStoreLayer, CredentialStoreName, Fetch, FetchOutcome, Layered, Passwords, PrivateKeys, Rotation, SessionEvent,
+    CredentialStoreLayer, CredentialStoreName, Fetch, FetchOutcome, Layered, Passwords, PrivateKeys,
+    Rotation, SessionEvent,
 };
 use keyway_host::sessions::Vault;
 
@@ -152,8 +153,7 @@ struct Watched {
 
 impl Watched {
     fn has(&self, defect: Defect) -> bool {
-        self.defect == Some(defect)
-            && self.draw.lock().unwrap_or_else(PoisonError::into_inner).chance(50)
+        self.defect == Some(defect) && self.draw.lock().unwrap_or_else(PoisonError::into_inner).chance(50)
     }
 }
 

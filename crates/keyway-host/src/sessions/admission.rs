@@ -1,0 +1,48 @@
+//! Decides whether a fetch is made at all.
+
+use keyway_credentials::{Account, Cookie, CredentialKind, MAX_CHECK_OUTS};
+
+use super::error::SessionsError;
+use super::fetch::FetchRequest;
+use super::vault::RunningVault;
+
+/// The most bytes of a reason or a ticket.
+const MOST_TEXT: usize = 4 << 10;
+
+/// The most bytes of the facts about a connection, as they are stored.
+pub(super) const MOST_FACTS: usize = 64 << 10;
+
+/// A record has room for the facts, two cookies, and as many check-outs and fetches as a session may have (decision R8).
+/// So the result of a call always fits.
+const _: () = assert!(
+    MOST_FACTS + 2 * Cookie::MAX_BYTES + MAX_CHECK_OUTS * (2 * MOST_TEXT + 16 * Account::MAX_BYTES)
+        < 500 << 10
+);
+
+/// Checks what the host demands of a fetch.
+pub(super) fn admit(
+    vault: &RunningVault,
+    kind: CredentialKind,
+    request: &FetchRequest,
+) -> Result<(), SessionsError> {
+    let name = vault.name.clone();
+    if let Err(fault) = &vault.opened {
+        return Err(SessionsError::Fault { name, fault: fault.clone() });
+    }
+    if !vault.capabilities().offers(kind) {
+        return Err(SessionsError::NoSuchKind { name, kind });
+    }
+    let is_given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+    if vault.rules.demands_reason && !is_given(&request.reason) {
+        return Err(SessionsError::Demanded { what: "a reason" });
+    }
+    for (what, text) in [("a reason", &request.reason), ("a ticket", &request.ticket)] {
+        if text.as_ref().is_some_and(|text| text.len() > MOST_TEXT) {
+            return Err(SessionsError::TooLarge { what, limit: MOST_TEXT });
+        }
+    }
+    if vault.rules.demands_ticket && !is_given(&request.ticket) {
+        return Err(SessionsError::Demanded { what: "a ticket" });
+    }
+    Ok(())
+}
