@@ -6,4 +6,5 @@ pub mod counting;
 pub mod generic;
 pub mod primitives;
 pub mod recording;
+pub mod sps;
 pub mod sqlite;

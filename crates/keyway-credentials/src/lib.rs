@@ -215,6 +215,7 @@
 //! | credentials | [`Password`], [`PrivateKey`], [`CertificateCredential`], [`TotpCode`], [`RemoteAppCredentials`] |
 //! | leases, and their end | [`Lease`], [`LeaseRenewal`], [`CheckIn`], [`CheckInReason`], [`CheckInTriggers`] |
 //! | the login to the vault itself | [`VaultLoginSource`] |
+//! | the configuration of an SPS plugin | [`SpsConfiguration`] |
 //! | events | [`SessionEvent`] |
 //! | failures | [`CredentialError`] |
 //! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
@@ -252,6 +253,7 @@ mod reconciliation;
 mod register;
 mod remote_app;
 mod session_event;
+mod sps;
 mod text;
 mod vault_login;
 mod verification;
@@ -279,6 +281,7 @@ pub use reconciliation::{IntendedCall, IntendedEffect, Reconciled, Reconciliatio
 pub use register::CredentialStores;
 pub use remote_app::{LaunchInformation, RemoteAppCredentials, remote_app_candidate};
 pub use session_event::{CheckOut, SessionEvent};
+pub use sps::{SpsConfiguration, SpsConfigurationError};
 pub use text::{Account, Asset, CredentialStoreName, Holder, LeaseId, SessionId};
 pub use vault_login::{VaultLogin, VaultLoginError, VaultLoginSource};
 pub use verification::{Verification, Verified};

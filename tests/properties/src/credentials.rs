@@ -1,6 +1,6 @@
-//! Private keys of credential stores.
+//! Private keys of credential stores, and the configuration of SPS plugins.
 
-use keyway_credentials::{KeyError, KeyFacts, KeyForm, KeyType, PrivateKey};
+use keyway_credentials::{KeyError, KeyFacts, KeyForm, KeyType, PrivateKey, SecretText, SpsConfiguration};
 
 /// Checks a private key of a credential store.
 ///
@@ -39,4 +39,52 @@ pub fn credential_key(data: &[u8]) {
     let with = PrivateKey::new(text, Some("n33dle".into())).expect("it was read");
     assert_eq!(with.expose_passphrase().is_some(), facts.encrypted);
     assert!(!format!("{with:?}").contains("n33dle"));
+}
+
+/// Checks the configuration text of an SPS plugin.
+///
+/// A text that is read is read as the same with other line ends, and when all that was read is written anew. The error for
+/// another text, or for a value in it, is one line.
+pub fn sps_configuration(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let is_one_line = |error: &dyn std::error::Error| !error.to_string().contains(['\n', '\r']);
+    let read = match SpsConfiguration::read(text) {
+        Ok(read) => read,
+        Err(error) => return assert!(is_one_line(&error), "{error}"),
+    };
+    let lines = text.replace("\r\n", "\n").replace('\n', "\r\n");
+    assert!(
+        lines.len() > SpsConfiguration::MAX_BYTES || SpsConfiguration::read(&lines).as_ref() == Ok(&read),
+        "with other line ends"
+    );
+    assert_eq!(read.clone().over(read.clone()), read, "over itself");
+    assert_eq!(read.clone().over(SpsConfiguration::default()), read, "over nothing");
+    for section in ["DEFAULT", "account", "assets", "check-in-trigger", "domain_asset_mapping", "vault"] {
+        let mut written = format!("[{section}]\n");
+        let mut values = Vec::new();
+        for option in read.options(section) {
+            match read.get(section, option) {
+                Ok(value) => {
+                    let value = value.expect("the option is listed");
+                    let escaped = if value.expose() == "$" { "$$" } else { value.expose() };
+                    // A line that begins with a comment, within a value, would not come back.
+                    let lines: Vec<&str> = escaped.split('\n').collect();
+                    assert!(!lines.iter().skip(1).any(|line| line.starts_with(['#', ';'])), "{section}");
+                    let line = [option, " = ", &lines.join("\n  ").replace('%', "%%"), "\n"].concat();
+                    written.push_str(&line);
+                    values.push((option, value));
+                }
+                Err(error) => assert!(is_one_line(&error), "{error}"),
+            }
+        }
+        let again = SpsConfiguration::read(&written).expect("it was written from what was read");
+        for (option, value) in values {
+            let value: Option<SecretText> = Some(value);
+            assert_eq!(again.get(section, option), Ok(value), "{section}");
+        }
+    }
+    for error in [read.account_rule().err(), read.asset_rules().err(), read.check_in_triggers().err()] {
+        assert!(error.is_none_or(|error| is_one_line(&error)));
+    }
+    assert!(read.vault_login("vault").err().is_none_or(|error| is_one_line(&error)));
 }

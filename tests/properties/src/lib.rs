@@ -24,7 +24,7 @@ mod wire;
 mod x509;
 
 pub use client::{bundle_json, credentials_file, dotenv, service_answer};
-pub use credentials::credential_key;
+pub use credentials::{credential_key, sps_configuration};
 pub use grants::host_grant;
 pub use orders::{order_machine, order_metadata};
 pub use passwords::password_settings;
@@ -73,6 +73,7 @@ pub const ALL: &[(&str, Property)] = &[
     ("order_metadata", order_metadata),
     ("order_machine", order_machine),
     ("credential_key", credential_key),
+    ("sps_configuration", sps_configuration),
 ];
 
 /// The public key of the golden vectors, with which the tokens of the corpus were made.

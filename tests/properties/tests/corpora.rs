@@ -24,6 +24,19 @@ fn every_file_has_its_property() {
 }
 
 #[test]
+fn the_corpus_of_keys_has_every_form() {
+    let mut forms = BTreeSet::new();
+    for entry in fs::read_dir(fuzz().join("corpus/credential_key")).expect("a corpus") {
+        let text = fs::read_to_string(entry.expect("an entry").path()).expect("a text");
+        if let Ok(facts) = keyway_credentials::KeyFacts::read(&text) {
+            forms.insert(format!("{:?}, encrypted: {}", facts.form, facts.encrypted));
+        }
+    }
+    // Five forms, each of them also encrypted.
+    assert_eq!(forms.len(), 10, "{forms:?}");
+}
+
+#[test]
 fn every_property_has_a_target_and_a_corpus_and_the_other_way_round() {
     let properties: BTreeSet<String> = ALL.iter().map(|(name, _)| (*name).to_owned()).collect();
     let names = |folder: &str| -> BTreeSet<String> {

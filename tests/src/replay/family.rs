@@ -1,6 +1,6 @@
 //! The kinds of vectors, and their adapters.
 
-use super::{Adapter, barbican, convection, locker, watts};
+use super::{Adapter, barbican, convection, locker, sps, watts};
 
 /// The place of a vector's kind in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +44,8 @@ pub struct Family {
 }
 
 /// Returns all families.
-pub fn families() -> [Family; 4] {
-    [convection::FAMILY, locker::FAMILY, watts::FAMILY, barbican::FAMILY]
+pub fn families() -> [Family; 5] {
+    [convection::FAMILY, locker::FAMILY, watts::FAMILY, barbican::FAMILY, sps::FAMILY]
 }
 
 /// Returns the treatment of `kind`, or `None` for an unknown kind.

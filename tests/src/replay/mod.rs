@@ -39,6 +39,7 @@ mod judge;
 mod locker;
 pub mod oracle;
 mod report;
+pub mod sps;
 mod vector;
 mod watts;
 

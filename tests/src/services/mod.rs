@@ -22,7 +22,7 @@ use std::{
 
 pub use convection::ConvectionPlugin;
 pub use interpreter::{BARE, python};
-pub use python::{CONVECTION, PythonPackages, python_with};
+pub use python::{CONVECTION, PythonPackages, SPS, python_with};
 pub use skip::{OrSkip, REPORT_VARIABLE, REQUIRE_VARIABLE, Skip};
 pub use watts_plugin::watts_plugin;
 

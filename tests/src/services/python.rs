@@ -19,6 +19,8 @@ pub struct PythonPackages {
     pub requirements: &'static str,
     /// Modules that must be importable; otherwise the environment is useless.
     pub modules: &'static [&'static str],
+    /// Whether pip also installs what the requirements depend on. If not, they list all that is needed.
+    pub with_dependencies: bool,
 }
 
 /// The real Convection plugins, Generic and `PassDB`, and `cryptography`.
@@ -30,6 +32,17 @@ pub const CONVECTION: PythonPackages = PythonPackages {
         "convection.plugins.secrets.passdb",
         "cryptography.fernet",
     ],
+    with_dependencies: true,
+};
+
+/// The real SDK of SPS for credential-store plugins.
+///
+/// One of its dependencies, which these plugins do not use, is built from C and needs the headers of LDAP.
+pub const SPS: PythonPackages = PythonPackages {
+    name: "sps",
+    requirements: include_str!("../../python/sps.txt"),
+    modules: &["safeguard.sessions.plugin"],
+    with_dependencies: false,
 };
 
 /// How long a failed attempt keeps other test processes from trying again. A new run of `cargo
@@ -106,9 +119,11 @@ fn install(directory: &Path, packages: &PythonPackages) -> Result<(), Skip> {
         .map_err(|reason| Skip::new("python3 with venv and pip", reason))?;
     let python = venv.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     let missing = |reason| Skip::new(format!("the Python packages {}", packages.name), reason);
+    let dependencies: &[&str] = if packages.with_dependencies { &[] } else { &["--no-deps"] };
     run(Command::new(&python)
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"])
         .args(["--retries", "2", "--timeout", "20", "--only-binary", "cryptography"])
+        .args(dependencies)
         .arg("--requirement")
         .arg(directory.join("requirements.txt")))
     .map_err(missing)?;
@@ -144,8 +159,12 @@ mod tests {
     use crate::services::Skip;
     use std::{cell::Cell, fs, path::Path};
 
-    const PACKAGES: PythonPackages =
-        PythonPackages { name: "test", requirements: "one==1.0\n", modules: &["one"] };
+    const PACKAGES: PythonPackages = PythonPackages {
+        name: "test",
+        requirements: "one==1.0\n",
+        modules: &["one"],
+        with_dependencies: true,
+    };
 
     #[expect(clippy::unnecessary_wraps, reason = "stands for the real installation")]
     fn makes_an_interpreter(directory: &Path, _: &PythonPackages) -> Result<(), Skip> {

@@ -4,5 +4,6 @@ pub mod barbican;
 pub mod base64;
 pub mod json_text;
 pub mod metadata;
+pub mod sps;
 pub mod version;
 pub mod watts;

@@ -1,0 +1,80 @@
+//! The plugin of a vector.
+
+use serde_json::Value;
+
+use super::{Model, Pair};
+
+/// The end of a hook's call.
+pub(super) enum Ended {
+    Returned(Value),
+    Raised(String),
+}
+
+/// Calls a hook, or returns `None` if the plugin does not have it.
+pub(super) fn run(model: &mut Model<'_>, hook: &str, pair: &Pair, names: [&str; 2]) -> Option<Ended> {
+    let rules = model.plugin["hooks"].get(hook)?.as_array()?;
+    model.hooks.push((hook.to_owned(), pair.0.clone(), pair.1.clone()));
+    let mut seen = model.cookie.clone();
+    seen.insert(names[0].to_owned(), pair.0.clone().into());
+    seen.insert(names[1].to_owned(), pair.1.clone().into());
+    let fits = |rule: &&Value| {
+        let mut when = rule["when"].as_object().into_iter().flatten();
+        when.all(|(name, value)| seen.get(name).unwrap_or(&Value::Null) == value)
+    };
+    let Some(rule) = rules.iter().find(fits) else { return Some(Ended::Returned(Value::Null)) };
+    for effect in rule["do"].as_array().into_iter().flatten() {
+        model.apply(effect);
+    }
+    Some(match rule["raise"].as_str() {
+        Some(class) => Ended::Raised(class.to_owned()),
+        None => Ended::Returned(rule["return"].clone()),
+    })
+}
+
+/// What a hook's value is to the typed interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reading {
+    Nothing,
+    Found,
+    /// A value that upstream passes on, and the types do not have.
+    NoSuchType,
+}
+
+/// The key for one-time codes, which a hook returns as a bare list.
+pub(super) const TOTP_CODES: &str = "totp_codes";
+
+/// Reads the credentials under a key.
+pub(super) fn read(returned: &Value, key: &str) -> Reading {
+    let is_false = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(entries) => entries.is_empty(),
+        Value::Bool(true) => false,
+    };
+    let is_key = |item: &Value| {
+        let types = ["ssh-rsa", "ssh-dss", "ssh-ed25519"];
+        let has_type = item[0].as_str().is_some_and(|name| types.contains(&name));
+        has_type && item[1].is_string() && item.as_array().is_some_and(|pair| pair.len() == 2)
+    };
+    let is_code = |item: &Value| {
+        let is_field = |(name, value): (&String, &Value)| match name.as_str() {
+            "code" => value.is_string(),
+            "period" | "unix_time" => value.is_u64(),
+            _ => false,
+        };
+        item.as_object().is_some_and(|fields| fields.iter().all(is_field))
+    };
+    let is_credential = |item: &Value| match key {
+        "private_keys" => is_key(item),
+        TOTP_CODES => is_code(item),
+        _ => item.is_string(),
+    };
+    let value = if key == TOTP_CODES { Some(returned) } else { returned.get(key) };
+    match value.filter(|value| !is_false(value)) {
+        None => Reading::Nothing,
+        Some(Value::Array(items)) if items.iter().all(is_credential) => Reading::Found,
+        Some(_) => Reading::NoSuchType,
+    }
+}
