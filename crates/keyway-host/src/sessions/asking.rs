@@ -75,7 +75,7 @@ impl Asking<'_> {
         now: Timestamp,
     ) -> Result<Answer, CredentialError> {
         let (kind, leases) = (self.open.kind, self.vault.capabilities().leases);
-        let (mut walk, mut attempts) = (Walk::new(self.open.search.clone()), Vec::new());
+        let (mut walk, mut attempts) = (Box::new(Walk::new(self.open.search.clone())), Vec::new());
         loop {
             let (template, refusals) = (self.fetch(), Arc::clone(refusals));
             let ask = move |store: Arc<dyn CredentialStore>| async move {
@@ -109,7 +109,7 @@ impl Asking<'_> {
     /// it gives then is what the fetch has made, or is new; both are checked in (decision R2).
     pub(super) async fn resolve(&self, now: Timestamp) -> Result<Option<Vec<CheckOut>>, CredentialError> {
         let (kind, reconciles) = (self.open.kind, self.vault.capabilities().reconciles);
-        let (mut walk, mut held) = (Walk::new(self.open.search.clone()), Vec::new());
+        let (mut walk, mut held) = (Box::new(Walk::new(self.open.search.clone())), Vec::new());
         loop {
             let template = self.fetch();
             let ask = move |store: Arc<dyn CredentialStore>| async move {
