@@ -109,8 +109,9 @@ impl Shelved {
         let (name, store) = (CredentialStoreName::new("shelf")?, Arc::new(store));
         let mut vault = Vault::with_store(name.clone(), Arc::clone(&store) as Arc<_>);
         if store.assets > 0 {
-            let generators = vec![AssetGenerator::from_name(SHELVES)];
-            vault = vault.assets(AssetRules { generators, ..AssetRules::default() });
+            let mut rules = AssetRules::default();
+            rules.generators = vec![AssetGenerator::from_name(SHELVES)];
+            vault = vault.assets(rules);
         }
         let builder = Host::builder(Registry::builder().build()?, storage, keys)
             .session_limits(Limits::default().with_isolation(Isolation::Inline))

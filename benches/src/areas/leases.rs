@@ -15,7 +15,7 @@ use crate::hands::Hands;
 use crate::measure::{Clock, interleave, median};
 use crate::peers::reading::Reading;
 use crate::row::{Row, Target};
-use crate::shelf::{Shelf, Shelved, connection, ring};
+use crate::shelf::{Shelf, Shelved, connection};
 
 const OPEN: u64 = 10_000;
 /// How many leases end in the same second.

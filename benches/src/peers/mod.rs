@@ -8,5 +8,4 @@ pub mod primitives;
 pub mod reading;
 pub mod recording;
 pub mod sps;
-pub mod sps;
 pub mod sqlite;

@@ -1,28 +1,42 @@
 //! The real SDK of SPS, running in Python.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::areas::BenchError;
 
-/// Returns the processor time of a full session at a log level in microseconds, as the median of the batches. Blocks.
+/// The log levels of the comparison: the SDK's default, and its cheapest usual one.
+pub const LOG_LEVELS: [&str; 2] = ["info", "error"];
+
+/// Runs full sessions on one live plugin object, in batches, and returns the processor time of one in nanoseconds: the
+/// median of the batches.
 ///
 /// # Errors
-/// When Python does not start, or the sessions did not do what they should.
-pub fn full_session(python: &Path, level: &str, sessions: u32, batches: u32) -> Result<f64, BenchError> {
+/// When Python does not start, the SDK fails, or a session did not check out and check in once.
+pub fn session_time(python: &Path, log_level: &str, sessions: u32, batches: u32) -> Result<f64, BenchError> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/sps_peer.py");
     let output = Command::new(python)
         .arg(script)
-        .args([level, &sessions.to_string(), &batches.to_string()])
+        .args([log_level, &sessions.to_string(), &batches.to_string()])
         .stderr(Stdio::null())
         .output()?;
-    let measured: Value = serde_json::from_slice(&output.stdout)?;
-    // The first session is not measured.
-    let all = sessions * batches + 1;
-    if measured["checked_out"] != all || measured["checked_in"] != all || measured["ended"] != all {
-        return Err(format!("the peer had other sessions than {all} full ones: {measured}").into());
+    if !output.status.success() {
+        return Err(format!("the real SDK ended with {}", output.status).into());
     }
-    measured["median"].as_f64().ok_or_else(|| "the peer told no time".into())
+    let answer: Value = serde_json::from_slice(&output.stdout)?;
+    // The first session is not measured.
+    let count = u64::from(sessions) * u64::from(batches) + 1;
+    for name in ["checked_out", "checked_in", "ended"] {
+        if answer[name] != count {
+            return Err(format!("{name} is {} after {count} sessions", answer[name]).into());
+        }
+    }
+    if answer["keys"] != json!([]) || answer["passwords"] != json!(["correct horse"]) {
+        return Err("the real SDK returned other credentials".into());
+    }
+    Ok(answer["median"].as_f64().ok_or("the peer gave no time")? * 1e3)
 }

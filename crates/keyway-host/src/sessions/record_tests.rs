@@ -86,7 +86,7 @@ prop_compose! {
             None => Accounts::Own,
         };
         let place = |(own, text)| if own { Assets::Own(text) } else { Assets::Given(Asset::new(text).unwrap()) };
-        let assets = places.into_iter().map(place).collect();
+        let assets: Vec<_> = places.into_iter().map(place).collect();
         OpenFetch { id, kind, search: Search { accounts, assets: assets.into() }, reason, ticket, stage }
     }
 }

@@ -218,7 +218,10 @@ mod tests {
     async fn an_endless_list_ends() {
         let assets = vec![Assets::Own("endless".into())];
         let account = Accounts::Given(Some(Account::new("a").unwrap()));
-        assert_eq!(walked(Search { accounts: account, assets: assets.into() }).await.len(), usize::from(MOST_CANDIDATES));
+        assert_eq!(
+            walked(Search { accounts: account, assets: assets.into() }).await.len(),
+            usize::from(MOST_CANDIDATES)
+        );
     }
 
     #[tokio::test]

@@ -466,8 +466,7 @@ impl Inner {
             None => self.sessions.entry(&part.at).await?,
         };
         let event = worker.workflow.event(&part.at.store, worker.clock.now(), what);
-        let Submitted { entry, answer, failures, .. } =
-            worker.submit(entry, event, Some(&part.live)).await?;
+        let Submitted { entry, answer, failures, .. } = worker.submit(entry, event, Some(&part.live)).await?;
         part.entry = Some(entry);
         Ok((answer, failures))
     }
