@@ -8,10 +8,14 @@
 //! - [`row`]: a figure beside its target and its peer;
 //! - [`areas`]: the measured areas, one file each;
 //! - [`peers`]: the peers;
-//! - [`generic_store`]: a filled store.
+//! - [`generic_store`]: a filled store;
+//! - [`shelf`]: a credential store that answers at once;
+//! - [`hands`]: a clock that a measurement sets.
 
 pub mod areas;
 pub mod generic_store;
+pub mod hands;
 pub mod measure;
 pub mod peers;
 pub mod row;
+pub mod shelf;

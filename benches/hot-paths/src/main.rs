@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod grant;
+mod session;
 
 use std::env;
 use std::error::Error;
@@ -29,7 +30,7 @@ const FILLED: u32 = 1000;
 type Failure = Box<dyn Error>;
 type HotPath = fn(u32) -> Result<(), Failure>;
 
-const HOT_PATHS: [(&str, HotPath); 8] = [
+const HOT_PATHS: [(&str, HotPath); 10] = [
     ("parse", parse),
     ("match", matching),
     ("look-up", look_up),
@@ -38,6 +39,8 @@ const HOT_PATHS: [(&str, HotPath); 8] = [
     ("get", get),
     ("create", create),
     ("grant", grant::request_and_revoke),
+    ("session-with-leases", session::with_leases),
+    ("session", session::without_leases),
 ];
 
 fn main() -> ExitCode {

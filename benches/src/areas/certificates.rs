@@ -3,14 +3,13 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use keyway_certificates::{
     AuthorityName, CaId, CaInformation, Capabilities, CertificateAuthority, CertificateError,
     CertificateOrder, OrderMetadata, OrderOutcome, OrderRequest, Owner, Support, Waiting, async_trait,
 };
-use keyway_core::{Clock, Registry, Timestamp};
+use keyway_core::{Clock as _, Registry};
 use keyway_host::orders::{Authority, Limits, NewOrder, Phase};
 use keyway_host::{Host, HostBuilder};
 use keyway_seal::{Key, KeyRing};
@@ -18,6 +17,7 @@ use keyway_storage::{Memory, Sqlite, Storage};
 use tokio::runtime::Runtime;
 
 use super::BenchError;
+use crate::hands::Hands;
 use crate::measure::{Clock as Measured, interleave, median};
 use crate::peers::{recording::Recording, sqlite::BareTable};
 use crate::row::{Row, Target};
@@ -67,24 +67,6 @@ impl CertificateAuthority for Desk {
     async fn ca_information(&self) -> Result<Vec<CaInformation>, CertificateError> {
         let name = format!("{self:?}");
         Ok(vec![CaInformation::new(CaId::new(name.as_str())?, name)])
-    }
-}
-
-/// A clock that the measurement sets.
-#[derive(Debug, Default)]
-struct Hands(AtomicU64);
-
-impl Hands {
-    fn advance(&self, by: Duration) -> Timestamp {
-        let milliseconds = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.0.fetch_add(milliseconds, Ordering::Relaxed);
-        self.now()
-    }
-}
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_milliseconds(1_800_000_000_000 + self.0.load(Ordering::Relaxed))
     }
 }
 

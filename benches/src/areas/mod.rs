@@ -3,11 +3,13 @@
 mod certificates;
 pub mod compatibility;
 pub mod convection;
+mod credentials;
 mod executables;
 mod footprint;
 mod grants;
 mod host;
 pub mod issuers;
+mod leases;
 mod local_ca;
 mod order_parts;
 pub mod registry;
@@ -54,6 +56,11 @@ pub const AREAS: &[Area] = &[
         name: "certificates",
         about: "steps of certificate orders, orders that wait, and the local CA",
         run: certificates::run,
+    },
+    Area {
+        name: "credentials",
+        about: "sessions at credential stores, their commits, and leases that end",
+        run: credentials::run,
     },
     Area { name: "host", about: "reads, timers and waiting work of a host", run: host::run },
     Area { name: "ssh", about: "revoking a certificate among 100,000", run: ssh::run },

@@ -5,6 +5,7 @@
 pub mod counting;
 pub mod generic;
 pub mod primitives;
+pub mod reading;
 pub mod recording;
 pub mod sps;
 pub mod sqlite;

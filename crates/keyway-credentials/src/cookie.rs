@@ -88,6 +88,11 @@ impl Cookie {
         Ok(())
     }
 
+    /// Tells whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.values().values().is_empty()
+    }
+
     /// Returns all values as they are now.
     pub fn snapshot(&self) -> JsonObject {
         self.values().values().clone()

@@ -1,6 +1,6 @@
 //! The built-in generators of accounts and assets: pure functions of the connection (decision S4).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use crate::{Account, Asset, Connection};
 
@@ -113,9 +113,16 @@ impl AssetRules {
     /// Returns the assets of a connection in order, each once. A value that is empty or cannot be an asset is
     /// skipped.
     pub fn assets<'a>(&'a self, connection: &'a Connection) -> impl Iterator<Item = AssetSource<'a>> {
-        let mut seen = HashSet::new();
+        // There are few.
+        let mut seen = Vec::with_capacity(self.generators.len());
         let sources = self.generators.iter().filter_map(move |generator| self.source(generator, connection));
-        sources.filter(move |source| seen.insert(source.clone()))
+        sources.filter(move |source| {
+            let is_new = !seen.contains(source);
+            if is_new {
+                seen.push(source.clone());
+            }
+            is_new
+        })
     }
 
     fn source<'a>(

@@ -59,7 +59,7 @@ impl Recorded for GrantWorkflow {
     }
 
     fn counted<'a>(user: &'a NameTag, owner: &'a Owner) -> Option<Names<'a>> {
-        Some(vec![user, owner.service.as_str().as_bytes()])
+        Some(Names::of([user, owner.service.as_str().as_bytes()]))
     }
 
     fn due(_: &Owner, state: &GrantState) -> Due {
@@ -77,7 +77,7 @@ impl Recorded for GrantWorkflow {
 }
 
 fn names_of<'a>(user: &'a NameTag, owner: &'a Owner, credential: &'a CredentialRef) -> Names<'a> {
-    vec![user, owner.service.as_str().as_bytes(), credential.as_str().as_bytes()]
+    Names::of([user, owner.service.as_str().as_bytes(), credential.as_str().as_bytes()])
 }
 
 type Done = Carried<GrantWorkflow>;

@@ -62,8 +62,8 @@ pub enum IssuedBy<'a> {
 impl<'a> IssuedBy<'a> {
     fn names(self) -> Names<'a> {
         match self {
-            Self::Serial(serial) => vec![b"serial", serial.as_bytes()],
-            Self::Name(name) => vec![b"name", name.as_bytes()],
+            Self::Serial(serial) => Names::of([b"serial", serial.as_bytes()]),
+            Self::Name(name) => Names::of([b"name", name.as_bytes()]),
         }
     }
 }

@@ -132,7 +132,17 @@ impl<R: Recorded> Journal<R> {
     pub(crate) async fn apply(
         &self,
         entry: &mut Entry<R>,
-        change: Change<'_, R>,
+        mut change: Change<'_, R>,
+    ) -> Result<Applied<R>, RecordError> {
+        self.try_apply(entry, &mut change).await
+    }
+
+    /// Applies a change, if the record is unchanged since it was read. Only a change that is stored loses its state and
+    /// claim, to the entry.
+    pub(crate) async fn try_apply(
+        &self,
+        entry: &mut Entry<R>,
+        change: &mut Change<'_, R>,
     ) -> Result<Applied<R>, RecordError> {
         if entry.state.is_none() && change.state.is_none() {
             return Ok(Applied::Stored);
@@ -144,7 +154,7 @@ impl<R: Recorded> Journal<R> {
         let counted =
             R::counted(&entry.address.scope, &entry.fixed).filter(|_| adds != entry.state.is_some());
         let Some(names) = counted else {
-            let (batch, unique) = self.batch(entry, &change)?;
+            let (batch, unique) = self.batch(entry, change)?;
             let outcome = self.records.commit(batch).await?;
             return self.applied(entry, change, &unique, outcome).await;
         };
@@ -162,7 +172,7 @@ impl<R: Recorded> Journal<R> {
                 continue;
             }
             let number = if adds { count.number.saturating_add(1) } else { count.number.saturating_sub(1) };
-            let (batch, unique) = self.batch(entry, &change)?;
+            let (batch, unique) = self.batch(entry, change)?;
             let last = batch.items().len();
             let batch = turn.put(&self.records, batch, count, number);
             match self.records.commit(batch).await? {
@@ -181,14 +191,14 @@ impl<R: Recorded> Journal<R> {
     async fn applied(
         &self,
         entry: &mut Entry<R>,
-        change: Change<'_, R>,
+        change: &mut Change<'_, R>,
         unique: &Unique,
         outcome: CommitOutcome,
     ) -> Result<Applied<R>, RecordError> {
         match outcome {
             CommitOutcome::Committed(revision) => {
                 entry.revision = change.state.is_some().then_some(revision);
-                (entry.state, entry.claim) = (change.state, change.claim);
+                (entry.state, entry.claim) = (change.state.take(), change.claim.take());
                 Ok(Applied::Stored)
             }
             CommitOutcome::Conflict { item } if unique.items.contains(&item) => {

@@ -63,7 +63,8 @@ pub(crate) type NameTag = [u8; 16];
 
 /// Writes the id of a record as 32 hexadecimal digits.
 pub(crate) fn id_text(id: &NameTag) -> String {
-    format!("{:032x}", u128::from_be_bytes(*id))
+    let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
+    id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Reads an id that [`id_text`] wrote.

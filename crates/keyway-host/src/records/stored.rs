@@ -35,8 +35,32 @@ pub(crate) fn read_code<T: Copy>(
     all.iter().copied().find(|value| code(*value) == read).ok_or(Malformed { expected })
 }
 
+/// The most names that together identify something.
+const MOST_NAMES: usize = 3;
+
 /// Names that together identify something. Stored keys hold only their tag.
-pub(crate) type Names<'a> = Vec<&'a [u8]>;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Names<'a> {
+    names: [&'a [u8]; MOST_NAMES],
+    count: usize,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn of<const N: usize>(first: [&'a [u8]; N]) -> Self {
+        const { assert!(N <= MOST_NAMES, "too many names") };
+        let mut names: [&[u8]; MOST_NAMES] = [&[]; MOST_NAMES];
+        names[..N].copy_from_slice(&first);
+        Self { names, count: N }
+    }
+}
+
+impl<'a> std::ops::Deref for Names<'a> {
+    type Target = [&'a [u8]];
+
+    fn deref(&self) -> &Self::Target {
+        &self.names[..self.count]
+    }
+}
 
 /// When a worker takes a record up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -71,7 +71,7 @@ impl Asking<'_> {
     /// Asks for each candidate until there are credentials.
     pub(super) async fn ask_all(&self, refusals: &Arc<Refusals>, now: Timestamp) -> Result<Answer, Failed> {
         let (kind, only, leases) = (self.open.kind, self.open.only, self.vault.capabilities().leases);
-        let (mut walk, mut attempts) = (Walk::new(self.open.search.clone()), Vec::new());
+        let (mut walk, mut attempts) = (Box::new(Walk::new(self.open.search.clone())), Vec::new());
         loop {
             let (template, refusals, count) = (self.fetch(), Arc::clone(refusals), walk.count);
             let ask = move |store: Arc<dyn CredentialStore>| async move {
@@ -124,7 +124,7 @@ impl Asking<'_> {
     ) -> Result<Option<(Vec<CheckOut>, Option<u16>)>, CredentialError> {
         let (kind, reconciles) = (self.open.kind, self.vault.capabilities().reconciles);
         let OpenFetch { only, last, settled, .. } = *self.open;
-        let (mut walk, mut held) = (Walk::new(self.open.search.clone()), Vec::new());
+        let (mut walk, mut held) = (Box::new(Walk::new(self.open.search.clone())), Vec::new());
         loop {
             if last.is_some_and(|last| walk.count >= last) {
                 return Ok(Some((held, None)));

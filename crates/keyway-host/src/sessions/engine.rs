@@ -23,7 +23,7 @@ use super::state::CheckOut;
 use super::vault::{RunningVault, Vault, VaultView};
 use super::workflow::{SessionWorkflow, UNDECIDED};
 use crate::host::{HostError, Lent};
-use crate::records::{ATTEMPTS, Address, Applied, Change, Entry, Journal, RecordError};
+use crate::records::{ATTEMPTS, Address, Applied, Change, Entry, Journal, Names, RecordError};
 use crate::work::{Limits, Worker};
 
 /// The engine for credential stores: sessions fetch credentials, and the host checks in what they hold.
@@ -147,7 +147,7 @@ impl Sessions {
         limit: usize,
     ) -> Result<UndecidedPage, SessionsError> {
         let after = after.as_ref().map(|start| &start.0);
-        let (entries, next) = self.worker.journal.listed(&vec![UNDECIDED], after, limit).await?;
+        let (entries, next) = self.worker.journal.listed(&Names::of([UNDECIDED]), after, limit).await?;
         let fetches = entries.iter().flat_map(|entry| undecided_of(entry)).collect();
         Ok(UndecidedPage { fetches, next: next.map(PageStart) })
     }

@@ -25,9 +25,9 @@ pub enum LeaseQuery {
 impl LeaseQuery {
     pub(super) fn names(&self) -> Names<'_> {
         match self {
-            Self::Account(account) => vec![ACCOUNT, account.as_str().as_bytes()],
-            Self::Asset(asset) => vec![ASSET, asset.as_str().as_bytes()],
-            Self::Holder(holder) => vec![HOLDER, holder.as_str().as_bytes()],
+            Self::Account(account) => Names::of([ACCOUNT, account.as_str().as_bytes()]),
+            Self::Asset(asset) => Names::of([ASSET, asset.as_str().as_bytes()]),
+            Self::Holder(holder) => Names::of([HOLDER, holder.as_str().as_bytes()]),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use keyway_core::Wiped;
 use keyway_credentials::{Connection, Cookie, SessionContext};
 
 use super::connection_record::read_object;
@@ -38,9 +39,11 @@ impl Live {
     pub(super) fn context(&self, connection: Arc<Connection>, stored: &Data) -> SessionContext {
         let mut seen = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.calls > seen.call {
-            *seen = Seen { cookie: cookie_of(&stored.cookie), call: stored.calls };
+            *seen = Seen { cookie: cookie_of(stored.cookie.as_ref()), call: stored.calls };
             // What does not fit beside later entries of other plugins stays in the record.
-            let _ = self.session_cookie.merge(read_object(&stored.session_cookie).unwrap_or_default());
+            if let Some(stored) = &stored.session_cookie {
+                let _ = self.session_cookie.merge(read_object(stored).unwrap_or_default());
+            }
         }
         context(connection, seen.cookie.clone(), self.session_cookie.clone())
     }
@@ -56,13 +59,13 @@ impl Live {
 
 /// Makes the context of a call for which no caller waits.
 pub(super) fn stored_context(connection: Arc<Connection>, stored: &Data) -> SessionContext {
-    context(connection, cookie_of(&stored.cookie), cookie_of(&stored.session_cookie))
+    context(connection, cookie_of(stored.cookie.as_ref()), cookie_of(stored.session_cookie.as_ref()))
 }
 
 /// Reads the data after a call.
 pub(super) fn data(context: &SessionContext, calls: u64) -> Data {
-    let [cookie, session_cookie] =
-        [&context.cookie, &context.session_cookie].map(|it| Arc::new(it.to_ascii()));
+    let [cookie, session_cookie] = [&context.cookie, &context.session_cookie]
+        .map(|it| (!it.is_empty()).then(|| Arc::new(it.to_ascii())));
     Data { cookie, session_cookie, calls }
 }
 
@@ -71,6 +74,6 @@ fn context(connection: Arc<Connection>, cookie: Cookie, session_cookie: Cookie) 
 }
 
 /// Reads a cookie that [`data`] has written.
-fn cookie_of(json: &str) -> Cookie {
-    Cookie::new(read_object(json).unwrap_or_default())
+fn cookie_of(json: Option<&Arc<Wiped<String>>>) -> Cookie {
+    json.map_or_else(Cookie::default, |json| Cookie::new(read_object(json).unwrap_or_default()))
 }

@@ -70,8 +70,9 @@ impl Stored for SessionState {
     fn encoded_len(&self) -> usize {
         let check_outs: usize = self.check_outs.iter().map(check_out_len).sum();
         let fetches: usize = self.fetches.iter().map(fetch_len).sum();
-        text_len(&self.data.cookie)
-            + text_len(&self.data.session_cookie)
+        2 + 2 * LENGTH_BYTES
+            + self.data.cookie.as_ref().map_or(0, |cookie| cookie.len())
+            + self.data.session_cookie.as_ref().map_or(0, |cookie| cookie.len())
             + 8
             + 4
             + 2 * OWED_LEN
@@ -83,8 +84,9 @@ impl Stored for SessionState {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        put_text(out, &self.data.cookie);
-        put_text(out, &self.data.session_cookie);
+        for cookie in [&self.data.cookie, &self.data.session_cookie] {
+            put_optional(out, cookie.as_ref(), |out, cookie| put_text(out, cookie));
+        }
         put_u64(out, self.data.calls);
         put_u32(out, self.authentications);
         put_notice(out, self.authenticated);
@@ -95,7 +97,10 @@ impl Stored for SessionState {
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        let mut cookie = || Ok::<_, Malformed>(Arc::new(Wiped::new(reader.text()?.to_owned())));
+        let mut cookie = || {
+            let text = |reader: &mut Reader<'_>| Ok(Arc::new(Wiped::new(reader.text()?.to_owned())));
+            reader.optional(text)
+        };
         let (cookie, session_cookie) = (cookie()?, cookie()?);
         let data = Data { cookie, session_cookie, calls: reader.u64()? };
         let authentications = reader.u32()?;
@@ -332,7 +337,7 @@ fn read_fetch(reader: &mut Reader<'_>) -> Result<OpenFetch, Malformed> {
         3 => FetchStage::Undecided,
         _ => return Err(Malformed { expected: "the stage of a fetch" }),
     };
-    let search = Search { accounts, assets };
+    let search = Search { accounts, assets: assets.into() };
     Ok(OpenFetch { id, kind, search, reason, ticket, only, last, settled, stage })
 }
 

@@ -2,6 +2,8 @@
 //!
 //! See decision S4.
 
+use std::sync::Arc;
+
 use keyway_credentials::{
     Account, Asset, AssetSource, Candidate, CandidateQuestion, Candidates, Connection, CredentialError,
     CredentialStore, SessionContext, Tried,
@@ -21,7 +23,7 @@ const MOST_NAMES: u32 = 100_000;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Search {
     pub(super) accounts: Accounts,
-    pub(super) assets: Vec<Assets>,
+    pub(super) assets: Arc<[Assets]>,
 }
 
 /// The place of the accounts.
@@ -57,7 +59,7 @@ impl Search {
     /// Asks for one candidate.
     pub(super) fn one(candidate: Candidate) -> Self {
         let Candidate { account, asset } = candidate;
-        Self { accounts: Accounts::Given(Some(account)), assets: vec![Assets::Given(asset)] }
+        Self { accounts: Accounts::Given(Some(account)), assets: [Assets::Given(asset)].into() }
     }
 }
 
@@ -218,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn accounts_are_outer_and_every_pair_comes_once() {
         let assets = vec![asset("x"), Assets::Own("two".into()), asset("a1"), asset("x")];
-        let search = Search { accounts: Accounts::Own, assets };
+        let search = Search { accounts: Accounts::Own, assets: assets.into() };
         assert_eq!(walked(search).await, ["a@x", "a@a0", "a@a1", "b@x", "b@b0", "b@b1", "b@a1"]);
     }
 
@@ -226,22 +228,28 @@ mod tests {
     async fn an_endless_list_ends() {
         let assets = vec![Assets::Own("endless".into())];
         let account = Accounts::Given(Some(Account::new("a").unwrap()));
-        assert_eq!(walked(Search { accounts: account, assets }).await.len(), usize::from(MOST_CANDIDATES));
+        assert_eq!(
+            walked(Search { accounts: account, assets: assets.into() }).await.len(),
+            usize::from(MOST_CANDIDATES)
+        );
     }
 
     /// Such a list never ends a search, and never lets the deadline of its call end it.
     #[tokio::test]
     async fn an_endless_list_without_candidates_ends() {
         let assets = vec![Assets::Own("same".into())];
-        assert_eq!(walked(Search { accounts: Accounts::Own, assets: assets.clone() }).await, ["a@same"]);
+        assert_eq!(
+            walked(Search { accounts: Accounts::Own, assets: assets.clone().into() }).await,
+            ["a@same"]
+        );
         let account = Accounts::Given(Some(Account::new("b").unwrap()));
-        assert_eq!(walked(Search { accounts: account, assets }).await, ["b@same"]);
+        assert_eq!(walked(Search { accounts: account, assets: assets.into() }).await, ["b@same"]);
     }
 
     #[tokio::test]
     async fn without_an_account_there_is_no_candidate() {
         assert!(
-            walked(Search { accounts: Accounts::Given(None), assets: vec![asset("x")] }).await.is_empty()
+            walked(Search { accounts: Accounts::Given(None), assets: [asset("x")].into() }).await.is_empty()
         );
     }
 }

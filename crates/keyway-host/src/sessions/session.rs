@@ -324,8 +324,7 @@ impl Inner {
         }
         part.live.refusals = Some(refusals);
         let again = fetch.vault.capabilities().idempotent;
-        let submitted = self.submit(part, What::Fetch { fetch: open, again }).await?;
-        let Submitted { answer, failures, .. } = submitted;
+        let (answer, failures) = self.submit(part, What::Fetch { fetch: open, again }).await?;
         let asked = |failure: &SessionsError| matches!(failure, SessionsError::Store { call, .. } if *call == operation(fetch.kind));
         answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or(SessionsError::Overtaken))
     }
@@ -422,8 +421,8 @@ impl Inner {
             let what = what(&vault, part.read.clone());
             let takes_read = !matches!(what, What::AuthenticationFailed);
             match self.submit(part, what).await {
-                Ok(submitted) => {
-                    settled.failures.extend(submitted.failures);
+                Ok((_, failures)) => {
+                    settled.failures.extend(failures);
                     part.has_ended = progress.has_ended;
                     if takes_read {
                         part.read.clear();
@@ -436,7 +435,12 @@ impl Inner {
         first.map_or(Ok(settled), Err)
     }
 
-    async fn submit(&self, part: &mut Part, what: What) -> Result<Submitted<SessionWorkflow>, SessionsError> {
+    /// Carries an event through. Returns the answer of the store, and its failures.
+    async fn submit(
+        &self,
+        part: &mut Part,
+        what: What,
+    ) -> Result<(Option<Answer>, Vec<SessionsError>), SessionsError> {
         let worker = &self.sessions.worker;
         let entry = match part.entry.take() {
             Some(entry) => entry,
@@ -444,12 +448,10 @@ impl Inner {
         };
         let event = worker.workflow.event(&part.at.store, worker.clock.now(), what);
         let event = Event { continues: part.has_record, ..event };
-        let mut submitted = worker.submit(entry, event, Some(&part.live)).await?;
-        part.has_record |= submitted.entry.state.is_some();
-        let address = submitted.entry.address;
-        part.entry =
-            Some(std::mem::replace(&mut submitted.entry, Box::new(Entry::new(address, part.at.clone()))));
-        Ok(submitted)
+        let Submitted { entry, answer, failures, .. } = worker.submit(entry, event, Some(&part.live)).await?;
+        part.has_record |= entry.state.is_some();
+        part.entry = Some(entry);
+        Ok((answer, failures))
     }
 }
 

@@ -48,21 +48,14 @@ impl FromStr for CheckOutId {
 }
 
 /// The data that plugins keep with a session, as their last call left it. Clones share the texts.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub(crate) struct Data {
-    /// The cookie of the store, as JSON.
-    pub(super) cookie: Arc<Wiped<String>>,
-    /// The session cookie, as JSON.
-    pub(super) session_cookie: Arc<Wiped<String>>,
+    /// The cookie of the store, as JSON; `None` for an empty one.
+    pub(super) cookie: Option<Arc<Wiped<String>>>,
+    /// The session cookie, as JSON; `None` for an empty one.
+    pub(super) session_cookie: Option<Arc<Wiped<String>>>,
     /// How many calls the session had made. The latest data wins where several parts of a session have some.
     pub(super) calls: u64,
-}
-
-impl Default for Data {
-    fn default() -> Self {
-        let empty = Arc::new(Wiped::new("{}".to_owned()));
-        Self { cookie: Arc::clone(&empty), session_cookie: empty, calls: 0 }
-    }
 }
 
 /// Shows no value.
@@ -225,7 +218,7 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value_of_a_cookie() {
-        let data = Data { cookie: Arc::new(Wiped::new(r#"{"a":"n33dle"}"#.into())), ..Data::default() };
+        let data = Data { cookie: Some(Arc::new(Wiped::new(r#"{"a":"n33dle"}"#.into()))), ..Data::default() };
         assert!(!format!("{:?}", SessionState { data, ..SessionState::default() }).contains("n33dle"));
     }
 }

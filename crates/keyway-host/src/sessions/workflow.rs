@@ -54,7 +54,7 @@ impl Recorded for SessionWorkflow {
     fn listed<'a>(session: &'a SessionAtStore, state: &'a SessionState) -> Vec<Names<'a>> {
         let mut lists: Vec<Names<'a>> = Vec::with_capacity(4);
         if let Some((host, _)) = &session.host {
-            lists.push(vec![HOST, host.as_bytes()]);
+            lists.push(Names::of([HOST, host.as_bytes()]));
         }
         let mut add = |names: Names<'a>| {
             if !lists.contains(&names) {
@@ -62,14 +62,14 @@ impl Recorded for SessionWorkflow {
             }
         };
         for out in state.check_outs.iter().filter(|out| out.is_out()) {
-            add(vec![ACCOUNT, out.candidate.account.as_str().as_bytes()]);
-            add(vec![ASSET, out.candidate.asset.as_str().as_bytes()]);
+            add(Names::of([ACCOUNT, out.candidate.account.as_str().as_bytes()]));
+            add(Names::of([ASSET, out.candidate.asset.as_str().as_bytes()]));
             if let Some(holder) = &session.holder {
-                add(vec![HOLDER, holder.as_str().as_bytes()]);
+                add(Names::of([HOLDER, holder.as_str().as_bytes()]));
             }
         }
         if state.fetches.iter().any(|open| open.stage == FetchStage::Undecided) {
-            add(vec![UNDECIDED]);
+            add(Names::of([UNDECIDED]));
         }
         lists
     }
@@ -158,7 +158,7 @@ impl Workflow for SessionWorkflow {
     }
 
     fn callers_of(host: &str) -> Option<Names<'_>> {
-        Some(vec![HOST, host.as_bytes()])
+        Some(Names::of([HOST, host.as_bytes()]))
     }
 
     fn caller_lost(&self, session: &SessionAtStore, run: &Run, now: Timestamp) -> Option<Event> {

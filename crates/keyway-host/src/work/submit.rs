@@ -159,17 +159,15 @@ impl<W: Workflow> Course<'_, W> {
     async fn step_and_store(&mut self, event: &W::Event) -> Result<Stepped<W>, Failed<W>> {
         let mut holder: Option<Box<Entry<W>>> = None;
         for _ in 0..ATTEMPTS {
-            let event = match &holder {
-                Some(holder) => self.worker.workflow.taken(event, holder),
-                None => event.clone(),
-            };
+            let taken = holder.as_ref().map(|holder| self.worker.workflow.taken(event, holder));
+            let event = taken.as_ref().unwrap_or(event);
             let standing = self.worker.standing(&self.entry, self.own.as_ref(), self.hold.is_some());
             let limits = self.worker.workflow.limits();
-            let step = match (W::STEP)(limits, self.entry.state.as_ref(), standing, event.clone()) {
+            let mut step = match (W::STEP)(limits, self.entry.state.as_ref(), standing, event.clone()) {
                 Ok(step) => step,
                 Err(error) => return Err(self.failed(FailedBecause::Refused { error, holder })),
             };
-            match self.store(&step, &event, holder.as_deref()).await? {
+            match self.store(&mut step, event, holder.as_deref()).await? {
                 Next::Stored => return Ok(Stepped::Stored(step, holder)),
                 Next::Undo(command) => return Ok(Stepped::Undo(command)),
                 Next::Taken(taken) => holder = Some(taken),
@@ -185,9 +183,10 @@ impl<W: Workflow> Course<'_, W> {
         Err(self.not_stored(RecordError::Contended))
     }
 
+    /// Stores a step, whose state then is the entry's.
     async fn store(
         &mut self,
-        step: &Step<W>,
+        step: &mut Step<W>,
         event: &W::Event,
         holder: Option<&Entry<W>>,
     ) -> Result<Next<W>, Failed<W>> {
@@ -219,9 +218,10 @@ impl<W: Workflow> Course<'_, W> {
             }
             (holder, _) => holder.map(|holder| (holder, None)),
         };
-        let change =
-            Change { state: step.state.clone(), claim: claim.clone(), at_most: step.at_most, holder: told };
-        match self.worker.journal.apply(&mut self.entry, change).await {
+        let (state, at_most) = (step.state.take(), step.at_most);
+        let mut change = Change { state, claim: claim.clone(), at_most, holder: told };
+        let applied = self.worker.journal.try_apply(&mut self.entry, &mut change).await;
+        match applied {
             Ok(Applied::Stored) => {
                 self.stored(step, event, claim);
                 Ok(Next::Stored)
@@ -232,7 +232,10 @@ impl<W: Workflow> Course<'_, W> {
                 let limit = step.at_most.unwrap_or_default();
                 Err(self.failed(FailedBecause::LimitReached(limit)))
             }
-            Err(error) => self.look(step, event, claim, error).await,
+            Err(error) => {
+                step.state = change.state;
+                self.look(step, event, claim, error).await
+            }
         }
     }
 

@@ -246,3 +246,22 @@ async fn an_outcome_without_credentials_is_no_error() {
     assert!(attempts.iter().all(|attempt| attempt.outcome == FetchOutcome::NotFound));
     found(&session).await;
 }
+
+#[tokio::test]
+async fn a_repeated_call_gets_the_same_candidate_although_an_earlier_one_is_free_now() {
+    let clock = Arc::default();
+    let store = store(&clock).exclusive(true);
+    let world = start(vault(&store), &clock).await;
+    let (other, session) = (world.session("other"), world.session("s"));
+    found(&other).await;
+    let request = || FetchRequest::new().with_call("7");
+    let first =
+        session.fetch::<keyway_credentials::Passwords>(&hall(), request()).await.unwrap().found().unwrap();
+    assert_eq!(first.candidate.asset.as_str(), "192.0.2.7");
+    other.end().await.unwrap();
+    let second =
+        session.fetch::<keyway_credentials::Passwords>(&hall(), request()).await.unwrap().found().unwrap();
+    assert_eq!((second.check_out, second.lease), (first.check_out, first.lease));
+    assert_eq!(store.held().len(), 1);
+    session.end().await.unwrap();
+}

@@ -1,5 +1,6 @@
 //! Tests the engine for credential stores: the answers to sessions, and the state after faults, races and crashes.
 
+mod bounds;
 mod crashes;
 mod events;
 mod fetches;

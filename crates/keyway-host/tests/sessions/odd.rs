@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use keyway_credentials::{
-    Capabilities, CheckIn, CheckedIn, CredentialError, CredentialStore, Fetch, FetchOutcome, Found, Lease,
-    LeaseId, LeaseRenewal, Password, Passwords, Rotation, async_trait,
+    Account, Asset, CandidateQuestion, Candidates, Capabilities, CheckIn, CheckedIn, CredentialError,
+    CredentialStore, Fetch, FetchOutcome, Found, Lease, LeaseId, LeaseRenewal, Password, Passwords, Rotation,
+    async_trait,
 };
 
 type Answers<Q, A> = Box<dyn Fn(&Q) -> Result<A, CredentialError> + Send + Sync>;
@@ -14,7 +15,10 @@ type Answers<Q, A> = Box<dyn Fn(&Q) -> Result<A, CredentialError> + Send + Sync>
 pub(crate) struct Odd {
     pub(crate) capabilities: Capabilities,
     pub(crate) fetch: Answers<Fetch, FetchOutcome<Passwords>>,
+    pub(crate) check_in: Answers<CheckIn, ()>,
     pub(crate) renew: Answers<LeaseRenewal, Lease>,
+    pub(crate) accounts: Answers<CandidateQuestion, Candidates<Account>>,
+    pub(crate) assets: Answers<CandidateQuestion, Candidates<Asset>>,
     pub(crate) calls: Mutex<Vec<String>>,
 }
 
@@ -37,7 +41,10 @@ impl Odd {
         Self {
             capabilities: Capabilities::MINIMAL.passwords(true).leases(true),
             fetch: Box::new(|fetch| Ok(gives(lease(fetch.intent.as_ref().unwrap().as_str())))),
+            check_in: Box::new(|_| Ok(())),
             renew: Box::new(|renewal| Ok(renewal.lease.clone())),
+            accounts: Box::new(|_| Ok(Candidates::new(std::iter::empty()))),
+            assets: Box::new(|_| Ok(Candidates::new(std::iter::empty()))),
             calls: Mutex::default(),
         }
     }
@@ -57,6 +64,14 @@ impl CredentialStore for Odd {
         self.capabilities
     }
 
+    async fn accounts(&self, question: &CandidateQuestion) -> Result<Candidates<Account>, CredentialError> {
+        (self.accounts)(question)
+    }
+
+    async fn assets(&self, question: &CandidateQuestion) -> Result<Candidates<Asset>, CredentialError> {
+        (self.assets)(question)
+    }
+
     async fn passwords(&self, fetch: &Fetch) -> Result<FetchOutcome<Passwords>, CredentialError> {
         let intent = fetch.intent.as_ref().map(ToString::to_string);
         self.called(format!("passwords {} {}", intent.unwrap_or_default(), fetch.candidate.asset));
@@ -65,11 +80,17 @@ impl CredentialStore for Odd {
 
     async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
         self.called(format!("check_in {} {} {:?}", check_in.intent, check_in.lease.id, check_in.reason));
+        (self.check_in)(check_in)?;
         Ok(CheckedIn::new(Rotation::NotRotated))
     }
 
     async fn renew(&self, renewal: &LeaseRenewal) -> Result<Lease, CredentialError> {
         self.called(format!("renew {} {}", renewal.intent, renewal.lease.id));
         (self.renew)(renewal)
+    }
+
+    async fn session_ended(&self, _: &keyway_credentials::SessionEvent) -> Result<(), CredentialError> {
+        self.called("ended".into());
+        Ok(())
     }
 }

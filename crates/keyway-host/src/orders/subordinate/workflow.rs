@@ -34,8 +34,8 @@ impl Recorded for SubordinateWorkflow {
 
     /// The name, which no other authority of any connection has (decision B14), and the plugin's id.
     fn unique<'a>(_: &'a NameTag, requested: &'a Requested, state: &'a State) -> Vec<Names<'a>> {
-        let name: Names<'_> = vec![b"name", requested.name.as_bytes()];
-        let of = |ca: &'a CaId| vec![requested.authority.as_str().as_bytes(), ca.as_str().as_bytes()];
+        let name = Names::of([b"name", requested.name.as_bytes()]);
+        let of = |ca: &'a CaId| Names::of([requested.authority.as_str().as_bytes(), ca.as_str().as_bytes()]);
         std::iter::once(name).chain(state.ca.as_ref().map(of)).collect()
     }
 

@@ -1,0 +1,186 @@
+//! The engine for credential stores: a full session, its commits, and a search through a hundred candidates.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::hint::black_box;
+use std::sync::Arc;
+
+use keyway_storage::{Memory, Sqlite, Storage};
+use keyway_tests::services::{SPS, python_with};
+use tokio::runtime::Runtime;
+
+use super::BenchError;
+use crate::measure::{Clock, interleave};
+use crate::peers::{recording::Recording, sps, sqlite::BareTable};
+use crate::row::{Row, Target};
+use crate::shelf::{Shelf, Shelved, candidate, connection, ring};
+
+const ROUNDS: usize = 41;
+const CALLS: u32 = 200;
+const CANDIDATES: u32 = 100;
+/// How long upstream's sessions are measured.
+const UPSTREAM_BATCHES: (u32, u32) = (500, 21);
+
+pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
+    let mut rows = in_memory(area)?;
+    rows.extend(on_sqlite(area)?);
+    rows.extend(searches(area)?);
+    rows.extend(super::leases::run(area)?);
+    Ok(rows)
+}
+
+/// A host whose sessions have a number each.
+struct Setup {
+    runtime: Runtime,
+    shelved: Shelved,
+    sessions: Cell<u64>,
+}
+
+impl Setup {
+    fn new(storage: Arc<dyn Storage>, store: Shelf) -> Result<Self, BenchError> {
+        // Without other threads, a call is measured as it is.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let shelved = runtime.block_on(Shelved::start(storage, ring()?, store, |builder| builder))?;
+        Ok(Self { runtime, shelved, sessions: Cell::new(0) })
+    }
+
+    fn number(&self) -> u64 {
+        self.sessions.replace(self.sessions.get() + 1)
+    }
+
+    fn full_sessions(&self, times: u32) {
+        let all = async {
+            for _ in 0..times {
+                self.shelved.full_session(connection(self.number())?).await?;
+            }
+            Ok::<_, BenchError>(())
+        };
+        self.runtime.block_on(all).expect("a session that is measured succeeds");
+    }
+
+    /// Searches through all assets of the store, in one session.
+    fn searches(&self, times: u32) {
+        let all = async {
+            let session = self.shelved.begin(connection(self.number())?)?;
+            for _ in 0..times {
+                black_box(self.shelved.passwords(&session).await?);
+            }
+            Ok::<_, BenchError>(session)
+        };
+        drop(self.runtime.block_on(all).expect("a search that is measured succeeds"));
+    }
+}
+
+/// Full sessions on the memory engine, and those of the upstream SDK.
+fn in_memory(area: &'static str) -> Result<Vec<Row>, BenchError> {
+    let with = Setup::new(Arc::new(Memory::new()), Shelf::with_leases())?;
+    let without = Setup::new(Arc::new(Memory::new()), Shelf::default())?;
+    let times = interleave(
+        Clock::ThreadCpu,
+        ROUNDS,
+        1,
+        &mut [&mut || with.full_sessions(CALLS), &mut || without.full_sessions(CALLS)],
+    );
+    let [with, without] = [0, 1].map(|side| times.median(side) / 1e3 / f64::from(CALLS));
+    let note = "Isolation::Inline, processor time; keys, passwords, authentication completed, ended";
+    let name = "full session with leases, memory engine, peer the upstream SDK at its default log level";
+    let mut rows = vec![
+        Row::alone(area, "full session with leases, memory engine", with, "us")
+            .must(Target::ValueAtMost(30.0))
+            .noting(note),
+        Row::alone(area, "full session without leases, memory engine", without, "us")
+            .must(Target::ValueAtMost(12.0))
+            .noting(note),
+    ];
+    let target = Target::TimesFaster(8.0);
+    let python = match python_with(&SPS) {
+        Ok(python) => python,
+        Err(skip) => {
+            rows.push(Row::unmeasured(area, name, target, skip.to_string()));
+            return Ok(rows);
+        }
+    };
+    let row = |name, level| {
+        let peer = sps::session_time(&python, level, UPSTREAM_BATCHES.0, UPSTREAM_BATCHES.1)? / 1e3;
+        Ok::<_, BenchError>(Row { peer_value: Some(peer), ..Row::alone(area, name, with, "us") })
+    };
+    let [default, errors] = sps::LOG_LEVELS;
+    rows.push(row(name, default)?.must(target));
+    rows.push(row("the same, and the SDK logs errors only", errors)?);
+    Ok(rows)
+}
+
+/// The commits of a full session, against bare transactions of the same rows.
+fn on_sqlite(area: &'static str) -> Result<Vec<Row>, BenchError> {
+    let folder = tempfile::tempdir()?;
+    let recording = Recording::of(Arc::new(Sqlite::create(folder.path().join("keyway.db"))?));
+    let setup = Setup::new(Arc::clone(&recording) as Arc<dyn Storage>, Shelf::with_leases())?;
+    // The peer has the same rows, so that its commits touch as many pages.
+    let mut table = BareTable::clustered(&folder.path().join("table.db"))?;
+    for changes in recording.0.take() {
+        table.change(&changes)?;
+    }
+    // It commits the rows of the sessions in their order, some sessions behind.
+    let recorded = RefCell::new(VecDeque::new());
+    let session = || {
+        setup.full_sessions(1);
+        recorded.borrow_mut().extend(recording.0.take());
+    };
+    session();
+    let commits = recorded.borrow().len();
+    let calls = 5;
+    (0..calls).for_each(|_| session());
+    let mut bare = || {
+        for changes in recorded.borrow_mut().drain(..commits) {
+            table.change(&changes).expect("a bare commit succeeds");
+        }
+    };
+    let times = interleave(Clock::Wall, ROUNDS, calls, &mut [&mut || session(), &mut bare]);
+    let name = "full session with leases, SQLite; bare commits of its rows";
+    Ok(vec![
+        Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.3)),
+        // Outside change: two fetches, a check-in and two notices. Each of the four calls of the session has an intent.
+        Row::alone(area, "its durable commits", f64::from(u32::try_from(commits)?), "")
+            .must(Target::ValueAtMost(9.0))
+            .noting("five calls that change something outside, and an intent for each call of the session"),
+    ])
+}
+
+/// Searches that find nothing at a hundred assets, against as many guarded calls.
+fn searches(area: &'static str) -> Result<Vec<Row>, BenchError> {
+    const SEARCHES: u32 = 20;
+    let shelf = || Shelf { assets: CANDIDATES, ..Shelf::default() };
+    let without = Setup::new(Arc::new(Memory::new()), shelf())?;
+    let recording = Recording::of(Arc::new(Memory::new()));
+    let leases = Shelf { assets: CANDIDATES, ..Shelf::with_leases() };
+    let with = Setup::new(Arc::clone(&recording) as Arc<dyn Storage>, leases)?;
+    let candidate = candidate()?;
+    let bare = || {
+        let all = async {
+            for _ in 0..SEARCHES * CANDIDATES {
+                black_box(without.shelved.verify(&candidate).await?);
+            }
+            Ok::<_, BenchError>(())
+        };
+        without.runtime.block_on(all).expect("a call that is measured succeeds");
+    };
+    with.searches(1);
+    recording.0.take();
+    with.searches(1);
+    let commits = recording.0.take().len();
+    let times = interleave(
+        Clock::ThreadCpu,
+        ROUNDS,
+        1,
+        &mut [&mut || without.searches(SEARCHES), &mut || with.searches(SEARCHES), &mut || bare()],
+    );
+    let of_one = |side| times.compared(side, 2).of_one_in(f64::from(SEARCHES));
+    let name = "search of 100 candidates, none found, without leases; 100 guarded calls";
+    Ok(vec![
+        Row::compared(area, name, of_one(0)).must(Target::RatioAtMost(1.2)),
+        Row::compared(area, "the same with leases, memory engine", of_one(1)),
+        Row::alone(area, "its commits", f64::from(u32::try_from(commits)?), "")
+            .must(Target::ValueAtMost(2.0))
+            .noting("the intent and its removal"),
+    ])
+}

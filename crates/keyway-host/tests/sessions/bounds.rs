@@ -1,0 +1,140 @@
+//! Bounds: of records, of locks, of check-outs, and of waits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use keyway_core::Clock;
+use keyway_credentials::{
+    Account, Asset, AssetGenerator, AssetRules, Busy, Candidates, CredentialError, FetchOutcome, Holder,
+    Passwords,
+};
+use keyway_host::sessions::{FetchRequest, Fetched, Lock, LockTarget, NewSession, SessionsError};
+
+use crate::odd::*;
+use crate::world::*;
+
+fn own_assets() -> AssetRules {
+    let mut rules = AssetRules::default();
+    rules.generators = vec![AssetGenerator::from_name("own")];
+    rules
+}
+
+/// A check-in that was done is stored, whatever the plugin wrote into its cookies.
+#[tokio::test]
+async fn a_check_in_is_not_repeated_for_ever_because_a_cookie_grew() {
+    let clock = Arc::default();
+    let mut odd = Odd::new();
+    odd.check_in = Box::new(|check_in| {
+        check_in.session.cookie.set("big", "x".repeat(60_000)).unwrap();
+        check_in.session.session_cookie.set("big", "x".repeat(60_000)).unwrap();
+        Ok(())
+    });
+    let odd = Arc::new(odd);
+    let world = start(vault_of(Arc::clone(&odd) as _), &clock).await;
+    let mut connection = connection("s");
+    connection.key_value_pairs.insert("big".to_owned(), "x".repeat(330_000).into());
+    let refused = world.begin(NewSession::new(connection.clone())).unwrap_err();
+    assert!(matches!(refused, SessionsError::TooLarge { .. }), "{refused}");
+    connection.key_value_pairs.insert("big".to_owned(), "x".repeat(60_000).into());
+    let session = world.begin(NewSession::new(connection)).unwrap();
+    found(&session).await;
+    session.end().await.unwrap();
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(3600)).await;
+        world.host.recover().await.unwrap();
+    }
+    assert_eq!(odd.lines("check_in").len(), 1);
+    assert_eq!(odd.lines("ended").len(), 1);
+}
+
+#[tokio::test]
+async fn locks_that_ended_do_not_pile_up() {
+    let clock: Arc<TestClock> = Arc::default();
+    let world = start(vault_of(Arc::new(Odd::new())), &clock).await;
+    for number in 0..50 {
+        let target = LockTarget::Account(Account::new(number.to_string()).unwrap());
+        let lock = Lock::new(target, Holder::new("ada").unwrap(), "").until(clock.now());
+        world.lock(lock).await.unwrap();
+    }
+    world.pass(Duration::from_secs(1_000_000)).await;
+    assert!(world.locks().await.unwrap().len() < 50);
+}
+
+/// A fetch that fails at its first candidate does not check out everything when it is settled.
+#[tokio::test]
+async fn settling_a_fetch_checks_out_no_more_than_a_session_may_hold() {
+    let clock = Arc::default();
+    let mut odd = Odd::new();
+    odd.capabilities = odd.capabilities.own_assets(true).idempotent(true);
+    odd.assets = Box::new(|_| {
+        Ok(Candidates::new((0..9_000_u32).map(|n| Asset::new(format!("asset-{n:0>40}")).unwrap())))
+    });
+    let asked = AtomicUsize::new(0);
+    odd.fetch = Box::new(move |fetch| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Err(CredentialError::failed("sorry", "the answer is lost")),
+        _ => Ok(gives(lease(fetch.intent.as_ref().unwrap().as_str()))),
+    });
+    let odd = Arc::new(odd);
+    let world = start(vault_of(Arc::clone(&odd) as _).assets(own_assets()), &clock).await;
+    let session = world.session("s");
+    passwords(&session).await.unwrap_err();
+    for _ in 0..3 {
+        world.pass(Duration::from_secs(3600)).await;
+        world.host.recover().await.unwrap();
+    }
+    let out = odd.lines("passwords").len();
+    assert!(out < 100, "{out} calls");
+}
+
+/// A list that fails before anything is asked leaves nothing for a person to decide.
+#[tokio::test]
+async fn a_list_that_fails_first_leaves_nothing_undecided() {
+    let clock = Arc::default();
+    let mut odd = Odd::new();
+    odd.capabilities = odd.capabilities.own_accounts(true);
+    odd.accounts = Box::new(|_| Err(CredentialError::failed("sorry", "no list")));
+    let world = start(vault_of(Arc::new(odd)), &clock).await;
+    let session = world.session("s");
+    passwords(&session).await.unwrap_err();
+    assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 0);
+}
+
+/// The end of a session does not wait for its own fetch in a queue.
+#[tokio::test]
+async fn the_end_ends_a_waiting_fetch() {
+    let clock = Arc::default();
+    let mut odd = Odd::new();
+    odd.fetch = Box::new(|_| Ok(FetchOutcome::Busy(Busy::new())));
+    let world = start(vault_of(Arc::new(odd)), &clock).await;
+    let session = world.session("s");
+    let waits = tokio::spawn({
+        let session = session.clone();
+        async move {
+            let request = FetchRequest::new().with_busy_wait(Duration::from_secs(4));
+            session.fetch::<Passwords>(&hall(), request).await
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let begun = std::time::Instant::now();
+    session.end().await.unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(2));
+    assert!(!matches!(waits.await.unwrap(), Ok(Fetched::Found(_))));
+}
+
+/// A living handle of a session that another handle ended gets nothing.
+#[tokio::test]
+async fn a_handle_beside_the_one_that_ended_the_session_gets_nothing() {
+    let clock = Arc::default();
+    let odd = Arc::new(Odd::new());
+    let world = start(vault_of(Arc::clone(&odd) as _), &clock).await;
+    let new = || NewSession::new(connection("s")).detached(true);
+    let living = world.begin(new()).unwrap();
+    found(&living).await;
+    let resumed = world.resume(new()).await.unwrap().unwrap();
+    resumed.end().await.unwrap();
+    let fetched = passwords(&living).await;
+    drop(living);
+    world.pass(Duration::from_secs(1_000_000)).await;
+    assert!(fetched.is_err());
+}
