@@ -73,8 +73,8 @@
 //! # }
 //! ```
 //!
-//! [`Host::run`](crate::Host::run) recovers after a crash, renews leases, returns those that end, and tries again what
-//! failed.
+//! A host that uses the facade finds this module as `keyway::sessions`. [`Host::run`](crate::Host::run) recovers after a crash,
+//! renews leases, returns those that end, and tries again what failed. Without it only the calls of the callers are carried out.
 //!
 //! # The way of a fetch
 //!
@@ -83,11 +83,11 @@
 //!    (decision S4).
 //! 3. It stores an intent, and checks in what the session holds at this store without proof, unless it asks for a
 //!    one-time code or a remote application (decision S3).
-//! 4. It asks the store for each candidate until one has credentials. The intent of each check-out follows from the stored
-//!    one (decision S2).
+//! 4. It asks the store for each candidate until one has credentials. The intent that the store gets is the stored one with
+//!    the number of the candidate (decision S2).
 //! 5. It stores the lease, and only then hands out the credentials, which it never stores.
-//! 6. If no candidate has credentials and another session holds one alone, it [waits](Vault::busy_wait) in that
-//!    account's queue.
+//! 6. If no candidate has credentials and other sessions hold some alone, it [waits](Vault::busy_wait) in the queue for
+//!    the first of these.
 //!
 //! A store without leases only reads: its fetches are not recorded.
 //!
@@ -112,7 +112,7 @@
 //! | --- | --- |
 //! | fails without an effect | is an error, and nothing is held |
 //! | passes the deadline, panics, or fails with an unknown effect, and reconciles | is asked about later; what it holds is checked in |
-//! | the same, and is idempotent | is asked again with the same intents; what it gives is checked in |
+//! | the same, and is idempotent | is asked again for the candidates that the fetch may have come to; what it gives is checked in |
 //! | the same, and can do neither | waits for a person's [decision](Sessions::decide) |
 //! | gives credentials for a session that ended meanwhile | is checked in |
 //!
