@@ -33,11 +33,11 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
 }
 
 /// The first leases end in groups, each group within a second; all others in days.
-fn ends(number: u64) -> Option<Timestamp> {
+fn ends(number: u64) -> Timestamp {
     let group = u32::try_from(number / ENDING).unwrap_or(u32::MAX) + 1;
     let within = Duration::from_millis(number % ENDING * 10);
     let after = if number < TIMES * ENDING { TERM * group + within } else { TERM * 100_000 };
-    Some(Hands::BEGIN.plus(after))
+    Hands::BEGIN.plus(after)
 }
 
 /// A host with open sessions, each with a lease.
@@ -53,7 +53,7 @@ impl Open {
     fn new(host: &'static str, storage: Arc<dyn Storage>, open: u64) -> Result<Self, BenchError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let clock = Arc::new(Hands::default());
-        let store = Shelf { leases: Some(ends), ..Shelf::default() };
+        let store = Shelf { leases: Some(|number| Some(ends(number))), ..Shelf::default() };
         let (shelved, sessions) = runtime.block_on(async {
             let same = Arc::clone(&clock);
             let keys = keyway_seal::KeyRing::new([keyway_seal::Key::from_bytes(&mut [7; 32])])?;
@@ -115,7 +115,7 @@ fn ending(area: &'static str) -> Result<Vec<Row>, BenchError> {
         few.end_a_group()?;
         few_records.push(few_read.0.take());
     }
-    let most = |records: &[u64]| records.iter().max().map_or(0.0, |most| *most as f64);
+    let most = |records: &[u32]| records.iter().max().map_or(0.0, |most| f64::from(*most));
     let read = Row::alone(area, "records read for that; beside at most 400", most(&many_records), "");
     Ok(vec![
         Row::alone(

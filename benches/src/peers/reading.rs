@@ -1,7 +1,7 @@
 //! A layer that counts the records which a storage engine reads.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyway_storage::{KeyRange, Layered, Page, Record, Storage, StorageError, StorageLayer};
 
@@ -9,17 +9,17 @@ use keyway_storage::{KeyRange, Layered, Page, Record, Storage, StorageError, Sto
 #[derive(Debug)]
 pub struct Reading {
     inner: Arc<dyn Storage>,
-    records: AtomicU64,
+    records: AtomicU32,
 }
 
 impl Reading {
     /// Wraps an engine, and counts what it reads.
     pub fn of(inner: Arc<dyn Storage>) -> Arc<Layered<Self>> {
-        Arc::new(Layered(Self { inner, records: AtomicU64::new(0) }))
+        Arc::new(Layered(Self { inner, records: AtomicU32::new(0) }))
     }
 
     /// Returns the number of records since the last call.
-    pub fn take(&self) -> u64 {
+    pub fn take(&self) -> u32 {
         self.records.swap(0, Ordering::Relaxed)
     }
 }
@@ -39,7 +39,7 @@ impl StorageLayer for Reading {
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
         let page = self.inner.scan(range, after, limit).await?;
         // An empty page is a look too.
-        let records = u64::try_from(page.entries.len().max(1)).unwrap_or(u64::MAX);
+        let records = u32::try_from(page.entries.len().max(1)).unwrap_or(u32::MAX);
         self.records.fetch_add(records, Ordering::Relaxed);
         Ok(page)
     }

@@ -18,7 +18,7 @@ use super::live::{Live, data, stored_context};
 use super::machine::{self, Command, Event, Told, TransitionError, What};
 use super::queue::Queues;
 use super::record::SessionAtStore;
-use super::state::{CheckOut, Data, FetchStage, Notice, Owed, SessionState, Stage};
+use super::state::{CheckOut, Data, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
 use super::vault::RunningVault;
 use crate::plugin::{LaneGuard, contain};
 use crate::records::{Due, Entry, Names, RecordKind, Recorded, id_text};
@@ -239,49 +239,11 @@ impl SessionWorkflow {
         command: Command,
         live: Option<&Live>,
     ) -> Called {
-        let failed = |call, error| Some(SessionsError::Store { name: vault.name.clone(), call, error });
+        let failed = |call, error| Some(failure(vault, call, error));
         let again = |error: &CredentialError| on.again(error.kind().retry_after());
         match command {
-            Command::Search(open) => {
-                let Some(refusals) = live.and_then(|live| live.refusals.as_ref()) else {
-                    // A worker never starts a search: only its caller can use the credentials.
-                    return (What::NothingFound { fetch: open.id }, None, None);
-                };
-                let asking =
-                    Asking { vault, session: session.clone(), open: &open, caller: Caller::Claimed(on) };
-                match asking.ask_all(refusals, on.now()).await {
-                    Ok(Answer::Found(check_out, credentials)) => {
-                        let renews = vault.capabilities().renews;
-                        let what = What::Found { check_out: check_out.clone(), renews };
-                        (what, Some(Answer::Found(check_out, credentials)), None)
-                    }
-                    Ok(answer) => (What::NothingFound { fetch: open.id }, Some(answer), None),
-                    Err(Failed { error, asked }) => {
-                        let what = match (error.effect(), asked) {
-                            (Effect::Unknown, Some(last)) => {
-                                What::Unclear { fetch: open.id, again: again(&error), last: Some(last) }
-                            }
-                            _ => What::NothingFound { fetch: open.id },
-                        };
-                        (what, None, failed(operation(open.kind), error))
-                    }
-                }
-            }
-            Command::Resolve(open) => {
-                let asking =
-                    Asking { vault, session: session.clone(), open: &open, caller: Caller::Claimed(on) };
-                match asking.resolve(on.now()).await {
-                    Ok(Some((held, settled))) => {
-                        (What::Resolved { fetch: open.id, held, settled }, None, None)
-                    }
-                    Ok(None) => (What::CannotTell { fetch: open.id }, None, None),
-                    Err(error) => (
-                        What::Unclear { fetch: open.id, again: again(&error), last: None },
-                        None,
-                        failed("reconcile", error),
-                    ),
-                }
-            }
+            Command::Search(open) => search(on, vault, session, &open, live).await,
+            Command::Resolve(open) => resolve(on, vault, session, &open).await,
             Command::CheckIn(check_out) => {
                 let Some(asked) = check_in(&check_out, session.clone()) else {
                     return (What::CheckIn { check_out, failed: None }, None, None);
@@ -358,6 +320,59 @@ impl SessionWorkflow {
     {
         vault.working()?.call(call, on.working().await, work).await
     }
+}
+
+/// Asks for the candidates of a fetch.
+async fn search(
+    on: &OnSession<'_>,
+    vault: &RunningVault,
+    session: &SessionContext,
+    open: &OpenFetch,
+    live: Option<&Live>,
+) -> Called {
+    let Some(refusals) = live.and_then(|live| live.refusals.as_ref()) else {
+        // A worker never starts a search: only its caller can use the credentials.
+        return (What::NothingFound { fetch: open.id }, None, None);
+    };
+    let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
+    match asking.ask_all(refusals, on.now()).await {
+        Ok(Answer::Found(check_out, credentials)) => {
+            let what = What::Found { check_out: check_out.clone(), renews: vault.capabilities().renews };
+            (what, Some(Answer::Found(check_out, credentials)), None)
+        }
+        Ok(answer) => (What::NothingFound { fetch: open.id }, Some(answer), None),
+        Err(Failed { error, asked }) => {
+            let again = on.again(error.kind().retry_after());
+            let what = match (error.effect(), asked) {
+                (Effect::Unknown, Some(last)) => What::Unclear { fetch: open.id, again, last: Some(last) },
+                _ => What::NothingFound { fetch: open.id },
+            };
+            (what, None, Some(failure(vault, operation(open.kind), error)))
+        }
+    }
+}
+
+/// Finds out about a fetch whose outcome is unknown.
+async fn resolve(
+    on: &OnSession<'_>,
+    vault: &RunningVault,
+    session: &SessionContext,
+    open: &OpenFetch,
+) -> Called {
+    let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
+    match asking.resolve(on.now()).await {
+        Ok(Some((held, settled))) => (What::Resolved { fetch: open.id, held, settled }, None, None),
+        Ok(None) => (What::CannotTell { fetch: open.id }, None, None),
+        Err(error) => {
+            let again = on.again(error.kind().retry_after());
+            let what = What::Unclear { fetch: open.id, again, last: None };
+            (what, None, Some(failure(vault, "reconcile", error)))
+        }
+    }
+}
+
+fn failure(vault: &RunningVault, call: &'static str, error: CredentialError) -> SessionsError {
+    SessionsError::Store { name: vault.name.clone(), call, error }
 }
 
 /// The event in place of a call that cannot be made.
