@@ -170,7 +170,7 @@ fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
             0 => lines.push(Line::Lost(format!("{lease:?} was never returned to {}", terms.name))),
             1 => {}
             _ => {
-                lines.push(Line::Doubled(format!("{lease:?} was returned to {} by {intents:?}", terms.name)))
+                lines.push(Line::Doubled(format!("{lease:?} was returned to {} by {intents:?}", terms.name)));
             }
         }
     }
@@ -195,7 +195,7 @@ fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
     let told = effects.iter().filter(|effect| effect.call == StoreCall::SessionEnded);
     let told: BTreeSet<_> = told.filter_map(|effect| effect.session.as_deref()).collect();
     for (kind, sessions) in [("given", sessions), ("ended", told)] {
-        let cells = sessions.into_iter().map(|session| format!("{kind}.{}.{session}", terms.name));
-        lines.extend(cells.map(|cell| Line::Observed { cell, state: State::of(THERE) }));
+        let places = sessions.into_iter().map(|session| format!("{kind}.{}.{session}", terms.name));
+        lines.extend(places.map(|cell| Line::Observed { cell, state: State::of(THERE) }));
     }
 }

@@ -25,8 +25,8 @@ const ROUNDS_IN_A_FOLDER: u64 = 4;
 /// When processes cannot be started or killed. Faults of the sessions are in the report.
 pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
     // A host that acknowledges before it writes is correct only while no other host writes.
-    let hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { HOSTS };
-    let next = || Hosts { options, hosts, detached: BTreeSet::new() };
+    let running = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { HOSTS };
+    let next = || Hosts { options, running, detached: BTreeSet::new() };
     fixture::run(options, ROUNDS_IN_A_FOLDER, next, tell)
 }
 
@@ -34,7 +34,7 @@ pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<R
 struct Hosts<'a> {
     options: &'a Options<Defect>,
     /// The largest number of hosts.
-    hosts: u32,
+    running: u32,
     /// The sessions of the round that outlive their hosts.
     detached: BTreeSet<String>,
 }
@@ -43,13 +43,13 @@ impl Area for Hosts<'_> {
     fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
         self.detached.clear();
         let this = &*self;
-        let hosts = (0..self.hosts).map(|slot| {
+        let running = (0..self.running).map(|slot| {
             let draw = fixture.draw.fork(round * 100 + u64::from(slot));
             let plan = Plan { slot, ..this.plan(fixture, round, Role::Write) };
             move || this.live(plan, draw)
         });
-        let hosts = hosts.collect();
-        let ended = fixture.live_all(hosts, report)?;
+        let running = running.collect();
+        let ended = fixture.live_all(running, report)?;
         self.detached = detached(&ended);
         Ok(())
     }

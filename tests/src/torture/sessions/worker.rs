@@ -174,13 +174,13 @@ impl Client {
         let store = VAULTS[vault].store_name();
         let patience = if self.draw.chance(10) { self.draw.below(20) } else { 60_000 };
         let fetch = open.session.fetch::<C>(&store, request);
-        let cell = open.name.given(vault);
-        self.say_begun(cell.clone());
+        let place = open.name.given(vault);
+        self.say_begun(place.clone());
         // A dropped call is one without an answer.
         let answer = timeout(Duration::from_millis(patience), fetch).await;
         let error = match answer {
             Ok(Ok(Fetched::Found(found))) => {
-                self.say_done(cell);
+                self.say_done(place);
                 open.given.insert(vault);
                 return Ok(Some(found.check_out));
             }
@@ -220,7 +220,9 @@ impl Client {
                 // A session knows the vaults that it fetched from.
                 let used = open.given.iter().chain(&open.doubts);
                 let used: BTreeSet<_> = used.collect();
-                used.into_iter().for_each(|vault| self.say_done(open.name.ended(*vault)));
+                for vault in used {
+                    self.say_done(open.name.ended(*vault));
+                }
                 Ok(())
             }
             Err(error) => passing(Err(error)),

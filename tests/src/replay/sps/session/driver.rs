@@ -65,6 +65,7 @@ fn object(value: &Value) -> Result<JsonObject, Class> {
 }
 
 /// Returns the class of a refusal or of a plugin's failure, which no vector compares. The host itself does not fail.
+#[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
 fn class(error: SessionsError) -> Class {
     match error {
         SessionsError::Record(_) | SessionsError::NoVault { .. } | SessionsError::Overtaken => {

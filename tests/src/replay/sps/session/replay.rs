@@ -13,7 +13,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 pub(in crate::replay::sps) struct Sessions;
 
 /// Shows the hooks of a call and its answer, which is null for one that is refused or fails.
-fn shown(hooks: impl IntoIterator<Item = (HookCall, Value)>, answer: Value) -> Value {
+fn shown(hooks: impl IntoIterator<Item = (HookCall, Value)>, answer: &Value) -> Value {
     let hook = |(call, trace): (HookCall, Value)| {
         let mut trace = trace;
         if !call.hook.starts_with("do_get_") {
@@ -41,7 +41,7 @@ async fn run(input: &Input) -> Result<Vec<(String, StepOutcome)>, Class> {
         let hooks = driver.journal.take();
         let made = hooks.iter().filter(|(hook, _)| hook.hook == "do_check_in_credential");
         check_ins += u64::try_from(made.count()).unwrap_or(u64::MAX);
-        steps.push((call.method.clone(), StepOutcome::Ok(shown(hooks, answer.unwrap_or_default()))));
+        steps.push((call.method.clone(), StepOutcome::Ok(shown(hooks, &answer.unwrap_or_default()))));
     }
     steps.push(("the accounting".to_owned(), StepOutcome::Ok(counts(driver.found, check_ins))));
     Ok(steps)
@@ -92,7 +92,7 @@ impl Adapter for Sessions {
                 let hook = super::scripted::upstream_name(&call.hook).to_owned();
                 (HookCall { hook, account: call.account, asset: call.asset }, call.trace)
             });
-            ruling.map(|decision| Ruling::new(decision, Demand::Exactly(shown(hooks, answer))))
+            ruling.map(|decision| Ruling::new(decision, Demand::Exactly(shown(hooks, &answer))))
         };
         outcomes.into_iter().map(ruling).chain([accounting]).collect()
     }
@@ -103,7 +103,7 @@ impl Adapter for Sessions {
         for (step, calls) in steps.iter().zip(hooks_of(expected)?) {
             let traces = step["hooks"].as_array().into_iter().flatten().map(trace);
             let hooks = calls.into_iter().zip(traces);
-            demands.push(Demand::Exactly(shown(hooks, of_upstream(step)?)).into());
+            demands.push(Demand::Exactly(shown(hooks, &of_upstream(step)?)).into());
         }
         let Accounting { found, check_ins } = Accounting::read(expected)?;
         demands.push(Demand::Exactly(counts(found, check_ins)).into());

@@ -68,6 +68,7 @@ impl CheckOut {
 
 type Pair = (Option<String>, Option<String>);
 
+#[expect(clippy::struct_excessive_bools, reason = "each flag is a fact of its own")]
 struct Model<'a> {
     plugin: &'a Value,
     cookie: Map<String, Value>,
@@ -263,10 +264,8 @@ impl Model<'_> {
         }
         for (index, pair) in indices.into_iter().zip(ours) {
             self.outs[index].stage = Stage::Returned;
-            let ended = match self.is_faulty {
-                true => None,
-                false => run(self, "check_in", &pair, ["account", "asset"]),
-            };
+            let ended =
+                if self.is_faulty { None } else { run(self, "check_in", &pair, ["account", "asset"]) };
             if !matches!(ended, Some(Ended::Returned(_))) {
                 self.decisions.insert("S2");
                 self.outs[index].stage = Stage::Failing;

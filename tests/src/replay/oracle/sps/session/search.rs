@@ -1,5 +1,7 @@
 //! Fetches: the search through the candidates (decisions S1, S4 and S7).
 
+#![expect(clippy::option_option, reason = "`None` stands for an input that the model does not read")]
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
