@@ -17,6 +17,10 @@ pub(crate) struct Notes<K> {
     pub(crate) flag: AtomicBool,
     pub(crate) number: AtomicU64,
     pub(crate) texts: Mutex<Vec<String>>,
+    #[cfg_attr(
+        not(feature = "certificates"),
+        expect(dead_code, reason = "only mutants of authorities keep orders")
+    )]
     pub(crate) kept: Mutex<Vec<K>>,
     pub(crate) slot: Semaphore,
 }
