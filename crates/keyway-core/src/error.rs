@@ -118,7 +118,7 @@ pub enum Effect {
 /// use keyway_core::{CallError, SystemFault};
 /// use std::time::Duration;
 ///
-/// let late = CallError::DeadlineExceeded { deadline: Duration::from_secs(1) };
+/// let late = CallError::DeadlineExceeded { operation: "issue", deadline: Duration::from_secs(1) };
 /// assert_eq!(SystemFault::of(&late), SystemFault::Unsettled);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
