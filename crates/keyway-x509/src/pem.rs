@@ -138,8 +138,10 @@ fn first(text: &str) -> Result<(Block<'_>, &str), PemError> {
     }
     let length = text.find(&end).ok_or_else(unterminated)? + end.len();
     let (block, after) = text.split_at(length);
-    let body = &block[BEGIN.len() + label.len() + DASHES.len()..block.len() - end.len()];
-    let known = if label.ends_with(SECRET) { None } else { decode_lines(body).map(Wiped::new) };
+    // The end may share its dashes with the beginning.
+    let body = block.get(BEGIN.len() + label.len() + DASHES.len()..block.len() - end.len());
+    let is_public = !label.ends_with(SECRET);
+    let known = body.filter(|_| is_public).and_then(decode_lines).map(Wiped::new);
     let der = known
         .or_else(|| decode(block))
         .ok_or_else(|| PemError::Body { label: shown_name(label).into_owned() })?;
@@ -188,6 +190,12 @@ mod tests {
         }
         let lines = ONE.replace("AQID", "AQIDBAUG\nBwg=");
         assert_eq!(one(&lines, &["THING"]).unwrap()[..], [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn an_end_that_shares_its_dashes_with_the_beginning_is_refused() {
+        let fault = fault("-----BEGIN THING-----END THING-----\n");
+        assert!(matches!(fault, PemError::Body { .. } | PemError::Unterminated { .. }), "{fault}");
     }
 
     #[test]
