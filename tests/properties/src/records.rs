@@ -16,7 +16,7 @@ use keyway_storage::{Batch, CommitOutcome, Expectation, Fault, FaultyStorage, Ke
 use pollster::block_on;
 use serde_json::json;
 
-use super::silence::shows_nothing;
+use super::silence::{shows_nothing, shows_nothing_but};
 use super::{ANOTHER_KEY, PUBLISHED_KEY};
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
@@ -128,9 +128,19 @@ fn record(records: &mut Records, room: u8) -> &mut Vec<u8> {
     &mut found.expect("such a record").1
 }
 
+/// Returns the name and the version of the plugin that a record says it was written by.
+fn writer(data: &[u8]) -> Vec<String> {
+    let begin = data.iter().position(|byte| *byte == b'{').unwrap_or(data.len());
+    let record: serde_json::Value = serde_json::from_slice(&data[begin..]).unwrap_or_default();
+    let text = |member: &str| record["written_by"][member].as_str().map(str::to_owned);
+    ["name", "version"].into_iter().filter_map(text).collect()
+}
+
 /// Makes every query to the store, and compares the answers.
 fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
-    let quiet = |error: StoreError| shows_nothing(&error, data);
+    // An error names the plugin that wrote the record (decision C4).
+    let writer = writer(data);
+    let quiet = |error: StoreError| shows_nothing_but(&error, data, &writer);
     let store = match open(storage, keys()) {
         Ok(store) => store,
         Err(error) => return quiet(error),
