@@ -58,6 +58,16 @@ pub(super) fn begin(
     Ok(())
 }
 
+/// Drops a repeated fetch whose check-out is returned meanwhile: the store would take its intent for the old one.
+pub(super) fn drop_stale_repetitions(next: &mut SessionState) {
+    let check_outs = &next.check_outs;
+    let is_held = |id| check_outs.iter().any(|out| out.id == id && matches!(out.stage, Stage::Held { .. }));
+    next.fetches.retain(|open| {
+        let repeated = open.only.filter(|_| open.stage == FetchStage::Pending);
+        repeated.is_none_or(|number| is_held(CheckOutId { fetch: open.id, number }))
+    });
+}
+
 /// Tells whether a fetch of this kind shows that the session could not use what it has. A one-time code is used
 /// together with a password, and a remote application has credentials of its own.
 pub(super) const fn replaces(kind: CredentialKind) -> bool {
@@ -253,6 +263,10 @@ fn remember(next: &mut SessionState, fetches: impl IntoIterator<Item = NameTag>)
 
 /// Plans the next check-in. It is tried until it works, because the lease counts as held until then.
 pub(super) fn not_returned(limits: &Limits, next: &mut SessionState, check_out: &CheckOut, again: Again) {
+    if next.used.contains(&check_out.id.fetch) {
+        // An operator forgot it meanwhile, or another caller checked it in.
+        return;
+    }
     if !next.check_outs.iter().any(|out| out.id == check_out.id) {
         // It could not be stored before, and is stored now.
         next.fetches.retain(|open| open.id != check_out.id.fetch);

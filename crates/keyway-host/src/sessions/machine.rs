@@ -23,8 +23,8 @@ use keyway_core::Timestamp;
 use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS};
 
 use super::changes::{
-    authenticated, begin, decide, force, forget_returned, found, give_back, give_up, not_returned,
-    renewed_lease, resolved, returned, settle_interrupted, take_back, told, unclear,
+    authenticated, begin, decide, drop_stale_repetitions, force, forget_returned, found, give_back, give_up,
+    not_returned, renewed_lease, resolved, returned, settle_interrupted, take_back, told, unclear,
 };
 use super::lease_times::return_at;
 use super::state::{CheckOut, CheckOutId, Data, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
@@ -320,6 +320,7 @@ fn proceed(mut next: SessionState, now: Timestamp) -> Step {
         let told = next.check_outs.clone();
         return Step::to(next).then(Command::Tell(Told::Ended, told));
     }
+    drop_stale_repetitions(&mut next);
     if let Some(open) = next.fetches.iter_mut().find(|open| open.stage == FetchStage::Pending) {
         open.stage = FetchStage::Asked;
         let open = open.clone();

@@ -1,1 +1,201 @@
+//! Rules that a property does not see: callers beside each other, bounds, and the order of calls.
 
+use std::time::Duration;
+
+use keyway_credentials::{Account, Asset, CredentialKind, LeaseId};
+
+use super::*;
+use crate::sessions::search::Search;
+
+const NOW: Timestamp = Timestamp::from_milliseconds(1_000);
+
+fn candidate() -> Candidate {
+    Candidate::new(Account::new("root").unwrap(), Asset::new("web1").unwrap())
+}
+
+fn out(number: u8) -> CheckOut {
+    let lease = Lease::new(LeaseId::new(format!("l{number}")).unwrap());
+    CheckOut::new(CheckOutId { fetch: [number; 16], number: 1 }, candidate(), Some(lease), NOW)
+}
+
+fn fetch(number: u8) -> What {
+    let fetch = OpenFetch {
+        id: [number; 16],
+        kind: CredentialKind::Passwords,
+        search: Search::one(candidate()),
+        reason: None,
+        ticket: None,
+        only: None,
+        last: None,
+        settled: 0,
+        stage: FetchStage::Pending,
+    };
+    What::Fetch { fetch, again: true }
+}
+
+fn end() -> What {
+    What::End { read: Vec::new() }
+}
+
+fn ada() -> Holder {
+    Holder::new("ada").unwrap()
+}
+
+fn again() -> Again {
+    Again { now: NOW, retry_after: None, jitter: 0 }
+}
+
+fn try_step(state: Option<&SessionState>, standing: Standing, what: What) -> Result<Step, TransitionError> {
+    let event = Event { now: NOW, resolves: true, data: None, continues: false, what };
+    step(&Limits::default(), state, standing, event)
+}
+
+fn after(state: Option<&SessionState>, standing: Standing, what: What) -> Step {
+    try_step(state, standing, what).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A session that holds the check-out of its first fetch.
+fn holding() -> SessionState {
+    let asked = after(None, Standing::Free, fetch(1)).state.unwrap();
+    let found = after(Some(&asked), Standing::Ours, What::Found { check_out: out(1), renews: false });
+    assert!(found.hands_out && found.command.is_none());
+    found.state.unwrap()
+}
+
+fn stage_of(state: &SessionState, number: u8) -> &Stage {
+    &state.check_outs.iter().find(|it| it.id == out(number).id).expect("the check-out is known").stage
+}
+
+#[test]
+fn beside_another_caller_an_event_is_marked_and_asks_nothing() {
+    let holding = holding();
+    let accepted = What::AuthenticationCompleted { trigger: CheckInTrigger::AtSessionEnd, read: Vec::new() };
+    let forced = What::Force { id: out(1).id, by: ada() };
+    for what in [end(), forced, accepted, What::AuthenticationFailed, What::HostLost] {
+        let step = after(Some(&holding), Standing::Others, what.clone());
+        assert!(step.command.is_none(), "{what:?}");
+        assert_ne!(step.state.as_ref(), Some(&holding), "{what:?}");
+        assert!(step.keeps_claim, "{what:?}");
+    }
+    for what in [fetch(2), What::Wake] {
+        assert_eq!(try_step(Some(&holding), Standing::Others, what).err(), Some(TransitionError::InFlight));
+    }
+}
+
+#[test]
+fn a_check_out_that_is_found_after_the_end_is_returned_and_not_handed_out() {
+    let asked = after(None, Standing::Free, fetch(1)).state.unwrap();
+    let ended = after(Some(&asked), Standing::Others, end()).state.unwrap();
+    let found = What::Found { check_out: out(1), renews: false };
+    for (state, standing) in
+        [(Some(&ended), Standing::Ours), (Some(&asked), Standing::Others), (None, Standing::Free)]
+    {
+        let step = after(state, standing, found.clone());
+        assert!(!step.hands_out, "{standing:?}");
+        let reason = CheckInReason::Unused;
+        assert!(
+            matches!(stage_of(step.state.as_ref().unwrap(), 1), Stage::Returning { reason: it, .. } if *it == reason)
+        );
+    }
+}
+
+#[test]
+fn a_session_holds_no_more_than_it_may() {
+    let proven = |number| CheckOut { is_proven: true, ..out(number) };
+    let full = SessionState { check_outs: (1..=16).map(proven).collect(), ..SessionState::default() };
+    assert_eq!(try_step(Some(&full), Standing::Free, fetch(99)).err(), Some(TransitionError::TooMany));
+    let unproven = SessionState { check_outs: (1..=16).map(out).collect(), ..SessionState::default() };
+    assert!(try_step(Some(&unproven), Standing::Free, fetch(99)).is_ok(), "those are returned first");
+}
+
+#[test]
+fn a_store_is_told_of_the_authentication_first_and_of_the_end_last() {
+    let accepted =
+        What::AuthenticationCompleted { trigger: CheckInTrigger::AfterAuthentication, read: Vec::new() };
+    let mut step = after(Some(&holding()), Standing::Free, accepted);
+    step = after(step.state.as_ref(), Standing::Others, end());
+    let mut calls = Vec::new();
+    step = after(step.state.as_ref(), Standing::Free, What::Wake);
+    while let Some(command) = step.command {
+        let what = match command {
+            Command::Tell(what, outs) => {
+                calls.push(format!("{what:?} with {}", outs.len()));
+                What::Told { what, failed: None }
+            }
+            Command::CheckIn(check_out) => {
+                calls.push("CheckIn".to_owned());
+                What::CheckIn { check_out, failed: None }
+            }
+            other => panic!("{other:?}"),
+        };
+        step = after(step.state.as_ref(), Standing::Ours, what);
+    }
+    assert_eq!(calls, ["Authenticated(1) with 1", "CheckIn", "Ended with 1"]);
+    assert!(step.state.is_none());
+}
+
+#[test]
+fn a_repeated_fetch_is_refused_when_its_check_out_is_returned_or_unclear() {
+    let asked = after(None, Standing::Free, fetch(1)).state.unwrap();
+    let unclear = What::Unclear { fetch: [1; 16], again: again(), last: Some(1) };
+    let unsettled = after(Some(&asked), Standing::Ours, unclear).state.unwrap();
+    assert_eq!(try_step(Some(&unsettled), Standing::Free, fetch(1)).err(), Some(TransitionError::Unsettled));
+
+    let failed = after(Some(&holding()), Standing::Free, What::AuthenticationFailed).state.unwrap();
+    assert_eq!(try_step(Some(&failed), Standing::Free, fetch(1)).err(), Some(TransitionError::Repeated));
+    let Command::CheckIn(check_out) = after(Some(&failed), Standing::Free, What::Wake).command.unwrap()
+    else {
+        panic!()
+    };
+    let returned =
+        after(Some(&failed), Standing::Ours, What::CheckIn { check_out, failed: None }).state.unwrap();
+    assert!(returned.check_outs.is_empty());
+    assert_eq!(try_step(Some(&returned), Standing::Free, fetch(1)).err(), Some(TransitionError::Repeated));
+}
+
+#[test]
+fn a_repeated_fetch_asks_nothing_when_its_lease_ends_before_it_is_asked() {
+    let mut held = holding();
+    let lease = held.check_outs[0].lease.take().unwrap();
+    held.check_outs[0].lease = Some(lease.expires_at(NOW));
+    let step = after(Some(&held), Standing::Free, fetch(1));
+    let Some(Command::CheckIn(check_out)) = step.command else { panic!() };
+    let step = after(step.state.as_ref(), Standing::Ours, What::CheckIn { check_out, failed: None });
+    assert!(step.command.is_none() && !step.hands_out);
+    assert!(step.state.unwrap().fetches.is_empty());
+}
+
+#[test]
+fn a_lease_that_was_forgotten_stays_so_when_its_check_in_fails_late() {
+    let returning = after(Some(&holding()), Standing::Free, What::AuthenticationFailed);
+    let Some(Command::CheckIn(check_out)) = returning.command else { panic!() };
+    let forgotten = What::Forget { id: check_out.id, by: ada() };
+    let forgotten = after(returning.state.as_ref(), Standing::Others, forgotten).state.unwrap();
+    let late = What::CheckIn { check_out, failed: Some(again()) };
+    let step = after(Some(&forgotten), Standing::Ours, late);
+    assert!(step.state.unwrap().check_outs.is_empty());
+}
+
+#[test]
+fn a_notice_is_given_up_after_the_retries_and_a_check_in_is_not() {
+    let limits = Limits::default();
+    let mut state = after(Some(&holding()), Standing::Others, end()).state.unwrap();
+    let told = What::Told { what: Told::Ended, failed: Some(again()) };
+    let refused = What::CheckIn { check_out: state.check_outs[0].clone(), failed: Some(again()) };
+    for _ in 0..=limits.retries.attempts {
+        state = after(Some(&state), Standing::Ours, told.clone()).state.unwrap();
+        state = after(Some(&state), Standing::Ours, refused.clone()).state.unwrap();
+    }
+    assert_eq!(state.ended, Notice::Done);
+    let Stage::Returning { owed, .. } = stage_of(&state, 1) else { panic!() };
+    assert!(owed.failures > limits.retries.attempts && owed.next > NOW.plus(Duration::ZERO));
+}
+
+#[test]
+fn a_handle_that_knew_a_record_finds_the_session_ended() {
+    for (what, ended) in [(fetch(1), true), (end(), false)] {
+        let event = Event { now: NOW, resolves: true, data: None, continues: true, what };
+        let step = step(&Limits::default(), None, Standing::Free, event);
+        assert_eq!(step.err(), ended.then_some(TransitionError::Ended));
+    }
+}
