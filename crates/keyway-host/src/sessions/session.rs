@@ -10,7 +10,7 @@ use keyway_credentials::{
     MAX_CHECK_OUTS, SessionId, remote_app_candidate,
 };
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout};
 
 use super::admission::{MOST_FACTS, admit};
 use super::asking::{Answer, Asking, Attempt, Caller, Failed, operation};
@@ -152,8 +152,8 @@ impl Session {
     /// Fetches credentials: asks the store for one candidate after the other, until there are some. If none has any, and
     /// another session holds one alone, it waits in the queue for the first such account (decision S10).
     ///
-    /// What the session holds at the store without proof is checked in first, but not for one-time codes and remote
-    /// applications, which are used beside it (decision S3).
+    /// It first checks in the leases at this store that the session did not prove, unless it fetches one-time codes or a
+    /// remote application, which are used beside them (decision S3).
     ///
     /// # Errors
     /// [`SessionsError::Demanded`] and [`SessionsError::Locked`] before anything is asked;
@@ -256,7 +256,7 @@ impl Session {
     }
 }
 
-/// What a caller fetches.
+/// The fetch of a caller.
 struct Fetch<'a> {
     vault: &'a RunningVault,
     kind: CredentialKind,
@@ -325,7 +325,8 @@ impl Inner {
         part.live.refusals = Some(refusals);
         let again = fetch.vault.capabilities().idempotent;
         let (answer, failures) = self.submit(part, What::Fetch { fetch: open, again }).await?;
-        let asked = |failure: &SessionsError| matches!(failure, SessionsError::Store { call, .. } if *call == operation(fetch.kind));
+        let operation = operation(fetch.kind);
+        let asked = |failure: &SessionsError| matches!(failure, SessionsError::Store { call, .. } if *call == operation);
         answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or(SessionsError::Overtaken))
     }
 
@@ -379,12 +380,12 @@ impl Inner {
             return Ok(None);
         }
         let worker = &self.sessions.worker;
-        let until = Instant::now() + wait;
+        let begun = Instant::now();
         let mut place = worker.workflow.queues.join(fetch.vault.name.clone(), candidate.clone());
         let mut is_first = false;
         loop {
             let now = worker.clock.now();
-            let waited = timeout_at(until, async {
+            let waited = timeout(wait.saturating_sub(begun.elapsed()), async {
                 if is_first {
                     place.freed(&busy, now).await;
                 }
