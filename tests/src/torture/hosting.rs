@@ -14,6 +14,7 @@ use keyway_storage::{CommitMode, Sqlite, Storage};
 use super::clock::JumpingClock;
 use super::draw::Draw;
 use super::lazy_storage::LazyStorage;
+use super::line::{Line, say};
 
 /// Opens the storage engine of a process, which all its hosts share. A lazy one acknowledges before it writes.
 pub(super) async fn storage(folder: &Path, slot: u32, is_lazy: bool) -> Result<Arc<dyn Storage>, String> {
@@ -65,6 +66,19 @@ pub(super) fn scripted_call(draw: &mut Draw) -> Result<Duration, Fault> {
         9 | 10 => Ok(Duration::from_millis(draw.below(20))),
         _ => Ok(Duration::ZERO),
     }
+}
+
+/// Does the work of a process, and says if it fails.
+pub(super) async fn reported(work: impl Future<Output = Result<(), String>>) {
+    if let Err(fault) = work.await {
+        say(&Line::Corrupt(fault));
+    }
+}
+
+/// Says everything that a check found, and whether it came to its end.
+pub(super) fn say_all(mut lines: Vec<Line>, ended: Result<(), String>) {
+    lines.push(ended.map_or_else(Line::Corrupt, |()| Line::Complete));
+    lines.iter().for_each(say);
 }
 
 /// Tells whether nothing is wrong: another host was first, or the file was locked for long.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use keyway_core::{Clock, Timestamp};
+use keyway_host::{Host, WorkReport};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
 
@@ -39,6 +40,20 @@ pub(crate) fn dying(
     // The start of the host takes its name with one commit.
     engine.0.end_after(commits + 1, if applied { Fault::EndsAfter } else { Fault::EndsBefore });
     engine
+}
+
+/// Works off everything that is due after so much time.
+pub(crate) async fn pass(host: &Host, clock: &TestClock, time: Duration) -> Vec<WorkReport> {
+    let now = clock.advance(time);
+    let mut reports = Vec::new();
+    loop {
+        let some = host.run_due(now).await.unwrap();
+        if some.is_empty() {
+            return reports;
+        }
+        reports.extend(some);
+        assert!(reports.len() < 100, "work without end: {reports:?}");
+    }
 }
 
 pub(crate) fn memory() -> Arc<dyn Storage> {

@@ -14,6 +14,7 @@ use super::offer::{LIMIT, OFFERS, USERS, offer, user_info};
 use super::plan::Plan;
 use super::worker::{self, HANDED, THERE};
 use crate::torture::draw::Draw;
+use crate::torture::hosting::reported;
 use crate::torture::line::{Line, State, say};
 
 /// The number of attempts to settle everything.
@@ -21,10 +22,7 @@ const PASSES: u32 = 200;
 
 /// Recovers, and reports errors only.
 pub(super) async fn recover(plan: &Plan) {
-    let recovered = async { worker::recover(&HostResources::open(plan).await?.host(plan.slot).await?).await };
-    if let Err(fault) = recovered.await {
-        say(&Line::Corrupt(fault));
-    }
+    reported(async { worker::recover(&HostResources::open(plan).await?.host(plan.slot).await?).await }).await;
 }
 
 /// Checks everything, recovers, and reports the state.

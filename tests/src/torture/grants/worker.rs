@@ -16,6 +16,7 @@ use super::issuer::Then;
 use super::offer::{OFFERS, SHARED, USERS, offer, user_info};
 use super::plan::Plan;
 use crate::torture::draw::Draw;
+use crate::torture::hosting::reported;
 use crate::torture::line::{Line, State, say};
 
 /// The content of a cell whose grant exists.
@@ -25,9 +26,7 @@ pub(super) const HANDED: &str = "handed";
 
 /// Carries out a plan until the process is killed, or all operations are done.
 pub(super) async fn run(plan: Plan) {
-    if let Err(fault) = work(plan).await {
-        say(&Line::Corrupt(fault));
-    }
+    reported(work(plan)).await;
 }
 
 async fn work(plan: Plan) -> Result<(), String> {

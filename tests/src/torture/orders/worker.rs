@@ -13,7 +13,7 @@ use super::acme;
 use super::host::{Host, owner, storage};
 use super::plan::{Kind, Plan};
 use crate::torture::draw::Draw;
-use crate::torture::hosting::is_passing;
+use crate::torture::hosting::{is_passing, reported};
 use crate::torture::line::{Line, State, say};
 
 /// The number of clients.
@@ -27,9 +27,7 @@ pub(super) const CELL: &str = "cell";
 
 /// Works until the process is killed.
 pub(super) async fn run(plan: Plan) {
-    if let Err(fault) = work(plan).await {
-        say(&Line::Corrupt(fault));
-    }
+    reported(work(plan)).await;
 }
 
 async fn work(plan: Plan) -> Result<(), String> {

@@ -13,27 +13,22 @@ use super::plan::{HOSTS, Plan};
 use super::vaults::{VAULTS, VaultTerms};
 use super::worker::THERE;
 use crate::torture::clock::JumpingClock;
-use crate::torture::line::{Line, State, say};
+use crate::torture::hosting::{reported, say_all};
+use crate::torture::line::{Line, State};
 
 /// The number of attempts to settle everything.
 const PASSES: u32 = 400;
 
 /// Recovers, and reports errors only.
 pub(super) async fn recover(plan: &Plan) {
-    let recovered = async { Host::start(plan, plan.slot, &storage(plan).await?).await?.recover().await };
-    if let Err(fault) = recovered.await {
-        say(&Line::Corrupt(fault));
-    }
+    reported(async { Host::start(plan, plan.slot, &storage(plan).await?).await?.recover().await }).await;
 }
 
 /// Settles everything, and reports the state.
 pub(super) async fn run(plan: &Plan) {
     let mut lines = Vec::new();
-    match look(plan, &mut lines).await {
-        Ok(()) => lines.push(Line::Complete),
-        Err(fault) => lines.push(Line::Corrupt(fault)),
-    }
-    lines.iter().for_each(say);
+    let ended = look(plan, &mut lines).await;
+    say_all(lines, ended);
 }
 
 async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {

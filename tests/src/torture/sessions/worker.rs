@@ -17,7 +17,7 @@ use super::name::{SessionName, USER};
 use super::plan::Plan;
 use super::vaults::VAULTS;
 use crate::torture::draw::Draw;
-use crate::torture::hosting::is_passing;
+use crate::torture::hosting::{is_passing, reported};
 use crate::torture::line::{Line, State, say};
 
 /// The number of clients.
@@ -29,9 +29,7 @@ pub(super) const THERE: &str = "there";
 
 /// Works until the process is killed.
 pub(super) async fn run(plan: Plan) {
-    if let Err(fault) = work(plan).await {
-        say(&Line::Corrupt(fault));
-    }
+    reported(work(plan)).await;
 }
 
 async fn work(plan: Plan) -> Result<(), String> {
@@ -40,11 +38,7 @@ async fn work(plan: Plan) -> Result<(), String> {
     let clients = (0..CLIENTS).map(|number| {
         let draw = Draw::new(plan.seed).fork(100 + u64::from(number));
         let mut client = Client { host: Arc::clone(&host), plan: plan.clone(), number, draw, sessions: 0 };
-        tokio::spawn(async move {
-            if let Err(fault) = client.run().await {
-                say(&Line::Corrupt(fault));
-            }
-        })
+        tokio::spawn(async move { reported(Box::pin(client.run())).await })
     });
     let clients: Vec<_> = clients.collect();
     host.engines.run(pending()).await.map_err(|error| error.detail())?;
