@@ -1,4 +1,4 @@
-//! What the subjects of mutants share: the notes of a handle, and one vault or one authority for each scratch folder.
+//! Shares the notes of a handle between the subjects of mutants, and one vault or one authority for each scratch folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -33,7 +33,7 @@
 //! | [`CredentialSubject::notices`] | an event of a session has one effect |
 //!
 //! # What is left
-//! What a rule checks out is checked in when the rule has ended. Do not test on a vault that matters.
+//! A rule checks in its check-outs when it has ended. Do not test on a vault that matters.
 //!
 //! Each call is made on a handle of its own, with the cookies read from the text that a host stores (decision S9). A
 //! one-time code is asked for once in a period of the kit's clock.

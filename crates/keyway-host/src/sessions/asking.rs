@@ -199,7 +199,7 @@ pub(super) struct Failed {
 /// How many leases of an unclear fetch are taken over at a time.
 const MOST_RESOLVED: usize = 8;
 
-/// What a store knows of a fetch for one candidate.
+/// The answer of a store about a fetch for one candidate.
 enum Made {
     Lease(Lease),
     Nothing,

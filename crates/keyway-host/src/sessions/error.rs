@@ -47,13 +47,13 @@ pub enum SessionsError {
     /// The host demands the user's reason for a check-out, or a ticket.
     #[error("a fetch needs {what}: ask the user for it")]
     Demanded {
-        /// What is missing.
+        /// The text that is missing.
         what: &'static str,
     },
     /// A text of the session is too large for its record (decision R8). Nothing was asked.
     #[error("{what} may have {limit} bytes at most")]
     TooLarge {
-        /// What is too large.
+        /// The text that is too large.
         what: &'static str,
         /// The most bytes.
         limit: usize,

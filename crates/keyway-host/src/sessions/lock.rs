@@ -11,7 +11,7 @@ use crate::records::{RecordKind, Recorded, Stored};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lock {
-    /// What is locked.
+    /// The target.
     pub target: LockTarget,
     /// The operator.
     pub by: Holder,

@@ -28,7 +28,7 @@ struct Vault {
     ended: u32,
 }
 
-/// What the plugin does next. The bits choose.
+/// Chooses by its bits how the next call of the plugin ends.
 #[derive(Clone, Copy, Debug)]
 struct Luck(u8);
 

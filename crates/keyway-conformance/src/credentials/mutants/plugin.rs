@@ -118,9 +118,9 @@ fn with(capabilities: Capabilities) -> ScriptedStore {
 #[derive(Debug)]
 pub(super) struct Mutated {
     pub(super) store: ScriptedStore,
-    /// What this handle remembers.
+    /// Holds the notes of this handle.
     pub(super) notes: Notes,
-    /// What the vault remembers.
+    /// Holds the notes of the vault, which all handles share.
     pub(super) vault: Arc<Notes>,
 }
 

@@ -135,7 +135,7 @@ async fn after_a_fetch_in_vain(fixture: &StoreFixture<'_>) -> Checked {
     for candidate in &vain {
         let fetch = session.request(candidate)?;
         if session.ask(kind, &fetch).await?.is_err() {
-            // What the failed fetch left is the business of another rule.
+            // Another rule judges the leases that a failed fetch leaves.
             if let Ok(Some(lease)) = super::failures::settled(&session, kind, &fetch).await {
                 super::failures::give_back(&session, &fetch, lease).await?;
             }

@@ -32,7 +32,7 @@ impl StoredLease {
     }
 }
 
-/// What the vault gave for one fetch.
+/// Records the lease and the credentials that the vault gave for one fetch.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct CheckedOut {
     lease: Option<StoredLease>,

@@ -1,4 +1,4 @@
-//! What a call answers, in the form that ours and upstream's share.
+//! The answer of a call, in the form that ours and upstream's share.
 //!
 //! Upstream's cookie has the account and the asset, and its host's own state. Here they are typed (decision S5): the
 //! account and the asset stand beside the cookie, and the rest of that state is not compared.

@@ -16,7 +16,7 @@ pub struct HookCall {
     pub asset: Option<String>,
 }
 
-/// What the hooks of a session were called with.
+/// The calls of a session's hooks, with their arguments.
 #[derive(Debug, Default)]
 pub struct Journal {
     calls: Mutex<Vec<(HookCall, Value)>>,

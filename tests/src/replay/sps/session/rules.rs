@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 #[derive(Clone, Debug, Default)]
 pub struct Rules(Vec<Rule>);
 
-/// What a hook does when its condition holds.
+/// The effects and the result of a hook when its condition holds.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// The values that the cookie must have.

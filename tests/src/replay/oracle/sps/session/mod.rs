@@ -25,11 +25,11 @@ pub struct Call {
     pub account: Option<String>,
     /// The asset that it sees.
     pub asset: Option<String>,
-    /// What the vector traces.
+    /// The facts that the vector traces.
     pub trace: Value,
 }
 
-/// What a call of the host leads to.
+/// The outcome of a call of the host.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The hooks that are called, in order.
@@ -74,7 +74,7 @@ struct Model<'a> {
     cookie: Map<String, Value>,
     session_cookie: Map<String, Value>,
     outs: Vec<CheckOut>,
-    /// What a plugin that takes nothing back gave since the last event.
+    /// The credentials of a plugin without leases since the last event.
     read: Vec<Pair>,
     /// The moment for check-ins as of the last fetch: when the authentication is completed, or at the end.
     after_authentication: bool,
@@ -95,7 +95,7 @@ struct Model<'a> {
     hooks: Vec<Call>,
 }
 
-/// What upstream's cookie would say.
+/// The account and asset in upstream's cookie.
 #[derive(Default)]
 struct Upstream {
     /// The account and the asset that its host would check in.

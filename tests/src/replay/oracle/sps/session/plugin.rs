@@ -57,7 +57,7 @@ impl Model<'_> {
     }
 }
 
-/// What a hook's value is to the typed interface.
+/// The meaning of a hook's value for the typed interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reading {
     Nothing,

@@ -15,7 +15,7 @@ const CALLS: [&str; 6] = [
     "session_ended",
 ];
 
-/// What a call works with.
+/// The settings and the connection of a call.
 pub(super) struct Setup {
     pub(super) configuration: String,
     pub(super) settings: Settings,
