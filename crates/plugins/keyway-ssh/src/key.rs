@@ -68,11 +68,13 @@ impl LoginKey {
             let user = format!("This public key cannot be used: {reason}.");
             Err(IssuerError::refused(user, format!("a public key was refused: {reason}")))
         };
-        let text = text.trim();
+        // Other white space, such as a vertical tab, is a control character and refused.
+        let text = text.trim_ascii();
         if text.len() > MAX_BYTES {
             return refuse("it is too long");
         }
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut lines =
+            text.lines().map(str::trim_ascii).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let text = lines.next().unwrap_or_default();
         if text.starts_with("-----BEGIN") {
             return refuse("it is no public key in OpenSSH's format, which begins with its type");
@@ -231,6 +233,14 @@ mod tests {
             let e = Mpint::from_positive_bytes(&[1, 0, 1]).unwrap();
             let line = PublicKey::from(KeyData::Rsa(RsaPublicKey { e, n })).to_openssh().unwrap();
             assert_eq!(given(&line).is_ok(), taken, "{bits}");
+        }
+    }
+
+    #[test]
+    fn white_space_around_a_key_is_that_of_ascii() {
+        assert_eq!(given(&format!(" \t\r\n{ED25519} \r\n")).unwrap(), ED25519);
+        for other in ['\u{b}', '\u{85}', '\u{a0}', '\u{2003}'] {
+            assert!(given(&format!("{other} {ED25519}")).is_err(), "{other:?}");
         }
     }
 
