@@ -83,6 +83,9 @@ pub enum Rotation {
     Rotated,
     /// They will be changed.
     Scheduled,
+    /// Their change did not end well: the target takes neither the old ones nor the new ones. Someone has to mend
+    /// them, and the store gives them to no session meanwhile.
+    Diverged,
 }
 
 /// The moment at which a session checks in what it proved (decision S3).

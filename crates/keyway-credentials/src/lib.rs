@@ -221,6 +221,7 @@
 //! | the login to the vault itself | [`VaultLoginSource`] |
 //! | the configuration of an SPS plugin | [`SpsConfiguration`] |
 //! | events | [`SessionEvent`] |
+//! | changes of credentials at their target | [`Changer`], [`Prober`], [`Rotation`] |
 //! | failures | [`CredentialError`] |
 //! | repeated calls and crashes | [`IntentId`], [`Reconciliation`] |
 //! | JSON | [`Json`], [`core::json`] |
@@ -258,6 +259,7 @@ mod register;
 mod remote_app;
 mod session_event;
 mod sps;
+mod target;
 mod text;
 mod vault_login;
 mod verification;
@@ -286,6 +288,7 @@ pub use register::CredentialStores;
 pub use remote_app::{LaunchInformation, RemoteAppCredentials, remote_app_candidate};
 pub use session_event::{CheckOut, SessionEvent};
 pub use sps::{SpsConfiguration, SpsConfigurationError};
+pub use target::{Changer, CredentialChange, Probed, Prober, TargetCredential};
 pub use text::{Account, Asset, CredentialStoreName, Holder, LeaseId, SessionId};
 pub use vault_login::{VaultLogin, VaultLoginError, VaultLoginSource};
 pub use verification::{Verification, Verified};

@@ -180,6 +180,7 @@ mod credential;
 mod credential_ref;
 mod description;
 mod error;
+mod host_grants;
 mod layer;
 mod plugin;
 mod register;
@@ -199,6 +200,7 @@ pub use description::{
     fitting_set,
 };
 pub use error::{BoxedError, ContractViolation, IssuerError};
+pub use host_grants::{GrantAnswer, GrantQuestion, HostGrants};
 pub use layer::{Call, IssuerLayer, Layered};
 pub use plugin::{Issuer, IssuerPlugin, OpenContext};
 pub use register::Issuers;

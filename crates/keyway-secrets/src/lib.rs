@@ -217,6 +217,7 @@ mod document;
 mod environment;
 mod error;
 mod generation;
+mod host_stores;
 mod info;
 mod layer;
 mod list;
@@ -234,6 +235,7 @@ pub use environment::{
 };
 pub use error::{BoxedError, StoreError};
 pub use generation::{MAX_GENERATED_LENGTH, MIN_GENERATED_LENGTH, NewValue, Recipe};
+pub use host_stores::HostStores;
 pub use info::{Count, StoreInfo};
 pub use layer::{Call, Layered, SecretStoreLayer};
 pub use list::{Cursor, EnvironmentFilter, ListQuery, ListedSecret, SecretPage};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_issuers::{Requester, ServiceName, UserId};
+use keyway_issuers::{IntentId, Requester, ServiceName, UserId};
 use tracing::warn;
 
 use super::error::GrantsError;
@@ -94,15 +94,13 @@ impl Grants {
         )?;
         let (journal, now) = (&self.worker.journal, self.worker.clock.now());
         let user = &request.requester.user;
-        let (id, is_given) = match &request.id {
+        let (address, known) = match &request.id {
             Some(given) => {
-                let names = [user.as_str(), service.as_str(), given.as_str()].map(str::as_bytes);
-                (journal.id_of(&names), true)
+                let address = self.address_of(user, service, given);
+                (address, journal.load(address).await?)
             }
-            None => (random()?, false),
+            None => (Address { scope: self.scope(user), id: random()? }, None),
         };
-        let address = Address { scope: self.scope(user), id };
-        let known = if is_given { journal.load(address).await? } else { None };
         let entry = match known {
             Some(known) => known,
             None => Box::new(Entry::new(address, Owner::of(&request.requester, service.clone(), now)?)),
@@ -257,6 +255,12 @@ impl Grants {
 
     fn scope(&self, user: &UserId) -> NameTag {
         self.worker.journal.scope(&[user.as_str().as_bytes()])
+    }
+
+    /// Returns the address of the grant that a caller gave an id.
+    pub(super) fn address_of(&self, user: &UserId, service: &ServiceName, id: &IntentId) -> Address {
+        let names = [user.as_str(), service.as_str(), id.as_str()].map(str::as_bytes);
+        Address { scope: self.scope(user), id: self.worker.journal.id_of(&names) }
     }
 
     async fn load(

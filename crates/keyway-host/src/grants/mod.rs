@@ -127,6 +127,7 @@ mod engine;
 mod error;
 mod id;
 mod issuer;
+mod lent;
 mod machine;
 mod outcome;
 mod record;

@@ -13,7 +13,7 @@ use super::{Host, HostError, Inner, Observer, name};
 #[cfg(feature = "issuers")]
 use crate::grants::Service;
 #[cfg(feature = "certificates")]
-use crate::orders::{Authority, OrderSettings, SecretStores};
+use crate::orders::{Authority, OrderSettings};
 use crate::plugin::LentToPlugins;
 use crate::records::{Journal, Recorded, SealedRecords, random};
 use crate::work::{Engine, Limits, Run, WorkReport, Worker, Workflow};
@@ -251,31 +251,33 @@ impl HostBuilder {
         };
         let mut engines: Vec<Arc<dyn Engine>> = Vec::new();
         #[cfg(feature = "secrets")]
-        let stores = {
+        let (stores, lent) = {
             let store_keys = self.store_keys.unwrap_or(self.keys);
             let stores = crate::stores::Stores::open_engine(&lent, self.store_limits, store_keys);
             engines.push(Arc::new(Arc::clone(&stores.worker)));
-            stores
+            let lent = lent.lending::<Arc<dyn keyway_secrets::HostStores>>(Arc::new(stores.clone()));
+            (stores, lent)
         };
         #[cfg(feature = "certificates")]
         let orders = {
-            let opener = stores_for_orders(&stores);
-            let orders = crate::orders::Orders::open_engine(&lent, self.orders, opener).await?;
+            let stores = Arc::new(stores.clone());
+            let orders = crate::orders::Orders::open_engine(&lent, self.orders, stores).await?;
             engines.push(Arc::new(Arc::clone(&orders.worker)));
             engines.push(Arc::new(Arc::clone(&orders.subordinate.worker)));
             orders
+        };
+        #[cfg(feature = "issuers")]
+        let (grants, lent) = {
+            let grants = crate::grants::Grants::open_engine(&lent, self.grants).await?;
+            engines.push(Arc::new(Arc::clone(&grants.worker)));
+            let lent = lent.lending::<Arc<dyn keyway_issuers::HostGrants>>(Arc::new(grants.clone()));
+            (grants, lent)
         };
         #[cfg(feature = "credentials")]
         let sessions = {
             let sessions = crate::sessions::Sessions::open_engine(&lent, self.sessions)?;
             engines.push(Arc::new(Arc::clone(&sessions.worker)));
             sessions
-        };
-        #[cfg(feature = "issuers")]
-        let grants = {
-            let grants = crate::grants::Grants::open_engine(&lent, self.grants).await?;
-            engines.push(Arc::new(Arc::clone(&grants.worker)));
-            grants
         };
         let inner = Arc::new(Inner {
             runs,
@@ -310,6 +312,13 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
+    /// Lends a resource to the plugins that are opened from now on. So no engine holds itself.
+    #[cfg(any(feature = "secrets", feature = "issuers"))]
+    fn lending<T: std::any::Any + Send + Sync>(mut self, resource: T) -> Self {
+        self.plugins.resources = self.plugins.resources.with(resource);
+        self
+    }
+
     /// Makes a journal for a kind of record. It does no I/O.
     pub(crate) fn journal<R: Recorded>(&self) -> Journal<R> {
         Journal::new(Arc::clone(&self.records), Arc::clone(&self.run.host))
@@ -320,19 +329,6 @@ impl Lent {
     pub(crate) fn worker<W: Workflow>(&self, workflow: W) -> Arc<Worker<W>> {
         Arc::new(Worker::new(workflow, self.journal(), Arc::clone(&self.plugins.clock), self.run.clone()))
     }
-}
-
-/// Lets the engine for certificates open stores of the engine for secrets, which it does not know.
-#[cfg(feature = "certificates")]
-fn stores_for_orders(stores: &crate::stores::Stores) -> SecretStores {
-    let stores = stores.clone();
-    SecretStores::new(move |name| -> crate::orders::OpenedStore {
-        let stores = stores.clone();
-        Box::pin(async move {
-            let store = stores.open(&name).await.map_err(crate::stores::StoresError::into_store_error)?;
-            Ok(Arc::new(store) as Arc<dyn keyway_secrets::SecretStore>)
-        })
-    })
 }
 
 impl std::fmt::Debug for HostBuilder {

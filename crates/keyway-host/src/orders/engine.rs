@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_certificates::{CaId, OrderId, OrderMetadata, OrderRequest, Owner, Pem, RevocationReason};
-use keyway_secrets::StoreName;
+use keyway_secrets::{HostStores, StoreName};
 use keyway_x509::NewRequestError;
 
 use super::asking::read_metadata;
@@ -22,7 +22,6 @@ use super::order::{NewOrder, Order, OrderPage};
 use super::policy::{Asked, OrderPolicy, PolicyRefusal};
 use super::record::Placed;
 use super::routing::{Route, route};
-use super::secret_stores::SecretStores;
 use super::state::Phase;
 use super::stored_key::make_request;
 use super::storing::CertificateStore;
@@ -77,7 +76,7 @@ impl Orders {
     pub(crate) async fn open_engine(
         lent: &Lent,
         settings: OrderSettings,
-        stores: SecretStores,
+        stores: Arc<dyn HostStores>,
     ) -> Result<Self, HostError> {
         let OrderSettings { authorities, limits, listeners, policy, certificates } = settings;
         let now = lent.plugins.clock.now();
@@ -99,7 +98,7 @@ impl Orders {
             limits,
             listeners,
             policy,
-            certificates: certificates.map(|name| CertificateStore { name, stores: stores.clone() }),
+            certificates: certificates.map(|name| CertificateStore { name, stores: Arc::clone(&stores) }),
             stores,
             log: IssuanceLog(Arc::new(lent.journal())),
             verified: VerifiedOrders::default(),
@@ -394,7 +393,7 @@ impl Orders {
             return Ok(MadeRequest::default());
         };
         let container = stored.container.to_string();
-        let request = match Box::pin(make_request(&self.worker.workflow.stores, stored)).await {
+        let request = match Box::pin(make_request(&*self.worker.workflow.stores, stored)).await {
             Ok(request) => request,
             Err(error) => return Err(OrdersError::StoredKey { container, error: Box::new(error) }),
         };

@@ -70,7 +70,7 @@ impl OrderWorkflow {
         let valid = validate(&metadata)?;
         let generated_csr = match (&valid, &placed.key_container) {
             (ValidRequest::StoredKey(key), Some(container)) => {
-                let made = Box::pin(make_request(&self.stores, key)).await;
+                let made = Box::pin(make_request(&*self.stores, key)).await;
                 let request = made.map_err(|error| OrdersError::StoredKey {
                     container: container.clone(),
                     error: Box::new(error),

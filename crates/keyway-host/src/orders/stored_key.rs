@@ -1,10 +1,9 @@
 //! Makes the request of an order from a key in a secret store of the host.
 
 use keyway_core::{Effect, ErrorKind, PluginError, SecretValue};
-use keyway_secrets::{SecretAddress, SecretName, SecretStore, StoreError};
+use keyway_secrets::{HostStores, SecretAddress, SecretName, SecretStore, StoreError};
 use keyway_x509::{CertificateRequest, NewRequestError, PrivateKey, PrivateKeyError};
 
-use super::secret_stores::SecretStores;
 use super::validation::StoredKey;
 
 /// The error for a stored key with which no request can be made. It holds nothing of the key.
@@ -56,7 +55,7 @@ impl PluginError for StoredKeyError {
 /// The key is the secret `NAME.private_key` of the container, else the secret `NAME` itself; the passphrase of an
 /// encrypted key is `NAME.private_key_passphrase`.
 pub(super) async fn make_request(
-    stores: &SecretStores,
+    stores: &dyn HostStores,
     key: &StoredKey,
 ) -> Result<CertificateRequest, StoredKeyError> {
     let store = stores.open(key.container.store()).await?;

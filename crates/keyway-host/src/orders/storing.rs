@@ -1,18 +1,18 @@
 //! Keeps certificates in a secret store of the host.
 
+use std::sync::Arc;
+
 use keyway_certificates::{IssuedCertificate, OrderId, Pem};
 use keyway_core::{SecretValue, Timestamp};
 use keyway_secrets::{
-    NewSecret, SecretAddress, SecretChange, SecretName, SecretStore, SecretWrite, StoreError, StoreName,
+    HostStores, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore, SecretWrite, StoreError, StoreName,
 };
-
-use super::secret_stores::SecretStores;
 
 /// The secret store that the host named for certificates (decision B11).
 #[derive(Clone, Debug)]
 pub(super) struct CertificateStore {
     pub(super) name: StoreName,
-    pub(super) stores: SecretStores,
+    pub(super) stores: Arc<dyn HostStores>,
 }
 
 impl CertificateStore {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keyway_certificates::AuthorityName;
 use keyway_core::{PluginError, Timestamp};
+use keyway_secrets::HostStores;
 use keyway_x509::IssuedFacts;
 use tokio::sync::Notify;
 use tracing::warn;
@@ -18,7 +19,6 @@ use super::listeners::Listeners;
 use super::machine::{self, Command, Event, Setup, TransitionError};
 use super::policy::OrderPolicy;
 use super::record::Placed;
-use super::secret_stores::SecretStores;
 use super::state::{About, OrderState, Phase};
 use super::storing::CertificateStore;
 use super::verified_orders::VerifiedOrders;
@@ -34,7 +34,7 @@ pub(crate) struct OrderWorkflow {
     pub(super) limits: Limits,
     pub(super) listeners: Listeners,
     pub(super) policy: Option<Arc<dyn OrderPolicy>>,
-    pub(super) stores: SecretStores,
+    pub(super) stores: Arc<dyn HostStores>,
     pub(super) certificates: Option<CertificateStore>,
     pub(super) log: IssuanceLog,
     /// For requests that were verified when their orders were submitted.

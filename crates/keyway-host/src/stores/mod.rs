@@ -44,6 +44,7 @@ mod engine;
 mod error;
 mod guard;
 mod hosted;
+mod lent;
 mod machine;
 mod record;
 mod workflow;

@@ -1,0 +1,22 @@
+//! Gives a plugin of another contract the secret stores of its host.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{SecretStore, StoreError, StoreName};
+
+/// The secret stores of a host, by their names. A host lends them as `Arc<dyn HostStores>`, so that a plugin can keep
+/// its own secrets in any of them.
+#[async_trait]
+pub trait HostStores: fmt::Debug + Send + Sync {
+    /// Opens a store, with its keys. It guards the store: deadlines, panics and broken promises become errors.
+    ///
+    /// # Errors
+    /// [`NotReady`](StoreError::NotReady) if the host has no such store, and the errors of opening it.
+    ///
+    /// # Cancel safety
+    /// The future may be dropped at any time.
+    async fn open(&self, name: &StoreName) -> Result<Arc<dyn SecretStore>, StoreError>;
+}

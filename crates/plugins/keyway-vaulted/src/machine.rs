@@ -1,0 +1,202 @@
+//! Decides about check-outs, check-ins and renewals of one account. It does no I/O.
+//!
+//! ```text
+//!        check out             check in, without rotation
+//! free ────────────► leased ───────────────────────────────────────► free
+//!   ▲                  │ check in, with rotation                       ▲
+//!   │                  ▼                                               │
+//!   │        leased, change begun ── the target takes the new one ─────┘
+//!   │                  │
+//!   │ mended by hand   ▼ the target takes neither
+//!   └────────────── diverged
+//! ```
+//!
+//! A lease stays until its change has ended, so no session gets a credential that another session knows.
+
+use std::time::Duration;
+
+use keyway_core::Timestamp;
+use keyway_credentials::{CredentialKind, Lease, LeaseId, Rotation, SessionId, TargetCredential};
+
+use crate::account::{Returned, StoredAccount, StoredChange, StoredLease, UsedCode};
+
+/// The terms of leases.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// The time of a lease.
+    pub(crate) lease: Duration,
+    /// The longest time of a lease with all its renewals.
+    pub(crate) longest: Duration,
+    /// Whether a credential is changed at its target when it comes back.
+    pub(crate) rotates: bool,
+}
+
+/// A request for credentials.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) kind: CredentialKind,
+    /// The intent, which becomes the id of the lease.
+    pub(crate) lease: LeaseId,
+    pub(crate) session: SessionId,
+}
+
+/// The decision about a check-out.
+#[derive(Debug)]
+pub(crate) enum CheckOut {
+    /// The lease is stored: hand the credentials out.
+    HandOut(Lease),
+    /// Store the account, then hand the credentials out.
+    Store(Box<StoredAccount>, Lease),
+    /// Take this lease back first, because its time is over.
+    TakeBack(LeaseId),
+    /// The account has no such credentials.
+    Unsupported,
+    /// Another session has them, or a one-time code was handed out in this period.
+    Busy { until: Option<Timestamp>, holder: Option<SessionId> },
+    /// The target takes no credential of the account.
+    Diverged,
+}
+
+/// The decision about a check-in.
+#[derive(Debug)]
+pub(crate) enum CheckIn {
+    /// The lease is gone.
+    Gone(Rotation),
+    /// Store the account, then the lease is gone.
+    Store(Box<StoredAccount>, Rotation),
+    /// Revoke the certificates of the lease, then [`take_back`] it.
+    Revoke,
+    /// Make a new credential of this kind, and [`begin`] its change.
+    Begin(CredentialKind),
+    /// Go on with the change that has begun.
+    Resume,
+}
+
+pub(crate) fn check_out(account: &StoredAccount, asked: &Asked, now: Timestamp, terms: Terms) -> CheckOut {
+    if !account.offers(asked.kind) {
+        return CheckOut::Unsupported;
+    }
+    if account.has_diverged() {
+        return CheckOut::Diverged;
+    }
+    // Comes before the change, which begins when the lease is taken back.
+    if let Some(over) = account.leases.iter().find(|lease| lease.until <= now) {
+        return CheckOut::TakeBack(over.id.clone());
+    }
+    let changing = account.change.as_ref().and_then(|change| account.lease(&change.lease));
+    let others = account.leases.iter().find(|lease| lease.session != asked.session);
+    if let Some(holding) = changing.or(others) {
+        return CheckOut::Busy { until: Some(holding.until), holder: Some(holding.session.clone()) };
+    }
+    let used_code = match used_code(account, asked, now) {
+        Ok(used_code) => used_code,
+        Err(until) => return CheckOut::Busy { until: Some(until), holder: None },
+    };
+    let known = account.lease(&asked.lease);
+    if let Some(known) = known.filter(|_| used_code == account.used_code) {
+        return CheckOut::HandOut(known.to_lease(terms));
+    }
+    let mut next = Box::new(account.clone());
+    next.used_code = used_code;
+    let lease = known.cloned().unwrap_or_else(|| StoredLease {
+        id: asked.lease.clone(),
+        session: asked.session.clone(),
+        kind: asked.kind,
+        since: now,
+        until: now.plus(terms.lease),
+        certificates: 0,
+    });
+    let given = lease.to_lease(terms);
+    if known.is_none() {
+        next.leases.push(lease);
+    }
+    CheckOut::Store(next, given)
+}
+
+/// Returns the code that counts as used after the request, or the end of the period in which another one was.
+fn used_code(
+    account: &StoredAccount,
+    asked: &Asked,
+    now: Timestamp,
+) -> Result<Option<UsedCode>, Timestamp> {
+    let Some(seed) = account.totp.as_ref().filter(|_| asked.kind == CredentialKind::TotpCodes) else {
+        return Ok(account.used_code.clone());
+    };
+    let begin = seed.begin(now);
+    match &account.used_code {
+        Some(used) if used.lease == asked.lease && used.valid_from == begin => Ok(Some(used.clone())),
+        // A clock that was set back must not bring a period again.
+        Some(used) if used.valid_from >= begin => Err(used.valid_from.plus(seed.period())),
+        _ => Ok(Some(UsedCode { valid_from: begin, lease: asked.lease.clone() })),
+    }
+}
+
+pub(crate) fn check_in(account: &StoredAccount, lease: &LeaseId, terms: Terms) -> CheckIn {
+    let Some(known) = account.lease(lease) else {
+        let returned = account.returned.as_ref().filter(|returned| returned.lease == *lease);
+        return CheckIn::Gone(returned.map_or(Rotation::NotRotated, |returned| returned.rotation));
+    };
+    if account.change.is_some() && !account.has_diverged() {
+        return CheckIn::Resume;
+    }
+    if known.certificates > 0 {
+        return CheckIn::Revoke;
+    }
+    let changes = matches!(known.kind, CredentialKind::Passwords | CredentialKind::PrivateKeys);
+    if !changes || !terms.rotates || account.has_diverged() || account.credential(known.kind).is_none() {
+        return CheckIn::Store(take_back(account, lease, Rotation::NotRotated), Rotation::NotRotated);
+    }
+    // The session still uses the credential under another lease, which then changes it.
+    if account.leases.iter().any(|other| other.id != *lease && other.kind == known.kind) {
+        return CheckIn::Store(take_back(account, lease, Rotation::Scheduled), Rotation::Scheduled);
+    }
+    CheckIn::Begin(known.kind)
+}
+
+/// Begins the change that a check-in needs. It is stored before the target is asked.
+pub(crate) fn begin(account: &StoredAccount, lease: &LeaseId, new: TargetCredential) -> Box<StoredAccount> {
+    let change = StoredChange { lease: lease.clone(), new, has_diverged: false };
+    Box::new(StoredAccount { change: Some(change), ..account.clone() })
+}
+
+/// Ends a lease.
+pub(crate) fn take_back(account: &StoredAccount, lease: &LeaseId, rotation: Rotation) -> Box<StoredAccount> {
+    let mut next = Box::new(account.clone());
+    next.leases.retain(|known| known.id != *lease);
+    next.returned = Some(Returned { lease: lease.clone(), rotation });
+    next
+}
+
+/// Renews a lease; `None` if the account does not have it any longer.
+pub(crate) fn renew(
+    account: &StoredAccount,
+    lease: &LeaseId,
+    extension: Option<Duration>,
+    now: Timestamp,
+    terms: Terms,
+) -> Option<(Box<StoredAccount>, Lease)> {
+    let mut next = Box::new(account.clone());
+    let known = next.leases.iter_mut().find(|known| known.id == *lease && known.until > now)?;
+    let wanted = now.plus(extension.unwrap_or(terms.lease));
+    known.until = known.until.max(wanted.min(known.since.plus(terms.longest)));
+    let renewed = known.to_lease(terms);
+    Some((next, renewed))
+}
+
+/// Counts a certificate that is asked for under a lease; `None` if the account does not have the lease.
+pub(crate) fn count_certificate(account: &StoredAccount, lease: &LeaseId) -> Option<Box<StoredAccount>> {
+    let mut next = Box::new(account.clone());
+    next.leases.iter_mut().find(|known| known.id == *lease)?.certificates += 1;
+    Some(next)
+}
+
+impl StoredLease {
+    pub(crate) fn to_lease(&self, terms: Terms) -> Lease {
+        let renewable = self.until < self.since.plus(terms.longest);
+        Lease::new(self.id.clone()).expires_at(self.until).renewable(renewable).exclusive(true)
+    }
+}
+
+#[cfg(test)]
+#[path = "machine_tests.rs"]
+mod tests;

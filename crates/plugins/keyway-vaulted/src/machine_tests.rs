@@ -1,0 +1,141 @@
+//! Tests the decisions about check-outs, check-ins and renewals.
+
+use super::*;
+
+const TERMS: Terms =
+    Terms { lease: Duration::from_secs(60), longest: Duration::from_secs(100), rotates: true };
+const SEED: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+
+fn at(seconds: u64) -> Timestamp {
+    Timestamp::from_milliseconds(seconds * 1000)
+}
+
+fn id(name: &str) -> LeaseId {
+    LeaseId::new(name).unwrap()
+}
+
+fn asked(kind: CredentialKind, lease: &str, session: &str) -> Asked {
+    Asked { kind, lease: id(lease), session: SessionId::new(session).unwrap() }
+}
+
+fn password(lease: &str, session: &str) -> Asked {
+    asked(CredentialKind::Passwords, lease, session)
+}
+
+fn account() -> StoredAccount {
+    let seed = crate::TotpSeed::new(SEED).unwrap();
+    StoredAccount::new().with_password("secret").with_totp(seed).with_certificates()
+}
+
+/// Checks out, and returns the account afterwards.
+fn stored(account: &StoredAccount, asked: &Asked, now: Timestamp) -> StoredAccount {
+    match check_out(account, asked, now, TERMS) {
+        CheckOut::Store(next, _) => *next,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn one_session_at_a_time_has_an_account() {
+    let leased = stored(&account(), &password("a", "one"), at(0));
+    let CheckOut::Busy { until, holder } = check_out(&leased, &password("b", "two"), at(1), TERMS) else { panic!() };
+    assert_eq!((until, holder), (Some(at(60)), Some(SessionId::new("one").unwrap())));
+    // The same session may have another lease.
+    let both = stored(&leased, &asked(CredentialKind::TotpCodes, "c", "one"), at(1));
+    assert_eq!(both.leases.len(), 2);
+}
+
+#[test]
+fn a_repeated_check_out_has_the_same_lease() {
+    let leased = stored(&account(), &password("a", "one"), at(0));
+    let CheckOut::HandOut(lease) = check_out(&leased, &password("a", "one"), at(9), TERMS) else { panic!() };
+    assert_eq!((lease.id.as_str(), lease.expires_at, lease.exclusive), ("a", Some(at(60)), true));
+}
+
+#[test]
+fn a_kind_that_the_account_does_not_have_is_unsupported() {
+    let keys = asked(CredentialKind::PrivateKeys, "a", "one");
+    assert!(matches!(check_out(&account(), &keys, at(0), TERMS), CheckOut::Unsupported));
+}
+
+#[test]
+fn a_lease_whose_time_is_over_is_taken_back_before_the_next() {
+    let leased = stored(&account(), &password("a", "one"), at(0));
+    let CheckOut::TakeBack(over) = check_out(&leased, &password("b", "two"), at(60), TERMS) else { panic!() };
+    assert_eq!(over, id("a"));
+    // Its session knows the password, so it is changed first.
+    assert!(matches!(check_in(&leased, &over, TERMS), CheckIn::Begin(CredentialKind::Passwords)));
+}
+
+#[test]
+fn no_session_gets_a_credential_while_it_is_changed() {
+    let leased = stored(&account(), &password("a", "one"), at(0));
+    let new = TargetCredential::Password(keyway_credentials::Password::new("new"));
+    let changing = begin(&leased, &id("a"), new);
+    for session in ["one", "two"] {
+        let decided = check_out(&changing, &password("b", session), at(1), TERMS);
+        assert!(matches!(decided, CheckOut::Busy { .. }), "{decided:?}");
+    }
+    assert!(matches!(check_in(&changing, &id("a"), TERMS), CheckIn::Resume));
+
+    let diverged = crate::rotation::diverge(&changing);
+    assert!(matches!(check_out(&diverged, &password("b", "two"), at(1), TERMS), CheckOut::Diverged));
+    assert!(matches!(check_in(&diverged, &id("a"), TERMS), CheckIn::Gone(Rotation::Diverged)));
+}
+
+#[test]
+fn a_lease_is_gone_after_its_check_in() {
+    let terms = Terms { rotates: false, ..TERMS };
+    let leased = stored(&account(), &password("a", "one"), at(0));
+    let CheckIn::Store(free, rotation) = check_in(&leased, &id("a"), terms) else { panic!() };
+    assert_eq!((free.leases.len(), rotation), (0, Rotation::NotRotated));
+    assert!(matches!(check_in(&free, &id("a"), terms), CheckIn::Gone(Rotation::NotRotated)));
+    assert!(matches!(check_in(&free, &id("never"), terms), CheckIn::Gone(Rotation::NotRotated)));
+}
+
+#[test]
+fn the_last_lease_of_a_credential_changes_it() {
+    let first = stored(&account(), &password("a", "one"), at(0));
+    let both = stored(&first, &password("b", "one"), at(1));
+    let CheckIn::Store(one, rotation) = check_in(&both, &id("a"), TERMS) else { panic!() };
+    assert_eq!(rotation, Rotation::Scheduled);
+    assert!(matches!(check_in(&one, &id("b"), TERMS), CheckIn::Begin(CredentialKind::Passwords)));
+}
+
+#[test]
+fn a_code_is_handed_out_once_in_its_period() {
+    let codes = |lease: &str, session: &str| asked(CredentialKind::TotpCodes, lease, session);
+    let used = stored(&account(), &codes("a", "one"), at(31));
+    assert!(matches!(check_out(&used, &codes("a", "one"), at(59), TERMS), CheckOut::HandOut(_)));
+    let CheckOut::Busy { until, .. } = check_out(&used, &codes("b", "one"), at(59), TERMS) else { panic!() };
+    assert_eq!(until, Some(at(60)));
+    // A clock that was set back brings no period again.
+    assert!(matches!(check_out(&used, &codes("b", "one"), at(2), TERMS), CheckOut::Busy { .. }));
+    let next = stored(&used, &codes("b", "one"), at(60));
+    assert_eq!(next.used_code.unwrap().valid_from, at(60));
+    // A repetition in a later period gets the code of that one, and keeps its lease.
+    let repeated = stored(&used, &codes("a", "one"), at(60));
+    assert_eq!(repeated.leases, used.leases);
+}
+
+#[test]
+fn a_renewal_ends_at_the_longest_time() {
+    let leased = stored(&account(), &password("a", "one"), at(0));
+    let (next, lease) = renew(&leased, &id("a"), None, at(30), TERMS).unwrap();
+    assert_eq!((lease.expires_at, lease.renewable), (Some(at(90)), true));
+    let (next, lease) = renew(&next, &id("a"), Some(Duration::from_secs(1000)), at(80), TERMS).unwrap();
+    assert_eq!((lease.expires_at, lease.renewable), (Some(at(100)), false));
+    // A shorter wish does not shorten it.
+    let (_, lease) = renew(&next, &id("a"), Some(Duration::from_secs(1)), at(81), TERMS).unwrap();
+    assert_eq!(lease.expires_at, Some(at(100)));
+    assert!(renew(&leased, &id("a"), None, at(60), TERMS).is_none());
+    assert!(renew(&leased, &id("b"), None, at(0), TERMS).is_none());
+}
+
+#[test]
+fn certificates_are_revoked_before_their_lease_ends() {
+    let leased = stored(&account(), &asked(CredentialKind::Certificates, "a", "one"), at(0));
+    let counted = count_certificate(&leased, &id("a")).unwrap();
+    assert!(matches!(check_in(&counted, &id("a"), TERMS), CheckIn::Revoke));
+    assert!(count_certificate(&leased, &id("b")).is_none());
+}

@@ -1,0 +1,142 @@
+//! Takes leases back, with the change of the credential that it may need.
+
+use keyway_core::{Effect, IntentId, PluginError as _};
+use keyway_credentials::{
+    Candidate, CredentialError, CredentialChange, LeaseId, Probed, Rotation, TargetCredential,
+};
+use tracing::warn;
+
+use crate::accounts::Loaded;
+use crate::machine::{CheckIn, begin, check_in, take_back};
+use crate::rotation::{Answer, Course, Next, Question, confirm, diverge, give_up};
+use crate::store::{ATTEMPTS, VaultedStore};
+
+impl VaultedStore {
+    /// Takes a lease back, and says what became of the credential. It can be repeated after any failure.
+    pub(crate) async fn take_back(
+        &self,
+        candidate: &Candidate,
+        lease: &LeaseId,
+    ) -> Result<Rotation, CredentialError> {
+        for _ in 0..ATTEMPTS {
+            let Some(Loaded { account, header }) = self.accounts.load(candidate).await? else {
+                return Ok(Rotation::NotRotated);
+            };
+            match check_in(&account, lease, self.settings.terms) {
+                CheckIn::Gone(rotation) => return Ok(rotation),
+                CheckIn::Store(next, rotation) => {
+                    if self.accounts.store(&header, &next).await?.is_some() {
+                        return Ok(rotation);
+                    }
+                }
+                CheckIn::Revoke => {
+                    self.revoke_certificates(candidate, &account, lease).await?;
+                    let next = take_back(&account, lease, Rotation::NotRotated);
+                    if self.accounts.store(&header, &next).await?.is_some() {
+                        return Ok(Rotation::NotRotated);
+                    }
+                }
+                CheckIn::Begin(kind) => {
+                    let (Some(rules), Some(old)) = (&self.settings.rotation, account.credential(kind)) else {
+                        return Err(CredentialError::Unsupported { what: "rotation" });
+                    };
+                    let next = begin(&account, lease, rules.replacing(&old)?);
+                    if let Some(header) = self.accounts.store(&header, &next).await? {
+                        self.change(candidate, Loaded { account: *next, header }, Course::fresh()).await?;
+                    }
+                }
+                // It may be that of another lease of the account; then this one is looked at again.
+                CheckIn::Resume => {
+                    self.change(candidate, Loaded { account, header }, Course::resumed()).await?;
+                }
+            }
+        }
+        Err(contended())
+    }
+
+    /// Carries out a change that is stored, until it is confirmed, given up, or has diverged.
+    async fn change(
+        &self,
+        candidate: &Candidate,
+        loaded: Loaded,
+        (mut course, mut question): (Course, Question),
+    ) -> Result<(), CredentialError> {
+        let Loaded { account, header } = loaded;
+        let Some(order) = order(candidate, &account) else { return Ok(()) };
+        loop {
+            let (answer, failure) = self.ask(&order, question).await;
+            let failure = || failure.unwrap_or_else(target_does_not_take);
+            let next = match course.after(answer) {
+                Next::Ask(next) => {
+                    question = next;
+                    continue;
+                }
+                Next::Leave => return Err(failure()),
+                Next::GiveUp => {
+                    self.accounts.store(&header, &give_up(&account)).await?;
+                    return Err(failure());
+                }
+                Next::Confirm => confirm(&account),
+                Next::Diverge => {
+                    warn!(account = %candidate.account, asset = %candidate.asset, "the target takes neither the old credential nor the new one: give it one by hand, and store the account anew");
+                    diverge(&account)
+                }
+            };
+            // If another call was faster, the account is looked at again.
+            self.accounts.store(&header, &next).await?;
+            return Ok(());
+        }
+    }
+
+    /// Asks the target, and returns its answer with the failure that it comes from.
+    async fn ask(
+        &self,
+        order: &CredentialChange,
+        question: Question,
+    ) -> (Answer, Option<CredentialError>) {
+        let (Some(changer), Some(prober)) = (&self.changer, &self.prober) else {
+            return (Answer::NotAsked, Some(CredentialError::Unsupported { what: "rotation" }));
+        };
+        let credential = match question {
+            Question::Change => {
+                return match changer.change(order).await {
+                    Ok(()) => (Answer::MayHaveChanged, None),
+                    Err(error) if error.effect() == Effect::None => (Answer::NotChanged, Some(error)),
+                    Err(error) => {
+                        warn!(error = error.detail(), "whether the target changed a credential is not known");
+                        (Answer::MayHaveChanged, Some(error))
+                    }
+                };
+            }
+            Question::New => &order.new,
+            Question::Old => &order.old,
+        };
+        match prober.probe(&order.candidate, credential).await {
+            Ok(Probed::Opens) => (Answer::Opens, None),
+            Ok(Probed::Refused) => (Answer::Refused, None),
+            Err(error) => (Answer::NotAsked, Some(error)),
+        }
+    }
+}
+
+/// Returns the order to the target that the stored change stands for.
+fn order(candidate: &Candidate, account: &crate::StoredAccount) -> Option<CredentialChange> {
+    let change = account.change.as_ref()?;
+    let lease = account.lease(&change.lease)?;
+    let old: TargetCredential = account.credential(lease.kind)?;
+    let intent = IntentId::new(change.lease.as_str())?;
+    Some(CredentialChange::new(intent, candidate.clone(), old, change.new.clone()))
+}
+
+fn target_does_not_take() -> CredentialError {
+    CredentialError::Unavailable {
+        what: "the target, which was told of a new credential and still takes the old one,",
+        retry_after: None,
+        source: None,
+    }
+}
+
+/// Other calls changed the account each time.
+pub(crate) fn contended() -> CredentialError {
+    CredentialError::Unavailable { what: "an account that others change", retry_after: None, source: None }
+}

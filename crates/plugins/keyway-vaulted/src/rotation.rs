@@ -1,0 +1,130 @@
+//! Decides about the change of a credential at its target. It does no I/O.
+//!
+//! ```text
+//! stored ──► change ──► log in with the new one ──────────────► confirmed
+//!    │          ▲ not asked yet   ▲       │ refused
+//!    │          │                 │       ▼
+//!    │       log in with the old one ◄────┘
+//!    │          │      │ opens, though the change was asked for: later again
+//!    │          │      └─────────────────────────────────────► (as it is)
+//!    └──────────│─────────────────┘
+//!  found after  │ refused
+//!  a crash      └────────────────────────────────────────────► diverged
+//! ```
+//!
+//! The target is asked only for what is stored. Only a login proves what the target accepts.
+
+use keyway_credentials::{Rotation, TargetCredential};
+
+use crate::account::StoredAccount;
+use crate::machine::take_back;
+
+/// The questions to the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// Accept the new credential instead of the old one.
+    Change,
+    /// Does the new credential open you?
+    New,
+    /// Does the old credential open you?
+    Old,
+}
+
+/// The answers of the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// It says that it changed the credential, or whether it did is not known.
+    MayHaveChanged,
+    /// It accepts what it accepted before.
+    NotChanged,
+    /// The credential opens it.
+    Opens,
+    /// The credential does not open it.
+    Refused,
+    /// It could not be asked about a credential.
+    NotAsked,
+}
+
+/// The next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Ask the target.
+    Ask(Question),
+    /// The target accepts the new credential: store that.
+    Confirm,
+    /// The target takes neither credential: store that.
+    Diverge,
+    /// The target does not accept the new credential: store that it is given up, and try with another one later.
+    GiveUp,
+    /// Leave everything stored as it is, and try again later.
+    Leave,
+}
+
+/// The course of one attempt to change a credential.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Course {
+    question: Question,
+    asked_for_change: bool,
+}
+
+impl Course {
+    /// Begins with a change that was stored just now.
+    pub(crate) const fn fresh() -> (Self, Question) {
+        (Self { question: Question::Change, asked_for_change: true }, Question::Change)
+    }
+
+    /// Goes on with a change that another attempt has left, perhaps after it asked the target.
+    pub(crate) const fn resumed() -> (Self, Question) {
+        (Self { question: Question::New, asked_for_change: false }, Question::New)
+    }
+
+    /// Decides after an answer.
+    pub(crate) fn after(&mut self, answer: Answer) -> Next {
+        let next = match (self.question, answer) {
+            (_, Answer::NotChanged) => Next::GiveUp,
+            (_, Answer::NotAsked) => Next::Leave,
+            (_, Answer::MayHaveChanged) => Next::Ask(Question::New),
+            (Question::New | Question::Change, Answer::Opens) => Next::Confirm,
+            (Question::New | Question::Change, Answer::Refused) => Next::Ask(Question::Old),
+            (Question::Old, Answer::Opens) if self.asked_for_change => Next::Leave,
+            (Question::Old, Answer::Opens) => Next::Ask(Question::Change),
+            (Question::Old, Answer::Refused) => Next::Diverge,
+        };
+        if let Next::Ask(question) = next {
+            self.question = question;
+            self.asked_for_change |= question == Question::Change;
+        }
+        next
+    }
+}
+
+/// Stores that the target accepts the new credential. Its lease ends.
+pub(crate) fn confirm(account: &StoredAccount) -> Box<StoredAccount> {
+    let Some(change) = account.change.clone() else { return Box::new(account.clone()) };
+    let mut next = take_back(account, &change.lease, Rotation::Rotated);
+    match change.new {
+        TargetCredential::PrivateKey(key) => next.key = Some(key),
+        TargetCredential::Password(password) => next.password = Some(password.expose().into()),
+        other => unreachable!("no change is to {other:?}"),
+    }
+    next.change = None;
+    next
+}
+
+/// Stores that the target takes neither credential. The lease ends, and no session gets another one.
+pub(crate) fn diverge(account: &StoredAccount) -> Box<StoredAccount> {
+    let Some(mut change) = account.change.clone() else { return Box::new(account.clone()) };
+    let mut next = take_back(account, &change.lease, Rotation::Diverged);
+    change.has_diverged = true;
+    next.change = Some(change);
+    next
+}
+
+/// Stores that the new credential is given up. The lease stays, and so does its need for a change.
+pub(crate) fn give_up(account: &StoredAccount) -> Box<StoredAccount> {
+    Box::new(StoredAccount { change: None, ..account.clone() })
+}
+
+#[cfg(test)]
+#[path = "rotation_properties.rs"]
+mod properties;

@@ -1,0 +1,254 @@
+//! The credential store.
+
+use std::sync::Arc;
+
+use keyway_core::{Clock, ErrorKind, PluginError as _, Timestamp};
+use keyway_credentials::{
+    Busy, Candidate, Capabilities, Certificates, Changer, CheckIn, CheckedIn, CredentialError,
+    CredentialKind, CredentialStore, Denial, Fetch, FetchOutcome, Found, Holder, IntendedCall, Lease, LeaseId,
+    LeaseRenewal, Passwords, PrivateKeys, Probed, Prober, Reconciled, Reconciliation, TotpCodes,
+    Verification, Verified, async_trait,
+};
+use keyway_issuers::HostGrants;
+
+use crate::account::StoredAccount;
+use crate::accounts::{Accounts, Loaded};
+use crate::configuration::Settings;
+use crate::machine::{Asked, CheckOut, check_out, renew};
+use crate::returning::contended;
+
+/// How often a call starts anew when others change the account.
+pub(crate) const ATTEMPTS: usize = 64;
+
+/// A credential store over a secret store of the host. See the [crate](crate).
+#[derive(Debug)]
+pub struct VaultedStore {
+    pub(crate) settings: Settings,
+    pub(crate) accounts: Accounts,
+    pub(crate) changer: Option<Arc<dyn Changer>>,
+    pub(crate) prober: Option<Arc<dyn Prober>>,
+    pub(crate) grants: Option<Arc<dyn HostGrants>>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// An account whose credentials may be handed out.
+struct CheckedOut {
+    account: StoredAccount,
+    lease: Option<Lease>,
+    now: Timestamp,
+}
+
+type Outcome<T> = Result<FetchOutcome<T>, CredentialError>;
+
+impl VaultedStore {
+    /// Checks credentials of a kind out. Everything that fails without an effect is an outcome, so that a search goes on
+    /// with the next candidate.
+    async fn check_out(&self, kind: CredentialKind, fetch: &Fetch) -> Outcome<CheckedOut> {
+        match self.try_check_out(kind, fetch).await {
+            Err(error) if error.effect() == keyway_core::Effect::None => match error.kind() {
+                ErrorKind::Unavailable { retry_after } => Ok(FetchOutcome::Unavailable { retry_after }),
+                _ => Err(error),
+            },
+            other => other,
+        }
+    }
+
+    async fn try_check_out(&self, kind: CredentialKind, fetch: &Fetch) -> Outcome<CheckedOut> {
+        for _ in 0..ATTEMPTS {
+            let Some(Loaded { account, header }) = self.accounts.load(&fetch.candidate).await? else {
+                return Ok(FetchOutcome::NotFound);
+            };
+            let now = self.clock.now();
+            if !self.settings.exclusive {
+                return Ok(if account.offers(kind) {
+                    Found::new(CheckedOut { account, lease: None, now }).into()
+                } else {
+                    FetchOutcome::Unsupported
+                });
+            }
+            let found = |account, lease| Found::new(CheckedOut { account, lease: Some(lease), now }).into();
+            match check_out(&account, &asked(kind, fetch)?, now, self.settings.terms) {
+                CheckOut::HandOut(lease) => return Ok(found(account, lease)),
+                CheckOut::Store(next, lease) => {
+                    if self.accounts.store(&header, &next).await?.is_some() {
+                        return Ok(found(*next, lease));
+                    }
+                }
+                CheckOut::TakeBack(over) => {
+                    self.take_back(&fetch.candidate, &over).await?;
+                }
+                CheckOut::Unsupported => return Ok(FetchOutcome::Unsupported),
+                CheckOut::Busy { until, holder } => {
+                    let mut busy = Busy::new();
+                    busy.until = until;
+                    busy.held_for = holder.and_then(|holder| Holder::new(holder.as_str()).ok());
+                    return Ok(FetchOutcome::Busy(busy));
+                }
+                CheckOut::Diverged => {
+                    return Ok(FetchOutcome::Denied(Denial::new(
+                        "The credentials of this account do not work. Please contact the administrator.",
+                    )));
+                }
+            }
+        }
+        Err(contended())
+    }
+
+    /// Tells whether a credential opens its target; `None` if the target could not be asked.
+    async fn opens(&self, candidate: &Candidate, account: &StoredAccount) -> Option<bool> {
+        let prober = self.prober.as_ref()?;
+        let mut opens = None;
+        for kind in [CredentialKind::Passwords, CredentialKind::PrivateKeys] {
+            let Some(credential) = account.credential(kind) else { continue };
+            match prober.probe(candidate, &credential).await {
+                Ok(Probed::Opens) => opens = Some(true),
+                Ok(Probed::Refused) => return Some(false),
+                Err(_) => return None,
+            }
+        }
+        opens
+    }
+}
+
+fn asked(kind: CredentialKind, fetch: &Fetch) -> Result<Asked, CredentialError> {
+    let intent = fetch.intent.as_ref();
+    let intent = intent.ok_or_else(|| CredentialError::invalid("the request", "it has no intent"))?;
+    let lease = LeaseId::new(intent.as_str())?;
+    Ok(Asked { kind, lease, session: fetch.session.connection.session_id.clone() })
+}
+
+/// Replaces the account that was checked out by what the caller gets of it.
+fn hand_out<T>(
+    outcome: FetchOutcome<CheckedOut>,
+    credentials: impl FnOnce(&CheckedOut) -> Option<T>,
+) -> FetchOutcome<T> {
+    match outcome.into_found() {
+        Ok(Found { credentials: checked_out, .. }) => match credentials(&checked_out) {
+            Some(credentials) => {
+                let mut found = Found::new(credentials);
+                found.lease = checked_out.lease;
+                found.into()
+            }
+            None => FetchOutcome::Unsupported,
+        },
+        Err(other) => other.map(|never| match never {}),
+    }
+}
+
+#[async_trait]
+impl CredentialStore for VaultedStore {
+    fn capabilities(&self) -> Capabilities {
+        let Settings { exclusive, rotation, certificates, .. } = &self.settings;
+        let blocks = self.changer.as_ref().is_some_and(|changer| changer.blocks())
+            || self.prober.as_ref().is_some_and(|prober| prober.blocks());
+        Capabilities::MINIMAL
+            .passwords(true)
+            .private_keys(true)
+            .totp_codes(*exclusive)
+            .certificates(certificates.is_some())
+            .leases(*exclusive)
+            .renews(*exclusive)
+            .rotates(rotation.is_some())
+            .verifies(self.prober.is_some())
+            .idempotent(true)
+            .reconciles(*exclusive)
+            .blocking(blocks)
+    }
+
+    async fn passwords(&self, fetch: &Fetch) -> Outcome<Passwords> {
+        let outcome = self.check_out(CredentialKind::Passwords, fetch).await?;
+        Ok(hand_out(outcome, |checked_out| checked_out.account.password().map(Passwords::new)))
+    }
+
+    async fn private_keys(&self, fetch: &Fetch) -> Outcome<PrivateKeys> {
+        let outcome = self.check_out(CredentialKind::PrivateKeys, fetch).await?;
+        Ok(hand_out(outcome, |checked_out| checked_out.account.key().cloned().map(PrivateKeys::new)))
+    }
+
+    async fn totp_codes(&self, fetch: &Fetch) -> Outcome<TotpCodes> {
+        if !self.settings.exclusive {
+            return Ok(FetchOutcome::Unsupported);
+        }
+        let outcome = self.check_out(CredentialKind::TotpCodes, fetch).await?;
+        Ok(hand_out(outcome, |CheckedOut { account, now, .. }| {
+            account.totp.as_ref().and_then(|seed| seed.code(*now).ok()).map(TotpCodes::new)
+        }))
+    }
+
+    async fn certificates(&self, fetch: &Fetch) -> Outcome<Certificates> {
+        if self.settings.certificates.is_none() {
+            return Ok(FetchOutcome::Unsupported);
+        }
+        let outcome = self.check_out(CredentialKind::Certificates, fetch).await?;
+        let found = match outcome.into_found() {
+            Ok(found) => found.credentials,
+            Err(other) => return Ok(other.map(|never| match never {})),
+        };
+        let Some(lease) = found.lease else { return Ok(FetchOutcome::Unsupported) };
+        let made = self.certificate(&fetch.candidate, &lease.id).await;
+        Ok(Found::new(Certificates::new(made?)).with_lease(lease).into())
+    }
+
+    async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
+        if !self.settings.exclusive {
+            return Err(CredentialError::Unsupported { what: "leases" });
+        }
+        self.take_back(&check_in.candidate, &check_in.lease.id).await.map(CheckedIn::new)
+    }
+
+    async fn renew(&self, renewal: &LeaseRenewal) -> Result<Lease, CredentialError> {
+        if !self.settings.exclusive {
+            return Err(CredentialError::Unsupported { what: "the renewal of leases" });
+        }
+        let id = &renewal.lease.id;
+        for _ in 0..ATTEMPTS {
+            let Some(Loaded { account, header }) = self.accounts.load(&renewal.candidate).await? else { break };
+            let (now, terms) = (self.clock.now(), self.settings.terms);
+            let Some((next, lease)) = renew(&account, id, renewal.extension, now, terms) else { break };
+            if self.accounts.store(&header, &next).await?.is_some() {
+                return Ok(lease);
+            }
+        }
+        Err(CredentialError::UnknownLease { lease: id.clone() })
+    }
+
+    async fn verify(&self, verification: &Verification) -> Result<Verified, CredentialError> {
+        if self.prober.is_none() {
+            return Err(CredentialError::Unsupported { what: "verification" });
+        }
+        let candidate = &verification.candidate;
+        let Some(Loaded { account, .. }) = self.accounts.load(candidate).await? else {
+            return Ok(Verified::NotFound);
+        };
+        if account.has_diverged() {
+            return Ok(Verified::Diverged);
+        }
+        // The target may take either credential while a change is under way.
+        let asked = if account.change.is_some() { None } else { self.opens(candidate, &account).await };
+        Ok(match asked {
+            Some(true) => Verified::Opens,
+            Some(false) => Verified::Diverged,
+            None => Verified::Unknown,
+        })
+    }
+
+    async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, CredentialError> {
+        if !self.settings.exclusive {
+            return Err(CredentialError::Unsupported { what: "reconciliation" });
+        }
+        let (candidate, lease) = match &question.context {
+            IntendedCall::Fetch(_, fetch) => {
+                (&fetch.candidate, fetch.intent.as_ref().map(|intent| LeaseId::new(intent.as_str())).transpose()?)
+            }
+            IntendedCall::CheckIn(check_in) => (&check_in.candidate, Some(check_in.lease.id.clone())),
+            _ => return Ok(Reconciled::Unknown),
+        };
+        let loaded = self.accounts.load(candidate).await?;
+        let held = loaded.as_ref().zip(lease.as_ref()).and_then(|(loaded, lease)| loaded.account.lease(lease));
+        Ok(match (&question.context, held) {
+            (IntendedCall::Fetch(..), Some(held)) => Reconciled::Made(held.to_lease(self.settings.terms)),
+            (IntendedCall::CheckIn(_), None) => Reconciled::Destroyed,
+            _ => Reconciled::NothingHappened,
+        })
+    }
+}
