@@ -10,6 +10,8 @@ mod plugin;
 mod returning;
 mod rotation;
 mod store;
+#[cfg(all(unix, feature = "ssh"))]
+pub mod targets;
 
 pub use account::{AccountError, StoredAccount, TotpSeed};
 pub use configuration::{CertificateConfiguration, RotationConfiguration, VaultedConfiguration};
