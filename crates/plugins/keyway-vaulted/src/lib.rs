@@ -10,7 +10,7 @@ mod plugin;
 mod returning;
 mod rotation;
 mod store;
-#[cfg(all(unix, feature = "ssh"))]
+#[cfg(all(unix, any(feature = "command", feature = "ssh")))]
 pub mod targets;
 
 pub use account::{AccountError, StoredAccount, TotpSeed};

@@ -4,8 +4,11 @@
 //! | --- | --- | --- |
 //! | [`AuthorizedKeysChanger`] | `ssh` | the public key of an account in its `authorized_keys` file |
 //! | [`SshLoginProber`] | `ssh` | a private key, by a login with the system's `ssh` |
+//! | [`CommandChanger`] | `command` | any credential, by an executable |
+//! | [`CommandProber`] | `command` | any credential, by an executable that logs in |
 //!
 //! ```no_run
+//! # #[cfg(feature = "ssh")] {
 //! use std::sync::Arc;
 //!
 //! use keyway_core::Resources;
@@ -19,11 +22,14 @@
 //!     .with::<Arc<dyn Prober>>(Arc::new(prober));
 //! // A host passes `lent` to `Host::builder(..).resources(..)`.
 //! # drop(lent);
+//! # }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 #[cfg(feature = "ssh")]
 mod authorized_keys;
+#[cfg(feature = "command")]
+mod command;
 #[cfg(feature = "ssh")]
 mod key_text;
 #[cfg(feature = "ssh")]
@@ -33,6 +39,8 @@ mod ssh_login;
 
 #[cfg(feature = "ssh")]
 pub use authorized_keys::AuthorizedKeysChanger;
+#[cfg(feature = "command")]
+pub use command::{CommandChanger, CommandProber};
 #[cfg(feature = "ssh")]
 pub use path_pattern::PathPatternError;
 #[cfg(feature = "ssh")]

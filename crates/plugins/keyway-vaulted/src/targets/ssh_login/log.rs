@@ -8,7 +8,8 @@ use keyway_credentials::Probed;
 /// after the target accepted the key: it may ask for a second factor.
 pub(super) fn judge(log: &str) -> Option<Probed> {
     let has = |beginning: &str| log.lines().any(|line| line.starts_with(beginning));
-    if !has("debug1: Offering public key: ") || has("debug1: Server accepts key: ") {
+    let was_asked = has("debug1: Offering public key: ") && !has("debug1: send_pubkey_test: ");
+    if !was_asked || has("debug1: Server accepts key: ") {
         return None;
     }
     // A target that allows one attempt disconnects instead of refusing.
@@ -67,6 +68,12 @@ mod tests {
         ] {
             assert_eq!(judged(lines), None, "{lines}");
         }
+        assert_eq!(
+            judged(
+                "debug1: send_pubkey_test: no mutual signature algorithm\njoe@web1: Permission denied (publickey).\n"
+            ),
+            None
+        );
         // The key was not offered: `ssh` could not read it.
         assert_eq!(judge("Load key \"k\": error\njoe@web1: Permission denied (publickey).\n"), None);
     }
