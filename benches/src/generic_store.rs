@@ -63,8 +63,16 @@ impl GenericStore {
     /// # Errors
     /// Those of the store and of the system.
     pub fn in_memory() -> Result<Self, BenchError> {
+        Self::over(Arc::new(Memory::new()))
+    }
+
+    /// Creates an empty store on a storage engine.
+    ///
+    /// # Errors
+    /// Those of the store and of the system.
+    pub fn over(storage: Arc<dyn Storage>) -> Result<Self, BenchError> {
         let key = Key::generate()?;
-        let store = Self::on(Arc::new(Memory::new()), key.expose_text(), KeyRing::new([key])?)?;
+        let store = Self::on(storage, key.expose_text(), KeyRing::new([key])?)?;
         block_on(store.store.initialize())?;
         Ok(store)
     }

@@ -26,6 +26,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     rows.extend(on_sqlite(area)?);
     rows.extend(searches(area)?);
     rows.extend(super::leases::run(area)?);
+    rows.extend(super::vaulted::run(area)?);
     Ok(rows)
 }
 

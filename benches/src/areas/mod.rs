@@ -18,6 +18,7 @@ pub mod secrets;
 mod secrets_client;
 mod secrets_many;
 mod ssh;
+mod vaulted;
 
 use crate::row::Row;
 

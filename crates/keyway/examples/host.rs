@@ -9,6 +9,8 @@
 //! data of another version; and checks every result itself. It exits with 1 if a check fails.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
+#[path = "host/accounts.rs"]
+mod accounts;
 #[path = "host/application.rs"]
 mod application;
 #[path = "host/damage.rs"]
@@ -48,7 +50,8 @@ use report::{Failure, Report};
 
 /// The plugins of this host.
 const PLUGINS: Plugins = plugins! {
-    keyway_generic, keyway_convection, keyway_passdb, keyway_info, keyway_local_ca, keyway_ssh, keyway_process
+    keyway_generic, keyway_convection, keyway_passdb, keyway_info, keyway_local_ca, keyway_ssh, keyway_process,
+    keyway_vaulted
 };
 
 /// The number of secrets that the rotation moves.
@@ -121,6 +124,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     logins::show(report, host.grants(), folder.path(), &mut secrets).await?;
     orders::show(report, &storage, &host_keys).await?;
     sessions::show(report, &storage, &host_keys).await?;
+    accounts::show(report, &storage, &host_keys, &mut secrets).await?;
     local_ca::show(report, &storage, &host_keys, folder.path(), &mut secrets).await?;
     versions(report, &store).await?;
     let new_keys = new_ring()?;
@@ -154,7 +158,7 @@ fn show_plugins(report: &mut Report, registry: &Registry) {
         ]);
     }
     report.line(&table.to_string());
-    report.check(registry.iter().len() == 9, "all plugins of the listed crates are there");
+    report.check(registry.iter().len() == 10, "all plugins of the listed crates are there");
 }
 
 async fn copy(

@@ -46,10 +46,12 @@ mod rules;
 mod scripted;
 mod session;
 mod subject;
+mod target;
 
 pub use crate::scripted::Fault;
 pub use scripted::{NoCredentials, ScriptedStore, Step, StoreCall, StoreEntry};
 pub use subject::{CredentialSubject, ToldOfCredentials};
+pub use target::{ScriptedTarget, TargetFault};
 
 use crate::Suite;
 

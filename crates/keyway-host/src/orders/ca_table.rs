@@ -9,9 +9,8 @@ use keyway_core::Timestamp;
 use super::ca_owners::{CaOwners, CaRefusal};
 use super::hosted_ca::{HostedCa, RejectedCa, RejectedCaBecause, host_id};
 use super::preference::Preferred;
-use super::rhythm::{DAILY, Rhythm};
 use super::subordinate::Known;
-use crate::work::Again;
+use crate::work::{Again, DAILY, Rhythm};
 
 /// The certificate authorities of all connections: a pure machine, without I/O.
 ///

@@ -149,7 +149,6 @@ mod preference;
 mod record;
 mod renewal;
 mod renewal_order;
-mod rhythm;
 mod routing;
 mod state;
 mod stored_key;

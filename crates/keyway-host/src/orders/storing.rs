@@ -5,7 +5,8 @@ use std::sync::Arc;
 use keyway_certificates::{IssuedCertificate, OrderId, Pem};
 use keyway_core::{SecretValue, Timestamp};
 use keyway_secrets::{
-    HostStores, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore, SecretWrite, StoreError, StoreName,
+    HostStores, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore, SecretWrite, StoreError,
+    StoreName,
 };
 
 /// The secret store that the host named for certificates (decision B11).

@@ -8,9 +8,8 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use super::authority::{Connections, RunningAuthority};
-use super::rhythm::Rhythm;
 use crate::records::random;
-use crate::work::Again;
+use crate::work::{Again, Rhythm};
 
 /// The times of an authority's own work.
 #[derive(Debug)]

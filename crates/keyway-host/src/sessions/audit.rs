@@ -9,6 +9,7 @@ use keyway_credentials::{
 use super::machine::{Event, Told, What};
 use super::record::SessionAtStore;
 use super::state::{CheckOut, Stage};
+use super::verifying::VerifiedAccount;
 
 /// Receives a report of each transition of a session.
 ///
@@ -24,6 +25,12 @@ use super::state::{CheckOut, Stage};
 pub trait SessionAudit: Send + Sync {
     /// Receives the report of a transition. It must not block.
     fn happened(&self, transition: &Transition<'_>);
+
+    /// Receives the result of a [scheduled](super::Vault::verify_every) verification. It must not block. The default
+    /// does nothing.
+    fn verified(&self, account: &VerifiedAccount<'_>) {
+        let _ = account;
+    }
 }
 
 impl<F: Fn(&Transition<'_>) + Send + Sync> SessionAudit for F {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keyway_core::PluginError;
-use keyway_credentials::{CredentialStore, CredentialStoreName, Holder, Verification, Verified};
+use keyway_credentials::{CredentialStoreName, Holder, Verification, Verified};
 use tracing::warn;
 
 use super::audit::SessionAudit;
@@ -215,7 +215,8 @@ impl Sessions {
         Ok(self.locks.all().await?.into_iter().filter_map(|entry| entry.state).collect())
     }
 
-    /// Asks a store whether the credentials that it has open their target (heartbeat).
+    /// Asks a store whether the credentials that it has open their target (heartbeat). A
+    /// [schedule](Vault::verify_every) does it regularly.
     ///
     /// # Errors
     /// [`SessionsError::NoVault`], [`SessionsError::Store`].
@@ -227,14 +228,8 @@ impl Sessions {
         store: &CredentialStoreName,
         verification: Verification,
     ) -> Result<Verified, SessionsError> {
-        let vault = self.vault(store)?;
         let failed = |error| SessionsError::Store { name: store.clone(), call: "verify", error };
-        let permit = match vault.guard() {
-            Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
-            None => crate::plugin::Permit::default(),
-        };
-        let work = |store: Arc<dyn CredentialStore>| async move { store.verify(&verification).await };
-        vault.working().map_err(failed)?.call("verify", permit, work).await.map_err(failed)
+        self.vault(store)?.verify(verification).await.map_err(failed)
     }
 
     /// Lists the vaults of the host, with the capabilities or the faults of each.

@@ -153,6 +153,7 @@ mod search;
 mod session;
 mod state;
 mod vault;
+mod verifying;
 mod workflow;
 
 pub use crate::plugin::Isolation;
@@ -171,3 +172,4 @@ pub use new_session::NewSession;
 pub use session::{Session, Settled};
 pub use state::{CheckOutId, InvalidCheckOutId};
 pub use vault::{Vault, VaultFault, VaultView};
+pub use verifying::VerifiedAccount;

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use keyway_credentials::core::LookupError;
 use keyway_credentials::{
-    AccountRule, AssetGenerator, AssetRules, Capabilities, CheckInTriggers, CredentialError, CredentialStore,
-    CredentialStoreName, CredentialStorePlugin, CredentialStores, Json, OpenContext,
+    AccountRule, AssetGenerator, AssetRules, Candidate, Capabilities, CheckInTriggers, CredentialError,
+    CredentialStore, CredentialStoreName, CredentialStorePlugin, CredentialStores, Json, OpenContext,
 };
 
+use super::verifying::{Schedule, Verifying};
 use crate::host::Lent;
 use crate::plugin::{LaneGuard, OpenFault, Opened, Opens, Pace, Source};
 use crate::work::{Lane, Limits};
@@ -33,6 +34,7 @@ pub(super) struct Rules {
     pub(super) demands_ticket: bool,
     pub(super) lends_login: bool,
     pub(super) busy_wait: Duration,
+    pub(super) verifications: Option<Schedule>,
 }
 
 impl Vault {
@@ -56,6 +58,7 @@ impl Vault {
             demands_ticket: false,
             lends_login: false,
             busy_wait: Duration::from_secs(30),
+            verifications: None,
         };
         Self { name, source, rules }
     }
@@ -117,6 +120,15 @@ impl Vault {
         self.rules.busy_wait = wait;
         self
     }
+
+    /// Lets the host verify these accounts at its start and then at this interval, a minute at least (decision S10). The
+    /// log names each one that its target refuses, and [`SessionAudit::verified`](super::SessionAudit) gets all results.
+    #[must_use]
+    pub fn verify_every(mut self, every: Duration, accounts: impl IntoIterator<Item = Candidate>) -> Self {
+        let candidates = accounts.into_iter().collect();
+        self.rules.verifications = Some(Schedule { every, candidates });
+        self
+    }
 }
 
 impl fmt::Debug for Vault {
@@ -162,6 +174,7 @@ pub(super) struct RunningVault {
     pub(super) name: CredentialStoreName,
     pub(super) rules: Rules,
     pub(super) opened: Result<Opened<CredentialStores>, VaultFault>,
+    pub(super) verifying: Option<Verifying>,
 }
 
 impl RunningVault {
@@ -181,7 +194,9 @@ impl RunningVault {
                 _ => Ok(opened),
             }
         });
-        Self { name, rules, opened }
+        let now = lent.plugins.clock.now();
+        let verifying = rules.verifications.clone().map(|schedule| Verifying::new(schedule, now));
+        Self { name, rules, opened, verifying }
     }
 
     /// Returns the opened plugin.

@@ -20,6 +20,7 @@ use super::queue::Queues;
 use super::record::SessionAtStore;
 use super::state::{CheckOut, Data, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
 use super::vault::RunningVault;
+use super::verifying::verify_due;
 use crate::plugin::{LaneGuard, contain};
 use crate::records::{Due, Entry, Names, RecordKind, Recorded, id_text};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Run, Workflow};
@@ -169,6 +170,10 @@ impl Workflow for SessionWorkflow {
     /// A fetch asks for many candidates, each with a deadline of its own.
     fn is_long(command: &Command) -> bool {
         matches!(command, Command::Search(_) | Command::Resolve(_))
+    }
+
+    fn tick(&self, now: Timestamp) {
+        verify_due(self.vaults.values(), self.audit.as_ref(), now).detach_all();
     }
 
     fn lanes(&self) -> Vec<Lane> {

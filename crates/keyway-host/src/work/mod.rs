@@ -9,6 +9,7 @@ mod limits;
 mod pass;
 mod report;
 mod retry;
+mod rhythm;
 mod seen_claims;
 mod submit;
 mod worker;
@@ -25,6 +26,7 @@ pub use retry::Retries;
 
 pub(crate) use pass::{Engine, Pass};
 pub(crate) use retry::{Again, stretched};
+pub(crate) use rhythm::{DAILY, Rhythm};
 pub(crate) use submit::{Failed, FailedBecause, Submitted};
 pub(crate) use worker::{Claimed, Run, Worker, Working};
 pub(crate) use workflow::{Carried, Lane, Machine, Standing, Step, Workflow};

@@ -10,5 +10,6 @@ mod leases;
 mod lost;
 mod odd;
 mod operators;
+mod verifications;
 mod waiting;
 mod world;

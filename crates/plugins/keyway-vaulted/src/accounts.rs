@@ -42,8 +42,9 @@ impl Accounts {
             }
             Err(error) => return Err(self.failed("read an account", error)),
         };
-        let account = StoredAccount::read(&secret.value)
-            .map_err(|error| CredentialError::not_ready("an account in the secret store", error.to_string()))?;
+        let account = StoredAccount::read(&secret.value).map_err(|error| {
+            CredentialError::not_ready("an account in the secret store", error.to_string())
+        })?;
         Ok(Some(Loaded { account, header: secret.header }))
     }
 
@@ -71,7 +72,11 @@ impl Accounts {
         if let Some(known) = known {
             return Ok(known);
         }
-        let store = self.stores.open(&self.name).await.map_err(|error| self.failed("open the secret store", error))?;
+        let store = self
+            .stores
+            .open(&self.name)
+            .await
+            .map_err(|error| self.failed("open the secret store", error))?;
         check(store.capabilities(), self.exclusive)?;
         *self.lock() = Some(Arc::clone(&store));
         Ok(store)

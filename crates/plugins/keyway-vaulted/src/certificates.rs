@@ -29,7 +29,8 @@ impl VaultedStore {
                 continue;
             }
             let number = next.lease(lease).map_or(0, |known| known.certificates);
-            let question = GrantQuestion::new(service.service.clone(), user(service, candidate), id(lease, number)?);
+            let question =
+                GrantQuestion::new(service.service.clone(), user(service, candidate), id(lease, number)?);
             return match grants.request(question).await.map_err(of_issuer)? {
                 GrantAnswer::Made(parts) => credential(&parts),
                 _ => Err(contended()),
@@ -94,6 +95,9 @@ fn of_issuer(error: IssuerError) -> CredentialError {
             let what = "the service of the certificates";
             CredentialError::Unavailable { what, retry_after, source: Some(error.into()) }
         }
-        _ => CredentialError::Refused { user_message: error.user_message().into_owned(), log_message: error.detail() },
+        _ => CredentialError::Refused {
+            user_message: error.user_message().into_owned(),
+            log_message: error.detail(),
+        },
     }
 }

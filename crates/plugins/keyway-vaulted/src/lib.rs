@@ -1,4 +1,118 @@
-//! A credential store over any secret store of the host.
+//! A credential store over any secret store of the host: exclusive check-outs with leases, rotation at the target,
+//! one-time codes, and short-lived certificates.
+//!
+//! The plugin `vaulted` ([`VaultedPlugin`]) keeps each account as one secret. The environments of the secret store are
+//! the assets, and the names in them the accounts. So the accounts of a host need no other database, and have the
+//! encryption, the copies and the tools of its secrets.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use std::sync::Arc;
+//!
+//! use keyway_conformance::credentials::ScriptedTarget;
+//! use keyway_credentials::core::{Plugins, Resources, plugins};
+//! use keyway_credentials::{
+//!     Account, Asset, Candidate, Changer, CheckIn, CheckInReason, Connection, CredentialStoreName, CredentialStores,
+//!     Fetch, FetchOutcome, IntentId, OpenContext, Password, Prober, Rotation, SessionContext, SessionId,
+//!     TargetCredential,
+//! };
+//! use keyway_secrets::{EnvironmentName, HostStores, NewEnvironment, NewSecret, SecretAddress, SecretName, StoreName};
+//! use keyway_vaulted::StoredAccount;
+//! # use keyway_seal::{Key, KeyRing};
+//! # use keyway_secrets::SecretStores;
+//! # use keyway_storage::{Memory, Storage};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # pollster::block_on(async {
+//! const PLUGINS: Plugins = plugins! { keyway_generic, keyway_vaulted };
+//! let registry = PLUGINS.registry()?;
+//! # let generic = registry.get::<SecretStores>("generic")?;
+//! # let keys = KeyRing::new([Key::generate()?])?;
+//! # let lent = Resources::new().with::<Arc<dyn Storage>>(Arc::new(Memory::new()));
+//! # let name = StoreName::new("accounts")?;
+//! # let context = keyway_secrets::OpenContext::new(name, generic.metadata().clone(), keys).with_resources(lent);
+//! # let secrets = generic.open(&context)?;
+//! # secrets.initialize().await?;
+//!
+//! // An operator adds the account `root` of the server `web1` to a secret store.
+//! let web1 = EnvironmentName::new("web1")?;
+//! secrets.create_environment(NewEnvironment { name: web1.clone(), external_url: None }).await?;
+//! let root = SecretAddress::in_environment(SecretName::new("root")?, web1);
+//! let account = StoredAccount::new().with_password("correct horse");
+//! secrets.create(NewSecret::new(root.clone(), account.to_value())).await?;
+//!
+//! // The host lends its stores by itself. The operator's program lends the way to the targets.
+//! let target = ScriptedTarget::new();
+//! let at_web1 = Candidate::new(Account::new("root")?, Asset::new("web1")?);
+//! target.accept(&at_web1, TargetCredential::Password(Password::new("correct horse")));
+//! let stores = BTreeMap::from([(StoreName::new("accounts")?, secrets.clone())]);
+//! let lent = Resources::new()
+//!     .with::<Arc<dyn HostStores>>(Arc::new(stores))
+//!     .with::<Arc<dyn Changer>>(Arc::new(target.clone()))
+//!     .with::<Arc<dyn Prober>>(Arc::new(target.clone()));
+//! let plugin = registry.get::<CredentialStores>("vaulted")?;
+//! let context = OpenContext::new(CredentialStoreName::new("servers")?, plugin.metadata().clone())
+//!     .with_configuration(serde_json::json!({ "store": "accounts", "rotation": { "password_length": 24 } }))
+//!     .with_resources(lent);
+//! let store = plugin.open(&context)?;
+//!
+//! // A session gets the password, and nobody else does meanwhile. An engine does this for a host.
+//! let session = SessionContext::new(Connection::new(SessionId::new("session-1")?));
+//! let intent = IntentId::new("fetch-1").unwrap();
+//! let fetch = Fetch::new(at_web1.clone(), session.clone()).with_intent(intent);
+//! let FetchOutcome::Found(found) = store.passwords(&fetch).await? else { panic!() };
+//! assert_eq!(found.credentials.first().expose(), "correct horse");
+//!
+//! // When it comes back, the server gets another password.
+//! let intent = IntentId::new("check-in-1").unwrap();
+//! let check_in = CheckIn::new(intent, found.lease.unwrap(), at_web1.clone(), session, CheckInReason::Used);
+//! assert_eq!(store.check_in(&check_in).await?.rotation, Rotation::Rotated);
+//! let stored = StoredAccount::read(&secrets.get(&root).await?.value)?;
+//! assert!(target.accepts(&at_web1, &TargetCredential::Password(stored.password().unwrap())));
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+//!
+//! # What a secret store needs
+//!
+//! | the secret store has | so the plugin can |
+//! | --- | --- |
+//! | environments | keep accounts for each asset; without them it refuses the store |
+//! | versions, and reads that show every write at once (decision C16) | give an account to one session at a time, rotate, and hand a one-time code out once |
+//!
+//! Without the second, set `exclusive` to false: then sessions only read, and there are no leases.
+//!
+//! # How a credential is changed
+//!
+//! A check-in of a password or a private key changes it, if the configuration has `rotation` (decision S10). The host lends
+//! a [`Changer`](keyway_credentials::Changer) and a [`Prober`](keyway_credentials::Prober).
+//!
+//! | step | the secret holds | after a crash |
+//! | --- | --- | --- |
+//! | the new credential is made and stored | old, new | the target is asked which one opens it |
+//! | the target is told to accept the new one instead of the old one | old, new | as above |
+//! | a login at the target with the new one | old, new | as above |
+//! | the new one is confirmed, and the lease ends | new | done |
+//!
+//! Each row is one compare-and-set of one secret, so the secret has the credential that the target accepts at every
+//! moment. Until the end the lease is held, and no session gets the account. A failed check-in is repeated by the host;
+//! a lease that never comes back is changed before the next check-out.
+//!
+//! If a login shows that the target takes neither, for example because someone changed it by hand, the account has
+//! *diverged*: the check-in says so ([`Rotation::Diverged`](keyway_credentials::Rotation)), and check-outs are denied. Give
+//! the target a credential by hand, and store the account anew with it.
+//!
+//! # Limits
+//!
+//! * If the store and the target both fail while a change runs, and another host goes on with it after the claim of the
+//!   first one, a change that arrives late at the target is repeated with the same credential. A target that accepts
+//!   changes without looking at the old credential can take a late one after the next change; the next verification
+//!   shows it.
+//! * One private key and one password for an account. A key is replaced by one of the type in the configuration.
+//! * A one-time code counts as used when it is handed out, whether or not the target got it.
+//! * A certificate is for `account@asset`, with a key pair of its own that is never stored.
+//! * Errors of reading a secret that is no account name the entry, and never the content.
 
 mod account;
 mod accounts;

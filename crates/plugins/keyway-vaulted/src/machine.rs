@@ -114,11 +114,7 @@ pub(crate) fn check_out(account: &StoredAccount, asked: &Asked, now: Timestamp, 
 }
 
 /// Returns the code that counts as used after the request, or the end of the period in which another one was.
-fn used_code(
-    account: &StoredAccount,
-    asked: &Asked,
-    now: Timestamp,
-) -> Result<Option<UsedCode>, Timestamp> {
+fn used_code(account: &StoredAccount, asked: &Asked, now: Timestamp) -> Result<Option<UsedCode>, Timestamp> {
     let Some(seed) = account.totp.as_ref().filter(|_| asked.kind == CredentialKind::TotpCodes) else {
         return Ok(account.used_code.clone());
     };

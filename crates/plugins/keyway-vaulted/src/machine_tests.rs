@@ -38,7 +38,9 @@ fn stored(account: &StoredAccount, asked: &Asked, now: Timestamp) -> StoredAccou
 #[test]
 fn one_session_at_a_time_has_an_account() {
     let leased = stored(&account(), &password("a", "one"), at(0));
-    let CheckOut::Busy { until, holder } = check_out(&leased, &password("b", "two"), at(1), TERMS) else { panic!() };
+    let CheckOut::Busy { until, holder } = check_out(&leased, &password("b", "two"), at(1), TERMS) else {
+        panic!()
+    };
     assert_eq!((until, holder), (Some(at(60)), Some(SessionId::new("one").unwrap())));
     // The same session may have another lease.
     let both = stored(&leased, &asked(CredentialKind::TotpCodes, "c", "one"), at(1));

@@ -66,7 +66,11 @@ impl NewCredentials {
 
 /// No step came before, so nothing happened.
 fn not_made(error: impl std::error::Error + Send + Sync + 'static) -> CredentialError {
-    CredentialError::Unavailable { what: "the maker of credentials", retry_after: None, source: Some(error.into()) }
+    CredentialError::Unavailable {
+        what: "the maker of credentials",
+        retry_after: None,
+        source: Some(error.into()),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use keyway_core::Json;
-use keyway_credentials::{Changer, CredentialError, CredentialStore, CredentialStorePlugin, OpenContext, Prober};
+use keyway_credentials::{
+    Changer, CredentialError, CredentialStore, CredentialStorePlugin, OpenContext, Prober,
+};
 use keyway_issuers::HostGrants;
 use keyway_secrets::HostStores;
 

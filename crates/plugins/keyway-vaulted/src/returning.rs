@@ -2,7 +2,7 @@
 
 use keyway_core::{Effect, IntentId, PluginError as _};
 use keyway_credentials::{
-    Candidate, CredentialError, CredentialChange, LeaseId, Probed, Rotation, TargetCredential,
+    Candidate, CredentialChange, CredentialError, LeaseId, Probed, Rotation, TargetCredential,
 };
 use tracing::warn;
 
@@ -89,11 +89,7 @@ impl VaultedStore {
     }
 
     /// Asks the target, and returns its answer with the failure that it comes from.
-    async fn ask(
-        &self,
-        order: &CredentialChange,
-        question: Question,
-    ) -> (Answer, Option<CredentialError>) {
+    async fn ask(&self, order: &CredentialChange, question: Question) -> (Answer, Option<CredentialError>) {
         let (Some(changer), Some(prober)) = (&self.changer, &self.prober) else {
             return (Answer::NotAsked, Some(CredentialError::Unsupported { what: "rotation" }));
         };

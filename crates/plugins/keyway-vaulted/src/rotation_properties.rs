@@ -86,7 +86,11 @@ impl World {
             let secret = self.secret(question);
             let fault = faults.next().unwrap_or(Fault::None);
             let changing = question == Question::Change;
-            let acts = changing && !matches!(fault, Fault::Unreachable | Fault::RefusedByRule | Fault::Lost(false) | Fault::Dies(false));
+            let acts = changing
+                && !matches!(
+                    fault,
+                    Fault::Unreachable | Fault::RefusedByRule | Fault::Lost(false) | Fault::Dies(false)
+                );
             if matches!(fault, Fault::ByHand) {
                 "by hand".clone_into(&mut self.accepts);
             } else if acts {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use keyway_core::{Clock, ErrorKind, PluginError as _, Timestamp};
 use keyway_credentials::{
     Busy, Candidate, Capabilities, Certificates, Changer, CheckIn, CheckedIn, CredentialError,
-    CredentialKind, CredentialStore, Denial, Fetch, FetchOutcome, Found, Holder, IntendedCall, Lease, LeaseId,
-    LeaseRenewal, Passwords, PrivateKeys, Probed, Prober, Reconciled, Reconciliation, TotpCodes,
+    CredentialKind, CredentialStore, Denial, Fetch, FetchOutcome, Found, Holder, IntendedCall, Lease,
+    LeaseId, LeaseRenewal, Passwords, PrivateKeys, Probed, Prober, Reconciled, Reconciliation, TotpCodes,
     Verification, Verified, async_trait,
 };
 use keyway_issuers::HostGrants;
@@ -202,7 +202,9 @@ impl CredentialStore for VaultedStore {
         }
         let id = &renewal.lease.id;
         for _ in 0..ATTEMPTS {
-            let Some(Loaded { account, header }) = self.accounts.load(&renewal.candidate).await? else { break };
+            let Some(Loaded { account, header }) = self.accounts.load(&renewal.candidate).await? else {
+                break;
+            };
             let (now, terms) = (self.clock.now(), self.settings.terms);
             let Some((next, lease)) = renew(&account, id, renewal.extension, now, terms) else { break };
             if self.accounts.store(&header, &next).await?.is_some() {
@@ -237,14 +239,16 @@ impl CredentialStore for VaultedStore {
             return Err(CredentialError::Unsupported { what: "reconciliation" });
         }
         let (candidate, lease) = match &question.context {
-            IntendedCall::Fetch(_, fetch) => {
-                (&fetch.candidate, fetch.intent.as_ref().map(|intent| LeaseId::new(intent.as_str())).transpose()?)
-            }
+            IntendedCall::Fetch(_, fetch) => (
+                &fetch.candidate,
+                fetch.intent.as_ref().map(|intent| LeaseId::new(intent.as_str())).transpose()?,
+            ),
             IntendedCall::CheckIn(check_in) => (&check_in.candidate, Some(check_in.lease.id.clone())),
             _ => return Ok(Reconciled::Unknown),
         };
         let loaded = self.accounts.load(candidate).await?;
-        let held = loaded.as_ref().zip(lease.as_ref()).and_then(|(loaded, lease)| loaded.account.lease(lease));
+        let held =
+            loaded.as_ref().zip(lease.as_ref()).and_then(|(loaded, lease)| loaded.account.lease(lease));
         Ok(match (&question.context, held) {
             (IntendedCall::Fetch(..), Some(held)) => Reconciled::Made(held.to_lease(self.settings.terms)),
             (IntendedCall::CheckIn(_), None) => Reconciled::Destroyed,

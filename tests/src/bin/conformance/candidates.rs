@@ -20,10 +20,10 @@ use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use serde_json::json;
 
-use crate::{Options, authorities};
+use crate::{Options, authorities, vaults};
 
 /// All linked plugins.
-const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh, keyway_local_ca, keyway_acme };
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh, keyway_local_ca, keyway_acme, keyway_vaulted };
 
 /// The issuer that this program becomes when it runs as an executable under test.
 const EXECUTABLE: Plugins = plugins! { keyway_tests::echo_issuer };
@@ -39,7 +39,7 @@ pub(crate) fn run_as_executable() -> Option<ExitCode> {
 }
 
 /// Returns the registry of all linked plugins.
-fn registry() -> Result<Registry, String> {
+pub(crate) fn registry() -> Result<Registry, String> {
     PLUGINS.registry().map_err(|faults| faults.to_string())
 }
 
@@ -61,7 +61,7 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
             candidates.push(authority(registration.id(), subject)?.into());
         }
         if let Some(subject) = CredentialSubject::of(registration) {
-            candidates.push(subject.into());
+            candidates.push(vault(registration.id(), subject).into());
         }
         if let Some(subject) = SecretStoreSubject::of(registration) {
             candidates.push(configured(registration.id(), subject).into());
@@ -91,6 +91,14 @@ fn authority(id: &str, subject: CertificateSubject) -> Result<CertificateSubject
         "acme" => authorities::acme(subject),
         "local-ca" => authorities::local_ca(subject),
         _ => Ok(subject),
+    }
+}
+
+/// Returns a credential store with accounts.
+fn vault(id: &str, subject: CredentialSubject) -> CredentialSubject {
+    match id {
+        "vaulted" => vaults::vaulted(subject),
+        _ => subject,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod authorities;
 mod candidates;
+mod vaults;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -42,7 +42,8 @@ pub(super) fn read(text: &str) -> Result<StoredAccount, AccountError> {
 
 /// Writes an account.
 pub(super) fn write(account: &StoredAccount) -> Wiped<String> {
-    let StoredAccount { password, key, totp, has_certificates, leases, change, returned, used_code } = account;
+    let StoredAccount { password, key, totp, has_certificates, leases, change, returned, used_code } =
+        account;
     let mut entries = JsonObject::from([(MARK.0.to_owned(), number(MARK.1))]);
     let mut set = |name: &str, value: Option<Json>| {
         if let Some(value) = value {
@@ -138,9 +139,10 @@ impl Object {
         }
         let leases = match self.0.remove("leases") {
             None => Vec::new(),
-            Some(Json::Array(leases)) => {
-                leases.into_iter().map(|lease| Self::of("leases", lease)?.lease()).collect::<Result<_, _>>()?
-            }
+            Some(Json::Array(leases)) => leases
+                .into_iter()
+                .map(|lease| Self::of("leases", lease)?.lease())
+                .collect::<Result<_, _>>()?,
             Some(_) => return Err(AccountError::Entry { entry: "leases", expected: "a list" }),
         };
         let account = StoredAccount {
@@ -216,7 +218,9 @@ impl Object {
     ) -> Result<T, AccountError> {
         let text = self.text(entry)?;
         let named = names.iter().find(|(_, name)| *name == text.expose());
-        named.map(|(value, _)| *value).ok_or(AccountError::Entry { entry, expected: "one of the known names" })
+        named
+            .map(|(value, _)| *value)
+            .ok_or(AccountError::Entry { entry, expected: "one of the known names" })
     }
 
     fn lease_id(&mut self, entry: &'static str) -> Result<LeaseId, AccountError> {
@@ -265,7 +269,8 @@ impl Object {
     }
 
     fn returned(mut self) -> Result<Returned, AccountError> {
-        let returned = Returned { lease: self.lease_id("lease")?, rotation: self.named("rotation", &ROTATIONS)? };
+        let returned =
+            Returned { lease: self.lease_id("lease")?, rotation: self.named("rotation", &ROTATIONS)? };
         self.empty(returned)
     }
 

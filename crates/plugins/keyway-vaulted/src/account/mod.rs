@@ -5,7 +5,9 @@ mod form;
 mod totp;
 
 use keyway_core::{SecretText, SecretValue, Timestamp};
-use keyway_credentials::{CredentialKind, LeaseId, Password, PrivateKey, Rotation, SessionId, TargetCredential};
+use keyway_credentials::{
+    CredentialKind, LeaseId, Password, PrivateKey, Rotation, SessionId, TargetCredential,
+};
 
 pub use error::AccountError;
 pub use totp::TotpSeed;
@@ -118,6 +120,11 @@ impl StoredAccount {
     /// Returns the private key.
     pub const fn key(&self) -> Option<&PrivateKey> {
         self.key.as_ref()
+    }
+
+    /// Lists the leases: their ids, the sessions that have them, and their ends.
+    pub fn leases(&self) -> impl Iterator<Item = (&LeaseId, &SessionId, Timestamp)> {
+        self.leases.iter().map(|lease| (&lease.id, &lease.session, lease.until))
     }
 
     /// Tells whether the target takes neither the credential of the account nor the one that it was to get. To mend it,

@@ -91,7 +91,9 @@ impl TotpSeed {
         let secret = secret.map_err(|_| AccountError::Seed { expected: "it is a text in Base32" })?;
         let builder = Builder::new().with_algorithm(self.algorithm).with_digits(self.digits);
         let built = builder.with_secret(secret).with_step_duration(self.period).build();
-        built.map_err(|_| AccountError::Seed { expected: "it has 128 bits or more, and its codes 6 to 8 digits" })
+        built.map_err(|_| AccountError::Seed {
+            expected: "it has 128 bits or more, and its codes 6 to 8 digits",
+        })
     }
 }
 

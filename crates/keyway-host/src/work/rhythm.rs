@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use keyway_core::Timestamp;
 
-use crate::work::{Again, Retries};
+use super::retry::{Again, Retries};
 
 /// The time between two questions to a plugin that asks for no other.
-pub(super) const DAILY: Duration = Duration::from_secs(24 * 3600);
+pub(crate) const DAILY: Duration = Duration::from_secs(24 * 3600);
 
 /// The shortest time between two questions to a plugin that answers.
 const SHORTEST: Duration = Duration::from_secs(60);
 
 /// The times of a regular question to a plugin: pure, without I/O.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rhythm {
+pub(crate) struct Rhythm {
     /// The moment of the last answer or failure.
     since: Timestamp,
     /// The moment at which the plugin is asked again.
@@ -26,46 +26,46 @@ pub(super) struct Rhythm {
 
 impl Rhythm {
     /// Begins a rhythm with a question at once.
-    pub(super) const fn new(now: Timestamp) -> Self {
+    pub(crate) const fn new(now: Timestamp) -> Self {
         Self { since: now, next: now, failures: 0, is_wanted: false }
     }
 
     /// Tells whether the plugin is to be asked now.
     ///
     /// A clock that was set back makes a question due, because the next time may be far away.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.is_wanted || self.next <= now || now < self.since
     }
 
     /// Returns the moment of the next question.
-    pub(super) fn next(&self) -> Timestamp {
+    pub(crate) fn next(&self) -> Timestamp {
         if self.is_wanted { self.since } else { self.next }
     }
 
     /// Notes that something happened: the plugin is asked soon, even if it is being asked at this moment.
-    pub(super) const fn want(&mut self) {
+    pub(crate) const fn want(&mut self) {
         self.is_wanted = true;
     }
 
     /// Notes that the plugin is asked now.
-    pub(super) const fn ask(&mut self) {
+    pub(crate) const fn ask(&mut self) {
         self.is_wanted = false;
     }
 
     /// Notes an answer. The next question is at this moment, and not at once.
-    pub(super) fn answered(&mut self, now: Timestamp, next: Timestamp) {
+    pub(crate) fn answered(&mut self, now: Timestamp, next: Timestamp) {
         *self = Self { since: now, next: next.max(now.plus(SHORTEST)), failures: 0, ..*self };
     }
 
     /// Notes an answer that names the next moment itself, or none. The next question is at that moment, and after a day
     /// at the latest: the plugin may learn of work that it did not foresee.
-    pub(super) fn answered_daily(&mut self, now: Timestamp, next: Option<Timestamp>) {
+    pub(crate) fn answered_daily(&mut self, now: Timestamp, next: Option<Timestamp>) {
         let day = now.plus(DAILY);
         self.answered(now, next.map_or(day, |next| next.min(day)));
     }
 
     /// Notes a failure. The plugin is asked again after a wait that grows with each one.
-    pub(super) fn failed(&mut self, again: Again) {
+    pub(crate) fn failed(&mut self, again: Again) {
         let failures = self.failures.saturating_add(1);
         let next = again.now.plus(Retries::default().wait(failures, again));
         *self = Self { since: again.now, next, failures, is_wanted: false };
