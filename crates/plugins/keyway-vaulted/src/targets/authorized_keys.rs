@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_credentials::{Candidate, Changer, CredentialChange, CredentialError, TargetCredential};
@@ -17,7 +16,8 @@ use super::path_pattern::PathPattern;
 /// options and the comment of the line stay, and so do all other lines.
 ///
 /// The file is replaced as a whole, under the lock of `keyway-ssh`; see the [promises](keyway_ssh#promises) of that
-/// crate. A file without the old key and the new one is an error that promises no effect.
+/// crate. A file without the old key and the new one is an error that promises no effect; one that another program keeps
+/// locked is not, since that program may be carrying out the same order.
 ///
 /// It needs keys in OpenSSH's form, which has the public key in clear beside an encrypted private one. It blocks, for ten
 /// seconds at most while another program holds the lock. Dropping the future of a change stops nothing.
@@ -97,9 +97,16 @@ fn not_replaced(error: ReplaceKeyError) -> CredentialError {
         ReplaceKeyError::File(error @ FileError::Indeterminate { .. }) => {
             CredentialError::system("make the change of the authorized_keys file durable", error)
         }
+        // The other program may be carrying out the same order.
+        ReplaceKeyError::File(error @ (FileError::Busy(_) | FileError::Changed(_))) => {
+            CredentialError::system(
+                "change the authorized_keys file, which others keep locked or change",
+                error,
+            )
+        }
         ReplaceKeyError::File(error) if error.may_pass() => CredentialError::Unavailable {
             what: "the authorized_keys file",
-            retry_after: Some(Duration::from_secs(1)),
+            retry_after: None,
             source: Some(error.into()),
         },
         ReplaceKeyError::File(error) => {
@@ -170,7 +177,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().canonicalize().unwrap();
         fs::create_dir_all(folder.join("web1/joe")).unwrap();
-        fs::write(folder.join("web1/joe/authorized_keys"), "# nobody\n").unwrap();
+        fs::write(folder.join("web1/joe/authorized_keys"), "# no keys\n").unwrap();
         let new = || TargetCredential::PrivateKey(key(None));
         for (account, old, reason) in [
             ("joe", new(), "neither the old key nor the new one"),
@@ -182,6 +189,16 @@ mod tests {
             assert_eq!(error.effect(), Effect::None, "{error}");
             assert!(error.detail().contains(reason), "{}", error.detail());
         }
+    }
+
+    #[test]
+    fn a_file_that_others_change_has_an_unknown_effect() {
+        let failed = |error| not_replaced(ReplaceKeyError::File(error)).effect();
+        let source = || std::io::Error::other("it failed");
+        assert_eq!(failed(FileError::Busy("/f".into())), Effect::Unknown);
+        assert_eq!(failed(FileError::Indeterminate { path: "/f".into(), source: source() }), Effect::Unknown);
+        let before = FileError::Io { what: "write", path: "/f".into(), source: source() };
+        assert_eq!(failed(before), Effect::None);
     }
 
     #[test]
