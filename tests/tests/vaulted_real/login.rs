@@ -72,10 +72,10 @@ async fn what_says_nothing_about_the_key_is_an_error() {
 
     let target = Target::start(&programs, "");
     let (key, user) = (target.admit("ed25519", ""), target.server.user.clone());
-    let nobody_listens = target
+    let closed_port = target
         .prober()
         .with_addresses(move |_| Some(SshAddress::new("127.0.0.1", user.clone()).with_port(1)));
-    let error = probe(&nobody_listens, &key).await.expect_err("nobody listens");
+    let error = probe(&closed_port, &key).await.expect_err("the port is closed");
     let detail = keyway_core::PluginError::detail(&error);
     assert!(detail.contains("Connection refused"), "{detail}");
 

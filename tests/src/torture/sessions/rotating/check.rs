@@ -58,8 +58,7 @@ async fn account(
     if account.has_diverged() {
         lines.push(Line::LockedOut(format!("the target takes neither key of {name}, the store says")));
     }
-    let is_leased = secret.value.expose_text().is_some_and(|text| text.contains("\"leases\""));
-    if is_leased || account.unconfirmed().is_some() {
+    if account.leases().next().is_some() || account.unconfirmed().is_some() {
         lines.push(Line::Lost(format!("the account {name} has a lease or a change that no host works on")));
     }
     let key = account.key().ok_or_else(|| format!("the account {name} has no key"))?;

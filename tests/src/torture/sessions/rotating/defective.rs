@@ -22,9 +22,9 @@ pub(super) async fn check_in(
     let failed = |error: StoreError| CredentialError::failed("it failed", error.detail());
     let store = stores.open(&StoreName::new(STORE)?).await.map_err(failed)?;
     let secret = store.get(&address(&check_in.candidate)).await.map_err(failed)?;
-    let is_held = secret.value.expose_text().is_some_and(|text| text.contains(check_in.lease.id.as_str()));
     let account = StoredAccount::read(&secret.value);
     let account = account.map_err(|error| CredentialError::failed("it failed", error.to_string()))?;
+    let is_held = account.leases().any(|(lease, ..)| *lease == check_in.lease.id);
     let (true, Some(old)) = (is_held, account.key().cloned()) else {
         return Ok(CheckedIn::new(Rotation::NotRotated));
     };
