@@ -1,7 +1,7 @@
 //! A folder for the files of a test.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 

@@ -10,6 +10,7 @@ use keyway_vaulted::StoredAccount;
 use serde_json::json;
 
 use crate::gateway::{Gateway, STORE};
+use crate::target::ACCOUNT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_opens_the_target_until_the_session_is_over() {
@@ -35,14 +36,13 @@ async fn a_certificate_opens_the_target_until_the_session_is_over() {
     let service = [
         ("ca_key_file", text(&folder.file("ca"))),
         ("krl_file", text(&folder.file("krl"))),
-        ("principals", "{preferred_username}"),
-        ("trusted_issuer", ISSUER),
+        ("principals", server.user.as_str()),
     ]
     .into_iter()
     .fold(service, |service, (name, value)| service.configure(name, Json::text(value)));
     let configuration = json!({ "store": STORE, "certificates": { "service": "logins", "issuer": ISSUER } });
     let stored = StoredAccount::new().with_certificates();
-    let gateway = Gateway::start(&server.user, &stored, configuration, Resources::new(), Some(service)).await;
+    let gateway = Gateway::start(ACCOUNT, &stored, configuration, Resources::new(), Some(service)).await;
 
     let session = gateway.begin();
     let certificates = gateway.fetch::<Certificates>(&session).await;

@@ -66,7 +66,8 @@ async fn a_target_that_allows_one_attempt_refuses_too() {
 #[tokio::test]
 async fn what_says_nothing_about_the_key_is_an_error() {
     let Some(programs) = OpenSsh::find().or_skip("logins without an answer") else { return };
-    let target = Target::start(&programs, "AuthenticationMethods publickey,keyboard-interactive");
+    let target =
+        Target::start(&programs, "PasswordAuthentication yes\nAuthenticationMethods publickey,password");
     let key = target.admit("ed25519", "");
     probe(&target.prober(), &key).await.expect_err("a second factor is missing");
 

@@ -48,9 +48,10 @@ pub(super) fn file(folder: &Path, candidate: &Candidate) -> PathBuf {
         .join("authorized_keys")
 }
 
-/// Returns the whole file of an account whose key this is.
+/// Returns the whole file of an account whose key this is. The reader of the target knows no white space in options and
+/// comments.
 pub(super) fn content(public: &str) -> String {
-    format!("# keys of the team\nrestrict,command=\"a b\" {public} joe at home\n\n# end")
+    format!("# keys of the team\nrestrict,command=\"a\" {public} joe@home\n\n# end")
 }
 
 /// Creates files, store and accounts where they are missing. Other hosts may do the same at the same time.

@@ -5,7 +5,7 @@ use keyway_credentials::{
     Changer as _, CheckIn, CheckedIn, CredentialChange, CredentialError, PrivateKey, Rotation,
     TargetCredential,
 };
-use keyway_secrets::{HostStores, SecretChange, SecretStore as _, StoreError, StoreName};
+use keyway_secrets::{HostStores, SecretChange, StoreError, StoreName};
 use keyway_vaulted::StoredAccount;
 use ssh_key::rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding};
@@ -20,7 +20,7 @@ pub(super) async fn check_in(
     check_in: &CheckIn,
 ) -> Result<CheckedIn, CredentialError> {
     let failed = |error: StoreError| CredentialError::failed("it failed", error.detail());
-    let store = stores.open(&StoreName::new(STORE)?).await.map_err(failed)?;
+    let store = stores.open(&StoreName::new(STORE).expect("a valid name")).await.map_err(failed)?;
     let secret = store.get(&address(&check_in.candidate)).await.map_err(failed)?;
     let account = StoredAccount::read(&secret.value);
     let account = account.map_err(|error| CredentialError::failed("it failed", error.to_string()))?;
