@@ -4,7 +4,8 @@
 //! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
 //! - [`services`]: finds or makes the real programs that some tests run against, and reports tests
-//!   that are skipped because one is missing.
+//!   that are skipped because one is missing;
+//! - `sshd`: a real server for SSH logins.
 //!
 //! A test against a real program reads like this:
 //!
@@ -24,6 +25,8 @@ pub mod echo_issuer;
 pub mod replay;
 pub mod rules_page;
 pub mod services;
+#[cfg(unix)]
+pub mod sshd;
 pub mod torture;
 
 /// The code of `docs/plugin-author.md`, compiled and run as documentation tests.

@@ -32,7 +32,11 @@ fn no_lease_is_lost_by_a_kill() {
 fn every_defect_is_caught() {
     for (name, defect) in Defect::ALL {
         let report = torture(300, 1, Some(defect));
-        let caught = if defect == Defect::GivesAnother { report.doubled() } else { report.lost() };
+        let caught = match defect {
+            Defect::GivesAnother => report.doubled(),
+            Defect::PromotesUnverified | Defect::ChangesBeforeStoring => report.locked_out(),
+            _ => report.lost(),
+        };
         assert!(caught > 0, "{name}: {report:?}");
     }
 }
@@ -43,7 +47,7 @@ fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
     let output = run(&["--kills", "2", "--seed", "5"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}");
-    assert_eq!(text.lines().last(), Some("lost 0, corrupt 0, doubled 0"), "{text}");
+    assert_eq!(text.lines().last(), Some("lost 0, corrupt 0, doubled 0, locked out 0"), "{text}");
     assert!(text.contains("cargo xtask torture sessions --kills 2"), "{text}");
     // A defect of another area must be refused.
     let output = run(&["--defect", "makes-another"]);

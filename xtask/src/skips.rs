@@ -11,12 +11,24 @@ pub(crate) const REPORT_VARIABLE: &str = "KEYWAY_SKIP_REPORT";
 /// The variable that, set to `1`, makes a test fail instead of being skipped.
 pub(crate) const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 
+/// The variable that, set to `1`, lets tests change the system: `--install-services` sets it.
+pub(crate) const CHANGE_VARIABLE: &str = "KEYWAY_CHANGE_SYSTEM";
+/// What a test misses that may not change the system. It is no program, so its lack is never a failure.
+const PERMISSION: &str = "permission to change the system";
+
 /// A missing program, and the tests that were skipped for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub(crate) program: String,
     pub(crate) reason: String,
     pub(crate) skipped: Vec<String>,
+}
+
+impl Missing {
+    /// Tells whether a program is missing, and not only a permission.
+    pub(crate) fn is_program(&self) -> bool {
+        self.program != PERMISSION
+    }
 }
 
 impl std::fmt::Display for Missing {
@@ -77,6 +89,12 @@ mod tests {
                 "missing: valgrind; skipped: counts",
             ]
         );
+    }
+
+    #[test]
+    fn a_permission_is_no_program() {
+        let report = "permission to change the system\tan account\tas root\nsshd\tlogins\t\n";
+        assert_eq!(parse(report).iter().map(super::Missing::is_program).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

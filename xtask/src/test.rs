@@ -34,7 +34,9 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let mut run = |(name, mut command): (&'static str, Command)| {
         println!("== {name}");
         command.env(skips::REPORT_VARIABLE, &report);
-        command.env(skips::REQUIRE_VARIABLE, if options.require_services { "1" } else { "0" });
+        let flag = |is_set: bool| if is_set { "1" } else { "0" };
+        command.env(skips::REQUIRE_VARIABLE, flag(options.require_services));
+        command.env(skips::CHANGE_VARIABLE, flag(options.install_services));
         let begun = Instant::now();
         let ran = cargo::run_and_keep(&mut command)?;
         ended.push(Ended::new(name, &ran, begun.elapsed()));
@@ -162,7 +164,7 @@ fn conclude(ended: &[Ended], missing: &[skips::Missing], require_services: bool)
     if let Some(step) = ended.iter().find(|step| !step.success) {
         return Err(format!("{} failed", step.name));
     }
-    if require_services && !missing.is_empty() {
+    if require_services && missing.iter().any(skips::Missing::is_program) {
         return Err("a required program is missing; try --install-services".to_owned());
     }
     if sum.passed == 0 {

@@ -31,7 +31,7 @@ Areas:
                     acknowledges-before-writing; of secrets also writes-in-place; of grants also
                     makes-another, denies-what-it-made or keeps-what-is-revoked; of orders also
                     places-another or forgets-notices; of sessions also gives-another,
-                    keeps-leases or forgets-ends
+                    keeps-leases, forgets-ends, promotes-unverified or changes-before-storing
 ";
 
 /// The number of kills between two progress lines.
@@ -143,8 +143,10 @@ impl Area {
         let verdict = format!("lost {}, corrupt {}", sum(Report::lost), sum(Report::corrupt));
         match self {
             Self::Secrets(_) => verdict,
-            Self::Grants(_) | Self::Orders(_) | Self::Sessions(_) => {
-                format!("{verdict}, doubled {}", sum(Report::doubled))
+            Self::Grants(_) | Self::Orders(_) => format!("{verdict}, doubled {}", sum(Report::doubled)),
+            Self::Sessions(_) => {
+                let (doubled, locked_out) = (sum(Report::doubled), sum(Report::locked_out));
+                format!("{verdict}, doubled {doubled}, locked out {locked_out}")
             }
         }
     }
@@ -197,6 +199,7 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
                 Finding::Lost(what) => println!("LOST     {what}"),
                 Finding::Corrupt(what) => println!("CORRUPT  {what}"),
                 Finding::Doubled(what) => println!("DOUBLED  {what}"),
+                Finding::LockedOut(what) => println!("LOCKED OUT {what}"),
             }
         }
         for folder in &report.kept {

@@ -23,7 +23,7 @@ use std::{
 pub use convection::ConvectionPlugin;
 pub use interpreter::{BARE, python};
 pub use python::{CONVECTION, PythonPackages, SPS, python_with};
-pub use skip::{OrSkip, REPORT_VARIABLE, REQUIRE_VARIABLE, Skip};
+pub use skip::{CHANGE_VARIABLE, OrSkip, REPORT_VARIABLE, REQUIRE_VARIABLE, Skip, may_change_system};
 pub use watts_plugin::watts_plugin;
 
 /// Finds a program on the search path, such as `valgrind`; it must answer `--version`.

@@ -7,6 +7,31 @@ pub const REPORT_VARIABLE: &str = "KEYWAY_SKIP_REPORT";
 /// Set to `1`, it makes a missing program a failure.
 pub const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 
+/// Set to `1`, it lets tests change the system, such as add an account; `cargo xtask test --install-services` sets it.
+pub const CHANGE_VARIABLE: &str = "KEYWAY_CHANGE_SYSTEM";
+
+/// Tells whether tests may change the system, which needs root, too. If not, reports that `what` was skipped, which is
+/// no failure where programs are required. Blocks.
+///
+/// # Panics
+/// If the report cannot be written.
+pub fn may_change_system(what: &str) -> bool {
+    let is_allowed = env::var_os(CHANGE_VARIABLE).is_some_and(|value| value == *"1");
+    let is_root = || {
+        let asked = std::process::Command::new("id").arg("-u").output();
+        asked.is_ok_and(|answer| answer.stdout.trim_ascii() == b"0")
+    };
+    if is_allowed && is_root() {
+        return true;
+    }
+    let skip = Skip::new(
+        "permission to change the system",
+        "run `cargo xtask test --install-services` as root, on a machine that tests may change",
+    );
+    skip.report_to(env::var_os(REPORT_VARIABLE).as_deref(), false, what);
+    false
+}
+
 /// A real program is missing or cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{program} is missing: {reason}")]

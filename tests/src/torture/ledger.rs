@@ -22,6 +22,8 @@ pub enum Finding {
     Corrupt(String),
     /// An effect happened twice that should happen once.
     Doubled(String),
+    /// A target does not accept what the store has for it.
+    LockedOut(String),
 }
 
 impl Finding {
@@ -32,6 +34,7 @@ impl Finding {
             Self::Lost(text) => Self::Lost(format!("{what}: {text}")),
             Self::Corrupt(text) => Self::Corrupt(format!("{what}: {text}")),
             Self::Doubled(text) => Self::Doubled(format!("{what}: {text}")),
+            Self::LockedOut(text) => Self::LockedOut(format!("{what}: {text}")),
         }
     }
 }
@@ -161,6 +164,7 @@ impl Ledger {
                 Line::Lost(what) => findings.push(Finding::Lost(what.clone())),
                 Line::Corrupt(what) => findings.push(Finding::Corrupt(what.clone())),
                 Line::Doubled(what) => findings.push(Finding::Doubled(what.clone())),
+                Line::LockedOut(what) => findings.push(Finding::LockedOut(what.clone())),
                 Line::Observed { .. } | Line::Note(_) | Line::Complete => {}
             }
         }

@@ -108,6 +108,8 @@ pub enum Line {
     Corrupt(String),
     /// An effect happened twice that should happen once.
     Doubled(String),
+    /// A target does not accept what the store has for it.
+    LockedOut(String),
     /// A mark of progress for a parent that waits for it; it changes nothing.
     Note(String),
     /// The check is complete: cells that were not observed are absent.
@@ -122,7 +124,7 @@ pub struct NotALine;
 impl Line {
     /// Tells whether the line reports a fault.
     pub fn is_fault(&self) -> bool {
-        matches!(self, Self::Lost(_) | Self::Corrupt(_) | Self::Doubled(_))
+        matches!(self, Self::Lost(_) | Self::Corrupt(_) | Self::Doubled(_) | Self::LockedOut(_))
     }
 }
 
@@ -136,6 +138,7 @@ impl fmt::Display for Line {
             Self::Lost(what) => write!(f, "lost {}", one_line(what)),
             Self::Corrupt(what) => write!(f, "corrupt {}", one_line(what)),
             Self::Doubled(what) => write!(f, "doubled {}", one_line(what)),
+            Self::LockedOut(what) => write!(f, "locked-out {}", one_line(what)),
             Self::Note(what) => write!(f, "note {}", one_line(what)),
             Self::Complete => f.write_str("complete"),
         }
@@ -163,6 +166,7 @@ impl FromStr for Line {
             "lost" => Self::Lost(rest.to_owned()),
             "corrupt" => Self::Corrupt(rest.to_owned()),
             "doubled" => Self::Doubled(rest.to_owned()),
+            "locked-out" => Self::LockedOut(rest.to_owned()),
             "note" => Self::Note(rest.to_owned()),
             "complete" => Self::Complete,
             _ => return Err(NotALine),
@@ -204,6 +208,7 @@ mod tests {
             Line::Lost("a value".into()),
             Line::Corrupt("half a file".into()),
             Line::Doubled("a credential".into()),
+            Line::LockedOut("an account".into()),
             Line::Note("made a/b".into()),
             Line::Complete,
         ] {

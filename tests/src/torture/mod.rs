@@ -117,4 +117,8 @@ impl Report {
     pub fn doubled(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding, Finding::Doubled(_))).count()
     }
+    /// Returns the number of targets that do not accept what the store has for them.
+    pub fn locked_out(&self) -> usize {
+        self.findings.iter().filter(|finding| matches!(finding, Finding::LockedOut(_))).count()
+    }
 }

@@ -2,38 +2,14 @@
 //! lets the user in, and after its revocation it does not.
 #![cfg(unix)]
 
-mod server;
 mod service;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use keyway_tests::services::OrSkip as _;
-use server::{OpenSsh, Server, text};
+use keyway_tests::sshd::{Folder, OpenSsh, Server, text};
 use service::Service;
-use tempfile::TempDir;
-
-/// A folder with no links in its path, which the issuers would refuse.
-struct Folder {
-    _folder: TempDir,
-    path: PathBuf,
-}
-
-impl Folder {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().canonicalize().expect("a path");
-        Self { _folder: folder, path }
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.file(name)).expect("a file")
-    }
-}
 
 /// An account with its owner's own line, whose key must keep working all the time.
 struct Account {
@@ -246,7 +222,7 @@ async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
                 let text = format!("{begin}{start}{}\n{end}{behind}", lines.join(inner));
                 fs::copy(&authority, &changed).expect("a file with the right mode");
                 fs::write(&changed, &text).expect("a file");
-                let (good, said) = programs.keygen(["-y", "-P", "", "-f", server::text(&changed)]);
+                let (good, said) = programs.keygen(["-y", "-P", "", "-f", keyway_tests::sshd::text(&changed)]);
                 if good {
                     let key = keyway_ssh::CertificateAuthorityKey::from_openssh(&text)
                         .expect("it is read here, too");

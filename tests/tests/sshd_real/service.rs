@@ -12,8 +12,8 @@ use keyway_issuers::{
 };
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
+use keyway_tests::sshd::write_private;
 
-use crate::server::write_private;
 
 const PLUGINS: Plugins = plugins! { keyway_ssh };
 

@@ -39,6 +39,8 @@
 //! # }
 //! ```
 //!
+//! A host that changes the keys of an account by itself uses [`AuthorizedKeysFile`].
+//!
 //! # Settings
 //!
 //! Both issuers describe their settings, so an operator can configure them under WaTTS, too. All are texts:
@@ -123,7 +125,7 @@ pub use authority::{
     CertificateAuthority, CertificateAuthorityKey, CertificateAuthorityPlugin, InvalidAuthorityKey,
     set_up_revocation_list,
 };
-pub use authorized_keys::{AuthorizedKeys, AuthorizedKeysPlugin};
+pub use authorized_keys::{AuthorizedKeys, AuthorizedKeysFile, AuthorizedKeysPlugin, ReplaceKeyError};
 
 /// The version of both plugins.
 const VERSION: &str = "1.0.0";

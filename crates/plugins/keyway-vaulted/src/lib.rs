@@ -124,6 +124,8 @@ mod plugin;
 mod returning;
 mod rotation;
 mod store;
+#[cfg(all(unix, any(feature = "command", feature = "ssh")))]
+pub mod targets;
 
 pub use account::{AccountError, StoredAccount, TotpSeed};
 pub use configuration::{CertificateConfiguration, RotationConfiguration, VaultedConfiguration};

@@ -10,6 +10,7 @@ use keyway_host::sessions::{Decision, LeaseQuery, SessionsError, UndecidedFetch}
 use super::host::{Host, storage};
 use super::name::{SessionName, USER};
 use super::plan::{HOSTS, Plan};
+use super::rotating;
 use super::vaults::{VAULTS, VaultTerms};
 use super::worker::THERE;
 use crate::torture::clock::JumpingClock;
@@ -40,7 +41,8 @@ async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
         hosts.push(host);
     }
     let host = hosts.first().ok_or("there are no hosts")?;
-    let vaults = VAULTS.iter().map(|terms| (terms, terms.open(&plan.folder))).collect::<Vec<_>>();
+    let vaults = VAULTS.iter().filter(|terms| terms.is_scripted());
+    let vaults = vaults.map(|terms| (terms, terms.open(&plan.folder))).collect::<Vec<_>>();
     for name in &plan.detached {
         let name: SessionName = name.parse()?;
         let session = host.sessions.resume(name.session()).await.map_err(|error| error.detail())?;
@@ -51,6 +53,9 @@ async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
     settle(host, &vaults, lines).await?;
     for (terms, vault) in &vaults {
         compare(terms, vault, lines);
+    }
+    for terms in VAULTS.iter().filter(|terms| !terms.is_scripted()) {
+        rotating::compare(plan, terms, &host.engines, lines).await?;
     }
     Ok(())
 }

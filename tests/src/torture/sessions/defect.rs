@@ -13,15 +13,21 @@ pub enum Defect {
     KeepsLeases,
     /// The vaults take some notices of a session's end and forget them.
     ForgetsEnds,
+    /// The vault that rotates believes that a new key opens the target, without a login.
+    PromotesUnverified,
+    /// The vault that rotates changes the key at the target before it stores the new one.
+    ChangesBeforeStoring,
 }
 
 impl Defect {
     /// All defects, by their names.
-    pub const ALL: [(&str, Self); 4] = [
+    pub const ALL: [(&str, Self); 6] = [
         ("acknowledges-before-writing", Self::AcknowledgesBeforeWriting),
         ("gives-another", Self::GivesAnother),
         ("keeps-leases", Self::KeepsLeases),
         ("forgets-ends", Self::ForgetsEnds),
+        ("promotes-unverified", Self::PromotesUnverified),
+        ("changes-before-storing", Self::ChangesBeforeStoring),
     ];
 
     /// Returns the defect of this name.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_core::{PluginError as _, Registry};
+use keyway_core::PluginError as _;
 use keyway_host::sessions::{Limits, Sessions};
 use keyway_storage::Storage;
 
 use super::Defect;
 use super::plan::Plan;
+use super::rotating;
 use super::vaults::VAULTS;
 use crate::torture::draw::Draw;
 use crate::torture::hosting;
@@ -33,14 +34,16 @@ impl Host {
             .with_deadline(Duration::from_millis(250))
             .with_lease_grace(Duration::from_millis(50))
             .with_retries(hosting::often(4));
-        let registry = Registry::builder().build().map_err(|faults| faults.to_string())?;
+        let registry = rotating::PLUGINS.registry().map_err(|faults| faults.to_string())?;
         let draw = Draw::new(plan.seed).fork(u64::from(slot));
-        let mut builder =
-            hosting::builder(registry, storage, hosting::keys()?, slot, draw.fork(1)).session_limits(limits);
+        let mut builder = hosting::builder(registry, storage, hosting::keys()?, slot, draw.fork(1))
+            .session_limits(limits)
+            .resources(rotating::lent(plan, draw.fork(50))?);
         for (vault, number) in VAULTS.iter().zip(2..) {
             builder = builder.vault(vault.connect(plan, draw.fork(number)));
         }
         let engines = builder.start().await.map_err(|error| error.detail())?;
+        rotating::set_up(plan, &engines).await?;
         let sessions = engines.sessions().clone();
         Ok(Self { engines, sessions })
     }

@@ -7,6 +7,9 @@
 //! claims last, and started again while the others continue. Then a check recovers, decides as an operator would, works
 //! everything off, and compares the records with the vaults.
 //!
+//! One vault is the plugin `vaulted`, over a secret store of the hosts: it changes the key of an account in a real
+//! `authorized_keys` file each time that it comes back. After a check the target must accept the key that the store has.
+//!
 //! There are no power cuts: the vaults are far away, and their files are not synced.
 
 mod check;
@@ -15,6 +18,7 @@ mod host;
 mod name;
 mod parent;
 mod plan;
+mod rotating;
 mod vaults;
 mod worker;
 

@@ -101,10 +101,13 @@ impl Hosts<'_> {
 /// Chooses the moment of a kill. A note marks the time between an effect and its record.
 fn moment(draw: &mut Draw) -> Moment {
     let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
-    match draw.below(16) {
+    match draw.below(22) {
         0 | 1 => Moment::AfterStart(up_to(draw, 60)),
         2..=5 => Moment::AfterNote("given", 1 + draw.below(30), up_to(draw, 4)),
         6..=8 => Moment::AfterNote("returned", 1 + draw.below(20), up_to(draw, 4)),
+        16 | 17 => Moment::AfterNote("changing", 1 + draw.below(4), up_to(draw, 4)),
+        18..=20 => Moment::AfterNote("changed", 1 + draw.below(4), up_to(draw, 8)),
+        21 => Moment::AfterNote("probed", 1 + draw.below(4), up_to(draw, 6)),
         9 => Moment::AfterNote("ended", 1 + draw.below(10), up_to(draw, 4)),
         // The time is long enough to see another host's claim expire.
         10 | 11 => Moment::AfterFirstAcknowledgement(up_to(draw, 900)),

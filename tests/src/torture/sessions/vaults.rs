@@ -14,6 +14,7 @@ use keyway_host::sessions::Vault;
 
 use super::Defect;
 use super::plan::Plan;
+use super::rotating;
 use crate::torture::draw::Draw;
 use crate::torture::fixture::Role;
 use crate::torture::hosting;
@@ -43,7 +44,7 @@ const FORGETFUL: Capabilities = ScriptedStore::CAPABILITIES
     .reconciles(false);
 
 /// The vaults that every host has.
-pub(super) const VAULTS: [VaultTerms; 5] = [
+pub(super) const VAULTS: [VaultTerms; 6] = [
     VaultTerms {
         name: "idempotent",
         capabilities: FORGETFUL.idempotent(true),
@@ -80,7 +81,17 @@ pub(super) const VAULTS: [VaultTerms; 5] = [
         is_exclusive: false,
         renews_ids: false,
     },
+    VaultTerms {
+        name: ROTATING,
+        capabilities: FORGETFUL.idempotent(true).reconciles(true),
+        lease_time: None,
+        is_exclusive: true,
+        renews_ids: false,
+    },
 ];
+
+/// The name of the vault that rotates.
+const ROTATING: &str = "rotating";
 
 impl VaultTerms {
     /// The accounts of each vault.
@@ -88,6 +99,11 @@ impl VaultTerms {
 
     pub(super) fn store_name(&self) -> CredentialStoreName {
         CredentialStoreName::new(self.name).expect("a valid name")
+    }
+
+    /// Tells whether the vault is scripted, and not the one that rotates.
+    pub(super) fn is_scripted(&self) -> bool {
+        self.name != ROTATING
     }
 
     /// Tells whether a host can find out what became of a fetch.
@@ -112,6 +128,9 @@ impl VaultTerms {
 
     /// Connects a host to the vault. A checking process has to come to an end, so there it works.
     pub(super) fn connect(&self, plan: &Plan, mut draw: Draw) -> Vault {
+        if !self.is_scripted() {
+            return rotating::connect(self);
+        }
         let mut store = self.open(&plan.folder);
         if plan.defect == Some(Defect::GivesAnother) {
             store = store.with_capabilities(self.capabilities.idempotent(false));
@@ -131,10 +150,14 @@ impl VaultTerms {
         }
         let (defect, draw) = (plan.defect, Mutex::new(draw));
         let store = Watched { store, capabilities: self.capabilities, defect, draw };
-        let triggers = CheckInTriggers::new(CheckInTrigger::AfterAuthentication)
-            .with_protocol("rdp", CheckInTrigger::AtSessionEnd);
-        Vault::with_store(self.store_name(), Arc::new(Layered(store))).check_in_triggers(triggers)
+        Vault::with_store(self.store_name(), Arc::new(Layered(store))).check_in_triggers(triggers())
     }
+}
+
+/// Returns the moments of check-ins, which depend on the protocol.
+pub(super) fn triggers() -> CheckInTriggers {
+    CheckInTriggers::new(CheckInTrigger::AfterAuthentication)
+        .with_protocol("rdp", CheckInTrigger::AtSessionEnd)
 }
 
 fn step(draw: &mut Draw) -> Step {

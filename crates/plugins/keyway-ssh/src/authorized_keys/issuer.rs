@@ -31,7 +31,7 @@ pub struct AuthorizedKeys;
 
 impl AuthorizedKeys {
     /// The mode of a new file.
-    const NEW_MODE: u32 = 0o600;
+    pub(super) const NEW_MODE: u32 = 0o600;
 
     fn make(request: &CredentialRequest) -> Result<Issued, IssuerError> {
         let configuration = &request.context.configuration;

@@ -46,26 +46,69 @@ fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Tells whether the comment of a line holds the state as a word. A user may have added words.
 fn is_of(line: &[u8], state: &str) -> bool {
-    comment(line).is_some_and(|comment| words(comment).any(|word| word == state.as_bytes()))
+    KeyLine::read(line).is_some_and(|read| words(read.behind).any(|word| word == state.as_bytes()))
 }
 
-/// Returns the text after type and key. Options may come before them, with quoted white space: a command in an
-/// option is not a comment.
-fn comment(line: &[u8]) -> Option<&[u8]> {
-    const TYPES_BEGIN: [&[u8]; 3] = [b"ssh-", b"ecdsa-", b"sk-"];
-    let line = line.trim_ascii_start();
-    if line.starts_with(b"#") {
-        return None;
+/// Returns the content with the key `new` in each line of the key `old`, each a type, a space and the key. The options
+/// and the comment of a line stay. `None` if no line has the old key.
+pub(super) fn with_key_replaced(content: &[u8], old: &str, new: &str) -> Option<Vec<u8>> {
+    let mut changed = Vec::with_capacity(content.len() + new.len());
+    let mut is_found = false;
+    for line in lines(content) {
+        match KeyLine::read(line).filter(|read| read.has(old)) {
+            Some(KeyLine { before, behind, .. }) => {
+                for part in [before, new.as_bytes(), behind] {
+                    changed.extend_from_slice(part);
+                }
+                is_found = true;
+            }
+            None => changed.extend_from_slice(line),
+        }
     }
-    // No option begins like a type of key.
-    let keyed = if TYPES_BEGIN.iter().any(|begin| line.starts_with(begin)) {
-        line
-    } else {
-        &line[options_length(line)..]
-    };
-    let mut fields = keyed.trim_ascii_start().splitn(2, u8::is_ascii_whitespace);
-    let behind_type = fields.nth(1)?.trim_ascii_start();
-    behind_type.splitn(2, u8::is_ascii_whitespace).nth(1)
+    is_found.then_some(changed)
+}
+
+/// Tells whether there is a line of this key: a type, a space and the key.
+pub(super) fn has_key(content: &[u8], key: &str) -> bool {
+    lines(content).filter_map(KeyLine::read).any(|line| line.has(key))
+}
+
+/// A line of a key.
+struct KeyLine<'a> {
+    /// White space, and the options. They may hold quoted white space: a command in an option is not a comment.
+    before: &'a [u8],
+    kind: &'a [u8],
+    key: &'a [u8],
+    /// The comment and the end of the line.
+    behind: &'a [u8],
+}
+
+impl<'a> KeyLine<'a> {
+    fn read(line: &'a [u8]) -> Option<Self> {
+        const TYPES_BEGIN: [&[u8]; 3] = [b"ssh-", b"ecdsa-", b"sk-"];
+        let text = line.trim_ascii_start();
+        if text.starts_with(b"#") {
+            return None;
+        }
+        // No option begins like a type of key.
+        let keyed = if TYPES_BEGIN.iter().any(|begin| text.starts_with(begin)) {
+            text
+        } else {
+            text[options_length(text)..].trim_ascii_start()
+        };
+        let before = &line[..line.len() - keyed.len()];
+        let (kind, behind_kind) = split_word(keyed);
+        let (key, behind) = split_word(behind_kind.trim_ascii_start());
+        (!key.is_empty()).then_some(Self { before, kind, key, behind })
+    }
+
+    fn has(&self, key: &str) -> bool {
+        key.as_bytes().strip_prefix(self.kind).and_then(|rest| rest.strip_prefix(b" ")) == Some(self.key)
+    }
+}
+
+fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len()))
 }
 
 /// Returns the length of the options at the beginning of a text. As in `sshd`, they end at the first white
@@ -146,7 +189,53 @@ mod tests {
         prop::collection::vec(line, 0..6)
     }
 
+    const OLD: &str = "ssh-ed25519 AAAAold=";
+    const NEW: &str = "ecdsa-sha2-nistp256 AAAAnew";
+
+    #[test]
+    fn a_key_is_replaced_between_its_options_and_its_comment() {
+        let replaced = |content: &str| {
+            with_key_replaced(content.as_bytes(), OLD, NEW).map(|changed| String::from_utf8(changed).unwrap())
+        };
+        for (content, changed) in [
+            ("ssh-ed25519 AAAAold=", "ecdsa-sha2-nistp256 AAAAnew"),
+            (
+                "from=\"a b\",restrict\tssh-ed25519 \t AAAAold=\tjoe, at home\r\n",
+                "from=\"a b\",restrict\tecdsa-sha2-nistp256 AAAAnew\tjoe, at home\r\n",
+            ),
+            (
+                "# mine\n\n  ssh-ed25519 AAAAold= joe\nssh-rsa BBBB ada\nno-pty ssh-ed25519 AAAAold=\n",
+                "# mine\n\n  ecdsa-sha2-nistp256 AAAAnew joe\nssh-rsa BBBB ada\nno-pty ecdsa-sha2-nistp256 AAAAnew\n",
+            ),
+        ] {
+            assert_eq!(replaced(content).as_deref(), Some(changed), "{content:?}");
+            assert!(has_key(changed.as_bytes(), NEW) && !has_key(changed.as_bytes(), OLD), "{content:?}");
+        }
+        for other in [
+            "",
+            "# ssh-ed25519 AAAAold=\n",
+            "ssh-ed25519 AAAAold\n",
+            "ssh-ed25519 AAAAold==\n",
+            "ssh-rsa AAAAold=\n",
+            "command=\"x ssh-ed25519 AAAAold= y\" ssh-rsa BBBB ssh-ed25519 AAAAold=\n",
+        ] {
+            assert_eq!(replaced(other), None, "{other:?}");
+            assert!(!has_key(other.as_bytes(), OLD), "{other:?}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn replacing_a_key_leaves_other_lines(before in foreign(), after in foreign()) {
+            let join = |lines: &[Vec<u8>]| {
+                lines.iter().flat_map(|line| [line.as_slice(), b"\n"].concat()).collect::<Vec<u8>>()
+            };
+            let (before, after) = (join(&before), join(&after));
+            let with = |key: &str| [&before, format!("restrict {key} joe\n").as_bytes(), &after].concat();
+            prop_assert_eq!(with_key_replaced(&with(OLD), OLD, NEW), Some(with(NEW)));
+            prop_assert_eq!(with_key_replaced(&with(NEW), OLD, NEW), None);
+        }
+
         #[test]
         fn adding_and_removing_leaves_other_lines(before in foreign(), after in foreign()) {
             let join = |lines: &[Vec<u8>]| {

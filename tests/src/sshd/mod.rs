@@ -1,5 +1,7 @@
 //! Runs a real `sshd` on loopback, as the user of the test.
 
+mod folder;
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -9,30 +11,42 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use keyway_tests::services::{Skip, system_program};
 use tempfile::TempDir;
+
+use crate::services::{Skip, system_program};
+pub use folder::Folder;
 
 /// The programs of OpenSSH.
 #[derive(Clone, Debug)]
-pub(crate) struct OpenSsh {
+pub struct OpenSsh {
     sshd: PathBuf,
     ssh: PathBuf,
     ssh_keygen: PathBuf,
 }
 
 impl OpenSsh {
-    pub(crate) fn find() -> Result<Self, Skip> {
+    /// Finds the programs.
+    ///
+    /// # Errors
+    /// A [`Skip`] if one is missing.
+    pub fn find() -> Result<Self, Skip> {
         let [sshd, ssh, ssh_keygen] = ["sshd", "ssh", "ssh-keygen"].map(system_program);
         Ok(Self { sshd: sshd?, ssh: ssh?, ssh_keygen: ssh_keygen? })
     }
 
     /// Runs `ssh-keygen`; returns whether it succeeded, and its output.
-    pub(crate) fn keygen<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> (bool, String) {
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn keygen<'a>(&self, arguments: impl IntoIterator<Item = &'a str>) -> (bool, String) {
         said(Command::new(&self.ssh_keygen).args(arguments))
     }
 
     /// Makes a key pair without a passphrase; the public half is next to it, as `.pub`.
-    pub(crate) fn make_key(&self, file: &Path) {
+    ///
+    /// # Panics
+    /// If there is a file of this name, or it cannot be made.
+    pub fn make_key(&self, file: &Path) {
         let (made, said) = self.keygen(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", text(file)]);
         assert!(made, "{said}");
     }
@@ -40,17 +54,21 @@ impl OpenSsh {
 
 /// A server. It ends on drop.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     programs: OpenSsh,
     folder: TempDir,
     child: Child,
     port: u16,
-    pub(crate) user: String,
+    /// The user that it runs as, and lets in.
+    pub user: String,
 }
 
 impl Server {
-    /// Starts a server with further settings, one a line.
-    pub(crate) fn start(programs: &OpenSsh, settings: &str) -> Self {
+    /// Starts a server with these settings, one a line, which go before its own.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start(programs: &OpenSsh, settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = |name: &str| folder.path().join(name);
         programs.make_key(&file("host"));
@@ -62,14 +80,14 @@ impl Server {
         }
         let host_key = file("host");
         let common = format!(
-            "ListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nUsePAM no\nStrictModes no\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n{settings}",
+            "{settings}\nListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nUsePAM no\nStrictModes no\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n",
             host_key.display()
         );
         // Since 9.8, failed logins are locked out for a while, and these tests fail on purpose.
         // Earlier versions refuse the setting.
         let config = file("config");
-        fs::write(&config, format!("{common}\nPerSourcePenalties no\n")).expect("a configuration");
+        fs::write(&config, format!("{common}PerSourcePenalties no\n")).expect("a configuration");
         if !said(Command::new(&programs.sshd).arg("-t").arg("-f").arg(&config)).0 {
             fs::write(&config, common).expect("a configuration");
         }
@@ -110,8 +128,8 @@ impl Server {
     ///
     /// # Panics
     /// If the answer is unclear: a server that is gone proves no refusal.
-    pub(crate) fn lets_in(&self, key: &Path, certificate: Option<&Path>) -> bool {
-        let known_hosts = format!("UserKnownHostsFile={}", self.folder.path().join("known_hosts").display());
+    pub fn lets_in(&self, key: &Path, certificate: Option<&Path>) -> bool {
+        let known_hosts = format!("UserKnownHostsFile={}", self.known_hosts().display());
         let mut command = Command::new(&self.programs.ssh);
         command.args(["-F", "none", "-p", &self.port.to_string(), "-i", text(key)]);
         for option in [
@@ -140,8 +158,18 @@ impl Server {
         false
     }
 
+    /// Returns the port on 127.0.0.1.
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the file with the key of the server, as `ssh` reads it.
+    pub fn known_hosts(&self) -> PathBuf {
+        self.folder.path().join("known_hosts")
+    }
+
     /// Returns the server's log.
-    pub(crate) fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 }
@@ -155,14 +183,20 @@ impl Drop for Server {
 }
 
 /// Writes a private key as `ssh` requires it: readable only by its owner.
-pub(crate) fn write_private(file: &Path, content: &str) {
+///
+/// # Panics
+/// If there is a file of this name, or it cannot be written.
+pub fn write_private(file: &Path, content: &str) {
     let mut options = File::options();
     let mut file = options.write(true).create_new(true).mode(0o600).open(file).expect("a new file");
     file.write_all(content.as_bytes()).expect("it is written");
 }
 
 /// Returns a path as text; those of the tests are plain.
-pub(crate) fn text(path: &Path) -> &str {
+///
+/// # Panics
+/// If it is not UTF-8.
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("a plain path")
 }
 

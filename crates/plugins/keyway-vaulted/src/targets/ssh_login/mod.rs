@@ -1,0 +1,202 @@
+//! Checks private keys by a login with the system's `ssh`.
+
+mod address;
+mod key_file;
+mod log;
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use keyway_credentials::{Candidate, CredentialError, Probed, Prober, TargetCredential};
+use keyway_process::{Environment, Input, Limits, Program, RunError, Runner};
+
+pub use address::SshAddress;
+use key_file::KeyFile;
+
+use super::key_text::without_passphrase;
+
+/// The output when the target has let the key in.
+const OPENED: &str = "opened";
+/// The longest log that is read, in bytes.
+const MAX_LOG_BYTES: usize = 256 * 1024;
+
+type Addresses = dyn Fn(&Candidate) -> Option<SshAddress> + Send + Sync;
+
+/// Checks private keys by a login with the system's `ssh` (OpenSSH 8.5 or later), which must be in `PATH`.
+///
+/// A login ends as soon as the target lets the key in. It opens no session, so nothing runs at the target, not even a
+/// forced command. [`Probed::Refused`] is the target's refusal of this very key; everything else is an error: a target
+/// that cannot be reached, an unknown key of a host, a second factor, a locked account.
+///
+/// `ssh` gets the key as a file of mode 0600 in a folder of mode 0700, without its passphrase. Both are removed when `ssh`
+/// has ended, or the future is dropped; if the process of the host is killed, they stay, so
+/// [choose](Self::with_temporary_folder) a folder that is not on a disk. `ssh` reads no configuration, asks no agent, offers no other
+/// key, and accepts only keys of hosts in the file of known hosts, whose names there are those of the addresses.
+///
+/// It blocks while it decrypts a key and writes the file.
+pub struct SshLoginProber {
+    known_hosts: PathBuf,
+    temporary_folder: PathBuf,
+    deadline: Duration,
+    addresses: Box<Addresses>,
+}
+
+/// The error for a path that `ssh` would not take as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} cannot be passed to ssh: give an absolute path without quotes, backslashes, `%`, `$` and control characters", path.display())]
+pub struct ProberSettingError {
+    /// The path.
+    pub path: PathBuf,
+}
+
+impl SshLoginProber {
+    /// The time of a login, if none is set.
+    pub const USUAL_DEADLINE: Duration = Duration::from_secs(15);
+
+    /// Logs in to hosts whose keys are in the file `known_hosts`. The asset is the host, and the account the user.
+    ///
+    /// # Errors
+    /// [`ProberSettingError`]. The file is not read yet.
+    pub fn new(known_hosts: impl Into<PathBuf>) -> Result<Self, ProberSettingError> {
+        Ok(Self {
+            known_hosts: plain(known_hosts.into())?,
+            temporary_folder: plain(std::env::temp_dir())?,
+            deadline: Self::USUAL_DEADLINE,
+            addresses: Box::new(|candidate| {
+                Some(SshAddress::new(candidate.asset.as_str(), candidate.account.as_str()))
+            }),
+        })
+    }
+
+    /// Lets the host choose the address of an account; `None` if it has none.
+    #[must_use]
+    pub fn with_addresses(
+        mut self,
+        addresses: impl Fn(&Candidate) -> Option<SshAddress> + Send + Sync + 'static,
+    ) -> Self {
+        self.addresses = Box::new(addresses);
+        self
+    }
+
+    /// Sets the time of a login.
+    #[must_use]
+    pub const fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Sets the folder in which the file of a key is created; that of the system if none is set.
+    ///
+    /// # Errors
+    /// [`ProberSettingError`].
+    pub fn with_temporary_folder(mut self, folder: impl Into<PathBuf>) -> Result<Self, ProberSettingError> {
+        self.temporary_folder = plain(folder.into())?;
+        Ok(self)
+    }
+
+    fn runner(&self, address: &SshAddress, key: &KeyFile) -> Result<Runner, RunError> {
+        let text = |path: &Path| path.display().to_string();
+        // The command runs here and not at the target. `ssh` would wait for the end of the connection.
+        let local_command = format!("LocalCommand=echo {OPENED}; kill -9 $PPID");
+        let known_hosts = format!("UserKnownHostsFile=\"{}\"", text(&self.known_hosts));
+        let connect_timeout = format!("ConnectTimeout={}", self.deadline.as_secs().max(1));
+        let options = [
+            "LogLevel=DEBUG1",
+            "BatchMode=yes",
+            "IdentitiesOnly=yes",
+            "IdentityAgent=none",
+            "PreferredAuthentications=publickey",
+            "StrictHostKeyChecking=yes",
+            "UpdateHostKeys=no",
+            "GlobalKnownHostsFile=none",
+            "ClearAllForwardings=yes",
+            "PermitLocalCommand=yes",
+            &known_hosts,
+            &connect_timeout,
+            &local_command,
+        ];
+        let mut program = Program::new("ssh")?;
+        let (log, key) = (text(&key.log()), text(&key.path()));
+        for argument in ["-F", "none", "-N", "-T", "-E", &log, "-i", &key, "-l", &address.user] {
+            program = program.argument(argument);
+        }
+        program = program.argument("-p").argument(address.port.to_string());
+        for option in options {
+            program = program.argument("-o").argument(option);
+        }
+        let program = program.argument("--").argument(address.host.as_str());
+        let environment = Environment::of_the_host().with("SHELL", "/bin/sh");
+        let environment = environment.expect("a variable with a plain name and value");
+        let limits = Limits { deadline: self.deadline, output_bytes: 1024, ..Limits::DEFAULT };
+        Ok(Runner::new(program, environment, limits, NonZeroUsize::MIN))
+    }
+}
+
+impl fmt::Debug for SshLoginProber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SshLoginProber").field("known_hosts", &self.known_hosts).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Prober for SshLoginProber {
+    async fn probe(
+        &self,
+        candidate: &Candidate,
+        credential: &TargetCredential,
+    ) -> Result<Probed, CredentialError> {
+        let TargetCredential::PrivateKey(key) = credential else {
+            return Err(CredentialError::Unsupported { what: "logins with anything but private keys" });
+        };
+        let address = (self.addresses)(candidate).ok_or_else(|| {
+            CredentialError::not_ready("the target", "the host has no address for this account")
+        })?;
+        address.check()?;
+        let key = KeyFile::create(&self.temporary_folder, &without_passphrase(key)?)?;
+        let runner = self.runner(&address, &key).map_err(not_run)?;
+        let finished = runner.run(Input::Standard(Vec::new().into())).await.map_err(not_run)?;
+        if finished.output.trim_ascii() == OPENED.as_bytes() {
+            return Ok(Probed::Opens);
+        }
+        let log = key.read_log(MAX_LOG_BYTES)?;
+        log::judge(&log).ok_or_else(|| CredentialError::Unavailable {
+            what: "the target of a login with ssh",
+            retry_after: None,
+            source: Some(log::told(&log).into()),
+        })
+    }
+
+    fn blocks(&self) -> bool {
+        true
+    }
+}
+
+fn not_run(error: RunError) -> CredentialError {
+    match error {
+        RunError::Program(error) => {
+            CredentialError::not_ready("the program ssh", format!("{error}, or install OpenSSH's client"))
+        }
+        error => CredentialError::Unavailable {
+            what: "the target of a login with ssh",
+            retry_after: None,
+            source: Some(error.into()),
+        },
+    }
+}
+
+/// Checks a path that `ssh` gets in an option, where it expands some characters.
+fn plain(path: PathBuf) -> Result<PathBuf, ProberSettingError> {
+    let is_plain =
+        |text: &str| !text.contains(['"', '\'', '\\', '%', '$']) && !text.contains(char::is_control);
+    if path.is_absolute() && path.to_str().is_some_and(is_plain) {
+        Ok(path)
+    } else {
+        Err(ProberSettingError { path })
+    }
+}
+
+#[cfg(test)]
+mod tests;

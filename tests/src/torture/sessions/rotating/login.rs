@@ -1,0 +1,27 @@
+//! Logs in to a real `sshd` over the files of the accounts.
+
+use std::path::Path;
+
+use keyway_credentials::{Candidate, PrivateKey};
+
+use super::accounts::{candidates, file};
+use crate::sshd::{OpenSsh, Server, write_private};
+
+/// Tells of each account whether its key opens it at a real server; `None` where there is no `sshd`. Blocks.
+pub(super) fn opened(
+    folder: &Path,
+    accounts: &[(Candidate, PrivateKey)],
+) -> Result<Option<Vec<(Candidate, bool)>>, String> {
+    let Ok(programs) = OpenSsh::find() else { return Ok(None) };
+    // The accounts are one user there. A key of one account is in no other file.
+    let files = candidates().map(|candidate| file(folder, &candidate).display().to_string());
+    let settings = format!("AuthorizedKeysFile {}", files.collect::<Vec<_>>().join(" "));
+    let server = Server::start(&programs, &settings);
+    let keys = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let opened = accounts.iter().zip(0..).map(|((candidate, key), number)| {
+        let saved = keys.path().join(format!("{number}"));
+        write_private(&saved, key.expose_pem());
+        (candidate.clone(), server.lets_in(&saved, None))
+    });
+    Ok(Some(opened.collect()))
+}

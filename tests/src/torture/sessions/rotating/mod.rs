@@ -1,0 +1,55 @@
+//! The vault that rotates: the plugin `vaulted`, over a secret store of the hosts, with keys in `authorized_keys` files.
+//!
+//! The target is a stand-in that decides by the files as `sshd` does, with a reader of its own, because a login takes longer
+//! than all else that a session does. It loses requests and answers, hangs, and cannot be reached. A check logs in to a real
+//! `sshd` over the same files, where there is one.
+
+mod accounts;
+mod books;
+mod check;
+mod defective;
+mod login;
+mod plugin;
+mod target;
+
+use std::sync::Arc;
+
+use keyway_core::{Plugins, Resources, plugins};
+use keyway_credentials::{Changer, Prober};
+use keyway_host::sessions::Vault;
+use serde_json::json;
+
+use super::plan::Plan;
+use super::vaults::{VaultTerms, triggers};
+use crate::torture::draw::Draw;
+use target::Target;
+
+pub(super) use accounts::set_up;
+pub(super) use check::compare;
+
+/// The plugins of the hosts.
+pub(super) const PLUGINS: Plugins = plugins! { plugin, keyway_generic };
+
+/// The time of a lease, in minutes. The clocks of the hosts jump further at times.
+const LEASE_MINUTES: u32 = 18;
+
+/// Connects a host to the vault.
+pub(super) fn connect(terms: &VaultTerms) -> Vault {
+    let configuration = json!({
+        "store": accounts::STORE,
+        "lease_minutes": LEASE_MINUTES,
+        "rotation": {},
+    });
+    Vault::new(terms.store_name(), "tortured-vaulted")
+        .plugin_configuration(configuration)
+        .check_in_triggers(triggers())
+}
+
+/// Lends the plugin what it needs.
+pub(super) fn lent(plan: &Plan, draw: Draw) -> Result<Resources, String> {
+    let target = Arc::new(Target::new(plan, draw)?);
+    Ok(Resources::new()
+        .with::<Arc<dyn Changer>>(Arc::clone(&target) as _)
+        .with::<Arc<dyn Prober>>(Arc::clone(&target) as _)
+        .with::<Arc<Target>>(target))
+}
