@@ -15,6 +15,7 @@ mod passwords;
 mod records;
 mod scratch;
 mod sealing;
+mod sessions;
 mod shell;
 mod silence;
 mod ssh;
@@ -30,6 +31,7 @@ pub use orders::{order_machine, order_metadata};
 pub use passwords::password_settings;
 pub use records::{host_store, sealed_record};
 pub use sealing::{fernet_key, fernet_token, key_file};
+pub use sessions::session_machine;
 pub use ssh::{authority_key, authorized_keys, public_key, revocation_list};
 pub use store_files::{store_document, store_file};
 pub use texts::{compatibility, configuration, metadata};
@@ -74,6 +76,7 @@ pub const ALL: &[(&str, Property)] = &[
     ("order_machine", order_machine),
     ("credential_key", credential_key),
     ("sps_configuration", sps_configuration),
+    ("session_machine", session_machine),
 ];
 
 /// The public key of the golden vectors, with which the tokens of the corpus were made.

@@ -54,18 +54,31 @@ fn every_property_has_a_target_and_a_corpus_and_the_other_way_round() {
     }
 }
 
+/// Draws bytes, the same in every run.
+fn drawn(state: &mut u64, length: usize) -> Vec<u8> {
+    let next = |_| {
+        *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state.to_be_bytes()[0]
+    };
+    (0..length).map(next).collect()
+}
+
 #[test]
 fn random_bytes_have_every_property() {
-    let mut state = 1_u64;
+    let mut state = 1;
     for length in 0..200 {
-        let data: Vec<u8> = (0..length)
-            .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                state.to_be_bytes()[0]
-            })
-            .collect();
+        let data = drawn(&mut state, length);
         for (_, property) in ALL {
             property(&data);
         }
+    }
+}
+
+/// A session's life needs more inputs than a text, and shorter ones.
+#[test]
+fn sessions_keep_no_lease_under_random_events() {
+    let mut state = 2;
+    for _ in 0..300 {
+        keyway_properties::session_machine(&drawn(&mut state, 63));
     }
 }

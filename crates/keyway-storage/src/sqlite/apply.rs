@@ -37,17 +37,33 @@ struct Found {
     large: Option<i64>,
 }
 
-/// Applies the items of `batch`, whose keys are all different. It checks all expectations before
-/// the first write, so a conflict never needs to be undone.
+/// Whether a batch has its transaction for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Company {
+    /// A conflict ends the transaction, which undoes what the batch has written.
+    Alone,
+    /// Other batches are in the same transaction, so a conflict must be found before the first write.
+    Group,
+}
+
+/// Applies the items of `batch`, whose keys are all different.
+///
+/// After a conflict of a batch that is alone, the caller must end the transaction without a commit.
 pub(super) fn apply(
     connection: &Connection,
     batch: &Batch,
     revision: Revision,
+    company: Company,
 ) -> Result<Applied, StorageError> {
-    let direct = direct_insert(batch);
-    let mut found = Vec::with_capacity(batch.items().len());
-    for (place, item) in batch.items().iter().enumerate() {
-        if Some(place) == direct {
+    let items = batch.items();
+    let is_alone =
+        company == Company::Alone || items.iter().filter(|item| creates_small(item)).nth(1).is_none();
+    // An insert finds an existing record itself, which saves a search of the tree, and in a large
+    // batch the second reading of pages that the cache does not hold.
+    let is_direct = |item: &Item| is_alone && creates_small(item);
+    let mut found = Vec::with_capacity(items.len());
+    for (place, item) in items.iter().enumerate() {
+        if is_direct(item) {
             found.push(None);
             continue;
         }
@@ -56,39 +72,34 @@ pub(super) fn apply(
             ItemAction::Put { .. } | ItemAction::Delete => find(connection, item.key())?,
         };
         if !item.expectation().is_met_by(there.map(|found| found.revision)) {
-            // The check that was left to the insert must be made now, since that item may come
+            // The checks that were left to inserts must be made now, since such an item may come
             // first.
-            return match direct.filter(|&direct| direct < place) {
-                Some(direct) if find(connection, batch.items()[direct].key())?.is_some() => {
-                    Ok(Applied::Conflict { item: direct })
+            for (earlier, item) in items[..place].iter().enumerate().filter(|(_, item)| is_direct(item)) {
+                if find(connection, item.key())?.is_some() {
+                    return Ok(Applied::Conflict { item: earlier });
                 }
-                _ => Ok(Applied::Conflict { item: place }),
-            };
+            }
+            return Ok(Applied::Conflict { item: place });
         }
         found.push(there);
     }
-    if let Some(place) = direct
-        && !write(connection, &batch.items()[place], None, revision)?
-    {
-        return Ok(Applied::Conflict { item: place });
+    for (place, item) in items.iter().enumerate().filter(|(_, item)| is_direct(item)) {
+        if !write(connection, item, None, revision)? {
+            return Ok(Applied::Conflict { item: place });
+        }
     }
-    for (place, (item, found)) in batch.items().iter().zip(found).enumerate() {
-        if Some(place) != direct && !write(connection, item, found, revision)? {
+    for (item, found) in items.iter().zip(found).filter(|(item, _)| !is_direct(item)) {
+        if !write(connection, item, found, revision)? {
             return Err(damaged("a record exists but cannot be found"));
         }
     }
     Ok(Applied::All)
 }
 
-/// Returns the item whose expectation the write itself can check: the creation of a small record,
-/// if the batch has only one. That saves a search of the tree in the most frequent commit.
-fn direct_insert(batch: &Batch) -> Option<usize> {
-    let mut candidates = batch.items().iter().enumerate().filter(|(_, item)| {
-        item.expectation() == Expectation::Absent
-            && matches!(item.action(), ItemAction::Put { value } if !is_large(item.key(), value))
-    });
-    let first = candidates.next()?;
-    candidates.next().is_none().then_some(first.0)
+/// Tells whether an item creates a small record, so that its insert can check the expectation.
+fn creates_small(item: &Item) -> bool {
+    item.expectation() == Expectation::Absent
+        && matches!(item.action(), ItemAction::Put { value } if !is_large(item.key(), value))
 }
 
 /// Writes an item. Returns `false` if a record to create already exists, or a record to change does

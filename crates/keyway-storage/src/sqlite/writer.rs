@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 use super::SqliteOptions;
-use super::apply::{Applied, apply};
+use super::apply::{Applied, Company, apply};
 use super::connection::{self, Patience, failure};
 use crate::revision::Revisions;
 use crate::{Batch, CommitOutcome, StorageError};
@@ -67,7 +67,7 @@ impl Writer {
         self.patience.set(patience);
         let revision = self.revisions.next();
         let transaction = Transaction::begin(connection)?;
-        match apply(connection, batch, revision)? {
+        match apply(connection, batch, revision, Company::Alone)? {
             Applied::All => {
                 transaction.commit()?;
                 Ok(CommitOutcome::Committed(revision))
@@ -84,7 +84,7 @@ impl Writer {
         let mut outcomes = Vec::with_capacity(batches.len());
         for batch in batches {
             let revision = self.revisions.next();
-            outcomes.push(match apply(connection, batch, revision)? {
+            outcomes.push(match apply(connection, batch, revision, Company::Group)? {
                 Applied::All => CommitOutcome::Committed(revision),
                 Applied::Conflict { item } => CommitOutcome::Conflict { item },
             });
@@ -166,7 +166,7 @@ fn statement(connection: &Connection, sql: &str) -> Result<(), StorageError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Expectation, Sqlite};
+    use crate::{Expectation, Revision, Sqlite};
 
     const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -204,6 +204,24 @@ mod tests {
             matches!(outcomes[2..], [CommitOutcome::Committed(one), CommitOutcome::Committed(other)] if one != other)
         );
         assert_eq!(keys(&writer), ["a", "c", "d"]);
+    }
+
+    #[test]
+    fn a_conflict_behind_creations_undoes_them_and_names_the_first_item() {
+        let (_folder, mut writer) = writer();
+        let put = |batch: Batch, key: &str| batch.put(key, "1", Expectation::Absent);
+        let mut commit = |batch: &Batch| writer.commit_group(&[batch], PATIENCE).unwrap().remove(0).unwrap();
+        assert!(matches!(commit(&put(Batch::new(), "m")), CommitOutcome::Committed(_)));
+        let created = ["a", "b", "m", "z"].into_iter().fold(Batch::new(), put);
+        assert_eq!(commit(&created), CommitOutcome::Conflict { item: 2 });
+        let checked = put(put(Batch::new(), "a"), "m").check("m", Revision::from_bits(0));
+        assert_eq!(commit(&checked), CommitOutcome::Conflict { item: 1 });
+        let only_checked = put(put(Batch::new(), "a"), "b").check("m", Revision::from_bits(0));
+        assert_eq!(commit(&only_checked), CommitOutcome::Conflict { item: 2 });
+        assert_eq!(keys(&writer), ["m"], "and leaves nothing of itself");
+        let batch = ["a", "b"].into_iter().fold(Batch::new(), put);
+        assert!(writer.commit_group(&[&batch], PATIENCE).unwrap()[0].is_ok());
+        assert_eq!(keys(&writer), ["a", "b", "m"]);
     }
 
     #[test]

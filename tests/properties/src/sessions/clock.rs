@@ -1,0 +1,46 @@
+//! A clock that goes with the paused time of the runtime, and that an input warps.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use keyway_core::{Clock, Timestamp};
+use tokio::time::Instant;
+
+/// The first moment.
+const BEGINNING: u64 = 1_800_000_000_000;
+
+/// The clock of the hosts and of the vault.
+#[derive(Debug)]
+pub(super) struct WarpedClock {
+    begun: Instant,
+    /// The milliseconds that it is ahead of the runtime's time.
+    ahead: AtomicU64,
+}
+
+impl WarpedClock {
+    /// Creates a clock. It is read only on the runtime on which it was created.
+    pub(super) fn new() -> Self {
+        Self { begun: Instant::now(), ahead: AtomicU64::new(BEGINNING) }
+    }
+
+    /// Sets the clock forward.
+    pub(super) fn forward(&self, by: Duration) {
+        self.ahead.fetch_add(milliseconds(by), Ordering::SeqCst);
+    }
+
+    /// Sets the clock back.
+    pub(super) fn back(&self, by: Duration) {
+        self.ahead.fetch_sub(milliseconds(by), Ordering::SeqCst);
+    }
+}
+
+impl Clock for WarpedClock {
+    fn now(&self) -> Timestamp {
+        let ahead = Timestamp::from_milliseconds(self.ahead.load(Ordering::SeqCst));
+        ahead.plus(self.begun.elapsed())
+    }
+}
+
+fn milliseconds(of: Duration) -> u64 {
+    u64::try_from(of.as_millis()).unwrap_or(u64::MAX)
+}

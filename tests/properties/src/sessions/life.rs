@@ -1,0 +1,140 @@
+//! The life of two sessions, under any sequence of events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_credentials::{Passwords, PrivateKeys, TotpCodes};
+use keyway_host::sessions::{FetchRequest, Session};
+use keyway_storage::Fault;
+use tokio::time::timeout;
+
+use super::oracle::check;
+use super::world::{World, fetch, settled};
+
+/// The most events of one input. A host remembers the latest 32 fetches of a session.
+const MOST_EVENTS: usize = 31;
+
+/// Checks the sessions of a host whose calls, and the answers of whose vault, are the bytes of the input.
+///
+/// The first byte chooses what the vault can do; then each event has a byte for what happens, and one for its details.
+/// Answers come from the same input, failures and crashes as well.
+///
+/// When everything has ended and the vault works, exactly the leases that were checked out are checked in, repeats had
+/// the same intent, and no lease was forgotten or handed out twice. Nothing that the host says shows a secret
+/// (decisions R2, S2, S3).
+pub fn session_machine(data: &[u8]) {
+    let Some((capabilities, events)) = data.split_first() else { return };
+    // Deadlines pass at once when nothing else can go on.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(async {
+        let mut world = World::new(*capabilities).await;
+        for event in events.chunks(2).take(MOST_EVENTS) {
+            world.happen(event[0], event.get(1).copied().unwrap_or_default()).await;
+        }
+        check(world).await;
+    });
+}
+
+impl World {
+    /// Lets one event happen; refusals are as good as anything else.
+    async fn happen(&mut self, event: u8, more: u8) {
+        let slot = usize::from(more % 2);
+        match event % 16 {
+            0 => self.begin(slot, more & 2 != 0),
+            1 | 2 => self.fetch(slot, more).await,
+            3 => {
+                if let Some(session) = self.sessions[slot].clone() {
+                    settled(session.authentication_completed().await);
+                }
+            }
+            4 => {
+                if let Some(session) = self.sessions[slot].clone() {
+                    settled(session.authentication_failed().await);
+                }
+            }
+            5 => {
+                if let Some(session) = self.sessions[slot].clone() {
+                    settled(session.end().await);
+                }
+            }
+            6 => self.sessions[slot] = None,
+            7 => {
+                let leases = self.leases().await;
+                if let Some(lease) = leases.get(usize::from(more) % leases.len().max(1)) {
+                    self.force(lease).await;
+                }
+            }
+            8 if more % 8 == 0 => {
+                if let Some(lease) = self.leases().await.first() {
+                    self.forget(lease).await;
+                }
+            }
+            8 => drop(self.decide().await),
+            9 => {
+                tokio::time::sleep(Duration::from_secs(more.into())).await;
+                self.work().await;
+            }
+            10 => {
+                self.clock.forward(Duration::from_secs(60) * u32::from(more));
+                self.work().await;
+            }
+            11 => {
+                self.clock.back(Duration::from_secs(more.into()));
+                self.work().await;
+            }
+            12 => self.plan_fault(more),
+            13 => {
+                self.restart().await;
+                let resumed = self.detached.iter().nth(usize::from(more / 2) % 8).cloned();
+                if let Some(id) = resumed {
+                    self.resume(slot, id).await;
+                }
+            }
+            _ => self.vault.will_answer(more),
+        }
+    }
+
+    /// Fetches credentials: on a task of its own, or for at most a second, or to the end.
+    async fn fetch(&mut self, slot: usize, more: u8) {
+        if self.sessions[slot].is_none() {
+            self.begin(slot, false);
+        }
+        let Some(session) = self.sessions[slot].clone() else { return };
+        let wait = if more & 8 != 0 { Duration::from_secs(3) } else { Duration::ZERO };
+        let mut request = FetchRequest::new().with_busy_wait(wait).with_reason("maintenance");
+        request.call =
+            [None, None, Some("call-1"), Some("call-2")][usize::from(more >> 1) % 4].map(Into::into);
+        let call = self.fetch_of(session, more >> 6, request);
+        match more >> 4 & 3 {
+            0 | 1 => call.await,
+            2 => drop(timeout(Duration::from_secs(1), call).await),
+            _ => self.spawn(call),
+        }
+    }
+
+    /// Returns the call that fetches credentials of a kind.
+    fn fetch_of(
+        &self,
+        session: Session,
+        kind: u8,
+        request: FetchRequest,
+    ) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        let caller = (session, Arc::clone(&self.vault), Arc::clone(&self.handed_out));
+        match kind {
+            0 | 1 => Box::pin(fetch::<Passwords>(caller, request)),
+            2 => Box::pin(fetch::<PrivateKeys>(caller, request)),
+            _ => Box::pin(fetch::<TotpCodes>(caller, request)),
+        }
+    }
+
+    /// Plans that a commit fails, or that everything ends at it.
+    fn plan_fault(&self, more: u8) {
+        let (commits, storage) = (u64::from(more >> 2 & 7), &self.storage.0);
+        match more % 4 {
+            0 => storage.fail_after(commits, Fault::Unavailable),
+            1 => storage.fail_after(commits, Fault::LosesAnswer),
+            2 => storage.end_after(commits, Fault::EndsBefore),
+            _ => storage.end_after(commits, Fault::EndsAfter),
+        }
+    }
+}

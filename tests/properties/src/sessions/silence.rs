@@ -1,0 +1,35 @@
+//! Checks that nothing that a host says shows a secret.
+
+use std::fmt;
+
+use keyway_core::PluginError;
+
+/// Every password, one-time code, value of a cookie and panic has it.
+pub(super) const SECRET: &str = "n33dle-of-the-vault";
+
+/// A private key.
+pub(super) const KEY: &str =
+    include_str!("../../../../crates/keyway-conformance/src/credentials/scripted/keys/ed25519.pem");
+
+/// Checks a text.
+pub(super) fn text_is_silent(text: &str) {
+    let lines = KEY.lines().filter(|line| !line.starts_with("-----") && !line.is_empty());
+    for secret in lines.chain([SECRET]) {
+        assert!(!text.contains(secret), "a secret is shown: {text}");
+    }
+}
+
+/// Checks what `Debug` shows.
+pub(super) fn is_silent(value: &impl fmt::Debug) {
+    text_is_silent(&format!("{value:?}"));
+}
+
+/// Checks every text of an error, and of its causes.
+pub(super) fn error_is_silent(error: &dyn PluginError) {
+    text_is_silent(&format!("{error:?} {error} {}", error.detail()));
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text_is_silent(&format!("{error:?} {error}"));
+        cause = error.source();
+    }
+}
