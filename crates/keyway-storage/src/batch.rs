@@ -151,6 +151,13 @@ impl Batch {
         self.with(key.into(), ItemAction::Check, Expectation::Revision(revision))
     }
 
+    /// Appends the items of another batch, in their order.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        self.items.extend(other.items);
+        self
+    }
+
     fn with(mut self, key: Vec<u8>, action: ItemAction, expectation: Expectation) -> Self {
         self.items.push(Item { key, action, expectation });
         self

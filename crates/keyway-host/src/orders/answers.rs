@@ -70,10 +70,15 @@ fn generated(
         _ if !goes_on => beside(standing, told.with_late(certificate, answered)),
         _ => {
             let next = OrderState { certificate: Some(certificate.clone()), failures: 0, ..told };
+            if !answered.setup.keeps {
+                let expires = answered.facts.as_ref().map(|facts| facts.not_after);
+                return settled(next.kept(now, answered.setup, expires, answered.renew_at)).noting();
+            }
             let scheduled = Some(Scheduled { action: Action::Store, at: now });
             let next = OrderState { phase: Phase::Storing, since: now, scheduled, displaced: None, ..next };
             Step::to(OrderState { proposed: None, changing: None, unknown: None, ..next })
                 .then(Command::Store)
+                .noting()
         }
     }
 }

@@ -7,7 +7,8 @@ use keyway_certificates::{
     IntendedCall, IssuedCertificate, JsonObject, OrderMetadata, OrderOutcome, OrderRequest, PluginMeta,
     Reconciled, Reconciliation, RequestContext, RevocationReason,
 };
-use keyway_core::{PluginError, Wiped};
+use keyway_core::{PluginError, Timestamp, Wiped};
+use keyway_x509::IssuedFacts;
 use tracing::warn;
 
 use super::authority::not_connected;
@@ -106,6 +107,8 @@ impl OrderWorkflow {
             plugin_meta,
             again: on.again(None),
             setup,
+            facts: None,
+            renew_at: None,
         };
         let failure = match told {
             Ok(Told::Answer(answer)) => {
@@ -120,8 +123,15 @@ impl OrderWorkflow {
                 }
                 answered.answer = match outcome {
                     OrderOutcome::Generated(issued) => {
-                        let (answer, broken) = self.checked(on, &order, issued);
-                        answered.message = broken.map_or(answered.message, one_line);
+                        let now = answered.again.now;
+                        let (answer, checked) = self.checked(on, &order, issued, now);
+                        match checked {
+                            Ok(facts) => {
+                                answered.renew_at = on.entry.fixed.renew_at(&facts, now);
+                                answered.facts = Some(Arc::new(facts));
+                            }
+                            Err(broken) => answered.message = one_line(broken),
+                        }
                         answer
                     }
                     OrderOutcome::WaitingForCa(_) => Answer::WaitingForCa,
@@ -145,25 +155,26 @@ impl OrderWorkflow {
 }
 
 impl OrderWorkflow {
-    /// Checks a certificate (decisions B11, B11a). Also returns the rule that it breaks.
+    /// Checks a certificate (decisions B11, B11a). Also returns the facts about it, or the rule that it breaks.
     fn checked(
         &self,
         on: &Claimed<'_, Self>,
         order: &CertificateOrder,
         mut issued: IssuedCertificate,
-    ) -> (Answer, Option<String>) {
+        now: Timestamp,
+    ) -> (Answer, std::result::Result<IssuedFacts, String>) {
         // The order keeps the message; a stored certificate has none.
         issued.message = ClientMessage::default();
-        let Some(state) = &on.entry.state else { return (Answer::CannotTell, None) };
+        let Some(state) = &on.entry.state else { return (Answer::CannotTell, Err(String::new())) };
         let (policy, owner) = (self.policy.as_deref(), &on.entry.fixed.owner);
         // A chain has its own proof.
         let signers = match &issued.intermediates {
             Some(_) => Vec::new(),
             None => self.cas.table().signers(&on.entry.fixed.authority, order.context.ca.as_ref()),
         };
-        match checking::check((policy, owner), &signers, state, order, &issued, on.now()) {
-            Ok(_) => (Answer::Generated(issued), None),
-            Err(rule) => (Answer::Rejected(Some(issued)), Some(rule)),
+        match checking::check((policy, owner), &signers, state, order, &issued, now) {
+            Ok(facts) => (Answer::Generated(issued), Ok(facts)),
+            Err(rule) => (Answer::Rejected(Some(issued)), Err(rule)),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keyway_certificates::{AuthorityName, OrderId, Owner};
 use keyway_core::Timestamp;
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
+use keyway_storage::Batch;
 use keyway_x509::IssuedFacts;
 
 use super::intents::order_id;
@@ -145,12 +146,9 @@ impl Stored for IssuedEntry {
 pub(super) struct IssuanceLog(pub(super) Arc<Journal<Issued>>);
 
 impl IssuanceLog {
-    /// Notes a certificate of an order. Noting it again changes nothing.
-    pub(super) async fn note(&self, address: Address, entry: IssuedEntry) -> Result<(), RecordError> {
-        let mut record = Entry::new(address, entry);
-        // Another worker may have noted it: then it is there.
-        let _: Applied<Issued> = self.0.apply(&mut record, Change::to(Some(Logged::default()))).await?;
-        Ok(())
+    /// Returns the batch that notes a certificate of an order.
+    pub(super) fn note(&self, address: Address, entry: IssuedEntry) -> Result<Batch, RecordError> {
+        self.0.added(Entry::new(address, entry), Logged::default())
     }
 
     /// Notes that a certificate was revoked. Noting it again changes nothing.

@@ -7,7 +7,7 @@
 //!               │ cancel    │  └─┼───────────── due ────────────────┘
 //!               ▼           │    │ not known what the plugin did
 //!           Finished ◄──────┤    └───────────────► Undecided ─── decide ──► Waiting, Finished
-//!               ▲           │ generated
+//!               ▲           │ generated, and the host keeps certificates in a secret store
 //!               └── Storing ◄
 //!                   stored
 //! ```
@@ -32,13 +32,16 @@
 //! only its notices, its renewal, and the revocation of its certificate or of one that came late, are still
 //! carried out (decisions B8, B13, B17, B18).
 
+use std::sync::Arc;
+
 use keyway_certificates::{
     Capabilities, IssuedCertificate, RenewalInformation, RetryMethod, RevocationReason,
 };
 use keyway_core::{Timestamp, Wiped};
+use keyway_x509::IssuedFacts;
 
 use super::renewal;
-use super::state::{About, Action, Cancel, End, Notice, OrderState, Phase, Renewing, Scheduled};
+use super::state::{About, Action, Cancel, End, Notice, OrderState, Phase, Scheduled};
 use super::wishes::{self, beside};
 use super::workflow::OrderWorkflow;
 use crate::records::NameTag;
@@ -53,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) can: Capabilities,
     /// Whether there is a listener for notices.
     pub(crate) notifies: bool,
+    /// Whether the host keeps certificates in a secret store.
+    pub(crate) keeps: bool,
 }
 
 /// The answer of a plugin, without what the host checked and keeps apart.
@@ -95,6 +100,10 @@ pub(crate) struct Answered {
     pub(crate) plugin_meta: Wiped<String>,
     pub(crate) again: Again,
     pub(crate) setup: Setup,
+    /// The facts about a certificate, for the log.
+    pub(crate) facts: Option<Arc<IssuedFacts>>,
+    /// When the certificate is to be renewed.
+    pub(crate) renew_at: Option<Timestamp>,
 }
 
 /// Something that happened to an order.
@@ -219,15 +228,11 @@ pub(crate) fn step(
         Event::Wake { now, setup, deadline } => wake(limits, state, now, setup, deadline),
         Event::Answered(answered) => Ok(super::answers::answered(limits, state, standing, *answered)),
         Event::Checkpoint { plugin_meta } => checkpoint(state, standing, plugin_meta),
-        Event::Stored { now, setup, expires, renew_at } => {
-            let kept = OrderState { expires, ..state.clone() };
-            Ok(if state.phase == Phase::Storing {
-                let renewal = renew_at.map(|due| Renewing::planned(due, now, setup.can));
-                super::answers::settled(OrderState { renewal, ..kept }.ready(setup.notifies, now))
-            } else {
-                beside(standing, state.clone())
-            })
-        }
+        Event::Stored { now, setup, expires, renew_at } => Ok(if state.phase == Phase::Storing {
+            super::answers::settled(state.clone().kept(now, setup, expires, renew_at))
+        } else {
+            beside(standing, state.clone())
+        }),
         Event::RenewalTold { told, again } => Ok(renewal::told(state, standing, told.as_ref(), again)),
         Event::Renewed { id } => Ok(renewal::renewed(state, standing, id)),
         Event::NotRenewed { again } => Ok(renewal::not_renewed(limits, state, standing, again)),

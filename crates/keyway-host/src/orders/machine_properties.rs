@@ -35,7 +35,11 @@ fn any_capabilities() -> impl Strategy<Value = Capabilities> {
 }
 
 fn any_setup() -> impl Strategy<Value = Setup> {
-    (any_capabilities(), any::<bool>()).prop_map(|(can, notifies)| Setup { can, notifies })
+    (any_capabilities(), any::<[bool; 2]>()).prop_map(|(can, [notifies, keeps])| Setup {
+        can,
+        notifies,
+        keeps,
+    })
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -125,6 +129,15 @@ proptest! {
             let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
             prop_assert!(step.state.is_some() || step.command.is_none(), "a command needs a stored step");
             prop_assert!(!(step.keeps_claim && step.command.is_some()));
+            let own = |state: &Option<OrderState>| {
+                let kept = |state: &OrderState| match state.phase {
+                    Phase::Storing | Phase::Finished(End::Generated) => state.certificate.clone(),
+                    _ => None,
+                };
+                state.as_ref().and_then(kept)
+            };
+            let is_new = own(&step.state).is_some() && own(&order).is_none();
+            prop_assert!(!is_new || step.notes, "a certificate is noted when it becomes the order's");
             if let (Some(before), Some(after)) = (&order, &step.state) {
                 prop_assert!(is_legal(after), "{event:?}: {before:?} {after:?}");
                 if let Phase::Finished(_) = before.phase {

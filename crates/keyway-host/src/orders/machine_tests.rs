@@ -19,7 +19,7 @@ fn limits() -> Limits {
 }
 
 fn setup(can: Capabilities) -> Setup {
-    Setup { can, notifies: true }
+    Setup { can, notifies: true, keeps: true }
 }
 
 fn meta(text: &str) -> Wiped<String> {
@@ -42,6 +42,8 @@ fn reply(answer: Answer, can: Capabilities) -> Event {
         plugin_meta: meta("{\"asked\":1}"),
         again: Again { now: at(2_000), retry_after: Some(Duration::from_secs(5)), jitter: 0 },
         setup: setup(can),
+        facts: None,
+        renew_at: None,
     }))
 }
 
@@ -191,6 +193,29 @@ fn each_answer_leads_where_the_seed_says() {
         }
         let generated = answered(action, Answer::Generated(certificate("c")));
         assert_eq!((generated.phase, generated.certificate), (Phase::Storing, Some(certificate("c"))));
+    }
+}
+
+#[test]
+fn a_certificate_ends_its_order_unless_a_secret_store_keeps_it_and_is_noted_with_that_step() {
+    for keeps in [true, false] {
+        let Event::Answered(mut told) = reply(Answer::Generated(certificate("c")), can()) else {
+            unreachable!()
+        };
+        told.setup.keeps = keeps;
+        told.renew_at = Some(at(7_000));
+        let asking = state(Phase::Asking(Action::Issue));
+        let step = stepped(&asking, Standing::Ours, Event::Answered(told)).unwrap();
+        assert!(step.notes);
+        let next = step.state.unwrap();
+        let (phase, command) = if keeps {
+            (Phase::Storing, Some(Command::Store))
+        } else {
+            (Phase::Finished(End::Generated), None)
+        };
+        assert_eq!((next.phase, step.command), (phase, command));
+        assert_eq!(next.renewal.is_some(), !keeps, "it is planned when the order ends");
+        assert_eq!(next.notice.is_some(), !keeps, "listeners are told when the order ends");
     }
 }
 

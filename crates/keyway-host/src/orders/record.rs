@@ -11,6 +11,7 @@ use keyway_core::codec::{
     LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32, put_u64,
 };
 use keyway_core::{Timestamp, Wiped};
+use keyway_x509::IssuedFacts;
 
 use super::renewal::Renewal;
 use super::state::{
@@ -54,6 +55,11 @@ impl Placed {
     /// Returns the first order of the chain that this one is a part of: it renews another one, or is renewed.
     pub(super) fn chain_of(&self, own: &NameTag) -> Option<NameTag> {
         self.chain.or_else(|| self.renewal.map(|_| *own))
+    }
+
+    /// Returns when the certificate is to be renewed, if it is.
+    pub(super) fn renew_at(&self, facts: &IssuedFacts, now: Timestamp) -> Option<Timestamp> {
+        Some(self.renewal?.due(facts.not_before, facts.not_after, now))
     }
 }
 

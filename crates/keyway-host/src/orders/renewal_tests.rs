@@ -25,7 +25,7 @@ fn stored(can: Capabilities) -> OrderState {
         scheduled: Some(Scheduled { action: Action::Store, at: days(1) }),
         ..OrderState::new(days(1), Wiped::new("{}".to_owned()))
     };
-    let setup = Setup { can, notifies: false };
+    let setup = Setup { can, notifies: false, keeps: true };
     let event = Event::Stored { now: days(1), setup, expires: Some(days(90)), renew_at: Some(days(60)) };
     after(&storing, event).state.unwrap()
 }
@@ -35,7 +35,7 @@ fn after(state: &OrderState, event: Event) -> Step {
 }
 
 fn woken(state: &OrderState, now: Timestamp, can: Capabilities) -> Option<Command> {
-    let event = Event::Wake { now, setup: Setup { can, notifies: false }, deadline: None };
+    let event = Event::Wake { now, setup: Setup { can, notifies: false, keeps: true }, deadline: None };
     step(&Limits::default(), Some(state), Standing::Free, event).ok()?.command
 }
 

@@ -6,6 +6,7 @@ use keyway_certificates::{CertificateStatus, IssuedCertificate, OrderId, Pem, Re
 use keyway_core::{Timestamp, Wiped};
 
 use super::intents::order_id;
+use super::machine::Setup;
 use crate::records::NameTag;
 
 /// Where an order is in its life.
@@ -326,6 +327,18 @@ impl OrderState {
         let notice = notifies.then_some(Notice { about: About::Ready, at: now, failures: 0 });
         let ready = Self { notice, ..self.finished(now, End::Generated) };
         ready.living_on(now)
+    }
+
+    /// Ends the order with its certificate, which is where the host keeps it, and plans its renewal.
+    pub(super) fn kept(
+        self,
+        now: Timestamp,
+        setup: Setup,
+        expires: Option<Timestamp>,
+        renew_at: Option<Timestamp>,
+    ) -> Self {
+        let renewal = renew_at.map(|due| Renewing::planned(due, now, setup.can));
+        Self { expires, renewal, ..self }.ready(setup.notifies, now)
     }
 
     /// Schedules what is left to do for a finished order: a revocation first, then the renewal.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keyway_certificates::AuthorityName;
 use keyway_core::{PluginError, Timestamp};
 use keyway_secrets::HostStores;
+use keyway_storage::Batch;
 use keyway_x509::IssuedFacts;
 use tokio::sync::Notify;
 use tracing::warn;
@@ -23,7 +24,7 @@ use super::state::{About, OrderState, Phase};
 use super::storing::CertificateStore;
 use super::verified_orders::VerifiedOrders;
 use crate::plugin::LaneGuard;
-use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded};
+use crate::records::{Address, Due, Entry, Journal, RecordError, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
 /// Holds the authorities of a host, and everything else that its orders need.
@@ -92,6 +93,14 @@ impl Workflow for OrderWorkflow {
         matches!(failure, OrdersError::Refused(TransitionError::NotDue | TransitionError::NoOrder))
     }
 
+    fn note(&self, entry: &Entry<Self>, event: &Event) -> Result<Option<Batch>, RecordError> {
+        let Event::Answered(answered) = event else { return Ok(None) };
+        let Some(facts) = &answered.facts else { return Ok(None) };
+        let (placed, order) = (&entry.fixed, order_id(&entry.address.id));
+        let issued = IssuedEntry::of((order, &placed.owner, &placed.authority), facts, answered.again.now);
+        self.log.note(entry.address, issued).map(Some)
+    }
+
     fn stored(&self, _: &Entry<Self>, _: &Self::Event) {
         self.changed.notify_waiters();
     }
@@ -128,20 +137,23 @@ impl Workflow for OrderWorkflow {
 impl OrderWorkflow {
     /// Describes an authority and the host for the machine.
     pub(super) fn setup(&self, authority: &AuthorityName) -> Setup {
-        Setup { can: self.authorities.capabilities(authority), notifies: !self.listeners.is_empty() }
+        Setup {
+            can: self.authorities.capabilities(authority),
+            notifies: !self.listeners.is_empty(),
+            keeps: self.certificates.is_some(),
+        }
     }
 
-    /// Notes the certificate of an order in the log, and stores it in the host's secret store. Both can be done
-    /// again after a crash, and then change nothing (decision B13).
+    /// Stores the certificate of an order in the host's secret store. It can be done again after a crash, and then
+    /// changes nothing (decision B13).
     async fn store(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
-        let certificate = state.certificate.as_ref();
-        let facts = certificate.and_then(|issued| IssuedFacts::read(issued.certificate.as_str()).ok());
-        let Err(error) = self.keep(on, state, facts.as_ref()).await else {
+        let Err(error) = self.keep(on, state).await else {
             let placed = &on.entry.fixed;
+            let certificate = state.certificate.as_ref();
+            let facts = certificate.and_then(|issued| IssuedFacts::read(issued.certificate.as_str()).ok());
             let (now, expires) = (on.now(), facts.as_ref().map(|facts| facts.not_after));
-            let renews =
-                |facts: IssuedFacts| Some(placed.renewal?.due(facts.not_before, facts.not_after, now));
-            let (renew_at, setup) = (facts.and_then(renews), self.setup(&placed.authority));
+            let renew_at = facts.and_then(|facts| placed.renew_at(&facts, now));
+            let setup = self.setup(&placed.authority);
             return Carried::done(Event::Stored { now, setup, expires, renew_at });
         };
         warn!(error = %error.detail(), "a certificate could not be stored, and is kept in the order");
@@ -149,19 +161,9 @@ impl OrderWorkflow {
         Carried::failed(Event::NotStored { again, message: one_line(error.to_string()) }, error)
     }
 
-    async fn keep(
-        &self,
-        on: &Claimed<'_, Self>,
-        state: &OrderState,
-        facts: Option<&IssuedFacts>,
-    ) -> Result<(), OrdersError> {
+    async fn keep(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Result<(), OrdersError> {
         let (placed, order) = (&on.entry.fixed, order_id(&on.entry.address.id));
         let Some(certificate) = &state.certificate else { return Ok(()) };
-        if let Some(facts) = facts {
-            let entry =
-                IssuedEntry::of((order.clone(), &placed.owner, &placed.authority), facts, state.since);
-            self.log.note(on.entry.address, entry).await?;
-        }
         let Some(store) = &self.certificates else { return Ok(()) };
         let key = placed.key_container.as_deref();
         let mut kept = store.keep(&order, certificate, key).await;

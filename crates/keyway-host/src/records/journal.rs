@@ -33,12 +33,14 @@ pub(crate) struct Change<'a, R: Recorded> {
     pub(crate) at_most: Option<u64>,
     /// Another record, which must be unchanged, and its new state.
     pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
+    /// New records of another kind in the same batch. They are left out if they are there already.
+    pub(crate) note: Option<Batch>,
 }
 
 impl<R: Recorded> Change<'_, R> {
     /// Stores this state, without a claim.
     pub(crate) fn to(state: Option<R::State>) -> Self {
-        Self { state, claim: None, at_most: None, holder: None }
+        Self { state, claim: None, at_most: None, holder: None, note: None }
     }
 }
 
@@ -154,9 +156,16 @@ impl<R: Recorded> Journal<R> {
         let counted =
             R::counted(&entry.address.scope, &entry.fixed).filter(|_| adds != entry.state.is_some());
         let Some(names) = counted else {
-            let (batch, unique) = self.batch(entry, change)?;
-            let outcome = self.records.commit(batch).await?;
-            return self.applied(entry, change, &unique, outcome).await;
+            loop {
+                let (batch, unique) = self.batch(entry, change)?;
+                let own = batch.items().len();
+                let batch = batch.and(change.note.take().unwrap_or_default());
+                match self.records.commit(batch).await? {
+                    // Noted before: once more without the note.
+                    CommitOutcome::Conflict { item } if item >= own => {}
+                    outcome => return self.applied(entry, change, &unique, outcome).await,
+                }
+            }
         };
         let tag = self.records.tag(TagOf::Counted, R::KIND, &names);
         let mut turn = self.counts.turn(tag).await;
@@ -186,6 +195,12 @@ impl<R: Recorded> Journal<R> {
                 }
             }
         }
+    }
+
+    /// Returns the batch that adds a new record.
+    pub(crate) fn added(&self, mut entry: Entry<R>, state: R::State) -> Result<Batch, RecordError> {
+        entry.sealed_fixed = self.sealed_fixed(&entry)?;
+        Ok(self.batch(&entry, &Change::to(Some(state)))?.0)
     }
 
     async fn applied(
@@ -313,7 +328,8 @@ impl<R: Recorded> Journal<R> {
         if bytes > LARGEST {
             return Err(RecordError::TooLarge { bytes, limit: LARGEST });
         }
-        let mut value = Vec::with_capacity(entry.sealed_fixed.len() + 128 + room * 4 / 3);
+        let token = self.records.sealed_len(&entry.key, room);
+        let mut value = Vec::with_capacity(entry.sealed_fixed.len() + token);
         value.extend_from_slice(&entry.sealed_fixed);
         self.records.seal_into(&mut value, &entry.key, Part::State, room, |out| {
             out.push(R::State::SCHEMA);

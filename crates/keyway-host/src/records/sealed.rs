@@ -131,7 +131,7 @@ impl SealedRecords {
     ) -> Result<(), RecordError> {
         let bound = &key[PREFIX.len()..];
         let length = u8::try_from(bound.len()).map_err(|_| corrupt("its key is too long"))?;
-        let mut plaintext = Wiped::new(Vec::with_capacity(16 + 2 + bound.len() + room));
+        let mut plaintext = Wiped::new(Vec::with_capacity(bound_len(bound) + room));
         plaintext.extend_from_slice(&self.index);
         plaintext.extend([part as u8, length]);
         plaintext.extend_from_slice(bound);
@@ -141,6 +141,12 @@ impl SealedRecords {
         out.reserve(token_len(plaintext.len()));
         self.keys.seal_into(&plaintext, out)?;
         Ok(())
+    }
+
+    /// Returns the most bytes that [`seal_into`](Self::seal_into) appends, so that a record takes no more memory than
+    /// it needs.
+    pub(super) fn sealed_len(&self, key: &[u8], room: usize) -> usize {
+        token_len(bound_len(&key[PREFIX.len()..]) + room)
     }
 
     /// Opens a sealed part of the record at `key`, and passes its content to the caller's function.
@@ -170,6 +176,11 @@ impl SealedRecords {
         }
         Ok(Some(self.keys.only_primary().seal(&plaintext)?.into_bytes()))
     }
+}
+
+/// Returns the length of what is sealed before the content of a part: the index key, the part, and the key.
+const fn bound_len(key: &[u8]) -> usize {
+    size_of::<NameTag>() + 2 + key.len()
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Defines an engine's own part: a pure machine, and its commands.
 
 use keyway_core::{PluginError, Timestamp};
+use keyway_storage::Batch;
 
 use super::limits::Limits;
 use super::submit::Failed;
 use super::worker::{Claimed, Run};
 use crate::plugin::LaneGuard;
-use crate::records::{Entry, Names, Recorded};
+use crate::records::{Entry, Names, RecordError, Recorded};
 
 /// Tells the machine who works on the record.
 ///
@@ -35,11 +36,21 @@ pub(crate) struct Step<W: Workflow> {
     pub(crate) hands_out: bool,
     /// Whether the claim on the record stays as it is, whoever made it.
     pub(crate) keeps_claim: bool,
+    /// Whether the [note](Workflow::note) of the event is stored in the same batch.
+    pub(crate) notes: bool,
 }
 
 impl<W: Workflow> Step<W> {
     fn new(state: Option<W::State>) -> Self {
-        Self { state, command: None, at_most: None, holder: None, hands_out: false, keeps_claim: false }
+        Self {
+            state,
+            command: None,
+            at_most: None,
+            holder: None,
+            hands_out: false,
+            keeps_claim: false,
+            notes: false,
+        }
     }
 
     /// Stores this state.
@@ -61,6 +72,11 @@ impl<W: Workflow> Step<W> {
     /// when it stores its next step.
     pub(crate) fn beside(self) -> Self {
         Self { keeps_claim: true, ..self }
+    }
+
+    /// Stores the note of the event too.
+    pub(crate) fn noting(self) -> Self {
+        Self { notes: true, ..self }
     }
 
     /// Hands the plugin's answer out.
@@ -160,6 +176,14 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// Adds the machine's decision to a failure.
     fn completed(failure: Self::Failure, _entry: &Entry<Self>) -> Self::Failure {
         failure
+    }
+
+    /// Returns new records of another kind that are stored with the step of an event.
+    ///
+    /// # Errors
+    /// They cannot be sealed; then the step is not stored.
+    fn note(&self, _entry: &Entry<Self>, _event: &Self::Event) -> Result<Option<Batch>, RecordError> {
+        Ok(None)
     }
 
     /// Learns that the step of an event is stored.

@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keyway_certificates::{CertificateStatus, IssuedCertificate, OrderMetadata, Owner, Pem};
+use keyway_certificates::{
+    CaInformation, CertificateAuthority as _, CertificateAuthorityLayer, CertificateError, CertificateStatus,
+    IssuedCertificate, Layered, OrderMetadata, Owner, Pem,
+};
 use keyway_conformance::certificates::ScriptedCa;
 use keyway_core::{ErrorKind, Json, JsonObject, PluginError};
 use keyway_host::orders::{
-    AllowList, End, IssuedBy, KeyType, NamePattern, NewOrder, Order, OrderStatus, Phase, Rule,
+    AllowList, Authority, End, IssuedBy, KeyType, NamePattern, NewOrder, Order, OrderStatus, Phase, Rule,
 };
+use keyway_storage::Storage;
 
 use crate::world::*;
 
@@ -69,6 +73,84 @@ async fn a_certificate_that_breaks_a_rule_ends_the_order_and_is_kept_in_quaranti
     // Another key than that of the request.
     let (_, order) = ended(ScriptedCa::new(), simple_cmc(), none).await;
     assert!(order.state.message.contains("key"), "{}", order.state.message);
+}
+
+/// An authority whose only description is that of the root.
+#[derive(Debug)]
+struct RootOnly(ScriptedCa);
+
+impl CertificateAuthorityLayer for RootOnly {
+    type Inner = ScriptedCa;
+
+    fn inner(&self) -> &ScriptedCa {
+        &self.0
+    }
+
+    async fn ca_information(&self) -> Result<Vec<CaInformation>, CertificateError> {
+        let all = self.0.ca_information().await?;
+        Ok(all.into_iter().map(|ca| ca.with_signing_certificate(Pem::new(ROOT).unwrap())).collect())
+    }
+}
+
+/// Changes the last byte of a certificate, which belongs to the signature.
+fn with_another_signature(pem: &str) -> String {
+    let (_, lines) = pem.split_once('\n').unwrap();
+    let (body, _) = lines.split_once("-----END").unwrap();
+    let mut der = STANDARD.decode(body.replace('\n', "")).unwrap();
+    *der.last_mut().unwrap() ^= 1;
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
+}
+
+#[tokio::test]
+async fn a_certificate_without_a_chain_needs_the_signature_of_the_described_authority() {
+    let forged = with_another_signature(CERTIFICATE);
+    for (certificate, end) in [(CERTIFICATE, End::Generated), (&forged, End::Failed)] {
+        let issued = IssuedCertificate::new(Pem::new(certificate).unwrap());
+        let ca = ScriptedCa::new().with_certificate(issued).looks(0);
+        let authority = Authority::with_authority(named("ca"), Arc::new(Layered(RootOnly(ca))));
+        let clock = Arc::default();
+        let world = World::start(builder(&memory(), &ring(), &clock).authority(authority), &clock).await;
+        let order = world.submit(simple_cmc()).await.unwrap();
+        world.work().await;
+        let state = world.look(&order).await.state;
+        assert_eq!(state.phase, Phase::Finished(end), "{}", state.message);
+        assert_eq!(state.message.contains("must be signed"), end == End::Failed, "{}", state.message);
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_and_its_entry_in_the_log_are_one_commit() {
+    let storage = memory();
+    let (keys, clock) = (ring(), Arc::default());
+    let ca = ScriptedCa::new().with_certificate(issued(CERTIFICATE, ROOT)).looks(0);
+    let host = |storage: &Arc<dyn Storage>| builder(storage, &keys, &clock).authority(given("ca", &ca));
+    World::start(host(&storage), &clock).await;
+    let log =
+        async |world: &World| world.issued(IssuedBy::Serial("1f2e3d"), None, 99).await.unwrap().entries.len();
+    for commits in 0..6 {
+        let dying = dying(&storage, commits, false, true);
+        let world = World::start(host(&dying), &clock).await;
+        let _ = world.submit(simple_cmc().with_request_id(format!("{commits}"))).await;
+        let _ = world.host.run_due(world.clock.advance(Duration::ZERO)).await;
+        let world = World::start(host(&storage), &clock).await;
+        let listed = world.list(&joe()).await.unwrap();
+        let have_one = listed.iter().filter(|order| order.state.certificate.is_some()).count();
+        assert_eq!(log(&world).await, have_one, "after {commits} commits");
+    }
+    assert!(log(&World::start(host(&storage), &clock).await).await > 0);
+}
+
+#[tokio::test]
+async fn an_order_whose_deleted_namesake_is_in_the_log_comes_to_its_end() {
+    let ca = ScriptedCa::new().with_certificate(issued(CERTIFICATE, ROOT));
+    let again = || simple_cmc().with_request_id("again");
+    let (world, first) = ended(ca, again(), Duration::ZERO).await;
+    assert!(world.delete(&joe(), &first.id).await.unwrap().is_none());
+    let second = world.submit(again()).await.unwrap();
+    assert_eq!(second.id, first.id);
+    world.work().await;
+    assert_eq!(world.look(&second).await.state.phase, Phase::Finished(End::Generated));
+    assert_eq!(world.issued(IssuedBy::Serial("1f2e3d"), None, 9).await.unwrap().entries.len(), 1);
 }
 
 #[tokio::test]
