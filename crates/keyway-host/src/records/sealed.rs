@@ -21,6 +21,9 @@ use super::key::{INDEX_KEY, NameTag, PREFIX, RecordKind};
 
 const INDEX_KEY_BYTES: usize = 32;
 
+/// The bytes before the key to which a part is bound: the tag of the index key, the part, and a length.
+const HEADER: usize = size_of::<NameTag>() + 2;
+
 /// Names the purpose of a tag, so that equal names have different tags for different purposes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TagOf {
@@ -129,9 +132,9 @@ impl SealedRecords {
         room: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), RecordError> {
-        let bound = &key[PREFIX.len()..];
+        let bound = bound_part(key);
         let length = u8::try_from(bound.len()).map_err(|_| corrupt("its key is too long"))?;
-        let mut plaintext = Wiped::new(Vec::with_capacity(16 + 2 + bound.len() + room));
+        let mut plaintext = Wiped::new(Vec::with_capacity(HEADER + bound.len() + room));
         plaintext.extend_from_slice(&self.index);
         plaintext.extend([part as u8, length]);
         plaintext.extend_from_slice(bound);
@@ -141,6 +144,11 @@ impl SealedRecords {
         out.reserve(token_len(plaintext.len()));
         self.keys.seal_into(&plaintext, out)?;
         Ok(())
+    }
+
+    /// Returns the most bytes of a sealed part.
+    pub(super) fn sealed_len(key: &[u8], room: usize) -> usize {
+        token_len(HEADER + bound_part(key).len() + room)
     }
 
     /// Opens a sealed part of the record at `key`, and passes its content to the caller's function.
@@ -170,6 +178,11 @@ impl SealedRecords {
         }
         Ok(Some(self.keys.only_primary().seal(&plaintext)?.into_bytes()))
     }
+}
+
+/// Returns the part of a record's key to which its parts are bound.
+fn bound_part(key: &[u8]) -> &[u8] {
+    &key[PREFIX.len()..]
 }
 
 #[cfg(test)]
