@@ -229,12 +229,8 @@ impl Sessions {
     ) -> Result<Verified, SessionsError> {
         let vault = self.vault(store)?;
         let failed = |error| SessionsError::Store { name: store.clone(), call: "verify", error };
-        let permit = match vault.guard() {
-            Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
-            None => crate::plugin::Permit::default(),
-        };
         let work = |store: Arc<dyn CredentialStore>| async move { store.verify(&verification).await };
-        vault.working().map_err(failed)?.call("verify", permit, work).await.map_err(failed)
+        vault.working().map_err(failed)?.call("verify", vault.permit().await, work).await.map_err(failed)
     }
 
     /// Lists the vaults of the host, with the capabilities or the faults of each.
@@ -279,7 +275,8 @@ impl Sessions {
     /// Ends sessions whose last handle was dropped.
     pub(super) async fn end_dropped(&self, parts: Vec<(SessionAtStore, Vec<CheckOut>)>) {
         for (at, read) in parts {
-            let event = self.worker.workflow.event(&at.store, self.worker.clock.now(), What::End { read });
+            let what = What::End { read, recovers: at.host.is_some() };
+            let event = self.worker.workflow.event(&at.store, self.worker.clock.now(), what);
             let ended = match self.entry(&at).await {
                 Ok(entry) => {
                     self.worker.submit(entry, event, None).await.map(drop).map_err(SessionsError::from)

@@ -35,11 +35,21 @@ pub(crate) struct Step<W: Workflow> {
     pub(crate) hands_out: bool,
     /// Whether the claim on the record stays as it is, whoever made it.
     pub(crate) keeps_claim: bool,
+    /// Whether a restart comes to the same command by what is stored already, so that nothing is stored before it.
+    pub(crate) is_promised: bool,
 }
 
 impl<W: Workflow> Step<W> {
     fn new(state: Option<W::State>) -> Self {
-        Self { state, command: None, at_most: None, holder: None, hands_out: false, keeps_claim: false }
+        Self {
+            state,
+            command: None,
+            at_most: None,
+            holder: None,
+            hands_out: false,
+            keeps_claim: false,
+            is_promised: false,
+        }
     }
 
     /// Stores this state.
@@ -55,6 +65,12 @@ impl<W: Workflow> Step<W> {
     /// Gives a command.
     pub(crate) fn then(self, command: W::Command) -> Self {
         Self { command: Some(command), ..self }
+    }
+
+    /// Carries the command out by what is stored already: after a crash the same command follows from it.
+    #[cfg(feature = "credentials")]
+    pub(crate) fn promised(self) -> Self {
+        Self { is_promised: true, ..self }
     }
 
     /// Leaves the claim on the record as it is: another caller goes on with its work, and sees the change
