@@ -307,3 +307,16 @@ pub(super) fn operation(kind: CredentialKind) -> &'static str {
         _ => "remote_app_credentials",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_was_given_up_goes_on_to_no_other_candidate() {
+        let progress = Progress::default();
+        assert!(progress.begins(0) && progress.begins(1));
+        assert_eq!(progress.end(), 2, "the second candidate may have been asked for");
+        assert!(!progress.begins(2));
+    }
+}
