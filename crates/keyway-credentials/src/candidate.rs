@@ -1,6 +1,5 @@
 //! Candidates: the accounts and assets whose credentials a host asks for, one after the other.
 
-use std::collections::HashSet;
 use std::fmt;
 
 use async_trait::async_trait;
@@ -20,17 +19,6 @@ impl Candidate {
     /// Creates a candidate.
     pub const fn new(account: Account, asset: Asset) -> Self {
         Self { account, asset }
-    }
-}
-
-/// The candidates that a search has tried, so that a duplicate is tried once (decision S4).
-#[derive(Debug, Default)]
-pub struct Tried(HashSet<Candidate>);
-
-impl Tried {
-    /// Tells whether the candidate comes for the first time, and remembers it.
-    pub fn is_new(&mut self, candidate: &Candidate) -> bool {
-        self.0.insert(candidate.clone())
     }
 }
 
@@ -142,14 +130,5 @@ mod tests {
             names.push(asset.to_string());
         }
         assert_eq!(names, ["a", "b"]);
-    }
-
-    #[test]
-    fn a_duplicate_is_tried_once() {
-        let pair =
-            |account, asset| Candidate::new(Account::new(account).unwrap(), Asset::new(asset).unwrap());
-        let mut tried = Tried::default();
-        assert!(tried.is_new(&pair("a", "b")) && tried.is_new(&pair("b", "a")));
-        assert!(!tried.is_new(&pair("a", "b")));
     }
 }

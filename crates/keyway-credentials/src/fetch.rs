@@ -27,6 +27,11 @@ impl SessionContext {
         Self { connection: connection.into(), cookie: Cookie::default(), session_cookie: Cookie::default() }
     }
 
+    /// Creates the context of a call with the store's own data, and the data that all share.
+    pub const fn with_cookies(connection: Arc<Connection>, cookie: Cookie, session_cookie: Cookie) -> Self {
+        Self { connection, cookie, session_cookie }
+    }
+
     /// Sets the store's own data.
     #[must_use]
     pub fn with_cookie(mut self, cookie: Cookie) -> Self {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Account, Asset, Connection};
+use crate::{Account, Asset, Connection, InvalidText};
 
 /// The rule for the accounts of a session: the user's name at the target, with a prefix and a suffix
 /// (upstream's section `account`).
@@ -114,15 +114,13 @@ impl AssetRules {
     /// skipped.
     pub fn assets<'a>(&'a self, connection: &'a Connection) -> impl Iterator<Item = AssetSource<'a>> {
         // There are few.
-        let mut seen = Vec::with_capacity(self.generators.len());
-        let sources = self.generators.iter().filter_map(move |generator| self.source(generator, connection));
-        sources.filter(move |source| {
-            let is_new = !seen.contains(source);
-            if is_new {
-                seen.push(source.clone());
+        let mut sources = Vec::with_capacity(self.generators.len());
+        for source in self.generators.iter().filter_map(|generator| self.source(generator, connection)) {
+            if !sources.contains(&source) {
+                sources.push(source);
             }
-            is_new
-        })
+        }
+        sources.into_iter()
     }
 
     fn source<'a>(
@@ -131,20 +129,21 @@ impl AssetRules {
         connection: &Connection,
     ) -> Option<AssetSource<'a>> {
         let domain = existing(connection.server_domain.as_deref());
-        let text = match generator {
+        let asset = match generator {
             AssetGenerator::Hostname => self.suffixed(existing(connection.server_hostname.as_deref())?),
-            AssetGenerator::Ip => existing(connection.server_ip.as_deref())?.to_owned(),
+            AssetGenerator::Ip => Asset::new(existing(connection.server_ip.as_deref())?),
             AssetGenerator::Domain => self.suffixed(domain?),
-            AssetGenerator::DomainMapping => self.mapping.get(&domain?.to_lowercase())?.clone(),
+            AssetGenerator::DomainMapping if self.mapping.is_empty() => return None,
+            AssetGenerator::DomainMapping => Asset::new(self.mapping.get(&domain?.to_lowercase())?.as_str()),
             AssetGenerator::Own(name) => return Some(AssetSource::Own(name)),
         };
-        Asset::new(text).ok().map(AssetSource::Asset)
+        asset.ok().map(AssetSource::Asset)
     }
 
-    fn suffixed(&self, value: &str) -> String {
+    fn suffixed(&self, value: &str) -> Result<Asset, InvalidText> {
         match self.domain_suffix.as_str() {
-            "" => value.to_owned(),
-            suffix => format!("{value}.{suffix}"),
+            "" => Asset::new(value),
+            suffix => Asset::new(format!("{value}.{suffix}")),
         }
     }
 }

@@ -109,7 +109,7 @@
 //! use keyway_credentials::{
 //!     AccountRule, AssetRules, AssetSource, Candidate, CheckIn, CheckInReason, Connection, CredentialKind,
 //!     CredentialStoreName, CredentialStores, Fetch, FetchOutcome, IntentId, OpenContext, Password, Rotation,
-//!     SessionContext, SessionId, Tried,
+//!     SessionContext, SessionId,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -128,13 +128,9 @@
 //! connection.server_ip = Some("192.0.2.7".into());
 //! let account = AccountRule::default().account(&connection).unwrap();
 //! let mut candidates = Vec::new();
-//! let mut tried = Tried::default();
 //! for source in AssetRules::default().assets(&connection) {
 //!     let AssetSource::Asset(asset) = source else { continue };
-//!     let candidate = Candidate::new(account.clone(), asset);
-//!     if tried.is_new(&candidate) {
-//!         candidates.push(candidate);
-//!     }
+//!     candidates.push(Candidate::new(account.clone(), asset));
 //! }
 //! assert_eq!(candidates.len(), 2);
 //!
@@ -264,7 +260,7 @@ mod text;
 mod vault_login;
 mod verification;
 
-pub use candidate::{Candidate, CandidateQuestion, CandidateStream, Candidates, Tried};
+pub use candidate::{Candidate, CandidateQuestion, CandidateStream, Candidates};
 pub use capabilities::Capabilities;
 pub use check_in::{
     CheckIn, CheckInReason, CheckInTrigger, CheckInTriggers, CheckedIn, Rotation, UnknownTrigger,

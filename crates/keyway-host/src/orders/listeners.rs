@@ -1,5 +1,6 @@
 //! Tells the host's listeners about orders.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -56,7 +57,7 @@ impl Listeners {
                     }
                 }
             };
-            let reason = match timeout(deadline, Contained::new(told)).await {
+            let reason = match timeout(deadline, Contained::new(pin!(Some(told)))).await {
                 Ok(Ok(Ok(()))) => continue,
                 Ok(Ok(Err(error))) => error.to_string(),
                 Ok(Err(_)) => "it panicked".to_owned(),

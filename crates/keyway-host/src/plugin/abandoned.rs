@@ -35,20 +35,15 @@ impl Abandoned {
 
     /// Returns the operation of a call that hangs.
     pub(super) fn hung(&self) -> Option<&'static str> {
-        let calls = self.calls();
-        // The list is usually empty, and then reading the clock is needless.
-        if calls.is_empty() {
-            return None;
-        }
-        let now = Instant::now();
-        calls.iter().find(|call| call.hangs(now)).map(|call| call.operation)
+        hung_of(&self.calls())
     }
 
-    /// Forgets calls that have ended, and tells whether one of them had been overdue.
-    pub(super) fn forget_ended(&self) -> bool {
+    /// Forgets calls that have ended. Returns whether one of them had been overdue, and the operation of a
+    /// call that still hangs.
+    pub(super) fn forget_ended(&self) -> (bool, Option<&'static str>) {
         let mut calls = self.calls();
         if calls.is_empty() {
-            return false;
+            return (false, None);
         }
         let now = Instant::now();
         let mut late = false;
@@ -57,10 +52,19 @@ impl Abandoned {
             late |= ended && call.overdue.is_some_and(|overdue| now >= overdue);
             !ended
         });
-        late
+        (late, hung_of(&calls))
     }
 
     fn calls(&self) -> MutexGuard<'_, Vec<Call>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn hung_of(calls: &[Call]) -> Option<&'static str> {
+    // The list is usually empty, and then reading the clock is needless.
+    if calls.is_empty() {
+        return None;
+    }
+    let now = Instant::now();
+    calls.iter().find(|call| call.hangs(now)).map(|call| call.operation)
 }

@@ -22,27 +22,29 @@ pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 
 /// Wraps a plugin's future and contains its panics, also those of its destructor, whether it
 /// completes or is dropped.
-pub(crate) struct Contained<F> {
-    future: Option<Pin<Box<F>>>,
+pub(crate) struct Contained<'a, F> {
+    /// The future, where the caller has pinned it, until it has ended.
+    future: Pin<&'a mut Option<F>>,
 }
 
-impl<F: Future> Contained<F> {
-    pub(crate) fn new(future: F) -> Self {
-        Self { future: Some(Box::pin(future)) }
+impl<'a, F: Future> Contained<'a, F> {
+    pub(crate) fn new(future: Pin<&'a mut Option<F>>) -> Self {
+        Self { future }
     }
+}
 
+impl<F> Contained<'_, F> {
     fn discard_future(&mut self) -> Result<(), Panicked> {
-        let future = self.future.take();
-        contain(move || drop(future))
+        contain(|| self.future.set(None))
     }
 }
 
-impl<F: Future> Future for Contained<F> {
+impl<F: Future> Future for Contained<'_, F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(future) = &mut self.future else { return Poll::Ready(Err(Panicked)) };
-        let outcome = match contain(|| future.as_mut().poll(context)) {
+        let Some(future) = self.future.as_mut().as_pin_mut() else { return Poll::Ready(Err(Panicked)) };
+        let outcome = match contain(|| future.poll(context)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(output)) => Ok(output),
             Err(panicked) => Err(panicked),
@@ -51,11 +53,10 @@ impl<F: Future> Future for Contained<F> {
     }
 }
 
-impl<F> Drop for Contained<F> {
+impl<F> Drop for Contained<'_, F> {
     fn drop(&mut self) {
-        let future = self.future.take();
         // The owner no longer waits for an answer.
-        let _ = contain(move || drop(future));
+        let _ = self.discard_future();
     }
 }
 
@@ -69,6 +70,8 @@ fn discard(payload: Box<dyn Any + Send>) -> Panicked {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use super::*;
 
     struct PanicsWhenDropped;
@@ -84,13 +87,13 @@ mod tests {
         assert_eq!(contain(|| 7), Ok(7));
         assert_eq!(contain(|| -> u8 { panic!("a") }), Err(Panicked));
         assert_eq!(contain(|| -> u8 { std::panic::panic_any(PanicsWhenDropped) }), Err(Panicked));
-        assert_eq!(Contained::new(async { 7 }).await, Ok(7));
-        assert_eq!(Contained::new(async { panic!("a") }).await, Err::<(), _>(Panicked));
+        assert_eq!(Contained::new(pin!(Some(async { 7 }))).await, Ok(7));
+        assert_eq!(Contained::new(pin!(Some(async { panic!("a") }))).await, Err::<(), _>(Panicked));
         let holds = PanicsWhenDropped;
         let future = async move {
             let _holds = &holds;
             7
         };
-        assert_eq!(Contained::new(future).await, Err(Panicked));
+        assert_eq!(Contained::new(pin!(Some(future))).await, Err(Panicked));
     }
 }

@@ -161,15 +161,19 @@ impl<M: Factory> Guard<M> {
         let (instance, deadline) = (self.instance(operation)?, self.deadline);
         if self.calls.watch.runs_inline(self.isolation, pace) {
             // Constructing the future runs plugin code, too.
-            let mut contained = pin!(Contained::new(async move { work(instance).await }));
-            let mut poll = |context: &mut Context<'_>| {
-                self.calls.watch.poll_inline(operation, || contained.as_mut().poll(context))
+            let future = pin!(Some(async move { work(instance).await }));
+            let mut contained = pin!(Contained::new(future));
+            let mut poll = |begun, context: &mut Context<'_>| {
+                self.calls.watch.poll_inline(operation, begun, || contained.as_mut().poll(context))
             };
-            let begun = Instant::now();
+            let begun = std::time::Instant::now();
             // Most calls of a prompt plugin are answered at once, and need no timer.
-            let answer = match poll_fn(|context| Poll::Ready(poll(context))).await {
+            let answer = match poll_fn(|context| Poll::Ready(poll(begun, context))).await {
                 Poll::Ready(answer) => Ok(answer),
-                Poll::Pending => timeout(deadline.saturating_sub(begun.elapsed()), poll_fn(poll)).await,
+                Poll::Pending => {
+                    let rest = poll_fn(|context| poll(std::time::Instant::now(), context));
+                    timeout(deadline.saturating_sub(begun.elapsed()), rest).await
+                }
             };
             return match answer {
                 Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
@@ -185,10 +189,11 @@ impl<M: Factory> Guard<M> {
 
     /// Returns the instance, unless a call hangs, or the plugin panicked and cannot be reopened.
     pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, M::Error> {
-        if self.calls.abandoned.forget_ended() {
+        let (is_late, hung) = self.calls.abandoned.forget_ended();
+        if is_late {
             warn!(operation, "a plugin's call returned late");
         }
-        match self.calls.abandoned.hung() {
+        match hung {
             Some(hung) => Err(CallError::Quarantined { operation: hung }.into()),
             None => Ok(self.current(operation)?),
         }

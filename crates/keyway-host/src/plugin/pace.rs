@@ -101,9 +101,13 @@ impl Watch {
         pace == Pace::Blocking || self.blocks.load(Ordering::Relaxed)
     }
 
-    /// Polls on the caller's task, and measures how long the poll takes.
-    pub(super) fn poll_inline<T>(&self, operation: &'static str, poll: impl FnOnce() -> T) -> T {
-        let begun = Instant::now();
+    /// Polls on the caller's task, and measures how long the poll takes, which begins now.
+    pub(super) fn poll_inline<T>(
+        &self,
+        operation: &'static str,
+        begun: Instant,
+        poll: impl FnOnce() -> T,
+    ) -> T {
         let polled = poll();
         if begun.elapsed() > LATE && self.late_polls.fetch_add(1, Ordering::Relaxed) + 1 == LATE_POLLS {
             warn!(

@@ -328,8 +328,8 @@ impl<R: Recorded> Journal<R> {
         if bytes > LARGEST {
             return Err(RecordError::TooLarge { bytes, limit: LARGEST });
         }
-        let token = self.records.sealed_len(&entry.key, room);
-        let mut value = Vec::with_capacity(entry.sealed_fixed.len() + token);
+        let sealed = SealedRecords::sealed_len(&entry.key, room);
+        let mut value = Vec::with_capacity(entry.sealed_fixed.len() + sealed);
         value.extend_from_slice(&entry.sealed_fixed);
         self.records.seal_into(&mut value, &entry.key, Part::State, room, |out| {
             out.push(R::State::SCHEMA);
@@ -340,11 +340,12 @@ impl<R: Recorded> Journal<R> {
     }
 
     fn sealed_fixed(&self, entry: &Entry<R>) -> Result<Vec<u8>, RecordError> {
-        let mut sealed = vec![0; LENGTH];
         let room = 1 + entry.fixed.encoded_len();
         if room > LARGEST {
             return Err(RecordError::TooLarge { bytes: room, limit: LARGEST });
         }
+        let mut sealed = Vec::with_capacity(LENGTH + SealedRecords::sealed_len(&entry.key, room));
+        sealed.extend([0; LENGTH]);
         self.records.seal_into(&mut sealed, &entry.key, Part::Fixed, room, |out| {
             out.push(R::Fixed::SCHEMA);
             entry.fixed.write(out);

@@ -64,7 +64,13 @@ pub(crate) type NameTag = [u8; 16];
 /// Writes the id of a record as 32 hexadecimal digits.
 pub(crate) fn id_text(id: &NameTag) -> String {
     let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    id.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    // There is room for what engines append.
+    let mut text = String::with_capacity(4 * size_of::<NameTag>());
+    for byte in id {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 /// Reads an id that [`id_text`] wrote.

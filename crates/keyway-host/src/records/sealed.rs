@@ -21,6 +21,9 @@ use super::key::{INDEX_KEY, NameTag, PREFIX, RecordKind};
 
 const INDEX_KEY_BYTES: usize = 32;
 
+/// The bytes before the key to which a part is bound: the tag of the index key, the part, and a length.
+const HEADER: usize = size_of::<NameTag>() + 2;
+
 /// Names the purpose of a tag, so that equal names have different tags for different purposes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TagOf {
@@ -129,9 +132,9 @@ impl SealedRecords {
         room: usize,
         write: impl FnOnce(&mut Vec<u8>),
     ) -> Result<(), RecordError> {
-        let bound = &key[PREFIX.len()..];
+        let bound = bound_part(key);
         let length = u8::try_from(bound.len()).map_err(|_| corrupt("its key is too long"))?;
-        let mut plaintext = Wiped::new(Vec::with_capacity(bound_len(bound) + room));
+        let mut plaintext = Wiped::new(Vec::with_capacity(HEADER + bound.len() + room));
         plaintext.extend_from_slice(&self.index);
         plaintext.extend([part as u8, length]);
         plaintext.extend_from_slice(bound);
@@ -143,10 +146,9 @@ impl SealedRecords {
         Ok(())
     }
 
-    /// Returns the most bytes that [`seal_into`](Self::seal_into) appends, so that a record takes no more memory than
-    /// it needs.
-    pub(super) fn sealed_len(&self, key: &[u8], room: usize) -> usize {
-        token_len(bound_len(&key[PREFIX.len()..]) + room)
+    /// Returns the most bytes of a sealed part.
+    pub(super) fn sealed_len(key: &[u8], room: usize) -> usize {
+        token_len(HEADER + bound_part(key).len() + room)
     }
 
     /// Opens a sealed part of the record at `key`, and passes its content to the caller's function.
@@ -178,9 +180,9 @@ impl SealedRecords {
     }
 }
 
-/// Returns the length of what is sealed before the content of a part: the index key, the part, and the key.
-const fn bound_len(key: &[u8]) -> usize {
-    size_of::<NameTag>() + 2 + key.len()
+/// Returns the part of a record's key to which its parts are bound.
+fn bound_part(key: &[u8]) -> &[u8] {
+    &key[PREFIX.len()..]
 }
 
 #[cfg(test)]

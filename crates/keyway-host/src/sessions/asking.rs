@@ -1,8 +1,10 @@
 //! Asks a store for the candidates of a fetch, one after the other.
 
 use std::any::Any;
-use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use keyway_core::{CallError, IntentId, Timestamp};
 use keyway_credentials::{
@@ -10,28 +12,17 @@ use keyway_credentials::{
     Lease, Reconciled, SessionContext,
 };
 
-use super::record::SessionAtStore;
 use super::refusals::Refusals;
-use super::search::Walk;
+use super::search::{Attempt, Walk};
 use super::state::{CheckOut, CheckOutId, OpenFetch};
 use super::vault::RunningVault;
 use super::workflow::SessionWorkflow;
 use crate::plugin::Permit;
-use crate::records::{NameTag, id_text};
-use crate::work::{Claimed, Worker, Working};
+use crate::records::id_text;
+use crate::work::{Claimed, Working};
 
 /// Credentials of any kind, on their way from the store to the caller of the fetch.
 pub(crate) type AnyCredentials = Box<dyn Any + Send>;
-
-/// The outcome of a candidate that has no credentials.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Attempt {
-    /// The account and the asset.
-    pub candidate: Candidate,
-    /// The outcome, which is not `Found`.
-    pub outcome: FetchOutcome<Infallible>,
-}
 
 /// The end of a search.
 pub(crate) enum Answer {
@@ -54,60 +45,72 @@ pub(super) enum Caller<'a> {
     /// The caller has claimed the record.
     Claimed(&'a Claimed<'a, SessionWorkflow>),
     /// The caller reads from a store without leases.
-    Reading(&'a Worker<SessionWorkflow>, &'a SessionAtStore),
-}
-
-impl Caller<'_> {
-    /// Returns what a call holds until it has ended.
-    async fn hold(&self) -> (Option<Working>, Option<Permit>) {
-        match self {
-            Self::Claimed(on) => (Some(on.working().await), None),
-            Self::Reading(worker, at) => (None, Some(worker.permit(at).await)),
-        }
-    }
+    Reading,
 }
 
 impl Asking<'_> {
-    /// Asks for each candidate until there are credentials.
-    pub(super) async fn ask_all(&self, refusals: &Arc<Refusals>, now: Timestamp) -> Result<Answer, Failed> {
+    /// Asks for each candidate until there are credentials. A call of the store goes on to the next candidate while it is
+    /// short, because the way in and out of a call costs more than most answers (decision H224).
+    pub(super) async fn ask_all(
+        &self,
+        mut refusals: Arc<Refusals>,
+        now: Timestamp,
+    ) -> Result<Answer, Failed> {
         let (kind, only, leases) = (self.open.kind, self.open.only, self.vault.capabilities().leases);
-        let (mut walk, mut attempts) = (Box::new(Walk::new(self.open.search.clone())), Vec::new());
+        let fetch = leases.then_some(self.open.id);
+        let (mut walk, mut template) = (Box::new(Walk::new(self.open.search.clone())), self.template());
+        let progress = Arc::new(Progress::default());
+        let failed = |error| Failed { error, asked: Some(progress.end()) };
         loop {
-            let (template, refusals, count) = (self.fetch(), Arc::clone(refusals), walk.count);
+            let asking = Arc::clone(&progress);
             let ask = move |store: Arc<dyn CredentialStore>| async move {
-                let candidate = match walk.next(&*store, &template.session).await {
-                    Ok(Some(candidate)) => candidate,
-                    Ok(None) => return Ok((walk, Asked::End)),
-                    Err(error) => return Ok((walk, Asked::ListFailed(error))),
-                };
-                if only.is_some_and(|only| only != walk.count) {
-                    return Ok((walk, Asked::Skipped));
+                let begun = Instant::now();
+                while asking.begins(walk.count) {
+                    let candidate = match walk.next(&*store, &template.session).await {
+                        Ok(Some(candidate)) => candidate,
+                        Ok(None) => return Ok((walk, template, refusals, Asked::End)),
+                        Err(error) => return Ok((walk, template, refusals, Asked::ListFailed(error.into()))),
+                    };
+                    let refused = match only {
+                        Some(only) if only != walk.count => Some(None),
+                        _ => refusals.of(&candidate).map(Some),
+                    };
+                    if let Some(outcome) = refused {
+                        walk.tried(candidate, outcome);
+                    } else {
+                        let intent = fetch.map(|fetch| intent(CheckOutId { fetch, number: walk.count }, ""));
+                        let fetch = template.at(candidate, intent);
+                        let outcome = fetch_kind(&*store, kind, &fetch).await?.into_found();
+                        let candidate;
+                        (template, candidate) = Template::of(fetch);
+                        match outcome {
+                            Ok(found) => {
+                                let found = Asked::Found(Box::new((candidate, found)));
+                                return Ok((walk, template, refusals, found));
+                            }
+                            Err(outcome) => walk.tried(candidate, Some(outcome)),
+                        }
+                    }
+                    if begun.elapsed() > SHORT {
+                        break;
+                    }
                 }
-                if let Some(outcome) = refusals.of(&candidate) {
-                    return Ok((walk, Asked::Candidate(candidate, outcome.map(|none| match none {}))));
-                }
-                let fetch = template.at(candidate, walk.count);
-                let outcome = fetch_kind(&*store, kind, &fetch).await?;
-                Ok((walk, Asked::Candidate(fetch.candidate, outcome)))
+                Ok((walk, template, refusals, Asked::Next))
             };
-            let failed = |error| Failed { error, asked: Some(count.saturating_add(1)) };
             let opened = self.vault.working().map_err(failed)?;
-            let (walked, asked) =
-                opened.call(operation(kind), self.caller.hold().await, ask).await.map_err(failed)?;
-            walk = walked;
-            let (candidate, outcome) = match asked {
-                Asked::End => return Ok(Answer::Nothing(attempts)),
-                Asked::ListFailed(error) => return Err(Failed { error, asked: None }),
-                Asked::Skipped => continue,
-                Asked::Candidate(candidate, outcome) => (candidate, outcome),
-            };
-            match outcome.into_found() {
-                Ok(Found { credentials, lease, .. }) => {
+            let asked;
+            (walk, template, refusals, asked) =
+                opened.call(operation(kind), self.hold().await, ask).await.map_err(failed)?;
+            match asked {
+                Asked::Next => {}
+                Asked::End => return Ok(Answer::Nothing(walk.attempts())),
+                Asked::ListFailed(error) => return Err(Failed { error: *error, asked: None }),
+                Asked::Found(found) => {
+                    let (candidate, Found { credentials, lease, .. }) = *found;
                     check_lease(kind, leases, lease.as_ref()).map_err(failed)?;
                     let id = CheckOutId { fetch: self.open.id, number: walk.count };
                     return Ok(Answer::Found(CheckOut::new(id, candidate, lease, now), credentials));
                 }
-                Err(outcome) => attempts.push(Attempt { candidate, outcome }),
             }
         }
     }
@@ -124,21 +127,25 @@ impl Asking<'_> {
     ) -> Result<Option<(Vec<CheckOut>, Option<u16>)>, CredentialError> {
         let (kind, reconciles) = (self.open.kind, self.vault.capabilities().reconciles);
         let OpenFetch { only, last, settled, .. } = *self.open;
-        let (mut walk, mut held) = (Box::new(Walk::new(self.open.search.clone())), Vec::new());
+        let fetch = self.vault.capabilities().leases.then_some(self.open.id);
+        let (mut walk, mut template) = (Box::new(Walk::new(self.open.search.clone())), self.template());
+        let mut held = Vec::new();
         loop {
             if last.is_some_and(|last| walk.count >= last) {
                 return Ok(Some((held, None)));
             }
-            let template = self.fetch();
             let ask = move |store: Arc<dyn CredentialStore>| async move {
                 let Some(candidate) = walk.next(&*store, &template.session).await? else {
-                    return Ok((walk, None));
+                    return Ok((walk, template, None));
                 };
-                let is_other = only.is_some_and(|only| only != walk.count);
-                let fetch = template.at(candidate, walk.count);
-                let made = if is_other || walk.count <= settled {
-                    Made::Nothing
-                } else if reconciles {
+                let number = walk.count;
+                if only.is_some_and(|only| only != number) || number <= settled {
+                    walk.tried(candidate.clone(), None);
+                    return Ok((walk, template, Some((candidate, Made::Nothing))));
+                }
+                let intent = fetch.map(|fetch| intent(CheckOutId { fetch, number }, ""));
+                let fetch = template.at(candidate, intent);
+                let made = if reconciles {
                     let question = IntendedCall::Fetch(kind, fetch.clone()).into();
                     match store.reconcile(&question).await? {
                         Reconciled::Made(lease) => Made::Lease(lease),
@@ -149,12 +156,13 @@ impl Asking<'_> {
                     let found = fetch_kind(&*store, kind, &fetch).await?.found();
                     found.and_then(|found| found.lease).map_or(Made::Nothing, Made::Lease)
                 };
-                Ok((walk, Some((fetch.candidate, made))))
+                let (template, candidate) = Template::of(fetch);
+                walk.tried(candidate.clone(), None);
+                Ok((walk, template, Some((candidate, made))))
             };
-            let (walked, asked) =
-                self.vault.working()?.call("reconcile", self.caller.hold().await, ask).await?;
-            walk = walked;
-            match asked {
+            let made;
+            (walk, template, made) = self.vault.working()?.call("reconcile", self.hold().await, ask).await?;
+            match made {
                 None => return Ok(Some((held, None))),
                 Some((_, Made::CannotTell)) => return Ok(None),
                 Some((_, Made::Nothing)) => {}
@@ -169,24 +177,51 @@ impl Asking<'_> {
         }
     }
 
-    fn fetch(&self) -> Template {
-        Template {
-            session: self.session.clone(),
-            fetch: self.vault.capabilities().leases.then_some(self.open.id),
-            reason: self.open.reason.clone(),
-            ticket: self.open.ticket.clone(),
+    /// Returns what a call holds until it has ended.
+    async fn hold(&self) -> (Option<Working>, Option<Permit>) {
+        match self.caller {
+            Caller::Claimed(on) => (Some(on.working().await), None),
+            Caller::Reading => (None, Some(self.vault.permit().await)),
         }
+    }
+
+    fn template(&self) -> Template {
+        let OpenFetch { reason, ticket, .. } = self.open;
+        Template { session: self.session.clone(), reason: reason.clone(), ticket: ticket.clone() }
     }
 }
 
 /// The outcome of one step of a search.
 enum Asked {
-    Candidate(Candidate, FetchOutcome<AnyCredentials>),
-    /// The candidate is not asked for.
-    Skipped,
-    /// The store's list of candidates failed, so nothing was asked.
-    ListFailed(CredentialError),
+    Found(Box<(Candidate, Found<AnyCredentials>)>),
+    /// The search goes on.
+    Next,
     End,
+    /// The store's list of candidates failed, so nothing was asked.
+    ListFailed(Box<CredentialError>),
+}
+
+/// A call of a store asks for no further candidate after this time. So a deadline is one answer's, as before, and other
+/// callers wait for the permit of one answer.
+const SHORT: Duration = Duration::from_millis(1);
+
+/// How far a search is, for the host and the call that goes through its candidates.
+#[derive(Default)]
+struct Progress(AtomicU16);
+
+impl Progress {
+    const ENDED: u16 = u16::MAX;
+
+    /// Lets a call go on to the candidate after this many, unless the host gave the search up. A call that passed its
+    /// deadline may still run.
+    fn begins(&self, tried: u16) -> bool {
+        self.0.compare_exchange(tried, tried.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Gives the search up, and returns the number of the last candidate that a call may ask for.
+    fn end(&self) -> u16 {
+        self.0.swap(Self::ENDED, Ordering::Relaxed)
+    }
 }
 
 /// A search that failed.
@@ -209,24 +244,30 @@ enum Made {
 /// The parts of a request that are the same for all candidates.
 struct Template {
     session: SessionContext,
-    fetch: Option<NameTag>,
     reason: Option<String>,
     ticket: Option<String>,
 }
 
 impl Template {
-    fn at(self, candidate: Candidate, number: u16) -> Fetch {
+    fn at(self, candidate: Candidate, intent: Option<IntentId>) -> Fetch {
         let mut fetch = Fetch::new(candidate, self.session);
-        fetch.intent = self.fetch.map(|fetch| intent(CheckOutId { fetch, number }, ""));
-        (fetch.reason, fetch.ticket) = (self.reason, self.ticket);
+        (fetch.intent, fetch.reason, fetch.ticket) = (intent, self.reason, self.ticket);
         fetch
+    }
+
+    /// Takes a request apart.
+    fn of(fetch: Fetch) -> (Self, Candidate) {
+        let Fetch { candidate, session, reason, ticket, .. } = fetch;
+        (Self { session, reason, ticket }, candidate)
     }
 }
 
 /// Returns the intent of a check-out, or with a suffix of what follows from it.
 pub(super) fn intent(id: CheckOutId, suffix: &str) -> IntentId {
-    let intent = IntentId::new(format!("{}.{}{suffix}", id_text(&id.fetch), id.number));
-    intent.unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
+    let mut text = id_text(&id.fetch);
+    // A text takes everything.
+    let _ = write!(text, ".{}{suffix}", id.number);
+    IntentId::new(text).unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
 }
 
 /// Checks that a store gives a lease if and only if it declares leases.
@@ -264,5 +305,18 @@ pub(super) fn operation(kind: CredentialKind) -> &'static str {
         CredentialKind::Certificates => "certificates",
         CredentialKind::TotpCodes => "totp_codes",
         _ => "remote_app_credentials",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_was_given_up_goes_on_to_no_other_candidate() {
+        let progress = Progress::default();
+        assert!(progress.begins(0) && progress.begins(1));
+        assert_eq!(progress.end(), 2, "the second candidate may have been asked for");
+        assert!(!progress.begins(2));
     }
 }

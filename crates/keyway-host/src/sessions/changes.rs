@@ -324,13 +324,24 @@ pub(super) fn renewed_lease(
 }
 
 /// Notes that a store was told of an event, or when it is told again. After the retries are used up it is not.
-pub(super) fn told(limits: &Limits, next: &mut SessionState, what: Told, failed: Option<Again>) {
+pub(super) fn told(
+    limits: &Limits,
+    next: &mut SessionState,
+    now: Timestamp,
+    what: Told,
+    failed: Option<Again>,
+) {
     let notice = match what {
         Told::Authenticated(number) if number == next.authentications => &mut next.authenticated,
         Told::Authenticated(_) => return,
         Told::Ended => &mut next.ended,
     };
-    let Notice::Owed(owed) = *notice else { return };
+    let owed = match *notice {
+        Notice::Owed(owed) => owed,
+        // Its intent is the record itself.
+        Notice::NotDue if what == Told::Ended => Owed::from(now),
+        Notice::NotDue | Notice::Done => return,
+    };
     let failures = owed.failures.saturating_add(1);
     let at = failed.and_then(|again| limits.retries.next(owed.since, failures, again));
     *notice = at.map_or(Notice::Done, |next| Notice::Owed(Owed { failures, next, ..owed }));

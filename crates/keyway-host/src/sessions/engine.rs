@@ -274,7 +274,8 @@ impl Sessions {
     /// Ends sessions whose last handle was dropped.
     pub(super) async fn end_dropped(&self, parts: Vec<(SessionAtStore, Vec<CheckOut>)>) {
         for (at, read) in parts {
-            let event = self.worker.workflow.event(&at.store, self.worker.clock.now(), What::End { read });
+            let what = What::End { read, recovers: at.host.is_some() };
+            let event = self.worker.workflow.event(&at.store, self.worker.clock.now(), what);
             let ended = match self.entry(&at).await {
                 Ok(entry) => {
                     self.worker.submit(entry, event, None).await.map(drop).map_err(SessionsError::from)

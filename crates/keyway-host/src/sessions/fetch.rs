@@ -6,8 +6,8 @@ use keyway_credentials::{
     Candidate, Certificates, CredentialKind, Lease, Passwords, PrivateKeys, RemoteAppCredentials, TotpCodes,
 };
 
-pub use super::asking::Attempt;
 use super::asking::{Answer, AnyCredentials};
+pub use super::search::Attempt;
 use super::state::{CheckOut, CheckOutId};
 
 /// Credentials that a session can fetch: [`Passwords`], [`PrivateKeys`], [`Certificates`], [`TotpCodes`] and

@@ -70,7 +70,7 @@ pub(super) fn data(context: &SessionContext, calls: u64) -> Data {
 }
 
 fn context(connection: Arc<Connection>, cookie: Cookie, session_cookie: Cookie) -> SessionContext {
-    SessionContext::new(connection).with_cookie(cookie).with_session_cookie(session_cookie)
+    SessionContext::with_cookies(connection, cookie, session_cookie)
 }
 
 /// Reads a cookie that [`data`] has written.

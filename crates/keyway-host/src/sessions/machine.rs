@@ -56,8 +56,8 @@ pub(crate) enum What {
     AuthenticationCompleted { trigger: CheckInTrigger, read: Vec<CheckOut> },
     /// The target did not accept the credentials.
     AuthenticationFailed,
-    /// The session has ended.
-    End { read: Vec<CheckOut> },
+    /// The session has ended. `recovers` if a restart of the host ends it, should this call not do so.
+    End { read: Vec<CheckOut>, recovers: bool },
     /// The host that had the session is gone.
     HostLost,
     /// An operator takes a lease back.
@@ -165,6 +165,10 @@ pub(crate) fn step(
     if !is_result && standing == Standing::Free {
         settle_interrupted(&mut next, now, resolves);
     }
+    if standing == Standing::Free && what.needs_no_intent(state) {
+        let told = next.check_outs.clone();
+        return Ok(Step::to(next).then(Command::Tell(Told::Ended, told)).promised());
+    }
     let hands_out = apply(limits, &mut next, (now, resolves, standing), what)?;
     forget_returned(&mut next);
     Ok(match standing {
@@ -179,6 +183,16 @@ pub(crate) fn step(
 }
 
 impl What {
+    /// Tells whether the record itself is the intent of the notice that follows: it is of a session that a restart of
+    /// the host ends, by the same call with the same id, and that owes and holds nothing else (decision H222).
+    fn needs_no_intent(&self, stored: Option<&SessionState>) -> bool {
+        let (Self::End { read, recovers: true }, Some(stored)) = (self, stored) else { return false };
+        read.is_empty()
+            && stored.ended == Notice::NotDue
+            && !matches!(stored.authenticated, Notice::Owed(_))
+            && stored.taken() == 0
+    }
+
     /// Tells whether the event can be the first of a session at a store.
     fn begins(&self) -> bool {
         matches!(self, Self::Fetch { .. } | Self::AuthenticationCompleted { .. } | Self::End { .. })
@@ -230,7 +244,7 @@ fn apply(
             let failed = |out: &CheckOut| (!out.is_proven).then_some(CheckInReason::AuthenticationFailed);
             take_back(next, now, failed);
         }
-        What::End { read } => {
+        What::End { read, .. } => {
             if next.ended == Notice::NotDue {
                 next.check_outs.extend(read);
                 next.ended = Notice::Owed(Owed::from(now));
@@ -277,7 +291,11 @@ fn apply(
         What::Renewal { check_out, renewed, is_unclear } => {
             renewed_lease(limits, next, now, check_out, renewed, is_unclear);
         }
-        What::Told { what, failed } if ours || failed.is_none() => told(limits, next, what, failed),
+        What::Told { what, failed }
+            if ours || failed.is_none() || (what == Told::Ended && !next.is_ended()) =>
+        {
+            told(limits, next, now, what, failed);
+        }
         What::Wake
         | What::NothingFound { .. }
         | What::Unclear { .. }

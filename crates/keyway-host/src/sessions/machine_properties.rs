@@ -44,7 +44,7 @@ enum Call {
     Fetch { number: u8, repeated: bool },
     Completed(CheckInTrigger),
     Failed,
-    End,
+    End { recovers: bool },
     HostLost,
     Force(prop::sample::Index),
     Wake,
@@ -194,6 +194,7 @@ impl World {
             let is_end = matches!(event.what, What::Told { what: Told::Ended, failed: None });
             self.vault.ended += u32::from(is_end);
             assert!(step.command.is_none() || step.state.is_some(), "a command without a record");
+            assert!(!step.is_promised || step.state == self.state, "a state that is not stored");
             self.state = step.state;
             let Some(command) = step.command else { return };
             if let Fault::Ends { command: ends, after } = fault
@@ -206,7 +207,7 @@ impl World {
             }
             let what = self.carry_out(&command);
             event = self.event(what);
-            standing = Standing::Ours;
+            standing = if step.is_promised { Standing::Free } else { Standing::Ours };
             if let Fault::Unstored { command: unstored } = fault
                 && unstored == number
             {
@@ -240,7 +241,7 @@ fn any_call() -> impl Strategy<Value = Call> {
         2 => Just(Call::Completed(CheckInTrigger::AfterAuthentication)),
         2 => Just(Call::Completed(CheckInTrigger::AtSessionEnd)),
         1 => Just(Call::Failed),
-        1 => Just(Call::End),
+        1 => any::<bool>().prop_map(|recovers| Call::End { recovers }),
         1 => Just(Call::HostLost),
         1 => any::<prop::sample::Index>().prop_map(Call::Force),
         3 => Just(Call::Wake),
@@ -296,7 +297,7 @@ proptest! {
                 }
                 Call::Completed(trigger) => What::AuthenticationCompleted { trigger, read: Vec::new() },
                 Call::Failed => What::AuthenticationFailed,
-                Call::End => What::End { read: Vec::new() },
+                Call::End { recovers } => What::End { read: Vec::new(), recovers },
                 Call::HostLost => What::HostLost,
                 Call::Force(index) => {
                     let outs: Vec<CheckOutId> = world.vault.held.values().copied().collect();

@@ -34,11 +34,23 @@ fn fetch(number: u8) -> What {
 }
 
 fn end() -> What {
-    What::End { read: Vec::new() }
+    What::End { read: Vec::new(), recovers: false }
 }
 
 fn ada() -> Holder {
     Holder::new("ada").unwrap()
+}
+
+/// A session whose check-out is proven and checked in.
+fn returned() -> SessionState {
+    let completed =
+        What::AuthenticationCompleted { trigger: CheckInTrigger::AfterAuthentication, read: Vec::new() };
+    let mut state = after(Some(&holding()), Standing::Free, completed).state.unwrap();
+    let told = What::Told { what: Told::Authenticated(1), failed: None };
+    let step = after(Some(&state), Standing::Ours, told);
+    let Some(Command::CheckIn(check_out)) = step.command else { panic!("the lease is checked in") };
+    state = step.state.unwrap();
+    after(Some(&state), Standing::Ours, What::CheckIn { check_out, failed: None }).state.unwrap()
 }
 
 fn again() -> Again {
@@ -198,4 +210,49 @@ fn a_handle_that_knew_a_record_finds_the_session_ended() {
         let step = step(&Limits::default(), None, Standing::Free, event);
         assert_eq!(step.err(), ended.then_some(TransitionError::Ended));
     }
+}
+
+/// The end of a session that a restart of its host ends.
+fn end_of_attached() -> What {
+    What::End { read: Vec::new(), recovers: true }
+}
+
+#[test]
+fn the_record_itself_is_the_intent_of_the_end_of_a_session_that_holds_nothing() {
+    let returned = returned();
+    let told = after(Some(&returned), Standing::Free, end_of_attached());
+    assert!(told.is_promised && told.state.as_ref() == Some(&returned), "nothing is stored");
+    // A restart after a crash comes to the same call.
+    let lost = after(Some(&returned), Standing::Free, What::HostLost).state;
+    let restarted = after(lost.as_ref(), Standing::Free, What::Wake);
+    for step in [&told, &restarted] {
+        let Some(Command::Tell(Told::Ended, outs)) = &step.command else { panic!("the store is told") };
+        assert_eq!(outs, &returned.check_outs);
+    }
+    let what = What::Told { what: Told::Ended, failed: None };
+    assert!(after(Some(&returned), Standing::Free, what).state.is_none());
+    // A failure is stored, and the store is told later.
+    let what = What::Told { what: Told::Ended, failed: Some(again()) };
+    let failed = after(Some(&returned), Standing::Free, what).state.unwrap();
+    assert!(matches!(failed.ended, Notice::Owed(Owed { failures: 1, .. })), "{failed:?}");
+}
+
+#[test]
+fn the_end_of_a_session_that_owes_more_is_stored_first() {
+    let holding = holding();
+    let returned = returned();
+    let asked = after(Some(&returned), Standing::Free, fetch(2)).state.unwrap();
+    let mut owing = returned.clone();
+    owing.authenticated = Notice::Owed(Owed::from(NOW));
+    for state in [None, Some(&holding), Some(&asked), Some(&owing)] {
+        let step = after(state, Standing::Free, end_of_attached());
+        assert!(!step.is_promised && step.state.unwrap().is_ended(), "{state:?}");
+    }
+    let read = What::End { read: vec![out(3)], recovers: true };
+    for what in [end(), read] {
+        let step = after(Some(&returned), Standing::Free, what);
+        assert!(!step.is_promised && step.state.unwrap().is_ended());
+    }
+    let beside = after(Some(&returned), Standing::Others, end_of_attached());
+    assert!(beside.command.is_none() && beside.state.unwrap().is_ended());
 }

@@ -2,11 +2,12 @@
 //!
 //! See decision S4.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use keyway_credentials::{
     Account, Asset, AssetSource, Candidate, CandidateQuestion, Candidates, Connection, CredentialError,
-    CredentialStore, SessionContext, Tried,
+    CredentialStore, FetchOutcome, SessionContext,
 };
 
 use super::vault::Rules;
@@ -63,40 +64,103 @@ impl Search {
     }
 }
 
+/// The outcome of a candidate that has no credentials.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Attempt {
+    /// The account and the asset.
+    pub candidate: Candidate,
+    /// The outcome, which is not `Found`.
+    pub outcome: FetchOutcome<Infallible>,
+}
+
 /// A walk through the candidates of a search, one after the other, each once.
 pub(super) struct Walk {
+    /// The places. An account by the rule is there until it is taken.
     search: Search,
-    /// The account by the rule, until it is taken.
-    given: Option<Account>,
     own_accounts: Option<Candidates<Account>>,
     account: Option<Account>,
-    /// The number of the next place of assets.
+    /// The number of the next place of assets, or of the one with the list.
     place: usize,
     own_assets: Option<Candidates<Asset>>,
-    tried: Tried,
+    /// The next asset of that list.
+    own_asset: Option<Asset>,
+    /// The candidates that came before, each with its outcome if it was asked for.
+    tried: Vec<(Candidate, Option<FetchOutcome<Infallible>>)>,
+    /// Their numbers in the order of their names, to find a repeated one.
+    sorted: Vec<u16>,
+    /// The place of the last candidate among the sorted ones.
+    at: usize,
     /// How many accounts and assets were taken so far.
     names: u32,
     /// How many candidates were found so far.
     pub(super) count: u16,
 }
 
+/// The next step of a walk.
+enum Next {
+    Candidate(Candidate),
+    /// The next name is in a list of the store's own.
+    Own,
+    End,
+}
+
 impl Walk {
     pub(super) fn new(search: Search) -> Self {
-        let given = match &search.accounts {
-            Accounts::Given(account) => account.clone(),
-            Accounts::Own => None,
-        };
         Self {
             search,
-            given,
             own_accounts: None,
             account: None,
             place: 0,
             own_assets: None,
-            tried: Tried::default(),
+            own_asset: None,
+            tried: Vec::new(),
+            sorted: Vec::new(),
+            at: 0,
             names: 0,
             count: 0,
         }
+    }
+
+    /// Finds the next candidate without asking the store.
+    fn next_given(&mut self) -> Next {
+        while self.count < MOST_CANDIDATES && self.names < MOST_NAMES {
+            let Some(account) = &self.account else {
+                self.account = match &mut self.search.accounts {
+                    Accounts::Own => return Next::Own,
+                    Accounts::Given(account) => account.take(),
+                };
+                if self.account.is_none() {
+                    return Next::End;
+                }
+                continue;
+            };
+            let asset = match (self.own_asset.take(), self.search.assets.get(self.place)) {
+                (Some(asset), _) => asset,
+                (None, Some(Assets::Own(_))) => return Next::Own,
+                (None, Some(Assets::Given(asset))) => {
+                    self.place += 1;
+                    asset.clone()
+                }
+                (None, None) => {
+                    (self.account, self.place) = (None, 0);
+                    continue;
+                }
+            };
+            self.names += 1;
+            let candidate = Candidate::new(account.clone(), asset);
+            // Most assets differ, so they are compared first.
+            let by_name = |number: &u16| {
+                let (tried, _) = &self.tried[usize::from(*number)];
+                tried.asset.cmp(&candidate.asset).then_with(|| tried.account.cmp(&candidate.account))
+            };
+            if let Err(at) = self.sorted.binary_search_by(by_name) {
+                self.at = at;
+                self.count += 1;
+                return Next::Candidate(candidate);
+            }
+        }
+        Next::End
     }
 
     /// Finds the next candidate, which may ask the store; `None` at the end.
@@ -105,63 +169,61 @@ impl Walk {
         store: &dyn CredentialStore,
         session: &SessionContext,
     ) -> Result<Option<Candidate>, CredentialError> {
-        while self.count < MOST_CANDIDATES && self.names < MOST_NAMES {
-            self.names += 1;
-            let Some(account) = self.account.clone() else {
-                self.account = match self.next_account(store, session).await? {
-                    Some(account) => Some(account),
-                    None => return Ok(None),
-                };
-                self.place = 0;
-                continue;
-            };
-            let asset = if let Some(list) = &mut self.own_assets {
-                let Some(asset) = list.next().await? else {
-                    self.own_assets = None;
-                    continue;
-                };
-                asset
-            } else {
-                let place = self.search.assets.get(self.place);
-                self.place += 1;
-                match place {
-                    Some(Assets::Given(asset)) => asset.clone(),
-                    Some(Assets::Own(generator)) => {
-                        let question =
-                            CandidateQuestion::assets(session.clone(), generator.as_str(), account);
-                        self.own_assets = Some(store.assets(&question).await?);
-                        continue;
-                    }
-                    None => {
-                        self.account = None;
-                        continue;
-                    }
-                }
-            };
-            let candidate = Candidate::new(account, asset);
-            if self.tried.is_new(&candidate) {
-                self.count += 1;
-                return Ok(Some(candidate));
+        loop {
+            match self.next_given() {
+                Next::Candidate(candidate) => return Ok(Some(candidate)),
+                Next::End => return Ok(None),
+                Next::Own => self.ask(store, session).await?,
             }
         }
-        Ok(None)
     }
 
-    async fn next_account(
+    /// Takes the next name from the store's own list.
+    async fn ask(
         &mut self,
         store: &dyn CredentialStore,
         session: &SessionContext,
-    ) -> Result<Option<Account>, CredentialError> {
-        if self.search.accounts != Accounts::Own {
-            return Ok(self.given.take());
-        }
-        let list = if let Some(list) = &mut self.own_accounts {
-            list
-        } else {
-            let question = CandidateQuestion::accounts(session.clone());
-            self.own_accounts.insert(store.accounts(&question).await?)
+    ) -> Result<(), CredentialError> {
+        let Some(account) = &self.account else {
+            let list = if let Some(list) = &mut self.own_accounts {
+                list
+            } else {
+                let question = CandidateQuestion::accounts(session.clone());
+                self.own_accounts.insert(store.accounts(&question).await?)
+            };
+            self.account = list.next().await?;
+            self.names += 1;
+            if self.account.is_none() {
+                self.search.accounts = Accounts::Given(None);
+            }
+            return Ok(());
         };
-        list.next().await
+        let list = match (&mut self.own_assets, self.search.assets.get(self.place)) {
+            (Some(list), _) => list,
+            (none, Some(Assets::Own(generator))) => {
+                let question =
+                    CandidateQuestion::assets(session.clone(), generator.as_str(), account.clone());
+                none.insert(store.assets(&question).await?)
+            }
+            (None, _) => return Ok(()),
+        };
+        self.own_asset = list.next().await?;
+        if self.own_asset.is_none() {
+            (self.own_assets, self.place) = (None, self.place + 1);
+        }
+        Ok(())
+    }
+
+    /// Takes the last candidate back, with its outcome if it was asked for.
+    pub(super) fn tried(&mut self, candidate: Candidate, outcome: Option<FetchOutcome<Infallible>>) {
+        self.sorted.insert(self.at, u16::try_from(self.tried.len()).unwrap_or(u16::MAX));
+        self.tried.push((candidate, outcome));
+    }
+
+    /// Returns what became of the candidates that were asked for.
+    pub(super) fn attempts(mut self) -> Vec<Attempt> {
+        let attempt = |(candidate, outcome): (_, Option<_>)| Some(Attempt { candidate, outcome: outcome? });
+        std::mem::take(&mut self.tried).into_iter().filter_map(attempt).collect()
     }
 }
 
@@ -213,6 +275,7 @@ mod tests {
         let (mut walk, mut seen) = (Walk::new(search), Vec::new());
         while let Some(candidate) = walk.next(&Lists, &session).await.unwrap() {
             seen.push(format!("{}@{}", candidate.account, candidate.asset));
+            walk.tried(candidate, None);
         }
         seen
     }

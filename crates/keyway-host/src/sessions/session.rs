@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::admission::{MOST_FACTS, admit};
-use super::asking::{Answer, Asking, Attempt, Caller, Failed, operation};
+use super::asking::{Answer, Asking, Caller, Failed, operation};
 use super::audit::{Action, Transition};
 use super::changes::replaces;
 use super::connection_record::connection_len;
@@ -25,7 +25,7 @@ use super::machine::{Event, TransitionError, What};
 use super::new_session::NewSession;
 use super::record::SessionAtStore;
 use super::refusals::Refusals;
-use super::search::Search;
+use super::search::{Attempt, Search};
 use super::state::{CheckOut, Data, FetchStage, OpenFetch};
 use super::vault::RunningVault;
 use super::workflow::SessionWorkflow;
@@ -60,7 +60,7 @@ struct Inner {
 /// The progress of a session. It is locked during a call.
 #[derive(Debug, Default)]
 struct Progress {
-    parts: BTreeMap<CredentialStoreName, Part>,
+    parts: BTreeMap<CredentialStoreName, Box<Part>>,
     has_ended: bool,
 }
 
@@ -121,7 +121,7 @@ impl Session {
         };
         for store in stores {
             let part = session.part(&*session.sessions.vault(&store)?);
-            session.progress.get_mut().parts.insert(store, part);
+            session.progress.get_mut().parts.insert(store, Box::new(part));
         }
         for entry in entries {
             let live = session.live();
@@ -133,7 +133,7 @@ impl Session {
             let at = entry.fixed.clone();
             let part =
                 Part { at, live, entry: Some(entry), read: Vec::new(), has_record: true, has_ended: false };
-            session.progress.get_mut().parts.insert(part.at.store.clone(), part);
+            session.progress.get_mut().parts.insert(part.at.store.clone(), Box::new(part));
         }
         Ok(Self { inner: Arc::new(session) })
     }
@@ -175,7 +175,7 @@ impl Session {
         if progress.has_ended {
             return Err(TransitionError::Ended.into());
         }
-        let part = progress.parts.entry(store.clone()).or_insert_with(|| inner.part(&vault));
+        let part = progress.parts.entry(store.clone()).or_insert_with(|| Box::new(inner.part(&vault)));
         let search = match C::KIND {
             CredentialKind::RemoteApp => {
                 let asked =
@@ -252,7 +252,8 @@ impl Session {
         self.inner.ending.notify_one();
         let mut progress = self.inner.progress.lock().await;
         progress.has_ended = true;
-        self.inner.tell(&mut progress, |_, read| What::End { read }).await
+        let recovers = !self.inner.is_detached;
+        self.inner.tell(&mut progress, |_, read| What::End { read, recovers }).await
     }
 }
 
@@ -320,7 +321,7 @@ impl Inner {
         };
         let refusals = Arc::new(refusals);
         if !fetch.vault.capabilities().leases {
-            return self.read(part, fetch.vault, &open, &refusals).await;
+            return self.read(part, fetch.vault, &open, refusals).await;
         }
         part.live.refusals = Some(refusals);
         let again = fetch.vault.capabilities().idempotent;
@@ -336,15 +337,16 @@ impl Inner {
         part: &mut Part,
         vault: &RunningVault,
         open: &OpenFetch,
-        refusals: &Arc<Refusals>,
+        refusals: Arc<Refusals>,
     ) -> Result<Answer, SessionsError> {
         let worker = &self.sessions.worker;
         let none = Data::default();
         let stored =
             part.entry.as_ref().and_then(|entry| entry.state.as_ref()).map_or(&none, |state| &state.data);
         let session = part.live.context(Arc::clone(&self.connection), stored);
-        let asking = Asking { vault, session, open, caller: Caller::Reading(worker, &part.at) };
-        let answer = asking.ask_all(refusals, refusals.now).await;
+        let asking = Asking { vault, session, open, caller: Caller::Reading };
+        let now = refusals.now;
+        let answer = asking.ask_all(refusals, now).await;
         let answer = answer.map_err(|Failed { error, .. }| {
             let name = vault.name.clone();
             SessionsError::Store { name, call: operation(open.kind), error }

@@ -13,7 +13,7 @@ use keyway_credentials::{
 
 use super::verifying::{Schedule, Verifying};
 use crate::host::Lent;
-use crate::plugin::{LaneGuard, OpenFault, Opened, Opens, Pace, Source};
+use crate::plugin::{LaneGuard, OpenFault, Opened, Opens, Pace, Permit, Source};
 use crate::work::{Lane, Limits};
 
 /// A connection of the host to a vault: a credential store by its name, with the host's rules for it.
@@ -227,6 +227,14 @@ impl RunningVault {
 
     pub(super) fn guard(&self) -> Option<&dyn LaneGuard> {
         Some(self.opened.as_ref().ok()?.lane_guard())
+    }
+
+    /// Waits until the plugin works on fewer calls than it can.
+    pub(super) async fn permit(&self) -> Permit {
+        match self.guard() {
+            Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
+            None => Permit::default(),
+        }
     }
 }
 

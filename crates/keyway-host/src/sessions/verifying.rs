@@ -109,11 +109,7 @@ fn report(
 impl RunningVault {
     /// Asks the store whether credentials open their target.
     pub(super) async fn verify(&self, verification: Verification) -> Result<Verified, CredentialError> {
-        let permit = match self.guard() {
-            Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
-            None => crate::plugin::Permit::default(),
-        };
         let work = |store: Arc<dyn CredentialStore>| async move { store.verify(&verification).await };
-        self.working()?.call("verify", permit, work).await
+        self.working()?.call("verify", self.permit().await, work).await
     }
 }

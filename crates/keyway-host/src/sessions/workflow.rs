@@ -1,6 +1,7 @@
 //! Carries out the commands of a session.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use keyway_core::{Effect, PluginError, Timestamp};
@@ -340,7 +341,7 @@ async fn search(
         return (What::NothingFound { fetch: open.id }, None, None);
     };
     let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
-    match asking.ask_all(refusals, on.now()).await {
+    match asking.ask_all(Arc::clone(refusals), on.now()).await {
         Ok(Answer::Found(check_out, credentials)) => {
             let what = What::Found { check_out: check_out.clone(), renews: vault.capabilities().renews };
             (what, Some(Answer::Found(check_out, credentials)), None)
@@ -409,11 +410,14 @@ fn session_event(
     check_outs: Vec<CheckOut>,
     session: SessionContext,
 ) -> SessionEvent {
-    let id = W::record_id(on.entry);
-    let intent = match what {
-        Told::Authenticated(number) => format!("{id}.authenticated{number}"),
-        Told::Ended => format!("{id}.ended"),
-    };
+    let mut intent = W::record_id(on.entry);
+    match what {
+        // A text takes everything.
+        Told::Authenticated(number) => {
+            let _ = write!(intent, ".authenticated{number}");
+        }
+        Told::Ended => intent.push_str(".ended"),
+    }
     let intent = keyway_core::IntentId::new(intent);
     let intent = intent.unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"));
     let seen = check_outs.into_iter().map(|out| SeenCheckOut::new(out.candidate, out.lease));

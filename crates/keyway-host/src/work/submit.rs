@@ -192,6 +192,10 @@ impl<W: Workflow> Course<'_, W> {
     ) -> Result<Next<W>, Failed<W>> {
         let is_own = self.own.is_some() && self.entry.claim == self.own;
         let same = step.state == self.entry.state && holder.is_none();
+        if same && step.is_promised {
+            self.worker.workflow.stored(&self.entry, event);
+            return Ok(Next::Stored);
+        }
         // A step that changes nothing keeps the caller's claim for a command, and does not touch
         // another caller's.
         if same && (step.state.is_none() || step.command.is_some() == is_own) {

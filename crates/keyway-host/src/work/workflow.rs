@@ -38,6 +38,8 @@ pub(crate) struct Step<W: Workflow> {
     pub(crate) keeps_claim: bool,
     /// Whether the [note](Workflow::note) of the event is stored in the same batch.
     pub(crate) notes: bool,
+    /// Whether a restart comes to the same command by what is stored already, so that nothing is stored before it.
+    pub(crate) is_promised: bool,
 }
 
 impl<W: Workflow> Step<W> {
@@ -50,6 +52,7 @@ impl<W: Workflow> Step<W> {
             hands_out: false,
             keeps_claim: false,
             notes: false,
+            is_promised: false,
         }
     }
 
@@ -66,6 +69,12 @@ impl<W: Workflow> Step<W> {
     /// Gives a command.
     pub(crate) fn then(self, command: W::Command) -> Self {
         Self { command: Some(command), ..self }
+    }
+
+    /// Carries the command out by what is stored already: after a crash the same command follows from it.
+    #[cfg(feature = "credentials")]
+    pub(crate) fn promised(self) -> Self {
+        Self { is_promised: true, ..self }
     }
 
     /// Leaves the claim on the record as it is: another caller goes on with its work, and sees the change
