@@ -26,8 +26,8 @@ const SHELVES: &str = "shelves";
 pub struct Shelf {
     /// When the lease with this number ends; `None` for a store without leases.
     pub leases: Option<fn(u64) -> Option<Timestamp>>,
-    /// How many assets it lists. At those it has no password.
-    pub assets: u32,
+    /// The assets that it lists. At those it has no password.
+    pub assets: Vec<Asset>,
     /// How many leases it has given.
     pub given: AtomicU64,
     /// How many leases it has taken back.
@@ -39,6 +39,15 @@ impl Shelf {
     pub fn with_leases() -> Self {
         Self { leases: Some(|_| None), ..Self::default() }
     }
+
+    /// Lists this many assets.
+    ///
+    /// # Errors
+    /// None: the names are numbers.
+    pub fn listing(self, assets: u32) -> Result<Self, BenchError> {
+        let names = (0..assets).map(|number| Asset::new(format!("asset-{number}")));
+        Ok(Self { assets: names.collect::<Result<_, _>>()?, ..self })
+    }
 }
 
 #[async_trait]
@@ -46,7 +55,7 @@ impl CredentialStore for Shelf {
     fn capabilities(&self) -> Capabilities {
         let leases = self.leases.is_some();
         let declared = Capabilities::MINIMAL.passwords(true).private_keys(true).verifies(true).prompt(true);
-        declared.leases(leases).idempotent(leases).own_assets(self.assets > 0)
+        declared.leases(leases).idempotent(leases).own_assets(!self.assets.is_empty())
     }
 
     async fn private_keys(&self, _: &Fetch) -> Result<FetchOutcome<PrivateKeys>, CredentialError> {
@@ -54,7 +63,7 @@ impl CredentialStore for Shelf {
     }
 
     async fn passwords(&self, fetch: &Fetch) -> Result<FetchOutcome<Passwords>, CredentialError> {
-        if self.assets > 0 {
+        if !self.assets.is_empty() {
             black_box(fetch);
             return Ok(FetchOutcome::NotFound);
         }
@@ -69,8 +78,7 @@ impl CredentialStore for Shelf {
     }
 
     async fn assets(&self, _: &CandidateQuestion) -> Result<Candidates<Asset>, CredentialError> {
-        let names = (0..self.assets).map(|number| Asset::new(format!("asset-{number}")));
-        Ok(Candidates::new(names.collect::<Result<Vec<_>, _>>()?.into_iter()))
+        Ok(Candidates::new(self.assets.clone().into_iter()))
     }
 
     async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
@@ -108,7 +116,7 @@ impl Shelved {
     ) -> Result<Self, BenchError> {
         let (name, store) = (CredentialStoreName::new("shelf")?, Arc::new(store));
         let mut vault = Vault::with_store(name.clone(), Arc::clone(&store) as Arc<_>);
-        if store.assets > 0 {
+        if !store.assets.is_empty() {
             let mut rules = AssetRules::default();
             rules.generators = vec![AssetGenerator::from_name(SHELVES)];
             vault = vault.assets(rules);

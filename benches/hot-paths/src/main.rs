@@ -30,7 +30,7 @@ const FILLED: u32 = 1000;
 type Failure = Box<dyn Error>;
 type HotPath = fn(u32) -> Result<(), Failure>;
 
-const HOT_PATHS: [(&str, HotPath); 10] = [
+const HOT_PATHS: [(&str, HotPath); 12] = [
     ("parse", parse),
     ("match", matching),
     ("look-up", look_up),
@@ -41,6 +41,8 @@ const HOT_PATHS: [(&str, HotPath); 10] = [
     ("grant", grant::request_and_revoke),
     ("session-with-leases", session::with_leases),
     ("session", session::without_leases),
+    ("search", session::search),
+    ("guarded-calls", session::guarded_calls),
 ];
 
 fn main() -> ExitCode {

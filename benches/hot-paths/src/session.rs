@@ -1,13 +1,15 @@
-//! Measures a full session at a credential store that does nothing: no private keys, passwords, and its two events.
+//! Measures sessions at a credential store that does nothing: a full one (no private keys, passwords, and its two events),
+//! a search that finds nothing, and the guarded call that both are made of.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use keyway_core::Registry;
 use keyway_credentials::{
-    Capabilities, CheckIn, CheckedIn, Connection, CredentialError, CredentialStore, CredentialStoreName,
-    Fetch, FetchOutcome, Found, Lease, LeaseId, Password, Passwords, PrivateKeys, Rotation, SessionId,
-    async_trait,
+    Account, Asset, AssetGenerator, AssetRules, Candidate, CandidateQuestion, Candidates, Capabilities,
+    CheckIn, CheckedIn, Connection, CredentialError, CredentialStore, CredentialStoreName, Fetch,
+    FetchOutcome, Found, Lease, LeaseId, Password, Passwords, PrivateKeys, Rotation, SessionId, Verification,
+    Verified, async_trait,
 };
 use keyway_host::Host;
 use keyway_host::sessions::{FetchRequest, Isolation, Limits, NewSession, Vault};
@@ -15,23 +17,38 @@ use keyway_storage::Memory;
 
 use crate::{Failure, ring};
 
-/// A store with one password, with or without leases.
-#[derive(Debug)]
+/// A store with one password, with or without leases; or with a list of assets, at which it has none.
+#[derive(Debug, Default)]
 struct Idle {
     leases: bool,
+    assets: Vec<Asset>,
 }
 
 #[async_trait]
 impl CredentialStore for Idle {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL.passwords(true).private_keys(true).leases(self.leases).idempotent(self.leases)
+        let offered = Capabilities::MINIMAL.passwords(true).private_keys(true).verifies(true);
+        offered.leases(self.leases).idempotent(self.leases).own_assets(!self.assets.is_empty())
+    }
+
+    async fn assets(&self, _: &CandidateQuestion) -> Result<Candidates<Asset>, CredentialError> {
+        Ok(Candidates::new(self.assets.clone().into_iter()))
+    }
+
+    async fn verify(&self, verification: &Verification) -> Result<Verified, CredentialError> {
+        black_box(verification);
+        Ok(Verified::Opens)
     }
 
     async fn private_keys(&self, _: &Fetch) -> Result<FetchOutcome<PrivateKeys>, CredentialError> {
         Ok(FetchOutcome::NotFound)
     }
 
-    async fn passwords(&self, _: &Fetch) -> Result<FetchOutcome<Passwords>, CredentialError> {
+    async fn passwords(&self, fetch: &Fetch) -> Result<FetchOutcome<Passwords>, CredentialError> {
+        if !self.assets.is_empty() {
+            black_box(fetch);
+            return Ok(FetchOutcome::NotFound);
+        }
         let found = Found::new(Passwords::new(Password::new("correct horse")));
         if self.leases {
             Ok(found.with_lease(Lease::new(LeaseId::new("lease-1")?)).into())
@@ -54,28 +71,75 @@ pub(crate) fn without_leases(times: u32) -> Result<(), Failure> {
     sessions(times, false)
 }
 
+/// How many candidates a search has.
+const CANDIDATES: u32 = 100;
+
+/// Searches, each of a hundred candidates that have no credentials.
+pub(crate) fn search(times: u32) -> Result<(), Failure> {
+    let assets: Result<Vec<_>, _> =
+        (0..CANDIDATES).map(|number| Asset::new(format!("asset-{number}"))).collect();
+    let store = Idle { assets: assets?, ..Idle::default() };
+    runtime()?.block_on(async {
+        let (host, hall) = host(store).await?;
+        let session = host.sessions().begin(NewSession::new(connection()?))?;
+        for _ in 0..times {
+            black_box(session.fetch::<Passwords>(&hall, FetchRequest::new()).await?);
+        }
+        Ok(())
+    })
+}
+
+/// A hundred guarded calls.
+pub(crate) fn guarded_calls(times: u32) -> Result<(), Failure> {
+    runtime()?.block_on(async {
+        let (host, hall) = host(Idle::default()).await?;
+        let candidate = Candidate::new(Account::new("root")?, Asset::new("web1")?);
+        for _ in 0..times * CANDIDATES {
+            black_box(host.sessions().verify(&hall, Verification::new(candidate.clone())).await?);
+        }
+        Ok(())
+    })
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_time().build()?)
+}
+
+async fn host(store: Idle) -> Result<(Host, CredentialStoreName), Failure> {
+    let hall = CredentialStoreName::new("hall")?;
+    let mut rules = AssetRules::default();
+    if !store.assets.is_empty() {
+        rules.generators = vec![AssetGenerator::from_name("shelves")];
+    }
+    let host = Host::builder(Registry::builder().build()?, Arc::new(Memory::new()), ring()?)
+        .session_limits(Limits::default().with_isolation(Isolation::Inline))
+        .vault(Vault::with_store(hall.clone(), Arc::new(store)).assets(rules))
+        .start()
+        .await?;
+    Ok((host, hall))
+}
+
+fn connection() -> Result<Connection, Failure> {
+    let mut connection = Connection::new(SessionId::new("session-1")?);
+    connection.protocol = Some("ssh".into());
+    connection.client_ip = Some("192.0.2.9".into());
+    connection.client_hostname = Some("laptop".into());
+    connection.gateway_domain = Some("example.org".into());
+    connection.gateway_username = Some("alice".into());
+    connection.gateway_password = Some("not a real one".into());
+    connection.gateway_groups = vec!["admins".into()];
+    connection.server_domain = Some("example.com".into());
+    connection.server_username = Some("root".into());
+    connection.server_hostname = Some("web1".into());
+    connection.server_ip = Some("192.0.2.7".into());
+    connection.server_port = Some(22);
+    Ok(connection)
+}
+
 fn sessions(times: u32, leases: bool) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(async {
-        let hall = CredentialStoreName::new("hall")?;
-        let host = Host::builder(Registry::builder().build()?, Arc::new(Memory::new()), ring()?)
-            .session_limits(Limits::default().with_isolation(Isolation::Inline))
-            .vault(Vault::with_store(hall.clone(), Arc::new(Idle { leases })))
-            .start()
-            .await?;
-        let mut connection = Connection::new(SessionId::new("session-1")?);
-        connection.protocol = Some("ssh".into());
-        connection.client_ip = Some("192.0.2.9".into());
-        connection.client_hostname = Some("laptop".into());
-        connection.gateway_domain = Some("example.org".into());
-        connection.gateway_username = Some("alice".into());
-        connection.gateway_password = Some("not a real one".into());
-        connection.gateway_groups = vec!["admins".into()];
-        connection.server_domain = Some("example.com".into());
-        connection.server_username = Some("root".into());
-        connection.server_hostname = Some("web1".into());
-        connection.server_ip = Some("192.0.2.7".into());
-        connection.server_port = Some(22);
+    runtime()?.block_on(async {
+        let (host, hall) = host(Idle { leases, ..Idle::default() }).await?;
+        let connection = connection()?;
         for _ in 0..times {
             let session = host.sessions().begin(NewSession::new(connection.clone()))?;
             black_box(session.fetch::<PrivateKeys>(&hall, FetchRequest::new()).await?);

@@ -1,6 +1,7 @@
 //! Candidates: the accounts and assets whose credentials a host asks for, one after the other.
 
 use std::fmt;
+use std::task::Poll;
 
 use async_trait::async_trait;
 
@@ -60,12 +61,22 @@ pub trait CandidateStream<T>: Send {
     /// # Cancel safety
     /// A host may drop the future, and then drops the list.
     async fn next(&mut self) -> Result<Option<T>, CredentialError>;
+
+    /// Returns what [`next`](Self::next) would, if the list knows it already. By default the host has to wait for
+    /// `next`.
+    fn next_ready(&mut self) -> Poll<Option<T>> {
+        Poll::Pending
+    }
 }
 
 #[async_trait]
 impl<T: Send, I: Iterator<Item = T> + Send> CandidateStream<T> for I {
     async fn next(&mut self) -> Result<Option<T>, CredentialError> {
         Ok(Iterator::next(self))
+    }
+
+    fn next_ready(&mut self) -> Poll<Option<T>> {
+        Poll::Ready(Iterator::next(self))
     }
 }
 
@@ -86,7 +97,10 @@ impl<T> Candidates<T> {
     /// # Cancel safety
     /// See [`CandidateStream::next`].
     pub async fn next(&mut self) -> Result<Option<T>, CredentialError> {
-        self.0.next().await
+        match self.0.next_ready() {
+            Poll::Ready(next) => Ok(next),
+            Poll::Pending => self.0.next().await,
+        }
     }
 }
 

@@ -201,6 +201,7 @@
 //! | member | the host calls it | seed |
 //! | --- | --- | --- |
 //! | [`next`](CandidateStream::next) | after the last candidate was tried in vain | decision S4 |
+//! | [`next_ready`](CandidateStream::next_ready) | before it, because most lists need no waiting | decision S4 |
 //!
 //! # Where to look
 //!
