@@ -328,7 +328,7 @@ impl<R: Recorded> Journal<R> {
         if bytes > LARGEST {
             return Err(RecordError::TooLarge { bytes, limit: LARGEST });
         }
-        let token = self.records.sealed_len(&entry.key, room);
+        let token = SealedRecords::sealed_len(&entry.key, room);
         let mut value = Vec::with_capacity(entry.sealed_fixed.len() + token);
         value.extend_from_slice(&entry.sealed_fixed);
         self.records.seal_into(&mut value, &entry.key, Part::State, room, |out| {

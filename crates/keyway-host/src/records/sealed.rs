@@ -145,7 +145,7 @@ impl SealedRecords {
 
     /// Returns the most bytes that [`seal_into`](Self::seal_into) appends, so that a record takes no more memory than
     /// it needs.
-    pub(super) fn sealed_len(&self, key: &[u8], room: usize) -> usize {
+    pub(super) fn sealed_len(key: &[u8], room: usize) -> usize {
         token_len(bound_len(&key[PREFIX.len()..]) + room)
     }
 
