@@ -17,7 +17,7 @@ use keyway_host::Host;
 use keyway_host::orders::{Authority, End, NewOrder, Phase};
 use keyway_local_ca::LocalCa;
 use keyway_seal::{Key, KeyRing};
-use keyway_storage::{Batch, CommitOutcome, Expectation, Layered, Memory, Storage};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Memory, Storage};
 use keyway_x509::issuing::{CertificateContent, extensions, to_encoded, to_pem};
 use keyway_x509::{AlternativeName, CertificateRequest, IssuedFacts, KeyType, PrivateKey};
 use pollster::block_on;
@@ -32,11 +32,12 @@ use x509_cert::ext::pkix::{CrlNumber, CrlReason};
 
 use super::BenchError;
 use super::order_parts::Parts;
-use crate::measure::{Clock as Measured, interleave};
+use crate::measure::{Clock as Measured, Compared, interleave};
 use crate::peers::recording::{Changes, Recording};
 use crate::row::{Row, Target};
 
 const CALLS: u32 = 20;
+const ROUNDS: usize = 41;
 const REVOKED: usize = 100_000;
 const HOST: &str = "www.example.org";
 
@@ -125,36 +126,37 @@ impl BareKey {
 }
 
 /// The peer of every row with a certificate: the bare cryptography, and the commits of what was recorded before.
-fn bare_order(bare: &BareKey, replay: &Replay, commits: usize) {
+fn bare_order(bare: &BareKey, replay: &Replay) {
     bare.verify();
     bare.verify();
     bare.sign(&MESSAGE);
-    replay.commit(commits);
+    replay.commit();
 }
 
-/// Commits the rows that another engine recorded, in their order.
+/// Commits again what another engine recorded of one operation, each time under other keys.
 struct Replay {
-    recording: Arc<Layered<Recording>>,
     bare: Memory,
-    batches: RefCell<VecDeque<Changes>>,
+    /// The commits of each call of the peer. They are copied before the measurement.
+    prepared: RefCell<VecDeque<Vec<Changes>>>,
 }
 
 impl Replay {
-    /// Begins with the rows that the other engine has.
-    fn of(recording: Arc<Layered<Recording>>) -> Self {
-        let replay = Self { recording, bare: Memory::new(), batches: RefCell::default() };
-        replay.record();
-        let all = replay.batches.borrow().len();
-        replay.commit(all);
+    /// Begins with the rows that the other engine had before.
+    fn of(before: Vec<Changes>, operation: &[Changes]) -> Self {
+        let (bare, calls) = (Memory::new(), u32::try_from(ROUNDS).unwrap_or(u32::MAX) * CALLS);
+        let prepared = (0..calls).map(|call| under_other_keys(operation, call)).collect();
+        let replay = Self { bare, prepared: RefCell::new(prepared) };
+        replay.commit_all(before);
         replay
     }
 
-    fn record(&self) {
-        self.batches.borrow_mut().extend(self.recording.0.take());
+    fn commit(&self) {
+        let operation = self.prepared.borrow_mut().pop_front().expect("as many as there are calls");
+        self.commit_all(operation);
     }
 
-    fn commit(&self, count: usize) {
-        for changes in self.batches.borrow_mut().drain(..count) {
+    fn commit_all(&self, batches: Vec<Changes>) {
+        for changes in batches {
             let batch = changes.into_iter().fold(Batch::new(), |batch, (key, value)| match value {
                 Some(value) => batch.put(key, value, Expectation::Any),
                 None => batch.delete(key, Expectation::Any),
@@ -163,6 +165,17 @@ impl Replay {
             assert!(matches!(outcome, CommitOutcome::Committed(_)), "nothing is expected");
         }
     }
+}
+
+/// Copies commits, and changes the end of each key: rows that were one stay one.
+fn under_other_keys(operation: &[Changes], call: u32) -> Vec<Changes> {
+    let mut copy = operation.to_vec();
+    for (key, _) in copy.iter_mut().flatten() {
+        if let Some(end) = key.last_chunk_mut() {
+            *end = (u32::from_le_bytes(*end) ^ call).to_le_bytes();
+        }
+    }
+    copy
 }
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
@@ -188,17 +201,14 @@ fn certificate(area: &'static str) -> Result<Vec<Row>, BenchError> {
         assert!(matches!(outcome, OrderOutcome::Generated(_)), "a certificate at once");
     };
     issue();
-    let replay = Replay::of(recording);
-    let mut ours = || {
-        issue();
-        replay.record();
-    };
-    (0..CALLS).for_each(|_| ours());
-    let mut peer = || bare_order(&bare, &replay, 1);
+    let before = recording.0.take();
+    issue();
+    let replay = Replay::of(before, &recording.0.stop());
+    let mut peer = || bare_order(&bare, &replay);
     let issuer = rcgen_issuer()?;
     let mut rcgen = || rcgen_issues(&issuer, &request);
-    let operations: &mut [&mut dyn FnMut()] = &mut [&mut ours, &mut peer, &mut rcgen];
-    let times = interleave(Measured::ThreadCpu, 41, CALLS, operations);
+    let operations: &mut [&mut dyn FnMut()] = &mut [&mut || issue(), &mut peer, &mut rcgen];
+    let times = interleave(Measured::ThreadCpu, ROUNDS, CALLS, operations);
     let name =
         "certificate of a request by the local CA, in memory; two verifications, a signature, its commit";
     Ok(vec![
@@ -262,22 +272,17 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
     place();
     // Meanwhile the authority signs its first revocation lists, whose commits are no part of an order.
     runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
-    let replay = Replay::of(recording);
+    let before = recording.0.take();
     place();
-    replay.record();
-    let commits = replay.batches.borrow().len();
+    let operation = recording.0.stop();
+    let (commits, replay) = (operation.len(), Replay::of(before, &operation));
     let ended = runtime.block_on(host.orders().list(&owner))?.swap_remove(0).state.certificate;
     let ended = ended.ok_or("no certificate")?;
     let certificates = [Some(ended.certificate), ended.intermediates].into_iter().flatten();
     let certificates = certificates.map(|pem| pem.as_str().to_owned()).collect();
     let sent = STANDARD.encode(&request);
-    let parts = Parts::of(replay.batches.borrow().iter(), fields.clone(), sent, certificates)?;
-    let mut ours = || {
-        place();
-        replay.record();
-    };
-    (0..CALLS).for_each(|_| ours());
-    let mut peer = || bare_order(&bare, &replay, commits);
+    let parts = Parts::of(operation.iter(), fields.clone(), sent, certificates)?;
+    let mut peer = || bare_order(&bare, &replay);
     let mut rcgen = || rcgen_issues(&issuer, &request);
     let (mut seal, mut read, mut encode) = (|| parts.seal(), || parts.read(), || parts.encode());
     let mut all = || {
@@ -286,9 +291,9 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
         parts.encode();
     };
     let operations: &mut [&mut dyn FnMut()] =
-        &mut [&mut ours, &mut peer, &mut rcgen, &mut seal, &mut read, &mut encode, &mut all];
+        &mut [&mut || place(), &mut peer, &mut rcgen, &mut seal, &mut read, &mut encode, &mut all];
     // The plugin may work on another thread.
-    let times = interleave(Measured::ProcessCpu, 41, CALLS, operations);
+    let times = interleave(Measured::ProcessCpu, ROUNDS, CALLS, operations);
     for order in runtime.block_on(host.orders().list(&owner))? {
         assert_eq!(order.state.phase, Phase::Finished(End::Generated), "{:?}", order.state);
         let certificate = order.state.certificate.ok_or("no certificate")?;
@@ -309,12 +314,19 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
     for (at, part) in [
         (3, format!("sealing its {values} values with {bytes} bytes, and opening it once")),
         (4, "reading metadata, request and certificates by the crates alone".to_owned()),
-        (5, "encoding the certificate, and reading it for the log".to_owned()),
+        (5, "encoding the certificate".to_owned()),
         (6, "all these parts together".to_owned()),
     ] {
         let of = times.compared(at, 1);
         rows.push(Row::compared(area, format!("{name}: {part}; its cryptography and commits"), of));
     }
+    let (peer, parts) = (times.of(1), times.of(6));
+    let least: Vec<f64> = peer.iter().zip(parts).map(|(peer, parts)| peer + parts).collect();
+    let least_of = "its cryptography, its commits and these parts";
+    let limit =
+        Row::compared(area, format!("{name}: {least_of}; without the parts"), Compared::of(&least, peer));
+    rows.push(limit.noting("no order without them has a lower ratio"));
+    rows.push(Row::compared(area, format!("{name}; {least_of}"), Compared::of(times.of(0), &least)));
     Ok(rows)
 }
 

@@ -11,18 +11,25 @@ pub type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 #[derive(Debug)]
 pub struct Recording {
     inner: Arc<dyn Storage>,
-    batches: Mutex<Vec<Changes>>,
+    /// Nothing is recorded without a list.
+    batches: Mutex<Option<Vec<Changes>>>,
 }
 
 impl Recording {
     /// Wraps an engine, and records its batches.
     pub fn of(inner: Arc<dyn Storage>) -> Arc<Layered<Self>> {
-        Arc::new(Layered(Self { inner, batches: Mutex::default() }))
+        Arc::new(Layered(Self { inner, batches: Mutex::new(Some(Vec::new())) }))
     }
 
     /// Returns the batches since the last call.
     pub fn take(&self) -> Vec<Changes> {
-        std::mem::take(&mut self.batches.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        batches.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Returns the batches since the last call, and records no more: the copies are no work of what is measured.
+    pub fn stop(&self) -> Vec<Changes> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 }
 
@@ -43,7 +50,9 @@ impl StorageLayer for Recording {
     }
 
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
-        self.batches.lock().unwrap_or_else(PoisonError::into_inner).push(changes(&batch));
+        if let Some(batches) = &mut *self.batches.lock().unwrap_or_else(PoisonError::into_inner) {
+            batches.push(changes(&batch));
+        }
         self.inner.commit(batch).await
     }
 }

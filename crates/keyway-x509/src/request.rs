@@ -5,7 +5,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use der::asn1::{Any, BitString};
+use der::asn1::{Any, BitString, ObjectIdentifier};
 use der::oid::AssociatedOid as _;
 use der::oid::db::rfc5280::{ID_CE_BASIC_CONSTRAINTS, ID_CE_SUBJECT_ALT_NAME};
 use der::referenced::OwnedToRef as _;
@@ -45,6 +45,13 @@ pub struct RequestedExtension {
     pub critical: bool,
     /// The value in DER.
     pub value: Vec<u8>,
+}
+
+impl RequestedExtension {
+    /// Tells whether this is the extension with an object identifier.
+    pub fn is(&self, id: ObjectIdentifier) -> bool {
+        ObjectIdentifier::new(&self.id).is_ok_and(|own| own == id)
+    }
 }
 
 impl CertificateRequest {
@@ -205,14 +212,13 @@ fn extensions(information: &CertReqInfo) -> Result<Vec<RequestedExtension>, Requ
 /// Reads the value of one extension, if the request has it.
 fn value<T>(
     extensions: &[RequestedExtension],
-    id: der::asn1::ObjectIdentifier,
+    id: ObjectIdentifier,
     part: &'static str,
 ) -> Result<Option<T>, RequestError>
 where
     T: for<'a> Decode<'a>,
 {
-    let id = id.to_string();
-    let Some(extension) = extensions.iter().find(|extension| extension.id == id) else { return Ok(None) };
+    let Some(extension) = extensions.iter().find(|extension| extension.is(id)) else { return Ok(None) };
     T::from_der(&extension.value).map(Some).map_err(|_| RequestError::Malformed { part })
 }
 

@@ -5,13 +5,12 @@ use std::sync::Arc;
 use keyway_certificates::{AuthorityName, OrderId, Owner};
 use keyway_core::Timestamp;
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
-use keyway_storage::Batch;
 use keyway_x509::IssuedFacts;
 
 use super::intents::order_id;
 use crate::records::{
-    ATTEMPTS, Address, Applied, Change, Entry, Journal, NameTag, Names, RecordError, RecordKind, Recorded,
-    Stored,
+    ATTEMPTS, Address, Applied, Change, Entry, Journal, NameTag, Names, Note, RecordError, RecordKind,
+    Recorded, Stored,
 };
 
 /// How many names of a certificate the log indexes; a batch holds no more. The entry itself has all.
@@ -147,7 +146,7 @@ pub(super) struct IssuanceLog(pub(super) Arc<Journal<Issued>>);
 
 impl IssuanceLog {
     /// Returns the batch that notes a certificate of an order.
-    pub(super) fn note(&self, address: Address, entry: IssuedEntry) -> Result<Batch, RecordError> {
+    pub(super) fn note(&self, address: Address, entry: IssuedEntry) -> Result<Note, RecordError> {
         self.0.added(Entry::new(address, entry), Logged::default())
     }
 

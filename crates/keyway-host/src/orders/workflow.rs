@@ -5,7 +5,6 @@ use std::sync::Arc;
 use keyway_certificates::AuthorityName;
 use keyway_core::{PluginError, Timestamp};
 use keyway_secrets::HostStores;
-use keyway_storage::Batch;
 use keyway_x509::IssuedFacts;
 use tokio::sync::Notify;
 use tracing::warn;
@@ -24,7 +23,7 @@ use super::state::{About, OrderState, Phase};
 use super::storing::CertificateStore;
 use super::verified_orders::VerifiedOrders;
 use crate::plugin::LaneGuard;
-use crate::records::{Address, Due, Entry, Journal, RecordError, RecordKind, Recorded};
+use crate::records::{Address, Due, Entry, Journal, Note, RecordError, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
 /// Holds the authorities of a host, and everything else that its orders need.
@@ -93,7 +92,7 @@ impl Workflow for OrderWorkflow {
         matches!(failure, OrdersError::Refused(TransitionError::NotDue | TransitionError::NoOrder))
     }
 
-    fn note(&self, entry: &Entry<Self>, event: &Event) -> Result<Option<Batch>, RecordError> {
+    fn note(&self, entry: &Entry<Self>, event: &Event) -> Result<Option<Note>, RecordError> {
         let Event::Answered(answered) = event else { return Ok(None) };
         let Some(facts) = &answered.facts else { return Ok(None) };
         let (placed, order) = (&entry.fixed, order_id(&entry.address.id));

@@ -23,6 +23,9 @@ const LARGEST: usize = 512 << 10;
 /// The size of the length field before the sealed fixed part.
 pub(super) const LENGTH: usize = size_of::<u32>();
 
+/// New records of another kind, for the batch of a change.
+pub(crate) type Note = Batch;
+
 /// A change of one record.
 pub(crate) struct Change<'a, R: Recorded> {
     /// The next state; `None` removes the record.
@@ -34,7 +37,7 @@ pub(crate) struct Change<'a, R: Recorded> {
     /// Another record, which must be unchanged, and its new state.
     pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
     /// New records of another kind in the same batch. They are left out if they are there already.
-    pub(crate) note: Option<Batch>,
+    pub(crate) note: Option<Note>,
 }
 
 impl<R: Recorded> Change<'_, R> {
@@ -198,7 +201,7 @@ impl<R: Recorded> Journal<R> {
     }
 
     /// Returns the batch that adds a new record.
-    pub(crate) fn added(&self, mut entry: Entry<R>, state: R::State) -> Result<Batch, RecordError> {
+    pub(crate) fn added(&self, mut entry: Entry<R>, state: R::State) -> Result<Note, RecordError> {
         entry.sealed_fixed = self.sealed_fixed(&entry)?;
         Ok(self.batch(&entry, &Change::to(Some(state)))?.0)
     }

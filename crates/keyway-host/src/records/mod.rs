@@ -16,7 +16,7 @@ pub use reseal::Resealed;
 
 pub(crate) use entry::{Claim, Entry};
 pub(crate) use error::{ATTEMPTS, corrupt, random};
-pub(crate) use journal::{Applied, Change, Journal};
+pub(crate) use journal::{Applied, Change, Journal, Note};
 pub(crate) use key::{Address, NameTag, RecordKind, Room, id_text, read_id};
 pub(crate) use listing::Listed;
 pub(crate) use sealed::SealedRecords;

@@ -1,13 +1,12 @@
 //! Defines an engine's own part: a pure machine, and its commands.
 
 use keyway_core::{PluginError, Timestamp};
-use keyway_storage::Batch;
 
 use super::limits::Limits;
 use super::submit::Failed;
 use super::worker::{Claimed, Run};
 use crate::plugin::LaneGuard;
-use crate::records::{Entry, Names, RecordError, Recorded};
+use crate::records::{Entry, Names, Note, RecordError, Recorded};
 
 /// Tells the machine who works on the record.
 ///
@@ -191,7 +190,7 @@ pub(crate) trait Workflow: Recorded + Sized {
     ///
     /// # Errors
     /// They cannot be sealed; then the step is not stored.
-    fn note(&self, _entry: &Entry<Self>, _event: &Self::Event) -> Result<Option<Batch>, RecordError> {
+    fn note(&self, _entry: &Entry<Self>, _event: &Self::Event) -> Result<Option<Note>, RecordError> {
         Ok(None)
     }
 

@@ -29,7 +29,7 @@ pub(super) struct Draft {
     pub(super) issuer_key_identifier: Option<Vec<u8>>,
     pub(super) signer: Arc<PrivateKey>,
     pub(super) root_key: Arc<PrivateKey>,
-    /// The certificates that are given with it, in PEM.
+    /// The certificates that are given with it, in PEM; empty for none.
     pub(super) intermediates: String,
     pub(super) root: String,
 }
@@ -81,7 +81,10 @@ impl Draft {
             self.content.extensions.push(extension?);
         }
         let der = self.content.sign_with_serial(&self.serial, &self.signer)?;
-        let certificate = Pem::new(to_pem(CERTIFICATE, &der))?;
-        Ok(IssuedCertificate::new(certificate).with_intermediates(Pem::new(self.intermediates)?))
+        let issued = IssuedCertificate::new(Pem::new(to_pem(CERTIFICATE, &der))?);
+        Ok(match self.intermediates.as_str() {
+            "" => issued,
+            chain => issued.with_intermediates(Pem::new(chain)?),
+        })
     }
 }

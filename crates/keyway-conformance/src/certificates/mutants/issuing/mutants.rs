@@ -64,6 +64,11 @@ mutants! {
         (draft: |draft| draft.issuer_key_identifier = draft.key_identifier.clone())
     SignsWithAnotherKey breaks ["CER-128"] "signs with a key that is not described"
         (draft: |draft| draft.signer = draft.root_key.clone())
+    SignsWithAnotherKeyAlone breaks ["CER-128"] "signs with a key that is not described, and gives no chain"
+        (draft: |draft| {
+            draft.signer = draft.root_key.clone();
+            draft.intermediates.clear();
+        })
     GivesAnotherChain breaks ["CER-128"] "gives the certificate of another authority"
         (draft: |draft| draft.intermediates = draft.root.clone())
     BelievesRequests breaks ["CER-130"] "does not verify the signature of a request"
