@@ -64,7 +64,7 @@ impl World {
                     self.force(lease).await;
                 }
             }
-            8 if more % 8 == 0 => {
+            8 if more.is_multiple_of(8) => {
                 if let Some(lease) = self.leases().await.first() {
                     self.forget(lease).await;
                 }

@@ -36,17 +36,17 @@ pub(super) async fn check(mut world: World) {
     for line in world.audit.lock().unwrap_or_else(PoisonError::into_inner).iter() {
         text_is_silent(line);
     }
+    let left = records(&world).await;
     let ledger = world.vault.ledger();
     assert!(ledger.faults.is_empty(), "{:#?}", ledger.faults);
     let unanswered = ledger.unanswered_renewals(ATTEMPTS);
-    let left: Vec<_> = ledger
+    let held: Vec<_> = ledger
         .held
         .iter()
         .filter(|(lease, _)| !world.forgotten.contains(*lease) && !unanswered.contains(*lease))
         .collect();
-    assert!(left.is_empty(), "the vault still holds {left:#?}");
-    drop(ledger);
-    assert_eq!(records(&world).await, 0, "a record of a session is left");
+    assert!(held.is_empty(), "the vault still holds {held:#?}");
+    assert_eq!(left, 0, "a record of a session is left");
 }
 
 /// Counts the records of sessions.

@@ -63,7 +63,7 @@ impl InputVault {
         let minutes = [None, Some(1), Some(10), Some(60)][usize::from(details / 4)];
         let ends = minutes.map(|minutes: u64| self.clock.now().plus(Duration::from_secs(minutes * 60)));
         move |id| {
-            let lease = Lease::new(id).renewable(details % 2 != 0).exclusive(details & 2 != 0);
+            let lease = Lease::new(id).renewable(details & 1 != 0).exclusive(details & 2 != 0);
             ends.map_or(lease.clone(), |ends| lease.expires_at(ends))
         }
     }

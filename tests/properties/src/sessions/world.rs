@@ -197,11 +197,10 @@ impl World {
         settled(self.host.sessions().check_in(lease, ada()).await);
     }
 
-    /// Gives a lease up.
+    /// Gives a lease up. A commit that fails may take effect, so the lease counts as forgotten in any case.
     pub(super) async fn forget(&mut self, lease: &OpenLease) {
-        if checked(self.host.sessions().forget(lease, ada()).await).is_some() {
-            self.forgotten.insert(lease.lease.id.clone());
-        }
+        self.forgotten.insert(lease.lease.id.clone());
+        let _ = checked(self.host.sessions().forget(lease, ada()).await);
     }
 
     /// Has a person decide all undecided fetches. Returns whether there were some.
