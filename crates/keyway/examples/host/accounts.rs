@@ -4,8 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway::Host;
-use keyway::core::Resources;
 use keyway::credentials::{
     Account, Asset, Candidate, Changer, Connection, CredentialStoreName, Password, Passwords, Prober,
     SessionId, TargetCredential,
@@ -16,6 +14,7 @@ use keyway::secrets::{
 };
 use keyway::sessions::{FetchRequest, NewSession, Session, Vault};
 use keyway::storage::Storage;
+use keyway::{Host, Resources};
 use keyway_conformance::credentials::ScriptedTarget;
 use keyway_vaulted::StoredAccount;
 use serde_json::json;

@@ -16,7 +16,9 @@
 use std::time::Duration;
 
 use keyway_core::Timestamp;
-use keyway_credentials::{CredentialKind, Lease, LeaseId, Rotation, SessionId, TargetCredential};
+use keyway_credentials::{
+    CredentialKind, Lease, LeaseId, LeaseRenewal, Rotation, SessionId, TargetCredential,
+};
 
 use crate::account::{Returned, StoredAccount, StoredChange, StoredLease, UsedCode};
 
@@ -105,6 +107,7 @@ pub(crate) fn check_out(account: &StoredAccount, asked: &Asked, now: Timestamp, 
         since: now,
         until: now.plus(terms.lease),
         certificates: 0,
+        renewal: None,
     });
     let given = lease.to_lease(terms);
     if known.is_none() {
@@ -163,20 +166,24 @@ pub(crate) fn take_back(account: &StoredAccount, lease: &LeaseId, rotation: Rota
     next
 }
 
-/// Renews a lease; `None` if the account does not have it any longer.
+/// Renews a lease. The account is to be stored, unless the renewal was made before. `None` if the account does not have
+/// the lease any longer.
 pub(crate) fn renew(
     account: &StoredAccount,
-    lease: &LeaseId,
-    extension: Option<Duration>,
+    renewal: &LeaseRenewal,
     now: Timestamp,
     terms: Terms,
-) -> Option<(Box<StoredAccount>, Lease)> {
+) -> Option<(Option<Box<StoredAccount>>, Lease)> {
     let mut next = Box::new(account.clone());
-    let known = next.leases.iter_mut().find(|known| known.id == *lease && known.until > now)?;
-    let wanted = now.plus(extension.unwrap_or(terms.lease));
+    let known = next.leases.iter_mut().find(|known| known.id == renewal.lease.id && known.until > now)?;
+    if known.renewal.as_ref() == Some(&renewal.intent) {
+        return Some((None, known.to_lease(terms)));
+    }
+    known.renewal = Some(renewal.intent.clone());
+    let wanted = now.plus(renewal.extension.unwrap_or(terms.lease));
     known.until = known.until.max(wanted.min(known.since.plus(terms.longest)));
     let renewed = known.to_lease(terms);
-    Some((next, renewed))
+    Some((Some(next), renewed))
 }
 
 /// Counts a certificate that is asked for under a lease; `None` if the account does not have the lease.

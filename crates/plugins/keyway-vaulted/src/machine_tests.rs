@@ -1,5 +1,7 @@
 //! Tests the decisions about check-outs, check-ins and renewals.
 
+use keyway_credentials::{Account, Asset, Candidate, Connection, IntentId, SessionContext};
+
 use super::*;
 
 const TERMS: Terms =
@@ -25,6 +27,17 @@ fn password(lease: &str, session: &str) -> Asked {
 fn account() -> StoredAccount {
     let seed = crate::TotpSeed::new(SEED).unwrap();
     StoredAccount::new().with_password("secret").with_totp(seed).with_certificates()
+}
+
+fn renewal(lease: &str, intent: &str, seconds: Option<u64>) -> LeaseRenewal {
+    let candidate = Candidate::new(Account::new("root").unwrap(), Asset::new("web1").unwrap());
+    let session = SessionContext::new(Connection::new(SessionId::new("one").unwrap()));
+    let intent = IntentId::new(intent).unwrap();
+    let renewal = LeaseRenewal::new(intent, Lease::new(id(lease)), candidate, session);
+    match seconds {
+        Some(seconds) => renewal.with_extension(Duration::from_secs(seconds)),
+        None => renewal,
+    }
 }
 
 /// Checks out, and returns the account afterwards.
@@ -123,15 +136,18 @@ fn a_code_is_handed_out_once_in_its_period() {
 #[test]
 fn a_renewal_ends_at_the_longest_time() {
     let leased = stored(&account(), &password("a", "one"), at(0));
-    let (next, lease) = renew(&leased, &id("a"), None, at(30), TERMS).unwrap();
+    let (next, lease) = renew(&leased, &renewal("a", "first", None), at(30), TERMS).unwrap();
     assert_eq!((lease.expires_at, lease.renewable), (Some(at(90)), true));
-    let (next, lease) = renew(&next, &id("a"), Some(Duration::from_secs(1000)), at(80), TERMS).unwrap();
+    let next = next.unwrap();
+    let (repeated, same) = renew(&next, &renewal("a", "first", None), at(40), TERMS).unwrap();
+    assert!(repeated.is_none() && same == lease, "a repeated renewal gives the same lease");
+    let (next, lease) = renew(&next, &renewal("a", "second", Some(1000)), at(80), TERMS).unwrap();
     assert_eq!((lease.expires_at, lease.renewable), (Some(at(100)), false));
     // A shorter wish does not shorten it.
-    let (_, lease) = renew(&next, &id("a"), Some(Duration::from_secs(1)), at(81), TERMS).unwrap();
+    let (_, lease) = renew(&next.unwrap(), &renewal("a", "third", Some(1)), at(81), TERMS).unwrap();
     assert_eq!(lease.expires_at, Some(at(100)));
-    assert!(renew(&leased, &id("a"), None, at(60), TERMS).is_none());
-    assert!(renew(&leased, &id("b"), None, at(0), TERMS).is_none());
+    assert!(renew(&leased, &renewal("a", "late", None), at(60), TERMS).is_none());
+    assert!(renew(&leased, &renewal("b", "other", None), at(0), TERMS).is_none());
 }
 
 #[test]

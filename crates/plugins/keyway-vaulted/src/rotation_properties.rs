@@ -57,6 +57,7 @@ impl World {
             since: Timestamp::default(),
             until: Timestamp::default(),
             certificates: 0,
+            renewal: None,
         };
         let account = StoredAccount { leases: vec![lease], ..StoredAccount::new().with_password("p0") };
         Self { accepts: "p0".to_owned(), stored: Box::new(account), made: 0 }

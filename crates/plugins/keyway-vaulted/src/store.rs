@@ -206,8 +206,12 @@ impl CredentialStore for VaultedStore {
                 break;
             };
             let (now, terms) = (self.clock.now(), self.settings.terms);
-            let Some((next, lease)) = renew(&account, id, renewal.extension, now, terms) else { break };
-            if self.accounts.store(&header, &next).await?.is_some() {
+            let Some((next, lease)) = renew(&account, renewal, now, terms) else { break };
+            let stored = match next {
+                Some(next) => self.accounts.store(&header, &next).await?.is_some(),
+                None => true,
+            };
+            if stored {
                 return Ok(lease);
             }
         }

@@ -1,7 +1,7 @@
 //! The form in which an account is stored: one JSON object.
 
 use keyway_core::json::Reader;
-use keyway_core::{Integer, Json, JsonObject, SecretText, Timestamp, Wiped};
+use keyway_core::{Integer, IntentId, Json, JsonObject, SecretText, Timestamp, Wiped};
 use keyway_credentials::{
     CredentialKind, LeaseId, Password, PrivateKey, Rotation, SessionId, TargetCredential,
 };
@@ -113,6 +113,7 @@ fn lease_entry(lease: &StoredLease) -> Json {
         ("since", moment(lease.since)),
         ("until", moment(lease.until)),
         ("certificates", number(lease.certificates.into())),
+        ("renewal", lease.renewal.as_ref().map_or(Json::Null, |intent| Json::text(intent.as_str()))),
     ])
 }
 
@@ -227,6 +228,17 @@ impl Object {
         Ok(LeaseId::new(self.text(entry)?.expose())?)
     }
 
+    fn intent(&mut self, entry: &'static str) -> Result<Option<IntentId>, AccountError> {
+        match self.0.remove(entry) {
+            Some(Json::Null) => Ok(None),
+            Some(Json::Text(text)) => {
+                let intent = IntentId::new(text.expose());
+                intent.map(Some).ok_or(AccountError::Entry { entry, expected: "the id of an intent" })
+            }
+            _ => Err(AccountError::Entry { entry, expected: "a text or null" }),
+        }
+    }
+
     fn key(mut self) -> Result<PrivateKey, AccountError> {
         let passphrase = self.optional("passphrase")?;
         let key = PrivateKey::new(self.text("pem")?, passphrase)?;
@@ -255,6 +267,7 @@ impl Object {
             since: self.moment("since")?,
             until: self.moment("until")?,
             certificates: self.small("certificates")?,
+            renewal: self.intent("renewal")?,
         };
         self.empty(lease)
     }

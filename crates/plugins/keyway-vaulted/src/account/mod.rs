@@ -4,7 +4,7 @@ mod error;
 mod form;
 mod totp;
 
-use keyway_core::{SecretText, SecretValue, Timestamp};
+use keyway_core::{IntentId, SecretText, SecretValue, Timestamp};
 use keyway_credentials::{
     CredentialKind, LeaseId, Password, PrivateKey, Rotation, SessionId, TargetCredential,
 };
@@ -51,6 +51,8 @@ pub(crate) struct StoredLease {
     pub(crate) until: Timestamp,
     /// The number of certificates that were asked for.
     pub(crate) certificates: u32,
+    /// The intent of the last renewal, so that a repeated one has the same answer.
+    pub(crate) renewal: Option<IntentId>,
 }
 
 /// A change of a credential at its target that has begun.

@@ -74,14 +74,16 @@ fn moments() -> impl Strategy<Value = Timestamp> {
 
 fn lease() -> impl Strategy<Value = StoredLease> {
     let kinds = prop::sample::select(KINDS.map(|(kind, _)| kind).to_vec());
-    (lease_id(), "\\PC{1,9}", kinds, moments(), moments(), any::<u32>()).prop_map(
-        |(id, session, kind, since, until, certificates)| StoredLease {
+    let renewals = prop::option::of("[a-z0-9-]{1,9}");
+    (lease_id(), "\\PC{1,9}", kinds, moments(), moments(), any::<u32>(), renewals).prop_map(
+        |(id, session, kind, since, until, certificates, renewal)| StoredLease {
             id,
             session: SessionId::new(session).unwrap(),
             kind,
             since,
             until,
             certificates,
+            renewal: renewal.and_then(IntentId::new),
         },
     )
 }
