@@ -222,7 +222,8 @@ async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
                 let text = format!("{begin}{start}{}\n{end}{behind}", lines.join(inner));
                 fs::copy(&authority, &changed).expect("a file with the right mode");
                 fs::write(&changed, &text).expect("a file");
-                let (good, said) = programs.keygen(["-y", "-P", "", "-f", keyway_tests::sshd::text(&changed)]);
+                let (good, said) =
+                    programs.keygen(["-y", "-P", "", "-f", keyway_tests::sshd::text(&changed)]);
                 if good {
                     let key = keyway_ssh::CertificateAuthorityKey::from_openssh(&text)
                         .expect("it is read here, too");

@@ -32,9 +32,8 @@ impl HostGrants for Grants {
         let requester = Requester::from(user.clone());
         let grant = GrantId::of(self.address_of(&requester.user, service, id));
         match Self::revoke(self, grant, requester).await {
-            Ok(_) => Ok(()),
-            // The host revokes it already, and tries until that works.
-            Err(GrantsError::Refused(TransitionError::BeingRevoked)) => Ok(()),
+            // A grant that is being revoked is revoked by the host, which tries until that works.
+            Ok(_) | Err(GrantsError::Refused(TransitionError::BeingRevoked)) => Ok(()),
             Err(error) => Err(error.into_issuer_error()),
         }
     }

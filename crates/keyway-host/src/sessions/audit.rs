@@ -3,7 +3,7 @@
 use std::fmt;
 
 use keyway_credentials::{
-    Candidate, CheckInReason, CredentialKind, CredentialStoreName, Holder, LeaseId, SessionId,
+    Candidate, CheckInReason, CredentialKind, CredentialStoreName, Holder, LeaseId, Rotation, SessionId,
 };
 
 use super::machine::{Event, Told, What};
@@ -65,6 +65,8 @@ pub struct Transition<'a> {
     pub ticket: Option<&'a str>,
     /// The operator, for what an operator does.
     pub operator: Option<&'a Holder>,
+    /// What became of the credentials, for a check-in (decision S10).
+    pub rotation: Option<Rotation>,
     /// Whether it failed, and is tried again.
     pub failed: bool,
 }
@@ -143,12 +145,23 @@ impl fmt::Display for Transition<'_> {
             ("user_reason", self.user_reason),
             ("ticket", self.ticket),
             ("operator", self.operator.map(Holder::as_str)),
+            ("rotation", self.rotation.map(rotation_word)),
         ] {
             if let Some(text) = text {
                 write!(f, " {what}=\"{}\"", text.escape_debug())?;
             }
         }
         write!(f, " outcome={}", if self.failed { "failed" } else { "done" })
+    }
+}
+
+fn rotation_word(rotation: Rotation) -> &'static str {
+    match rotation {
+        Rotation::NotRotated => "not_rotated",
+        Rotation::Rotated => "rotated",
+        Rotation::Scheduled => "scheduled",
+        Rotation::Diverged => "diverged",
+        _ => "other",
     }
 }
 
@@ -192,9 +205,11 @@ pub(super) fn report(audit: &dyn SessionAudit, session: &SessionAtStore, event: 
             }
             return;
         }
-        What::CheckIn { check_out, failed } => {
-            Transition { failed: failed.is_some(), ..plain(Action::CheckIn).of(check_out) }
-        }
+        What::CheckIn { check_out, taken_back } => Transition {
+            rotation: taken_back.as_ref().ok().copied(),
+            failed: taken_back.is_err(),
+            ..plain(Action::CheckIn).of(check_out)
+        },
         What::Renewal { check_out, renewed, .. } => {
             Transition { failed: renewed.is_err(), ..plain(Action::Renew).of(check_out) }
         }
@@ -219,6 +234,7 @@ impl<'a> Transition<'a> {
             user_reason: None,
             ticket: None,
             operator: None,
+            rotation: None,
             failed: false,
         }
     }

@@ -20,7 +20,7 @@
 //! caller knows only of its own call.
 
 use keyway_core::Timestamp;
-use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS};
+use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS, Rotation};
 
 use super::changes::{
     authenticated, begin, decide, drop_stale_repetitions, force, forget_returned, found, give_back, give_up,
@@ -81,7 +81,7 @@ pub(crate) enum What {
     /// The store was asked about a fetch, and cannot tell.
     CannotTell { fetch: NameTag },
     /// The store took a lease back, or did not.
-    CheckIn { check_out: CheckOut, failed: Option<Again> },
+    CheckIn { check_out: CheckOut, taken_back: Result<Rotation, Again> },
     /// The store renewed a lease, or did not. `is_unclear` if it may have done so all the same.
     Renewal { check_out: CheckOut, renewed: Result<Lease, Again>, is_unclear: bool },
     /// The store was told of an event, or did not listen.
@@ -202,7 +202,7 @@ impl What {
     fn brings_lease(&self) -> bool {
         match self {
             Self::Found { check_out, .. } => check_out.lease.is_some(),
-            Self::CheckIn { failed, .. } => failed.is_some(),
+            Self::CheckIn { taken_back, .. } => taken_back.is_err(),
             Self::Renewal { renewed, .. } => renewed.is_ok(),
             Self::Resolved { held, .. } => !held.is_empty(),
             _ => false,
@@ -286,8 +286,8 @@ fn apply(
                 open.stage = FetchStage::Undecided;
             }
         }
-        What::CheckIn { check_out, failed: None } => returned(next, &check_out),
-        What::CheckIn { check_out, failed: Some(again) } => not_returned(limits, next, &check_out, again),
+        What::CheckIn { check_out, taken_back: Ok(_) } => returned(next, &check_out),
+        What::CheckIn { check_out, taken_back: Err(again) } => not_returned(limits, next, &check_out, again),
         What::Renewal { check_out, renewed, is_unclear } => {
             renewed_lease(limits, next, now, check_out, renewed, is_unclear);
         }

@@ -161,7 +161,10 @@ impl World {
                     self.vault.held.remove(lease);
                     self.vault.checked_in.entry(lease.clone()).or_default().insert(out.id);
                 }
-                What::CheckIn { check_out: out.clone(), failed: (!works).then(|| self.again()) }
+                What::CheckIn {
+                    check_out: out.clone(),
+                    taken_back: if works { Ok(Rotation::Rotated) } else { Err(self.again()) },
+                }
             }
             Command::Renew(out) => {
                 let (old, intent) = (&out.lease.as_ref().unwrap().id, (out.id, out.renewals));

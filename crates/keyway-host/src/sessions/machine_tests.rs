@@ -50,7 +50,9 @@ fn returned() -> SessionState {
     let step = after(Some(&state), Standing::Ours, told);
     let Some(Command::CheckIn(check_out)) = step.command else { panic!("the lease is checked in") };
     state = step.state.unwrap();
-    after(Some(&state), Standing::Ours, What::CheckIn { check_out, failed: None }).state.unwrap()
+    after(Some(&state), Standing::Ours, What::CheckIn { check_out, taken_back: Ok(Rotation::NotRotated) })
+        .state
+        .unwrap()
 }
 
 fn again() -> Again {
@@ -136,7 +138,7 @@ fn a_store_is_told_of_the_authentication_first_and_of_the_end_last() {
             }
             Command::CheckIn(check_out) => {
                 calls.push("CheckIn".to_owned());
-                What::CheckIn { check_out, failed: None }
+                What::CheckIn { check_out, taken_back: Ok(Rotation::NotRotated) }
             }
             other => panic!("{other:?}"),
         };
@@ -159,8 +161,13 @@ fn a_repeated_fetch_is_refused_when_its_check_out_is_returned_or_unclear() {
     else {
         panic!()
     };
-    let returned =
-        after(Some(&failed), Standing::Ours, What::CheckIn { check_out, failed: None }).state.unwrap();
+    let returned = after(
+        Some(&failed),
+        Standing::Ours,
+        What::CheckIn { check_out, taken_back: Ok(Rotation::NotRotated) },
+    )
+    .state
+    .unwrap();
     assert!(returned.check_outs.is_empty());
     assert_eq!(try_step(Some(&returned), Standing::Free, fetch(1)).err(), Some(TransitionError::Repeated));
 }
@@ -172,7 +179,11 @@ fn a_repeated_fetch_asks_nothing_when_its_lease_ends_before_it_is_asked() {
     held.check_outs[0].lease = Some(lease.expires_at(NOW));
     let step = after(Some(&held), Standing::Free, fetch(1));
     let Some(Command::CheckIn(check_out)) = step.command else { panic!() };
-    let step = after(step.state.as_ref(), Standing::Ours, What::CheckIn { check_out, failed: None });
+    let step = after(
+        step.state.as_ref(),
+        Standing::Ours,
+        What::CheckIn { check_out, taken_back: Ok(Rotation::NotRotated) },
+    );
     assert!(step.command.is_none() && !step.hands_out);
     assert!(step.state.unwrap().fetches.is_empty());
 }
@@ -183,7 +194,7 @@ fn a_lease_that_was_forgotten_stays_so_when_its_check_in_fails_late() {
     let Some(Command::CheckIn(check_out)) = returning.command else { panic!() };
     let forgotten = What::Forget { id: check_out.id, by: ada() };
     let forgotten = after(returning.state.as_ref(), Standing::Others, forgotten).state.unwrap();
-    let late = What::CheckIn { check_out, failed: Some(again()) };
+    let late = What::CheckIn { check_out, taken_back: Err(again()) };
     let step = after(Some(&forgotten), Standing::Ours, late);
     assert!(step.state.unwrap().check_outs.is_empty());
 }
@@ -193,7 +204,7 @@ fn a_notice_is_given_up_after_the_retries_and_a_check_in_is_not() {
     let limits = Limits::default();
     let mut state = after(Some(&holding()), Standing::Others, end()).state.unwrap();
     let told = What::Told { what: Told::Ended, failed: Some(again()) };
-    let refused = What::CheckIn { check_out: state.check_outs[0].clone(), failed: Some(again()) };
+    let refused = What::CheckIn { check_out: state.check_outs[0].clone(), taken_back: Err(again()) };
     for _ in 0..=limits.retries.attempts {
         state = after(Some(&state), Standing::Ours, told.clone()).state.unwrap();
         state = after(Some(&state), Standing::Ours, refused.clone()).state.unwrap();

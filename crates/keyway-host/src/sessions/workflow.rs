@@ -7,7 +7,7 @@ use std::sync::Arc;
 use keyway_core::{Effect, PluginError, Timestamp};
 use keyway_credentials::{
     CheckIn, CheckInReason, CheckOut as SeenCheckOut, CredentialError, CredentialStore, CredentialStoreName,
-    LeaseRenewal, SessionContext, SessionEvent,
+    LeaseRenewal, Rotation, SessionContext, SessionEvent,
 };
 use tracing::warn;
 
@@ -150,7 +150,7 @@ impl Workflow for SessionWorkflow {
 
     fn stored(&self, entry: &Entry<Self>, event: &Event) {
         let freed = match &event.what {
-            What::CheckIn { check_out, failed: None } => Some(check_out),
+            What::CheckIn { check_out, taken_back: Ok(_) } => Some(check_out),
             _ => None,
         };
         if let Some(out) = freed {
@@ -252,18 +252,16 @@ impl SessionWorkflow {
             Command::Resolve(open) => resolve(on, vault, session, &open).await,
             Command::CheckIn(check_out) => {
                 let Some(asked) = check_in(&check_out, session.clone()) else {
-                    return (What::CheckIn { check_out, failed: None }, None, None);
+                    let taken_back = Ok(Rotation::NotRotated);
+                    return (What::CheckIn { check_out, taken_back }, None, None);
                 };
                 let work = |store: Arc<dyn CredentialStore>| async move { store.check_in(&asked).await };
-                match self.guarded(on, vault, "check_in", work).await {
-                    Ok(_) | Err(CredentialError::UnknownLease { .. }) => {
-                        (What::CheckIn { check_out, failed: None }, None, None)
-                    }
-                    Err(error) => {
-                        let what = What::CheckIn { check_out, failed: Some(again(&error)) };
-                        (what, None, failed("check_in", error))
-                    }
-                }
+                let (taken_back, failure) = match self.guarded(on, vault, "check_in", work).await {
+                    Ok(checked_in) => (Ok(checked_in.rotation), None),
+                    Err(CredentialError::UnknownLease { .. }) => (Ok(Rotation::NotRotated), None),
+                    Err(error) => (Err(again(&error)), failed("check_in", error)),
+                };
+                (What::CheckIn { check_out, taken_back }, None, failure)
             }
             Command::Renew(check_out) => {
                 let Some(lease) = check_out.lease.clone() else {
@@ -387,7 +385,7 @@ fn not_asked(on: &OnSession<'_>, command: Command, failure: SessionsError) -> Ca
     let what = match command {
         Command::Search(open) => What::NothingFound { fetch: open.id },
         Command::Resolve(open) => What::Unclear { fetch: open.id, again, last: None },
-        Command::CheckIn(check_out) => What::CheckIn { check_out, failed: Some(again) },
+        Command::CheckIn(check_out) => What::CheckIn { check_out, taken_back: Err(again) },
         Command::Renew(check_out) => What::Renewal { check_out, renewed: Err(again), is_unclear: true },
         Command::Tell(what, _) => What::Told { what, failed: Some(again) },
     };

@@ -22,6 +22,7 @@ pub(crate) enum Standing {
 }
 
 /// A step of the machine: the state to store, and then the command to carry out.
+#[allow(clippy::struct_excessive_bools)] // Each is an instruction of its own, set by a method.
 pub(crate) struct Step<W: Workflow> {
     /// The next state; `None` removes the record.
     pub(crate) state: Option<W::State>,

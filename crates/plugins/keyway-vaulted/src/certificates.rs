@@ -63,7 +63,7 @@ impl VaultedStore {
 /// Returns the user for whom the service makes the certificate.
 fn user(service: &CertificateService, candidate: &Candidate) -> UserInfo {
     let (account, asset) = (candidate.account.as_str(), candidate.asset.as_str());
-    UserInfo::new(&service.issuer, &format!("{account}@{asset}")).with("preferred_username", account)
+    UserInfo::new(&service.issuer, format!("{account}@{asset}")).with("preferred_username", account)
 }
 
 fn id(lease: &LeaseId, number: u32) -> Result<IntentId, CredentialError> {

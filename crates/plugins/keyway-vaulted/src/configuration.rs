@@ -125,14 +125,14 @@ impl Settings {
             store: StoreName::new(read.store).map_err(|error| invalid(format!("`store`: {error}")))?,
             exclusive: read.exclusive,
             terms: Terms { lease, longest, rotates: read.rotation.is_some() },
-            rotation: read.rotation.map(NewCredentials::read).transpose()?,
+            rotation: read.rotation.as_ref().map(NewCredentials::read).transpose()?,
             certificates: read.certificates.map(CertificateService::read).transpose()?,
         })
     }
 }
 
 impl NewCredentials {
-    fn read(read: RotationConfiguration) -> Result<Self, CredentialError> {
+    fn read(read: &RotationConfiguration) -> Result<Self, CredentialError> {
         let alphabet: Alphabet = read
             .password_alphabet
             .parse()

@@ -84,8 +84,8 @@ fn moment(moment: Timestamp) -> Json {
 }
 
 fn name_of<T: PartialEq>(names: &[(T, &'static str)], value: &T) -> Json {
-    let named = names.iter().find(|(named, _)| named == value);
-    Json::text(named.map_or("", |(_, name)| name))
+    let found = names.iter().find(|(known, _)| known == value);
+    Json::text(found.map_or("", |(_, name)| name))
 }
 
 fn key_entry(key: &PrivateKey) -> Json {
@@ -218,8 +218,8 @@ impl Object {
         names: &[(T, &'static str)],
     ) -> Result<T, AccountError> {
         let text = self.text(entry)?;
-        let named = names.iter().find(|(_, name)| *name == text.expose());
-        named
+        let found = names.iter().find(|(_, name)| *name == text.expose());
+        found
             .map(|(value, _)| *value)
             .ok_or(AccountError::Entry { entry, expected: "one of the known names" })
     }
