@@ -14,7 +14,6 @@ use keyway_seal::{Key, KeyRing};
 use keyway_storage::Memory;
 use keyway_tests::sshd::write_private;
 
-
 const PLUGINS: Plugins = plugins! { keyway_ssh };
 
 /// The way in which the issuer is asked.
