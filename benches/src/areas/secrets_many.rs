@@ -35,6 +35,13 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
+/// Returns the keys of a batch in the order of the tree.
+fn keys_in_order(first: u32, length: usize) -> Vec<Vec<u8>> {
+    let mut keys: Vec<_> = (first..first + BATCH).map(|number| peer_key(number, length)).collect();
+    keys.sort_unstable();
+    keys
+}
+
 fn beside_a_million(area: &'static str, directory: &Path) -> Result<Vec<Row>, BenchError> {
     let store = GenericStore::create(&directory.join("million.db"), MILLION)?;
     let lengths = store.lengths_of_a_record()?;
@@ -46,11 +53,7 @@ fn beside_a_million(area: &'static str, directory: &Path) -> Result<Vec<Row>, Be
 
     // The same rows in the same kind of tree, filled in the same order: what SQLite alone needs for them.
     let mut tree = BareTable::clustered(&directory.join("bare-tree.db"))?;
-    let in_order = |first: u32| {
-        let mut keys: Vec<_> = (first..first + BATCH).map(|number| peer_key(number, lengths.key)).collect();
-        keys.sort_unstable();
-        keys.into_iter().map(|key| (key, &record))
-    };
+    let in_order = |first| keys_in_order(first, lengths.key).into_iter().map(|key| (key, &record));
     for first in (0..MILLION).step_by(BATCH as usize) {
         tree.insert_all(in_order(first))?;
     }

@@ -208,8 +208,8 @@ async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
     let folder = Folder::new();
     let [authority, changed] = ["ca", "changed"].map(|name| folder.file(name));
     programs.make_key(&authority);
-    let text = folder.read("ca");
-    let (begin, rest) = text.split_once('\n').expect("lines");
+    let whole = folder.read("ca");
+    let (begin, rest) = whole.split_once('\n').expect("lines");
     let (body, end) = rest.trim_end().rsplit_once('\n').expect("lines");
     let body = body.replace('\n', "");
     let mut read = 0;
@@ -219,13 +219,12 @@ async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
             for (start, behind) in
                 [("\n", "\n"), ("\n\n", "\n\n"), ("\n\r\n", "\n \n"), ("\r\n", "\r\n"), ("\n", "\n# x\n")]
             {
-                let text = format!("{begin}{start}{}\n{end}{behind}", lines.join(inner));
+                let pem = format!("{begin}{start}{}\n{end}{behind}", lines.join(inner));
                 fs::copy(&authority, &changed).expect("a file with the right mode");
-                fs::write(&changed, &text).expect("a file");
-                let (good, said) =
-                    programs.keygen(["-y", "-P", "", "-f", keyway_tests::sshd::text(&changed)]);
+                fs::write(&changed, &pem).expect("a file");
+                let (good, said) = programs.keygen(["-y", "-P", "", "-f", text(&changed)]);
                 if good {
-                    let key = keyway_ssh::CertificateAuthorityKey::from_openssh(&text)
+                    let key = keyway_ssh::CertificateAuthorityKey::from_openssh(&pem)
                         .expect("it is read here, too");
                     assert_eq!(
                         key.public_key().split_whitespace().nth(1),

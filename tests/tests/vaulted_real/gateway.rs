@@ -45,7 +45,7 @@ impl Gateway {
         let vault = Vault::new(vault(), "vaulted").plugin_configuration(configuration);
         let builder = Host::builder(registry, Arc::new(Memory::new()), keys.clone());
         let builder = builder.resources(resources).vault(vault);
-        let builder = service.into_iter().fold(builder, |builder, service| builder.service(service));
+        let builder = service.into_iter().fold(builder, keyway_host::HostBuilder::service);
         let host = builder.start().await.expect("the host starts");
 
         let name = StoreName::new(STORE).expect("a name");

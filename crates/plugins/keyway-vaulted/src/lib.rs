@@ -103,6 +103,10 @@
 //! *diverged*: the check-in says so ([`Rotation::Diverged`](keyway_credentials::Rotation)), and check-outs are denied. Give
 //! the target a credential by hand, and store the account anew with it.
 //!
+//! # Features
+//! * `ssh`: changes keys in `authorized_keys` files, and logs in with the system's `ssh`. `command`: changes and checks
+//!   credentials by executables. Both are in the module `targets`, and on Unix only.
+//!
 //! # Limits
 //!
 //! * If the store and the target both fail while a change runs, and another host goes on with it after the claim of the

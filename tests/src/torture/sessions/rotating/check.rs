@@ -75,15 +75,16 @@ async fn account(
     Ok(Some(key.clone()))
 }
 
-/// Checks that no key was given under two leases, and that no end was told twice.
+/// Checks that no key was given to two sessions, and that no end was told twice. One session may have several leases of an
+/// account at a time, which share its key.
 fn books(entries: &[Entry], terms: &VaultTerms, lines: &mut Vec<Line>) {
-    let mut leases = BTreeMap::<&str, BTreeSet<(&str, &str)>>::new();
+    let mut sessions = BTreeMap::<&str, BTreeSet<&str>>::new();
     let mut ends = BTreeMap::<&str, BTreeSet<&str>>::new();
     let mut cells = BTreeSet::new();
     for entry in entries {
         match entry {
-            Entry::Given { session, lease, key } => {
-                leases.entry(key).or_default().insert((session, lease));
+            Entry::Given { session, key, .. } => {
+                sessions.entry(key).or_default().insert(session);
                 cells.insert(format!("given.{}.{session}", terms.name));
             }
             Entry::Ended { session, intent } => {
@@ -92,8 +93,8 @@ fn books(entries: &[Entry], terms: &VaultTerms, lines: &mut Vec<Line>) {
             }
         }
     }
-    for leases in leases.values().filter(|leases| leases.len() > 1) {
-        lines.push(Line::Doubled(format!("one key was given under several leases: {leases:?}")));
+    for sessions in sessions.values().filter(|sessions| sessions.len() > 1) {
+        lines.push(Line::Doubled(format!("one key was given to several sessions: {sessions:?}")));
     }
     for (session, intents) in ends.iter().filter(|(_, intents)| intents.len() > 1) {
         lines.push(Line::Doubled(format!("{} was told of the end of {session} by {intents:?}", terms.name)));

@@ -108,9 +108,9 @@ fn the_order_has_both_credentials_and_all_names() {
         TargetCredential::PrivateKey(PrivateKey::new(KEY, Some(passphrase.into())).unwrap())
     };
     pollster::block_on(changer.change(&order(key("n33dle"), key("other")))).unwrap();
-    let read = std::fs::read(&saved).unwrap();
-    assert!(read.ends_with(b"}\n") && read.split(|byte| *byte == b'\n').count() == 2);
-    let read: serde_json::Value = serde_json::from_slice(&read).unwrap();
+    let read = std::fs::read_to_string(&saved).unwrap();
+    assert!(read.ends_with("}\n") && read.lines().count() == 1);
+    let read: serde_json::Value = serde_json::from_str(&read).unwrap();
     assert_eq!(
         read,
         serde_json::json!({
