@@ -208,8 +208,8 @@ async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
     let folder = Folder::new();
     let [authority, changed] = ["ca", "changed"].map(|name| folder.file(name));
     programs.make_key(&authority);
-    let text = folder.read("ca");
-    let (begin, rest) = text.split_once('\n').expect("lines");
+    let whole = folder.read("ca");
+    let (begin, rest) = whole.split_once('\n').expect("lines");
     let (body, end) = rest.trim_end().rsplit_once('\n').expect("lines");
     let body = body.replace('\n', "");
     let mut read = 0;

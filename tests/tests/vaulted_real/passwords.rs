@@ -119,6 +119,7 @@ impl Scripts {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_opens_the_target_until_the_session_is_over() {
+    const FIRST: &str = "correct \"horse\" battery";
     const WHAT: &str = "the rotation of a password by chpasswd";
     let Some(programs) = OpenSsh::find().or_skip(WHAT) else { return };
     let Some(python) = python().or_skip(WHAT) else { return };
@@ -131,7 +132,6 @@ async fn a_password_opens_the_target_until_the_session_is_over() {
     let server = Server::start(&programs, &settings);
     let scripts = Scripts::write(&python, &chpasswd, &server);
 
-    const FIRST: &str = "correct \"horse\" battery";
     assert!(!scripts.opens(FIRST).await, "the account has no password yet");
     let given = Command::new(&chpasswd).stdin(Stdio::piped()).spawn().and_then(|mut child| {
         use std::io::Write as _;
