@@ -52,8 +52,9 @@ pub trait Changer: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// An error whose [effect](keyway_core::PluginError::effect) is `None` promises that the target accepts what it
-    /// accepted before; the store then gives the new credential up. After any other error the store asks the
-    /// [`Prober`] which of the two opens the target.
+    /// accepted before. If it is a [refusal](CredentialError::refused), the target will never take the new credential, and
+    /// the store makes another one; else the store tries with the same one later. After an error whose effect is unknown the
+    /// store asks the [`Prober`] which of the two opens the target.
     ///
     /// # Cancel safety
     /// A dropped future may have changed the credential.

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyway_core::{Plugins, Resources, plugins};
 use keyway_credentials::{Connection, CredentialStoreName, Json, SessionId};
-use keyway_host::Host;
 use keyway_host::grants::Service;
 use keyway_host::sessions::{CredentialType, FetchRequest, NewSession, Session, Settled, Vault};
 use keyway_host::stores::HostedStore;
+use keyway_host::{Host, HostBuilder};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{
     EnvironmentName, NewEnvironment, NewSecret, SecretAddress, SecretName, SecretStore as _, StoreName,
@@ -45,7 +45,7 @@ impl Gateway {
         let vault = Vault::new(vault(), "vaulted").plugin_configuration(configuration);
         let builder = Host::builder(registry, Arc::new(Memory::new()), keys.clone());
         let builder = builder.resources(resources).vault(vault);
-        let builder = service.into_iter().fold(builder, keyway_host::HostBuilder::service);
+        let builder = service.into_iter().fold(builder, HostBuilder::service);
         let host = builder.start().await.expect("the host starts");
 
         let name = StoreName::new(STORE).expect("a name");

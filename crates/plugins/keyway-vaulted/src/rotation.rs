@@ -35,13 +35,13 @@ pub(crate) enum Question {
 pub(crate) enum Answer {
     /// It says that it changed the credential, or whether it did is not known.
     MayHaveChanged,
-    /// It accepts what it accepted before.
-    NotChanged,
+    /// It will never take the new credential, and accepts what it accepted before.
+    NotTaken,
     /// The credential opens it.
     Opens,
     /// The credential does not open it.
     Refused,
-    /// It could not be asked about a credential.
+    /// It could not be asked, and accepts what it accepted before.
     NotAsked,
 }
 
@@ -81,7 +81,7 @@ impl Course {
     /// Decides after an answer.
     pub(crate) fn after(&mut self, answer: Answer) -> Next {
         let next = match (self.question, answer) {
-            (_, Answer::NotChanged) => Next::GiveUp,
+            (_, Answer::NotTaken) => Next::GiveUp,
             (_, Answer::NotAsked) => Next::Leave,
             (_, Answer::MayHaveChanged) => Next::Ask(Question::New),
             (Question::New | Question::Change, Answer::Opens) => Next::Confirm,

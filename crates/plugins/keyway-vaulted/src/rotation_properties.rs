@@ -99,8 +99,9 @@ impl World {
             }
             let answer = match fault {
                 Fault::Dies(_) | Fault::DiesAfter => return Ended::Again,
-                Fault::Unreachable | Fault::RefusedByRule if changing => Answer::NotChanged,
-                Fault::Unreachable | Fault::Lost(_) if !changing => Answer::NotAsked,
+                Fault::RefusedByRule if changing => Answer::NotTaken,
+                Fault::Unreachable => Answer::NotAsked,
+                Fault::Lost(_) if !changing => Answer::NotAsked,
                 _ if changing => Answer::MayHaveChanged,
                 _ if self.accepts == secret => Answer::Opens,
                 _ => Answer::Refused,

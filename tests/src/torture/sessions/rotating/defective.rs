@@ -38,7 +38,7 @@ pub(super) async fn check_in(
     let [old, credential] = [old, new.clone()].map(TargetCredential::PrivateKey);
     let change = CredentialChange::new(check_in.intent.clone(), check_in.candidate.clone(), old, credential);
     target.change(&change).await?;
-    let next = SecretChange::value(StoredAccount::new().with_key(new).to_value());
-    store.modify(&secret.header.address, next.if_unchanged(&secret.header)).await.map_err(failed)?;
+    let promotion = SecretChange::value(StoredAccount::new().with_key(new).to_value());
+    store.modify(&secret.header.address, promotion.if_unchanged(&secret.header)).await.map_err(failed)?;
     Ok(CheckedIn::new(Rotation::Rotated))
 }
