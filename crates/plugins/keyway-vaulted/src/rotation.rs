@@ -9,10 +9,11 @@
 //!    │          │      └─────────────────────────────────────► (as it is)
 //!    └──────────│─────────────────┘
 //!  found after  │ refused
-//!  a crash      └────────────────────────────────────────────► diverged
+//!  a crash      └─► log in with the new one again, refused ───► diverged
 //! ```
 //!
-//! The target is asked only for what is stored. Only a login proves what the target accepts.
+//! The target is asked only for what is stored. Only a login proves what the target accepts. Two hosts may go on with one
+//! change, after a pause of the first: each step holds for both.
 
 use keyway_credentials::{Rotation, TargetCredential};
 
@@ -65,17 +66,25 @@ pub(crate) enum Next {
 pub(crate) struct Course {
     question: Question,
     asked_for_change: bool,
+    /// Whether the target refused the old credential. Another host may have changed it since the new one was refused, so
+    /// only a later refusal of the new one tells that the target takes neither.
+    old_is_refused: bool,
 }
 
 impl Course {
     /// Begins with a change that was stored just now.
     pub(crate) const fn fresh() -> (Self, Question) {
-        (Self { question: Question::Change, asked_for_change: true }, Question::Change)
+        (Self::at(Question::Change), Question::Change)
     }
 
     /// Goes on with a change that another attempt has left, perhaps after it asked the target.
     pub(crate) const fn resumed() -> (Self, Question) {
-        (Self { question: Question::New, asked_for_change: false }, Question::New)
+        (Self::at(Question::New), Question::New)
+    }
+
+    const fn at(question: Question) -> Self {
+        let asked_for_change = matches!(question, Question::Change);
+        Self { question, asked_for_change, old_is_refused: false }
     }
 
     /// Decides after an answer.
@@ -85,11 +94,13 @@ impl Course {
             (_, Answer::NotAsked) => Next::Leave,
             (_, Answer::MayHaveChanged) => Next::Ask(Question::New),
             (Question::New | Question::Change, Answer::Opens) => Next::Confirm,
+            (Question::New | Question::Change, Answer::Refused) if self.old_is_refused => Next::Diverge,
             (Question::New | Question::Change, Answer::Refused) => Next::Ask(Question::Old),
             (Question::Old, Answer::Opens) if self.asked_for_change => Next::Leave,
             (Question::Old, Answer::Opens) => Next::Ask(Question::Change),
-            (Question::Old, Answer::Refused) => Next::Diverge,
+            (Question::Old, Answer::Refused) => Next::Ask(Question::New),
         };
+        self.old_is_refused |= (self.question, answer) == (Question::Old, Answer::Refused);
         if let Next::Ask(question) = next {
             self.question = question;
             self.asked_for_change |= question == Question::Change;
@@ -128,3 +139,7 @@ pub(crate) fn give_up(account: &StoredAccount) -> Box<StoredAccount> {
 #[cfg(test)]
 #[path = "rotation_properties.rs"]
 mod properties;
+
+#[cfg(test)]
+#[path = "rotation_races.rs"]
+mod races;
