@@ -92,13 +92,12 @@ impl Course {
         let next = match (self.question, answer) {
             (_, Answer::NotTaken) => Next::GiveUp,
             (_, Answer::NotAsked) => Next::Leave,
-            (_, Answer::MayHaveChanged) => Next::Ask(Question::New),
+            (_, Answer::MayHaveChanged) | (Question::Old, Answer::Refused) => Next::Ask(Question::New),
             (Question::New | Question::Change, Answer::Opens) => Next::Confirm,
             (Question::New | Question::Change, Answer::Refused) if self.old_is_refused => Next::Diverge,
             (Question::New | Question::Change, Answer::Refused) => Next::Ask(Question::Old),
             (Question::Old, Answer::Opens) if self.asked_for_change => Next::Leave,
             (Question::Old, Answer::Opens) => Next::Ask(Question::Change),
-            (Question::Old, Answer::Refused) => Next::Ask(Question::New),
         };
         self.old_is_refused |= (self.question, answer) == (Question::Old, Answer::Refused);
         if let Next::Ask(question) = next {
