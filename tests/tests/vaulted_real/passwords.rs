@@ -119,7 +119,6 @@ impl Scripts {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_opens_the_target_until_the_session_is_over() {
-    const FIRST: &str = "correct \"horse\" battery";
     const WHAT: &str = "the rotation of a password by chpasswd";
     const FIRST: &str = "correct \"horse\" battery";
     let Some(programs) = OpenSsh::find().or_skip(WHAT) else { return };
