@@ -3,13 +3,14 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use keyway_benches::areas::registry::{IDS, Numbers, collect};
+use keyway_benches::areas::registry::{IDS, collect};
+use keyway_credentials::CredentialStores;
 
 fn registry(criterion: &mut Criterion) {
     let registry = collect().expect("plugins in order");
     criterion.bench_function("collect and check", |bencher| bencher.iter(collect));
     criterion.bench_function("look up the middle one", |bencher| {
-        bencher.iter(|| registry.get::<Numbers>(black_box(IDS[50])).is_ok());
+        bencher.iter(|| registry.get::<CredentialStores>(black_box(IDS[50])).is_ok());
     });
 }
 

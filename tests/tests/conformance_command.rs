@@ -46,6 +46,7 @@ fn everything_that_is_linked_is_there() {
             "process",
             "ssh-authorized-keys",
             "ssh-ca",
+            "vaulted",
         ]
     );
 }

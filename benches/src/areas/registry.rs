@@ -1,8 +1,12 @@
 //! Collecting, checking and looking up a hundred plugins.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
-use keyway_core::{Contract, ContractVersion, PluginKind, Registry, RegistryFaults, compatibility};
+use keyway_core::{Registry, RegistryFaults, compatibility};
+use keyway_credentials::{
+    CredentialError, CredentialStore, CredentialStorePlugin, CredentialStores, OpenContext,
+};
 
 use super::BenchError;
 use crate::{
@@ -10,14 +14,14 @@ use crate::{
     row::{Row, Target},
 };
 
-/// A contract for this benchmark only: its plugins are their numbers. Its kind is one of which no other plugin is linked.
+/// A plugin for this benchmark only. It opens no store.
 #[derive(Debug)]
-pub enum Numbers {}
+struct Numbered;
 
-impl Contract for Numbers {
-    const KIND: PluginKind = PluginKind::Credential;
-    const VERSION: ContractVersion = ContractVersion::new(1);
-    type Plugin = &'static str;
+impl CredentialStorePlugin for Numbered {
+    fn open(&self, _: &OpenContext) -> Result<Arc<dyn CredentialStore>, CredentialError> {
+        Err(CredentialError::Unsupported { what: "stores" })
+    }
 }
 
 /// Expands to one `register!` for each plugin, as if each were in a crate of its own.
@@ -26,7 +30,7 @@ macro_rules! plugins_of_their_own {
         $(
             mod $module {
                 keyway_core::register! {
-                    super::Numbers {
+                    keyway_credentials::CredentialStores {
                         id: $id,
                         name: $id,
                         version: "1.2.0",
@@ -34,7 +38,7 @@ macro_rules! plugins_of_their_own {
                         updated: 20261121,
                         compatibility: ">=:1.0,<:2.0",
                         description: "One of a hundred",
-                        plugin: $id,
+                        plugin: super::Numbered,
                     }
                 }
             }
@@ -67,7 +71,7 @@ plugins_of_their_own! {
     p95 "plugin-95", p96 "plugin-96", p97 "plugin-97", p98 "plugin-98", p99 "plugin-99",
 }
 
-/// Collects and checks the linked plugins, which are only these.
+/// Collects and checks the linked plugins, these and those of the other benchmarks.
 ///
 /// # Errors
 /// When a plugin is faulty.
@@ -77,20 +81,21 @@ pub fn collect() -> Result<Registry, RegistryFaults> {
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let registry = collect()?;
-    let count = registry.iter_of::<Numbers>().count();
-    if count != IDS.len() {
-        return Err(format!("{count} of {} plugins are linked", IDS.len()).into());
+    let missing = IDS.iter().filter(|id| registry.get::<CredentialStores>(id).is_err()).count();
+    if missing > 0 {
+        return Err(format!("{missing} of {} plugins are not linked", IDS.len()).into());
     }
     let all = registry.iter().count();
     let collecting = time(Plan::COMPUTATION, collect);
     let mut next = (0..IDS.len()).cycle();
     let mut id = || IDS[next.next().unwrap_or_default()];
-    let looking = time(Plan::COMPUTATION, || registry.get::<Numbers>(black_box(id())).is_ok());
+    let looking = time(Plan::COMPUTATION, || registry.get::<CredentialStores>(black_box(id())).is_ok());
     let wanted = compatibility!(">=:1.1,<:2.0");
     let mut next = (0..IDS.len()).cycle();
     let mut id = || IDS[next.next().unwrap_or_default()];
-    let selecting =
-        time(Plan::COMPUTATION, || registry.select::<Numbers>(black_box(id()), black_box(&wanted)).is_ok());
+    let selecting = time(Plan::COMPUTATION, || {
+        registry.select::<CredentialStores>(black_box(id()), black_box(&wanted)).is_ok()
+    });
     Ok(vec![
         Row::alone(area, format!("collect and check {all} plugins"), collecting / 1e3, "us")
             .must(Target::ValueAtMost(10.0)),
@@ -101,15 +106,17 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{IDS, Numbers, collect};
+    use keyway_credentials::CredentialStores;
+
+    use super::{IDS, collect};
 
     #[test]
     fn every_plugin_is_found() {
         let registry = collect().expect("a registry");
         for id in IDS {
-            assert_eq!(registry.get::<Numbers>(id).expect("a plugin").plugin(), id);
+            assert_eq!(registry.get::<CredentialStores>(id).expect("a plugin").metadata().name(), *id);
         }
-        assert!(registry.get::<Numbers>("plugin-100").is_err());
+        assert!(registry.get::<CredentialStores>("plugin-100").is_err());
         assert_eq!(IDS.len(), 100);
     }
 }
