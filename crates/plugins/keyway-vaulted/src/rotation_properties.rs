@@ -44,23 +44,27 @@ fn password(text: &str) -> TargetCredential {
     TargetCredential::Password(Password::new(text))
 }
 
-fn lease() -> LeaseId {
+pub(super) fn lease() -> LeaseId {
     LeaseId::new("lease").unwrap()
+}
+
+/// Makes an account whose password is checked out under the [`lease`].
+pub(super) fn leased(password: &str) -> Box<StoredAccount> {
+    let lease = StoredLease {
+        id: lease(),
+        session: SessionId::new("session").unwrap(),
+        kind: CredentialKind::Passwords,
+        since: Timestamp::default(),
+        until: Timestamp::default(),
+        certificates: 0,
+        renewal: None,
+    };
+    Box::new(StoredAccount { leases: vec![lease], ..StoredAccount::new().with_password(password) })
 }
 
 impl World {
     fn new() -> Self {
-        let lease = StoredLease {
-            id: lease(),
-            session: SessionId::new("session").unwrap(),
-            kind: CredentialKind::Passwords,
-            since: Timestamp::default(),
-            until: Timestamp::default(),
-            certificates: 0,
-            renewal: None,
-        };
-        let account = StoredAccount { leases: vec![lease], ..StoredAccount::new().with_password("p0") };
-        Self { accepts: "p0".to_owned(), stored: Box::new(account), made: 0 }
+        Self { accepts: "p0".to_owned(), stored: leased("p0"), made: 0 }
     }
 
     fn secret(&self, question: Question) -> String {

@@ -1,11 +1,10 @@
 //! Tests two hosts that go on with one change, after a pause of the first.
 
-use keyway_core::Timestamp;
-use keyway_credentials::{CredentialKind, LeaseId, Password, SessionId, TargetCredential};
+use keyway_credentials::{CredentialKind, Password, TargetCredential};
 use proptest::prelude::*;
 
+use super::properties::{lease, leased};
 use super::*;
-use crate::account::StoredLease;
 use crate::machine::begin;
 
 /// A secret with its version, and a target that takes no credential with an odd number.
@@ -25,10 +24,6 @@ struct Attempt {
     version: u32,
 }
 
-fn lease() -> LeaseId {
-    LeaseId::new("lease").unwrap()
-}
-
 fn password(number: u32) -> TargetCredential {
     TargetCredential::Password(Password::new(number.to_string()))
 }
@@ -42,17 +37,7 @@ fn number(credential: &TargetCredential) -> u32 {
 
 impl World {
     fn new(is_picky: bool) -> Self {
-        let lease = StoredLease {
-            id: lease(),
-            session: SessionId::new("session").unwrap(),
-            kind: CredentialKind::Passwords,
-            since: Timestamp::default(),
-            until: Timestamp::default(),
-            certificates: 0,
-            renewal: None,
-        };
-        let account = StoredAccount { leases: vec![lease], ..StoredAccount::new().with_password("0") };
-        Self { accepts: 0, stored: Box::new(account), version: 0, made: 0, is_picky }
+        Self { accepts: 0, stored: leased("0"), version: 0, made: 0, is_picky }
     }
 
     /// Stores an account, unless another host was faster.

@@ -1,4 +1,4 @@
-//! What a vault has done, and what it was asked for.
+//! Records the effects of a vault, and the calls that asked for them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -111,7 +111,7 @@ impl World {
             drop(running.await);
         }
         self.sessions = [None, None];
-        // What the old host does yet comes to nothing.
+        // From here on, calls of the old host have no effect.
         self.settle().await;
         self.storage = FaultyStorage::over(&self.below).ends_reads().into_engine();
         let started = start(&self.storage, &self.clock, &self.vault, &self.audit, self.lends_login).await;

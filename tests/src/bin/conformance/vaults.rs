@@ -27,7 +27,7 @@ use serde_json::json;
 const KEY: &str =
     include_str!("../../../../crates/keyway-conformance/src/credentials/scripted/keys/ed25519.pem");
 
-/// What a rule shares with all handles that it opens: a secret store, a target, and the grants of a host.
+/// Holds what all handles of a rule share: a secret store, a target, and the grants of a host.
 struct Ground {
     secrets: Arc<dyn SecretStore>,
     target: ScriptedTarget,

@@ -67,7 +67,7 @@ pub(in super::super) async fn set_up(plan: &Plan, host: &Host) -> Result<(), Str
         let pem = key.to_openssh(LineEnding::LF).map_err(|error| error.to_string())?;
         let key = PrivateKey::new(pem.as_str(), None).map_err(|error| error.to_string())?;
         let name = EnvironmentName::new(ASSET).map_err(|error| error.to_string())?;
-        // What is there already stays; whether it is all there shows below.
+        // Accounts of an earlier run stay. The check below finds missing ones.
         let _ = store.create_environment(NewEnvironment { name, external_url: None }).await;
         let (address, account) = (address(&candidate), StoredAccount::new().with_key(key));
         let _ = store.create(NewSecret::new(address.clone(), account.to_value())).await;
