@@ -169,7 +169,7 @@ impl ReadyKey {
 /// own frames, which it does not wipe.
 #[inline(never)]
 fn overwrite_stack() {
-    const BYTES: usize = 4096;
+    const BYTES: usize = 2048;
     black_box(&mut [0_u8; BYTES]);
 }
 
