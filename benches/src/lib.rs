@@ -17,5 +17,6 @@ pub mod generic_store;
 pub mod hands;
 pub mod measure;
 pub mod peers;
+pub mod programs;
 pub mod row;
 pub mod shelf;

@@ -1,6 +1,7 @@
 //! Provides the tools that Keyway's tests across crates share.
 //!
 //! - [`echo_issuer`]: an issuer that is the same in this process and as an executable;
+//! - [`locker_answer`]: judges answers as Locker's official SDK does; `locker_sdk`: stores that it reads;
 //! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
 //! - [`services`]: finds or makes the real programs that some tests run against, and reports tests
@@ -22,6 +23,9 @@
 //! ```
 
 pub mod echo_issuer;
+pub mod locker_answer;
+#[cfg(unix)]
+pub mod locker_sdk;
 pub mod replay;
 pub mod rules_page;
 pub mod services;

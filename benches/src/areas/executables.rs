@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use super::BenchError;
 use crate::{
     measure::{Clock, Plan, compare},
+    programs::build,
     row::{Row, Target},
 };
 
@@ -91,18 +92,7 @@ impl Program {
 
 /// Builds the helper as a host would install it.
 fn helper() -> Result<PathBuf, BenchError> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--locked", "--quiet", "--release", "-p", "keyway-run", "--message-format", "json"])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()?;
-    let built = String::from_utf8_lossy(&output.stdout);
-    let messages = built.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let mut executables = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
-    executables
-        .find(|path| path.ends_with("keyway-run"))
-        .map(PathBuf::from)
-        .ok_or_else(|| format!("cargo: {}", String::from_utf8_lossy(&output.stderr).trim()).into())
+    build("keyway-run", "keyway-run", "release")
 }
 
 /// Returns the cgroup v2 of this process, if it may make others in it.

@@ -119,7 +119,7 @@ pub use audit::{Access, AccessAudit, AccessOutcome, Operation};
 pub use bundle::{Bundle, BundleError, LenientBundle, LineFault};
 pub use client::{ImportPlan, Secrets, SecretsBuilder};
 #[cfg(feature = "locker")]
-pub use credentials::{Credentials, CredentialsError, CredentialsSource, DEFAULT_API_BASE};
+pub use credentials::{Credentials, CredentialsError, CredentialsSource, DEFAULT_API_BASE, is_access_key_id};
 pub use error::Error;
 #[cfg(feature = "locker")]
 pub use log_level::{LogLevel, UnknownLogLevel};

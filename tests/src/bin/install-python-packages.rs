@@ -4,11 +4,11 @@
 
 use std::process::ExitCode;
 
-use keyway_tests::services::{CONVECTION, SPS, python_with};
+use keyway_tests::services::{CONVECTION, LOCKER, SPS, python_with};
 
 fn main() -> ExitCode {
     let mut code = ExitCode::SUCCESS;
-    for packages in [CONVECTION, SPS] {
+    for packages in [CONVECTION, LOCKER, SPS] {
         match python_with(&packages) {
             Ok(python) => println!("the Python packages {} are there: {}", packages.name, python.display()),
             Err(skip) => {

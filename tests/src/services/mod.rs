@@ -22,7 +22,7 @@ use std::{
 
 pub use convection::ConvectionPlugin;
 pub use interpreter::{BARE, python};
-pub use python::{CONVECTION, PythonPackages, SPS, python_with};
+pub use python::{CONVECTION, LOCKER, PythonPackages, SPS, python_with};
 pub use skip::{CHANGE_VARIABLE, OrSkip, REPORT_VARIABLE, REQUIRE_VARIABLE, Skip, may_change_system};
 pub use watts_plugin::watts_plugin;
 

@@ -45,6 +45,14 @@ pub const SPS: PythonPackages = PythonPackages {
     with_dependencies: false,
 };
 
+/// Locker's official SDK of the second generation.
+pub const LOCKER: PythonPackages = PythonPackages {
+    name: "locker",
+    requirements: include_str!("../../python/locker.txt"),
+    modules: &["locker"],
+    with_dependencies: false,
+};
+
 /// How long a failed attempt keeps other test processes from trying again. A new run of `cargo
 /// xtask test` tries at once.
 const FAILURE_COUNTS_FOR: Duration = Duration::from_secs(300);

@@ -14,7 +14,7 @@ pub(super) fn access_key_id(id: &SecretText) -> Result<SecretText, CredentialsEr
     if id.is_empty() {
         return Err(super::source::missing_id());
     }
-    if is_uuid_v4(id) { Ok(id.into()) } else { Err(CredentialsError::InvalidAccessKeyId) }
+    if is_access_key_id(id) { Ok(id.into()) } else { Err(CredentialsError::InvalidAccessKeyId) }
 }
 
 pub(super) fn secret_access_key(key: &SecretText) -> Result<SecretText, CredentialsError> {
@@ -35,7 +35,9 @@ pub(super) fn secret_access_key(key: &SecretText) -> Result<SecretText, Credenti
 
 /// Tells whether a text is `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, where x is a hexadecimal digit
 /// in either case and y one of `89abAB`.
-fn is_uuid_v4(text: &str) -> bool {
+/// Tells whether a text has the form of an access key ID: a UUID of version 4 with hyphens, in any case. White
+/// space around it is not allowed. Does not block.
+pub fn is_access_key_id(text: &str) -> bool {
     text.len() == 36
         && text.bytes().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => byte == b'-',

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use keyway_core::SecretText;
 
+pub use checks::is_access_key_id;
 pub use error::CredentialsError;
 pub use source::CredentialsSource;
 

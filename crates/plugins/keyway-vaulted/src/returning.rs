@@ -1,6 +1,6 @@
 //! Takes leases back, with the change of the credential that it may need.
 
-use keyway_core::{Effect, ErrorKind, IntentId, PluginError as _};
+use keyway_core::{Effect, IntentId, PluginError as _};
 use keyway_credentials::{
     Candidate, CredentialChange, CredentialError, LeaseId, Probed, Rotation, TargetCredential,
 };
@@ -95,15 +95,12 @@ impl VaultedStore {
         };
         let credential = match question {
             Question::Change => {
-                return match changer.change(order).await {
-                    Ok(()) => (Answer::MayHaveChanged, None),
-                    Err(error) if error.effect() == Effect::Unknown => {
-                        warn!(error = error.detail(), "whether the target changed a credential is not known");
-                        (Answer::MayHaveChanged, Some(error))
-                    }
-                    Err(error) if error.kind() == ErrorKind::Denied => (Answer::NotTaken, Some(error)),
-                    Err(error) => (Answer::NotAsked, Some(error)),
-                };
+                let failed = changer.change(order).await.err();
+                let failure = failed.as_ref().map(|error| (error.effect(), error.kind()));
+                if let Some(error) = failed.as_ref().filter(|error| error.effect() == Effect::Unknown) {
+                    warn!(error = error.detail(), "whether the target changed a credential is not known");
+                }
+                return (Answer::of_change(failure), failed);
             }
             Question::New => &order.new,
             Question::Old => &order.old,

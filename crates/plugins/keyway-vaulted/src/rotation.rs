@@ -15,6 +15,7 @@
 //! The target is asked only for what is stored. Only a login proves what the target accepts. Two hosts may go on with one
 //! change, after a pause of the first: each step holds for both.
 
+use keyway_core::{Effect, ErrorKind};
 use keyway_credentials::{Rotation, TargetCredential};
 
 use crate::account::StoredAccount;
@@ -44,6 +45,18 @@ pub(crate) enum Answer {
     Refused,
     /// It could not be asked, and accepts what it accepted before.
     NotAsked,
+}
+
+impl Answer {
+    /// Decides what the end of a change means, from the effect and the kind of its failure. Only a refusal without an
+    /// effect gives the new credential up.
+    pub(crate) const fn of_change(failure: Option<(Effect, ErrorKind)>) -> Self {
+        match failure {
+            None | Some((Effect::Unknown, _)) => Self::MayHaveChanged,
+            Some((Effect::None, ErrorKind::Denied)) => Self::NotTaken,
+            Some((Effect::None, _)) => Self::NotAsked,
+        }
+    }
 }
 
 /// The next step.

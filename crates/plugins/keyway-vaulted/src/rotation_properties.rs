@@ -194,3 +194,18 @@ proptest! {
         prop_assert!(false, "it does not end");
     }
 }
+
+#[test]
+fn only_a_refusal_without_an_effect_gives_the_new_credential_up() {
+    let unavailable = ErrorKind::Unavailable { retry_after: None };
+    for (failure, answer) in [
+        (None, Answer::MayHaveChanged),
+        (Some((Effect::Unknown, ErrorKind::Denied)), Answer::MayHaveChanged),
+        (Some((Effect::Unknown, unavailable)), Answer::MayHaveChanged),
+        (Some((Effect::None, ErrorKind::Denied)), Answer::NotTaken),
+        (Some((Effect::None, unavailable)), Answer::NotAsked),
+        (Some((Effect::None, ErrorKind::Internal)), Answer::NotAsked),
+    ] {
+        assert_eq!(Answer::of_change(failure), answer, "{failure:?}");
+    }
+}

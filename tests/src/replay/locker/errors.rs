@@ -1,4 +1,4 @@
-//! `v1.table`, `v1.interpret`, `v2.err`: the meaning of a service's errors.
+//! `v1.table`, `v2.table`, `v1.interpret`, `v2.err`: the meaning of a service's errors.
 //!
 //! See decision L6.
 
@@ -118,6 +118,32 @@ impl Adapter for Table {
             kept => Demand::Exactly(kept.clone()),
         };
         Ok(vec![Demand::Exactly(row).into(), body.into()])
+    }
+}
+
+/// Tests the class that the SDK of the second generation gives an error object. The seed's table counts (decision
+/// L6): its lines are fewer.
+pub(super) struct SecondTable;
+
+impl Adapter for SecondTable {
+    fn run(&self, input: &Input) -> Observed {
+        let outcome = match interpret::<Value>(&input.value().to_string(), 0) {
+            Ok(Answer::Error(error)) => StepOutcome::Ok(error.class().name().into()),
+            _ => StepOutcome::Refused(Class::Invalid),
+        };
+        Observed::one("class", outcome)
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let class = table_row(input.value())["class"].clone();
+        vec![Some(Ruling::new("L6", Demand::Exactly(class)))]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        match expected.get("class") {
+            Value::String(class) => Ok(vec![Demand::Exactly(class.clone().into()).into()]),
+            _ => Err("no `class`".to_owned()),
+        }
     }
 }
 

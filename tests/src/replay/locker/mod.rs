@@ -4,6 +4,7 @@ mod credentials;
 mod dotenv;
 mod errors;
 mod reading;
+mod sdk;
 mod service;
 mod store;
 mod writing;
@@ -26,14 +27,14 @@ pub(super) const FAMILY: Family = Family {
         ("go.envs", Scope::Replayed(&reading::Environments)),
         ("go.env", Scope::Replayed(&reading::Environment)),
         ("go.write", Scope::Replayed(&writing::Write)),
-        // These test the server and the native client.
-        ("v2.resp", Scope::Later),
-        ("v2.caps", Scope::Later),
-        ("v2.dto", Scope::Later),
-        ("v2.req", Scope::Later),
+        ("v2.resp", Scope::Replayed(&sdk::Response)),
+        ("v2.caps", Scope::Replayed(&sdk::Capabilities)),
+        ("v2.dto", Scope::Replayed(&sdk::Data)),
+        ("v2.req", Scope::Replayed(&sdk::Requests)),
+        ("v2.exit", Scope::Replayed(&sdk::Response)),
+        ("v2.table", Scope::Replayed(&errors::SecondTable)),
+        // These test the native client.
         ("v2.retry", Scope::Later),
-        ("v2.exit", Scope::Later),
-        ("v2.table", Scope::Later),
         ("go.http", Scope::Later),
         ("go.status", Scope::Later),
         ("go.crypto", Scope::Later),

@@ -1,0 +1,214 @@
+//! The configuration: stores, and the access keys that open them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use keyway_client::LogLevel;
+use keyway_files::FileError;
+use keyway_secrets::StoreName;
+use serde::Deserialize;
+
+use crate::access::Access;
+
+/// The largest size of a configuration file, in bytes.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// The content of `locker-sdk.toml`. The [crate] shows an example.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    pub(crate) log: LogLevel,
+    pub(crate) stores: BTreeMap<StoreName, StoreEntry>,
+    pub(crate) access: Vec<Access>,
+}
+
+/// A store, and how to open it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StoreEntry {
+    /// The id of the plugin.
+    pub(crate) plugin: String,
+    /// The file with the keys.
+    pub(crate) keys: PathBuf,
+    /// The database that is lent to the plugin.
+    pub(crate) sqlite: Option<PathBuf>,
+    /// The number that objects show as their project.
+    #[serde(default)]
+    pub(crate) project_id: i64,
+    /// The configuration of the plugin.
+    #[serde(default)]
+    pub(crate) configuration: toml::Table,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    log: Option<String>,
+    #[serde(default)]
+    stores: BTreeMap<String, StoreEntry>,
+    #[serde(default)]
+    access: Vec<WrittenAccess>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAccess {
+    id: String,
+    secret_sha256: String,
+    store: String,
+    #[serde(default)]
+    read_only: bool,
+}
+
+impl Configuration {
+    /// Reads the file of the user of this process. Blocks for one small file.
+    ///
+    /// # Errors
+    /// [`ConfigurationError`] names the file and the fault.
+    pub fn read() -> Result<Self, ConfigurationError> {
+        let path = place(|name| std::env::var_os(name).map(PathBuf::from))?;
+        let bytes =
+            keyway_files::read_private(&path, MAX_BYTES)?.ok_or(ConfigurationError::Missing(path.clone()))?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            ConfigurationError::invalid(&path, format!("it is no UTF-8 at byte {}", error.valid_up_to()))
+        })?;
+        Self::parse(text, &path)
+    }
+
+    /// Parses the text of a file; `path` is for messages. Does no I/O.
+    ///
+    /// # Errors
+    /// [`ConfigurationError::Invalid`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
+        let invalid = |reason: String| ConfigurationError::invalid(path, reason);
+        let written: Written = toml::from_str(text).map_err(|error| {
+            // The error's own text repeats the line.
+            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+            invalid(format!("line {line}: {}", error.message()))
+        })?;
+        let log = written.log.map_or(Ok(LogLevel::default()), |level| {
+            level.parse().map_err(|_| invalid("`log` is none of debug, info, warning and error".to_owned()))
+        })?;
+        let mut stores = BTreeMap::new();
+        for (name, entry) in written.stores {
+            let place = format!("`stores.{name}`");
+            let name = StoreName::new(&name).map_err(|error| invalid(format!("{place}: {error}")))?;
+            for path in [Some(&entry.keys), entry.sqlite.as_ref()].into_iter().flatten() {
+                if !path.is_absolute() {
+                    let path = path.display();
+                    return Err(invalid(format!("{place}: `{path}` is relative: give the absolute path")));
+                }
+            }
+            stores.insert(name, entry);
+        }
+        let mut access: Vec<Access> = Vec::new();
+        for (at, entry) in written.access.into_iter().enumerate() {
+            let WrittenAccess { id, secret_sha256, store, read_only } = entry;
+            let wrong = |reason: &str| invalid(format!("entry {} of `access`: {reason}", at + 1));
+            let name = StoreName::new(&store).ok().filter(|name| stores.contains_key(name));
+            let store = name.ok_or_else(|| wrong("its `store` is not among `stores`"))?;
+            let new = Access::new(&id, &secret_sha256, store, read_only).map_err(wrong)?;
+            if access.iter().any(|other| other.has_id(new.id())) {
+                return Err(wrong("another entry has the same `id`"));
+            }
+            access.push(new);
+        }
+        Ok(Self { log, stores, access })
+    }
+}
+
+/// Returns the place of the file, by the variables that an SDK passes on.
+fn place(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, ConfigurationError> {
+    // A relative path is ignored, as the XDG specification wants.
+    let folder = variable("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| Some(variable("HOME")?.join(".config")));
+    Ok(folder.ok_or(ConfigurationError::NoHome)?.join("keyway").join("locker-sdk.toml"))
+}
+
+/// A configuration that cannot be used. Holds no secret, since the file has none.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigurationError {
+    /// Neither variable of the environment locates the file.
+    #[error("the configuration has no place: set XDG_CONFIG_HOME or HOME")]
+    NoHome,
+    /// The file does not exist.
+    #[error("there is no configuration {}: write it as `locker-sdk help` shows", .0.display())]
+    Missing(PathBuf),
+    /// The file cannot be read, or another user can read or write it.
+    #[error("the configuration cannot be read: {}", .0.reason())]
+    File(#[from] FileError),
+    /// The content is not acceptable.
+    #[error("the configuration {} is not acceptable: {reason}", .path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The fault, and where it is.
+        reason: String,
+    },
+}
+
+impl ConfigurationError {
+    fn invalid(path: &Path, reason: String) -> Self {
+        Self::Invalid { path: path.to_owned(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "c775e7b757ede630cd0aa1113bd102661ab38829ca52a6422ab782862f268646";
+
+    fn parse(text: &str) -> Result<Configuration, String> {
+        Configuration::parse(text, Path::new("c.toml")).map_err(|error| error.to_string())
+    }
+
+    fn with_access(access: &str) -> String {
+        format!("[stores.web]\nplugin = \"generic\"\nkeys = \"/k\"\n[[access]]\n{access}")
+    }
+
+    #[test]
+    fn a_file_names_stores_and_keys() {
+        let text = with_access(&format!(
+            "id = \"0F8FAD5B-d9cb-469f-a165-70867728950e\"\nsecret_sha256 = \"{HASH}\"\nstore = \"web\""
+        ));
+        let configuration = parse(&format!("log = \"info\"\n{text}")).unwrap();
+        assert_eq!(configuration.log, LogLevel::Info);
+        assert_eq!(configuration.stores.len(), 1);
+        assert!(configuration.access[0].has_id("0f8fad5b-D9CB-469f-a165-70867728950e"));
+        assert_eq!(parse("").unwrap().log, LogLevel::Error);
+    }
+
+    #[test]
+    fn a_fault_is_named_with_its_place() {
+        let id = "id = \"0f8fad5b-d9cb-469f-a165-70867728950e\"\n";
+        let whole = format!("{id}secret_sha256 = \"{HASH}\"\nstore = \"web\"\n");
+        for (text, fault) in [
+            ("log = \"loud\"".to_owned(), "`log` is none of"),
+            ("log = 3".to_owned(), "line 1: "),
+            ("\nkeys = 3".to_owned(), "line 2: unknown field `keys`"),
+            ("[stores.web]\nplugin = \"generic\"\nkeys = \"k\"".to_owned(), "`stores.web`: `k` is relative"),
+            ("[stores.\"a/b\"]\nplugin = \"generic\"\nkeys = \"/k\"".to_owned(), "`stores.a/b`: "),
+            (with_access(&whole.replace("web", "other")), "entry 1 of `access`: its `store` is not among"),
+            (with_access(&whole.replace(HASH, "00")), "entry 1 of `access`: its `secret_sha256` is not 64"),
+            (with_access(&whole.replace("-4", "-1")), "entry 1 of `access`: its `id` is not a UUID"),
+            (with_access(&format!("{whole}[[access]]\n{whole}")), "entry 2 of `access`: another entry has"),
+        ] {
+            let error = parse(&text).unwrap_err();
+            assert!(error.contains(fault), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_file_lies_in_the_folder_of_the_user() {
+        let at = |config: Option<&str>, home: Option<&str>| {
+            let (config, home) = (config.map(PathBuf::from), home.map(PathBuf::from));
+            place(|name| if name == "HOME" { home.clone() } else { config.clone() })
+        };
+        assert_eq!(at(Some("/c"), Some("/h")).unwrap(), Path::new("/c/keyway/locker-sdk.toml"));
+        let home = Path::new("/h/.config/keyway/locker-sdk.toml");
+        assert_eq!(at(None, Some("/h")).unwrap(), home);
+        assert_eq!(at(Some("relative"), Some("/h")).unwrap(), home);
+        assert!(matches!(at(None, None), Err(ConfigurationError::NoHome)));
+    }
+}

@@ -1,0 +1,110 @@
+//! The context of a request: credentials, and wishes for cache and transport.
+
+use keyway_client::Credentials;
+
+use crate::access::Access;
+use crate::configuration::Configuration;
+use crate::failure::Failure;
+use crate::parameters::Parameters;
+
+/// The version of the protocol.
+pub(crate) const PROTOCOL_VERSION: u32 = 1;
+
+/// The longest age of a cached answer that a caller may accept, in seconds.
+const OLDEST: u32 = 86400;
+
+/// Checks a context and returns the access that it proves. Unknown entries are ignored: later SDKs add some.
+///
+/// # Errors
+/// [`Failure::Unauthorized`] for a wrong id and a wrong secret alike; and the failures of a context that
+/// is not acceptable.
+pub(crate) fn access(mut context: Parameters, configuration: &Configuration) -> Result<&Access, Failure> {
+    if context.integer("protocol_version", 0..=u32::MAX, 0)? != PROTOCOL_VERSION {
+        return Err(Failure::InvalidRequest);
+    }
+    if let Some(transport) = context.take("transport")
+        && Parameters::of(transport)?.flag("insecure_skip_tls_verify")?
+    {
+        return Err(Failure::RequestRejected);
+    }
+    if let Some(cache) = context.take("cache") {
+        let mut cache = Parameters::of(cache)?;
+        cache.flag("force_refresh")?;
+        cache.integer("max_age_seconds", 0..=OLDEST, 0)?;
+    }
+    let mut given = context.object("credentials").map_err(|_| Failure::MissingCredentials)?;
+    let credentials = Credentials::source()
+        .access_key_id(given.optional_text("access_key_id")?.unwrap_or_else(|| "".into()))
+        .secret_access_key(given.optional_text("secret_access_key")?.unwrap_or_else(|| "".into()))
+        .resolve()?
+        .checked()?;
+    let id = credentials.access_key_id().expose();
+    let access = configuration.access.iter().find(|access| access.has_id(id));
+    access.filter(|access| access.opens_with(credentials.secret_access_key())).ok_or(Failure::Unauthorized)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+
+    fn outcome(context: Value) -> Result<bool, Failure> {
+        let hash = "49cfc4f8614634a80b2929b144b43bfea3c21d3c33d16660f73189e6a7dc7cfb";
+        let text = format!(
+            "[stores.web]\nplugin = 'generic'\nkeys = '/k'\n\
+             [[access]]\nid = '{ID}'\nsecret_sha256 = '{hash}'\nstore = 'web'\nread_only = true"
+        );
+        let configuration = Configuration::parse(&text, Path::new("c.toml")).unwrap();
+        access(Parameters::of(context.into()).unwrap(), &configuration).map(|access| access.read_only)
+    }
+
+    fn context(id: &str, key: &str) -> Value {
+        json!({
+            "protocol_version": 1,
+            "credentials": { "access_key_id": id, "secret_access_key": key },
+            "client": { "name": "locker-python", "version": "2.0.7" },
+            "cache": { "force_refresh": false, "max_age_seconds": 120 },
+            "transport": { "api_base": "https://api.example.org", "headers": { "a": "b" } },
+            "error_contract": "typed-v1",
+        })
+    }
+
+    #[test]
+    fn the_right_key_gives_its_access() {
+        assert_eq!(outcome(context(ID, "QUI=")), Ok(true));
+        assert_eq!(outcome(context(&format!(" {} ", ID.to_uppercase()), "QUI=\n")), Ok(true));
+    }
+
+    #[test]
+    fn other_contexts_are_refused() {
+        let mut changed = Vec::new();
+        let mut with = |path: &str, value: Value, failure| {
+            let mut context = context(ID, "QUI=");
+            *context.pointer_mut(path).unwrap() = value;
+            changed.push((context, failure));
+        };
+        with("/protocol_version", json!(2), Failure::InvalidRequest);
+        with("/protocol_version", json!(true), Failure::InvalidParameters);
+        with("/credentials", json!(null), Failure::MissingCredentials);
+        with("/credentials", json!({}), Failure::MissingCredentials);
+        with("/credentials/access_key_id", json!("x"), Failure::InvalidAccessKeyId);
+        with("/credentials/secret_access_key", json!("!"), Failure::MalformedSecretAccessKey);
+        with("/credentials/secret_access_key", json!("QUJD"), Failure::Unauthorized);
+        with(
+            "/credentials/access_key_id",
+            json!("1f8fad5b-d9cb-469f-a165-70867728950e"),
+            Failure::Unauthorized,
+        );
+        with("/transport", json!({"insecure_skip_tls_verify": true}), Failure::RequestRejected);
+        with("/cache/max_age_seconds", json!(86401), Failure::InvalidParameters);
+        with("/cache/force_refresh", json!(1), Failure::InvalidParameters);
+        for (context, failure) in changed {
+            assert_eq!(outcome(context.clone()), Err(failure), "{context}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The program that Locker's official SDKs start for each request, over any secret store.
+//!
+//! An SDK of the second generation runs one process per request: `locker-sdk sdk`, with a request of
+//! JSON-RPC 2.0 on standard input and one answer on standard output (protocol `locker.sdk`,
+//! version 1; decision L10). Set `LOCKER_CLI_PATH` to this program, and an application keeps its SDK
+//! and reads its secrets from a store of its own.
+//!
+//! # Set up
+//!
+//! ```text
+//! locker-sdk new-key web          # prints an access key, and the lines for the configuration
+//! locker-sdk init                 # makes the stores that do not exist yet
+//! export LOCKER_CLI_PATH=$(command -v locker-sdk)
+//! ```
+//!
+//! The configuration is `$XDG_CONFIG_HOME/keyway/locker-sdk.toml`, or `~/.config/keyway/locker-sdk.toml`.
+//! It is refused if another user can read or write it. It holds no secret: access keys stand in it as
+//! hashes, and the keys of the stores in files of their own.
+//!
+//! ```toml
+//! log = "warning"                    # debug, info, warning or error; written to standard error
+//!
+//! [stores.web]                       # the name of the store
+//! plugin = "generic"                 # the id of a plugin that is linked
+//! keys = "/etc/keyway/web.keys"      # one key per line, the first one seals; mode 0600
+//! sqlite = "/var/lib/keyway/web.db"  # for plugins that keep records
+//! project_id = 7                     # the number that objects show; 0 if it is missing
+//!
+//! [stores.old]
+//! plugin = "convection-generic"
+//! keys = "/etc/keyway/old.keys"
+//! configuration = { directory = "/srv/convection" }
+//!
+//! [[access]]
+//! id = "0f8fad5b-d9cb-469f-a165-70867728950e"
+//! secret_sha256 = "c775e7b757ede630cd0aa1113bd102661ab38829ca52a6422ab782862f268646"
+//! store = "web"
+//! read_only = false                  # true refuses writes as `forbidden`
+//! ```
+//!
+//! # A program with your own plugins
+//!
+//! [`run`] is the whole program. List the plugins of your choice:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use keyway_core::{Plugins, plugins};
+//!
+//! const PLUGINS: Plugins = plugins! { keyway_generic };
+//!
+//! fn main() -> ExitCode {
+//!     keyway_locker_sdk::run(&PLUGINS)
+//! }
+//! ```
+//!
+//! [`answer`] is the same without a process around it:
+//!
+//! ```
+//! use keyway_core::{Plugins, plugins};
+//! use keyway_locker_sdk::{Configuration, answer};
+//!
+//! const PLUGINS: Plugins = plugins! { keyway_generic };
+//!
+//! let request = br#"{"jsonrpc":"2.0","id":"1","method":"system.capabilities","params":{}}"#;
+//! let answer = answer(request, &PLUGINS, || Configuration::parse("", "locker-sdk.toml".as_ref()));
+//! assert!(answer.contains(r#""name":"locker.sdk""#));
+//! ```
+//!
+//! # What the answers say
+//!
+//! * Reads of an environment fall back to the secret without one, and a list of an environment holds
+//!   what such reads give (decisions L1, L3). Writes never fall back (decision L4).
+//! * A missing environment is `environment_not_found`. The official SDKs treat it as a missing secret,
+//!   so their `get` returns the default value for it.
+//! * A rename, or a move to another environment, creates the secret and then destroys the old one. A
+//!   kill between the two leaves both (decision L12). A store that cannot destroy answers
+//!   `validation_error`.
+//! * A secret whose value is no text cannot be shown. Lists leave it out, with a warning in the log;
+//!   a read of it is `validation_error`.
+//! * Stores without dates answer 0. `project_id` is that of the configuration. An environment has its
+//!   name as its `id`.
+//! * Environments have no description and cannot be renamed: `validation_error`.
+//! * `transport` is ignored, since no service is called; `insecure_skip_tls_verify` is refused as
+//!   `request_rejected`. Every answer is fresh for a store whose reads are immediate, so `cache` needs
+//!   no work there.
+//!
+//! No host engine is started, so nothing is recovered or rotated. Each call of a plugin has a
+//! deadline, and its panic becomes an answer.
+
+mod access;
+mod answer;
+mod changes;
+mod configuration;
+mod context;
+mod envelope;
+mod environments;
+mod failure;
+mod log;
+mod make_stores;
+mod method;
+mod new_key;
+mod objects;
+mod pages;
+mod parameters;
+mod project;
+mod run;
+mod secrets;
+
+pub use answer::answer;
+pub use configuration::{Configuration, ConfigurationError};
+pub use make_stores::make_stores;
+pub use run::run;

@@ -1,0 +1,82 @@
+//! The store that an access key opens.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use keyway_client::Secrets;
+use keyway_core::{Json, Plugins, Resources, SecretText};
+use keyway_host::stores::{GuardedStore, Limits};
+use keyway_seal::FileKeySource;
+use keyway_secrets::{OpenContext, SecretStores, StoreName};
+use keyway_storage::{Sqlite, Storage, StorageError};
+
+use crate::configuration::StoreEntry;
+use crate::failure::{Failure, WithCauses};
+
+/// A store that is open, under the name that Locker has for one: an access key selects a project.
+#[derive(Debug)]
+pub(crate) struct Project {
+    pub(crate) secrets: Secrets,
+    /// The number that objects show.
+    pub(crate) id: i64,
+}
+
+impl Project {
+    /// Opens the store and checks that this plugin wrote its data (decision C4). `database` opens the database
+    /// that the plugin may need. Needs a tokio runtime; blocks for the file of keys and the database.
+    ///
+    /// # Errors
+    /// [`Failure::File`], [`Failure::Database`], [`Failure::Internal`]; the log has the reason.
+    pub(crate) async fn open(
+        plugins: &Plugins,
+        name: &StoreName,
+        entry: &StoreEntry,
+        database: fn(&Path) -> Result<Sqlite, StorageError>,
+    ) -> Result<Self, Failure> {
+        let store = open(plugins, name, entry, database)?;
+        store.check_written_by().await?;
+        Ok(Self { secrets: Secrets::new(Arc::new(store)), id: entry.project_id })
+    }
+
+    /// Returns the client for an environment, or for the secrets without one.
+    pub(crate) fn within(&self, environment: Option<&SecretText>) -> Secrets {
+        match environment {
+            Some(environment) => self.secrets.in_environment(environment.expose()),
+            None => self.secrets.shared(),
+        }
+    }
+}
+
+/// Opens a store without touching its data.
+///
+/// # Errors
+/// As [`Project::open`].
+pub(crate) fn open(
+    plugins: &Plugins,
+    name: &StoreName,
+    entry: &StoreEntry,
+    database: fn(&Path) -> Result<Sqlite, StorageError>,
+) -> Result<GuardedStore, Failure> {
+    let registry = plugins.registry().map_err(|error| logged(&error, Failure::Internal))?;
+    let plugin =
+        registry.get::<SecretStores>(&entry.plugin).map_err(|error| logged(&error, Failure::Internal))?;
+    let keys = FileKeySource::new(&entry.keys).read().map_err(|error| logged(&error, Failure::File))?;
+    let mut resources = Resources::new();
+    if let Some(path) = &entry.sqlite {
+        let storage = database(path).map_err(|error| logged(&error, Failure::Database))?;
+        resources = resources.with::<Arc<dyn Storage>>(Arc::new(storage));
+    }
+    let configuration =
+        serde_json::to_value(&entry.configuration).map_err(|error| logged(&error, Failure::Internal))?;
+    let opening = OpenContext::new(name.clone(), plugin.metadata().clone(), keys)
+        .with_configuration(Json::from(configuration))
+        .with_resources(resources);
+    Ok(GuardedStore::open(plugin.plugin(), opening, Limits::default())?)
+}
+
+/// Logs the reason of a failure that no caller can change.
+fn logged(error: &(dyn std::error::Error + 'static), failure: Failure) -> Failure {
+    let (_, kind, _) = failure.row();
+    tracing::error!(kind, "{}", WithCauses(error));
+    failure
+}

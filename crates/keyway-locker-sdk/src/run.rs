@@ -1,0 +1,123 @@
+//! The program: its commands.
+
+use std::ffi::OsString;
+use std::io::{self, Read as _, Write as _};
+use std::process::ExitCode;
+
+use keyway_client::LogLevel;
+use keyway_core::{Plugins, Wiped};
+use keyway_secrets::StoreName;
+
+use crate::envelope::MAX_BYTES;
+use crate::failure::WithCauses;
+use crate::{Configuration, ConfigurationError, answer, log, make_stores, new_key};
+
+const HELP: &str = "\
+locker-sdk answers Locker's official SDKs from a store of this machine.
+
+  locker-sdk sdk             answers the request on standard input (what an SDK runs)
+  locker-sdk init            makes the stores of the configuration that do not exist yet
+  locker-sdk new-key STORE   prints a new access key for a store
+  locker-sdk help            prints this text
+
+The configuration is $XDG_CONFIG_HOME/keyway/locker-sdk.toml (or below ~/.config), for its owner only:
+
+  log = \"warning\"
+
+  [stores.web]
+  plugin = \"generic\"
+  keys = \"/etc/keyway/web.keys\"
+  sqlite = \"/var/lib/keyway/web.db\"
+
+  [[access]]
+  id = \"...\"               the three lines that new-key prints
+  secret_sha256 = \"...\"
+  store = \"web\"
+
+Set LOCKER_CLI_PATH to this program.
+";
+
+/// Runs the program with these plugins: reads its arguments, and returns its status.
+///
+/// `sdk` ends with success whenever it wrote an answer, also one that reports an error. Blocks.
+pub fn run(plugins: &Plugins) -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let words: Vec<_> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    let done = match words[..] {
+        ["sdk"] => serve(plugins),
+        ["init"] => init(plugins),
+        ["new-key", store] => match StoreName::new(store) {
+            Ok(store) => new_key::write_new_key(&store, &mut io::stdout()),
+            Err(error) => Err(io::Error::other(error)),
+        },
+        ["help" | "--help" | "-h"] => io::stdout().write_all(HELP.as_bytes()),
+        ["--version"] => writeln!(io::stdout(), "locker-sdk {}", env!("CARGO_PKG_VERSION")),
+        _ => {
+            let _ = io::stderr().write_all(HELP.as_bytes());
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "locker-sdk: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(plugins: &Plugins) -> io::Result<()> {
+    let request = read_request(io::stdin().lock())?;
+    let answer = answer(&request, plugins, configuration);
+    let mut out = io::stdout().lock();
+    out.write_all(answer.as_bytes())?;
+    out.flush()
+}
+
+/// Reads a request; of a longer one than is accepted, one byte more.
+fn read_request(input: impl io::Read) -> io::Result<Wiped<Vec<u8>>> {
+    const ROOM: usize = 64 * 1024;
+    let mut input = input.take(MAX_BYTES as u64 + 1);
+    let mut request = Wiped::new(Vec::with_capacity(ROOM));
+    loop {
+        // A buffer that grows by itself would leave its old memory behind.
+        if request.len() == request.capacity() {
+            let mut larger = Wiped::new(Vec::with_capacity(request.len() * 2));
+            larger.extend_from_slice(&request);
+            request = larger;
+        }
+        let room = (request.capacity() - request.len()) as u64;
+        if (&mut input).take(room).read_to_end(&mut request)? == 0 {
+            return Ok(request);
+        }
+    }
+}
+
+/// Reads the configuration, and starts the log at its level.
+fn configuration() -> Result<Configuration, ConfigurationError> {
+    let read = Configuration::read();
+    log::start(read.as_ref().map_or(LogLevel::default(), |configuration| configuration.log));
+    read
+}
+
+/// Makes the stores that do not exist yet.
+fn init(plugins: &Plugins) -> io::Result<()> {
+    let configuration = configuration().map_err(|error| io::Error::other(WithCauses(&error).to_string()))?;
+    for (name, made) in make_stores(plugins, &configuration)? {
+        writeln!(io::stdout(), "{name}: {}", if made { "made" } else { "there already" })?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_read_whole_up_to_the_limit() {
+        for bytes in [0, 1, 64 * 1024, 64 * 1024 + 1, 1_000_000, MAX_BYTES] {
+            assert_eq!(read_request(&vec![b'x'; bytes][..]).unwrap().len(), bytes);
+        }
+        assert_eq!(read_request(io::repeat(b'x')).unwrap().len(), MAX_BYTES + 1);
+    }
+}

@@ -1,0 +1,101 @@
+//! Stores that `locker-sdk` opens, for tests: one of records, one of Convection, and a key that only reads.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use keyway_core::{Plugins, plugins};
+use keyway_locker_sdk::{Configuration, answer, make_stores};
+use keyway_seal::Key;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
+
+/// The plugins that the program of the tests offers.
+pub const PLUGINS: Plugins = plugins! { keyway_convection, keyway_generic, keyway_passdb };
+
+/// The secret of every access key.
+pub const SECRET_ACCESS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// The access keys, each by the store that it opens.
+pub const ACCESS_KEY_IDS: [(&str, &str); 3] = [
+    ("records", "0f8fad5b-d9cb-469f-a165-70867728950e"),
+    ("convection", "1f8fad5b-d9cb-469f-a165-70867728950e"),
+    ("reader", "2f8fad5b-d9cb-469f-a165-70867728950e"),
+];
+
+/// Stores in a folder of their own.
+#[derive(Debug)]
+pub struct SdkStores {
+    folder: TempDir,
+    configuration: Configuration,
+}
+
+impl SdkStores {
+    /// Makes the configuration and its stores. Blocks.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn new() -> io::Result<Self> {
+        let folder = TempDir::new()?;
+        let place = |name: &str| folder.path().join(name);
+        let key = Key::generate().map_err(io::Error::other)?;
+        private(&place("keys"), key.expose_text().expose())?;
+        fs::create_dir_all(place("keyway"))?;
+        fs::create_dir_all(place("convection"))?;
+        let hash: String =
+            Sha256::digest(SECRET_ACCESS_KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+        let at = |name: &str| format!("'{}'", place(name).display());
+        let mut text = format!(
+            "log = 'debug'\n\
+             [stores.web]\nplugin = 'generic'\nkeys = {keys}\nsqlite = {database}\nproject_id = 7\n\
+             [stores.old]\nplugin = 'convection-generic'\nkeys = {keys}\n\
+             configuration = {{ directory = {convection} }}\n",
+            keys = at("keys"),
+            database = at("web.db"),
+            convection = at("convection"),
+        );
+        for (name, id) in ACCESS_KEY_IDS {
+            let store = if name == "convection" { "old" } else { "web" };
+            let read_only = name == "reader";
+            text += &format!(
+                "[[access]]\nid = '{id}'\nsecret_sha256 = '{hash}'\nstore = '{store}'\nread_only = {read_only}\n"
+            );
+        }
+        let path = place("keyway/locker-sdk.toml");
+        private(&path, &text)?;
+        let configuration = Configuration::parse(&text, &path).map_err(io::Error::other)?;
+        make_stores(&PLUGINS, &configuration)?;
+        Ok(Self { folder, configuration })
+    }
+
+    /// Returns the folder, which is `XDG_CONFIG_HOME` for the program.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the path of a file in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Answers a call in this process, by the access key of this name. Returns the output.
+    pub fn call(&self, access: &str, method: &str, mut parameters: Value) -> String {
+        let id = ACCESS_KEY_IDS.into_iter().find(|(name, _)| *name == access).map(|(_, id)| id);
+        if method != "system.capabilities" {
+            parameters["context"] = json!({
+                "protocol_version": 1,
+                "credentials": { "access_key_id": id, "secret_access_key": SECRET_ACCESS_KEY },
+            });
+        }
+        let request =
+            json!({"jsonrpc": "2.0", "id": "1", "method": method, "params": parameters}).to_string();
+        answer(request.as_bytes(), &PLUGINS, || Ok(self.configuration.clone())).to_string()
+    }
+}
+
+fn private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}

@@ -1,0 +1,373 @@
+//! `v2.resp`, `v2.exit`, `v2.dto`, `v2.caps`: the answers that the official SDK accepts. `v2.req`: its requests,
+//! which the program has to accept.
+//!
+//! See decision L10.
+
+use std::time::Duration;
+
+use keyway_client::{RemoteClass, RpcError};
+use serde_json::{Value, json};
+
+use crate::locker_answer::{self, Accepted, Refused};
+use crate::locker_sdk::SdkStores;
+use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
+
+/// The id of every request, which the vectors write as `$ID`.
+const ID: &str = "0123456789abcdef0123456789abcdef";
+/// The version that the recorded program named.
+const VERSION: &str = "2.0.1";
+/// The default of the recorded calls of `get`.
+const DEFAULT: &str = "DEF";
+
+fn refused(reason: Refused) -> StepOutcome {
+    match reason {
+        Refused::Program(_) => StepOutcome::Refused(Class::Program),
+        Refused::Protocol(_) => StepOutcome::Refused(Class::Invalid),
+    }
+}
+
+/// Demands what the SDK answered its caller: a value, or an error of a class.
+fn demand(expected: &Expected) -> Result<Demand, String> {
+    if let Some(value) = expected.value().get("ok") {
+        return Ok(Demand::Exactly(value.clone()));
+    }
+    let error = expected.get("error");
+    match error["class"].as_str() {
+        Some("ProtocolError") => Ok(Demand::Refused(&[Class::Invalid])),
+        Some("CliRunError") => Ok(Demand::Refused(&[Class::Program])),
+        Some(class) => {
+            let wanted = json!({
+                "class": class, "kind": error["kind"], "retryable": error["retryable"],
+                "retry_after_seconds": error["retry_after_seconds"],
+            });
+            Ok(Demand::Exactly(wanted))
+        }
+        None => Err("neither `ok` nor `error`".to_owned()),
+    }
+}
+
+/// Tests the output of a program for `get` with a default.
+pub(super) struct Response;
+
+impl Response {
+    fn value(status: i32, output: &[u8]) -> Result<Value, Refused> {
+        match locker_answer::judge(status, output, ID)? {
+            Accepted::Result { data, cli_version } if cli_version == VERSION => {
+                locker_answer::judge_data("secret.get", &data)?;
+                Ok(data["value"].clone())
+            }
+            Accepted::Result { .. } => Err(Refused::Protocol("another version than the program said")),
+            Accepted::Error { code, kind, retryable, retry_after } => {
+                let error = RpcError { code, kind: &kind, retryable, retry_after }.to_error();
+                if error.class() == RemoteClass::NotFound {
+                    return Ok(DEFAULT.into());
+                }
+                Ok(json!({
+                    "class": error.class().name(), "kind": error.word(), "retryable": error.is_retryable(),
+                    "retry_after_seconds": error.retry_after().map(|after: Duration| after.as_secs()),
+                }))
+            }
+        }
+    }
+}
+
+fn bytes_of(hexadecimal: &str) -> Vec<u8> {
+    let digits: Vec<char> = hexadecimal.chars().collect();
+    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap_or(0);
+    digits.chunks(2).map(byte).collect()
+}
+
+impl Adapter for Response {
+    fn run(&self, input: &Input) -> Observed {
+        let status = input.get("exit").as_i64().and_then(|status| i32::try_from(status).ok()).unwrap_or(0);
+        let output = match input.get("stdout") {
+            Value::String(text) => text.clone().into_bytes(),
+            other => bytes_of(other["bytes_hex"].as_str().unwrap_or_default()),
+        };
+        let output = String::from_utf8_lossy(&output).replace("$ID", ID);
+        Observed::one("get", Self::value(status, output.as_bytes()).map_or_else(refused, StepOutcome::Ok))
+    }
+
+    fn rulings(&self, _: &Input) -> Vec<Option<Ruling>> {
+        vec![None]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        Ok(vec![demand(expected)?.into()])
+    }
+}
+
+/// Tests the data of a result.
+pub(super) struct Data;
+
+impl Adapter for Data {
+    fn run(&self, input: &Input) -> Observed {
+        let method = input.situation().split(' ').next().unwrap_or_default();
+        let judged = locker_answer::judge_data(method, input.get("data"));
+        Observed::one("data", judged.map_or_else(refused, |()| StepOutcome::done()))
+    }
+
+    fn rulings(&self, _: &Input) -> Vec<Option<Ruling>> {
+        vec![None]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        match expected.value().get("ok") {
+            Some(_) => Ok(vec![Demand::done().into()]),
+            None => Ok(vec![demand(expected)?.into()]),
+        }
+    }
+}
+
+/// Tests what a program says of its abilities, before a call of `get`.
+pub(super) struct Capabilities;
+
+/// Returns what `locker-sdk` says of its abilities.
+fn announced() -> Value {
+    let Ok(stores) = SdkStores::new() else { return Value::Null };
+    let answer = stores.call("records", "system.capabilities", json!({}));
+    serde_json::from_str::<Value>(&answer).map_or(Value::Null, |answer| answer["result"]["data"].clone())
+}
+
+impl Adapter for Capabilities {
+    fn run(&self, input: &Input) -> Observed {
+        let recorded = input.get("capabilities");
+        let (capabilities, method) = match (recorded, input.get("methods_without").as_str()) {
+            (Value::Null, Some(missing)) => {
+                let mut announced = announced();
+                if let Some(methods) = announced["methods"].as_array_mut() {
+                    methods.retain(|method| method != missing);
+                }
+                (announced, missing)
+            }
+            // The SDK asks once and then calls `get` three times.
+            (Value::Null, None) => {
+                return Observed::one("methods", StepOutcome::Ok(announced()["methods"].clone()));
+            }
+            _ => (recorded.clone(), "secret.get"),
+        };
+        let judged = locker_answer::judge_capabilities(&capabilities, Some(method)).and_then(|typed| {
+            let version = &capabilities["cli"]["version"];
+            match recorded {
+                Value::Null => Ok(typed),
+                _ if version == VERSION => Ok(typed),
+                _ => Err(Refused::Protocol("another version than the answer says")),
+            }
+        });
+        let outcome = judged.map_or_else(refused, |typed| {
+            StepOutcome::Ok(if typed { "typed-v1".into() } else { Value::Null })
+        });
+        Observed::one("capabilities", outcome)
+    }
+
+    fn rulings(&self, _: &Input) -> Vec<Option<Ruling>> {
+        vec![None]
+    }
+
+    fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        if let Some(called) = expected.get("rpc_methods").as_array().cloned() {
+            let offers = move |methods: &Value| {
+                let methods = methods.as_array();
+                methods.is_some_and(|methods| called.iter().all(|method| methods.contains(method)))
+            };
+            return Ok(vec![Demand::answer("with every method that the SDK calls", offers).into()]);
+        }
+        let outcome = match expected.value().get("outcome") {
+            Some(outcome) => Expected::new(outcome.clone()),
+            None => expected.clone(),
+        };
+        if outcome.value().get("ok").is_some() {
+            return Ok(vec![Demand::Exactly(expected.get("error_contract").clone()).into()]);
+        }
+        // A program may allow so little that no request fits.
+        match outcome.get("error")["class"].as_str() {
+            Some("ProtocolError" | "InvalidRequestError") => {
+                Ok(vec![Demand::Refused(&[Class::Invalid]).into()])
+            }
+            _ => Err("neither `ok` nor `error`".to_owned()),
+        }
+    }
+}
+
+/// Tests the requests that the SDK makes of its caller's arguments.
+pub(super) struct Requests;
+
+/// The names of the SDK's arguments, by method: each parameter and the arguments that give it, the first of
+/// which counts. A name after `changes/` is one of its entries.
+const ARGUMENTS: [(&str, &str, &[(&str, &[&str])]); 14] = [
+    ("list", "secret.list", &[("environment", &["environment_name", "environment", "env"])]),
+    ("export", "secret.list", &[("environment", &["environment_name"])]),
+    ("get", "secret.get", SECRET),
+    ("get_secret", "secret.get", SECRET),
+    ("get_required", "secret.get", SECRET),
+    ("retrieve", "secret.get", SECRET),
+    (
+        "create",
+        "secret.create",
+        &[
+            ("key", &["key"]),
+            ("value", &["value"]),
+            ("environment", &["environment_name", "environment", "env"]),
+            ("description", &["description"]),
+        ],
+    ),
+    (
+        "modify",
+        "secret.update",
+        &[
+            ("key", &["key"]),
+            ("environment", &["environment_name", "environment"]),
+            ("changes/key", &["new_key"]),
+            ("changes/value", &["new_value", "value"]),
+            ("changes/environment", &["new_environment_name", "new_environment"]),
+            ("changes/description", &["new_description", "description"]),
+        ],
+    ),
+    ("list_environments", "environment.list", &[]),
+    ("get_environment", "environment.get", &[("name", &["name"])]),
+    ("retrieve_environment", "environment.get", &[("name", &["name"])]),
+    (
+        "create_environment",
+        "environment.create",
+        &[("name", &["name"]), ("external_url", &["external_url", "url"]), ("description", &["description"])],
+    ),
+    (
+        "modify_environment",
+        "environment.update",
+        &[
+            ("name", &["name"]),
+            ("changes/name", &["new_name"]),
+            ("changes/external_url", &["new_external_url", "external_url", "new_url"]),
+            ("changes/description", &["new_description", "description"]),
+        ],
+    ),
+    (
+        "list_page",
+        "secret.list_page",
+        &[("page_size", &["page_size"]), ("cursor", &["cursor"]), ("environment", &["environment_name"])],
+    ),
+];
+const SECRET: &[(&str, &[&str])] = &[("key", &["key"]), ("environment", &["environment_name"])];
+
+/// The arguments that the SDK keeps to itself.
+const OF_THE_SDK: [&str; 5] =
+    ["timeout", "cancel_event", "default_value", "output_format", "max_network_retries"];
+
+impl Requests {
+    /// Returns the method and the parameters of a call; `None` for one that cannot be expressed.
+    fn request(input: &Input) -> Option<(&'static str, Value)> {
+        let call = input.text("call").replace("list_environments_page", "list_page");
+        let (_, method, names) = ARGUMENTS.iter().find(|(name, ..)| *name == call)?;
+        let method =
+            if input.text("call") == "list_environments_page" { "environment.list_page" } else { method };
+        let mut given = input.get("kwargs").as_object()?.clone();
+        if OF_THE_SDK.iter().any(|name| given.contains_key(*name)) {
+            return None;
+        }
+        let mut parameters = json!({});
+        if names.iter().any(|(name, _)| name.starts_with("changes/")) {
+            parameters["changes"] = json!({});
+        }
+        for (name, arguments) in *names {
+            let values: Vec<_> = arguments.iter().filter_map(|argument| given.remove(*argument)).collect();
+            let Some(value) = values.into_iter().next() else { continue };
+            match name.strip_prefix("changes/") {
+                Some(name) => parameters["changes"][name] = value,
+                // An environment that is none, and a description, are left out.
+                None if value.is_null() && *name != "key" && *name != "value" && *name != "name" => {}
+                None => parameters[*name] = value,
+            }
+        }
+        for (name, value) in given {
+            parameters[name] = value;
+        }
+        Some((method, parameters))
+    }
+}
+
+impl Adapter for Requests {
+    fn run(&self, input: &Input) -> Observed {
+        let Some((method, parameters)) = Self::request(input) else {
+            return Observed::one("answer", StepOutcome::Ok("not a request".into()));
+        };
+        let Ok(stores) = SdkStores::new() else {
+            return Observed::one("answer", StepOutcome::Refused(Class::Internal));
+        };
+        for (method, parameters) in [
+            ("environment.create", json!({"name": "prod"})),
+            (
+                "environment.create",
+                json!({"name": if method == "environment.create" { "other" } else { "stg" }}),
+            ),
+            (
+                "secret.create",
+                json!({"key": if method == "secret.create" { "L" } else { "K" }, "value": "V"}),
+            ),
+            (
+                "secret.create",
+                json!({"key": if method == "secret.create" { "L" } else { "K" }, "value": "V",
+                "environment": "prod"}),
+            ),
+        ] {
+            stores.call("records", method, parameters);
+        }
+        let answer = stores.call("records", method, parameters);
+        let outcome = match locker_answer::judge(0, answer.as_bytes(), "1") {
+            Ok(Accepted::Result { data, .. }) => match locker_answer::judge_data(method, &data) {
+                Ok(()) => StepOutcome::Ok("accepted".into()),
+                Err(_) => StepOutcome::Refused(Class::Panicked),
+            },
+            Ok(Accepted::Error { kind, .. }) if kind == "invalid_params" || kind == "validation_error" => {
+                StepOutcome::Refused(Class::Invalid)
+            }
+            Ok(Accepted::Error { kind, .. }) if kind.ends_with("_not_found") => {
+                StepOutcome::Refused(Class::NotFound)
+            }
+            Ok(Accepted::Error { .. }) => StepOutcome::Refused(Class::Internal),
+            Err(_) => StepOutcome::Refused(Class::Panicked),
+        };
+        Observed::one("answer", outcome)
+    }
+
+    fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        let ruling = Self::request(input).and_then(|(method, parameters)| {
+            let text = |name: &str| parameters[name].as_str();
+            let blank = |name: &str| text(name).is_some_and(|text| text.trim().is_empty());
+            let invalid = |decision| Some(Ruling::refused(decision, &[Class::Invalid]));
+            match method {
+                // An environment without a name is no environment.
+                "secret.list" if blank("environment") => invalid("L2"),
+                "secret.list" | "secret.list_page"
+                    if text("environment").is_some_and(|name| !["", "prod", "stg"].contains(&name)) =>
+                {
+                    Some(Ruling::refused("L2", &[Class::NotFound]))
+                }
+                // Environments of this project have no description and no empty name.
+                "environment.create" if text("description").is_some_and(|text| !text.is_empty()) => {
+                    invalid("H266")
+                }
+                // A cursor is what an earlier page named.
+                "secret.list_page" | "environment.list_page" if text("cursor").is_some() => invalid("C15"),
+                // Names are not trimmed, so this is another one.
+                "secret.get" if text("key").is_some_and(|key| key.trim() != key) => {
+                    Some(Ruling::refused("C9", &[Class::NotFound]))
+                }
+                "environment.get" if text("name") == Some("a b") => {
+                    Some(Ruling::refused("L2", &[Class::NotFound]))
+                }
+                _ => None,
+            }
+        });
+        vec![ruling]
+    }
+
+    fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
+        let demand = match (Self::request(input), expected.get("outcome")) {
+            (None, _) => Demand::Nothing,
+            (Some(_), outcome) if outcome.get("ok").is_some() => Demand::Exactly("accepted".into()),
+            (Some(_), outcome) if outcome["error"]["class"].is_string() => Demand::AnyRefusal,
+            _ => return Err("no outcome".to_owned()),
+        };
+        Ok(vec![demand.into()])
+    }
+}
