@@ -349,6 +349,8 @@ fn what_was_planted_in_the_schema_is_refused_and_does_nothing() {
         let (path, _) = sample(folder.path());
         let other = rusqlite::Connection::open(&path).unwrap();
         let open = Sqlite::open_or_create(&path).unwrap();
+        // The connection for writing is open from the first commit on.
+        assert!(block_on(open.commit(Batch::new().put("first", "1", Expectation::Any))).is_ok());
         other.execute_batch(planted).unwrap();
         let verified = open.verify();
         assert!(matches!(verified, Err(StorageError::Corrupt { .. })), "{what}: {verified:?}");

@@ -154,6 +154,6 @@ impl Storage for Sqlite {
 
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
         batch.validate(&Limits::LOCAL)?;
-        self.handle.shared().commit(batch).await.map_err(|error| self.with_path(error))
+        self.handle.to_commit()?.commit(batch).await.map_err(|error| self.with_path(error))
     }
 }

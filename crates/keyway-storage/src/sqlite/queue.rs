@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Poll;
 use std::thread::{self, JoinHandle};
@@ -256,11 +257,31 @@ fn answer(jobs: Vec<Job>, result: Result<Vec<Answer>, StorageError>) {
 pub(super) struct Handle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    has_thread: AtomicBool,
 }
 
 impl Handle {
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    /// Returns the state for a commit. The first one starts the writer thread, since a program that only reads
+    /// needs none.
+    pub(super) fn to_commit(&self) -> Result<&Shared, StorageError> {
+        if !self.has_thread.load(Ordering::Acquire) {
+            let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+            if !self.has_thread.load(Ordering::Relaxed) {
+                let serving = Arc::clone(&self.shared);
+                let started =
+                    thread::Builder::new().name("keyway-storage".to_owned()).spawn(move || serving.serve());
+                *thread = Some(started.map_err(|error| StorageError::Engine {
+                    action: "start the writer thread",
+                    source: Arc::new(error),
+                })?);
+                self.has_thread.store(true, Ordering::Release);
+            }
+        }
+        Ok(&self.shared)
     }
 
     pub(super) fn close(&self) {
@@ -295,8 +316,8 @@ impl Sqlite {
         let path = file::absolute(path)?;
         let named = |error| connection::with_path(&path, error);
         file::prepare(&path, expected).map_err(named)?;
-        let writer = Writer::open(&path, options).map_err(named)?;
         let readers = Readers::new(path.clone(), options.clone()).map_err(named)?;
+        let writer = Writer::new(path.clone(), options.clone());
         let shared = Arc::new(Shared {
             path,
             options: options.clone(),
@@ -305,12 +326,9 @@ impl Sqlite {
             queue: Mutex::default(),
             called: Condvar::new(),
         });
-        let serving = Arc::clone(&shared);
-        let thread =
-            thread::Builder::new().name("keyway-storage".to_owned()).spawn(move || serving.serve()).map_err(
-                |error| StorageError::Engine { action: "start the writer thread", source: Arc::new(error) },
-            )?;
-        Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::new(Some(thread)) }) })
+        Ok(Self {
+            handle: Arc::new(Handle { shared, thread: Mutex::default(), has_thread: AtomicBool::new(false) }),
+        })
     }
 }
 
