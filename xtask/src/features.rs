@@ -21,7 +21,7 @@ struct Choice {
 const CONTRACTS: [&str; 3] = ["keyway-certificates", "keyway-credentials", "keyway-issuers"];
 const MOST_PACKAGES: usize = 60;
 
-const CHOICES: [Choice; 25] = [
+const CHOICES: [Choice; 26] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -112,6 +112,20 @@ const CHOICES: [Choice; 25] = [
             "keyway-seal",
             "keyway-storage",
             "keyway-x509",
+        ],
+    },
+    // For a program with plugins of its user's choice.
+    Choice {
+        package: "keyway-locker-sdk",
+        features: "",
+        brings: &[
+            "keyway-client[locker]",
+            "keyway-core",
+            "keyway-files",
+            "keyway-host[secrets]",
+            "keyway-seal",
+            "keyway-secrets",
+            "keyway-storage[sqlite]",
         ],
     },
     Choice { package: "keyway-certificates", features: "", brings: &["keyway-core"] },

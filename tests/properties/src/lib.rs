@@ -10,6 +10,7 @@
 mod client;
 mod credentials;
 mod grants;
+mod locker;
 mod orders;
 mod passwords;
 mod records;
@@ -27,6 +28,7 @@ mod x509;
 pub use client::{bundle_json, credentials_file, dotenv, service_answer};
 pub use credentials::{credential_key, sps_configuration};
 pub use grants::host_grant;
+pub use locker::locker_request;
 pub use orders::{order_machine, order_metadata};
 pub use passwords::password_settings;
 pub use records::{host_store, sealed_record};
@@ -56,6 +58,7 @@ pub const ALL: &[(&str, Property)] = &[
     ("sealed_record", sealed_record),
     ("host_store", host_store),
     ("host_grant", host_grant),
+    ("locker_request", locker_request),
     ("wire_answer", wire_answer),
     ("wire_description", wire_description),
     ("wire_input", wire_input),
