@@ -153,6 +153,9 @@ waiting! {
     get_environment(name: &str) -> Option<Environment>;
     create_environment(name: &str, external_url: Option<&str>) -> Environment;
     modify_environment(name: &str, external_url: Option<&str>) -> Environment;
+    #[deprecated(note = "use `modify_environment`")]
+    #[allow(deprecated)] // As above.
+    update_environment(name: &str, external_url: Option<&str>) -> Environment;
     export() -> Bundle;
     plan_import(bundle: &Bundle) -> ImportPlan;
     import(bundle: &Bundle) -> ImportPlan;

@@ -44,7 +44,11 @@ fn the_operations_of_the_seed() {
         assert_eq!(client.list_environments().await.unwrap(), std::slice::from_ref(&environment));
         #[expect(deprecated, reason = "it must be there")]
         {
-            assert_eq!(client.get_environment("staging").await.unwrap(), Some(environment));
+            assert_eq!(
+                client.update_environment("staging", Some("new.host")).await.unwrap().name,
+                environment.name
+            );
+            assert!(client.get_environment("staging").await.unwrap().is_some());
             assert_eq!(client.get_environment("nowhere").await.unwrap(), None);
             assert_eq!(client.get_environment("").await.unwrap_err().code(), "invalid");
         }

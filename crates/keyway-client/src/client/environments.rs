@@ -120,4 +120,22 @@ impl Secrets {
         let environment = environment.await;
         call.end(environment)
     }
+
+    /// Sets the `external_url` of an environment.
+    ///
+    /// The prose of the seed names it so; its code, and decision L11, have the other name.
+    ///
+    /// # Errors
+    /// As [`modify_environment`](Self::modify_environment).
+    ///
+    /// # Cancel safety
+    /// A call that was polled and then dropped may have taken effect.
+    #[deprecated(note = "use `modify_environment`")]
+    pub async fn update_environment(
+        &self,
+        name: &str,
+        external_url: Option<&str>,
+    ) -> Result<Environment, Error> {
+        self.modify_environment(name, external_url).await
+    }
 }
