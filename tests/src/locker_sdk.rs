@@ -4,10 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use keyway_core::{Plugins, plugins};
+use keyway_core::{Plugins, Resources, plugins};
 use keyway_locker_sdk::{Configuration, answer, make_stores};
-use keyway_seal::Key;
+use keyway_seal::{FileKeySource, Key};
+use keyway_secrets::{OpenContext, SecretStore, SecretStores, StoreName};
+use keyway_storage::{Sqlite, Storage};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -78,6 +81,20 @@ impl SdkStores {
     /// Returns the path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Opens the store of records directly, as another program would.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn open_records(&self) -> Result<Arc<dyn SecretStore>, Box<dyn std::error::Error>> {
+        let registry = PLUGINS.registry()?;
+        let plugin = registry.get::<SecretStores>("generic")?;
+        let keys = FileKeySource::new(self.path("keys")).read()?;
+        let storage: Arc<dyn Storage> = Arc::new(Sqlite::open(self.path("web.db"))?);
+        let opening = OpenContext::new(StoreName::new("web")?, plugin.metadata().clone(), keys)
+            .with_resources(Resources::new().with(storage));
+        Ok(plugin.open(&opening)?)
     }
 
     /// Answers a call in this process, by the access key of this name. Returns the output.

@@ -99,6 +99,7 @@ mod failure;
 mod log;
 mod make_stores;
 mod method;
+mod moving;
 mod new_key;
 mod objects;
 mod pages;

@@ -1,11 +1,12 @@
 //! The methods of secrets.
 
-use keyway_client::{Draft, Error, Resolution, ResolvedSecret, SecretValue};
+use keyway_client::{Resolution, ResolvedSecret, SecretValue};
 use keyway_core::SecretText;
 use keyway_core::json::Writer;
 
-use crate::changes::{Changes, Move};
+use crate::changes::Changes;
 use crate::failure::Failure;
+use crate::moving::{draft, not_text};
 use crate::objects::{write_secret, write_secrets};
 use crate::parameters::Parameters;
 use crate::project::Project;
@@ -48,44 +49,16 @@ impl Project {
         let changes = Changes::of(given.object("changes")?)?;
         given.end()?;
         let here = self.within(environment.as_ref());
-        let Some(target) = changes.moves(&key, environment.as_ref()) else {
-            let header = here.modify(key.expose(), changes.in_place()).await?;
-            let Some(value) = &changes.value else {
-                return self.write(out, &here.retrieve(key.expose()).await?);
-            };
+        if let Some(place) = changes.moves(&key, environment.as_ref()) {
+            let (header, value) = self.move_secret(&here, &key, &place, &changes).await?;
             write_secret(out, &header, value.expose(), self.id);
             return Ok(());
-        };
-        if !self.secrets.store().capabilities().destroys {
-            tracing::error!("this store destroys no secrets, so it can neither rename nor move one");
-            return Err(Failure::Validation);
         }
-        let found = here.retrieve(key.expose()).await?;
-        let Move { key: new_key, environment: new_environment } = target;
-        let there = self.within(new_environment.as_ref());
-        let value = changes.value.clone().map_or_else(|| found.value.clone(), SecretValue::Text);
-        let Some(text) = value.expose_text().map(SecretText::from) else {
-            return Err(not_text(&found).into());
-        };
-        let description = changes.description.as_ref().map(SecretText::expose);
-        let draft = draft(value, description.or(found.header.description.as_deref()));
-        let header = there.create(new_key.expose(), draft).await?;
-        let destroyed = match found.header.version {
-            Some(_) => here.delete_if_unchanged(key.expose(), &found.header).await,
-            None => here.delete(key.expose()).await,
-        };
-        if let Err(error) = destroyed {
-            // The old secret is still there for certain, perhaps with another value: takes the copy back.
-            // Otherwise the copy may be all that is left.
-            if keyway_client::PluginError::effect(&error) == keyway_core::Effect::None {
-                there.delete_if_unchanged(new_key.expose(), &header).await.or_else(|error| match error {
-                    Error::SecretNotFound { .. } => Ok(()),
-                    other => Err(other),
-                })?;
-            }
-            return Err(error.into());
+        let header = here.modify(key.expose(), changes.in_place()).await?;
+        match &changes.value {
+            Some(value) => write_secret(out, &header, value.expose(), self.id),
+            None => self.write(out, &here.retrieve(key.expose()).await?)?,
         }
-        write_secret(out, &header, text.expose(), self.id);
         Ok(())
     }
 
@@ -94,17 +67,4 @@ impl Project {
         write_secret(out, &secret.header, value, self.id);
         Ok(())
     }
-}
-
-fn draft(value: SecretValue, description: Option<&str>) -> Draft {
-    let draft = Draft::new(value);
-    // The protocol has no way to say that there is none.
-    match description {
-        Some(description) if !description.is_empty() => draft.described(description),
-        _ => draft,
-    }
-}
-
-fn not_text(secret: &ResolvedSecret) -> Error {
-    Error::NotText { address: secret.header.address.clone(), kind: secret.value.kind() }
 }

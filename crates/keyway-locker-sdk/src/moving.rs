@@ -1,0 +1,72 @@
+//! Moves a secret to another key or environment.
+//!
+//! Stores have no such operation, so the secret is created in its new place and then destroyed in the old one
+//! (decision L12). No step loses a value: the old secret is destroyed only if it is still the one that was copied.
+
+use keyway_client::{Draft, Error, PluginError as _, ResolvedSecret, SecretHeader, SecretValue, Secrets};
+use keyway_core::{Effect, SecretText};
+
+use crate::changes::{Changes, Move};
+use crate::failure::Failure;
+use crate::project::Project;
+
+impl Project {
+    /// Moves a secret and applies the other changes to it. Returns the new header, and the value.
+    ///
+    /// # Errors
+    /// Those of reading, creating and destroying. [`Failure::Validation`] from a store that destroys nothing, before
+    /// anything is written.
+    pub(crate) async fn move_secret(
+        &self,
+        here: &Secrets,
+        key: &SecretText,
+        place: &Move,
+        changes: &Changes,
+    ) -> Result<(SecretHeader, SecretText), Failure> {
+        if !self.secrets.store().capabilities().destroys {
+            tracing::error!("this store destroys no secrets, so it can neither rename nor move one");
+            return Err(Failure::Validation);
+        }
+        let found = here.retrieve(key.expose()).await?;
+        let text = match &changes.value {
+            Some(value) => value.clone(),
+            None => SecretText::from(found.expose_text().ok_or_else(|| not_text(&found))?),
+        };
+        let description = changes.description.as_ref().map(SecretText::expose);
+        let copy =
+            draft(SecretValue::Text(text.clone()), description.or(found.header.description.as_deref()));
+        let there = self.within(place.environment.as_ref());
+        let header = there.create(place.key.expose(), copy).await?;
+        let destroyed = destroy_unchanged(here, key, &found.header).await;
+        if let Err(error) = destroyed {
+            // The old secret is certainly still there, perhaps with a later value: takes the copy back. After any
+            // other failure the copy may be all that is left.
+            if error.effect() == Effect::None {
+                destroy_unchanged(&there, &place.key, &header).await?;
+            }
+            return Err(error.into());
+        }
+        Ok((header, text))
+    }
+}
+
+/// Destroys a secret that is unchanged since it was read, as far as the store can tell.
+async fn destroy_unchanged(secrets: &Secrets, key: &SecretText, read: &SecretHeader) -> Result<(), Error> {
+    match read.version {
+        Some(_) => secrets.delete_if_unchanged(key.expose(), read).await,
+        None => secrets.delete(key.expose()).await,
+    }
+}
+
+/// Makes the content of a new secret. The protocol says by an empty description that there is none.
+pub(crate) fn draft(value: SecretValue, description: Option<&str>) -> Draft {
+    let draft = Draft::new(value);
+    match description {
+        Some(description) if !description.is_empty() => draft.described(description),
+        _ => draft,
+    }
+}
+
+pub(crate) fn not_text(secret: &ResolvedSecret) -> Error {
+    Error::NotText { address: secret.header.address.clone(), kind: secret.value.kind() }
+}
