@@ -8,6 +8,17 @@ use super::refusal::Refusal;
 #[derive(Debug)]
 pub(super) struct Body(Map<String, Value>);
 
+/// A field that a client may leave out or empty.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field<'a> {
+    /// The field is not there.
+    Missing,
+    /// The field is empty or null.
+    Empty,
+    /// The field has a text.
+    Text(&'a str),
+}
+
 impl Body {
     /// Reads a body.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
@@ -28,11 +39,15 @@ impl Body {
         self.text(name)?.ok_or_else(|| Refusal::invalid(format!("`{name}` is missing")))
     }
 
-    /// Returns the text under a name, if the name is there. Null and an empty text are none.
-    pub(super) fn optional(&self, name: &str) -> Result<Option<Option<&str>>, Refusal> {
-        match self.0.get(name) {
-            Some(Value::Null) => Ok(Some(None)),
-            _ => Ok(self.text(name)?.map(|text| Some(text).filter(|text| !text.is_empty()))),
+    /// Returns the text under a name that a client may leave out or empty. Null is an empty text.
+    pub(super) fn optional(&self, name: &str) -> Result<Field<'_>, Refusal> {
+        if self.0.get(name).is_some_and(Value::is_null) {
+            return Ok(Field::Empty);
         }
+        Ok(match self.text(name)? {
+            None => Field::Missing,
+            Some("") => Field::Empty,
+            Some(text) => Field::Text(text),
+        })
     }
 }

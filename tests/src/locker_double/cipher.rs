@@ -117,7 +117,9 @@ pub fn lookup_hash(project_id: u64, name: &str) -> String {
 
 fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; KEY] {
     let mut mac = <Hmac<Sha256>>::new_from_slice(key).expect("HMAC takes keys of every length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     mac.finalize().into_bytes().into()
 }
 

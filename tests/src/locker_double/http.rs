@@ -60,7 +60,7 @@ pub(super) enum Ending {
 }
 
 /// Answers requests. Several connections call it at once.
-type Answer = dyn Fn(SeenRequest, &Stop) -> Ending + Send + Sync;
+type Answer = dyn Fn(&SeenRequest, &Stop) -> Ending + Send + Sync;
 
 /// Tells threads that the server ends.
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(
-        answer: impl Fn(SeenRequest, &Stop) -> Ending + Send + Sync + 'static,
+        answer: impl Fn(&SeenRequest, &Stop) -> Ending + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
@@ -177,7 +177,7 @@ fn serve(stream: &TcpStream, stop: &Stop, answer: &Answer) -> io::Result<()> {
             }
         };
         let is_last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-        match answer(request, stop) {
+        match answer(&request, stop) {
             Ending::Send(reply) => writer.write_all(&bytes(&reply))?,
             Ending::SendHalf(reply) => {
                 let sent = bytes(&reply);

@@ -2,33 +2,24 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::body::Body;
+use super::body::{Body, Field};
 use super::cipher::{Keys, lookup_hash};
 use super::refusal::Refusal;
 use super::rows::{Dates, EnvironmentRow, EnvironmentTexts, RawSecret, SecretRow};
+use super::{PROFILE_KEY, SECRET_ACCESS_KEY};
 
 /// The id of the project, as recorded.
 pub(super) const ID: u64 = 4711;
-/// The project's keys, as recorded: sealed with those of the access key in the profile.
-const KEYS: [u8; 64] = keys();
 /// The start of the clock.
 pub(super) const START: Duration = Duration::from_secs(1_700_000_000);
 /// The precision of dates on the wire.
 const TICK: Duration = Duration::from_micros(1);
 /// The most rows that a page holds.
 const PAGE_LIMIT: usize = 2000;
-
-const fn keys() -> [u8; 64] {
-    let mut keys = [0; 64];
-    let mut place = 0;
-    while place < 64 {
-        keys[place] = 0x40 + place as u8;
-        place += 1;
-    }
-    keys
-}
 
 /// A project with its rows.
 #[derive(Debug)]
@@ -50,7 +41,7 @@ pub(super) struct Project {
 impl Project {
     pub(super) fn new() -> Self {
         Self {
-            keys: Keys::of_project(&KEYS).expect("the keys have 64 bytes"),
+            keys: keys(),
             secrets: Vec::new(),
             environments: Vec::new(),
             now: START,
@@ -141,17 +132,18 @@ impl Project {
             value.clone_into(&mut texts.value);
             self.check_sealed("value", value)?;
         }
-        if let Some(description) = body.optional("description")? {
-            self.describe(&mut texts.description, "description", description)?;
-        }
-        let Some(id) = body.optional("environment_id")? else { return Ok(()) };
+        self.describe(&mut texts.description, "description", body)?;
         let unknown = || Refusal::new(400, "environment_not_found", "The environment does not exist");
-        let environment = id.map(|id| self.environment(id).ok_or_else(unknown)).transpose()?;
+        let environment = match body.optional("environment_id")? {
+            Field::Missing => return Ok(()),
+            Field::Empty => None,
+            Field::Text(id) => Some(self.environment(id).ok_or_else(unknown)?),
+        };
         texts.environment_id = environment.map(|row| row.id.clone());
         texts.environment_name = environment.map(|row| row.texts.name.clone());
         texts.environment_hash = environment.map(|row| row.texts.hash.clone());
         // Clients send the name sealed, and the service has it already.
-        if let Some(Some(name)) = body.optional("environment_name")? {
+        if let Field::Text(name) = body.optional("environment_name")? {
             let meant = environment.and_then(|row| self.keys.open(&row.texts.name).ok()).unwrap_or_default();
             if self.keys.open(name).ok() != Some(meant) {
                 return Err(Refusal::invalid("`environment_name` is not that of the environment, sealed"));
@@ -206,20 +198,22 @@ impl Project {
         texts: &mut EnvironmentTexts,
         id: Option<&str>,
     ) -> Result<(), Refusal> {
-        if let Some(url) = body.optional("external_url")? {
-            self.describe(&mut texts.external_url, "external_url", url)?;
-        }
-        if let Some(description) = body.optional("description")? {
-            self.describe(&mut texts.description, "description", description)?;
-        }
+        self.describe(&mut texts.external_url, "external_url", body)?;
+        self.describe(&mut texts.description, "description", body)?;
         let is_same = |row: &EnvironmentRow| row.texts.hash == texts.hash;
         let is_taken = self.environments.iter().any(|row| Some(&*row.id) != id && is_same(row));
         if is_taken { Err(duplicate("environment")) } else { Ok(()) }
     }
 
-    fn describe(&self, stored: &mut String, name: &str, text: Option<&str>) -> Result<(), Refusal> {
-        text.map_or(Ok(()), |text| self.check_sealed(name, text))?;
-        text.unwrap_or_default().clone_into(stored);
+    fn describe(&self, stored: &mut String, name: &str, body: &Body) -> Result<(), Refusal> {
+        match body.optional(name)? {
+            Field::Missing => {}
+            Field::Empty => stored.clear(),
+            Field::Text(text) => {
+                self.check_sealed(name, text)?;
+                text.clone_into(stored);
+            }
+        }
         Ok(())
     }
 
@@ -246,6 +240,13 @@ impl Project {
             Err(Refusal::invalid("`hash` is not that of the name"))
         }
     }
+}
+
+/// Opens the recorded key of the profile, as a client does.
+fn keys() -> Keys {
+    let access = STANDARD.decode(SECRET_ACCESS_KEY).expect("the access key is base64");
+    let opened = Keys::of_access_key(&access).open_bytes(PROFILE_KEY).expect("the recorded key opens");
+    Keys::of_project(&opened).expect("the recorded key has 64 bytes")
 }
 
 /// Takes over a new name and its hash, or checks that the hash is that of the old name.

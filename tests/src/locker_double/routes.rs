@@ -74,8 +74,8 @@ impl Route {
 }
 
 /// Answers a request, with the fault that is switched on for it.
-pub(super) fn answer(shared: &Shared, request: SeenRequest, stop: &Stop) -> Ending {
-    let route = Route::of(&request).map(|(route, _)| route);
+pub(super) fn answer(shared: &Shared, request: &SeenRequest, stop: &Stop) -> Ending {
+    let route = Route::of(request).map(|(route, _)| route);
     let fault = {
         let mut state = locked(&shared.state);
         state.seen.push(request.clone());
@@ -94,7 +94,7 @@ pub(super) fn answer(shared: &Shared, request: SeenRequest, stop: &Stop) -> Endi
         return Ending::Close;
     }
     let mut state = locked(&shared.state);
-    let (status, mut body) = match carried_out(&mut state.project, &request) {
+    let (status, mut body) = match carried_out(&mut state.project, request) {
         Ok(done) => done,
         Err(refusal) => (refusal.status, refusal.body()),
     };

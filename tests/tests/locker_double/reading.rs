@@ -30,22 +30,23 @@ fn the_profile_opens_with_the_secret_access_key_to_the_keys_of_the_rows() {
 fn the_counts_and_dates_follow_the_changes() {
     let double = recorded_world();
     let caller = Caller::of(&double);
-    let number = |path: &str| caller.get(path).1.as_f64().expect("a bare number");
+    let date = |of: &str| caller.get(&format!("/v1/sync/{of}_date")).1;
+    let seconds = |of: &str| date(of).as_f64().expect("a bare number");
     assert_eq!(caller.get("/v1/sync/secrets/count").1, 5);
     assert_eq!(caller.get("/v1/sync/environments/count").1, 2);
-    assert_eq!(number("/v1/sync/deleted_item_date"), 0.0);
-    let seeded = number("/v1/sync/revision_date");
+    assert_eq!(date("deleted_item"), 0.0);
+    let seeded = seconds("revision");
 
     double.put_secret("A", None, "again", "");
-    let standing = number("/v1/sync/revision_date");
+    let standing = seconds("revision");
     assert!(standing > seeded, "{standing} after {seeded}, though the clock stands");
     double.set_now(Duration::from_millis(1_800_000_000_500));
     double.put_secret("A", None, "later", "");
-    assert_eq!(number("/v1/sync/revision_date"), 1_800_000_000.5);
+    assert_eq!(date("revision"), 1_800_000_000.5);
     assert_eq!(caller.get("/v1/sync/secrets/count").1, 5);
 
     assert!(double.delete("sec3") && !double.delete("sec3"));
-    assert_eq!(number("/v1/sync/deleted_item_date"), number("/v1/sync/revision_date"));
+    assert_eq!(date("deleted_item"), date("revision"));
     assert_eq!(caller.get("/v1/sync/secrets/count").1, 4);
     assert!(double.delete("env1"), "with the two secrets in it");
     assert_eq!(caller.get("/v1/sync/secrets/count").1, 2);
