@@ -1,0 +1,53 @@
+//! The bodies of writes, checked.
+
+use serde_json::{Map, Value};
+
+use super::refusal::Refusal;
+
+/// The parts of a body that are there.
+#[derive(Debug)]
+pub(super) struct Body(Map<String, Value>);
+
+/// A field that a client may leave out or empty.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field<'a> {
+    /// The field is not there.
+    Missing,
+    /// The field is empty or null.
+    Empty,
+    /// The field has a text.
+    Text(&'a str),
+}
+
+impl Body {
+    /// Reads a body.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+        serde_json::from_slice(bytes).map(Self).map_err(|_| Refusal::invalid("The body is no JSON object"))
+    }
+
+    /// Returns the text under a name, if the name is there.
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Refusal::invalid(format!("`{name}` is no text"))),
+        }
+    }
+
+    /// Returns the text under a name.
+    pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
+        self.text(name)?.ok_or_else(|| Refusal::invalid(format!("`{name}` is missing")))
+    }
+
+    /// Returns the text under a name that a client may leave out or empty. Null is an empty text.
+    pub(super) fn optional(&self, name: &str) -> Result<Field<'_>, Refusal> {
+        if self.0.get(name).is_some_and(Value::is_null) {
+            return Ok(Field::Empty);
+        }
+        Ok(match self.text(name)? {
+            None => Field::Missing,
+            Some("") => Field::Empty,
+            Some(text) => Field::Text(text),
+        })
+    }
+}

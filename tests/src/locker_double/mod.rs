@@ -1,0 +1,277 @@
+//! A double of the service Locker Secrets, on a loopback address, for tests of its clients.
+//!
+//! It serves the requests that Locker's native client sends, holds sealed rows, and has faults to switch on. Its
+//! credentials, keys and hashes are those of the recorded vectors `go.crypto.*`. It also judges its clients: a text
+//! that is not sealed with the project's keys, or a hash of another name, is refused (H278).
+//!
+//! ```
+//! use keyway_tests::locker_double::{Fault, LockerDouble, Route};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let double = LockerDouble::start()?;
+//! double.put_environment("prod", "https://example.org");
+//! double.put_secret("TOKEN", Some("prod"), "hunter2", "");
+//! double.fail_once(Some(Route::ListSecrets), Fault::CutBody);
+//! // Run a client on `double.base()`, `double.access_key_id()` and `double.secret_access_key()`.
+//! assert!(double.base().starts_with("http://127.0.0.1:"));
+//! assert_eq!(double.secrets()[0].value, "hunter2");
+//! assert_eq!(double.take_requests(), []);
+//! # Ok(())
+//! # }
+//! ```
+
+mod body;
+pub mod cipher;
+mod faults;
+mod http;
+mod pages;
+mod project;
+mod refusal;
+mod routes;
+mod rows;
+mod seeding;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+pub use faults::Fault;
+pub use http::SeenRequest;
+pub use routes::Route;
+pub use rows::RawSecret;
+
+use cipher::lookup_hash;
+use faults::Faults;
+use http::Server;
+use project::Project;
+
+/// The end of the base, before the paths of the service.
+const PREFIX: &str = "/locker_secrets";
+const ACCESS_KEY_ID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
+const SECRET_ACCESS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+/// The project's keys, sealed with those of the secret access key. A recorded text.
+const PROFILE_KEY: &str = "2.10uWcJHhTzGL4f2WpWP2qg==|rIrPomeF4IVpN51mvwt5UNAZiXHqjqPqZ6GTy2/lLAd2eCVbO8KPxZTddkOxH7MwL5k+jcW1O9wfro/3gPkqVMlVbS5yq/iDbWOyqHfld34=|wOIljy9D4moUmPpKHZHRPfsvmNVt4IX0+T9apc2+XpA=";
+
+/// A server that answers as Locker Secrets does. It ends on drop, with all its threads.
+///
+/// Two doubles that are seeded and asked in the same way answer the same, except for the port.
+#[derive(Debug)]
+pub struct LockerDouble {
+    shared: Arc<Shared>,
+    server: Server,
+}
+
+/// The double, as its connections share it.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    project: Project,
+    faults: Faults,
+    seen: Vec<SeenRequest>,
+}
+
+/// A secret in clear text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlainSecret {
+    /// The id.
+    pub id: String,
+    /// The key.
+    pub key: String,
+    /// The name of the environment.
+    pub environment: Option<String>,
+    /// The value.
+    pub value: String,
+    /// The description.
+    pub description: String,
+    /// The date of the last change, in seconds since the epoch.
+    pub revision_date: f64,
+}
+
+/// An environment in clear text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlainEnvironment {
+    /// The id.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The external URL.
+    pub external_url: String,
+    /// The description.
+    pub description: String,
+    /// The date of the last change, in seconds since the epoch.
+    pub revision_date: f64,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl LockerDouble {
+    /// Starts a double with an empty project.
+    ///
+    /// # Errors
+    /// The system's, if it gives no port or no thread.
+    pub fn start() -> io::Result<Self> {
+        let state = State { project: Project::new(), faults: Faults::default(), seen: Vec::new() };
+        let shared = Arc::new(Shared { state: Mutex::new(state) });
+        let serving = Arc::clone(&shared);
+        let server = Server::start(move |request, stop| routes::answer(&serving, request, stop))?;
+        Ok(Self { shared, server })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        locked(&self.shared.state)
+    }
+
+    /// Returns the base of all paths, `http://127.0.0.1:<port>/locker_secrets`.
+    pub fn base(&self) -> String {
+        format!("http://{}{PREFIX}", self.server.address())
+    }
+
+    /// Returns the id of the access key, which the service wants as bearer token.
+    pub fn access_key_id(&self) -> &'static str {
+        ACCESS_KEY_ID
+    }
+
+    /// Returns the secret access key, in canonical base64.
+    pub fn secret_access_key(&self) -> &'static str {
+        SECRET_ACCESS_KEY
+    }
+
+    /// Returns the id of the project.
+    pub fn project_id(&self) -> u64 {
+        project::ID
+    }
+
+    /// Stores an environment, in place of one with the same name, and returns its id.
+    pub fn put_environment(&self, name: &str, url: &str) -> String {
+        self.state().project.put_environment(name, url)
+    }
+
+    /// Stores a secret, in place of one with the same key and environment, and returns its id.
+    ///
+    /// # Panics
+    /// If the environment does not exist.
+    pub fn put_secret(&self, key: &str, environment: Option<&str>, value: &str, description: &str) -> String {
+        self.state().project.put_secret(key, environment, value, description)
+    }
+
+    /// Stores texts as a new secret, without any check, and returns its id.
+    pub fn put_raw_secret(&self, texts: RawSecret) -> String {
+        self.state().project.add_secret(texts).id
+    }
+
+    /// Returns the stored texts of a secret, to store them elsewhere or changed.
+    pub fn raw_secret(&self, id: &str) -> Option<RawSecret> {
+        let state = self.state();
+        state.project.secrets.iter().find(|row| row.id == id).map(|row| row.texts.clone())
+    }
+
+    /// Replaces the stored texts of a secret, without any check. Tells whether the secret is there.
+    pub fn replace_raw_secret(&self, id: &str, texts: RawSecret) -> bool {
+        self.state().project.replace_raw_secret(id, texts)
+    }
+
+    /// Seals a text with the project's keys.
+    pub fn sealed(&self, text: &str) -> String {
+        self.state().project.seal(text)
+    }
+
+    /// Returns the hash that finds a name of a secret or an environment.
+    pub fn lookup_hash(&self, name: &str) -> String {
+        lookup_hash(project::ID, name)
+    }
+
+    /// Deletes a secret, or an environment with its secrets. Clients cannot: it stands for a person at the service's
+    /// website. Tells whether the row was there.
+    pub fn delete(&self, id: &str) -> bool {
+        self.state().project.delete(id)
+    }
+
+    /// Returns all secrets, the oldest first. A text that does not open is shown as it is stored.
+    pub fn secrets(&self) -> Vec<PlainSecret> {
+        let state = self.state();
+        let shown = |text: &str| state.project.shown(text);
+        let secrets = state.project.secrets.iter();
+        secrets
+            .map(|row| PlainSecret {
+                id: row.id.clone(),
+                key: shown(&row.texts.key),
+                environment: row.texts.environment_name.as_deref().map(shown),
+                value: shown(&row.texts.value),
+                description: shown(&row.texts.description),
+                revision_date: row.dates.revised.as_secs_f64(),
+            })
+            .collect()
+    }
+
+    /// Returns all environments, the oldest first.
+    pub fn environments(&self) -> Vec<PlainEnvironment> {
+        let state = self.state();
+        let shown = |text: &str| state.project.shown(text);
+        let environments = state.project.environments.iter();
+        environments
+            .map(|row| PlainEnvironment {
+                id: row.id.clone(),
+                name: shown(&row.texts.name),
+                external_url: shown(&row.texts.external_url),
+                description: shown(&row.texts.description),
+                revision_date: row.dates.revised.as_secs_f64(),
+            })
+            .collect()
+    }
+
+    /// Returns the requests since the last call, in the order of their arrival, also those that were refused or
+    /// failed by a fault.
+    pub fn take_requests(&self) -> Vec<SeenRequest> {
+        std::mem::take(&mut self.state().seen)
+    }
+
+    /// Switches a fault on for the next request to a route, or to any route.
+    ///
+    /// Faults for once are used in the order in which they were switched on, and before all that stay.
+    pub fn fail_once(&self, route: Option<Route>, fault: Fault) {
+        self.state().faults.once(route, fault);
+    }
+
+    /// Switches a fault on for all requests to a route, or to all routes. The newest one counts.
+    pub fn fail_always(&self, route: Option<Route>, fault: Fault) {
+        self.state().faults.always(route, fault);
+    }
+
+    /// Switches all faults off.
+    pub fn heal(&self) {
+        self.state().faults.clear();
+    }
+
+    /// Sets the clock, as time since the epoch.
+    ///
+    /// Changes have increasing dates even while the clock stands or goes back: each is at least a microsecond later
+    /// than the one before.
+    pub fn set_now(&self, now: Duration) {
+        self.state().project.now = now;
+    }
+
+    /// Returns the time of the clock, since the epoch.
+    pub fn now(&self) -> Duration {
+        self.state().project.now
+    }
+
+    /// Sets the most rows that a page holds. A client may ask for fewer. 2,000 when the double starts.
+    ///
+    /// # Panics
+    /// If it is 0.
+    pub fn set_page_limit(&self, rows: usize) {
+        assert!(rows > 0, "a page holds at least one row");
+        self.state().project.page_limit = rows;
+    }
+
+    /// Sets whether the access key may write. If not, writes are refused with status 403.
+    pub fn set_editable(&self, is_editable: bool) {
+        self.state().project.is_editable = is_editable;
+    }
+}
