@@ -132,7 +132,8 @@ fn write(stream: &mut TcpStream, (status, headers, body): &Answer) {
     if *status == LOST {
         return;
     }
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers =
+        headers.iter().fold(String::new(), |text, (name, value)| text + &format!("{name}: {value}\r\n"));
     let length = body.len();
     let answer = format!(
         "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"

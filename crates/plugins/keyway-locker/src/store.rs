@@ -155,7 +155,7 @@ impl SecretStore for LockerStore {
     }
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
-        let count = self.run(|session, until| session.count(until))?;
+        let count = self.run(Session::count)?;
         Ok(StoreInfo::new(self.metadata.clone(), None, Count::exact(count)))
     }
 
