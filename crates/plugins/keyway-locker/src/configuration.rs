@@ -35,6 +35,10 @@ pub struct LockerConfiguration {
     /// deadline for a call.
     #[serde(default = "twenty_five")]
     pub call_seconds: u16,
+    /// How long an answer of the service may be returned again, in seconds, at most a day: also while the service is down.
+    /// The store declares it as its staleness. Own writes show at once.
+    #[serde(default)]
+    pub max_age_seconds: u32,
     /// A file of the roots, in PEM, that the service's certificate is checked with. Without it, that of the variable
     /// `SSL_CERT_FILE`; else the roots of Mozilla's program count.
     #[serde(default)]
@@ -62,6 +66,7 @@ pub(crate) const NO_PROXY: &str = "none";
 impl LockerConfiguration {
     const MOST_HEADERS: usize = 64;
     const MOST_RETRIES: u32 = 20;
+    const LONGEST_AGE: u32 = 24 * 3600;
 
     /// Reads and checks a configuration.
     pub(crate) fn read(configuration: &Json) -> Result<Self, StoreError> {
@@ -81,6 +86,9 @@ impl LockerConfiguration {
         self.parsed_headers().map(drop)?;
         if self.retries > Self::MOST_RETRIES {
             return Err(format!("`retries` must be at most {}", Self::MOST_RETRIES));
+        }
+        if self.max_age_seconds > Self::LONGEST_AGE {
+            return Err(format!("`max_age_seconds` must be at most {}", Self::LONGEST_AGE));
         }
         if self.request_seconds == 0 || self.request_seconds > self.call_seconds {
             return Err("`request_seconds` must be from 1 to `call_seconds`".into());
@@ -117,6 +125,7 @@ impl fmt::Debug for LockerConfiguration {
             .field("retries", &self.retries)
             .field("request_seconds", &self.request_seconds)
             .field("call_seconds", &self.call_seconds)
+            .field("max_age_seconds", &self.max_age_seconds)
             .field("ca_file", &self.ca_file)
             .finish_non_exhaustive()
     }
@@ -141,6 +150,7 @@ mod tests {
             (json!({"headers": {"a b": "x"}}), "headers"),
             (json!({"headers": {"a": "x\ny"}}), "headers"),
             (json!({"retries": 21}), "retries"),
+            (json!({"max_age_seconds": 86_401}), "max_age_seconds"),
             (json!({"request_seconds": 0}), "request_seconds"),
             (json!({"request_seconds": 26}), "request_seconds"),
             (json!({"proxy": "::"}), "proxy"),

@@ -11,6 +11,7 @@ use crate::answer::record;
 use crate::environment_record::EnvironmentRecord;
 use crate::failure::Failure;
 use crate::request::body;
+use crate::service::Service;
 use crate::session::{Items, Session};
 
 const CREATE: &str = "create the environment at the service";
@@ -29,6 +30,7 @@ pub(crate) fn check_url(url: Option<&str>) -> Result<(), StoreError> {
 /// Creates an environment. The service refuses a second one of the same name.
 pub(crate) fn create(
     session: &Session,
+    service: &Service,
     environment: &NewEnvironment,
     until: Instant,
 ) -> Result<Environment, StoreError> {
@@ -37,7 +39,7 @@ pub(crate) fn create(
     let url = environment.external_url.as_deref().map(|url| session.seal(url)).transpose()?;
     let mut fields = vec![("name", &*sealed), ("hash", &*hash)];
     fields.extend(url.as_deref().map(|url| ("external_url", url)));
-    match session.service.post(Items::Environments.path(), &body(&fields), until) {
+    match service.post(Items::Environments.path(), &body(&fields), until) {
         Ok(answer) => written(session, &answer, name, CREATE),
         Err(failure) if failure.is_duplicate() => {
             Err(StoreError::EnvironmentExists { environment: name.clone() })
@@ -49,6 +51,7 @@ pub(crate) fn create(
 /// Changes the URL of an environment.
 pub(crate) fn modify(
     session: &Session,
+    service: &Service,
     name: &EnvironmentName,
     change: &EnvironmentChange,
     until: Instant,
@@ -58,7 +61,7 @@ pub(crate) fn modify(
     let url = change.external_url.as_deref().map(|url| session.seal(url)).transpose()?.unwrap_or_default();
     let hash = session.hash(name.as_str());
     let path = format!("{}/{}", Items::Environments.path(), found.id);
-    match session.service.put(&path, &body(&[("hash", &hash), ("external_url", &url)]), until) {
+    match service.put(&path, &body(&[("hash", &hash), ("external_url", &url)]), until) {
         Ok(answer) => written(session, &answer, name, MODIFY),
         Err(failure) if failure.has_status(404) => {
             Err(StoreError::EnvironmentNotFound { environment: name.clone() })

@@ -54,6 +54,11 @@
 //! configured, if the failure may pass. A write is sent once. If its answer is lost the effect is unknown:
 //! [`Indeterminate`](keyway_secrets::StoreError::Indeterminate).
 //!
+//! # Stale reads
+//! With `max_age_seconds` the store keeps the service's answers, encrypted as they came, in the memory of the handle, and
+//! returns them again up to that age, also while the service is down (decision L12). It declares the age as its staleness;
+//! zero, the default, keeps nothing. A handle has to have reached the service once.
+//!
 //! # What the service learns, and what it can do
 //! It learns the number of secrets and environments, the environment of each secret, the length of every text to 16 bytes,
 //! and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed name. A changed
@@ -61,6 +66,7 @@
 //! return older ones, hide secrets, and pass a secret of an environment off as one that belongs to none.
 
 mod answer;
+mod cache;
 mod configuration;
 mod environment_record;
 mod environments;

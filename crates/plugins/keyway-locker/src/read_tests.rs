@@ -1,12 +1,13 @@
 //! Tests of reads against a service on the loopback, with the recorded requests and answers of the Go client.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use keyway_client::{Error, Resolution, Secrets};
-use keyway_core::{ErrorKind, PluginError as _};
-use keyway_secrets::{EnvironmentFilter, ListQuery, StoreError};
+use keyway_core::{ErrorKind, PluginError as _, SecretValue};
+use keyway_secrets::{EnvironmentFilter, ListQuery, NewSecret, SecretStore, StoreError};
 use pollster::block_on;
 use serde_json::json;
 
@@ -190,4 +191,41 @@ fn credentials_that_were_refused_are_read_again() {
     assert_eq!(error.code(), "unauthorized");
     block_on(store.get(&at("A", None))).unwrap();
     assert!(!format!("{store:?}").contains("0f8fad5b"), "{store:?}");
+}
+
+#[test]
+fn a_kept_answer_needs_no_service_until_it_is_too_old_or_something_is_written() {
+    let (world, is_down) = (World::recorded(), Arc::new(AtomicBool::new(false)));
+    let down = Arc::clone(&is_down);
+    let service =
+        ScriptedService::start(move |request| match (down.load(Ordering::Relaxed), &*request.method) {
+            (true, _) => (500, vec![], r#"{"code": "s", "message": "down"}"#.into()),
+            (false, "GET") => world.answer(request),
+            _ => answer(200, &secret(&vectors::recorded_key(), "n", "N", None, "v")),
+        });
+    let store = service.store(json!({"max_age_seconds": 600}));
+    assert_eq!(store.capabilities().staleness, Duration::from_secs(600));
+    let get = |key| block_on(store.get(&at(key, None)));
+    assert_eq!(get("A").unwrap().value.expose_text(), Some("A-all"));
+    is_down.store(true, Ordering::Relaxed);
+    assert_eq!(get("A").unwrap().value.expose_text(), Some("A-all"));
+    assert_eq!(get("B").unwrap_err().kind(), ErrorKind::Unavailable { retry_after: None });
+    assert_eq!(service.requests().len(), 2);
+
+    is_down.store(false, Ordering::Relaxed);
+    block_on(store.create(NewSecret::new(at("N", None), SecretValue::text("v")))).unwrap();
+    is_down.store(true, Ordering::Relaxed);
+    assert!(get("A").is_err(), "an answer from before a write is returned");
+    let info = |store: &dyn SecretStore| block_on(store.info());
+    is_down.store(false, Ordering::Relaxed);
+    let info = info(&*store).unwrap();
+    assert_eq!((info.reads, info.writes), (2, 1));
+
+    let fresh = service.store(json!({}));
+    assert!(fresh.capabilities().immediate());
+    service.requests();
+    for _ in 0..2 {
+        block_on(fresh.get(&at("A", None))).unwrap();
+    }
+    assert_eq!(service.requests().len(), 2);
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keyway_client::Credentials;
 use keyway_core::Clock;
 use keyway_secrets::{EnvironmentName, SecretAddress, SecretName, StoreError};
 
 use crate::answer::{Record, number, page};
+use crate::cache::{Body, Cache};
 use crate::configuration::LockerConfiguration;
 use crate::environment_record::EnvironmentRecord;
 use crate::failure::Failure;
@@ -28,7 +29,8 @@ const READ: &str = "read from the service";
 /// A connection to one project.
 #[derive(Debug)]
 pub(crate) struct Session {
-    pub(crate) service: Service,
+    service: Service,
+    cache: Cache,
     pub(crate) key: ItemKey,
     pub(crate) project: u64,
 }
@@ -67,6 +69,8 @@ impl Session {
         const KEY: &str = "the key of the project";
         let access = access_key(credentials.secret_access_key())
             .map_err(|_| StoreError::not_ready("the secret access key", "it is not Base64"))?;
+        let max_age = Duration::from_secs(configuration.max_age_seconds.into());
+        let cache = Cache::new(max_age, Arc::clone(&clock));
         let service = Service::new(configuration, credentials, clock)?;
         let body = service.get("/v1/profile", until).map_err(|failure| failure.of_read(READ))?;
         let profile = Profile::read(&body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
@@ -74,11 +78,30 @@ impl Session {
             CipherFault::NotAuthentic => StoreError::WrongKey { what: KEY, sealed_by: None },
             damaged => StoreError::corrupt(KEY, damaged.to_string()),
         })?;
-        Ok(Self { service, key, project: profile.project })
+        Ok(Self { service, cache, key, project: profile.project })
     }
 
     pub(crate) fn hash(&self, name: &str) -> String {
         lookup_hash(self.project, name)
+    }
+
+    /// Reads from the service, or from what is kept of its answers.
+    fn read(&self, path: &str, until: Instant) -> Result<Body, Failure> {
+        let begun = match self.cache.find(path) {
+            Ok(kept) => return Ok(kept),
+            Err(begun) => begun,
+        };
+        let body = Arc::new(self.service.get(path, until)?);
+        self.cache.keep(path, begun, &body);
+        Ok(body)
+    }
+
+    /// Runs an operation that writes. It reads nothing that was kept before, and nothing older is read after it.
+    pub(crate) fn writing<T>(&self, operation: impl FnOnce(&Service) -> T) -> T {
+        self.cache.forget();
+        let answer = operation(&self.service);
+        self.cache.forget();
+        answer
     }
 
     /// Encrypts a text of a caller.
@@ -122,8 +145,7 @@ impl Session {
 
     /// Returns the number of secrets.
     pub(crate) fn count(&self, until: Instant) -> Result<u64, StoreError> {
-        let body =
-            self.service.get("/v1/sync/secrets/count", until).map_err(|failure| failure.of_read(READ))?;
+        let body = self.read("/v1/sync/secrets/count", until).map_err(|failure| failure.of_read(READ))?;
         let json = crate::answer::json(&body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
         number(&json).ok_or_else(|| Failure::from(crate::answer::Malformed("number")).of_read(READ))
     }
@@ -161,7 +183,7 @@ impl Session {
             let (path, counted_by) = (items.path(), items.counted_by());
             let path =
                 format!("{path}?{counted_by}=1&page={at}&paging=1&revision_date=0&size={PAGE}&hash={hash}");
-            let page = page::<R>(&self.service.get(&path, until)?)?;
+            let page = page::<R>(&self.read(&path, until)?)?;
             let count = *first_count.get_or_insert(page.count);
             for record in page.records {
                 records.insert(record.id().to_owned(), record);

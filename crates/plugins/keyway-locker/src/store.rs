@@ -1,6 +1,7 @@
 //! The store: connects at the first operation, and keeps the connection.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use keyway_secrets::{
 };
 
 use crate::configuration::LockerConfiguration;
+use crate::service::Service;
 use crate::session::Session;
 use crate::{environments, listing, writing};
 
@@ -26,6 +28,9 @@ pub(crate) struct LockerStore {
     metadata: PluginMetadata,
     clock: Arc<dyn Clock>,
     session: Mutex<Option<Arc<Session>>>,
+    /// The reads and writes of secrets through this handle. The service keeps no such numbers.
+    reads: AtomicU64,
+    writes: AtomicU64,
 }
 
 impl LockerStore {
@@ -36,6 +41,8 @@ impl LockerStore {
             metadata: context.metadata.clone(),
             clock: Arc::clone(&context.clock),
             session: Mutex::default(),
+            reads: AtomicU64::default(),
+            writes: AtomicU64::default(),
         })
     }
 
@@ -54,6 +61,27 @@ impl LockerStore {
             *self.kept() = None;
         }
         answer
+    }
+
+    /// Runs an operation that reads secrets, and counts it.
+    fn read<T>(
+        &self,
+        operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = self.run(operation)?;
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// Runs an operation that writes, and counts it.
+    fn write<T>(
+        &self,
+        operation: impl FnOnce(&Session, &Service, Instant) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer =
+            self.run(|session, until| session.writing(|service| operation(session, service, until)))?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(answer)
     }
 
     /// Returns the session, or connects. Several callers may connect at the same time, which harms nothing.
@@ -104,7 +132,8 @@ impl SecretStore for LockerStore {
             .rotates(false)
             .configures(false)
             .deletable(false)
-            .tracks_writer(false);
+            .tracks_writer(false)
+            .stale_for(Duration::from_secs(self.configuration.max_age_seconds.into()));
         capabilities.environments = true;
         capabilities.descriptions = true;
         capabilities.dates = true;
@@ -126,7 +155,7 @@ impl SecretStore for LockerStore {
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
         writing::check_new(&secret)?;
-        self.run(|session, until| writing::create(session, secret, until))
+        self.write(|session, service, until| writing::create(session, service, secret, until))
     }
 
     async fn destroy(&self, _: &SecretAddress, _: Option<SecretRevision>) -> Result<(), StoreError> {
@@ -134,7 +163,7 @@ impl SecretStore for LockerStore {
     }
 
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
-        self.run(|session, until| session.find_secret(address, until)?.secret(&session.key))
+        self.read(|session, until| session.find_secret(address, until)?.secret(&session.key))
     }
 
     async fn modify(
@@ -143,11 +172,11 @@ impl SecretStore for LockerStore {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         writing::check_change(&change)?;
-        self.run(|session, until| writing::modify(session, address, change, until))
+        self.write(|session, service, until| writing::modify(session, service, address, change, until))
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        self.run(|session, until| listing::secrets(session, query, until))
+        self.read(|session, until| listing::secrets(session, query, until))
     }
 
     async fn configure(&self, _: Configure) -> Result<Table, StoreError> {
@@ -156,7 +185,8 @@ impl SecretStore for LockerStore {
 
     async fn info(&self) -> Result<StoreInfo, StoreError> {
         let count = self.run(Session::count)?;
-        Ok(StoreInfo::new(self.metadata.clone(), None, Count::exact(count)))
+        Ok(StoreInfo::new(self.metadata.clone(), None, Count::exact(count))
+            .with_counters(self.reads.load(Ordering::Relaxed), self.writes.load(Ordering::Relaxed)))
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
@@ -177,7 +207,7 @@ impl SecretStore for LockerStore {
 
     async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
         environments::check_url(environment.external_url.as_deref())?;
-        self.run(|session, until| environments::create(session, &environment, until))
+        self.write(|session, service, until| environments::create(session, service, &environment, until))
     }
 
     async fn modify_environment(
@@ -186,6 +216,6 @@ impl SecretStore for LockerStore {
         change: EnvironmentChange,
     ) -> Result<Environment, StoreError> {
         environments::check_url(change.external_url.as_deref())?;
-        self.run(|session, until| environments::modify(session, name, &change, until))
+        self.write(|session, service, until| environments::modify(session, service, name, &change, until))
     }
 }

@@ -11,6 +11,7 @@ use crate::answer::record;
 use crate::failure::Failure;
 use crate::request::body;
 use crate::secret_record::SecretRecord;
+use crate::service::Service;
 use crate::session::{Items, Session};
 
 /// The longest value. The service's own limit is not known; longer values would not fit into the answer to a list.
@@ -57,6 +58,7 @@ fn check_description(description: Option<&str>) -> Result<(), StoreError> {
 /// Creates a secret. The service refuses a second one at the same address.
 pub(crate) fn create(
     session: &Session,
+    service: &Service,
     secret: NewSecret,
     until: Instant,
 ) -> Result<SecretHeader, StoreError> {
@@ -73,7 +75,7 @@ pub(crate) fn create(
     fields.extend(description.as_deref().map(|text| ("description", text)));
     fields.extend(environment.as_ref().map(|record| ("environment_id", &*record.id)));
     fields.extend(environment_name.as_deref().map(|name| ("environment_name", name)));
-    match session.service.post(Items::Secrets.path(), &body(&fields), until) {
+    match service.post(Items::Secrets.path(), &body(&fields), until) {
         Ok(answer) => written(session, &answer, &address, CREATE),
         Err(failure) if failure.is_duplicate() => Err(StoreError::SecretExists { address }),
         Err(failure) => Err(failure.of_write(CREATE)),
@@ -83,6 +85,7 @@ pub(crate) fn create(
 /// Changes the secret at exactly this address.
 pub(crate) fn modify(
     session: &Session,
+    service: &Service,
     address: &SecretAddress,
     change: SecretChange,
     until: Instant,
@@ -104,7 +107,7 @@ pub(crate) fn modify(
     fields.extend(value.as_deref().map(|value| ("value", value)));
     fields.extend(description.as_deref().map(|text| ("description", text)));
     let path = format!("{}/{}", Items::Secrets.path(), found.id);
-    match session.service.put(&path, &body(&fields), until) {
+    match service.put(&path, &body(&fields), until) {
         Ok(answer) => written(session, &answer, address, MODIFY),
         // It was there a moment ago.
         Err(failure) if failure.has_status(404) => {
