@@ -109,6 +109,7 @@ const CHOICES: [Choice; 26] = [
             "keyway-certificates[pkcs10]",
             "keyway-core",
             "keyway-files",
+            "keyway-http",
             "keyway-seal",
             "keyway-storage",
             "keyway-x509",

@@ -28,6 +28,7 @@
 //! Keys, derived keys and plaintexts are wiped from memory, except for copies that the compiler leaves in
 //! registers and on the stack when it moves a value (decisions C5, C7, C8 and K1).
 
+mod block;
 mod error;
 mod key;
 mod key_text;
@@ -36,6 +37,7 @@ mod ring;
 mod source;
 mod token;
 
+pub use block::{overwrite_stack, unpadded_len};
 pub use error::{Expected, KeyError, OpenError, ResealError, SealError};
 pub use key::{Key, KeyId, KeyIdError};
 pub use random::random_bytes;

@@ -19,7 +19,6 @@
 //! It stays a development dependency: tests seal with one and open with the other, and the benchmarks compare
 //! with it.
 
-use std::hint::black_box;
 use std::sync::LazyLock;
 
 use aes::Aes128;
@@ -30,6 +29,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::block::{overwrite_stack, unpadded_len};
 use crate::key::mac;
 use crate::{Expected, Key, KeyId, OpenError};
 
@@ -152,25 +152,13 @@ impl ReadyKey {
             cipher.decrypt_blocks(Array::slice_as_chunks_mut(&mut bytes[start..end]).0);
         }
         overwrite_stack();
-        let padding = usize::from(bytes[len - 1]);
-        let padded = &bytes[len - BLOCK..len];
-        if !(1..=BLOCK).contains(&padding)
-            || padded[BLOCK - padding..].iter().any(|byte| usize::from(*byte) != padding)
-        {
+        let Some(len) = unpadded_len(&bytes[..len]) else {
             // No padding oracle: the token was signed with the key.
             return Err(OpenError::Malformed { at: token.text_len, expected: Expected::BlockPadding });
-        }
-        bytes.truncate(len - padding);
+        };
+        bytes.truncate(len);
         Ok(bytes)
     }
-}
-
-/// Overwrites the part of the stack that a call at this depth has used. The cipher decrypts several blocks at once in its
-/// own frames, which it does not wipe.
-#[inline(never)]
-fn overwrite_stack() {
-    const BYTES: usize = 2048;
-    black_box(&mut [0_u8; BYTES]);
 }
 
 /// A decoded token of the right form, which is not verified yet.

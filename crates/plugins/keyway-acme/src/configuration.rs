@@ -79,9 +79,6 @@ const fn twenty_five() -> u16 {
     25
 }
 
-/// The hosts that plain HTTP may go to.
-const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
-
 impl AcmeConfiguration {
     /// Reads and checks a configuration.
     pub(crate) fn read(configuration: &Json) -> Result<Self, CertificateError> {
@@ -92,8 +89,7 @@ impl AcmeConfiguration {
     }
 
     fn check(&self) -> Result<(), String> {
-        let host = self.host();
-        if host.is_empty() || host.contains('@') || !(self.is_https() || self.is_loopback()) {
+        if !keyway_http::is_protected(&self.directory) {
             return Err("`directory` must be an https URL, or an http URL of a loopback address".into());
         }
         if self.challenges.is_empty() {
@@ -122,19 +118,9 @@ impl AcmeConfiguration {
         self.directory.starts_with("https://")
     }
 
-    fn is_loopback(&self) -> bool {
-        let host = self.host();
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        };
-        self.directory.starts_with("http://") && LOOPBACK.contains(&name)
-    }
-
     /// Returns the host of the directory, with its port.
     pub(crate) fn host(&self) -> &str {
-        let (_, rest) = self.directory.split_once("://").unwrap_or_default();
-        rest.split(['/', '?', '#']).next().unwrap_or_default()
+        keyway_http::host(&self.directory)
     }
 }
 
@@ -197,13 +183,5 @@ mod tests {
         let read = AcmeConfiguration::read(&with("proxy", json!(proxy)).into()).unwrap();
         let shown = format!("{read:?}");
         assert!(shown.contains("ca.example.com") && !shown.contains("n33dle"), "{shown}");
-    }
-
-    #[test]
-    fn plain_http_reaches_loopback_addresses_only() {
-        for right in ["http://127.0.0.1:14000/dir", "http://[::1]:14000/dir", "http://localhost/dir"] {
-            let read = AcmeConfiguration::read(&json!({ "directory": right }).into()).unwrap();
-            assert!(!read.is_https() && read.is_loopback());
-        }
     }
 }

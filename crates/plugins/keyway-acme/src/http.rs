@@ -5,12 +5,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use keyway_core::Clock;
 use ureq::http::Response;
-use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body, Error, Proxy, Timeout};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body, Error, Proxy};
 
 use crate::configuration::AcmeConfiguration;
 use crate::failure::Failure;
-use crate::retry_after;
 
 /// The most bytes of an answer: a chain of certificates is the longest.
 const MOST_BYTES: u64 = 128 << 10;
@@ -91,7 +90,7 @@ impl Http {
         let header = |name: &str| Some(answer.headers().get(name)?.to_str().ok()?.to_owned());
         let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.clock.now().as_milliseconds());
         let (nonce, location) = (header("replay-nonce"), header("location"));
-        let retry_after = header("retry-after").and_then(|text| retry_after::read(&text, now));
+        let retry_after = header("retry-after").and_then(|text| keyway_http::retry_after(&text, now));
         let links = answer.headers().get_all("link").iter().filter_map(|link| link.to_str().ok());
         let next = links.flat_map(|link| link.split(',')).find_map(next_page);
         let status = answer.status().as_u16();
@@ -104,21 +103,11 @@ impl Http {
 /// Tells a request that was not sent from one whose answer is missing.
 fn failure(error: &Error) -> Failure {
     let reason = error.to_string();
-    let refused = std::io::ErrorKind::ConnectionRefused;
-    let is_unsent = match error {
-        Error::Timeout(when) => matches!(when, Timeout::Resolve | Timeout::Connect),
-        Error::Io(error) => error.kind() == refused,
-        Error::HostNotFound
-        | Error::ConnectionFailed
-        | Error::ConnectProxyFailed(_)
-        | Error::Tls(_)
-        | Error::Rustls(_)
-        | Error::BadUri(_)
-        | Error::Http(_)
-        | Error::RequireHttpsOnly(_) => true,
-        _ => false,
-    };
-    if is_unsent { Failure::Unavailable { retry_after: None, reason } } else { Failure::NoAnswer { reason } }
+    if keyway_http::may_have_been_sent(error) {
+        Failure::NoAnswer { reason }
+    } else {
+        Failure::Unavailable { retry_after: None, reason }
+    }
 }
 
 /// Returns the address of a link to the next page.
@@ -130,19 +119,9 @@ fn next_page(link: &str) -> Option<String> {
     is_next.then(|| url.to_owned())
 }
 
-/// Reads certificates in PEM.
+/// Reads the configured roots.
 pub(crate) fn certificates(pem: &str) -> Result<Vec<ureq::tls::Certificate<'static>>, String> {
-    const WRONG: &str = "`root_certificates` must be certificates in PEM";
-    let read: Result<Vec<_>, _> = parse_pem(pem.as_bytes()).collect();
-    let certificates: Option<Vec<_>> = read
-        .map_err(|_| WRONG)?
-        .into_iter()
-        .map(|item| match item {
-            PemItem::Certificate(certificate) => Some(certificate),
-            _ => None,
-        })
-        .collect();
-    certificates.filter(|certificates| !certificates.is_empty()).ok_or_else(|| WRONG.to_owned())
+    keyway_http::certificates(pem.as_bytes()).map_err(|error| format!("`root_certificates`: {error}"))
 }
 
 #[cfg(test)]
@@ -168,12 +147,5 @@ mod tests {
         let http = Http::new(&configuration, Arc::new(keyway_core::SystemClock)).unwrap();
         let shown = format!("{http:?}");
         assert!(shown.starts_with("Http") && !shown.contains("n33dle"), "{shown}");
-    }
-
-    #[test]
-    fn roots_are_certificates() {
-        for wrong in ["", "hello", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
-            assert!(certificates(wrong).is_err(), "{wrong:?}");
-        }
     }
 }

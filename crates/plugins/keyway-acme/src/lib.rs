@@ -125,7 +125,6 @@ mod proving;
 mod records;
 mod renewal;
 mod responder;
-mod retry_after;
 mod revocation;
 
 pub use acme::Acme;

@@ -5,8 +5,9 @@ use std::time::{Duration, SystemTime};
 /// The longest delay that is taken from a server.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Reads the delay. `None` for a text that is neither form; a date that has passed is no delay.
-pub(crate) fn read(text: &str, now: SystemTime) -> Option<Duration> {
+/// Reads the header `Retry-After`, at most a week. `None` for a text that is neither form; a date that has passed is no
+/// delay.
+pub fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let delay = if text.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number that is too large is a long delay.
@@ -21,7 +22,8 @@ pub(crate) fn read(text: &str, now: SystemTime) -> Option<Duration> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{LONGEST, retry_after as read};
+    use std::time::{Duration, SystemTime};
 
     #[test]
     fn both_forms_are_read() {

@@ -1,0 +1,18 @@
+//! What plugins for services over HTTPS share: a rule for addresses, the roots of certificates, the header `Retry-After`,
+//! and the question whether a failed request reached its service.
+//!
+//! ```
+//! assert!(keyway_http::is_protected("https://api.example.org/v1"));
+//! assert!(!keyway_http::is_protected("http://api.example.org/v1"));
+//! assert_eq!(keyway_http::host("https://api.example.org:8443/v1"), "api.example.org:8443");
+//! ```
+
+mod address;
+mod retry_after;
+mod roots;
+mod sent;
+
+pub use address::{host, is_protected};
+pub use retry_after::retry_after;
+pub use roots::{NotCertificates, certificates};
+pub use sent::may_have_been_sent;

@@ -1,0 +1,46 @@
+//! What decryptions of whole blocks need, in every format of ours.
+
+use std::hint::black_box;
+
+/// The bytes of a block of AES.
+const BLOCK: usize = 16;
+
+/// Returns the length of a decrypted text without its padding (PKCS #7), or `None` if the padding is wrong.
+///
+/// Verify the text before: an answer about the padding of a forged text reveals the plaintext of others.
+pub fn unpadded_len(padded: &[u8]) -> Option<usize> {
+    let padding = usize::from(*padded.last()?);
+    let len = padded.len().checked_sub(padding)?;
+    let is_padding =
+        (1..=BLOCK).contains(&padding) && padded[len..].iter().all(|byte| usize::from(*byte) == padding);
+    is_padding.then_some(len)
+}
+
+/// Overwrites the part of the stack that a call at this depth has used. A cipher decrypts several blocks at once in its own
+/// frames, which it does not wipe.
+#[inline(never)]
+pub fn overwrite_stack() {
+    const BYTES: usize = 2048;
+    black_box(&mut [0_u8; BYTES]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_is_one_to_sixteen_equal_bytes() {
+        for (padded, len) in [
+            (&b"abc\x01"[..], Some(3)),
+            (&[16; 16], Some(0)),
+            (b"a\x02\x02", Some(1)),
+            (b"a\x01\x02", None),
+            (b"abc\0", None),
+            (&[17; 32], None),
+            (&[3; 2], None),
+            (b"", None),
+        ] {
+            assert_eq!(unpadded_len(padded), len, "{padded:?}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Reads and writes the secrets of a project of the service Locker, over its HTTP interface.
+//!
+//! The plugin is `locker` ([`LockerPlugin`]). It needs no program of the service's: it speaks HTTPS, and encrypts and
+//! decrypts by itself. The service never gets the secret access key, a name or a value that it could read.
+//!
+//! # Tutorial
+//! Put the two access keys of a project into the environment of the process, as `LOCKER_ACCESS_KEY_ID` and
+//! `LOCKER_SECRET_ACCESS_KEY`, or into `~/.locker/credentials`, which only you may read. Then open the project as a store,
+//! and use it through the client of `keyway-client`:
+//!
+//! ```no_run
+//! use keyway_client::Secrets;
+//! use keyway_secrets::seal::{Key, KeyRing};
+//! use keyway_secrets::{OpenContext, SecretStores, StoreName};
+//!
+//! // A host lists its plugins once.
+//! const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_locker };
+//!
+//! # pollster::block_on(async {
+//! let registry = PLUGINS.registry()?;
+//! let plugin = registry.get::<SecretStores>("locker")?;
+//!
+//! // The project has a key of its own at the service, so the plugin does not use those of the host.
+//! let keys = KeyRing::new([Key::generate()?])?;
+//! let configuration = serde_json::json!({ "retries": 2, "headers": { "x-team": "billing" } });
+//! let opening = OpenContext::new(StoreName::new("billing")?, plugin.metadata().clone(), keys)
+//!     .with_configuration(configuration);
+//! let store = plugin.open(&opening)?;
+//!
+//! let secrets = Secrets::builder(store).requester("billing").build();
+//! let staging = secrets.in_environment("staging");
+//! staging.create("DB_PASSWORD", "correct horse").await?;
+//! assert_eq!(staging.get("DB_PASSWORD").await?.unwrap().expose(), "correct horse");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! A misspelt environment is an error, and a secret of another layer is never read or changed instead, unless the client
+//! asks for it ([`Resolution`](keyway_client::Resolution)). `docs/migrating.md` compares with Locker's own clients.
+//!
+//! # Configuration
+//! [`LockerConfiguration`] has the keys. The host may lend the credentials instead, as a
+//! [`Credentials`](keyway_client::Credentials) among its resources; then no file and no environment is read.
+//!
+//! # Capabilities
+//! The store keeps texts, environments, descriptions and dates. The service has no versions, so there is no
+//! compare-and-set; it destroys nothing, and has no settings, no rotation and no deletion of a project. Those operations
+//! answer [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision C16). `initialize` finds that the project
+//! exists. Every operation blocks its thread, which the store declares.
+//!
+//! # Failures
+//! An answer of the service that is not a success is the cause of the [`StoreError`](keyway_secrets::StoreError), as a
+//! [`RemoteError`](keyway_client::RemoteError), which the client of `keyway-client` unwraps. Reads are repeated as
+//! configured, if the failure may pass. A write is sent once. If its answer is lost the effect is unknown:
+//! [`Indeterminate`](keyway_secrets::StoreError::Indeterminate).
+//!
+//! # Stale reads
+//! With `max_age_seconds` the store keeps the service's answers, encrypted as they came, in the memory of the handle, and
+//! returns them again up to that age, also while the service is down (decision L12). It declares the age as its staleness;
+//! zero, the default, keeps nothing. A handle has to have reached the service once.
+//!
+//! # What the service learns, and what it can do
+//! It learns the number of secrets and environments, the environment of each secret, the length of every text to 16 bytes,
+//! and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed name. A changed
+//! text is noticed. What the format of the service leaves open is not: the service can exchange the values of two secrets,
+//! return older ones, hide secrets, and pass a secret of an environment off as one that belongs to none.
+
+mod answer;
+mod cache;
+mod configuration;
+mod environment_record;
+mod environments;
+mod failure;
+mod item_key;
+mod key_schedule;
+mod listing;
+mod lookup;
+mod plugin;
+mod profile;
+#[cfg(test)]
+mod read_tests;
+#[cfg(test)]
+mod recorded_world;
+mod request;
+mod retry;
+#[cfg(test)]
+mod scripted_service;
+mod secret_record;
+mod service;
+mod session;
+mod store;
+#[cfg(test)]
+mod vectors;
+#[cfg(test)]
+mod write_tests;
+mod writing;
+
+pub use configuration::LockerConfiguration;
+pub use plugin::LockerPlugin;
+
+keyway_core::register! {
+    keyway_secrets::SecretStores {
+        id: "locker",
+        name: "Locker",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261130,
+        compatibility: ">=:1.0,<:2.0",
+        plugin: LockerPlugin,
+    }
+}

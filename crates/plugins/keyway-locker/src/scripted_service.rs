@@ -1,0 +1,142 @@
+//! A service on the loopback that answers as a test tells it, for tests.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use keyway_client::Credentials;
+use keyway_core::{PluginMetadata, Resources};
+use keyway_seal::{Key, KeyRing};
+use keyway_secrets::{OpenContext, SecretStore, SecretStorePlugin as _, StoreName};
+use serde_json::{Value, json};
+
+use crate::plugin::LockerPlugin;
+use crate::vectors;
+
+/// A request as the service received it.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// The path, with its query.
+    pub(crate) path: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) body: Value,
+}
+
+impl Request {
+    /// Returns the value of a field of the query.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        let (_, query) = self.path.split_once('?')?;
+        query.split('&').find_map(|field| field.strip_prefix(name)?.strip_prefix('='))
+    }
+
+    fn route(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+}
+
+/// An answer. Without a status the connection is closed instead.
+pub(crate) type Answer = (u16, Vec<(&'static str, String)>, String);
+
+/// Closes the connection without an answer.
+pub(crate) const LOST: u16 = 0;
+
+pub(crate) fn answer(status: u16, body: &Value) -> Answer {
+    (status, Vec::new(), body.to_string())
+}
+
+/// A running service. Its thread ends with the process.
+pub(crate) struct ScriptedService {
+    base: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl ScriptedService {
+    /// Starts a service. The profile is that of the recorded project; everything else is answered by `answers`.
+    pub(crate) fn start(answers: impl Fn(&Request) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = format!("http://{}/locker_secrets", listener.local_addr().unwrap());
+        let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
+        let kept = Arc::clone(&requests);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let request = read(&stream);
+                let answer = if request.route() == "/v1/profile" { profile() } else { answers(&request) };
+                kept.lock().unwrap().push(request);
+                write(&mut stream, &answer);
+            }
+        });
+        Self { base, requests }
+    }
+
+    /// Returns the requests since the last call, without those for the profile.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let requests = std::mem::take(&mut *self.requests.lock().unwrap());
+        requests.into_iter().filter(|request| request.route() != "/v1/profile").collect()
+    }
+
+    /// Opens a store with this configuration.
+    pub(crate) fn store(&self, mut configuration: Value) -> Arc<dyn SecretStore> {
+        configuration["proxy"] = json!("none");
+        let key = vectors::parameters()["input"]["secret_access_key_b64"].as_str().unwrap().to_owned();
+        let credentials = Credentials::source()
+            .access_key_id("0f8fad5b-d9cb-469f-a165-70867728950e")
+            .secret_access_key(key)
+            .api_base(&*self.base)
+            .resolve()
+            .unwrap();
+        let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+        let metadata = PluginMetadata::from_json(
+            r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261130,
+                "compatibility": ">=:1.0,<:2.0",
+                "plugin": {"name": "Locker", "type": "Secret", "description": "d"}}"#,
+        )
+        .unwrap();
+        let context = OpenContext::new(StoreName::new("s").unwrap(), metadata, keys)
+            .with_configuration(configuration)
+            .with_resources(Resources::new().with(credentials));
+        LockerPlugin.open(&context).unwrap()
+    }
+}
+
+fn profile() -> Answer {
+    let input = &vectors::parameters()["input"];
+    answer(200, &json!({"profile": {"project_id": input["project_id"], "key": input["profile_key"]}}))
+}
+
+fn read(stream: &TcpStream) -> Request {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    let mut words = line.split(' ');
+    let method = words.next().unwrap_or_default().to_owned();
+    let path =
+        words.next().unwrap_or_default().strip_prefix("/locker_secrets").unwrap_or_default().to_owned();
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    Request { method, path, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) }
+}
+
+fn write(stream: &mut TcpStream, (status, headers, body): &Answer) {
+    if *status == LOST {
+        return;
+    }
+    let headers =
+        headers.iter().fold(String::new(), |text, (name, value)| text + &format!("{name}: {value}\r\n"));
+    let length = body.len();
+    let answer = format!(
+        "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
+    );
+    stream.write_all(answer.as_bytes()).unwrap();
+}

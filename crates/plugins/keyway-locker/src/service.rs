@@ -1,0 +1,181 @@
+//! The service over HTTPS: requests with the access key ID, deadlines and repeated reads.
+
+use std::fs;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use keyway_client::Credentials;
+use keyway_core::{Clock, Wiped};
+use keyway_secrets::StoreError;
+use ureq::http::{HeaderName, HeaderValue, Response};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, Body, Error, Proxy, RequestBuilder};
+
+use crate::answer::MAX_BYTES;
+use crate::configuration::{LockerConfiguration, NO_PROXY};
+use crate::failure::{Failure, Refusal};
+use crate::retry::RetryPolicy;
+
+/// The client for one account of the service, for any number of calls at a time. Its requests block the thread.
+#[derive(Debug)]
+pub(crate) struct Service {
+    agent: Agent,
+    base: String,
+    /// All headers, that with the access key ID included. Their values are marked as sensitive.
+    headers: Vec<(HeaderName, HeaderValue)>,
+    policy: RetryPolicy,
+    /// The longest time for one request.
+    request: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl Service {
+    /// Makes the client. The configuration is a checked one. Reads the file of roots, if one is named.
+    pub(crate) fn new(
+        configuration: &LockerConfiguration,
+        credentials: &Credentials,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let base = configuration.api_base.as_deref().unwrap_or(credentials.api_base());
+        let base = base.strip_suffix('/').unwrap_or(base).to_owned();
+        if !keyway_http::is_protected(&base) {
+            let reason = "it must be an https URL, or an http URL of a loopback address";
+            return Err(StoreError::not_ready("the address of the service", reason));
+        }
+        let proxy = match configuration.proxy.as_deref() {
+            Some(NO_PROXY) => None,
+            Some(url) => {
+                Some(Proxy::new(url).map_err(|_| StoreError::not_ready("the proxy", "its URL is wrong"))?)
+            }
+            None => Proxy::try_from_env(),
+        };
+        let mut headers =
+            configuration.parsed_headers().map_err(|error| StoreError::not_ready("a header", error))?;
+        headers.push((ureq::http::header::AUTHORIZATION, bearer(credentials)?));
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .https_only(base.starts_with("https://"))
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .user_agent(concat!("keyway-locker/", env!("CARGO_PKG_VERSION")))
+            .tls_config(TlsConfig::builder().root_certs(roots(configuration)?).build())
+            .build()
+            .into();
+        let policy = RetryPolicy { retries: configuration.retries };
+        Ok(Self {
+            agent,
+            base,
+            headers,
+            policy,
+            request: Duration::from_secs(configuration.request_seconds.into()),
+            clock,
+        })
+    }
+
+    /// Reads. A failure that may pass is tried again, as the configuration allows.
+    pub(crate) fn get(&self, path: &str, until: Instant) -> Result<Wiped<Vec<u8>>, Failure> {
+        let mut failures = 0;
+        loop {
+            let failure = match self.get_once(path, until) {
+                Ok(body) => return Ok(body),
+                Err(failure) => failure,
+            };
+            failures += 1;
+            let jitter = keyway_seal::random_bytes::<1>().map_or(u8::MAX, |[byte]| byte);
+            let left = until.saturating_duration_since(Instant::now());
+            let wait =
+                failure.passing().and_then(|passing| self.policy.next(failures, passing, jitter, left));
+            let Some(wait) = wait else { return Err(failure) };
+            thread::sleep(wait);
+        }
+    }
+
+    /// Makes an item. It is sent once.
+    pub(crate) fn post(&self, path: &str, body: &str, until: Instant) -> Result<Wiped<Vec<u8>>, Failure> {
+        let time = self.time(until)?;
+        self.send(self.agent.post(format!("{}{path}", self.base)), body, time)
+    }
+
+    /// Changes an item. It is sent once.
+    pub(crate) fn put(&self, path: &str, body: &str, until: Instant) -> Result<Wiped<Vec<u8>>, Failure> {
+        let time = self.time(until)?;
+        self.send(self.agent.put(format!("{}{path}", self.base)), body, time)
+    }
+
+    fn get_once(&self, path: &str, until: Instant) -> Result<Wiped<Vec<u8>>, Failure> {
+        let time = self.time(until)?;
+        let request = self.agent.get(format!("{}{path}", self.base));
+        self.answer(self.with_headers(request).config().timeout_global(Some(time)).build().call())
+    }
+
+    fn send(
+        &self,
+        request: RequestBuilder<ureq::typestate::WithBody>,
+        body: &str,
+        time: Duration,
+    ) -> Result<Wiped<Vec<u8>>, Failure> {
+        let request = self.with_headers(request).config().timeout_global(Some(time)).build();
+        self.answer(request.content_type("application/json").send(body))
+    }
+
+    fn with_headers<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    }
+
+    /// Returns the time for the next request.
+    fn time(&self, until: Instant) -> Result<Duration, Failure> {
+        match until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(Failure::Unreached { reason: "the time for one operation is over".into() }),
+            left => Ok(left.min(self.request)),
+        }
+    }
+
+    fn answer(&self, answer: Result<Response<Body>, Error>) -> Result<Wiped<Vec<u8>>, Failure> {
+        let mut answer = answer.map_err(|error| {
+            let reason = error.to_string();
+            if keyway_http::may_have_been_sent(&error) {
+                Failure::NoAnswer { reason }
+            } else {
+                Failure::Unreached { reason }
+            }
+        })?;
+        let body = answer.body_mut().with_config().limit(MAX_BYTES as u64).read_to_vec().map_err(
+            |error| match error {
+                Error::BodyExceedsLimit(_) => Failure::TooLarge,
+                other => Failure::NoAnswer { reason: other.to_string() },
+            },
+        )?;
+        let body = Wiped::new(body);
+        match answer.status().as_u16() {
+            200 | 201 => Ok(body),
+            status => {
+                let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.clock.now().as_milliseconds());
+                let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
+                let retry_after = header.and_then(|text| keyway_http::retry_after(text, now));
+                Err(Failure::Refused(Refusal::new(status, retry_after, &body)))
+            }
+        }
+    }
+}
+
+fn bearer(credentials: &Credentials) -> Result<HeaderValue, StoreError> {
+    let text = Wiped::new(format!("Bearer {}", credentials.access_key_id().expose()));
+    let mut value = HeaderValue::from_str(&text).map_err(|_| {
+        StoreError::not_ready("the access key ID", "it has characters that a header cannot hold")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Returns the roots that the service's certificate is checked with.
+fn roots(configuration: &LockerConfiguration) -> Result<RootCerts, StoreError> {
+    let variable = || std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(Into::into);
+    let Some(path) = configuration.ca_file.clone().or_else(variable) else { return Ok(RootCerts::WebPki) };
+    let unfit =
+        |reason: String| StoreError::not_ready("the file of roots", format!("{}: {reason}", path.display()));
+    let pem = fs::read(&path).map_err(|error| unfit(error.to_string()))?;
+    let certificates = keyway_http::certificates(&pem).map_err(|error| unfit(error.to_string()))?;
+    Ok(RootCerts::Specific(Arc::new(certificates)))
+}

@@ -1,0 +1,221 @@
+//! The store: connects at the first operation, and keeps the connection.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use keyway_client::Credentials;
+use keyway_core::{Clock, ErrorKind, PluginError as _, PluginMetadata, Table, WrittenBy};
+use keyway_seal::KeyRing;
+use keyway_secrets::{
+    Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
+    ListQuery, NewEnvironment, NewSecret, OpenContext, RotationListener, Secret, SecretAddress, SecretChange,
+    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+};
+
+use crate::configuration::LockerConfiguration;
+use crate::service::Service;
+use crate::session::Session;
+use crate::{environments, listing, writing};
+
+/// A project of the service, as a secret store.
+pub(crate) struct LockerStore {
+    configuration: LockerConfiguration,
+    /// The credentials that the host lends.
+    lent: Option<Credentials>,
+    metadata: PluginMetadata,
+    clock: Arc<dyn Clock>,
+    session: Mutex<Option<Arc<Session>>>,
+    /// The reads and writes of secrets through this handle. The service keeps no such numbers.
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+impl LockerStore {
+    pub(crate) fn new(context: &OpenContext) -> Result<Self, StoreError> {
+        Ok(Self {
+            configuration: LockerConfiguration::read(&context.configuration)?,
+            lent: context.resources.get::<Credentials>().cloned(),
+            metadata: context.metadata.clone(),
+            clock: Arc::clone(&context.clock),
+            session: Mutex::default(),
+            reads: AtomicU64::default(),
+            writes: AtomicU64::default(),
+        })
+    }
+
+    /// Runs an operation in the session. If the service does not accept the credentials, the next operation reads them again.
+    fn run<T>(
+        &self,
+        operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let until = Instant::now() + Duration::from_secs(self.configuration.call_seconds.into());
+        let session = self.session(until)?;
+        let answer = operation(&session, until);
+        if let Err(StoreError::System { source, .. }) = &answer
+            && let Some(remote) = source.downcast_ref::<keyway_client::RemoteError>()
+            && remote.kind() == ErrorKind::Unauthorized
+        {
+            *self.kept() = None;
+        }
+        answer
+    }
+
+    /// Runs an operation that reads secrets, and counts it.
+    fn read<T>(
+        &self,
+        operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = self.run(operation)?;
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// Runs an operation that writes, and counts it.
+    fn write<T>(
+        &self,
+        operation: impl FnOnce(&Session, &Service, Instant) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer =
+            self.run(|session, until| session.writing(|service| operation(session, service, until)))?;
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(answer)
+    }
+
+    /// Returns the session, or connects. Several callers may connect at the same time, which harms nothing.
+    fn session(&self, until: Instant) -> Result<Arc<Session>, StoreError> {
+        if let Some(session) = &*self.kept() {
+            return Ok(Arc::clone(session));
+        }
+        let credentials = self.credentials()?;
+        let session = Session::open(&self.configuration, &credentials, Arc::clone(&self.clock), until)?;
+        let session = Arc::new(session);
+        *self.kept() = Some(Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Finds the credentials (decision L7).
+    fn credentials(&self) -> Result<Credentials, StoreError> {
+        let found = match (&self.lent, &self.configuration.credentials_file) {
+            (Some(lent), _) => Ok(lent.clone()),
+            (None, Some(file)) => Credentials::source().file(file).resolve(),
+            (None, None) => Credentials::source().process_environment().home_file().resolve(),
+        };
+        let checked = found.and_then(Credentials::checked);
+        checked.map_err(|error| StoreError::not_ready("the credentials for the service", error.detail()))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Arc<Session>>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for LockerStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockerStore").field("configuration", &self.configuration).finish_non_exhaustive()
+    }
+}
+
+/// Makes the error for an operation that a foreign service does not have (decision C16).
+fn absent<T>(what: &'static str) -> Result<T, StoreError> {
+    Err(StoreError::Unsupported { what })
+}
+
+#[async_trait]
+impl SecretStore for LockerStore {
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::MINIMAL
+            .blocking()
+            .destroys(false)
+            .rotates(false)
+            .configures(false)
+            .deletable(false)
+            .tracks_writer(false)
+            .stale_for(Duration::from_secs(self.configuration.max_age_seconds.into()));
+        capabilities.environments = true;
+        capabilities.descriptions = true;
+        capabilities.dates = true;
+        capabilities
+    }
+
+    async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError> {
+        absent("the last writer of the data")
+    }
+
+    /// Answers that the store exists: a project exists if it has an access key, which the profile proves.
+    async fn initialize(&self) -> Result<(), StoreError> {
+        self.run(|_, _| Err(StoreError::AlreadyInitialized))
+    }
+
+    async fn rotate(&self, _: &KeyRing, _: &dyn RotationListener) -> Result<(), StoreError> {
+        absent("rotation of its keys")
+    }
+
+    async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
+        writing::check_new(&secret)?;
+        self.write(|session, service, until| writing::create(session, service, secret, until))
+    }
+
+    async fn destroy(&self, _: &SecretAddress, _: Option<SecretRevision>) -> Result<(), StoreError> {
+        absent("destruction of secrets")
+    }
+
+    async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
+        self.read(|session, until| session.find_secret(address, until)?.secret(&session.key))
+    }
+
+    async fn modify(
+        &self,
+        address: &SecretAddress,
+        change: SecretChange,
+    ) -> Result<SecretHeader, StoreError> {
+        writing::check_change(&change)?;
+        self.write(|session, service, until| writing::modify(session, service, address, change, until))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        self.read(|session, until| listing::secrets(session, query, until))
+    }
+
+    async fn configure(&self, _: Configure) -> Result<Table, StoreError> {
+        absent("settings")
+    }
+
+    async fn info(&self) -> Result<StoreInfo, StoreError> {
+        let count = self.run(Session::count)?;
+        Ok(StoreInfo::new(self.metadata.clone(), None, Count::exact(count))
+            .with_counters(self.reads.load(Ordering::Relaxed), self.writes.load(Ordering::Relaxed)))
+    }
+
+    async fn marked_for_delete(&self) -> Result<(), StoreError> {
+        absent("deletion of the store")
+    }
+
+    async fn list_environments(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<EnvironmentPage, StoreError> {
+        self.run(|session, until| listing::environments(session, after, limit, until))
+    }
+
+    async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
+        self.run(|session, until| session.find_environment(name, until)?.environment(&session.key))
+    }
+
+    async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
+        environments::check_url(environment.external_url.as_deref())?;
+        self.write(|session, service, until| environments::create(session, service, &environment, until))
+    }
+
+    async fn modify_environment(
+        &self,
+        name: &EnvironmentName,
+        change: EnvironmentChange,
+    ) -> Result<Environment, StoreError> {
+        environments::check_url(change.external_url.as_deref())?;
+        self.write(|session, service, until| environments::modify(session, service, name, &change, until))
+    }
+}

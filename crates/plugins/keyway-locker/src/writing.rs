@@ -1,0 +1,140 @@
+//! Creates and changes secrets. A write is sent once, and never falls through to another layer (decision L4).
+
+use std::time::Instant;
+
+use keyway_core::{MediaKind, SecretValue, Wiped};
+use keyway_secrets::{
+    MAX_DESCRIPTION_BYTES, NewSecret, NewValue, SecretAddress, SecretChange, SecretHeader, StoreError,
+};
+
+use crate::answer::record;
+use crate::failure::Failure;
+use crate::request::body;
+use crate::secret_record::SecretRecord;
+use crate::service::Service;
+use crate::session::{Items, Session};
+
+/// The longest value. The service's own limit is not known; longer values would not fit into the answer to a list.
+const MAX_VALUE_BYTES: usize = 1 << 20;
+const CREATE: &str = "create the secret at the service";
+const MODIFY: &str = "change the secret at the service";
+
+/// Checks a new secret before anything is sent.
+pub(crate) fn check_new(secret: &NewSecret) -> Result<(), StoreError> {
+    secret.address.name.check_creatable()?;
+    check_value(&secret.value)?;
+    check_description(secret.description.as_deref())
+}
+
+/// Checks a change before anything is sent.
+pub(crate) fn check_change(change: &SecretChange) -> Result<(), StoreError> {
+    if change.expected.is_some() {
+        return Err(StoreError::Unsupported { what: "versions" });
+    }
+    change.value.as_ref().map(check_value).transpose()?;
+    check_description(change.description.as_ref().and_then(Option::as_deref))
+}
+
+fn check_value(value: &NewValue) -> Result<(), StoreError> {
+    let Some(given) = value.as_given() else { return Err(NewValue::unsupported()) };
+    match given.expose_text().map(str::len) {
+        None => Err(StoreError::UnsupportedValue { kind: given.kind() }),
+        Some(bytes) if bytes > MAX_VALUE_BYTES => {
+            Err(StoreError::TooLarge { what: "the value", bytes, limit: MAX_VALUE_BYTES })
+        }
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_description(description: Option<&str>) -> Result<(), StoreError> {
+    match description.map_or(0, str::len) {
+        bytes if bytes > MAX_DESCRIPTION_BYTES => {
+            Err(StoreError::TooLarge { what: "the description", bytes, limit: MAX_DESCRIPTION_BYTES })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Creates a secret. The service refuses a second one at the same address.
+pub(crate) fn create(
+    session: &Session,
+    service: &Service,
+    secret: NewSecret,
+    until: Instant,
+) -> Result<SecretHeader, StoreError> {
+    let address = secret.address;
+    let environment =
+        address.environment.as_ref().map(|name| session.find_environment(name, until)).transpose()?;
+    let environment_name =
+        address.environment.as_ref().map(|name| session.seal(name.as_str())).transpose()?;
+    let (key, hash) = (session.seal(address.name.as_str())?, session.hash(address.name.as_str()));
+    let value = sealed(session, &secret.value.given()?)?;
+    let description = secret.description.as_deref().map(|text| session.seal(text)).transpose()?;
+
+    let mut fields = vec![("key", &*key), ("value", &*value), ("hash", &*hash)];
+    fields.extend(description.as_deref().map(|text| ("description", text)));
+    fields.extend(environment.as_ref().map(|record| ("environment_id", &*record.id)));
+    fields.extend(environment_name.as_deref().map(|name| ("environment_name", name)));
+    match service.post(Items::Secrets.path(), &body(&fields), until) {
+        Ok(answer) => written(session, &answer, &address, CREATE),
+        Err(failure) if failure.is_duplicate() => Err(StoreError::SecretExists { address }),
+        Err(failure) => Err(failure.of_write(CREATE)),
+    }
+}
+
+/// Changes the secret at exactly this address.
+pub(crate) fn modify(
+    session: &Session,
+    service: &Service,
+    address: &SecretAddress,
+    change: SecretChange,
+    until: Instant,
+) -> Result<SecretHeader, StoreError> {
+    let found = session.find_secret(address, until)?;
+    let value = change.value.map(NewValue::given).transpose()?;
+    let value = value.map(|value| sealed(session, &value)).transpose()?;
+    let description = match &change.description {
+        None => None,
+        Some(Some(text)) => Some(session.seal(text)?),
+        // The service has no other way to remove it; an empty description that is meant is an encrypted text.
+        Some(None) => Some(String::new()),
+    };
+    if value.is_none() && description.is_none() {
+        return found.header(&session.key);
+    }
+    let hash = session.hash(address.name.as_str());
+    let mut fields = vec![("hash", &*hash)];
+    fields.extend(value.as_deref().map(|value| ("value", value)));
+    fields.extend(description.as_deref().map(|text| ("description", text)));
+    let path = format!("{}/{}", Items::Secrets.path(), found.id);
+    match service.put(&path, &body(&fields), until) {
+        Ok(answer) => written(session, &answer, address, MODIFY),
+        // It was there a moment ago.
+        Err(failure) if failure.has_status(404) => {
+            Err(StoreError::SecretNotFound { address: address.clone() })
+        }
+        Err(failure) => Err(failure.of_write(MODIFY)),
+    }
+}
+
+fn sealed(session: &Session, value: &SecretValue) -> Result<String, StoreError> {
+    let text = value.expose_text().ok_or(StoreError::UnsupportedValue { kind: MediaKind::Bytes })?;
+    session.seal(text)
+}
+
+/// Reads the answer to a write, which has to be about the secret at this address. If it is not, the effect is unknown.
+fn written(
+    session: &Session,
+    answer: &Wiped<Vec<u8>>,
+    address: &SecretAddress,
+    what: &'static str,
+) -> Result<SecretHeader, StoreError> {
+    let record: SecretRecord = record(answer).map_err(|malformed| Failure::from(malformed).of_write(what))?;
+    match record.header(&session.key) {
+        Ok(header) if header.address == *address => Ok(header),
+        Ok(_) => {
+            Err(StoreError::Indeterminate { what, source: "the service answered for another secret".into() })
+        }
+        Err(error) => Err(StoreError::Indeterminate { what, source: error.into() }),
+    }
+}
