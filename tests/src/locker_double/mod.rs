@@ -52,7 +52,7 @@ const SECRET_ACCESS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// The project's keys, sealed with those of the secret access key. A recorded text.
 const PROFILE_KEY: &str = "2.10uWcJHhTzGL4f2WpWP2qg==|rIrPomeF4IVpN51mvwt5UNAZiXHqjqPqZ6GTy2/lLAd2eCVbO8KPxZTddkOxH7MwL5k+jcW1O9wfro/3gPkqVMlVbS5yq/iDbWOyqHfld34=|wOIljy9D4moUmPpKHZHRPfsvmNVt4IX0+T9apc2+XpA=";
 
-/// A server that answers as Locker Secrets does. It ends on drop, with all its threads.
+/// A server that answers as Locker Secrets does. It ends on drop, which blocks until all its threads have ended.
 ///
 /// Two doubles that are seeded and asked in the same way answer the same, except for the port.
 #[derive(Debug)]

@@ -133,21 +133,22 @@ impl Project {
             self.check_sealed("value", value)?;
         }
         self.describe(&mut texts.description, "description", body)?;
-        let unknown = || Refusal::new(400, "environment_not_found", "The environment does not exist");
         let environment = match body.optional("environment_id")? {
-            Field::Missing => return Ok(()),
+            Field::Missing => texts.environment_id.as_deref().and_then(|id| self.environment(id)),
             Field::Empty => None,
-            Field::Text(id) => Some(self.environment(id).ok_or_else(unknown)?),
+            Field::Text(id) => Some(self.environment(id).ok_or_else(unknown_environment)?),
         };
-        texts.environment_id = environment.map(|row| row.id.clone());
-        texts.environment_name = environment.map(|row| row.texts.name.clone());
-        texts.environment_hash = environment.map(|row| row.texts.hash.clone());
         // Clients send the name sealed, and the service has it already.
         if let Field::Text(name) = body.optional("environment_name")? {
-            let meant = environment.and_then(|row| self.keys.open(&row.texts.name).ok()).unwrap_or_default();
+            let meant = environment.map_or_else(String::new, |row| self.shown(&row.texts.name));
             if self.keys.open(name).ok() != Some(meant) {
                 return Err(Refusal::invalid("`environment_name` is not that of the environment, sealed"));
             }
+        }
+        if !matches!(body.optional("environment_id")?, Field::Missing) {
+            texts.environment_id = environment.map(|row| row.id.clone());
+            texts.environment_name = environment.map(|row| row.texts.name.clone());
+            texts.environment_hash = environment.map(|row| row.texts.hash.clone());
         }
         Ok(())
     }
@@ -261,6 +262,10 @@ fn rename(name: &mut String, hash: &mut String, field: &str, body: &Body) -> Res
 
 fn not_found() -> Refusal {
     Refusal::new(404, "not_found", "Not found")
+}
+
+fn unknown_environment() -> Refusal {
+    Refusal::new(400, "environment_not_found", "The environment does not exist")
 }
 
 fn duplicate(object: &str) -> Refusal {

@@ -118,6 +118,8 @@ fn what_a_client_must_not_send_is_refused_and_changes_nothing() {
         let body = with(with(good.clone(), "environment_id", "env1"), name, value);
         assert_eq!(refused(caller.post("/v1/secrets", &body)), (400, "invalid_data".to_owned()), "{body}");
     }
+    let named = json!({ "hash": double.lookup_hash("A"), "environment_name": double.sealed("stg") });
+    assert_eq!(refused(caller.put("/v1/secrets/sec4", &named)), (400, "invalid_data".to_owned()));
     for body in [json!({}), json!([]), json!("text"), json!({ "hash": double.lookup_hash("B") })] {
         assert_eq!(refused(caller.put("/v1/secrets/sec3", &body)), (400, "invalid_data".to_owned()));
         assert_eq!(refused(caller.post("/v1/environments", &body)), (400, "invalid_data".to_owned()));
