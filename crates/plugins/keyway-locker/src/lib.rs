@@ -68,6 +68,8 @@
 mod answer;
 mod cache;
 mod configuration;
+#[cfg(all(test, unix))]
+mod connection_tests;
 mod environment_record;
 mod environments;
 mod failure;

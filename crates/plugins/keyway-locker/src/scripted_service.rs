@@ -78,28 +78,48 @@ impl ScriptedService {
         requests.into_iter().filter(|request| request.route() != "/v1/profile").collect()
     }
 
+    /// Returns the number of requests for the profile since the last call of [`requests`](Self::requests).
+    pub(crate) fn connections(&self) -> usize {
+        self.requests.lock().unwrap().iter().filter(|request| request.route() == "/v1/profile").count()
+    }
+
+    /// Returns the address of the service.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Opens a store with this configuration.
-    pub(crate) fn store(&self, mut configuration: Value) -> Arc<dyn SecretStore> {
-        configuration["proxy"] = json!("none");
+    pub(crate) fn store(&self, configuration: Value) -> Arc<dyn SecretStore> {
         let key = vectors::parameters()["input"]["secret_access_key_b64"].as_str().unwrap().to_owned();
+        self.store_of(&key, configuration)
+    }
+
+    /// Opens a store with this secret access key.
+    pub(crate) fn store_of(&self, key: &str, configuration: Value) -> Arc<dyn SecretStore> {
         let credentials = Credentials::source()
             .access_key_id("0f8fad5b-d9cb-469f-a165-70867728950e")
             .secret_access_key(key)
             .api_base(&*self.base)
             .resolve()
             .unwrap();
-        let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-        let metadata = PluginMetadata::from_json(
-            r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261130,
+        open(configuration, Resources::new().with(credentials))
+    }
+}
+
+/// Opens a store with this configuration and these resources. No proxy of the environment is used.
+pub(crate) fn open(mut configuration: Value, resources: Resources) -> Arc<dyn SecretStore> {
+    configuration["proxy"] = json!("none");
+    let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let metadata = PluginMetadata::from_json(
+        r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261130,
                 "compatibility": ">=:1.0,<:2.0",
                 "plugin": {"name": "Locker", "type": "Secret", "description": "d"}}"#,
-        )
-        .unwrap();
-        let context = OpenContext::new(StoreName::new("s").unwrap(), metadata, keys)
-            .with_configuration(configuration)
-            .with_resources(Resources::new().with(credentials));
-        LockerPlugin.open(&context).unwrap()
-    }
+    )
+    .unwrap();
+    let context = OpenContext::new(StoreName::new("s").unwrap(), metadata, keys)
+        .with_configuration(configuration)
+        .with_resources(resources);
+    LockerPlugin.open(&context).unwrap()
 }
 
 fn profile() -> Answer {
