@@ -92,6 +92,8 @@ mod service;
 mod session;
 mod store;
 #[cfg(test)]
+mod tls_tests;
+#[cfg(test)]
 mod vectors;
 #[cfg(test)]
 mod write_tests;

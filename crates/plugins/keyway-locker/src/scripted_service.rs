@@ -1,7 +1,7 @@
 //! A service on the loopback that answers as a test tells it, for tests.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -47,6 +47,11 @@ pub(crate) fn answer(status: u16, body: &Value) -> Answer {
     (status, Vec::new(), body.to_string())
 }
 
+/// A connection of a client.
+pub(crate) trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 /// A running service. Its thread ends with the process.
 pub(crate) struct ScriptedService {
     base: String,
@@ -56,17 +61,29 @@ pub(crate) struct ScriptedService {
 impl ScriptedService {
     /// Starts a service. The profile is that of the recorded project; everything else is answered by `answers`.
     pub(crate) fn start(answers: impl Fn(&Request) -> Answer + Send + 'static) -> Self {
+        Self::over("http://127.0.0.1", answers, |mut stream, serve| serve(&mut stream))
+    }
+
+    /// Starts a service whose connections `wrapped` prepares, before it serves one request.
+    pub(crate) fn over(
+        address: &str,
+        answers: impl Fn(&Request) -> Answer + Send + 'static,
+        wrapped: impl Fn(TcpStream, &dyn Fn(&mut dyn Stream)) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}/locker_secrets", listener.local_addr().unwrap());
+        let base = format!("{address}:{}/locker_secrets", listener.local_addr().unwrap().port());
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
         let kept = Arc::clone(&requests);
         thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let request = read(&stream);
+            let serve = |stream: &mut dyn Stream| {
+                // A client that refuses the certificate sends nothing.
+                let Some(request) = read(stream) else { return };
                 let answer = if request.route() == "/v1/profile" { profile() } else { answers(&request) };
                 kept.lock().unwrap().push(request);
-                write(&mut stream, &answer);
+                write(stream, &answer);
+            };
+            for stream in listener.incoming() {
+                wrapped(stream.unwrap(), &serve);
             }
         });
         Self { base, requests }
@@ -127,10 +144,10 @@ fn profile() -> Answer {
     answer(200, &json!({"profile": {"project_id": input["project_id"], "key": input["profile_key"]}}))
 }
 
-fn read(stream: &TcpStream) -> Request {
+fn read(stream: &mut dyn Stream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
+    reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
     let mut words = line.split(' ');
     let method = words.next().unwrap_or_default().to_owned();
     let path =
@@ -145,10 +162,10 @@ fn read(stream: &TcpStream) -> Request {
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    Request { method, path, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) }
+    Some(Request { method, path, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
 }
 
-fn write(stream: &mut TcpStream, (status, headers, body): &Answer) {
+fn write(stream: &mut dyn Stream, (status, headers, body): &Answer) {
     if *status == LOST {
         return;
     }
@@ -159,4 +176,5 @@ fn write(stream: &mut TcpStream, (status, headers, body): &Answer) {
         "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     );
     stream.write_all(answer.as_bytes()).unwrap();
+    stream.flush().unwrap();
 }
