@@ -35,7 +35,8 @@ pub(crate) fn create(
     until: Instant,
 ) -> Result<Environment, StoreError> {
     let name = &environment.name;
-    let (sealed, hash) = (session.seal(name.as_str())?, session.hash(name.as_str()));
+    let sealed = session.seal(name.as_str())?;
+    let hash = session.hash(name.as_str());
     let url = environment.external_url.as_deref().map(|url| session.seal(url)).transpose()?;
     let mut fields = vec![("name", &*sealed), ("hash", &*hash)];
     fields.extend(url.as_deref().map(|url| ("external_url", url)));

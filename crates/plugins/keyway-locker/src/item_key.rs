@@ -79,7 +79,8 @@ impl ItemKey {
         else {
             return Err(CipherFault::Malformed);
         };
-        let (iv, tag) = (decoded(iv)?, decoded(tag)?);
+        let iv = decoded(iv)?;
+        let tag = decoded(tag)?;
         let mut bytes = decoded(content)?;
         if iv.len() != BLOCK || tag.len() != TAG || bytes.is_empty() || bytes.len() % BLOCK != 0 {
             return Err(CipherFault::Malformed);

@@ -68,6 +68,8 @@
 mod answer;
 mod cache;
 mod configuration;
+#[cfg(all(test, unix))]
+mod connection_tests;
 mod environment_record;
 mod environments;
 mod failure;
@@ -89,6 +91,8 @@ mod secret_record;
 mod service;
 mod session;
 mod store;
+#[cfg(test)]
+mod tls_tests;
 #[cfg(test)]
 mod vectors;
 #[cfg(test)]

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use keyway_client::{Error, Resolution, Secrets};
 use keyway_core::{ErrorKind, PluginError as _, SecretValue};
-use keyway_secrets::{EnvironmentFilter, ListQuery, NewSecret, SecretStore, StoreError};
+use keyway_secrets::{EnvironmentFilter, ListQuery, NewSecret, SecretChange, StoreError};
 use pollster::block_on;
 use serde_json::json;
 
-use crate::recorded_world::{World, at, page, secret};
+use crate::recorded_world::{World, at, environment, page, secret};
 use crate::scripted_service::{LOST, ScriptedService, answer};
 use crate::vectors;
 
@@ -81,6 +81,11 @@ fn a_record_with_another_name_than_the_one_asked_for_is_refused() {
     let service = ScriptedService::start(move |_| page(&[secret(&key, "s", "B", None, "swapped")]));
     let error = block_on(service.store(json!({})).get(&at("A", None))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
+    let key = vectors::recorded_key();
+    let service = ScriptedService::start(move |_| page(&[environment(&key, "e", "stg", None)]));
+    let error =
+        block_on(service.store(json!({})).retrieve_environment(&at("x", Some("prod")).environment.unwrap()));
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::Corrupt);
     let key = vectors::recorded_key();
     let twice = ScriptedService::start(move |_| page(&["s", "t"].map(|id| secret(&key, id, "A", None, "v"))));
     let error = block_on(twice.store(json!({})).get(&at("A", None))).unwrap_err();
@@ -189,7 +194,9 @@ fn credentials_that_were_refused_are_read_again() {
     let store = service.store(json!({}));
     let error = Error::from(block_on(store.get(&at("A", None))).unwrap_err());
     assert_eq!(error.code(), "unauthorized");
+    assert_eq!(service.connections(), 1);
     block_on(store.get(&at("A", None))).unwrap();
+    assert_eq!(service.connections(), 2);
     assert!(!format!("{store:?}").contains("0f8fad5b"), "{store:?}");
 }
 
@@ -216,10 +223,15 @@ fn a_kept_answer_needs_no_service_until_it_is_too_old_or_something_is_written() 
     block_on(store.create(NewSecret::new(at("N", None), SecretValue::text("v")))).unwrap();
     is_down.store(true, Ordering::Relaxed);
     assert!(get("A").is_err(), "an answer from before a write is returned");
-    let info = |store: &dyn SecretStore| block_on(store.info());
     is_down.store(false, Ordering::Relaxed);
-    let info = info(&*store).unwrap();
+    let info = block_on(store.info()).unwrap();
     assert_eq!((info.reads, info.writes), (2, 1));
+
+    get("B").unwrap();
+    service.requests();
+    let changed = block_on(store.modify(&at("B", None), SecretChange::value(SecretValue::text("v"))));
+    assert_eq!(changed.unwrap_err().kind(), ErrorKind::Indeterminate, "the answer is about another secret");
+    assert_eq!(service.requests().len(), 2, "a write relies on a kept answer");
 
     let fresh = service.store(json!({}));
     assert!(fresh.capabilities().immediate());

@@ -1,7 +1,7 @@
 //! A service on the loopback that answers as a test tells it, for tests.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -47,6 +47,11 @@ pub(crate) fn answer(status: u16, body: &Value) -> Answer {
     (status, Vec::new(), body.to_string())
 }
 
+/// A connection of a client.
+pub(crate) trait Stream: Read + Write {}
+
+impl<S: Read + Write> Stream for S {}
+
 /// A running service. Its thread ends with the process.
 pub(crate) struct ScriptedService {
     base: String,
@@ -56,17 +61,29 @@ pub(crate) struct ScriptedService {
 impl ScriptedService {
     /// Starts a service. The profile is that of the recorded project; everything else is answered by `answers`.
     pub(crate) fn start(answers: impl Fn(&Request) -> Answer + Send + 'static) -> Self {
+        Self::over("http://127.0.0.1", answers, |mut stream, serve| serve(&mut stream))
+    }
+
+    /// Starts a service whose connections `wrapped` prepares, before it serves one request.
+    pub(crate) fn over(
+        address: &str,
+        answers: impl Fn(&Request) -> Answer + Send + 'static,
+        wrapped: impl Fn(TcpStream, &dyn Fn(&mut dyn Stream)) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = format!("http://{}/locker_secrets", listener.local_addr().unwrap());
+        let base = format!("{address}:{}/locker_secrets", listener.local_addr().unwrap().port());
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
         let kept = Arc::clone(&requests);
         thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let request = read(&stream);
+            let serve = |stream: &mut dyn Stream| {
+                // A client that refuses the certificate sends nothing.
+                let Some(request) = read(stream) else { return };
                 let answer = if request.route() == "/v1/profile" { profile() } else { answers(&request) };
                 kept.lock().unwrap().push(request);
-                write(&mut stream, &answer);
+                write(stream, &answer);
+            };
+            for stream in listener.incoming() {
+                wrapped(stream.unwrap(), &serve);
             }
         });
         Self { base, requests }
@@ -78,28 +95,48 @@ impl ScriptedService {
         requests.into_iter().filter(|request| request.route() != "/v1/profile").collect()
     }
 
+    /// Returns the number of requests for the profile since the last call of [`requests`](Self::requests).
+    pub(crate) fn connections(&self) -> usize {
+        self.requests.lock().unwrap().iter().filter(|request| request.route() == "/v1/profile").count()
+    }
+
+    /// Returns the address of the service.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Opens a store with this configuration.
-    pub(crate) fn store(&self, mut configuration: Value) -> Arc<dyn SecretStore> {
-        configuration["proxy"] = json!("none");
+    pub(crate) fn store(&self, configuration: Value) -> Arc<dyn SecretStore> {
         let key = vectors::parameters()["input"]["secret_access_key_b64"].as_str().unwrap().to_owned();
+        self.store_of(&key, configuration)
+    }
+
+    /// Opens a store with this secret access key.
+    pub(crate) fn store_of(&self, key: &str, configuration: Value) -> Arc<dyn SecretStore> {
         let credentials = Credentials::source()
             .access_key_id("0f8fad5b-d9cb-469f-a165-70867728950e")
             .secret_access_key(key)
             .api_base(&*self.base)
             .resolve()
             .unwrap();
-        let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
-        let metadata = PluginMetadata::from_json(
-            r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261130,
+        open(configuration, Resources::new().with(credentials))
+    }
+}
+
+/// Opens a store with this configuration and these resources. No proxy of the environment is used.
+pub(crate) fn open(mut configuration: Value, resources: Resources) -> Arc<dyn SecretStore> {
+    configuration["proxy"] = json!("none");
+    let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let metadata = PluginMetadata::from_json(
+        r#"{"version": "1.0.0", "author": "A <a@example.org>", "updated": 20261130,
                 "compatibility": ">=:1.0,<:2.0",
                 "plugin": {"name": "Locker", "type": "Secret", "description": "d"}}"#,
-        )
-        .unwrap();
-        let context = OpenContext::new(StoreName::new("s").unwrap(), metadata, keys)
-            .with_configuration(configuration)
-            .with_resources(Resources::new().with(credentials));
-        LockerPlugin.open(&context).unwrap()
-    }
+    )
+    .unwrap();
+    let context = OpenContext::new(StoreName::new("s").unwrap(), metadata, keys)
+        .with_configuration(configuration)
+        .with_resources(resources);
+    LockerPlugin.open(&context).unwrap()
 }
 
 fn profile() -> Answer {
@@ -107,10 +144,10 @@ fn profile() -> Answer {
     answer(200, &json!({"profile": {"project_id": input["project_id"], "key": input["profile_key"]}}))
 }
 
-fn read(stream: &TcpStream) -> Request {
+fn read(stream: &mut dyn Stream) -> Option<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
-    reader.read_line(&mut line).unwrap();
+    reader.read_line(&mut line).ok().filter(|length| *length > 0)?;
     let mut words = line.split(' ');
     let method = words.next().unwrap_or_default().to_owned();
     let path =
@@ -125,10 +162,10 @@ fn read(stream: &TcpStream) -> Request {
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    Request { method, path, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) }
+    Some(Request { method, path, headers, body: serde_json::from_slice(&body).unwrap_or(Value::Null) })
 }
 
-fn write(stream: &mut TcpStream, (status, headers, body): &Answer) {
+fn write(stream: &mut dyn Stream, (status, headers, body): &Answer) {
     if *status == LOST {
         return;
     }
@@ -139,4 +176,5 @@ fn write(stream: &mut TcpStream, (status, headers, body): &Answer) {
         "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
     );
     stream.write_all(answer.as_bytes()).unwrap();
+    stream.flush().unwrap();
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use keyway_client::Credentials;
 use keyway_core::Clock;
-use keyway_secrets::{EnvironmentName, SecretAddress, SecretName, StoreError};
+use keyway_secrets::{EnvironmentName, SecretAddress, StoreError};
 
 use crate::answer::{Record, number, page};
 use crate::cache::{Body, Cache};
@@ -115,8 +115,19 @@ impl Session {
         address: &SecretAddress,
         until: Instant,
     ) -> Result<SecretRecord, StoreError> {
-        let records = self.items(Items::Secrets, &self.hash(address.name.as_str()), until)?;
-        let found = chosen(records, address, |record: &SecretRecord| record.address(&self.key))?;
+        let records: Vec<SecretRecord> =
+            self.items(Items::Secrets, &self.hash(address.name.as_str()), until)?;
+        let mut found = None;
+        // They all have the name, and belong to different environments.
+        for record in records {
+            let there = record.address(&self.key)?;
+            if there.name != address.name {
+                return Err(foreign(&record.id));
+            }
+            if there.environment == address.environment && found.replace(record).is_some() {
+                return Err(double());
+            }
+        }
         if let (None, Some(environment)) = (&found, &address.environment) {
             self.find_environment(environment, until)?;
         }
@@ -134,7 +145,7 @@ impl Session {
         let mut found = None;
         for record in records {
             if record.environment(&self.key)?.name != *name {
-                return Err(foreign(record.id()));
+                return Err(foreign(&record.id));
             }
             if found.replace(record).is_some() {
                 return Err(double());
@@ -180,9 +191,10 @@ impl Session {
         let mut records = BTreeMap::new();
         let mut first_count = None;
         for at in 1_u32.. {
-            let (path, counted_by) = (items.path(), items.counted_by());
+            let route = items.path();
+            let counted_by = items.counted_by();
             let path =
-                format!("{path}?{counted_by}=1&page={at}&paging=1&revision_date=0&size={PAGE}&hash={hash}");
+                format!("{route}?{counted_by}=1&page={at}&paging=1&revision_date=0&size={PAGE}&hash={hash}");
             let page = page::<R>(&self.read(&path, until)?)?;
             let count = *first_count.get_or_insert(page.count);
             for record in page.records {
@@ -195,29 +207,6 @@ impl Session {
         }
         Ok(None)
     }
-}
-
-/// Chooses the record at an address. All records were found by its name, and others belong to other environments.
-fn chosen<R: Record>(
-    records: Vec<R>,
-    address: &SecretAddress,
-    address_of: impl Fn(&R) -> Result<SecretAddress, StoreError>,
-) -> Result<Option<R>, StoreError> {
-    let mut found = None;
-    for record in records {
-        let there = address_of(&record)?;
-        if is_other_name(&there.name, &address.name) {
-            return Err(foreign(record.id()));
-        }
-        if there.environment == address.environment && found.replace(record).is_some() {
-            return Err(double());
-        }
-    }
-    Ok(found)
-}
-
-fn is_other_name(there: &SecretName, asked: &SecretName) -> bool {
-    there != asked
 }
 
 fn foreign(id: &str) -> StoreError {

@@ -67,7 +67,8 @@ pub(crate) fn create(
         address.environment.as_ref().map(|name| session.find_environment(name, until)).transpose()?;
     let environment_name =
         address.environment.as_ref().map(|name| session.seal(name.as_str())).transpose()?;
-    let (key, hash) = (session.seal(address.name.as_str())?, session.hash(address.name.as_str()));
+    let key = session.seal(address.name.as_str())?;
+    let hash = session.hash(address.name.as_str());
     let value = sealed(session, &secret.value.given()?)?;
     let description = secret.description.as_deref().map(|text| session.seal(text)).transpose()?;
 
