@@ -53,8 +53,9 @@ pub trait Changer: fmt::Debug + Send + Sync {
     /// # Errors
     /// An error whose [effect](keyway_core::PluginError::effect) is `None` promises that the target accepts what it
     /// accepted before. If it is a [refusal](CredentialError::refused), the target will never take the new credential, and
-    /// the store makes another one; else the store tries with the same one later. After an error whose effect is unknown the
-    /// store asks the [`Prober`] which of the two opens the target.
+    /// the store makes another one, if a login with the old one shows that only the new one is to blame; else the store tries
+    /// with the same one later. After an error whose effect is unknown the store asks the [`Prober`] which of the two opens
+    /// the target. A target that does not accept the old credential is either kind of error: logins tell.
     ///
     /// # Cancel safety
     /// A dropped future may have changed the credential.

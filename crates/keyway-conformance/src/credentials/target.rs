@@ -58,6 +58,8 @@ pub enum TargetFault {
     AnswerLost,
     /// It does not act, and the caller cannot know.
     QuestionLost,
+    /// It refuses a change by its rules, so nothing happens. It answers a login as it should.
+    Refuses,
 }
 
 impl ScriptedTarget {
@@ -128,6 +130,10 @@ impl Changer for ScriptedTarget {
             TargetFault::None => Ok(()),
             TargetFault::Unreachable => Err(UNREACHABLE),
             TargetFault::AnswerLost | TargetFault::QuestionLost => Err(lost()),
+            TargetFault::Refuses => Err(CredentialError::refused(
+                "The target refuses this credential.",
+                "the scripted target refuses the new credential",
+            )),
         }
     }
 }
@@ -142,8 +148,10 @@ impl Prober for ScriptedTarget {
         let mut state = self.state();
         state.logins += 1;
         match state.next_fault() {
-            TargetFault::None if state.accepts(candidate, credential) => Ok(Probed::Opens),
-            TargetFault::None => Ok(Probed::Refused),
+            TargetFault::None | TargetFault::Refuses if state.accepts(candidate, credential) => {
+                Ok(Probed::Opens)
+            }
+            TargetFault::None | TargetFault::Refuses => Ok(Probed::Refused),
             TargetFault::Unreachable => Err(UNREACHABLE),
             TargetFault::AnswerLost | TargetFault::QuestionLost => Err(lost()),
         }

@@ -5,8 +5,9 @@
 //!    │          ▲ not asked yet   ▲       │ refused
 //!    │          │                 │       ▼
 //!    │       log in with the old one ◄────┘
-//!    │          │      │ opens, though the change was asked for: later again
-//!    │          │      └─────────────────────────────────────► (as it is)
+//!    │          │      │ opens, though the change was asked for: later again, with another credential
+//!    │          │      │ if the target refused this one
+//!    │          │      └─────────────────────────────────────► (as it is, or given up)
 //!    └──────────│─────────────────┘
 //!  found after  │ refused
 //!  a crash      └─► log in with the new one again, refused ───► diverged
@@ -37,7 +38,7 @@ pub(crate) enum Question {
 pub(crate) enum Answer {
     /// It says that it changed the credential, or whether it did is not known.
     MayHaveChanged,
-    /// It will never take the new credential, and accepts what it accepted before.
+    /// Its changer refuses the new credential, and it accepts what it accepted before.
     NotTaken,
     /// The credential opens it.
     Opens,
@@ -79,6 +80,8 @@ pub(crate) enum Next {
 pub(crate) struct Course {
     question: Question,
     asked_for_change: bool,
+    /// Whether the target refuses the new credential by its rules, if it still takes the old one.
+    is_not_taken: bool,
     /// Whether the target refused the old credential. Another host may have changed it since the new one was refused, so
     /// only a later refusal of the new one tells that the target takes neither.
     old_is_refused: bool,
@@ -97,21 +100,24 @@ impl Course {
 
     const fn at(question: Question) -> Self {
         let asked_for_change = matches!(question, Question::Change);
-        Self { question, asked_for_change, old_is_refused: false }
+        Self { question, asked_for_change, is_not_taken: false, old_is_refused: false }
     }
 
     /// Decides after an answer.
     pub(crate) fn after(&mut self, answer: Answer) -> Next {
         let next = match (self.question, answer) {
-            (_, Answer::NotTaken) => Next::GiveUp,
+            // A changer may also refuse because the target does not take the old credential, which only a login tells.
+            (_, Answer::NotTaken) => Next::Ask(Question::Old),
             (_, Answer::NotAsked) => Next::Leave,
             (_, Answer::MayHaveChanged) | (Question::Old, Answer::Refused) => Next::Ask(Question::New),
             (Question::New | Question::Change, Answer::Opens) => Next::Confirm,
             (Question::New | Question::Change, Answer::Refused) if self.old_is_refused => Next::Diverge,
             (Question::New | Question::Change, Answer::Refused) => Next::Ask(Question::Old),
+            (Question::Old, Answer::Opens) if self.is_not_taken => Next::GiveUp,
             (Question::Old, Answer::Opens) if self.asked_for_change => Next::Leave,
             (Question::Old, Answer::Opens) => Next::Ask(Question::Change),
         };
+        self.is_not_taken |= answer == Answer::NotTaken;
         self.old_is_refused |= (self.question, answer) == (Question::Old, Answer::Refused);
         if let Next::Ask(question) = next {
             self.question = question;

@@ -2,7 +2,9 @@
 
 mod support;
 
-use keyway_conformance::credentials::TargetFault::{AnswerLost, None as Works, QuestionLost, Unreachable};
+use keyway_conformance::credentials::TargetFault::{
+    AnswerLost, None as Works, QuestionLost, Refuses, Unreachable,
+};
 use keyway_core::{Effect, PluginError as _};
 use keyway_credentials::{
     CredentialStore, FetchOutcome, PrivateKey, Rotation, TargetCredential, Verification, Verified,
@@ -109,6 +111,24 @@ fn a_target_that_takes_neither_is_reported_and_mended_by_hand() {
     block_on(world.secrets.modify(&support::address("root"), change)).unwrap();
     assert_eq!(verified(&*store), Verified::Opens);
     found(check_out(&*store, "b", "two"));
+}
+
+#[test]
+fn a_refused_change_is_tried_with_another_password_or_has_diverged() {
+    let world = world();
+    let store = world.open();
+    let (_, lease) = found(check_out(&*store, "a", "one"));
+    world.target.script([Refuses]);
+    assert!(check_in(&*store, "root", &lease).is_err(), "the target refuses this password only");
+    assert!(world.stored("root").unconfirmed().is_none(), "it is given up");
+    assert_eq!(check_in(&*store, "root", &lease).unwrap().rotation, Rotation::Rotated);
+
+    // A changer that logs in with the old password refuses, too, if a person has changed it.
+    let (_, lease) = found(check_out(&*store, "b", "two"));
+    world.target.accept(&root(), password("by hand"));
+    world.target.script([Refuses]);
+    assert_eq!(check_in(&*store, "root", &lease).unwrap().rotation, Rotation::Diverged);
+    assert!(world.target.accepts(&root(), &password("by hand")), "what a person did is kept");
 }
 
 #[test]
