@@ -124,8 +124,20 @@ fn a_store_that_cannot_be_used_is_no_missing_secret() {
     };
     for (from, to, kind, reason) in [
         ("[stores.web]", "[stores.other]", "file_error", "its `store` is not among `stores`"),
-        ("plugin = 'generic'", "plugin = 'genric'", "internal_error", "did you mean `generic`?"),
-        ("web.db", "misspelt.db", "database_error", "misspelt.db"),
+        (
+            "plugin = 'generic'",
+            "plugin = 'genric'",
+            "file_error",
+            "`stores.web`: this program has no plugin `genric`, only",
+        ),
+        ("web.db", "misspelt.db", "database_error", "make it with `locker-sdk init`"),
+        ("sqlite = ", "# sqlite = ", "file_error", "give the path of one as `sqlite`"),
+        (
+            ACCESS_KEY_IDS[0].1,
+            "3f8fad5b-d9cb-469f-a165-70867728950e",
+            "unauthorized",
+            "no entry of `access` has",
+        ),
         ("/keys'", "/no-keys'", "file_error", "no-keys"),
         ("project_id = 7", "project = 7", "file_error", "unknown field `project`"),
     ] {

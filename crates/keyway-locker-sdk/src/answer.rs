@@ -89,6 +89,10 @@ fn carry_out(
     })?;
     let access = context::access(given, &configuration)?;
     if access.read_only && method.writes() {
+        tracing::warn!(
+            "a request would write to the store {} with an access key that only reads",
+            access.store
+        );
         return Err(Failure::Forbidden);
     }
     let entry = configuration.stores.get(&access.store).ok_or(Failure::Internal)?;

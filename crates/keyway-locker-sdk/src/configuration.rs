@@ -66,8 +66,8 @@ impl Configuration {
     /// [`ConfigurationError`] names the file and the fault.
     pub fn read() -> Result<Self, ConfigurationError> {
         let path = place(|name| std::env::var_os(name).map(PathBuf::from))?;
-        let bytes =
-            keyway_files::read_private(&path, MAX_BYTES)?.ok_or(ConfigurationError::Missing(path.clone()))?;
+        let bytes = keyway_files::read_private(&path, MAX_BYTES).map_err(ConfigurationError::File)?;
+        let bytes = bytes.ok_or_else(|| ConfigurationError::Missing(path.clone()))?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
             ConfigurationError::invalid(&path, format!("it is no UTF-8 at byte {}", error.valid_up_to()))
         })?;
@@ -136,7 +136,7 @@ pub enum ConfigurationError {
     Missing(PathBuf),
     /// The file cannot be read, or another user can read or write it.
     #[error("the configuration cannot be read: {}", .0.reason())]
-    File(#[from] FileError),
+    File(FileError),
     /// The content is not acceptable.
     #[error("the configuration {} is not acceptable: {reason}", .path.display())]
     Invalid {

@@ -39,8 +39,16 @@ pub(crate) fn access(mut context: Parameters, configuration: &Configuration) -> 
         .resolve()?
         .checked()?;
     let id = credentials.access_key_id().expose();
-    let access = configuration.access.iter().find(|access| access.has_id(id));
-    access.filter(|access| access.opens_with(credentials.secret_access_key())).ok_or(Failure::Unauthorized)
+    // The log tells the two apart, for the operator; the answer does not.
+    let Some(access) = configuration.access.iter().find(|access| access.has_id(id)) else {
+        tracing::warn!("no entry of `access` has the access key ID of the request");
+        return Err(Failure::Unauthorized);
+    };
+    if !access.opens_with(credentials.secret_access_key()) {
+        tracing::warn!("a request for the store {} has a wrong secret access key", access.store);
+        return Err(Failure::Unauthorized);
+    }
+    Ok(access)
 }
 
 #[cfg(test)]

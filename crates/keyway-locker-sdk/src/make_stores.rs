@@ -9,8 +9,8 @@ use keyway_storage::Sqlite;
 use crate::failure::WithCauses;
 use crate::{Configuration, project};
 
-/// Makes the stores that do not exist yet, with their databases. Returns every store, and whether it was made
-/// now. Blocks; it must not be called inside of a tokio runtime.
+/// Makes the stores that do not exist yet, with their databases, and checks that the others open. Returns every
+/// store, and whether it was made now. Blocks; it must not be called inside of a tokio runtime.
 ///
 /// # Errors
 /// A sentence that names the store and the fault. Stores that were made before it stay.
@@ -24,7 +24,10 @@ pub fn make_stores(plugins: &Plugins, configuration: &Configuration) -> io::Resu
                 .map_err(|_| failed(&"it cannot be opened, as the log says"))?;
             match store.initialize().await {
                 Ok(()) => stores.push((name.clone(), true)),
-                Err(StoreError::AlreadyInitialized) => stores.push((name.clone(), false)),
+                Err(StoreError::AlreadyInitialized) => {
+                    store.check_written_by().await.map_err(|error| failed(&WithCauses(&error)))?;
+                    stores.push((name.clone(), false));
+                }
                 Err(error) => return Err(failed(&WithCauses(&error))),
             }
         }

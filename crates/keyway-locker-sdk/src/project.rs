@@ -1,5 +1,6 @@
 //! The store that an access key opens.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use keyway_client::Secrets;
 use keyway_core::{Json, Plugins, Resources, SecretText};
 use keyway_host::stores::{GuardedStore, Limits};
 use keyway_seal::FileKeySource;
-use keyway_secrets::{OpenContext, SecretStores, StoreName};
+use keyway_secrets::{OpenContext, SecretStores, StoreError, StoreName};
 use keyway_storage::{Sqlite, Storage, StorageError};
 
 use crate::configuration::StoreEntry;
@@ -57,26 +58,42 @@ pub(crate) fn open(
     entry: &StoreEntry,
     database: fn(&Path) -> Result<Sqlite, StorageError>,
 ) -> Result<GuardedStore, Failure> {
-    let registry = plugins.registry().map_err(|error| logged(&error, Failure::Internal))?;
-    let plugin =
-        registry.get::<SecretStores>(&entry.plugin).map_err(|error| logged(&error, Failure::Internal))?;
-    let keys = FileKeySource::new(&entry.keys).read().map_err(|error| logged(&error, Failure::File))?;
+    let failed = |failure: Failure, reason: &dyn fmt::Display| {
+        let (_, kind, _) = failure.row();
+        tracing::error!(kind, "`stores.{name}`: {reason}");
+        failure
+    };
+    let registry = plugins.registry().map_err(|error| failed(Failure::Internal, &error))?;
+    let plugin = registry.get::<SecretStores>(&entry.plugin).map_err(|_| {
+        let known: Vec<_> = registry.iter_of::<SecretStores>().map(|plugin| plugin.id()).collect();
+        let (wanted, known) = (&entry.plugin, known.join(", "));
+        failed(Failure::File, &format!("this program has no plugin `{wanted}`, only {known}"))
+    })?;
+    let keys = FileKeySource::new(&entry.keys);
+    let keys = keys.read().map_err(|error| failed(Failure::File, &WithCauses(&error)))?;
     let mut resources = Resources::new();
     if let Some(path) = &entry.sqlite {
-        let storage = database(path).map_err(|error| logged(&error, Failure::Database))?;
+        let storage = database(path).map_err(|error| match error {
+            StorageError::NoFile { .. } => {
+                let reason =
+                    format!("there is no database {}: make it with `locker-sdk init`", path.display());
+                failed(Failure::Database, &reason)
+            }
+            error => failed(Failure::Database, &WithCauses(&error)),
+        })?;
         resources = resources.with::<Arc<dyn Storage>>(Arc::new(storage));
     }
-    let configuration =
-        serde_json::to_value(&entry.configuration).map_err(|error| logged(&error, Failure::Internal))?;
+    let configuration = serde_json::to_value(&entry.configuration);
+    let configuration = configuration.map_err(|error| failed(Failure::File, &error))?;
     let opening = OpenContext::new(name.clone(), plugin.metadata().clone(), keys)
         .with_configuration(Json::from(configuration))
         .with_resources(resources);
-    Ok(GuardedStore::open(plugin.plugin(), opening, Limits::default())?)
-}
-
-/// Logs the reason of a failure that no caller can change.
-fn logged(error: &(dyn std::error::Error + 'static), failure: Failure) -> Failure {
-    let (_, kind, _) = failure.row();
-    tracing::error!(kind, "{}", WithCauses(error));
-    failure
+    GuardedStore::open(plugin.plugin(), opening, Limits::default()).map_err(|error| match error {
+        StoreError::MissingResource(_) if entry.sqlite.is_none() => {
+            let reason =
+                format!("the plugin `{}` needs a database: give the path of one as `sqlite`", entry.plugin);
+            failed(Failure::File, &reason)
+        }
+        error => failed(Failure::File, &WithCauses(&error)),
+    })
 }

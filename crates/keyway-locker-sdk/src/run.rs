@@ -29,8 +29,8 @@ The configuration is $XDG_CONFIG_HOME/keyway/locker-sdk.toml (or below ~/.config
   keys = \"/etc/keyway/web.keys\"
   sqlite = \"/var/lib/keyway/web.db\"
 
-  [[access]]
-  id = \"...\"               the three lines that new-key prints
+  [[access]]               the four lines that new-key prints
+  id = \"...\"
   secret_sha256 = \"...\"
   store = \"web\"
 
@@ -53,7 +53,12 @@ pub fn run(plugins: &Plugins) -> ExitCode {
         ["help" | "--help" | "-h"] => io::stdout().write_all(HELP.as_bytes()),
         ["--version"] => writeln!(io::stdout(), "locker-sdk {}", env!("CARGO_PKG_VERSION")),
         _ => {
-            let _ = io::stderr().write_all(HELP.as_bytes());
+            let fault = match words.first() {
+                None => "name a command".to_owned(),
+                Some(&"new-key") => "name the one store that the new key opens".to_owned(),
+                Some(other) => format!("`{other}` is no command, or has wrong arguments"),
+            };
+            let _ = writeln!(io::stderr(), "locker-sdk: {fault}\n\n{HELP}");
             return ExitCode::from(2);
         }
     };
@@ -103,7 +108,11 @@ fn configuration() -> Result<Configuration, ConfigurationError> {
 /// Makes the stores that do not exist yet.
 fn init(plugins: &Plugins) -> io::Result<()> {
     let configuration = configuration().map_err(|error| io::Error::other(WithCauses(&error).to_string()))?;
-    for (name, made) in make_stores(plugins, &configuration)? {
+    let stores = make_stores(plugins, &configuration)?;
+    if stores.is_empty() {
+        return Err(io::Error::other("the configuration has no stores"));
+    }
+    for (name, made) in stores {
         writeln!(io::stdout(), "{name}: {}", if made { "made" } else { "there already" })?;
     }
     Ok(())
