@@ -67,8 +67,32 @@ impl fmt::Debug for Resources {
 
 /// The error for a resource that a plugin needs and the host did not lend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the plugin needs a `{resource}` of the host's: lend one with `Resources::with`")]
+#[error("the plugin needs a `{}` of the host's: lend one with `Resources::with`", without_paths(.resource))]
 pub struct MissingResource {
     /// The Rust type that is missing.
     pub resource: &'static str,
+}
+
+/// Returns the name of a type as a caller writes it, without the paths of its parts.
+fn without_paths(name: &str) -> String {
+    let ends = |character: char| !(character.is_alphanumeric() || matches!(character, '_' | ':'));
+    let last = |part: &str| part.rsplit("::").next().unwrap_or_default().to_owned();
+    name.split_inclusive(ends).map(last).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_resource_is_named_as_callers_write_it() {
+        let named = |error: MissingResource| error.to_string().split('`').nth(1).unwrap().to_owned();
+        let resources = Resources::new();
+        assert_eq!(named(resources.require::<Arc<dyn fmt::Debug>>().unwrap_err()), "Arc<dyn Debug>");
+        let error = resources.require::<HashMap<String, Vec<u8>>>().unwrap_err();
+        assert_eq!(named(error), "HashMap<String, Vec<u8>>");
+    }
 }

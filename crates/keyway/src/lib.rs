@@ -66,7 +66,7 @@ pub use keyway_host::sessions;
 pub use keyway_host::stores;
 #[cfg(any(feature = "credentials", feature = "issuers", feature = "secrets"))]
 pub use keyway_host::{
-    EngineHealth, Health, Host, HostBuilder, HostError, Isolation, LaneHealth, Observer, RecordError,
+    EngineHealth, Health, Host, HostBuilder, HostError, Isolation, LaneHealth, Limits, Observer, RecordError,
     Resealed, Retries, WorkOutcome, WorkReport,
 };
 #[cfg(feature = "issuers")]

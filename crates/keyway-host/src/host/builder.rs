@@ -210,7 +210,8 @@ impl HostBuilder {
     }
 
     /// Opens the host's records and all services, and asks each issuer to describe itself. A
-    /// service that has faults is disabled; the others work. Interrupted work is resumed later, by
+    /// service that has faults is disabled, and so is a vault; the others work. `sessions().vaults()` tells which, and why.
+    /// Interrupted work is resumed later, by
     /// [`Host::run`] or [`Host::recover`].
     ///
     /// # Errors

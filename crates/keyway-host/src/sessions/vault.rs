@@ -84,7 +84,8 @@ impl Vault {
         self
     }
 
-    /// Sets when a session checks in what it proved (decision S3).
+    /// Sets when a session checks in what it proved (decision S3): after the authentication by default, or at the end of the
+    /// session. Choose the end if a check-in changes the credential at a target that ends the sessions of the old one.
     #[must_use]
     pub fn check_in_triggers(mut self, triggers: CheckInTriggers) -> Self {
         self.rules.triggers = triggers;

@@ -6,7 +6,7 @@ use keyway_core::PluginError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WorkReport {
-    /// The engine: `stores`, `orders`, `subordinate authorities` or `grants`.
+    /// The engine: `stores`, `orders`, `subordinate authorities`, `sessions` or `grants`.
     pub engine: &'static str,
     /// The plugin of a store, or the name of a connection or service.
     pub lane: String,

@@ -90,6 +90,11 @@ impl Accounts {
     /// and made anew.
     fn failed(&self, what: &'static str, error: StoreError) -> CredentialError {
         *self.lock() = None;
+        if matches!(error, StoreError::NotInitialized) {
+            let reason =
+                format!("the host has no secret store {}: make it, or correct the configuration", self.name);
+            return CredentialError::not_ready("the secret store of the accounts", reason);
+        }
         match (error.kind(), error.effect()) {
             (_, keyway_core::Effect::Unknown) => CredentialError::system(what, error),
             (ErrorKind::Unavailable { retry_after }, _) => {

@@ -19,16 +19,17 @@ use crate::new_credential::KeyKind;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VaultedConfiguration {
-    /// The name of the secret store, which the host opens. Its environments are the assets, and its names the accounts.
+    /// The name of the secret store, which the host opens. Its environments are the assets, and its names the accounts. The
+    /// store may be made after the host has started.
     pub store: String,
     /// Whether one session at a time has an account, under a lease. Otherwise sessions only read, and the secret store is
-    /// never written.
+    /// never written. True by default.
     #[serde(default = "yes")]
     pub exclusive: bool,
-    /// The time of a lease, in minutes.
+    /// The time of a lease, in minutes. 60 by default.
     #[serde(default = "hour")]
     pub lease_minutes: u32,
-    /// The longest time of a lease with all its renewals, in minutes.
+    /// The longest time of a lease with all its renewals, in minutes. 1440, a day, by default.
     #[serde(default = "day")]
     pub most_lease_minutes: u32,
     /// How credentials are changed at their target when they come back. Without it they stay.
@@ -37,16 +38,16 @@ pub struct VaultedConfiguration {
     pub certificates: Option<CertificateConfiguration>,
 }
 
-/// The credentials that a rotation makes.
+/// The credentials that a rotation makes. Every entry has a default, so `"rotation": {}` is enough.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct RotationConfiguration {
-    /// The length of a password.
+    /// The length of a password, from 8 to 1024. 32 by default.
     pub password_length: u32,
-    /// The alphabet of a password, by its name in keyway-passwords.
+    /// The alphabet of a password, by its name in keyway-passwords. `printable` by default.
     pub password_alphabet: String,
     /// The type of a private key. One with a passphrase is replaced by one with a new passphrase.
     pub key: KeyKind,

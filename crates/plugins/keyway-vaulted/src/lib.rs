@@ -83,9 +83,13 @@
 //!
 //! Without the second, set `exclusive` to false: then sessions only read, and there are no leases.
 //!
+//! `crates/keyway/examples/host/accounts.rs` is a whole host with such a vault: it makes the secret store, lends a changer and a
+//! prober, and runs sessions.
+//!
 //! # How a credential is changed
 //!
-//! A check-in of a password or a private key changes it, if the configuration has `rotation` (decision S10). The host lends
+//! A check-in of a password or a private key changes it, if the configuration has `rotation` (decision S10), also if the
+//! session has not used it. The host lends
 //! a [`Changer`](keyway_credentials::Changer) and a [`Prober`](keyway_credentials::Prober).
 //!
 //! | step | the secret holds | after a crash |

@@ -63,18 +63,19 @@ impl VaultedStore {
     ) -> Result<(), CredentialError> {
         let Loaded { account, header } = loaded;
         let Some(order) = order(candidate, &account) else { return Ok(()) };
+        let mut of_change = None;
         loop {
-            let (answer, failure) = self.ask(&order, question).await;
-            let failure = || failure.unwrap_or_else(target_does_not_take);
+            let (answer, failed) = self.ask(&order, question).await;
             let next = match course.after(answer) {
                 Next::Ask(next) => {
                     question = next;
+                    of_change = failed.or(of_change);
                     continue;
                 }
-                Next::Leave => return Err(failure()),
+                Next::Leave => return Err(failed.unwrap_or_else(|| target_does_not_take(of_change))),
                 Next::GiveUp => {
                     self.accounts.store(&header, &give_up(&account)).await?;
-                    return Err(failure());
+                    return Err(of_change.unwrap_or_else(|| target_does_not_take(None)));
                 }
                 Next::Confirm => confirm(&account),
                 Next::Diverge => {
@@ -122,11 +123,12 @@ fn order(candidate: &Candidate, account: &crate::StoredAccount) -> Option<Creden
     Some(CredentialChange::new(intent, candidate.clone(), old, change.new.clone()))
 }
 
-fn target_does_not_take() -> CredentialError {
+/// Says that nothing has changed, which a login has shown, and keeps the failure of the change as the cause.
+fn target_does_not_take(of_change: Option<CredentialError>) -> CredentialError {
     CredentialError::Unavailable {
         what: "the target, which was told of a new credential and still takes the old one,",
         retry_after: None,
-        source: None,
+        source: of_change.map(Into::into),
     }
 }
 

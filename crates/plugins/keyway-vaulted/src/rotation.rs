@@ -106,13 +106,14 @@ impl Course {
     /// Decides after an answer.
     pub(crate) fn after(&mut self, answer: Answer) -> Next {
         let next = match (self.question, answer) {
-            // A changer may also refuse because the target does not take the old credential, which only a login tells.
-            (_, Answer::NotTaken) => Next::Ask(Question::Old),
             (_, Answer::NotAsked) => Next::Leave,
             (_, Answer::MayHaveChanged) | (Question::Old, Answer::Refused) => Next::Ask(Question::New),
             (Question::New | Question::Change, Answer::Opens) => Next::Confirm,
             (Question::New | Question::Change, Answer::Refused) if self.old_is_refused => Next::Diverge,
-            (Question::New | Question::Change, Answer::Refused) => Next::Ask(Question::Old),
+            // A changer may also refuse because the target does not take the old credential, which only a login tells.
+            (_, Answer::NotTaken) | (Question::New | Question::Change, Answer::Refused) => {
+                Next::Ask(Question::Old)
+            }
             (Question::Old, Answer::Opens) if self.is_not_taken => Next::GiveUp,
             (Question::Old, Answer::Opens) if self.asked_for_change => Next::Leave,
             (Question::Old, Answer::Opens) => Next::Ask(Question::Change),
