@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use keyway_core::{Plugins, Resources, plugins};
-use keyway_locker_sdk::{Configuration, answer, make_stores};
+use keyway_locker_sdk::{Configuration, answer, make_stores, secret_sha256};
 use keyway_seal::{FileKeySource, Key};
 use keyway_secrets::{OpenContext, SecretStore, SecretStores, StoreName};
 use keyway_storage::{Sqlite, Storage};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// The plugins that the program of the tests offers.
@@ -47,8 +46,7 @@ impl SdkStores {
         private(&place("keys"), key.expose_text().expose())?;
         fs::create_dir_all(place("keyway"))?;
         fs::create_dir_all(place("convection"))?;
-        let hash: String =
-            Sha256::digest(SECRET_ACCESS_KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = secret_sha256(&SECRET_ACCESS_KEY.into());
         let at = |name: &str| format!("'{}'", place(name).display());
         let mut text = format!(
             "log = 'debug'\n\
@@ -62,9 +60,9 @@ impl SdkStores {
         for (name, id) in ACCESS_KEY_IDS {
             let store = if name == "convection" { "old" } else { "web" };
             let read_only = name == "reader";
-            text += &format!(
-                "[[access]]\nid = '{id}'\nsecret_sha256 = '{hash}'\nstore = '{store}'\nread_only = {read_only}\n"
-            );
+            let hash = format!("secret_sha256 = '{hash}'");
+            text += &["[[access]]", &format!("id = '{id}'"), &hash, &format!("store = '{store}'")].join("\n");
+            text += if read_only { "\nread_only = true\n" } else { "\n" };
         }
         let path = place("keyway/locker-sdk.toml");
         private(&path, &text)?;

@@ -48,9 +48,19 @@ impl Access {
     }
 }
 
-/// Returns the hash under which a secret access key stands in the configuration. The key has the
-/// entropy of a cipher's key, so a slow hash would add nothing.
-pub(crate) fn hash(secret: &SecretText) -> [u8; 32] {
+/// Returns the hash of a secret access key in hexadecimal, for the entry `secret_sha256` of a configuration. Does not
+/// block.
+pub fn secret_sha256(secret: &SecretText) -> String {
+    use std::fmt::Write as _;
+    hash(secret).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Returns the hash of a secret access key. The key has the entropy of a cipher's key, so a slow hash would add
+/// nothing.
+fn hash(secret: &SecretText) -> [u8; 32] {
     Sha256::digest(secret.expose().as_bytes()).into()
 }
 
@@ -73,6 +83,7 @@ mod tests {
     fn only_its_own_secret_opens_it() {
         // printf QUI= | sha256sum
         let hash = "49cfc4f8614634a80b2929b144b43bfea3c21d3c33d16660f73189e6a7dc7cfb";
+        assert_eq!(secret_sha256(&"QUI=".into()), hash);
         let store = StoreName::new("web").unwrap();
         let access = Access::new("0f8fad5b-d9cb-469f-a165-70867728950e", hash, store, false).unwrap();
         assert!(access.opens_with(&"QUI=".into()));

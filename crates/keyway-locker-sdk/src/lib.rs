@@ -108,6 +108,7 @@ mod project;
 mod run;
 mod secrets;
 
+pub use access::secret_sha256;
 pub use answer::answer;
 pub use configuration::{Configuration, ConfigurationError};
 pub use make_stores::make_stores;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use keyway_core::{SecretText, Wiped};
 use keyway_secrets::StoreName;
 
-use crate::access::hash;
+use crate::access::secret_sha256;
 
 /// Draws an access key, and writes it with the lines for the configuration.
 ///
@@ -19,11 +19,7 @@ pub(crate) fn write_new_key(store: &StoreName, out: &mut impl Write) -> io::Resu
     let secret = SecretText::from(Wiped::new(STANDARD.encode(&*secret)));
     writeln!(out, "For the application:\n\nACCESS_KEY_ID={id}\nSECRET_ACCESS_KEY={}\n", secret.expose())?;
     writeln!(out, "For locker-sdk.toml:\n\n[[access]]\nid = \"{id}\"")?;
-    write!(out, "secret_sha256 = \"")?;
-    for byte in hash(&secret) {
-        write!(out, "{byte:02x}")?;
-    }
-    writeln!(out, "\"\nstore = \"{store}\"")
+    writeln!(out, "secret_sha256 = \"{}\"\nstore = \"{store}\"", secret_sha256(&secret))
 }
 
 /// Returns a UUID of version 4 of random bytes.

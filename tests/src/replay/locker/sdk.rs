@@ -192,9 +192,11 @@ impl Adapter for Capabilities {
 /// Tests the requests that the SDK makes of its caller's arguments.
 pub(super) struct Requests;
 
-/// The names of the SDK's arguments, by method: each parameter and the arguments that give it, the first of
-/// which counts. A name after `changes/` is one of its entries.
-const ARGUMENTS: [(&str, &str, &[(&str, &[&str])]); 14] = [
+/// A parameter of a method, and the arguments of the SDK that give it, the first of which counts.
+type Parameter = (&'static str, &'static [&'static str]);
+
+/// The calls of the SDK, their methods, and the parameters of these. A name after `changes/` is one of its entries.
+const ARGUMENTS: [(&str, &str, &[Parameter]); 14] = [
     ("list", "secret.list", &[("environment", &["environment_name", "environment", "env"])]),
     ("export", "secret.list", &[("environment", &["environment_name"])]),
     ("get", "secret.get", SECRET),
@@ -247,7 +249,7 @@ const ARGUMENTS: [(&str, &str, &[(&str, &[&str])]); 14] = [
         &[("page_size", &["page_size"]), ("cursor", &["cursor"]), ("environment", &["environment_name"])],
     ),
 ];
-const SECRET: &[(&str, &[&str])] = &[("key", &["key"]), ("environment", &["environment_name"])];
+const SECRET: &[Parameter] = &[("key", &["key"]), ("environment", &["environment_name"])];
 
 /// The arguments that the SDK keeps to itself.
 const OF_THE_SDK: [&str; 5] =
