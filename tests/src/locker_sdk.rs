@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// The plugins that the program of the tests offers.
-pub const PLUGINS: Plugins = plugins! { keyway_convection, keyway_generic, keyway_passdb };
+pub const PLUGINS: Plugins = plugins! { keyway_convection, keyway_generic, keyway_locker, keyway_passdb };
 
 /// The secret of every access key.
 pub const SECRET_ACCESS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
