@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The plugins that the program of the tests offers.
-pub const PLUGINS: Plugins = plugins! { keyway_convection, keyway_generic, keyway_passdb };
+pub const PLUGINS: Plugins = plugins! { keyway_convection, keyway_generic, keyway_locker, keyway_passdb };
 
 /// The secret of every access key.
 pub const SECRET_ACCESS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";

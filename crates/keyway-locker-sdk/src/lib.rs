@@ -31,6 +31,11 @@
 //! keys = "/etc/keyway/old.keys"
 //! configuration = { directory = "/srv/convection" }
 //!
+//! [stores.team]                      # a project of the service Locker, which does not use the keys
+//! plugin = "locker"
+//! keys = "/etc/keyway/old.keys"
+//! configuration = { credentials_file = "/etc/keyway/team.credentials" }
+//!
 //! [[access]]
 //! id = "0f8fad5b-d9cb-469f-a165-70867728950e"
 //! secret_sha256 = "c775e7b757ede630cd0aa1113bd102661ab38829ca52a6422ab782862f268646"

@@ -20,10 +20,10 @@ use keyway_ssh::CertificateAuthorityKey;
 use keyway_storage::{CommitMode, Memory, Sqlite, Storage};
 use serde_json::json;
 
-use crate::{Options, authorities, vaults};
+use crate::{Options, authorities, projects, vaults};
 
 /// All linked plugins.
-const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh, keyway_local_ca, keyway_acme, keyway_vaulted };
+const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection, keyway_passdb, keyway_process, keyway_info, keyway_ssh, keyway_local_ca, keyway_acme, keyway_vaulted, keyway_locker };
 
 /// The issuer that this program becomes when it runs as an executable under test.
 const EXECUTABLE: Plugins = plugins! { keyway_tests::echo_issuer };
@@ -65,7 +65,10 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
             candidates.push(vault(registration.id(), subject).into());
         }
         if let Some(subject) = SecretStoreSubject::of(registration) {
-            candidates.push(configured(registration.id(), subject).into());
+            match registration.id() {
+                "locker" => candidates.extend(projects::locker(registration)),
+                id => candidates.push(configured(id, subject).into()),
+            }
         }
     }
     candidates.sort_by_key(|candidate| (candidate.kind(), candidate.name()));

@@ -5,6 +5,7 @@
 
 mod authorities;
 mod candidates;
+mod projects;
 mod vaults;
 
 use std::num::NonZeroUsize;

@@ -1,9 +1,13 @@
-//! Vectors of Locker: the error table, credentials, dotenv, look-ups in environments.
+//! Vectors of Locker: the error table, credentials, dotenv, look-ups in environments, and the native client.
 
+mod cipher;
 mod credentials;
 mod dotenv;
 mod errors;
+mod native;
+mod project;
 mod reading;
+mod retry;
 mod sdk;
 mod service;
 mod store;
@@ -33,12 +37,11 @@ pub(super) const FAMILY: Family = Family {
         ("v2.req", Scope::Replayed(&sdk::Requests)),
         ("v2.exit", Scope::Replayed(&sdk::Response)),
         ("v2.table", Scope::Replayed(&errors::SecondTable)),
-        // These test the native client.
-        ("v2.retry", Scope::Later),
-        ("go.http", Scope::Later),
-        ("go.status", Scope::Later),
-        ("go.crypto", Scope::Later),
-        ("go.offline", Scope::Later),
+        ("v2.retry", Scope::Replayed(&retry::Retry)),
+        ("go.http", Scope::Replayed(&native::Requests)),
+        ("go.status", Scope::Replayed(&native::Status)),
+        ("go.crypto", Scope::Replayed(&cipher::Cipher)),
+        ("go.offline", Scope::Replayed(&native::Offline)),
         // These test the process of the 1.x command line: arguments, output, its options.
         ("v1.argv", Scope::OutOfScope),
         ("v1.out", Scope::OutOfScope),
