@@ -47,8 +47,9 @@ impl SdkStores {
         private(&place("keys"), key.expose_text().expose())?;
         fs::create_dir_all(place("keyway"))?;
         fs::create_dir_all(place("convection"))?;
-        let hash: String =
-            Sha256::digest(SECRET_ACCESS_KEY).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = Sha256::digest(SECRET_ACCESS_KEY)
+            .iter()
+            .fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"));
         let at = |name: &str| format!("'{}'", place(name).display());
         let mut text = format!(
             "log = 'debug'\n\
@@ -62,9 +63,10 @@ impl SdkStores {
         for (name, id) in ACCESS_KEY_IDS {
             let store = if name == "convection" { "old" } else { "web" };
             let read_only = name == "reader";
-            text += &format!(
+            let access = format!(
                 "[[access]]\nid = '{id}'\nsecret_sha256 = '{hash}'\nstore = '{store}'\nread_only = {read_only}\n"
             );
+            text.push_str(&access);
         }
         let path = place("keyway/locker-sdk.toml");
         private(&path, &text)?;

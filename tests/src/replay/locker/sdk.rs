@@ -192,9 +192,12 @@ impl Adapter for Capabilities {
 /// Tests the requests that the SDK makes of its caller's arguments.
 pub(super) struct Requests;
 
+/// The parameters of a method, each with the arguments that give it.
+type ArgumentNames = &'static [(&'static str, &'static [&'static str])];
+
 /// The names of the SDK's arguments, by method: each parameter and the arguments that give it, the first of
 /// which counts. A name after `changes/` is one of its entries.
-const ARGUMENTS: [(&str, &str, &[(&str, &[&str])]); 14] = [
+const ARGUMENTS: [(&str, &str, ArgumentNames); 14] = [
     ("list", "secret.list", &[("environment", &["environment_name", "environment", "env"])]),
     ("export", "secret.list", &[("environment", &["environment_name"])]),
     ("get", "secret.get", SECRET),
