@@ -52,6 +52,9 @@ fn absent() -> [Exclusion; 2] {
 /// The folder of a rule, by which its stores find their projects.
 struct Place(PathBuf);
 
+/// The projects of all rules, by folder and by the name of the store.
+type Projects = HashMap<(PathBuf, StoreName), Arc<Project>>;
+
 /// A project at a service of its own.
 #[derive(Debug)]
 struct Project {
@@ -72,8 +75,7 @@ impl Project {
 
     /// Finds the project of a store.
     fn of(folder: &Path, context: &OpenContext) -> Arc<Self> {
-        static ALL: LazyLock<Mutex<HashMap<(PathBuf, StoreName), Arc<Project>>>> =
-            LazyLock::new(Mutex::default);
+        static ALL: LazyLock<Mutex<Projects>> = LazyLock::new(Mutex::default);
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|(folder, _), _| folder.exists());
         let place = (folder.to_owned(), context.store.clone());
