@@ -42,6 +42,7 @@ fn everything_that_is_linked_is_there() {
             "generic",
             "info",
             "local-ca",
+            "locker",
             "passdb",
             "process",
             "ssh-authorized-keys",

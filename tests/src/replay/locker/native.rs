@@ -1,6 +1,7 @@
 //! `go.http`, `go.status`, `go.offline`: the requests of the plugin, and its answers to a service that fails.
 
 use keyway_client::{Error, Secrets};
+use keyway_secrets::EnvironmentName;
 use pollster::block_on;
 use serde_json::{Value, json};
 
@@ -61,12 +62,17 @@ impl Requests {
             json!({ "auth": auth, "method": "GET", "path": path, "query": query, "xa": HEADER.1 })
         };
         let (key, environment) = (input.text("key"), Self::environment(input));
+        if environment.is_some_and(|name| EnvironmentName::new(name).is_err()) {
+            return Vec::new();
+        }
         let mut needed = vec![request(LIST, "count_secrets", key)];
         if let Some(name) = environment
             && project.content.value(key, environment).is_none()
         {
             needed.push(request(ENVIRONMENTS, "count_environment", name));
-            needed.push(request(LIST, "count_secrets", key));
+            if project.double.environments().iter().any(|there| there.name == name) {
+                needed.push(request(LIST, "count_secrets", key));
+            }
         }
         needed
     }
@@ -151,7 +157,7 @@ impl Adapter for Status {
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let line = |code: &str, status: u16| Demand::Exactly(json!({ "code": code, "http_status": status }));
         let row = match Self::of(input) {
-            404 => Ruling::new("H271", Demand::answer("no missing secret", |row| row["code"] != "not_found")),
+            404 => Ruling::new("H271", line("server_error", 500)),
             429 => Ruling::new("L6", line("rate_limit", 429)),
             500.. => Ruling::new("L6", line("server_error", 500)),
             _ => Ruling::new("L6", Demand::Nothing),
@@ -200,9 +206,14 @@ impl Adapter for Offline {
     /// See decision L12.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let key = input.text("key");
-        let value = Project::new().content.value(key, None).map(str::to_owned);
-        let kept = json!({ "environment_name": null, "key": key, "value": value });
-        vec![None, Some(Ruling::new("L12", Demand::Exactly(kept)))]
+        let ruling = match Project::new().content.value(key, None) {
+            Some(value) => {
+                let kept = json!({ "environment_name": null, "key": key, "value": value });
+                Ruling::new("L12", Demand::Exactly(kept))
+            }
+            None => Ruling::refused("L12", &[Class::NotFound]),
+        };
+        vec![None, Some(ruling)]
     }
 
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {

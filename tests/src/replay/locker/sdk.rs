@@ -336,13 +336,15 @@ impl Adapter for Requests {
             let text = |name: &str| parameters[name].as_str();
             let blank = |name: &str| text(name).is_some_and(|text| text.trim().is_empty());
             let invalid = |decision| Some(Ruling::refused(decision, &[Class::Invalid]));
+            // Another parameter may be wrong as well, which is found first.
+            let missing = |decision| Some(Ruling::refused(decision, &[Class::NotFound, Class::Invalid]));
             match method {
                 // An environment without a name is no environment.
                 "secret.list" if blank("environment") => invalid("L2"),
                 "secret.list" | "secret.list_page"
                     if text("environment").is_some_and(|name| !["", "prod", "stg"].contains(&name)) =>
                 {
-                    Some(Ruling::refused("L2", &[Class::NotFound]))
+                    missing("L2")
                 }
                 // Environments of this project have no description and no empty name.
                 "environment.create" if text("description").is_some_and(|text| !text.is_empty()) => {
@@ -351,12 +353,8 @@ impl Adapter for Requests {
                 // A cursor is what an earlier page named.
                 "secret.list_page" | "environment.list_page" if text("cursor").is_some() => invalid("C15"),
                 // Names are not trimmed, so this is another one.
-                "secret.get" if text("key").is_some_and(|key| key.trim() != key) => {
-                    Some(Ruling::refused("C9", &[Class::NotFound]))
-                }
-                "environment.get" if text("name") == Some("a b") => {
-                    Some(Ruling::refused("L2", &[Class::NotFound]))
-                }
+                "secret.get" if text("key").is_some_and(|key| key.trim() != key) => missing("C9"),
+                "environment.get" if text("name") == Some("a b") => missing("L2"),
                 _ => None,
             }
         });
@@ -365,7 +363,9 @@ impl Adapter for Requests {
 
     fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (Self::request(input), expected.get("outcome")) {
-            (None, _) => Demand::Nothing,
+            (_, outcome) if !outcome.is_object() => return Err("no outcome".to_owned()),
+            // The SDK judges such a call by itself.
+            (None, _) => Demand::Exactly("not a request".into()),
             (Some(_), outcome) if outcome.get("ok").is_some() => Demand::Exactly("accepted".into()),
             (Some(_), outcome) if outcome["error"]["class"].is_string() => Demand::AnyRefusal,
             _ => return Err("no outcome".to_owned()),
