@@ -156,7 +156,7 @@ raises("an unknown id", error.AuthenticationError, lambda: client(access_key_id=
 raises("no verification", error.RequestRejectedError,
        lambda: client(insecure_skip_tls_verify=True).list())
 check("a fresh read", client(resttime=-1).get("RENAMED") == "full")
-check("cancelled retries change nothing", client(max_network_retries=2).get("RENAMED") == "full")
+check("a client with retries reads", client(max_network_retries=2).get("RENAMED") == "full")
 check("capabilities", "secret.list_page" in locker.capabilities()["methods"])
 os.environ["LOCKER_ACCESS_KEY_ID"] = ACCESS_KEY_ID
 os.environ["LOCKER_SECRET_ACCESS_KEY"] = SECRET_ACCESS_KEY

@@ -139,7 +139,7 @@ fn a_store_that_cannot_be_used_is_no_missing_secret() {
             "no entry of `access` has",
         ),
         ("/keys'", "/no-keys'", "file_error", "no-keys"),
-        ("project_id = 7", "project = 7", "file_error", "unknown field `project`"),
+        ("project_id = 7", "project = 7", "file_error", "`stores.web.project`"),
     ] {
         let (found, log) = with(from, to);
         assert!(found == kind && log.contains(reason), "{from}: {found}: {log}");

@@ -1,13 +1,13 @@
 //! The answer to one request.
 
 use keyway_core::json::Writer;
-use keyway_core::{Plugins, Wiped};
+use keyway_core::{Plugins, Wiped, with_causes};
 use keyway_storage::Sqlite;
 
 use crate::configuration::{Configuration, ConfigurationError};
 use crate::context;
 use crate::envelope::{self, Envelope, MAX_BYTES, MAX_DEPTH};
-use crate::failure::{Failure, WithCauses};
+use crate::failure::Failure;
 use crate::method::Method;
 use crate::objects::write_list;
 use crate::parameters::Parameters;
@@ -81,7 +81,7 @@ fn carry_out(
     }
     let given = parameters.object("context")?;
     let configuration = configuration().map_err(|error| {
-        tracing::error!("{}", WithCauses(&error));
+        tracing::error!("{}", with_causes(&error));
         match error {
             ConfigurationError::NoHome | ConfigurationError::Missing(_) => Failure::Path,
             ConfigurationError::File(_) | ConfigurationError::Invalid { .. } => Failure::File,

@@ -1,9 +1,11 @@
 //! The configuration: stores, and the access keys that open them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use keyway_client::LogLevel;
+use keyway_core::{Json, read_configuration};
 use keyway_files::FileError;
 use keyway_secrets::StoreName;
 use serde::Deserialize;
@@ -22,7 +24,7 @@ pub struct Configuration {
 }
 
 /// A store, and how to open it.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StoreEntry {
     /// The id of the plugin.
@@ -36,7 +38,19 @@ pub(crate) struct StoreEntry {
     pub(crate) project_id: i64,
     /// The configuration of the plugin.
     #[serde(default)]
-    pub(crate) configuration: toml::Table,
+    pub(crate) configuration: serde_json::Map<String, serde_json::Value>,
+}
+
+impl fmt::Debug for StoreEntry {
+    /// Leaves out the configuration of the plugin, since it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreEntry")
+            .field("plugin", &self.plugin)
+            .field("keys", &self.keys)
+            .field("sqlite", &self.sqlite)
+            .field("project_id", &self.project_id)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]
@@ -80,11 +94,15 @@ impl Configuration {
     /// [`ConfigurationError::Invalid`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
         let invalid = |reason: String| ConfigurationError::invalid(path, reason);
-        let written: Written = toml::from_str(text).map_err(|error| {
+        let table: toml::Table = toml::from_str(text).map_err(|error| {
             // The error's own text repeats the line.
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
             invalid(format!("line {line}: {}", error.message()))
         })?;
+        let json = serde_json::to_value(table).map_err(|error| invalid(error.to_string()))?;
+        // This reader repeats no value in its errors.
+        let written: Written =
+            read_configuration(&Json::from(json)).map_err(|error| invalid(error.to_string()))?;
         let log = written.log.map_or(Ok(LogLevel::default()), |level| {
             level.parse().map_err(|_| invalid("`log` is none of debug, info, warning and error".to_owned()))
         })?;
@@ -124,7 +142,7 @@ fn place(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, Configur
     Ok(folder.ok_or(ConfigurationError::NoHome)?.join("keyway").join("locker-sdk.toml"))
 }
 
-/// A configuration that cannot be used. Holds no secret, since the file has none.
+/// A configuration that cannot be used. Holds no value of the file, except for names and paths.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigurationError {
@@ -184,9 +202,14 @@ mod tests {
         let id = "id = \"0f8fad5b-d9cb-469f-a165-70867728950e\"\n";
         let whole = format!("{id}secret_sha256 = \"{HASH}\"\nstore = \"web\"\n");
         for (text, fault) in [
+            ("log = ".to_owned(), "line 1: "),
+            (
+                "[stores.web]\nplugin = 'locker'\nkeys = '/k'\nconfiguration = 'n33dle'".to_owned(),
+                "stores.web.configuration",
+            ),
             ("log = \"loud\"".to_owned(), "`log` is none of"),
-            ("log = 3".to_owned(), "line 1: "),
-            ("\nkeys = 3".to_owned(), "line 2: unknown field `keys`"),
+            ("log = 3".to_owned(), "`log` must be a string"),
+            ("\nkeys = 3".to_owned(), "`keys`"),
             ("[stores.web]\nplugin = \"generic\"\nkeys = \"k\"".to_owned(), "`stores.web`: `k` is relative"),
             ("[stores.\"a/b\"]\nplugin = \"generic\"\nkeys = \"/k\"".to_owned(), "`stores.a/b`: "),
             (with_access(&whole.replace("web", "other")), "entry 1 of `access`: its `store` is not among"),
@@ -195,8 +218,16 @@ mod tests {
             (with_access(&format!("{whole}[[access]]\n{whole}")), "entry 2 of `access`: another entry has"),
         ] {
             let error = parse(&text).unwrap_err();
-            assert!(error.contains(fault), "{error}");
+            assert!(error.contains(fault) && !error.contains("n33dle"), "{error}");
         }
+    }
+
+    #[test]
+    fn debug_shows_no_configuration_of_a_plugin() {
+        let text =
+            "[stores.web]\nplugin = 'locker'\nkeys = '/k'\nconfiguration = { proxy = 'http://joe:n33dle@p' }";
+        let shown = format!("{:?}", parse(text).unwrap());
+        assert!(shown.contains("locker") && !shown.contains("n33dle"), "{shown}");
     }
 
     #[test]

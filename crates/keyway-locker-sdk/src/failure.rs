@@ -155,7 +155,7 @@ impl From<Error> for Failure {
         let (_, kind, _) = failure.row();
         match failure {
             Self::SecretNotFound | Self::EnvironmentNotFound => tracing::debug!(kind, "{error}"),
-            _ => tracing::error!(kind, "{}", WithCauses(&error)),
+            _ => tracing::error!(kind, "{}", error.detail()),
         }
         failure
     }
@@ -174,21 +174,6 @@ impl From<CredentialsError> for Failure {
             CredentialsError::MalformedSecretAccessKey => Self::MalformedSecretAccessKey,
             _ => Self::MissingCredentials,
         }
-    }
-}
-
-/// Shows an error with its causes, which never hold a secret.
-pub(crate) struct WithCauses<'a>(pub(crate) &'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for WithCauses<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(next) = cause {
-            write!(f, ": {next}")?;
-            cause = next.source();
-        }
-        Ok(())
     }
 }
 

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The configuration is `$XDG_CONFIG_HOME/keyway/locker-sdk.toml`, or `~/.config/keyway/locker-sdk.toml`.
-//! It is refused if another user can read or write it. It holds no secret: access keys stand in it as
+//! It is refused if another user can read or write it. It needs no secret: access keys stand in it as
 //! hashes, and the keys of the stores in files of their own.
 //!
 //! ```toml
@@ -79,16 +79,16 @@
 //! * A missing environment is `environment_not_found`. The official SDKs treat it as a missing secret,
 //!   so their `get` returns the default value for it.
 //! * A rename, or a move to another environment, creates the secret and then destroys the old one. A
-//!   kill between the two leaves both (decision L12). A store that cannot destroy answers
-//!   `validation_error`.
+//!   kill between the two leaves both (decision L12). In a store without versions, a change that another
+//!   caller makes between the two is lost. A store that cannot destroy answers `validation_error`.
 //! * A secret whose value is no text cannot be shown. Lists leave it out, with a warning in the log;
 //!   a read of it is `validation_error`.
 //! * Stores without dates answer 0. `project_id` is that of the configuration. An environment has its
 //!   name as its `id`.
 //! * Environments have no description and cannot be renamed: `validation_error`.
 //! * `transport` is ignored, since no service is called; `insecure_skip_tls_verify` is refused as
-//!   `request_rejected`. Every answer is fresh for a store whose reads are immediate, so `cache` needs
-//!   no work there.
+//!   `request_rejected`. Each request is a process of its own that keeps nothing, so every answer is as fresh as
+//!   `cache` can ask for.
 //!
 //! No host engine is started, so nothing is recovered or rotated. Each call of a plugin has a
 //! deadline, and its panic becomes an answer.

@@ -2,11 +2,10 @@
 
 use std::io;
 
-use keyway_core::Plugins;
+use keyway_core::{Plugins, with_causes};
 use keyway_secrets::{SecretStore as _, StoreError, StoreName};
 use keyway_storage::Sqlite;
 
-use crate::failure::WithCauses;
 use crate::{Configuration, project};
 
 /// Makes the stores that do not exist yet, with their databases, and checks that the others open. Returns every
@@ -25,10 +24,10 @@ pub fn make_stores(plugins: &Plugins, configuration: &Configuration) -> io::Resu
             match store.initialize().await {
                 Ok(()) => stores.push((name.clone(), true)),
                 Err(StoreError::AlreadyInitialized) => {
-                    store.check_written_by().await.map_err(|error| failed(&WithCauses(&error)))?;
+                    store.check_written_by().await.map_err(|error| failed(&with_causes(&error)))?;
                     stores.push((name.clone(), false));
                 }
-                Err(error) => return Err(failed(&WithCauses(&error))),
+                Err(error) => return Err(failed(&with_causes(&error))),
             }
         }
         Ok(stores)

@@ -1,7 +1,8 @@
 //! Moves a secret to another key or environment.
 //!
 //! Stores have no such operation, so the secret is created in its new place and then destroyed in the old one
-//! (decision L12). No step loses a value: the old secret is destroyed only if it is still the one that was copied.
+//! (decision L12). In a store with versions no step loses a value: the old secret is destroyed only if it is still the
+//! one that was copied. A store without them cannot tell.
 
 use keyway_client::{Draft, Error, PluginError as _, ResolvedSecret, SecretHeader, SecretValue, Secrets};
 use keyway_core::{Effect, SecretText};

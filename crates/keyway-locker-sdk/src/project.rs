@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use keyway_client::Secrets;
-use keyway_core::{Json, Plugins, Resources, SecretText};
+use keyway_core::{Plugins, Resources, SecretText, with_causes};
 use keyway_host::stores::{GuardedStore, Limits};
 use keyway_seal::FileKeySource;
 use keyway_secrets::{OpenContext, SecretStores, StoreError, StoreName};
 use keyway_storage::{Sqlite, Storage, StorageError};
 
 use crate::configuration::StoreEntry;
-use crate::failure::{Failure, WithCauses};
+use crate::failure::Failure;
 
 /// A store that is open, under the name that Locker has for one: an access key selects a project.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ pub(crate) fn open(
         failed(Failure::File, &format!("this program has no plugin `{wanted}`, only {known}"))
     })?;
     let keys = FileKeySource::new(&entry.keys);
-    let keys = keys.read().map_err(|error| failed(Failure::File, &WithCauses(&error)))?;
+    let keys = keys.read().map_err(|error| failed(Failure::File, &with_causes(&error)))?;
     let mut resources = Resources::new();
     if let Some(path) = &entry.sqlite {
         let storage = database(path).map_err(|error| match error {
@@ -79,14 +79,12 @@ pub(crate) fn open(
                     format!("there is no database {}: make it with `locker-sdk init`", path.display());
                 failed(Failure::Database, &reason)
             }
-            error => failed(Failure::Database, &WithCauses(&error)),
+            error => failed(Failure::Database, &with_causes(&error)),
         })?;
         resources = resources.with::<Arc<dyn Storage>>(Arc::new(storage));
     }
-    let configuration = serde_json::to_value(&entry.configuration);
-    let configuration = configuration.map_err(|error| failed(Failure::File, &error))?;
     let opening = OpenContext::new(name.clone(), plugin.metadata().clone(), keys)
-        .with_configuration(Json::from(configuration))
+        .with_configuration(serde_json::Value::Object(entry.configuration.clone()))
         .with_resources(resources);
     GuardedStore::open(plugin.plugin(), opening, Limits::default()).map_err(|error| match error {
         StoreError::MissingResource(_) if entry.sqlite.is_none() => {
@@ -94,6 +92,6 @@ pub(crate) fn open(
                 format!("the plugin `{}` needs a database: give the path of one as `sqlite`", entry.plugin);
             failed(Failure::File, &reason)
         }
-        error => failed(Failure::File, &WithCauses(&error)),
+        error => failed(Failure::File, &with_causes(&error)),
     })
 }

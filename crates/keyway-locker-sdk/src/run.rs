@@ -5,11 +5,10 @@ use std::io::{self, Read as _, Write as _};
 use std::process::ExitCode;
 
 use keyway_client::LogLevel;
-use keyway_core::{Plugins, Wiped};
+use keyway_core::{Plugins, Wiped, with_causes};
 use keyway_secrets::StoreName;
 
 use crate::envelope::MAX_BYTES;
-use crate::failure::WithCauses;
 use crate::{Configuration, ConfigurationError, answer, log, make_stores, new_key};
 
 const HELP: &str = "\
@@ -107,7 +106,7 @@ fn configuration() -> Result<Configuration, ConfigurationError> {
 
 /// Makes the stores that do not exist yet.
 fn init(plugins: &Plugins) -> io::Result<()> {
-    let configuration = configuration().map_err(|error| io::Error::other(WithCauses(&error).to_string()))?;
+    let configuration = configuration().map_err(|error| io::Error::other(with_causes(&error)))?;
     let stores = make_stores(plugins, &configuration)?;
     if stores.is_empty() {
         return Err(io::Error::other("the configuration has no stores"));

@@ -19,8 +19,7 @@ type Answer = Result<CommitOutcome, StorageError>;
 pub(super) struct Writer {
     path: PathBuf,
     options: SqliteOptions,
-    /// The connection; `None` before the first commit, since a program that only reads saves a third of the time of
-    /// opening a store, and after closing.
+    /// The connection; `None` before the first commit, since a program that only reads needs none, and after closing.
     connection: Option<Connection>,
     closed: bool,
     patience: Patience,
