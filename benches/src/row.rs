@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_not_reached() {
+    fn an_unmeasured_target_is_not_reached() {
         let row = Row::unmeasured("convection", "get", Target::TimesFaster(200.0), "python3 is missing");
         assert!(!row.ok());
         assert!(row.to_json()["value"].is_null());

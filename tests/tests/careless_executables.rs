@@ -47,7 +47,7 @@ fn broken(folder: &Path, request: &str, revoke: &str) -> BTreeSet<&'static str> 
 }
 
 #[test]
-fn what_a_shell_is_handed_is_seen() {
+fn a_value_that_a_shell_receives_is_seen() {
     let folder = tempfile::tempdir().unwrap();
     let nothing = ":";
     for (request, revoke, rule) in [
@@ -76,7 +76,7 @@ fn what_a_shell_is_handed_is_seen() {
 }
 
 #[test]
-fn what_is_quoted_is_not_run() {
+fn a_quoted_value_is_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let request = r#"printf '%s' "$(text sub) $(text name) $(text say)" > /dev/null"#;
     let revoke = r#"sh -c 'printf %s "$1"' sh "$(text cred_state)" > /dev/null"#;

@@ -253,7 +253,7 @@ fn zero_rules_are_a_failure() {
 }
 
 #[test]
-fn what_is_not_understood_is_said() {
+fn an_unknown_argument_is_reported() {
     for arguments in [
         &["--format", "yaml"][..],
         &["--seed", "x"],

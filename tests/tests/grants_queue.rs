@@ -17,7 +17,7 @@ const PLUGINS: Plugins = plugins! { keyway_process };
 /// Checks that a request that never started does not become indeterminate, and does not wait for a
 /// person.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_for_a_place_is_not_in_doubt() {
+async fn a_request_that_waits_for_a_place_is_not_in_doubt() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("slow.sh");
     let script = r#"

@@ -208,7 +208,7 @@ fn an_object_is_all_that_is_printed() {
 }
 
 #[test]
-fn what_is_no_input_gets_an_error_object() {
+fn an_invalid_input_gets_an_error_object() {
     let parameter = r#"{"action":"parameter","cred_state":"undefined","watts_version":"1"}"#;
     let deep = format!("{{\"action\":{}1", "[".repeat(100_000));
     let mut inputs: Vec<Vec<u8>> = vec![
@@ -245,7 +245,7 @@ fn what_is_no_input_gets_an_error_object() {
 }
 
 #[test]
-fn what_the_host_should_have_checked_is_checked() {
+fn values_that_the_host_should_have_checked_are_checked() {
     let options = WireOptions::new("1.6.1");
     let ask = |request: &CredentialRequest| {
         let output = run(&[], host::encode_request(request, &options).expose().as_bytes());
@@ -267,7 +267,7 @@ fn what_the_host_should_have_checked_is_checked() {
 }
 
 #[test]
-fn nobody_to_tell_is_a_failure() {
+fn an_answer_without_a_reader_is_a_failure() {
     let input = host::encode_parameter(&WireOptions::new("1"));
     let status = Command::new("sh")
         .args(["-c", "\"$0\" \"$1\" >/dev/full", EXECUTABLE, input.expose()])

@@ -117,7 +117,7 @@ fn another_expectation_fails_where_no_decision_rules() {
 /// Tests inputs beyond the recorded ones: those of the vectors, mixed with each other and damaged.
 /// Nothing may panic, and the outcome must follow the decisions even without a vector.
 #[test]
-fn what_decisions_demand_holds_for_inputs_that_nobody_recorded() {
+fn the_decisions_hold_for_unrecorded_inputs() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let mut by_kind = BTreeMap::<String, Vec<(Vector, &dyn Adapter)>>::new();
     // The calls of `v2.retry` wait for real, so a mixture of them would take minutes.

@@ -70,7 +70,7 @@ fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
 }
 
 #[test]
-fn what_is_not_understood_is_said() {
+fn an_unknown_argument_is_reported() {
     for arguments in [&[][..], &["cheese"], &["secrets", "--kills", "x"], &["secrets", "--defect", "none"]] {
         let output = run(arguments);
         assert_eq!(output.status.code(), Some(1), "{arguments:?}");

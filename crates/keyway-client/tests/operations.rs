@@ -67,7 +67,7 @@ fn the_operations_of_the_seed() {
 }
 
 #[test]
-fn what_is_no_text_is_answered_typed() {
+fn bytes_that_are_no_text_are_a_typed_error() {
     wait(async {
         let client = Secrets::new(support::store().await);
         client.create("K", SecretValue::bytes([0, 159, 146])).await.unwrap();

@@ -163,7 +163,7 @@ fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
 }
 
 #[test]
-fn what_is_no_text_is_not_exported() {
+fn bytes_that_are_no_text_are_not_exported() {
     wait(async {
         let client = Secrets::new(support::store().await);
         client.create("K", SecretValue::bytes("x")).await.unwrap();

@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_plain_stays_as_it_is() {
+    fn a_plain_word_stays_as_it_is() {
         assert_eq!(shell_words(["--exec", "/usr/bin/python3", "a=b"]), "--exec /usr/bin/python3 a=b");
     }
 

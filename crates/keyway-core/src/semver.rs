@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_expressed_is_refused() {
+    fn an_inexpressible_range_is_refused() {
         let range = Compatibility::parse(">=:1,!=:1.5").unwrap();
         assert_eq!(VersionReq::try_from(&range), Err(NotExpressible::NotEqual));
         let long = format!(">={}", "1".repeat(18));

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_stays_as_it_is() {
+    fn a_taken_value_stays_as_it_is() {
         assert_eq!(Wiped::new("a".to_owned()).take(), "a");
     }
 }

@@ -88,7 +88,7 @@ use keyway_core::{Plugins, Registration, Registry, RegistryFault, plugins};
 use keyway_greeters::{Counters, Greeters};
 
 #[test]
-fn what_is_linked_is_found() {
+fn a_linked_plugin_is_found() {
     let registry = Registry::linked().unwrap();
     assert_eq!(registry.iter().map(Registration::id).collect::<Vec<_>>(), ["friendly", "counting"]);
     assert_eq!(registry.get::<Greeters>("friendly").unwrap().greet(), "hello, world");

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_set_survives_a_panic() {
+    fn a_set_value_survives_a_panic() {
         let cookie = Cookie::default();
         let plugins = cookie.clone();
         let panicked = catch_unwind(AssertUnwindSafe(|| {

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_answered_comes_first() {
+    fn the_answer_of_the_user_comes_first() {
         let mut connection = Connection::new(SessionId::new("s").unwrap());
         let cookie = Cookie::default();
         let candidate = |connection: &Connection, asset| {

@@ -176,7 +176,7 @@ mod tests {
 
     #[cfg(feature = "tokio")]
     #[test]
-    fn what_still_blocks_on_the_runtime_is_not_waited_for() {
+    fn a_task_that_still_blocks_on_the_runtime_is_not_waited_for() {
         use std::time::{Duration, Instant};
         let begun = Instant::now();
         on_runtime(|runtime| {

@@ -122,7 +122,7 @@ async fn the_deadline_holds_on_a_single_thread_too() {
 }
 
 #[tokio::test]
-async fn what_breaks_the_contract_is_discarded() {
+async fn an_answer_that_breaks_the_contract_is_discarded() {
     let store = guarded(&YIELDING, "lies", Isolation::Task);
     let new = NewSecret::new(at("a"), SecretValue::text("x"));
     for error in [
@@ -136,7 +136,7 @@ async fn what_breaks_the_contract_is_discarded() {
 }
 
 #[tokio::test]
-async fn what_is_not_declared_is_not_asked_for() {
+async fn an_undeclared_operation_is_not_asked_for() {
     let store = guarded(&YIELDING, "minimal", Isolation::Task);
     let environment = EnvironmentName::new("e").unwrap();
     let inside = keyway_secrets::SecretAddress { environment: Some(environment.clone()), ..at("panics") };

@@ -14,7 +14,7 @@ fn peer() -> fernet::Fernet {
 
 /// Tests every length around the first blocks and around the pieces of sealing.
 #[test]
-fn what_was_sealed_opens() {
+fn a_sealed_text_opens() {
     for len in (0..=300).chain([1000, 1023, 1024, 1025, 4096, 65_537, 1 << 20, (1 << 20) + 5]) {
         let plaintext: Vec<u8> = (0..len).map(|at| u8::try_from(at * 7 % 256).unwrap()).collect();
         let token = RING.seal(&plaintext).unwrap();

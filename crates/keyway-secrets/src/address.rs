@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_holds_no_control_character() {
+    fn a_shown_address_holds_no_control_character() {
         let address = SecretAddress::shared(SecretName::of_existing("a\u{1b}[31m\n"));
         assert!(!address.to_string().chars().any(char::is_control));
     }

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_engine_takes_is_named_with_its_item() {
+    fn an_item_that_no_engine_takes_is_named() {
         let fine = Batch::new().put("a", "1", Expectation::Any);
         assert!(fine.validate(&Limits::MINIMUM).is_ok());
         assert!(Batch::new().validate(&Limits::MINIMUM).is_ok());

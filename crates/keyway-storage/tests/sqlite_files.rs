@@ -280,7 +280,7 @@ fn a_path_with_two_slashes_in_front_is_a_path() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_may_read_the_files() {
+fn only_the_owner_may_read_the_files() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let store = Sqlite::open_or_create(folder.path().join("store.db")).unwrap();
@@ -329,7 +329,7 @@ fn a_closed_store_says_so_and_two_handles_share_a_file() {
 
 /// Checks that a schema planted by an account that could once write to the file has no effect later.
 #[test]
-fn what_was_planted_in_the_schema_is_refused_and_does_nothing() {
+fn a_planted_schema_object_is_refused_and_does_nothing() {
     let undo = "CREATE TRIGGER undo AFTER UPDATE ON records BEGIN DELETE FROM records; END";
     for (what, planted) in [
         ("trigger", undo),

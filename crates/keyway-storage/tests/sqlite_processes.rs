@@ -105,7 +105,7 @@ fn write_pairs_until_killed(store: &Sqlite) {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_kill() {
+fn an_acknowledged_commit_survives_a_kill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");
     let mut acknowledged = HashSet::new();

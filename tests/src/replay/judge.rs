@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_judged_fails() {
+    fn a_vector_that_cannot_be_judged_fails() {
         assert!(is_failed(&verdict(None, json!(1), json!(null))));
         assert!(is_failed(&verdict(None, json!(1), json!([]))));
         assert!(is_failed(&verdict(None, json!(1), json!([1, 1]))));

@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_acknowledged_must_be_there() {
+    fn an_acknowledged_write_must_be_there() {
         let lines = written(0, "a", State::of("t1"));
         assert!(verdict(&lines, &[("a", State::of("t1"))]).is_empty());
         assert!(is_lost(&verdict(&lines, &[])));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_under_way_may_be_there() {
+    fn a_write_under_way_may_be_there() {
         let lines = [&written(0, "a", State::of("t1"))[..], &[begun(0, "a", State::of("t2"))]].concat();
         for token in ["t1", "t2"] {
             assert!(verdict(&lines, &[("a", State::of(token))]).is_empty());
@@ -297,21 +297,21 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_must_not_be_there() {
+    fn a_refused_write_must_not_be_there() {
         let lines = [begun(0, "a", State::of("t1")), Line::Refused { task: 0 }];
         assert!(verdict(&lines, &[]).is_empty());
         assert!(is_lost(&verdict(&lines, &[("a", State::of("t1"))])));
     }
 
     #[test]
-    fn what_was_destroyed_must_not_be_back() {
+    fn a_destroyed_value_must_not_be_back() {
         let lines = [written(0, "a", State::of("t1")), written(0, "a", State::Absent)].concat();
         assert!(verdict(&lines, &[]).is_empty());
         assert!(is_lost(&verdict(&lines, &[("a", State::of("t1"))])));
     }
 
     #[test]
-    fn what_nobody_wrote_is_corrupt() {
+    fn a_value_that_was_never_written_is_corrupt() {
         assert!(matches!(verdict(&[], &[("a", State::of("t1"))])[..], [Finding::Corrupt(_)]));
     }
 
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_below_an_absent_cell_is_absent_too() {
+    fn a_cell_below_an_absent_one_is_absent_too() {
         let made = [written(0, "s", State::of("s")), written(0, "s/a", State::of("t1"))].concat();
         let cut_short = [&made[..], &[begun(0, "s", State::Absent)]].concat();
         assert!(verdict(&cut_short, &[]).is_empty(), "a deletion includes the content");
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_what_the_next_round_begins_with() {
+    fn the_next_round_begins_with_the_found_values() {
         let mut ledger = Ledger::default();
         ledger.record(1, &[begun(0, "a", State::of("t1"))]);
         assert!(ledger.settle(&found(&[("a", State::of("t1"))])).is_empty());

@@ -101,7 +101,7 @@ fn all_here(store: &dyn SecretStore) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn what_python_writes_opens_here() {
+fn a_file_that_python_writes_opens_here() {
     let Some(shared) = Shared::generic("store files that Convection's plugin writes") else { return };
     let values = values();
     let mut steps = vec![json!(["initialize"])];
@@ -130,7 +130,7 @@ fn what_python_writes_opens_here() {
 }
 
 #[test]
-fn what_is_written_here_opens_in_python() {
+fn a_file_that_is_written_here_opens_in_python() {
     let Some(shared) = Shared::generic("store files that Keyway writes") else { return };
     let store = shared.here(&OLD);
     block_on(store.initialize()).unwrap();

@@ -46,7 +46,7 @@ fn ok(answers: &[Value]) {
 }
 
 #[test]
-fn what_python_writes_opens_here() {
+fn a_file_that_python_writes_opens_here() {
     let Some(shared) = Shared::passdb("store files that Convection's PassDB plugin writes") else { return };
     let answers = shared.there_with(
         &json!({ "default": { "length": 12, "letters": "digits" } }),
@@ -83,7 +83,7 @@ fn what_python_writes_opens_here() {
 }
 
 #[test]
-fn what_is_written_here_opens_in_python() {
+fn a_file_that_is_written_here_opens_in_python() {
     let Some(shared) = Shared::passdb("PassDB files that Keyway writes") else { return };
     let store = shared.here(&OLD);
     block_on(store.initialize()).unwrap();

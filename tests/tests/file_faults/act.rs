@@ -75,7 +75,6 @@ impl Operation {
 
     /// Carries the operation out in a process that `command` starts. The program to run, its
     /// arguments and its environment are added.
-    /// arguments and its environment are added.
     pub(crate) fn run_in(self, mut command: Command, program: &Path, folder: &Path) -> String {
         let output = command
             .args([program.as_os_str(), "--exact".as_ref(), "act::one_operation".as_ref()])

@@ -98,7 +98,7 @@ fn a_row_or_an_environment_that_does_not_exist_is_refused() {
 }
 
 #[test]
-fn what_a_client_must_not_send_is_refused_and_changes_nothing() {
+fn a_request_that_a_client_must_not_send_is_refused_and_changes_nothing() {
     let double = recorded_world();
     let caller = Caller::of(&double);
     let before = double.secrets();

@@ -4,7 +4,6 @@
 //! the secret itself. It puts the secret through a store, closes everything and waits. The parent
 //! reads all memory of the child, and must not find the mark. SECURITY.md states the limits of this
 //! test.
-//! the child, and finds the mark nowhere. What this does not show stands in SECURITY.md.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -319,7 +318,7 @@ fn a_store_on_a_file_leaves_no_secret_in_memory() {
 }
 
 #[test]
-fn what_is_exported_and_imported_leaves_no_secret_in_memory() {
+fn an_export_and_an_import_leave_no_secret_in_memory() {
     assert_nothing_left(&["bundle"]);
 }
 
@@ -354,7 +353,7 @@ fn a_part_is_found_wherever_it_lies() {
 
 /// Proves that the search finds a secret that is kept or not wiped.
 #[test]
-fn what_is_kept_or_not_wiped_is_found() {
+fn a_kept_or_unwiped_secret_is_found() {
     for case in ["kept", "dropped", "parsed"] {
         if let Some(found) = left_over(case) {
             assert!(!found.is_empty(), "{case}");

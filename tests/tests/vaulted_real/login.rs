@@ -64,7 +64,7 @@ async fn a_target_that_allows_one_attempt_refuses_too() {
 }
 
 #[tokio::test]
-async fn what_says_nothing_about_the_key_is_an_error() {
+async fn an_answer_that_does_not_judge_the_key_is_an_error() {
     let Some(programs) = OpenSsh::find().or_skip("logins without an answer") else { return };
     let target =
         Target::start(&programs, "PasswordAuthentication yes\nAuthenticationMethods publickey,password");

@@ -198,7 +198,7 @@ fn the_certificate_plugin() {
 }
 
 #[test]
-fn what_stands_in_a_subject_is_run_by_the_certificate_plugin() {
+fn the_certificate_plugin_runs_a_command_in_a_subject() {
     let Some(real) = certificates() else { return };
     let configuration = real.configuration();
     let description = describe(&configuration).unwrap();

@@ -118,7 +118,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
 
 proptest! {
     #[test]
-    fn what_fits_comes_back_as_it_was(values in prop::collection::btree_map(any::<String>(), any_json(), 0..6)) {
+    fn metadata_that_fits_comes_back_as_it_was(values in prop::collection::btree_map(any::<String>(), any_json(), 0..6)) {
         let values: JsonObject = values.into_iter().map(|(name, value)| (name, value.into())).collect();
         let text = object_to_ascii(&values);
         match OrderMetadata::new(values.clone()) {

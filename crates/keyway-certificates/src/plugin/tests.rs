@@ -38,7 +38,7 @@ impl CertificateAuthority for Least {
 }
 
 #[test]
-fn what_a_plugin_leaves_out_is_unsupported_and_has_no_effect() {
+fn a_method_that_a_plugin_leaves_out_is_unsupported_and_has_no_effect() {
     let least = Least(&["ca"]);
     let (intent, ca) = (IntentId::new("i").unwrap(), CaId::new("ca").unwrap());
     let (pem, owner) = (Pem::new("pem").unwrap(), Owner::new("joe").unwrap());

@@ -50,7 +50,7 @@ fn on(disk: &Arc<Disk>) -> PluginMeta {
 }
 
 #[test]
-fn what_was_set_survives_a_panic() {
+fn a_set_value_survives_a_panic() {
     let meta = on(&Arc::default());
     let plugins = meta.clone();
     let panicked = catch_unwind(AssertUnwindSafe(|| {

@@ -37,7 +37,7 @@ fn shell(text: &str, key: &str) -> Option<String> {
 
 /// Tests that bash expands braces behind `export`, and that some shells search for files there.
 #[test]
-fn what_a_shell_expands_behind_export_needs_quotes() {
+fn text_that_a_shell_expands_behind_export_needs_quotes() {
     for value in ["{a,b}", "{1..3}", "a*", "?", "[ab]"] {
         let error = Bundle::from_dotenv(&format!("A=1\nexport K={value}\n")).unwrap_err();
         assert!(error.to_string().starts_with("line 2: the value needs quotes"), "{value}: {error}");
@@ -49,7 +49,7 @@ fn what_a_shell_expands_behind_export_needs_quotes() {
 }
 
 #[test]
-fn what_is_written() {
+fn values_are_written_as_listed() {
     for (key, value, text) in [
         ("A", "1", "A=\"1\"\n"),
         ("A", "", "A=\"\"\n"),
@@ -111,7 +111,7 @@ fn every_shell_reads_every_key_that_is_written() {
 }
 
 #[test]
-fn what_is_read() {
+fn lines_are_read_as_listed() {
     let text = "# a comment\n\n  export A=plain\t # more\nB='it $is\nliteral\\n'\nC=\"\\\"\\\\\\$\\`\\\nx\" #c\nD=\nE=a=b:c/é,@%+!\n";
     let read = dotenv(text);
     let read: Vec<_> = read.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
@@ -132,7 +132,7 @@ fn a_shell_reads_the_same() {
 }
 
 #[test]
-fn what_is_refused_names_the_line() {
+fn a_refused_line_is_named() {
     for (text, line) in [
         ("A", 1),
         ("A =1", 1),
@@ -260,7 +260,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_a_shell_reads_alike(value in "[\"'\\\\$`!#~*?{}\n\t (ab)=:;&é^%]{0,8}") {
+    fn a_shell_reads_a_value_alike(value in "[\"'\\\\$`!#~*?{}\n\t (ab)=:;&é^%]{0,8}") {
         let text = format!("A={value}\n");
         if let Ok(read) = Bundle::from_dotenv(&text)
             && let Some(value) = read.get("A")

@@ -382,7 +382,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn nobody_waits_for_the_other_end_of_a_pipe() {
+    fn a_reader_does_not_wait_for_the_other_end_of_a_pipe() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("credentials");
         let made = std::process::Command::new("mkfifo").arg("-m").arg("600").arg(&path).status();
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_names_the_line_and_no_key() {
+    fn an_error_in_a_file_names_the_line_and_no_key() {
         let file = file("access_key_id=a\nn33dle\n");
         let error = resolved(CredentialsSource::new().file(file.path())).unwrap_err();
         assert!(matches!(error, CredentialsError::Syntax { line: 2, .. }));

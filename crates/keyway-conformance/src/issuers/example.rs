@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_example_is_named() {
+    fn a_text_that_is_no_example_is_named() {
         for (text, word) in [
             (&b"[]"[..], "object"),
             (b"{", "object"),

@@ -222,7 +222,7 @@ proptest! {
     }
 
     #[test]
-    fn what_matches_is_satisfiable(text in any_range(), version in any_version()) {
+    fn a_range_that_matches_is_satisfiable(text in any_range(), version in any_version()) {
         prop_assert!(range(&text).is_satisfiable() || !matches(&text, &version));
     }
 

@@ -87,7 +87,7 @@ fn a_setting_among_the_keys_is_named_as_one() {
 }
 
 #[test]
-fn what_serde_reads_is_read() {
+fn a_configuration_that_serde_reads_is_read() {
     let value = json!({
         "path": "/p", "page_size": 7, "hosts": [{"name": "a", "port": 80}, {"name": "b"}],
         "mode": {"named": {"size": 3}}, "labels": {"x": 1, "y": -2.5}, "pair": [-3, "c"],

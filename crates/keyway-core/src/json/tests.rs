@@ -201,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_is_read(json in json()) {
+    fn a_written_text_is_read(json in json()) {
         let text = json.to_ascii();
         prop_assert!(text.is_ascii());
         prop_assert!(Reader::STRICT.read(text.as_bytes()).unwrap() == json);

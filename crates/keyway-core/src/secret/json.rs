@@ -67,14 +67,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_json_can_say_comes_back() {
+    fn json_comes_back_as_it_was() {
         let json = serde_json::json!({"a": [1, -2, 18_446_744_073_709_551_615_u64, 1.5, true, "x", {}], "b": {"c": ""}});
         let structured = Structured::from_json(&json).unwrap();
         assert_eq!(structured.to_json().unwrap(), json);
     }
 
     #[test]
-    fn what_json_cannot_say_is_refused() {
+    fn a_value_that_json_cannot_express_is_refused() {
         assert!(Structured::from_json(&serde_json::json!({"a": [null]})).is_none());
         let date = Structured::DateTime(Zeroizing::new("2024-01-01".to_owned()));
         let big = Structured::Integer(Integer::parse("99999999999999999999").unwrap());

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_escape_is_placed() {
+    fn a_wrong_escape_is_reported_with_its_place() {
         for (raw, at) in
             [(r"\", 0), (r"ab\", 2), (r"\x", 0), ("\\\u{e9}", 0), (r"\u12", 0), (r"\u12g4", 0), (r"\n\é", 2)]
         {

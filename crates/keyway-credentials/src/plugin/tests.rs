@@ -20,7 +20,7 @@ impl CredentialStore for Least {
 }
 
 #[test]
-fn what_a_plugin_leaves_out_is_unsupported_and_has_no_effect() {
+fn a_method_that_a_plugin_leaves_out_is_unsupported_and_has_no_effect() {
     let intent = IntentId::new("i").unwrap();
     let session = SessionContext::new(Connection::new(SessionId::new("s").unwrap()));
     let account = Account::new("root").unwrap();

@@ -119,7 +119,7 @@ fn no_value_is_shown() {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read(
+    fn a_written_text_is_read(
         options in prop::collection::btree_map("[a-z][a-z0-9_. -]{0,8}[a-z0-9]", "([!-~]([ -~]{0,10}[!-~])?)?", 1..6),
         delimiter in prop::sample::select(vec!["=", ":", " = ", "\t:  "]),
     ) {

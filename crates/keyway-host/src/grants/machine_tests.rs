@@ -309,7 +309,7 @@ proptest! {
     /// Checks that a caller that lost its claim removes nothing, and that a caller whose record is
     /// gone makes nothing: the only command without a record discards a credential.
     #[test]
-    fn who_holds_no_claim_settles_nothing(state in any_phase(), event in any_event()) {
+    fn a_caller_without_a_claim_settles_nothing(state in any_phase(), event in any_event()) {
         let asks = matches!(event, Event::Begin { .. } | Event::Decide { .. } | Event::Drop | Event::StateTaken { .. });
         let Ok(stepped) = step(&limits(3), state.as_ref(), Standing::Others, event) else { return Ok(()) };
         if !asks {

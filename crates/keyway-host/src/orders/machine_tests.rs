@@ -103,7 +103,7 @@ fn before_the_plugin_was_asked_clients_act_on_the_order_alone() {
 }
 
 #[test]
-fn what_clients_want_of_a_waiting_order_is_due_at_once() {
+fn a_request_for_a_waiting_order_is_due_at_once() {
     let waiting = state(Phase::Waiting);
     for (event, action) in
         [(modified(), Action::Modify), (canceled(), Action::Cancel), (deleted(), Action::Cancel)]
@@ -115,7 +115,7 @@ fn what_clients_want_of_a_waiting_order_is_due_at_once() {
 }
 
 #[test]
-fn what_clients_want_of_an_order_that_is_worked_on_follows_the_answer() {
+fn a_request_for_an_order_that_is_worked_on_follows_the_answer() {
     let asking = state(Phase::Asking(Action::Check));
     for (event, action) in
         [(modified(), Action::Modify), (canceled(), Action::Cancel), (deleted(), Action::Cancel)]
@@ -128,7 +128,7 @@ fn what_clients_want_of_an_order_that_is_worked_on_follows_the_answer() {
 }
 
 #[test]
-fn what_clients_want_of_an_order_that_may_not_have_arrived_waits_until_it_has() {
+fn a_request_for_an_order_that_may_not_have_arrived_waits_until_it_has() {
     let issue = Some(Scheduled { action: Action::Issue, at: at(9_000) });
     let reconcile = Some(Scheduled { action: Action::Reconcile, at: at(9_000) });
     let waiting = state(Phase::Waiting);
@@ -149,7 +149,7 @@ fn what_clients_want_of_an_order_that_may_not_have_arrived_waits_until_it_has() 
 }
 
 #[test]
-fn what_clients_may_not_is_refused() {
+fn a_forbidden_request_is_refused() {
     let refusals = [
         (Phase::Undecided, TransitionError::Undecided),
         (Phase::Storing, TransitionError::Generated),

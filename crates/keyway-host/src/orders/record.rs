@@ -366,7 +366,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_placed_comes_back_and_a_cut_one_is_refused(
+        fn a_placed_order_comes_back_and_a_cut_one_is_refused(
             owner in "[a-z ]{1,9}", ca in prop::option::of("[a-z ]{1,9}"), csr in prop::option::of("[a-z]{1,40}"), old in prop::option::of("[a-z]{1,40}"), key: Option<String>, chain: Option<[u8; 16]>, share: Option<u16>,
             made: u64, deadline: Option<u64>, cut: prop::sample::Index,
         ) {

@@ -5,7 +5,6 @@
 //! Names are hidden by an HMAC with a random, long-lived key, which is itself sealed. Each sealed
 //! part is bound to that index key, to the key of its record and to its position in the value, so
 //! no part can be swapped for another, not even for one of another host with the same keys.
-//! can be exchanged, also not with one of another host that has the same keys.
 
 use std::sync::Arc;
 

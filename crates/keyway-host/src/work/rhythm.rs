@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_during_a_question_is_asked_about_again() {
+    fn an_event_during_a_question_is_asked_about_again() {
         let mut rhythm = Rhythm::new(at(0));
         assert!(rhythm.is_due(at(0)));
         rhythm.ask();

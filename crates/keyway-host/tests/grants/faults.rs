@@ -37,7 +37,7 @@ async fn a_refusal_has_a_message_for_the_user_and_one_for_the_log() {
 /// Tests behaviour with an unknown effect: the grant stays listed until a person decides, it
 /// counts, and no message holds the plugin's text.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nobody_knows_stays_listed_until_somebody_decides() {
+async fn an_unknown_outcome_stays_listed_until_a_person_decides() {
     for isolation in [Isolation::Task, Isolation::Inline] {
         for behaviour in [Request::Panics, Request::PanicsAfter, Request::ErrorAfter, Request::HangsAfter] {
             let world = World::plain();
@@ -130,7 +130,7 @@ async fn a_state_with_a_secret_in_it_is_a_violation_and_the_credential_is_revoke
 }
 
 #[tokio::test]
-async fn what_could_not_be_discarded_stays_listed() {
+async fn a_grant_that_could_not_be_discarded_stays_listed() {
     let world = World::plain();
     world.set(Request::SecretInState);
     world.change(|world| world.revocations_to_fail = 100);

@@ -55,7 +55,7 @@ async fn keys_and_types_must_be_those_of_one_set() {
 }
 
 #[tokio::test]
-async fn nobody_may_use_a_service_until_somebody_says_who_and_a_panic_is_a_no() {
+async fn a_service_has_no_users_until_the_host_names_them_and_a_panic_is_a_no() {
     let world = World::plain();
     let closed = keyway_host::grants::Service::with_issuer(svc(), world.clone());
     for service in [closed.clone(), closed.allow(|_: &_| panic!("in the gate"))] {

@@ -122,7 +122,7 @@ async fn request(grants: &Started) -> Result<GrantOutcome, GrantsError> {
 
 /// Checks that a user who got a credential still has it, since no late revocation hit it, and that
 /// finally nothing remains.
-async fn what_is_granted_exists(portal: &Portal, grants: &Started, mut now: Timestamp) {
+async fn assert_that_each_grant_exists(portal: &Portal, grants: &Started, mut now: Timestamp) {
     let listed = grants.list(&user("joe").user).await.unwrap();
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
     assert!(granted == 0 || portal.look(|state| state.exists), "a late revocation hit another credential");
@@ -190,7 +190,7 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         let next = request(&grants).await;
         assert!(matches!(next, Err(GrantsError::StateTaken { grant }) if grant == id), "{begun:?}: {next:?}");
         portal.release().await;
-        what_is_granted_exists(&portal, &grants, clock.now()).await;
+        assert_that_each_grant_exists(&portal, &grants, clock.now()).await;
     }
 }
 
@@ -217,5 +217,5 @@ async fn one_that_passed_its_deadline_does_not_hit_the_next_credential() {
         "{next:?}"
     );
     portal.release().await;
-    what_is_granted_exists(&portal, &grants, clock.now()).await;
+    assert_that_each_grant_exists(&portal, &grants, clock.now()).await;
 }

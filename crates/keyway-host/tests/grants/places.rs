@@ -119,7 +119,7 @@ async fn a_call_that_its_caller_left_keeps_its_place_until_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_a_place_that_a_call_keeps_for_ever_learns_of_it() {
+async fn a_caller_that_waits_for_a_place_learns_that_a_call_keeps_it_for_ever() {
     let counter = Arc::new(Counter::default());
     let grants = start(&counter, Duration::from_millis(200)).await;
     counter.look(|calls| calls.to_wait = 1);

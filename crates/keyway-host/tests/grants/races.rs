@@ -106,7 +106,7 @@ async fn two_hosts_do_not_revoke_at_the_same_time() {
 }
 
 #[tokio::test]
-async fn what_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
+async fn a_record_that_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
     let clock = Arc::new(TestClock::default());
     // The claims are short, because a contender waits on a clock that tests cannot set.

@@ -137,7 +137,7 @@ async fn a_certificate_authority_that_never_answers_is_given_up() {
 
 /// The data that a plugin keeps with an order survives every kind of fault (decision B9).
 #[tokio::test]
-async fn what_a_plugin_keeps_is_stored_also_when_its_call_fails() {
+async fn the_data_of_a_plugin_is_stored_also_when_its_call_fails() {
     let faults = [Fault::LostAnswer, Fault::HangsAfterwards];
     for fault in faults {
         let (world, _, order) = after(forgetful(), Step::fault(fault)).await;

@@ -83,7 +83,7 @@ async fn only_its_owner_sees_uses_and_deletes_it() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_created_or_deleted_is_refused_before_the_plugin_is_asked() {
+async fn an_impossible_creation_or_deletion_is_refused_before_the_plugin_is_asked() {
     let ca = ScriptedCa::new();
     let world = start(&ca).await;
     let subordinate = world.subordinate_cas();

@@ -195,7 +195,7 @@ async fn stores_see_their_cookies_and_the_login_only_if_it_is_lent() {
 }
 
 #[tokio::test]
-async fn what_a_failing_call_wrote_is_kept() {
+async fn the_data_of_a_failing_call_is_kept() {
     let clock = Arc::default();
     let world = start(Vault::with_store(hall(), Arc::new(Looking { panics: true })), &clock).await;
     let session = world.session("s");

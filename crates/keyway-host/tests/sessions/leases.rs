@@ -64,7 +64,7 @@ async fn a_failed_renewal_is_tried_again_with_the_same_intent() {
 }
 
 #[tokio::test]
-async fn what_an_unclear_renewal_has_made_is_returned() {
+async fn a_lease_of_an_unclear_renewal_is_returned() {
     for lost_host in [false, true] {
         let (clock, storage, keys) = (Arc::default(), memory(), ring());
         let store = store(&clock).lease_time(30 * MINUTE).renews_ids(true);

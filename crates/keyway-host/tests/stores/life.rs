@@ -40,7 +40,7 @@ async fn a_store_lives_from_create_to_delete() {
 }
 
 #[tokio::test]
-async fn what_cannot_work_leaves_no_trace() {
+async fn a_failed_creation_leaves_no_trace() {
     let world = World::new();
     let stores = world.start().await;
     let error = stores.create(&name("s"), "generik", json!({}), &world.keys).await.unwrap_err();

@@ -45,7 +45,7 @@ async fn a_rotation_can_be_cut_short_anywhere() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_recovered_stays_listed() {
+async fn a_store_that_cannot_be_recovered_stays_listed() {
     let (world, new) = (World::new(), ring());
     world.create(&world.start().await).await.unwrap();
     let store = world.open(&world.start_dying(2).await).await.unwrap();

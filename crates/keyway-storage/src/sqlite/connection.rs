@@ -192,9 +192,8 @@ mod tests {
 
     /// Tests `SQLITE_PROTOCOL`: SQLite gives up because other processes were too often faster in
     /// the log. Nothing happened, and the same call may succeed later.
-    /// place in the log: nothing happened, and the same call may succeed.
     #[test]
-    fn who_lost_the_race_for_a_lock_may_try_again() {
+    fn a_caller_that_lost_the_race_for_a_lock_may_try_again() {
         for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_RECOVERY, ffi::SQLITE_LOCKED, ffi::SQLITE_PROTOCOL] {
             let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
             let error = failure("read a record", error);

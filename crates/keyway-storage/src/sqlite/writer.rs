@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_panic_left_open_is_undone() {
+    fn a_transaction_that_a_panic_left_open_is_undone() {
         let (_folder, mut writer) = writer();
         let left = "BEGIN IMMEDIATE; INSERT INTO records VALUES (x'6c', 1, 1, x'')";
         writer.connection.as_ref().unwrap().execute_batch(left).unwrap();

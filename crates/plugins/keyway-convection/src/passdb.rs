@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_leaves_out_is_twenty_printable_characters() {
+    fn a_password_without_settings_has_twenty_printable_characters() {
         let all = json!({"default": {"length": 20, "letters": "printable"}});
         for (given, expected) in [
             (json!({}), all.clone()),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_convection_would_refuse_is_refused() {
+    fn a_rule_that_convection_refuses_is_refused() {
         for wrong in [
             json!({"data": {}}),
             json!({"default": "x"}),

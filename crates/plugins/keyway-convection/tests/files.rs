@@ -251,7 +251,7 @@ fn names_that_may_not_be_created_can_be_read_and_destroyed() {
 }
 
 #[test]
-fn what_is_unknown_in_a_file_is_kept() {
+fn unknown_fields_of_a_file_are_kept() {
     let root = tempfile::tempdir().unwrap();
     let keys = ring(1);
     let file = root.path().join("secrets/s");

@@ -101,7 +101,7 @@ fn the_configuration_takes_settings_of_passwords_only() {
 }
 
 #[test]
-fn what_a_file_leaves_out_holds_as_in_a_new_store_and_is_not_written_by_reading() {
+fn missing_settings_are_those_of_a_new_store_and_are_not_written_by_reading() {
     let (root, keys) = (tempfile::tempdir().unwrap(), ring(1));
     let file = root.path().join("passdb/s");
     for (config, length, letters) in [

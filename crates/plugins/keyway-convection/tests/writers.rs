@@ -103,7 +103,7 @@ fn deleting_and_making_again_goes_well_with_others_who_write() {
 }
 
 #[test]
-fn what_a_dead_writer_left_is_swept_away() {
+fn files_of_a_dead_writer_are_swept_away() {
     let root = tempfile::tempdir().unwrap();
     let keys = ring(1);
     let store = open(root.path(), &keys);

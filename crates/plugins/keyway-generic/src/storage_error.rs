@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_operator_mends_is_the_headline() {
+    fn a_fault_that_an_operator_mends_is_the_headline() {
         let source = std::sync::Arc::new(std::io::Error::other("no space"));
         for (error, told) in [
             (

@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_put_is_read(value in any_structured()) {
+        fn fields_that_are_put_are_read(value in any_structured()) {
             let mut out = Zeroizing::new(Vec::new());
             prop_assert!(put_structured(&mut out, &value));
             prop_assert_eq!(out.len(), structured_bytes(&value));

@@ -56,7 +56,7 @@ async fn a_deletion_that_died_at_any_commit_is_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_writes_while_the_store_is_deleted_leaves_nothing_behind() {
+async fn a_write_during_the_deletion_of_the_store_leaves_nothing_behind() {
     for _ in 0..20 {
         let (storage, keys) = (memory(), ring());
         let store = open(&storage, &keys);

@@ -143,7 +143,7 @@ async fn a_rotation_that_dies_again_and_again_gets_done() {
 }
 
 #[tokio::test]
-async fn who_has_only_old_keys_writes_nothing_once_a_rotation_has_begun() {
+async fn a_handle_with_only_old_keys_writes_nothing_once_a_rotation_has_begun() {
     let (storage, old, fresh) = (memory(), ring(), ring());
     filled(&storage, &old).await;
     let stale = open(&storage, &old);

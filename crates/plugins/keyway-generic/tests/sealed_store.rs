@@ -103,7 +103,7 @@ async fn settings_that_change_before_the_commit_make_the_value() {
 }
 
 #[tokio::test]
-async fn what_a_handle_remembers_refuses_nothing_that_is_allowed_now() {
+async fn the_memory_of_a_handle_refuses_nothing_that_is_allowed_now() {
     let (storage, keys) = (memory(), ring());
     let (handle, other) = (store(&storage, &keys), store(&storage, &keys));
     handle.initialize().await.unwrap();

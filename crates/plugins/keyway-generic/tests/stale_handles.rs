@@ -164,7 +164,7 @@ async fn rotated() -> (Arc<dyn Storage>, KeyRing, KeyRing) {
 }
 
 #[tokio::test]
-async fn who_holds_the_old_key_first_still_seals_with_the_key_of_the_store() {
+async fn a_handle_with_the_old_key_first_still_seals_with_the_key_of_the_store() {
     let (storage, old, new_ring) = rotated().await;
     let late = open(&storage, &old.with_retiring(&new_ring));
     late.create(new(at("b"), "2")).await.unwrap();

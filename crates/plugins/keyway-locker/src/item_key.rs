@@ -136,7 +136,7 @@ mod tests {
     use crate::vectors;
 
     #[test]
-    fn what_the_go_client_lets_through_is_refused() {
+    fn texts_that_the_go_client_lets_through_are_refused() {
         let key = vectors::recorded_key();
         for (id, expected) in [
             ("plaintext_passthrough", Err(CipherFault::Malformed)),

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_encrypted_is_refused_in_every_field() {
+    fn plaintext_is_refused_in_every_field() {
         for field in ["key", "value", "description", "environment_name"] {
             let error = with(field, json!("just text")).secret(&key()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Corrupt, "{field}");

@@ -160,7 +160,7 @@ fn the_effect_of_a_write_is_unknown_without_a_usable_answer_and_it_is_sent_once(
 }
 
 #[test]
-fn what_the_service_cannot_hold_is_refused_before_anything_is_sent() {
+fn a_value_that_the_service_cannot_hold_is_refused_before_anything_is_sent() {
     let service = ScriptedService::start(|request| panic!("{request:?}"));
     let store = service.store(json!({}));
     let create = |value, description: &str| {

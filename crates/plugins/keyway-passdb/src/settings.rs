@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_password_can_keep_is_refused() {
+    fn a_rule_that_no_password_can_keep_is_refused() {
         let wrong = |change: fn(&mut PassDbSettings)| {
             let mut settings = PassDbSettings::default();
             change(&mut settings);

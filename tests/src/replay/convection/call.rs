@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_name_of_a_set_is_a_key_in_text() {
+    fn a_text_that_names_no_key_set_is_a_key_in_text() {
         assert_eq!(key_set(&json!("one+bad")), [SetKey::Named((b'o', 1)), SetKey::Text("bad")]);
         assert_eq!(key_set(&json!(["one", "a key"])), [SetKey::Named((b'o', 1)), SetKey::Text("a key")]);
         assert_eq!(key_set(&json!("none")), []);

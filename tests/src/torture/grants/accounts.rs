@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_told_to_be_nothing_stays_nothing() {
+    fn an_account_that_was_reported_absent_stays_absent() {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::open(folder.path()).unwrap();
         assert_eq!(accounts.tell("i1").unwrap(), IntentOutcome::Nothing);

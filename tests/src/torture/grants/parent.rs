@@ -140,7 +140,7 @@ mod tests {
     use crate::torture::line::{Line, State};
 
     #[test]
-    fn what_was_neither_acknowledged_nor_refused_is_in_doubt() {
+    fn a_request_neither_acknowledged_nor_refused_is_in_doubt() {
         let begun = |task, cell: &str| Line::Begun { task, cell: cell.into(), state: State::of("there") };
         let lines = [
             begun(1, "a/values"),

@@ -39,7 +39,7 @@ fn calls_that_are_cut_in_two_are_put_together() {
 }
 
 #[test]
-fn what_is_not_understood_is_no_trace() {
+fn a_text_that_is_not_understood_is_no_trace() {
     for line in
         ["7 splice(3, 4) = 5", "7 write(3, \"\\x41\"..., 9) = 9", "7 <... write resumed>) = 1", "7 nonsense"]
     {

@@ -18,7 +18,7 @@ rules! {
         no_update_is_lost;
     "STO-017" Should from ["Storage/fairness", "R1"]
         "No caller starves while others are served."
-        nobody_starves;
+        no_caller_starves;
     "STO-018" Should from ["Storage/neighbours"]
         "Records of 1 MiB among small ones do not make reading the small ones slow."
         large_neighbours_slow_nobody;
@@ -117,7 +117,7 @@ fn counter(value: Vec<u8>) -> Option<u64> {
     value.try_into().ok().map(u64::from_be_bytes)
 }
 
-async fn nobody_starves(store: &StorageFixture<'_>) -> Checked {
+async fn no_caller_starves(store: &StorageFixture<'_>) -> Checked {
     /// A caller starves if it gets less than the mean divided by this.
     const SHARE: u64 = 25;
     /// A busy machine may hold one caller back once, but not every time.

@@ -183,7 +183,7 @@ fn an_authority_whose_name_is_taken_keeps_its_owner() {
 }
 
 #[test]
-fn what_another_host_deleted_goes_and_a_connection_can_be_asked_at_once() {
+fn a_ca_that_another_host_deleted_goes_and_a_connection_can_be_asked_at_once() {
     let mut table = connected(&["a"]);
     table.refreshed(&name("a"), [ca("1", "Root")], at(0));
     let joe = owner("joe");

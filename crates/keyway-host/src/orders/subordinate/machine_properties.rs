@@ -195,7 +195,7 @@ proptest! {
 
     /// A plugin that answers in the end settles everything that a person need not decide.
     #[test]
-    fn what_is_open_comes_to_an_end(
+    fn an_open_step_comes_to_an_end(
         acts in acts(), answers in prop::collection::vec(prop::sample::select(&ANSWERS[..]), 0..9),
         idempotent: bool, reconciles: bool,
     ) {

@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_declared_is_held_against_what_comes() {
+    fn an_answer_is_compared_with_the_declaration() {
         let address = address("a");
         let header = |header: SecretHeader, declared| super::header(declared, &address, &header);
         assert!(header(full("a"), Capabilities::FULL).is_ok());

@@ -79,7 +79,7 @@ fn results_are_for_their_action() {
 }
 
 #[test]
-fn who_prints_nothing_and_fails_is_a_program_that_failed() {
+fn a_failure_without_output_is_a_program_that_failed() {
     for profile in Profile::ALL {
         let error = host::decode_revoked(b" \n", Ended::Status(127), profile).unwrap_err();
         assert_eq!(error.kind(), keyway_core::ErrorKind::Program);

@@ -131,7 +131,7 @@ fn settings_that_are_left_out_are_answered_and_stored() {
 }
 
 #[test]
-fn what_cannot_be_made_is_refused_and_writes_nothing() {
+fn an_impossible_generation_is_refused_and_writes_nothing() {
     let (stored, keys) = (Arc::default(), ring());
     let store = maker(&stored, &keys);
     block_on(store.initialize()).unwrap();

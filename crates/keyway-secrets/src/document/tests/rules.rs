@@ -19,7 +19,7 @@ fn put(stored: &Mutex<Stored>, keys: &keyway_seal::KeyRing, written_by: WrittenB
 }
 
 #[test]
-fn what_may_not_be_read_is_refused_before_anything_else() {
+fn a_forbidden_read_is_refused_before_anything_else() {
     let keys = ring();
     let stamp = |version: &str| metadata("1.0.0").written_by().version_of(version);
     let cases = [
@@ -179,7 +179,7 @@ fn pages_hold_everything_once_while_others_write() {
 }
 
 #[test]
-fn what_is_deleted_stays_deleted() {
+fn a_deleted_secret_stays_deleted() {
     let stored = Arc::default();
     let keys = ring();
     let store = handle(&stored, &keys);

@@ -89,7 +89,7 @@ fn any_document() -> impl Strategy<Value = Document> {
 
 proptest! {
     #[test]
-    fn what_is_printed_is_read(document in any_document()) {
+    fn a_printed_file_is_read(document in any_document()) {
         let text = print(&document, &metadata()).unwrap();
         prop_assert_eq!(text.capacity(), text.len(), "the buffer never grew");
         let back = parse(&text).unwrap();
@@ -180,7 +180,7 @@ fn every_spelling_of_toml_is_read() {
 }
 
 #[test]
-fn what_is_refused_is_said_with_its_place() {
+fn a_fault_is_reported_with_its_place() {
     let whole = text("a = 1");
     let deep = |levels: usize| text(&format!("a = {}{}", "[".repeat(levels), "]".repeat(levels)));
     let cases = [
@@ -226,7 +226,7 @@ fn what_is_refused_is_said_with_its_place() {
 }
 
 #[test]
-fn who_wrote_it_is_known_even_when_the_rest_is_not_understood() {
+fn the_writer_is_known_even_when_the_rest_is_not_understood() {
     let error = parse(&text("").replace("[store]", "[shop]").replace("\"1.0.0\"", "\"7.1\"")).unwrap_err();
     let written_by = error.written_by().unwrap();
     assert_eq!(

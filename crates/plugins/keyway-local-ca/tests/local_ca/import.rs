@@ -36,7 +36,7 @@ fn an_rsa_authority_below_another_root_signs() {
 }
 
 #[test]
-fn what_does_not_belong_together_is_not_imported() {
+fn a_key_and_a_certificate_that_do_not_belong_together_are_not_imported() {
     let ca = Desk::new().open(json!({}));
     let refused = |key: &str, certificate: &str, chain: Option<&str>| {
         let error = block_on(ca.import(key, None, certificate, chain)).unwrap_err();

@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_changed_promises_no_effect() {
+    fn a_file_that_cannot_be_changed_promises_no_effect() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path().canonicalize().unwrap();
         fs::create_dir_all(folder.join("web1/joe")).unwrap();

@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn what_both_refuse() {
+    fn inputs_that_both_refuse() {
         for (text, class, decision) in [
             ("bye", Class::BadJson, None),
             ("[]", Class::NotAnObject, None),

@@ -124,7 +124,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_was_written_is_read(account in accounts()) {
+    fn a_written_account_is_read(account in accounts()) {
         prop_assert_eq!(read(&write(&account)).unwrap(), account);
     }
 

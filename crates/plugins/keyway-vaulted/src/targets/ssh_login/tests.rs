@@ -27,7 +27,7 @@ fn a_path_that_ssh_would_expand_is_refused() {
 }
 
 #[test]
-fn what_is_no_login_is_an_error_without_effect() {
+fn an_answer_that_is_no_login_is_an_error_without_effect() {
     let folder = tempfile::tempdir().unwrap();
     let prober = SshLoginProber::new("/known_hosts").unwrap().with_temporary_folder(folder.path()).unwrap();
     for (candidate, credential, reason) in [
