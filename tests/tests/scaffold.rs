@@ -36,21 +36,40 @@ fn new(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
+/// Returns the profile for development of the workspace, without the level of debug information if the environment sets it.
+fn profile_of_the_workspace() -> String {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (mut profile, mut is_profile, mut of_all) = (String::new(), false, false);
+    let is_set = std::env::var_os("CARGO_PROFILE_DEV_DEBUG").is_some();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            is_profile = line.starts_with("[profile.dev");
+            of_all = line == "[profile.dev]";
+        }
+        if is_profile && !(of_all && is_set && line.starts_with("debug")) {
+            profile.extend([line, "\n"]);
+        }
+    }
+    assert!(profile.contains("opt-level"), "the workspace has a profile");
+    profile
+}
+
 /// Makes a plugin, runs its tests, and returns the output.
 fn made_and_tested(kind: &str, name: &str, folder: &Path) -> String {
     let path = folder.to_str().unwrap();
     let made = new(&[kind, name, "--path", path]);
     assert!(made.status.success(), "{}", said(&made));
 
-    // The plugin uses the workspace's lock file and target folder, with its profile, so that hardly
-    // anything is compiled again.
+    // The plugin uses the workspace's lock file and target folder, with its profile, so that only packages with other
+    // features are compiled again.
     let plugin = folder.join(name);
     fs::copy(root().join("Cargo.lock"), plugin.join("Cargo.lock")).unwrap();
     let target = std::env::var_os("CARGO_TARGET_DIR")
         .map_or_else(|| root().join("target"), |target| root().join(target));
+    let profile = folder.join("profile.toml");
+    fs::write(&profile, profile_of_the_workspace()).unwrap();
     let tested = cargo(&plugin)
-        .args(["test", "--offline", "--config", "profile.dev.debug=\"line-tables-only\""])
-        .args(["--config", "profile.dev.package.\"*\".debug=false"])
+        .args(["test", "--offline", "--config", profile.to_str().unwrap()])
         .env("CARGO_TARGET_DIR", target)
         .output()
         .unwrap();

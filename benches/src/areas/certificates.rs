@@ -1,7 +1,5 @@
 //! The engine for certificate orders: a step of an order, orders that wait, and an authority that hangs.
 
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +17,7 @@ use tokio::runtime::Runtime;
 use super::BenchError;
 use crate::hands::Hands;
 use crate::measure::{Clock as Measured, interleave, median};
-use crate::peers::{recording::Recording, sqlite::BareTable};
+use crate::peers::{commits::compare_commits, recording::Recording, sqlite::BareTable};
 use crate::row::{Row, Target};
 
 const CALLS: u32 = 20;
@@ -144,32 +142,13 @@ fn steps(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     let recording = Recording::of(Arc::new(Sqlite::create(folder.path().join("keyway.db"))?));
     let waiters = Waiters::new(Arc::clone(&recording) as Arc<dyn Storage>, FEW)?;
-    // The peer has the same rows, so that its commits touch as many pages.
-    let mut table = BareTable::create(&folder.path().join("table.db"))?;
-    for changes in recording.0.take() {
-        table.change(&changes)?;
-    }
-    // It commits the rows of the steps in their order, some steps behind.
-    let recorded = RefCell::new(VecDeque::new());
-    let step = || {
-        waiters.step();
-        recorded.borrow_mut().extend(recording.0.take());
-    };
-    step();
-    let commits = recorded.borrow().len();
-    (0..CALLS).for_each(|_| step());
-    let mut bare = || {
-        for changes in recorded.borrow_mut().drain(..commits) {
-            table.change(&changes).expect("a bare commit succeeds");
-        }
-    };
-    let times = interleave(Measured::Wall, 41, CALLS, &mut [&mut || step(), &mut bare]);
+    let table = BareTable::create(&folder.path().join("table.db"))?;
+    let (times, commits) = compare_commits(&recording.0, table, CALLS, || waiters.step())?;
     let faster = UPSTREAM_MS / (times.median(0) / 1e6);
     let name = "step of an order whose authority waits, SQLite; bare commits of its rows";
     Ok(vec![
         Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.3)),
-        Row::alone(area, "its durable commits", f64::from(u32::try_from(commits)?), "")
-            .must(Target::ValueAtMost(2.0)),
+        Row::alone(area, "its durable commits", f64::from(commits), "").must(Target::ValueAtMost(2.0)),
         Row::alone(area, "the same step, times faster than upstream", faster, "times faster")
             .noting(format!("upstream: {UPSTREAM_MS} to 18 ms a step")),
     ])

@@ -1,7 +1,6 @@
 //! The engine for credential stores: a full session, its commits, and a search through a hundred candidates.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::BenchError;
 use crate::measure::{Clock, interleave};
-use crate::peers::{recording::Recording, sps, sqlite::BareTable};
+use crate::peers::{commits::compare_commits, recording::Recording, sps, sqlite::BareTable};
 use crate::row::{Row, Target};
 use crate::shelf::{Shelf, Shelved, candidate, connection, ring};
 
@@ -120,32 +119,13 @@ fn on_sqlite(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     let recording = Recording::of(Arc::new(Sqlite::create(folder.path().join("keyway.db"))?));
     let setup = Setup::new(Arc::clone(&recording) as Arc<dyn Storage>, Shelf::with_leases())?;
-    // The peer has the same rows, so that its commits touch as many pages.
-    let mut table = BareTable::clustered(&folder.path().join("table.db"))?;
-    for changes in recording.0.take() {
-        table.change(&changes)?;
-    }
-    // It commits the rows of the sessions in their order, some sessions behind.
-    let recorded = RefCell::new(VecDeque::new());
-    let session = || {
-        setup.full_sessions(1);
-        recorded.borrow_mut().extend(recording.0.take());
-    };
-    session();
-    let commits = recorded.borrow().len();
-    let calls = 5;
-    (0..calls).for_each(|_| session());
-    let mut bare = || {
-        for changes in recorded.borrow_mut().drain(..commits) {
-            table.change(&changes).expect("a bare commit succeeds");
-        }
-    };
-    let times = interleave(Clock::Wall, ROUNDS, calls, &mut [&mut || session(), &mut bare]);
+    let table = BareTable::clustered(&folder.path().join("table.db"))?;
+    let (times, commits) = compare_commits(&recording.0, table, 5, || setup.full_sessions(1))?;
     let name = "full session with leases, SQLite; bare commits of its rows";
     Ok(vec![
         Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.3)),
         // Outside change: two fetches, a check-in and two notices. The record is the intent of the end (decision H222).
-        Row::alone(area, "its durable commits", f64::from(u32::try_from(commits)?), "")
+        Row::alone(area, "its durable commits", f64::from(commits), "")
             .must(Target::ValueAtMost(9.0))
             .noting("five calls that change something outside, and an intent for each call of the session but the end"),
     ])

@@ -1,7 +1,7 @@
 //! The credential store over secret stores: a check-out and its check-in, against bare commits of the same rows.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use keyway_core::{Plugins, Resources, plugins};
@@ -18,12 +18,10 @@ use pollster::block_on;
 
 use super::BenchError;
 use crate::generic_store::GenericStore;
-use crate::measure::{Clock, interleave};
-use crate::peers::{recording::Recording, sqlite::BareTable};
+use crate::peers::{commits::compare_commits, recording::Recording, sqlite::BareTable};
 use crate::row::{Row, Target};
 
 const PLUGINS: Plugins = plugins! { keyway_vaulted };
-const ROUNDS: usize = 41;
 const CALLS: u32 = 5;
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
@@ -39,31 +37,16 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     block_on(secrets.store().create(NewSecret::new(address, account)))?;
     let store = open(&secrets)?;
 
-    // The peer has the same rows, so that its commits touch as many pages.
-    let mut table = BareTable::clustered(&folder.path().join("table.db"))?;
-    for changes in recording.0.take() {
-        table.change(&changes)?;
-    }
-    let recorded = RefCell::new(VecDeque::new());
+    let table = BareTable::clustered(&folder.path().join("table.db"))?;
     let number = Cell::new(0_u64);
-    let session = || {
+    let (times, commits) = compare_commits(&recording.0, table, CALLS, || {
         number.set(number.get() + 1);
         check_out_and_in(&*store, &root, number.get()).expect("a check-out that is measured succeeds");
-        recorded.borrow_mut().extend(recording.0.take());
-    };
-    session();
-    let commits = recorded.borrow().len();
-    (0..CALLS).for_each(|_| session());
-    let mut bare = || {
-        for changes in recorded.borrow_mut().drain(..commits) {
-            table.change(&changes).expect("a bare commit succeeds");
-        }
-    };
-    let times = interleave(Clock::Wall, ROUNDS, CALLS, &mut [&mut || session(), &mut bare]);
+    })?;
     let name = "check-out and check-in of keyway-vaulted, SQLite; bare commits of its rows";
     Ok(vec![
         Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.3)),
-        Row::alone(area, "its durable commits", f64::from(u32::try_from(commits)?), "")
+        Row::alone(area, "its durable commits", f64::from(commits), "")
             .must(Target::ValueAtMost(2.0))
             .noting("one for each of the two calls"),
     ])

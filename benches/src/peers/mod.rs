@@ -2,6 +2,7 @@
 //!
 //! `semver` and `fernet` need no file here: the areas call them directly.
 
+pub mod commits;
 pub mod counting;
 pub mod generic;
 pub mod primitives;
