@@ -21,7 +21,7 @@ struct Choice {
 const CONTRACTS: [&str; 3] = ["keyway-certificates", "keyway-credentials", "keyway-issuers"];
 const MOST_PACKAGES: usize = 60;
 
-const CHOICES: [Choice; 26] = [
+const CHOICES: [Choice; 25] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -129,7 +129,6 @@ const CHOICES: [Choice; 26] = [
             "keyway-storage[sqlite]",
         ],
     },
-    Choice { package: "keyway-certificates", features: "", brings: &["keyway-core"] },
     Choice { package: "keyway-x509", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway-local-ca",
