@@ -115,7 +115,7 @@ fn ssh_keys_in_shell() {
 
     let wrong = Parameters::new().with("pub_key", "$(touch /tmp/x)");
     let error = plugin.ask(&CredentialRequest::new(joe).with_parameters(wrong)).unwrap_err();
-    assert_eq!(error.user_message(), "This is no public key.");
+    assert_eq!(error.user_message(), "This is not a public key.");
     let nowhere = CredentialRequest::new(plugin.joe(&[])).with_parameters(key);
     assert_eq!(plugin.ask(&nowhere).unwrap_err().detail(), "key_file is not configured");
 }

@@ -28,7 +28,7 @@ def error(message, log):
 
 
 def file_of(state, given):
-    """None for what this plugin never made: a state is no path that a caller chooses."""
+    """None for what this plugin never made: a state is not a path that a caller chooses."""
     folder = given["conf_params"]["folder"]
     return os.path.join(folder, state) if folder and re.fullmatch(r"portal-[A-Za-z0-9._-]+", state) else None
 

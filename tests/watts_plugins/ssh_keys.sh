@@ -49,7 +49,7 @@ request)
     set -- $(text pub_key)
     case ${1-} in ssh-* | ecdsa-*) kind=$1 ;; *) kind= ;; esac
     case ${2-} in '' | *[!A-Za-z0-9+/=]*) kind= ;; esac
-    [ -n "$kind" ] || refuse "This is no public key." "somebody sent something else than a key"
+    [ -n "$kind" ] || refuse "This is not a public key." "somebody sent something else than a key"
     state=$(text state_prefix)$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     printf '%s %s %s\n' "$kind" "$2" "$state" >> "$file"
     printf '{"result":"ok","credential":[{"name":"user","type":"text","value":"%s"}],"state":"%s"}' \
@@ -58,7 +58,7 @@ request)
 revoke)
     configured
     if [ -e "$file" ]; then
-        # As a text and as a whole: a state is no pattern.
+        # As a text and as a whole: a state is not a pattern.
         state=$(text cred_state) awk '($3 "") != ENVIRON["state"] || NF != 3' "$file" > "$file.new"
         mv "$file.new" "$file"
     fi

@@ -191,7 +191,7 @@ fn compare(planned: &House, built: &House) -> Vec<String> {
         }
     }
     for package in planned.keys().filter(|package| !built.contains_key(*package)) {
-        faults.push(format!("{package} has a line and is no package of the workspace"));
+        faults.push(format!("{package} has a line and is not a package of the workspace"));
     }
     faults
 }
@@ -257,7 +257,7 @@ mod tests {
             faults(&lines),
             [
                 "store is a package of the workspace and has no line",
-                "shop has a line and is no package of the workspace"
+                "shop has a line and is not a package of the workspace"
             ]
         );
     }

@@ -135,7 +135,7 @@ fn check_name(name: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(format!(
-        "{name:?} is no name for a plugin: use words of a-z and 0-9 joined by `-`, such as `team-vault`"
+        "{name:?} is not a name for a plugin: use words of a-z and 0-9 joined by `-`, such as `team-vault`"
     ))
 }
 

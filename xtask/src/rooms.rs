@@ -128,7 +128,7 @@ fn compare_rooms(planned: &Lists, sources: &[(PathBuf, String)]) -> Vec<String> 
     }
     for (room, plan) in planned {
         if !rooms.contains(room) {
-            faults.push(format!("{room} has a line and is no room"));
+            faults.push(format!("{room} has a line and is not a room"));
         }
         for name in
             plan.iter().filter(|name| *name != "*" && !used.contains(&(room.clone(), (*name).clone())))
@@ -297,7 +297,7 @@ mod tests {
         let with = |from: &str, to: &str| compare_rooms(&plan(&RIGHT.replace(from, to)), &sources());
         assert_eq!(with("records ->", "records -> host"), ["records uses host in the list only"]);
         assert_eq!(with("other -> work\n", ""), ["other is a room and has no line"]);
-        assert_eq!(with("records ->", "records ->\nattic ->"), ["attic has a line and is no room"]);
+        assert_eq!(with("records ->", "records ->\nattic ->"), ["attic has a line and is not a room"]);
         assert!(lists(&[(3, "work: records")]).unwrap_err().contains("line 3"));
         assert!(lists(&[(3, "work ->"), (4, "work ->")]).unwrap_err().contains("line 4"));
     }

@@ -13,7 +13,7 @@ pub(crate) const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 
 /// The variable that, set to `1`, lets tests change the system: `--install-services` sets it.
 pub(crate) const CHANGE_VARIABLE: &str = "KEYWAY_CHANGE_SYSTEM";
-/// Names the permission to change the system, which some tests need. It is no program, so its lack is never a failure.
+/// Names the permission to change the system, which some tests need. It is not a program, so its lack never fails.
 const PERMISSION: &str = "permission to change the system";
 
 /// A missing program, and the tests that were skipped for it.

@@ -128,7 +128,7 @@ impl Ended {
             count += summary.count;
         }
         if summaries.is_empty() || (count.failed == 0 && !ran.success) {
-            // A program that is no test runner counts as one test, and so does a failed build.
+            // A program that is not a test runner counts as one test, and so does a failed build.
             count += Count { passed: u64::from(ran.success), failed: u64::from(!ran.success) };
         }
         let line = match <[_; 1]>::try_from(summaries) {

@@ -26,7 +26,7 @@ fn read() -> Result<(), Box<dyn std::error::Error>> {
     let mut select = connection.prepare("SELECT value FROM records WHERE key = ?1")?;
     let mut value = Vec::<u8>::new();
     for key in arguments {
-        let digits = key.to_str().ok_or("a key is no text")?;
+        let digits = key.to_str().ok_or("a key is not a text")?;
         let key: Result<Vec<u8>, _> =
             (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16)).collect();
         value = select.query_row(params![key?], |row| row.get(0))?;

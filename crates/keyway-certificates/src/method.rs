@@ -17,10 +17,10 @@ pub enum RetryMethod {
     Cancel,
 }
 
-/// The error for a text that is no method of an order. It does not repeat the text.
+/// The error for a text that is not a method of an order. It does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "this is no method of a certificate order: use issue_certificate_request, check_certificate_status, \
+    "this is not a method of a certificate order: use issue_certificate_request, check_certificate_status, \
      modify_certificate_request or cancel_certificate_request"
 )]
 pub struct UnknownMethod;

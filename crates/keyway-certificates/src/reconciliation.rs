@@ -1,4 +1,4 @@
-//! The question after the outcome of a call, asked after a crash.
+//! The question about the outcome of a call, asked after a crash.
 
 use keyway_core::IntentId;
 
@@ -66,7 +66,7 @@ impl From<IntendedCall> for Reconciliation {
     }
 }
 
-/// The question after the outcome of a call, asked after a crash.
+/// The question about the outcome of a call, asked after a crash.
 ///
 /// Decision R2.
 pub type Reconciliation = keyway_core::Reconciliation<IntendedCall, ObjectRef>;

@@ -76,14 +76,14 @@ impl PathTrap {
     /// Demands that no file was made, changed or removed.
     pub(crate) fn is_untouched(&self, of: &str, by: &str) -> Result<(), Broken> {
         let same = self.before == listed(self.folder.path());
-        let expected = format!("that {of} is no path");
+        let expected = format!("that {of} is not a path");
         ensure(same, expected, format!("a file that it leads to was made, changed or removed by {by}"))
     }
 
     /// Demands that an answer does not show a file.
     pub(crate) fn is_unread(&self, answer: &str, of: &str, by: &str) -> Result<(), Broken> {
         let shown = answer.contains(&self.content);
-        ensure(!shown, format!("that {of} is no path"), format!("{by} answered the file that it leads to"))
+        ensure(!shown, format!("that {of} is not a path"), format!("{by} answered the file that it leads to"))
     }
 }
 

@@ -13,7 +13,7 @@ pub enum Level {
     /// There may be good reasons to break the rule; state them in an
     /// [`Exclusion`](crate::Exclusion).
     Should,
-    /// A note. To break the rule is not a fault, but it is reported.
+    /// A note. Breaking the rule is reported, but is not a fault.
     May,
 }
 

@@ -1,12 +1,11 @@
-//! Intended effects: their ids, and the question after the outcome of one after a crash.
+//! Intended effects: their ids, and the question about the outcome of one, asked after a crash.
 
 use std::fmt;
 
 /// The id of one intended effect.
 ///
 /// The host stores it before it asks the plugin, and sends the same id when it asks again for the
-/// same effect.
-/// An idempotent plugin has one effect for it, however often it is asked (decision R2).
+/// same effect. An idempotent plugin has one effect for it, however often it is asked (decision R2).
 ///
 /// 1 to 128 of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +36,7 @@ impl fmt::Display for IntentId {
     }
 }
 
-/// The question after the outcome of an intended effect, asked after a crash.
+/// The question about the outcome of an intended effect, asked after a crash.
 ///
 /// See decision R2.
 ///
@@ -54,7 +53,7 @@ pub struct Reconciliation<C, R> {
 }
 
 impl<C, R> Reconciliation<C, R> {
-    /// Creates the question after this effect.
+    /// Creates the question about this effect.
     pub const fn new(context: C, effect: IntendedEffect<R>) -> Self {
         Self { context, effect }
     }

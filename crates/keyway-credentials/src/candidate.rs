@@ -23,15 +23,15 @@ impl Candidate {
     }
 }
 
-/// The question after candidates of a store's own.
+/// A question about the store's own candidates.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CandidateQuestion {
     /// The session.
     pub session: SessionContext,
-    /// The name of the generator in the host's configuration. Only questions after assets have one.
+    /// The name of the generator in the host's configuration. Only questions about assets have one.
     pub generator: Option<String>,
-    /// The account that is tried. Only questions after assets have one.
+    /// The account that is tried. Only questions about assets have one.
     pub account: Option<Account>,
 }
 

@@ -83,8 +83,8 @@ pub enum Rotation {
     Rotated,
     /// They will be changed.
     Scheduled,
-    /// Their change did not end well: the target takes neither the old ones nor the new ones. Someone has to mend
-    /// them, and the store gives them to no session meanwhile.
+    /// Their change failed: the target takes neither the old ones nor the new ones. Until an operator repairs them,
+    /// the store gives them to no session.
     Diverged,
 }
 

@@ -116,7 +116,7 @@ impl CertificateCredential {
 pub struct TotpCode {
     /// The code.
     pub code: SecretText,
-    /// The begin of the period in which the code is valid.
+    /// The start of the period in which the code is valid.
     pub valid_from: Timestamp,
     /// The length of the period.
     pub period: Duration,

@@ -67,7 +67,7 @@ pub enum CredentialError {
     /// A text that the plugin got or made does not have the form of its type. An effect may remain.
     #[error(transparent)]
     Text(#[from] InvalidText),
-    /// The vault gave a text that is no private key. An effect may remain.
+    /// The vault gave a text that is not a private key. An effect may remain.
     #[error("the vault has a private key that cannot be used: {0}")]
     Key(#[from] KeyError),
     /// The plugin keeps too much with a session. An effect may remain.

@@ -185,7 +185,7 @@
 //! | [`certificates`](CredentialStore::certificates) | capability `certificates` | for each candidate, until one is found | decision S7 |
 //! | [`totp_codes`](CredentialStore::totp_codes) | capability `totp_codes` | for each candidate, until one is found | decision S7 |
 //! | [`remote_app_credentials`](CredentialStore::remote_app_credentials) | capability `remote_apps` | once the account and the asset are known | decision S1 |
-//! | [`accounts`](CredentialStore::accounts) | capability `own_accounts` | at the begin of a search | `_generate_accounts` |
+//! | [`accounts`](CredentialStore::accounts) | capability `own_accounts` | at the start of a search | `_generate_accounts` |
 //! | [`assets`](CredentialStore::assets) | capability `own_assets` | for each account, if its rules name a generator that is not built in | `_generate_assets` |
 //! | [`check_in`](CredentialStore::check_in) | capability `leases` | once for a lease, and again until it succeeds | `do_check_in_credential` |
 //! | [`renew`](CredentialStore::renew) | capability `renews` | when a share of the lease's time has passed | decision S10 |

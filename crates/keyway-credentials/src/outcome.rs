@@ -10,7 +10,7 @@ use crate::{Holder, Lease};
 /// The outcome of a fetch of one candidate (decision S1).
 ///
 /// Only `Found` ends the search. The host collects the others, one for each candidate, and reports them together:
-/// so a store says what is the case, instead of an empty list. `C` is the type of the credentials.
+/// so a store gives the exact outcome, not an empty list. `C` is the type of the credentials.
 ///
 /// | outcome | answer it when | the host then |
 /// | --- | --- | --- |

@@ -10,7 +10,7 @@ pub struct FilePath {
     name: OsString,
 }
 
-/// The reason why a text is no usable path of a file.
+/// The reason why a text is not a usable path of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathFault {

@@ -11,7 +11,7 @@ pub fn is_protected(url: &str) -> bool {
     !host.is_empty() && !host.contains('@') && (is_https || url.starts_with("http://") && is_loopback(host))
 }
 
-/// Returns the host of a URL, with its port; empty if the text is no URL.
+/// Returns the host of a URL, with its port; empty if the text is not a URL.
 pub fn host(url: &str) -> &str {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     rest.split(['/', '?', '#']).next().unwrap_or_default()

@@ -1,5 +1,5 @@
-//! What plugins for services over HTTPS share: a rule for addresses, the roots of certificates, the header `Retry-After`,
-//! and the question whether a failed request reached its service.
+//! The common parts of plugins for services over HTTPS: a rule for addresses, the roots of
+//! certificates, the header `Retry-After`, and the question whether a failed request reached its service.
 //!
 //! ```
 //! assert!(keyway_http::is_protected("https://api.example.org/v1"));

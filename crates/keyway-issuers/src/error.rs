@@ -283,7 +283,7 @@ mod tests {
             IssuerError::refused("sorry", "denied joe"),
             IssuerError::Failed { user_message: "oh".into(), log_message: "disk full".into() },
             IssuerError::Unsupported { what: "reconcile" },
-            IssuerError::invalid("the parameter pub_key", "it is no public key"),
+            IssuerError::invalid("the parameter pub_key", "it is not a public key"),
             IssuerError::Unavailable { what: "the cluster", retry_after: None, source: None },
             IssuerError::not_ready("the key", "there is no such file /etc/ca"),
             IssuerError::NotStarted { source: "no such file".into() },

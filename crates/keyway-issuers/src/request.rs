@@ -164,7 +164,7 @@ impl fmt::Display for Action {
     }
 }
 
-/// The question after the outcome of a request or a revocation, asked after a crash.
+/// The question about the outcome of a request or a revocation, asked after a crash.
 ///
 /// See decision R2.
 pub type Reconciliation = keyway_core::Reconciliation<Context, CredentialRef>;

@@ -68,7 +68,7 @@ impl Order {
         frame
     }
 
-    /// Reads a frame. `None` if it is no order.
+    /// Reads a frame. `None` if it is not an order.
     pub fn read(frame: &[u8]) -> Option<Self> {
         match frame {
             Self::TERMINATE => return Some(Self::Terminate),

@@ -1,4 +1,4 @@
-//! What decryptions of whole blocks need, in every format of ours.
+//! Decrypts whole blocks, for every format of this project.
 
 use std::hint::black_box;
 

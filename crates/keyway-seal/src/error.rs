@@ -41,7 +41,7 @@ impl std::fmt::Display for Expected {
     }
 }
 
-/// A text that is no key, or keys that form no ring. Never holds any part of the text.
+/// A text that is not a key, or keys that form no ring. Never holds any part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {

@@ -64,7 +64,7 @@ proptest! {
         prop_assert_eq!(&*RING.open(token.as_bytes()).unwrap(), &plaintext);
     }
 
-    /// Checks that a token that the peer refuses is refused. Strictness may refuse more.
+    /// Changes, inserts or removes one byte of a token. It opens only if nothing changed.
     #[test]
     fn altered_text_never_opens(
         plaintext in prop::collection::vec(any::<u8>(), 0..100),

@@ -159,7 +159,7 @@ fn one_spelling_only() {
     assert_eq!(ring(A).open(b""), Err(OpenError::Empty));
 }
 
-/// Checks that a validly signed text that is no token is refused.
+/// Checks that a validly signed text that is not a token is refused.
 #[test]
 fn signed_but_not_a_token() {
     let body = &URL_SAFE.decode(HELLO).unwrap()[..41];

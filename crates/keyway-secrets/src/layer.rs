@@ -271,8 +271,8 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
 
 /// A [`SecretStoreLayer`] as a [`SecretStore`].
 ///
-/// Its field is the layer, whose own methods can be called on it. Where both have a method of a name, the
-/// operation of the contract is called.
+/// Its field is the layer, whose own methods can be called on it. If both have a method of the same name, that
+/// of the contract is called.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
 

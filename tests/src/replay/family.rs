@@ -18,8 +18,6 @@ pub enum Scope {
     Replayed(&'static dyn Adapter),
     /// The plan excludes them.
     OutOfScope,
-    /// They are in scope, but the tested feature is not built yet.
-    Later,
 }
 
 impl std::fmt::Debug for Scope {
@@ -27,7 +25,6 @@ impl std::fmt::Debug for Scope {
         f.write_str(match self {
             Self::Replayed(_) => "Replayed",
             Self::OutOfScope => "OutOfScope",
-            Self::Later => "Later",
         })
     }
 }

@@ -90,7 +90,7 @@ impl Operation {
     }
 }
 
-/// Runs as the process that the other tests start; it is no test of its own.
+/// Runs as the process that the other tests start; it is not a test of its own.
 #[test]
 #[ignore = "started by other tests"]
 #[allow(clippy::print_stdout)] // The parent test reads the output.

@@ -54,7 +54,7 @@ fn unmasked(masked: &[u8]) -> String {
     text
 }
 
-/// Runs as the process whose memory is searched; it is no test of its own.
+/// Runs as the process whose memory is searched; it is not a test of its own.
 #[test]
 #[ignore = "started by another test"]
 fn child() {

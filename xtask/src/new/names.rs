@@ -39,7 +39,7 @@ pub(super) fn check_free(name: &str, manifest: &str) -> Result<(), Failure> {
     } else if TAKEN.contains(&name) {
         "is taken by Rust or cargo"
     } else if DEVICES.contains(&name) {
-        "is no file name on Windows"
+        "is not a file name on Windows"
     } else if dependencies(manifest).any(|dependency| dependency.replace('-', "_") == name.replace('-', "_"))
     {
         "is a dependency of the new crate"

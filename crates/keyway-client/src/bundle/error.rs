@@ -27,7 +27,7 @@ pub enum BundleError {
     #[error("the file cannot be read: {0}")]
     Unreadable(std::io::ErrorKind),
     /// A key occurs twice.
-    #[error("the key \"{key}\" stands twice{}", Lines(*.first, *.line))]
+    #[error("the key \"{key}\" occurs twice{}: remove one", Lines(*.first, *.line))]
     Duplicate {
         /// The key.
         key: String,
@@ -56,7 +56,7 @@ pub enum BundleError {
         field: Option<&'static str>,
     },
     /// A value is not a text, and these formats hold only texts.
-    #[error("the value of \"{key}\" is no text but {kind}")]
+    #[error("the value of \"{key}\" is not a text but {kind}")]
     NotText {
         /// The key.
         key: String,
@@ -64,7 +64,7 @@ pub enum BundleError {
         kind: MediaKind,
     },
     /// A value in JSON is not a text.
-    #[error("the value of \"{key}\" is no text: put it into quotes")]
+    #[error("the value of \"{key}\" is not a text: put it into quotes")]
     NotTextInJson {
         /// The key.
         key: String,

@@ -90,8 +90,8 @@ impl Bundle {
     /// * Between `'` and `'` every character stands for itself, line ends too.
     /// * Between `"` and `"` a backslash may stand only before `"`, `\`, `$`, `` ` `` or a line end
     ///   (which then disappears together with the backslash). Every other character except a bare
-    ///   `$` and `` ` `` stands for itself, line ends too. So `"
-    /// "` is refused: a shell reads two characters, other readers a line end.
+    ///   `$` and `` ` `` stands for itself, line ends too. So `"\n"` is refused: a shell reads two characters,
+    ///   other readers a line end.
     ///
     /// # Errors
     /// The error names all faulty lines, but none of their content.

@@ -166,7 +166,7 @@ fn a_refused_line_is_named() {
     }
     let twice = Bundle::from_dotenv("A='x\ny'\nB=1\nA=2").unwrap_err();
     assert_eq!(twice, BundleError::Duplicate { key: "A".to_owned(), first: Some(1), line: Some(4) });
-    assert_eq!(twice.to_string(), "the key \"A\" stands twice, in the lines 1 and 4");
+    assert_eq!(twice.to_string(), "the key \"A\" occurs twice, in the lines 1 and 4: remove one");
     let windows = Bundle::from_dotenv("A=1\r\n").unwrap_err().to_string();
     assert!(windows.contains("carriage return"), "{windows}");
     let bom = Bundle::from_dotenv("\u{feff}A=1").unwrap_err().to_string();

@@ -33,8 +33,6 @@ pub(super) fn secret_access_key(key: &SecretText) -> Result<SecretText, Credenti
     }
 }
 
-/// Tells whether a text is `xxxxxxxx-xxxx-4xxx-yxxx-xxxxxxxxxxxx`, where x is a hexadecimal digit
-/// in either case and y one of `89abAB`.
 /// Tells whether a text has the form of an access key ID: a UUID of version 4 with hyphens, in any case. White
 /// space around it is not allowed. Does not block.
 pub fn is_access_key_id(text: &str) -> bool {

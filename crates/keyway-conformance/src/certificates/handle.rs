@@ -23,7 +23,7 @@ const USUAL_DELAY: Duration = Duration::from_secs(60);
 /// time. Its clock goes on by the whole delay.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// Is one handle. Makes the calls of a host, and notes what they did.
+/// A handle. Makes the calls of a host, and notes what they did.
 #[derive(Debug)]
 pub(super) struct Handle<'f, 'a> {
     fixture: &'f CertificateFixture<'a>,

@@ -13,7 +13,7 @@ use crate::Broken;
 use crate::lock::locked;
 use crate::stored_object::stored_object;
 
-/// Is an order, and the checkpoints that its plugin made.
+/// An order, and the checkpoints that its plugin made.
 #[derive(Clone, Debug)]
 pub(super) struct TestedOrder {
     pub(super) order: CertificateOrder,

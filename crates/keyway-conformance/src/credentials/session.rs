@@ -18,7 +18,7 @@ use crate::stored_object::stored_object;
 use crate::unique::{new_intent, unique};
 use crate::{Broken, broken};
 
-/// Is one session, with its cookies as texts.
+/// A session, with its cookies as texts.
 #[derive(Debug)]
 pub(super) struct Session<'f, 'a> {
     fixture: &'f StoreFixture<'a>,
@@ -27,7 +27,7 @@ pub(super) struct Session<'f, 'a> {
     stored: Mutex<[String; 2]>,
 }
 
-/// Is what a fetch found.
+/// The result of a fetch.
 #[derive(Clone, Debug)]
 pub(super) struct CheckedOut {
     pub(super) given: Given,
@@ -111,7 +111,7 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(answer)
     }
 
-    /// Notes what a fetch gave, to check it in in the end.
+    /// Notes what a fetch gave, for the check-in at the end.
     pub(super) fn keep(&self, kind: CredentialKind, fetch: &Fetch, answer: &Answer) {
         self.record(name(kind), &answer.as_ref().map(word));
         if let Ok(FetchOutcome::Found(Found { credentials, lease, .. })) = answer {

@@ -42,7 +42,7 @@ impl TryFrom<String> for Name {
     fn try_from(name: String) -> Result<Self, String> {
         match name.as_str() {
             "" => Err("a host needs a name".to_owned()),
-            text if text.contains(' ') => Err(format!("{text} is no host name")),
+            text if text.contains(' ') => Err(format!("{text} is not a host name")),
             text if text.len() > 10 => Err(format!("the name ends wrongly: {}", &text[4..])),
             _ => Ok(Self(name)),
         }

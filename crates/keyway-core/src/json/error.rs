@@ -50,7 +50,7 @@ pub enum JsonFault {
     #[error("there is nothing: print one JSON object")]
     Empty,
     /// The text ends within a value.
-    #[error("the JSON text breaks off")]
+    #[error("the JSON text ends within a value")]
     Truncated,
     /// A byte that is not allowed there.
     #[error("this is not JSON")]
@@ -74,7 +74,7 @@ pub enum JsonFault {
     #[error("a number is too large")]
     NumberTooLarge,
     /// Text after the value.
-    #[error("there is more behind the object: print one JSON object and nothing else")]
+    #[error("there is text after the object: print one JSON object and nothing else")]
     Trailing,
     /// Arrays and objects are nested too deep.
     #[error("more than {limit} arrays and objects are nested")]

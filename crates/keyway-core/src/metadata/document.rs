@@ -214,7 +214,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
-        // An infinity or NaN is no date either; the error names the type only.
+        // An infinity or NaN is not a date either; the error names the type only.
         Ok(serde_json::Number::from_f64(number).map_or(Node::Null, Node::Number))
     }
 

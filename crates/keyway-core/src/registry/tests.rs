@@ -132,7 +132,7 @@ fn plugins_are_found_by_id_and_listed_in_order() {
             nearest: Some("a-much-longer-ie")
         }
     );
-    assert!(registry.get::<Firsts>("a").is_err(), "the issuer of that id is no secret store");
+    assert!(registry.get::<Firsts>("a").is_err(), "the issuer of that id is not a secret store");
     assert_eq!(
         registry.get::<Firsts>("zzz").unwrap_err().to_string(),
         "no Secret plugin `zzz` is linked; list its crate in `plugins!`"

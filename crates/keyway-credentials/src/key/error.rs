@@ -1,6 +1,6 @@
-//! The error for a text that is no private key.
+//! The error for a text that is not a private key.
 
-/// The error for a text that is no private key. It repeats nothing of the text.
+/// The error for a text that is not a private key. It repeats nothing of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -16,9 +16,9 @@ pub enum KeyError {
         /// The broken rule.
         rule: &'static str,
     },
-    /// The block is no private key of a known form.
+    /// The block is not a private key of a known form.
     #[error(
-        "the PEM block is no private key: its label must be RSA, DSA, EC, OPENSSH or ENCRYPTED PRIVATE KEY, or \
+        "the PEM block is not a private key: its label must be RSA, DSA, EC, OPENSSH or ENCRYPTED PRIVATE KEY, or \
          PRIVATE KEY"
     )]
     Label,

@@ -13,7 +13,7 @@ pub use error::KeyError;
 
 /// A private key with its passphrase, if it has one. `Debug` shows neither.
 ///
-/// The key is read when it is made, so a host gets no text that is no key.
+/// [`new`](Self::new) reads the key, so every value is a private key.
 ///
 /// | form | label of its PEM | type of an encrypted key |
 /// | --- | --- | --- |

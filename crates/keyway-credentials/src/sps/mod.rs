@@ -159,7 +159,7 @@ impl SpsConfiguration {
             .map_err(|source| SpsConfigurationError::Login { section: section.to_owned(), source })
     }
 
-    /// Returns a value that is no secret, or an empty text.
+    /// Returns a value that is not a secret, or an empty text.
     fn open(&self, section: &str, option: &str) -> Result<String, SpsConfigurationError> {
         Ok(self.get(section, option)?.map(SecretText::into_open).unwrap_or_default())
     }

@@ -363,7 +363,7 @@ fn step_existing(
             Step::to(GrantState { failures, next, ..state.clone() })
         }
 
-        // What cannot be done in this phase.
+        // Events that do not fit the phase.
         (Intended, Event::Begin { .. } | Event::Revoke { .. } | Event::Wake { .. }) => {
             return Err(TransitionError::InFlight);
         }

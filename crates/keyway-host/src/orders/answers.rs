@@ -13,7 +13,7 @@ use super::wishes::beside;
 use crate::work::{Again, Limits, Standing, stretched};
 
 impl Answer {
-    /// Classes an error of a plugin (decision B6).
+    /// Classifies an error of a plugin (decision B6).
     pub(super) fn of_error(error: &CertificateError) -> Self {
         match (error, error.kind(), error.effect()) {
             // A panic ends the order, whatever it left.
@@ -113,7 +113,7 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
             told.waiting(now, Scheduled { action: Action::Check, at: now })
         }
         Answer::CannotTell => told.undecided(now),
-        // Answers to nothing that an order that goes on was asked.
+        // `Generated` is handled before, and `Revoked` answers finished orders only.
         Answer::Generated(_) | Answer::Revoked => told,
     }
 }

@@ -30,7 +30,7 @@ type Result<T> = std::result::Result<T, CertificateError>;
 
 /// The outcome of one call.
 enum Told {
-    /// That of the order, as the plugin got it.
+    /// The outcome, and the order as the plugin got it.
     Outcome(OrderOutcome, Box<CertificateOrder>),
     Answer(Answer),
 }
@@ -208,7 +208,7 @@ fn intended(
     })
 }
 
-/// The revocation of the certificate that is to be revoked next.
+/// Returns the revocation of the certificate that is to be revoked next.
 fn revocation(on: &Claimed<'_, OrderWorkflow>, state: &OrderState) -> Result<CertificateRevocation> {
     let (certificate, reason) = match state.to_revoke() {
         Some(ToRevoke::Own(certificate, reason)) => (certificate, reason),

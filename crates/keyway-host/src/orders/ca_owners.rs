@@ -33,7 +33,7 @@ pub enum CaRefusal {
         /// The authority.
         ca: CaId,
     },
-    /// Its owner prefers it, and has others: one of them would be used without a choice.
+    /// Its owner prefers it and has others: after its deletion, one of them would be used unchosen.
     #[error(
         "the certificate authority \"{}\" is the preferred one of its owner, which has others: prefer another one first",
         ca.as_str().escape_debug()

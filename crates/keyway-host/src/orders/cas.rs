@@ -182,7 +182,7 @@ impl Cas {
     }
 
     /// Tells whether an authority that a plugin answered with may be a new one of this owner: it belongs to no other
-    /// owner, and is none that everybody uses.
+    /// owner, and is not one that all owners may use.
     pub(super) fn may_be_new(&self, requested: &Requested, ca: &CaId) -> bool {
         let (table, id) = (self.table(), host_id(&requested.authority, ca));
         match table.owners().owner_of(&id) {

@@ -28,10 +28,10 @@ pub struct ContainerRef {
 #[non_exhaustive]
 pub enum InvalidContainerRef {
     /// The text has too few or too many parts.
-    #[error("this is no reference to a container: use `store/name` or `store/environment/name`")]
+    #[error("this is not a reference to a container: use `store/name` or `store/environment/name`")]
     Parts,
     /// A part is not a valid name.
-    #[error("this is no reference to a container: {0}")]
+    #[error("this is not a reference to a container: {0}")]
     Name(#[from] NameError),
 }
 

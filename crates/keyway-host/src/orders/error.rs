@@ -58,7 +58,7 @@ pub enum OrdersError {
     },
     /// The certificate could not be written to the host's secret store. It is kept in the order, and the host
     /// tries again.
-    #[error("the certificate of order {order} could not be stored: {error}")]
+    #[error("the certificate of order {order} is not stored yet: {error}; the host tries again")]
     NotKept {
         /// The order.
         order: OrderId,

@@ -153,7 +153,7 @@ pub enum Decision {
     GiveUp,
 }
 
-/// The work of the driver after a step.
+/// The command that the worker carries out after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Ask the plugin.
@@ -210,7 +210,7 @@ pub enum TransitionError {
 /// Computes the step that `event` causes in this state; `None` is an order that is not there.
 ///
 /// # Errors
-/// A refusal leaves everything as it was.
+/// A transition error leaves everything unchanged.
 pub(crate) fn step(
     limits: &Limits,
     state: Option<&OrderState>,
@@ -295,7 +295,7 @@ pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
     }
     match action {
         Action::Cancel => (next.cancel, next.changing) = (Cancel::Told, None),
-        // One that was cut short is told again, as it was, before a newer one.
+        // An update whose call was cut short is sent again unchanged, before a newer one.
         Action::Modify if next.changing.is_none() => {
             next.changing = next.proposed.take();
             next.modifications = next.modifications.saturating_add(1);
@@ -315,7 +315,7 @@ pub(super) fn after_unknown(state: &OrderState, action: Action, can: Capabilitie
     }
 }
 
-/// Goes on after the worker was lost that asked the plugin.
+/// Continues an order whose worker was lost while it asked the plugin.
 fn interrupted(
     limits: &Limits,
     state: &OrderState,
@@ -324,7 +324,7 @@ fn interrupted(
     can: Capabilities,
 ) -> Step {
     let failures = state.failures.saturating_add(1);
-    // A worker that is lost each time must not ask for ever.
+    // A lost worker counts as a failure, so a call that always kills its worker ends.
     let next = after_unknown(state, action, can).filter(|_| failures < limits.retries.attempts);
     let state = OrderState { failures, ..state.clone() }.with_unknown(action);
     let Some(next) = next else {

@@ -27,9 +27,9 @@ pub struct NamePattern {
     text: String,
 }
 
-/// The error for a text that is no pattern of names.
+/// The error for a text that is not a pattern of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no pattern of names: use a name, or `*.` and a name, without empty labels")]
+#[error("this is not a pattern of names: use a name, or `*.` and a name, without empty labels")]
 pub struct InvalidPattern;
 
 impl NamePattern {

@@ -32,7 +32,7 @@ pub struct Asked<'a> {
 /// The key of an order, as far as the host knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AskedKey {
-    /// There is none yet: it is judged when the certificate is there.
+    /// The order has no key yet: the key is judged when the certificate is there.
     #[default]
     Later,
     /// The host does not know its type.

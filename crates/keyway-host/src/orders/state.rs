@@ -140,7 +140,7 @@ pub struct Revocation {
 pub struct Renewing {
     /// The moment at which the share of the validity has passed.
     pub due: Timestamp,
-    /// The next look, which may be earlier for an authority that says when to renew.
+    /// When a worker next acts on the renewal; earlier than `due` for an authority that says when to renew.
     pub next: Timestamp,
     /// The order that renews it, when it is placed.
     pub(crate) id: Option<NameTag>,
@@ -329,7 +329,7 @@ impl OrderState {
         ready.living_on(now)
     }
 
-    /// Ends the order with its certificate, which is where the host keeps it, and plans its renewal.
+    /// Ends the order once its certificate is where the host keeps it, and plans its renewal.
     pub(super) fn kept(
         self,
         now: Timestamp,
@@ -353,13 +353,13 @@ impl OrderState {
         Self { scheduled, ..self }
     }
 
-    /// Tells whether listeners are still to hear of something that happened. That a certificate will expire does not
-    /// hold a record.
+    /// Tells whether a notice of a past event is undelivered. A notice of expiry does not delay the removal of the
+    /// record.
     pub(super) fn owes_notice(&self) -> bool {
         self.notice.as_ref().is_some_and(|notice| notice.about != About::Expiring)
     }
 
-    /// Tells whether nothing is scheduled but the renewal, which does not hold a record.
+    /// Tells whether nothing but the renewal is scheduled, which does not delay the removal of the record.
     pub(super) fn is_at_rest(&self) -> bool {
         self.scheduled.is_none_or(|scheduled| scheduled.action == Action::Renew)
     }

@@ -13,7 +13,7 @@ pub enum StoredKeyError {
     /// The store or the secret cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The secret is no text.
+    /// The secret is not a text.
     #[error("it is not a text: store the key as PEM")]
     NoText,
     /// The key cannot be used.
@@ -23,7 +23,7 @@ pub enum StoredKeyError {
     #[error(transparent)]
     Request(#[from] NewRequestError),
     /// The task that decrypts the key ended.
-    #[error("the host ends: try again when it has started again")]
+    #[error("the host is stopping: try again after its restart")]
     Ended,
 }
 

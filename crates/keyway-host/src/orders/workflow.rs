@@ -172,7 +172,7 @@ impl OrderWorkflow {
         kept.map_err(|error| OrdersError::NotKept { order, error })
     }
 
-    /// Tells the listeners, unless the message is no news any more.
+    /// Tells the listeners, unless the notice is out of date.
     async fn notify(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
         let order = order_id(&on.entry.address.id);
         let container = self.certificates.as_ref().map(|store| store.reference(&order));

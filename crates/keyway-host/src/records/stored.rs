@@ -99,7 +99,7 @@ pub(crate) trait Recorded: Send + Sync + 'static {
         None
     }
 
-    /// Returns when a worker takes up a record that is not claimed. A record that is no work is never due.
+    /// Returns when a worker takes up a record that is not claimed. By default a record needs no work.
     fn due(_fixed: &Self::Fixed, _state: &Self::State) -> Due {
         Due::Never
     }

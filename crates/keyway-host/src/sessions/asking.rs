@@ -177,7 +177,7 @@ impl Asking<'_> {
         }
     }
 
-    /// Returns what a call holds until it has ended.
+    /// Returns the guards that a call holds until it ends.
     async fn hold(&self) -> (Option<Working>, Option<Permit>) {
         match self.caller {
             Caller::Claimed(on) => (Some(on.working().await), None),
@@ -201,8 +201,8 @@ enum Asked {
     ListFailed(Box<CredentialError>),
 }
 
-/// A call of a store asks for no further candidate after this time. So a deadline is one answer's, as before, and other
-/// callers wait for the permit of one answer.
+/// A call of a store asks for no further candidate after this time. So its deadline covers little more than one answer,
+/// and other callers wait little longer for its permit.
 const SHORT: Duration = Duration::from_millis(1);
 
 /// How far a search is, for the host and the call that goes through its candidates.
@@ -227,7 +227,7 @@ impl Progress {
 /// A search that failed.
 pub(super) struct Failed {
     pub(super) error: CredentialError,
-    /// The number of the candidate that may have been asked for last; `None` if nothing was asked.
+    /// The number of the last candidate that may have been asked for; `None` if nothing was asked.
     pub(super) asked: Option<u16>,
 }
 

@@ -103,7 +103,7 @@ pub(super) fn authenticated(
     Ok(())
 }
 
-/// Has the held leases checked in for which there is a reason.
+/// Schedules the check-in of each held lease for which `reason` gives one.
 pub(super) fn take_back(
     next: &mut SessionState,
     now: Timestamp,
@@ -338,7 +338,7 @@ pub(super) fn told(
     };
     let owed = match *notice {
         Notice::Owed(owed) => owed,
-        // Its intent is the record itself.
+        // The record itself was the intent of this notice (decision H222).
         Notice::NotDue if what == Told::Ended => Owed::from(now),
         Notice::NotDue | Notice::Done => return,
     };

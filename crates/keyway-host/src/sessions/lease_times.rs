@@ -33,8 +33,8 @@ pub(super) fn extension(
     Some(length(lease, term)?.min(between(now, made.plus(longest))))
 }
 
-/// Tells whether a renewal begins a new term. One that leaves the end where it was does not, give or take a tenth of the
-/// term: a vault gives no more, and each further renewal would only put off the return.
+/// Tells whether a renewal begins a new term. It does not if the end moved by at most a tenth of the term: the vault
+/// gives no more, and each further renewal would only delay the return.
 pub(super) fn begins_term(before: &Lease, term: Timestamp, renewed: &Lease) -> bool {
     let (Some(old), Some(new)) = (before.expires_at, renewed.expires_at) else { return true };
     between(old, new).max(between(new, old)) > part(between(term, old), 1, 10)

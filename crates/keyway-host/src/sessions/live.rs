@@ -23,7 +23,7 @@ pub(crate) struct Live {
     pub(super) refusals: Option<Arc<Refusals>>,
 }
 
-/// The store's cookie, and the call that left it so.
+/// The store's cookie, and the number of the call that wrote it.
 #[derive(Debug, Default)]
 struct Seen {
     cookie: Cookie,

@@ -6,7 +6,7 @@ use keyway_credentials::{Account, Asset, Candidate, CredentialStoreName, Holder}
 
 use crate::records::{RecordKind, Recorded, Stored};
 
-/// A bar against new check-outs. What is checked out stays so: check it in by
+/// A lock against new check-outs. Existing ones stay: check them in by
 /// [`Sessions::check_in`](super::Sessions::check_in).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -115,7 +115,7 @@ pub enum TransitionError {
     #[error("a rotation to other keys is under way: finish it first")]
     OtherRotation,
     /// No such work is in progress.
-    #[error("nothing of the kind is under way")]
+    #[error("no such work is in progress at this store")]
     NotUnderWay,
     /// A store needs at least one key.
     #[error("a store needs at least one key")]

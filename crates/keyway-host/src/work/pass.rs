@@ -33,7 +33,7 @@ pub(crate) struct Pass {
     pub(crate) is_full: bool,
 }
 
-/// An engine as the host sees it. A pass costs one box, a step none.
+/// An engine as the host sees it. Its futures are boxed once for a pass, not for each step.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
     /// Returns the name of the engine.

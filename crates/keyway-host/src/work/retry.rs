@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use keyway_core::Timestamp;
 
-/// How what a plugin did not do is tried again.
+/// Decides when a failed call of a plugin is tried again.
 ///
-/// The wait doubles from `first` up to `longest`. Jitter only adds, at most half of the wait.
-/// Passing `attempts` or `within` ends it for grants: then the grant stays listed, and the next
-/// revocation that a user asks for begins anew. A store is tried until it works.
+/// The wait doubles from `first` up to `longest`; jitter adds at most half. Grants, subordinate authorities, and the
+/// fetches and notices of sessions end after `attempts` or `within`; orders end after `attempts`. Stores, check-ins,
+/// and the storing and the renewal of a certificate are tried until they succeed.
+///
+/// A grant that ended so stays listed, and the next revocation that a user asks for begins anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retries {

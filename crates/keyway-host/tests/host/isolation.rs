@@ -116,7 +116,7 @@ async fn a_prompt_plugin_runs_on_the_callers_task_until_it_was_late_three_times(
     for (takes, expected) in [(Duration::ZERO, 5), (Duration::from_millis(30), 3)] {
         let issuer = Blocks::new(prompt, takes);
         let host = host_of(&issuer, Duration::from_secs(10)).await;
-        // The test runs on a thread that is no worker, so a thread switch would be seen.
+        // The test runs on a thread that is not a worker, so a thread switch would be seen.
         for number in 0..5 {
             granted(host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await);
         }

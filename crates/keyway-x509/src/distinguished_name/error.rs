@@ -87,7 +87,7 @@ pub enum DistinguishedNameFault {
         name: String,
     },
     /// A type occurs twice in one relative name.
-    #[error("{name} stands twice in one relative name: separate the two by a comma instead of a plus sign")]
+    #[error("{name} occurs twice in one relative name: separate the two by a comma instead of a plus sign")]
     RepeatedType {
         /// The type.
         name: String,

@@ -65,7 +65,7 @@ pub fn authority_key(identifier: &[u8]) -> Result<Extension> {
     extension(false, &identifier)
 }
 
-/// Marks a certificate that is no authority's, whatever the request says.
+/// Marks a certificate that is not that of an authority, whatever the request says.
 ///
 /// # Errors
 /// For a value that cannot be encoded.

@@ -45,7 +45,7 @@ impl AccountKey {
     pub(crate) fn from_pkcs8(der: &[u8]) -> Result<Self, AccountKeyError> {
         let unread = |reason| AccountKeyError { attempt: "read", reason };
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &SystemRandom::new())
-            .map_err(|_| unread("it is no key on P-256 in PKCS#8"))?;
+            .map_err(|_| unread("it is not a key on P-256 in PKCS#8"))?;
         let [4, point @ ..] = pair.public_key().as_ref() else {
             return Err(unread("its public half has another form"));
         };

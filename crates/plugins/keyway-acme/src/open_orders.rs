@@ -86,7 +86,7 @@ impl Acme {
         let claim = self.records.get(&self.records.key(Kind::Claim, url.as_bytes())).await?;
         let text = |content: &[u8]| String::from_utf8(content.to_vec());
         claim
-            .map(|(content, _)| text(&content).map_err(|_| corrupt("the id of an order is no text")))
+            .map(|(content, _)| text(&content).map_err(|_| corrupt("the id of an order is not a text")))
             .transpose()
     }
 

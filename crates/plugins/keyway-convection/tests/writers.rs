@@ -118,7 +118,7 @@ fn files_of_a_dead_writer_are_swept_away() {
     assert!(files_in(&folder).is_empty());
 }
 
-/// Runs as the process that the next test kills; it is no test of its own.
+/// Runs as the process that the next test kills; it is not a test of its own.
 #[test]
 #[ignore = "started by another test"]
 fn write_until_killed() {

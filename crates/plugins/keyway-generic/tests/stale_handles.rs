@@ -1,4 +1,4 @@
-//! Tests that the header cached by a handle never shows, whatever others do to the store meanwhile.
+//! Tests that a handle never answers from an outdated cached header, whatever others do to the store.
 
 mod support;
 

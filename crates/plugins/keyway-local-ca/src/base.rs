@@ -111,7 +111,7 @@ impl LocalCa {
             self.forget(BASE);
             return Ok(());
         }
-        let client = "The connection has another base authority already.";
+        let client = "The connection has another base authority already: import into another connection.";
         Err(CertificateError::refused(client, "an authority was imported where there is another one"))
     }
 }

@@ -77,7 +77,7 @@ impl LoginKey {
             text.lines().map(str::trim_ascii).filter(|line| !line.is_empty() && !line.starts_with('#'));
         let text = lines.next().unwrap_or_default();
         if text.starts_with("-----BEGIN") {
-            return refuse("it is no public key in OpenSSH's format, which begins with its type");
+            return refuse("it is not a public key in OpenSSH's format, which begins with its type");
         }
         if lines.next().is_some() || text.chars().any(|it| it.is_control() && it != '\t') {
             return refuse("it is more than one line, and a public key is one");
@@ -91,7 +91,7 @@ impl LoginKey {
             return refuse(&format!("its type is none of {}", types.0.join(", ")));
         }
         let Ok(public) = PublicKey::from_openssh(&format!("{kind} {key}")) else {
-            return refuse("what follows the type is no key of this type");
+            return refuse("what follows the type is not a key of this type");
         };
         if let KeyData::Rsa(rsa) = public.key_data() {
             let bits = rsa.n.as_positive_bytes().map_or(0, bits);
@@ -106,7 +106,7 @@ impl LoginKey {
         let given = Self { public: public.into(), private: None };
         // A key of a wrong length may be read, but would be written as another key.
         if given.line()? != format!("{kind} {key}") {
-            return refuse("what follows the type is no key of this type");
+            return refuse("what follows the type is not a key of this type");
         }
         Ok(given)
     }

@@ -89,8 +89,8 @@
 //! # How a credential is changed
 //!
 //! A check-in of a password or a private key changes it, if the configuration has `rotation` (decision S10), also if the
-//! session has not used it. The host lends
-//! a [`Changer`](keyway_credentials::Changer) and a [`Prober`](keyway_credentials::Prober).
+//! session has not used it. The host lends a [`Changer`](keyway_credentials::Changer) and a
+//! [`Prober`](keyway_credentials::Prober).
 //!
 //! | step | the secret holds | after a crash |
 //! | --- | --- | --- |
@@ -120,7 +120,7 @@
 //! * One private key and one password for an account. A key is replaced by one of the type in the configuration.
 //! * A one-time code counts as used when it is handed out, whether or not the target got it.
 //! * A certificate is for `account@asset`, with a key pair of its own that is never stored.
-//! * Errors of reading a secret that is no account name the entry, and never the content.
+//! * Errors of reading a secret that is not an account name the entry, and never the content.
 
 mod account;
 mod accounts;

@@ -64,7 +64,7 @@ impl NewCredentials {
     }
 }
 
-/// No step came before, so nothing happened.
+/// Makes an error without an effect: the target was not asked yet.
 fn not_made(error: impl std::error::Error + Send + Sync + 'static) -> CredentialError {
     CredentialError::Unavailable {
         what: "the maker of credentials",

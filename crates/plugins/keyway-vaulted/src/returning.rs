@@ -114,7 +114,7 @@ impl VaultedStore {
     }
 }
 
-/// Returns the order to the target that the stored change stands for.
+/// Returns the order to the target for the stored change.
 fn order(candidate: &Candidate, account: &crate::StoredAccount) -> Option<CredentialChange> {
     let change = account.change.as_ref()?;
     let lease = account.lease(&change.lease)?;
@@ -132,7 +132,7 @@ fn target_does_not_take(of_change: Option<CredentialError>) -> CredentialError {
     }
 }
 
-/// Other calls changed the account each time.
+/// Makes the error for an account that other calls changed at each attempt.
 pub(crate) fn contended() -> CredentialError {
     CredentialError::Unavailable { what: "an account that others change", retry_after: None, source: None }
 }

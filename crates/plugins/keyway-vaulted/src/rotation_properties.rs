@@ -78,7 +78,7 @@ impl World {
         }
     }
 
-    /// Makes one attempt, as the driver does.
+    /// Makes one attempt, as the store does.
     fn attempt(&mut self, faults: &mut impl Iterator<Item = Fault>) -> Ended {
         let (mut course, mut question) = if self.stored.change.is_some() {
             Course::resumed()

@@ -117,7 +117,7 @@ fn asked(kind: CredentialKind, fetch: &Fetch) -> Result<Asked, CredentialError> 
     Ok(Asked { kind, lease, session: fetch.session.connection.session_id.clone() })
 }
 
-/// Replaces the account that was checked out by what the caller gets of it.
+/// Takes the caller's credentials and the lease from a checked-out account.
 fn hand_out<T>(
     outcome: FetchOutcome<CheckedOut>,
     credentials: impl FnOnce(&CheckedOut) -> Option<T>,

@@ -32,7 +32,7 @@ fn result_of(result: &Value) -> Result<OrderOutcome, String> {
     let message = result["status_message"].as_str().unwrap_or_default();
     let mut waiting = Waiting::new(message);
     match milliseconds(result.get("retry_msec")) {
-        None => return Err("the delay is no number".to_owned()),
+        None => return Err("the delay is not a number".to_owned()),
         Some(delay) => {
             if let Ok(delay @ 1..) = u64::try_from(delay) {
                 waiting = waiting.retry_after(Duration::from_millis(delay));

@@ -97,7 +97,7 @@ impl Adapter for Cipher {
         }
     }
 
-    /// Demands that a text which does not open strictly is refused (L9): plaintext, a wrong padding, what is no UTF-8,
+    /// Demands that a text which does not open strictly is refused (L9): plaintext, a wrong padding, bytes that are not UTF-8,
     /// and a text with something behind it. A wrong secret access key is a wrong key (H276).
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         match Form::of(input) {

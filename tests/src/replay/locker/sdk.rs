@@ -339,7 +339,7 @@ impl Adapter for Requests {
             // Another parameter may be wrong as well, which is found first.
             let missing = |decision| Some(Ruling::refused(decision, &[Class::NotFound, Class::Invalid]));
             match method {
-                // An environment without a name is no environment.
+                // An environment without a name is not an environment.
                 "secret.list" if blank("environment") => invalid("L2"),
                 "secret.list" | "secret.list_page"
                     if text("environment").is_some_and(|name| !["", "prod", "stg"].contains(&name)) =>

@@ -1,9 +1,8 @@
 //! `go.write`: writes of the native client.
 //!
-//! The form of the HTTP requests belongs to the native client of this project, which is not built
-//! yet; these vectors test the effect and the answer of a write. They were recorded one after the
-//! other on one store and do not record the changes of earlier ones, so a value that a write did
-//! not set is not compared.
+//! The tests of `keyway-locker` compare the form of the HTTP requests; here the vectors test the effect and the answer
+//! of a write. They were recorded one after the other on one store and do not record the changes of earlier ones, so a
+//! value that a write did not set is not compared.
 
 use keyway_client::{Change, Error, Secrets};
 use pollster::block_on;

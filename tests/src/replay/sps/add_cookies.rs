@@ -22,7 +22,7 @@ fn merged(stored: &Value, change: Option<&Value>) -> Result<Value, Class> {
     Ok(Json::Object(cookie.snapshot()).to_serde())
 }
 
-/// Returns the result with the merged cookies. A result that is no object has none.
+/// Returns the result with the merged cookies. A result that is not an object has none.
 fn finished(input: &Input) -> Result<Value, Class> {
     let Value::Object(result) = input.get("result") else { return Ok(input.get("result").clone()) };
     let mut finished = result.clone();
@@ -38,7 +38,7 @@ impl Adapter for AddCookies {
         Observed::one("the result", outcome)
     }
 
-    /// Demands that a cookie that is no object is refused.
+    /// Demands that a cookie that is not an object is refused.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let is_other = |result: &Map<String, Value>| {
             COOKIES.iter().any(|name| result.get(*name).is_some_and(|cookie| !cookie.is_object()))

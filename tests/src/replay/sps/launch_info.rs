@@ -28,7 +28,7 @@ impl Adapter for LaunchInfo {
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         match expected.get("value") {
             value @ Value::Array(_) => Ok(vec![Demand::Exactly(value.clone()).into()]),
-            _ => Err("`value` is no list".to_owned()),
+            _ => Err("`value` is not a list".to_owned()),
         }
     }
 }

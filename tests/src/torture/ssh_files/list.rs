@@ -9,7 +9,7 @@ const UNTIL: &[u8] = b"keyway until ";
 pub(super) fn revoked(list: &[u8]) -> Result<Vec<String>, String> {
     let mut rest = list;
     if take(&mut rest, 12)? != b"SSHKRL\n\0\0\0\0\x01" {
-        return Err("it is no list of revoked keys".to_owned());
+        return Err("it is not a list of revoked keys".to_owned());
     }
     // The list's version, its time, and flags.
     take(&mut rest, 24)?;

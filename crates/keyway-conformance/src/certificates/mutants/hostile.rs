@@ -78,7 +78,7 @@ mutants! {
         (issue |mutant, order| {
             let path = order.context.ca.as_ref().map_or("", |ca| ca.as_str());
             if let (true, Ok(text)) = (is_path(path), fs::read_to_string(path)) {
-                return Err(CertificateError::refused("No.", format!("it is no key: {text}")));
+                return Err(CertificateError::refused("No.", format!("it is not a key: {text}")));
             }
             mutant.ca.issue(order).await
         })

@@ -15,7 +15,7 @@ use crate::certificates::{CertificateSubject, OrderExample, ScriptedCa};
 use crate::mutated::{self, ByFolder};
 pub(super) use crate::unique::new_intent;
 
-/// Is the result of an overridden operation.
+/// The result of an overridden operation.
 pub(super) type CaResult<T> = Result<T, CertificateError>;
 
 /// Makes the subject of a mutant for `mutants!`: the kind names the capabilities of the scripted authority below, and the
@@ -60,7 +60,7 @@ pub(super) const ONCE: Capabilities = FULL.idempotent(false).reconciles(false);
 /// None.
 pub(super) const MINIMAL: Capabilities = Capabilities::MINIMAL;
 
-/// Is a handle of a mutant.
+/// A handle of a mutant.
 #[derive(Debug)]
 pub(super) struct Mutated {
     pub(super) ca: ScriptedCa,

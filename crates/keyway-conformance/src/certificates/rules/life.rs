@@ -17,7 +17,7 @@ rules! {
         "Revoking twice succeeds twice, also after a restart."
         revokes_twice;
     "CER-082" Must needs REVOKES from ["B18"]
-        "Revoking what is no certificate of the authority takes nothing away, and does not break it."
+        "Revoking what is not a certificate of the authority takes nothing away, and does not break it."
         revokes_nothing;
     "CER-083" Must needs RENEWS from ["B18"]
         "The authority tells when to renew a certificate that it made, also after a restart."

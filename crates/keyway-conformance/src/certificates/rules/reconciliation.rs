@@ -1,4 +1,4 @@
-//! The question after the outcome of a call.
+//! The question about the outcome of a call.
 
 use keyway_certificates::{
     CertificateRevocation, DeleteCa, IntendedCall, ObjectRef, OrderOutcome, Reconciled, RetryMethod,

@@ -22,14 +22,14 @@ rules! {
         "A request with an RSA key of 1024 bits is refused before any effect."
         short_key;
     "CER-133" Should needs ISSUES from ["B12", "B20", "R7"]
-        "A text that is no request of PKCS#10 is refused before any effect."
+        "A text that is not a request of PKCS#10 is refused before any effect."
         no_request;
 }
 
 /// A request with an RSA key of 1024 bits.
 const SHORT_KEY: &str = include_str!("requests/rsa-1024.pem");
 
-/// Orders a certificate for a text that is no request.
+/// Orders a certificate for a text that is not a request.
 async fn refused(fixture: &CertificateFixture<'_>, pem: &str) -> Checked {
     comes_to_nothing(fixture, metadata(fixture, pem, None)?, fixture.example()).await
 }

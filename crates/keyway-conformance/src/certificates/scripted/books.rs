@@ -22,12 +22,12 @@ pub struct CaEffect {
 /// The state of an order at the authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum OrderState {
-    /// Is looked at so many times more before there is a certificate.
+    /// The certificate is there after so many further looks.
     Open {
         looks: u32,
     },
     Issued,
-    /// Is canceled at the next look.
+    /// The order is canceled at the next look.
     Canceling,
     Canceled,
 }

@@ -107,7 +107,7 @@ mutants! {
     ReadsTheAccount breaks ["CRE-123"] "takes an account for a path"
         (passwords |mutant, fetch| {
             if let (true, Ok(text)) = (is_path(account_of(fetch)), fs::read_to_string(account_of(fetch))) {
-                return Ok(FetchOutcome::Denied(Denial::new(format!("it is no vault: {text}"))));
+                return Ok(FetchOutcome::Denied(Denial::new(format!("it is not a vault: {text}"))));
             }
             mutant.store.passwords(fetch).await
         })

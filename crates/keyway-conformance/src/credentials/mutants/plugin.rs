@@ -16,7 +16,7 @@ use crate::credentials::{CredentialSubject, Fault, NoCredentials, ScriptedStore,
 use crate::mutated::{self, ByFolder};
 pub(super) use crate::unique::new_intent;
 
-/// Is the result of an overridden operation.
+/// The result of an overridden operation.
 pub(super) type StoreResult<T> = Result<T, CredentialError>;
 pub(super) type Notes = mutated::Notes<Passwords>;
 
@@ -114,7 +114,7 @@ fn with(capabilities: Capabilities) -> ScriptedStore {
     store
 }
 
-/// Is a handle of a mutant.
+/// A handle of a mutant.
 #[derive(Debug)]
 pub(super) struct Mutated {
     pub(super) store: ScriptedStore,

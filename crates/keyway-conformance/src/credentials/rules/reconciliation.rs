@@ -1,4 +1,4 @@
-//! The question after the outcome of a call.
+//! The question about the outcome of a call.
 
 use keyway_credentials::{CheckIn, IntendedCall, Reconciled};
 

@@ -27,7 +27,7 @@ pub(super) enum Step {
     Request,
     Revoke,
     UnknownAction,
-    /// The input is no JSON object with an action.
+    /// The input is not a JSON object with an action.
     NoInput,
 }
 

@@ -225,7 +225,7 @@ fn an_authority_that_left_the_records_leaves_the_table() {
     assert_eq!(names(&table), ["2", "other"], "the same id at another connection is another authority");
     assert_eq!((table.owners().preferred(&joe), table.owners().owner_of(&gone)), (None, None));
     assert_eq!(table.owners().owner_of(&stays), Some(&joe));
-    // One that is created meanwhile has its owner before the plugin lists it.
+    // An authority that is created meanwhile has its owner before the plugin lists it.
     assert_eq!(table.owners().owner_of(&host_id(&name("a"), &CaId::new("3").unwrap())), Some(&joe));
 }
 

@@ -162,7 +162,7 @@ pub enum TransitionError {
 /// Computes the step that `event` causes in this state; `None` is an authority that is not there.
 ///
 /// # Errors
-/// A refusal leaves everything as it was.
+/// A transition error leaves everything unchanged.
 pub(crate) fn step(
     limits: &Limits,
     state: Option<&State>,

@@ -323,7 +323,6 @@ fn violated_with(action: Action, violations: Violations, orphan: Option<Credenti
 /// for its length, the credential in it would be lost.
 ///
 /// See decision W7.
-/// See decision W7.
 fn whole(reader: Reader, printed: &[u8]) -> Reader {
     Reader { max_bytes: reader.max_bytes.max(printed.len()), ..reader }
 }

@@ -32,14 +32,14 @@ impl DocumentHooks for Maker {
         match settings.get(WORD) {
             None => Ok(()),
             Some(Structured::Text(word)) if !word.is_empty() => Ok(()),
-            Some(_) => Err(StoreError::invalid("the settings", "`word` is no word")),
+            Some(_) => Err(StoreError::invalid("the settings", "`word` is not a word")),
         }
     }
 
     fn check_stored_settings(&self, settings: &Table) -> Result<(), StoreError> {
         match settings.get(WORD) {
             None | Some(Structured::Text(_)) => Ok(()),
-            Some(_) => Err(StoreError::invalid("the settings", "`word` is no text")),
+            Some(_) => Err(StoreError::invalid("the settings", "`word` is not a text")),
         }
     }
 

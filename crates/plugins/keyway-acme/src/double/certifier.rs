@@ -48,7 +48,7 @@ impl Certifier {
         let mut certificate = CertificateParams::default();
         certificate.use_authority_key_identifier_extension = true;
         certificate.serial_number = Some(random_bytes().to_vec().into());
-        // rcgen gives the identifier of its own key to a certificate that says what it is only.
+        // rcgen adds the key identifier only to certificates with explicit basic constraints.
         certificate.is_ca = IsCa::ExplicitNoCa;
         for name in names {
             certificate.subject_alt_names.push(match name.kind.as_str() {

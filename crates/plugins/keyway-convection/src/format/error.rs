@@ -77,7 +77,7 @@ impl fmt::Display for UnreadableText {
             Problem::Missing { key } => write!(f, "`{key}` is missing"),
             Problem::WrongType { key, expected } => write!(f, "`{key}` must be {expected}"),
             Problem::Version(error) => write!(f, "`metadata.version`: {error}"),
-            Problem::UnknownPluginType => f.write_str("`metadata.plugin.type` is no type of plugin"),
+            Problem::UnknownPluginType => f.write_str("`metadata.plugin.type` is not a type of plugin"),
             Problem::TooDeep => write!(f, "a value is nested deeper than {} levels", super::MAX_DEPTH),
             Problem::IntegerTooLong => {
                 write!(f, "an integer has more than {} digits", super::MAX_INTEGER_DIGITS)

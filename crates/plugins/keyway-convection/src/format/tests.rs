@@ -195,7 +195,7 @@ fn a_fault_is_reported_with_its_place() {
         (whole.replace("name = \"Generic\"\n", ""), "`metadata.plugin.name` is missing"),
         (
             whole.replace("\"Secret\"", "\"Access\""),
-            "line 9, column 8: `metadata.plugin.type` is no type of plugin",
+            "line 9, column 8: `metadata.plugin.type` is not a type of plugin",
         ),
         (whole.replace("[store]", "[shop]"), "`store` is missing"),
         (whole.replace("[config.data]", "[conf]"), "`config` is missing"),

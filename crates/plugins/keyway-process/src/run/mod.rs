@@ -143,7 +143,7 @@ pub enum RunError {
     #[error("its caller went away, and it was killed")]
     Cancelled,
     /// The system failed during the run, and the program was killed.
-    #[error("the system could not {what}; it was killed")]
+    #[error("the system could not {what}, so the program was killed")]
     System {
         /// The operation that failed.
         what: &'static str,

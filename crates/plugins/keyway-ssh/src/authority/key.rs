@@ -17,12 +17,12 @@ use crate::key::LoginKey;
 #[derive(Clone)]
 pub struct CertificateAuthorityKey(Arc<PrivateKey>);
 
-/// A text that is no key for signing certificates. Does not repeat the text.
+/// A text that is not a key for signing certificates. Does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAuthorityKey {
     /// The key is not in OpenSSH's format.
-    #[error("it is no private key in the format of OpenSSH: make one with `ssh-keygen -t ed25519`")]
+    #[error("it is not a private key in the format of OpenSSH: make one with `ssh-keygen -t ed25519`")]
     Format,
     /// The key is encrypted with a passphrase.
     #[error(

@@ -44,7 +44,7 @@ pub(super) enum ListFault {
     Older { list: PathBuf, record: PathBuf, found: u64, number: u64 },
     #[error("{} was written (number {found}), and its record {} is missing, so it may be an old copy; `sshd` uses it meanwhile. Put the record back, or, if the list is the newest, run `keyway-ssh-ca set-up`", .list.display(), .record.display())]
     NoRecord { list: PathBuf, record: PathBuf, found: u64 },
-    #[error("{} is no record of a list: put it back from a copy, or, if the list beside it is the newest, remove it and run `keyway-ssh-ca set-up`", .0.display())]
+    #[error("{} is not a record of a list: put it back from a copy, or, if the list beside it is the newest, remove it and run `keyway-ssh-ca set-up`", .0.display())]
     Record(PathBuf),
     #[error(transparent)]
     List(#[from] RevocationListFault),

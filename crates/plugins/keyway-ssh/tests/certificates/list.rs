@@ -156,7 +156,7 @@ fn a_changed_list_needs_its_record() {
     let authority = Authority::new();
     authority.revoke_intent("one").unwrap();
     fs::write(authority.file(RECORD), "").unwrap();
-    authority.is_stuck(&["is no record of a list"]);
+    authority.is_stuck(&["is not a record of a list"]);
     fs::remove_file(authority.file(RECORD)).unwrap();
     authority.is_stuck(&["its record", "is missing", "keyway-ssh-ca set-up"]);
     authority.set_up().unwrap();

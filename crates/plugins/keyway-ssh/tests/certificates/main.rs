@@ -108,7 +108,7 @@ fn a_key_that_is_missing_is_named_with_the_remedy() {
     fs::write(&path, "no key").unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     let told = authority.ask(authority.context(&[]), Some(KEY)).unwrap_err().to_string();
-    assert!(told.contains(path.to_str().unwrap()) && told.contains("it is no private key"), "{told}");
+    assert!(told.contains(path.to_str().unwrap()) && told.contains("it is not a private key"), "{told}");
 }
 
 #[test]

@@ -4,14 +4,14 @@ use keyway_core::InvalidText;
 use keyway_core::json::JsonError;
 use keyway_credentials::KeyError;
 
-/// The reason why a secret is no account. It repeats nothing of the secret.
+/// The reason why a secret is not an account. It repeats nothing of the secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccountError {
     /// The secret is not a text.
     #[error("the secret is not a text: store an account, a password, or a private key in PEM")]
     NotText,
-    /// The text begins like an account, and is no JSON.
+    /// The text begins like an account, and is not a JSON.
     #[error("the account is not JSON: {0}")]
     Json(#[from] JsonError),
     /// An entry is missing, or has another form.

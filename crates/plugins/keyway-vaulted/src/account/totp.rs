@@ -67,7 +67,7 @@ impl TotpSeed {
         Ok(TotpCode::new(code, self.begin(now)).with_period(self.period()))
     }
 
-    /// Returns the begin of the period that `now` lies in.
+    /// Returns the start of the period that `now` lies in.
     pub(crate) const fn begin(&self, now: Timestamp) -> Timestamp {
         let seconds = now.as_seconds();
         Timestamp::from_milliseconds((seconds - seconds % self.period) * 1000)

@@ -35,7 +35,7 @@ fn read(key: &PrivateKey) -> Result<ssh_key::PrivateKey, CredentialError> {
     ssh_key::PrivateKey::from_openssh(key.expose_pem()).map_err(|error| unusable(error.to_string()))
 }
 
-/// No step came before, so nothing happened.
+/// Makes an error without an effect: the target was not asked yet.
 fn unusable(reason: impl Into<String>) -> CredentialError {
     CredentialError::invalid("the private key of the account", reason)
 }

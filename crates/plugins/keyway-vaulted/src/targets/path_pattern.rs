@@ -10,12 +10,12 @@ const ASSET: &str = "{asset}";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PathPattern(String);
 
-/// The reason why a text is no pattern of paths.
+/// The reason why a text is not a pattern of paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathPatternError {
-    /// The pattern is no path.
-    #[error("the pattern is no path: {0}")]
+    /// The pattern is not a path.
+    #[error("the pattern is not a path: {0}")]
     Path(#[from] PathFault),
     /// Two accounts would have one file.
     #[error("the pattern has no {{account}}, so all accounts would have one file")]

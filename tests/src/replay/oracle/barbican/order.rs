@@ -56,7 +56,7 @@ impl Shape {
     }
 }
 
-/// Reads a delay as Python's `int` does. `None` is no number; a missing delay is the default.
+/// Reads a delay as Python's `int` does. `None` is not a number; a missing delay is the default.
 pub fn milliseconds(delay: Option<&Value>) -> Option<i64> {
     match delay {
         None => i64::try_from(DEFAULT).ok(),

@@ -64,7 +64,7 @@ fn rule(rule: &Value) -> Result<Rule, String> {
     let when = match &rule["when"] {
         Value::Null => Map::new(),
         Value::Object(when) => when.clone(),
-        _ => return Err("`when` is no object".to_owned()),
+        _ => return Err("`when` is not an object".to_owned()),
     };
     let effects = rule["do"].as_array().map_or(&[][..], Vec::as_slice);
     let end = match (rule.get("return"), &rule["raise"]) {

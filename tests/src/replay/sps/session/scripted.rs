@@ -159,7 +159,7 @@ fn entries(cookie: &Cookie) -> Map<String, Value> {
 fn object(value: &Value) -> Result<JsonObject, CredentialError> {
     match Json::from(value.clone()) {
         Json::Object(entries) => Ok(entries),
-        _ => Err(CredentialError::invalid("the cookie", "it is no object")),
+        _ => Err(CredentialError::invalid("the cookie", "it is not an object")),
     }
 }
 

@@ -12,7 +12,7 @@ use super::authority::{CERTIFICATE, SigningAuthority};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Is the certificate of one order.
+/// The certificate of one order.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) request: CertificateRequest,

@@ -90,7 +90,7 @@ impl fmt::Debug for Office {
     }
 }
 
-/// Is a handle of the authority.
+/// A handle of the authority.
 #[derive(Debug)]
 struct Issuing {
     ca: ScriptedCa,

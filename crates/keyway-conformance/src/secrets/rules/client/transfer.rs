@@ -133,7 +133,7 @@ async fn faulty_files_are_refused(fixture: &StoreFixture<'_>) -> Checked {
     let fixture = ClientFixture::new(fixture, &[], &[at("a")]).await?;
     let before = Snapshot::of(&fixture.store).await?;
     for (format, file) in [
-        (FileFormat::Dotenv, "b=1\nthis is no line\n"),
+        (FileFormat::Dotenv, "b=1\nthis is not a line\n"),
         (FileFormat::Dotenv, "b=1\nc=\"never closed\n"),
         (FileFormat::Dotenv, "b=1\nb=2\n"),
         (FileFormat::Json, r#"{"b": "1", "c": 2}"#),

@@ -138,8 +138,8 @@ pub(super) async fn gives(
         is(&what, &found, key, value, layer, environment)?;
     }
     let Some(text) = value.expose_text() else {
-        client.get(key).await.fails_as("`get` of a value that is no text", "invalid")?;
-        client.get_or(key, DEFAULT).await.fails_as("`get_or` of a value that is no text", "invalid")?;
+        client.get(key).await.fails_as("`get` of a value that is not a text", "invalid")?;
+        client.get_or(key, DEFAULT).await.fails_as("`get_or` of a value that is not a text", "invalid")?;
         return Ok(());
     };
     for (what, found) in [

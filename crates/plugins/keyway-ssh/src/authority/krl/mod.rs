@@ -34,7 +34,7 @@ struct Certificates {
     sections: Vec<(u8, Vec<u8>)>,
 }
 
-/// Bytes that are no key revocation list, or none that can be changed.
+/// Bytes that are not a key revocation list, or a list that cannot be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RevocationListFault {
     #[error("it does not begin as a key revocation list of OpenSSH does")]

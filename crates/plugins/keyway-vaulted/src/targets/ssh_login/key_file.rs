@@ -43,7 +43,7 @@ impl KeyFile {
     }
 }
 
-/// The target was not asked, or its answer is not known; it is the same as before.
+/// Makes the error of a check without an answer. The target is unchanged.
 fn failed(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> CredentialError {
     CredentialError::Unavailable { what, retry_after: None, source: Some(source.into()) }
 }

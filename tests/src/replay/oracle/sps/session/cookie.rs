@@ -28,7 +28,7 @@ impl Model<'_> {
         }
     }
 
-    /// Merges the cookies that a fetch returns, or returns `None` for one that is no object.
+    /// Merges the cookies that a fetch returns, or returns `None` for one that is not an object.
     pub(super) fn merge(&mut self, returned: &Value) -> Option<()> {
         for name in ["cookie", "session_cookie"] {
             let Some(changes) = returned.get(name) else { continue };

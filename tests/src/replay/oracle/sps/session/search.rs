@@ -154,7 +154,7 @@ impl Model<'_> {
         Some(assets)
     }
 
-    /// Returns what a plugin's own generator yields, with an empty text for what is no text.
+    /// Returns what a plugin's own generator yields, with an empty text for what is not a text.
     fn own(&mut self, script: &Value) -> Option<List> {
         let items = match (&script["yield"], &script["return"]) {
             (Value::Array(items), _) | (_, Value::Array(items)) => items,
