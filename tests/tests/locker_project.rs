@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use keyway_client::{Credentials, Draft, Secrets};
 use keyway_core::Resources;
+use keyway_locker::double::LockerDouble;
 use keyway_locker_sdk::{Configuration, answer, make_stores};
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{OpenContext, SecretStore, SecretStores, StoreName};
 use keyway_storage::{Memory, Storage};
 use keyway_tests::locker_answer::{self, Accepted};
-use keyway_tests::locker_double::LockerDouble;
 use keyway_tests::locker_sdk::{PLUGINS, SECRET_ACCESS_KEY};
 use pollster::block_on;
 use serde_json::{Value, json};
