@@ -119,6 +119,7 @@ mod vectors;
 #[cfg(test)]
 mod write_tests;
 mod writing;
+mod written;
 
 pub use configuration::LockerConfiguration;
 pub use plugin::LockerPlugin;
