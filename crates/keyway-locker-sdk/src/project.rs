@@ -69,15 +69,7 @@ pub(crate) fn open(
         let (wanted, known) = (&entry.plugin, known.join(", "));
         failed(Failure::File, &format!("this program has no plugin `{wanted}`, only {known}"))
     })?;
-    let keys = match &entry.keys {
-        Some(path) => FileKeySource::new(path).read().map_err(|error| (Failure::File, with_causes(&error))),
-        // A plugin that would seal with these is refused below.
-        None => {
-            let drawn = Key::generate().and_then(|key| KeyRing::new([key]));
-            drawn.map_err(|error| (Failure::Internal, with_causes(&error)))
-        }
-    };
-    let keys = keys.map_err(|(failure, reason)| failed(failure, &reason))?;
+    let keys = keys(entry.keys.as_deref()).map_err(|(failure, reason)| failed(failure, &reason))?;
     let mut resources = Resources::new();
     if let Some(path) = &entry.sqlite {
         let storage = database(path).map_err(|error| match error {
@@ -111,4 +103,13 @@ pub(crate) fn open(
         return Err(failed(Failure::File, &reason));
     }
     Ok(store)
+}
+
+/// Reads the keys in a file. A store without one gets drawn keys, with which its plugin must not seal.
+fn keys(file: Option<&Path>) -> Result<KeyRing, (Failure, String)> {
+    let Some(file) = file else {
+        let drawn = Key::generate().and_then(|key| KeyRing::new([key]));
+        return drawn.map_err(|error| (Failure::Internal, with_causes(&error)));
+    };
+    FileKeySource::new(file).read().map_err(|error| (Failure::File, with_causes(&error)))
 }
