@@ -2,7 +2,6 @@
 //!
 //! - [`echo_issuer`]: an issuer that is the same in this process and as an executable;
 //! - [`locker_answer`]: judges answers as Locker's official SDK does; `locker_sdk`: stores that it reads;
-//! - [`locker_double`]: a server that answers as Locker's service does;
 //! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
 //! - [`services`]: finds or makes the real programs that some tests run against, and reports tests
@@ -25,7 +24,6 @@
 
 pub mod echo_issuer;
 pub mod locker_answer;
-pub mod locker_double;
 #[cfg(unix)]
 pub mod locker_sdk;
 pub mod replay;

@@ -137,6 +137,18 @@ fn judge_error(error: &Value) -> Judged<Accepted> {
     Ok(Accepted::Error { code, kind: kind.to_owned(), retryable, retry_after })
 }
 
+/// Judges the output of a program that ended with success, for a request with the id "1". Returns the data, or the kind of
+/// the error.
+///
+/// # Errors
+/// [`Refused`] says what is wrong.
+pub fn outcome(method: &str, output: &[u8]) -> Judged<Result<Value, String>> {
+    match judge(0, output, "1")? {
+        Accepted::Result { data, .. } => judge_data(method, &data).map(|()| Ok(data)),
+        Accepted::Error { kind, .. } => Ok(Err(kind)),
+    }
+}
+
 /// Judges the data of a result by the method that was called.
 ///
 /// # Errors

@@ -96,21 +96,29 @@ impl SdkStores {
     }
 
     /// Answers a call in this process, by the access key of this name. Returns the output.
-    pub fn call(&self, access: &str, method: &str, mut parameters: Value) -> String {
+    pub fn call(&self, access: &str, method: &str, parameters: Value) -> String {
         let id = ACCESS_KEY_IDS.into_iter().find(|(name, _)| *name == access).map(|(_, id)| id);
-        if method != "system.capabilities" {
-            parameters["context"] = json!({
-                "protocol_version": 1,
-                "credentials": { "access_key_id": id, "secret_access_key": SECRET_ACCESS_KEY },
-            });
-        }
-        let request =
-            json!({"jsonrpc": "2.0", "id": "1", "method": method, "params": parameters}).to_string();
-        answer(request.as_bytes(), &PLUGINS, || Ok(self.configuration.clone())).to_string()
+        call(&self.configuration, id, method, parameters)
     }
 }
 
-fn private(path: &Path, text: &str) -> io::Result<()> {
+/// Answers a call in this process, by the access key with this id. Returns the output.
+pub fn call(configuration: &Configuration, id: Option<&str>, method: &str, mut parameters: Value) -> String {
+    if method != "system.capabilities" {
+        parameters["context"] = json!({
+            "protocol_version": 1,
+            "credentials": { "access_key_id": id, "secret_access_key": SECRET_ACCESS_KEY },
+        });
+    }
+    let request = json!({"jsonrpc": "2.0", "id": "1", "method": method, "params": parameters}).to_string();
+    answer(request.as_bytes(), &PLUGINS, || Ok(configuration.clone())).to_string()
+}
+
+/// Writes a new file that only its owner may read. Blocks.
+///
+/// # Errors
+/// The system's.
+pub fn private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
 }

@@ -1,34 +1,23 @@
 //! A project of Locker's service behind `locker-sdk`, and moved into a store of this project.
 #![cfg(unix)]
 
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 use std::sync::Arc;
 
 use keyway_client::{Credentials, Draft, Secrets};
 use keyway_core::Resources;
-use keyway_locker_sdk::{Configuration, answer, make_stores};
+use keyway_locker::double::LockerDouble;
+use keyway_locker_sdk::{Configuration, make_stores, secret_sha256};
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{OpenContext, SecretStore, SecretStores, StoreName};
 use keyway_storage::{Memory, Storage};
-use keyway_tests::locker_answer::{self, Accepted};
-use keyway_tests::locker_double::LockerDouble;
-use keyway_tests::locker_sdk::{PLUGINS, SECRET_ACCESS_KEY};
+use keyway_tests::locker_answer;
+use keyway_tests::locker_sdk::{PLUGINS, SECRET_ACCESS_KEY, call, private};
 use pollster::block_on;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The access key that an application has, which is not that of the project.
 const ACCESS_KEY_ID: &str = "3f8fad5b-d9cb-469f-a165-70867728950e";
-/// The hash of [`SECRET_ACCESS_KEY`].
-const HASH: &str = "905f28def18eaac05ae6f12b2c3452744afaf626da1343d57b395b544e0519b6";
-
-fn private(path: &Path, text: &str) {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-}
 
 /// `locker-sdk` with one store: the project of a double.
 struct Served {
@@ -39,15 +28,14 @@ struct Served {
 impl Served {
     fn new(double: &LockerDouble, secret_access_key: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let (keys, credentials) = (folder.path().join("keys"), folder.path().join("credentials"));
-        private(&keys, Key::generate().unwrap().expose_text().expose());
-        let id = double.access_key_id();
-        private(&credentials, &format!("access_key_id={id}\nsecret_access_key={secret_access_key}\n"));
+        let (credentials, id) = (folder.path().join("credentials"), double.access_key_id());
+        private(&credentials, &format!("access_key_id={id}\nsecret_access_key={secret_access_key}\n"))
+            .unwrap();
+        let hash = secret_sha256(&SECRET_ACCESS_KEY.into());
         let text = format!(
-            "[stores.team]\nplugin = 'locker'\nkeys = '{}'\nproject_id = 4711\n\
+            "[stores.team]\nplugin = 'locker'\nproject_id = 4711\n\
              configuration = {{ api_base = '{}', credentials_file = '{}', proxy = 'none' }}\n\
-             [[access]]\nid = '{ACCESS_KEY_ID}'\nsecret_sha256 = '{HASH}'\nstore = 'team'\n",
-            keys.display(),
+             [[access]]\nid = '{ACCESS_KEY_ID}'\nsecret_sha256 = '{hash}'\nstore = 'team'\n",
             double.base(),
             credentials.display(),
         );
@@ -56,21 +44,9 @@ impl Served {
     }
 
     /// Returns the data of an answer, or the kind of its error.
-    fn call(&self, method: &str, mut parameters: Value) -> Result<Value, String> {
-        parameters["context"] = json!({
-            "protocol_version": 1,
-            "credentials": { "access_key_id": ACCESS_KEY_ID, "secret_access_key": SECRET_ACCESS_KEY },
-        });
-        let request = json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": parameters });
-        let answer =
-            answer(request.to_string().as_bytes(), &PLUGINS, || Ok(self.configuration.clone())).to_string();
-        match locker_answer::judge(0, answer.as_bytes(), "1").unwrap() {
-            Accepted::Result { data, .. } => {
-                locker_answer::judge_data(method, &data).unwrap();
-                Ok(data)
-            }
-            Accepted::Error { kind, .. } => Err(kind),
-        }
+    fn call(&self, method: &str, parameters: Value) -> Result<Value, String> {
+        let output = call(&self.configuration, Some(ACCESS_KEY_ID), method, parameters);
+        locker_answer::outcome(method, output.as_bytes()).unwrap()
     }
 }
 

@@ -9,24 +9,14 @@ use std::process::{Command, Output, Stdio};
 
 use keyway_core::SecretValue;
 use keyway_secrets::{NewSecret, SecretAddress, SecretName};
-use keyway_tests::locker_answer::{self, Accepted};
+use keyway_tests::locker_answer::outcome;
 use keyway_tests::locker_sdk::{ACCESS_KEY_IDS, SECRET_ACCESS_KEY, SdkStores};
 use pollster::block_on;
 use serde_json::{Value, json};
 
 /// Returns the data of an answer, or the kind of its error.
-fn outcome(method: &str, answer: &[u8]) -> Result<Value, String> {
-    match locker_answer::judge(0, answer, "1").unwrap() {
-        Accepted::Result { data, .. } => {
-            locker_answer::judge_data(method, &data).unwrap();
-            Ok(data)
-        }
-        Accepted::Error { kind, .. } => Err(kind),
-    }
-}
-
 fn call(stores: &SdkStores, method: &str, parameters: Value) -> Result<Value, String> {
-    outcome(method, stores.call("records", method, parameters).as_bytes())
+    outcome(method, stores.call("records", method, parameters).as_bytes()).unwrap()
 }
 
 fn keys(list: &Value) -> Vec<&str> {
@@ -63,7 +53,7 @@ fn fails(stores: &SdkStores) -> (String, String) {
     assert!(output.status.success(), "an answer was written, so the program succeeds");
     let log = String::from_utf8(output.stderr).unwrap();
     assert!(!log.contains(SECRET_ACCESS_KEY), "{log}");
-    (outcome("secret.list", &output.stdout).unwrap_err(), log)
+    (outcome("secret.list", &output.stdout).unwrap().unwrap_err(), log)
 }
 
 #[test]
@@ -132,6 +122,12 @@ fn a_store_that_cannot_be_used_is_no_missing_secret() {
         ),
         ("web.db", "misspelt.db", "database_error", "make it with `locker-sdk init`"),
         ("sqlite = ", "# sqlite = ", "file_error", "give the path of one as `sqlite`"),
+        (
+            "[stores.web]\nplugin = 'generic'\nkeys = ",
+            "[stores.web]\nplugin = 'generic'\n# keys = ",
+            "file_error",
+            "`stores.web`: the plugin `generic` needs keys: give the path of a file with them as `keys`",
+        ),
         (
             ACCESS_KEY_IDS[0].1,
             "3f8fad5b-d9cb-469f-a165-70867728950e",

@@ -21,7 +21,7 @@ struct Choice {
 const CONTRACTS: [&str; 3] = ["keyway-certificates", "keyway-credentials", "keyway-issuers"];
 const MOST_PACKAGES: usize = 60;
 
-const CHOICES: [Choice; 25] = [
+const CHOICES: [Choice; 26] = [
     Choice { package: "keyway", features: "", brings: &["keyway-core"] },
     Choice {
         package: "keyway",
@@ -113,6 +113,19 @@ const CHOICES: [Choice; 25] = [
             "keyway-seal",
             "keyway-storage",
             "keyway-x509",
+        ],
+    },
+    // Without its server for tests.
+    Choice {
+        package: "keyway-locker",
+        features: "",
+        brings: &[
+            "keyway-client[locker]",
+            "keyway-core",
+            "keyway-files",
+            "keyway-http",
+            "keyway-seal",
+            "keyway-secrets",
         ],
     },
     // For a program with plugins of its user's choice.

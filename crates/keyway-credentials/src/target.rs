@@ -45,6 +45,86 @@ impl CredentialChange {
 }
 
 /// Changes credentials at their targets. A host lends one as `Arc<dyn Changer>` to stores that rotate.
+///
+/// The error says how far a change came:
+///
+/// ```
+/// # mod databases {
+/// #     use std::sync::Mutex;
+/// #     #[derive(Debug)]
+/// #     pub enum Fault { Policy, Connect, Wrong, Lost(std::io::Error) }
+/// #     #[derive(Debug)]
+/// #     pub struct Servers(pub Mutex<String>);
+/// #     impl Servers {
+/// #         pub fn set_password(&self, _: &str, _: &str, old: &str, new: &str) -> Result<(), Fault> {
+/// #             if new.len() < 8 {
+/// #                 return Err(Fault::Policy);
+/// #             }
+/// #             let mut password = self.0.lock().unwrap();
+/// #             if *password != old {
+/// #                 return Err(Fault::Wrong);
+/// #             }
+/// #             *password = new.to_owned();
+/// #             Ok(())
+/// #         }
+/// #         pub fn log_in(&self, _: &str, _: &str, password: &str) -> bool {
+/// #             *self.0.lock().unwrap() == password
+/// #         }
+/// #     }
+/// # }
+/// use databases::{Fault, Servers};
+/// use keyway_credentials::{Changer, CredentialChange, CredentialError, TargetCredential, async_trait};
+/// # use keyway_credentials::{Account, Asset, Candidate, IntentId, Password};
+///
+/// /// Changes passwords of database servers through the client of their vendor.
+/// #[derive(Debug)]
+/// struct DatabaseChanger(Servers);
+///
+/// #[async_trait]
+/// impl Changer for DatabaseChanger {
+///     async fn change(&self, change: &CredentialChange) -> Result<(), CredentialError> {
+///         let (TargetCredential::Password(old), TargetCredential::Password(new)) = (&change.old, &change.new) else {
+///             return Err(CredentialError::Unsupported { what: "keys of a database server" });
+///         };
+///         let (asset, account) = (change.candidate.asset.as_str(), change.candidate.account.as_str());
+///         match self.0.set_password(asset, account, old.expose(), new.expose()) {
+///             Ok(()) => Ok(()),
+///             // A store repeats the change after a crash, so the server may have the new password already.
+///             Err(Fault::Wrong) if self.0.log_in(asset, account, new.expose()) => Ok(()),
+///             // The old password is wrong, or the new one breaks a rule. The store finds out by logins.
+///             Err(Fault::Wrong | Fault::Policy) => {
+///                 Err(CredentialError::refused("The server refuses the new password.", "refused by the server"))
+///             }
+///             // Nothing was sent.
+///             Err(Fault::Connect) => {
+///                 let what = "the database server";
+///                 Err(CredentialError::Unavailable { what, retry_after: None, source: None })
+///             }
+///             // The server may have changed it.
+///             Err(Fault::Lost(error)) => Err(CredentialError::system("change a password of a database", error)),
+///         }
+///     }
+///
+///     // The client blocks the thread.
+///     fn blocks(&self) -> bool {
+///         true
+///     }
+/// }
+/// # pollster::block_on(async {
+/// # let changer = DatabaseChanger(Servers("an old one".to_owned().into()));
+/// # let root = Candidate::new(Account::new("root")?, Asset::new("db1")?);
+/// # let change = |old: &str, new: &str| {
+/// #     let password = |text: &str| TargetCredential::Password(Password::new(text));
+/// #     CredentialChange::new(IntentId::new("change-1").unwrap(), root.clone(), password(old), password(new))
+/// # };
+/// # let refused = changer.change(&change("an old one", "short")).await.unwrap_err();
+/// # assert!(matches!(refused, CredentialError::Refused { .. }));
+/// # changer.change(&change("an old one", "a new one")).await.unwrap();
+/// # changer.change(&change("an old one", "a new one")).await.unwrap();
+/// # assert_eq!(*changer.0.0.lock().unwrap(), "a new one");
+/// # Ok::<(), keyway_credentials::InvalidText>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait Changer: fmt::Debug + Send + Sync {
     /// Makes the target accept the new credential instead of the old one: both at once, or nothing. It succeeds without

@@ -29,8 +29,8 @@ pub struct Configuration {
 pub(crate) struct StoreEntry {
     /// The id of the plugin.
     pub(crate) plugin: String,
-    /// The file with the keys.
-    pub(crate) keys: PathBuf,
+    /// The file with the keys. A plugin whose stores are sealed by a foreign service needs none.
+    pub(crate) keys: Option<PathBuf>,
     /// The database that is lent to the plugin.
     pub(crate) sqlite: Option<PathBuf>,
     /// The number that objects show as their project.
@@ -110,7 +110,7 @@ impl Configuration {
         for (name, entry) in written.stores {
             let place = format!("`stores.{name}`");
             let name = StoreName::new(&name).map_err(|error| invalid(format!("{place}: {error}")))?;
-            for path in [Some(&entry.keys), entry.sqlite.as_ref()].into_iter().flatten() {
+            for path in [&entry.keys, &entry.sqlite].into_iter().flatten() {
                 if !path.is_absolute() {
                     let path = path.display();
                     return Err(invalid(format!("{place}: `{path}` is relative: give the absolute path")));

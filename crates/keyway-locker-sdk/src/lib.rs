@@ -31,9 +31,8 @@
 //! keys = "/etc/keyway/old.keys"
 //! configuration = { directory = "/srv/convection" }
 //!
-//! [stores.team]                      # a project of the service Locker, which does not use the keys
+//! [stores.team]                      # a project of the service Locker, which has keys of its own
 //! plugin = "locker"
-//! keys = "/etc/keyway/old.keys"
 //! configuration = { credentials_file = "/etc/keyway/team.credentials" }
 //!
 //! [[access]]
@@ -42,6 +41,9 @@
 //! store = "web"
 //! read_only = false                  # true refuses writes as `forbidden`
 //! ```
+//!
+//! A plugin that does not rotate, such as `locker`, keeps data that foreign keys seal: its stores need no `keys`. For any
+//! other plugin a store without them is refused as `file_error`, with the remedy in the log (H292).
 //!
 //! # A program with your own plugins
 //!

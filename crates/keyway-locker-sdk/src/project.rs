@@ -7,8 +7,8 @@ use std::sync::Arc;
 use keyway_client::Secrets;
 use keyway_core::{Plugins, Resources, SecretText, with_causes};
 use keyway_host::stores::{GuardedStore, Limits};
-use keyway_seal::FileKeySource;
-use keyway_secrets::{OpenContext, SecretStores, StoreError, StoreName};
+use keyway_seal::{FileKeySource, Key, KeyRing};
+use keyway_secrets::{OpenContext, SecretStore as _, SecretStores, StoreError, StoreName};
 use keyway_storage::{Sqlite, Storage, StorageError};
 
 use crate::configuration::StoreEntry;
@@ -69,8 +69,7 @@ pub(crate) fn open(
         let (wanted, known) = (&entry.plugin, known.join(", "));
         failed(Failure::File, &format!("this program has no plugin `{wanted}`, only {known}"))
     })?;
-    let keys = FileKeySource::new(&entry.keys);
-    let keys = keys.read().map_err(|error| failed(Failure::File, &with_causes(&error)))?;
+    let keys = keys(entry.keys.as_deref()).map_err(|(failure, reason)| failed(failure, &reason))?;
     let mut resources = Resources::new();
     if let Some(path) = &entry.sqlite {
         let storage = database(path).map_err(|error| match error {
@@ -86,12 +85,31 @@ pub(crate) fn open(
     let opening = OpenContext::new(name.clone(), plugin.metadata().clone(), keys)
         .with_configuration(serde_json::Value::Object(entry.configuration.clone()))
         .with_resources(resources);
-    GuardedStore::open(plugin.plugin(), opening, Limits::default()).map_err(|error| match error {
-        StoreError::MissingResource(_) if entry.sqlite.is_none() => {
-            let reason =
-                format!("the plugin `{}` needs a database: give the path of one as `sqlite`", entry.plugin);
-            failed(Failure::File, &reason)
-        }
-        error => failed(Failure::File, &with_causes(&error)),
-    })
+    let store =
+        GuardedStore::open(plugin.plugin(), opening, Limits::default()).map_err(|error| match error {
+            StoreError::MissingResource(_) if entry.sqlite.is_none() => {
+                let reason = format!(
+                    "the plugin `{}` needs a database: give the path of one as `sqlite`",
+                    entry.plugin
+                );
+                failed(Failure::File, &reason)
+            }
+            error => failed(Failure::File, &with_causes(&error)),
+        })?;
+    // Only a store that foreign keys seal cannot rotate (decision C16).
+    if entry.keys.is_none() && store.capabilities().rotates {
+        let reason =
+            format!("the plugin `{}` needs keys: give the path of a file with them as `keys`", entry.plugin);
+        return Err(failed(Failure::File, &reason));
+    }
+    Ok(store)
+}
+
+/// Reads the keys in a file. A store without one gets drawn keys, with which its plugin must not seal.
+fn keys(file: Option<&Path>) -> Result<KeyRing, (Failure, String)> {
+    let Some(file) = file else {
+        let drawn = Key::generate().and_then(|key| KeyRing::new([key]));
+        return drawn.map_err(|error| (Failure::Internal, with_causes(&error)));
+    };
+    FileKeySource::new(file).read().map_err(|error| (Failure::File, with_causes(&error)))
 }

@@ -2,8 +2,8 @@
 //!
 //! It lists the linked plugins; opens a store file that Convection's Python plugin wrote; copies it
 //! into a generic store on SQLite; works with environments, versions and compare-and-set; lets an
-//! application read through the client, with an audit; makes passwords; issues logins by SSH key
-//! and revokes them, also through an executable; orders certificates, also across a crash,
+//! application read through the client, with an audit; makes passwords; reads a project of the service Locker; issues
+//! logins by SSH key and revokes them, also through an executable; orders certificates, also across a crash,
 //! and makes and revokes one with an authority of its own; lends credentials to sessions, also across a crash;
 //! rotates the keys during reads; shows the errors for a wrong key, tampered and exchanged records and
 //! data of another version; and checks every result itself. It exits with 1 if a check fails.
@@ -17,6 +17,8 @@ mod application;
 mod damage;
 #[path = "host/local_ca.rs"]
 mod local_ca;
+#[path = "host/locker.rs"]
+mod locker;
 #[path = "host/logins.rs"]
 mod logins;
 #[path = "host/orders.rs"]
@@ -50,8 +52,8 @@ use report::{Failure, Report};
 
 /// The plugins of this host.
 const PLUGINS: Plugins = plugins! {
-    keyway_generic, keyway_convection, keyway_passdb, keyway_info, keyway_local_ca, keyway_ssh, keyway_process,
-    keyway_vaulted
+    keyway_generic, keyway_convection, keyway_passdb, keyway_locker, keyway_info, keyway_local_ca, keyway_ssh,
+    keyway_process, keyway_vaulted
 };
 
 /// The number of secrets that the rotation moves.
@@ -121,6 +123,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
     environments(report, &store, &mut secrets).await?;
     application::show(report, &store, &mut secrets).await?;
     application::generated_passwords(report, stores, &mut secrets).await?;
+    locker::show(report, stores, folder.path(), &mut secrets).await?;
     logins::show(report, host.grants(), folder.path(), &mut secrets).await?;
     orders::show(report, &storage, &host_keys).await?;
     sessions::show(report, &storage, &host_keys).await?;
@@ -158,7 +161,7 @@ fn show_plugins(report: &mut Report, registry: &Registry) {
         ]);
     }
     report.line(&table.to_string());
-    report.check(registry.iter().len() == 10, "all plugins of the listed crates are there");
+    report.check(registry.iter().len() == 11, "all plugins of the listed crates are there");
 }
 
 async fn copy(

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::thread;
 
-use keyway_tests::locker_double::LockerDouble;
+use keyway_locker::double::LockerDouble;
 
 fn main() -> io::Result<()> {
     let double = LockerDouble::start()?;

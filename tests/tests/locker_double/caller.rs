@@ -1,6 +1,6 @@
 //! A caller of the double that sends requests as they are written, and knows nothing of the contract.
 
-use keyway_tests::locker_double::LockerDouble;
+use keyway_locker::double::LockerDouble;
 use serde_json::{Value, json};
 use ureq::Agent;
 

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use keyway_tests::locker_double::{Fault, LockerDouble, Route};
+use keyway_locker::double::{Fault, LockerDouble, Route};
 use serde_json::json;
 
 use crate::caller::{Caller, recorded_world, secret};

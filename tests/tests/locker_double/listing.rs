@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keyway_tests::locker_double::LockerDouble;
+use keyway_locker::double::LockerDouble;
 use serde_json::Value;
 
 use crate::caller::{Caller, recorded_world};

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keyway_tests::locker_double::LockerDouble;
-use keyway_tests::locker_double::cipher::{Keys, OpenError};
+use keyway_locker::double::LockerDouble;
+use keyway_locker::double::cipher::{Keys, OpenError};
 
 use crate::caller::{Caller, recorded_world};
 

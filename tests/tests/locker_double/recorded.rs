@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use keyway_tests::locker_double::LockerDouble;
+use keyway_locker::double::LockerDouble;
 use serde_json::{Map, Value, json};
 
 use crate::caller::{Caller, recorded_world};

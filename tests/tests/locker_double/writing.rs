@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use keyway_tests::locker_double::{LockerDouble, RawSecret};
+use keyway_locker::double::{LockerDouble, RawSecret};
 use serde_json::{Value, json};
 
 use crate::caller::{Caller, environment, recorded_world, secret};

@@ -1,7 +1,6 @@
 //! Builds and starts a host.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use keyway_core::{Clock, Registry, Resources, SystemClock};
@@ -236,7 +235,7 @@ impl HostBuilder {
         let run = Run {
             host: self.name,
             number: u64::from_le_bytes(random()?),
-            superseded: Arc::new(AtomicBool::new(false)),
+            stopped: Arc::default(),
             woken: Arc::new(Notify::new()),
         };
         let runs = Journal::new(Arc::clone(&records), Arc::clone(&run.host));

@@ -48,6 +48,12 @@ pub enum HostError {
         /// The name of the host.
         name: String,
     },
+    /// This run of the host has ended: [`run`](super::Host::run) was told to, or [`close`](super::Host::close) was called.
+    #[error("this run of the host `{name}` has ended: start the host again")]
+    Ended {
+        /// The name of the host.
+        name: String,
+    },
 }
 
 impl PluginError for HostError {
@@ -60,6 +66,7 @@ impl PluginError for HostError {
                 ErrorKind::Invalid
             }
             Self::Running { .. } | Self::Superseded { .. } => ErrorKind::Conflict,
+            Self::Ended { .. } => ErrorKind::Unavailable { retry_after: None },
         }
     }
 

@@ -1,7 +1,7 @@
 //! The health of a host.
 
 use super::{Host, HostError};
-use crate::work::EngineHealth;
+use crate::work::{EngineHealth, Stopped};
 
 /// The health of a host.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct Health {
     pub name: String,
     /// Whether another run of this host has taken over, so that this one has stopped working.
     pub superseded: bool,
+    /// Whether this run was ended, so that it has stopped working.
+    pub ended: bool,
     /// The health of each engine.
     pub engines: Vec<EngineHealth>,
 }
@@ -30,6 +32,12 @@ impl Host {
             engines.push(engine.health(self.inner.clock.now()).await?);
         }
         let run = &self.inner.run;
-        Ok(Health { name: run.host.to_string(), superseded: run.is_superseded(), engines })
+        let stopped = run.stopped();
+        Ok(Health {
+            name: run.host.to_string(),
+            superseded: stopped == Some(Stopped::Superseded),
+            ended: stopped == Some(Stopped::Ended),
+            engines,
+        })
     }
 }

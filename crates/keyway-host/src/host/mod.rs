@@ -16,7 +16,7 @@ pub use error::HostError;
 pub use health::Health;
 
 use crate::records::{Journal, Resealed, SealedRecords};
-use crate::work::{Engine, Run, WorkReport};
+use crate::work::{Engine, Run, Stopped, WorkReport};
 use name::HostRuns;
 
 /// A running host: the engines over one storage engine.
@@ -95,15 +95,17 @@ impl Host {
         Ok(self.inner.records.reseal().await?)
     }
 
-    /// Releases the host's name, so that the next run need not wait for it. [`run`](Self::run) does
-    /// so when it ends.
+    /// Ends this run: releases the host's name, so that the next run need not wait for it. From now on, calls that would
+    /// change a record of the host are refused with [`RecordError::Ended`](crate::RecordError::Ended) (decision H291).
+    /// [`run`](Self::run) does so when it ends. Plugin calls that are on their way go on.
     ///
     /// # Errors
     /// [`HostError::Record`]; then the next run waits.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the name may still be taken.
+    /// If the future is dropped, the run has ended, and the name may still be taken.
     pub async fn close(&self) -> Result<(), HostError> {
+        self.inner.run.stop(Stopped::Ended);
         Ok(name::give_back(&self.inner.runs, &self.inner.run).await?)
     }
 }

@@ -6,7 +6,6 @@
 //! A run that finds the name taken writes its own number next to that of the other run. A live run
 //! answers by removing that number. A run that does not answer in time counts as dead.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use keyway_core::PluginError;
@@ -16,7 +15,7 @@ use tracing::{error, warn};
 
 use super::HostError;
 use crate::records::{Address, Applied, Change, Entry, Journal, RecordError, RecordKind, Recorded, Stored};
-use crate::work::Run;
+use crate::work::{Run, Stopped};
 
 /// How often a run checks for a contender, and a contender for an answer, within the wait.
 const CHECKS: u32 = 4;
@@ -149,8 +148,10 @@ pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
             match answer(&inner.runs, &inner.run).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    error!(host = %inner.run.host, "another run of this host has taken over; this one stops working");
-                    inner.run.superseded.store(true, Ordering::Relaxed);
+                    // A run that was ended has given its name back.
+                    if inner.run.stop(Stopped::Superseded) {
+                        error!(host = %inner.run.host, "another run of this host has taken over; this one stops working");
+                    }
                     inner.run.woken.notify_one();
                     return;
                 }

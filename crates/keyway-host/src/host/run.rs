@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 
-use super::{Host, HostError, Inner, name};
+use super::{Host, HostError, Inner};
 use crate::plugin::contain;
 use crate::records::RecordError;
-use crate::work::{Engine, Pass, WorkOutcome, WorkReport};
+use crate::work::{Engine, Pass, Stopped, WorkOutcome, WorkReport};
 
 /// Limits the sleep of the loop, because clocks jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ impl Host {
     /// alone until its claim has ended.
     ///
     /// # Errors
-    /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`].
+    /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`]; [`HostError::Ended`].
     ///
     /// # Cancel safety
     /// It can be dropped and called again.
@@ -63,7 +63,7 @@ impl Host {
     /// (decision R5).
     ///
     /// # Errors
-    /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`].
+    /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`]; [`HostError::Ended`].
     ///
     /// # Cancel safety
     /// It can be dropped and called again.
@@ -83,12 +83,13 @@ impl Host {
     /// Recovers, and then works on records as soon as they are due, until `shutdown` completes.
     /// Each lane (a service, or a plugin of stores) has a task of its own, so a lane that hangs
     /// delays no other. At the end it waits for plugin calls for a [bounded
-    /// time](super::HostBuilder::drain_within), and releases the host's name.
+    /// time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
     ///
     /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///
     /// # Errors
-    /// [`HostError::Superseded`] when another run of this host has taken over.
+    /// [`HostError::Superseded`] when another run of this host has taken over; [`HostError::Ended`] when this one has
+    /// ended before.
     ///
     /// # Cancel safety
     /// Dropping the future leaves claims behind, as a crash does; the next run takes them over.
@@ -111,7 +112,7 @@ impl Host {
         if timeout(self.inner.drain, async { while tasks.joined().await.is_some() {} }).await.is_err() {
             warn!("plugins are still working at the end of the host; the next run resumes their work");
         }
-        if let Err(error) = name::give_back(&self.inner.runs, &self.inner.run).await {
+        if let Err(error) = self.close().await {
             warn!(error = %error.detail(), "the host's name was not released; the next run waits for it");
         }
         Ok(())
@@ -120,10 +121,12 @@ impl Host {
 
 impl Inner {
     fn check_name(&self) -> Result<(), HostError> {
-        if self.run.is_superseded() {
-            return Err(HostError::Superseded { name: self.run.host.to_string() });
+        let name = self.run.host.to_string();
+        match self.run.stopped() {
+            None => Ok(()),
+            Some(Stopped::Superseded) => Err(HostError::Superseded { name }),
+            Some(Stopped::Ended) => Err(HostError::Ended { name }),
         }
-        Ok(())
     }
 
     /// Works on all lanes at once.

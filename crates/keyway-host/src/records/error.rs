@@ -41,6 +41,9 @@ pub enum RecordError {
     /// Another run of this host has taken over.
     #[error("another run of this host has taken over: end this one")]
     Superseded,
+    /// This run of the host has ended. Nothing was stored.
+    #[error("this run of the host has ended: start the host again")]
+    Ended,
 }
 
 /// How often a step is retried because another host changed the record first.
@@ -56,7 +59,7 @@ impl PluginError for RecordError {
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::TooLarge { .. } => ErrorKind::Invalid,
             Self::Contended => ErrorKind::Conflict,
-            Self::Superseded => ErrorKind::Unavailable { retry_after: None },
+            Self::Superseded | Self::Ended => ErrorKind::Unavailable { retry_after: None },
         }
     }
 

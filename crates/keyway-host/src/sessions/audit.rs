@@ -67,7 +67,7 @@ pub struct Transition<'a> {
     pub operator: Option<&'a Holder>,
     /// What became of the credentials, for a check-in (decision S10).
     pub rotation: Option<Rotation>,
-    /// Whether it failed, and is tried again.
+    /// Whether it failed. The host tries again, unless it was a fetch.
     pub failed: bool,
 }
 
@@ -79,8 +79,10 @@ pub enum Action {
     Fetch,
     /// Credentials were checked out, or read if the store gives no leases.
     CheckOut,
-    /// A fetch found nothing.
+    /// A fetch found nothing: no candidate has credentials.
     NothingFound,
+    /// A fetch ended with an error, and nothing was checked out. The host does not repeat it.
+    FetchFailed,
     /// It is unknown whether a fetch made a check-out.
     Unclear,
     /// It was found out which check-outs an unclear fetch made: none, or those that follow.
@@ -114,6 +116,7 @@ impl Action {
             Self::Fetch => "fetch",
             Self::CheckOut => "check_out",
             Self::NothingFound => "nothing_found",
+            Self::FetchFailed => "fetch_failed",
             Self::Unclear => "unclear",
             Self::Resolve => "resolve",
             Self::Decide => "decide",
@@ -196,7 +199,8 @@ pub(super) fn report(audit: &dyn SessionAudit, session: &SessionAtStore, event: 
         What::Forget { by, .. } => Transition { operator: Some(by), ..plain(Action::Forget) },
         What::Decide { by, .. } => Transition { operator: Some(by), ..plain(Action::Decide) },
         What::Found { check_out, .. } => plain(Action::CheckOut).of(check_out),
-        What::NothingFound { .. } => plain(Action::NothingFound),
+        What::NothingFound { failed: false, .. } => plain(Action::NothingFound),
+        What::NothingFound { failed: true, .. } => Transition { failed: true, ..plain(Action::FetchFailed) },
         What::Unclear { .. } | What::CannotTell { .. } => plain(Action::Unclear),
         What::Resolved { held, .. } => {
             audit.happened(&plain(Action::Resolve));

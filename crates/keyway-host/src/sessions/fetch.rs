@@ -99,6 +99,61 @@ impl FetchRequest {
 }
 
 /// The answer to a fetch.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use std::time::Duration;
+/// # use keyway_conformance::credentials::{NoCredentials, ScriptedStore, Step, StoreCall};
+/// # use keyway_core::Registry;
+/// # use keyway_credentials::{Connection, CredentialStoreName, Denial, SessionId};
+/// # use keyway_host::Host;
+/// # use keyway_host::sessions::{NewSession, Session, SessionsError, Vault};
+/// # use keyway_seal::{Key, KeyRing};
+/// # use keyway_storage::Memory;
+/// use keyway_credentials::{FetchOutcome, Passwords};
+/// use keyway_host::sessions::{FetchRequest, Fetched};
+///
+/// # async fn log_in(session: &Session, hall: &CredentialStoreName) -> Result<String, SessionsError> {
+/// let told = match session.fetch::<Passwords>(hall, FetchRequest::new()).await? {
+///     Fetched::Found(found) => format!("logs in as {}", found.candidate.account.as_str()),
+///     // The vault's rules make no candidate of this connection.
+///     Fetched::Nothing(attempts) if attempts.is_empty() => "no account at this server".to_owned(),
+///     Fetched::Nothing(attempts) => {
+///         let told = attempts.into_iter().map(|attempt| match attempt.outcome {
+///             FetchOutcome::Busy(_) => format!("{} is in use", attempt.candidate.account.as_str()),
+///             FetchOutcome::Denied(denial) => denial.message,
+///             FetchOutcome::NeedInfo(need) => need.message,
+///             FetchOutcome::Unavailable { .. } => "try again later".to_owned(),
+///             _ => format!("no password for {}", attempt.candidate.account.as_str()),
+///         });
+///         told.collect::<Vec<_>>().join("; ")
+///     }
+///     _ => "an answer of a later version".to_owned(),
+/// };
+/// # Ok(told)
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let declared = ScriptedStore::CAPABILITIES.own_accounts(false).own_assets(false);
+/// # let store = ScriptedStore::new().with_account("root").with_capabilities(declared);
+/// # store.script(StoreCall::Passwords, [Step::outcome(NoCredentials::Denied(Denial::new("not at night")))]);
+/// # let hall = CredentialStoreName::new("hall")?;
+/// # let vault = Vault::with_store(hall.clone(), Arc::new(store)).busy_wait(Duration::ZERO);
+/// # let (registry, keys) = (Registry::builder().build()?, KeyRing::new([Key::generate()?])?);
+/// # let host = Host::builder(registry, Arc::new(Memory::new()), keys).vault(vault).start().await?;
+/// # let begin = |account: Option<&str>| -> Result<Session, Box<dyn std::error::Error>> {
+/// #     let mut connection = Connection::new(SessionId::new(account.unwrap_or("nobody"))?);
+/// #     connection.server_username = account.map(str::to_owned);
+/// #     connection.server_hostname = Some("web1".into());
+/// #     Ok(host.sessions().begin(NewSession::new(connection))?)
+/// # };
+/// # let session = begin(Some("root"))?;
+/// # assert_eq!(log_in(&session, &hall).await?, "not at night");
+/// # assert_eq!(log_in(&session, &hall).await?, "logs in as root");
+/// # assert_eq!(log_in(&begin(None)?, &hall).await?, "no account at this server");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Fetched<C> {

@@ -71,8 +71,8 @@ pub(crate) enum What {
 
     /// The store gave credentials.
     Found { check_out: CheckOut, renews: bool },
-    /// The store has no credentials, and holds no lease for this fetch.
-    NothingFound { fetch: NameTag },
+    /// The store has no credentials, or `failed`, and holds no lease for this fetch.
+    NothingFound { fetch: NameTag, failed: bool },
     /// It is unknown whether the store holds a lease for this fetch. No candidate after the `last` was asked for.
     Unclear { fetch: NameTag, again: Again, last: Option<u16> },
     /// The store was asked about a fetch, and holds these leases for it. `settled` is the number of its last candidate that
@@ -268,7 +268,7 @@ fn apply(
             let longest = renews.then_some(limits.longest_lease);
             return Ok(found(next, now, standing, check_out, longest));
         }
-        What::NothingFound { fetch } if ours => {
+        What::NothingFound { fetch, .. } if ours => {
             next.fetches.retain(|open| open.id != fetch);
             return Ok(true);
         }

@@ -137,7 +137,7 @@ impl World {
                             renews: true,
                         }
                     }
-                    (true, false) => What::NothingFound { fetch },
+                    (true, false) => What::NothingFound { fetch, failed: false },
                     (false, true) => {
                         self.give(id);
                         What::Unclear { fetch, again, last: Some(1) }

@@ -336,7 +336,7 @@ async fn search(
 ) -> Called {
     let Some(refusals) = live.and_then(|live| live.refusals.as_ref()) else {
         // A worker never starts a search: only its caller can use the credentials.
-        return (What::NothingFound { fetch: open.id }, None, None);
+        return (What::NothingFound { fetch: open.id, failed: true }, None, None);
     };
     let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
     match asking.ask_all(Arc::clone(refusals), on.now()).await {
@@ -344,12 +344,12 @@ async fn search(
             let what = What::Found { check_out: check_out.clone(), renews: vault.capabilities().renews };
             (what, Some(Answer::Found(check_out, credentials)), None)
         }
-        Ok(answer) => (What::NothingFound { fetch: open.id }, Some(answer), None),
+        Ok(answer) => (What::NothingFound { fetch: open.id, failed: false }, Some(answer), None),
         Err(Failed { error, asked }) => {
             let again = on.again(error.kind().retry_after());
             let what = match (error.effect(), asked) {
                 (Effect::Unknown, Some(last)) => What::Unclear { fetch: open.id, again, last: Some(last) },
-                _ => What::NothingFound { fetch: open.id },
+                _ => What::NothingFound { fetch: open.id, failed: true },
             };
             (what, None, Some(failure(vault, operation(open.kind), error)))
         }
@@ -383,7 +383,7 @@ fn failure(vault: &RunningVault, call: &'static str, error: CredentialError) -> 
 fn not_asked(on: &OnSession<'_>, command: Command, failure: SessionsError) -> Called {
     let again = on.again(None);
     let what = match command {
-        Command::Search(open) => What::NothingFound { fetch: open.id },
+        Command::Search(open) => What::NothingFound { fetch: open.id, failed: true },
         Command::Resolve(open) => What::Unclear { fetch: open.id, again, last: None },
         Command::CheckIn(check_out) => What::CheckIn { check_out, taken_back: Err(again) },
         Command::Renew(check_out) => What::Renewal { check_out, renewed: Err(again), is_unclear: true },

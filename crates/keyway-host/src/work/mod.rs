@@ -28,5 +28,5 @@ pub(crate) use pass::{Engine, Pass};
 pub(crate) use retry::{Again, stretched};
 pub(crate) use rhythm::{DAILY, Rhythm};
 pub(crate) use submit::{Failed, FailedBecause, Submitted};
-pub(crate) use worker::{Claimed, Run, Worker, Working};
+pub(crate) use worker::{Claimed, Run, Stopped, Worker, Working};
 pub(crate) use workflow::{Carried, Lane, Machine, Standing, Step, Workflow};

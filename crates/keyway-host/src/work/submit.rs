@@ -131,8 +131,8 @@ enum Next<W: Workflow> {
 
 impl<W: Workflow> Course<'_, W> {
     async fn run(mut self, first: W::Event) -> Result<Submitted<W>, Failed<W>> {
-        if self.worker.run.is_superseded() {
-            return Err(self.not_stored(RecordError::Superseded));
+        if let Err(stopped) = self.worker.run.check() {
+            return Err(self.not_stored(stopped));
         }
         let (mut event, mut answer) = (first, None);
         for _ in 0..MAX_COMMANDS {

@@ -195,7 +195,7 @@ async fn worker(storage: &Arc<dyn Storage>, keys: &KeyRing, host: &str, toy: Toy
     let run = Run {
         host: host.into(),
         number: u64::from(host.as_bytes()[0]),
-        superseded: Arc::default(),
+        stopped: Arc::default(),
         woken: Arc::new(Notify::new()),
     };
     let journal = Journal::new(records, Arc::clone(&run.host));

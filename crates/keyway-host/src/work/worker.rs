@@ -1,7 +1,6 @@
 //! Holds the state of an engine's worker, shared by its steps and passes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use keyway_core::{Clock, Timestamp};
@@ -23,15 +22,39 @@ pub(crate) struct Run {
     pub(crate) host: Arc<str>,
     /// A number that no other run has.
     pub(crate) number: u64,
-    /// Set when another run of the same host has taken over, so that this one stops working.
-    pub(crate) superseded: Arc<AtomicBool>,
+    /// Set when this run stops working.
+    pub(crate) stopped: Arc<OnceLock<Stopped>>,
     /// Tells `run` that work may be due earlier than it expects.
     pub(crate) woken: Arc<Notify>,
 }
 
+/// The reason why a run has stopped working.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stopped {
+    /// Another run of the same host has taken over.
+    Superseded,
+    /// The host was ended.
+    Ended,
+}
+
 impl Run {
-    pub(crate) fn is_superseded(&self) -> bool {
-        self.superseded.load(Ordering::Relaxed)
+    /// Returns the reason why the run has stopped working, if it has.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        self.stopped.get().copied()
+    }
+
+    /// Stops the work. Returns `false` if it was stopped before; the first reason counts.
+    pub(crate) fn stop(&self, reason: Stopped) -> bool {
+        self.stopped.set(reason).is_ok()
+    }
+
+    /// Refuses work if the run has stopped.
+    pub(crate) fn check(&self) -> Result<(), RecordError> {
+        match self.stopped() {
+            None => Ok(()),
+            Some(Stopped::Superseded) => Err(RecordError::Superseded),
+            Some(Stopped::Ended) => Err(RecordError::Ended),
+        }
     }
 }
 

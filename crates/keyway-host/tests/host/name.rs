@@ -52,8 +52,37 @@ async fn a_run_that_lost_its_name_stops() {
     assert!(matches!(ended, Ok(Err(HostError::Superseded { .. }))), "{ended:?}");
     let refused = first.grants().request(&svc(), plain_request("joe")).await.unwrap_err();
     assert!(matches!(refused, GrantsError::Record(RecordError::Superseded)), "{refused}");
+    assert!(refused.to_string().contains("has taken over: end this one"), "{refused}");
     assert!(first.health().await.unwrap().superseded && !second.health().await.unwrap().superseded);
     // The run that lost its name does not release it either.
     first.close().await.unwrap();
     assert!(!second.health().await.unwrap().superseded);
+}
+
+/// Tests that the refusals after the end of a run name it, and no other run.
+#[tokio::test]
+async fn a_run_that_was_ended_refuses_work_and_says_so() {
+    for closes in [true, false] {
+        let world = World::plain();
+        let wait = Duration::from_millis(20);
+        let built = named(&memory(), &ring()).takeover_after(wait).service(service(&world));
+        let host = built.start().await.unwrap();
+        if closes {
+            host.close().await.unwrap();
+        } else {
+            host.run(std::future::ready(())).await.unwrap();
+        }
+        // At once, and also after this run has seen that it has the name no longer.
+        for pause in [Duration::ZERO, 4 * wait] {
+            tokio::time::sleep(pause).await;
+            let refused = host.grants().request(&svc(), plain_request("joe")).await.unwrap_err();
+            assert!(matches!(refused, GrantsError::Record(RecordError::Ended)), "{refused}");
+            assert!(refused.to_string().contains("has ended: start the host again"), "{refused}");
+            let again = host.run(std::future::pending()).await.unwrap_err();
+            assert!(matches!(&again, HostError::Ended { name } if name == "web-1"), "{again}");
+            let health = host.health().await.unwrap();
+            assert!(health.ended && !health.superseded);
+        }
+        assert_eq!(world.credentials(), 0);
+    }
 }

@@ -133,6 +133,28 @@ async fn a_host_can_demand_a_reason_and_a_ticket() {
     assert!(line.contains(r#"user_reason="a disk is full" ticket="T-1""#), "{line}");
 }
 
+/// An auditor must not read that the vault had nothing where nobody knows whether it had something.
+#[tokio::test]
+async fn the_audit_tells_a_fetch_that_failed_from_one_that_found_nothing() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    let mut ends = Vec::new();
+    for fault in [Fault::Refused, Fault::Unavailable] {
+        store.script(StoreCall::Passwords, [Step::fault(fault)]);
+        let failed = passwords(&session).await.unwrap_err();
+        assert!(matches!(failed, SessionsError::Store { .. }), "{failed}");
+        ends.push(r#"fetch_failed session="s" store="hall" holder="joe" outcome=failed"#);
+    }
+    store.script(StoreCall::Passwords, [0; 2].map(|_| Step::outcome(NoCredentials::NotFound)));
+    assert!(passwords(&session).await.unwrap().found().is_none());
+    ends.push(r#"nothing_found session="s" store="hall" holder="joe" outcome=done"#);
+    let audit = world.audit.lock().unwrap().clone();
+    assert_eq!(audit.iter().skip(1).step_by(2).collect::<Vec<_>>(), ends, "{audit:#?}");
+    assert!(audit.iter().step_by(2).all(|line| line.starts_with("fetch session=")), "{audit:#?}");
+}
+
 fn generated_by(name: &str) -> AssetRules {
     let mut rules = AssetRules::default();
     rules.generators = vec![AssetGenerator::from_name(name)];

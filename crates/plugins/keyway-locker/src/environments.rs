@@ -2,17 +2,15 @@
 
 use std::time::Instant;
 
-use keyway_core::Wiped;
 use keyway_secrets::{
     Environment, EnvironmentChange, EnvironmentName, MAX_EXTERNAL_URL_BYTES, NewEnvironment, StoreError,
 };
 
-use crate::answer::record;
 use crate::environment_record::EnvironmentRecord;
-use crate::failure::Failure;
 use crate::request::body;
 use crate::service::Service;
 use crate::session::{Items, Session};
+use crate::written::written;
 
 const CREATE: &str = "create the environment at the service";
 const MODIFY: &str = "change the environment at the service";
@@ -41,7 +39,7 @@ pub(crate) fn create(
     let mut fields = vec![("name", &*sealed), ("hash", &*hash)];
     fields.extend(url.as_deref().map(|url| ("external_url", url)));
     match service.post(Items::Environments.path(), &body(&fields), until) {
-        Ok(answer) => written(session, &answer, name, CREATE),
+        Ok(answer) => answered(session, &answer, name, CREATE),
         Err(failure) if failure.is_duplicate() => {
             Err(StoreError::EnvironmentExists { environment: name.clone() })
         }
@@ -63,7 +61,7 @@ pub(crate) fn modify(
     let hash = session.hash(name.as_str());
     let path = format!("{}/{}", Items::Environments.path(), found.id);
     match service.put(&path, &body(&[("hash", &hash), ("external_url", &url)]), until) {
-        Ok(answer) => written(session, &answer, name, MODIFY),
+        Ok(answer) => answered(session, &answer, name, MODIFY),
         Err(failure) if failure.has_status(404) => {
             Err(StoreError::EnvironmentNotFound { environment: name.clone() })
         }
@@ -71,20 +69,13 @@ pub(crate) fn modify(
     }
 }
 
-/// Reads the answer to a write, which has to be about this environment. If it is not, the effect is unknown.
-fn written(
+/// Reads the answer to a write of this environment.
+fn answered(
     session: &Session,
-    answer: &Wiped<Vec<u8>>,
+    answer: &[u8],
     name: &EnvironmentName,
     what: &'static str,
 ) -> Result<Environment, StoreError> {
-    let record: EnvironmentRecord =
-        record(answer).map_err(|malformed| Failure::from(malformed).of_write(what))?;
-    match record.environment(&session.key) {
-        Ok(environment) if environment.name == *name => Ok(environment),
-        Ok(_) => {
-            Err(StoreError::Indeterminate { what, source: "the service answered for another one".into() })
-        }
-        Err(error) => Err(StoreError::Indeterminate { what, source: error.into() }),
-    }
+    let open = |record: &EnvironmentRecord| record.environment(&session.key);
+    written(answer, what, open, |environment| environment.name == *name)
 }

@@ -5,34 +5,49 @@
 //!
 //! # Tutorial
 //! Put the two access keys of a project into the environment of the process, as `LOCKER_ACCESS_KEY_ID` and
-//! `LOCKER_SECRET_ACCESS_KEY`, or into `~/.locker/credentials`, which only you may read. Then open the project as a store,
-//! and use it through the client of `keyway-client`:
+//! `LOCKER_SECRET_ACCESS_KEY`, or into `~/.locker/credentials`, which only you may read; or lend them, as here. Then open
+//! the project as a store, and use it through the client of `keyway-client`:
 //!
-//! ```no_run
-//! use keyway_client::Secrets;
+//! ```
+//! # #[cfg(feature = "double")] {
+//! use keyway_client::{Credentials, Secrets};
+//! use keyway_core::{Plugins, Resources, plugins};
+//! use keyway_locker::double::LockerDouble;
 //! use keyway_secrets::seal::{Key, KeyRing};
 //! use keyway_secrets::{OpenContext, SecretStores, StoreName};
 //!
 //! // A host lists its plugins once.
-//! const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_locker };
+//! const PLUGINS: Plugins = plugins! { keyway_locker };
 //!
 //! # pollster::block_on(async {
 //! let registry = PLUGINS.registry()?;
 //! let plugin = registry.get::<SecretStores>("locker")?;
 //!
+//! // A server for tests stands for the service. In production, leave the credentials out, or give them no base.
+//! let service = LockerDouble::start()?;
+//! service.put_environment("staging", "");
+//! let credentials = Credentials::source()
+//!     .access_key_id(service.access_key_id())
+//!     .secret_access_key(service.secret_access_key())
+//!     .api_base(service.base())
+//!     .resolve()?;
+//!
 //! // The project has a key of its own at the service, so the plugin does not use those of the host.
 //! let keys = KeyRing::new([Key::generate()?])?;
-//! let configuration = serde_json::json!({ "retries": 2, "headers": { "x-team": "billing" } });
+//! let configuration = serde_json::json!({ "retries": 2, "headers": { "x-team": "billing" }, "proxy": "none" });
 //! let opening = OpenContext::new(StoreName::new("billing")?, plugin.metadata().clone(), keys)
-//!     .with_configuration(configuration);
+//!     .with_configuration(configuration)
+//!     .with_resources(Resources::new().with(credentials));
 //! let store = plugin.open(&opening)?;
 //!
 //! let secrets = Secrets::builder(store).requester("billing").build();
 //! let staging = secrets.in_environment("staging");
 //! staging.create("DB_PASSWORD", "correct horse").await?;
 //! assert_eq!(staging.get("DB_PASSWORD").await?.unwrap().expose(), "correct horse");
+//! assert_eq!(service.secrets()[0].value, "correct horse");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # }).unwrap();
+//! # }
 //! ```
 //!
 //! A misspelt environment is an error, and a secret of another layer is never read or changed instead, unless the client
@@ -64,12 +79,18 @@
 //! and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed name. A changed
 //! text is noticed. What the format of the service leaves open is not: the service can exchange the values of two secrets,
 //! return older ones, hide secrets, and pass a secret of an environment off as one that belongs to none.
+//!
+//! # Features
+//! `double`: the module `double`, a server for tests. `schemars`: the JSON schema of [`LockerConfiguration`]. Both are off
+//! by default.
 
 mod answer;
 mod cache;
 mod configuration;
 #[cfg(all(test, unix))]
 mod connection_tests;
+#[cfg(feature = "double")]
+pub mod double;
 mod environment_record;
 mod environments;
 mod failure;
@@ -98,6 +119,7 @@ mod vectors;
 #[cfg(test)]
 mod write_tests;
 mod writing;
+mod written;
 
 pub use configuration::LockerConfiguration;
 pub use plugin::LockerPlugin;

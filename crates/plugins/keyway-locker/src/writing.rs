@@ -2,17 +2,16 @@
 
 use std::time::Instant;
 
-use keyway_core::{MediaKind, SecretValue, Wiped};
+use keyway_core::{MediaKind, SecretValue};
 use keyway_secrets::{
     MAX_DESCRIPTION_BYTES, NewSecret, NewValue, SecretAddress, SecretChange, SecretHeader, StoreError,
 };
 
-use crate::answer::record;
-use crate::failure::Failure;
 use crate::request::body;
 use crate::secret_record::SecretRecord;
 use crate::service::Service;
 use crate::session::{Items, Session};
+use crate::written::written;
 
 /// The longest value. The service's own limit is not known; longer values would not fit into the answer to a list.
 const MAX_VALUE_BYTES: usize = 1 << 20;
@@ -77,7 +76,7 @@ pub(crate) fn create(
     fields.extend(environment.as_ref().map(|record| ("environment_id", &*record.id)));
     fields.extend(environment_name.as_deref().map(|name| ("environment_name", name)));
     match service.post(Items::Secrets.path(), &body(&fields), until) {
-        Ok(answer) => written(session, &answer, &address, CREATE),
+        Ok(answer) => answered(session, &answer, &address, CREATE),
         Err(failure) if failure.is_duplicate() => Err(StoreError::SecretExists { address }),
         Err(failure) => Err(failure.of_write(CREATE)),
     }
@@ -109,7 +108,7 @@ pub(crate) fn modify(
     fields.extend(description.as_deref().map(|text| ("description", text)));
     let path = format!("{}/{}", Items::Secrets.path(), found.id);
     match service.put(&path, &body(&fields), until) {
-        Ok(answer) => written(session, &answer, address, MODIFY),
+        Ok(answer) => answered(session, &answer, address, MODIFY),
         // It was there a moment ago.
         Err(failure) if failure.has_status(404) => {
             Err(StoreError::SecretNotFound { address: address.clone() })
@@ -123,19 +122,13 @@ fn sealed(session: &Session, value: &SecretValue) -> Result<String, StoreError> 
     session.seal(text)
 }
 
-/// Reads the answer to a write, which has to be about the secret at this address. If it is not, the effect is unknown.
-fn written(
+/// Reads the answer to a write of the secret at this address.
+fn answered(
     session: &Session,
-    answer: &Wiped<Vec<u8>>,
+    answer: &[u8],
     address: &SecretAddress,
     what: &'static str,
 ) -> Result<SecretHeader, StoreError> {
-    let record: SecretRecord = record(answer).map_err(|malformed| Failure::from(malformed).of_write(what))?;
-    match record.header(&session.key) {
-        Ok(header) if header.address == *address => Ok(header),
-        Ok(_) => {
-            Err(StoreError::Indeterminate { what, source: "the service answered for another secret".into() })
-        }
-        Err(error) => Err(StoreError::Indeterminate { what, source: error.into() }),
-    }
+    let open = |record: &SecretRecord| record.header(&session.key);
+    written(answer, what, open, |header| header.address == *address)
 }

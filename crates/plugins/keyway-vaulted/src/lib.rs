@@ -83,8 +83,70 @@
 //!
 //! Without the second, set `exclusive` to false: then sessions only read, and there are no leases.
 //!
-//! `crates/keyway/examples/host/accounts.rs` is a whole host with such a vault: it makes the secret store, lends a changer and a
-//! prober, and runs sessions.
+//! # In a host
+//!
+//! A host lends its stores by itself, and checks in what a session has checked out. Only the way to the targets is the
+//! program's to lend: [`targets`](#features), or a [`Changer`](keyway_credentials::Changer) and a
+//! [`Prober`](keyway_credentials::Prober) of its own.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use keyway_core::{Plugins, Resources, plugins};
+//! use keyway_credentials::{Changer, Connection, CredentialStoreName, Passwords, Prober, SessionId};
+//! use keyway_host::Host;
+//! use keyway_host::sessions::{FetchRequest, Fetched, NewSession, Vault};
+//! # use keyway_conformance::credentials::ScriptedTarget;
+//! # use keyway_credentials::{Account, Asset, Candidate, Password, TargetCredential};
+//! use keyway_secrets::{EnvironmentName, NewEnvironment, NewSecret, SecretAddress, SecretName, SecretStore as _, StoreName};
+//! use keyway_seal::{Key, KeyRing};
+//! use keyway_storage::Memory;
+//! use keyway_vaulted::StoredAccount;
+//! use serde_json::json;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let target = ScriptedTarget::new();
+//! # let root = Candidate::new(Account::new("root")?, Asset::new("web1")?);
+//! # let old = TargetCredential::Password(Password::new("correct horse"));
+//! # target.accept(&root, old.clone());
+//! # let (changer, prober) = (target.clone(), target.clone());
+//! const PLUGINS: Plugins = plugins! { keyway_generic, keyway_vaulted };
+//!
+//! // In production: a Sqlite file, and keys from a key source.
+//! let (storage, keys) = (Arc::new(Memory::new()), KeyRing::new([Key::generate()?])?);
+//! let servers = CredentialStoreName::new("servers")?;
+//! let vault = Vault::new(servers.clone(), "vaulted")
+//!     .plugin_configuration(json!({ "store": "accounts", "rotation": { "password_length": 24 } }));
+//! let lent = Resources::new()
+//!     .with::<Arc<dyn Changer>>(Arc::new(changer))
+//!     .with::<Arc<dyn Prober>>(Arc::new(prober));
+//! let host = Host::builder(PLUGINS.registry()?, storage, keys.clone()).resources(lent).vault(vault).start().await?;
+//!
+//! // An operator adds the account `root` of the server `web1`.
+//! let accounts = host.stores().create(&StoreName::new("accounts")?, "generic", json!({}), &keys).await?;
+//! let web1 = EnvironmentName::new("web1")?;
+//! accounts.create_environment(NewEnvironment { name: web1.clone(), external_url: None }).await?;
+//! let address = SecretAddress::in_environment(SecretName::new("root")?, web1);
+//! let account = StoredAccount::new().with_password("correct horse");
+//! accounts.create(NewSecret::new(address, account.to_value())).await?;
+//!
+//! // A session at that server gets the password.
+//! let mut connection = Connection::new(SessionId::new("session-1")?);
+//! connection.server_username = Some("root".into());
+//! connection.server_hostname = Some("web1".into());
+//! let session = host.sessions().begin(NewSession::new(connection))?;
+//! let Fetched::Found(found) = session.fetch::<Passwords>(&servers, FetchRequest::new()).await? else { panic!() };
+//! assert_eq!(found.credentials.first().expose(), "correct horse");
+//!
+//! // When it ends, the server gets another one. `Host::run` tries again what failed.
+//! assert!(session.end().await?.failures.is_empty());
+//! # assert!(!target.accepts(&root, &old));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `crates/keyway/examples/host/accounts.rs` shows the same in a whole host.
 //!
 //! # How a credential is changed
 //!

@@ -11,11 +11,11 @@ use keyway_conformance::secrets::SecretStoreSubject;
 use keyway_conformance::{Candidate, Exclusion};
 use keyway_core::{Clock, Registration, Version};
 use keyway_locker::LockerPlugin;
+use keyway_locker::double::{Fault, LockerDouble};
 use keyway_seal::KeyId;
 use keyway_secrets::{
     Call, Json, Layered, OpenContext, SecretStore, SecretStoreLayer, SecretStorePlugin, StoreError, StoreName,
 };
-use keyway_tests::locker_double::{Fault, LockerDouble};
 use serde_json::json;
 
 /// A secret access key that opens no project. It has the length of those that do.

@@ -1,5 +1,6 @@
 //! `go.crypto`: stored texts, keys, and secret access keys.
 
+use keyway_locker::double::PlainSecret;
 use pollster::block_on;
 use serde_json::{Value, json};
 
@@ -72,8 +73,7 @@ fn keys(input: &Input) -> Observed {
     }
     let written = match block_on(client.create("NEW", "hunter2")) {
         Ok(_) => {
-            let opens =
-                |secret: &crate::locker_double::PlainSecret| secret.key == "NEW" && secret.value == "hunter2";
+            let opens = |secret: &PlainSecret| secret.key == "NEW" && secret.value == "hunter2";
             StepOutcome::Ok(project.double.secrets().iter().any(opens).into())
         }
         Err(error) => StepOutcome::Refused(class_of(&error)),

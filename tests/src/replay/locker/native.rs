@@ -1,13 +1,13 @@
 //! `go.http`, `go.status`, `go.offline`: the requests of the plugin, and its answers to a service that fails.
 
 use keyway_client::{Error, Secrets};
+use keyway_locker::double::{Route, SeenRequest};
 use keyway_secrets::EnvironmentName;
 use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::project::{HEADER, Project};
 use super::store::{class_of, in_layer};
-use crate::locker_double::{Route, SeenRequest};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 const LIST: &str = "/v1/secrets";

@@ -2,13 +2,13 @@
 
 use keyway_client::{Credentials, Resolution, Secrets};
 use keyway_core::{Plugins, Resources, plugins};
+use keyway_locker::double::{Fault, LockerDouble, Route, SeenRequest};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{OpenContext, SecretStores, StoreName};
 use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::store::StoreFixture;
-use crate::locker_double::{Fault, LockerDouble, Route, SeenRequest};
 use crate::replay::Class;
 
 const PLUGINS: Plugins = plugins! { keyway_locker };

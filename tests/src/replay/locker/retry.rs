@@ -3,11 +3,11 @@
 use std::time::Instant;
 
 use keyway_client::{Error, Secrets};
+use keyway_locker::double::{Fault, Route};
 use pollster::block_on;
 use serde_json::{Value, json};
 
 use super::project::Project;
-use crate::locker_double::{Fault, Route};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
 const STEPS: [&str; 3] = ["attempts", "the outcome", "the seconds of all attempts"];

@@ -314,18 +314,13 @@ impl Adapter for Requests {
             stores.call("records", method, parameters);
         }
         let answer = stores.call("records", method, parameters);
-        let outcome = match locker_answer::judge(0, answer.as_bytes(), "1") {
-            Ok(Accepted::Result { data, .. }) => match locker_answer::judge_data(method, &data) {
-                Ok(()) => StepOutcome::Ok("accepted".into()),
-                Err(_) => StepOutcome::Refused(Class::Panicked),
-            },
-            Ok(Accepted::Error { kind, .. }) if kind == "invalid_params" || kind == "validation_error" => {
+        let outcome = match locker_answer::outcome(method, answer.as_bytes()) {
+            Ok(Ok(_)) => StepOutcome::Ok("accepted".into()),
+            Ok(Err(kind)) if kind == "invalid_params" || kind == "validation_error" => {
                 StepOutcome::Refused(Class::Invalid)
             }
-            Ok(Accepted::Error { kind, .. }) if kind.ends_with("_not_found") => {
-                StepOutcome::Refused(Class::NotFound)
-            }
-            Ok(Accepted::Error { .. }) => StepOutcome::Refused(Class::Internal),
+            Ok(Err(kind)) if kind.ends_with("_not_found") => StepOutcome::Refused(Class::NotFound),
+            Ok(Err(_)) => StepOutcome::Refused(Class::Internal),
             Err(_) => StepOutcome::Refused(Class::Panicked),
         };
         Observed::one("answer", outcome)

@@ -1,6 +1,6 @@
 //! The cryptography of the service's clients, as the recorded vectors show it.
 //!
-//! It is written apart from every client of this workspace, because it judges them.
+//! It is written apart from the plugin, because it judges it.
 
 use aes::Aes256;
 use aes::cipher::{Array, BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
@@ -129,12 +129,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-
-    const VECTORS: &str = include_str!("../../vectors/locker.json");
+    use crate::vectors;
 
     fn vector(id: &str) -> Value {
-        let all: Vec<Value> = serde_json::from_str(VECTORS).expect("the vectors are JSON");
-        all.into_iter().find(|vector| vector["id"] == id).expect("the vector is there")
+        vectors::of(id).into_iter().find(|vector| vector["id"] == id).expect("the vector is there")
     }
 
     fn text(value: &Value) -> &str {

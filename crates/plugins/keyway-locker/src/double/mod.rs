@@ -2,10 +2,11 @@
 //!
 //! It serves the requests that Locker's native client sends, holds sealed rows, and has faults to switch on. Its
 //! credentials, keys and hashes are those of the recorded vectors `go.crypto.*`. It also judges its clients: a text
-//! that is not sealed with the project's keys, or a hash of another name, is refused (H278).
+//! that is not sealed with the project's keys, or a hash of another name, is refused (H278). It shares no code with the
+//! plugin.
 //!
 //! ```
-//! use keyway_tests::locker_double::{Fault, LockerDouble, Route};
+//! use keyway_locker::double::{Fault, LockerDouble, Route};
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let double = LockerDouble::start()?;
@@ -273,5 +274,27 @@ impl LockerDouble {
     /// Sets whether the access key may write. If not, writes are refused with status 403.
     pub fn set_editable(&self, is_editable: bool) {
         self.state().project.is_editable = is_editable;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// Tests that a fault in the cryptography of the plugin is not in that of its judge, too (H278).
+    #[test]
+    fn the_double_uses_no_code_of_the_plugin() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/double");
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let texts: Vec<_> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+        assert!(texts.len() > 5);
+        for line in texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim().starts_with("//")) {
+            for foreign in [concat!("crate", "::"), concat!("super::", "super"), concat!("keyway", "_")] {
+                // The reader of the recorded vectors belongs to neither.
+                let is_reader = line.trim() == concat!("use crate", "::vectors;");
+                assert!(is_reader || !line.contains(foreign), "{line}");
+            }
+        }
     }
 }
