@@ -38,20 +38,43 @@ pub(crate) struct Begun {
     drops: u64,
 }
 
+impl Begun {
+    pub(crate) const fn at(self) -> Timestamp {
+        self.at
+    }
+
+    /// Returns the beginning of two reads, of which this one began first unless the other one's answer was kept.
+    pub(crate) fn or_earlier(self, other: Self) -> Self {
+        Self { at: self.at.min(other.at), ..self }
+    }
+}
+
 impl Cache {
     /// Makes a cache. An age of zero keeps nothing.
     pub(crate) fn new(max_age: Duration, clock: Arc<dyn Clock>) -> Self {
         Self { max_age, clock, kept: Mutex::default() }
     }
 
-    /// Returns an answer that is young enough, or the beginning of a read.
-    pub(crate) fn find(&self, path: &str) -> Result<Body, Begun> {
+    /// Returns an answer that is young enough and the beginning of its read, or the beginning of a new read.
+    pub(crate) fn find(&self, path: &str) -> Result<(Body, Begun), Begun> {
         let kept = self.kept();
         let now = self.clock.now();
         match kept.answers.get(path) {
-            Some((at, body)) if is_fresh(*at, now, self.max_age) => Ok(Arc::clone(body)),
+            Some((at, body)) if is_fresh(*at, now, self.max_age) => {
+                Ok((Arc::clone(body), Begun { at: *at, drops: kept.drops }))
+            }
             _ => Err(Begun { at: now, drops: kept.drops }),
         }
+    }
+
+    /// Tells whether nothing was dropped since a read began.
+    pub(crate) fn is_current(&self, begun: Begun) -> bool {
+        self.kept().drops == begun.drops
+    }
+
+    /// Tells whether the answer to a read is young enough to be returned again.
+    pub(crate) fn is_fresh(&self, begun: Begun) -> bool {
+        is_fresh(begun.at, self.clock.now(), self.max_age)
     }
 
     /// Keeps the answer to a read, unless everything was dropped since the read began: it may be older than a write.

@@ -10,9 +10,10 @@ use keyway_secrets::{
 use crate::answer::record;
 use crate::environment_record::EnvironmentRecord;
 use crate::failure::Failure;
+use crate::items::Items;
 use crate::request::body;
 use crate::service::Service;
-use crate::session::{Items, Session};
+use crate::session::Session;
 
 const CREATE: &str = "create the environment at the service";
 const MODIFY: &str = "change the environment at the service";

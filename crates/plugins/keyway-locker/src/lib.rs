@@ -74,7 +74,10 @@ mod environment_record;
 mod environments;
 mod failure;
 mod item_key;
+mod items;
 mod key_schedule;
+#[cfg(test)]
+mod list_tests;
 mod listing;
 mod lookup;
 mod plugin;
@@ -87,6 +90,7 @@ mod request;
 mod retry;
 #[cfg(test)]
 mod scripted_service;
+mod secret_list;
 mod secret_record;
 mod service;
 mod session;

@@ -9,10 +9,11 @@ use keyway_secrets::{
 
 use crate::answer::record;
 use crate::failure::Failure;
+use crate::items::Items;
 use crate::request::body;
 use crate::secret_record::SecretRecord;
 use crate::service::Service;
-use crate::session::{Items, Session};
+use crate::session::Session;
 
 /// The longest value. The service's own limit is not known; longer values would not fit into the answer to a list.
 const MAX_VALUE_BYTES: usize = 1 << 20;
