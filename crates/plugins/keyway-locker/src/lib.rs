@@ -59,6 +59,10 @@
 //! returns them again up to that age, also while the service is down (decision L12). It declares the age as its staleness;
 //! zero, the default, keeps nothing. A handle has to have reached the service once.
 //!
+//! With `cache_folder` processes share these answers in a file, also with one that starts while the service is down. The
+//! file has mode 0600 and shows nothing but its size and the number of the project; it is worth nothing without the secret
+//! access key (decision H282). A write through any of these processes drops all of them (decision H283).
+//!
 //! # What the service learns, and what it can do
 //! It learns the number of secrets and environments, the environment of each secret, the length of every text to 16 bytes,
 //! and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed name. A changed
@@ -75,6 +79,10 @@ mod environments;
 mod failure;
 mod item_key;
 mod items;
+mod kept_content;
+mod kept_file;
+#[cfg(all(test, unix))]
+mod kept_file_tests;
 mod key_schedule;
 #[cfg(test)]
 mod list_tests;
@@ -94,6 +102,8 @@ mod secret_list;
 mod secret_record;
 mod service;
 mod session;
+#[cfg(test)]
+mod set_clock;
 mod store;
 #[cfg(test)]
 mod tls_tests;

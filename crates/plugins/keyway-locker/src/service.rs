@@ -82,6 +82,11 @@ impl Service {
         })
     }
 
+    /// Returns the address of the service.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Reads. A failure that may pass is tried again, as the configuration allows.
     pub(crate) fn get(&self, path: &str, until: Instant) -> Result<Answer, Failure> {
         let mut failures = 0;

@@ -1,5 +1,6 @@
 //! A project of the service that was reached: its number, its key, and its items.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::environment_record::EnvironmentRecord;
 use crate::failure::Failure;
 use crate::item_key::{CipherFault, ItemKey};
 use crate::items::Items;
+use crate::kept_file::KeptFile;
 use crate::key_schedule::{access_key, project_key};
 use crate::lookup::lookup_hash;
 use crate::profile::Profile;
@@ -44,19 +46,37 @@ pub(crate) struct Read {
 }
 
 impl Session {
-    /// Reads the profile, and opens the key of the project.
+    /// Reads the profile, from the file of kept answers if it is young enough there, and opens the key of the project.
     pub(crate) fn open(
         configuration: &LockerConfiguration,
         credentials: &Credentials,
-        clock: Arc<dyn Clock>,
+        kept: Option<&Path>,
+        clock: &Arc<dyn Clock>,
         until: Instant,
     ) -> Result<Self, StoreError> {
         const KEY: &str = "the key of the project";
         let access = access_key(credentials.secret_access_key())
             .map_err(|_| StoreError::not_ready("the secret access key", "it is not Base64"))?;
         let max_age = Duration::from_secs(configuration.max_age_seconds.into());
-        let cache = Cache::new(max_age, Arc::clone(&clock));
-        let service = Service::new(configuration, credentials, clock)?;
+        let service = Service::new(configuration, credentials, Arc::clone(clock))?;
+        let opened = |profile: Profile, key: ItemKey| {
+            let project = profile.project;
+            let clock = Arc::clone(clock);
+            let cache = match kept {
+                None => Cache::new(max_age, clock),
+                Some(path) => {
+                    Cache::shared(max_age, clock, KeptFile::new(path, service.base(), profile, &key))
+                }
+            };
+            (cache, key, project)
+        };
+        let found = kept.and_then(KeptFile::profile_in);
+        let found = found.and_then(|profile| Some((project_key(&access, &profile.key).ok()?, profile)));
+        let found = found.map(|(key, profile)| opened(profile, key));
+        if let Some((cache, key, project)) = found.filter(|(cache, ..)| cache.has_fresh_profile()) {
+            return Ok(Self { service, cache, list: KeptList::default(), key, project });
+        }
+        let begun = clock.now();
         let answer = service.get("/v1/profile", until).map_err(|failure| failure.of_read(READ))?;
         let profile =
             Profile::read(&answer.body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
@@ -64,7 +84,9 @@ impl Session {
             CipherFault::NotAuthentic => StoreError::WrongKey { what: KEY, sealed_by: None },
             damaged => StoreError::corrupt(KEY, damaged.to_string()),
         })?;
-        Ok(Self { service, cache, list: KeptList::default(), key, project: profile.project })
+        let (cache, key, project) = opened(profile, key);
+        cache.keep_profile(begun);
+        Ok(Self { service, cache, list: KeptList::default(), key, project })
     }
 
     pub(crate) fn hash(&self, name: &str) -> String {
@@ -86,16 +108,21 @@ impl Session {
     }
 
     /// Runs an operation that writes. It reads nothing that was kept before, and nothing older is read after it.
-    pub(crate) fn writing<T>(&self, operation: impl FnOnce(&Service) -> T) -> T {
-        self.forget();
+    pub(crate) fn writing<T>(
+        &self,
+        operation: impl FnOnce(&Service) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.forget()?;
         let answer = operation(&self.service);
-        self.forget();
+        if let Err(error) = self.forget() {
+            tracing::warn!("other processes may read what they kept before a write: {error}");
+        }
         answer
     }
 
-    fn forget(&self) {
-        self.cache.forget();
+    fn forget(&self) -> Result<(), StoreError> {
         self.list.clear();
+        self.cache.forget()
     }
 
     /// Encrypts a text of a caller.

@@ -1,6 +1,7 @@
 //! The store: connects at the first operation, and keeps the connection.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,6 +27,8 @@ pub(crate) struct LockerStore {
     /// The credentials that the host lends.
     lent: Option<Credentials>,
     metadata: PluginMetadata,
+    /// The file of kept answers.
+    kept_file: Option<PathBuf>,
     clock: Arc<dyn Clock>,
     session: Mutex<Option<Arc<Session>>>,
     /// The reads and writes of secrets through this handle. The service keeps no such numbers.
@@ -35,8 +38,10 @@ pub(crate) struct LockerStore {
 
 impl LockerStore {
     pub(crate) fn new(context: &OpenContext) -> Result<Self, StoreError> {
+        let configuration = LockerConfiguration::read(&context.configuration)?;
         Ok(Self {
-            configuration: LockerConfiguration::read(&context.configuration)?,
+            kept_file: configuration.kept_file(&context.store)?,
+            configuration,
             lent: context.resources.get::<Credentials>().cloned(),
             metadata: context.metadata.clone(),
             clock: Arc::clone(&context.clock),
@@ -54,6 +59,7 @@ impl LockerStore {
         let until = Instant::now() + Duration::from_secs(self.configuration.call_seconds.into());
         let session = self.session(until)?;
         let answer = operation(&session, until);
+        session.cache.save();
         if let Err(StoreError::System { source, .. }) = &answer
             && let Some(remote) = source.downcast_ref::<keyway_client::RemoteError>()
             && remote.kind() == ErrorKind::Unauthorized
@@ -90,7 +96,8 @@ impl LockerStore {
             return Ok(Arc::clone(session));
         }
         let credentials = self.credentials()?;
-        let session = Session::open(&self.configuration, &credentials, Arc::clone(&self.clock), until)?;
+        let kept = self.kept_file.as_deref();
+        let session = Session::open(&self.configuration, &credentials, kept, &self.clock, until)?;
         let session = Arc::new(session);
         *self.kept() = Some(Arc::clone(&session));
         Ok(session)
