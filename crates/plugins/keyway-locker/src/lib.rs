@@ -63,6 +63,10 @@
 //! file has mode 0600 and shows nothing but its size and the number of the project; it is worth nothing without the secret
 //! access key (decision H282). A write through any of these processes drops all of them (decision H283).
 //!
+//! # Forks
+//! A store is for the process that opened it. In a process that was forked later every operation is
+//! [`NotReady`](keyway_secrets::StoreError::NotReady): open the store again there (decision H284).
+//!
 //! # What the service learns, and what it can do
 //! It learns the number of secrets and environments, the environment of each secret, the length of every text to 16 bytes,
 //! and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed name. A changed
@@ -77,6 +81,8 @@ mod connection_tests;
 mod environment_record;
 mod environments;
 mod failure;
+#[cfg(all(test, unix))]
+mod fork_tests;
 mod item_key;
 mod items;
 mod kept_content;

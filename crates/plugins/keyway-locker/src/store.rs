@@ -30,6 +30,8 @@ pub(crate) struct LockerStore {
     /// The file of kept answers.
     kept_file: Option<PathBuf>,
     clock: Arc<dyn Clock>,
+    /// The process that opened the store.
+    process: u32,
     session: Mutex<Option<Arc<Session>>>,
     /// The reads and writes of secrets through this handle. The service keeps no such numbers.
     reads: AtomicU64,
@@ -45,6 +47,7 @@ impl LockerStore {
             lent: context.resources.get::<Credentials>().cloned(),
             metadata: context.metadata.clone(),
             clock: Arc::clone(&context.clock),
+            process: std::process::id(),
             session: Mutex::default(),
             reads: AtomicU64::default(),
             writes: AtomicU64::default(),
@@ -56,6 +59,7 @@ impl LockerStore {
         &self,
         operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.check_process()?;
         let until = Instant::now() + Duration::from_secs(self.configuration.call_seconds.into());
         let session = self.session(until)?;
         let answer = operation(&session, until);
@@ -67,6 +71,17 @@ impl LockerStore {
             *self.kept() = None;
         }
         answer
+    }
+
+    /// Refuses to work in a process that was forked after the store was opened (decision H284). It has the connections of
+    /// the process that opened the store, and perhaps locks that no thread will ever release, so this takes none.
+    fn check_process(&self) -> Result<(), StoreError> {
+        if std::process::id() == self.process {
+            return Ok(());
+        }
+        let reason =
+            "it was opened by the process that this one was forked from: open it again in this process";
+        Err(StoreError::not_ready("the store", reason))
     }
 
     /// Runs an operation that reads secrets, and counts it.
