@@ -74,7 +74,7 @@ impl ItemKey {
         Ok(self.seal_with(plaintext, &iv))
     }
 
-    fn seal_with(&self, plaintext: &[u8], iv: &[u8; BLOCK]) -> String {
+    pub(crate) fn seal_with(&self, plaintext: &[u8], iv: &[u8; BLOCK]) -> String {
         let padding = BLOCK - plaintext.len() % BLOCK;
         let mut bytes = Wiped::new(Vec::with_capacity(plaintext.len() + padding));
         bytes.extend_from_slice(plaintext);
@@ -83,8 +83,13 @@ impl ItemKey {
         cbc::Encryptor::<&Aes256>::inner_iv_init(&self.cipher, iv.into())
             .encrypt_blocks(Array::slice_as_chunks_mut(&mut bytes).0);
         keyway_seal::overwrite_stack();
-        let tag = self.mac.clone().chain_update(iv).chain_update(&*bytes).finalize().into_bytes();
-        format!("2.{}|{}|{}", STANDARD.encode(iv), STANDARD.encode(&*bytes), STANDARD.encode(tag))
+        self.authenticated(iv, &bytes)
+    }
+
+    /// Makes a text of an IV and a ciphertext.
+    pub(crate) fn authenticated(&self, iv: &[u8; BLOCK], ciphertext: &[u8]) -> String {
+        let tag = self.mac.clone().chain_update(iv).chain_update(ciphertext).finalize().into_bytes();
+        format!("2.{}|{}|{}", STANDARD.encode(iv), STANDARD.encode(ciphertext), STANDARD.encode(tag))
     }
 
     /// Verifies a text, then decrypts it in place (decision L9).

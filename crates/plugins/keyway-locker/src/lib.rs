@@ -83,6 +83,9 @@ mod environments;
 mod failure;
 #[cfg(all(test, unix))]
 mod fork_tests;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod item_key;
 mod items;
 mod kept_content;
