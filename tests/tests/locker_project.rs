@@ -8,7 +8,7 @@ use keyway_core::Resources;
 use keyway_locker::double::LockerDouble;
 use keyway_locker_sdk::{Configuration, make_stores, secret_sha256};
 use keyway_secrets::seal::{Key, KeyRing};
-use keyway_secrets::{OpenContext, SecretStore, SecretStores, StoreName};
+use keyway_secrets::{ListQuery, OpenContext, SecretStore, SecretStores, StoreName};
 use keyway_storage::{Memory, Storage};
 use keyway_tests::locker_answer;
 use keyway_tests::locker_sdk::{PLUGINS, SECRET_ACCESS_KEY, call, private};
@@ -120,12 +120,16 @@ fn open(plugin: &str, configuration: Value, resources: Resources) -> Arc<dyn Sec
 }
 
 fn of_locker(double: &LockerDouble) -> Secrets {
+    Secrets::new(store_of_locker(double))
+}
+
+fn store_of_locker(double: &LockerDouble) -> Arc<dyn SecretStore> {
     let given = Credentials::source()
         .access_key_id(double.access_key_id())
         .secret_access_key(double.secret_access_key())
         .api_base(double.base());
     let resources = Resources::new().with(given.resolve().unwrap());
-    Secrets::new(open("locker", json!({ "proxy": "none" }), resources))
+    open("locker", json!({ "proxy": "none" }), resources)
 }
 
 fn of_generic() -> Secrets {
@@ -180,6 +184,50 @@ fn project() -> LockerDouble {
     // A page of the service's list is shorter than the list.
     double.set_page_limit(7);
     double
+}
+
+#[test]
+fn what_others_change_between_two_pages_shows_and_an_unchanged_list_is_read_once() {
+    let double = project();
+    let prod = double.environments().into_iter().find(|environment| environment.name == "prod").unwrap().id;
+    let store = store_of_locker(&double);
+    let mut query = ListQuery::all().with_values().limit(5);
+    let mut listed = Vec::new();
+    for page in 0.. {
+        double.take_requests();
+        let read = block_on(store.list(&query)).unwrap();
+        let asked: Vec<_> = double.take_requests().into_iter().map(|request| request.path).collect();
+        match page {
+            1 => assert_eq!(asked, ["/v1/secrets", "/v1/sync/deleted_item_date"]),
+            0 | 2 | 3 => assert!(asked.len() > 5, "the list is read: {asked:?}"),
+            _ => assert_eq!(asked.len(), 2),
+        }
+        listed.extend(read.secrets.into_iter().map(|secret| {
+            let value = secret.value.unwrap().expose_text().unwrap().to_owned();
+            (page, secret.header.id, value)
+        }));
+        match page {
+            1 => assert!(double.delete(&prod)),
+            2 => {
+                for number in 0..30 {
+                    double.put_secret(&format!("K{number}"), None, "changed", "");
+                }
+            }
+            _ => {}
+        }
+        let Some(next) = read.next else { break };
+        query = query.after(next);
+    }
+    let now = double.secrets();
+    for (page, id, value) in listed {
+        let there = now.iter().find(|secret| secret.id == id);
+        match page {
+            0 | 1 => {}
+            // Before the change of the values.
+            2 => assert!(there.is_some(), "a deleted secret is listed"),
+            _ => assert_eq!(there.map(|secret| &secret.value), Some(&value)),
+        }
+    }
 }
 
 #[test]

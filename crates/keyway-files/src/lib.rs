@@ -78,6 +78,7 @@ mod read;
 mod replace;
 mod shared_file;
 mod sync;
+mod version;
 
 pub use error::FileError;
 pub use folder::make_folder;
@@ -90,3 +91,4 @@ pub use publish::publish;
 pub use read::{read, read_private};
 pub use shared_file::SharedFile;
 pub use sync::sync_folder;
+pub use version::Version;

@@ -1,5 +1,5 @@
 //! The common parts of plugins for services over HTTPS: a rule for addresses, the roots of
-//! certificates, the header `Retry-After`, and the question whether a failed request reached its service.
+//! certificates, the headers `Retry-After` and `Date`, and the question whether a failed request reached its service.
 //!
 //! ```
 //! assert!(keyway_http::is_protected("https://api.example.org/v1"));
@@ -8,11 +8,13 @@
 //! ```
 
 mod address;
+mod date;
 mod retry_after;
 mod roots;
 mod sent;
 
 pub use address::{host, is_protected};
+pub use date::date;
 pub use retry_after::retry_after;
 pub use roots::{NotCertificates, certificates};
 pub use sent::may_have_been_sent;

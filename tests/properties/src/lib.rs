@@ -28,7 +28,7 @@ mod x509;
 pub use client::{bundle_json, credentials_file, dotenv, service_answer};
 pub use credentials::{credential_key, sps_configuration};
 pub use grants::host_grant;
-pub use locker::locker_request;
+pub use locker::{locker_answer, locker_cipher, locker_request};
 pub use orders::{order_machine, order_metadata};
 pub use passwords::password_settings;
 pub use records::{host_store, sealed_record};
@@ -59,6 +59,8 @@ pub const ALL: &[(&str, Property)] = &[
     ("host_store", host_store),
     ("host_grant", host_grant),
     ("locker_request", locker_request),
+    ("locker_cipher", locker_cipher),
+    ("locker_answer", locker_answer),
     ("wire_answer", wire_answer),
     ("wire_description", wire_description),
     ("wire_input", wire_input),

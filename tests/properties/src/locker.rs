@@ -1,8 +1,11 @@
-//! The requests of Locker's official SDKs.
+//! The requests of Locker's official SDKs, and the answers of its service.
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use keyway_core::Plugins;
+use keyway_locker::fuzzing;
 use keyway_locker_sdk::{Configuration, answer};
 use serde_json::Value;
 
@@ -43,5 +46,61 @@ pub fn locker_request(data: &[u8]) {
             assert_eq!(answer.as_object().map(serde_json::Map::len), Some(3));
         }
         _ => panic!("an answer has either a result or an error: {text:?}"),
+    }
+}
+
+/// Checks the texts in which Locker's service holds names and values.
+///
+/// A text opens only if it is what sealing makes of the plaintext; every other text does not, nor a sealed one after a change
+/// of one character; and ciphertexts that are authentic open exactly if their padding is right.
+pub fn locker_cipher(data: &[u8]) {
+    let iv = |bytes: &[u8]| bytes.first_chunk::<16>().copied();
+    if let Ok(text) = std::str::from_utf8(data)
+        && let Some(plaintext) = fuzzing::open(text)
+    {
+        let written = text.strip_prefix("2.").and_then(|rest| rest.split('|').next());
+        let written = STANDARD.decode(written.expect("an authentic text has an IV")).expect("it is Base64");
+        let again = fuzzing::seal(&plaintext, &iv(&written).expect("an IV has 16 bytes"));
+        assert_eq!(again, text, "a text has one spelling");
+    }
+    let Some((iv, rest)) = data.split_first_chunk::<16>() else { return };
+    let authentic = fuzzing::authenticate(iv, rest);
+    if let Some(plaintext) = fuzzing::open(&authentic) {
+        assert_eq!(fuzzing::seal(&plaintext, iv), authentic, "only a right padding opens");
+    }
+    let sealed = fuzzing::seal(rest, iv);
+    assert_eq!(fuzzing::open(&sealed).as_deref(), Some(rest));
+    let at = usize::from(iv[0]) * 256 + usize::from(iv[1]);
+    let mut changed = sealed.into_bytes();
+    let at = at % changed.len();
+    changed[at] ^= 1 << (iv[2] % 7);
+    let changed = String::from_utf8(changed).expect("a change within ASCII");
+    assert_eq!(fuzzing::open(&changed), None, "a changed text opens");
+}
+
+/// Checks the reading of the answers of Locker's service.
+///
+/// Another reader of JSON accepts what is accepted, and finds as many items; ids are safe in paths; a second reading gives
+/// the same; and no error repeats anything of an answer.
+pub fn locker_answer(data: &[u8]) {
+    for read in [fuzzing::secrets, fuzzing::environments] {
+        let Some(page) = read(data) else { continue };
+        let other: Value = serde_json::from_slice(data).expect("a page is JSON for others, too");
+        assert_eq!(other["count"].as_u64(), Some(page.count));
+        assert_eq!(other["results"].as_array().map(Vec::len), Some(page.ids.len()));
+        for id in &page.ids {
+            assert!(
+                !id.is_empty()
+                    && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+            );
+        }
+        assert_eq!(read(data), Some(page));
+    }
+    let status = u16::from(data.first().copied().unwrap_or_default()) + 300;
+    let usual = fuzzing::read_otherwise(status, b"");
+    for said in fuzzing::read_otherwise(status, data).into_iter().filter(|said| !usual.contains(said)) {
+        // A long run of an answer would be no accident.
+        let repeats = data.windows(40).any(|part| said.as_bytes().windows(40).any(|other| other == part));
+        assert!(!repeats, "an error repeats the answer: {said}");
     }
 }

@@ -24,6 +24,8 @@ pub(crate) trait Record: Sized {
 pub(crate) struct Page<R> {
     /// The number of items in all pages.
     pub(crate) count: u64,
+    /// The date of the last change in the project, in seconds.
+    pub(crate) revised: Option<f64>,
     /// Whether there is another page.
     pub(crate) more: bool,
     pub(crate) records: Vec<R>,
@@ -45,6 +47,7 @@ pub(crate) fn page<R: Record>(body: &[u8]) -> Result<Page<R>, Malformed> {
     let Some(Json::Array(results)) = json.get("results") else { return Err(Malformed("`results`")) };
     Ok(Page {
         count: json.get("count").and_then(number).ok_or(Malformed("`count`"))?,
+        revised: json.get("revision_date").and_then(seconds),
         more: text(&json, "next").is_some(),
         records: results.iter().map(R::read).collect::<Result<_, _>>()?,
     })
@@ -78,17 +81,22 @@ pub(crate) fn id(json: &Json) -> Result<String, Malformed> {
 
 /// Returns a date, which the service gives in seconds with a fraction.
 pub(crate) fn date(json: &Json, name: &str) -> Option<Timestamp> {
-    /// The year 9999.
+    let seconds = json.get(name).and_then(seconds)?;
+    // Checked there: the number is neither negative nor too large.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    Some(Timestamp::from_milliseconds((seconds * 1000.0).round() as u64))
+}
+
+/// Returns the seconds of a date, before the year 10000.
+pub(crate) fn seconds(json: &Json) -> Option<f64> {
+    /// The end of the year 9999.
     const LATEST: f64 = 253_402_300_800.0;
-    let seconds = match json.get(name)? {
+    let seconds = match json {
         Json::Float(seconds) => seconds.get(),
         Json::Integer(seconds) => seconds.decimal().parse().ok()?,
         _ => return None,
     };
-    let is_date = (0.0..LATEST).contains(&seconds);
-    // Checked above: the number is neither negative nor too large.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    is_date.then(|| Timestamp::from_milliseconds((seconds * 1000.0).round() as u64))
+    (0.0..LATEST).contains(&seconds).then_some(seconds)
 }
 
 #[cfg(test)]

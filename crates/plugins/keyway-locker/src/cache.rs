@@ -1,15 +1,19 @@
 //! Keeps the service's answers for a while, as they came: names and values stay encrypted (decision L9).
 //!
 //! The largest age of an answer is the staleness that the store declares (decision L12). Within it reads need no service, so
-//! they are also answered while the service is down.
+//! they are also answered while the service is down. With a file, processes share the answers (decision H282).
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keyway_core::{Clock, Timestamp, Wiped};
+use keyway_secrets::StoreError;
 
-/// The most bytes that are kept. Beyond them, all answers are dropped.
+use crate::configuration::LockerConfiguration;
+use crate::kept_content::{Answers, Content, Generation};
+use crate::kept_file::{KeptFile, MAX_ANSWERS, Seen};
+
+/// The most bytes that are kept without a file. Beyond them, all answers are dropped.
 const MAX_BYTES: usize = 64 << 20;
 
 /// The answer to a read.
@@ -20,15 +24,24 @@ pub(crate) type Body = Arc<Wiped<Vec<u8>>>;
 pub(crate) struct Cache {
     max_age: Duration,
     clock: Arc<dyn Clock>,
+    file: Option<KeptFile>,
     kept: Mutex<Kept>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    answers: HashMap<String, (Timestamp, Body)>,
+    answers: Answers,
     bytes: usize,
     /// The number of times that everything was dropped.
     drops: u64,
+    /// The beginning of the read of the profile.
+    profile_at: Timestamp,
+    /// The version of the file that these answers agree with, but for those that are not saved.
+    seen: Option<Seen>,
+    generation: Option<Generation>,
+    is_unsaved: bool,
+    /// Whether the answers in the file have to be dropped before anything is read from it or kept.
+    must_forget: bool,
 }
 
 /// The beginning of a read that may be kept.
@@ -38,38 +51,139 @@ pub(crate) struct Begun {
     drops: u64,
 }
 
-impl Cache {
-    /// Makes a cache. An age of zero keeps nothing.
-    pub(crate) fn new(max_age: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { max_age, clock, kept: Mutex::default() }
+impl Begun {
+    pub(crate) const fn at(self) -> Timestamp {
+        self.at
     }
 
-    /// Returns an answer that is young enough, or the beginning of a read.
-    pub(crate) fn find(&self, path: &str) -> Result<Body, Begun> {
-        let kept = self.kept();
+    /// Returns the beginning of two reads, of which this one began first unless the other one's answer was kept.
+    pub(crate) fn or_earlier(self, other: Self) -> Self {
+        Self { at: self.at.min(other.at), ..self }
+    }
+}
+
+impl Cache {
+    /// Makes a cache in memory. An age of zero keeps nothing.
+    pub(crate) fn new(max_age: Duration, clock: Arc<dyn Clock>) -> Self {
+        Self { max_age, clock, file: None, kept: Mutex::default() }
+    }
+
+    /// Makes a cache that shares a file with other processes.
+    pub(crate) fn shared(max_age: Duration, clock: Arc<dyn Clock>, file: KeptFile) -> Self {
+        let mut kept = Kept::default();
+        kept.adopt(file.load());
+        Self { max_age, clock, file: Some(file), kept: Mutex::new(kept) }
+    }
+
+    /// Tells whether the profile in the file is young enough to be used without asking the service.
+    pub(crate) fn has_fresh_profile(&self) -> bool {
+        is_fresh(self.kept().profile_at, self.clock.now(), self.max_age)
+    }
+
+    /// Notes the beginning of the read of the profile.
+    pub(crate) fn keep_profile(&self, at: Timestamp) {
+        let mut kept = self.kept();
+        (kept.profile_at, kept.is_unsaved) = (at, true);
+    }
+
+    /// Returns an answer that is young enough and the beginning of its read, or the beginning of a new read.
+    pub(crate) fn find(&self, path: &str) -> Result<(Body, Begun), Begun> {
+        let mut kept = self.kept();
+        let is_usable = self.refresh(&mut kept);
         let now = self.clock.now();
         match kept.answers.get(path) {
-            Some((at, body)) if is_fresh(*at, now, self.max_age) => Ok(Arc::clone(body)),
-            _ => Err(Begun { at: now, drops: kept.drops }),
+            Some((at, body)) if is_usable && is_fresh(*at, now, self.max_age) => {
+                return Ok((Arc::clone(body), Begun { at: *at, drops: kept.drops }));
+            }
+            // The clock jumped back. When it comes to that time again, the answer would seem young.
+            Some((at, _)) if *at > now => {
+                kept.drop_all();
+                kept.must_forget = self.file.is_some();
+                self.refresh(&mut kept);
+            }
+            _ => {}
         }
+        Err(Begun { at: now, drops: kept.drops })
+    }
+
+    /// Tells whether nothing was dropped since a read began.
+    pub(crate) fn is_current(&self, begun: Begun) -> bool {
+        let mut kept = self.kept();
+        self.refresh(&mut kept) && kept.drops == begun.drops
+    }
+
+    /// Tells whether the answer to a read is young enough to be returned again.
+    pub(crate) fn is_fresh(&self, begun: Begun) -> bool {
+        is_fresh(begun.at, self.clock.now(), self.max_age)
     }
 
     /// Keeps the answer to a read, unless everything was dropped since the read began: it may be older than a write.
     pub(crate) fn keep(&self, path: &str, begun: Begun, body: &Body) {
+        let most = if self.file.is_some() { MAX_ANSWERS } else { MAX_BYTES };
         let mut kept = self.kept();
-        if self.max_age.is_zero() || kept.drops != begun.drops || body.len() > MAX_BYTES {
+        if self.max_age.is_zero() || kept.drops != begun.drops || body.len() > most {
             return;
         }
-        if kept.bytes + body.len() > MAX_BYTES {
+        if kept.bytes + body.len() > most {
             kept.drop_all();
         }
-        let earlier = kept.answers.insert(path.to_owned(), (begun.at, Arc::clone(body)));
-        kept.bytes = kept.bytes + body.len() - earlier.map_or(0, |(_, body)| body.len());
+        kept.insert(path.to_owned(), begun.at, Arc::clone(body));
+        kept.is_unsaved = true;
     }
 
-    /// Drops everything, before and after a write through this store.
-    pub(crate) fn forget(&self) {
-        self.kept().drop_all();
+    /// Writes the file, if there is one and something is new. A file that cannot be written is logged: the answers stay in
+    /// memory.
+    pub(crate) fn save(&self) {
+        let mut kept = self.kept();
+        let Some(file) = self.file.as_ref().filter(|_| kept.is_unsaved && !kept.must_forget) else { return };
+        if let Err(error) = self.save_in(file, &mut kept) {
+            tracing::warn!("answers are kept in memory only: {error}");
+        }
+    }
+
+    fn save_in(&self, file: &KeptFile, kept: &mut Kept) -> Result<(), StoreError> {
+        let locked = file.lock()?;
+        if !file.is_at(kept.seen.as_ref()) {
+            kept.adopt(file.load());
+        }
+        let longest = Duration::from_secs(LockerConfiguration::LONGEST_AGE.into());
+        let now = self.clock.now();
+        kept.retain(|at| is_fresh(at, now, longest));
+        if kept.profile_at > now {
+            kept.profile_at = Timestamp::default();
+        }
+        if kept.bytes > MAX_ANSWERS {
+            kept.drop_all();
+        }
+        let generation = kept.generation.map_or_else(drawn, Ok)?;
+        kept.seen = file.replace(locked, &generation, kept.profile_at, &kept.answers)?;
+        (kept.generation, kept.is_unsaved) = (Some(generation), false);
+        Ok(())
+    }
+
+    /// Drops everything, before and after a write through this store: also what other processes kept in the file.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] if the file cannot be written. Until it can be, nothing is read from it.
+    pub(crate) fn forget(&self) -> Result<(), StoreError> {
+        let mut kept = self.kept();
+        if let Some(file) = &self.file {
+            return forget_in(file, &mut kept);
+        }
+        kept.drop_all();
+        Ok(())
+    }
+
+    /// Reads the file again if another process replaced it. Tells whether the kept answers may be used.
+    fn refresh(&self, kept: &mut Kept) -> bool {
+        let Some(file) = &self.file else { return true };
+        if kept.must_forget {
+            return forget_in(file, kept).is_ok();
+        }
+        if !file.is_at(kept.seen.as_ref()) {
+            kept.adopt(file.load());
+        }
+        true
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -77,11 +191,54 @@ impl Cache {
     }
 }
 
+fn forget_in(file: &KeptFile, kept: &mut Kept) -> Result<(), StoreError> {
+    kept.drop_all();
+    kept.must_forget = true;
+    let generation = drawn()?;
+    kept.seen = file.replace(file.lock()?, &generation, kept.profile_at, &kept.answers)?;
+    (kept.generation, kept.must_forget, kept.is_unsaved) = (Some(generation), false, false);
+    Ok(())
+}
+
+fn drawn() -> Result<Generation, StoreError> {
+    keyway_seal::random_bytes().map_err(|error| StoreError::system("draw random bytes", error))
+}
+
 impl Kept {
     fn drop_all(&mut self) {
         self.answers.clear();
         self.bytes = 0;
         self.drops += 1;
+    }
+
+    fn insert(&mut self, path: String, at: Timestamp, body: Body) {
+        self.bytes += body.len();
+        if let Some((_, earlier)) = self.answers.insert(path, (at, body)) {
+            self.bytes -= earlier.len();
+        }
+    }
+
+    fn retain(&mut self, is_kept: impl Fn(Timestamp) -> bool) {
+        self.answers.retain(|_, (at, _)| is_kept(*at));
+        self.bytes = self.answers.values().map(|(_, body)| body.len()).sum();
+    }
+
+    /// Takes over the content of the file. If another process dropped everything, the own answers may be older than its
+    /// write, and are dropped.
+    fn adopt(&mut self, (seen, content): (Option<Seen>, Option<Content>)) {
+        self.seen = seen;
+        let generation = content.as_ref().map(|content| content.generation);
+        if generation.is_none() || self.generation != generation {
+            self.drop_all();
+        }
+        self.generation = generation;
+        let Some(content) = content else { return };
+        self.profile_at = self.profile_at.max(content.profile_at);
+        for (path, (at, body)) in content.answers {
+            if self.answers.get(&path).is_none_or(|(own, _)| *own < at) {
+                self.insert(path, at, body);
+            }
+        }
     }
 }
 
@@ -95,15 +252,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[derive(Debug, Default)]
-    struct SetClock(Mutex<u64>);
-
-    impl Clock for SetClock {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_milliseconds(*self.0.lock().unwrap())
-        }
-    }
+    use crate::set_clock::SetClock;
 
     fn body(bytes: usize) -> Body {
         Arc::new(Wiped::new(vec![7; bytes]))
@@ -118,7 +267,7 @@ mod tests {
     fn an_answer_that_began_before_a_write_is_not_kept() {
         let (cache, _) = cache(9);
         let begun = cache.find("a").unwrap_err();
-        cache.forget();
+        cache.forget().unwrap();
         cache.keep("a", begun, &body(1));
         assert!(cache.find("a").is_err());
         cache.keep("a", cache.find("a").unwrap_err(), &body(1));
@@ -128,12 +277,12 @@ mod tests {
     #[test]
     fn the_age_counts_from_the_beginning_of_the_read() {
         let (cache, clock) = cache(9);
-        *clock.0.lock().unwrap() = 5000;
+        clock.set(5000);
         let begun = cache.find("a").unwrap_err();
-        *clock.0.lock().unwrap() = 12_000;
+        clock.set(12_000);
         cache.keep("a", begun, &body(1));
         for (now, is_kept) in [(12_000, true), (13_999, true), (14_000, false), (4999, false)] {
-            *clock.0.lock().unwrap() = now;
+            clock.set(now);
             assert_eq!(cache.find("a").is_ok(), is_kept, "{now}");
         }
     }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use keyway_secrets::{Json, StoreError};
+use keyway_secrets::{Json, StoreError, StoreName};
 use serde::Deserialize;
 use ureq::http::{HeaderName, HeaderValue};
 
@@ -39,6 +39,12 @@ pub struct LockerConfiguration {
     /// The store declares it as its staleness. Own writes show at once.
     #[serde(default)]
     pub max_age_seconds: u32,
+    /// The folder of a file in which processes share these answers, so that one that starts while the service is down reads
+    /// them, too: an absolute path, or `xdg` for `keyway` in the user's folder for caches. The file has the name of the
+    /// store and mode 0600; the folder is made if it is missing. Needs `max_age_seconds`. Without it the answers stay in
+    /// memory.
+    #[serde(default)]
+    pub cache_folder: Option<PathBuf>,
     /// A file of the roots, in PEM, that the service's certificate is checked with. Without it, that of the variable
     /// `SSL_CERT_FILE`; else the roots of Mozilla's program count.
     #[serde(default)]
@@ -60,13 +66,16 @@ const fn twenty_five() -> u16 {
 const RESERVED: [&str; 7] =
     ["authorization", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"];
 
+/// The value of `cache_folder` for the place that the XDG specification names.
+const XDG: &str = "xdg";
+
 /// The value of `proxy` for no proxy at all.
 pub(crate) const NO_PROXY: &str = "none";
 
 impl LockerConfiguration {
     const MOST_HEADERS: usize = 64;
     const MOST_RETRIES: u32 = 20;
-    const LONGEST_AGE: u32 = 24 * 3600;
+    pub(crate) const LONGEST_AGE: u32 = 24 * 3600;
 
     /// Reads and checks a configuration.
     pub(crate) fn read(configuration: &Json) -> Result<Self, StoreError> {
@@ -90,6 +99,13 @@ impl LockerConfiguration {
         if self.max_age_seconds > Self::LONGEST_AGE {
             return Err(format!("`max_age_seconds` must be at most {}", Self::LONGEST_AGE));
         }
+        if self.cache_folder.as_ref().is_some_and(|folder| !folder.is_absolute() && folder != Path::new(XDG))
+        {
+            return Err("`cache_folder` must be an absolute path, or xdg".into());
+        }
+        if self.cache_folder.is_some() && self.max_age_seconds == 0 {
+            return Err("`cache_folder` needs `max_age_seconds`".into());
+        }
         if self.request_seconds == 0 || self.request_seconds > self.call_seconds {
             return Err("`request_seconds` must be from 1 to `call_seconds`".into());
         }
@@ -97,6 +113,22 @@ impl LockerConfiguration {
             ureq::Proxy::new(proxy).map_err(|_| "`proxy` must be the URL of a proxy, or none")?;
         }
         Ok(())
+    }
+
+    /// Returns the path of the file of kept answers.
+    pub(crate) fn kept_file(&self, store: &StoreName) -> Result<Option<PathBuf>, StoreError> {
+        let Some(folder) = &self.cache_folder else { return Ok(None) };
+        let folder = if folder == Path::new(XDG) {
+            let variable = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+            let caches =
+                variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")));
+            let caches =
+                caches.ok_or_else(|| invalid("`cache_folder` is xdg: set XDG_CACHE_HOME or HOME"))?;
+            caches.join("keyway")
+        } else {
+            folder.clone()
+        };
+        Ok(Some(folder.join(format!("{store}.locker"))))
     }
 
     /// Returns the headers in the form of the transport.
@@ -126,6 +158,7 @@ impl fmt::Debug for LockerConfiguration {
             .field("request_seconds", &self.request_seconds)
             .field("call_seconds", &self.call_seconds)
             .field("max_age_seconds", &self.max_age_seconds)
+            .field("cache_folder", &self.cache_folder)
             .field("ca_file", &self.ca_file)
             .finish_non_exhaustive()
     }

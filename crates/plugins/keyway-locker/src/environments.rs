@@ -7,9 +7,10 @@ use keyway_secrets::{
 };
 
 use crate::environment_record::EnvironmentRecord;
+use crate::items::Items;
 use crate::request::body;
 use crate::service::Service;
-use crate::session::{Items, Session};
+use crate::session::Session;
 use crate::written::written;
 
 const CREATE: &str = "create the environment at the service";

@@ -15,11 +15,16 @@ use hmac::{Hmac, Mac};
 use keyway_core::Wiped;
 use keyway_secrets::StoreError;
 use sha2::Sha256;
+use zeroize::Zeroizing;
 
 const BLOCK: usize = 16;
 const TAG: usize = 32;
 /// The number of bytes decrypted at once.
 const PIECE: usize = 1024;
+
+/// The labels of the keys for the file of kept answers. No item has the length of one, so none has such a tag.
+const ENCRYPTION: &[u8] = b"keyway kept answers, encryption";
+const AUTHENTICATION: &[u8] = b"keyway kept answers, authentication";
 
 /// A key for encryption and one for authentication, with their key schedules.
 ///
@@ -51,6 +56,17 @@ impl ItemKey {
         Self { cipher: Aes256::new(encryption.into()), mac: mac(authentication) }
     }
 
+    /// Returns the key for the file of kept answers.
+    pub(crate) fn of_kept_answers(&self) -> Self {
+        Self::new(&self.derived(ENCRYPTION), &self.derived(AUTHENTICATION))
+    }
+
+    fn derived(&self, label: &[u8]) -> Zeroizing<[u8; TAG]> {
+        let mut bytes = Zeroizing::new([0; TAG]);
+        bytes.copy_from_slice(&self.mac.clone().chain_update(label).finalize().into_bytes());
+        bytes
+    }
+
     /// Encrypts a plaintext under a new IV.
     pub(crate) fn seal(&self, plaintext: &[u8]) -> Result<String, StoreError> {
         let iv =
@@ -58,7 +74,7 @@ impl ItemKey {
         Ok(self.seal_with(plaintext, &iv))
     }
 
-    fn seal_with(&self, plaintext: &[u8], iv: &[u8; BLOCK]) -> String {
+    pub(crate) fn seal_with(&self, plaintext: &[u8], iv: &[u8; BLOCK]) -> String {
         let padding = BLOCK - plaintext.len() % BLOCK;
         let mut bytes = Wiped::new(Vec::with_capacity(plaintext.len() + padding));
         bytes.extend_from_slice(plaintext);
@@ -67,8 +83,13 @@ impl ItemKey {
         cbc::Encryptor::<&Aes256>::inner_iv_init(&self.cipher, iv.into())
             .encrypt_blocks(Array::slice_as_chunks_mut(&mut bytes).0);
         keyway_seal::overwrite_stack();
-        let tag = self.mac.clone().chain_update(iv).chain_update(&*bytes).finalize().into_bytes();
-        format!("2.{}|{}|{}", STANDARD.encode(iv), STANDARD.encode(&*bytes), STANDARD.encode(tag))
+        self.authenticated(iv, &bytes)
+    }
+
+    /// Makes a text of an IV and a ciphertext.
+    pub(crate) fn authenticated(&self, iv: &[u8; BLOCK], ciphertext: &[u8]) -> String {
+        let tag = self.mac.clone().chain_update(iv).chain_update(ciphertext).finalize().into_bytes();
+        format!("2.{}|{}|{}", STANDARD.encode(iv), STANDARD.encode(ciphertext), STANDARD.encode(tag))
     }
 
     /// Verifies a text, then decrypts it in place (decision L9).
@@ -154,6 +175,15 @@ mod tests {
             let opened = key.open_text(stored);
             assert_eq!(opened.as_ref().map(|text| text.as_str()).map_err(|fault| *fault), expected, "{id}");
         }
+    }
+
+    #[test]
+    fn the_keys_of_the_file_are_not_tags_of_items() {
+        // An item is authenticated with its IV, and both are whole blocks.
+        assert!([ENCRYPTION, AUTHENTICATION].iter().all(|label| label.len() % BLOCK != 0));
+        let key = ItemKey::new(&[1; 32], &[2; 32]);
+        let sealed = key.seal(b"a").unwrap();
+        assert_eq!(key.of_kept_answers().open(&sealed), Err(CipherFault::NotAuthentic));
     }
 
     #[test]

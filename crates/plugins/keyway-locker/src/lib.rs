@@ -74,6 +74,14 @@
 //! returns them again up to that age, also while the service is down (decision L12). It declares the age as its staleness;
 //! zero, the default, keeps nothing. A handle has to have reached the service once.
 //!
+//! With `cache_folder` processes share these answers in a file, also with one that starts while the service is down. The
+//! file has mode 0600 and shows nothing but its size and the number of the project; it is worth nothing without the secret
+//! access key (decision H282). A write through any of these processes drops all of them (decision H283).
+//!
+//! # Forks
+//! A store is for the process that opened it. In a process that was forked later every operation is
+//! [`NotReady`](keyway_secrets::StoreError::NotReady): open the store again there (decision H284).
+//!
 //! # What the service learns, and what it can do
 //! It learns the number of secrets and environments, the environment of each secret, the length of every text to 16 bytes,
 //! and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed name. A changed
@@ -94,8 +102,20 @@ pub mod double;
 mod environment_record;
 mod environments;
 mod failure;
+#[cfg(all(test, unix))]
+mod fork_tests;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod item_key;
+mod items;
+mod kept_content;
+mod kept_file;
+#[cfg(all(test, unix))]
+mod kept_file_tests;
 mod key_schedule;
+#[cfg(test)]
+mod list_tests;
 mod listing;
 mod lookup;
 mod plugin;
@@ -108,9 +128,12 @@ mod request;
 mod retry;
 #[cfg(test)]
 mod scripted_service;
+mod secret_list;
 mod secret_record;
 mod service;
 mod session;
+#[cfg(test)]
+mod set_clock;
 mod store;
 #[cfg(test)]
 mod tls_tests;

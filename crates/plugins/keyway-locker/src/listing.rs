@@ -1,7 +1,7 @@
 //! Lists secrets and environments page by page, in the order of the service's ids.
 //!
 //! A page is chosen from all items of the project, because the service cannot continue after an item. So each page is
-//! stable, and costs as much as the whole list: choose large ones.
+//! stable. The list of secrets is kept between pages (decision H272).
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use keyway_secrets::{
 
 use crate::answer::Record;
 use crate::environment_record::EnvironmentRecord;
-use crate::secret_record::SecretRecord;
-use crate::session::{Items, Session};
+use crate::items::Items;
+use crate::session::Session;
 
 /// Lists secrets.
 pub(crate) fn secrets(
@@ -25,15 +25,16 @@ pub(crate) fn secrets(
     if let EnvironmentFilter::In(environment) = &query.environment {
         session.find_environment(environment, until)?;
     }
-    let records: Vec<SecretRecord> = session.items(Items::Secrets, "", until)?;
+    let all = session.all_secrets(until)?;
+    let start = after.map_or(0, |after| all.records.partition_point(|record| record.id() <= after));
     let mut page = SecretPage { secrets: Vec::new(), next: None };
     let mut last = None;
-    for record in records.iter().filter(|record| after.is_none_or(|after| record.id() > after)) {
-        let environment = record.address(&session.key)?.environment;
+    for record in &all.records[start..] {
+        let address = record.address(&session.key)?;
         let is_chosen = match &query.environment {
             EnvironmentFilter::All => true,
-            EnvironmentFilter::Shared => environment.is_none(),
-            EnvironmentFilter::In(chosen) => environment.as_ref() == Some(chosen),
+            EnvironmentFilter::Shared => address.environment.is_none(),
+            EnvironmentFilter::In(chosen) => address.environment.as_ref() == Some(chosen),
         };
         if !is_chosen {
             continue;
@@ -43,8 +44,13 @@ pub(crate) fn secrets(
             break;
         }
         let value = query.with_values.then(|| record.value(&session.key)).transpose()?;
-        page.secrets.push(ListedSecret { header: record.header(&session.key)?, value });
+        page.secrets.push(ListedSecret { header: record.header_at(address, &session.key)?, value });
         last = Some(record.id());
+    }
+    if page.next.is_some() {
+        session.keep_list(&all, until);
+    } else {
+        session.list.clear();
     }
     Ok(page)
 }
@@ -57,7 +63,7 @@ pub(crate) fn environments(
     until: Instant,
 ) -> Result<EnvironmentPage, StoreError> {
     let after = after.map(|cursor| id_in(cursor, Items::Environments, session.project)).transpose()?;
-    let records: Vec<EnvironmentRecord> = session.items(Items::Environments, "", until)?;
+    let records: Vec<EnvironmentRecord> = session.items(Items::Environments, "", until)?.records;
     let rest: Vec<_> =
         records.iter().filter(|record| after.is_none_or(|after| record.id() > after)).collect();
     let page = &rest[..rest.len().min(limit.max(1))];

@@ -40,6 +40,7 @@ impl World {
         let items = match request.path.split('?').next().unwrap_or_default() {
             "/v1/secrets" => &self.secrets,
             "/v1/environments" => &self.environments,
+            "/v1/sync/deleted_item_date" => return answer(200, &json!(0)),
             "/v1/sync/secrets/count" => return answer(200, &json!(self.secrets.len())),
             other => panic!("{} {other}", request.method),
         };

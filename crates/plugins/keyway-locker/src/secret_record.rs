@@ -41,6 +41,13 @@ impl Record for SecretRecord {
 }
 
 impl SecretRecord {
+    /// Returns about the memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let optional = [&self.description, &self.environment_id, &self.environment_name];
+        let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
+        size_of::<Self>() + self.id.len() + self.key.len() + self.value.len() + optional
+    }
+
     /// Decrypts name and environment.
     pub(crate) fn address(&self, key: &ItemKey) -> Result<SecretAddress, StoreError> {
         let name =
@@ -61,10 +68,19 @@ impl SecretRecord {
 
     /// Decrypts everything but the value.
     pub(crate) fn header(&self, key: &ItemKey) -> Result<SecretHeader, StoreError> {
+        self.header_at(self.address(key)?, key)
+    }
+
+    /// Decrypts the description. The address is the one of this record.
+    pub(crate) fn header_at(
+        &self,
+        address: SecretAddress,
+        key: &ItemKey,
+    ) -> Result<SecretHeader, StoreError> {
         let description = self.description.as_deref().map(|text| opened(key, text)).transpose();
         let description =
             description.map_err(|fault| damaged("the description of a secret", &self.id, fault))?;
-        let header = SecretHeader::new(&*self.id, self.address(key)?).with_description(description);
+        let header = SecretHeader::new(&*self.id, address).with_description(description);
         Ok(match (self.created, self.modified) {
             (Some(created), Some(modified)) => header.with_dates(created, modified),
             _ => header,

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use keyway_client::Credentials;
-use keyway_core::{Clock, Wiped};
+use keyway_core::{Clock, Timestamp, Wiped};
 use keyway_secrets::StoreError;
 use ureq::http::{HeaderName, HeaderValue, Response};
 use ureq::tls::{RootCerts, TlsConfig};
@@ -28,6 +28,14 @@ pub(crate) struct Service {
     /// The longest time for one request.
     request: Duration,
     clock: Arc<dyn Clock>,
+}
+
+/// An answer of the service that is a success.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) body: Wiped<Vec<u8>>,
+    /// The time of the service, to the second, if it says it.
+    pub(crate) date: Option<Timestamp>,
 }
 
 impl Service {
@@ -74,12 +82,17 @@ impl Service {
         })
     }
 
+    /// Returns the address of the service.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Reads. A failure that may pass is tried again, as the configuration allows.
-    pub(crate) fn get(&self, path: &str, until: Instant) -> Result<Wiped<Vec<u8>>, Failure> {
+    pub(crate) fn get(&self, path: &str, until: Instant) -> Result<Answer, Failure> {
         let mut failures = 0;
         loop {
             let failure = match self.get_once(path, until) {
-                Ok(body) => return Ok(body),
+                Ok(answer) => return Ok(answer),
                 Err(failure) => failure,
             };
             failures += 1;
@@ -104,7 +117,7 @@ impl Service {
         self.send(self.agent.put(format!("{}{path}", self.base)), body, time)
     }
 
-    fn get_once(&self, path: &str, until: Instant) -> Result<Wiped<Vec<u8>>, Failure> {
+    fn get_once(&self, path: &str, until: Instant) -> Result<Answer, Failure> {
         let time = self.time(until)?;
         let request = self.agent.get(format!("{}{path}", self.base));
         self.answer(self.with_headers(request).config().timeout_global(Some(time)).build().call())
@@ -117,7 +130,7 @@ impl Service {
         time: Duration,
     ) -> Result<Wiped<Vec<u8>>, Failure> {
         let request = self.with_headers(request).config().timeout_global(Some(time)).build();
-        self.answer(request.content_type("application/json").send(body))
+        Ok(self.answer(request.content_type("application/json").send(body))?.body)
     }
 
     fn with_headers<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
@@ -132,7 +145,7 @@ impl Service {
         }
     }
 
-    fn answer(&self, answer: Result<Response<Body>, Error>) -> Result<Wiped<Vec<u8>>, Failure> {
+    fn answer(&self, answer: Result<Response<Body>, Error>) -> Result<Answer, Failure> {
         let mut answer = answer.map_err(|error| {
             let reason = error.to_string();
             if keyway_http::may_have_been_sent(&error) {
@@ -148,16 +161,20 @@ impl Service {
             },
         )?;
         let body = Wiped::new(body);
+        let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
         match answer.status().as_u16() {
-            200 | 201 => Ok(body),
+            200 | 201 => Ok(Answer { body, date: header("date").and_then(keyway_http::date).map(timestamp) }),
             status => {
                 let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.clock.now().as_milliseconds());
-                let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
-                let retry_after = header.and_then(|text| keyway_http::retry_after(text, now));
+                let retry_after = header("retry-after").and_then(|text| keyway_http::retry_after(text, now));
                 Err(Failure::Refused(Refusal::new(status, retry_after, &body)))
             }
         }
     }
+}
+
+fn timestamp(time: SystemTime) -> Timestamp {
+    Timestamp::default().plus(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
 }
 
 fn bearer(credentials: &Credentials) -> Result<HeaderValue, StoreError> {

@@ -1,84 +1,92 @@
 //! A project of the service that was reached: its number, its key, and its items.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keyway_client::Credentials;
-use keyway_core::Clock;
+use keyway_core::{Clock, Timestamp};
 use keyway_secrets::{EnvironmentName, SecretAddress, StoreError};
 
-use crate::answer::{Record, number, page};
-use crate::cache::{Body, Cache};
+use crate::answer::number;
+use crate::cache::{Begun, Body, Cache};
 use crate::configuration::LockerConfiguration;
 use crate::environment_record::EnvironmentRecord;
 use crate::failure::Failure;
 use crate::item_key::{CipherFault, ItemKey};
+use crate::items::Items;
+use crate::kept_file::KeptFile;
 use crate::key_schedule::{access_key, project_key};
 use crate::lookup::lookup_hash;
 use crate::profile::Profile;
+use crate::secret_list::KeptList;
 use crate::secret_record::SecretRecord;
 use crate::service::Service;
 
-/// The items of a page.
-const PAGE: u32 = 1000;
-/// How often a list is read again because items were added or removed between its pages.
-const ATTEMPTS: u32 = 5;
-const READ: &str = "read from the service";
+pub(crate) const READ: &str = "read from the service";
 
 /// A connection to one project.
 #[derive(Debug)]
 pub(crate) struct Session {
-    service: Service,
-    cache: Cache,
+    pub(crate) service: Service,
+    pub(crate) cache: Cache,
+    pub(crate) list: KeptList,
     pub(crate) key: ItemKey,
     pub(crate) project: u64,
 }
 
-/// The lists of the service.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Items {
-    Secrets,
-    Environments,
-}
-
-impl Items {
-    pub(crate) const fn path(self) -> &'static str {
-        match self {
-            Self::Secrets => "/v1/secrets",
-            Self::Environments => "/v1/environments",
-        }
-    }
-
-    const fn counted_by(self) -> &'static str {
-        match self {
-            Self::Secrets => "count_secrets",
-            Self::Environments => "count_environment",
-        }
-    }
+/// An answer to a read.
+#[derive(Debug)]
+pub(crate) struct Read {
+    pub(crate) body: Body,
+    pub(crate) begun: Begun,
+    /// The time of the service at the beginning of the read: by its answer, or by the host's clock if the answer has no
+    /// date.
+    pub(crate) begun_there: Timestamp,
 }
 
 impl Session {
-    /// Reads the profile, and opens the key of the project.
+    /// Reads the profile, from the file of kept answers if it is young enough there, and opens the key of the project.
     pub(crate) fn open(
         configuration: &LockerConfiguration,
         credentials: &Credentials,
-        clock: Arc<dyn Clock>,
+        kept: Option<&Path>,
+        clock: &Arc<dyn Clock>,
         until: Instant,
     ) -> Result<Self, StoreError> {
         const KEY: &str = "the key of the project";
         let access = access_key(credentials.secret_access_key())
             .map_err(|_| StoreError::not_ready("the secret access key", "it is not Base64"))?;
         let max_age = Duration::from_secs(configuration.max_age_seconds.into());
-        let cache = Cache::new(max_age, Arc::clone(&clock));
-        let service = Service::new(configuration, credentials, clock)?;
-        let body = service.get("/v1/profile", until).map_err(|failure| failure.of_read(READ))?;
-        let profile = Profile::read(&body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
+        let service = Service::new(configuration, credentials, Arc::clone(clock))?;
+        let opened = |profile: Profile, key: ItemKey| {
+            let project = profile.project;
+            let clock = Arc::clone(clock);
+            let cache = match kept {
+                None => Cache::new(max_age, clock),
+                Some(path) => {
+                    Cache::shared(max_age, clock, KeptFile::new(path, service.base(), profile, &key))
+                }
+            };
+            (cache, key, project)
+        };
+        let found = kept.and_then(KeptFile::profile_in);
+        let found = found.and_then(|profile| Some((project_key(&access, &profile.key).ok()?, profile)));
+        let found = found.map(|(key, profile)| opened(profile, key));
+        if let Some((cache, key, project)) = found.filter(|(cache, ..)| cache.has_fresh_profile()) {
+            return Ok(Self { service, cache, list: KeptList::default(), key, project });
+        }
+        let begun = clock.now();
+        let answer = service.get("/v1/profile", until).map_err(|failure| failure.of_read(READ))?;
+        let profile =
+            Profile::read(&answer.body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
         let key = project_key(&access, &profile.key).map_err(|fault| match fault {
             CipherFault::NotAuthentic => StoreError::WrongKey { what: KEY, sealed_by: None },
             damaged => StoreError::corrupt(KEY, damaged.to_string()),
         })?;
-        Ok(Self { service, cache, key, project: profile.project })
+        let (cache, key, project) = opened(profile, key);
+        cache.keep_profile(begun);
+        Ok(Self { service, cache, list: KeptList::default(), key, project })
     }
 
     pub(crate) fn hash(&self, name: &str) -> String {
@@ -86,22 +94,35 @@ impl Session {
     }
 
     /// Reads from the service, or from what is kept of its answers.
-    fn read(&self, path: &str, until: Instant) -> Result<Body, Failure> {
+    pub(crate) fn read(&self, path: &str, until: Instant) -> Result<Read, Failure> {
         let begun = match self.cache.find(path) {
-            Ok(kept) => return Ok(kept),
+            Ok((body, begun)) => return Ok(Read { body, begun, begun_there: begun.at() }),
             Err(begun) => begun,
         };
-        let body = Arc::new(self.service.get(path, until)?);
+        let asked = Instant::now();
+        let answer = self.service.get(path, until)?;
+        let begun_there = answer.date.map_or(begun.at(), |date| date.minus(asked.elapsed()));
+        let body = Arc::new(answer.body);
         self.cache.keep(path, begun, &body);
-        Ok(body)
+        Ok(Read { body, begun, begun_there })
     }
 
     /// Runs an operation that writes. It reads nothing that was kept before, and nothing older is read after it.
-    pub(crate) fn writing<T>(&self, operation: impl FnOnce(&Service) -> T) -> T {
-        self.cache.forget();
+    pub(crate) fn writing<T>(
+        &self,
+        operation: impl FnOnce(&Service) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.forget()?;
         let answer = operation(&self.service);
-        self.cache.forget();
+        if let Err(error) = self.forget() {
+            tracing::warn!("other processes may read what they kept before a write: {error}");
+        }
         answer
+    }
+
+    fn forget(&self) -> Result<(), StoreError> {
+        self.list.clear();
+        self.cache.forget()
     }
 
     /// Encrypts a text of a caller.
@@ -116,7 +137,7 @@ impl Session {
         until: Instant,
     ) -> Result<SecretRecord, StoreError> {
         let records: Vec<SecretRecord> =
-            self.items(Items::Secrets, &self.hash(address.name.as_str()), until)?;
+            self.items(Items::Secrets, &self.hash(address.name.as_str()), until)?.records;
         let mut found = None;
         // They all have the name, and belong to different environments.
         for record in records {
@@ -141,7 +162,7 @@ impl Session {
         until: Instant,
     ) -> Result<EnvironmentRecord, StoreError> {
         let records: Vec<EnvironmentRecord> =
-            self.items(Items::Environments, &self.hash(name.as_str()), until)?;
+            self.items(Items::Environments, &self.hash(name.as_str()), until)?.records;
         let mut found = None;
         for record in records {
             if record.environment(&self.key)?.name != *name {
@@ -156,56 +177,10 @@ impl Session {
 
     /// Returns the number of secrets.
     pub(crate) fn count(&self, until: Instant) -> Result<u64, StoreError> {
-        let body = self.read("/v1/sync/secrets/count", until).map_err(|failure| failure.of_read(READ))?;
-        let json = crate::answer::json(&body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
+        let read = self.read("/v1/sync/secrets/count", until).map_err(|failure| failure.of_read(READ))?;
+        let json =
+            crate::answer::json(&read.body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
         number(&json).ok_or_else(|| Failure::from(crate::answer::Malformed("number")).of_read(READ))
-    }
-
-    /// Reads all items with a hash, or all items if it is empty, in the order of their ids.
-    ///
-    /// The service has no cursor, only numbers of pages. If items are added or removed between two pages, others move over
-    /// the border, so the list is read again.
-    pub(crate) fn items<R: Record>(
-        &self,
-        items: Items,
-        hash: &str,
-        until: Instant,
-    ) -> Result<Vec<R>, StoreError> {
-        for _ in 0..ATTEMPTS {
-            if let Some(records) =
-                self.items_at_once(items, hash, until).map_err(|failure| failure.of_read(READ))?
-            {
-                return Ok(records.into_values().collect());
-            }
-        }
-        Err(StoreError::Conflict { attempts: ATTEMPTS })
-    }
-
-    /// Reads all pages, or returns `None` if they are not those of one moment.
-    fn items_at_once<R: Record>(
-        &self,
-        items: Items,
-        hash: &str,
-        until: Instant,
-    ) -> Result<Option<BTreeMap<String, R>>, Failure> {
-        let mut records = BTreeMap::new();
-        let mut first_count = None;
-        for at in 1_u32.. {
-            let route = items.path();
-            let counted_by = items.counted_by();
-            let path =
-                format!("{route}?{counted_by}=1&page={at}&paging=1&revision_date=0&size={PAGE}&hash={hash}");
-            let page = page::<R>(&self.read(&path, until)?)?;
-            let count = *first_count.get_or_insert(page.count);
-            for record in page.records {
-                records.insert(record.id().to_owned(), record);
-            }
-            if !page.more {
-                let is_whole = at == 1 || page.count == count && records.len() as u64 == count;
-                return Ok(is_whole.then_some(records));
-            }
-        }
-        Ok(None)
     }
 }
 

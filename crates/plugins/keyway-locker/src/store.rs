@@ -1,6 +1,7 @@
 //! The store: connects at the first operation, and keeps the connection.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -26,7 +27,11 @@ pub(crate) struct LockerStore {
     /// The credentials that the host lends.
     lent: Option<Credentials>,
     metadata: PluginMetadata,
+    /// The file of kept answers.
+    kept_file: Option<PathBuf>,
     clock: Arc<dyn Clock>,
+    /// The process that opened the store.
+    process: u32,
     session: Mutex<Option<Arc<Session>>>,
     /// The reads and writes of secrets through this handle. The service keeps no such numbers.
     reads: AtomicU64,
@@ -35,11 +40,14 @@ pub(crate) struct LockerStore {
 
 impl LockerStore {
     pub(crate) fn new(context: &OpenContext) -> Result<Self, StoreError> {
+        let configuration = LockerConfiguration::read(&context.configuration)?;
         Ok(Self {
-            configuration: LockerConfiguration::read(&context.configuration)?,
+            kept_file: configuration.kept_file(&context.store)?,
+            configuration,
             lent: context.resources.get::<Credentials>().cloned(),
             metadata: context.metadata.clone(),
             clock: Arc::clone(&context.clock),
+            process: std::process::id(),
             session: Mutex::default(),
             reads: AtomicU64::default(),
             writes: AtomicU64::default(),
@@ -51,9 +59,11 @@ impl LockerStore {
         &self,
         operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.check_process()?;
         let until = Instant::now() + Duration::from_secs(self.configuration.call_seconds.into());
         let session = self.session(until)?;
         let answer = operation(&session, until);
+        session.cache.save();
         if let Err(StoreError::System { source, .. }) = &answer
             && let Some(remote) = source.downcast_ref::<keyway_client::RemoteError>()
             && remote.kind() == ErrorKind::Unauthorized
@@ -61,6 +71,17 @@ impl LockerStore {
             *self.kept() = None;
         }
         answer
+    }
+
+    /// Refuses to work in a process that was forked after the store was opened (decision H284). It has the connections of
+    /// the process that opened the store, and perhaps locks that no thread will ever release, so this takes none.
+    fn check_process(&self) -> Result<(), StoreError> {
+        if std::process::id() == self.process {
+            return Ok(());
+        }
+        let reason =
+            "it was opened by the process that this one was forked from: open it again in this process";
+        Err(StoreError::not_ready("the store", reason))
     }
 
     /// Runs an operation that reads secrets, and counts it.
@@ -90,7 +111,8 @@ impl LockerStore {
             return Ok(Arc::clone(session));
         }
         let credentials = self.credentials()?;
-        let session = Session::open(&self.configuration, &credentials, Arc::clone(&self.clock), until)?;
+        let kept = self.kept_file.as_deref();
+        let session = Session::open(&self.configuration, &credentials, kept, &self.clock, until)?;
         let session = Arc::new(session);
         *self.kept() = Some(Arc::clone(&session));
         Ok(session)

@@ -7,10 +7,11 @@ use keyway_secrets::{
     MAX_DESCRIPTION_BYTES, NewSecret, NewValue, SecretAddress, SecretChange, SecretHeader, StoreError,
 };
 
+use crate::items::Items;
 use crate::request::body;
 use crate::secret_record::SecretRecord;
 use crate::service::Service;
-use crate::session::{Items, Session};
+use crate::session::Session;
 use crate::written::written;
 
 /// The longest value. The service's own limit is not known; longer values would not fit into the answer to a list.

@@ -1,0 +1,113 @@
+//! Reads the service's lists, whose pages have numbers.
+
+use std::time::Instant;
+
+use keyway_core::Timestamp;
+use keyway_secrets::StoreError;
+
+use crate::answer::{Record, page};
+use crate::cache::Begun;
+use crate::failure::Failure;
+use crate::session::{READ, Session};
+
+/// The items of a page.
+const PAGE: u32 = 1000;
+/// How often a list is read again because items were added or removed between its pages.
+const ATTEMPTS: u32 = 5;
+
+/// The lists of the service.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Items {
+    Secrets,
+    Environments,
+}
+
+/// All items with a hash, as they were at one moment.
+#[derive(Debug)]
+pub(crate) struct Whole<R> {
+    /// The items in the order of their ids.
+    pub(crate) records: Vec<R>,
+    /// The beginning of the earliest read of a page.
+    pub(crate) begun: Begun,
+    /// The time of the service at that beginning.
+    pub(crate) begun_there: Timestamp,
+    /// The number of items, as the service counted them.
+    pub(crate) count: u64,
+    /// The date of the last change, in seconds, if all pages have the same.
+    pub(crate) revised: Option<f64>,
+}
+
+impl Items {
+    pub(crate) const fn path(self) -> &'static str {
+        match self {
+            Self::Secrets => "/v1/secrets",
+            Self::Environments => "/v1/environments",
+        }
+    }
+
+    const fn counted_by(self) -> &'static str {
+        match self {
+            Self::Secrets => "count_secrets",
+            Self::Environments => "count_environment",
+        }
+    }
+
+    /// Returns the path of a page of items with a hash, or of all items if the hash is empty.
+    pub(crate) fn page(self, number: u32, size: u32, hash: &str) -> String {
+        let (route, counted_by) = (self.path(), self.counted_by());
+        format!("{route}?{counted_by}=1&page={number}&paging=1&revision_date=0&size={size}&hash={hash}")
+    }
+}
+
+impl Session {
+    /// Reads all items with a hash, or all items if it is empty.
+    ///
+    /// The service has no cursor, only numbers of pages. If items are added or removed between two pages, others move over
+    /// the border, so the list is read again.
+    pub(crate) fn items<R: Record>(
+        &self,
+        items: Items,
+        hash: &str,
+        until: Instant,
+    ) -> Result<Whole<R>, StoreError> {
+        for _ in 0..ATTEMPTS {
+            let read = self.items_at_once(items, hash, until).map_err(|failure| failure.of_read(READ))?;
+            if let Some(whole) = read {
+                return Ok(whole);
+            }
+        }
+        Err(StoreError::Conflict { attempts: ATTEMPTS })
+    }
+
+    /// Reads all pages, or returns `None` if they are not those of one moment.
+    fn items_at_once<R: Record>(
+        &self,
+        items: Items,
+        hash: &str,
+        until: Instant,
+    ) -> Result<Option<Whole<R>>, Failure> {
+        let first = self.read(&items.page(1, PAGE, hash), until)?;
+        let mut page = page::<R>(&first.body)?;
+        let mut whole = Whole {
+            records: page.records,
+            begun: first.begun,
+            begun_there: first.begun_there,
+            count: page.count,
+            revised: page.revised,
+        };
+        let mut number = 1;
+        while page.more {
+            number += 1;
+            let next = self.read(&items.page(number, PAGE, hash), until)?;
+            page = crate::answer::page(&next.body)?;
+            whole.begun = whole.begun.or_earlier(next.begun);
+            whole.begun_there = whole.begun_there.min(next.begun_there);
+            whole.revised = whole.revised.filter(|revised| Some(*revised) == page.revised);
+            whole.records.append(&mut page.records);
+        }
+        whole.records.sort_by(|one, other| one.id().cmp(other.id()));
+        whole.records.dedup_by(|one, other| one.id() == other.id());
+        let is_whole = number == 1 || page.count == whole.count && whole.records.len() as u64 == whole.count;
+        Ok(is_whole.then_some(whole))
+    }
+}

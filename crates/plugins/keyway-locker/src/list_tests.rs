@@ -1,0 +1,235 @@
+//! Tests of the list that is kept between pages, against a project that changes meanwhile.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use keyway_core::{ErrorKind, PluginError as _, SecretValue};
+use keyway_secrets::{Cursor, ListQuery, NewSecret, SecretPage, SecretStore, StoreError};
+use pollster::block_on;
+use serde_json::{Value, json};
+
+use crate::recorded_world::{at, secret};
+use crate::scripted_service::{Answer, Request, ScriptedService, answer};
+use crate::vectors;
+
+/// The secrets of a page of the service.
+const SERVED: usize = 3;
+/// The secrets of a page of the store.
+const ASKED: usize = 2;
+/// An old date, in seconds.
+const OLD: f64 = 1000.0;
+const OLD_SECONDS: u64 = 1000;
+
+/// A project with the secrets `s0` to `s9`, whose values are `0`.
+struct Project {
+    items: Vec<Value>,
+    revised: f64,
+    deleted: Value,
+    /// The time that the service puts into the header `Date`, in seconds.
+    date: Option<u64>,
+    is_down: bool,
+}
+
+impl Project {
+    fn start() -> (Arc<Mutex<Self>>, ScriptedService) {
+        let items = (0..10).map(|number| item(number, "0")).collect();
+        let project = Self { items, revised: OLD, deleted: json!(0), date: None, is_down: false };
+        let project = Arc::new(Mutex::new(project));
+        let served = Arc::clone(&project);
+        (project, ScriptedService::start(move |request| served.lock().unwrap().answer(request)))
+    }
+
+    fn answer(&self, request: &Request) -> Answer {
+        if self.is_down {
+            return answer(503, &json!({"code": "s", "message": "down"}));
+        }
+        let mut answer = match request.path.split('?').next().unwrap() {
+            "/v1/sync/deleted_item_date" if self.deleted.is_null() => answer(404, &json!({})),
+            "/v1/sync/deleted_item_date" => answer(200, &self.deleted),
+            "/v1/secrets" if request.method == "POST" => answer(201, &item(10, "0")),
+            _ => self.page(request),
+        };
+        answer.1.extend(self.date.map(|date| ("date", http_date(date))));
+        answer
+    }
+
+    fn page(&self, request: &Request) -> Answer {
+        let number = |name| request.query(name).unwrap().parse::<usize>().unwrap();
+        let size = number("size").min(SERVED);
+        let start = (number("page") - 1) * size;
+        let rest = self.items.get(start..).unwrap_or_default();
+        let results = &rest[..rest.len().min(size)];
+        let next = (rest.len() > size).then_some("/v1/secrets?page=next");
+        let (count, revised) = (self.items.len(), self.revised);
+        answer(200, &json!({"count": count, "next": next, "revision_date": revised, "results": results}))
+    }
+
+    fn change(&mut self, number: usize, value: &str) {
+        self.items[number] = item(number, value);
+    }
+}
+
+/// Returns a date of HTTP in the first hour of 1970.
+fn http_date(seconds: u64) -> String {
+    format!("Thu, 01 Jan 1970 00:{:02}:{:02} GMT", seconds / 60, seconds % 60)
+}
+
+fn item(number: usize, value: &str) -> Value {
+    let name = format!("s{number}");
+    secret(&vectors::recorded_key(), &name, &name, None, value)
+}
+
+fn lock(project: &Mutex<Project>) -> MutexGuard<'_, Project> {
+    project.lock().unwrap()
+}
+
+fn page(store: &dyn SecretStore, after: Option<Cursor>) -> Result<SecretPage, StoreError> {
+    let query = ListQuery::all().with_values().limit(ASKED);
+    block_on(store.list(&after.into_iter().fold(query, ListQuery::after)))
+}
+
+/// Returns names and values: `s0=0 s1=0`.
+fn told(page: &SecretPage) -> String {
+    let told = page.secrets.iter().map(|secret| {
+        let value = secret.value.as_ref().unwrap().expose_text().unwrap();
+        format!("{}={value}", secret.header.address.name)
+    });
+    told.collect::<Vec<_>>().join(" ")
+}
+
+/// Reads all pages from a cursor on.
+fn rest(store: &dyn SecretStore, mut after: Option<Cursor>) -> String {
+    let mut all = Vec::new();
+    while let Some(cursor) = after {
+        let page = page(store, Some(cursor)).unwrap();
+        all.push(told(&page));
+        after = page.next;
+    }
+    all.join(" ")
+}
+
+/// Reads the first page, changes the project, and returns the other pages.
+fn rest_after(change: impl FnOnce(&mut Project)) -> String {
+    let (project, service) = Project::start();
+    let store = service.store(json!({}));
+    let first = page(&*store, None).unwrap();
+    assert_eq!(told(&first), "s0=0 s1=0");
+    change(&mut lock(&project));
+    rest(&*store, first.next)
+}
+
+#[test]
+fn an_unchanged_project_is_read_once_for_all_pages() {
+    let (_, service) = Project::start();
+    let store = service.store(json!({}));
+    let first = page(&*store, None).unwrap();
+    // Four pages of the service, and the date of the last deletion.
+    assert_eq!(service.requests().len(), 5);
+    assert_eq!(rest(&*store, first.next), "s2=0 s3=0 s4=0 s5=0 s6=0 s7=0 s8=0 s9=0");
+    let later: Vec<_> = service.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(later.len(), 4 * 2);
+    for (path, expected) in later.iter().zip(["size=1&", "deleted_item_date"].iter().cycle()) {
+        assert!(path.contains(expected), "{path}");
+    }
+    // The end of a list drops it.
+    page(&*store, None).unwrap();
+    assert_eq!(service.requests().len(), 5);
+}
+
+#[test]
+fn every_change_between_two_pages_shows_on_the_next_one() {
+    let changed = |project: &mut Project| {
+        project.change(5, "new");
+        project.revised = OLD + 0.001;
+    };
+    assert_eq!(rest_after(changed), "s2=0 s3=0 s4=0 s5=new s6=0 s7=0 s8=0 s9=0");
+    // Only the count tells.
+    let removed = |project: &mut Project| drop(project.items.remove(5));
+    assert_eq!(rest_after(removed), "s2=0 s3=0 s4=0 s6=0 s7=0 s8=0 s9=0");
+    // Only the date of the last deletion tells: that of an environment whose secrets stay, for example.
+    let with_other_deletion = |project: &mut Project| {
+        project.change(5, "new");
+        project.deleted = json!(OLD);
+    };
+    assert_eq!(rest_after(with_other_deletion), "s2=0 s3=0 s4=0 s5=new s6=0 s7=0 s8=0 s9=0");
+    let exchanged = |project: &mut Project| {
+        project.items.remove(2);
+        project.items.push(item(95, "0"));
+        project.revised = OLD * 2.0;
+    };
+    assert_eq!(rest_after(exchanged), "s3=0 s4=0 s5=0 s6=0 s7=0 s8=0 s9=0 s95=0");
+}
+
+#[test]
+fn a_change_with_the_date_of_one_a_moment_before_is_not_missed() {
+    // The clock of the service decides, not that of the host.
+    for (date, value) in [(OLD_SECONDS + 59, "new"), (OLD_SECONDS + 62, "0")] {
+        let (project, service) = Project::start();
+        lock(&project).date = Some(date);
+        let store = service.store(json!({}));
+        let first = page(&*store, None).unwrap();
+        lock(&project).change(9, value);
+        assert!(rest(&*store, first.next).ends_with(&format!("s9={value}")));
+        let small = service.requests().iter().filter(|request| request.path.contains("size=1&")).count();
+        assert_eq!(small > 0, value == "0", "a list is kept although a change may have the same date");
+    }
+}
+
+#[test]
+fn a_list_that_cannot_be_validated_is_read_again() {
+    let unknown = |project: &mut Project| project.deleted = Value::Null;
+    assert_eq!(rest_after(unknown), "s2=0 s3=0 s4=0 s5=0 s6=0 s7=0 s8=0 s9=0");
+
+    let (project, service) = Project::start();
+    lock(&project).deleted = Value::Null;
+    let store = service.store(json!({}));
+    let first = page(&*store, None).unwrap();
+    lock(&project).change(5, "new");
+    assert_eq!(rest(&*store, first.next), "s2=0 s3=0 s4=0 s5=new s6=0 s7=0 s8=0 s9=0");
+
+    let first = page(&*store, None).unwrap();
+    lock(&project).is_down = true;
+    let error = page(&*store, first.next).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable { retry_after: None });
+}
+
+#[test]
+fn a_date_that_differs_between_the_pages_of_the_service_validates_nothing() {
+    let (project, served) = Project::start();
+    drop(served);
+    let seen = Arc::clone(&project);
+    let service = ScriptedService::start(move |request| {
+        let mut project = seen.lock().unwrap();
+        if request.query("page") == Some("2") {
+            // A change on a page that was read already.
+            project.change(1, "new");
+            project.revised = OLD + 1.0;
+        }
+        project.answer(request)
+    });
+    let store = service.store(json!({}));
+    let first = page(&*store, None).unwrap();
+    service.requests();
+    page(&*store, first.next).unwrap();
+    assert!(service.requests().iter().all(|request| !request.path.contains("size=1&")));
+}
+
+#[test]
+fn an_own_write_drops_the_list() {
+    let (project, service) = Project::start();
+    let store = service.store(json!({}));
+    let first = page(&*store, None).unwrap();
+    block_on(store.create(NewSecret::new(at("s10", None), SecretValue::text("0")))).unwrap();
+    lock(&project).change(2, "new");
+    assert!(rest(&*store, first.next).starts_with("s2=new"), "the dates did not change");
+}
+
+#[test]
+fn within_the_declared_staleness_later_pages_need_no_service() {
+    let (project, service) = Project::start();
+    let store = service.store(json!({"max_age_seconds": 600}));
+    let first = page(&*store, None).unwrap();
+    lock(&project).is_down = true;
+    service.requests();
+    assert_eq!(rest(&*store, first.next), "s2=0 s3=0 s4=0 s5=0 s6=0 s7=0 s8=0 s9=0");
+    assert_eq!(service.requests().len(), 0);
+}

@@ -1,0 +1,125 @@
+//! The list of all secrets, which is kept between the pages of a caller (decision H272).
+//!
+//! A kept list is returned again only if the service shows that nothing changed since, or if it is younger than the
+//! staleness that the store declares.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use keyway_core::Timestamp;
+use keyway_secrets::StoreError;
+
+use crate::answer::{page, seconds};
+use crate::cache::Begun;
+use crate::failure::Failure;
+use crate::items::{Items, Whole};
+use crate::secret_record::SecretRecord;
+use crate::session::Session;
+
+/// The most bytes of a list that is kept.
+const MAX_BYTES: usize = 64 << 20;
+/// The age of the last change from which on every later change has a later date.
+///
+/// A change may get its date a while before it shows, and another one may show meanwhile with a later date. The
+/// longest request of the service's own clients is 30 s.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// All secrets in the order of their ids, encrypted as they came.
+#[derive(Debug)]
+pub(crate) struct SecretList {
+    pub(crate) records: Vec<SecretRecord>,
+    begun: Begun,
+    begun_there: Timestamp,
+    count: u64,
+    revised: Option<f64>,
+}
+
+/// The state of a project, which differs after every change. Dates are in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Mark {
+    count: u64,
+    revised: f64,
+    deleted: f64,
+}
+
+/// The list that is kept, and its mark, if the service can show that it is still valid.
+#[derive(Debug, Default)]
+pub(crate) struct KeptList(Mutex<Option<(Arc<SecretList>, Option<Mark>)>>);
+
+impl KeptList {
+    fn lock(&self) -> MutexGuard<'_, Option<(Arc<SecretList>, Option<Mark>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops the list.
+    pub(crate) fn clear(&self) {
+        *self.lock() = None;
+    }
+}
+
+impl SecretList {
+    fn bytes(&self) -> usize {
+        self.records.iter().map(SecretRecord::bytes).sum()
+    }
+
+    /// Tells whether a change that this list lacks has a later date than this one.
+    fn is_settled(&self, seconds: f64) -> bool {
+        let latest = self.begun_there.minus(SETTLED).as_milliseconds();
+        // Exact: a date in milliseconds has far less than 53 bits.
+        #[allow(clippy::cast_precision_loss)]
+        let latest = latest as f64;
+        seconds * 1000.0 <= latest
+    }
+}
+
+impl Session {
+    /// Returns all secrets: those that are kept, if they are still valid.
+    pub(crate) fn all_secrets(&self, until: Instant) -> Result<Arc<SecretList>, StoreError> {
+        let kept = self.list.lock().clone();
+        if let Some((list, mark)) = kept
+            && self.cache.is_current(list.begun)
+            && (self.cache.is_fresh(list.begun) || mark.is_some_and(|mark| self.is_valid(mark, until)))
+        {
+            return Ok(list);
+        }
+        let Whole { records, begun, begun_there, count, revised } = self.items(Items::Secrets, "", until)?;
+        Ok(Arc::new(SecretList { records, begun, begun_there, count, revised }))
+    }
+
+    /// Keeps a list for the next page, if it can be shown to be valid then.
+    pub(crate) fn keep_list(&self, list: &Arc<SecretList>, until: Instant) {
+        if self.list.lock().as_ref().is_some_and(|(kept, _)| Arc::ptr_eq(kept, list)) {
+            return;
+        }
+        let mark = self.mark_of(list, until);
+        let is_kept = (mark.is_some() || self.cache.is_fresh(list.begun)) && list.bytes() <= MAX_BYTES;
+        *self.list.lock() = is_kept.then(|| (Arc::clone(list), mark));
+    }
+
+    /// Returns the mark of a list, unless a change that the list lacks may have the same one.
+    fn mark_of(&self, list: &SecretList, until: Instant) -> Option<Mark> {
+        let revised = list.revised.filter(|revised| list.is_settled(*revised))?;
+        // Without this date the next page reads the list again, and reports what fails then.
+        let deleted = self.deleted(until).ok().filter(|deleted| list.is_settled(*deleted))?;
+        Some(Mark { count: list.count, revised, deleted })
+    }
+
+    /// Asks the service whether nothing changed.
+    fn is_valid(&self, mark: Mark, until: Instant) -> bool {
+        self.mark_now(until).is_ok_and(|now| now == Some(mark))
+    }
+
+    /// Reads the mark of the project: first what changes show, then what deletions show.
+    fn mark_now(&self, until: Instant) -> Result<Option<Mark>, Failure> {
+        let body = self.service.get(&Items::Secrets.page(1, 1, ""), until)?.body;
+        let page = page::<SecretRecord>(&body)?;
+        let deleted = self.deleted(until)?;
+        Ok(page.revised.map(|revised| Mark { count: page.count, revised, deleted }))
+    }
+
+    /// Reads the date of the last deletion.
+    fn deleted(&self, until: Instant) -> Result<f64, Failure> {
+        let body = self.service.get("/v1/sync/deleted_item_date", until)?.body;
+        Ok(seconds(&crate::answer::json(&body)?).ok_or(crate::answer::Malformed("date"))?)
+    }
+}
