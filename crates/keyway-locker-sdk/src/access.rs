@@ -1,4 +1,4 @@
-//! Access keys: an id that names, and a secret that proves.
+//! Access keys: each has an id and a secret, and opens one store.
 
 use keyway_core::SecretText;
 use keyway_secrets::StoreName;
@@ -14,7 +14,7 @@ pub(crate) struct Access {
 }
 
 impl Access {
-    /// Creates it from the texts of a configuration.
+    /// Creates an access from the texts of a configuration.
     ///
     /// # Errors
     /// A sentence that names the wrong field.

@@ -13,11 +13,11 @@ use crate::objects::write_list;
 use crate::parameters::Parameters;
 use crate::project::Project;
 
-/// The version that answers name.
+/// The version in the field `cli_version` of answers.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Answers one request of the protocol `locker.sdk`. The answer is always a whole object, also for a request
-/// that is no JSON. `configuration` is called unless the request fails before it is needed.
+/// that is not a JSON. `configuration` is called unless the request fails before it is needed.
 ///
 /// Blocks until the store has answered, at most for the deadlines of its calls. It must not be called inside
 /// of a tokio runtime.

@@ -83,7 +83,7 @@ impl Configuration {
         let bytes = keyway_files::read_private(&path, MAX_BYTES).map_err(ConfigurationError::File)?;
         let bytes = bytes.ok_or_else(|| ConfigurationError::Missing(path.clone()))?;
         let text = std::str::from_utf8(&bytes).map_err(|error| {
-            ConfigurationError::invalid(&path, format!("it is no UTF-8 at byte {}", error.valid_up_to()))
+            ConfigurationError::invalid(&path, format!("it is not UTF-8 at byte {}", error.valid_up_to()))
         })?;
         Self::parse(text, &path)
     }
@@ -147,7 +147,7 @@ fn place(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, Configur
 #[non_exhaustive]
 pub enum ConfigurationError {
     /// Neither variable of the environment locates the file.
-    #[error("the configuration has no place: set XDG_CONFIG_HOME or HOME")]
+    #[error("the folder of the configuration is unknown: set XDG_CONFIG_HOME or HOME")]
     NoHome,
     /// The file does not exist.
     #[error("there is no configuration {}: write it as `locker-sdk help` shows", .0.display())]

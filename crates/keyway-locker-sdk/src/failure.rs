@@ -12,7 +12,7 @@ pub(crate) enum Failure {
     InvalidRequest,
     MethodNotFound,
     InvalidParameters,
-    /// Something in the request asks for what is never done.
+    /// The request asks for something that is never done, such as `insecure_skip_tls_verify`.
     RequestRejected,
     AnswerTooLarge,
     Operation,
@@ -116,7 +116,7 @@ impl Failure {
             ErrorKind::Conflict => Self::Conflict,
             ErrorKind::Invalid | ErrorKind::Unsupported => Self::Validation,
             ErrorKind::Unavailable { .. } | ErrorKind::DeadlineExceeded => Self::Unavailable,
-            // A store that is missing is no missing secret, for which the SDKs return a default (decision L5).
+            // A missing store must not look like a missing secret, for which the SDKs return a default (decision L5).
             ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::WrongKey | ErrorKind::Incompatible => {
                 Self::Database
             }

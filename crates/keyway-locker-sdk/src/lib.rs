@@ -83,7 +83,7 @@
 //! * A rename, or a move to another environment, creates the secret and then destroys the old one. A
 //!   kill between the two leaves both (decision L12). In a store without versions, a change that another
 //!   caller makes between the two is lost. A store that cannot destroy answers `validation_error`.
-//! * A secret whose value is no text cannot be shown. Lists leave it out, with a warning in the log;
+//! * A secret whose value is not a text cannot be shown. Lists leave it out, with a warning in the log;
 //!   a read of it is `validation_error`.
 //! * Stores without dates answer 0. `project_id` is that of the configuration. An environment has its
 //!   name as its `id`.

@@ -41,7 +41,7 @@ impl Parameters {
         self.optional_text(name)?.ok_or(Failure::InvalidParameters)
     }
 
-    /// Takes a text that may be missing; `null` is no text.
+    /// Takes a text that may be missing; `null` is not a text.
     ///
     /// # Errors
     /// [`Failure::InvalidParameters`].

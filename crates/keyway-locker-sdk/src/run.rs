@@ -55,7 +55,7 @@ pub fn run(plugins: &Plugins) -> ExitCode {
             let fault = match words.first() {
                 None => "name a command".to_owned(),
                 Some(&"new-key") => "name the one store that the new key opens".to_owned(),
-                Some(other) => format!("`{other}` is no command, or has wrong arguments"),
+                Some(other) => format!("`{other}` is not a command, or has wrong arguments"),
             };
             let _ = writeln!(io::stderr(), "locker-sdk: {fault}\n\n{HELP}");
             return ExitCode::from(2);
@@ -78,7 +78,7 @@ fn serve(plugins: &Plugins) -> io::Result<()> {
     out.flush()
 }
 
-/// Reads a request; of a longer one than is accepted, one byte more.
+/// Reads a request, up to one byte over the limit, which shows that it is too long.
 fn read_request(input: impl io::Read) -> io::Result<Wiped<Vec<u8>>> {
     const ROOM: usize = 64 * 1024;
     let mut input = input.take(MAX_BYTES as u64 + 1);

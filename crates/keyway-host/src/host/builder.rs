@@ -303,7 +303,7 @@ impl HostBuilder {
 
 /// Holds everything that a host lends its engines.
 pub(crate) struct Lent {
-    /// What its plugins get.
+    /// The resources for its plugins.
     pub(crate) plugins: LentToPlugins,
     /// The records of all engines.
     pub(crate) records: Arc<SealedRecords>,
@@ -312,7 +312,8 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// Lends a resource to the plugins that are opened from now on. So no engine holds itself.
+    /// Lends a resource to the plugins that are opened later. The engine behind it was opened before, so it does not
+    /// hold itself.
     #[cfg(any(feature = "secrets", feature = "issuers"))]
     fn lending<T: std::any::Any + Send + Sync>(mut self, resource: T) -> Self {
         self.plugins.resources = self.plugins.resources.with(resource);

@@ -45,7 +45,7 @@ struct Inner {
     grants: crate::grants::Grants,
 }
 
-/// Is told about the work of the host's loop.
+/// Receives reports about the work of the host's loop.
 pub trait Observer: Send + Sync {
     /// Reports that a record was worked on. It must not block; its panics are contained.
     fn worked(&self, report: &WorkReport);

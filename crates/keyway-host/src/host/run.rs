@@ -71,7 +71,7 @@ impl Host {
         let mut reports = Vec::new();
         for engine in &self.inner.engines {
             engine.tick(now);
-            // Without a lane, nobody could go on with what a claim held.
+            // Without a lane, no worker could take up a record after its claim is freed.
             if !engine.lanes().is_empty() {
                 reports.extend(engine.free_ended_claims(now).await?);
             }
@@ -184,7 +184,7 @@ impl Tasks {
         for (number, engine) in self.host.engines.clone().into_iter().enumerate() {
             engine.tick(now);
             let lanes: Vec<_> = engine.lanes().into_iter().map(|lane| Task::Lane(number, lane)).collect();
-            // Without a lane, nobody could go on with what a claim held.
+            // Without a lane, no worker could take up a record after its claim is freed.
             let claims = (!lanes.is_empty()).then_some(Task::Claims(number));
             for task in claims.into_iter().chain(lanes) {
                 if busy.contains(&task) || self.rests.contains_key(&task) {

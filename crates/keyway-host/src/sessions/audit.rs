@@ -65,7 +65,7 @@ pub struct Transition<'a> {
     pub ticket: Option<&'a str>,
     /// The operator, for what an operator does.
     pub operator: Option<&'a Holder>,
-    /// What became of the credentials, for a check-in (decision S10).
+    /// The state of the credentials after a check-in (decision S10).
     pub rotation: Option<Rotation>,
     /// Whether it failed. The host tries again, unless it was a fetch.
     pub failed: bool,

@@ -56,7 +56,7 @@ pub(crate) enum What {
     AuthenticationCompleted { trigger: CheckInTrigger, read: Vec<CheckOut> },
     /// The target did not accept the credentials.
     AuthenticationFailed,
-    /// The session has ended. `recovers` if a restart of the host ends it, should this call not do so.
+    /// The session has ended. With `recovers`, a restart of the host ends it if this call does not.
     End { read: Vec<CheckOut>, recovers: bool },
     /// The host that had the session is gone.
     HostLost,

@@ -242,7 +242,8 @@ impl Kept {
     }
 }
 
-/// Tells whether an answer to a read that began at `at` may be returned: not at the end of the declared time any more. A clock that jumped back makes it too old.
+/// Tells whether an answer to a read that began at `at` is younger than `max_age`. A clock that jumped back makes it too
+/// old.
 fn is_fresh(at: Timestamp, now: Timestamp, max_age: Duration) -> bool {
     at <= now && now < at.plus(max_age)
 }

@@ -75,13 +75,13 @@ impl Refusal {
     }
 }
 
-/// Tells whether an answer of this status may be another one soon. An internal error stays.
+/// Tells whether a later attempt may get another status. An internal error would repeat.
 const fn is_passing(status: u16) -> bool {
     matches!(status, 429 | 502..=504)
 }
 
 impl Failure {
-    /// Returns the wish of the service, if the failure of a read may pass.
+    /// Returns the service's wait before another read; `None` if the failure will not pass.
     pub(crate) fn passing(&self) -> Option<Passing> {
         match self {
             Self::Unreached { .. } | Self::NoAnswer { .. } => Some(Passing { retry_after: None }),

@@ -22,7 +22,7 @@ pub(super) enum Field<'a> {
 impl Body {
     /// Reads a body.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
-        serde_json::from_slice(bytes).map(Self).map_err(|_| Refusal::invalid("The body is no JSON object"))
+        serde_json::from_slice(bytes).map(Self).map_err(|_| Refusal::invalid("The body is not a JSON object"))
     }
 
     /// Returns the text under a name, if the name is there.
@@ -30,7 +30,7 @@ impl Body {
         match self.0.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(Refusal::invalid(format!("`{name}` is no text"))),
+            Some(_) => Err(Refusal::invalid(format!("`{name}` is not a text"))),
         }
     }
 

@@ -18,8 +18,8 @@ const KEY: usize = 32;
 /// The reason why a text does not open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OpenError {
-    /// The text is no cipher string of type 2.
-    #[error("the text is no cipher string of type 2")]
+    /// The text is not a cipher string of type 2.
+    #[error("the text is not a cipher string of type 2")]
     Form,
     /// The text was changed, or sealed with other keys.
     #[error("the text was changed, or sealed with other keys")]
@@ -27,8 +27,8 @@ pub enum OpenError {
     /// The plaintext has no valid padding.
     #[error("the plaintext has no valid padding")]
     Padding,
-    /// The plaintext is no UTF-8.
-    #[error("the plaintext is no UTF-8")]
+    /// The plaintext is not UTF-8.
+    #[error("the plaintext is not UTF-8")]
     Utf8,
 }
 
@@ -215,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Upstream cuts as many bytes as the last one says, if there are so many, and replaces what is no UTF-8.
+    /// Upstream cuts as many bytes as the last one says, if there are so many, and replaces what is not UTF-8.
     #[test]
     fn the_blocks_of_tolerated_texts_are_those_that_upstream_read() {
         for name in ["bad_padding_0", "bad_padding_big", "nonutf8", "two_blocks"] {

@@ -48,13 +48,13 @@ pub(super) fn page<R: Row>(
 fn positive(query: &BTreeMap<String, String>, name: &str, default: usize) -> Result<usize, Refusal> {
     let Some(text) = query.get(name) else { return Ok(default) };
     let number = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| Refusal::invalid(format!("`{name}` is no positive number")))
+    number.ok_or_else(|| Refusal::invalid(format!("`{name}` is not a positive number")))
 }
 
 fn since(query: &BTreeMap<String, String>) -> Result<f64, Refusal> {
     let text = query.get("revision_date").map_or("0", String::as_str);
     let date = text.parse().ok().filter(|date: &f64| date.is_finite());
-    date.ok_or_else(|| Refusal::invalid("`revision_date` is no number"))
+    date.ok_or_else(|| Refusal::invalid("`revision_date` is not a number"))
 }
 
 /// Returns the path of another page, which a client appends to its base.
