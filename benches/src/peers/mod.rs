@@ -4,6 +4,7 @@
 
 pub mod counting;
 pub mod generic;
+pub(crate) mod locker_project;
 pub mod primitives;
 pub mod reading;
 pub mod recording;
