@@ -9,7 +9,7 @@ use keyway_tests::locker_sdk::{ACCESS_KEY_IDS, SECRET_ACCESS_KEY, SdkStores};
 use rusqlite::Connection;
 use serde_json::json;
 
-use super::BenchError;
+use super::{BenchError, locker_project};
 use crate::measure::{Clock, Plan, compare};
 use crate::programs::build;
 use crate::row::{Row, Target};
@@ -44,14 +44,16 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     };
     let ours = compare(PLAN, || ask(&get).expect("locker-sdk runs"), read_bare);
     let first = compare(PLAN, || ask(&capabilities).expect("locker-sdk runs"), read_bare);
-    Ok(vec![
+    let mut rows = vec![
         Row::compared(area, name, ours).must(Target::RatioAtMost(1.5)),
         Row::compared(
             area,
             "its capabilities, which the first call of an SDK asks for; the same program",
             first,
         ),
-    ])
+    ];
+    rows.extend(locker_project::run(area)?);
+    Ok(rows)
 }
 
 fn request(method: &str, mut parameters: serde_json::Value) -> String {

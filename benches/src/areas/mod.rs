@@ -12,6 +12,7 @@ pub mod issuers;
 mod leases;
 mod local_ca;
 mod locker;
+mod locker_project;
 mod order_parts;
 pub mod registry;
 pub mod seal;
@@ -52,7 +53,11 @@ pub const AREAS: &[Area] = &[
         about: "bulk writes, imports and `info` beside a million secrets, creates by 64 tasks",
         run: secrets_many::run,
     },
-    Area { name: "locker", about: "the program that Locker's SDKs start", run: locker::run },
+    Area {
+        name: "locker",
+        about: "the program that Locker's SDKs start, and the plugin for Locker's service",
+        run: locker::run,
+    },
     Area { name: "convection", about: "processor time against the real Python plugin", run: convection::run },
     Area { name: "issuers", about: "the wire of issuers, grants, and executables", run: issuers_and_grants },
     Area {

@@ -5,6 +5,7 @@
 pub mod commits;
 pub mod counting;
 pub mod generic;
+pub(crate) mod locker_project;
 pub mod primitives;
 pub mod reading;
 pub mod recording;
