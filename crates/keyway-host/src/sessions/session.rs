@@ -346,8 +346,24 @@ impl Inner {
         let session = part.live.context(Arc::clone(&self.connection), stored);
         let asking = Asking { vault, session, open, caller: Caller::Reading };
         let now = refusals.now;
-        let answer = asking.ask_all(refusals, now).await;
-        let answer = answer.map_err(|Failed { error, .. }| {
+        let asked = asking.ask_all(refusals, now).await;
+        let (action, failed) = match &asked {
+            Ok(Answer::Found(..)) => (Action::CheckOut, false),
+            Ok(Answer::Nothing(_)) => (Action::NothingFound, false),
+            Err(_) => (Action::FetchFailed, true),
+        };
+        let plain = Transition {
+            kind: Some(open.kind),
+            user_reason: open.reason.as_deref(),
+            ticket: open.ticket.as_deref(),
+            failed,
+            ..Transition::new(&part.at, action)
+        };
+        worker.workflow.report(&match &asked {
+            Ok(Answer::Found(check_out, _)) => plain.of(check_out),
+            _ => plain,
+        });
+        let answer = asked.map_err(|Failed { error, .. }| {
             let name = vault.name.clone();
             SessionsError::Store { name, call: operation(open.kind), error }
         })?;
@@ -359,13 +375,6 @@ impl Inner {
                 part.read.remove(0);
             }
             part.read.push(check_out.clone());
-            let plain = Transition { kind: Some(open.kind), ..Transition::new(&part.at, Action::CheckOut) };
-            let texts = Transition {
-                user_reason: open.reason.as_deref(),
-                ticket: open.ticket.as_deref(),
-                ..plain.of(check_out)
-            };
-            worker.workflow.report(&texts);
         }
         Ok(answer)
     }

@@ -155,6 +155,25 @@ async fn the_audit_tells_a_fetch_that_failed_from_one_that_found_nothing() {
     assert!(audit.iter().step_by(2).all(|line| line.starts_with("fetch session=")), "{audit:#?}");
 }
 
+#[tokio::test]
+async fn the_audit_tells_of_every_read_of_a_store_without_leases() {
+    let clock = Arc::default();
+    let store = store(&clock).with_capabilities(plain().leases(false).renews(false).rotates(false));
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    let nothing = [0; 2].map(|_| Step::outcome(NoCredentials::NotFound));
+    store.script(StoreCall::Passwords, [Step::fault(Fault::Unavailable)].into_iter().chain(nothing));
+    passwords(&session).await.unwrap_err();
+    assert!(passwords(&session).await.unwrap().found().is_none());
+    found(&session).await;
+    let audit = world.audit.lock().unwrap().clone();
+    let of = r#"session="s" store="hall" holder="joe" kind="passwords""#;
+    assert_eq!(audit[0], format!("fetch_failed {of} outcome=failed"));
+    assert_eq!(audit[1], format!("nothing_found {of} outcome=done"));
+    assert!(audit[2].starts_with(&format!("check_out {of} account=")), "{audit:#?}");
+    assert_eq!(audit.len(), 3);
+}
+
 fn generated_by(name: &str) -> AssetRules {
     let mut rules = AssetRules::default();
     rules.generators = vec![AssetGenerator::from_name(name)];
