@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use keyway_client::Credentials;
 use keyway_core::{Plugins, Resources};
+use keyway_locker::double::{LockerDouble, RawSecret};
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{
     ListQuery, OpenContext, SecretAddress, SecretName, SecretStore, SecretStores, StoreName,
 };
-use keyway_tests::locker_double::{LockerDouble, RawSecret};
 use pollster::block_on;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use aes::cipher::{Array, BlockModeDecrypt as _, InnerIvInit as _, KeyInit as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
-use keyway_tests::locker_double::LockerDouble;
+use keyway_locker::double::LockerDouble;
 use serde::Deserialize;
 use sha2::Sha256;
 use ureq::Agent;
