@@ -8,7 +8,7 @@
 use std::fmt;
 
 use aes::Aes256;
-use aes::cipher::{Array, Block, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
+use aes::cipher::{Array, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
@@ -100,18 +100,16 @@ impl ItemKey {
         else {
             return Err(CipherFault::Malformed);
         };
-        let iv = decoded(iv)?;
-        let tag = decoded(tag)?;
+        let iv: [u8; BLOCK] = exactly(iv)?;
+        let tag: [u8; TAG] = exactly(tag)?;
         let mut bytes = decoded(content)?;
-        if iv.len() != BLOCK || tag.len() != TAG || bytes.is_empty() || bytes.len() % BLOCK != 0 {
+        if bytes.is_empty() || bytes.len() % BLOCK != 0 {
             return Err(CipherFault::Malformed);
         }
-        let signed = self.mac.clone().chain_update(&*iv).chain_update(&*bytes);
+        let signed = self.mac.clone().chain_update(iv).chain_update(&*bytes);
         signed.verify_slice(&tag).map_err(|_| CipherFault::NotAuthentic)?;
 
-        let mut first = Block::<Aes256>::default();
-        first.copy_from_slice(&iv);
-        let mut cipher = cbc::Decryptor::<&Aes256>::inner_iv_init(&self.cipher, &first);
+        let mut cipher = cbc::Decryptor::<&Aes256>::inner_iv_init(&self.cipher, &iv.into());
         for piece in bytes.chunks_mut(PIECE) {
             cipher.decrypt_blocks(Array::slice_as_chunks_mut(piece).0);
         }
@@ -143,6 +141,14 @@ impl fmt::Debug for ItemKey {
 pub(crate) fn mac(key: &[u8]) -> Hmac<Sha256> {
     // HMAC takes keys of every length, so this cannot fail.
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+/// Decodes an IV or a tag, which are not secret, without an allocation.
+fn exactly<const N: usize>(part: &str) -> Result<[u8; N], CipherFault> {
+    // Base64 decodes whole groups, so a longer part needs some room.
+    let mut room = [0; 2 * TAG];
+    let length = STANDARD.decode_slice(part, &mut room).map_err(|_| CipherFault::Malformed)?;
+    room[..length].try_into().map_err(|_| CipherFault::Malformed)
 }
 
 fn decoded(part: &str) -> Result<Wiped<Vec<u8>>, CipherFault> {
