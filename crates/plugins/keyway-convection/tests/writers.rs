@@ -118,13 +118,18 @@ fn files_of_a_dead_writer_are_swept_away() {
     assert!(files_in(&folder).is_empty());
 }
 
-/// Runs as the process that the next test kills; it is not a test of its own.
+/// Runs as the process that the next test kills; it is not a test of its own. It ends after a minute, should that test
+/// itself be killed.
 #[test]
 #[ignore = "started by another test"]
 fn write_until_killed() {
     let Some(root) = std::env::var_os("KEYWAY_TEST_ROOT") else { return };
     let store = open(root.as_ref(), &shared_ring());
+    let started = Instant::now();
     for number in 0_u64.. {
+        if started.elapsed() > Duration::from_secs(60) {
+            return;
+        }
         let name = format!("{}-{number}", std::process::id());
         create(&*store, &name, &"v".repeat(2000)).unwrap();
         block_on(store.destroy(&at(&name), None)).unwrap();

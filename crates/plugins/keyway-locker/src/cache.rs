@@ -86,6 +86,15 @@ impl Cache {
         (kept.profile_at, kept.is_unsaved) = (at, true);
     }
 
+    /// Drops the profile and all answers, so that a session that is opened later asks the service. If the file cannot be
+    /// written, the profile in it is used until it is too old.
+    pub(crate) fn forget_profile(&self) {
+        self.kept().profile_at = Timestamp::default();
+        if let Err(error) = self.forget() {
+            tracing::warn!("the profile of the project stays in the file of kept answers: {error}");
+        }
+    }
+
     /// Returns an answer that is young enough and the beginning of its read, or the beginning of a new read.
     pub(crate) fn find(&self, path: &str) -> Result<(Body, Begun), Begun> {
         let mut kept = self.kept();

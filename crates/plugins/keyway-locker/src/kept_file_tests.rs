@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::cache::{Body, Cache};
 use crate::item_key::ItemKey;
 use crate::kept_file::KeptFile;
+use crate::key_schedule::access_key;
 use crate::lookup::lookup_hash;
 use crate::profile::Profile;
 use crate::recorded_world::{PROJECT, World, at, secret};
@@ -202,6 +203,27 @@ fn a_file_under_other_keys_is_replaced_and_its_owner_asks_the_service_again() {
 }
 
 #[test]
+fn a_project_whose_key_was_changed_is_opened_again() {
+    let (service, folder) = (recorded(), folder());
+    let secret = vectors::parameters()["input"]["secret_access_key_b64"].as_str().unwrap().to_owned();
+    let profile =
+        Profile { project: PROJECT, key: access_key(&secret.into()).unwrap().seal(&[7; 64]).unwrap() };
+    let file = KeptFile::new(&path(&folder), service.base(), profile, &ItemKey::new(&[7; 32], &[7; 32]));
+    let before = Cache::shared(MAX_AGE, Arc::new(SystemClock), file);
+    before.keep_profile(SystemClock.now());
+    before.save();
+
+    let (store, address) = (service.store(shared(&folder)), at("A", Some("prod")));
+    let error = block_on(store.get(&address)).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    assert_eq!(service.connections(), 0, "the profile came from the file");
+    for store in [Arc::clone(&store), service.store(shared(&folder))] {
+        assert_eq!(block_on(store.get(&address)).unwrap().value.expose_text(), Some("A-prod"));
+    }
+    assert_eq!(service.connections(), 1);
+}
+
+#[test]
 fn a_file_of_another_address_is_not_used() {
     let folder = folder();
     for _ in 0..2 {
@@ -303,13 +325,15 @@ fn a_folder_that_cannot_be_used_is_refused_in_the_configuration() {
 /// The path of the file, for the process that a test starts and kills.
 const PLACE: &str = "KEYWAY_LOCKER_TEST_FILE";
 
-/// Keeps and drops answers until it is killed, if a test started this process for that.
+/// Keeps and drops answers until it is killed, if a test started this process for that; at most a minute, should the test
+/// itself be killed.
 #[test]
 fn a_process_that_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(PLACE) else { return };
     let cache = cache(Path::new(&path));
     let long = "x".repeat(100_000);
-    loop {
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_secs(60) {
         cache.forget().unwrap();
         for name in ["a", "b", "c"] {
             if let Err(begun) = cache.find(name) {

@@ -54,7 +54,8 @@ impl LockerStore {
         })
     }
 
-    /// Runs an operation in the session. If the service does not accept the credentials, the next operation reads them again.
+    /// Runs an operation in the session. If the service does not accept the credentials, the next operation reads them
+    /// again. If an item does not open, the next operation reads the profile again: the project may have another key since.
     fn run<T>(
         &self,
         operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
@@ -68,6 +69,10 @@ impl LockerStore {
             && let Some(remote) = source.downcast_ref::<keyway_client::RemoteError>()
             && remote.kind() == ErrorKind::Unauthorized
         {
+            *self.kept() = None;
+        }
+        if let Err(StoreError::Corrupt { .. }) = &answer {
+            session.cache.forget_profile();
             *self.kept() = None;
         }
         answer
