@@ -99,8 +99,21 @@ pub fn locker_answer(data: &[u8]) {
     let status = u16::from(data.first().copied().unwrap_or_default()) + 300;
     let usual = fuzzing::read_otherwise(status, b"");
     for said in fuzzing::read_otherwise(status, data).into_iter().filter(|said| !usual.contains(said)) {
-        // A long run of an answer would be no accident.
-        let repeats = data.windows(40).any(|part| said.as_bytes().windows(40).any(|other| other == part));
-        assert!(!repeats, "an error repeats the answer: {said}");
+        // An answer may also say by itself what a message always says: then the message is the same for another answer.
+        let without = without_runs_of(data, said.as_bytes());
+        let is_constant = without == data || fuzzing::read_otherwise(status, &without).contains(&said);
+        assert!(is_constant, "an error repeats the answer: {said}");
     }
+}
+
+/// Returns the data with a change in each long run that it shares with a message. Such a run is no accident.
+fn without_runs_of(data: &[u8], said: &[u8]) -> Vec<u8> {
+    const LONG: usize = 40;
+    let mut changed = data.to_vec();
+    let is_shared = |part: &[u8]| said.windows(LONG).any(|other| other == part);
+    while let Some(at) = changed.windows(LONG).position(is_shared) {
+        let byte = &mut changed[at + LONG / 2];
+        *byte = if *byte == b'x' { b'y' } else { b'x' };
+    }
+    changed
 }

@@ -30,7 +30,7 @@ async fn a_certificate_is_kept_under_the_name_of_its_order() {
     let storing = world.look(&order).await;
     assert_eq!((storing.state.phase, storing.container), (Phase::Storing, None));
     assert_eq!(storing.state.scheduled.unwrap().action, Action::Store);
-    assert!(storing.state.message.contains("could not be stored"), "{}", storing.state.message);
+    assert!(storing.state.message.contains("is not stored yet"), "{}", storing.state.message);
 
     world.host.stores().create(&store, "generic", serde_json::json!({}), &keys).await.unwrap();
     world.pass(DELAY).await;
