@@ -47,7 +47,7 @@ fn kept_get(area: &'static str) -> Result<Row, BenchError> {
     if !double.take_requests().is_empty() {
         return Err("a get that is kept asks the service".into());
     }
-    Ok(Row::alone(area, "a get of the plugin locker whose answer is kept", nanoseconds / 1e3, "µs")
+    Ok(Row::alone(area, "a get of the plugin locker whose answer is kept", nanoseconds / 1e3, "us")
         .must(Target::ValueAtMost(20.0)))
 }
 
