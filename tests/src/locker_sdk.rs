@@ -102,13 +102,13 @@ impl SdkStores {
     }
 }
 
-/// Answers a call in this process, by the access key with this id. Returns the output.
+/// Answers a call in this process, by the access key with this id. Returns the output. Entries of the `context` among the
+/// parameters are kept.
 pub fn call(configuration: &Configuration, id: Option<&str>, method: &str, mut parameters: Value) -> String {
     if method != "system.capabilities" {
-        parameters["context"] = json!({
-            "protocol_version": 1,
-            "credentials": { "access_key_id": id, "secret_access_key": SECRET_ACCESS_KEY },
-        });
+        let context = &mut parameters["context"];
+        context["protocol_version"] = json!(1);
+        context["credentials"] = json!({ "access_key_id": id, "secret_access_key": SECRET_ACCESS_KEY });
     }
     let request = json!({"jsonrpc": "2.0", "id": "1", "method": method, "params": parameters}).to_string();
     answer(request.as_bytes(), &PLUGINS, || Ok(configuration.clone())).to_string()

@@ -1,11 +1,12 @@
 //! A project of Locker's service behind `locker-sdk`, and moved into a store of this project.
 #![cfg(unix)]
 
+use std::path::Path;
 use std::sync::Arc;
 
 use keyway_client::{Credentials, Draft, Secrets};
 use keyway_core::Resources;
-use keyway_locker::double::LockerDouble;
+use keyway_locker::double::{LockerDouble, RawSecret};
 use keyway_locker_sdk::{Configuration, make_stores, secret_sha256};
 use keyway_secrets::seal::{Key, KeyRing};
 use keyway_secrets::{ListQuery, OpenContext, SecretStore, SecretStores, StoreName};
@@ -27,6 +28,15 @@ struct Served {
 
 impl Served {
     fn new(double: &LockerDouble, secret_access_key: &str) -> Self {
+        Self::configured(double, secret_access_key, |_| String::new())
+    }
+
+    /// Serves the project with more entries of its configuration, which may name a folder.
+    fn configured(
+        double: &LockerDouble,
+        secret_access_key: &str,
+        more: impl FnOnce(&Path) -> String,
+    ) -> Self {
         let folder = TempDir::new().unwrap();
         let (credentials, id) = (folder.path().join("credentials"), double.access_key_id());
         private(&credentials, &format!("access_key_id={id}\nsecret_access_key={secret_access_key}\n"))
@@ -34,10 +44,11 @@ impl Served {
         let hash = secret_sha256(&SECRET_ACCESS_KEY.into());
         let text = format!(
             "[stores.team]\nplugin = 'locker'\nproject_id = 4711\n\
-             configuration = {{ api_base = '{}', credentials_file = '{}', proxy = 'none' }}\n\
+             configuration = {{ api_base = '{}', credentials_file = '{}', proxy = 'none'{} }}\n\
              [[access]]\nid = '{ACCESS_KEY_ID}'\nsecret_sha256 = '{hash}'\nstore = 'team'\n",
             double.base(),
             credentials.display(),
+            more(folder.path()),
         );
         let configuration = Configuration::parse(&text, "locker-sdk.toml".as_ref()).unwrap();
         Self { _folder: folder, configuration }
@@ -87,6 +98,30 @@ fn locker_sdk_serves_a_project_of_the_service() {
     assert_eq!(served.call("secret.get", json!({ "key": "NEW" })), Err("secret_not_found".to_owned()));
     let nowhere = json!({ "key": "NEW", "environment": "nowhere" });
     assert_eq!(served.call("secret.get", nowhere), Err("environment_not_found".to_owned()));
+}
+
+/// Each request opens the store anew, as each process does.
+#[test]
+fn requests_share_kept_answers_up_to_the_age_that_their_caller_accepts() {
+    let double = LockerDouble::start().unwrap();
+    double.put_secret("TOKEN", None, "old", "");
+    let served = Served::configured(&double, double.secret_access_key(), |folder| {
+        format!(", max_age_seconds = 3600, cache_folder = '{}'", folder.join("kept").display())
+    });
+    let get = |cache: Value| {
+        let token = json!({ "key": "TOKEN", "context": { "cache": cache } });
+        served.call("secret.get", token).unwrap()["value"].clone()
+    };
+    assert_eq!(get(json!({})), "old");
+    let of_new = served.call("secret.list", json!({})).unwrap()[0]["id"].as_str().unwrap().to_owned();
+    let raw = double.raw_secret(&of_new).unwrap();
+    assert!(double.replace_raw_secret(&of_new, RawSecret { value: double.sealed("new"), ..raw }));
+    double.take_requests();
+    let kept = json!({ "force_refresh": false, "max_age_seconds": 120 });
+    assert_eq!((get(json!({})), get(kept)), (json!("old"), json!("old")));
+    assert_eq!(double.take_requests().len(), 0);
+    assert_eq!(get(json!({ "force_refresh": true, "max_age_seconds": 120 })), "new");
+    assert_eq!(get(json!({ "force_refresh": false, "max_age_seconds": 0 })), "new");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::project::Project;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Answers one request of the protocol `locker.sdk`. The answer is always a whole object, also for a request
-/// that is not a JSON. `configuration` is called unless the request fails before it is needed.
+/// that is not JSON. `configuration` is called unless the request fails before it is needed.
 ///
 /// Blocks until the store has answered, at most for the deadlines of its calls. It must not be called inside
 /// of a tokio runtime.
@@ -87,7 +87,7 @@ fn carry_out(
             ConfigurationError::File(_) | ConfigurationError::Invalid { .. } => Failure::File,
         }
     })?;
-    let access = context::access(given, &configuration)?;
+    let (access, accepted) = context::access(given, &configuration)?;
     if access.read_only && method.writes() {
         tracing::warn!(
             "a request would write to the store {} with an access key that only reads",
@@ -102,7 +102,8 @@ fn carry_out(
         Failure::Internal
     })?;
     runtime.block_on(async {
-        let project = Project::open(plugins, &access.store, entry, |path| Sqlite::open(path)).await?;
+        let project =
+            Project::open(plugins, &access.store, entry, accepted, |path| Sqlite::open(path)).await?;
         project.call(method, parameters, out).await
     })
 }

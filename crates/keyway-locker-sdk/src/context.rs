@@ -1,6 +1,9 @@
 //! The context of a request: credentials, and wishes for cache and transport.
 
+use std::time::Duration;
+
 use keyway_client::Credentials;
+use keyway_secrets::AcceptedAge;
 
 use crate::access::Access;
 use crate::configuration::Configuration;
@@ -13,12 +16,17 @@ pub(crate) const PROTOCOL_VERSION: u32 = 1;
 /// The longest age of a cached answer that a caller may accept, in seconds.
 const OLDEST: u32 = 86400;
 
-/// Checks a context and returns the access that it proves. Unknown entries are ignored: later SDKs add some.
+/// Checks a context. Returns the access that it proves, and the age of kept answers that the caller accepts. Unknown entries
+/// are ignored: later SDKs add some.
 ///
 /// # Errors
 /// [`Failure::Unauthorized`] for a wrong id and a wrong secret alike; and the failures of a context that
 /// is not acceptable.
-pub(crate) fn access(mut context: Parameters, configuration: &Configuration) -> Result<&Access, Failure> {
+pub(crate) fn access(
+    mut context: Parameters,
+    configuration: &Configuration,
+) -> Result<(&Access, AcceptedAge), Failure> {
+    let mut oldest = OLDEST;
     if context.integer("protocol_version", 0..=u32::MAX, 0)? != PROTOCOL_VERSION {
         return Err(Failure::InvalidRequest);
     }
@@ -29,8 +37,11 @@ pub(crate) fn access(mut context: Parameters, configuration: &Configuration) -> 
     }
     if let Some(cache) = context.take("cache") {
         let mut cache = Parameters::of(cache)?;
-        cache.flag("force_refresh")?;
-        cache.integer("max_age_seconds", 0..=OLDEST, 0)?;
+        let is_forced = cache.flag("force_refresh")?;
+        oldest = cache.integer("max_age_seconds", 0..=OLDEST, OLDEST)?;
+        if is_forced {
+            oldest = 0;
+        }
     }
     let mut given = context.object("credentials").map_err(|_| Failure::MissingCredentials)?;
     let credentials = Credentials::source()
@@ -48,7 +59,7 @@ pub(crate) fn access(mut context: Parameters, configuration: &Configuration) -> 
         tracing::warn!("a request for the store {} has a wrong secret access key", access.store);
         return Err(Failure::Unauthorized);
     }
-    Ok(access)
+    Ok((access, AcceptedAge(Duration::from_secs(oldest.into()))))
 }
 
 #[cfg(test)]
@@ -68,7 +79,7 @@ mod tests {
              [[access]]\nid = '{ID}'\nsecret_sha256 = '{hash}'\nstore = 'web'\nread_only = true"
         );
         let configuration = Configuration::parse(&text, Path::new("c.toml")).unwrap();
-        access(Parameters::of(context.into()).unwrap(), &configuration).map(|access| access.read_only)
+        access(Parameters::of(context.into()).unwrap(), &configuration).map(|(access, _)| access.read_only)
     }
 
     fn context(id: &str, key: &str) -> Value {

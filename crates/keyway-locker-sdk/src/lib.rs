@@ -89,8 +89,8 @@
 //!   name as its `id`.
 //! * Environments have no description and cannot be renamed: `validation_error`.
 //! * `transport` is ignored, since no service is called; `insecure_skip_tls_verify` is refused as
-//!   `request_rejected`. Each request is a process of its own that keeps nothing, so every answer is as fresh as
-//!   `cache` can ask for.
+//!   `request_rejected`. `cache` is honoured: a store that keeps answers returns none that is older than
+//!   `max_age_seconds`, and none at all with `force_refresh`.
 //!
 //! No host engine is started, so nothing is recovered or rotated. Each call of a plugin has a
 //! deadline, and its panic becomes an answer.

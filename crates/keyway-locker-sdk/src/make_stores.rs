@@ -2,7 +2,7 @@
 
 use std::io;
 
-use keyway_core::{Plugins, with_causes};
+use keyway_core::{Plugins, Resources, with_causes};
 use keyway_secrets::{SecretStore as _, StoreError, StoreName};
 use keyway_storage::Sqlite;
 
@@ -19,8 +19,9 @@ pub fn make_stores(plugins: &Plugins, configuration: &Configuration) -> io::Resu
         let mut stores = Vec::new();
         for (name, entry) in &configuration.stores {
             let failed = |reason: &dyn std::fmt::Display| io::Error::other(format!("store {name}: {reason}"));
-            let store = project::open(plugins, name, entry, |path| Sqlite::open_or_create(path))
-                .map_err(|_| failed(&"it cannot be opened, as the log says"))?;
+            let store =
+                project::open(plugins, name, entry, Resources::new(), |path| Sqlite::open_or_create(path))
+                    .map_err(|_| failed(&"it cannot be opened, as the log says"))?;
             match store.initialize().await {
                 Ok(()) => stores.push((name.clone(), true)),
                 Err(StoreError::AlreadyInitialized) => {

@@ -8,7 +8,7 @@ use keyway_client::Secrets;
 use keyway_core::{Plugins, Resources, SecretText, with_causes};
 use keyway_host::stores::{GuardedStore, Limits};
 use keyway_seal::{FileKeySource, Key, KeyRing};
-use keyway_secrets::{OpenContext, SecretStore as _, SecretStores, StoreError, StoreName};
+use keyway_secrets::{AcceptedAge, OpenContext, SecretStore as _, SecretStores, StoreError, StoreName};
 use keyway_storage::{Sqlite, Storage, StorageError};
 
 use crate::configuration::StoreEntry;
@@ -32,9 +32,10 @@ impl Project {
         plugins: &Plugins,
         name: &StoreName,
         entry: &StoreEntry,
+        accepted: AcceptedAge,
         database: fn(&Path) -> Result<Sqlite, StorageError>,
     ) -> Result<Self, Failure> {
-        let store = open(plugins, name, entry, database)?;
+        let store = open(plugins, name, entry, Resources::new().with(accepted), database)?;
         store.check_written_by().await?;
         Ok(Self { secrets: Secrets::new(Arc::new(store)), id: entry.project_id })
     }
@@ -48,7 +49,7 @@ impl Project {
     }
 }
 
-/// Opens a store without touching its data.
+/// Opens a store without touching its data. It gets these resources, and its database if it has one.
 ///
 /// # Errors
 /// As [`Project::open`].
@@ -56,6 +57,7 @@ pub(crate) fn open(
     plugins: &Plugins,
     name: &StoreName,
     entry: &StoreEntry,
+    mut resources: Resources,
     database: fn(&Path) -> Result<Sqlite, StorageError>,
 ) -> Result<GuardedStore, Failure> {
     let failed = |failure: Failure, reason: &dyn fmt::Display| {
@@ -70,7 +72,6 @@ pub(crate) fn open(
         failed(Failure::File, &format!("this program has no plugin `{wanted}`, only {known}"))
     })?;
     let keys = keys(entry.keys.as_deref()).map_err(|(failure, reason)| failed(failure, &reason))?;
-    let mut resources = Resources::new();
     if let Some(path) = &entry.sqlite {
         let storage = database(path).map_err(|error| match error {
             StorageError::NoFile { .. } => {

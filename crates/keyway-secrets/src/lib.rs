@@ -210,6 +210,7 @@
 //!
 //! This crate needs no runtime (decision R1).
 
+mod accepted_age;
 mod address;
 mod bulk;
 mod capabilities;
@@ -226,6 +227,7 @@ mod register;
 mod rotation;
 mod secret;
 
+pub use accepted_age::AcceptedAge;
 pub use address::{EnvironmentName, NameError, SecretAddress, SecretName, StoreName};
 pub use bulk::{BulkLimits, SecretWrite};
 pub use capabilities::{Capabilities, ListOrder};

@@ -12,7 +12,7 @@ pub(crate) struct Caller {
     token: String,
 }
 
-/// An answer: its status, and its body, null if it is not a JSON.
+/// An answer: its status, and its body, null if it is not JSON.
 pub(crate) type Answer = (u16, Value);
 
 impl Caller {

@@ -22,7 +22,10 @@ pub(crate) type Body = Arc<Wiped<Vec<u8>>>;
 /// The answers to reads, by path.
 #[derive(Debug)]
 pub(crate) struct Cache {
+    /// The age up to which answers are kept.
     max_age: Duration,
+    /// The age up to which they are returned.
+    accepted: Duration,
     clock: Arc<dyn Clock>,
     file: Option<KeptFile>,
     kept: Mutex<Kept>,
@@ -65,19 +68,24 @@ impl Begun {
 impl Cache {
     /// Makes a cache in memory. An age of zero keeps nothing.
     pub(crate) fn new(max_age: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self { max_age, clock, file: None, kept: Mutex::default() }
+        Self { max_age, accepted: max_age, clock, file: None, kept: Mutex::default() }
     }
 
     /// Makes a cache that shares a file with other processes.
     pub(crate) fn shared(max_age: Duration, clock: Arc<dyn Clock>, file: KeptFile) -> Self {
         let mut kept = Kept::default();
         kept.adopt(file.load());
-        Self { max_age, clock, file: Some(file), kept: Mutex::new(kept) }
+        Self { max_age, accepted: max_age, clock, file: Some(file), kept: Mutex::new(kept) }
+    }
+
+    /// Returns no answer that is older than this. Other processes may read older ones in the file.
+    pub(crate) fn accepting(self, age: Duration) -> Self {
+        Self { accepted: self.max_age.min(age), ..self }
     }
 
     /// Tells whether the profile in the file is young enough to be used without asking the service.
     pub(crate) fn has_fresh_profile(&self) -> bool {
-        is_fresh(self.kept().profile_at, self.clock.now(), self.max_age)
+        is_fresh(self.kept().profile_at, self.clock.now(), self.accepted)
     }
 
     /// Notes the beginning of the read of the profile.
@@ -101,7 +109,7 @@ impl Cache {
         let is_usable = self.refresh(&mut kept);
         let now = self.clock.now();
         match kept.answers.get(path) {
-            Some((at, body)) if is_usable && is_fresh(*at, now, self.max_age) => {
+            Some((at, body)) if is_usable && is_fresh(*at, now, self.accepted) => {
                 return Ok((Arc::clone(body), Begun { at: *at, drops: kept.drops }));
             }
             // The clock jumped back. When it comes to that time again, the answer would seem young.
@@ -123,7 +131,7 @@ impl Cache {
 
     /// Tells whether the answer to a read is young enough to be returned again.
     pub(crate) fn is_fresh(&self, begun: Begun) -> bool {
-        is_fresh(begun.at, self.clock.now(), self.max_age)
+        is_fresh(begun.at, self.clock.now(), self.accepted)
     }
 
     /// Keeps the answer to a read, unless everything was dropped since the read began: it may be older than a write.

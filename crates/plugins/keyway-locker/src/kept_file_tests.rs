@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use keyway_client::Credentials;
 use keyway_core::{Clock, Resources, SecretValue, SystemClock, Wiped};
-use keyway_secrets::{ListQuery, NewSecret, StoreError};
+use keyway_secrets::{AcceptedAge, ListQuery, NewSecret, StoreError};
 use pollster::block_on;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -21,7 +21,7 @@ use crate::kept_file::KeptFile;
 use crate::key_schedule::access_key;
 use crate::lookup::lookup_hash;
 use crate::profile::Profile;
-use crate::recorded_world::{PROJECT, World, at, secret};
+use crate::recorded_world::{PROJECT, World, at, page, secret};
 use crate::scripted_service::{ScriptedService, answer, open};
 use crate::set_clock::SetClock;
 use crate::vectors;
@@ -216,11 +216,57 @@ fn a_project_whose_key_was_changed_is_opened_again() {
     let (store, address) = (service.store(shared(&folder)), at("A", Some("prod")));
     let error = block_on(store.get(&address)).unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
-    assert_eq!(service.connections(), 0, "the profile came from the file");
+    assert_eq!(
+        service.connections(),
+        1,
+        "the profile came from the file, and then the service was asked for another key"
+    );
     for store in [Arc::clone(&store), service.store(shared(&folder))] {
         assert_eq!(block_on(store.get(&address)).unwrap().value.expose_text(), Some("A-prod"));
     }
-    assert_eq!(service.connections(), 1);
+    assert_eq!(service.connections(), 2);
+}
+
+#[test]
+fn an_item_that_does_not_open_leaves_the_kept_answers() {
+    let (world, stranger) = (World::recorded(), ItemKey::new(&[5; 32], &[5; 32]));
+    let service = ScriptedService::start(move |request| match request.query("hash") {
+        Some(hash) if *hash == lookup_hash(PROJECT, "BAD") => {
+            page(&[secret(&stranger, "bad", "BAD", None, "v")])
+        }
+        _ => world.answer(request),
+    });
+    let folder = folder();
+    let store = service.store(shared(&folder));
+    block_on(store.get(&at("A", None))).unwrap();
+    let error = block_on(store.get(&at("BAD", None))).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error:?}");
+    service.requests();
+    for store in [store, service.store(shared(&folder))] {
+        block_on(store.get(&at("A", None))).unwrap();
+    }
+    assert_eq!((service.connections(), service.requests().len()), (0, 0));
+}
+
+#[test]
+fn a_host_may_accept_less_than_is_kept() {
+    let (service, folder) = (recorded(), folder());
+    block_on(service.store(shared(&folder)).get(&at("A", None))).unwrap();
+    for (accepted, requests) in [(MAX_AGE, 0), (Duration::ZERO, 1)] {
+        service.requests();
+        let lent = Resources::new().with(service.credentials()).with(AcceptedAge(accepted));
+        let store = open(shared(&folder), lent);
+        assert_eq!(store.capabilities().staleness, accepted);
+        block_on(store.get(&at("A", None))).unwrap();
+        assert_eq!((service.connections(), service.requests().len()), (requests, requests));
+    }
+    // A write empties the file all the same.
+    let lent = Resources::new().with(service.credentials()).with(AcceptedAge(Duration::ZERO));
+    let new = NewSecret::new(at("N", None), SecretValue::text("v"));
+    block_on(open(shared(&folder), lent).create(new)).unwrap();
+    service.requests();
+    block_on(service.store(shared(&folder)).get(&at("A", None))).unwrap();
+    assert_eq!(service.requests().len(), 1);
 }
 
 #[test]

@@ -20,8 +20,11 @@ pub(crate) fn secrets(
     query: &ListQuery,
     until: Instant,
 ) -> Result<SecretPage, StoreError> {
-    let after =
-        query.after.as_ref().map(|cursor| id_in(cursor, Items::Secrets, session.project)).transpose()?;
+    let after = query
+        .after
+        .as_ref()
+        .map(|cursor| id_in(cursor, Items::Secrets, session.profile.project))
+        .transpose()?;
     if let EnvironmentFilter::In(environment) = &query.environment {
         session.find_environment(environment, until)?;
     }
@@ -40,7 +43,7 @@ pub(crate) fn secrets(
             continue;
         }
         if page.secrets.len() >= query.limit.max(1) {
-            page.next = last.map(|id| cursor(id, Items::Secrets, session.project));
+            page.next = last.map(|id| cursor(id, Items::Secrets, session.profile.project));
             break;
         }
         let value = query.with_values.then(|| record.value(&session.key)).transpose()?;
@@ -62,7 +65,8 @@ pub(crate) fn environments(
     limit: usize,
     until: Instant,
 ) -> Result<EnvironmentPage, StoreError> {
-    let after = after.map(|cursor| id_in(cursor, Items::Environments, session.project)).transpose()?;
+    let after =
+        after.map(|cursor| id_in(cursor, Items::Environments, session.profile.project)).transpose()?;
     let records: Vec<EnvironmentRecord> = session.items(Items::Environments, "", until)?.records;
     let rest: Vec<_> =
         records.iter().filter(|record| after.is_none_or(|after| record.id() > after)).collect();
@@ -70,7 +74,7 @@ pub(crate) fn environments(
     let environments =
         page.iter().map(|record| record.environment(&session.key)).collect::<Result<_, _>>()?;
     let last = page.last().filter(|_| page.len() < rest.len());
-    let next = last.map(|record| cursor(record.id(), Items::Environments, session.project));
+    let next = last.map(|record| cursor(record.id(), Items::Environments, session.profile.project));
     Ok(EnvironmentPage { environments, next })
 }
 

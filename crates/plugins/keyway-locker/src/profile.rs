@@ -5,7 +5,7 @@ use keyway_core::Json;
 use crate::answer::{Malformed, json, number, text};
 
 /// The part of the profile that is needed to read the project.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Profile {
     pub(crate) project: u64,
     /// The key of the project, encrypted.

@@ -107,19 +107,26 @@ impl ScriptedService {
 
     /// Opens a store with this configuration.
     pub(crate) fn store(&self, configuration: Value) -> Arc<dyn SecretStore> {
-        let key = vectors::parameters()["input"]["secret_access_key_b64"].as_str().unwrap().to_owned();
-        self.store_of(&key, configuration)
+        open(configuration, Resources::new().with(self.credentials()))
     }
 
     /// Opens a store with this secret access key.
     pub(crate) fn store_of(&self, key: &str, configuration: Value) -> Arc<dyn SecretStore> {
-        let credentials = Credentials::source()
+        open(configuration, Resources::new().with(self.credentials_of(key)))
+    }
+
+    /// Returns the credentials of the recorded project.
+    pub(crate) fn credentials(&self) -> Credentials {
+        self.credentials_of(vectors::parameters()["input"]["secret_access_key_b64"].as_str().unwrap())
+    }
+
+    fn credentials_of(&self, key: &str) -> Credentials {
+        Credentials::source()
             .access_key_id("0f8fad5b-d9cb-469f-a165-70867728950e")
             .secret_access_key(key)
             .api_base(&*self.base)
             .resolve()
-            .unwrap();
-        open(configuration, Resources::new().with(credentials))
+            .unwrap()
     }
 }
 

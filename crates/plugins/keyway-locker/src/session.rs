@@ -32,7 +32,7 @@ pub(crate) struct Session {
     pub(crate) cache: Cache,
     pub(crate) list: KeptList,
     pub(crate) key: ItemKey,
-    pub(crate) project: u64,
+    pub(crate) profile: Profile,
 }
 
 /// An answer to a read.
@@ -51,6 +51,7 @@ impl Session {
         configuration: &LockerConfiguration,
         credentials: &Credentials,
         kept: Option<&Path>,
+        accepted: Duration,
         clock: &Arc<dyn Clock>,
         until: Instant,
     ) -> Result<Self, StoreError> {
@@ -59,38 +60,43 @@ impl Session {
             .map_err(|_| StoreError::not_ready("the secret access key", "it is not Base64"))?;
         let max_age = Duration::from_secs(configuration.max_age_seconds.into());
         let service = Service::new(configuration, credentials, Arc::clone(clock))?;
-        let opened = |profile: Profile, key: ItemKey| {
-            let project = profile.project;
+        let cached = |profile: &Profile, key: &ItemKey| {
             let clock = Arc::clone(clock);
             let cache = match kept {
                 None => Cache::new(max_age, clock),
                 Some(path) => {
-                    Cache::shared(max_age, clock, KeptFile::new(path, service.base(), profile, &key))
+                    Cache::shared(max_age, clock, KeptFile::new(path, service.base(), profile.clone(), key))
                 }
             };
-            (cache, key, project)
+            cache.accepting(accepted)
         };
-        let found = kept.and_then(KeptFile::profile_in);
-        let found = found.and_then(|profile| Some((project_key(&access, &profile.key).ok()?, profile)));
-        let found = found.map(|(key, profile)| opened(profile, key));
-        if let Some((cache, key, project)) = found.filter(|(cache, ..)| cache.has_fresh_profile()) {
-            return Ok(Self { service, cache, list: KeptList::default(), key, project });
+        let list = KeptList::default();
+        if let Some(profile) = kept.and_then(KeptFile::profile_in)
+            && let Ok(key) = project_key(&access, &profile.key)
+        {
+            let cache = cached(&profile, &key);
+            if cache.has_fresh_profile() {
+                return Ok(Self { service, cache, list, key, profile });
+            }
         }
         let begun = clock.now();
-        let answer = service.get("/v1/profile", until).map_err(|failure| failure.of_read(READ))?;
-        let profile =
-            Profile::read(&answer.body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
+        let profile = read_profile(&service, until).map_err(|failure| failure.of_read(READ))?;
         let key = project_key(&access, &profile.key).map_err(|fault| match fault {
             CipherFault::NotAuthentic => StoreError::WrongKey { what: KEY, sealed_by: None },
             damaged => StoreError::corrupt(KEY, damaged.to_string()),
         })?;
-        let (cache, key, project) = opened(profile, key);
+        let cache = cached(&profile, &key);
         cache.keep_profile(begun);
-        Ok(Self { service, cache, list: KeptList::default(), key, project })
+        Ok(Self { service, cache, list, key, profile })
+    }
+
+    /// Asks the service whether the project has another key by now.
+    pub(crate) fn has_other_key(&self, until: Instant) -> bool {
+        read_profile(&self.service, until).is_ok_and(|profile| profile != self.profile)
     }
 
     pub(crate) fn hash(&self, name: &str) -> String {
-        lookup_hash(self.project, name)
+        lookup_hash(self.profile.project, name)
     }
 
     /// Reads from the service, or from what is kept of its answers.
@@ -193,4 +199,8 @@ fn foreign(id: &str) -> StoreError {
 
 fn double() -> StoreError {
     StoreError::corrupt("the service's list", "it has two records of the same name and environment")
+}
+
+fn read_profile(service: &Service, until: Instant) -> Result<Profile, Failure> {
+    Ok(Profile::read(&service.get("/v1/profile", until)?.body)?)
 }

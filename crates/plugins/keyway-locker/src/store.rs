@@ -11,9 +11,10 @@ use keyway_client::Credentials;
 use keyway_core::{Clock, ErrorKind, PluginError as _, PluginMetadata, Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage,
-    ListQuery, NewEnvironment, NewSecret, OpenContext, RotationListener, Secret, SecretAddress, SecretChange,
-    SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError, StoreInfo,
+    AcceptedAge, Capabilities, Configure, Count, Cursor, Environment, EnvironmentChange, EnvironmentName,
+    EnvironmentPage, ListQuery, NewEnvironment, NewSecret, OpenContext, RotationListener, Secret,
+    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, StoreError,
+    StoreInfo,
 };
 
 use crate::configuration::LockerConfiguration;
@@ -29,6 +30,8 @@ pub(crate) struct LockerStore {
     metadata: PluginMetadata,
     /// The file of kept answers.
     kept_file: Option<PathBuf>,
+    /// The age of answers that the host accepts.
+    accepted: Duration,
     clock: Arc<dyn Clock>,
     /// The process that opened the store.
     process: u32,
@@ -46,6 +49,7 @@ impl LockerStore {
             configuration,
             lent: context.resources.get::<Credentials>().cloned(),
             metadata: context.metadata.clone(),
+            accepted: context.resources.get::<AcceptedAge>().map_or(Duration::MAX, |accepted| accepted.0),
             clock: Arc::clone(&context.clock),
             process: std::process::id(),
             session: Mutex::default(),
@@ -55,7 +59,7 @@ impl LockerStore {
     }
 
     /// Runs an operation in the session. If the service does not accept the credentials, the next operation reads them
-    /// again. If an item does not open, the next operation reads the profile again: the project may have another key since.
+    /// again. If an item does not open and the project has another key since, the next operation opens the project again.
     fn run<T>(
         &self,
         operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
@@ -71,7 +75,9 @@ impl LockerStore {
         {
             *self.kept() = None;
         }
-        if let Err(StoreError::Corrupt { .. }) = &answer {
+        if let Err(StoreError::Corrupt { .. }) = &answer
+            && session.has_other_key(until)
+        {
             session.cache.forget_profile();
             *self.kept() = None;
         }
@@ -117,7 +123,8 @@ impl LockerStore {
         }
         let credentials = self.credentials()?;
         let kept = self.kept_file.as_deref();
-        let session = Session::open(&self.configuration, &credentials, kept, &self.clock, until)?;
+        let session =
+            Session::open(&self.configuration, &credentials, kept, self.accepted, &self.clock, until)?;
         let session = Arc::new(session);
         *self.kept() = Some(Arc::clone(&session));
         Ok(session)
@@ -160,7 +167,7 @@ impl SecretStore for LockerStore {
             .configures(false)
             .deletable(false)
             .tracks_writer(false)
-            .stale_for(Duration::from_secs(self.configuration.max_age_seconds.into()));
+            .stale_for(Duration::from_secs(self.configuration.max_age_seconds.into()).min(self.accepted));
         capabilities.environments = true;
         capabilities.descriptions = true;
         capabilities.dates = true;

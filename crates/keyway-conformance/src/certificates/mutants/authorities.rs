@@ -37,7 +37,7 @@ mutants! {
             let _ = mutant;
             Ok(Some(CaInformation::new(CaId::new("elsewhere")?, "Elsewhere")))
         })
-    DescribesInDer breaks ["CER-073"] "has a certificate of its own that is not a PEM"
+    DescribesInDer breaks ["CER-073"] "has a certificate of its own that is not PEM"
         (ca_information |mutant| {
             let der = Pem::new("MIIBTDCB/6ADAgECAhQdW")?;
             let all = mutant.ca.ca_information().await?.into_iter();

@@ -25,7 +25,7 @@ pub enum Fault {
     LoseAnswer,
     /// Carries the request out, and closes the connection in the middle of the body.
     CutBody,
-    /// Carries the request out, and answers with success and a body that is not a JSON.
+    /// Carries the request out, and answers with success and a body that is not JSON.
     Garbage,
     /// Carries the request out, and answers with texts that are sealed with other keys.
     WrongCipher,

@@ -11,7 +11,7 @@ pub enum AccountError {
     /// The secret is not a text.
     #[error("the secret is not a text: store an account, a password, or a private key in PEM")]
     NotText,
-    /// The text begins like an account, and is not a JSON.
+    /// The text begins like an account, and is not JSON.
     #[error("the account is not JSON: {0}")]
     Json(#[from] JsonError),
     /// An entry is missing, or has another form.
