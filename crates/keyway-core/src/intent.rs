@@ -72,7 +72,11 @@ pub enum IntendedEffect<R> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reconciled<R> {
-    /// Nothing happened, and nothing will happen.
+    /// Nothing happened, and a call with this intent that is still under way will have no effect: the service refuses
+    /// it. Such a call may come from a process that was suspended, or wait in a queue of the service. A host that gets
+    /// this answer forgets a product that was to be made, so what is made afterwards is lost.
+    ///
+    /// A plugin whose service cannot refuse it answers with an error that may pass, until no such call can exist.
     NothingHappened,
     /// The object was made, and has this reference. Its values are lost.
     Made(R),

@@ -204,8 +204,9 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
     /// | `Fetch` | [`Made`](Reconciled::Made) with the lease, which the host then checks in |
     /// | `CheckIn` | [`Destroyed`](Reconciled::Destroyed) |
     ///
-    /// After [`NothingHappened`](Reconciled::NothingHappened) a check-in is made again, and a fetch is forgotten; after
-    /// [`Unknown`](Reconciled::Unknown) a person decides (decision R2).
+    /// After [`NothingHappened`](Reconciled::NothingHappened) a check-in is made again, and a fetch is forgotten, so the
+    /// store refuses a late fetch with its intent (decision H294); after [`Unknown`](Reconciled::Unknown) a person decides
+    /// (decision R2).
     ///
     /// # Errors
     /// [`Unsupported`](CredentialError::Unsupported) without the capability `reconciles`.

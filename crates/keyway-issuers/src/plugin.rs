@@ -87,7 +87,8 @@ pub trait Issuer: fmt::Debug + Send + Sync {
 
     /// Reports the outcome of an effect that was intended before a crash.
     ///
-    /// See decision R2.
+    /// After [`NothingHappened`](Reconciled::NothingHappened) the host forgets a request, so the issuer refuses a late one
+    /// with its intent (decision H294). See decision R2.
     ///
     /// # Errors
     /// [`Unsupported`](IssuerError::Unsupported) without the capability `reconciles`.

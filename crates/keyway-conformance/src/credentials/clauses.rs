@@ -45,4 +45,5 @@ clauses! {
     "R7" "an error says whether an effect may remain";
     "R8" "what a plugin keeps with a session is bounded";
     "K1" "secrets go into no log, error, name or debugging text";
+    "H294" "an intent that was answered to have had no effect has none later";
 }

@@ -50,4 +50,5 @@ clauses! {
     "R2" "an intent is stored before the effect, and asked for after a crash";
     "R3" "the same intent twice is one effect, where that is declared";
     "K1" "secrets go into no log, error, environment or debugging text";
+    "H294" "an intent that was answered to have had no effect has none later";
 }

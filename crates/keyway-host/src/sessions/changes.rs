@@ -223,7 +223,12 @@ pub(super) fn unclear(
 /// Notes that the store was asked what it holds for a fetch: for all candidates, or up to the `settled` one.
 pub(super) fn resolved(next: &mut SessionState, now: Timestamp, fetch: NameTag, settled: Option<u16>) {
     match settled {
-        None => next.fetches.retain(|open| open.id != fetch),
+        None => {
+            // A store that reconciles refuses its intent from here on (decision H294).
+            let settled =
+                next.fetches.extract_if(.., |open| open.id == fetch).map(|open| open.id).collect::<Vec<_>>();
+            remember(next, settled);
+        }
         Some(settled) => {
             for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
                 (open.settled, open.stage) = (settled, FetchStage::Unsettled(Owed::from(now)));

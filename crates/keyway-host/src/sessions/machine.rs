@@ -120,8 +120,8 @@ pub enum TransitionError {
     /// A call for the session is being worked on.
     #[error("another call for this session is being worked on: try again when it has ended")]
     InFlight,
-    /// The fetch was made before, and the store is not idempotent.
-    #[error("this fetch was made before, and its credentials were handed out then")]
+    /// The fetch was made before and is over, or the store is not idempotent.
+    #[error("this fetch was made before: make another, by a new call id")]
     Repeated,
     /// The session holds as many check-outs as it may.
     #[error(

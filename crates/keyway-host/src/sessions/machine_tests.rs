@@ -155,6 +155,11 @@ fn a_repeated_fetch_is_refused_when_its_check_out_is_returned_or_unclear() {
     let unsettled = after(Some(&asked), Standing::Ours, unclear).state.unwrap();
     assert_eq!(try_step(Some(&unsettled), Standing::Free, fetch(1)).err(), Some(TransitionError::Unsettled));
 
+    // The store refuses an intent of which it told that nothing happened.
+    let resolved = What::Resolved { fetch: [1; 16], held: Vec::new(), settled: None };
+    let resolved = after(Some(&unsettled), Standing::Ours, resolved).state.unwrap();
+    assert_eq!(try_step(Some(&resolved), Standing::Free, fetch(1)).err(), Some(TransitionError::Repeated));
+
     let failed = after(Some(&holding()), Standing::Free, What::AuthenticationFailed).state.unwrap();
     assert_eq!(try_step(Some(&failed), Standing::Free, fetch(1)).err(), Some(TransitionError::Repeated));
     let Command::CheckIn(check_out) = after(Some(&failed), Standing::Free, What::Wake).command.unwrap()

@@ -145,10 +145,14 @@ fn reconciling_tells_the_outcome_of_an_intent() {
     };
     assert_eq!(tell(Some("a"), IntendedEffect::Request), Reconciled::NothingHappened);
     assert_eq!(tell(None, IntendedEffect::Request), Reconciled::Unknown);
-    assert!(!account.file.exists(), "a question makes no file");
-    let state = ask(account.context(Some("a")), Some(KEY)).unwrap().state;
-    assert_eq!(tell(Some("a"), IntendedEffect::Request), Reconciled::Made(state.clone()));
-    assert_eq!(tell(Some("b"), IntendedEffect::Request), Reconciled::NothingHappened);
+    let void = "# keyway: KEYWAY_a was never issued\n";
+    assert_eq!(account.content(), void);
+    let late = ask(account.context(Some("a")), Some(KEY)).unwrap_err();
+    assert!(matches!(late, IssuerError::Refused { .. }), "{late:?}");
+    assert_eq!(tell(Some("a"), IntendedEffect::Request), Reconciled::NothingHappened);
+    assert_eq!(account.content(), void);
+    let state = ask(account.context(Some("c")), Some(KEY)).unwrap().state;
+    assert_eq!(tell(Some("c"), IntendedEffect::Request), Reconciled::Made(state.clone()));
     assert_eq!(tell(Some("b"), IntendedEffect::Revoke(state.clone())), Reconciled::NothingHappened);
     revoke(account.context(Some("b")), &state).unwrap();
     assert_eq!(tell(Some("b"), IntendedEffect::Revoke(state)), Reconciled::Destroyed);

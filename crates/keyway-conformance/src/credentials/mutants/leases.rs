@@ -119,6 +119,11 @@ mutants! {
             }
             Ok(told)
         })
+    ServesLateFetches breaks ["CRE-074"] "checks out for a fetch of which it told that nothing happened"
+        (passwords |mutant, fetch| match mutant.store.passwords(fetch).await {
+            Err(CredentialError::Refused { .. }) if account_of(fetch) == "root" => mutant.anew(fetch).await,
+            other => other,
+        })
     HidesExclusiveness breaks ["CRE-080"] "says that a lease is shared, and keeps others out"
         (passwords |mutant, fetch| {
             refound(mutant.store.passwords(fetch).await?, |mut found| {

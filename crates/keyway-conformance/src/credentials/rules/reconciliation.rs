@@ -20,6 +20,9 @@ rules! {
     "CRE-073" Must needs RECONCILES from ["R2"]
         "Asking what became of a call checks nothing out, and nothing in."
         without_effect;
+    "CRE-074" Must needs RECONCILES from ["R2", "H294"]
+        "After the answer that nothing happened, a late fetch with that intent checks nothing out."
+        late_fetches;
 }
 
 async fn told(session: &Session<'_, '_>, call: IntendedCall) -> Result<Reconciled, Broken> {
@@ -49,14 +52,14 @@ async fn must_tell(session: &Session<'_, '_>, call: IntendedCall, expected: &Rec
 
 async fn fetches(fixture: &StoreFixture<'_>) -> Checked {
     let (kind, session) = (fixture.kind()?, fixture.session()?);
+    let never = session.request(&fixture.example(kind, 0)?)?;
+    must_tell(&session, IntendedCall::Fetch(kind, never), &Reconciled::NothingHappened).await?;
     let fetch = session.request(&fixture.example(kind, 0)?)?;
-    let call = || IntendedCall::Fetch(kind, fetch.clone());
-    must_tell(&session, call(), &Reconciled::NothingHappened).await?;
     let answer = session.ask(kind, &fetch).await?;
     let outcome = answer.map_err(|error| fixture.unexpected(name(kind), &error))?;
     let lease = outcome.found().and_then(|found| found.lease);
     let lease = lease.ok_or(Broken::Missing { capability: "a lease" })?;
-    must_tell(&session, call(), &Reconciled::Made(lease)).await?;
+    must_tell(&session, IntendedCall::Fetch(kind, fetch), &Reconciled::Made(lease)).await?;
     let vain = session.request(&nobody()?)?;
     drop(session.ask(kind, &vain).await?);
     must_tell(&session, IntendedCall::Fetch(kind, vain), &Reconciled::NothingHappened).await
@@ -98,4 +101,21 @@ async fn without_effect(fixture: &StoreFixture<'_>) -> Checked {
     told(&session, IntendedCall::Fetch(kind, never)).await?;
     told(&session, IntendedCall::CheckIn(session.check_in(&out, USED)?)).await?;
     ensure(fixture.held()? == before, "the same leases held as before", "others, after `reconcile`")
+}
+
+async fn late_fetches(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, session) = (fixture.kind()?, fixture.session()?);
+    let fetch = session.request(&fixture.example(kind, 0)?)?;
+    must_tell(&session, IntendedCall::Fetch(kind, fetch.clone()), &Reconciled::NothingHappened).await?;
+    // A call of a process that was suspended comes after the question.
+    let answer = session.ask(kind, &fetch).await?;
+    let given = answer
+        .ok()
+        .and_then(keyway_credentials::FetchOutcome::found)
+        .is_some_and(|found| found.lease.is_some());
+    ensure(
+        !given,
+        "no lease, since the host was told that there is none",
+        "a lease, which the host does not know",
+    )
 }

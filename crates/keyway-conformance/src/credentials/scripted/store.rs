@@ -117,9 +117,7 @@ impl ScriptedStore {
         match &question.context {
             IntendedCall::Fetch(_, fetch) => {
                 let intent = fetch.intent.as_ref().map_or("", |intent| intent.as_str());
-                let done = self.at_vault(|vault| vault.checked_out(intent).cloned())?;
-                let lease = done.map(|done| done.lease()).transpose()?.flatten();
-                Ok(lease.map_or(Reconciled::NothingHappened, Reconciled::Made))
+                self.at_vault(|vault| vault.tell_fetch(intent))?
             }
             IntendedCall::CheckIn(check_in) => {
                 let held = self.at_vault(|vault| vault.holds(&check_in.lease.id, now))?;

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use keyway_core::Timestamp;
-use keyway_credentials::{Busy, CredentialError, Holder, Lease, LeaseId, LeaseRenewal, Rotation, TotpCode};
+use keyway_credentials::{
+    Busy, CredentialError, Holder, Lease, LeaseId, LeaseRenewal, Reconciled, Rotation, TotpCode,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{StoreCall, StoreEntry, Terms};
@@ -59,6 +61,8 @@ pub(super) struct Vault {
     alone: BTreeMap<String, String>,
     /// The results of intents.
     checked_out: BTreeMap<String, CheckedOut>,
+    /// The intents of fetches that were answered to have had no effect, so that a late call has none either.
+    voided: BTreeSet<String>,
     renewed: BTreeMap<String, StoredLease>,
     rotated: BTreeMap<String, bool>,
     noticed: BTreeSet<String>,
@@ -91,6 +95,12 @@ impl Vault {
         let done = entry.intent.as_ref().and_then(|intent| self.checked_out.get(intent));
         if let (true, Some(done)) = (terms.capabilities.idempotent, done) {
             return Ok(Ok(done.clone()));
+        }
+        if entry.intent.as_ref().is_some_and(|intent| self.voided.contains(intent)) {
+            return Err(CredentialError::refused(
+                "It is too late.",
+                "the host was told that this fetch made nothing",
+            ));
         }
         let holder = self.alone.get(of).and_then(|lease| self.held.get(lease));
         if let Some(holder) = holder.filter(|holder| holder.lasts(now)) {
@@ -137,9 +147,13 @@ impl Vault {
         Ok(Ok(done))
     }
 
-    /// Returns the lease that a fetch with this intent got.
-    pub(super) fn checked_out(&self, intent: &str) -> Option<&CheckedOut> {
-        self.checked_out.get(intent)
+    /// Tells the outcome of a fetch with this intent. One that made nothing has no effect from here on.
+    pub(super) fn tell_fetch(&mut self, intent: &str) -> Result<Reconciled, CredentialError> {
+        let lease = self.checked_out.get(intent).map(CheckedOut::lease).transpose()?.flatten();
+        if lease.is_none() {
+            self.voided.insert(intent.to_owned());
+        }
+        Ok(lease.map_or(Reconciled::NothingHappened, Reconciled::Made))
     }
 
     fn version(&self, of: &str) -> u64 {

@@ -41,6 +41,11 @@ mutants! {
             IntendedEffect::Request => Reconciled::Made(CredentialRef::new("counter-1")),
             IntendedEffect::Revoke(_) => issuer.tell(question),
         })
+    MakesItLate breaks ["ISS-065"] "makes a credential for a request of which it told that nothing happened"
+        (request: |issuer, request| {
+            admit(request)?;
+            Ok(issuer.issue_to_anybody(request))
+        })
     TakesAllForDestroyed breaks ["ISS-063"] "tells of every revocation that the credential is destroyed"
         (reconcile: |issuer, question| match question.effect {
             IntendedEffect::Request => issuer.tell(question),

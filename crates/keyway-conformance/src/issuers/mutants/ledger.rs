@@ -1,6 +1,6 @@
 //! Keeps the credentials of the reference issuer, which outlive its handles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex};
 
@@ -18,7 +18,14 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Ledger(PathBuf);
 
-type Ledgers = BTreeMap<PathBuf, BTreeMap<String, Entry>>;
+#[derive(Default)]
+struct Content {
+    entries: BTreeMap<String, Entry>,
+    /// The intents of requests that were answered to have made nothing.
+    voided: BTreeSet<String>,
+}
+
+type Ledgers = BTreeMap<PathBuf, Content>;
 
 static LEDGERS: LazyLock<Mutex<Ledgers>> = LazyLock::new(Mutex::default);
 
@@ -32,8 +39,12 @@ impl Ledger {
         &self.0
     }
 
+    fn with<T>(&self, work: impl FnOnce(&mut Content) -> T) -> T {
+        work(locked(&LEDGERS).entry(self.0.clone()).or_default())
+    }
+
     pub(super) fn entries(&self) -> Vec<Entry> {
-        locked(&LEDGERS).get(&self.0).into_iter().flat_map(BTreeMap::values).cloned().collect()
+        self.with(|content| content.entries.values().cloned().collect())
     }
 
     pub(super) fn find(&self, is_it: impl Fn(&Entry) -> bool) -> Option<Entry> {
@@ -42,14 +53,23 @@ impl Ledger {
 
     /// Adds a credential, and replaces one with the same state.
     pub(super) fn add(&self, entry: Entry) {
-        locked(&LEDGERS).entry(self.0.clone()).or_default().insert(entry.state.clone(), entry);
+        self.with(|content| content.entries.insert(entry.state.clone(), entry));
     }
 
     pub(super) fn remove(&self, state: &str) {
-        locked(&LEDGERS).entry(self.0.clone()).or_default().remove(state);
+        self.with(|content| content.entries.remove(state));
     }
 
     pub(super) fn remove_all(&self) {
         locked(&LEDGERS).remove(&self.0);
+    }
+
+    /// Notes that a request with this intent has no effect from here on.
+    pub(super) fn void(&self, intent: &str) {
+        self.with(|content| content.voided.insert(intent.to_owned()));
+    }
+
+    pub(super) fn is_voided(&self, intent: &str) -> bool {
+        self.with(|content| content.voided.contains(intent))
     }
 }

@@ -163,6 +163,10 @@ impl ReferenceIssuer {
     /// Carries out a request correctly.
     pub(super) fn issue(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
         admit(request)?;
+        refuse_if(
+            self.ledger.is_voided(&intent_of(&request.context)),
+            "the host was told that it made nothing",
+        )?;
         Ok(self.issue_to_anybody(request))
     }
 
@@ -176,8 +180,12 @@ impl ReferenceIssuer {
         let made = self.ledger.find(|entry| entry.intent == intent);
         match (&question.effect, made) {
             (IntendedEffect::Request, Some(made)) => Reconciled::Made(CredentialRef::new(made.state)),
+            (IntendedEffect::Request, None) => {
+                self.ledger.void(&intent);
+                Reconciled::NothingHappened
+            }
             (IntendedEffect::Revoke(state), _) if !self.is_there(state) => Reconciled::Destroyed,
-            _ => Reconciled::NothingHappened,
+            (IntendedEffect::Revoke(_), _) => Reconciled::NothingHappened,
         }
     }
 

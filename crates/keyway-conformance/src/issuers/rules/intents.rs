@@ -1,7 +1,9 @@
 //! Tests repeated intents, and questions about the fate of one.
 
 use keyway_core::PluginError as _;
-use keyway_issuers::{Context, IntendedEffect, Issued, IssuerError, PartKind, Reconciled, Reconciliation};
+use keyway_issuers::{
+    Context, IntendedEffect, Issued, IssuerError, PartKind, Reconciled, Reconciliation, RequestOutcome,
+};
 
 use super::{
     Broken, CANNOT_RECONCILE, Checked, Handle, IDEMPOTENT, IssuerFixture, RECONCILES, broken, ensure, rules,
@@ -25,6 +27,9 @@ rules! {
     "ISS-064" Must needs CANNOT_RECONCILE from ["R2"]
         "An issuer that does not declare `reconciles` answers that it does not support it."
         undeclared;
+    "ISS-065" Must needs RECONCILES from ["R2", "H294"]
+        "After the answer that nothing happened, a late request with that intent makes no credential."
+        late_requests;
 }
 
 fn kinds(issued: &Issued) -> Vec<(&str, &PartKind)> {
@@ -111,4 +116,19 @@ async fn undeclared(fixture: &IssuerFixture<'_>) -> Checked {
         return Err(broken("that it is not supported", observed));
     }
     Ok(())
+}
+
+async fn late_requests(fixture: &IssuerFixture<'_>) -> Checked {
+    let handle = fixture.handle().await?;
+    let request = handle.example_request()?;
+    let answer = ask(&handle, &request.context, IntendedEffect::Request).await?;
+    ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))?;
+    // A call of a process that was suspended comes after the question.
+    let answer = handle.request(&request).await;
+    let made = matches!(answer, Ok(RequestOutcome::Issued(_)));
+    ensure(
+        !made,
+        "no credential, since the host was told that there is none",
+        "one that the host does not know",
+    )
 }

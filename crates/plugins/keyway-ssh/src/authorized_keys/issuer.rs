@@ -48,8 +48,13 @@ impl AuthorizedKeys {
         check(&issued)?;
 
         file.change(Self::NEW_MODE, |content| {
-            let changed = lines::with(content.unwrap_or_default(), &state, &line);
-            let same = content.is_some_and(|content| content == changed);
+            let content = content.unwrap_or_default();
+            if lines::is_void(content, &state) {
+                let told = format!("the host was told that {state} is not issued");
+                return Err(IssuerError::refused("It is too late for this request.", told));
+            }
+            let changed = lines::with(content, &state, &line);
+            let same = content == changed;
             Ok(((!same).then_some(changed), ()))
         })?;
         Ok(issued)
@@ -66,7 +71,8 @@ impl AuthorizedKeys {
         Ok(())
     }
 
-    /// Looks under the lock, so that any other change is complete.
+    /// Looks under the lock, so that any other change is complete. A state that was not issued is void from here on: a
+    /// process that was suspended before it took the lock may still ask for it.
     fn tell(question: &Reconciliation) -> Result<Reconciled, IssuerError> {
         let RevocationSettings { file, prefix } = RevocationSettings::read(&question.context.configuration)?;
         let state = match (&question.effect, &question.context.intent) {
@@ -76,7 +82,11 @@ impl AuthorizedKeys {
             (IntendedEffect::Request, None) => return Ok(Reconciled::Unknown),
         };
         let is_there = file.change(Self::NEW_MODE, |content| {
-            Ok((None, content.is_some_and(|content| lines::has(content, &state))))
+            let content = content.unwrap_or_default();
+            let is_there = lines::has(content, &state);
+            let void =
+                !is_there && question.effect == IntendedEffect::Request && !lines::is_void(content, &state);
+            Ok((void.then(|| lines::with_void(content, &state)), is_there))
         })?;
         Ok(match (&question.effect, is_there) {
             (IntendedEffect::Request, true) => Reconciled::Made(CredentialRef::new(state)),

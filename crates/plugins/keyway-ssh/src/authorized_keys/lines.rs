@@ -14,10 +14,7 @@ pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
         }
     }
     if !placed {
-        // A last line without its end would merge with the new one.
-        if changed.last().is_some_and(|last| *last != b'\n') {
-            changed.push(b'\n');
-        }
+        end_line(&mut changed);
         put(&mut changed, line);
     }
     changed
@@ -28,6 +25,46 @@ pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
 pub(super) fn without(content: &[u8], state: &str) -> Option<Vec<u8>> {
     has(content, state)
         .then(|| lines(content).filter(|line| !is_of(line, state)).collect::<Vec<_>>().concat())
+}
+
+/// How many void states are noted. A call that is later than that many others is not refused.
+const MOST_VOID: usize = 64;
+
+const VOID_BEGINS: &[u8] = b"# keyway: ";
+const VOID_ENDS: &[u8] = b" was never issued";
+
+/// Returns the content with a comment that says that this state was never issued, so that a late request for it is
+/// refused. The oldest such comments go.
+pub(super) fn with_void(content: &[u8], state: &str) -> Vec<u8> {
+    let void = lines(content).filter(|line| void_of(line).is_some()).count();
+    let mut surplus = (void + 1).saturating_sub(MOST_VOID);
+    let kept = lines(content).filter(|line| {
+        let goes = surplus > 0 && void_of(line).is_some();
+        surplus -= usize::from(goes);
+        !goes
+    });
+    let mut changed = kept.collect::<Vec<_>>().concat();
+    end_line(&mut changed);
+    for part in [VOID_BEGINS, state.as_bytes(), VOID_ENDS, b"\n"] {
+        changed.extend_from_slice(part);
+    }
+    changed
+}
+
+/// Tells whether there is a comment that this state was never issued.
+pub(super) fn is_void(content: &[u8], state: &str) -> bool {
+    lines(content).any(|line| void_of(line) == Some(state.as_bytes()))
+}
+
+fn void_of(line: &[u8]) -> Option<&[u8]> {
+    line.trim_ascii_end().strip_prefix(VOID_BEGINS)?.strip_suffix(VOID_ENDS)
+}
+
+/// Ends the last line, which would merge with a new one.
+fn end_line(content: &mut Vec<u8>) {
+    if content.last().is_some_and(|last| *last != b'\n') {
+        content.push(b'\n');
+    }
 }
 
 /// Tells whether there is a line of this state.
@@ -148,6 +185,17 @@ mod tests {
         assert!(has(content, "K_1"));
         assert_eq!(with(content, "K_1", LINE), b"# K_1\nssh-ed25519 AAAA K_1\nssh-rsa CCCC K_12\n");
         assert_eq!(without(content, "K_1").unwrap(), b"# K_1\nssh-rsa CCCC K_12\n");
+    }
+
+    #[test]
+    fn void_states_are_noted_in_comments_and_the_oldest_go() {
+        let once = with_void(b"ssh-rsa CCCC K_12", "K_1");
+        assert_eq!(once, b"ssh-rsa CCCC K_12\n# keyway: K_1 was never issued\n");
+        assert!(is_void(&once, "K_1") && !is_void(&once, "K_12") && !has(&once, "K_1"));
+        let many = (0..=MOST_VOID).fold(once, |content, number| with_void(&content, &format!("V_{number}")));
+        assert_eq!(lines(&many).count(), MOST_VOID + 1);
+        assert!(many.starts_with(b"ssh-rsa CCCC K_12\n# keyway: V_1 was"), "the foreign line stays");
+        assert!(is_void(&many, &format!("V_{MOST_VOID}")) && !is_void(&many, "K_1"));
     }
 
     #[test]
