@@ -57,7 +57,23 @@ pub(crate) enum CheckOut {
     Busy { until: Option<Timestamp>, holder: Option<SessionId> },
     /// The target takes no credential of the account.
     Diverged,
+    /// The host was told that this fetch checked nothing out, or its lease was given back.
+    TooLate,
 }
+
+/// The answer to the question whether a fetch checked something out.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// It has this lease.
+    Made(Lease),
+    /// It checked nothing out, and never will.
+    Nothing,
+    /// Store the account, so that a late fetch is refused. Then it checked nothing out, and never will.
+    Store(Box<StoredAccount>),
+}
+
+/// How many fetches an account keeps that may not check anything out any more. The oldest go.
+pub(crate) const MOST_VOIDED: usize = 16;
 
 /// The decision about a check-in.
 #[derive(Debug)]
@@ -77,6 +93,9 @@ pub(crate) enum CheckIn {
 pub(crate) fn check_out(account: &StoredAccount, asked: &Asked, now: Timestamp, terms: Terms) -> CheckOut {
     if !account.offers(asked.kind) {
         return CheckOut::Unsupported;
+    }
+    if account.is_over(&asked.lease) {
+        return CheckOut::TooLate;
     }
     if account.has_diverged() {
         return CheckOut::Diverged;
@@ -128,6 +147,21 @@ fn used_code(account: &StoredAccount, asked: &Asked, now: Timestamp) -> Result<O
         Some(used) if used.valid_from >= begin => Err(used.valid_from.plus(seed.period())),
         _ => Ok(Some(UsedCode { valid_from: begin, lease: asked.lease.clone() })),
     }
+}
+
+/// Tells what became of the fetch with this intent.
+pub(crate) fn tell_fetch(account: &StoredAccount, intent: &LeaseId, terms: Terms) -> Told {
+    if let Some(held) = account.lease(intent) {
+        return Told::Made(held.to_lease(terms));
+    }
+    if account.is_over(intent) {
+        return Told::Nothing;
+    }
+    let mut next = Box::new(account.clone());
+    next.voided.push(intent.clone());
+    let surplus = next.voided.len().saturating_sub(MOST_VOIDED);
+    next.voided.drain(..surplus);
+    Told::Store(next)
 }
 
 pub(crate) fn check_in(account: &StoredAccount, lease: &LeaseId, terms: Terms) -> CheckIn {
@@ -191,6 +225,14 @@ pub(crate) fn count_certificate(account: &StoredAccount, lease: &LeaseId) -> Opt
     let mut next = Box::new(account.clone());
     next.leases.iter_mut().find(|known| known.id == *lease)?.certificates += 1;
     Some(next)
+}
+
+impl StoredAccount {
+    /// Tells whether the fetch with this intent may not check anything out any more.
+    fn is_over(&self, intent: &LeaseId) -> bool {
+        self.voided.contains(intent)
+            || self.returned.as_ref().is_some_and(|returned| returned.lease == *intent)
+    }
 }
 
 impl StoredLease {

@@ -49,6 +49,26 @@ fn stored(account: &StoredAccount, asked: &Asked, now: Timestamp) -> StoredAccou
 }
 
 #[test]
+fn a_late_fetch_is_refused_after_the_answer_that_it_made_nothing() {
+    let told = |account: &StoredAccount, intent: &str| tell_fetch(account, &id(intent), TERMS);
+    let Told::Store(mut next) = told(&account(), "a") else { panic!() };
+    assert!(matches!(told(&next, "a"), Told::Nothing));
+    assert!(matches!(check_out(&next, &password("a", "one"), at(0), TERMS), CheckOut::TooLate));
+    let leased = stored(&next, &password("b", "one"), at(0));
+    assert!(matches!(told(&leased, "b"), Told::Made(lease) if lease.id == id("b")));
+    // A lease that was given back is over, too.
+    let returned = take_back(&leased, &id("b"), Rotation::NotRotated);
+    assert!(matches!(told(&returned, "b"), Told::Nothing));
+    assert!(matches!(check_out(&returned, &password("b", "one"), at(0), TERMS), CheckOut::TooLate));
+    // The oldest are forgotten.
+    for number in 0..MOST_VOIDED {
+        let Told::Store(more) = told(&next, &format!("more-{number}")) else { panic!() };
+        next = more;
+    }
+    assert_eq!((next.voided.len(), next.voided.contains(&id("a"))), (MOST_VOIDED, false));
+}
+
+#[test]
 fn one_session_at_a_time_has_an_account() {
     let leased = stored(&account(), &password("a", "one"), at(0));
     let CheckOut::Busy { until, holder } = check_out(&leased, &password("b", "two"), at(1), TERMS) else {

@@ -14,7 +14,7 @@ use keyway_issuers::HostGrants;
 use crate::account::StoredAccount;
 use crate::accounts::{Accounts, Loaded};
 use crate::configuration::Settings;
-use crate::machine::{Asked, CheckOut, check_out, renew};
+use crate::machine::{Asked, CheckOut, Told, check_out, renew, tell_fetch};
 use crate::returning::contended;
 
 /// How often a call starts anew when others change the account.
@@ -89,9 +89,40 @@ impl VaultedStore {
                         "The credentials of this account do not work. Please contact the administrator.",
                     )));
                 }
+                CheckOut::TooLate => {
+                    let told = "the host was told that this fetch has no lease any more";
+                    return Err(CredentialError::refused("It is too late for this request.", told));
+                }
             }
         }
         Err(contended())
+    }
+
+    /// Finds out what a fetch checked out. If that is nothing, a late call of it is refused from here on.
+    async fn tell_fetch(&self, fetch: &Fetch) -> Result<Reconciled, CredentialError> {
+        let Some(intent) = &fetch.intent else { return Ok(Reconciled::NothingHappened) };
+        let intent = LeaseId::new(intent.as_str())?;
+        for _ in 0..ATTEMPTS {
+            let Some(Loaded { account, header }) = self.accounts.load(&fetch.candidate).await? else {
+                return Ok(Reconciled::NothingHappened);
+            };
+            match tell_fetch(&account, &intent, self.settings.terms) {
+                Told::Made(lease) => return Ok(Reconciled::Made(lease)),
+                Told::Nothing => return Ok(Reconciled::NothingHappened),
+                Told::Store(next) => {
+                    if self.accounts.store(&header, &next).await?.is_some() {
+                        return Ok(Reconciled::NothingHappened);
+                    }
+                }
+            }
+        }
+        Err(contended())
+    }
+
+    /// Tells whether a lease is held.
+    async fn holds(&self, check_in: &CheckIn) -> Result<bool, CredentialError> {
+        let loaded = self.accounts.load(&check_in.candidate).await?;
+        Ok(loaded.is_some_and(|loaded| loaded.account.lease(&check_in.lease.id).is_some()))
     }
 
     /// Tells whether a credential opens its target; `None` if the target could not be asked.
@@ -242,21 +273,11 @@ impl CredentialStore for VaultedStore {
         if !self.settings.exclusive {
             return Err(CredentialError::Unsupported { what: "reconciliation" });
         }
-        let (candidate, lease) = match &question.context {
-            IntendedCall::Fetch(_, fetch) => (
-                &fetch.candidate,
-                fetch.intent.as_ref().map(|intent| LeaseId::new(intent.as_str())).transpose()?,
-            ),
-            IntendedCall::CheckIn(check_in) => (&check_in.candidate, Some(check_in.lease.id.clone())),
-            _ => return Ok(Reconciled::Unknown),
-        };
-        let loaded = self.accounts.load(candidate).await?;
-        let held =
-            loaded.as_ref().zip(lease.as_ref()).and_then(|(loaded, lease)| loaded.account.lease(lease));
-        Ok(match (&question.context, held) {
-            (IntendedCall::Fetch(..), Some(held)) => Reconciled::Made(held.to_lease(self.settings.terms)),
-            (IntendedCall::CheckIn(_), None) => Reconciled::Destroyed,
-            _ => Reconciled::NothingHappened,
-        })
+        match &question.context {
+            IntendedCall::Fetch(_, fetch) => self.tell_fetch(fetch).await,
+            IntendedCall::CheckIn(check_in) if self.holds(check_in).await? => Ok(Reconciled::NothingHappened),
+            IntendedCall::CheckIn(_) => Ok(Reconciled::Destroyed),
+            _ => Ok(Reconciled::Unknown),
+        }
     }
 }

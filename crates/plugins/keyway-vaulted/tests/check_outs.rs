@@ -117,12 +117,17 @@ fn a_certificate_ends_with_its_lease() {
 fn a_store_can_tell_what_an_interrupted_call_did() {
     let world = World::new(&json!({}));
     let store = world.open();
-    let call = fetch("root", "a", "one");
-    let ask = |call: IntendedCall| block_on(store.reconcile(&Reconciliation::from(call))).unwrap();
-    let about = || IntendedCall::Fetch(CredentialKind::Passwords, call.clone());
-    assert_eq!(ask(about()), Reconciled::NothingHappened);
+    let ask = |intent: &str| {
+        let call = IntendedCall::Fetch(CredentialKind::Passwords, fetch("root", intent, "one"));
+        block_on(store.reconcile(&Reconciliation::from(call))).unwrap()
+    };
     let (_, lease) = found(check_out(&*store, "a", "one"));
-    assert_eq!(ask(about()), Reconciled::Made(lease));
+    assert_eq!(ask("a"), Reconciled::Made(lease));
+    for _ in 0..2 {
+        assert_eq!(ask("late"), Reconciled::NothingHappened);
+    }
+    let late = block_on(world.open().passwords(&fetch("root", "late", "one"))).unwrap_err();
+    assert!(matches!(late, CredentialError::Refused { .. }), "{late:?}");
 }
 
 #[test]

@@ -42,7 +42,7 @@ pub(super) fn read(text: &str) -> Result<StoredAccount, AccountError> {
 
 /// Writes an account.
 pub(super) fn write(account: &StoredAccount) -> Wiped<String> {
-    let StoredAccount { password, key, totp, has_certificates, leases, change, returned, used_code } =
+    let StoredAccount { password, key, totp, has_certificates, leases, change, returned, used_code, voided } =
         account;
     let mut entries = JsonObject::from([(MARK.0.to_owned(), number(MARK.1))]);
     let mut set = |name: &str, value: Option<Json>| {
@@ -68,6 +68,8 @@ pub(super) fn write(account: &StoredAccount) -> Wiped<String> {
             object([("valid_from", moment(*valid_from)), ("lease", Json::text(lease.as_str()))])
         }),
     );
+    let voided_entry = || Json::Array(voided.iter().map(|intent| Json::text(intent.as_str())).collect());
+    set("voided", (!voided.is_empty()).then(voided_entry));
     Json::Object(entries).to_ascii()
 }
 
@@ -138,14 +140,11 @@ impl Object {
         if self.number(MARK.0)? != MARK.1 {
             return Err(AccountError::UnknownEntry);
         }
-        let leases = match self.0.remove("leases") {
-            None => Vec::new(),
-            Some(Json::Array(leases)) => leases
-                .into_iter()
-                .map(|lease| Self::of("leases", lease)?.lease())
-                .collect::<Result<_, _>>()?,
-            Some(_) => return Err(AccountError::Entry { entry: "leases", expected: "a list" }),
-        };
+        let leases = self.list("leases", |lease| Self::of("leases", lease)?.lease())?;
+        let voided = self.list("voided", |intent| match intent {
+            Json::Text(intent) => Ok(LeaseId::new(intent.expose())?),
+            _ => Err(AccountError::Entry { entry: "voided", expected: "texts" }),
+        })?;
         let account = StoredAccount {
             password: self.optional("password")?,
             key: self.object("key")?.map(Self::key).transpose()?,
@@ -155,6 +154,7 @@ impl Object {
             change: self.object("change")?.map(Self::change).transpose()?,
             returned: self.object("returned")?.map(Self::returned).transpose()?,
             used_code: self.object("used_code")?.map(Self::used_code).transpose()?,
+            voided,
         };
         self.empty(account)
     }
@@ -173,6 +173,18 @@ impl Object {
 
     fn object(&mut self, entry: &'static str) -> Result<Option<Self>, AccountError> {
         self.0.remove(entry).map(|value| Self::of(entry, value)).transpose()
+    }
+
+    fn list<T>(
+        &mut self,
+        entry: &'static str,
+        read: impl FnMut(Json) -> Result<T, AccountError>,
+    ) -> Result<Vec<T>, AccountError> {
+        match self.0.remove(entry) {
+            None => Ok(Vec::new()),
+            Some(Json::Array(items)) => items.into_iter().map(read).collect(),
+            Some(_) => Err(AccountError::Entry { entry, expected: "a list" }),
+        }
     }
 
     fn optional(&mut self, entry: &'static str) -> Result<Option<SecretText>, AccountError> {

@@ -107,6 +107,7 @@ prop_compose! {
         change in prop::option::of(change()),
         returned in prop::option::of((lease_id(), prop::sample::select(ROTATIONS.map(|(it, _)| it).to_vec()))),
         used_code in prop::option::of((moments(), lease_id())),
+        voided in prop::collection::vec(lease_id(), 0..3),
     ) -> StoredAccount {
         let seed = || TotpSeed::new("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
         StoredAccount {
@@ -118,6 +119,7 @@ prop_compose! {
             change,
             returned: returned.map(|(lease, rotation)| Returned { lease, rotation }),
             used_code: used_code.map(|(valid_from, lease)| UsedCode { valid_from, lease }),
+            voided,
         }
     }
 }
