@@ -1,4 +1,4 @@
-//! Parsing and matching of compatibility strings under criterion.
+//! Runs criterion over the parsing and matching of compatibility strings.
 
 use std::hint::black_box;
 

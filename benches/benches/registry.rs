@@ -1,4 +1,4 @@
-//! Collecting and looking up a hundred plugins under criterion.
+//! Runs criterion over collecting and looking up a hundred plugins.
 
 use std::hint::black_box;
 

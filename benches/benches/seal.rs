@@ -1,4 +1,4 @@
-//! Sealing and opening under criterion.
+//! Runs criterion over sealing and opening.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use keyway_benches::areas::seal::Setup;

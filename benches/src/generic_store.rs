@@ -1,4 +1,4 @@
-//! A store of the plugin `keyway-generic` on an SQLite file, filled.
+//! A filled store of the plugin `keyway-generic` on an SQLite file.
 
 use std::{
     collections::BTreeMap,
@@ -111,7 +111,7 @@ impl GenericStore {
         Ok(block_on(self.put_async(number))?)
     }
 
-    /// Creates the secret of this number, durably, without blocking where the store does not.
+    /// Creates the secret of this number, durably. It blocks only if the store does.
     ///
     /// # Errors
     /// Those of the store.
@@ -121,12 +121,12 @@ impl GenericStore {
         self.store.create(secret).await.map(drop)
     }
 
-    /// Creates secrets in as few commits as the store takes.
+    /// Creates secrets, in as few commits as the limits of the store permit.
     ///
     /// # Errors
     /// Those of the store.
     pub fn put_all(&self, numbers: Range<u32>) -> Result<(), BenchError> {
-        // The secrets are made in parts, so that not all are in memory at once.
+        // The secrets are made in parts, so that they are not all in memory at once.
         for first in numbers.clone().step_by(10_000) {
             let last = first.saturating_add(10_000).min(numbers.end);
             let writes = (first..last).map(|number| Ok(SecretWrite::Create(secret(number)?)));
@@ -178,8 +178,8 @@ impl GenericStore {
         }
     }
 
-    /// Returns the most frequent lengths of key and value among the stored records. The records of
-    /// secrets have these lengths.
+    /// Returns the most frequent lengths of key and value among the stored records. Most records are records of
+    /// secrets, so these are their lengths.
     ///
     /// # Errors
     /// Those of the storage.
@@ -202,15 +202,15 @@ impl GenericStore {
 /// The lengths of the parts of a record, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lengths {
-    /// The length of its key in the storage.
+    /// The length of the record's key in the storage.
     pub key: usize,
-    /// The length of its value in the storage.
+    /// The length of the record's value in the storage.
     pub record: usize,
-    /// The length of the token in it that a `get` opens.
+    /// The length of the token inside the value that a `get` opens.
     pub value_token: usize,
 }
 
-/// Returns the value of a secret, which contains its number, so that a wrong one is noticed.
+/// Returns the value of a secret. The value contains the number of the secret, so that a wrong value is noticed.
 fn value(number: u32) -> String {
     format!("value-{number:08}-of-a-secret-for-a-benchmark")
 }

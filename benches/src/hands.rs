@@ -10,7 +10,7 @@ use keyway_core::{Clock, Timestamp};
 pub struct Hands(AtomicU64);
 
 impl Hands {
-    /// The moment at which every such clock begins.
+    /// The time at which every clock begins.
     pub const BEGIN: Timestamp = Timestamp::from_milliseconds(1_800_000_000_000);
 
     /// Advances the clock, and returns its time.

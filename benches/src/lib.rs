@@ -1,8 +1,7 @@
 //! Benchmarks of Keyway and its peers.
 //!
-//! `cargo xtask bench [AREA] [--json FILE]` measures and compares every figure with its target; it
-//! decides. `cargo bench --package keyway-benches` runs criterion over the same setups, for a
-//! search for regressions.
+//! `cargo xtask bench [AREA] [--json FILE]` measures every figure and compares it with its target. Its result decides.
+//! `cargo bench --package keyway-benches` runs criterion over the same setups, for a search for regressions.
 //!
 //! - [`measure`]: interleaved rounds, medians, processor time;
 //! - [`row`]: a figure beside its target and its peer;

@@ -1,10 +1,10 @@
 //! Interleaved measurement of two ways of doing the same.
 //!
-//! A shared machine may change its speed by half during a measurement. So both sides run in
-//! interleaved rounds (A, B, B, A, A, B, ...), each round a batch that is long enough for the
-//! clock, and the result is the median of the rounds. A ratio is the median of the ratios of single
-//! rounds, whose two sides ran next to each other, so it stays the same when the machine changes
-//! its speed in between. Compare ratios within one run, never absolute values between runs.
+//! A shared machine may change its speed by half during a measurement. So both sides run in interleaved rounds (A, B,
+//! B, A, A, B, ...). Each round is a batch of calls that is long enough for the clock, and the result is the median of
+//! the rounds. Each round has a ratio of its own, and the ratio of the measurement is their median. The two sides of a
+//! round run next to each other, so a machine that changes its speed between rounds does not change the ratio. Compare
+//! ratios within one run, never absolute values between runs.
 
 use std::{
     hint::black_box,
@@ -44,7 +44,7 @@ impl Clock {
 pub struct Plan {
     /// The clock.
     pub clock: Clock,
-    /// The number of batches of each side; the median is over these.
+    /// The number of batches of each side. The result is their median.
     pub rounds: usize,
     /// The duration of a batch.
     pub batch: Duration,
@@ -58,7 +58,7 @@ impl Plan {
     pub const DISK: Self = Self { clock: Clock::Wall, rounds: 31, batch: Duration::from_millis(20) };
 }
 
-/// The medians of two ways of doing the same, for one operation each.
+/// The medians of two ways of doing the same, each for one operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared {
     /// Keyway's median, in nanoseconds if it is a time.
@@ -83,19 +83,19 @@ impl Compared {
         }
     }
 
-    /// Converts to one of this many calls that were measured together.
+    /// Divides the times by the given number of calls, which were measured together.
     #[must_use]
     pub fn of_one_in(self, calls: f64) -> Self {
         Self { ours: self.ours / calls, peer: self.peer / calls, ..self }
     }
 }
 
-/// The times of several operations, each in every round: nanoseconds for one call.
+/// The times of several operations in every round: nanoseconds for one call.
 #[derive(Clone, Debug)]
 pub struct Rounds(Vec<Vec<f64>>);
 
 impl Rounds {
-    /// Returns all rounds of an operation, counted from 0.
+    /// Returns the times of an operation in all rounds. Operations are counted from 0.
     ///
     /// # Panics
     /// When there is no such operation.
@@ -128,14 +128,14 @@ impl Rounds {
     }
 }
 
-/// Runs both in alternation, and returns the median time of one call of each.
+/// Runs both operations in alternation, and returns the median time of one call of each.
 pub fn compare<A, B>(plan: Plan, mut ours: impl FnMut() -> A, mut peer: impl FnMut() -> B) -> Compared {
     let our_calls = calls_in_a_batch(plan, &mut ours);
     let peer_calls = calls_in_a_batch(plan, &mut peer);
     let mut our_times = Vec::with_capacity(plan.rounds);
     let mut peer_times = Vec::with_capacity(plan.rounds);
     for round in 0..plan.rounds {
-        // The second side finds the caches as the first left them, so the order changes.
+        // The order alternates, because the second side finds the caches as the first side left them.
         if round % 2 == 0 {
             our_times.push(batch(plan.clock, our_calls, &mut ours));
             peer_times.push(batch(plan.clock, peer_calls, &mut peer));
@@ -147,15 +147,15 @@ pub fn compare<A, B>(plan: Plan, mut ours: impl FnMut() -> A, mut peer: impl FnM
     Compared::of(&our_times, &peer_times)
 }
 
-/// Runs any number of operations in alternation, with this many calls of each a round.
+/// Runs any number of operations in alternation, with this many calls of each in a round.
 ///
-/// It is for operations that change their data, so that the number of calls must be known; and for
-/// long ones, because each call goes through a pointer.
+/// It is for operations that change their data, whose number of calls must be known, and for long operations, because
+/// each call goes through a pointer.
 pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mut dyn FnMut()]) -> Rounds {
     let mut times = vec![Vec::with_capacity(rounds); operations.len()];
     for round in 0..rounds {
         for position in 0..operations.len() {
-            // Each operation comes first, second, ... in alternation.
+            // Each operation takes every position in turn.
             let index = (position + round) % operations.len();
             times[index].push(batch(clock, calls, &mut operations[index]));
         }
@@ -174,7 +174,7 @@ pub fn time<A>(plan: Plan, mut operation: impl FnMut() -> A) -> f64 {
 fn calls_in_a_batch<A>(plan: Plan, operation: &mut impl FnMut() -> A) -> u32 {
     let mut calls = 1_u32;
     loop {
-        // The wall clock is read too, so that an operation that only waits comes to an end.
+        // The wall clock is read too, so that the loop ends for an operation that only waits.
         let begun = Instant::now();
         let one = batch(plan.clock, calls, operation);
         let batch_nanos = plan.batch.as_secs_f64() * 1e9;
@@ -188,7 +188,7 @@ fn calls_in_a_batch<A>(plan: Plan, operation: &mut impl FnMut() -> A) -> u32 {
     }
 }
 
-/// Returns the nanoseconds for one call.
+/// Runs a batch, and returns the nanoseconds for one call.
 fn batch<A>(clock: Clock, calls: u32, operation: &mut impl FnMut() -> A) -> f64 {
     let begun = clock.now();
     for _ in 0..calls {
@@ -197,7 +197,7 @@ fn batch<A>(clock: Clock, calls: u32, operation: &mut impl FnMut() -> A) -> f64 
     (clock.now().saturating_sub(begun)).as_secs_f64() * 1e9 / f64::from(calls)
 }
 
-/// Returns the median; of an even number of values, the mean of the middle two.
+/// Returns the median. For an even number of values, it is the mean of the middle two.
 ///
 /// # Panics
 /// When there are no values.
@@ -230,8 +230,8 @@ mod tests {
 
     #[test]
     fn a_machine_that_becomes_slow_does_not_change_a_ratio() {
-        // The values are three rounds on a fast machine and two on one ten times as slow, with the
-        // peer twice as fast; one round was disturbed.
+        // Three rounds ran on a fast machine, and two on a machine ten times as slow. The peer is twice as fast. One
+        // round was disturbed.
         let compared = Compared::of(&[2.0, 2.0, 9.0, 20.0, 20.0], &[1.0, 1.0, 1.0, 10.0, 10.0]);
         assert!((compared.ratio - 2.0).abs() < 1e-9, "{compared:?}");
         let one = compared.of_one_in(4.0);
@@ -247,7 +247,7 @@ mod tests {
             std::thread::sleep(Duration::from_micros(10));
         };
         compare(plan, || step('a'), || step('b'));
-        // The first two calls measure the duration of a call.
+        // The first two calls measure how long a call takes.
         assert_eq!(*order.borrow(), "ababbaabba");
     }
 

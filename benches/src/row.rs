@@ -13,9 +13,9 @@ pub enum Target {
     RatioAtMost(f64),
     /// The peer's value is at least this many times Keyway's.
     TimesFaster(f64),
-    /// The value is at most this, in its unit.
+    /// The value is at most this number, in the unit of the row.
     ValueAtMost(f64),
-    /// The value is at least this, in its unit.
+    /// The value is at least this number, in the unit of the row.
     ValueAtLeast(f64),
 }
 
@@ -33,7 +33,7 @@ impl fmt::Display for Target {
 /// A figure.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// The area that it belongs to.
+    /// The area of the figure.
     pub area: &'static str,
     /// The measured operation, and its peer.
     pub name: String,
@@ -67,16 +67,15 @@ impl Row {
         }
     }
 
-    /// Creates the row of one operation's time against a peer's; the unit follows from its length.
+    /// Creates the row of one operation's time against a peer's. The unit follows from the longer of the two times.
     pub fn compared(area: &'static str, name: impl Into<String>, compared: Compared) -> Self {
         let (unit, scale) = time_unit(compared.ours.max(compared.peer));
         Self::compared_in(area, name, compared, unit, scale)
     }
 
-    /// Creates the row of one operation's time against a peer's, in a unit of this many
-    /// nanoseconds.
+    /// Creates the row of one operation's value against a peer's, in a unit of `scale` nanoseconds.
     ///
-    /// For other quantities the number is 1.
+    /// For quantities other than times, `scale` is 1.
     pub fn compared_in(
         area: &'static str,
         name: impl Into<String>,
@@ -91,7 +90,7 @@ impl Row {
         }
     }
 
-    /// Creates a figure that could not be measured. It counts as not reached.
+    /// Creates the row of a figure that could not be measured. Its target counts as not reached.
     pub fn unmeasured(
         area: &'static str,
         name: impl Into<String>,
@@ -125,7 +124,7 @@ impl Row {
         self.measured_ratio.or(Some(self.value? / self.peer_value?))
     }
 
-    /// Tells whether the target was reached. A figure that is only shown passes.
+    /// Tells whether the target was reached. A figure without a target always passes.
     pub fn ok(&self) -> bool {
         let Some(target) = self.target else { return true };
         match target {
@@ -201,8 +200,8 @@ fn ratio_text(ratio: f64) -> String {
     if ratio > 0.0 && ratio < 0.01 { format!("1/{}", number(1.0 / ratio)) } else { number(ratio) }
 }
 
-/// Formats a number with the three significant digits that a measurement here is worth; thousands
-/// are set apart.
+/// Formats a number with about three significant digits, because the measurements are no more exact. A comma separates
+/// the thousands.
 fn number(value: f64) -> String {
     let digits = match value.abs() {
         v if v >= 100.0 || (v - v.round()).abs() < 1e-9 => 0,
@@ -222,7 +221,7 @@ fn number(value: f64) -> String {
     if fraction.is_empty() { grouped } else { format!("{grouped}.{fraction}") }
 }
 
-/// Returns a unit in which a time is readable, and its length in nanoseconds.
+/// Returns a unit that makes a time readable, and the unit's length in nanoseconds.
 fn time_unit(nanoseconds: f64) -> (&'static str, f64) {
     match nanoseconds {
         n if n < 1e4 => ("ns", 1.0),

@@ -18,24 +18,24 @@ use keyway_storage::Storage;
 
 use crate::areas::BenchError;
 
-/// The generator of the store's own assets.
+/// The generator of assets that belongs to the store.
 const SHELVES: &str = "shelves";
 
 /// A store with the same password at every asset, and without private keys.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    /// When the lease with this number ends; `None` for a store without leases.
+    /// Computes the end of the lease with the given number. It is `None` for a store without leases.
     pub leases: Option<fn(u64) -> Option<Timestamp>>,
-    /// The assets that it lists. At those it has no password.
+    /// The assets that the store lists. A store that lists assets has no password.
     pub assets: Vec<Asset>,
-    /// How many leases it has given.
+    /// The number of leases that the store has given.
     pub given: AtomicU64,
-    /// How many leases it has taken back.
+    /// The number of leases that were returned to the store.
     pub returned: AtomicU64,
 }
 
 impl Shelf {
-    /// A store with leases that do not end.
+    /// Returns a store with leases that do not end.
     pub fn with_leases() -> Self {
         Self { leases: Some(|_| None), ..Self::default() }
     }
@@ -93,7 +93,7 @@ impl CredentialStore for Shelf {
     }
 }
 
-/// A host with one such store.
+/// A host with a [`Shelf`].
 #[derive(Debug)]
 pub struct Shelved {
     /// The host.
@@ -160,7 +160,7 @@ impl Shelved {
         }
     }
 
-    /// Asks the store whether a password opens its target: a guarded call, and nothing else.
+    /// Asks the store whether a password opens its target. This is a guarded call, and nothing else.
     ///
     /// # Errors
     /// Those of the host.
@@ -177,7 +177,7 @@ pub fn ring() -> Result<KeyRing, BenchError> {
     Ok(KeyRing::new([Key::generate()?])?)
 }
 
-/// Returns the facts about a connection, as many as upstream's peer has.
+/// Returns a connection with as many facts as the connection of upstream's peer has.
 ///
 /// # Errors
 /// None: the id is a number.

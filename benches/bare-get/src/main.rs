@@ -1,5 +1,5 @@
-//! Reads records from a database and writes the last one to standard output: the least that a program does which
-//! answers one read. A package of its own, so that nothing else is in it.
+//! Reads records from a database and writes the last one to standard output. Any program that answers one read must do
+//! at least this much. It is a package of its own, so that the executable contains nothing else.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;

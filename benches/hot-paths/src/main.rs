@@ -86,8 +86,8 @@ fn matching(times: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Begins at a page. The comparison of texts in the C library takes more instructions where the addresses of both,
-/// taken together, could be near the end of a page, and the addresses of literals change with every build.
+/// A value that begins at a page boundary. The C library needs more instructions to compare two texts if their
+/// addresses could be near the end of a page, and the addresses of literals change with every build.
 #[repr(align(4096))]
 struct AtPage<const N: usize>([u8; N]);
 
@@ -101,7 +101,7 @@ fn look_up(times: u32) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns always the same key, so that every run does the same.
+/// Returns the same key every time, so that every run does the same work.
 fn ring() -> Result<KeyRing, Failure> {
     Ok(KeyRing::new([Key::from_bytes(&mut [7; 32])])?)
 }

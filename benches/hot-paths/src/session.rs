@@ -1,5 +1,5 @@
-//! Measures sessions at a credential store that does nothing: a full one (no private keys, passwords, and its two events),
-//! a search that finds nothing, and the guarded call that both are made of.
+//! Measures sessions at a credential store that does nothing: a full session (private keys that are not found,
+//! passwords, and two events), a search that finds nothing, and the guarded call from which both are built.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use keyway_storage::Memory;
 
 use crate::{Failure, ring};
 
-/// A store with one password, with or without leases; or with a list of assets, at which it has none.
+/// A store with one password, with or without leases. A store that lists assets has no password.
 #[derive(Debug, Default)]
 struct Idle {
     leases: bool,
@@ -71,10 +71,10 @@ pub(crate) fn without_leases(times: u32) -> Result<(), Failure> {
     sessions(times, false)
 }
 
-/// How many candidates a search has.
+/// The number of candidates of a search.
 const CANDIDATES: u32 = 100;
 
-/// Searches, each of a hundred candidates that have no credentials.
+/// Runs searches through a hundred candidates that have no credentials.
 pub(crate) fn search(times: u32) -> Result<(), Failure> {
     let assets: Result<Vec<_>, _> =
         (0..CANDIDATES).map(|number| Asset::new(format!("asset-{number}"))).collect();
@@ -89,7 +89,7 @@ pub(crate) fn search(times: u32) -> Result<(), Failure> {
     })
 }
 
-/// A hundred guarded calls.
+/// Makes a hundred guarded calls.
 pub(crate) fn guarded_calls(times: u32) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let (host, hall) = host(Idle::default()).await?;

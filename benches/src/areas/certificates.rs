@@ -1,4 +1,4 @@
-//! The engine for certificate orders: a step of an order, orders that wait, and an authority that hangs.
+//! Measures the engine for certificate orders: a step of an order, orders that wait, and an authority that hangs.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use crate::row::{Row, Target};
 const CALLS: u32 = 20;
 const FEW: u64 = 100;
 const MANY: u64 = 100_000;
-/// The delay of an order that is looked at in each measurement, and that of all others.
+/// The delay of the order that each measurement looks at, and the delay of all other orders.
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The upstream system takes 14.5 to 18 ms a step, on the same machine.
@@ -104,7 +104,7 @@ struct Waiters {
 
 impl Waiters {
     fn new(storage: Arc<dyn Storage>, others: u64) -> Result<Self, BenchError> {
-        // Without other threads, a step is measured as it is.
+        // The runtime has no other threads, so that no switch between threads is measured.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let clock = Arc::new(Hands::default());
         let built = builder(storage)?.clock(Arc::clone(&clock) as Arc<_>).authority(desk(Desk::Waits)?);
@@ -112,7 +112,7 @@ impl Waiters {
             let host = built.start().await?;
             for number in 0..=others {
                 host.orders().submit(order(None, number == 0)?).await?;
-                // A pass works off a window of what is due.
+                // One pass handles only a limited number of the due orders.
                 if number % 64 == 0 || number == others {
                     while !host.run_due(clock.now()).await?.is_empty() {}
                 }
@@ -122,7 +122,7 @@ impl Waiters {
         Ok(Self { runtime, host, clock })
     }
 
-    /// Takes the order that is due, and asks for it.
+    /// Advances the clock until an order is due, and lets the host process it.
     fn step(&self) {
         let done = self.runtime.block_on(self.host.run_due(self.clock.advance(2 * SOON)));
         assert_eq!(done.expect("a step that is measured succeeds").len(), 1, "one order is due");
@@ -137,7 +137,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// A step whose authority answers that it waits, against bare transactions of the same rows.
+/// Measures a step whose authority answers that the order waits, and bare transactions of the same rows.
 fn steps(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     let recording = Recording::of(Arc::new(Sqlite::create(folder.path().join("keyway.db"))?));
@@ -154,7 +154,7 @@ fn steps(area: &'static str) -> Result<Vec<Row>, BenchError> {
     ])
 }
 
-/// Takes the next due order with 100 and with 100,000 orders waiting.
+/// Measures a step of the only due order while 100 and 100,000 other orders wait.
 fn next_due(area: &'static str) -> Result<Row, BenchError> {
     let [few, many] = [FEW, MANY].map(|others| Waiters::new(Arc::new(Memory::new()), others));
     let (few, many) = (few?, many?);
@@ -163,7 +163,7 @@ fn next_due(area: &'static str) -> Result<Row, BenchError> {
     Ok(Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.5)))
 }
 
-/// The throughput of one authority while every call of another hangs, against the same without that.
+/// Measures the throughput of one authority while every call of another authority hangs, and without hanging calls.
 fn hanging(area: &'static str) -> Result<Row, BenchError> {
     const ROUNDS: usize = 9;
     const ORDERS: u32 = 400;

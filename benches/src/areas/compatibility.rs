@@ -1,7 +1,7 @@
-//! Parsing and matching of compatibility strings, against `semver::VersionReq` on the same ranges.
+//! Measures the parsing and matching of compatibility strings, against `semver::VersionReq` on the same ranges.
 //!
-//! A test of keyway-tests checks that matching allocates nothing, because counting allocations here
-//! would slow both sides down.
+//! A test of keyway-tests checks that matching allocates nothing, because counting allocations here would slow both
+//! sides down.
 
 use std::hint::black_box;
 
@@ -14,7 +14,7 @@ use crate::{
     row::{Row, Target},
 };
 
-/// A range in both languages.
+/// A range in Keyway's language and in the peer's.
 #[derive(Clone, Copy, Debug)]
 pub struct Range {
     /// The distinguishing feature of the range.
@@ -83,7 +83,7 @@ impl Setup {
         versions.iter().filter(|version| range.matches(version)).count()
     }
 
-    /// Does the same by the peer.
+    /// Matches both versions with the peer, and returns the number of matches.
     pub fn peer_matches(&self) -> usize {
         let (range, versions) = black_box(&self.peer);
         versions.iter().filter(|version| range.matches(version)).count()

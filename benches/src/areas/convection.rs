@@ -1,4 +1,4 @@
-//! Processor time against the real Convection Generic plugin, on stores with 1,000 secrets.
+//! Measures processor time against the real Convection Generic plugin, on stores with 1,000 secrets.
 
 use std::{path::Path, sync::Arc};
 
@@ -34,8 +34,8 @@ const GENERIC_CALLS: u32 = 200;
 
 /// The measured figures.
 ///
-/// The real plugin never asks the system to make a write durable, so the bare insert beside the
-/// durable create shows the limit for any store on SQLite.
+/// The real plugin never asks the system to make a write durable. Therefore a bare durable insert is measured beside
+/// the durable create: no durable store on SQLite can be faster.
 const FIGURES: [(&str, Option<Target>); 6] = [
     ("keyway-generic durable create on SQLite, peer the real plugin", Some(Target::TimesFaster(10_000.0))),
     ("a bare durable SQLite insert as long, peer the real plugin", None),

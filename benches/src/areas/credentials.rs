@@ -1,4 +1,4 @@
-//! The engine for credential stores: a full session, its commits, and a search through a hundred candidates.
+//! Measures the engine for credential stores: a full session, its commits, and a search through a hundred candidates.
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -17,7 +17,7 @@ use crate::shelf::{Shelf, Shelved, candidate, connection, ring};
 const ROUNDS: usize = 41;
 const CALLS: u32 = 200;
 const CANDIDATES: u32 = 100;
-/// How long upstream's sessions are measured.
+/// The number of upstream's sessions in a batch, and the number of batches.
 const UPSTREAM_BATCHES: (u32, u32) = (500, 21);
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
@@ -29,7 +29,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// A host whose sessions have a number each.
+/// A host, and the number of sessions that it has had.
 struct Setup {
     runtime: Runtime,
     shelved: Shelved,
@@ -38,7 +38,7 @@ struct Setup {
 
 impl Setup {
     fn new(storage: Arc<dyn Storage>, store: Shelf) -> Result<Self, BenchError> {
-        // Without other threads, a call is measured as it is.
+        // The runtime has no other threads, so that no switch between threads is measured.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let shelved = runtime.block_on(Shelved::start(storage, ring()?, store, |builder| builder))?;
         Ok(Self { runtime, shelved, sessions: Cell::new(0) })
@@ -71,7 +71,7 @@ impl Setup {
     }
 }
 
-/// Full sessions on the memory engine, and those of the upstream SDK.
+/// Measures full sessions on the memory engine, and full sessions of the upstream SDK.
 fn in_memory(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let with = Setup::new(Arc::new(Memory::new()), Shelf::with_leases())?;
     let without = Setup::new(Arc::new(Memory::new()), Shelf::default())?;
@@ -83,7 +83,8 @@ fn in_memory(area: &'static str) -> Result<Vec<Row>, BenchError> {
     );
     let [with, without] = [0, 1].map(|side| times.median(side) / 1e3 / f64::from(CALLS));
     let note = "Isolation::Inline, processor time; keys, passwords, authentication completed, ended";
-    // The SDK records nothing. Nearest to it is a store without leases, of which only the notices are recorded (decision H223).
+    // The SDK records nothing. A store without leases is nearest to it, because only its notices are recorded (decision
+    // H223).
     let name = "full session without leases, memory engine, peer the upstream SDK at its default log level";
     let mut rows = vec![
         Row::alone(area, "full session with leases, memory engine", with, "us")
@@ -114,7 +115,7 @@ fn in_memory(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// The commits of a full session, against bare transactions of the same rows.
+/// Measures the commits of a full session, and bare transactions of the same rows.
 fn on_sqlite(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     let recording = Recording::of(Arc::new(Sqlite::create(folder.path().join("keyway.db"))?));
@@ -124,14 +125,15 @@ fn on_sqlite(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let name = "full session with leases, SQLite; bare commits of its rows";
     Ok(vec![
         Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.3)),
-        // Outside change: two fetches, a check-in and two notices. The record is the intent of the end (decision H222).
+        // The calls that change something outside are two fetches, a check-in and two notices. The end needs no intent
+        // of its own, because the session's record serves as one (decision H222).
         Row::alone(area, "its durable commits", f64::from(commits), "")
             .must(Target::ValueAtMost(9.0))
             .noting("five calls that change something outside, and an intent for each call of the session but the end"),
     ])
 }
 
-/// Searches that find nothing at a hundred assets, against as many guarded calls.
+/// Measures searches that find nothing at a hundred assets, and the same number of guarded calls.
 fn searches(area: &'static str) -> Result<Vec<Row>, BenchError> {
     const SEARCHES: u32 = 20;
     let without = Setup::new(Arc::new(Memory::new()), Shelf::default().listing(CANDIDATES)?)?;

@@ -1,4 +1,4 @@
-//! The cost of running an executable as an issuer, compared with running it bare.
+//! Measures what it costs to run an executable as an issuer, against a run of the executable alone.
 
 use std::{
     fs,
@@ -24,8 +24,7 @@ use crate::{
     row::{Row, Target},
 };
 
-/// A run takes about a millisecond; a few make a round, so that both sides of it run at about the
-/// same time.
+/// A run takes about a millisecond. A round has only a few runs, so that both of its sides run at about the same time.
 const ALONE: Plan = Plan { clock: Clock::Wall, rounds: 301, batch: Duration::from_millis(5) };
 const TOGETHER: Plan = Plan { clock: Clock::Wall, rounds: 41, batch: Duration::from_millis(50) };
 
@@ -95,7 +94,7 @@ fn helper() -> Result<PathBuf, BenchError> {
     build("keyway-run", "keyway-run", "release")
 }
 
-/// Returns the cgroup v2 of this process, if it may make others in it.
+/// Returns the cgroup v2 of this process, if the process may create further cgroups in it.
 fn cgroup() -> Result<PathBuf, BenchError> {
     let none = "there is no cgroup v2 here that can be written";
     let mounts = fs::read_to_string("/proc/mounts")?;

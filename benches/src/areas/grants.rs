@@ -1,4 +1,4 @@
-//! The grant engine: a request and its revocation, in process, on the memory engine.
+//! Measures the grant engine: a request and its revocation, in process, on the memory engine.
 
 use std::{
     hint::black_box,
@@ -88,7 +88,7 @@ impl Setup {
         if left.is_empty() { Ok(setup) } else { Err("something was left".into()) }
     }
 
-    /// Requests and revokes this many times, as a task of the runtime does.
+    /// Requests and revokes a credential the given number of times, as a task of the runtime does.
     fn cycle(&self, times: u32) -> Result<(), BenchError> {
         self.runtime.block_on(async {
             for _ in 0..times {
@@ -107,8 +107,8 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let inline = Setup::new(Isolation::Inline)?;
     let task = Setup::new(Isolation::Task)?;
     let run = |setup: &Setup| setup.cycle(CALLS).expect("a measured request succeeds");
-    // Inline, this thread computes everything and nothing waits. With a task, the measurement
-    // consists of hops between threads.
+    // An inline call does all its work on this thread and never waits, so processor time measures it. A call in a task
+    // consists mostly of switches between threads, so wall-clock time measures it.
     let of_inline = interleave(Clock::ThreadCpu, ROUNDS, 1, &mut [&mut || run(&inline)]);
     let of_task = interleave(Clock::Wall, ROUNDS, 1, &mut [&mut || run(&task)]);
     let microseconds = |times: &Rounds| times.median(0) / 1e3 / f64::from(CALLS);

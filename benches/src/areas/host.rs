@@ -1,4 +1,4 @@
-//! The host: reads of a prompt plugin, timers beside plugins that block, and work that waits.
+//! Measures the host: reads of a prompt plugin, timers while other plugins block, and work that waits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -91,7 +91,7 @@ fn address() -> Result<SecretAddress, BenchError> {
     Ok(SecretAddress::shared(SecretName::new("password")?))
 }
 
-/// Reads through the default isolation, from a task, from a plain thread and from two tasks at once, against inline
+/// Measures reads with the default isolation (from a task, from a plain thread and from two tasks at once), and inline
 /// reads.
 fn reads(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let runtime = runtime()?;
@@ -144,8 +144,7 @@ fn reads(area: &'static str) -> Result<Vec<Row>, BenchError> {
         .collect())
 }
 
-/// Measures the latest timer of a task while other tasks call a plugin that blocks without
-/// declaring it.
+/// Measures how late a timer of a task is at most while other tasks call a plugin that blocks without declaring it.
 fn timers(area: &'static str) -> Result<Row, BenchError> {
     const TICK: Duration = Duration::from_millis(20);
     let runtime = runtime()?;

@@ -1,4 +1,4 @@
-//! The wire of issuers: the work of a host and a plugin on one request, without the transport.
+//! Measures the wire of issuers: the work of a host and a plugin on one request, without the transport.
 
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialPart, CredentialRequest, IntentId, Issued, Json,
@@ -24,11 +24,11 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Returns the example of the WaTTS seed ("Plugin Input") with a public key, and a login name
-    /// and host for it.
+    /// Returns the example of the WaTTS seed ("Plugin Input") with a public key. The answer has a login name and a
+    /// host.
     ///
     /// # Errors
-    /// When they do not survive a round trip.
+    /// When the request or the answer does not survive a round trip.
     pub fn seed() -> Result<Self, BenchError> {
         let key = format!("ssh-ed25519 {} max@laptop", "AAAAC3NzaC1lZDI1NTE5".repeat(3));
         let context = Context::new(Self::user_info())
@@ -40,11 +40,10 @@ impl Setup {
         Self::checked(request, WireOptions::new("1.0.0"), outcome.into())
     }
 
-    /// Returns a larger example: with groups, an access token, an RSA key, and a private key in the
-    /// answer.
+    /// Returns a larger example: with groups, an access token, an RSA key, and a private key in the answer.
     ///
     /// # Errors
-    /// When they do not survive a round trip.
+    /// When the request or the answer does not survive a round trip.
     pub fn large() -> Result<Self, BenchError> {
         let key = format!("ssh-rsa {} max@laptop", "AAAAB3NzaC1yc2EAAAADAQAB".repeat(15));
         let user_info = Self::user_info()

@@ -1,4 +1,5 @@
-//! Leases that end by themselves beside many that are open, and a restart beside the sessions of other hosts.
+//! Measures leases that end by themselves while many others are open, and a restart of a host beside sessions of other
+//! hosts.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -18,9 +19,9 @@ use crate::row::{Row, Target};
 use crate::shelf::{Shelf, Shelved, connection};
 
 const OPEN: u64 = 10_000;
-/// How many leases end in the same second.
+/// The number of leases in a group. They end in the same second.
 const ENDING: u64 = 100;
-/// How often that happens.
+/// The number of groups.
 const TIMES: u64 = 5;
 /// The term of the first group. The host returns a lease when nine tenths of its term have passed (decision S10).
 const TERM: Duration = Duration::from_secs(60);
@@ -32,7 +33,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// The first leases end in groups, each group within a second; all others in days.
+/// Returns the end of a lease. The first leases end in groups, each group within a second; all others end days later.
 fn ends(number: u64) -> Timestamp {
     let group = u32::try_from(number / ENDING).unwrap_or(u32::MAX) + 1;
     let within = Duration::from_millis(number % ENDING * 10);
@@ -45,7 +46,7 @@ struct Open {
     runtime: Runtime,
     shelved: Arc<Shelved>,
     clock: Arc<Hands>,
-    /// They end when they are dropped.
+    /// The sessions are kept, because a session ends when it is dropped.
     _sessions: Vec<Session>,
 }
 
@@ -63,7 +64,7 @@ impl Open {
             for number in 0..open {
                 let session = shelved.begin(connection(number)?)?;
                 sessions.push(session.clone());
-                // The engine commits what comes at the same time together.
+                // The engine commits concurrent changes together, so several sessions run at a time.
                 if running.len() >= 64 {
                     running.join_next().await.ok_or("no task")??;
                 }
@@ -76,14 +77,14 @@ impl Open {
             while let Some(done) = running.join_next().await {
                 done?;
             }
-            // A group ends within the second before the clock's next time.
+            // The leases of a group end within one second. This second makes the whole group due after each period.
             clock.advance(Duration::from_secs(1));
             Ok::<_, BenchError>((shelved, sessions))
         })?;
         Ok(Self { runtime, shelved, clock, _sessions: sessions })
     }
 
-    /// Advances the clock until a group of leases has ended, and works off what is due.
+    /// Advances the clock until a group of leases has ended, and lets the host process all due work.
     fn end_a_group(&self) -> Result<(), BenchError> {
         let now = self.clock.advance(PERIOD);
         let before = self.shelved.store.returned.load(Ordering::Relaxed);
@@ -96,7 +97,7 @@ impl Open {
     }
 }
 
-/// A group of leases ends beside 10,000 that are open, and beside none.
+/// Measures the end of a group of leases beside 10,000 open leases, and beside none.
 fn ending(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     let open = |file: &str, number| {
@@ -129,7 +130,7 @@ fn ending(area: &'static str) -> Result<Vec<Row>, BenchError> {
     ])
 }
 
-/// A restart with 10,000 sessions of other hosts, and with 100.
+/// Measures a restart beside 10,000 sessions of other hosts, and beside 100.
 fn recover(area: &'static str) -> Result<Row, BenchError> {
     let with = |others| {
         let storage: Arc<dyn Storage> = Arc::new(Memory::new());

@@ -1,4 +1,4 @@
-//! The local certificate authority: a certificate, an order with one, and a long revocation list.
+//! Measures the local certificate authority: a certificate, an order with one, and a long revocation list.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -89,7 +89,7 @@ fn fields(request: &str) -> serde_json::Value {
     })
 }
 
-/// Reads the metadata anew, because those of an earlier order have their verified request.
+/// Reads the metadata anew, because the metadata of an earlier order already contain a verified request.
 fn metadata(fields: &str) -> OrderMetadata {
     OrderMetadata::from_json(fields.as_bytes()).expect("the metadata of an order")
 }
@@ -125,7 +125,7 @@ impl BareKey {
     }
 }
 
-/// The peer of every row with a certificate: the bare cryptography, and the commits of what was recorded before.
+/// Does the work of the peer in every row about a certificate: the bare cryptography, and the recorded commits.
 fn bare_order(bare: &BareKey, replay: &Replay) {
     bare.verify();
     bare.verify();
@@ -133,7 +133,7 @@ fn bare_order(bare: &BareKey, replay: &Replay) {
     replay.commit();
 }
 
-/// Commits again what another engine recorded of one operation, each time under other keys.
+/// Repeats the commits that another engine recorded during one operation, each time with other keys.
 struct Replay {
     bare: Memory,
     /// The commits of each call of the peer. They are copied before the measurement.
@@ -141,7 +141,7 @@ struct Replay {
 }
 
 impl Replay {
-    /// Begins with the rows that the other engine had before.
+    /// Begins with the rows that the other engine had before the operation.
     fn of(before: Vec<Changes>, operation: &[Changes]) -> Self {
         let (bare, calls) = (Memory::new(), u32::try_from(ROUNDS).unwrap_or(u32::MAX) * CALLS);
         let prepared = (0..calls).map(|call| under_other_keys(operation, call)).collect();
@@ -167,7 +167,7 @@ impl Replay {
     }
 }
 
-/// Copies commits, and changes the end of each key: rows that were one stay one.
+/// Copies commits, and changes the end of each key. Keys that were equal stay equal.
 fn under_other_keys(operation: &[Changes], call: u32) -> Vec<Changes> {
     let mut copy = operation.to_vec();
     for (key, _) in copy.iter_mut().flatten() {
@@ -186,7 +186,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// A certificate by the plugin, against its bare cryptography and its commit, and against `rcgen`.
+/// Measures a certificate by the plugin, against its bare cryptography and its commit, and against `rcgen`.
 fn certificate(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let recording = Recording::of(Arc::new(Memory::new()));
     let root = serde_json::json!({ "root": { "subject": "CN=Bench Root" } });
@@ -239,8 +239,8 @@ enum Signer {
     Subordinate,
 }
 
-/// An order in a host, from the client's request to the stored certificate, against its bare cryptography and its
-/// commits, and against `rcgen`.
+/// Measures an order in a host, from the client's request to the stored certificate, against its bare cryptography and
+/// its commits, and against `rcgen`.
 fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let recording = Recording::of(Arc::new(Memory::new()));
@@ -270,7 +270,7 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
         });
     };
     place();
-    // Meanwhile the authority signs its first revocation lists, whose commits are no part of an order.
+    // During this time the authority signs its first revocation lists. Their commits do not belong to the order.
     runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
     let before = recording.0.take();
     place();
@@ -292,7 +292,7 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
     };
     let operations: &mut [&mut dyn FnMut()] =
         &mut [&mut || place(), &mut peer, &mut rcgen, &mut seal, &mut read, &mut encode, &mut all];
-    // The plugin may work on another thread.
+    // The plugin may work on another thread, so the time of all threads is measured.
     let times = interleave(Measured::ProcessCpu, ROUNDS, CALLS, operations);
     for order in runtime.block_on(host.orders().list(&owner))? {
         assert_eq!(order.state.phase, Phase::Finished(End::Generated), "{:?}", order.state);
@@ -330,7 +330,7 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// Signs the list of 100,000 revocations again, against encoding and signing the same list.
+/// Measures the signing of a list of 100,000 revocations, against encoding and signing the same list.
 fn revocation_list(area: &'static str) -> Result<Row, BenchError> {
     const START: u64 = 1_800_000_000_000;
     const YEARS_30: Duration = Duration::from_secs(30 * 365 * 86_400);
@@ -386,7 +386,7 @@ fn revocation_list(area: &'static str) -> Result<Row, BenchError> {
     };
     let algorithm = algorithm.to_der()?;
     let mut bare_list = || {
-        // The entries are encoded once, as in ours.
+        // The entries are encoded once, as Keyway does.
         let mut parts = content.to_der().expect("a list");
         let signature = BitString::from_bytes(&bare_key.sign(&parts)).expect("a signature");
         parts.extend_from_slice(&algorithm);

@@ -1,4 +1,4 @@
-//! `locker-sdk`, from its start to its exit, against a program that only reads the same records.
+//! Measures `locker-sdk`, from its start to its exit, against a program that only reads the same records.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::measure::{Clock, Plan, compare};
 use crate::programs::build;
 use crate::row::{Row, Target};
 
-/// A run takes some milliseconds; a few make a round, so that both sides of it run at about the same time.
+/// A run takes some milliseconds. A round has only a few runs, so that both of its sides run at about the same time.
 const PLAN: Plan = Plan { clock: Clock::Wall, rounds: 301, batch: Duration::from_millis(10) };
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
@@ -77,8 +77,8 @@ fn run_program(mut command: Command, input: &str) -> Result<String, BenchError> 
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Returns the keys of the records, in hexadecimal: a store with one secret has no others than a read needs, but
-/// for the counters, which are the smallest.
+/// Returns the keys of the two longest records, in hexadecimal. In a store with one secret these are all that a read
+/// needs; the other records are the counters.
 fn keys(database: &Path) -> Result<Vec<String>, BenchError> {
     let connection = Connection::open(database)?;
     let mut select =

@@ -1,4 +1,4 @@
-//! The plugin `locker`, which reads a project of Locker's service.
+//! Measures the plugin `locker`, which reads a project of Locker's service.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,9 +20,10 @@ use crate::row::{Row, Target};
 
 const PLUGINS: Plugins = keyway_core::plugins! { keyway_locker };
 const LISTED: usize = 10_000;
-/// The secrets of a page of the client.
+/// The number of secrets in a page of the client.
 const PAGE: usize = 1000;
-/// The service works in threads of this process, and both sides wait for it.
+/// The plan for lists. It uses the wall clock, because the service works in threads of this process, and both sides
+/// wait for it.
 const LISTS: Plan = Plan { clock: Clock::Wall, rounds: 21, batch: Duration::from_millis(1) };
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {

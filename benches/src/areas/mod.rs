@@ -27,14 +27,14 @@ use crate::row::Row;
 /// An error that prevents measuring an area.
 pub type BenchError = Box<dyn std::error::Error>;
 
-/// An area that is measured together.
+/// A group of figures that are measured together.
 #[derive(Clone, Copy, Debug)]
 pub struct Area {
-    /// Its name on the command line.
+    /// The area's name on the command line.
     pub name: &'static str,
-    /// The purpose in one line.
+    /// The area's purpose in one line.
     pub about: &'static str,
-    /// Measures it; the first argument is the name.
+    /// Measures the area. The first argument is its name.
     pub run: fn(&'static str) -> Result<Vec<Row>, BenchError>,
 }
 

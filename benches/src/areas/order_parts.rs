@@ -1,4 +1,4 @@
-//! The bare parts of a certificate order beside its cryptography and its commits: what no implementation does without.
+//! The parts of a certificate order that no implementation can avoid, besides its cryptography and its commits.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,15 @@ use x509_cert::request::CertReq;
 use super::BenchError;
 use crate::peers::recording::Changes;
 
-/// The part of the key of each record of the host.
+/// The beginning of the key of each record of the host.
 const OF_HOST: &[u8] = b"keyway-host\0";
 /// The bytes before the token in a record of the local authority.
 const BEFORE_TOKEN: usize = 1 + 8;
 
-/// The sealed values, texts and encodings of one order, done again by the crates alone.
+/// The sealed values, texts and encodings of one order, to be repeated without Keyway's engine.
 pub(super) struct Parts {
     keys: KeyRing,
-    /// The lengths of the plaintexts that the order seals, and the sealed values that it opens.
+    /// Plaintexts as long as those that the order seals. `sealed` has the values that it opens.
     plaintexts: Vec<Vec<u8>>,
     sealed: Vec<String>,
     fields: String,
@@ -30,7 +30,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Takes the sizes from what an order committed, in the order of its commits.
+    /// Takes the sizes from the commits of one order. The commits come in the order in which they were made.
     pub(super) fn of<'a>(
         commits: impl Iterator<Item = &'a Changes>,
         fields: String,
@@ -44,7 +44,7 @@ impl Parts {
             if !key.starts_with(OF_HOST) {
                 tokens.extend(value.len().checked_sub(BEFORE_TOKEN));
             } else if let Some(fixed) = fixed_len(value) {
-                // The part that never changes is sealed once.
+                // The part that never changes is sealed only once, so it is counted after the loop.
                 let state = value.len() - size_of::<u32>() - fixed;
                 tokens.push(state);
                 first.entry(key.clone()).or_insert((fixed, state));
@@ -54,7 +54,7 @@ impl Parts {
         let keys = KeyRing::new([Key::generate()?])?;
         let plaintexts: Vec<_> =
             tokens.into_iter().filter_map(plaintext_len).map(|length| vec![7; length]).collect();
-        // The host reads an order once, when it is due.
+        // The host reads an order once, when the order is due.
         let largest = first.values().max().copied().ok_or("the order has no record")?;
         let mut sealed = Vec::new();
         for length in [largest.0, largest.1].into_iter().filter_map(plaintext_len) {
@@ -100,20 +100,20 @@ impl Parts {
     }
 }
 
-/// Decodes the only block of a PEM text. The decoder of `der` takes several times as long, because it works in
-/// constant time.
+/// Decodes the only block of a PEM text. The decoder of `der` is not used, because it works in constant time and takes
+/// several times as long.
 fn body_of(pem: &str) -> Vec<u8> {
     let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
     STANDARD.decode(body).expect("a PEM text")
 }
 
-/// Returns the length of the part of a host's record that never changes, if it is such a record.
+/// Returns the length of the part that never changes in a record of the host, or `None` for any other record.
 fn fixed_len(value: &[u8]) -> Option<usize> {
     let length = usize::try_from(u32::from_le_bytes(*value.first_chunk()?)).ok()?;
     (value.len() > size_of::<u32>() + length && length >= token_len(0)).then_some(length)
 }
 
-/// Returns the length of the longest plaintext whose token is no longer.
+/// Returns the length of the longest plaintext whose token has at most the given length.
 fn plaintext_len(token: usize) -> Option<usize> {
     (0..token).rev().find(|length| token_len(*length) <= token)
 }

@@ -1,4 +1,4 @@
-//! Collecting, checking and looking up a hundred plugins.
+//! Measures collecting, checking and looking up a hundred plugins.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -71,7 +71,7 @@ plugins_of_their_own! {
     p95 "plugin-95", p96 "plugin-96", p97 "plugin-97", p98 "plugin-98", p99 "plugin-99",
 }
 
-/// Collects and checks the linked plugins, these and those of the other benchmarks.
+/// Collects and checks the linked plugins: those of this file and of the other benchmarks.
 ///
 /// # Errors
 /// When a plugin is faulty.

@@ -1,4 +1,4 @@
-//! Sealing and opening of Fernet tokens, wiping included, against the bare `fernet` crate.
+//! Measures sealing and opening of Fernet tokens, wiping included, against the bare `fernet` crate.
 
 use keyway_seal::{Key, KeyRing, SealError};
 
@@ -13,7 +13,7 @@ use crate::{
 const SIZES: &[(&str, usize, f64)] =
     &[("64 B", 64, 1.15), ("4 KiB", 4 << 10, 1.15), ("1 MiB", 1 << 20, 1.25)];
 
-/// Bounds the time that drawing its vector adds to a seal.
+/// The longest permitted time, in nanoseconds, that drawing the initialization vector adds to a seal.
 ///
 /// See decision H60.
 const VECTOR_NANOSECONDS: f64 = 250.0;
@@ -62,7 +62,7 @@ impl Setup {
 
 /// Measures the time that drawing the initialization vector adds to a seal.
 ///
-/// It seals the shortest plaintext: the vector costs the same for any length, and the rest is
+/// It seals the shortest plaintext, because the vector costs the same for any length, and the rest of the work is then
 /// measured most exactly.
 fn vector_row(area: &'static str) -> Result<Row, BenchError> {
     let (size_name, size, _) = SIZES[0];

@@ -1,4 +1,4 @@
-//! The generic store on SQLite, against a bare table and the bare `fernet` crate.
+//! Measures the generic store on SQLite, against a bare table and the bare `fernet` crate.
 
 use std::{
     path::{Path, PathBuf},
@@ -23,10 +23,10 @@ const LARGE: u32 = 100_000;
 const CACHES_FULL: u32 = 10_000;
 
 const CREATE_ROUNDS: usize = 61;
-/// The number of creates per batch.
+/// The number of creates in a batch.
 ///
-/// It is small, because each enlarges the small store: by 600 secrets in all, which adds at most
-/// one level to its tree, and to the peer's.
+/// It is small, because each create enlarges the small store. All batches together add 600 secrets, which adds at most
+/// one level to the tree of the store, and to the tree of the peer.
 const CREATES: u32 = 10;
 const GET_ROUNDS: usize = 61;
 const GETS: u32 = 200;
@@ -38,9 +38,9 @@ struct Pair {
     table: BareTable,
     fernet: fernet::Fernet,
     key_length: usize,
-    /// A value as the peer stores it, as long as the store's records.
+    /// A value that the peer stores. It is as long as the store's records.
     record: Vec<u8>,
-    /// The token that the peer opens: as long as the one that a `get` opens, or a little shorter.
+    /// A token that the peer opens. It is as long as the token that a `get` opens, or a little shorter.
     token: String,
     secrets: u32,
     created: AtomicU32,
@@ -62,7 +62,7 @@ impl Pair {
         Ok(Self { store, table, fernet, key_length, record, token, secrets, created: AtomicU32::new(0) })
     }
 
-    /// Returns a new name; both sides of a pair may use the same one.
+    /// Returns a new number for a name. Both sides of a pair may use the same name.
     fn next(&self) -> u32 {
         self.secrets + self.created.fetch_add(1, Ordering::Relaxed)
     }
@@ -97,7 +97,7 @@ impl Pair {
 }
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
-    // The client is measured first, while this process is small.
+    // The client is measured first, while this process uses little memory.
     let mut rows = super::secrets_client::run(area)?;
     let directory = tempfile::tempdir()?;
     let small = Pair::new(directory.path(), SMALL)?;
@@ -130,8 +130,8 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// Makes rows from the times of four operations: Keyway large, the peer large, Keyway small, the
-/// peer small.
+/// Makes rows from the times of four operations: Keyway with the large store, the peer with the large one, Keyway with
+/// the small store, the peer with the small one.
 fn against_the_peer(area: &'static str, what: &str, times: &Rounds) -> Vec<Row> {
     let growth = Compared::of(&times.times(0, 2), &times.times(1, 3));
     vec![

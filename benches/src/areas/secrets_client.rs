@@ -1,4 +1,4 @@
-//! The cost that the client adds to its store: the generic store on the memory engine.
+//! Measures the cost that the client adds to its store, which is the generic store on the memory engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use crate::{
 
 const LISTED: u32 = 10_000;
 
-/// The plan for the cost added to a get: a small difference of larger times needs many rounds.
+/// The plan for the cost that the client adds to a get. The cost is a small difference of large times, so it needs many
+/// rounds.
 const DIFFERENCE: Plan = Plan { clock: Clock::ThreadCpu, rounds: 101, batch: Duration::from_millis(2) };
 /// The plan for lists. The memory engine does all work on the calling thread.
 const LISTS: Plan = Plan { clock: Clock::ThreadCpu, rounds: 15, batch: Duration::from_millis(20) };
@@ -66,7 +67,7 @@ fn list(
         .must(Target::ValueAtMost(limit)))
 }
 
-/// Counts the reads of the worst get under the fallback policy, and of one under the exact policy.
+/// Counts the reads of the most expensive get under the fallback policy, and of a get under the exact policy.
 fn reads_of_a_fallback(area: &'static str) -> Result<Row, BenchError> {
     let store = Arc::new(Reads::of(Arc::clone(GenericStore::in_memory()?.store())));
     let client = Secrets::new(Arc::<Layered<Reads>>::clone(&store)).in_environment("staging");

@@ -1,10 +1,11 @@
-//! Measures many secrets at once: a bulk write and an import into a store of a million, `info`
-//! there, and creates by many tasks.
+//! Measures many secrets at once: a bulk write and an import into a store of a million secrets, `info` on that store,
+//! and creates by many tasks.
 //!
-//! A bulk write costs what its transaction costs. Keyway keeps records in the tree of their keys, whose order
-//! says nothing of their names (decision C15), so nearly each record of a batch is on a page of its own, which is read, written to
-//! the log and copied back. The peer of the target appends its rows and spreads only their keys. The rows "of that"
-//! show the parts: what the tree costs SQLite itself, and what sealing costs without SQLite (decision H238).
+//! A bulk write costs as much as its transaction. Keyway keeps records in a tree that is sorted by their keys, and the
+//! order of the keys is unrelated to the names (decision C15). So nearly each record of a batch is on a page of its
+//! own, which is read, written to the log and copied back. The peer of the target appends its rows and spreads only
+//! their keys. The rows "of that" show the two parts of the cost: what the tree costs SQLite itself, and what sealing
+//! costs without SQLite (decision H238).
 
 use std::{path::Path, sync::Arc, time::Instant};
 
@@ -51,7 +52,7 @@ fn beside_a_million(area: &'static str, directory: &Path) -> Result<Vec<Row>, Be
     let peers =
         |numbers: std::ops::Range<u32>| numbers.map(|number| (peer_key(number, lengths.key), &record));
 
-    // The same rows in the same kind of tree, filled in the same order: what SQLite alone needs for them.
+    // The same rows in the same kind of tree, filled in the same order, show what SQLite alone needs.
     let mut tree = BareTable::clustered(&directory.join("bare-tree.db"))?;
     let in_order = |first| keys_in_order(first, lengths.key).into_iter().map(|key| (key, &record));
     for first in (0..MILLION).step_by(BATCH as usize) {
@@ -152,7 +153,7 @@ fn by_many_tasks(area: &'static str, directory: &Path) -> Result<Row, BenchError
     let mut ratios = Vec::new();
     for _ in 0..ROUNDS {
         let mut rate_of = |tasks: u32| -> Result<f64, BenchError> {
-            // A single task is slower, so it makes fewer.
+            // A single task is slower, so it makes fewer creates.
             let each = if tasks == 1 { CREATES / 4 } else { CREATES / TASKS };
             let begun = Instant::now();
             let tasks: Vec<_> = (0..tasks)

@@ -1,4 +1,4 @@
-//! Measures a revocation among 100,000, beside a bare write of the list.
+//! Measures a revocation in a list of 100,000, and a bare write of the list.
 
 use std::{
     fs::{self, File},
@@ -21,12 +21,12 @@ use crate::{
 
 const PLUGINS: Plugins = plugins! { keyway_ssh };
 const REVOKED: u32 = 100_000;
-/// The plan measures the clock, because both sides wait for the disk.
+/// The plan. It uses the wall clock, because both sides wait for the disk.
 const PLAN: Plan = Plan { clock: Clock::Wall, rounds: 31, batch: Duration::from_millis(50) };
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
-    // The issuer refuses a path with a link.
+    // The issuer refuses a path that contains a symbolic link.
     let folder = folder.path().canonicalize()?;
     let list = folder.join("krl");
     fs::write(&list, list_of(REVOKED))?;

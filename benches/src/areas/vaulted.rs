@@ -1,4 +1,5 @@
-//! The credential store over secret stores: a check-out and its check-in, against bare commits of the same rows.
+//! Measures the credential store over secret stores: a check-out and its check-in, against bare commits of the same
+//! rows.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Parses the arguments; `None` when only the list of areas was requested.
+/// Parses the arguments. Returns `None` when only the list of areas was requested.
 fn options() -> Result<Option<Options>, BenchError> {
     let mut options = Options { areas: Vec::new(), json: None };
     let mut arguments = lexopt::Parser::from_env();

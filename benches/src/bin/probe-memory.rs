@@ -1,4 +1,4 @@
-//! A separate process for the area `secrets`, whose memory can be measured.
+//! Runs the memory probe of the area `secrets` in a process of its own, so that its memory can be measured.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 

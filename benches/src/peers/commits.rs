@@ -8,12 +8,12 @@ use super::sqlite::BareTable;
 use crate::measure::{Clock, Rounds, interleave};
 
 const ROUNDS: usize = 41;
-/// How many pages a log of SQLite has when it begins again. A log that still grows is synced at half the speed, so
-/// either side could win by its moment.
+/// The number of pages at which a log of SQLite begins again. A sync of a log that still grows takes twice as long, so
+/// without a full log the moment of the measurement would decide which side is faster.
 const LOG_PAGES: usize = 1000;
 
-/// Compares an operation on an engine that records with bare transactions of the same rows. Returns the times of both, ours
-/// first, and the commits of one operation.
+/// Compares an operation on a recording engine with bare transactions of the same rows. Returns the times of both, the
+/// operation first, and the commits of one operation.
 ///
 /// # Errors
 /// Those of SQLite.
@@ -26,11 +26,11 @@ pub fn compare_commits(
     calls: u32,
     operation: impl Fn(),
 ) -> Result<(Rounds, u32), rusqlite::Error> {
-    // The peer has the same rows, so that its commits touch as many pages.
+    // The peer has the same rows, so that its commits touch the same number of pages.
     for changes in recording.take() {
         table.change(&changes)?;
     }
-    // It makes the commits in their order, some operations behind.
+    // The peer repeats the commits in their order, some operations later.
     let waiting = RefCell::new(VecDeque::new());
     let mut ours = || {
         operation();

@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 
 use crate::areas::BenchError;
 
-/// A Python process that has one store open; it ends when this is dropped.
+/// A Python process that has one store open. The process ends when this value is dropped.
 #[derive(Debug)]
 pub struct GenericPeer {
     process: Child,
-    // The process ends when this pipe is closed, so it is `None` only during the drop.
+    // The pipe to the process. Closing it ends the process, so it is `None` only during the drop.
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     file: PathBuf,
 }
 
 impl GenericPeer {
-    /// Starts Python and makes the store `name` under `directory`.
+    /// Starts Python, and creates the store `name` under `directory`.
     ///
     /// # Errors
     /// When Python does not start or the plugin fails.
@@ -46,7 +46,7 @@ impl GenericPeer {
     /// Replaces the file's content with the secrets `secret-000000` and so on, in one write.
     ///
     /// # Errors
-    /// When the plugin fails, or does not list them all afterwards.
+    /// When the plugin fails, or its list afterwards does not have all of the secrets.
     pub fn fill(&mut self, count: u32, value: &str) -> Result<(), BenchError> {
         let listed = self.ask(&json!(["fill", count, value]))?;
         if listed == count {
@@ -90,7 +90,7 @@ impl GenericPeer {
 impl Drop for GenericPeer {
     fn drop(&mut self) {
         self.questions = None;
-        // A failed wait loses nothing: the process holds only a temporary directory.
+        // A failed wait loses nothing, because the process holds only a temporary directory.
         let _ = self.process.wait();
     }
 }

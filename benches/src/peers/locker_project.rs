@@ -1,4 +1,4 @@
-//! A bare client of Locker's service: it asks for the pages of the list, and decrypts the items of each.
+//! A bare client of Locker's service. It requests the pages of the list, and decrypts the items of each page.
 
 use aes::Aes256;
 use aes::cipher::{Array, BlockModeDecrypt as _, InnerIvInit as _, KeyInit as _};
@@ -12,7 +12,7 @@ use ureq::Agent;
 
 use crate::areas::BenchError;
 
-/// A project, as a program reads it that needs nothing but names and values.
+/// A project, read by a program that needs nothing but names and values.
 #[derive(Debug)]
 pub(crate) struct BareProject {
     agent: Agent,
@@ -74,7 +74,7 @@ impl BareProject {
         Ok(Self { keys, ..project })
     }
 
-    /// Reads and decrypts all secrets, in pages of the service of 1,000.
+    /// Reads and decrypts all secrets, in pages of 1,000 as the service serves them.
     pub(crate) fn secrets(&self) -> Result<Vec<Plain>, BenchError> {
         let mut secrets = Vec::new();
         for number in 1.. {

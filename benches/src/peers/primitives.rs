@@ -15,7 +15,7 @@ use sha2::Sha256;
 
 const BLOCK: usize = 16;
 
-// The fastest engine for the processor, as in keyway-seal.
+// This is the fastest engine for the processor. The crate keyway-seal uses the same one.
 #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
 static URL_SAFE: LazyLock<base64::engine::Simd> =
     LazyLock::new(|| base64::engine::Simd::url_safe(GeneralPurposeConfig::new()));
@@ -34,11 +34,10 @@ pub struct Primitives {
 }
 
 impl Primitives {
-    /// Creates the buffers for plaintexts of this many bytes; the measured length includes the
-    /// padding.
+    /// Creates the buffers for plaintexts of this many bytes. The primitives work on the padded length.
     ///
     /// # Errors
-    /// Never happens with these lengths; the primitives check them.
+    /// Never happens with these lengths, which the primitives check.
     pub fn new(plaintext: usize) -> Result<Self, hmac::digest::InvalidLength> {
         let encrypted = (plaintext / BLOCK + 1) * BLOCK;
         let token = 25 + encrypted + 32;

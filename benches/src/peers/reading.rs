@@ -1,11 +1,11 @@
-//! A layer that counts the records which a storage engine reads.
+//! A layer that counts the records that a storage engine reads.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use keyway_storage::{KeyRange, Layered, Page, Record, Storage, StorageError, StorageLayer};
 
-/// Counts the records that are read, alone or in pages.
+/// Counts the records that are read, one at a time or in pages.
 #[derive(Debug)]
 pub struct Reading {
     inner: Arc<dyn Storage>,
@@ -13,12 +13,12 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Wraps an engine, and counts what it reads.
+    /// Wraps an engine, and counts the records that it reads.
     pub fn of(inner: Arc<dyn Storage>) -> Arc<Layered<Self>> {
         Arc::new(Layered(Self { inner, records: AtomicU32::new(0) }))
     }
 
-    /// Returns the number of records since the last call.
+    /// Returns the number of records that were read since the last call.
     pub fn take(&self) -> u32 {
         self.records.swap(0, Ordering::Relaxed)
     }
@@ -38,7 +38,7 @@ impl StorageLayer for Reading {
 
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
         let page = self.inner.scan(range, after, limit).await?;
-        // An empty page is a look too.
+        // A scan that returns an empty page counts as one record.
         let records = u32::try_from(page.entries.len().max(1)).unwrap_or(u32::MAX);
         self.records.fetch_add(records, Ordering::Relaxed);
         Ok(page)

@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use keyway_storage::{Batch, CommitOutcome, ItemAction, Layered, Storage, StorageError, StorageLayer};
 
-/// The rows that one batch puts, or removes.
+/// The rows that one batch writes. A row without a value is removed.
 pub type Changes = Vec<(Vec<u8>, Option<Vec<u8>>)>;
 
 /// Records the batches that are committed.
 #[derive(Debug)]
 pub struct Recording {
     inner: Arc<dyn Storage>,
-    /// Nothing is recorded without a list.
+    /// The recorded batches, or `None` when recording has stopped.
     batches: Mutex<Option<Vec<Changes>>>,
 }
 
@@ -27,7 +27,7 @@ impl Recording {
         batches.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Returns the batches since the last call, and records no more: the copies are no work of what is measured.
+    /// Returns the batches since the last call, and stops recording, so that the time of the copies is not measured.
     pub fn stop(&self) -> Vec<Changes> {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }

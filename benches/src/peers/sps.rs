@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use crate::areas::BenchError;
 
-/// The log levels of the comparison: the SDK's default, and its cheapest usual one.
+/// The log levels of the comparison: the SDK's default, and the cheapest level in common use.
 pub const LOG_LEVELS: [&str; 2] = ["info", "error"];
 
-/// Runs full sessions on one live plugin object, in batches, and returns the processor time of one in nanoseconds: the
-/// median of the batches.
+/// Runs full sessions on one live plugin object, in batches. Returns the processor time of one session in nanoseconds,
+/// as the median of the batches.
 ///
 /// # Errors
-/// When Python does not start, the SDK fails, or a session did not check out and check in once.
+/// When Python does not start, the SDK fails, or a session did not check out and check in exactly once.
 pub fn session_time(python: &Path, log_level: &str, sessions: u32, batches: u32) -> Result<f64, BenchError> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/sps_peer.py");
     let output = Command::new(python)
@@ -28,7 +28,7 @@ pub fn session_time(python: &Path, log_level: &str, sessions: u32, batches: u32)
         return Err(format!("the real SDK ended with {}", output.status).into());
     }
     let answer: Value = serde_json::from_slice(&output.stdout)?;
-    // The first session is not measured.
+    // One session runs before the measurement.
     let count = u64::from(sessions) * u64::from(batches) + 1;
     for name in ["checked_out", "checked_in", "ended"] {
         if answer[name] != count {

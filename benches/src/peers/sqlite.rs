@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-/// A table with a BLOB key and a BLOB value; cached statements, WAL, synchronous=FULL.
+/// A table with a BLOB key and a BLOB value. It uses cached statements, WAL and `synchronous=FULL`.
 #[derive(Debug)]
 pub struct BareTable {
     connection: Connection,
@@ -19,7 +19,7 @@ impl BareTable {
         Self::of_layout(file, "")
     }
 
-    /// Creates the table in a new file, with its rows in the tree of their keys, as the engine `Sqlite` keeps
+    /// Creates the table in a new file. The rows are kept in the tree of their keys, as the engine `Sqlite` keeps
     /// records.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ impl BareTable {
         Ok(Self { connection })
     }
 
-    /// Creates the table in a new file, with rows that all have this value and a key of this length.
+    /// Creates the table in a new file, with this many rows. All have the same value, and a key of this length.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -112,7 +112,7 @@ impl BareTable {
 
 /// Returns a key of the peer.
 ///
-/// Keys of the generic store have no order that a reader could use, so the peer's have none either.
+/// Keys of the generic store are in an order that tells a reader nothing, so the keys of the peer are too.
 pub fn peer_key(number: u32, length: usize) -> Vec<u8> {
     let mut state = u64::from(number) + 1;
     let mut key = Vec::with_capacity(length + 8);

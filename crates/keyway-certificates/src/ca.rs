@@ -1,4 +1,4 @@
-//! Certificate authorities: their description, and subordinate ones.
+//! The description of a certificate authority, and the requests to create and delete a subordinate authority.
 
 use keyway_core::{IntentId, Timestamp};
 
@@ -10,16 +10,16 @@ use crate::{CaId, Owner, Pem};
 pub struct CaInformation {
     /// The plugin's own id of the authority.
     pub id: CaId,
-    /// The name for people, which no other authority of any plugin of the host has (decision B14).
+    /// The name for people. It is unique among the authorities of all plugins of the host (decision B14).
     pub name: String,
     /// The description for people.
     pub description: Option<String>,
     /// The certificate of the authority.
     pub signing_certificate: Option<Pem>,
-    /// The certificates between it and the root, its issuer first.
+    /// The certificates between the authority's certificate and the root. The certificate of its issuer comes first.
     pub intermediates: Option<Pem>,
-    /// The moment at which this description expires. The host asks again when the earliest of a
-    /// connection expires, and daily if there is none (decision B14).
+    /// The moment at which this description expires. The host requests the descriptions of a connection again when the
+    /// first of them expires, and daily if none expires (decision B14).
     pub expiration: Option<Timestamp>,
 }
 
@@ -69,17 +69,17 @@ impl CaInformation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CreateCa {
-    /// The intended effect (decision B19).
+    /// The id of the intended effect. It stays the same when the host repeats the request (decision B19).
     pub intent: IntentId,
     /// The name for people.
     pub name: String,
     /// The description for people.
     pub description: Option<String>,
-    /// The subject, by RFC 4514.
+    /// The subject of the authority's certificate, in the notation of RFC 4514.
     pub subject_dn: String,
-    /// The authority that signs its certificate, by the plugin's own id.
+    /// The plugin's own id of the authority that signs the certificate.
     pub parent: CaId,
-    /// The owner. Only it may use and delete the new authority; the host sees to that (decision B19).
+    /// The owner. The host lets only the owner use and delete the new authority (decision B19).
     pub owner: Owner,
 }
 
@@ -107,9 +107,9 @@ impl CreateCa {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeleteCa {
-    /// The intended effect (decision B19).
+    /// The id of the intended effect. It stays the same when the host repeats the request (decision B19).
     pub intent: IntentId,
-    /// The authority, by the plugin's own id.
+    /// The plugin's own id of the authority.
     pub ca: CaId,
 }
 

@@ -4,38 +4,36 @@ use std::num::NonZeroUsize;
 
 use crate::RequestTypes;
 
-/// The capabilities that a certificate authority declares. The conformance kit holds the authority to
-/// them: a declared operation works, and an undeclared one answers
-/// [`Unsupported`](crate::CertificateError::Unsupported) and changes nothing.
+/// The capabilities that a certificate authority declares. The conformance kit checks that a declared operation works,
+/// and that an undeclared one answers [`Unsupported`](crate::CertificateError::Unsupported) and changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // Each flag is a separate declaration, read by name.
 pub struct Capabilities {
-    /// The types of requests that the authority takes. The host asks
-    /// [`supports`](crate::CertificateAuthority::supports) for no other.
+    /// The types of requests that the authority takes. The host calls
+    /// [`supports`](crate::CertificateAuthority::supports) only for requests of these types.
     pub request_types: RequestTypes,
-    /// The authority takes new data for an open order: has
-    /// [`modify`](crate::CertificateAuthority::modify).
+    /// The authority takes new data for an open order. It implements [`modify`](crate::CertificateAuthority::modify).
     pub modifies: bool,
-    /// The authority cancels open orders: has [`cancel`](crate::CertificateAuthority::cancel).
+    /// The authority cancels open orders. It implements [`cancel`](crate::CertificateAuthority::cancel).
     pub cancels: bool,
-    /// The authority creates subordinate authorities: has
+    /// The authority creates subordinate authorities. It implements
     /// [`create_ca`](crate::CertificateAuthority::create_ca).
     pub creates_cas: bool,
-    /// The authority deletes subordinate authorities: has
+    /// The authority deletes subordinate authorities. It implements
     /// [`delete_ca`](crate::CertificateAuthority::delete_ca).
     pub deletes_cas: bool,
-    /// The authority revokes certificates: has [`revoke`](crate::CertificateAuthority::revoke).
+    /// The authority revokes certificates. It implements [`revoke`](crate::CertificateAuthority::revoke).
     pub revokes: bool,
-    /// The authority says when to renew a certificate: has
+    /// The authority says when to renew a certificate. It implements
     /// [`renewal_information`](crate::CertificateAuthority::renewal_information).
     pub renewal_information: bool,
-    /// The authority has work of its own, such as signing revocation lists again: has
+    /// The authority has work of its own, such as signing revocation lists again. It implements
     /// [`maintain`](crate::CertificateAuthority::maintain).
     pub maintains: bool,
-    /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the second answer is
-    /// as good as the first. A call that was answered by
-    /// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) was not made.
+    /// Several calls with the same [`IntentId`](crate::IntentId) have the effect of one call, and later answers are as
+    /// good as the first. A call that was answered by [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) counts as
+    /// not made.
     ///
     /// Decision R3.
     pub idempotent: bool,
@@ -50,14 +48,14 @@ pub struct Capabilities {
     /// Every poll of the authority's futures returns within a millisecond, so a host polls them on
     /// the caller's task.
     pub prompt: bool,
-    /// The largest number of calls that the authority works on at a time; `None` means no limit.
+    /// The largest number of concurrent calls that the authority works on; `None` means no limit.
     ///
-    /// A host queues further calls before their deadline begins.
+    /// A host queues further calls. Their deadline begins when they leave the queue.
     pub max_concurrency: Option<NonZeroUsize>,
 }
 
 impl Capabilities {
-    /// Custom requests, and no other capability.
+    /// The declaration of an authority that takes only custom requests, and has no other capability.
     pub const MINIMAL: Self = Self {
         request_types: RequestTypes::CUSTOM,
         modifies: false,
@@ -130,7 +128,7 @@ impl Capabilities {
         self
     }
 
-    /// Sets whether the same intent twice has one effect.
+    /// Sets whether two calls with the same intent have one effect.
     #[must_use]
     pub const fn idempotent(mut self, idempotent: bool) -> Self {
         self.idempotent = idempotent;
@@ -158,7 +156,7 @@ impl Capabilities {
         self
     }
 
-    /// Sets the largest number of calls that the authority works on at a time.
+    /// Sets the largest number of concurrent calls that the authority works on.
     #[must_use]
     pub const fn max_concurrency(mut self, calls: NonZeroUsize) -> Self {
         self.max_concurrency = Some(calls);

@@ -15,17 +15,16 @@ pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error of an operation of a [`CertificateAuthority`](crate::CertificateAuthority).
 ///
-/// An error of a call for an order ends the order as failed, unless it may have left an effect or can be
-/// tried again: so a plugin answers an [`OrderOutcome`](crate::OrderOutcome) where there is one that fits,
-/// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) above all (seed, "Barbican Core Plugin Sequence";
-/// decision B6).
+/// An error of a call for an order ends the order as failed, unless the call may have left an effect or can be tried
+/// again. So a plugin answers an [`OrderOutcome`](crate::OrderOutcome) instead wherever one fits, above all
+/// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) (seed, "Barbican Core Plugin Sequence"; decision B6).
 ///
-/// `Display` is for the operator, [`client_message`](Self::client_message) for the client of the order,
-/// and [`detail`](PluginError::detail) for the log. No variant holds a secret value.
+/// `Display` is for the operator, [`client_message`](Self::client_message) for the client of the order, and
+/// [`detail`](PluginError::detail) for the log. No variant holds a secret value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CertificateError {
-    /// The plugin refused, in its own words; nothing happened.
+    /// The plugin refused, with messages of its own. Nothing happened.
     #[error("the plugin refused: {client_message}")]
     Refused {
         /// The message for the client.
@@ -33,7 +32,7 @@ pub enum CertificateError {
         /// The message for the log.
         log_message: String,
     },
-    /// The plugin failed, in its own words, and says that an effect may remain.
+    /// The plugin failed, with messages of its own, and reports that an effect may remain.
     #[error("the plugin failed, and whether there was an effect is not known: {client_message}")]
     Failed {
         /// The message for the client.
@@ -57,8 +56,8 @@ pub enum CertificateError {
     },
     /// A field of the order's metadata is not acceptable; nothing happened.
     ///
-    /// `?` makes it from a [`MetadataError`], so read the fields before the first call that has an
-    /// effect.
+    /// The operator `?` converts a [`MetadataError`] to this variant, so read the fields before the first call that has
+    /// an effect.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     /// The plugin has no certificate authority with this id; nothing happened.
@@ -70,14 +69,13 @@ pub enum CertificateError {
     /// A text that the plugin got or made does not have the form of its type. An effect may remain.
     #[error(transparent)]
     Text(#[from] InvalidText),
-    /// The plugin keeps too much with an order. An effect may remain.
+    /// The data that the plugin keeps with an order exceed the limits. An effect may remain.
     #[error(transparent)]
     PluginMeta(#[from] ObjectLimit),
     /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
-    /// Something that the authority needs is missing or unfit, and stays so until an operator mends it;
-    /// nothing happened.
+    /// An object that the authority needs is missing or cannot be used, until an operator repairs it. Nothing happened.
     #[error("{what} cannot be used: {reason}")]
     NotReady {
         /// The object that is needed.
@@ -85,7 +83,7 @@ pub enum CertificateError {
         /// The place, the reason and the remedy, without secret content.
         reason: String,
     },
-    /// A system outside cannot be reached, and may be later; nothing happened.
+    /// A system outside cannot be reached at the moment, and a later attempt may succeed. Nothing happened.
     #[error("{what} cannot be reached at the moment")]
     Unavailable {
         /// The system.
@@ -138,9 +136,9 @@ impl CertificateError {
 
     /// Creates the error of an authority whose own system failed, such as its storage engine. `what` names the system.
     ///
-    /// A failure that may pass, and left no effect, is [`Unavailable`](Self::Unavailable): an order waits for space on
-    /// the disk, and does not end for want of it. Damage is [`NotReady`](Self::NotReady), and a failure that may have
-    /// left an effect is [`System`](Self::System).
+    /// A failure that may pass and left no effect is [`Unavailable`](Self::Unavailable). For example, an order then
+    /// waits for space on the disk, and does not end because the disk is full. Damage is [`NotReady`](Self::NotReady).
+    /// A failure that may have left an effect is [`System`](Self::System).
     pub fn of_system(what: &'static str, error: impl PluginError) -> Self {
         match SystemFault::of(&error) {
             SystemFault::Passing { retry_after } => {
@@ -151,8 +149,8 @@ impl CertificateError {
         }
     }
 
-    /// Returns the message for the client of the order: the plugin's own words, or else a sentence that
-    /// reveals nothing internal.
+    /// Returns the message for the client of the order. It is the plugin's own message, or else a sentence that reveals
+    /// nothing internal.
     pub fn client_message(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
             Self::Refused { client_message, .. } | Self::Failed { client_message, .. } => client_message,

@@ -10,9 +10,8 @@ use crate::{CertificateError, ClientMessage, OrderId, Owner};
 
 /// A listener to the events of orders. A host application implements it.
 ///
-/// Each event comes at least once, and comes again after an error or a crash: the listener recognizes it
-/// by the order. A failure changes nothing at the caller: neither the order nor its schedule
-/// (decisions B3 and B13).
+/// Each event is delivered at least once, and again after an error or a crash. The listener recognizes a repeated event
+/// by its order. An error of the listener affects neither the order nor its schedule (decisions B3 and B13).
 #[async_trait]
 pub trait CertificateEvents: fmt::Debug + Send + Sync {
     /// Learns that the certificate of an order is stored.
@@ -21,8 +20,8 @@ pub trait CertificateEvents: fmt::Debug + Send + Sync {
     /// Any error makes the host send the event again later.
     async fn certificate_is_ready(&self, event: &CertificateReady) -> Result<(), CertificateError>;
 
-    /// Learns that a certificate expires soon, and that no renewal of it is ready (decision B18). The default ignores
-    /// it.
+    /// Learns that a certificate expires soon, and that no renewal of it is ready. The default implementation ignores
+    /// the event (decision B18).
     ///
     /// # Errors
     /// As [`certificate_is_ready`](Self::certificate_is_ready).
@@ -31,7 +30,7 @@ pub trait CertificateEvents: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Learns that a certificate authority could not be asked.
+    /// Learns that a certificate authority could not be reached.
     ///
     /// # Errors
     /// As [`certificate_is_ready`](Self::certificate_is_ready).
@@ -76,7 +75,7 @@ impl CertificateExpires {
     }
 }
 
-/// The event that an authority could not be asked.
+/// The event that an authority could not be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CaUnavailable {
@@ -86,7 +85,7 @@ pub struct CaUnavailable {
     pub order: OrderId,
     /// The message of the plugin.
     pub message: ClientMessage,
-    /// The delay before the next attempt, if there is one.
+    /// The delay before the next attempt, if there will be an attempt.
     pub retry_after: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! Certificate authorities that wrap another one.
+//! Layers: certificate authorities that wrap another authority.
 
 use std::any::Any;
 use std::fmt;
@@ -28,7 +28,7 @@ pub enum Call<'a> {
         method: RetryMethod,
         /// The order.
         order: &'a OrderId,
-        /// The intended effect.
+        /// The id of the intended effect.
         intent: &'a IntentId,
     },
     /// [`CertificateAuthority::ca_information`].
@@ -38,7 +38,7 @@ pub enum Call<'a> {
     /// [`CertificateAuthority::create_ca`].
     #[non_exhaustive]
     CreateCa {
-        /// The intended effect.
+        /// The id of the intended effect.
         intent: &'a IntentId,
         /// The authority that signs.
         parent: &'a CaId,
@@ -46,7 +46,7 @@ pub enum Call<'a> {
     /// [`CertificateAuthority::delete_ca`].
     #[non_exhaustive]
     DeleteCa {
-        /// The intended effect.
+        /// The id of the intended effect.
         intent: &'a IntentId,
         /// The authority.
         ca: &'a CaId,
@@ -54,7 +54,7 @@ pub enum Call<'a> {
     /// [`CertificateAuthority::revoke`].
     #[non_exhaustive]
     Revoke {
-        /// The intended effect.
+        /// The id of the intended effect.
         intent: &'a IntentId,
         /// The reason.
         reason: RevocationReason,
@@ -66,29 +66,28 @@ pub enum Call<'a> {
     /// [`CertificateAuthority::reconcile`].
     #[non_exhaustive]
     Reconcile {
-        /// The intent that is asked about.
+        /// The intent whose outcome is requested.
         intent: &'a IntentId,
         /// The call that was intended.
         effect: &'a IntendedEffect,
     },
 }
 
-/// A wrapper of another certificate authority, which forwards every operation that it does not
-/// override.
+/// A wrapper of another certificate authority. It forwards every operation that it does not override.
 ///
-/// Implement this trait instead of [`CertificateAuthority`], and put the value into [`Layered`] to get an
-/// authority. An operation that the contract gains later is then forwarded too; a wrapper that implements
-/// [`CertificateAuthority`] itself would answer it with the default of the contract, as it would answer
+/// Implement this trait instead of [`CertificateAuthority`], and put the value into [`Layered`] to get an authority.
+/// Operations that are added to the contract later are then forwarded too. A wrapper that implements
+/// [`CertificateAuthority`] itself would answer them with the contract's defaults, just as it would answer
 /// [`revoke`](Self::revoke) with `Unsupported`.
 ///
-/// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
+/// * Override one operation to change it, and call [`inner`](Self::inner) to reach the authority below.
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
-/// * Override [`capabilities`](Self::capabilities) if the layer offers less than the authority below, or
+/// * Override [`capabilities`](Self::capabilities) if the layer offers less than the authority below, or if the layer
 ///   blocks.
 ///
-/// A layer keeps what the contract promises: see [`CertificateAuthority`]. It returns
-/// [`Refused`](CertificateError::Refused) only if nothing happened, also in the authority below. Errors, blocking
-/// and cancel safety of a forwarded operation are those of the authority below.
+/// A layer keeps the promises of the contract (see [`CertificateAuthority`]). It returns
+/// [`Refused`](CertificateError::Refused) only if nothing happened in the layer or in the authority below. Errors,
+/// blocking and cancel safety of a forwarded operation are those of the authority below.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -128,7 +127,7 @@ pub enum Call<'a> {
 /// }
 /// ```
 pub trait CertificateAuthorityLayer: fmt::Debug + Send + Sync {
-    /// The authority below: a type, or `dyn CertificateAuthority`.
+    /// The type of the authority below. It may be `dyn CertificateAuthority`.
     type Inner: CertificateAuthority + ?Sized;
 
     /// Returns the authority below. Does not block.
@@ -136,9 +135,9 @@ pub trait CertificateAuthorityLayer: fmt::Debug + Send + Sync {
 
     /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
     ///
-    /// An override may await `next` or drop it. Dropping it before its first poll leaves the operation
-    /// undone. The result is one of the types that operations of the contract answer; a layer that needs to
-    /// look into it can downcast it by [`Any`].
+    /// An override may await `next` or drop it. If it drops `next` before the first poll, the operation has not run.
+    /// The result has one of the types that operations of the contract return. A layer that needs its content can
+    /// downcast it by [`Any`].
     ///
     /// # Errors
     /// Those of `next`.
@@ -294,7 +293,7 @@ pub trait CertificateAuthorityLayer: fmt::Debug + Send + Sync {
     }
 }
 
-/// A [`CertificateAuthorityLayer`] as a [`CertificateAuthority`]. Its field is the layer.
+/// Makes a [`CertificateAuthority`] from a [`CertificateAuthorityLayer`], which is its field.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
 
@@ -365,7 +364,7 @@ impl<L: CertificateAuthorityLayer> CertificateAuthority for Layered<L> {
     }
 }
 
-/// Names a call that acts on an order.
+/// Returns the [`Call`] for an operation that acts on an order.
 fn of_order(method: RetryMethod, order: &CertificateOrder) -> Call<'_> {
     Call::Order { method, order: &order.id, intent: &order.intent }
 }

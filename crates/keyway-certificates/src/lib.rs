@@ -1,11 +1,10 @@
-//! The contract for certificate plugins: connections to certificate authorities, which take orders and
-//! make certificates.
+//! The contract for certificate plugins. A plugin connects to certificate authorities, which take orders and make
+//! certificates.
 //!
-//! A client *orders* a certificate. The host chooses a connection, and asks its plugin to *issue* the order
-//! at the *authority*. An authority that needs a person, or a proof of a domain, answers that the order
-//! waits, and the host *checks* it later, as often as the authority asks for. The host keeps the order, the
-//! client's data and the plugin's own data; a plugin keeps nothing between calls. The operations are those of
-//! the Barbican seed.
+//! A client *orders* a certificate. The host chooses a connection, and asks its plugin to *issue* the order at the
+//! *authority*. An authority that needs a person, or a proof of a domain, answers that the order waits, and the host
+//! *checks* the order later, at the times that the authority chooses. The host keeps the order, the client's data and
+//! the plugin's own data; a plugin keeps nothing between calls. The operations are those of the Barbican seed.
 //!
 //! ```text
 //!              issue                           check
@@ -24,7 +23,7 @@
 //!
 //! # A complete plugin
 //!
-//! This authority makes each certificate at the second look, as one does at which a person decides.
+//! This authority makes each certificate only when the order is checked, as an authority does where a person decides.
 //!
 //! ```
 //! # mod desk {

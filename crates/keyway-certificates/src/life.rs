@@ -10,11 +10,11 @@ use crate::{CaId, Pem};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateRevocation {
-    /// The intended effect.
+    /// The id of the intended effect.
     pub intent: IntentId,
     /// The certificate.
     pub certificate: Pem,
-    /// The authority that signed it, by the plugin's own id. `None` is the plugin's default.
+    /// The plugin's own id of the authority that signed the certificate. `None` means the plugin's default authority.
     pub ca: Option<CaId>,
     /// The reason.
     pub reason: RevocationReason,
@@ -36,27 +36,27 @@ impl CertificateRevocation {
 
 /// The reason of a revocation (RFC 5280, section 5.3.1).
 ///
-/// Reason 8, `removeFromCRL`, is missing: it takes a revocation back, and is no reason for one.
+/// Reason 8, `removeFromCRL`, is missing, because it undoes a revocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RevocationReason {
     /// No reason is given.
     #[default]
     Unspecified,
-    /// The private key is known or suspected to be known to others.
+    /// Others know the private key, or are suspected to know it.
     KeyCompromise,
-    /// The same of the key of an authority.
+    /// Others know the private key of an authority, or are suspected to know it.
     CaCompromise,
     /// The subject's name or affiliation changed.
     AffiliationChanged,
-    /// Another certificate takes its place.
+    /// Another certificate replaces this one.
     Superseded,
-    /// The certificate is needed no longer.
+    /// The certificate is no longer needed.
     CessationOfOperation,
     /// The certificate is on hold.
     CertificateHold,
     /// A privilege within the certificate was withdrawn.
     PrivilegeWithdrawn,
-    /// The same as `KeyCompromise`, of an attribute authority.
+    /// Others know the private key of an attribute authority, or are suspected to know it.
     AaCompromise,
 }
 
@@ -74,7 +74,7 @@ impl RevocationReason {
         Self::AaCompromise,
     ];
 
-    /// Returns the code in a CRL and in a request of ACME.
+    /// Returns the code of the reason in a CRL and in a request of ACME.
     pub const fn code(self) -> u8 {
         match self {
             Self::Unspecified => 0,
@@ -101,7 +101,7 @@ impl RevocationReason {
 pub struct RenewalQuestion {
     /// The certificate.
     pub certificate: Pem,
-    /// The authority that signed it, by the plugin's own id. `None` is the plugin's default.
+    /// The plugin's own id of the authority that signed the certificate. `None` means the plugin's default authority.
     pub ca: Option<CaId>,
 }
 
@@ -119,7 +119,7 @@ impl RenewalQuestion {
     }
 }
 
-/// The answer of an authority when to renew a certificate (RFC 9773).
+/// The answer of an authority to the question when to renew a certificate (RFC 9773).
 ///
 /// ```
 /// use keyway_certificates::RenewalInformation;
@@ -135,7 +135,7 @@ pub struct RenewalInformation {
     window_end: Timestamp,
     /// A page for people that explains the window.
     pub explanation_url: Option<String>,
-    /// The delay before the host asks again. `None` is the host's default.
+    /// The delay before the host asks again. `None` means the host's default.
     pub check_again_after: Option<Duration>,
 }
 

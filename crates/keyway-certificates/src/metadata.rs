@@ -15,8 +15,8 @@ use crate::{CaId, Json, JsonObject, RequestType};
 
 /// The metadata of an order: the JSON object that the client gave (seed, `order_meta`).
 ///
-/// It may hold secrets, so it is wiped, and `Debug` shows names and no values. A clone costs one
-/// reference count. The host checks the fields that it knows before it asks a plugin (decision B20).
+/// The object may hold secrets, so it is wiped when dropped, and `Debug` shows names and no values. A clone costs one
+/// reference count. The host checks the fields that it knows before it calls a plugin (decision B20).
 ///
 /// ```
 /// use keyway_certificates::{MetadataFault, OrderMetadata, RequestType};
@@ -48,7 +48,7 @@ impl OrderMetadata {
 
     /// The field with the type of the request.
     pub const REQUEST_TYPE: &str = "request_type";
-    /// The field with the id of the certificate authority, as the host knows it.
+    /// The field with the id of the certificate authority. It is the id that the host uses.
     pub const CA_ID: &str = "ca_id";
 
     /// Checks the size and the nesting of the client's data.
@@ -58,7 +58,8 @@ impl OrderMetadata {
     pub fn new(values: JsonObject) -> Result<Self, MetadataError> {
         let mut bytes = EMPTY_OBJECT_BYTES;
         for (name, value) in &values {
-            // Comes first: writing a value, to learn its size, needs stack for each level.
+            // The depth is checked first, because the code below writes the value to learn its size, and writing needs
+            // stack for each level.
             if !nests_within(value, Self::MAX_DEPTH - 1) {
                 return Err(MetadataError::new(name, MetadataFault::TooDeep { limit: Self::MAX_DEPTH }));
             }
@@ -77,8 +78,7 @@ impl OrderMetadata {
     /// Reads the client's data from a JSON text of at most [`MAX_BYTES`](Self::MAX_BYTES).
     ///
     /// # Errors
-    /// As [`new`](Self::new), and [`MetadataFault::Json`] for a text that is not one JSON object with each
-    /// name once.
+    /// As [`new`](Self::new), and [`MetadataFault::Json`] when the text is not one JSON object, or has a name twice.
     pub fn from_json(text: &[u8]) -> Result<Self, MetadataError> {
         let reader = Reader { max_bytes: Self::MAX_BYTES, max_depth: Self::MAX_DEPTH, ..Reader::STRICT };
         match reader.read_entries::<JsonObject>(text) {
@@ -90,10 +90,10 @@ impl OrderMetadata {
         }
     }
 
-    /// Returns the type of the request: custom, if the client named none.
+    /// Returns the type of the request. It is custom if the client named no type.
     ///
     /// # Errors
-    /// [`MetadataFault::Type`] when the field is not a text; `null` is not one.
+    /// [`MetadataFault::Type`] when the field is not a text. `null` is not a text.
     pub fn request_type(&self) -> Result<RequestType, MetadataError> {
         Ok(self.text(Self::REQUEST_TYPE)?.map_or(RequestType::Custom, RequestType::from_text))
     }
@@ -114,7 +114,7 @@ impl OrderMetadata {
     /// Returns the text of a field, or `None` if the field is missing.
     ///
     /// # Errors
-    /// [`MetadataFault::Type`] when the field is not a text; `null` is not one.
+    /// [`MetadataFault::Type`] when the field is not a text. `null` is not a text.
     pub fn text(&self, field: &str) -> Result<Option<&str>, MetadataError> {
         let Some(value) = self.0.values.get(field) else { return Ok(None) };
         let found = value.kind();
@@ -124,10 +124,10 @@ impl OrderMetadata {
             .ok_or_else(|| MetadataError::new(field, MetadataFault::Type { expected: "a text", found }))
     }
 
-    /// Returns the text of a field that must be there.
+    /// Returns the text of a field that must be present.
     ///
     /// # Errors
-    /// [`MetadataFault::Missing`] when it is not, and as [`text`](Self::text).
+    /// [`MetadataFault::Missing`] when the field is missing, and as [`text`](Self::text).
     pub fn required_text(&self, field: &str) -> Result<&str, MetadataError> {
         self.text(field)?.ok_or_else(|| MetadataError::new(field, MetadataFault::Missing))
     }
@@ -142,7 +142,7 @@ impl OrderMetadata {
         &self.0.values
     }
 
-    /// Returns the place of the verified request.
+    /// Returns the place where the verified request is kept.
     #[cfg(feature = "pkcs10")]
     pub(crate) fn verified(&self) -> &Verified<()> {
         &self.0.request
@@ -160,12 +160,12 @@ impl fmt::Debug for OrderMetadata {
     }
 }
 
-/// The error for metadata that is not acceptable: the field and the fault, never a value.
+/// The error for metadata that are not acceptable. It has the field and the fault, and never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the metadata of the order: {}{fault}", if field.is_empty() { String::new() } else { format!("{field}: ") })]
 #[non_exhaustive]
 pub struct MetadataError {
-    /// The field. Empty for the whole. Names of clients are escaped, and cut when they are long.
+    /// The field, or an empty text for the whole object. Names that clients chose are escaped, and long names are cut.
     pub field: String,
     /// The fault of the field.
     pub fault: MetadataFault,
@@ -185,7 +185,7 @@ pub enum MetadataFault {
     /// The text is not JSON.
     #[error(transparent)]
     Json(JsonError),
-    /// The metadata has grown over the limit with this field.
+    /// With this field, the metadata exceed the limit of their size.
     #[error("with it, the metadata has more than {limit} bytes")]
     TooLarge {
         /// The allowed number of bytes.
@@ -197,7 +197,7 @@ pub enum MetadataFault {
         /// The allowed depth.
         limit: usize,
     },
-    /// The field must be there.
+    /// The field is required, and is missing.
     #[error("it is missing")]
     Missing,
     /// The field has the wrong type.
@@ -214,7 +214,7 @@ pub enum MetadataFault {
         /// The form that is expected.
         expected: &'static str,
     },
-    /// A rule of a host or of a plugin.
+    /// The field breaks a rule of a host or of a plugin.
     #[error("{rule}")]
     Other {
         /// The rule, without any value.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A method of a certificate authority that acts on one order, as the plugin names the one that the
+/// A method of a certificate authority that acts on one order. An answer of the plugin can name the method that the
 /// host calls next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RetryMethod {

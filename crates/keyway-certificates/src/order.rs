@@ -4,27 +4,27 @@ use keyway_core::IntentId;
 
 use crate::{CaId, ClientMessage, OrderId, OrderMetadata, Pem, PluginMeta};
 
-/// An order, as every call that acts on it gets it (seed, "Certificate Parameter Objects").
+/// An order. Every call that acts on an order receives one (seed, "Certificate Parameter Objects").
 ///
 /// A clone costs a few reference counts, and shares the [plugin metadata](Self::plugin_meta).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CertificateOrder {
-    /// The id of the order, the same in every call.
+    /// The id of the order. It is the same in every call.
     pub id: OrderId,
-    /// The intended effect. The host sends the same id when it asks again for the same effect; a check has
-    /// the id of the call that it asks about.
+    /// The id of the intended effect. The host sends the same id when it repeats a call for the same effect. A check
+    /// has the id of the call whose outcome it asks for.
     ///
     /// Decision R2.
     pub intent: IntentId,
-    /// The client's data; in [`modify`](crate::CertificateAuthority::modify) and later, the new ones.
+    /// The client's data. From a call of [`modify`](crate::CertificateAuthority::modify) on, they are the new data.
     pub metadata: OrderMetadata,
     /// The client's data before the change. Only [`modify`](crate::CertificateAuthority::modify) has
     /// them.
     pub previous_metadata: Option<OrderMetadata>,
     /// The plugin's own data.
     pub plugin_meta: PluginMeta,
-    /// The host's decisions about the order, the same in every call (decision B10).
+    /// The host's decisions about the order. They are the same in every call (decision B10).
     pub context: RequestContext,
 }
 
@@ -60,7 +60,7 @@ impl CertificateOrder {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestContext {
-    /// The authority that signs, by the plugin's own id. `None` is the plugin's
+    /// The plugin's own id of the authority that signs. `None` means the plugin's
     /// [default](crate::CertificateAuthority::default_ca).
     pub ca: Option<CaId>,
     /// The request of PKCS#10 that the host made from a stored key (decision B12).
@@ -68,7 +68,7 @@ pub struct RequestContext {
     /// The verified request of `generated_csr`. Clones share it.
     #[cfg(feature = "pkcs10")]
     pub(crate) verified: std::sync::Arc<crate::pkcs10::Verified<Pem>>,
-    /// The certificate that the new one replaces, in an order that renews another one (decision B18).
+    /// The certificate that the new one replaces. Only an order that renews a certificate has it (decision B18).
     pub replaces: Option<Pem>,
 }
 
@@ -100,8 +100,8 @@ impl RequestContext {
     }
 }
 
-/// A request for a certificate, as [`supports`](crate::CertificateAuthority::supports) judges it. There
-/// is no order yet.
+/// A request for a certificate, before an order is placed. [`supports`](crate::CertificateAuthority::supports) judges
+/// it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OrderRequest {
@@ -128,9 +128,9 @@ impl OrderRequest {
 /// The answer to the question whether an authority can carry out a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// The authority can try.
+    /// The authority can try to carry out the request.
     Yes,
-    /// The authority cannot.
+    /// The authority cannot carry out the request.
     No {
         /// The reason, for the client.
         reason: ClientMessage,
@@ -138,7 +138,7 @@ pub enum Support {
 }
 
 impl Support {
-    /// Creates a no with a reason for the client.
+    /// Creates the answer that the authority cannot carry out the request, with a reason for the client.
     pub fn no(reason: impl Into<ClientMessage>) -> Self {
         Self::No { reason: reason.into() }
     }

@@ -19,16 +19,16 @@ use crate::{CertificateStatus, Pem, RetryMethod};
 /// | `Canceled` | active, without a certificate | nothing |
 /// | `InvalidOperation` | failed | nothing |
 ///
-/// The delay and the method are those of [`Waiting`], if the plugin chose them (decisions B1 to B7).
+/// If the plugin chose a delay or a method in [`Waiting`], the host uses these (decisions B1 to B7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderOutcome {
     /// The authority made the certificate.
     Generated(IssuedCertificate),
     /// The authority works on the order.
     WaitingForCa(Waiting),
-    /// The authority could not be asked; nothing happened in this call.
+    /// The authority could not be reached. Nothing happened in this call.
     CaUnavailable(Waiting),
-    /// The client has to correct its data, here or at the authority itself; the order stays open.
+    /// The client has to correct its data, at the host or at the authority itself. The order stays open.
     ClientDataIssue(Waiting),
     /// The order is canceled, by the client or by the authority.
     Canceled(ClientMessage),
@@ -60,7 +60,7 @@ impl OrderOutcome {
         }
     }
 
-    /// Returns the wishes about the next call, if the order stays open.
+    /// Returns the plugin's wishes about the next call, if the order stays open.
     pub const fn waiting(&self) -> Option<&Waiting> {
         match self {
             Self::WaitingForCa(waiting) | Self::CaUnavailable(waiting) | Self::ClientDataIssue(waiting) => {
@@ -70,8 +70,8 @@ impl OrderOutcome {
         }
     }
 
-    /// Returns the method that the host calls next, given the method that answered this, or `None`
-    /// if the order is finished.
+    /// Returns the method that the host calls next, or `None` if the order is finished. `answered` is the method that
+    /// returned this outcome.
     ///
     /// Decisions B1 to B7.
     pub fn next_method(&self, answered: RetryMethod) -> Option<RetryMethod> {
@@ -89,7 +89,7 @@ impl OrderOutcome {
 pub struct IssuedCertificate {
     /// The certificate.
     pub certificate: Pem,
-    /// The certificates between it and the root, the issuer of the certificate first.
+    /// The certificates between this certificate and the root. The certificate of its issuer comes first.
     pub intermediates: Option<Pem>,
     /// The message for the client.
     pub message: ClientMessage,
@@ -128,21 +128,20 @@ impl From<IssuedCertificate> for OrderOutcome {
 pub struct Waiting {
     /// The message for the client.
     pub message: ClientMessage,
-    /// The delay before the next call, at least. `None` is the host's default (seed, `retry_msec`;
-    /// decision B7).
+    /// The shortest delay before the next call. `None` means the host's default (seed, `retry_msec`; decision B7).
     pub retry_after: Option<Duration>,
-    /// The method that the host calls next, one that the authority declares. `None` is the one of the
-    /// outcome (decision B7).
+    /// The method that the host calls next. The authority must declare it. `None` means the method that
+    /// [`OrderOutcome`] lists for the outcome (decision B7).
     pub retry_method: Option<RetryMethod>,
 }
 
 impl Waiting {
-    /// Creates an open order with a message for the client.
+    /// Creates the state of an open order, with a message for the client.
     pub fn new(message: impl Into<ClientMessage>) -> Self {
         Self { message: message.into(), retry_after: None, retry_method: None }
     }
 
-    /// Sets the delay before the next call. Zero is the host's default.
+    /// Sets the delay before the next call. Zero means the host's default.
     #[must_use]
     pub fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = (!delay.is_zero()).then_some(delay);
@@ -159,9 +158,9 @@ impl Waiting {
 
 /// A message for the client of an order: one line, at most [`MAX_BYTES`](Self::MAX_BYTES).
 ///
-/// A longer text is cut and ends with an ellipsis, and each control character becomes a blank, so a
-/// plugin may pass on what its authority says. It is shown to clients and stored in the clear: it must
-/// hold nothing internal and no secret. A clone costs one reference count.
+/// A longer text is cut and ends with an ellipsis, and each control character becomes a space, so a plugin may pass on
+/// the message of its authority. Messages are shown to clients and stored in the clear, so they must hold nothing
+/// internal and no secret. A clone costs one reference count.
 ///
 /// ```
 /// use keyway_certificates::ClientMessage;
@@ -182,7 +181,7 @@ impl ClientMessage {
         let cut = text.len() > Self::MAX_BYTES;
         let room = if cut { Self::MAX_BYTES - ELLIPSIS.len_utf8() } else { text.len() };
         let kept = &text[..text.floor_char_boundary(room)];
-        // A control character of two bytes becomes a blank of one, so the room is enough.
+        // A control character has one or two bytes and becomes a space, which has one byte, so the text does not grow.
         let blanked = kept.chars().map(|char| if char.is_control() { ' ' } else { char });
         Self(blanked.chain(cut.then_some(ELLIPSIS)).collect::<String>().into())
     }

@@ -1,4 +1,4 @@
-//! The request of PKCS#10 that an order has, verified once.
+//! The PKCS#10 request of an order, which is verified only once.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -15,9 +15,9 @@ pub enum Pkcs10 {
     Sent(Arc<CertificateRequest>),
     /// The host made it from a stored key (decision B12).
     Made(Arc<CertificateRequest>),
-    /// The host makes it from a stored key, before the order is issued.
+    /// The host will make it from a stored key before it issues the order.
     Awaited,
-    /// The order is of a type that has none.
+    /// Orders of this type have no PKCS#10 request.
     Other,
 }
 
@@ -27,7 +27,7 @@ pub enum RequestDataError {
     /// The field is missing, or is not a text.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The text is not a request of PKCS#10 that its own key signed.
+    /// The text is not a PKCS#10 request that is signed with its own key.
     #[error("the metadata of the order: request_data: {0}")]
     Request(#[from] RequestError),
 }
@@ -38,8 +38,9 @@ impl OrderMetadata {
 
     /// Returns the client's request of PKCS#10 from `request_data`.
     ///
-    /// The first call for these metadata or a clone of them verifies it, in about 0.1 ms; the others return the same
-    /// value. Nothing else fills its place, so a plugin that gets the metadata from a host need not verify again.
+    /// The first call for these metadata or a clone of them verifies the request, in about 0.1 ms. Later calls return
+    /// the same value. No other code can set this value, so a plugin that gets the metadata from a host need not verify
+    /// again.
     ///
     /// # Errors
     /// [`RequestDataError`]: the field is missing, or the request is not acceptable.
@@ -48,13 +49,14 @@ impl OrderMetadata {
         Ok(self.verified().get(&(), || CertificateRequest::from_request_data(text))?)
     }
 
-    /// Returns the request of PKCS#10 that the order has, by its type: that of the client, or the one that the host made.
+    /// Returns the PKCS#10 request of the order. The type of the order decides whether it is the client's request or
+    /// the request that the host made.
     ///
-    /// It verifies each request once, as [`request_data`](Self::request_data).
+    /// Each request is verified once, as in [`request_data`](Self::request_data).
     ///
     /// # Errors
-    /// [`CertificateError::Metadata`] names the field that is missing or has another type;
-    /// [`CertificateError::Invalid`] the request that is not acceptable.
+    /// [`CertificateError::Metadata`] names a field that is missing or has another type. [`CertificateError::Invalid`]
+    /// names a request that is not acceptable.
     pub fn pkcs10(&self, context: &RequestContext) -> Result<Pkcs10, CertificateError> {
         let refused =
             |what: &'static str, error: RequestError| CertificateError::invalid(what, error.to_string());
@@ -79,14 +81,14 @@ impl OrderMetadata {
     }
 }
 
-/// Holds the first request that was read, with the text that it belongs to.
+/// The first request that was read, with the text from which it was read.
 ///
-/// It is private to this crate, so that no other request comes into its place.
+/// It is private to this crate, so that no other code can store a request here.
 #[derive(Clone)]
 pub(crate) struct Verified<K>(OnceLock<(K, Arc<CertificateRequest>)>);
 
 impl<K: Clone + PartialEq> Verified<K> {
-    /// Returns the request of `key`. Of a second key, it keeps nothing.
+    /// Returns the request of `key`. Only the request of the first key is kept.
     fn get(
         &self,
         key: &K,
@@ -109,7 +111,7 @@ impl<K> Default for Verified<K> {
     }
 }
 
-/// All are equal: the texts beside them tell whether two orders are the same.
+/// Treats all values as equal, because the texts of the requests are compared as well.
 impl<K> PartialEq for Verified<K> {
     fn eq(&self, _: &Self) -> bool {
         true

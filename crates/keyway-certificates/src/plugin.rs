@@ -35,25 +35,24 @@ pub trait CertificatePlugin: fmt::Debug + Send + Sync {
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn CertificateAuthority>, CertificateError>;
 }
 
-/// The arguments with which a host opens a certificate authority; the name is that of the connection.
+/// The arguments with which a host opens a certificate authority. The name is the name of the connection.
 pub type OpenContext = keyway_core::OpenContext<AuthorityName>;
 
 /// A connection to one or more certificate authorities (seed, "Plugin Base Class").
 ///
-/// Several calls use it at once through `&self`, but the host makes one call at a time for one order. All
-/// data of an order comes with the call: the plugin keeps its own in
-/// [`plugin_meta`](CertificateOrder::plugin_meta).
+/// Several calls may use it at once through `&self`, but the host makes only one call at a time for an order. All data
+/// of an order come with the call, and the plugin keeps its own data in [`plugin_meta`](CertificateOrder::plugin_meta).
 ///
 /// # Cancel safety
-/// A host may drop the future of any operation, for example when a deadline passes. A dropped call may
-/// have had its effect. After it, or after a crash, the host asks an [idempotent](Capabilities::idempotent)
-/// authority again; it asks one that [reconciles](Capabilities::reconciles) for the outcome, and
-/// [checks](Self::check) an order whose plugin made a [checkpoint](crate::PluginMeta::checkpoint). Otherwise
-/// a person has to decide (decision B6).
+/// A host may drop the future of any operation, for example when a deadline passes. A dropped call may have had its
+/// effect. After a dropped call or a crash, the host repeats the call if the authority is
+/// [idempotent](Capabilities::idempotent), and asks for the outcome if the authority
+/// [reconciles](Capabilities::reconciles). It [checks](Self::check) an order whose plugin made a
+/// [checkpoint](crate::PluginMeta::checkpoint). Otherwise a person has to decide (decision B6).
 ///
 /// # Errors
-/// Any error may leave an effect behind unless [`effect`](keyway_core::PluginError::effect) says that it
-/// does not; the host acts on that.
+/// Any error may leave an effect behind unless [`effect`](keyway_core::PluginError::effect) says that it does not. The
+/// host relies on that.
 #[async_trait]
 pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// Returns the authority's capabilities. They never change for one handle.
@@ -61,8 +60,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
 
     /// Tells whether the authority can carry out a request (seed, `supports`).
     ///
-    /// The host asks for every order once, before it issues it, also when the client names an authority
-    /// (decision B10). It has no effect.
+    /// The host calls it once for every order, before it issues the order, even if the client names an authority
+    /// (decision B10). The call has no effect.
     ///
     /// # Errors
     /// [`Metadata`](CertificateError::Metadata) names a field that is not acceptable.
@@ -87,12 +86,12 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
 
     /// Gives the authority new data for an open order (seed, `modify_certificate_request`).
     ///
-    /// The order has the [new](CertificateOrder::metadata) data and the
-    /// [previous](CertificateOrder::previous_metadata) ones (decision B8).
+    /// The order has the [new](CertificateOrder::metadata) data and the [previous](CertificateOrder::previous_metadata)
+    /// data (decision B8).
     ///
     /// # Errors
-    /// [`Unsupported`](CertificateError::Unsupported) without the capability `modifies`; an authority that
-    /// has it may answer so for an order that it no longer changes. The order then stays as it is, with its
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `modifies`. An authority with the
+    /// capability may return it too, for an order that can no longer change. The order then keeps its state and its
     /// previous data (decision B16).
     async fn modify(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let _ = order;
@@ -101,30 +100,28 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
 
     /// Cancels an open order (seed, `cancel_certificate_request`).
     ///
-    /// An authority that does not cancel at once answers
-    /// [`WaitingForCa`](OrderOutcome::WaitingForCa), and the host checks the order later (decision B8).
+    /// An authority that does not cancel at once answers [`WaitingForCa`](OrderOutcome::WaitingForCa), and the host
+    /// checks the order later (decision B8).
     ///
     /// # Errors
-    /// [`Unsupported`](CertificateError::Unsupported) without the capability `cancels`. The host then cancels
-    /// the order on its side; a certificate that arrives later is late (decision B19).
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `cancels`. The host then cancels the order
+    /// on its side, and treats a certificate that arrives later as late (decision B19).
     async fn cancel(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let _ = order;
         Err(CertificateError::Unsupported { what: "cancelling" })
     }
 
-    /// Describes the authorities behind this connection: at least one.
+    /// Describes the authorities behind this connection. There is at least one.
     ///
-    /// The host asks at the start, and when the earliest description expires (decision B14).
+    /// The host calls it at the start, and when the first of the descriptions expires (decision B14).
     ///
     /// # Errors
-    /// [`Unavailable`](CertificateError::Unavailable) and others. The host then keeps the descriptions that
-    /// it has.
+    /// [`Unavailable`](CertificateError::Unavailable) and others. The host then keeps the descriptions that it has.
     async fn ca_information(&self) -> Result<Vec<CaInformation>, CertificateError>;
 
-    /// Returns the authority that signs when an order names none, or `None` if each order must name
-    /// one.
+    /// Returns the authority that signs when an order names none, or `None` if each order must name an authority.
     ///
-    /// It stands for the three methods `get_default_*` of the upstream system. The default answers the
+    /// It replaces the three methods `get_default_*` of the upstream system. The default implementation returns the
     /// authority of a plugin that has exactly one (decision B14).
     ///
     /// # Errors
@@ -144,27 +141,27 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
         Err(CertificateError::Unsupported { what: "subordinate certificate authorities" })
     }
 
-    /// Deletes a subordinate authority. Deleting a missing one succeeds.
+    /// Deletes a subordinate authority. Deleting a missing authority succeeds.
     ///
     /// # Errors
-    /// [`Unsupported`](CertificateError::Unsupported) without the capability `deletes_cas`. After any error
-    /// the authority counts as existing, and the host may try again.
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `deletes_cas`. After any error the
+    /// authority counts as existing, and the host may try again.
     async fn delete_ca(&self, request: &DeleteCa) -> Result<(), CertificateError> {
         let _ = request;
         Err(CertificateError::Unsupported { what: "deleting a certificate authority" })
     }
 
-    /// Revokes a certificate. Revoking a revoked one succeeds (decision B18).
+    /// Revokes a certificate. Revoking a revoked certificate succeeds (decision B18).
     ///
     /// # Errors
-    /// [`Unsupported`](CertificateError::Unsupported) without the capability `revokes`. After any error the
-    /// certificate counts as valid, and the host may try again.
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `revokes`. After any error the certificate
+    /// counts as valid, and the host may try again.
     async fn revoke(&self, request: &CertificateRevocation) -> Result<(), CertificateError> {
         let _ = request;
         Err(CertificateError::Unsupported { what: "revocation" })
     }
 
-    /// Tells when a certificate is to be renewed (RFC 9773; decision B18). It has no effect.
+    /// Tells when a certificate is to be renewed (RFC 9773). The call has no effect (decision B18).
     ///
     /// # Errors
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `renewal_information`.
@@ -176,18 +173,18 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
         Err(CertificateError::Unsupported { what: "renewal information" })
     }
 
-    /// Does the work of the authority that belongs to no call, such as signing revocation lists again before they
-    /// end. Returns the moment at which there is more of it, or `None` if there is none that the authority knows of.
+    /// Does the work of the authority that belongs to no call, such as signing revocation lists again before they end.
+    /// Returns the time at which the next work is due, or `None` if the authority knows of none.
     ///
-    /// The host calls it after the start, at that moment, soon after each revocation and each creation or deletion
-    /// of an authority, and at least daily; after an answer without these, it waits for at least a minute (decision
-    /// H166). A call does what is due now, and nothing if nothing is due: it can be dropped and repeated, and several
-    /// hosts may make it at once. It may block and take long, also in a plugin that is [`prompt`](Capabilities::prompt):
-    /// the host calls it on a thread for that.
+    /// The host calls it after the start, at the returned time, soon after each revocation and each creation or
+    /// deletion of an authority, and at least daily. Without such a change, at least a minute passes after an answer
+    /// (decision H166). A call does the work that is due now, or nothing. A call may be dropped and repeated, and
+    /// several hosts may call at once. A call may block and take long, even in a plugin that is
+    /// [`prompt`](Capabilities::prompt), because the host makes it on a thread for such work.
     ///
     /// # Errors
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `maintains`. After any error the host
-    /// asks again later; work that was done before the error stays done.
+    /// calls again later. Work that was done before the error stays done.
     async fn maintain(&self) -> Result<Option<Timestamp>, CertificateError> {
         Err(CertificateError::Unsupported { what: "work of its own" })
     }
@@ -200,8 +197,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// | `CreateCa` | `Made` with the authority |
     /// | `Cancel`, `DeleteCa`, `Revoke` | [`Destroyed`](Reconciled::Destroyed) |
     ///
-    /// After [`NothingHappened`](Reconciled::NothingHappened) the host makes the call again, after `Made` it
-    /// checks the order, and after [`Unknown`](Reconciled::Unknown) a person decides (decision R2).
+    /// After [`NothingHappened`](Reconciled::NothingHappened) the host makes the call again. After `Made` it checks the
+    /// order. After [`Unknown`](Reconciled::Unknown) a person decides (decision R2).
     ///
     /// # Errors
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `reconciles`.

@@ -11,14 +11,13 @@ use crate::{CertificateError, Json, JsonObject, SecretText};
 
 /// The metadata that a plugin keeps with an order: a handle to a JSON object (seed, `plugin_meta`).
 ///
-/// It is empty at the first [`issue`](crate::CertificateAuthority::issue), and as the plugin left it at
-/// every later call. All clones are handles to the same values. The host keeps one, and stores the values
-/// after every call, also after one that failed, panicked, passed its deadline or was dropped; a removed
-/// entry stays removed. A [`checkpoint`](Self::checkpoint) also survives a killed process
-/// (decision B9).
+/// The object is empty at the first [`issue`](crate::CertificateAuthority::issue), and every later call finds it as the
+/// plugin left it. All clones are handles to the same values. The host keeps a handle too, and stores the values after
+/// every call, even if the call failed, panicked, passed its deadline or was dropped. Removals are stored as well. A
+/// [`checkpoint`](Self::checkpoint) also survives a killed process (decision B9).
 ///
-/// The values may be secret: they are wiped, and `Debug` shows names only. Names are stored as they are
-/// and shown: they hold no secret.
+/// The values may be secret, so they are wiped when dropped, and `Debug` shows names only. Names are stored in the
+/// clear and shown, so they must hold no secret.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};
@@ -42,7 +41,7 @@ pub struct PluginMeta(Arc<Shared>);
 
 struct Shared {
     values: Mutex<Values>,
-    /// Held while a checkpoint is saved, so that an older one never follows a newer one.
+    /// Locked while a checkpoint is saved, so that older values never replace newer ones.
     saving: async_lock::Mutex<()>,
     checkpoint: Arc<dyn Checkpoint>,
 }
@@ -52,10 +51,10 @@ type Values = BoundedObject<{ PluginMeta::MAX_BYTES }>;
 /// The storage behind the checkpoints of one order. The host implements it.
 #[async_trait]
 pub trait Checkpoint: fmt::Debug + Send + Sync {
-    /// Stores the values, durably when it returns.
+    /// Stores the values. They are durable when it returns.
     ///
-    /// [`PluginMeta::checkpoint`] calls it, for one handle and its clones once at a time and in the
-    /// order of the snapshots. The host refuses a call for an order that it has given to another worker.
+    /// [`PluginMeta::checkpoint`] calls it. For one handle and its clones, the calls run one at a time, in the order of
+    /// the snapshots. The host refuses a call for an order that it has given to another worker.
     ///
     /// # Errors
     /// When the values may not be stored.
@@ -96,10 +95,10 @@ impl PluginMeta {
         }
     }
 
-    /// Sets an entry, replacing an earlier one.
+    /// Sets an entry, and replaces an earlier one.
     ///
     /// # Errors
-    /// [`ObjectLimit`] when the values would be too large or nest too deep; then nothing is changed.
+    /// [`ObjectLimit`] when the values would be too large or nest too deep. Nothing is changed then.
     pub fn set(&self, name: impl Into<String>, value: impl Into<Json>) -> Result<(), ObjectLimit> {
         self.values().set(name, value)
     }
@@ -114,19 +113,18 @@ impl PluginMeta {
         self.values().values().clone()
     }
 
-    /// Writes all values as they are now as one JSON object in ASCII.
+    /// Writes the current values as one JSON object in ASCII.
     pub fn to_ascii(&self) -> Wiped<String> {
         object_to_ascii(self.values().values())
     }
 
-    /// Stores all values as they are now, durably when it returns.
+    /// Stores the current values. They are durable when it returns.
     ///
     /// Call it before an effect that must not be repeated: after a crash, the host then
-    /// [checks](crate::CertificateAuthority::check) the order instead of issuing it again
-    /// (decision B6).
+    /// [checks](crate::CertificateAuthority::check) the order instead of issuing it again (decision B6).
     ///
     /// # Errors
-    /// Those of the host's storage. Then leave out the effect, and return the error.
+    /// Those of the host's storage. The plugin must then leave out the effect, and return the error.
     ///
     /// # Cancel safety
     /// A dropped call may have stored the values. The values of the handle are unchanged.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// The type of a certificate request, as the client names it in the order's metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RequestType {
-    /// `custom`: the metadata means what the plugin says. The default.
+    /// `custom`: the plugin defines the meaning of the metadata. This is the default.
     Custom,
     /// `full-cmc`: a full CMC request of RFC 5272. The host refuses it (decision B12).
     FullCmc,
@@ -14,12 +14,12 @@ pub enum RequestType {
     SimpleCmc,
     /// `stored-key`: the host makes the request from a stored key.
     StoredKey,
-    /// Any other text. A client may name it, and validation refuses it (decision B20).
+    /// Any other text that a client named. Validation refuses it (decision B20).
     Other(Arc<str>),
 }
 
 impl RequestType {
-    /// The types that exist.
+    /// All types except [`Other`](Self::Other).
     pub const KNOWN: [Self; 4] = [Self::Custom, Self::FullCmc, Self::SimpleCmc, Self::StoredKey];
 
     /// Returns the type with this text. Case matters.
@@ -33,8 +33,8 @@ impl RequestType {
         }
     }
 
-    /// Returns the text of the type. That of [`Other`](Self::Other) comes from a client: escape it
-    /// before it is shown.
+    /// Returns the text of the type. The text of [`Other`](Self::Other) comes from a client: escape it before it is
+    /// shown.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Custom => "custom",
@@ -77,7 +77,7 @@ impl RequestTypes {
         Self(self.0 | other.0)
     }
 
-    /// Tells whether the set has this type. No set has [`RequestType::Other`].
+    /// Tells whether the set has this type. No set contains [`RequestType::Other`].
     pub const fn contains(self, request_type: &RequestType) -> bool {
         let bit = match request_type {
             RequestType::Custom => Self::CUSTOM,

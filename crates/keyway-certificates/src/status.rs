@@ -19,13 +19,13 @@ use std::str::FromStr;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CertificateStatus {
-    /// The certificate is there.
+    /// The authority made the certificate.
     Generated,
     /// The authority works on the order.
     WaitingForCa,
     /// The client has to correct its data; the order stays open.
     ClientDataIssue,
-    /// The authority could not be asked.
+    /// The authority could not be reached.
     CaUnavailable,
     /// The order is canceled.
     Canceled,

@@ -50,8 +50,8 @@ checked_text! {
 checked_text! {
     /// A PEM text: a certificate, a chain, or a request. `Debug` shows its length only.
     ///
-    /// It is checked for its length, and that it is not blank. The host checks the rest: a plugin
-    /// may hand over what its authority answered (decision B11).
+    /// This type checks only the length, and that the text is not blank. The host checks the rest, so a plugin may pass
+    /// on the answer of its authority as it is (decision B11).
     pub Pem: hidden, "a PEM text", up to 64 << 10, is_not_blank, "1 byte to 64 KiB that are not all white space"
 }
 

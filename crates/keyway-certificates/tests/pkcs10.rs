@@ -1,4 +1,5 @@
-//! The request of an order is verified once, and for the text that it was read from.
+//! Tests that the request of an order is verified only once, and that the verified request belongs to the text from
+//! which it was read.
 
 #![cfg(feature = "pkcs10")]
 
@@ -43,7 +44,7 @@ fn clones_of_an_order_share_the_verified_request() {
     assert_eq!(*sent(&metadata), request);
     assert!(Arc::ptr_eq(&sent(&metadata), &sent(&clone)));
     assert!(Arc::ptr_eq(&sent(&metadata), &clone.request_data().unwrap()));
-    // Metadata that were read anew are verified anew.
+    // Metadata that are read again are verified again.
     let again = OrderMetadata::from_json(metadata.to_ascii().as_bytes()).unwrap();
     assert_eq!(again, metadata);
     assert!(!Arc::ptr_eq(&sent(&again), &sent(&metadata)));

@@ -10,10 +10,10 @@ use crate::{Error, Layer, Secrets};
 
 /// Receives a report of every access of a client, without values.
 ///
-/// A client calls it once for each operation, when that ends, on the thread that ran it: also when
-/// the operation failed, and when its future was dropped before it ended. It should be quick,
-/// because the caller waits for it. Its panics are caught, and the caller gets the operation's
-/// result nevertheless.
+/// A client calls it once for each operation, when the operation ends, on the thread that ran the operation. This
+/// includes operations that failed, and operations whose future was dropped before they ended. The hook should be
+/// quick, because the caller waits for it. If the hook panics, the panic is caught, and the caller still gets the
+/// operation's result.
 ///
 /// A closure implements it:
 ///
@@ -46,9 +46,9 @@ pub struct Access<'a> {
     pub operation: Operation,
     /// The key, for an operation on one secret.
     pub key: Option<&'a str>,
-    /// The environment that the client works in, or the subject of an operation on environments.
+    /// The environment in which the client works, or the environment that an operation on environments is about.
     pub environment: Option<&'a str>,
-    /// The layer that gave the secret; only for reads of a single secret.
+    /// The layer in which the secret was found. Only reads of a single secret have it.
     pub layer: Option<Layer>,
     /// The outcome.
     pub outcome: AccessOutcome,
@@ -139,10 +139,9 @@ impl fmt::Display for Operation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AccessOutcome {
-    /// It succeeded.
+    /// The operation succeeded.
     Done,
-    /// It failed. A missing secret is `Failed(NotFound)`, also when the caller got a default value
-    /// instead.
+    /// The operation failed. A missing secret is `Failed(NotFound)`, even if the caller got a default value instead.
     Failed(ErrorKind),
     /// The future was dropped before the operation ended, or the store panicked. A write may have
     /// taken effect.
@@ -172,7 +171,8 @@ pub(crate) struct Call<'a> {
     operation: Operation,
     key: Option<&'a str>,
     environment: Option<&'a str>,
-    /// `None` when no hook and no log needs it: reading the clock costs more than the rest.
+    /// The start of the operation. It is `None` when neither a hook nor a log needs it, because reading the clock costs
+    /// more than the rest of a report.
     begun: Option<Instant>,
     ended: bool,
 }
@@ -188,7 +188,7 @@ impl<'a> Call<'a> {
         Self { client, operation, key, environment, begun: observed.then(Instant::now), ended: false }
     }
 
-    /// Reports how the operation ended, and returns its result.
+    /// Reports the outcome of the operation, and returns its result.
     pub(crate) fn end<T>(mut self, result: Result<T, Error>) -> Result<T, Error> {
         self.report(None, result.as_ref().err());
         result
@@ -204,7 +204,7 @@ impl<'a> Call<'a> {
         self.report(None, Some(error));
     }
 
-    /// Does the same as [`end`](Self::end), for a single secret that a layer gave.
+    /// Does the same as [`end`](Self::end) for a single secret, and reports the layer in which it was found.
     pub(crate) fn end_in<T>(mut self, layer: Layer, result: Result<T, Error>) -> Result<T, Error> {
         self.report(result.as_ref().ok().map(|_| layer), result.as_ref().err());
         result
@@ -250,7 +250,7 @@ impl Drop for Call<'_> {
     }
 }
 
-/// Logs failures that the caller did not cause as warnings, and everything else at level `debug`.
+/// Logs an access. A failure that the caller did not cause is a warning; everything else has level `debug`.
 fn trace(access: &Access<'_>) {
     let callers = matches!(
         access.outcome,

@@ -9,10 +9,9 @@
 //!   plugins and the storage engines of this project, which are independent of any runtime. A store
 //!   that `keyway-host` opened needs tokio: choose the runtime with [`Secrets::on`].
 //! * On a thread where a tokio runtime may be blocked (`spawn_blocking`) that runtime is used.
-//! * In asynchronous code on tokio every method returns [`InsideRuntime`](Error::InsideRuntime) and
-//!   does nothing: waiting there could wait for a task that the same thread has to run. tokio reports
-//!   this only by a panic, which is caught here (in a build with `panic = "unwind"`); its message
-//!   still reaches the process's panic hook.
+//! * In asynchronous code on tokio every method returns [`InsideRuntime`](Error::InsideRuntime) and does nothing,
+//!   because it could wait for a task that the same thread has to run. tokio reports this only by a panic. The panic is
+//!   caught (in a build with `panic = "unwind"`), but its message still reaches the process's panic hook.
 //! * Other executors cannot be detected. In their tasks use the asynchronous client.
 
 use std::future::Future;
@@ -70,7 +69,7 @@ impl Secrets {
 
     fn wait<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if let Ok(current) = Handle::try_current() {
-            // tokio has no query for this, and refuses by a panic.
+            // tokio has no function that tells whether this thread may block, and panics if it may not.
             return match catch_unwind(|| current.block_on(async {})) {
                 Ok(()) => current.block_on(future),
                 Err(_) => Err(Error::InsideRuntime),
@@ -117,7 +116,7 @@ impl Secrets {
     }
 }
 
-/// Generates methods that wait for those of the asynchronous client.
+/// Generates methods. Each waits for the asynchronous method of the same name.
 macro_rules! waiting {
     ($($(#[$attribute:meta])* $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)*) => {
         impl Secrets {$(

@@ -12,9 +12,9 @@ use crate::{CredentialsError, RedactedBody, RemoteError};
 /// An error of an operation of a client.
 ///
 /// It belongs to a [`Row`] of the error table of the Locker seed: [`code`](Self::code),
-/// [`http_status`](Self::http_status) and [`description`](Self::description) are those of the row,
-/// [`user_message`](Self::user_message) describes this failure. It may name a key and an
-/// environment, never a value (decision L6).
+/// [`http_status`](Self::http_status) and [`description`](Self::description) are those of the row, and
+/// [`user_message`](Self::user_message) describes this failure. The message may name a key and an environment, but
+/// never a value (decision L6).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -23,7 +23,7 @@ pub enum Error {
     SecretNotFound {
         /// The key.
         key: SecretName,
-        /// The environment that the client works in.
+        /// The environment in which the client works.
         environment: Option<EnvironmentName>,
         /// True if the shared secrets were read too.
         shared_too: bool,
@@ -122,7 +122,7 @@ impl Error {
         }
     }
 
-    /// Returns a service's answer, redacted, or `None` without a service.
+    /// Returns the redacted answer of a service, or `None` if there is none.
     #[cfg(feature = "locker")]
     pub fn http_body(&self) -> Option<&RedactedBody> {
         match self {
@@ -185,7 +185,7 @@ impl From<RemoteError> for Error {
 }
 
 impl From<StoreError> for Error {
-    /// Unwraps the error of a service that a store reports as the cause, so that its row is kept.
+    /// Unwraps the error of a service if the store reports it as the cause, so that the error keeps its row.
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::SecretNotFound { address: SecretAddress { environment, name } } => {

@@ -1,7 +1,7 @@
 //! The client with which an application reads and writes its secrets.
 //!
-//! It has the operations of the Locker seed, over any store: one that a host opened, one of a
-//! plugin, one in front of a service. A tour:
+//! It has the operations of the Locker seed, over any store: a store that a host opened, a store of a plugin, or a
+//! store in front of a service. A tour:
 //!
 //! ```
 //! # use std::sync::Arc;
@@ -90,9 +90,8 @@
 //!
 //! # Features
 //!
-//! `locker`, off by default, adds the parts that only programs of the service Locker need: its
-//! credentials and their sources, its log level, and errors of a service, for a store in front of
-//! one.
+//! `locker`, off by default, adds the parts that only programs for the service Locker need: its credentials and their
+//! sources, its log level, and the errors of a service behind a store.
 //!
 //! # Logging
 //!

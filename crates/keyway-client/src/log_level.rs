@@ -32,11 +32,10 @@ impl LogLevel {
     /// The variable of the environment.
     pub const VARIABLE: &'static str = "LOCKER_LOG";
 
-    /// Returns the level that an environment sets; the default level if the variable is missing or
-    /// blank.
+    /// Returns the level that an environment sets, or the default level if the variable is missing or blank.
     ///
     /// # Errors
-    /// [`UnknownLogLevel`] for anything else.
+    /// [`UnknownLogLevel`] for any other text.
     pub fn from_environment(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, UnknownLogLevel> {
         match lookup(Self::VARIABLE) {
             Some(text) if !text.trim().is_empty() => text.parse(),

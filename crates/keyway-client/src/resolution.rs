@@ -1,4 +1,4 @@
-//! The policy for searching layers, and the layer that gave a secret.
+//! The policy for searching layers, and the layer in which a secret was found.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ pub enum Resolution {
     /// Searches the environment only.
     #[default]
     Exact,
-    /// Searches the environment, then the secrets of no environment, as Locker's own clients do.
+    /// Searches the environment, then the shared secrets, as Locker's own clients do.
     ///
-    /// It costs at most one more read, and none when the environment has the secret. A missing
-    /// environment is still an error (decision L2).
+    /// It costs at most one more read, and none when the environment has the secret. A missing environment is still an
+    /// error (decision L2).
     SharedFallback,
 }
 
-/// The layer that gave a secret.
+/// The layer in which a secret was found.
 ///
 /// See decision L1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,9 @@ use keyway_secrets::{EnvironmentName, NewValue, Recipe, Secret, SecretChange, Se
 
 use crate::{Error, Layer};
 
-/// A secret and the layer that gave it (Locker seed, "Retrieve a secret"; decision L1).
+/// A secret and the layer in which it was found (Locker seed, "Retrieve a secret").
+///
+/// See decision L1.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct ResolvedSecret {
@@ -16,7 +18,7 @@ pub struct ResolvedSecret {
     pub header: SecretHeader,
     /// The value, of any kind.
     pub value: SecretValue,
-    /// The layer that gave it.
+    /// The layer in which the secret was found.
     pub layer: Layer,
 }
 
@@ -84,7 +86,7 @@ pub(crate) fn layer_of(header: &SecretHeader) -> Layer {
 pub struct ListedName {
     /// The key.
     pub name: SecretName,
-    /// The layer that gives it.
+    /// The layer in which the key was found.
     pub layer: Layer,
 }
 
@@ -95,7 +97,7 @@ impl ListedName {
     }
 }
 
-/// The content of a new secret. A text converts to one:
+/// The content of a new secret. A text converts to a draft:
 ///
 /// ```
 /// use keyway_client::{Draft, Recipe, SecretValue};
@@ -112,15 +114,15 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Creates a new secret's value, without a description.
+    /// Creates the content from a value, without a description.
     pub fn new(value: SecretValue) -> Self {
         Self { value: NewValue::Given(value), description: None }
     }
 
-    /// Requests a value that the store generates, by its settings as modified by the recipe.
+    /// Requests a value that the store generates. The recipe modifies the store's settings for it.
     ///
-    /// A store that generates no values returns
-    /// [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision C11).
+    /// A store that generates no values returns [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision
+    /// C11).
     pub fn generated(recipe: Recipe) -> Self {
         Self { value: NewValue::Generated(recipe), description: None }
     }
@@ -133,8 +135,7 @@ impl Draft {
     }
 }
 
-/// A change of a secret; unmentioned parts stay unchanged. A text converts to a change of the
-/// value:
+/// A change of a secret. Parts that are not set stay unchanged. A text converts to a change of the value:
 ///
 /// ```
 /// use keyway_client::Change;
@@ -178,8 +179,7 @@ impl Change {
         self
     }
 
-    /// Makes the change a conflict if the secret changed since it was read. Needs a store that
-    /// keeps versions.
+    /// Makes the change a conflict if the secret changed since it was read. The store must keep versions.
     #[must_use]
     pub fn if_unchanged(self, read: &SecretHeader) -> Self {
         Self(self.0.if_unchanged(read))

@@ -16,7 +16,7 @@ use support::{Spy, Trick, spy, wait};
 
 const NEEDLE: &str = "n33dle-in-a-haystack";
 
-/// An access as the tests compare it.
+/// The parts of an access that the tests compare.
 type Seen = (Operation, Option<String>, Option<String>, Option<Layer>, AccessOutcome);
 
 fn recording(store: Arc<Spy>) -> (Secrets, Arc<Mutex<Vec<Seen>>>) {
@@ -163,7 +163,7 @@ fn a_hook_that_panics_does_not_hurt_the_caller() {
     });
 }
 
-/// Keeps all traces as text.
+/// Keeps all traces as one text.
 struct Collector(Arc<Mutex<String>>);
 
 impl tracing::Subscriber for Collector {

@@ -30,7 +30,7 @@ fn the_operations_of_the_seed() {
         client.delete_if_unchanged("K", &second).await.unwrap();
         assert!(client.get("K").await.unwrap().is_none());
 
-        // Another secret under the same name has version 1, too (decision H73).
+        // A new secret with the same name also has version 1 (decision H73).
         client.create("K", "somebody else's").await.unwrap();
         let late = Change::from("lost update").if_unchanged(&header);
         assert_eq!(client.modify("K", late).await.unwrap_err().code(), "conflict");
@@ -106,7 +106,7 @@ fn messages_name_key_and_environment() {
     });
 }
 
-/// Tests that a store in front of a service passes on the service's error with the same row.
+/// Tests that a store in front of a service passes on the service's error, and that the error keeps its row.
 #[test]
 fn rows_that_only_a_service_gives() {
     wait(async {
@@ -151,7 +151,7 @@ fn rows_that_only_a_service_gives() {
         assert_eq!((error.is_retryable(), error.retry_after()), (true, Some(wait)));
         assert_eq!(error.kind(), ErrorKind::Unavailable { retry_after: Some(wait) });
 
-        // For a service, too, only a missing secret gives the default.
+        // If the store is in front of a service, the default also replaces only a missing secret.
         let remote = |word| RemoteError::new(RemoteClass::NotFound).with_word(Some(word));
         spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
         assert_eq!(client.get_or("K", "d").await.unwrap().expose(), "d");

@@ -1,4 +1,4 @@
-//! Tests one client on many threads, with and without futures, in and out of runtimes.
+//! Tests one client on many threads, with the asynchronous and the blocking methods, inside and outside runtimes.
 
 mod support;
 
@@ -15,7 +15,7 @@ use tokio::runtime::Builder;
 const THREADS: usize = 16;
 const ROUNDS: usize = 20;
 
-/// Works on the thread's own secret and on the one that all threads share.
+/// Changes the thread's own secret and the secret that all threads share.
 fn work(thread: usize, client: &blocking::Secrets) {
     let (key, prod) = (format!("key-{thread}"), client.in_environment("prod"));
     prod.create(&key, "0").unwrap();
@@ -57,7 +57,7 @@ fn sixteen_threads_share_a_client() {
                 let client = client.clone();
                 tokio::spawn(async move {
                     for _ in 0..ROUNDS {
-                        // Counts by compare-and-set: no update may be lost.
+                        // Increments the counter by compare-and-set. No update may be lost.
                         loop {
                             let read = client.retrieve("counter").await.unwrap();
                             let next = read.expose_text().unwrap().parse::<usize>().unwrap() + 1;
@@ -123,8 +123,7 @@ fn a_store_that_needs_a_runtime_is_waited_for_on_it() {
     });
 }
 
-/// Tests a store whose futures use the blocking client of another store, so that one wait is inside
-/// another.
+/// Tests a store whose futures use the blocking client of another store, so that one wait runs inside another wait.
 #[test]
 fn a_wait_may_stand_inside_of_another() {
     let inner = blocking::Secrets::from(Secrets::new(wait(support::store())));
@@ -134,7 +133,7 @@ fn a_wait_may_stand_inside_of_another() {
         if std::mem::replace(&mut polled, true) {
             return std::task::Poll::Ready(());
         }
-        // The thread's token is set for the outer wait, and the inner wait may take it.
+        // The wake-up of the outer wait is pending, and the inner wait may consume it.
         context.waker().wake_by_ref();
         assert!(inner.get("K").unwrap().is_some());
         std::task::Poll::Pending

@@ -32,7 +32,7 @@ fn an_import_creates_changes_and_leaves_alone() {
         prod.create("bytes", SecretValue::bytes("4")).await.unwrap();
         let new = bundle(&[("bytes", "4"), ("other", "22"), ("same", "1"), ("shared", "s"), ("new", "5")]);
         let plan = prod.plan_import(&new).await.unwrap();
-        // The shared secret is not in the written layer, so it is created there.
+        // The import writes another layer than that of the shared secret, so it creates the secret there.
         assert_eq!(plan.created, ["new", "shared"]);
         assert_eq!(plan.changed, ["bytes", "other"]);
         assert_eq!(plan.unchanged, ["same"]);
@@ -70,7 +70,7 @@ fn an_interrupted_import_says_where_and_goes_on() {
         let client = Secrets::new(Arc::<Spy>::clone(&spy));
         let new = bundle(&[("A", "1"), ("B", "2")]);
         let name = SecretName::new("B").unwrap();
-        // Another caller creates the secret between the comparison and the write.
+        // Simulates another caller that creates the secret between the comparison and the write.
         let there = StoreError::SecretExists { address: SecretAddress::shared(name) };
         spy.0.next(Trick::Fail(there.in_batch(1)));
         let error = client.import(&new).await.unwrap_err();
@@ -133,7 +133,7 @@ fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
             }
             let new = bundle(&[("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "same")]);
 
-            // Two writes make a batch.
+            // A limit of three items makes batches of two writes.
             let dying = FaultyStorage::over(&storage).items_per_batch(3).into_engine();
             dying.0.end_after(commits, if takes_effect { Fault::EndsAfter } else { Fault::EndsBefore });
             let outcome = store(&(dying as Arc<dyn Storage>)).import(&new).await;
@@ -147,7 +147,7 @@ fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
                 Err(error) => panic!("{error:?}"),
             }
 
-            // The next process imports again.
+            // The next process repeats the import.
             let there = done + usize::from(takes_effect && done < 2);
             let left = client.plan_import(&new).await.unwrap();
             assert_eq!(left.created, ["a", "c"][there..], "{commits} {takes_effect}");

@@ -23,7 +23,7 @@ pub struct Times {
 }
 
 impl CallTimes {
-    /// A report names a call as slow from this time on.
+    /// The time from which a report names a call as slow.
     pub const SLOW: Duration = Duration::from_millis(500);
 
     #[cfg(any(
@@ -55,7 +55,7 @@ impl CallTimes {
         }
     }
 
-    /// Returns the operations and their times, the one with the longest call first.
+    /// Returns the operations and their times. The operation with the longest call is first.
     pub fn slowest_first(&self) -> Vec<(&str, Times)> {
         let mut sorted: Vec<_> =
             self.operations.iter().map(|(name, times)| (name.as_str(), *times)).collect();
@@ -63,7 +63,7 @@ impl CallTimes {
         sorted
     }
 
-    /// Returns a line for each operation with a slow call. Empty if there is none.
+    /// Returns a line for each operation with a slow call, or an empty text if there is none.
     pub(crate) fn slow_calls(&self) -> String {
         let mut text = String::new();
         for (operation, times) in self.slowest_first() {
@@ -74,7 +74,7 @@ impl CallTimes {
         text
     }
 
-    /// Reports how much time went into calls, for a rule that did not end.
+    /// Explains, for a rule that did not end, how much time its calls took.
     pub(crate) fn of_unfinished(&self) -> String {
         match self.slowest_first().first() {
             Some((operation, times)) if times.longest >= Self::SLOW => {

@@ -1,4 +1,4 @@
-//! Callers on threads of their own.
+//! Runs concurrent calls on threads of their own.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use crate::runtime::runtime;
 use crate::{Broken, broken};
 
-/// Runs calls on threads of their own, all begun at the same time, and waits for the end of each. The caller's thread
-/// goes on serving its runtime, for subjects that have work there.
+/// Runs each call on a thread of its own, starts all at the same time, and waits for all of them. The caller's thread
+/// continues to serve its runtime, because some subjects have work there.
 pub(crate) async fn begun_together<T: Send + 'static, F: Future<Output = T>>(
     calls: Vec<impl FnOnce() -> F + Send + 'static>,
 ) -> Vec<Result<T, Broken>> {
@@ -20,7 +20,7 @@ pub(crate) async fn begun_together<T: Send + 'static, F: Future<Output = T>>(
         thread::spawn(move || {
             let runtime = runtime();
             together.wait();
-            // Sending fails if the rule's time is up.
+            // The send fails if the rule's time has run out.
             let _ = sender.send(runtime.map(|runtime| runtime.block_on(call())));
         });
         answers.push(receiver);

@@ -30,7 +30,7 @@ pub struct Candidate {
     chosen_by: Option<String>,
 }
 
-/// A rule of a candidate, as lists of tests show it.
+/// A rule of a candidate, for lists of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RuleSummary {
@@ -38,11 +38,11 @@ pub struct RuleSummary {
     pub id: &'static str,
     /// How binding the rule is.
     pub level: Level,
-    /// The demand of the rule.
+    /// The sentence of the rule.
     pub sentence: &'static str,
-    /// The clauses that it comes from.
+    /// The ids of the clauses from which the rule follows.
     pub clauses: &'static [&'static str],
-    /// The capability that the rule needs, if the subject does not declare it.
+    /// The capability that the rule needs and the subject does not declare, if there is one.
     pub missing: Option<&'static str>,
 }
 
@@ -68,8 +68,8 @@ impl<S: Subject + ?Sized> Runner for Pair<S> {
     }
 
     fn rules(&self) -> Vec<RuleSummary> {
-        // A subject that panics when it is asked for capabilities does not hide a rule: running the
-        // rule reports the panic.
+        // A rule counts as applicable if the subject panics when it is asked for its capabilities. The rule then runs,
+        // and reports the panic.
         let declares = |need: &crate::Need<S>| {
             catch_unwind(AssertUnwindSafe(|| (need.declared)(&self.subject))).unwrap_or(true)
         };
@@ -94,15 +94,15 @@ impl Candidate {
         Self { runner: Box::new(Pair { suite, subject }), exclusions: Vec::new(), chosen_by: None }
     }
 
-    /// Accepts, until further notice, that a rule is broken.
+    /// Accepts that a rule is broken, until the exclusion is removed.
     #[must_use]
     pub fn exclude(mut self, exclusion: Exclusion) -> Self {
         self.exclusions.push(exclusion);
         self
     }
 
-    /// Sets the arguments by which `cargo xtask conformance` selects this candidate. A failure
-    /// prints that command, so that one rule can be repeated on this candidate.
+    /// Sets the arguments by which `cargo xtask conformance` selects this candidate. A failure prints the complete
+    /// command, so that one rule can be repeated on this candidate.
     ///
     /// ```
     /// # use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! Runs the test program a second time for one rule: captures its output, or kills it.
+//! Runs the test program a second time for one rule, to capture its output or to kill it.
 //!
-//! A process cannot capture the output of code linked into it, and a killed process reports nothing.
-//! So the program runs itself again, with the subject and the rule in the environment. The second
-//! run calls the subject and leaves a note for the first.
+//! A process cannot capture the output of code that is linked into it, and a killed process reports nothing. So the
+//! program runs itself again, with the subject and the rule in the environment. The second run calls the subject, and
+//! leaves a note for the first run.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -20,28 +20,29 @@ use crate::{Broken, Candidate, History, RunOptions, broken, ensure};
 const WANTED: &str = "KEYWAY_CONFORMANCE_CHILD";
 /// The environment variable that names the file of the note.
 const NOTE: &str = "KEYWAY_CONFORMANCE_NOTE";
-/// The longest time of a second run; a first run may take 60 seconds.
+/// The longest time of a second run. A first run may take 60 seconds.
 const DEADLINE: Duration = Duration::from_secs(40);
 
-/// The note that a second run leaves for the first.
+/// The note that a second run leaves for the first run.
 #[derive(Default, Deserialize, Serialize)]
 struct Note {
-    /// The texts that must not appear in its output.
+    /// The texts that must not appear in the output of the second run.
     secrets: Vec<String>,
-    /// The calls that it made.
+    /// The calls that the second run made.
     calls: Vec<String>,
 }
 
-/// The arguments with which this program tests a subject again, by its [`key`]; `None` stands for every subject.
+/// The arguments with which this program tests a subject again, by the subject's [`key`]. The key `None` means every
+/// subject.
 static ARGUMENTS: Mutex<BTreeMap<Option<String>, Vec<String>>> = Mutex::new(BTreeMap::new());
 
-/// Returns the key of a subject: subjects of several kinds may have the same name.
+/// Returns the key of a subject. It includes the kind, because subjects of different kinds may have the same name.
 fn key(subject: &str, rule: &str) -> String {
     let kind = rule.split_once('-').map_or(rule, |(kind, _)| kind);
     format!("{kind} {subject}")
 }
 
-/// Sets the arguments with which this program tests the subject again; `None` stands for every subject.
+/// Sets the arguments with which this program tests the subject again. `None` means every subject.
 pub(crate) fn starts_with(subject: Option<&Candidate>, with: &[&str]) {
     let of = |subject: &Candidate| key(&subject.name(), subject.rules().first().map_or("", |rule| rule.id));
     locked(&ARGUMENTS).insert(subject.map(of), with.iter().map(|&argument| argument.to_owned()).collect());
@@ -57,7 +58,7 @@ pub(crate) fn run(candidates: impl FnOnce() -> Vec<Candidate>, options: &RunOpti
     })
 }
 
-/// Runs the requested rule in a second run, if it concerns this candidate.
+/// Runs the requested rule in a second run, if the rule is about this candidate.
 pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
     let wanted = env::var(WANTED).unwrap_or_default();
     let (subject, rule) = wanted.split_once('\n').unwrap_or_default();
@@ -80,17 +81,17 @@ pub(crate) fn is_child() -> bool {
     note().is_some()
 }
 
-/// Gives the file of the note, if this is a second run.
+/// Returns the file of the note, if this is a second run.
 pub(crate) fn note() -> Option<PathBuf> {
     env::var_os(NOTE).map(PathBuf::from)
 }
 
-/// Says why a second run proved nothing.
+/// Returns the failure of a second run that proved nothing.
 pub(crate) fn failed(why: String) -> Broken {
     broken("a run of the rule in a process of its own", why)
 }
 
-/// Makes the command of a second run, which leaves its note in this file.
+/// Makes the command of a second run, which leaves its note in the given file.
 pub(crate) fn command(subject: &str, rule: &str, seed: u64, note: &Path) -> Result<Command, Broken> {
     let known = locked(&ARGUMENTS);
     let arguments = known.get(&Some(key(subject, rule))).or_else(|| known.get(&None)).cloned();
@@ -143,7 +144,7 @@ fn of_unit_tests() -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    /// Does nothing in a first run.
+    /// Runs the requested rule in a second run. Does nothing in a first run.
     #[test]
     fn a_second_run() {
         let _ = run(all, &crate::front::options());

@@ -1,16 +1,16 @@
-//! Implements the kit's clock, which stands still until a rule sets it.
+//! The kit's clock, which stands still until a rule sets it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use keyway_core::{Clock, Timestamp};
 
-/// Tells the time that a rule has set.
+/// A clock whose time is set by a rule.
 #[derive(Debug)]
 pub(crate) struct KitClock(AtomicU64);
 
 impl KitClock {
-    /// The first time, 2026-01-01, in milliseconds.
+    /// The time at which the clock begins, 2026-01-01, in milliseconds.
     pub(crate) const BEGINNING: u64 = 1_767_225_600_000;
 
     pub(crate) fn new() -> Self {
@@ -23,7 +23,7 @@ impl KitClock {
         self.0.store(milliseconds, Ordering::SeqCst);
     }
 
-    /// Lets time pass.
+    /// Advances the time.
     pub(crate) fn advance(&self, by: Duration) {
         self.0.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
     }

@@ -1,4 +1,4 @@
-//! Layers on an authority that says which operation it was asked for.
+//! Tests of layers on an authority whose answers name the operation that was called.
 
 use std::sync::{Arc, Mutex};
 
@@ -75,7 +75,7 @@ impl CertificateAuthority for Named {
     }
 }
 
-/// Writes down each call.
+/// Records each call.
 #[derive(Debug)]
 struct Recording {
     inner: Arc<dyn CertificateAuthority>,
@@ -99,7 +99,7 @@ impl CertificateAuthorityLayer for Recording {
     }
 }
 
-/// Answers revocations itself, and orders are not its business.
+/// Answers revocations itself, and forwards all other calls.
 #[derive(Debug)]
 struct Revoking(Named);
 
@@ -115,7 +115,7 @@ impl CertificateAuthorityLayer for Revoking {
     }
 }
 
-/// Asks for nothing: a call that is dropped before its first poll leaves no trace below.
+/// Refuses every call without polling it, so the authority below does not see the call.
 #[derive(Debug)]
 struct Refusing(Layered<Recording>);
 

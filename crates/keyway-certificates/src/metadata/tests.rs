@@ -87,7 +87,7 @@ fn many_small_fields_count_together() {
         (0..10_000).map(|index| (format!("f{index:05}"), json!(index))).collect();
     let error = metadata(values.into()).unwrap_err();
     assert_eq!(error.fault, MetadataFault::TooLarge { limit: OrderMetadata::MAX_BYTES });
-    // It names the first field that does not fit.
+    // The error names the first field that does not fit.
     let fields_before = error.field[1..].parse::<usize>().unwrap();
     assert!((4_000..6_000).contains(&fields_before), "{fields_before}");
 }

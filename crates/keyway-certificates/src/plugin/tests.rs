@@ -10,7 +10,7 @@ use crate::{
     CaId, IntendedCall, JsonObject, OrderId, OrderMetadata, Owner, Pem, PluginMeta, RevocationReason,
 };
 
-/// Has the required methods only, and these authorities.
+/// Implements only the required methods, and describes these authorities.
 #[derive(Debug)]
 struct Least(&'static [&'static str]);
 

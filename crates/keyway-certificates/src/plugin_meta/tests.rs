@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Keeps every save, and waits in each before it takes effect, as a slow disk does.
+/// Keeps the values of every save. Each save waits before it takes effect, as on a slow disk.
 #[derive(Debug, Default)]
 struct Disk {
     saves: Mutex<Vec<JsonObject>>,
@@ -82,7 +82,7 @@ fn an_older_checkpoint_never_follows_a_newer_one() {
     assert!(first.as_mut().poll(&mut context).is_pending());
     meta.set("b", "2").unwrap();
     let mut second = pin!(meta.checkpoint());
-    // The second waits for the first, whose save is in progress.
+    // The second checkpoint waits for the first, whose save is in progress.
     assert!(second.as_mut().poll(&mut context).is_pending());
     assert!(second.as_mut().poll(&mut context).is_pending());
     block_on(first).unwrap();
@@ -119,7 +119,7 @@ fn too_much_is_refused_and_changes_nothing() {
     );
     assert_eq!(meta.snapshot(), before);
     meta.set("a", "x".repeat(most)).unwrap();
-    // A replaced value does not count, and room comes back.
+    // Values that were replaced or removed do not count towards the limit.
     meta.set("a", "y".repeat(most)).unwrap();
     assert!(meta.set("b", "1").is_err());
     meta.remove("a").unwrap();
@@ -181,7 +181,7 @@ fn model(steps: &[Step]) -> JsonObject {
     values
 }
 
-/// Carries the steps out as a plugin does, and counts those that are done.
+/// Carries the steps out as a plugin does, and counts the finished steps.
 async fn call(meta: PluginMeta, steps: Vec<Step>, done: Arc<Mutex<usize>>) {
     for step in steps {
         match step {
@@ -218,7 +218,7 @@ proptest! {
         if !expected.is_empty() {
             prop_assert_eq!(meta.to_ascii().len(), meta.values().bytes());
         }
-        // Each checkpoint that returned has stored the values that the plugin saw then.
+        // Each checkpoint that returned has stored the values that the plugin had at that moment.
         let checkpoints = steps[..done].iter().enumerate().filter(|(_, step)| matches!(step, Step::Checkpoint));
         let expected: Vec<_> = checkpoints.map(|(index, _)| model(&steps[..index])).collect();
         prop_assert_eq!(&*disk.saves.lock().unwrap(), &expected);

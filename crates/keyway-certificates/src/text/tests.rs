@@ -42,7 +42,7 @@ fn the_six_statuses_are_those_of_the_seed() {
     assert_eq!(CertificateStatus::ALL.map(CertificateStatus::as_str), texts);
     for (text, status) in texts.into_iter().zip(CertificateStatus::ALL) {
         assert_eq!(text.parse(), Ok(status));
-        // The list in the message is complete.
+        // The error message lists every text.
         assert!(crate::UnknownStatus.to_string().contains(text));
         for other in [text.to_uppercase(), format!("{text} "), text.replace(' ', "_"), text[1..].to_owned()] {
             assert_eq!(other.parse::<CertificateStatus>(), Err(crate::UnknownStatus), "{other:?}");

@@ -1,4 +1,4 @@
-//! Reads and writes the part of dotenv that a POSIX shell and this reader read alike.
+//! Reads and writes dotenv, limited to texts that a POSIX shell and this reader understand in the same way.
 
 use keyway_core::{SecretText, Wiped};
 use std::collections::HashMap;
@@ -75,7 +75,7 @@ pub(super) fn read(text: &str, lenient: bool) -> Result<(Bundle, Vec<usize>), Bu
     }
 }
 
-/// Tells whether a shell allows a variable with this name. The reader accepts more: [`is_key`].
+/// Tells whether a shell allows a variable with this name. The reader accepts more names: see [`is_key`].
 fn is_name(text: &str) -> bool {
     is_key(text) && !text.contains(['.', '-'])
 }
@@ -89,14 +89,14 @@ fn is_key_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-')
 }
 
-/// Tells whether the character stands for itself without quotes, for every reader.
+/// Tells whether every reader takes the character literally outside quotes.
 fn is_plain(character: char) -> bool {
     !(character.is_whitespace() || character.is_control() || "\"'\\$`&|;<>()#~".contains(character))
 }
 
-/// Reads the plain value at the start of `rest` as other readers of dotenv do: up to the end of the
-/// line, or to a comment after white space, without surrounding white space. Returns `None` for a
-/// value about which they differ, too.
+/// Reads the plain value at the start of `rest` as other readers of dotenv do: up to the end of the line, or to a
+/// comment after white space, without surrounding white space. Returns `None` for a value that these readers read
+/// differently, too.
 fn lenient(rest: &str) -> Option<&str> {
     let line = rest.split('\n').next().unwrap_or_default();
     let comment = line.find(" #").into_iter().chain(line.find("\t#")).min();
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
     }
 
     fn plain(&mut self, exported: bool) -> Result<SecretText, LineFault> {
-        // A shell expands nothing in a plain assignment, but does so behind `export`.
+        // A shell expands braces and file patterns after `export`, but not in a plain assignment.
         let is_plain = |next| is_plain(next) && !(exported && "{}*?[]".contains(next));
         let (value, rest) =
             self.rest.split_at(self.rest.find(|next| !is_plain(next)).unwrap_or(self.rest.len()));
@@ -207,11 +207,11 @@ impl<'a> Reader<'a> {
                 other => value.push(other),
             }
         };
-        // The copy has exactly the right length, since cutting a text may leave the rest behind.
+        // The value is copied at its exact length, because shortening a text may leave the remaining bytes in memory.
         self.quoted(value.as_str().into(), length)
     }
 
-    /// Returns the most bytes that the value starting here can have.
+    /// Returns an upper bound for the length in bytes of the value that starts here.
     fn closing_quote(&self) -> usize {
         let mut escaped = true; // The opening quote must not count as the closing one.
         let end = self.rest.bytes().position(|byte| {
@@ -269,7 +269,7 @@ impl<'a> Reader<'a> {
         self.advance(end);
     }
 
-    /// Stops reading: any later line could be part of the value, or a separate entry.
+    /// Stops reading, because any later line could be part of the unclosed value, or an entry of its own.
     fn never_closed<T>(&mut self) -> Result<T, LineFault> {
         let fault = self.fault("the quote is never closed");
         self.advance(self.rest.len());

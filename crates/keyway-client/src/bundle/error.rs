@@ -44,7 +44,7 @@ pub enum BundleError {
         /// The column, counted from 1.
         column: usize,
     },
-    /// The text is JSON of another shape.
+    /// The text is JSON, but it has neither of the accepted shapes.
     #[error("{0}: give an object of texts, or a list of objects with `key` and `value`")]
     Shape(&'static str),
     /// An entry of a JSON list has a duplicate field. Readers differ about which one counts.

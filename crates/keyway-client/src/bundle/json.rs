@@ -35,7 +35,7 @@ fn push_text(into: &mut String, text: &str) {
             '\r' => into.push_str("\\r"),
             '\t' => into.push_str("\\t"),
             control if u32::from(control) < 0x20 || control == '\u{7f}' => {
-                // Such characters are ASCII, so two digits suffice.
+                // These control characters are ASCII, so two hexadecimal digits suffice.
                 let digit = |of: u32| char::from_digit(of, 16).unwrap_or('0');
                 into.push_str("\\u00");
                 into.extend([digit(u32::from(control) >> 4), digit(u32::from(control) & 15)]);
@@ -101,7 +101,7 @@ fn members(object: &RawValue) -> serde_json::Result<Vec<(&RawValue, &RawValue)>>
     serde_json::Deserializer::from_str(object.get()).deserialize_map(Members)
 }
 
-/// Finds a duplicate name, in time that grows little faster than the number of names.
+/// Finds a duplicate name. It sorts the names, so that it is fast for many names, too.
 fn first_twice(mut names: Vec<&str>) -> Option<&str> {
     names.sort_unstable();
     names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
@@ -122,7 +122,7 @@ fn push(
     let key = text(key)?.ok_or(BundleError::Shape("an entry has no key"))?;
     let value =
         text(value)?.ok_or_else(|| BundleError::NotTextInJson { key: key.escape_debug().to_string() })?;
-    // The text is copied, since a text that is moved would leave an unwiped copy behind.
+    // The text is copied, because moving it would leave an unwiped copy behind.
     bundle.push(&key, value.as_str())
 }
 

@@ -15,11 +15,10 @@ use keyway_core::{SecretText, Wiped};
 
 pub use error::{BundleError, LineFault};
 
-/// Keys and their texts, each key once, sorted by key: the content of an export or import in dotenv
-/// or JSON.
+/// The content of an export or import in dotenv or JSON: keys and their texts, sorted by key. Each key occurs once.
 ///
-/// Its content, its output, and all temporary copies are zeroized on drop. The text that it reads
-/// belongs to the caller.
+/// Its content, its output, and all temporary copies are zeroized on drop. The caller has to wipe the text that is
+/// read.
 ///
 /// ```
 /// use keyway_client::{Bundle};
@@ -77,21 +76,20 @@ impl Bundle {
         self.0.is_empty()
     }
 
-    /// Reads dotenv as far as this reader agrees with a POSIX shell that sources the file. Text
-    /// that the two would read differently is refused.
+    /// Reads dotenv. Text is refused if a POSIX shell that sources the file would read it differently.
     ///
     /// * A line is empty, a comment (`#`), or `KEY=value`, perhaps after `export `, without
     ///   white space around the `=`. A comment may follow the value after white space.
-    /// * A key is `[A-Za-z_][A-Za-z0-9_.-]*`. A shell does not allow `.` and `-` in names, so such
-    ///   keys are read, for files of other tools, but never written.
+    /// * A key is `[A-Za-z_][A-Za-z0-9_.-]*`. A shell does not allow `.` and `-` in names, so such keys are never
+    ///   written. They are read, because files of other tools have them.
     /// * A plain value has none of the characters that a shell or another reader of dotenv
     ///   treats specially: white space, control characters and ``"'\$`&|;<>()#~``, and after `export` also
     ///   `{}*?[]`.
-    /// * Between `'` and `'` every character stands for itself, line ends too.
-    /// * Between `"` and `"` a backslash may stand only before `"`, `\`, `$`, `` ` `` or a line end
-    ///   (which then disappears together with the backslash). Every other character except a bare
-    ///   `$` and `` ` `` stands for itself, line ends too. So `"\n"` is refused: a shell reads two characters,
-    ///   other readers a line end.
+    /// * Between `'` and `'` every character stands for itself, including line ends.
+    /// * Between `"` and `"` a backslash may stand only before `"`, `\`, `$`, `` ` `` or a line end (which then
+    ///   disappears together with the backslash). Every other character except a bare `$` and `` ` `` stands for
+    ///   itself, including line ends. So `"\n"` is refused: a shell reads two characters, and other readers read a line
+    ///   end.
     ///
     /// # Errors
     /// The error names all faulty lines, but none of their content.
@@ -153,7 +151,7 @@ impl Bundle {
         json::write(self)
     }
 
-    /// Tells whether both have the same keys and values. Not in constant time.
+    /// Tells whether both have the same keys and values. The comparison does not take constant time.
     pub fn same_as(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self.0.iter().zip(&other.0).all(|((key, value), (other_key, other_value))| {
@@ -162,7 +160,7 @@ impl Bundle {
     }
 }
 
-/// Dotenv as the lenient reader read it.
+/// The result of the lenient reader.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LenientBundle {

@@ -1,28 +1,28 @@
 //! Lists the variable names that shells use themselves.
 
-/// Tells whether a shell uses the name itself: it then stops reading the file, ignores the
-/// assignment, or replaces the value.
+/// Tells whether a shell uses the name itself: it then stops reading the file, ignores the assignment, or replaces the
+/// value.
 ///
-/// The list was found by assigning to every name that the programs of bash 5.2 and dash 0.5.12
-/// contain, with bash in POSIX mode, too (decision H74).
+/// The list was found by an experiment that assigned to every name in the programs of bash 5.2 and dash 0.5.12. It also
+/// ran bash in POSIX mode (decision H74).
 pub(super) fn is_kept(name: &str) -> bool {
     KEPT.binary_search(&name).is_ok()
 }
 
-/// Sorted by bytes.
+/// The names, sorted by bytes.
 const KEPT: [&str; 28] = [
     "BASHOPTS",
     "BASHPID",
     "BASH_ARGC",
     "BASH_ARGV",
     "BASH_COMMAND",
-    // Allows only compatibility levels.
+    // The value must be a compatibility level.
     "BASH_COMPAT",
     "BASH_LINENO",
     "BASH_SOURCE",
     "BASH_SUBSHELL",
     "BASH_VERSINFO",
-    // Allows only open file descriptors.
+    // The value must be an open file descriptor.
     "BASH_XTRACEFD",
     "DIRSTACK",
     "EPOCHREALTIME",
@@ -32,7 +32,7 @@ const KEPT: [&str; 28] = [
     "GROUPS",
     "HISTCMD",
     "LINENO",
-    // Allows only numbers; dash stops at other values.
+    // The value must be a number, or dash stops.
     "OPTIND",
     "PIPESTATUS",
     "PPID",

@@ -35,7 +35,7 @@ fn shell(text: &str, key: &str) -> Option<String> {
     output.status.success().then(|| text.strip_suffix('|').unwrap_or(&text).to_owned())
 }
 
-/// Tests that bash expands braces behind `export`, and that some shells search for files there.
+/// Tests values that shells expand after `export`: bash expands braces, and some shells expand file patterns.
 #[test]
 fn text_that_a_shell_expands_behind_export_needs_quotes() {
     for value in ["{a,b}", "{1..3}", "a*", "?", "[ab]"] {
@@ -73,8 +73,8 @@ fn values_are_written_as_listed() {
     assert!(bundle([("A".to_owned(), "\0".to_owned())]).to_dotenv().is_err());
 }
 
-/// Tests names that shells use themselves. Whatever key is written, every installed shell reads the
-/// whole file as intended, without complaints.
+/// Tests names that shells use themselves. Whatever key is written, every installed shell reads the whole file as
+/// intended, without an error message.
 #[test]
 #[cfg(unix)]
 fn every_shell_reads_every_key_that_is_written() {
@@ -92,7 +92,7 @@ fn every_shell_reads_every_key_that_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut written = 0;
     for name in NAMES.split_whitespace() {
-        // A key that a shell would execute shows in its error output.
+        // If a shell ran a key as a command, its error output would show it.
         let entries = [("A0", "before"), (name, "x y"), ("ZZ", "after")];
         let bundle = bundle(entries.map(|(key, value)| (key.to_owned(), value.to_owned())));
         let Ok(text) = bundle.to_dotenv() else { continue };

@@ -96,10 +96,9 @@ impl Secrets {
         call.end(environment)
     }
 
-    /// Sets the `external_url` of an environment; `None` removes it (Locker seed, "Update an
-    /// environment").
+    /// Sets the `external_url` of an environment; `None` removes it (Locker seed, "Update an environment").
     ///
-    /// The name is that of decision L11.
+    /// Decision L11 chose the name of this method.
     ///
     /// # Errors
     /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors.
@@ -123,7 +122,7 @@ impl Secrets {
 
     /// Sets the `external_url` of an environment.
     ///
-    /// The prose of the seed names it so; its code, and decision L11, have the other name.
+    /// This is the name in the prose of the seed. The seed's code and decision L11 use the name `modify_environment`.
     ///
     /// # Errors
     /// As [`modify_environment`](Self::modify_environment).

@@ -36,10 +36,9 @@ use crate::{AccessAudit, Error, Resolution};
 /// (decision L11).
 ///
 /// # Cancel safety
-/// Every future may be dropped. A dropped read did nothing but count as a read. A dropped write may
-/// have taken effect: read to find out. The audit hook receives
-/// [`Cancelled`](crate::AccessOutcome::Cancelled). A future that was never polled did nothing, and
-/// is not reported.
+/// Every future may be dropped. A dropped read has no effect, except that it may count as a read. A dropped write may
+/// have taken effect; read again to find out. The audit hook receives [`Cancelled`](crate::AccessOutcome::Cancelled). A
+/// future that was never polled did nothing, and is not reported.
 ///
 /// # Blocking
 /// The futures block their thread only if the store declares that it blocks; stores that
@@ -60,15 +59,15 @@ struct Core {
     name: Option<String>,
 }
 
-/// The layer that a client works in.
+/// The layer in which a client works.
 #[derive(Clone)]
 enum Place {
     Shared,
     In(Arc<EnvironmentName>),
-    /// A name that no environment can have.
+    /// The client has the name of an environment that cannot exist.
     ///
-    /// Every operation returns the reason, so choosing an environment never fails: a missing
-    /// environment is not noticed earlier either.
+    /// Choosing an environment never fails. Every operation returns the reason later, as it does for a missing
+    /// environment.
     Nowhere(NameError),
 }
 
@@ -153,7 +152,7 @@ impl Secrets {
         self.core.audit.as_deref()
     }
 
-    /// Returns the environment that the client works in, if its name is valid.
+    /// Returns the environment in which the client works, or the error if its name is not valid.
     fn standing(&self) -> Result<Option<&EnvironmentName>, Error> {
         match &self.place {
             Place::Shared => Ok(None),

@@ -1,4 +1,4 @@
-//! Reads of secrets, and the single rule that chooses a layer.
+//! Reads secrets, and applies the one rule that chooses a layer.
 
 use keyway_core::CallError;
 use std::collections::HashSet;
@@ -73,7 +73,7 @@ impl Secrets {
         self.resolve(Operation::Get, key, text_of).await
     }
 
-    /// Returns a secret with its header and the layer that gave it, or `None` if it does not exist.
+    /// Returns a secret with its header and the layer in which it was found, or `None` if it does not exist.
     ///
     /// # Errors
     /// As [`retrieve`](Self::retrieve), except for a missing secret.
@@ -84,8 +84,8 @@ impl Secrets {
         unless_missing(self.retrieve(key).await)
     }
 
-    /// Returns a secret with its header and the layer that gave it (Locker seed, "Retrieve a
-    /// secret"). The value may be of any kind.
+    /// Returns a secret with its header and the layer in which it was found (Locker seed, "Retrieve a secret"). The
+    /// value may be of any kind.
     ///
     /// # Errors
     /// [`SecretNotFound`](Error::SecretNotFound),
@@ -115,10 +115,9 @@ impl Secrets {
         call.end(self.secrets_here().await)
     }
 
-    /// Returns all secrets of the store with their values: those of every environment and the
-    /// shared ones.
+    /// Returns all secrets of the store with their values: those of every environment and the shared ones.
     ///
-    /// Each names its environment. The client's layer does not matter. It corresponds to Locker's
+    /// Each secret names its environment. The client's layer does not matter. The method corresponds to Locker's
     /// `list()`.
     ///
     /// # Errors
@@ -151,11 +150,11 @@ impl Secrets {
         call.end(self.names_here().await)
     }
 
-    /// Reads a secret from the client's layer, then from the shared layer if the policy allows it.
-    /// At most two reads.
+    /// Reads a secret from the client's layer, then from the shared layer if the policy allows it. It makes at most two
+    /// reads.
     ///
-    /// `take` is applied here, because moving a whole secret is large and slow; for the same reason
-    /// the rare cases have futures of their own.
+    /// `take` is applied here, because a whole secret is large and slow to move. The rare cases have futures of their
+    /// own, so that this future stays small.
     async fn resolve<T>(
         &self,
         operation: Operation,
@@ -163,7 +162,7 @@ impl Secrets {
         take: fn(Secret) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let call = Call::new(self, operation, Some(key), self.environment());
-        // A read accepts names that must not be created: a list may have returned them.
+        // A read also accepts names that may not be created, because a list may have returned them.
         let address = match self.address(SecretName::of_existing(key)) {
             Ok(address) => address,
             Err(error) => return call.end(Err(error)),
@@ -207,8 +206,8 @@ impl Secrets {
         self.listed_here(false, name, |listed| &listed.name).await
     }
 
-    /// Applies the rule of [`resolve`](Self::resolve) to all secrets at once: those of the client's
-    /// layer, then, if the policy allows it, the shared ones that these do not hide.
+    /// Applies the rule of [`resolve`](Self::resolve) to all secrets at once. It returns the secrets of the client's
+    /// layer and, if the policy allows it, the shared secrets whose keys this layer does not have.
     async fn listed_here<T: Send>(
         &self,
         with_values: bool,

@@ -18,7 +18,7 @@ pub struct ImportPlan {
     pub created: Vec<String>,
     /// The keys that have another value.
     pub changed: Vec<String>,
-    /// The keys that have the same value already: nothing is written.
+    /// The keys that have the same value already. They are not written.
     pub unchanged: Vec<String>,
 }
 
@@ -64,27 +64,26 @@ impl Secrets {
 
     /// Writes the secrets of a bundle into the client's layer, and returns what it did.
     ///
-    /// It creates missing secrets, changes those with another value, leaves equal ones alone, and
-    /// deletes nothing.
+    /// It creates missing secrets, changes secrets that have another value, leaves equal secrets alone, and deletes
+    /// nothing.
     ///
     /// It checks all keys of the bundle and compares them with the store before it writes anything.
     /// The store may still refuse a value, for its size for example, when it is written. A secret
     /// that another client changes between the comparison and the write is a conflict, in stores
     /// that keep versions.
     ///
-    /// # Batches, and resumable
-    /// The writes are done in the order of the keys, in as few batches as the store takes
-    /// ([`SecretStore::write_all`](keyway_secrets::SecretStore::write_all)), and one by one where it has no bulk
-    /// write. Each batch is atomic and durable; the whole import is not. A reader during the import, or after a failure
-    /// or a crash in it, may find new values beside old ones. Values that must change together belong in one structured
-    /// secret, or in an environment that is not used yet.
+    /// # Batches, and continuing after a failure
+    /// The writes are done in the order of the keys, in as few batches as the store permits
+    /// ([`SecretStore::write_all`](keyway_secrets::SecretStore::write_all)). A store without bulk writes gets them one
+    /// by one. Each batch is atomic and durable; the whole import is not. A reader during the import, or after a
+    /// failure or a crash in it, may find new values beside old ones. Values that must change together belong in one
+    /// structured secret, or in an environment that is not used yet.
     ///
-    /// A failure is [`ImportInterrupted`](Error::ImportInterrupted), which names the progress; of the batch that
-    /// failed, nothing was written, unless the error leaves that open.
-    /// After a crash [`plan_import`](Self::plan_import) of the same bundle returns the rest: an
-    /// import is complete when the plan creates and changes nothing. Importing again writes just
-    /// the rest, and nothing twice. Like every import, it also overwrites changes made by others
-    /// since.
+    /// A failure is [`ImportInterrupted`](Error::ImportInterrupted), which names the progress. Nothing of the failed
+    /// batch was written, unless the error leaves that open. After a crash [`plan_import`](Self::plan_import) of the
+    /// same bundle returns the remaining work. An import is complete when the plan creates and changes nothing. A
+    /// second import writes only what is missing, and nothing twice. Like every import, it also overwrites changes that
+    /// others made after the first import.
     ///
     /// # Errors
     /// As [`plan_import`](Self::plan_import), and
@@ -115,8 +114,8 @@ impl Secrets {
         Ok(plan)
     }
 
-    /// Writes a batch, and reports each write to the audit hook. An error comes with the position
-    /// of its write.
+    /// Writes a batch, and reports each write to the audit hook. An error includes the position of the write that
+    /// failed.
     async fn write(&self, batch: &[SecretWrite], names: &[SecretName]) -> Result<(), (usize, Error)> {
         let calls: Vec<_> = batch
             .iter()
@@ -179,8 +178,8 @@ impl Secrets {
         Ok((plan, writes))
     }
 
-    /// Reads the existing secrets of a bundle in the client's own layer, which is the one that is
-    /// written. A bundle that is small compared with the store is looked up key by key.
+    /// Reads the secrets in the client's own layer that have a key of the bundle. The import writes only this layer. A
+    /// bundle that is small compared with the store is looked up key by key.
     async fn those_there(&self, bundle: &Bundle) -> Result<HashMap<String, ResolvedSecret>, Error> {
         const KEYS_A_LIST: u64 = 8;
 

@@ -1,4 +1,4 @@
-//! Checks of keys that do not need the service.
+//! Checks access keys without the service.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use keyway_core::{SecretText, Wiped};
 
 use super::CredentialsError;
 
-/// Longer keys are refused unread.
+/// The greatest length of a key. Longer keys are refused without decoding them.
 const LONGEST: usize = 4096;
 
 pub(super) fn access_key_id(id: &SecretText) -> Result<SecretText, CredentialsError> {
@@ -25,8 +25,7 @@ pub(super) fn secret_access_key(key: &SecretText) -> Result<SecretText, Credenti
     if key.len() > LONGEST {
         return Err(CredentialsError::MalformedSecretAccessKey);
     }
-    // The engine refuses missing padding and bits after the last byte, so only the canonical form
-    // decodes.
+    // The base64 engine refuses missing padding and bits after the last byte, so it decodes only the canonical form.
     match STANDARD.decode(key).map(Wiped::new) {
         Ok(bytes) if !bytes.is_empty() => Ok(key.into()),
         _ => Err(CredentialsError::MalformedSecretAccessKey),

@@ -74,7 +74,7 @@ mod tests {
         let secret = |field: &'_ Option<SecretText>| field.as_ref().map(|text| text.expose().to_owned());
         let texts =
             [secret(&fields.access_key_id), secret(&fields.secret_access_key), fields.api_base.clone()];
-        // A test may leak it, which makes the comparison short.
+        // A test may leak the text, so that the comparison is short.
         texts.map(|text| text.map(|text| &*text.leak()))
     }
 
@@ -96,7 +96,8 @@ mod tests {
             ("access_key_id=\naccess_key_id=2", 2),
             ("api_base=a\n[default]\napi_base=", 3),
             ("{\"access_key_id\": \"1\"}", 1),
-            // The mark would be a part of the field's name, and the field missing.
+            // If the byte order mark were accepted, it would be part of the field's name, and the field would be
+            // missing.
             ("\u{feff}access_key_id=1", 1),
             ("\u{feff}[default]", 1),
         ] {

@@ -49,10 +49,10 @@ impl Credentials {
         CredentialsSource::new()
     }
 
-    /// Reads and checks credentials from the environment of this process, else from
-    /// `~/.locker/credentials`, field by field.
+    /// Reads and checks credentials from the environment of this process, else from `~/.locker/credentials`, field by
+    /// field.
     ///
-    /// Blocks for one small file, if a field is missing in the environment.
+    /// It blocks to read one small file if a field is missing in the environment.
     ///
     /// # Errors
     /// As [`CredentialsSource::resolve`] and [`checked`](Self::checked).

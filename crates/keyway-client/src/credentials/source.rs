@@ -23,9 +23,9 @@ type Lookup<'a> = Box<dyn Fn(&str) -> Option<String> + 'a>;
 /// | address of the service | `LOCKER_API_BASE` | `api_base` |
 /// | the program that talks to it | `LOCKER_CLI_PATH` | |
 ///
-/// The environment is a function, so that tests need not change that of the process. The file has
-/// lines `name = value`, at its beginning or under `[default]`; other sections, and lines that
-/// begin with `#` or `;`, are skipped.
+/// The environment is a function, so that tests need not change the environment of the process. The file has lines
+/// `name = value`, at its beginning or under `[default]`. Other sections and lines that begin with `#` or `;` are
+/// skipped.
 #[must_use]
 #[derive(Default)]
 pub struct CredentialsSource<'a> {
@@ -113,14 +113,13 @@ impl<'a> CredentialsSource<'a> {
 
     /// Reads all sources, field by field.
     ///
-    /// The file is opened if a field is not found before it; a file that no field needs is not
-    /// opened, and need not be valid (decision L7).
+    /// The file is opened only if the earlier sources lack a field. If every field is found earlier, the file need not
+    /// be valid (decision L7).
     ///
     /// # Errors
-    /// [`Missing`](CredentialsError::Missing) for a key that no source has; for the file
-    /// [`ReadableByOthers`](CredentialsError::ReadableByOthers) and
-    /// [`ForeignOwner`](CredentialsError::ForeignOwner) (on Unix),
-    /// [`Syntax`](CredentialsError::Syntax) and [`Unreadable`](CredentialsError::Unreadable).
+    /// [`Missing`](CredentialsError::Missing) for a key that no source has. For the file
+    /// [`ReadableByOthers`](CredentialsError::ReadableByOthers) and [`ForeignOwner`](CredentialsError::ForeignOwner)
+    /// (on Unix), [`Syntax`](CredentialsError::Syntax) and [`Unreadable`](CredentialsError::Unreadable).
     pub fn resolve(self) -> Result<Credentials, CredentialsError> {
         let id = self.access_key_id.clone().filter(is_set).or_else(|| self.variable(&ID));
         let key = self.secret_access_key.clone().filter(is_set).or_else(|| self.variable(&KEY));
@@ -187,7 +186,7 @@ fn without_slash(base: &str) -> &str {
 
 /// Reads a file that only its owner may read, or returns `None` if it does not exist.
 fn read_private(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, CredentialsError> {
-    /// Credentials are a few lines. A larger file is something else.
+    /// The greatest size of a file in bytes. Credentials have only a few lines, so a larger file is something else.
     const LARGEST: usize = 64 * 1024;
     keyway_files::read_private(path, LARGEST).map_err(|error| match error {
         FileError::Exposed { path, mode } => CredentialsError::ReadableByOthers { path, mode },
@@ -311,7 +310,7 @@ mod tests {
         assert_eq!(resolved(source()).unwrap(), ["a", "s", BASE]);
     }
 
-    /// Checks a home that is not a folder, which services often have.
+    /// Checks a home that is not a folder. Services often have such a home.
     #[test]
     #[cfg(unix)]
     fn a_home_that_is_no_folder_has_no_file() {
@@ -340,7 +339,7 @@ mod tests {
             let error = resolved(CredentialsSource::new().file(file.path())).unwrap_err();
             assert!(matches!(error, CredentialsError::ReadableByOthers { mode: found, .. } if found == mode));
             assert!(error.to_string().contains("chmod 600"), "{error}");
-            // A file that no field needs need not be valid; the base address is a field too.
+            // A file that no field needs is not read, so it need not be valid. The base address is a field too.
             let keys = || CredentialsSource::new().access_key_id("a").secret_access_key("s");
             assert!(resolved(keys().file(file.path())).is_err());
             assert!(resolved(keys().api_base("https://b").file(file.path())).is_ok());
@@ -370,7 +369,7 @@ mod tests {
     #[test]
     fn a_file_that_is_too_large_is_refused_and_not_cut() {
         let key = "access_key_id=a\nsecret_access_key=s";
-        // The limit is in the middle of the key, whose first half would be a valid key too.
+        // The size limit is in the middle of the key, and the first half of the key would be a valid key too.
         let comments = format!("{}\n", "#".repeat(64 * 1024 - key.len()));
         let large = file(&format!("{comments}{key}econd-half\n"));
         let error = resolved(CredentialsSource::new().file(large.path())).unwrap_err();
@@ -388,7 +387,7 @@ mod tests {
         let made = std::process::Command::new("mkfifo").arg("-m").arg("600").arg(&path).status();
         assert!(made.unwrap().success());
         let (sender, receiver) = std::sync::mpsc::channel();
-        // If it hangs, the thread ends with the process.
+        // If the call hangs, the thread ends with the process.
         std::thread::spawn(move || sender.send(resolved(CredentialsSource::new().file(path)).unwrap_err()));
         let error = receiver.recv_timeout(std::time::Duration::from_secs(5)).expect("it waits");
         assert!(matches!(error, CredentialsError::Unreadable { .. }), "{error:?}");

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 /// A service's answer without its contents: the names and types of its fields.
 ///
-/// Texts in fields for code words (`object`, `error`, `code`, `kind`) are kept if they look like
-/// code words, and numbers and truth values only in fields of an error object that are known to be
-/// harmless (decision L6).
+/// Texts are kept if they are in a field for code words (`object`, `error`, `code`, `kind`) and look like code words.
+/// Numbers and truth values are kept only in those fields of an error object that are known to be harmless (decision
+/// L6).
 ///
 /// ```
 /// use keyway_client::RedactedBody;
@@ -83,7 +83,7 @@ fn redacted(field: Option<&str>, value: &Value, depth: usize) -> Value {
             .iter()
             .take(MOST)
             .map(|(name, value)| {
-                // A name may be a secret's too, in an answer that lists secrets.
+                // In an answer that lists secrets, the name of a field may be the name of a secret.
                 let shown = if FIELDS.contains(&name.as_str()) { name } else { "[name]" };
                 (shown.to_owned(), redacted(Some(name), value, depth + 1))
             })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyway_core::ErrorKind;
 
-/// The class of a service's error: those of the seed's table, and the finer ones of newer Locker
+/// The class of a service's error. There are the classes of the seed's table, and the finer classes of newer Locker
 /// clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -33,11 +33,11 @@ pub enum RemoteClass {
     ResponseTooLarge,
     /// Data was damaged or tampered with.
     Integrity,
-    /// The data kept at this end cannot be read or written.
+    /// The data that are kept locally cannot be read or written.
     LocalStorage,
-    /// The program that talks to the service could not be run, or broke off.
+    /// The program that talks to the service could not be run, or stopped early.
     Program,
-    /// The other side does not keep to the protocol.
+    /// The other side violates the protocol.
     Protocol,
     /// The work was cancelled.
     Cancelled,

@@ -107,7 +107,7 @@ impl RemoteError {
         self.retryable
     }
 
-    /// Returns the time to wait before that, if the service named it.
+    /// Returns the time to wait before the next attempt, if the service named it.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -142,7 +142,7 @@ impl PluginError for RemoteError {
         self.class.kind(self.retry_after)
     }
 
-    /// Assumes an effect if the answer was lost: the service may have carried out the request.
+    /// Returns an unknown effect if the answer was lost, because the service may have carried out the request.
     fn effect(&self) -> Effect {
         match self.kind() {
             ErrorKind::Unavailable { .. }

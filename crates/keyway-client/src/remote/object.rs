@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{RedactedBody, RemoteClass, RemoteError};
 use keyway_core::json::Reader;
 
-/// Refuses duplicate names in an object, and nesting that `serde_json` would find too deep.
+/// The rules for answers: no duplicate names in an object, and no nesting that is too deep for `serde_json`.
 const ANSWERS: Reader = Reader { max_bytes: usize::MAX, max_depth: 127, ..Reader::STRICT };
 
 /// An error object: a status, a code word, or both.
@@ -34,7 +34,7 @@ impl ErrorObject<'_> {
     /// | | `http_error` | connection |
     /// | | `database_error`, `command_error` | program |
     ///
-    /// and anything else is the general error.
+    /// Any other error has the class of the general error.
     pub fn class(&self) -> RemoteClass {
         let word = |words: &[&str]| self.word.is_some_and(|word| words.contains(&word));
         match self.status {
@@ -47,7 +47,7 @@ impl ErrorObject<'_> {
             status if status.is_some_and(|status| status >= 500) || word(&["server_error"]) => {
                 RemoteClass::Server
             }
-            // Without these two a duplicate would look like a broken connection.
+            // Without these two lines, a duplicate secret would count as a broken connection.
             Some(409) => RemoteClass::Conflict,
             Some(422) => RemoteClass::Validation,
             _ if word(&["http_error"]) => RemoteClass::Connection,
@@ -74,8 +74,8 @@ pub enum Answer<T> {
 
 /// Finds the part of a program's output that is its answer.
 ///
-/// It is the text between the first two lines `----------- LOG BREAK -----------`, if there are
-/// any, without the given number of lines at its beginning.
+/// It is the text between the first two lines `----------- LOG BREAK -----------` if the output has such lines, and
+/// otherwise the whole output. The given number of lines at its beginning is skipped.
 ///
 /// # Errors
 /// [`Protocol`](RemoteClass::Protocol) when there are fewer lines.
@@ -90,17 +90,17 @@ pub fn program_output(output: &str, lines_to_skip: usize) -> Result<&str, Remote
 
 /// Reads a program's answer in JSON.
 ///
-/// `T` chooses the types of the values: use types that zeroize their content for secrets. A text
-/// with escapes passes through a buffer of `serde_json`, which does not zeroize it;
-/// [`keyway_core::unescape_json`] does, for a text that is taken as it is written.
+/// `T` chooses the types of the values. Use types that zeroize their content for secrets. `serde_json` decodes a text
+/// with escapes in a buffer that it does not zeroize. To avoid this, take the text undecoded, and decode it with
+/// [`keyway_core::unescape_json`].
 ///
 /// # Errors
-/// [`Protocol`](RemoteClass::Protocol) when the output is not one JSON object, has a name twice in
-/// an object, or is not of the type `T`. The error shows nothing of the output.
+/// [`Protocol`](RemoteClass::Protocol) when the output is not one JSON object, has a name twice in an object, or is not
+/// of the type `T`. The error shows nothing of the output.
 pub fn interpret<T: DeserializeOwned>(output: &str, lines_to_skip: usize) -> Result<Answer<T>, RemoteError> {
     let text = program_output(output, lines_to_skip)?;
     let protocol = |_| RemoteError::new(RemoteClass::Protocol);
-    // serde would read a list as a struct, too.
+    // serde would also read a list as a struct.
     if !text.trim_start().starts_with('{') {
         return Err(RemoteError::new(RemoteClass::Protocol));
     }

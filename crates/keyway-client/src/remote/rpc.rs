@@ -30,8 +30,8 @@ const LOCAL_STORAGE: i64 = -32060;
 const INTEGRITY: i64 = -32070;
 
 impl RpcError<'_> {
-    /// Returns the class of the error, which follows from the code. For the codes of a failed
-    /// operation and of a conflict it follows from the kind.
+    /// Returns the class of the error. It follows from the code; for the codes of a failed operation and of a conflict,
+    /// it follows from the kind.
     pub fn class(&self) -> RemoteClass {
         match self.code {
             OPERATION => match self.kind {
@@ -69,7 +69,7 @@ impl RpcError<'_> {
         )
     }
 
-    /// Tells whether the service's word about a retry is trusted: only if another attempt can do no
+    /// Tells whether to trust the service when it says that a retry may succeed: only if another attempt can do no
     /// harm.
     fn may_be_retried(&self) -> bool {
         match self.code {

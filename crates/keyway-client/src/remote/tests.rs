@@ -6,7 +6,7 @@ fn object(status: Option<i64>, word: Option<&str>) -> RemoteError {
     ErrorObject { status, word }.to_error()
 }
 
-/// Tests Locker's first generation: the order of the lines decides.
+/// Tests the errors of Locker's first generation. The first line of the table that fits decides.
 #[test]
 fn the_table_of_error_objects() {
     use RemoteClass as C;
@@ -44,7 +44,7 @@ fn the_table_of_error_objects() {
     assert_eq!(object(Some(502), None).reported_status(), Some(502));
 }
 
-/// Tests Locker's second generation.
+/// Tests the errors of Locker's second generation.
 #[test]
 fn the_table_of_rpc_errors() {
     use RemoteClass as C;
@@ -208,7 +208,7 @@ fn an_answer_that_names_a_field_twice_is_refused() {
             "{text}: {answer:?}"
         );
     }
-    // This nesting is deeper than the reader follows.
+    // This nesting is deeper than the reader permits.
     let deep = format!(r#"{{"a": {}1{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
     assert!(interpret::<serde::de::IgnoredAny>(&deep, 0).is_err());
     let once = r#"{"a": {"a": [{"a": 1}, {"a": -1.5}]}, "b": [null, true, 1e300, 18446744073709551615]}"#;

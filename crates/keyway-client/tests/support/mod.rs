@@ -39,7 +39,7 @@ pub fn wait<F: Future>(future: F) -> F::Output {
     Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
 }
 
-/// The action of a [`Spy`] in place of the next read of a single secret.
+/// The action of a [`Spy`] instead of the next read of a single secret.
 pub enum Trick {
     /// Returns this error.
     Fail(StoreError),
@@ -54,12 +54,12 @@ pub struct Tricks {
     inner: Arc<dyn SecretStore>,
     pub reads: AtomicU32,
     pub pages: AtomicU32,
-    /// Whether lists leave values out.
+    /// Whether lists omit the values.
     pub forgets_values: AtomicBool,
     next: Mutex<Option<Trick>>,
 }
 
-/// A store that counts reads and plays tricks.
+/// A store that counts reads, and can fail or hang on request.
 pub type Spy = Layered<Tricks>;
 
 pub async fn spy() -> Arc<Spy> {

@@ -1,4 +1,4 @@
-//! The sources of the rules: the Barbican seed, and the decisions, in our own words.
+//! The sources of the rules: paraphrased clauses of the Barbican seed, and the decisions.
 
 use crate::notation::clauses;
 

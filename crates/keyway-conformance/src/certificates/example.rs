@@ -1,4 +1,4 @@
-//! An order as an example.
+//! An example of an order.
 
 use keyway_certificates::{
     CaId, Json, JsonObject, OrderMetadata, OrderRequest, Pem, RequestContext, SecretText,
@@ -21,12 +21,12 @@ pub struct OrderExample {
 }
 
 impl OrderExample {
-    /// Creates an order with these data of a client, a JSON object.
+    /// Creates an order with the given data of a client. They must be a JSON object.
     pub fn new(metadata: impl Into<Json>) -> Self {
         Self { metadata: metadata.into(), context: RequestContext::default() }
     }
 
-    /// Names the authority that signs, by the plugin's own id. Without it, that is the plugin's default.
+    /// Sets the plugin's own id of the authority that signs. Without it, the plugin's default authority signs.
     #[must_use]
     pub fn ca(mut self, ca: CaId) -> Self {
         self.context.ca = Some(ca);
@@ -44,7 +44,7 @@ impl OrderExample {
         self.context.clone()
     }
 
-    /// Returns the client's data as a host reads them.
+    /// Returns the client's data in the form in which a host reads them.
     pub(super) fn metadata(&self) -> Result<OrderMetadata, Broken> {
         metadata_of(self.fields()?)
     }
@@ -57,19 +57,19 @@ impl OrderExample {
         }
     }
 
-    /// Returns the request that is asked about before there is an order.
+    /// Returns the request that `supports` judges before there is an order.
     pub(super) fn request(&self) -> Result<OrderRequest, Broken> {
         Ok(OrderRequest::new(self.metadata()?).with_context(self.context()))
     }
 
-    /// Returns the texts that the client gave, which may be secret. The type of the request is none.
+    /// Returns the texts that the client gave, which may be secret. The type of the request is never secret.
     pub(super) fn texts(&self) -> Vec<String> {
         let Json::Object(fields) = &self.metadata else { return Vec::new() };
         let given = fields.iter().filter(|(name, _)| *name != OrderMetadata::REQUEST_TYPE);
         given.filter_map(|(_, value)| Some(value.as_text()?.to_owned())).collect()
     }
 
-    /// Returns the same order with other texts, and a field that no plugin knows.
+    /// Returns the client's data with other texts, and with a field that no plugin knows.
     pub(super) fn with_texts(&self, text: impl Fn(&str) -> String) -> Result<OrderMetadata, Broken> {
         let mut fields = self.fields()?;
         for (name, value) in &mut fields {

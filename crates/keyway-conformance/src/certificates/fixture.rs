@@ -1,4 +1,4 @@
-//! The fixture of the rules: a scratch folder, a clock, and what the authority was given.
+//! The fixture of the rules: a scratch folder, a clock, and the open orders.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -22,10 +22,10 @@ use crate::scratch::scratch_folder;
 use crate::unique::{new_intent, unique};
 use crate::{Broken, Trial, broken};
 
-/// The fewest bytes of a text that the rules about secrets look for: shorter ones are in many texts by chance.
+/// The shortest text that the rules about secrets look for, in bytes. Shorter texts occur in other texts by chance.
 pub(super) const SHORTEST_SECRET_BYTES: usize = 6;
 
-/// Opens handles of the authority under test, and cancels in the end the orders that are open.
+/// Opens handles of the authority under test, and cancels at the end the orders that are still open.
 #[derive(Debug)]
 pub(super) struct CertificateFixture<'a> {
     trial: &'a Trial<'a, CertificateSubject>,
@@ -47,7 +47,7 @@ impl<'a> Fixture<'a> for CertificateFixture<'a> {
         })
     }
 
-    /// Cancels what is left. Whether it can be canceled is the business of rules.
+    /// Cancels the orders that are still open. It ignores errors, because cancellation has rules of its own.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             let left = std::mem::take(&mut *locked(&self.left));
@@ -85,7 +85,7 @@ impl<'a> CertificateFixture<'a> {
         Arc::<KitClock>::clone(&self.clock)
     }
 
-    /// Makes an order of these data, with an id and an intent of its own.
+    /// Makes an order with these data, and with an id and an intent of its own.
     pub(super) fn order_of(
         &self,
         metadata: OrderMetadata,
@@ -105,7 +105,7 @@ impl<'a> CertificateFixture<'a> {
         self.order_of(self.example().metadata()?, self.example())
     }
 
-    /// Opens the authority, as after a restart.
+    /// Opens the authority as a host does after a restart.
     pub(super) fn open(&self) -> Result<Arc<dyn CertificateAuthority>, Broken> {
         self.history().record("open");
         let authority = self.subject().open(self.scratch(), self.clock());
@@ -113,7 +113,7 @@ impl<'a> CertificateFixture<'a> {
         authority.map_err(|error| broken("a handle to the authority", failed(error)))
     }
 
-    /// Opens the authority, ready to be asked.
+    /// Opens the authority, and returns a handle for the calls.
     pub(super) fn handle(&self) -> Result<Handle<'_, 'a>, Broken> {
         Ok(Handle::new(self, self.open()?))
     }
@@ -128,7 +128,7 @@ impl<'a> CertificateFixture<'a> {
         Ok(effects)
     }
 
-    /// Demands as many effects as before, if the kit can see them.
+    /// Demands that the effects at the authority are the same as before, if the kit can see them.
     pub(super) fn no_effect_since(&self, before: &[String], of: &str) -> Result<(), Broken> {
         let after = self.listed()?;
         crate::ensure(
@@ -138,12 +138,12 @@ impl<'a> CertificateFixture<'a> {
         )
     }
 
-    /// Says that a call failed that should have succeeded.
+    /// Returns the failure for a call that should have succeeded.
     pub(super) fn unexpected(&self, call: &str, error: &CertificateError) -> Broken {
         broken(format!("{call} to succeed"), self.clean(&error.detail()))
     }
 
-    /// Replaces the client's texts in a text.
+    /// Masks the client's texts in a text.
     pub(super) fn clean(&self, text: &str) -> String {
         let refused = self.subject().refused.iter().flat_map(OrderExample::texts);
         let texts = self.example().texts().into_iter().chain(refused);

@@ -1,4 +1,4 @@
-//! A handle of the authority under test, ready to be asked.
+//! A handle of the authority under test, which makes calls as a host does.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use super::tested_order::TestedOrder;
 use crate::lock::locked;
 use crate::{Broken, broken};
 
-/// How often an order is looked at before it counts as stuck.
+/// The number of calls after which an open order counts as stuck.
 const CALLS: usize = 25;
-/// The delay when the authority asks for none.
+/// The delay before the next call when the authority does not choose one.
 const USUAL_DELAY: Duration = Duration::from_secs(60);
-/// The longest time that the kit really waits between two calls: it waits a millisecond first, and then twice as long each
-/// time. Its clock goes on by the whole delay.
+/// The longest real time that the kit waits between two calls. It waits a millisecond at first, and twice as long each
+/// time after that. The kit's clock advances by the whole delay.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
-/// A handle. Makes the calls of a host, and notes what they did.
+/// A handle. It makes calls as a host does, and records their outcomes.
 #[derive(Debug)]
 pub(super) struct Handle<'f, 'a> {
     fixture: &'f CertificateFixture<'a>,
@@ -41,14 +41,14 @@ impl<'a> Deref for Handle<'_, 'a> {
 
 impl<'f, 'a> Handle<'f, 'a> {
     pub(super) fn new(fixture: &'f CertificateFixture<'a>, authority: Arc<dyn CertificateAuthority>) -> Self {
-        // Limits the number to what a semaphore can count, which no host exceeds.
+        // Limits the number to the maximum of a semaphore. No host makes more calls at a time.
         let most = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
         let permits = authority.capabilities().max_concurrency.map(|calls| most(calls.get()));
         Self { fixture, authority, permits }
     }
 
-    /// Waits, as a host does, until the authority works on fewer calls than it declares. The permit is held until the
-    /// call has ended.
+    /// Waits, as a host does, until the authority works on fewer calls than it declares. The caller holds the permit
+    /// until its call has ended.
     pub(super) fn permit(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
         let permits = self.permits.clone();
         // The semaphore is never closed.
@@ -68,7 +68,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         outcome
     }
 
-    /// Notes what a call for an order did, to cancel the order in the end if it is open.
+    /// Records the outcome of a call for an order, and keeps the order for the clean-up if it is still open.
     pub(super) fn keep(
         &self,
         method: RetryMethod,
@@ -84,7 +84,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         }
     }
 
-    /// Makes a call for an order that must be answered.
+    /// Makes a call for an order. The call must not fail.
     pub(super) async fn must(
         &self,
         method: RetryMethod,
@@ -93,8 +93,8 @@ impl<'f, 'a> Handle<'f, 'a> {
         self.ask(method, order).await.map_err(|error| self.unexpected(name(method), &error))
     }
 
-    /// Goes on with an order until it is finished, as a host does: with the method and after the delay that the
-    /// outcomes say. With `restarts`, each call has a new handle and the stored plugin metadata alone.
+    /// Continues an order until it is finished, as a host does. Each outcome decides the next method and the delay.
+    /// With `restarts`, each call uses a new handle and only the stored plugin metadata.
     pub(super) async fn finish(
         &self,
         order: &mut TestedOrder,
@@ -124,13 +124,13 @@ impl<'f, 'a> Handle<'f, 'a> {
         ))
     }
 
-    /// Places an order and goes on until there is a certificate.
+    /// Places an order, and continues it until there is a certificate.
     pub(super) async fn certified(&self, order: &mut TestedOrder) -> Result<IssuedCertificate, Broken> {
         let outcome = self.must(RetryMethod::Issue, order).await?;
         self.certified_after(order, RetryMethod::Issue, outcome).await
     }
 
-    /// Goes on with an order until there is a certificate.
+    /// Continues an order until there is a certificate.
     pub(super) async fn certified_after(
         &self,
         order: &mut TestedOrder,
@@ -153,7 +153,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok((order, issued))
     }
 
-    /// Places the order of the example, which must stay open.
+    /// Places the order of the example. The order must stay open.
     pub(super) async fn open_order(&self) -> Result<(TestedOrder, OrderOutcome), Broken> {
         let order = self.order()?;
         let outcome = self.must(RetryMethod::Issue, &order).await?;
@@ -163,7 +163,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok((order, outcome))
     }
 
-    /// Records the kind of an answer, and no value.
+    /// Records the kind of an answer, without its values.
     pub(super) fn record<T>(&self, call: &str, answer: &Result<T, &CertificateError>)
     where
         T: std::fmt::Debug,
@@ -186,7 +186,7 @@ pub(super) const fn name(method: RetryMethod) -> &'static str {
     }
 }
 
-/// Makes a call for an order, and notes nothing.
+/// Makes a call for an order, and records nothing.
 pub(super) async fn call(
     authority: &dyn CertificateAuthority,
     method: RetryMethod,

@@ -1,8 +1,8 @@
 //! The suite for certificate authorities, and an authority that follows a script.
 //!
 //! An authority is given as a [`CertificateSubject`]: its plugin and an [`OrderExample`], an order that ends in a
-//! certificate. [`suite`] has the rules, [`mutants`] what they are proved with. [`ScriptedCa`] is the reference of the
-//! suite, and made for the tests of engines and hosts.
+//! certificate. [`suite`] has the rules, and [`mutants`] has the mutants that prove them. [`ScriptedCa`] is the
+//! reference of the suite, and is also meant for the tests of engines and hosts.
 //!
 //! ```
 //! use keyway_conformance::certificates::{CertificateSubject, ScriptedCa};
@@ -30,14 +30,14 @@
 //! | [`CertificateSubject::days_field`] | that it is valid for as long as the order asks |
 //! | [`CertificateSubject::listing`] | that a call has the effects that it should have, and no others |
 //!
-//! # What is left
-//! What a rule orders is canceled when the rule has ended, if it is open then; certificates and subordinate
-//! authorities stay where a rule ends early. Do not test on an authority that matters.
+//! # What stays at the authority
+//! When a rule has ended, the kit cancels its orders that are still open. If a rule ends early, certificates and
+//! subordinate authorities remain. Do not test on an authority that matters.
 //!
 //! Whether a certificate is the ordered one, with its key, its names and its chain, is judged only if
-//! [`CertificateSubject::issues`] says that the certificates are real. Those of [`ScriptedCa`] are not: it has one for
-//! all orders. Without it the kit only looks whether a certificate is a PEM text, and the report names the rules that are
-//! skipped.
+//! [`CertificateSubject::issues`] says that the certificates are real. The certificates of [`ScriptedCa`] are not real,
+//! because it has one certificate for all orders. Without [`CertificateSubject::issues`] the kit only checks that a
+//! certificate is a PEM text, and the report names the rules that are skipped.
 
 mod clauses;
 mod example;

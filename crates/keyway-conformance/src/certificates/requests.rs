@@ -1,4 +1,4 @@
-//! Orders for requests of PKCS#10.
+//! Orders with PKCS#10 requests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,8 +11,8 @@ use crate::Broken;
 /// The field with the request, as base64 of PEM (decision B20).
 pub(super) const REQUEST_DATA: &str = "request_data";
 
-/// Makes the data of a client with a request in PEM: those of the example, with this request, and with this validity if
-/// the subject says how that is asked for.
+/// Makes client data with a request in PEM: the data of the example with this request, and with this validity if the
+/// subject has a field for it.
 pub(super) fn metadata(
     fixture: &CertificateFixture<'_>,
     pem: &str,
@@ -21,7 +21,7 @@ pub(super) fn metadata(
     with_request_data(fixture, &STANDARD.encode(pem), days)
 }
 
-/// Makes the data of a client with a text in place of the base64.
+/// Makes client data with this text in the field of the request.
 pub(super) fn with_request_data(
     fixture: &CertificateFixture<'_>,
     request_data: &str,

@@ -1,4 +1,4 @@
-//! The subject of the suite: a plugin for certificate authorities, and orders.
+//! The subject of the suite: a plugin for certificate authorities, with examples of orders.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -16,7 +16,7 @@ pub(super) type Listing = dyn Fn(&Path) -> Vec<String> + Send + Sync;
 
 /// Describes a certificate authority under test.
 ///
-/// Every rule opens it anew, with a scratch folder of its own, and with a clock that the kit sets.
+/// Every rule opens the authority anew, with a scratch folder of its own and a clock that the kit sets.
 ///
 /// ```no_run
 /// # fn subject(plugin: &'static dyn keyway_certificates::CertificatePlugin, metadata: keyway_core::PluginMetadata) {
@@ -38,7 +38,7 @@ impl TestedContract for CertificateAuthorities {
     }
 }
 
-/// Holds what the suite is told of a plugin for certificate authorities.
+/// The facts about a plugin for certificate authorities that its author tells the suite.
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "its subject has a name to show")]
 pub struct ToldOfCertificates {
@@ -48,54 +48,54 @@ pub struct ToldOfCertificates {
     pub(super) listing: Option<Arc<Listing>>,
     pub(super) issues: bool,
     pub(super) days_field: Option<&'static str>,
-    /// The capabilities, asked once.
+    /// The capabilities, which are requested only once.
     asked: OnceLock<Capabilities>,
 }
 
 impl CertificateSubject {
-    /// Names an order that ends in a certificate. Without it, that is a custom order without data.
+    /// Sets an order that ends in a certificate. The default is a custom order without data.
     #[must_use]
     pub fn example(mut self, example: OrderExample) -> Self {
         self.told.example = example;
         self
     }
 
-    /// Names an order that the authority refuses. Without it the rules about refusals are skipped.
+    /// Sets an order that the authority refuses. Without it, the rules about refusals are skipped.
     #[must_use]
     pub fn refused(mut self, refused: OrderExample) -> Self {
         self.told.refused = Some(refused);
         self
     }
 
-    /// Names new data that the authority takes for the open order of the example. Without it an order is modified with
-    /// the data that it has.
+    /// Sets new data that the authority takes for the open order of the example. Without them, an order is modified
+    /// with the data that it has already.
     #[must_use]
     pub fn changed(mut self, changed: OrderExample) -> Self {
         self.told.changed = Some(changed);
         self
     }
 
-    /// Lets the kit see the effects at the authority: a line for each order that is placed, changed or canceled, for each
-    /// subordinate authority, for each revocation. Without it the rules about effects are skipped, and only answers are
-    /// judged.
+    /// Lets the kit see the effects at the authority. `listing` returns a line for each order that is placed, changed
+    /// or canceled, for each subordinate authority, and for each revocation. Without it, the rules about effects are
+    /// skipped, and only answers are judged.
     #[must_use]
     pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
         self.told.listing = Some(Arc::new(listing));
         self
     }
 
-    /// Says that the authority makes a real certificate of each request of PKCS#10, which is valid by the clock that it is
-    /// lent. Orders for the kit's own requests have the data of the example, with the type `simple-cmc` and the request
-    /// in `request_data`; they are for `kit.example.com`, a wildcard below it, and addresses. Without it the rules about
-    /// issued certificates are skipped.
+    /// States that the authority makes a real certificate for each PKCS#10 request, and that the certificate is valid
+    /// by the clock that the kit lends. Orders for the kit's own requests have the data of the example, with the type
+    /// `simple-cmc` and the request in `request_data`. The requests name `kit.example.com`, a wildcard below it, and
+    /// addresses. Without this statement, the rules about issued certificates are skipped.
     #[must_use]
     pub const fn issues(mut self) -> Self {
         self.told.issues = true;
         self
     }
 
-    /// Names the field of the client's data that asks for a validity in days, a whole number. Without it the rule about
-    /// that is skipped.
+    /// Sets the field of the client's data that requests a validity in days, as a whole number. Without it, the rule
+    /// about the requested validity is skipped.
     #[must_use]
     pub const fn days_field(mut self, field: &'static str) -> Self {
         self.told.days_field = Some(field);
@@ -115,10 +115,10 @@ impl CertificateSubject {
         self.plugin.open(&context)
     }
 
-    /// Returns what the authority declares. It is asked once.
+    /// Returns the declared capabilities. The plugin is asked only once.
     ///
     /// # Panics
-    /// If the plugin opens no authority: there is nothing to test then, and the suite reports it.
+    /// If the plugin opens no authority. There is nothing to test then, and the suite reports it.
     pub fn capabilities(&self) -> Capabilities {
         *self.asked.get_or_init(|| {
             let scratch = tempfile::tempdir().expect("the system gives a scratch folder");

@@ -1,4 +1,4 @@
-//! An order as the kit keeps it, in a host's place.
+//! An order under test. The kit keeps it as a host would.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,7 @@ impl Checkpoints {
         Self { saved, effects, refuses, was_refused, listing, scratch }
     }
 
-    /// Lets every later checkpoint fail.
+    /// Makes every later checkpoint fail.
     pub(super) fn refuse(&self) {
         self.refuses.store(true, Ordering::SeqCst);
     }
@@ -59,7 +59,7 @@ impl Checkpoints {
         locked(&self.saved).clone()
     }
 
-    /// Returns how many effects there were at the first checkpoint.
+    /// Returns the number of effects at the first checkpoint.
     pub(super) fn effects_before(&self) -> Option<usize> {
         *locked(&self.effects)
     }
@@ -68,7 +68,7 @@ impl Checkpoints {
 #[async_trait]
 impl Checkpoint for Checkpoints {
     async fn save(&self, values: &JsonObject) -> Result<(), CertificateError> {
-        // Gives way once, as storage does.
+        // Yields once, as real storage does.
         tokio::task::yield_now().await;
         if self.refuses.load(Ordering::SeqCst) {
             self.was_refused.store(true, Ordering::SeqCst);
@@ -90,7 +90,7 @@ impl TestedOrder {
         Ok(self.with_values(stored_object(text.as_bytes(), bytes, depth, "plugin metadata")?))
     }
 
-    /// Returns the order as it is after a kill: with the last checkpoint alone.
+    /// Returns the order as a host finds it after a kill: with the last checkpoint only.
     pub(super) fn after_kill(&self) -> Self {
         self.with_values(self.checkpoints.saved().unwrap_or_default())
     }

@@ -1,5 +1,5 @@
-//! The sources of the rules: the SPS seed, and the decisions, in our own words. The defects of the upstream system that
-//! its contract proves are L1 to L11.
+//! The sources of the rules: paraphrased clauses of the SPS seed, and the decisions. The names L1 to L11 stand for the
+//! defects of the upstream system that its contract shows.
 
 use crate::notation::clauses;
 

@@ -24,13 +24,13 @@ use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
 
-/// The fewest bytes of a text that the rules about secrets look for: shorter ones are in many texts by chance.
+/// The shortest text that the rules about secrets look for, in bytes. Shorter texts occur in other texts by chance.
 const SHORTEST_SECRET_BYTES: usize = 6;
 
-/// The time between the clocks of two rules: longer than the periods that a rule lets pass.
+/// The time between the clocks of two rules. It is longer than the periods that pass within a rule.
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Opens handles of the store under test, and checks in what is left in the end.
+/// Opens handles of the store under test, and checks in at the end the leases that are still open.
 #[derive(Debug)]
 pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, CredentialSubject>,
@@ -46,7 +46,8 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
     type Subject = CredentialSubject;
 
     fn new(trial: &'a Trial<'a, CredentialSubject>) -> Result<Self, Broken> {
-        // A vault may outlive a rule, and remember the periods in which it gave one-time codes.
+        // A vault may outlive a rule and remember in which periods it gave one-time codes, so each rule has a later
+        // clock.
         static RULES: AtomicU32 = AtomicU32::new(0);
         let (scratch, clock) = (scratch_folder()?, Arc::new(KitClock::new()));
         clock.advance(HOUR * RULES.fetch_add(1, Ordering::SeqCst));
@@ -75,7 +76,7 @@ impl<'a> StoreFixture<'a> {
         self.subject().capabilities()
     }
 
-    /// Opens the store, as after a restart.
+    /// Opens the store as a host does after a restart.
     pub(super) fn open(&self) -> Result<Arc<dyn CredentialStore>, Broken> {
         let store = self.subject().open(self.scratch(), Arc::<KitClock>::clone(&self.clock));
         store.map_err(|error| {
@@ -83,7 +84,7 @@ impl<'a> StoreFixture<'a> {
         })
     }
 
-    /// Checks in what is left. Whether it can be checked in is the business of rules.
+    /// Checks in all leases that are still open. It ignores errors, because check-ins have rules of their own.
     pub(super) async fn give_all_back(&self) {
         let left = std::mem::take(&mut *locked(&self.left));
         if left.is_empty() {
@@ -100,12 +101,12 @@ impl<'a> StoreFixture<'a> {
         Session::begin(self)
     }
 
-    /// Lists the kinds that are declared.
+    /// Lists the kinds of credentials that the store declares.
     pub(super) fn kinds(&self) -> Vec<CredentialKind> {
         KINDS.into_iter().filter(|kind| self.declared().offers(*kind)).collect()
     }
 
-    /// Returns a kind for rules that need any: not one-time codes, if there is another.
+    /// Returns a kind for rules that work with any kind. It is one-time codes only if there is no other.
     pub(super) fn kind(&self) -> Result<CredentialKind, Broken> {
         let kinds = self.kinds();
         let codes = kinds.first().copied();
@@ -113,7 +114,8 @@ impl<'a> StoreFixture<'a> {
         other.or(codes).ok_or(Broken::Missing { capability: "a kind of credentials" })
     }
 
-    /// Returns an account that has credentials of a kind: the one with this number, as far as there are so many.
+    /// Returns an account that has credentials of a kind. `number` chooses among the examples, and starts again after
+    /// the last.
     pub(super) fn example(&self, kind: CredentialKind, number: usize) -> Result<Candidate, Broken> {
         let found = &self.subject().found;
         let of = |wanted| {
@@ -131,30 +133,30 @@ impl<'a> StoreFixture<'a> {
         Ok(ids)
     }
 
-    /// Demands that the vault holds as many leases more as expected.
+    /// Demands that the vault holds `more` leases in addition to those from before.
     pub(super) fn more_held(&self, before: &[String], more: usize, after: &str) -> Result<(), Broken> {
         let held = self.held()?.len();
         let expected = before.len() + more;
         crate::ensure(held == expected, format!("{expected} leases held after {after}"), held.to_string())
     }
 
-    /// Says that a call failed that should have succeeded.
+    /// Returns the failure for a call that should have succeeded.
     pub(super) fn unexpected(&self, call: &str, error: &CredentialError) -> Broken {
         broken(format!("{call} to succeed"), self.clean(&error.detail()))
     }
 
-    /// Keeps a text that is secret.
+    /// Remembers a secret text, which must not show anywhere.
     pub(super) fn keep_secret(&self, secret: impl Into<String>) {
         locked(&self.secrets).push(secret.into());
     }
 
-    /// Looks for a secret in a text.
+    /// Tells whether a text contains a secret.
     pub(super) fn shows(&self, text: &str) -> bool {
         let secrets = locked(&self.secrets);
         secrets.iter().any(|secret| secret.len() >= SHORTEST_SECRET_BYTES && text.contains(secret.as_str()))
     }
 
-    /// Replaces the secrets in a text.
+    /// Masks the secrets in a text.
     pub(super) fn clean(&self, text: &str) -> String {
         locked(&self.secrets)
             .iter()
@@ -162,7 +164,7 @@ impl<'a> StoreFixture<'a> {
     }
 }
 
-/// The reason of check-ins where it does not matter.
+/// The reason of check-ins in rules for which the reason does not matter.
 pub(super) const USED: CheckInReason = CheckInReason::Used;
 
 /// Returns the candidate of an example.
@@ -174,7 +176,7 @@ pub(super) fn placed(place: &Place) -> Result<Candidate, Broken> {
     ))
 }
 
-/// Returns the example of an account, or says which is missing.
+/// Returns the example of an account, or the error that the subject does not name one.
 pub(super) fn placed_if_told(place: Option<&Place>, name: &'static str) -> Result<Candidate, Broken> {
     placed(place.ok_or(Broken::Missing { capability: name })?)
 }

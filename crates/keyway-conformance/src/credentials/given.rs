@@ -5,7 +5,7 @@ use keyway_credentials::{
     PrivateKeys, RemoteAppCredentials, TotpCodes,
 };
 
-/// Holds credentials of one kind.
+/// Credentials of one kind.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Given {
     Passwords(Passwords),
@@ -26,7 +26,7 @@ pub(super) const KINDS: [CredentialKind; 5] = [
 
 pub(super) type Answer = Result<FetchOutcome<Given>, CredentialError>;
 
-/// Names the operation that fetches a kind.
+/// Returns the name of the operation that fetches a kind.
 pub(super) const fn name(kind: CredentialKind) -> &'static str {
     match kind {
         CredentialKind::Passwords => "passwords",
@@ -37,7 +37,7 @@ pub(super) const fn name(kind: CredentialKind) -> &'static str {
     }
 }
 
-/// Names an outcome, without its credentials.
+/// Returns the name of an outcome, without its credentials.
 pub(super) const fn word<C>(outcome: &FetchOutcome<C>) -> &'static str {
     match outcome {
         FetchOutcome::Found(_) => "Found",
@@ -67,7 +67,7 @@ impl Given {
     pub(super) fn secrets(&self) -> Vec<String> {
         let passwords = |all: &Passwords| all.iter().map(|it| it.expose().to_owned()).collect();
         let key = |key: &keyway_credentials::PrivateKey| {
-            // A part of the key in one line, since texts may have other ends of lines.
+            // One line of the key is enough, and is found in texts with other line ends, too.
             let line = key.expose_pem().lines().nth(1).unwrap_or_default().to_owned();
             [Some(line), key.expose_passphrase().map(str::to_owned)].into_iter().flatten()
         };

@@ -1,8 +1,8 @@
 //! The suite for credential stores, and a store that follows a script.
 //!
 //! A store is given as a [`CredentialSubject`]: its plugin, and an account that has credentials. [`suite`] has the
-//! rules, [`mutants`] what they are proved with. [`ScriptedStore`] is the reference of the suite, and made for the tests
-//! of engines and hosts.
+//! rules, and [`mutants`] has the mutants that prove them. [`ScriptedStore`] is the reference of the suite, and is also
+//! meant for the tests of engines and hosts.
 //!
 //! ```
 //! use keyway_conformance::credentials::{CredentialSubject, ScriptedStore};
@@ -32,11 +32,11 @@
 //! | [`CredentialSubject::held`] | what was checked out is held, and what was checked in is not |
 //! | [`CredentialSubject::notices`] | an event of a session has one effect |
 //!
-//! # What is left
-//! A rule checks in its check-outs when it has ended. Do not test on a vault that matters.
+//! # What stays at the vault
+//! When a rule has ended, the kit checks in its check-outs. Do not test on a vault that matters.
 //!
-//! Each call is made on a handle of its own, with the cookies read from the text that a host stores (decision S9). A
-//! one-time code is asked for once in a period of the kit's clock.
+//! Each call is made on a new handle, and the cookies are read from the text that a host stores (decision S9). A
+//! one-time code is requested once in a period of the kit's clock.
 
 mod clauses;
 mod fixture;

@@ -1,4 +1,4 @@
-//! Mutants that fail when several calls come at once, take long, trust the client, or tell its data.
+//! Mutants that fail under concurrent calls, take too long, trust the client, or reveal its data.
 
 use std::fs;
 use std::future::pending;
@@ -15,7 +15,7 @@ use crate::lock::locked;
 
 const LONG: Duration = Duration::from_millis(200);
 
-/// Tells whether a text is a path of the kit: a mutant must not touch other files.
+/// Tells whether a text is a path of the kit. A mutant must not touch other files.
 fn is_path(text: &str) -> bool {
     text.starts_with(['/', '.'])
 }

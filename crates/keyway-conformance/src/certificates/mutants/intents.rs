@@ -1,4 +1,4 @@
-//! Mutants that forget intents and data of their own, and mutants that do not bear a dropped call.
+//! Mutants that forget intents or their own data, and mutants that break when a call is dropped.
 
 use keyway_certificates::{
     CertificateAuthority as _, CertificateError, CertificateOrder, IssuedCertificate, Json, OrderOutcome,
@@ -115,7 +115,7 @@ mutants! {
         })
 }
 
-/// Places an order without a checkpoint of the host.
+/// Places an order, and hides its checkpoints from the host.
 async fn placed_without(mutant: &Mutated, order: &CertificateOrder) -> CaResult<OrderOutcome> {
     let mut hidden = order.clone();
     hidden.plugin_meta = PluginMeta::new(order.plugin_meta.snapshot(), memory());

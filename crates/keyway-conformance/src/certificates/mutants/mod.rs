@@ -1,5 +1,5 @@
-//! The proof of the suite: authorities with one thing broken, each of which a rule must catch, and some that are odd and
-//! yet right.
+//! The proof of the suite: authorities with one fault each, which a rule must detect, and some authorities that are
+//! unusual but correct.
 
 mod authorities;
 mod changes;
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use keyway_certificates::CertificateAuthority;
 
-// Shared by the files of this folder.
+// These imports are for the files of this folder.
 use super::{CertificateSubject, ScriptedCa, suite};
 use crate::notation::mutants;
 use crate::{Candidate, Mutant};
@@ -36,7 +36,7 @@ pub fn all() -> Vec<Mutant<CertificateSubject>> {
     families.concat()
 }
 
-/// Lists the mutants with their suite, as a front end needs them that tries one in a process of its own.
+/// Lists the mutants with their suite, for front ends that run each in a process of its own.
 pub fn candidates() -> Vec<Candidate> {
     let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
     mutants.chain(sound().map(Candidate::from)).collect()
@@ -50,7 +50,7 @@ fn unchanged(ca: ScriptedCa) -> Arc<dyn CertificateAuthority> {
     Arc::new(ca)
 }
 
-/// Makes an authority that does the least that the contract allows: no capability, certificates at once.
+/// Makes an authority with the minimum of the contract: it has no capability, and makes certificates at once.
 pub fn minimal() -> CertificateSubject {
     plugin::subject("minimal", ScriptedCa::new().with_capabilities(plugin::MINIMAL).looks(0), unchanged)
 }
@@ -60,13 +60,13 @@ pub fn reference() -> CertificateSubject {
     plugin::subject("reference", ScriptedCa::new(), unchanged)
 }
 
-/// Makes an authority that cannot be asked again: after a crash its orders are checked.
+/// Makes an authority at which a call must not be repeated. After a crash its orders are checked.
 pub fn once() -> CertificateSubject {
     plugin::subject("once", ScriptedCa::new().with_capabilities(plugin::ONCE), unchanged)
 }
 
-/// Makes an authority that does what one may do and hardly any does: it looks at an order for days, cancels later, works
-/// on one call at a time, blocks, and reconciles what it would do twice.
+/// Makes an authority that uses unusual freedoms of the contract. It takes days for an order, cancels with a delay,
+/// works on one call at a time, blocks, and is not idempotent but can reconcile.
 pub fn strange() -> CertificateSubject {
     let capabilities = plugin::FULL.idempotent(false).blocking(true).max_concurrency(NonZeroUsize::MIN);
     let ca = ScriptedCa::new().with_capabilities(capabilities).looks(5).cancels_later(true);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Tries each with its own rules; `xtask` runs the whole matrix.
+        // Tries each mutant with its own rules only. `xtask` runs the whole matrix.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {

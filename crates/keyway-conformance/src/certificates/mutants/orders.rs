@@ -1,4 +1,4 @@
-//! Mutants that declare something else than they do, and mutants that lose orders.
+//! Mutants whose declarations are wrong, and mutants that lose orders.
 
 use keyway_certificates::{
     CertificateAuthority as _, CertificateError, IssuedCertificate, OrderMetadata, OrderOutcome,
@@ -157,7 +157,7 @@ mutants! {
         })
 }
 
-/// Returns a certificate that is not the one that was ordered.
+/// Returns a certificate other than the ordered one.
 fn other_certificate() -> Result<Pem, CertificateError> {
     Ok(Pem::new(include_str!("../scripted/pem/root.pem"))?)
 }

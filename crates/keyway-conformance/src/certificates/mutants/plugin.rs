@@ -18,8 +18,8 @@ pub(super) use crate::unique::new_intent;
 /// The result of an overridden operation.
 pub(super) type CaResult<T> = Result<T, CertificateError>;
 
-/// Makes the subject of a mutant for `mutants!`: the kind names the capabilities of the scripted authority below, and the
-/// change overrides operations of `CertificateAuthorityLayer`.
+/// Makes the subject of a mutant for `mutants!`. The kind names the capabilities of the scripted authority below, and
+/// the change overrides operations of `CertificateAuthorityLayer`.
 macro_rules! ca_mutant {
     ($name:ident $change:tt) => { ca_mutant!($name FULL $change) };
     ($name:ident $kind:ident ($($operation:ident |$($argument:ident),+| $body:expr),+)) => {{
@@ -55,9 +55,9 @@ pub(super) use ca_mutant;
 
 /// All capabilities.
 pub(super) const FULL: Capabilities = ScriptedCa::CAPABILITIES;
-/// All but those by which a call may be made again.
+/// All capabilities except those that let a host repeat a call.
 pub(super) const ONCE: Capabilities = FULL.idempotent(false).reconciles(false);
-/// None.
+/// No capabilities.
 pub(super) const MINIMAL: Capabilities = Capabilities::MINIMAL;
 
 /// A handle of a mutant.
@@ -70,7 +70,7 @@ pub(super) struct Mutated {
 pub(super) type Notes = mutated::Notes<CertificateOrder>;
 
 impl Mutated {
-    /// Places an order that the caller did not ask for.
+    /// Places an order that the caller did not request.
     pub(super) async fn place_another(&self) -> CaResult<OrderOutcome> {
         let id = OrderId::new(new_intent().as_str().to_owned())?;
         let meta = PluginMeta::new(JsonObject::new(), memory());
@@ -78,7 +78,7 @@ impl Mutated {
     }
 }
 
-/// Makes a checkpoint in memory.
+/// Makes a checkpoint that is kept in memory.
 pub(super) fn memory() -> Arc<Mutex<JsonObject>> {
     Arc::default()
 }
@@ -94,14 +94,14 @@ pub(super) fn rewaited(
     })
 }
 
-/// Returns the name that an order is for.
+/// Returns the name for which the certificate is ordered.
 pub(super) fn name_in(metadata: &OrderMetadata) -> &str {
     metadata.get("name").and_then(Json::as_text).unwrap_or_default()
 }
 
 type Opened = dyn Fn(ScriptedCa) -> Arc<dyn CertificateAuthority> + Send + Sync;
 
-/// Opens one authority for each scratch folder, and a change of it.
+/// Opens one authority for each scratch folder, with the change of the mutant.
 struct Opening {
     ca: ScriptedCa,
     all: ByFolder<ScriptedCa>,
@@ -127,12 +127,12 @@ impl CertificatePlugin for Opening {
     }
 }
 
-/// Returns the authority whose books belong to a scratch folder.
+/// Returns the authority with the books of a scratch folder.
 fn of_folder(all: &ByFolder<ScriptedCa>, folder: &Path, ca: &ScriptedCa) -> ScriptedCa {
     all.of(folder, || ca.with_empty_books()).reopened()
 }
 
-/// Makes a subject of the scripted authority, changed.
+/// Makes a subject of the scripted authority with a change.
 pub(super) fn subject(
     name: &str,
     ca: ScriptedCa,
@@ -145,7 +145,7 @@ pub(super) fn subject(
     );
     let (listed, all) = (ca.clone(), ByFolder::default());
     let opened = all.clone();
-    // It is never freed, as a plugin that is registered.
+    // The plugin is never freed, just as a registered plugin.
     let plugin = Box::leak(Box::new(Opening { ca, all, changed: Box::new(changed) }));
     CertificateSubject::new(name, plugin, metadata.expect("the kit's own metadata is valid"))
         .configuration(|scratch| json!({ "folder": scratch }))

@@ -1,4 +1,4 @@
-//! The authorities behind a connection: their descriptions, and subordinate ones.
+//! Rules about the authorities behind a connection: their descriptions, and subordinate authorities.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ pub(super) async fn all(handle: &Handle<'_, '_>) -> Result<Vec<CaInformation>, B
     all.map_err(|error| handle.unexpected("ca_information", &error))
 }
 
-/// Makes a request for an authority below the first that is described.
+/// Makes a request for an authority below the first authority that the plugin describes.
 pub(super) async fn creation(handle: &Handle<'_, '_>) -> Result<CreateCa, Broken> {
     let all = all(handle).await?;
     let Some(parent) = all.first() else { return Err(broken("an authority to be the parent", "none")) };
@@ -174,7 +174,7 @@ fn nowhere() -> Result<CaId, Broken> {
     CaId::new("kit-no-such-ca").map_err(|error| broken("an id of the kit", error.to_string()))
 }
 
-/// Creates an authority, if there can be one.
+/// Creates an authority to delete, if the plugin can create authorities.
 async fn one_to_delete(handle: &Handle<'_, '_>) -> Result<CaId, Broken> {
     if !handle.authority.capabilities().creates_cas {
         return Err(Broken::Missing { capability: "creates_cas" });

@@ -1,4 +1,4 @@
-//! Changes of open orders: new data, and cancellation.
+//! Rules about changes of open orders: new data, and cancellation.
 
 use keyway_certificates::{CertificateError, OrderOutcome, RetryMethod};
 
@@ -31,7 +31,7 @@ rules! {
         odd_change;
 }
 
-/// Goes on with an order after it was cancelled, until it has ended.
+/// Continues an order after its cancellation until it has ended.
 pub(super) async fn is_canceled(
     handle: &Handle<'_, '_>,
     order: &mut TestedOrder,
@@ -85,7 +85,7 @@ async fn cancels_after_restart(fixture: &CertificateFixture<'_>) -> Checked {
     is_canceled(&handle, &mut order, outcome).await.map(drop)
 }
 
-/// Gives an order the new data of the subject, with an intent of its own.
+/// Gives an order the subject's new data, and an intent of its own.
 pub(super) fn change(fixture: &CertificateFixture<'_>, order: &mut TestedOrder) -> Checked {
     let previous = order.order.metadata.clone();
     if let Some(changed) = &fixture.subject().changed {

@@ -1,4 +1,4 @@
-//! Several calls at once, and the time that calls take.
+//! Rules about concurrent calls, and about the time that calls take.
 
 use std::sync::Arc;
 
@@ -26,15 +26,15 @@ rules! {
         in_time;
 }
 
-/// How many at once where the authority declares a larger number, or none, which is any.
+/// The number of concurrent calls if the authority declares a larger number or no limit.
 const MOST: usize = 8;
 
-/// Places orders at once.
+/// Places orders concurrently.
 async fn placed(fixture: &CertificateFixture<'_>) -> Result<Vec<TestedOrder>, Broken> {
     let handle = fixture.handle()?;
     let declared = handle.authority.capabilities().max_concurrency;
     let calls = declared.map_or(MOST, |calls| calls.get().min(MOST));
-    // One order more than may be worked on at once waits for its permit.
+    // There is one order more than the authority works on at once. It waits for its permit.
     let orders = (0..=calls).map(|_| fixture.order()).collect::<Result<Vec<_>, _>>()?;
     let jobs = orders.iter().map(|order| {
         let (permit, authority, order) = (handle.permit(), Arc::clone(&handle.authority), order.clone());
@@ -82,7 +82,7 @@ async fn in_time(fixture: &CertificateFixture<'_>) -> Checked {
         let answer = tokio::time::timeout(IN_TIME, handle.ask(method, &order)).await;
         let late =
             |_| broken(format!("an end of `{}` within {IN_TIME:?}", name(method)), "it is still running");
-        // Whether the call works is the business of other rules.
+        // Other rules check whether the call works.
         drop(answer.map_err(late)?);
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Declarations of an authority, and what they leave out.
+//! Rules about the declarations of an authority, and about operations that it does not declare.
 
 use keyway_certificates::{
     CaId, CertificateError, CertificateRevocation, CreateCa, DeleteCa, IntendedCall, Owner, RenewalQuestion,
@@ -44,7 +44,7 @@ async fn declared_type(fixture: &CertificateFixture<'_>) -> Checked {
     ensure(types.contains(&example), format!("{:?}, declared", example.as_str()), format!("{types:?}"))
 }
 
-/// Calls each operation whose capability is missing. Returns its name and its error, if it is one.
+/// Calls each operation whose capability is missing. Returns the name of each, and its error if it failed.
 async fn each_absent(
     handle: &Handle<'_, '_>,
 ) -> Result<Vec<(&'static str, Option<CertificateError>)>, Broken> {
@@ -105,7 +105,7 @@ async fn absent(fixture: &CertificateFixture<'_>) -> Checked {
 
 async fn absent_without_effect(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
-    // An order more than the operations are called with: each of them orders one itself.
+    // This order is placed before the effects are counted. `each_absent` places another one, whose effect is counted.
     handle.issued().await?;
     let before = fixture.listed()?.len();
     each_absent(&handle).await?;

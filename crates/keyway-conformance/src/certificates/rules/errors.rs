@@ -1,4 +1,4 @@
-//! Errors, and the data of clients that must not show in them.
+//! Rules about errors, which must not show the data of clients.
 
 use keyway_core::PluginError as _;
 
@@ -26,7 +26,7 @@ rules! {
         output_is_clean;
 }
 
-/// Checks what comes of calls that are likely to fail.
+/// Makes calls that are likely to fail, and checks their results.
 async fn provoked(fixture: &CertificateFixture<'_>, check: fn(&Provoked) -> Checked) -> Checked {
     check(&provoke(fixture).await?)
 }

@@ -1,4 +1,4 @@
-//! Hostile data of clients.
+//! Rules about hostile data of clients.
 
 use keyway_certificates::{
     CaId, CertificateError, DeleteCa, Json, JsonObject, OrderMetadata, OrderRequest, RetryMethod,
@@ -52,7 +52,7 @@ const KNOWN: [&str; 9] = [
     "days",
 ];
 
-/// Makes odd data from those of the example, with what is odd about them.
+/// Makes unusual data from the data of the example, each with a description of what is unusual.
 pub(super) fn odd_metadata(
     fixture: &CertificateFixture<'_>,
 ) -> Result<Vec<(&'static str, OrderMetadata)>, Broken> {
@@ -118,7 +118,7 @@ async fn odd_orders(fixture: &CertificateFixture<'_>) -> Checked {
 
 async fn goes_on(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
-    // Whether these calls are answered is the business of other rules.
+    // Other rules check whether these calls are answered.
     drop(ordered(&handle).await);
     handle.issued().await.map(drop)
 }
@@ -144,7 +144,8 @@ async fn odd_plugin_meta(fixture: &CertificateFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Makes a call for each path into a trap. `answer` makes the call, and returns all that came of it as text.
+/// Calls `answer` with each path that leads into a trap. `answer` makes the plugin's call, and returns its whole result
+/// as text.
 async fn trapped(
     fixture: &CertificateFixture<'_>,
     of: &str,
@@ -202,7 +203,7 @@ async fn paths_in_names(fixture: &CertificateFixture<'_>) -> Checked {
         if let (Ok(made), true) = (&answer, handle.authority.capabilities().deletes_cas) {
             let _ = handle.authority.delete_ca(&DeleteCa::new(new_intent(), made.id.clone())).await;
         }
-        // Its name is the path itself, which is no content.
+        // The name is left out, because it is the path itself and not the content of a file.
         Ok(text(&answer.map(|made| made.description)))
     })
     .await

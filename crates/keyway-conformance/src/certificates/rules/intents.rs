@@ -1,4 +1,4 @@
-//! Intents: the same one twice.
+//! Rules about two calls with the same intent.
 
 use keyway_certificates::RetryMethod;
 
@@ -25,7 +25,7 @@ async fn same_order(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let mut order = fixture.order()?;
     let first = handle.certified(&mut order).await?;
-    // A host that died between the call and its record has the checkpoint alone.
+    // A host that was killed between the call and its record has only the checkpoint.
     for (mut again, when) in [(order.clone(), "again"), (order.after_kill(), "after a kill")] {
         let issued = fixture.handle()?.certified(&mut again).await?;
         let same = issued.certificate == first.certificate;
@@ -44,7 +44,7 @@ async fn one_order(fixture: &CertificateFixture<'_>) -> Checked {
     ensure(made == 1, "one order at the authority", made.to_string())
 }
 
-/// Skips a rule that is about intents that are known again.
+/// Skips a rule that needs an authority that recognizes repeated intents.
 fn idempotent(fixture: &CertificateFixture<'_>) -> Checked {
     let missing = crate::Broken::Missing { capability: "idempotent" };
     if fixture.subject().capabilities().idempotent { Ok(()) } else { Err(missing) }

@@ -1,4 +1,4 @@
-//! Calls that are dropped, wherever they wait.
+//! Rules about calls that are dropped at any point where they wait.
 
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ rules! {
         dropped_cancel;
 }
 
-/// How often a call is dropped, each time one poll later.
+/// The number of times that a call is dropped. Each time it is dropped one poll later.
 const POLLS: usize = 10;
 
-/// Drops a call after so many polls. Tells whether it ended before.
+/// Drops a call after the given number of polls. Tells whether the call ended before.
 async fn dropped(handle: &Handle<'_, '_>, method: RetryMethod, order: &TestedOrder, polls: usize) -> bool {
     let called = polled(polls, call(&*handle.authority, method, order));
     let answer = tokio::time::timeout(Duration::from_secs(5), called).await;
@@ -38,7 +38,8 @@ async fn dropped(handle: &Handle<'_, '_>, method: RetryMethod, order: &TestedOrd
     answer.is_ok_and(|answer| answer.is_some())
 }
 
-/// Settles an order that was dropped while it was placed, as a host does (decision B6). `None` if a person decides.
+/// Settles an order whose call was dropped while it was placed, as a host does. Returns `None` if a person has to
+/// decide (decision B6).
 async fn settled(
     fixture: &CertificateFixture<'_>,
     order: &mut TestedOrder,
@@ -83,7 +84,7 @@ async fn each_dropped_order(
             break;
         }
     }
-    // The same handle goes on with the next order.
+    // The same handle still works for the next order.
     handle.issued().await?;
     if proved { Ok(()) } else { Err(Broken::Missing { capability: "a way to settle an order" }) }
 }

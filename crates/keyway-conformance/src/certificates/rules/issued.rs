@@ -1,4 +1,4 @@
-//! Issued certificates: what they say, as a host reads them.
+//! Rules about the content of issued certificates, as a host reads it.
 
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -34,11 +34,11 @@ rules! {
         no_authority;
 }
 
-/// The name that the kit's requests are for.
+/// The name in the kit's requests.
 const HOST: &str = "kit.example.com";
 /// The request for the certificate of an authority.
 const AUTHORITY: &str = include_str!("requests/authority.pem");
-/// A certificate may end this much earlier or later than the days say.
+/// The time by which a certificate may end earlier or later than the requested days.
 const TOLERANCE: Duration = Duration::from_secs(3600);
 fn unable(error: impl std::fmt::Display) -> Broken {
     broken("a request that the kit makes", error.to_string())
@@ -50,7 +50,7 @@ pub(super) fn new_request() -> Result<CertificateRequest, Broken> {
     let names = [
         AlternativeName::dns(HOST).map_err(unable)?,
         AlternativeName::dns(&format!("*.{HOST}")).map_err(unable)?,
-        // Addresses for documentation (RFC 5737, RFC 3849).
+        // These addresses are reserved for documentation (RFC 5737, RFC 3849).
         AlternativeName::Ip(Ipv4Addr::new(192, 0, 2, 7).into()),
         AlternativeName::Ip(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7).into()),
     ];
@@ -58,7 +58,7 @@ pub(super) fn new_request() -> Result<CertificateRequest, Broken> {
     CertificateRequest::sign(&key, &subject, &names).map_err(unable)
 }
 
-/// Makes the certificate of a request.
+/// Orders the certificate of a request, and returns it.
 pub(super) async fn certified(
     handle: &Handle<'_, '_>,
     request: &CertificateRequest,
@@ -102,7 +102,7 @@ async fn names(fixture: &CertificateFixture<'_>) -> Checked {
     }
 }
 
-/// Writes how long before or after another moment one is.
+/// Writes the time from `from` to `moment`. It is negative if `moment` is earlier.
 fn distance(moment: Timestamp, from: Timestamp) -> String {
     let [moment, from] = [moment, from].map(Timestamp::as_seconds);
     let sign = if moment < from { "-" } else { "" };

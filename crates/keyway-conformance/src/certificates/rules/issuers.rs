@@ -1,4 +1,4 @@
-//! The link between an issued certificate and the authority that signed it.
+//! Rules about the link between an issued certificate and the authority that signed it.
 
 use keyway_certificates::IssuedCertificate;
 use keyway_core::Clock as _;
@@ -17,7 +17,7 @@ rules! {
         chain;
 }
 
-/// Returns the certificate of the authority that signs, as the plugin describes it.
+/// Returns the certificate of the signing authority from the plugin's description of it.
 async fn described(handle: &Handle<'_, '_>) -> Result<Option<String>, Broken> {
     let information = if let Some(id) = handle.example().context().ca {
         let all = handle.authority.ca_information().await;
@@ -31,7 +31,7 @@ async fn described(handle: &Handle<'_, '_>) -> Result<Option<String>, Broken> {
     Ok(pem.map(|pem| pem.as_str().to_owned()))
 }
 
-/// Returns the certificate of the issuer: as it is described, or else the first of the chain.
+/// Returns the certificate of the issuer: from its description, or else the first of the chain.
 async fn issuer(handle: &Handle<'_, '_>, issued: &IssuedCertificate) -> Result<Option<String>, Broken> {
     const END: &str = "-----END CERTIFICATE-----";
     let described = described(handle).await?;
@@ -51,7 +51,7 @@ async fn key_identifiers(fixture: &CertificateFixture<'_>) -> Checked {
     let Some(pem) = issuer(&handle, &issued).await? else { return Ok(()) };
     let signer = IssuedFacts::read(&pem)
         .map_err(|fault| broken("a certificate of the authority that can be read", fault.to_string()))?;
-    // A root from before extensions has none.
+    // An old root may have no extensions, and thus no identifier.
     let same = signer.key_identifier.is_none() || signer.key_identifier == of_signer;
     ensure(same, "the identifier that the certificate of the authority has", "another one")
 }

@@ -1,4 +1,4 @@
-//! The life of a certificate after its issue: revocation and renewal, and the authority's own work for it.
+//! Rules about the life of a certificate after its issue: revocation and renewal, and the authority's own work for it.
 
 use std::time::Duration;
 
@@ -103,7 +103,8 @@ async fn renewal_without_effect(fixture: &CertificateFixture<'_>) -> Checked {
     fixture.no_effect_since(&before, "`renewal_information`")
 }
 
-/// A host names what a renewal replaces to every authority, and may do so again: a renewal is tried until it succeeds.
+/// Orders two renewals of one certificate. A host tells every authority which certificate a renewal replaces, and
+/// repeats a renewal until it succeeds.
 async fn replaces(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let (_, replaced) = handle.issued().await?;
@@ -115,7 +116,7 @@ async fn replaces(fixture: &CertificateFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Lets the authority do its own work. Returns the moment at which it is due again.
+/// Lets the authority do its own work. Returns the moment at which work is due again.
 async fn maintained(handle: &Handle<'_, '_>) -> Result<Option<Timestamp>, Broken> {
     let done = handle.authority.maintain().await;
     handle.record("maintain", &done.as_ref().map(drop));

@@ -1,4 +1,4 @@
-//! The rules, one family a file.
+//! The rules, with one file for each family.
 
 mod authorities;
 mod changes;
@@ -21,7 +21,7 @@ mod serials;
 
 use keyway_certificates::RequestType;
 
-// Shared by the files of this folder.
+// These imports are for the files of this folder.
 use super::CertificateSubject;
 use super::fixture::CertificateFixture;
 use super::handle::Handle;

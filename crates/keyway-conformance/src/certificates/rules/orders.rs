@@ -1,4 +1,4 @@
-//! Orders: from the question whether they can be carried out to the certificate.
+//! Rules about orders, from the question whether they can be carried out to the certificate.
 
 use keyway_certificates::{
     CaId, CertificateError, OrderMetadata, OrderOutcome, OrderRequest, RequestType, RetryMethod, Support,
@@ -89,7 +89,7 @@ async fn does_not_support(fixture: &CertificateFixture<'_>) -> Checked {
     ensure(!words.trim().is_empty(), "a reason for the client", "none")
 }
 
-/// Demands an error that says that nothing happened, and no effect.
+/// Demands that the error reports no effect, and that there was none.
 pub(super) fn nothing_happened(
     fixture: &CertificateFixture<'_>,
     before: Option<&[String]>,
@@ -101,7 +101,7 @@ pub(super) fn nothing_happened(
     ensure(same, "nothing made", "something was made and refused")
 }
 
-/// Goes on with an order that must not come to a certificate.
+/// Continues an order that must not end in a certificate.
 pub(super) async fn comes_to_nothing(
     fixture: &CertificateFixture<'_>,
     metadata: OrderMetadata,

@@ -1,4 +1,4 @@
-//! Outcomes: what the host can do with them.
+//! Rules about outcomes, and about what a host can do with them.
 
 use keyway_certificates::{Capabilities, OrderOutcome, Pem, RetryMethod};
 
@@ -24,7 +24,7 @@ rules! {
         methods_of_modify;
 }
 
-/// Collects the outcomes of the orders that the kit knows: the example, the refused one, and one that never was.
+/// Collects the outcomes of three orders: the example, the refused example, and an order that was never placed.
 async fn outcomes(fixture: &CertificateFixture<'_>) -> Result<Vec<(RetryMethod, OrderOutcome)>, Broken> {
     let handle = fixture.handle()?;
     let (mut all, refused) = (Vec::new(), fixture.subject().refused.as_ref());
@@ -95,7 +95,7 @@ async fn methods_of_modify(fixture: &CertificateFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Counts the certificates in a PEM text. `None` if it holds anything else.
+/// Counts the certificates in a PEM text. Returns `None` if the text holds anything else.
 fn certificates(pem: &Pem) -> Option<usize> {
     const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
     const END: &str = "-----END CERTIFICATE-----";
@@ -127,7 +127,7 @@ fn told(found: Option<usize>) -> String {
     found.map_or_else(|| "something else".to_owned(), |count| format!("{count} of them"))
 }
 
-/// Demands certificates in PEM, as the description of an authority has them.
+/// Demands that the certificates in the description of an authority are PEM.
 pub(super) fn is_pem(pem: Option<&Pem>, what: &str) -> Checked {
     let found = pem.map(certificates);
     ensure(found != Some(None) && found != Some(Some(0)), format!("{what} in PEM"), "something else")

@@ -1,4 +1,4 @@
-//! The plugin's own data of an order.
+//! Rules about the data that a plugin keeps with an order.
 
 use keyway_certificates::{OrderOutcome, RetryMethod};
 use keyway_core::PluginError as _;

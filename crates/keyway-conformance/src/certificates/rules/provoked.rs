@@ -1,4 +1,4 @@
-//! Calls with secrets in the data of the client, and all that shows of them.
+//! Makes calls with secrets in the data of the client, and collects all texts that could show the secrets.
 
 use keyway_certificates::{
     CaId, CertificateError, DeleteCa, IntendedCall, OrderRequest, RetryMethod, Support,
@@ -10,22 +10,22 @@ use crate::polled::contained;
 use crate::unique::new_intent;
 use crate::words;
 
-/// Collects what became of calls that are likely to fail.
+/// The results of calls that are likely to fail.
 #[derive(Default)]
 pub(super) struct Provoked {
-    /// The calls that failed, in words, and their errors.
+    /// The names of the calls that failed, and their errors.
     pub(super) errors: Vec<(String, CertificateError)>,
-    /// The messages to the client.
+    /// The names of calls, and their messages to the client.
     pub(super) messages: Vec<(String, String)>,
     /// The calls that panicked.
     pub(super) panics: Vec<String>,
     /// The texts that must not show anywhere.
     pub(super) secrets: Vec<String>,
-    /// The debugging text of the handle after all of it.
+    /// The `Debug` text of the handle after all calls.
     pub(super) handle: String,
 }
 
-/// Makes calls with canaries: in a field that no plugin knows, behind each text, and in place of each text.
+/// Makes calls with canaries: in a field that no plugin knows, after each text, and in place of each text.
 pub(super) async fn provoke(fixture: &CertificateFixture<'_>) -> Result<Provoked, Broken> {
     let handle = fixture.handle()?;
     let mut provoked = Provoked::default();
@@ -60,7 +60,7 @@ pub(super) async fn provoke(fixture: &CertificateFixture<'_>) -> Result<Provoked
     Ok(provoked)
 }
 
-/// Makes the calls that are for no order, and likely to fail.
+/// Makes more calls that are likely to fail: about authorities, and for the refused example.
 async fn others(handle: &Handle<'_, '_>, provoked: &mut Provoked) -> Result<(), Broken> {
     let ca = CaId::new("kit-no-such-ca").map_err(|error| broken("an id of the kit", error.to_string()))?;
     let delete = DeleteCa::new(new_intent(), ca.clone());
@@ -80,7 +80,7 @@ async fn others(handle: &Handle<'_, '_>, provoked: &mut Provoked) -> Result<(), 
 }
 
 impl Provoked {
-    /// Notes an error or a panic. Returns any other answer.
+    /// Records an error or a panic. Returns any other answer.
     fn note<T>(&mut self, what: &str, answer: Option<Result<T, CertificateError>>) -> Option<T> {
         match answer {
             Some(Ok(answer)) => return Some(answer),
@@ -90,7 +90,7 @@ impl Provoked {
         None
     }
 
-    /// Looks for the data of the client in a text.
+    /// Tells whether a text contains data of the client.
     pub(super) fn shows(&self, text: &str) -> bool {
         self.secrets.iter().any(|secret| text.contains(secret.as_str()))
     }

@@ -1,4 +1,4 @@
-//! The question about the outcome of a call.
+//! Rules about the question what the outcome of a call was.
 
 use keyway_certificates::{
     CertificateRevocation, DeleteCa, IntendedCall, ObjectRef, OrderOutcome, Reconciled, RetryMethod,
@@ -44,7 +44,7 @@ async fn told(handle: &Handle<'_, '_>, call: IntendedCall) -> Result<Reconciled,
     answer.map_err(|error| handle.unexpected("reconcile", &error))
 }
 
-/// Names an answer without its object, which may be anything.
+/// Names an answer without its object, because the object may hold any text.
 const fn word(answer: &Reconciled) -> &'static str {
     match answer {
         Reconciled::NothingHappened => "that nothing happened",
@@ -60,7 +60,7 @@ async fn must_tell(handle: &Handle<'_, '_>, call: IntendedCall, expected: &Recon
     ensure(answer == *expected, word(expected), observed)
 }
 
-/// Skips a rule about an operation that is not declared.
+/// Skips a rule about an undeclared operation.
 fn declared(declared: bool, capability: &'static str) -> Checked {
     if declared { Ok(()) } else { Err(Broken::Missing { capability }) }
 }

@@ -1,6 +1,6 @@
-//! Requests of PKCS#10 that no authority may certify.
+//! Rules about PKCS#10 requests that no authority may certify.
 //!
-//! A host refuses them too, but not those of an order of the type `custom`.
+//! A host refuses such requests too, except in orders of the type `custom`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,7 +29,7 @@ rules! {
 /// A request with an RSA key of 1024 bits.
 const SHORT_KEY: &str = include_str!("requests/rsa-1024.pem");
 
-/// Orders a certificate for a text that is not a request.
+/// Orders a certificate with a request that must be refused.
 async fn refused(fixture: &CertificateFixture<'_>, pem: &str) -> Checked {
     comes_to_nothing(fixture, metadata(fixture, pem, None)?, fixture.example()).await
 }
@@ -66,6 +66,6 @@ async fn no_request(fixture: &CertificateFixture<'_>) -> Checked {
     for text in [&relabeled, broken, "no request", ""] {
         refused(fixture, text).await?;
     }
-    // The request itself, where its base64 is expected.
+    // Here the request itself stands where its base64 is expected.
     comes_to_nothing(fixture, with_request_data(fixture, &pem, None)?, fixture.example()).await
 }

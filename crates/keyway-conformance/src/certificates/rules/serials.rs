@@ -1,4 +1,4 @@
-//! The serial numbers of issued certificates.
+//! Rules about the serial numbers of issued certificates.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,13 @@ rules! {
         two_certificates;
 }
 
-/// The serial numbers that are compared.
+/// The number of serial numbers that are compared.
 const SERIALS: usize = 8;
-/// The bits that differ among that many serial numbers with 64 random bits: fewer than 56 differ once in 10^8 runs.
+/// The number of bits that must differ among [`SERIALS`] numbers. With 64 random bits in each number, fewer than 56
+/// bits differ in one of 10^8 runs.
 const RANDOM_BITS: u32 = 56;
 
-/// Counts the bits that are not the same in all numbers, which are read from their ends.
+/// Counts the bits that differ between any of the numbers. The numbers are aligned at their ends.
 fn varying_bits(serials: &[Vec<u8>]) -> u32 {
     let byte = |serial: &Vec<u8>, index: usize| serial.iter().rev().nth(index).copied().unwrap_or_default();
     let longest = serials.iter().map(Vec::len).max().unwrap_or_default();
@@ -71,7 +72,7 @@ mod tests {
     fn bits_that_never_change_are_not_counted() {
         assert_eq!(varying_bits(&[vec![0xff; 16], vec![0xff; 16]]), 0);
         assert_eq!(varying_bits(&[vec![9, 0], vec![9, 1], vec![9, 2]]), 2);
-        // A shorter number lacks its first bytes.
+        // The first bytes of a shorter number count as zero.
         assert_eq!(varying_bits(&[vec![1, 0], vec![0]]), 1);
     }
 }

@@ -35,7 +35,7 @@ fn offered(declared: bool, what: &'static str) -> Answer<()> {
 }
 
 impl ScriptedCa {
-    /// Follows the script for one call: `given` makes its answer of an outcome, if it has one.
+    /// Counts a call, and follows the script for it. `given` converts an outcome of the script to an answer, if it can.
     async fn ask<T>(
         &self,
         call: CaCall,
@@ -151,7 +151,7 @@ impl CertificateAuthority for ScriptedCa {
     async fn renewal_information(&self, _: &RenewalQuestion) -> Answer<RenewalInformation> {
         self.ask(CaCall::RenewalInformation, None, |_| None, async {
             offered(self.capabilities.renewal_information, "renewal information")?;
-            // 1 to 2 January 2090, well before the certificate ends.
+            // From 1 to 2 January 2090, which is well before the certificate ends.
             let start = Timestamp::from_milliseconds(3_786_912_000_000);
             RenewalInformation::new(start, start.plus(DAY))
                 .map_err(|error| CertificateError::system("tell when to renew", error))

@@ -1,4 +1,4 @@
-//! The books of an authority: what exists there, which calls came, and which effects they had.
+//! The books of an authority: its objects, the number of calls, and the effects of the calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::CaCall;
 pub struct CaEffect {
     /// The operation.
     pub call: CaCall,
-    /// The id of the order or of the authority that was made or changed, or the word `certificate`.
+    /// The id of the order or authority that was made or changed, or the word `certificate`.
     pub object: String,
     /// The intent of the call.
     pub intent: String,
@@ -22,12 +22,12 @@ pub struct CaEffect {
 /// The state of an order at the authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum OrderState {
-    /// The certificate is there after so many further looks.
+    /// The certificate is made after this number of further checks.
     Open {
         looks: u32,
     },
     Issued,
-    /// The order is canceled at the next look.
+    /// The order is canceled at the next check.
     Canceling,
     Canceled,
 }
@@ -53,13 +53,13 @@ pub(super) struct Books {
 }
 
 impl Books {
-    /// Notes an effect.
+    /// Records an effect.
     pub(super) fn enter(&mut self, call: CaCall, object: &str, intent: &IntentId) {
         let intent = intent.as_str().to_owned();
         self.effects.push(CaEffect { call, object: object.to_owned(), intent });
     }
 
-    /// Returns the object of an effect that a call with this intent had.
+    /// Returns the object of the effect of a call with this intent, if there was one.
     pub(super) fn done(&self, call: CaCall, intent: &IntentId) -> Option<&str> {
         let is_it = |effect: &&CaEffect| effect.call == call && effect.intent == intent.as_str();
         self.effects.iter().find(is_it).map(|effect| effect.object.as_str())

@@ -1,8 +1,8 @@
-//! The calls that scripts and counts of an authority name.
+//! The names of an authority's operations in scripts and counts.
 
 use serde::{Deserialize, Serialize};
 
-/// An operation of a certificate authority, as scripts and counts name it.
+/// An operation of a certificate authority, for scripts and counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! The authorities behind the scripted one, and what becomes of certificates.
+//! The scripted authority's own authorities, and the life of its certificates.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::authority::Answer;
 use super::books::SubCa;
 use super::{CaCall, ScriptedCa};
 
-/// The certificate of the authority, and that of the root above it.
+/// The certificate of the authority, and the certificate of the root above it.
 pub(super) const SIGNER: &str = include_str!("pem/signer.pem");
 const ROOT: &str = include_str!("pem/root.pem");
 
-/// The id of the authority that is always there.
+/// The id of the authority that always exists.
 const BASE: &str = "base";
 
 pub(super) const DAY: Duration = Duration::from_secs(86_400);

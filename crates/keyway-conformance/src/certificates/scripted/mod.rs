@@ -23,18 +23,18 @@ use books::Books;
 pub use books::CaEffect;
 pub use calls::CaCall;
 
-/// Answers one call of a certificate authority, or fails it, after a delay.
+/// A step of a script: it answers one call of a certificate authority, or makes the call fail, after a delay.
 pub type Step = scripted::Step<OrderOutcome>;
 
-/// A certificate authority with all capabilities, which answers, waits and fails by a script, and counts the calls and
-/// their effects.
+/// A certificate authority with all capabilities, which answers, waits and fails as a script says. It counts the calls
+/// and their effects.
 ///
-/// Without a script it takes an order, and makes the certificate at the first look afterwards. It keeps its books in
-/// memory, or in a folder, which several processes can share and which survives a kill. Clones and
-/// [reopened](Self::reopened) handles share books and script.
+/// Without a script it takes an order, and makes the certificate at the first check after that. It keeps its books in
+/// memory or in a folder. A folder survives a kill, and several processes can share it. Clones and
+/// [reopened](Self::reopened) handles share the books and the script.
 ///
-/// The certificate is the same for every order, unless [`with_certificate`](Self::with_certificate) sets another one: it was made
-/// once, for `door.example.com`, and nobody has its key.
+/// The certificate is the same for every order, unless [`with_certificate`](Self::with_certificate) sets another one.
+/// It was made once for `door.example.com`, and nobody has its key.
 ///
 /// ```
 /// use keyway_certificates::{CertificateAuthority as _, OrderMetadata, OrderRequest, Support, Waiting};
@@ -69,7 +69,7 @@ pub struct ScriptedCa {
 }
 
 impl ScriptedCa {
-    /// The capabilities of a new authority: all that there are, and no limit.
+    /// The capabilities of a new authority: all capabilities, and no limit.
     pub const CAPABILITIES: Capabilities = Capabilities::MINIMAL
         .request_types(RequestTypes::CUSTOM.and(RequestTypes::SIMPLE_CMC).and(RequestTypes::STORED_KEY))
         .modifies(true)
@@ -87,8 +87,8 @@ impl ScriptedCa {
         Self::with(Shelf::memory(), Self::CAPABILITIES)
     }
 
-    /// Opens the authority whose books are in a folder, which is made when it is missing. Its calls block on files, and
-    /// it says so.
+    /// Opens the authority whose books are in a folder. A missing folder is created. The calls block on files, and the
+    /// authority declares it.
     pub fn in_folder(folder: impl AsRef<Path>) -> Self {
         Self::with(Shelf::Folder(folder.as_ref().to_owned()), Self::CAPABILITIES.blocking(true))
     }
@@ -109,68 +109,69 @@ impl ScriptedCa {
         }
     }
 
-    /// Sets the capabilities. An operation that is not declared answers `Unsupported`; without
-    /// [`idempotent`](Capabilities::idempotent) each call has its effect again.
+    /// Sets the capabilities. An operation that is not declared answers `Unsupported`. Without
+    /// [`idempotent`](Capabilities::idempotent) a repeated call repeats its effect.
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.capabilities = capabilities;
         self
     }
 
-    /// Sets the clock, which tells when the description of the authority expires.
+    /// Sets the clock. It decides when the description of the authority expires.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Sets the name of the authority that is always there. A host with several scripted ones tells them apart by it.
+    /// Sets the name of the authority that always exists. A host with several scripted authorities needs different
+    /// names.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets the number of looks at an order until there is a certificate: 0 makes it at once.
+    /// Sets the number of checks of an order until there is a certificate. With 0 the certificate is made at once.
     #[must_use]
     pub const fn looks(mut self, looks: u32) -> Self {
         self.looks = looks;
         self
     }
 
-    /// Sets the delay that the authority asks for between two looks.
+    /// Sets the delay that the authority requests between two checks.
     #[must_use]
     pub const fn retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay);
         self
     }
 
-    /// Sets whether an order is canceled only when it is looked at again.
+    /// Sets whether the cancellation of an order takes effect only at its next check.
     #[must_use]
     pub const fn cancels_later(mut self, later: bool) -> Self {
         self.cancels_later = later;
         self
     }
 
-    /// Sets the certificate that every order gets.
+    /// Sets the certificate that every order receives.
     #[must_use]
     pub fn with_certificate(mut self, issued: IssuedCertificate) -> Self {
         self.issued = issued;
         self
     }
 
-    /// Adds steps for the next calls of an operation, whichever order they are for. `ca_information` also follows the
-    /// script when it is asked for the default authority.
+    /// Adds steps for the next calls of an operation, for any order. A call for the default authority also follows the
+    /// script of `ca_information`.
     pub fn script(&self, call: CaCall, steps: impl IntoIterator<Item = Step>) {
         self.player.add(call, None, steps);
     }
 
-    /// Adds steps for the next calls of an operation that are for this order. They come before those for any order.
+    /// Adds steps for the next calls of an operation that concern this order. They come before the steps for any order.
     pub fn script_order(&self, order: &OrderId, call: CaCall, steps: impl IntoIterator<Item = Step>) {
         self.player.add(call, Some(order.as_str()), steps);
     }
 
-    /// Returns how many calls of an operation came, also those that failed. Blocks when the books are in a folder.
+    /// Returns the number of calls of an operation, including those that failed. Blocks when the books are in a folder.
     ///
     /// # Panics
     /// If the books cannot be read.
@@ -178,7 +179,7 @@ impl ScriptedCa {
         self.books(|books| books.calls.get(&call).copied().unwrap_or_default())
     }
 
-    /// Returns all effects, in their order. Blocks when the books are in a folder.
+    /// Returns all effects in the order in which they happened. Blocks when the books are in a folder.
     ///
     /// # Panics
     /// If the books cannot be read.
@@ -186,7 +187,7 @@ impl ScriptedCa {
         self.books(|books| books.effects.clone())
     }
 
-    /// Returns the effects that an intent had more than once. Blocks when the books are in a folder.
+    /// Returns the effects that the same intent had more than once. Blocks when the books are in a folder.
     ///
     /// # Panics
     /// If the books cannot be read.
@@ -203,13 +204,13 @@ impl ScriptedCa {
         self.shelf.with(look).expect("the books of the scripted authority can be read")
     }
 
-    /// Works on the books for a call.
+    /// Reads or changes the books for a call.
     fn at_books<T>(&self, work: impl FnOnce(&mut Books) -> T) -> Result<T, CertificateError> {
         self.shelf.with(work).map_err(|error| CertificateError::system("open its books", error))
     }
 
-    /// Takes the authority down, for this handle and its clones. Calls that have not ended fail, and may have had their
-    /// effect; later calls fail as [`Unavailable`](CertificateError::Unavailable).
+    /// Stops the authority, for this handle and its clones. Calls that are still running fail, and may have had their
+    /// effect. Later calls fail as [`Unavailable`](CertificateError::Unavailable).
     pub fn kill(&self) {
         self.player.kill();
     }
@@ -232,7 +233,7 @@ impl Default for ScriptedCa {
     }
 }
 
-/// Opens the authority again for each handle, with the host's clock. The configuration is not looked at.
+/// Opens the authority again for each handle, with the host's clock. The configuration is ignored.
 impl CertificatePlugin for ScriptedCa {
     fn check_configuration(&self, _: &Json) -> Result<(), CertificateError> {
         Ok(())

@@ -9,9 +9,9 @@ use super::authority::Answer;
 use super::books::OrderState;
 use super::{CaCall, ScriptedCa};
 
-/// The entry of the plugin metadata with the ticket, by which the authority knows an order.
+/// The entry of the plugin metadata with the ticket. The authority recognizes an order by its ticket.
 const TICKET: &str = "ticket";
-/// The field of the metadata with the name that a certificate is for.
+/// The field of the metadata with the name for the certificate.
 const NAME: &str = "name";
 /// The ending of names that the authority refuses.
 const REFUSED: &str = ".refused";
@@ -43,7 +43,7 @@ impl ScriptedCa {
         }
     }
 
-    /// Places an order: the ticket is kept before the effect.
+    /// Places an order. The ticket is stored before the effect.
     pub(super) async fn place(&self, order: &CertificateOrder) -> Answer<OrderOutcome> {
         if !self.capabilities.request_types.contains(&order.metadata.request_type()?) {
             return Ok(OrderOutcome::InvalidOperation("The authority does not take such requests.".into()));
@@ -71,7 +71,7 @@ impl ScriptedCa {
         Ok(self.outcome(state))
     }
 
-    /// Looks at an order.
+    /// Checks an order.
     pub(super) async fn look(&self, order: &CertificateOrder) -> Answer<OrderOutcome> {
         tokio::task::yield_now().await;
         let Some(ticket) = order.plugin_meta.text(TICKET) else {
@@ -90,7 +90,7 @@ impl ScriptedCa {
         Ok(if let Some(state) = state {
             self.outcome(state)
         } else {
-            // The call ended between the checkpoint and the effect.
+            // The order was not placed: its call ended after the checkpoint and before the effect.
             let waiting = self.waiting("The order has not arrived.");
             OrderOutcome::WaitingForCa(waiting.retry_method(RetryMethod::Issue))
         })
@@ -125,7 +125,7 @@ impl ScriptedCa {
         })
     }
 
-    /// Tells what became of a call.
+    /// Reports the outcome of a call.
     pub(super) fn told(&self, question: &Reconciliation) -> Answer<Reconciled> {
         let ticket = |order: &CertificateOrder| format!("ticket-{}", order.id);
         let call = match &question.context {

@@ -1,4 +1,4 @@
-//! Mutants that give back too much, too little, or at the wrong time, and mutants that keep state in the wrong place.
+//! Mutants that check in too much, too little, or at the wrong time, and mutants that keep state in the wrong place.
 
 use keyway_core::ErrorKind;
 use keyway_core::PluginError as _;
@@ -10,7 +10,7 @@ use super::plugin::{new_intent, store_mutant};
 use super::{CredentialSubject, mutants, operation};
 use crate::lock::locked;
 
-/// Answers a check-in that does nothing.
+/// The answer to a check-in that has no effect.
 const NOTHING: CheckedIn = CheckedIn::new(Rotation::NotRotated);
 
 mutants! {

@@ -1,4 +1,4 @@
-//! Mutants that declare what they do not keep, and answer what they should not.
+//! Mutants whose declarations are wrong, and mutants that give wrong answers.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use keyway_credentials::{
 use super::plugin::{Mutated, StoreResult, refound, store_mutant};
 use super::{CredentialSubject, mutants, operation};
 
-/// Makes the code of the current period.
+/// Makes the one-time code of the current period.
 fn code(mutant: &Mutated) -> TotpCodes {
     let (now, length) = (mutant.store.now(), TotpCode::USUAL_PERIOD);
     let past = now.as_milliseconds() % u64::try_from(length.as_millis()).unwrap_or(1);

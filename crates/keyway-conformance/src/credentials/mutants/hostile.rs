@@ -1,5 +1,5 @@
-//! Mutants that fail when several calls come at once, take long, trust what comes from outside, or tell secrets, and
-//! mutants with candidates and verifications that are not right.
+//! Mutants that fail under concurrent calls, take too long, trust texts from outside, or reveal secrets, and mutants
+//! whose candidates and verifications are wrong.
 
 use std::fs;
 use std::future::pending;
@@ -18,7 +18,7 @@ use crate::lock::locked;
 
 const LONG: Duration = Duration::from_millis(200);
 
-/// Tells whether a text is a path of the kit: a mutant must not touch other files.
+/// Tells whether a text is a path of the kit. A mutant must not touch other files.
 fn is_path(text: &str) -> bool {
     text.starts_with(['/', '.']) && text.len() > 8
 }

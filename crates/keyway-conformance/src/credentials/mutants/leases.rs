@@ -1,4 +1,4 @@
-//! Mutants that lose leases, give them twice, or do not tell the truth about them.
+//! Mutants that lose leases, give a lease twice, or lie about leases.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The proof of the suite: stores with one thing broken, each of which a rule must catch, and some that are odd and yet
-//! right. A mutant that has a defect of the upstream system names it: L1 to L11.
+//! The proof of the suite: stores with one fault each, which a rule must detect, and some stores that are unusual but
+//! correct. A mutant with a defect of the upstream system names the defect: L1 to L11.
 
 mod check_ins;
 mod declarations;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use keyway_credentials::CredentialStore;
 
-// Shared by the files of this folder.
+// These imports are for the files of this folder.
 use super::{CredentialSubject, suite};
 use crate::notation::mutants;
 use crate::{Candidate, Mutant};
@@ -24,7 +24,7 @@ pub fn all() -> Vec<Mutant<CredentialSubject>> {
     [declarations::MUTANTS, leases::MUTANTS, check_ins::MUTANTS, hostile::MUTANTS].concat()
 }
 
-/// Lists the mutants with their suite, as a front end needs them that tries one in a process of its own.
+/// Lists the mutants with their suite, for front ends that run each in a process of its own.
 pub fn candidates() -> Vec<Candidate> {
     let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
     mutants.chain(sound().map(Candidate::from)).collect()
@@ -38,7 +38,7 @@ fn unchanged(mutated: Mutated) -> Arc<dyn CredentialStore> {
     Arc::new(mutated.store)
 }
 
-/// Makes a store that does the least that is of use: it reads passwords, and gives no lease.
+/// Makes a store with the minimum that is useful: it reads passwords, and gives no lease.
 pub fn minimal() -> CredentialSubject {
     plugin::subject("minimal", plugin::reading, unchanged)
 }
@@ -58,17 +58,17 @@ pub fn shared() -> CredentialSubject {
     plugin::subject("shared", plugin::shared, unchanged)
 }
 
-/// Makes a store that can neither be asked again nor tell what happened.
+/// Makes a store at which a call must not be repeated, and which cannot tell what happened.
 pub fn once() -> CredentialSubject {
     plugin::subject("once", plugin::once, unchanged)
 }
 
-/// Makes a store that names a lease anew whenever it is renewed.
+/// Makes a store that gives a lease a new id whenever the lease is renewed.
 pub fn renaming() -> CredentialSubject {
     plugin::subject("renaming", plugin::renaming, unchanged)
 }
 
-/// Makes a store that needs the user's login at the gateway, also for a check-in.
+/// Makes a store that needs the user's login at the gateway, even for a check-in.
 pub fn gateway() -> CredentialSubject {
     plugin::subject("gateway", plugin::gateway, unchanged)
 }
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Tries each with its own rules; `xtask` runs the whole matrix.
+        // Tries each mutant with its own rules only. `xtask` runs the whole matrix.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {

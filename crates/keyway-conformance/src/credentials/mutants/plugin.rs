@@ -20,8 +20,8 @@ pub(super) use crate::unique::new_intent;
 pub(super) type StoreResult<T> = Result<T, CredentialError>;
 pub(super) type Notes = mutated::Notes<Passwords>;
 
-/// Makes the subject of a mutant for `mutants!`: the kind names the function that makes the scripted store below, and the
-/// change overrides operations of `CredentialStoreLayer`.
+/// Makes the subject of a mutant for `mutants!`. The kind names the function that makes the scripted store below, and
+/// the change overrides operations of `CredentialStoreLayer`.
 macro_rules! store_mutant {
     ($name:ident $change:tt) => { store_mutant!($name full $change) };
     ($name:ident $kind:ident ($($operation:ident |$($argument:ident),+| $body:expr),+)) => {{
@@ -55,22 +55,22 @@ pub(super) fn full() -> ScriptedStore {
     with(ScriptedStore::CAPABILITIES).exclusive(true).lease_time(Duration::from_secs(3_600))
 }
 
-/// Makes a store whose leases are neither exclusive nor end.
+/// Makes a store whose leases are not exclusive and do not end.
 pub(super) fn shared() -> ScriptedStore {
     with(ScriptedStore::CAPABILITIES)
 }
 
-/// Makes a store that names leases anew when they are renewed.
+/// Makes a store that gives a lease a new id whenever the lease is renewed.
 pub(super) fn renaming() -> ScriptedStore {
     full().renews_ids(true)
 }
 
-/// Makes a store that can only be asked again.
+/// Makes a store at which a call may be repeated, but which cannot tell what happened.
 pub(super) fn repeating() -> ScriptedStore {
     with(ScriptedStore::CAPABILITIES.reconciles(false))
 }
 
-/// Makes a store that can neither be asked again nor tell what happened.
+/// Makes a store at which a call must not be repeated, and which cannot tell what happened.
 pub(super) fn once() -> ScriptedStore {
     with(ScriptedStore::CAPABILITIES.idempotent(false).reconciles(false))
 }
@@ -118,14 +118,14 @@ fn with(capabilities: Capabilities) -> ScriptedStore {
 #[derive(Debug)]
 pub(super) struct Mutated {
     pub(super) store: ScriptedStore,
-    /// Holds the notes of this handle.
+    /// The notes of this handle.
     pub(super) notes: Notes,
-    /// Holds the notes of the vault, which all handles share.
+    /// The notes of the vault, which all handles share.
     pub(super) vault: Arc<Notes>,
 }
 
 impl Mutated {
-    /// Checks out another account, which the host did not ask for.
+    /// Checks out an account that the host did not request.
     pub(super) async fn check_out_another(&self, session: &SessionContext) -> StoreResult<()> {
         let candidate = keyway_credentials::Candidate::new(Account::new("backup")?, Asset::new("web9")?);
         let fetch = Fetch::new(candidate, session.clone()).with_intent(new_intent());
@@ -146,7 +146,7 @@ impl Mutated {
         self.store.check_in(&check_in).await
     }
 
-    /// Gives back all leases that the vault holds.
+    /// Checks in all leases that the vault holds.
     pub(super) async fn check_in_all(&self, session: &SessionContext) -> StoreResult<()> {
         for id in self.store.held() {
             let lease = keyway_credentials::Lease::new(LeaseId::new(id)?);
@@ -159,7 +159,7 @@ impl Mutated {
     }
 }
 
-/// Changes what was found.
+/// Changes what a fetch found.
 pub(super) fn refound<C>(
     outcome: FetchOutcome<C>,
     change: impl FnOnce(Found<C>) -> StoreResult<Found<C>>,
@@ -170,7 +170,7 @@ pub(super) fn refound<C>(
     })
 }
 
-/// Returns the account that a fetch is for.
+/// Returns the account of a fetch.
 pub(super) fn account_of(fetch: &Fetch) -> &str {
     fetch.candidate.account.as_str()
 }
@@ -183,7 +183,7 @@ pub(super) fn login_of(session: &SessionContext) -> &str {
 type Opened = dyn Fn(Mutated) -> Arc<dyn CredentialStore> + Send + Sync;
 type Vaults = ByFolder<(ScriptedStore, Arc<Notes>)>;
 
-/// Opens one store for each scratch folder, and a change of it.
+/// Opens one store for each scratch folder, with the change of the mutant.
 struct Opening {
     make: fn() -> ScriptedStore,
     all: Vaults,
@@ -206,13 +206,13 @@ impl CredentialStorePlugin for Opening {
             .ok_or_else(|| CredentialError::invalid("the configuration", "`folder` must be a path"))?;
         let (store, vault) = self.all.of(&folder, || ((self.make)(), Arc::default()));
         let store = store.reopened().with_clock(Arc::clone(&context.clock));
-        // The leases that are listed end by this clock, too.
+        // The listed leases must end by this clock, too.
         self.all.set(&folder, (store.clone(), Arc::clone(&vault)));
         Ok((self.changed)(Mutated { store, notes: Notes::default(), vault }))
     }
 }
 
-/// Makes a subject of a scripted store, changed.
+/// Makes a subject of a scripted store with a change.
 pub(super) fn subject(
     name: &str,
     make: fn() -> ScriptedStore,
@@ -225,7 +225,7 @@ pub(super) fn subject(
     );
     let all = Vaults::default();
     let (held, told) = (all.clone(), all.clone());
-    // It is never freed, as a plugin that is registered.
+    // The plugin is never freed, just as a registered plugin.
     let plugin = Box::leak(Box::new(Opening { make, all, changed: Box::new(changed) }));
     CredentialSubject::new(name, plugin, metadata.expect("the kit's own metadata is valid"))
         .configuration(|scratch| json!({ "folder": scratch }))

@@ -1,4 +1,4 @@
-//! Accounts and assets of the store's own.
+//! Rules about accounts and assets that a store lists itself.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -28,10 +28,10 @@ rules! {
         without_effect;
 }
 
-/// The most candidates that the kit asks for.
+/// The maximum number of candidates that the kit reads.
 const MOST: usize = 10_000;
 
-/// Reads a list to its end, as far as the kit asks for it.
+/// Reads a list to its end, or to the kit's maximum. Each candidate must occur once.
 async fn each_once<T: Eq + Hash + Debug>(
     mut list: Candidates<T>,
     fixture: &StoreFixture<'_>,

@@ -1,4 +1,4 @@
-//! Check-ins: of each lease, once, for every reason.
+//! Rules about check-ins: of each lease, once, for every reason.
 
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_credentials::{CheckInReason, CredentialKind, Holder, Lease, LeaseId, Rotation};
@@ -84,7 +84,7 @@ async fn unknown(fixture: &StoreFixture<'_>) -> Checked {
     session.checked_in(&out, USED).await.map(drop)
 }
 
-/// Demands that a lease is held, or that it is not.
+/// Demands that a lease is held, or that it is not held.
 fn is_held(fixture: &StoreFixture<'_>, out: &CheckedOut, expected: bool, when: &str) -> Checked {
     let held = fixture.held()?.contains(&out.lease()?.id.to_string());
     let word = |held| if held { "held" } else { "given back" };
@@ -96,7 +96,7 @@ async fn exactly_it(fixture: &StoreFixture<'_>) -> Checked {
     let first = one.example_found(0).await?;
     let of_other = other.example_found(1).await?;
     let check_in = one.check_in(&first, USED)?;
-    // One handle, which may mix sessions up.
+    // The rule uses a single handle, which could confuse the sessions.
     let store = fixture.open()?;
     for wrong in [&check_in, &other.check_in(&of_other, USED)?] {
         let out = if wrong.lease.id == first.lease()?.id { &first } else { &of_other };
@@ -135,7 +135,7 @@ async fn after_a_fetch_in_vain(fixture: &StoreFixture<'_>) -> Checked {
     for candidate in &vain {
         let fetch = session.request(candidate)?;
         if session.ask(kind, &fetch).await?.is_err() {
-            // Another rule judges the leases that a failed fetch leaves.
+            // Another rule checks the leases that a failed fetch leaves.
             if let Ok(Some(lease)) = super::failures::settled(&session, kind, &fetch).await {
                 super::failures::give_back(&session, &fetch, lease).await?;
             }

@@ -1,4 +1,4 @@
-//! Several calls at once, and the time that calls take.
+//! Rules about concurrent calls, and about the time that calls take.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,19 +30,20 @@ rules! {
         in_time;
 }
 
-/// How many at once where the store declares a larger number, or none, which is any.
+/// The number of concurrent calls if the store declares a larger number or no limit.
 const MOST: usize = 8;
-/// The longest poll of a prompt store that the kit bears. The contract allows a millisecond; a busy machine adds to it.
+/// The longest poll of a prompt store that the kit accepts. The contract permits a millisecond, and a busy machine adds
+/// to it.
 const PROMPT_POLL: Duration = Duration::from_millis(10);
 
-/// Fetches at once: the examples, or an account that no store has.
+/// Makes concurrent fetches, of the examples or of an account that no store has.
 async fn fetched(fixture: &StoreFixture<'_>) -> Result<Vec<Answer>, Broken> {
     let (kind, store) = (fixture.kind()?, fixture.open()?);
     let declared = fixture.declared().max_concurrency;
     let calls = declared.map_or(MOST, |calls| calls.get().min(MOST));
     let permits = Arc::new(Semaphore::new(calls));
     let mut requests = Vec::new();
-    // One call more than may be worked on at once waits for its permit.
+    // There is one call more than the store works on at once. It waits for its permit.
     for number in 0..=calls {
         let session = fixture.session()?;
         let candidate = fixture.example(kind, number).or_else(|_| nobody())?;
@@ -123,7 +124,7 @@ async fn in_time(fixture: &StoreFixture<'_>) -> Checked {
         let answer = tokio::time::timeout(IN_TIME, session.fetch(kind, &candidate)).await;
         let late =
             |_| broken(format!("an end of `{}` within {IN_TIME:?}", name(kind)), "it is still running");
-        // Whether the call works is the business of other rules.
+        // Other rules check whether the call works.
         drop(answer.map_err(late)??);
     }
     Ok(())

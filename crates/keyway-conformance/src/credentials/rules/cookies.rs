@@ -1,4 +1,4 @@
-//! The data of a session: the cookie, and the session cookie.
+//! Rules about the data of a session: the cookie, and the session cookie.
 
 use keyway_credentials::{Cookie, Json};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Typed credentials: keys, certificates, one-time codes, remote applications.
+//! Rules about typed credentials: keys, certificates, one-time codes, remote applications.
 
 use keyway_core::Clock as _;
 use keyway_credentials::{CredentialKind, FetchOutcome, KeyType, TotpCode, TotpCodes};
@@ -31,7 +31,7 @@ rules! {
         launch;
 }
 
-/// Finds the example of a kind.
+/// Fetches the example of a kind.
 async fn given(fixture: &StoreFixture<'_>, kind: CredentialKind) -> Result<Given, Broken> {
     Ok(fixture.session()?.found(kind, &fixture.example(kind, 0)?).await?.given)
 }
@@ -84,7 +84,7 @@ async fn code_periods(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Fetches codes again without waiting. Returns those that came.
+/// Fetches one-time codes again without waiting. Returns the codes, if the store found any.
 async fn again(fixture: &StoreFixture<'_>) -> Result<Option<TotpCodes>, Broken> {
     let kind = CredentialKind::TotpCodes;
     match fixture.session()?.fetch(kind, &fixture.example(kind, 0)?).await? {
@@ -98,7 +98,7 @@ async fn again(fixture: &StoreFixture<'_>) -> Result<Option<TotpCodes>, Broken> 
 
 async fn code_once(fixture: &StoreFixture<'_>) -> Checked {
     let first = codes(fixture).await?;
-    // A lease that is given back does not bring the code back.
+    // The check-in of a lease does not make its code available again.
     fixture.give_all_back().await;
     for codes in again(fixture).await?.iter().flatten() {
         let twice = first.iter().any(|code| code == codes);

@@ -1,4 +1,4 @@
-//! Declarations of a store, and what they leave out.
+//! Rules about the declarations of a store, and about operations that it does not declare.
 
 use keyway_credentials::{
     Account, CandidateQuestion, CheckIn, CredentialError, FetchOutcome, IntendedCall, Lease, LeaseId,
@@ -55,7 +55,7 @@ async fn absent_kinds(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Calls each operation whose capability is missing. Returns its name and its error, if it is one.
+/// Calls each operation whose capability is missing. Returns the name of each, and its error if it failed.
 async fn each_absent(
     session: &Session<'_, '_>,
 ) -> Result<Vec<(&'static str, Option<CredentialError>)>, Broken> {

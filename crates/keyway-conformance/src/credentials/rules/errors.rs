@@ -1,4 +1,4 @@
-//! Errors, and the secrets that must not show in them.
+//! Rules about errors, which must not show secrets.
 
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 
@@ -30,7 +30,7 @@ rules! {
         without_login;
 }
 
-/// Checks what comes of calls that are likely to fail.
+/// Makes calls that are likely to fail, and checks their results.
 async fn provoked(fixture: &StoreFixture<'_>, check: fn(&StoreFixture<'_>, &Provoked) -> Checked) -> Checked {
     check(fixture, &provoke(fixture).await?)
 }

@@ -1,4 +1,4 @@
-//! Events of sessions: authentication completed, and session ended.
+//! Rules about events of sessions: authentication completed, and session ended.
 
 use super::{Broken, Checked, HELD, LEASES, LISTED_NOTICES, Session, StoreFixture, USED, ensure, rules};
 use crate::unique::new_intent;
@@ -27,7 +27,7 @@ rules! {
 
 async fn told(fixture: &StoreFixture<'_>, ended: bool) -> Checked {
     let session = fixture.session()?;
-    // A store that has nothing is told of sessions, too.
+    // A store without credentials is told of sessions, too.
     let found = match session.example_found(0).await {
         Ok(found) => Some(found),
         Err(Broken::Missing { .. }) => None,

@@ -1,4 +1,4 @@
-//! Accounts that one session holds alone.
+//! Rules about accounts that only one session may hold at a time.
 
 use keyway_core::Clock as _;
 use keyway_credentials::FetchOutcome;
@@ -19,7 +19,7 @@ rules! {
         until;
 }
 
-/// Lets another session fetch what one holds.
+/// Lets one session hold an account, and lets another session fetch the same account.
 async fn contended(
     session: &Session<'_, '_>,
     other: &Session<'_, '_>,

@@ -1,4 +1,4 @@
-//! Fetches that fail with an error, and what they leave.
+//! Rules about fetches that fail with an error, and about the leases that they leave.
 
 use keyway_core::{Effect, PluginError as _};
 use keyway_credentials::{
@@ -22,7 +22,7 @@ rules! {
 }
 
 /// Settles a fetch whose answer is not known, as a host does. Returns the lease to check in, or `None` if nothing
-/// happened. Errors name a store that cannot tell.
+/// happened. It fails if the store cannot tell what happened.
 pub(super) async fn settled(
     session: &Session<'_, '_>,
     kind: CredentialKind,
@@ -51,14 +51,14 @@ pub(super) async fn settled(
     Err(Broken::Missing { capability: "idempotent, or reconciles" })
 }
 
-/// Checks in a lease that was learned of.
+/// Checks in a lease whose fetch was settled.
 pub(super) async fn give_back(session: &Session<'_, '_>, fetch: &Fetch, lease: Lease) -> Checked {
     let context = session.context()?;
     let check_in = CheckIn::new(new_intent(), lease, fetch.candidate.clone(), context, USED);
     session.give_back(&check_in).await?.map(drop).map_err(|error| session.unexpected("the check-in", &error))
 }
 
-/// Makes each fetch that fails. `check` gets the request, the error and the leases from before.
+/// Makes each fetch that fails. `check` receives the request, the error and the leases from before the fetch.
 async fn failed(
     fixture: &StoreFixture<'_>,
     check: impl AsyncFn(&Session<'_, '_>, CredentialKind, &Fetch, &CredentialError, &[String]) -> Checked,

@@ -1,4 +1,4 @@
-//! Texts from outside: accounts, assets, and facts of the connection.
+//! Rules about hostile texts from outside: accounts, assets, and facts of the connection.
 
 use keyway_credentials::{Candidate, CheckIn, Lease, LeaseId};
 
@@ -41,7 +41,7 @@ fn odd_texts() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Fetches an account that is odd, with each kind. Returns all that came of it as text.
+/// Fetches each kind of credentials of an unusual account. Returns all answers as one text.
 async fn fetched(session: &Session<'_, '_>, candidate: &Candidate, what: &str) -> Result<String, Broken> {
     let mut all = String::new();
     for kind in session.kinds() {
@@ -111,7 +111,7 @@ async fn odd_connections(fixture: &StoreFixture<'_>) -> Checked {
 }
 
 async fn goes_on(fixture: &StoreFixture<'_>) -> Checked {
-    // Whether these calls are answered is the business of other rules.
+    // Other rules check whether these calls are answered.
     drop(odd_candidates(fixture).await);
     drop(odd_connections(fixture).await);
     fixture.session()?.example_found(0).await.map(drop)

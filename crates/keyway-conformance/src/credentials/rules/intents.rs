@@ -1,4 +1,4 @@
-//! Intents: the same one twice.
+//! Rules about two calls with the same intent.
 
 use super::failures::give_back;
 use super::{Broken, Checked, IDEMPOTENT, StoreFixture, USED, broken, ensure, rules};
@@ -70,7 +70,7 @@ async fn same_rotation(fixture: &StoreFixture<'_>) -> Checked {
     ensure(told[0] == told[1], format!("`{:?}` again", told[0]), format!("`{:?}`", told[1]))
 }
 
-/// Skips a rule about an operation that is not declared.
+/// Skips a rule about an undeclared operation.
 pub(super) fn declared(declared: bool, capability: &'static str) -> Checked {
     if declared { Ok(()) } else { Err(Broken::Missing { capability }) }
 }

@@ -1,4 +1,4 @@
-//! Calls that are dropped, wherever they wait.
+//! Rules about calls that are dropped at any point where they wait.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ rules! {
         next_fetch;
 }
 
-/// How often a call is dropped, each time one poll later.
+/// The number of times that a call is dropped. Each time it is dropped one poll later.
 const POLLS: usize = 8;
 
-/// Drops a call after so many polls. Tells whether it ended before.
+/// Drops a call after the given number of polls. Tells whether the call ended before.
 async fn dropped<T>(session: &Session<'_, '_>, polls: usize, call: impl Future<Output = T> + Send) -> bool {
     let answer = tokio::time::timeout(Duration::from_secs(5), polled(polls, call)).await;
     session.history().record(format!("dropped after {polls} polls"));
@@ -33,7 +33,7 @@ async fn dropped<T>(session: &Session<'_, '_>, polls: usize, call: impl Future<O
 async fn dropped_fetch(fixture: &StoreFixture<'_>) -> Checked {
     let (kind, before) = (fixture.kind()?, fixture.held()?);
     for polls in 1..=POLLS {
-        // The cookies of the call are lost, as when the host dies: the session keeps those of before.
+        // The cookies of the dropped call are lost, as when the host dies. The session keeps its earlier cookies.
         let session = fixture.session()?;
         let fetch = session.request(&fixture.example(kind, 0)?)?;
         let store = fixture.open()?;

@@ -1,4 +1,4 @@
-//! Leases: what a check-out is known by.
+//! Rules about leases, by which a vault recognizes a check-out.
 
 use keyway_core::Clock as _;
 use keyway_credentials::{Lease, LeaseId};
@@ -98,7 +98,7 @@ async fn nothing_held(fixture: &StoreFixture<'_>) -> Checked {
     for candidate in &candidates {
         for kind in fixture.kinds() {
             let before = fixture.held()?;
-            // Errors are the business of other rules.
+            // Other rules check errors.
             if session.fetch(kind, candidate).await?.is_ok_and(|outcome| outcome.found().is_none()) {
                 fixture.more_held(&before, 0, &format!("`{}` in vain", name(kind)))?;
             }

@@ -1,4 +1,4 @@
-//! The rules, one family a file.
+//! The rules, with one file for each family.
 
 mod candidates;
 mod check_ins;
@@ -20,7 +20,7 @@ mod reconciliation;
 mod renewals;
 mod verification;
 
-// Shared by the files of this folder.
+// These imports are for the files of this folder.
 use super::CredentialSubject;
 use super::fixture::{StoreFixture, USED, nobody, placed, placed_if_told};
 use super::session::{CheckedOut, Session};

@@ -1,4 +1,4 @@
-//! Outcomes of fetches.
+//! Rules about outcomes of fetches.
 
 use keyway_credentials::FetchOutcome;
 
@@ -35,7 +35,7 @@ async fn found(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Fetches an account, with each kind that is declared. `is_it` looks at the outcome.
+/// Fetches each declared kind of an account's credentials. `is_it` tells whether the outcome is the expected one.
 async fn each(
     fixture: &StoreFixture<'_>,
     candidate: &keyway_credentials::Candidate,

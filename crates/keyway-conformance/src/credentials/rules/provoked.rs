@@ -1,4 +1,4 @@
-//! Calls with secrets in them that are likely to fail, and all that shows of them.
+//! Makes calls that hold secrets and are likely to fail, and collects all texts that could show the secrets.
 
 use keyway_credentials::{CandidateQuestion, CredentialError, FetchOutcome, Json, Verification};
 
@@ -8,21 +8,21 @@ use crate::polled::contained;
 use crate::unique::new_intent;
 use crate::words;
 
-/// Collects what became of calls that are likely to fail.
+/// The results of calls that are likely to fail.
 #[derive(Default)]
 pub(super) struct Provoked {
-    /// The calls that failed, in words, and their errors.
+    /// The names of the calls that failed, and their errors.
     pub(super) errors: Vec<(String, CredentialError)>,
-    /// The messages to the user.
+    /// The names of calls, and their messages to the user.
     pub(super) messages: Vec<(String, String)>,
     /// The calls that panicked.
     pub(super) panics: Vec<String>,
-    /// The debugging text of the handle after all of it.
+    /// The `Debug` text of the handle after all calls.
     pub(super) handle: String,
 }
 
 impl Provoked {
-    /// Notes an error or a panic. Returns any other answer.
+    /// Records an error or a panic. Returns any other answer.
     fn note<T>(&mut self, what: &str, answer: Option<Result<T, CredentialError>>) -> Option<T> {
         match answer {
             Some(Ok(answer)) => return Some(answer),

@@ -1,4 +1,4 @@
-//! The question about the outcome of a call.
+//! Rules about the question what the outcome of a call was.
 
 use keyway_credentials::{CheckIn, IntendedCall, Reconciled};
 
@@ -31,7 +31,7 @@ async fn told(session: &Session<'_, '_>, call: IntendedCall) -> Result<Reconcile
     answer.map_err(|error| session.unexpected("reconcile", &error))
 }
 
-/// Names an answer without its lease.
+/// Returns the name of an answer, without its lease.
 const fn word(answer: &Reconciled) -> &'static str {
     match answer {
         Reconciled::NothingHappened => "that nothing happened",
@@ -70,7 +70,7 @@ async fn lost_cookies(fixture: &StoreFixture<'_>) -> Checked {
     let before = session.context()?;
     let fetch = session.request(&fixture.example(kind, 0)?)?;
     drop(session.ask(kind, &fetch).await?);
-    // The host died before it stored the cookies, and has those of before.
+    // The host died before it stored the cookies, so it has the cookies from before the call.
     session.store(&before);
     let mut question = fetch.clone();
     question.session = session.context()?;

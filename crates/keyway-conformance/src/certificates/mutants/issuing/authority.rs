@@ -1,4 +1,4 @@
-//! The operations of the authority, and the keys that it signs with.
+//! The operations of the authority, and its signing keys.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::clock::KitClock;
 /// The label of a certificate in PEM.
 pub(super) const CERTIFICATE: &str = "CERTIFICATE";
 
-/// The first and the last moment at which an authority of the kit is valid: from long before the kit's clock begins.
+/// The validity of the kit's authorities. It begins long before the kit's clock does.
 const VALIDITY: (u64, u64) = (KitClock::BEGINNING - 86_400_000_000, KitClock::BEGINNING + 3_000_000_000_000);
 
-/// The keys and certificates of an authority below a root.
+/// The keys and certificates of a root and of an authority below it.
 #[derive(Debug)]
 pub(super) struct SigningAuthority {
     pub(super) name: DistinguishedName,
@@ -65,7 +65,8 @@ pub(super) fn new_key() -> Result<Arc<PrivateKey>, keyway_x509::PrivateKeyError>
 }
 
 impl Issuing {
-    /// Puts the certificate of an order in place of the one that the scripted authority has for all.
+    /// Replaces the scripted authority's certificate, which is the same for all orders, by a certificate for this
+    /// order.
     fn certified(&self, order: &CertificateOrder, outcome: OrderOutcome) -> CaResult<OrderOutcome> {
         let OrderOutcome::Generated(_) = &outcome else { return Ok(outcome) };
         let Some(request) = self.office.request(&order.metadata)? else { return Ok(outcome) };

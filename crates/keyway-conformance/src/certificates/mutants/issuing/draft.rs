@@ -1,4 +1,4 @@
-//! A certificate before it is signed, as a mutant can change it.
+//! A certificate that is not yet signed, so that a mutant can change it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) request: CertificateRequest,
-    /// The moment at which it is made.
+    /// The moment at which the certificate is made.
     pub(super) now: Timestamp,
-    /// How many were made before.
+    /// The number of certificates that were made before.
     pub(super) number: usize,
     /// The content, whose extensions follow from the fields below.
     pub(super) content: CertificateContent,
@@ -29,13 +29,13 @@ pub(super) struct Draft {
     pub(super) issuer_key_identifier: Option<Vec<u8>>,
     pub(super) signer: Arc<PrivateKey>,
     pub(super) root_key: Arc<PrivateKey>,
-    /// The certificates that are given with it, in PEM; empty for none.
+    /// The certificates that are handed over with it, in PEM. Empty if there are none.
     pub(super) intermediates: String,
     pub(super) root: String,
 }
 
 impl Draft {
-    /// Makes the certificate as it should be.
+    /// Makes a correct certificate.
     pub(super) fn new(
         authority: &SigningAuthority,
         request: CertificateRequest,
@@ -68,7 +68,7 @@ impl Draft {
         })
     }
 
-    /// Signs it.
+    /// Signs the certificate.
     pub(super) fn sign(mut self) -> Result<IssuedCertificate, Failure> {
         let constraints =
             if self.is_authority { extensions::authority(None)? } else { extensions::no_authority()? };

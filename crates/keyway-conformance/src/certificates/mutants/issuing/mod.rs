@@ -1,6 +1,6 @@
-//! An authority that makes real certificates, and mutants of it.
+//! An authority that makes real certificates, and its mutants.
 //!
-//! It takes orders as the scripted authority does, and makes another certificate of each.
+//! It takes orders as the scripted authority does, and replaces each certificate by a real one.
 
 mod authority;
 mod draft;
@@ -20,7 +20,7 @@ use keyway_core::Json;
 use keyway_x509::{AlternativeName, CertificateRequest, KeyType, PrivateKey, RequestError};
 use serde_json::json;
 
-// Shared by the files of this folder.
+// These imports are for the files of this folder.
 use super::{CertificateSubject, ScriptedCa, plugin};
 use crate::Mutant;
 use crate::certificates::OrderExample;
@@ -29,10 +29,11 @@ use crate::lock::locked;
 use authority::SigningAuthority;
 use draft::Draft;
 
-/// The field with the validity.
+/// The field with the validity in days.
 const DAYS: &str = "days";
 
-/// The capabilities: those of orders. The scripted authority would not know the certificates again.
+/// The capabilities, which concern only orders. The scripted authority does not know the real certificates, so it could
+/// not revoke them.
 const CAPABILITIES: Capabilities = Capabilities::MINIMAL
     .request_types(RequestTypes::SIMPLE_CMC)
     .cancels(true)
@@ -44,9 +45,9 @@ const CAPABILITIES: Capabilities = Capabilities::MINIMAL
 struct Habits {
     /// Changes a certificate before it is signed.
     draft: fn(&mut Draft),
-    /// Tells whether the authority makes a certificate of an unacceptable request all the same.
+    /// Tells whether the authority accepts a request in spite of this fault.
     overlooks: fn(&RequestError) -> bool,
-    /// Makes a certificate anew whenever it is asked for.
+    /// Makes a new certificate for each call, also for an order that has one.
     forgets: bool,
 }
 
@@ -65,7 +66,8 @@ struct Office {
 }
 
 impl Office {
-    /// Reads the request of an order. `None` if it is not acceptable and the authority overlooks that.
+    /// Reads the request of an order. Returns `None` if the request is not acceptable and the authority overlooks the
+    /// fault.
     fn request(&self, metadata: &OrderMetadata) -> Result<Option<CertificateRequest>, CertificateError> {
         match CertificateRequest::from_request_data(metadata.required_text(REQUEST_DATA)?) {
             Ok(request) => Ok(Some(request)),
@@ -97,7 +99,7 @@ struct Issuing {
     office: Arc<Office>,
 }
 
-/// Makes a text of PEM short enough for the contract, as those of this authority are.
+/// Converts a PEM text of this authority, which is always short enough for the contract.
 fn pem(text: &str) -> Result<Pem, CertificateError> {
     Ok(Pem::new(text)?)
 }
@@ -112,7 +114,7 @@ fn example() -> OrderExample {
     OrderExample::new(json!({ "request_type": "simple-cmc", REQUEST_DATA: STANDARD.encode(request) }))
 }
 
-/// Makes the subject of an authority with such habits.
+/// Makes the subject of an authority with these habits.
 fn subject(name: &str, habits: Habits) -> CertificateSubject {
     let signer = SigningAuthority::new().expect("the kit makes an authority");
     let office = Arc::new(Office { signer, habits, issued: Mutex::default() });
@@ -128,12 +130,12 @@ fn subject(name: &str, habits: Habits) -> CertificateSubject {
         .days_field(DAYS)
 }
 
-/// Lists the mutants of it.
+/// Lists the mutants of this authority.
 pub(super) fn all() -> &'static [Mutant<CertificateSubject>] {
     mutants::MUTANTS
 }
 
-/// Makes an authority that makes a real certificate of each request.
+/// Makes an authority that makes a real certificate for each request.
 pub fn issuing() -> CertificateSubject {
     subject("issuing", Habits::default())
 }

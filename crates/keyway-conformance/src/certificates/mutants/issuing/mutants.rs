@@ -1,4 +1,4 @@
-//! Mutants that make wrong certificates, or certificates of requests that they must refuse.
+//! Mutants that make wrong certificates, or that make certificates for requests that they must refuse.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::notation::mutants;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// Makes the subject of a mutant for `mutants!` from the habits that it has.
+/// Makes the subject of a mutant for `mutants!` from its habits.
 macro_rules! issuing_mutant {
     ($name:ident ($($habit:ident: $value:expr),+)) => {
         || std::sync::Arc::new(subject(stringify!($name), Habits { $($habit: $value,)+ ..Habits::default() }))
