@@ -1,13 +1,11 @@
 //! Provides front ends: a test program, a test, and their parts.
 //!
-//! In a crate that can set `harness = false` for a test, use
-//! [`conformance_main!`](crate::conformance_main): each rule becomes a test with the rule's id in
-//! its name. In any other crate use [`conformance_test!`](crate::conformance_test), which makes one
-//! test. To get the report itself, run a [`Candidate`].
+//! In a crate that can set `harness = false` for a test, use [`conformance_main!`](crate::conformance_main): each rule
+//! becomes a test with the rule's id in its name. In any other crate use
+//! [`conformance_test!`](crate::conformance_test), which makes one test. To get the report itself, run a [`Candidate`].
 //!
-//! The environment variable `KEYWAY_SEED` sets the seed of random choices, and `KEYWAY_RULE`
-//! selects the rules whose ids start with it. A failure prints the command that repeats it, as it
-//! must be typed there.
+//! The environment variable `KEYWAY_SEED` sets the seed of random choices, and `KEYWAY_RULE` selects the rules whose
+//! ids start with it. A failure prints the command that repeats it, quoted for the shell.
 
 use std::env;
 use std::process::ExitCode;
@@ -26,18 +24,17 @@ pub const SEED: &str = "KEYWAY_SEED";
 /// The environment variable that selects rules.
 pub const RULE: &str = "KEYWAY_RULE";
 
-/// Makes the `main` of a test program that runs every rule of its subjects' suites, each as a
-/// separate test: `generic::SEC-014`.
+/// Makes the `main` of a test program that runs every rule of its subjects' suites, each as a separate test:
+/// `generic::SEC-014`.
 ///
-/// It works under `cargo test` and `cargo nextest`, and takes the arguments of a test program:
-/// `cargo test --test conformance -- STO-004` runs one rule. A rule that does not apply is an
-/// ignored test, whose kind names the missing capability. A rule that finds only at run time that
-/// it has nothing to test is ignored with the reason, and so is a broken rule with an exclusion.
-/// The last line names all rules that proved nothing. Without a subject, or if no rule applies, a
-/// test fails. `KEYWAY_SEED` sets the seed.
+/// The program works under `cargo test` and `cargo nextest`, and takes the arguments of a test program: `cargo test
+/// --test conformance -- STO-004` runs one rule. A rule that does not apply is an ignored test whose kind names the
+/// missing capability. A rule may find only at run time that it has nothing to test; it is then ignored with the
+/// reason. A broken rule with an exclusion is ignored in the same way. The last line names all rules that proved
+/// nothing. If there is no subject or no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
 ///
-/// `cargo nextest` takes ignored tests from the list only, and shows those found at run time as
-/// passed.
+/// `cargo nextest` knows only the tests that are ignored from the start, and shows those that are ignored at run time
+/// as passed.
 ///
 /// In Cargo.toml:
 ///
@@ -94,7 +91,7 @@ macro_rules! conformance_test {
 /// Reads the options from the environment: the seed and the rules.
 ///
 /// # Panics
-/// If `KEYWAY_SEED` is not a number, since a run with another seed would repeat nothing.
+/// If `KEYWAY_SEED` is not a number, since a run with another seed would not repeat the failure.
 pub fn options() -> RunOptions {
     let options = RunOptions { only: env::var(RULE).ok(), ..RunOptions::default() };
     let Ok(seed) = env::var(SEED) else { return options };
@@ -102,24 +99,24 @@ pub fn options() -> RunOptions {
     options.seed(seed)
 }
 
-/// Runs the requested rule and ends the program, if this is the second run of a rule about printed
-/// output or killed processes. Call it first in a `main` of your own: such rules start this program
-/// again without arguments. Returns `None` in a first run, which continues.
+/// Handles the second run of this program: rules about printed output or killed processes start the program again
+/// without arguments. In a second run, runs the requested rule and returns the exit code that `main` must end with. In
+/// a first run, returns `None`, and `main` continues. Call this function first in your own `main`.
 ///
-/// `candidates` makes all subjects that the first run may test. Blocks.
+/// `candidates` makes all subjects that the first run may test. Blocks the thread.
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 pub fn second_run(candidates: impl FnOnce() -> Vec<Candidate>) -> Option<ExitCode> {
     crate::child::starts_with(None, &[]);
     crate::child::run(candidates, &options())
 }
 
-/// Runs the whole suite of a candidate for [`conformance_test!`](crate::conformance_test).
-/// `KEYWAY_SEED` sets the seed. Blocks.
+/// Runs the whole suite of a candidate for [`conformance_test!`](crate::conformance_test). `KEYWAY_SEED` sets the seed.
+/// Blocks the thread.
 ///
 /// # Panics
-/// With the report, if a rule is broken or no rule applies.
+/// If a rule is broken or no rule applies. The message is the report.
 pub fn assert_conforms(candidate: &Candidate) {
-    // The thread is named after the test.
+    // The test harness names the thread after the test.
     let test = thread::current().name().unwrap_or_default().to_owned();
     #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
     {
@@ -149,15 +146,15 @@ pub fn main(candidates: Vec<Candidate>) -> ExitCode {
     }
     let arguments = Arguments::from_args();
     let (conclusion, line) = conclude(&arguments, candidates, &options());
-    // The list and the JSON lines are read by programs.
+    // Programs read the list and the JSON lines, so no other line may be printed.
     if !arguments.list && arguments.format != Some(FormatSetting::Json) {
         print_line(&line);
     }
     conclusion.exit_code()
 }
 
-/// Runs the tests that the arguments select. Returns their results, and a line that names the rules
-/// that proved nothing, empty if there are none. Blocks.
+/// Runs the tests that the arguments select. Returns their results and a line that names the rules that proved nothing;
+/// the line is empty if every rule proved something. Blocks the thread.
 pub fn conclude(
     arguments: &Arguments,
     candidates: Vec<Candidate>,
@@ -186,7 +183,8 @@ fn print_line(line: &str) {
 /// Collects the tests that proved nothing.
 type Unproved = Arc<Mutex<Vec<String>>>;
 
-/// Makes one test for each rule of each candidate, sorted, and one that fails if no rule applies.
+/// Makes one test for each rule of each candidate, sorted. Adds failing tests for stale exclusions, and one if no rule
+/// applies.
 pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
     noted_trials(candidates, options, &Unproved::default())
 }
@@ -228,7 +226,7 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
     let name = format!("{}::{}", candidate.name(), rule.id);
     let (candidate, options) = (Arc::clone(candidate), options.clone().only(rule.id));
     let (unproved, noted) = (Arc::clone(unproved), name.clone());
-    // An ignored test may be run explicitly, and then the rule asks for the capability again.
+    // An ignored test may be run explicitly. The rule then checks again whether the capability is there.
     let test = move || {
         let report = candidate.run(&options).repeated_by(|outcome| {
             let test = format!("{}::{}", outcome.subject, outcome.rule);
@@ -243,8 +241,7 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
     Trial::ignorable_test(name, test).with_kind(kind).with_ignored_flag(rule.missing.is_some())
 }
 
-/// Judges the report of one rule. If the rule proved nothing although nothing is wrong, its test is
-/// ignored with the reason.
+/// Judges the report of one rule. If the rule is not broken but proved nothing, the test is ignored with the reason.
 fn judge(report: &Report) -> Result<Completion, Failed> {
     let explained: String = report.outcomes().iter().map(crate::RuleOutcome::explanation).collect();
     let fault = report.outcomes().iter().any(crate::RuleOutcome::is_fault);
@@ -257,7 +254,7 @@ fn judge(report: &Report) -> Result<Completion, Failed> {
     }
 }
 
-/// Returns the command that runs one test of this program again, in its package's folder or its
+/// Returns the command that runs one test of this program again. It must be run in the folder of the package or of its
 /// workspace.
 fn cargo_test(seed: u64, target: Option<&str>, test: &str) -> String {
     let program = env::current_exe().unwrap_or_default();
@@ -265,7 +262,7 @@ fn cargo_test(seed: u64, target: Option<&str>, test: &str) -> String {
     let words = match (&package, target) {
         (Ok(package), Some(target)) => vec!["cargo", "test", "-p", package, "--test", target, "--"],
         (Ok(package), None) => vec!["cargo", "test", "-p", package, "--"],
-        // The program was started without cargo.
+        // Cargo's variables are missing, so the program was not started by cargo.
         (Err(_), _) => vec![program.to_str().unwrap_or("cargo test --")],
     };
     format!("{SEED}={seed} {}", shell_words(words.into_iter().chain([test, "--exact"])))
@@ -293,7 +290,7 @@ mod tests {
         plugin.into()
     }
 
-    /// Shows the command, since a plugin's crate has no `cargo xtask`.
+    /// Checks the whole command: it must be plain cargo, since a plugin's crate has no `cargo xtask`.
     #[test]
     fn a_failure_is_repeated_by_cargo_and_the_name_of_its_test() {
         let report = broken().run(&RunOptions::default().seed(7).only("MET-012"));

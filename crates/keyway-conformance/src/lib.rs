@@ -2,11 +2,10 @@
 //!
 //! # Tutorial
 //!
-//! A [`Rule`] is one demand of a contract, as data: an id that never changes, a level, one
-//! sentence, the clauses that it comes from, the capability that it needs, and a check. A [`Suite`]
-//! runs rules on a subject, each on its own thread, with its panic contained and its time limited.
-//! The result is a [`Report`]: one outcome for each rule, which can be written as a table, JSON,
-//! `JUnit` XML or Markdown.
+//! A [`Rule`] is one demand of a contract, as data: an id that never changes, a level, one sentence, the clauses that
+//! it comes from, the capability that it needs, and a check. A [`Suite`] runs rules on a subject. Each rule has its own
+//! thread and a time limit, and a panic breaks only that rule. The result is a [`Report`] with one outcome for each
+//! rule. It can be written as a table, JSON, `JUnit` XML or Markdown.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -26,8 +25,8 @@
 //! assert_eq!(report.totals().passed, 9);
 //! ```
 //!
-//! In your own crate one line makes a test for each rule: [`conformance_main!`]. If you cannot set
-//! `harness = false`, use [`conformance_test!`].
+//! In your own crate one line makes a test for each rule: [`conformance_main!`]. If you cannot set `harness = false`,
+//! use [`conformance_test!`].
 //!
 //! # The suites
 //!
@@ -40,15 +39,14 @@
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
-//! Each suite has a feature of the same name, and the rules about clients of stores have `client`.
-//! All are on by default; the author of a plugin can select one.
+//! Each suite has a cargo feature of the same name. The rules about clients of stores have the feature `client`. All
+//! features are on by default; the author of a plugin can select one.
 //!
 //! # How the kit is tested
 //!
-//! Each suite has mutants: subjects with one fault on purpose, at least one for each rule. A
-//! [`Matrix`] shows which rule caught which mutant; `cargo xtask conformance --mutants` prints it,
-//! and fails if a mutant survives the rule that it breaks. Subjects that are unusual but correct
-//! guard against rules that are too strict.
+//! Each suite has mutants: subjects with one fault on purpose, at least one for each rule. A [`Matrix`] shows which
+//! rule caught which mutant; `cargo xtask conformance --mutants` prints it, and fails if a mutant survives the rule
+//! that it breaks. Subjects that are unusual but correct show that no rule is too strict.
 
 mod call_times;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "storage"))]

@@ -1,8 +1,8 @@
-//! Locks that a panic does not close.
+//! Locks that ignore poisoning by a panic.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks a value. A rule or a mutant may have panicked while it held the lock; the value is used all the same.
+/// Locks a value. If a rule or a mutant panicked while it held the lock, the value is still used.
 pub(crate) fn locked<T: ?Sized>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Tests the kit itself: shows which rules catch deliberately broken subjects.
+//! Tests the kit itself: shows which rules catch which deliberately broken subjects.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,13 +10,13 @@ use std::time::Duration;
 use crate::lock::locked;
 use crate::{Rule, RunOptions, Subject, Suite, Verdict};
 
-/// A deliberately broken subject. Its code does not know which rule it breaks.
+/// A deliberately broken subject. Its code does not refer to the rule that it breaks.
 pub struct Mutant<S: ?Sized + 'static> {
     /// The name of the mutant.
     pub name: &'static str,
-    /// Describes the mistake.
+    /// The fault of the mutant, in words.
     pub what: &'static str,
-    /// The ids of the rules that have to catch it.
+    /// The ids of the rules that must catch the mutant.
     pub breaks: &'static [&'static str],
     /// Makes the subject.
     pub subject: fn() -> Arc<S>,
@@ -41,35 +41,35 @@ impl<S: ?Sized> std::fmt::Debug for Mutant<S> {
 pub struct Matrix {
     /// The ids of all rules of the suites, sorted within each suite.
     pub rules: Vec<&'static str>,
-    /// One row for each mutant and rule that it breaks.
+    /// The results: one row for each mutant and each rule that the mutant breaks.
     pub rows: Vec<MatrixRow>,
 }
 
-/// The result of one mutant.
+/// The result for one mutant and one rule.
 #[derive(Clone, Debug)]
 pub struct MatrixRow {
     /// The name of the mutant.
     pub mutant: &'static str,
     /// The kind of subject.
     pub kind: &'static str,
-    /// The rule that it breaks by its own declaration.
+    /// The rule that the mutant is declared to break.
     pub breaks: &'static str,
-    /// All rules that it broke.
+    /// All rules that caught the mutant.
     pub caught_by: Vec<&'static str>,
-    /// The explanation by the rule that it should break; empty if that rule passed.
+    /// The explanation of the rule in `breaks`; empty if that rule passed.
     pub explanation: String,
-    /// The rules that timed out on it.
+    /// The rules that timed out on the mutant.
     pub timed_out: Vec<&'static str>,
-    /// The time of all its rules.
+    /// The time that all rules took on the mutant.
     pub took: Duration,
 }
 
 impl Matrix {
-    /// Runs `suite` on every mutant, with one row for each rule that it breaks. With `every_rule`
-    /// it runs all rules on each mutant, which takes longer and shows unrelated rules that fire.
+    /// Runs `suite` on every mutant, and makes one row for each rule that a mutant breaks. With `every_rule`, runs all
+    /// rules on each mutant. This takes longer, and also shows other rules that catch the mutant.
     ///
-    /// Mutants run in parallel, because many rules wait for something that a mutant never does.
-    /// `each` is called after each mutant, for a progress bar. Blocks until all have ended.
+    /// Mutants run in parallel, because many rules wait until they time out. `each` is called after each mutant, for a
+    /// progress bar. Blocks until all runs have ended.
     pub fn run<S: Subject + ?Sized>(
         suite: &Suite<S>,
         mutants: &[Mutant<S>],
@@ -118,7 +118,7 @@ impl Matrix {
     /// Adds the rules and rows of another matrix.
     pub fn append(&mut self, other: Self) {
         self.rules.extend(other.rules);
-        // Suites may share rules.
+        // Two suites may have the same rule.
         let mut seen = BTreeSet::new();
         self.rules.retain(|rule| seen.insert(*rule));
         self.rows.extend(other.rows);
@@ -148,8 +148,8 @@ impl Matrix {
         faults
     }
 
-    /// Writes the matrix as text, one line for each row: the rule that the mutant breaks, whether
-    /// that rule caught it, and the other rules that fired. Ends with the faults and the totals.
+    /// Writes the matrix as text, one line for each row: the rule that the mutant breaks, whether that rule caught it,
+    /// and the other rules that caught it. Ends with the faults and the totals.
     pub fn format(&self) -> String {
         let mut text = String::new();
         let width = self.rows.iter().map(|row| row.mutant.len()).max().unwrap_or_default();
@@ -176,7 +176,7 @@ impl Matrix {
     }
 }
 
-/// Runs numbered jobs on some threads, and returns the results in the order of the numbers.
+/// Runs numbered jobs on several threads. Returns the results in the order of the numbers.
 pub(crate) fn side_by_side<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     // Uses twice as many threads as the machine has cores, since some of them wait.
     let threads = 2 * thread::available_parallelism().map_or(2, usize::from);

@@ -1,4 +1,4 @@
-//! Shares the notes of a handle between the subjects of mutants, and one vault or one authority for each scratch folder.
+//! State for mutants: notes of one handle, and one external system (a vault or an authority) for each scratch folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use crate::lock::locked;
 use crate::scripted::ScriptedError;
 
-/// Remembers what a handle of a mutant needs later.
+/// The state that a handle of a mutant keeps between calls.
 #[derive(Debug)]
 pub(crate) struct Notes<K> {
     pub(crate) flag: AtomicBool,
@@ -33,7 +33,7 @@ impl<K> Default for Notes<K> {
 }
 
 impl<K> Notes<K> {
-    /// Makes a call, and fails all later ones if it is dropped.
+    /// Makes a call. If the call is dropped, all later calls fail.
     pub(crate) async fn once_dropped<T, E: ScriptedError>(
         &self,
         call: impl Future<Output = Result<T, E>> + Send,
@@ -47,7 +47,7 @@ impl<K> Notes<K> {
     }
 }
 
-/// Holds one value for each scratch folder, which stands for the system outside.
+/// One value for each scratch folder. The value stands for the external system.
 #[derive(Debug)]
 pub(crate) struct ByFolder<S>(Arc<Mutex<BTreeMap<PathBuf, S>>>);
 
@@ -64,7 +64,7 @@ impl<S> Default for ByFolder<S> {
 }
 
 impl<S: Clone> ByFolder<S> {
-    /// Returns the value of a folder.
+    /// Returns the value of a folder, and makes it if it is missing.
     pub(crate) fn of(&self, folder: &Path, make: impl FnOnce() -> S) -> S {
         locked(&self.0).entry(folder.to_owned()).or_insert_with(make).clone()
     }

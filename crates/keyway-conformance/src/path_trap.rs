@@ -1,4 +1,4 @@
-//! Guards files that a plugin reaches only if it takes a given name for a path.
+//! A trap for plugins that use a name as a path: files that no correct plugin touches.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,15 +8,14 @@ use tempfile::TempDir;
 use crate::scratch::scratch_folder;
 use crate::{Broken, broken, ensure};
 
-/// The endings that a plugin may add to a name, and that files in the trap have.
+/// The file endings in the trap. A plugin may add one of them to a name.
 const ENDINGS: [&str; 6] = ["", ".json", ".txt", ".pub", ".key", ".toml"];
 
-/// The steps up in a path, which lead to the root from any folder.
+/// The number of `..` steps in a path; enough to reach the root from any folder.
 const STEPS: usize = 24;
 
-/// A folder of files that a plugin must not read, write or remove. Every path to it, absolute or
-/// with `..`, leads to this folder from wherever a plugin starts, so that a faulty plugin does no
-/// harm.
+/// A folder of files that a plugin must not read, write or remove. The kit gives plugins paths to it, absolute or with
+/// `..`. Each path leads into this folder from any working folder, so that a faulty plugin harms no other files.
 #[derive(Debug)]
 pub(crate) struct PathTrap {
     folder: TempDir,
@@ -25,7 +24,7 @@ pub(crate) struct PathTrap {
 }
 
 impl PathTrap {
-    /// Makes the files, with this content.
+    /// Makes the files, each with this content.
     pub(crate) fn new(content: String) -> Result<Self, Broken> {
         let folder = scratch_folder()?;
         let failed =
@@ -40,7 +39,7 @@ impl PathTrap {
         Ok(Self { folder, content, before })
     }
 
-    /// Lists paths to the files, with their forms.
+    /// Lists paths to the files, each with the name of its form.
     pub(crate) fn names(&self) -> Vec<(&'static str, String)> {
         let [file, folder] =
             ["file", "folder"].map(|name| self.folder.path().join(name).display().to_string());
@@ -65,7 +64,8 @@ impl PathTrap {
         [("a path with a NUL byte", format!("{file}\0.json")), ("a very long path", format!("{dots}{file}"))]
     }
 
-    /// Demands that a call with a path of this form neither showed nor touched a file. `answer` is all that came of it.
+    /// Demands that a call with a path of this form neither showed nor touched a file. `answer` contains every text
+    /// that the call returned.
     #[cfg(any(feature = "certificates", feature = "credentials"))]
     pub(crate) fn is_harmless(&self, answer: &str, of: &str, form: &str) -> Result<(), Broken> {
         let by = format!("a call with {form}");
@@ -80,14 +80,14 @@ impl PathTrap {
         ensure(same, expected, format!("a file that it leads to was made, changed or removed by {by}"))
     }
 
-    /// Demands that an answer does not show a file.
+    /// Demands that an answer does not show a file's content.
     pub(crate) fn is_unread(&self, answer: &str, of: &str, by: &str) -> Result<(), Broken> {
         let shown = answer.contains(&self.content);
         ensure(!shown, format!("that {of} is not a path"), format!("{by} answered the file that it leads to"))
     }
 }
 
-/// Lists what is in a folder, with the content of files.
+/// Lists the entries of a folder and its subfolders, with the content of files.
 fn listed(folder: &Path) -> Vec<(PathBuf, Option<Vec<u8>>)> {
     let mut all = Vec::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {

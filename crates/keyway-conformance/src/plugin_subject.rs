@@ -1,4 +1,4 @@
-//! The subject of a suite about plugins: a plugin, its configuration and what it is lent.
+//! The subject of a suite about plugins: a plugin, its configuration, and the host's resources that it gets.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,20 +9,21 @@ use keyway_core::{Contract, Json, PluginMetadata, Registration, Resources, Versi
 
 use crate::{Candidate, Subject, Suite};
 
-/// A contract that the kit has a suite for.
+/// A contract for which the kit has a suite.
 pub trait TestedContract: Contract + Sized {
-    /// Holds what the suite is told beside the plugin, and what it remembers of it.
+    /// The facts that the author of the test tells the suite about the plugin, and the answers that the suite
+    /// remembers.
     type Told: Default + Send + Sync;
 
-    /// Makes the suite, its rules sorted by id.
+    /// Makes the suite, with its rules sorted by id.
     fn suite() -> Suite<PluginSubject<Self>>;
 }
 
 type Configuration = dyn Fn(&Path) -> Json + Send + Sync;
 type Lending = dyn Fn(Resources, &Path) -> Resources + Send + Sync;
 
-/// Describes a plugin under test, of any contract. Each suite has a name of its own for the subjects of its contract,
-/// and adds methods for what it wants to be told.
+/// A plugin under test, of any contract. Each suite has its own name for this type, and adds methods by which the
+/// author of the test describes the plugin.
 pub struct PluginSubject<C: TestedContract> {
     name: String,
     pub(crate) plugin: &'static C::Plugin,
@@ -33,16 +34,16 @@ pub struct PluginSubject<C: TestedContract> {
 }
 
 impl<C: TestedContract> PluginSubject<C> {
-    /// Takes a plugin, the name that reports use, and the metadata that the plugin is registered under. By default
-    /// its own configuration is empty, and it is lent nothing of the host's.
+    /// Makes a subject of a plugin. `name` is its name in reports, and `metadata` is the metadata under which the
+    /// plugin is registered. By default the plugin's configuration is empty, and it gets no resources of the host.
     pub fn new(name: impl Into<String>, plugin: &'static C::Plugin, metadata: PluginMetadata) -> Self {
         let (configuration, lending) =
             (Arc::new(|_: &Path| Json::default()), Arc::new(|lent, _: &Path| lent));
         Self { name: name.into(), plugin, metadata, configuration, lending, told: C::Told::default() }
     }
 
-    /// Makes a subject of a registered plugin. Returns `None` for another kind of plugin or another
-    /// version of the contract.
+    /// Makes a subject of a registered plugin. Returns `None` if the plugin is of another kind, or for another version
+    /// of the contract.
     pub fn of(registration: &Registration) -> Option<Self> {
         let plugin = registration.plugin::<C>()?;
         Some(Self::new(registration.id(), plugin, registration.metadata().clone()))
@@ -55,8 +56,8 @@ impl<C: TestedContract> PluginSubject<C> {
         self
     }
 
-    /// Says how the plugin itself is configured, when it is opened. The folder is fresh for each rule and removed
-    /// after it; whatever the plugin writes belongs there.
+    /// Sets the function that makes the configuration of the plugin. The plugin must keep all its files in the folder
+    /// that the function gets. The folder is new for each rule, and removed after it.
     #[must_use]
     pub fn configuration<J: Into<Json>>(
         mut self,
@@ -66,7 +67,7 @@ impl<C: TestedContract> PluginSubject<C> {
         self
     }
 
-    /// Lends the plugin the resources that it asks for, beside those that the kit lends.
+    /// Sets a function that adds resources of the host which the plugin needs, besides the kit's own.
     #[must_use]
     pub fn lending(
         mut self,
@@ -76,7 +77,7 @@ impl<C: TestedContract> PluginSubject<C> {
         self
     }
 
-    /// Returns the same plugin as another subject, of which nothing else is told.
+    /// Returns a subject of the same plugin, without anything else that was told about it.
     #[cfg(feature = "secrets")]
     pub(crate) fn untold(&self) -> Self {
         let (configuration, lending) = (Arc::clone(&self.configuration), Arc::clone(&self.lending));

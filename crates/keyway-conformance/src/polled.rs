@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Broken, broken};
 
-/// Polls a future at most `times` times, each time that it is woken, and then drops it. Returns
-/// `None` if it did not end.
+/// Polls a future at most `times` times, once each time it is woken, and then drops it. Returns `None` if the future
+/// did not end.
 pub(crate) async fn polled<T>(times: usize, future: impl Future<Output = T> + Send) -> Option<T> {
     let mut future = pin!(future);
     let mut left = times;
@@ -44,12 +44,11 @@ pub(crate) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
 /// See decision R1.
 const LONGEST_POLL: Duration = Duration::from_millis(50);
 
-/// How many times each call is made before a long poll counts: a busy machine interrupts one of
-/// them, but hardly all.
+/// How many times a call is made before a long poll counts as a fault. A busy machine may delay one of these calls, but
+/// hardly all of them.
 const ATTEMPTS: usize = 5;
 
-/// Demands that a call has no long poll, in at least one of a few attempts. Other rules judge
-/// whether the call works.
+/// Demands that at least one of a few attempts of a call has no long poll. Other rules judge whether the call works.
 pub(crate) async fn prompt_enough<'a>(
     what: &str,
     call: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,
@@ -64,7 +63,7 @@ pub(crate) async fn prompt_enough<'a>(
     Err(broken(expected, observed))
 }
 
-/// Makes a call a few times, until it has no poll longer than this. Returns the longest poll of the best one.
+/// Makes a call several times, until no poll takes longer than `allowed`. Returns the longest poll of the best attempt.
 pub(crate) async fn longest_of<'a>(
     allowed: Duration,
     call: impl Fn() -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send,
@@ -79,7 +78,7 @@ pub(crate) async fn longest_of<'a>(
     shortest
 }
 
-/// Awaits a future. Returns the time of its longest poll.
+/// Awaits a future. Returns the duration of its longest poll.
 async fn longest_poll(future: impl Future<Output = ()> + Send) -> Duration {
     let (mut future, mut longest) = (pin!(future), Duration::ZERO);
     poll_fn(|context| {
@@ -92,11 +91,11 @@ async fn longest_poll(future: impl Future<Output = ()> + Send) -> Duration {
     longest
 }
 
-/// The time in which a call ends.
+/// The time limit for a call.
 #[cfg(any(feature = "certificates", feature = "credentials"))]
 pub(crate) const IN_TIME: Duration = Duration::from_secs(10);
 
-/// Awaits a call with odd data, which may be refused.
+/// Awaits a call with odd data. Fails if the call panics or does not end; a refusal is allowed.
 #[cfg(any(feature = "certificates", feature = "credentials"))]
 pub(crate) async fn answered<T>(
     call: impl Future<Output = T> + Send,

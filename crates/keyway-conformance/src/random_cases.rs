@@ -9,11 +9,11 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, Test
 use crate::runtime::runtime;
 use crate::{Broken, Trial, broken};
 
-/// Limits how many smaller cases are tried after a case has failed.
+/// The maximum number of smaller cases that are tried after a case has failed.
 const SHRINKS: u32 = 400;
 
-/// Checks random cases until one fails, and shrinks that one. Blocks; the check runs on its own
-/// runtime, because proptest's runner cannot wait for a future.
+/// Checks random cases until one fails, and shrinks that case. Blocks. The check runs on its own runtime, because
+/// proptest's runner cannot wait for a future.
 pub(crate) fn smallest_failing<S, T, C>(
     trial: &Trial<'_, T>,
     cases: u32,

@@ -1,4 +1,4 @@
-//! Holds the outcomes of all rules as a report.
+//! The report: the outcomes of all rules of a run.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub struct Report {
     faults: Vec<String>,
 }
 
-/// Counts the rules by outcome.
+/// The number of rules by outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// The number of rules that are kept.
@@ -61,7 +61,7 @@ impl Report {
         &self.faults
     }
 
-    /// Returns the call times of each subject: its kind, its name, the times. In the order of the
+    /// Returns the call times of each subject: its kind, its name, and the times. They are in the order of the
     /// subjects.
     pub fn call_times(&self) -> Vec<(&'static str, &str, CallTimes)> {
         let mut all: Vec<(&'static str, &str, CallTimes)> = Vec::new();
@@ -83,8 +83,8 @@ impl Report {
         totals.passed + totals.failed + totals.excluded == 0
     }
 
-    /// Writes lines that name the rules that proved nothing, one for each reason. Empty if every
-    /// rule proved something.
+    /// Writes lines that name the rules that proved nothing, one line for each reason. The text is empty if every rule
+    /// proved something.
     pub fn unproved(&self) -> String {
         let mut reasons: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
         for outcome in &self.outcomes {
@@ -112,8 +112,8 @@ impl Report {
         totals
     }
 
-    /// Tells whether every MUST and SHOULD is kept, at least one rule really ran, and the run has
-    /// no faults of its own.
+    /// Tells whether every MUST and SHOULD is kept, at least one rule was checked, and the run has no faults of its
+    /// own.
     pub fn succeeded(&self) -> bool {
         self.faults().is_empty() && !self.outcomes.iter().any(RuleOutcome::is_fault)
     }

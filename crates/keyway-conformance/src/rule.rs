@@ -5,20 +5,19 @@ use std::pin::Pin;
 
 use crate::Trial;
 
-/// How binding a rule is, in the words of RFC 2119.
+/// How binding a rule is, in the terms of RFC 2119.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
     /// A subject that breaks the rule does not keep the contract.
     Must,
-    /// There may be good reasons to break the rule; state them in an
-    /// [`Exclusion`](crate::Exclusion).
+    /// There may be good reasons to break the rule. State them in an [`Exclusion`](crate::Exclusion).
     Should,
     /// A note. Breaking the rule is reported, but is not a fault.
     May,
 }
 
 impl Level {
-    /// Returns the word in capitals.
+    /// Returns the level as a word in capitals.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Must => "MUST",
@@ -34,13 +33,13 @@ impl fmt::Display for Level {
     }
 }
 
-/// The source of a rule: a clause of a seed document, or a decision. A suite lists its clauses
-/// beside its rules, and a clause without a rule fails the build.
+/// The source of a rule: a clause of a seed document, or a decision. A suite lists its clauses with its rules. A clause
+/// without a rule fails the build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Clause {
     /// The short name: `Convection/rotate`, `C7`.
     pub id: &'static str,
-    /// The content of the clause in a few words of our own.
+    /// The paraphrased content of the clause.
     pub text: &'static str,
 }
 
@@ -54,10 +53,10 @@ pub enum Broken {
     Rule {
         /// The demand of the rule.
         expected: String,
-        /// The observation.
+        /// The observed result.
         observed: String,
     },
-    /// The subject does not declare this capability after all.
+    /// The check found that the subject does not have this capability, so there is nothing to test.
     Missing {
         /// The capability.
         capability: &'static str,
@@ -66,15 +65,15 @@ pub enum Broken {
 
 /// One rule of a suite whose subjects are of type `S`.
 pub struct Rule<S: ?Sized + 'static> {
-    /// The id, which never changes and is never used again: `SEC-014`.
+    /// The id, for example `SEC-014`. It never changes, and is never reused.
     pub id: &'static str,
-    /// How binding it is.
+    /// How binding the rule is.
     pub level: Level,
     /// The demand, in one sentence.
     pub sentence: &'static str,
-    /// The ids of the clauses that it comes from.
+    /// The ids of the clauses from which the rule comes.
     pub clauses: &'static [&'static str],
-    /// The capability that the rule concerns; it is skipped for subjects that do not declare it.
+    /// The capability that the rule needs. The rule is skipped for subjects that do not declare it.
     pub needs: Option<Need<S>>,
     /// Checks whether the subject keeps the rule.
     pub check: for<'a> fn(&'a Trial<'a, S>) -> Checking<'a>,
@@ -84,7 +83,7 @@ pub struct Rule<S: ?Sized + 'static> {
 pub struct Need<S: ?Sized + 'static> {
     /// The name of the capability in reports.
     pub capability: &'static str,
-    /// Tells whether a subject declares it.
+    /// Tells whether a subject declares the capability.
     pub declared: fn(&S) -> bool,
 }
 
@@ -116,7 +115,7 @@ pub fn ensure(holds: bool, expected: impl Into<String>, observed: impl Into<Stri
     if holds { Ok(()) } else { Err(broken(expected, observed)) }
 }
 
-/// Makes the verdict of a broken rule.
+/// Makes the result of a check that finds the rule broken.
 pub fn broken(expected: impl Into<String>, observed: impl Into<String>) -> Broken {
     Broken::Rule { expected: expected.into(), observed: observed.into() }
 }

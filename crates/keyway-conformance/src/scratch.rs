@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use crate::{Broken, broken};
 
-/// Makes a scratch folder, which is removed when it is dropped.
+/// Makes a scratch folder. It is removed when the value is dropped.
 pub(crate) fn scratch_folder() -> Result<TempDir, Broken> {
     tempfile::tempdir()
         .map_err(|error| broken("a scratch folder to work in", format!("the system gave none: {error}")))

@@ -1,6 +1,6 @@
 //! Quotes arguments so that a shell reads them unchanged.
 
-/// Writes arguments as words of a POSIX shell, separated by blanks.
+/// Writes arguments as words of a POSIX shell, separated by spaces.
 pub(crate) fn shell_words(arguments: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let words: Vec<_> = arguments.into_iter().map(|argument| word(argument.as_ref())).collect();
     words.join(" ")
@@ -11,7 +11,7 @@ fn word(argument: &str) -> String {
     if !argument.is_empty() && argument.chars().all(plain) {
         return argument.to_owned();
     }
-    // Within quotes every character stands for itself, except a quote, which must stand outside.
+    // Within single quotes a shell changes no character. A single quote itself must be outside them.
     format!("'{}'", argument.replace('\'', r"'\''"))
 }
 

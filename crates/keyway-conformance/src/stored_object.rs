@@ -1,11 +1,11 @@
-//! Reads JSON objects from the text that a host stores.
+//! Reads JSON objects from text that a host stores.
 
 use keyway_core::JsonObject;
 use keyway_core::json::Reader;
 
 use crate::{Broken, broken};
 
-/// Reads an object of at most so many bytes and levels. `what` names it in messages.
+/// Reads a JSON object with at most these numbers of bytes and levels. `what` is the name of the object in messages.
 pub(crate) fn stored_object(
     text: &[u8],
     max_bytes: usize,

@@ -14,7 +14,7 @@ use crate::trial::History;
 use crate::verdict::{Failure, RuleOutcome, Verdict};
 use crate::{Broken, Clause, Level, Report, Rule, Trial};
 
-/// The rules for one kind of subject, and the clauses that they come from.
+/// The rules for one kind of subject, and the clauses from which the rules come.
 pub struct Suite<S: ?Sized + 'static> {
     /// The kind of subject in reports.
     pub kind: &'static str,
@@ -28,13 +28,13 @@ pub struct Suite<S: ?Sized + 'static> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// The seed of all random choices, from which each rule gets its own seed.
+    /// The seed of all random choices. Each rule gets its own seed from it.
     pub seed: u64,
     /// The time limit of a rule, 60 s by default.
     pub deadline: Duration,
-    /// The prefix of the ids of the rules to run; `None` runs all.
+    /// A prefix: only rules whose ids begin with it are run. `None` runs all rules.
     pub only: Option<String>,
-    /// Rules that are known to be broken.
+    /// The rules that the subject is known to break.
     pub exclusions: Vec<Exclusion>,
 }
 
@@ -66,7 +66,7 @@ impl RunOptions {
         self
     }
 
-    /// Accepts, until further notice, that a rule is broken.
+    /// Accepts that a rule is broken, until the exclusion expires.
     #[must_use]
     pub fn exclude(mut self, exclusion: Exclusion) -> Self {
         self.exclusions.push(exclusion);
@@ -74,18 +74,18 @@ impl RunOptions {
     }
 }
 
-/// A subject of a suite: its name in reports, and the version that exclusions expire by.
+/// A subject of a suite. It has a name for reports, and a version that is compared with the end of exclusions.
 pub trait Subject: Send + Sync + 'static {
-    /// Returns the name in reports: the id under which the subject is registered.
+    /// Returns the name in reports: the id under which a plugin is registered.
     fn name(&self) -> String;
 
-    /// Returns the version.
+    /// Returns the version of the subject.
     fn version(&self) -> keyway_core::Version;
 }
 
 impl<S: Subject + ?Sized> Suite<S> {
-    /// Runs the rules in the order of their ids, each on its own thread, with its panic contained
-    /// and its time limited.
+    /// Runs the rules in the order of their ids. Each rule has its own thread and a time limit, and a panic breaks only
+    /// that rule.
     pub fn run(&self, subject: &Arc<S>, options: &RunOptions) -> Report {
         let mut outcomes = Vec::new();
         for rule in self.rules.iter().filter(|rule| is_chosen(rule.id, options)) {
@@ -136,7 +136,7 @@ impl<S: Subject + ?Sized> Suite<S> {
         let worker = thread::Builder::new().name(rule.id.to_owned()).spawn({
             let (subject, history) = (Arc::clone(subject), Arc::clone(history));
             move || {
-                // If the deadline has passed, the receiver is gone.
+                // If the deadline has passed, the receiver no longer exists.
                 let _ =
                     sender.send(catch_unwind(AssertUnwindSafe(|| check(rule, &*subject, seed, &history))));
             }
@@ -190,7 +190,7 @@ fn skipped<S: ?Sized>(rule: &Rule<S>, subject: &S) -> Option<&'static str> {
 }
 
 fn check<S: ?Sized>(rule: &'static Rule<S>, subject: &S, seed: u64, history: &History) -> Result<(), Broken> {
-    // Check again, since the caller may run a rule that the list would have skipped.
+    // Checks the capability again, since a caller may run a rule that is listed as skipped.
     if let Some(capability) = skipped(rule, subject) {
         return Err(Broken::Missing { capability });
     }
@@ -211,7 +211,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)").to_owned()
 }
 
-/// Lists the faults of the exclusions themselves.
+/// Lists the faults of the exclusions themselves: stale and expired ones.
 fn exclusion_faults<S: Subject + ?Sized>(
     outcomes: &[RuleOutcome],
     subject: &S,
@@ -245,7 +245,7 @@ fn exclusion_faults<S: Subject + ?Sized>(
 /// Checks the data of the rules themselves; the tests of each suite call it.
 ///
 /// # Errors
-/// All faults: ids out of order or duplicate, clauses that are not listed, clauses without rules.
+/// All faults: ids that are out of order or duplicate, clauses that are not listed, and clauses without rules.
 pub fn check_rules<S: Subject + ?Sized>(suite: &Suite<S>) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     for pair in suite.rules.windows(2) {

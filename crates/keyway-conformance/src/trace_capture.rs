@@ -11,14 +11,12 @@ use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher};
 
 use crate::lock::locked;
 
-/// Runs a future, and also returns the traces of its thread meanwhile: all events, all spans and
-/// all their fields.
+/// Runs a future, and also returns the traces of its thread while it runs: all events, all spans and all their fields.
 pub(crate) async fn traced<T>(future: impl Future<Output = T> + Send) -> (T, String) {
     let text = Arc::new(Mutex::new(String::new()));
     let dispatch = Dispatch::new(TraceCapture(Arc::clone(&text)));
     let mut future = pin!(future);
-    // The subscriber is set around each poll rather than the whole future, since other tasks may
-    // run on the thread in between.
+    // Sets the subscriber around each poll, since other tasks may run on the thread between two polls.
     let value =
         poll_fn(|context| dispatcher::with_default(&dispatch, || future.as_mut().poll(context))).await;
     let text = locked(&text).clone();

@@ -1,4 +1,4 @@
-//! Holds one run of one rule: its subject, its history, its random choices.
+//! A trial: one run of one rule, with its subject, its history and its random choices.
 
 use std::sync::{Mutex, MutexGuard};
 #[cfg(any(
@@ -37,14 +37,14 @@ impl<'a, S: ?Sized> Trial<'a, S> {
         self.seed
     }
 
-    /// Returns the history of calls so far.
+    /// Returns the history of the calls so far.
     pub fn history(&self) -> &'a History {
         self.history
     }
 
     /// Returns the next random number. The same seed gives the same numbers.
     pub fn random(&self) -> u64 {
-        // SplitMix64 is good enough for choices, and the same on every machine.
+        // The algorithm is SplitMix64, which is good enough for choices, and gives the same numbers on every machine.
         let mut state = locked(&self.random);
         *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = *state;
@@ -53,15 +53,15 @@ impl<'a, S: ?Sized> Trial<'a, S> {
         mixed ^ (mixed >> 31)
     }
 
-    /// Makes a text that does not occur by chance. The same seed gives the same texts.
+    /// Makes a text that cannot occur by chance. The same seed gives the same texts.
     #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
     pub(crate) fn canary(&self, what: &str) -> String {
         format!("canary{what}{:016x}", self.random())
     }
 }
 
-/// The calls of a run, in order. It holds no secret values: it records only arguments and kinds of
-/// outcomes.
+/// The calls of a run, in order. The history contains no secret values, because only arguments and kinds of outcomes
+/// are recorded.
 #[derive(Debug, Default)]
 pub struct History {
     calls: Mutex<Vec<String>>,
@@ -69,7 +69,7 @@ pub struct History {
 }
 
 impl History {
-    /// The number of the latest calls that a report shows.
+    /// The maximum number of calls that a report shows. It shows the latest.
     pub(crate) const SHOWN: usize = 40;
 
     /// Adds a call and its outcome.

@@ -1,4 +1,4 @@
-//! Ids that are used once.
+//! Ids that are used only once.
 
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use keyway_core::IntentId;
 
-/// Makes a part of an id that no other rule and no other run has, whatever the seed: a plugin under test may remember ids
-/// for longer than a rule.
+/// Makes a part of an id that no other rule and no other run has, even with the same seed. A plugin under test may
+/// remember ids after a rule has ended.
 pub(crate) fn unique() -> String {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();

@@ -1,4 +1,4 @@
-//! Holds the outcome of a rule.
+//! The outcome of a rule, and its explanation.
 
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ impl Verdict {
     }
 }
 
-/// Describes how a rule was broken.
+/// How a rule was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// The demand of the rule.
     pub expected: String,
-    /// The observation.
+    /// The observed result.
     pub observed: String,
-    /// The calls before the failure, numbered.
+    /// The numbered calls before the failure.
     pub history: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ pub struct RuleOutcome {
     pub kind: &'static str,
     /// The id of the rule.
     pub rule: &'static str,
-    /// How binding it is.
+    /// How binding the rule is.
     pub level: Level,
     /// The demand of the rule.
     pub sentence: &'static str,
@@ -65,25 +65,25 @@ pub struct RuleOutcome {
     pub clauses: &'static [&'static str],
     /// The outcome.
     pub verdict: Verdict,
-    /// The seed of its random choices.
+    /// The seed of the rule's random choices.
     pub seed: u64,
     /// The duration of the run.
     pub took: Duration,
-    /// The times of its calls.
+    /// The times of the calls in this run.
     pub call_times: CallTimes,
-    /// The command that repeats the rule at the same place, written for a shell. Without a front
-    /// end it is the options of a run, as code.
+    /// The shell command that repeats the rule with the same random choices. Without a front end, it is the code of the
+    /// run options instead.
     pub repeat: String,
 }
 
 impl RuleOutcome {
-    /// Tells whether this outcome makes the whole report a failure: a broken MUST or SHOULD.
+    /// Tells whether this outcome fails the whole report, as a broken MUST or SHOULD does.
     pub fn is_fault(&self) -> bool {
         matches!(self.verdict, Verdict::Failed(_)) && self.level <= Level::Should
     }
 
-    /// Explains briefly why the rule proves nothing; empty if it passed. The text names the missing
-    /// capability, the reason of the exclusion, or the failure.
+    /// Explains briefly why the rule proves nothing. The text names the missing capability, the reason of the
+    /// exclusion, or the failure. It is empty if the rule passed.
     pub fn reason(&self) -> String {
         match &self.verdict {
             Verdict::Passed => String::new(),
@@ -95,8 +95,8 @@ impl RuleOutcome {
         }
     }
 
-    /// Explains a failure in full: rule, sentence, clause, expected, observed, history, seed, and
-    /// how to repeat it. Empty unless the rule failed.
+    /// Explains a failure in full: rule, sentence, clause, expected, observed, history, seed, and how to repeat it. The
+    /// text is empty unless the rule failed.
     pub fn explanation(&self) -> String {
         use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! All that an error says.
+//! Collects all texts of an error.
 
 use std::error::Error;
 use std::fmt::Write as _;

@@ -1,6 +1,6 @@
 //! Tests the reports byte by byte, and with an independent parser.
 //!
-//! To accept a new form: `KEYWAY_ACCEPT=1 cargo test -p keyway-conformance --test formats`.
+//! To accept new reports as correct, run `KEYWAY_ACCEPT=1 cargo test -p keyway-conformance --test formats`.
 
 use std::env;
 use std::fs;
@@ -72,7 +72,7 @@ fn markdown_is_as_it_was_and_has_whole_rows() {
 
 #[test]
 fn junit_is_as_it_was_and_a_parser_reads_it() {
-    // Only the durations differ from run to run.
+    // Removes the durations, which are the only difference between two runs.
     let text = without_times(&report().format(Format::Junit));
     golden("report.xml", &text);
     let document = roxmltree::Document::parse(&text).unwrap();

@@ -28,7 +28,7 @@ fn without_description() -> DescribedPlugin {
 
 fn run(candidates: Vec<Candidate>, arguments: &[&str]) -> Conclusion {
     let mut arguments = Arguments::from_iter(["test"].iter().chain(arguments));
-    // The output goes to a file, since a test counter would otherwise count these tests as its own.
+    // Writes the output to a file, since a tool that counts tests would otherwise count the printed tests too.
     let log = tempfile::NamedTempFile::new().unwrap();
     arguments.logfile = Some(log.path().display().to_string());
     libtest_mimic::run(&arguments, front::trials(candidates, &RunOptions::default()))
@@ -57,7 +57,7 @@ fn a_skipped_rule_that_is_run_anyway_asks_again() {
     assert_eq!((conclusion.num_passed, conclusion.num_failed, conclusion.num_ignored), (0, 0, 1));
 }
 
-/// Makes a store that keeps its data in files, where the kit cannot inject failures.
+/// Makes a subject whose store keeps its data in files, where the kit cannot inject storage failures.
 fn files() -> Candidate {
     const PLUGINS: keyway_core::Plugins = keyway_core::plugins! { keyway_convection };
     let registry = PLUGINS.registry().unwrap();
@@ -66,7 +66,7 @@ fn files() -> Candidate {
     subject.configuration(|scratch| serde_json::json!({ "directory": scratch })).into()
 }
 
-/// The rules about storage failures.
+/// The ids of the rules about storage failures.
 const FAILURES: [&str; 4] = ["SEC-095", "SEC-113", "SEC-145", "SEC-146"];
 
 #[test]
@@ -94,7 +94,7 @@ impl Subject for Number {
     }
 }
 
-/// Finds only at run time that it has nothing to test.
+/// A rule that finds only at run time that it has nothing to test.
 static LATE: Rule<Number> = Rule {
     id: "NUM-001",
     level: Level::Must,
@@ -104,7 +104,7 @@ static LATE: Rule<Number> = Rule {
     check: |_| Box::pin(async { Err(Broken::Missing { capability: "smallness" }) }),
 };
 
-/// Is broken, but only worth knowing.
+/// A rule of level MAY that is broken.
 static BROKEN: Rule<Number> = Rule {
     id: "NUM-002",
     level: Level::May,

@@ -1,14 +1,14 @@
-//! Errors of a call that the host makes of a plugin.
+//! Errors of a host's call to a plugin.
 
 use std::time::Duration;
 
 use crate::{Effect, ErrorKind, PluginError};
 
-/// An error of a call whose result the host cannot use.
+/// The reason why the host cannot use the result of a call.
 ///
 /// See decision R7.
 ///
-/// Every contract's error converts from it, so a deadline or a panic reads the same in every
+/// The error of every contract converts from this type, so that a deadline or a panic has the same message in every
 /// contract.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -16,32 +16,32 @@ pub enum CallError {
     /// The deadline passed. The call was cancelled, and may have taken effect.
     #[error("{operation} did not answer within {deadline:?}; whether it took effect is not known")]
     DeadlineExceeded {
-        /// The operation.
+        /// The name of the operation.
         operation: &'static str,
         /// The time limit of the call.
         deadline: Duration,
     },
-    /// The plugin was not called, because an earlier call of it hangs.
+    /// The plugin was not called, because an earlier call to it still hangs.
     ///
-    /// The quarantine belongs to the plugin and its store or service: it ends when that call ends,
-    /// or with the process. Opening the store or service again does not end it.
+    /// The quarantine belongs to the plugin and its store or service. It ends when the hanging call ends, or with the
+    /// process. Opening the store or service again does not end it.
     #[error(
         "the plugin is not called, because {operation} hangs: it is called again when that call has ended"
     )]
     Quarantined {
-        /// The operation that hangs.
+        /// The name of the operation that hangs.
         operation: &'static str,
     },
-    /// The plugin panicked. The message is not kept, since it may hold a secret.
+    /// The plugin panicked. The panic message is not kept, since it may contain a secret.
     #[error("the plugin broke its contract in {operation}: it panicked")]
     Panicked {
-        /// The operation.
+        /// The name of the operation.
         operation: &'static str,
     },
     /// The plugin returned an answer that its contract forbids. The answer was discarded.
     #[error("the plugin broke its contract in {operation}: {violation}")]
     ContractViolation {
-        /// The operation.
+        /// The name of the operation.
         operation: &'static str,
         /// The rule that the answer breaks, without secret content.
         violation: String,
@@ -49,7 +49,7 @@ pub enum CallError {
     /// The plugin was not called: it panicked before, and could not be opened again.
     #[error("the plugin panicked and could not be opened again ({reason}): try again later")]
     NotReopened {
-        /// The time after which a call opens it again.
+        /// The time until the next call tries to open the plugin again.
         retry_after: Duration,
         /// The plugin's own error, without secret content.
         reason: String,

@@ -1,9 +1,9 @@
-//! Time as an explicit argument.
+//! Time: moments, and clocks that are passed as explicit arguments.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A moment in time: milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+/// A moment in time, in milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
     milliseconds: u64,
@@ -25,14 +25,14 @@ impl Timestamp {
         self.milliseconds / 1000
     }
 
-    /// Returns the moment `duration` later, or the last representable one if that is too late.
+    /// Returns the moment `duration` later, or the last representable moment if the sum is later than that.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let added = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         Self { milliseconds: self.milliseconds.saturating_add(added) }
     }
 
-    /// Returns the moment `duration` earlier, or the epoch if that is later.
+    /// Returns the moment `duration` earlier, or the epoch if the result would be before it.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         let taken = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -40,9 +40,9 @@ impl Timestamp {
     }
 }
 
-/// A source of time, so that tests and simulations can choose it.
+/// A source of the current time. Tests and simulations can replace it.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// Returns the present moment. It may jump, in both directions.
+    /// Returns the current time. Between two calls it may jump forwards or backwards.
     fn now(&self) -> Timestamp;
 }
 

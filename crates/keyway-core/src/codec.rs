@@ -1,7 +1,7 @@
 //! The byte format of stored records: little-endian numbers, and a length before each text.
 //!
-//! Engines and plugins write their records in it, so that a reader meets one format everywhere.
-//! Each record begins with a schema number of its own. Reading never panics, for any bytes.
+//! Engines and plugins all write their records in this format. Each record begins with its own schema number. Reading
+//! never panics, whatever the bytes are.
 //!
 //! ```
 //! use keyway_core::codec::{Reader, put_text, put_u64};
@@ -17,11 +17,11 @@
 
 use crate::Timestamp;
 
-/// The bytes are not in the expected format.
+/// An error: the bytes are not in the expected format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected}")]
 pub struct Malformed {
-    /// The part that was expected.
+    /// The part that the reader expected.
     pub expected: &'static str,
 }
 
@@ -56,7 +56,7 @@ pub fn put_text(out: &mut Vec<u8>, text: &str) {
     put_bytes(out, text.as_bytes());
 }
 
-/// Appends 0 for no value, or 1 and the value. An empty text stays different from none.
+/// Appends 0 if there is no value, or 1 and the value. So an empty text differs from a missing text.
 pub fn put_optional<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
     out.push(u8::from(value.is_some()));
     if let Some(value) = value {
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
     /// Reads `count` bytes.
     ///
     /// # Errors
-    /// [`Malformed`] when fewer are left.
+    /// [`Malformed`] when fewer bytes are left.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
         let (taken, rest) = self.rest.split_at_checked(count).ok_or(Malformed { expected: "more bytes" })?;
         self.rest = rest;
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     /// Reads a fixed number of bytes.
     ///
     /// # Errors
-    /// [`Malformed`] when fewer are left.
+    /// [`Malformed`] when fewer bytes are left.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or(Malformed { expected: "more bytes" })?;
         self.rest = rest;
@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
     /// Reads one byte.
     ///
     /// # Errors
-    /// [`Malformed`] at the end.
+    /// [`Malformed`] when no byte is left.
     pub fn byte(&mut self) -> Result<u8, Malformed> {
         self.array().map(|[byte]| byte)
     }
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
     /// Reads a number of 32 bits.
     ///
     /// # Errors
-    /// [`Malformed`] when the bytes end before.
+    /// [`Malformed`] when too few bytes are left.
     pub fn u32(&mut self) -> Result<u32, Malformed> {
         self.array().map(u32::from_le_bytes)
     }
@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
     /// Reads a number of 64 bits.
     ///
     /// # Errors
-    /// [`Malformed`] when the bytes end before.
+    /// [`Malformed`] when too few bytes are left.
     pub fn u64(&mut self) -> Result<u64, Malformed> {
         self.array().map(u64::from_le_bytes)
     }
@@ -128,12 +128,12 @@ impl<'a> Reader<'a> {
     /// Reads a moment.
     ///
     /// # Errors
-    /// [`Malformed`] when the bytes end before.
+    /// [`Malformed`] when too few bytes are left.
     pub fn time(&mut self) -> Result<Timestamp, Malformed> {
         self.u64().map(Timestamp::from_milliseconds)
     }
 
-    /// Reads a byte of 0 or 1 as a truth value.
+    /// Reads a byte of 0 or 1 as a Boolean.
     ///
     /// # Errors
     /// [`Malformed`] for any other byte.
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
     /// Reads a length and bytes.
     ///
     /// # Errors
-    /// [`Malformed`] when fewer are left than the length says.
+    /// [`Malformed`] when fewer bytes are left than the length demands.
     pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let length = self.u32()?;
         self.take(usize::try_from(length).unwrap_or(usize::MAX))
@@ -157,12 +157,12 @@ impl<'a> Reader<'a> {
     /// Reads a length and a text.
     ///
     /// # Errors
-    /// [`Malformed`] when it is cut off or not UTF-8.
+    /// [`Malformed`] when the text is cut off or is not UTF-8.
     pub fn text(&mut self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Malformed { expected: "UTF-8 text" })
     }
 
-    /// Reads an optional value: 0 for none, or 1 and the value.
+    /// Reads an optional value: 0 if there is no value, or 1 and the value.
     ///
     /// # Errors
     /// [`Malformed`] for another marker, and the errors of `read`.
@@ -184,7 +184,7 @@ impl<'a> Reader<'a> {
 
 impl std::fmt::Debug for Reader<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The bytes may be secret.
+        // Shows only the number of bytes, since the bytes may be secret.
         write!(f, "Reader({} bytes left)", self.rest.len())
     }
 }

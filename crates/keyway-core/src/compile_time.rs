@@ -2,15 +2,14 @@
 
 use crate::version::grammar::ParseError;
 
-/// The text of a compile error, composed in a constant because `panic!` in constants takes no other
-/// arguments.
+/// The text of a compile error. It is composed in a constant, because `panic!` in a constant cannot format arguments.
 pub(crate) struct Message {
     bytes: [u8; 1024],
     length: usize,
 }
 
 impl Message {
-    /// The most bytes that a message quotes from a plugin author's text.
+    /// The maximum length of a quotation from a plugin author's text, in bytes.
     const LONGEST_QUOTE: usize = 200;
 
     pub(crate) const fn new(text: &str) -> Self {
@@ -32,7 +31,7 @@ impl Message {
         self.push(text.as_bytes(), text.len())
     }
 
-    /// Appends the text in quotation marks, cut if it is very long.
+    /// Appends the text in quotation marks. Cuts a text longer than [`LONGEST_QUOTE`](Self::LONGEST_QUOTE).
     pub(crate) const fn quote(self, text: &str) -> Self {
         if text.len() <= Self::LONGEST_QUOTE {
             return self.text("\"").text(text).text("\"");

@@ -2,19 +2,19 @@
 
 use std::time::Duration;
 
-/// Classifies a failure by what a caller does about it.
+/// The kind of a failure, which tells a caller how to react.
 ///
-/// Every error of every contract maps to one through [`PluginError::kind`], so a host decides whether to
-/// try again, to ask the user or to give up without knowing the contract. The words of the Locker seed's
-/// error table belong to keyway-client (decision R7).
+/// Every error of every contract has a kind, which [`PluginError::kind`] returns. So a host can decide whether to try
+/// again, to ask the user or to give up, without knowledge of the contract. The texts of the Locker seed's error table
+/// are not here, but in keyway-client (decision R7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The caller's credentials were not accepted.
     Unauthorized,
-    /// The caller is known, and not permitted to do this.
+    /// The caller is known, but not permitted to do this.
     Denied,
-    /// Too many requests; try again after the given time, if one is known.
+    /// Too many requests. Try again after the given time, if there is one.
     RateLimited {
         /// The time to wait before the next attempt.
         retry_after: Option<Duration>,
@@ -23,20 +23,20 @@ pub enum ErrorKind {
     NotFound,
     /// The object to be created exists already.
     AlreadyExists,
-    /// Another writer changed the object first; read it again and decide again.
+    /// Another writer changed the object first. Read it again, and decide again.
     Conflict,
-    /// The object was deleted or is being deleted; a handle to it is useless now.
+    /// The object was deleted or is being deleted, so a handle to it is useless.
     Deleted,
-    /// An argument is not acceptable; the error names it and the reason.
+    /// An argument is not acceptable. The error names the argument and the reason.
     Invalid,
-    /// This plugin or engine does not offer the operation; another one may.
+    /// This plugin or engine does not offer the operation, but another plugin or engine may.
     Unsupported,
-    /// A system outside cannot be reached at the moment; try again.
+    /// An external system cannot be reached at the moment. Try again.
     Unavailable {
         /// The time to wait before the next attempt.
         retry_after: Option<Duration>,
     },
-    /// The data was written by a plugin or a version that the running one must not read.
+    /// The data was written by a plugin or a version whose data the running plugin must not read.
     Incompatible,
     /// None of the available keys opens the data.
     WrongKey,
@@ -48,16 +48,16 @@ pub enum ErrorKind {
     Indeterminate,
     /// The plugin broke its contract: it panicked or returned a forbidden answer.
     ContractViolation,
-    /// An external program could not be run, or broke off.
+    /// An external program could not be run, or ended too early.
     Program,
-    /// The system around the plugin failed: a disk, a thread, the random source.
+    /// The local system failed: a disk, a thread, or the random source.
     Internal,
     /// None of the other kinds.
     Other,
 }
 
 impl ErrorKind {
-    /// Names the kind for programs and logs. The name of a kind never changes.
+    /// Returns the kind's name for programs and logs. The name of a kind never changes.
     pub const fn code(self) -> &'static str {
         match self {
             Self::Unauthorized => "unauthorized",
@@ -84,13 +84,13 @@ impl ErrorKind {
 
     /// Tells whether the same call, unchanged, may succeed later.
     ///
-    /// It is `false` for [`Conflict`](Self::Conflict), because the caller has to read again first,
-    /// and for [`DeadlineExceeded`](Self::DeadlineExceeded), because the effect may have happened.
+    /// Returns `false` for [`Conflict`](Self::Conflict), because the caller must read again first, and for
+    /// [`DeadlineExceeded`](Self::DeadlineExceeded), because the effect may have happened.
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
     }
 
-    /// Returns the time to wait before the next attempt, if the failing side named one.
+    /// Returns the time to wait before the next attempt, if the error contains one.
     pub const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } | Self::Unavailable { retry_after } => retry_after,
@@ -99,7 +99,7 @@ impl ErrorKind {
     }
 }
 
-/// The possible effect of a call that failed.
+/// Whether a failed call may have had an effect.
 ///
 /// See decision R7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,9 +110,10 @@ pub enum Effect {
     Unknown,
 }
 
-/// Tells what the failure of a system that a plugin needs, such as its storage engine, means for the plugin's call.
+/// The failure of a system that a plugin needs, such as its storage engine, classified by its consequence for the
+/// plugin's call.
 ///
-/// The contracts' errors follow from it (decision H128).
+/// Each contract derives its own error from this value (decision H128).
 ///
 /// ```
 /// use keyway_core::{CallError, SystemFault};
@@ -124,19 +125,20 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SystemFault {
-    /// Nothing happened, and the failure may pass: a full disk, a lost handle. The call can be made again.
+    /// Nothing happened, and the failure may pass, for example a full disk or a lost handle. The call can be made
+    /// again.
     Passing {
-        /// The time to wait before that, if the system named one.
+        /// The time to wait before the next attempt, if the system named one.
         retry_after: Option<Duration>,
     },
-    /// Nothing happened, and the failure stays until an operator acts: damaged data, a wrong key.
+    /// Nothing happened, and the failure stays until an operator acts, for example damaged data or a wrong key.
     Lasting,
-    /// An effect may remain.
+    /// The effect is unknown, so something may remain.
     Unsettled,
 }
 
 impl SystemFault {
-    /// Classes the failure of a system.
+    /// Classifies the failure of a system.
     pub fn of(error: &dyn PluginError) -> Self {
         match (error.effect(), error.kind()) {
             (Effect::Unknown, _) => Self::Unsettled,
@@ -149,8 +151,8 @@ impl SystemFault {
 
 /// The common interface of the errors of every contract.
 ///
-/// `Display` is the message for the user: the failure and its remedy. [`detail`](Self::detail) is
-/// for the log (WaTTS seed: a user message and a log message). Neither ever holds a secret value.
+/// `Display` is the message for the user: the failure and its remedy. [`detail`](Self::detail) is the message for the
+/// log (the WaTTS seed demands both). Neither message ever contains a secret value.
 pub trait PluginError: std::error::Error + Send + Sync + 'static {
     /// Returns the kind of failure.
     fn kind(&self) -> ErrorKind;
@@ -166,8 +168,8 @@ pub trait PluginError: std::error::Error + Send + Sync + 'static {
     }
 }
 
-/// Returns an error and its sources in one line, for an error that overrides
-/// [`detail`](PluginError::detail) for some of its variants.
+/// Formats an error and its sources in one line, for errors that override [`detail`](PluginError::detail) only for some
+/// of their variants.
 pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     push_causes(&mut text, error.source());

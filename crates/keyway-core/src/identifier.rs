@@ -1,9 +1,9 @@
-//! The characters that names of a host's things may have.
+//! The characters that are allowed in the names that a host chooses.
 
 /// Tells whether a text has only `A-Z a-z 0-9 . _ -` and does not begin with a dot.
 ///
-/// Such a text is never a path (decision C9). The empty text passes: each name has its own bounds for
-/// the length.
+/// Such a text is never a path (decision C9). An empty text is accepted, because each kind of name checks its own
+/// length.
 pub fn is_identifier(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     text.bytes().all(allowed) && !text.starts_with('.')

@@ -1,25 +1,25 @@
-//! Intended effects: their ids, and the question about the outcome of one, asked after a crash.
+//! Intended effects: their ids, and how a host asks for the outcome of one after a crash.
 
 use std::fmt;
 
 /// The id of one intended effect.
 ///
-/// The host stores it before it asks the plugin, and sends the same id when it asks again for the
-/// same effect. An idempotent plugin has one effect for it, however often it is asked (decision R2).
+/// The host stores the id before it calls the plugin, and sends the same id when it repeats the call for the same
+/// effect. An idempotent plugin has only one effect for each id, however often it is called (decision R2).
 ///
-/// 1 to 128 of `A-Z a-z 0-9 . _ -`.
+/// An id consists of 1 to 128 of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IntentId(String);
 
 impl IntentId {
-    /// The longest id in bytes.
+    /// The maximum length of an id, in bytes.
     pub const MAX_BYTES: usize = 128;
 
-    /// Creates an id, or returns `None` when the text is not one.
+    /// Creates an id. Returns `None` if the text is not a valid id.
     pub fn new(id: impl Into<String>) -> Option<Self> {
         let id = id.into();
         let allowed = |byte: u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-        // Checking every byte without an early exit lets the compiler take sixteen at a time.
+        // Checks every byte without an early exit, so that the compiler can check sixteen bytes at a time.
         let all = id.bytes().fold(true, |all, byte| all & allowed(byte));
         (all && (1..=Self::MAX_BYTES).contains(&id.len())).then_some(Self(id))
     }
@@ -36,33 +36,31 @@ impl fmt::Display for IntentId {
     }
 }
 
-/// The question about the outcome of an intended effect, asked after a crash.
+/// The question that a host asks after a crash: what is the outcome of an intended effect?
 ///
 /// See decision R2.
 ///
-/// `C` is the context of the contract's calls, `R` the reference by which a plugin recognizes its
-/// product.
+/// `C` is the context of the contract's calls. `R` is the reference by which a plugin recognizes what it made.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Reconciliation<C, R> {
-    /// The context of the call, with its intent. Hosts do not store tokens and logins, so these are
-    /// missing.
+    /// The context of the call, with its intent. Tokens and logins are missing, because hosts do not store them.
     pub context: C,
-    /// The effect that was intended.
+    /// The intended effect.
     pub effect: IntendedEffect<R>,
 }
 
 impl<C, R> Reconciliation<C, R> {
-    /// Creates the question about this effect.
+    /// Creates the question about an effect.
     pub const fn new(context: C, effect: IntendedEffect<R>) -> Self {
         Self { context, effect }
     }
 }
 
-/// An effect that was intended.
+/// An intended effect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum IntendedEffect<R> {
-    /// An object was to be made: issued, checked out.
+    /// An object was to be made, for example issued or checked out.
     Request,
     /// The object with this reference was to be destroyed, for example revoked or checked in.
     Revoke(R),
@@ -72,17 +70,18 @@ pub enum IntendedEffect<R> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reconciled<R> {
-    /// Nothing happened, and a call with this intent that is still under way will have no effect: the service refuses
-    /// it. Such a call may come from a process that was suspended, or wait in a queue of the service. A host that gets
-    /// this answer forgets a product that was to be made, so what is made afterwards is lost.
+    /// Nothing happened, and nothing will happen: the service refuses any call with this intent that is still on its
+    /// way. Such a call may come from a process that was suspended, or may wait in a queue of the service. After this
+    /// answer the host forgets the object that was to be made, so an object that is made later would be lost.
     ///
-    /// A plugin whose service cannot refuse it answers with an error that may pass, until no such call can exist.
+    /// If the service cannot refuse such a call, the plugin must answer with an error that may pass, until no such call
+    /// can exist.
     NothingHappened,
-    /// The object was made, and has this reference. Its values are lost.
+    /// The object was made, and has this reference. Its values cannot be recovered.
     Made(R),
     /// The object is destroyed.
     Destroyed,
-    /// The plugin cannot tell.
+    /// The plugin cannot tell what happened.
     Unknown,
 }
 

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-/// Returns the candidate with the closest spelling to `name`, if any is close.
+/// Returns the candidate whose spelling is closest to `name`, or `None` if no candidate is similar.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below this likeness, a suggestion confuses more than it helps.
+    /// The minimum similarity. A suggestion that is less similar confuses more than it helps.
     const LIKE: f64 = 0.7;
     candidates
         .into_iter()
@@ -16,8 +16,7 @@ pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
 
 /// Formats a key, or the name of an entry, for a message.
 ///
-/// Keys come from outside, so a long one is cut, and characters that would disturb a terminal or a
-/// log are escaped.
+/// Keys come from outside. So a long key is cut, and characters that would disturb a terminal or a log are escaped.
 pub fn shown(key: &str) -> Cow<'_, str> {
     const LONGEST: usize = 64;
     if key.len() <= LONGEST && !key.contains(char::is_control) {

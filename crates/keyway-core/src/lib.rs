@@ -1,8 +1,8 @@
-//! The common base of all four Keyway contracts: plugin metadata, compatibility strings, the plugin
-//! registry, plugin configuration, error kinds and secret values.
+//! The common base of all four Keyway contracts: plugin metadata, compatibility strings, the plugin registry, plugin
+//! configuration, error kinds and secret values.
 //!
-//! Plugin authors and hosts use it through the contract crates and the `keyway` facade, which
-//! re-export it. This page shows the parts together.
+//! Plugin authors and hosts use this crate through the contract crates and the `keyway` facade, which re-export it.
+//! This page shows how the parts work together.
 //!
 //! # A contract, a plugin, a host
 //!
@@ -91,8 +91,8 @@
 //!
 //! # Features
 //!
-//! Both are off by default. `schemars`: JSON schemas of plugin configurations. `semver`: conversions of
-//! [`Version`] and [`Compatibility`] from and to the types of the crate `semver`.
+//! Both features are off by default. `schemars` adds JSON schemas of plugin configurations. `semver` adds conversions
+//! of [`Version`] and [`Compatibility`] from and to the types of the crate `semver`.
 
 mod call_error;
 mod clock;
@@ -145,7 +145,7 @@ pub use version::Version;
 pub use version::grammar::{Expected, ParseError};
 pub use wiped::{Wipe, Wiped};
 
-/// The items that the macros expand to. Not for use by hand; they may change with every version.
+/// The items that the macros expand to. Do not use them directly: they may change with every version.
 #[doc(hidden)]
 pub mod __private {
     pub use std::{env, file, line, stringify};

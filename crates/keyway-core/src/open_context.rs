@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::{Clock, Json, PluginMetadata, Resources, SystemClock};
 
-/// Holds the arguments with which a host opens a plugin under a name.
+/// The arguments with which a host opens a plugin under a name.
 ///
-/// `N` is the type of that name. Each contract has an alias with its own.
+/// `N` is the type of the name. Each contract has an alias of this type with its own type of name.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct OpenContext<N> {
@@ -24,7 +24,7 @@ pub struct OpenContext<N> {
 }
 
 impl<N> OpenContext<N> {
-    /// Creates a context with an empty configuration, nothing lent, and the system's clock.
+    /// Creates a context with an empty configuration, no resources, and the system's clock.
     pub fn new(name: N, metadata: PluginMetadata) -> Self {
         Self {
             name,
@@ -58,7 +58,7 @@ impl<N> OpenContext<N> {
 }
 
 impl<N: fmt::Debug> fmt::Debug for OpenContext<N> {
-    /// Omits the configuration, which may hold a password.
+    /// Omits the configuration, since it may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenContext")
             .field("name", &self.name)

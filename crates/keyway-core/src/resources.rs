@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// The resources that a host lends to a plugin, each found by its type: a storage engine, a clock,
-/// a client.
+/// The resources that a host lends to a plugin, for example a storage engine, a clock or a client. Each is found by its
+/// type.
 ///
 /// A clone lends the same resources.
 ///
-/// Contract crates are independent of storage (see ARCHITECTURE.md), so a plugin that needs it
-/// requests it by a type that both sides know.
+/// Contract crates are independent of storage (see ARCHITECTURE.md). So a plugin that needs storage requests it by a
+/// type that host and plugin both know.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -36,14 +36,14 @@ impl Resources {
         Self::default()
     }
 
-    /// Lends `resource`, replacing an earlier one of the same type.
+    /// Lends `resource`. Replaces an earlier resource of the same type.
     #[must_use]
     pub fn with<T: Any + Send + Sync>(mut self, resource: T) -> Self {
         self.by_type.insert(TypeId::of::<T>(), (type_name::<T>(), Arc::new(resource)));
         self
     }
 
-    /// Returns the resource of type `T`, if the host lent one.
+    /// Returns the resource of type `T`, or `None` if the host did not lend it.
     pub fn get<T: Any>(&self) -> Option<&T> {
         self.by_type.get(&TypeId::of::<T>()).and_then(|(_, resource)| resource.downcast_ref())
     }
@@ -51,7 +51,7 @@ impl Resources {
     /// Returns the resource of type `T`.
     ///
     /// # Errors
-    /// [`MissingResource`] names the type when the host lent none.
+    /// [`MissingResource`] names the type if the host did not lend it.
     pub fn require<T: Any>(&self) -> Result<&T, MissingResource> {
         self.get().ok_or(MissingResource { resource: type_name::<T>() })
     }
@@ -69,11 +69,11 @@ impl fmt::Debug for Resources {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the plugin needs a `{}` of the host's: lend one with `Resources::with`", without_paths(.resource))]
 pub struct MissingResource {
-    /// The Rust type that is missing.
+    /// The missing Rust type.
     pub resource: &'static str,
 }
 
-/// Returns the name of a type as a caller writes it, without the paths of its parts.
+/// Returns the name of a type without the paths of its parts, as a caller writes it.
 fn without_paths(name: &str) -> String {
     let ends = |character: char| !(character.is_alphanumeric() || matches!(character, '_' | ':'));
     let last = |part: &str| part.rsplit("::").next().unwrap_or_default().to_owned();

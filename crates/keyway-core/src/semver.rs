@@ -1,8 +1,7 @@
-//! Conversions from and to the types of the crate `semver`, for hosts that use it elsewhere.
+//! Conversions from and to the types of the crate `semver`, for hosts that also use that crate.
 //!
-//! A range is converted if both grammars can express it. The two then match the same versions,
-//! except pre-releases: `semver` matches one only if the range names a pre-release of the same
-//! three numbers.
+//! A range can be converted if both grammars can express it. Both ranges then match the same versions, except
+//! pre-releases: `semver` matches a pre-release only if the range names a pre-release of the same three numbers.
 
 use ::semver::{Comparator, Op, VersionReq};
 
@@ -12,13 +11,13 @@ use crate::{Compatibility, ParseError, Version};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotExpressible {
-    /// `semver` has no comparator for all versions but one.
+    /// `semver` has no comparator that excludes a single version.
     #[error("a semver range cannot leave one version out (`!=`): write the ranges below and above it")]
     NotEqual,
     /// A text is longer than Keyway allows, or has a number beyond 64 bits.
     #[error("it does not fit a version or a compatibility string: {0}")]
     Ours(#[from] ParseError),
-    /// `semver` refuses it, for example a range of more than 32 clauses.
+    /// `semver` refuses the text, for example a range of more than 32 clauses.
     #[error("it does not fit the crate semver: {0}")]
     Theirs(String),
 }
@@ -34,7 +33,7 @@ impl TryFrom<&::semver::Version> for Version {
 impl TryFrom<&Version> for ::semver::Version {
     type Error = NotExpressible;
 
-    /// Converts the version; missing numbers become 0.
+    /// Converts the version. Missing numbers become 0.
     fn try_from(version: &Version) -> Result<Self, NotExpressible> {
         Self::parse(&in_full(version)).map_err(theirs)
     }
@@ -68,8 +67,7 @@ impl TryFrom<&VersionReq> for Compatibility {
     }
 }
 
-/// Writes a comparator of `semver` as clauses, from the lowest version that it matches to the first
-/// above.
+/// Converts a comparator of `semver` to clauses: from the lowest version that it matches to the first version above.
 fn clauses(comparator: &Comparator) -> String {
     let Comparator { op, major, minor, patch, pre } = comparator;
     let tail = if pre.is_empty() { String::new() } else { format!("-{pre}") };
@@ -98,7 +96,7 @@ fn clauses(comparator: &Comparator) -> String {
             let place = numbers.iter().position(|number| *number > 0).unwrap_or(2).min(written - 1);
             format!(">=:{lowest},<:{}", next(numbers, place))
         }
-        // This covers `=1.2`, `1.2.*` and comparators of later versions of the crate.
+        // This covers `=1.2`, `1.2.*`, and comparators that later versions of the crate `semver` may add.
         _ => format!(">=:{lowest},<:{after_written}"),
     }
 }

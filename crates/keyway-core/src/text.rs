@@ -1,12 +1,12 @@
-//! Texts with a checked form, of which each contract has its own: names, ids, PEM.
+//! Text types with a checked form. Each contract defines its own, for names, ids and PEM.
 
-/// The error for a text that does not have the form of its type. It does not repeat the text.
+/// The error for a text that does not have the form of its type. The error does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not {what}: use {expected}")]
 pub struct InvalidText {
-    /// The object that the text should be.
+    /// The object that the text should be, for example the name of a door.
     pub what: &'static str,
-    /// The form that it needs.
+    /// The form that the text must have.
     pub expected: &'static str,
 }
 
@@ -15,14 +15,15 @@ pub fn is_one_line(text: &str) -> bool {
     !text.contains(char::is_control)
 }
 
-/// Tells whether `text` has more than white space.
+/// Tells whether `text` contains more than white space.
 pub fn is_not_blank(text: &str) -> bool {
     !text.trim().is_empty()
 }
 
 /// Defines a type for texts with a checked form.
 ///
-/// `shown` gives it a `Debug` form with the text, `hidden` one with the length only. A text has 1 byte or more.
+/// With `shown`, the `Debug` form contains the text. With `hidden`, it contains only the length. A text has at least 1
+/// byte.
 ///
 /// ```
 /// use keyway_core::is_one_line;
@@ -49,13 +50,13 @@ macro_rules! checked_text {
         pub struct $name(::std::sync::Arc<str>);
 
         impl $name {
-            /// The longest text in bytes.
+            /// The maximum length of a text, in bytes.
             pub const MAX_BYTES: usize = $most;
 
             /// Checks a text.
             ///
             /// # Errors
-            /// [`InvalidText`]($crate::InvalidText) says which form is expected.
+            /// [`InvalidText`]($crate::InvalidText) names the expected form.
             pub fn new(text: impl Into<::std::sync::Arc<str>>) -> Result<Self, $crate::InvalidText> {
                 let text = text.into();
                 if (1..=Self::MAX_BYTES).contains(&text.len()) && $check(&text) {
@@ -77,7 +78,7 @@ macro_rules! checked_text {
             }
         }
 
-        /// Allows looking up a value in a map by a text.
+        /// Allows look-ups in a map by a plain text.
         impl ::std::borrow::Borrow<str> for $name {
             fn borrow(&self) -> &str {
                 &self.0

@@ -24,13 +24,12 @@ impl Wipe for String {
     }
 }
 
-/// A buffer whose whole allocation is wiped when it is dropped. `Debug` shows nothing of it.
+/// A buffer whose whole allocation is wiped when it is dropped. `Debug` shows no content.
 ///
-/// `zeroize::Zeroizing` does the same byte by byte, which for a short record takes as long as
-/// sealing it. Here the buffer is filled at once, and the barrier of the crate `zeroize` keeps the
-/// compiler from removing that.
+/// `zeroize::Zeroizing` wipes byte by byte, which takes as long as sealing a short record. This type fills the buffer
+/// at once. The barrier of the crate `zeroize` prevents the compiler from removing the fill.
 ///
-/// Memory that a growing buffer leaves behind is not wiped: reserve before you write.
+/// If the buffer grows, its old memory is not wiped. So reserve the capacity before you write.
 ///
 /// ```
 /// use keyway_core::Wiped;
@@ -49,7 +48,7 @@ impl<T: Wipe> Wiped<T> {
         Self(buffer)
     }
 
-    /// Returns the buffer, which the caller wipes.
+    /// Returns the buffer. The caller is now responsible for wiping it.
     #[must_use]
     pub fn take(mut self) -> T {
         std::mem::take(&mut self.0)
@@ -99,7 +98,7 @@ mod tests {
         buffer.truncate(7);
         let (place, allocated) = (buffer.as_ptr(), buffer.capacity());
         buffer.wipe();
-        // It is the same allocation, full of zeros.
+        // The allocation is still the same, and full of zeros.
         assert_eq!((buffer.as_ptr(), buffer.capacity(), buffer.len()), (place, allocated, allocated));
         assert!(buffer.iter().all(|byte| *byte == 0));
     }

@@ -1,5 +1,5 @@
-//! Tests code that must not compile, and the messages for the plugin's author. The compiler's own
-//! text changes from version to version, so only Keyway's messages are compared.
+//! Tests code that must not compile, and the messages that a plugin's author then sees. The compiler's own messages
+//! change with its version, so only Keyway's messages are compared.
 
 mod cargo_project;
 
@@ -41,7 +41,7 @@ fn bad_metadata_does_not_compile_and_the_message_says_why() {
         let source = std::fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
         project.write(&format!("cases/src/bin/{name}.rs"), &source);
     }
-    // The same file without its fault compiles, so the others fail only for their own reason.
+    // A correct version of one file compiles, which shows that the files fail only because of their faults.
     let good = std::fs::read_to_string(folder.join("bad_id.rs")).unwrap().replace("Bad_Id", "good-id");
     project.write("cases/src/bin/good.rs", &good);
 
@@ -71,7 +71,7 @@ fn bad_metadata_does_not_compile_and_the_message_says_why() {
     }
 }
 
-/// Checks that every file is a case: a file without a check would prove nothing.
+/// Checks that every file belongs to a case, since a file without a check would prove nothing.
 #[test]
 fn every_file_is_a_case() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/ui");

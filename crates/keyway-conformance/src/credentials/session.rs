@@ -1,4 +1,4 @@
-//! A session as a host drives it: each call on a new handle, with the stored cookies.
+//! A session as a host drives it: each call opens a new handle, and gets the stored cookies.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -18,12 +18,12 @@ use crate::stored_object::stored_object;
 use crate::unique::{new_intent, unique};
 use crate::{Broken, broken};
 
-/// A session, with its cookies as texts.
+/// A session. It stores its cookies as JSON text.
 #[derive(Debug)]
 pub(super) struct Session<'f, 'a> {
     fixture: &'f StoreFixture<'a>,
     pub(super) connection: Arc<Connection>,
-    /// The cookie and the session cookie.
+    /// The texts of the cookie and of the session cookie.
     stored: Mutex<[String; 2]>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct CheckedOut {
 }
 
 impl CheckedOut {
-    /// Returns the lease, or says that it is missing.
+    /// Returns the lease, or a verdict that it is missing.
     pub(super) fn lease(&self) -> Result<&Lease, Broken> {
         self.lease.as_ref().ok_or_else(|| broken("a lease with the credentials", "none"))
     }
@@ -66,14 +66,14 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(Self { fixture, connection: Arc::new(connection), stored })
     }
 
-    /// Changes the facts of the connection, from the next call on.
+    /// Changes the facts of the connection for all later calls.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Connection)) {
         let mut connection = (*self.connection).clone();
         change(&mut connection);
         self.connection = Arc::new(connection);
     }
 
-    /// Reads the context of a call from what is stored.
+    /// Makes the context of a call from the stored cookies.
     pub(super) fn context(&self) -> Result<SessionContext, Broken> {
         let stored = locked(&self.stored).clone();
         let read = |text: &str| {
@@ -83,13 +83,13 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(context.with_cookie(read(&stored[0])?).with_session_cookie(read(&stored[1])?))
     }
 
-    /// Stores the cookies as a call left them.
+    /// Stores the cookies that a call left in its context.
     pub(super) fn store(&self, context: &SessionContext) {
         let texts = [&context.cookie, &context.session_cookie].map(|cookie| cookie.to_ascii().to_string());
         *locked(&self.stored) = texts;
     }
 
-    /// Makes the request of a fetch, with an intent if the store leases.
+    /// Makes the request of a fetch. It has an intent if the store leases.
     pub(super) fn request(&self, candidate: &Candidate) -> Result<Fetch, Broken> {
         let fetch = Fetch::new(candidate.clone(), self.context()?);
         Ok(if self.declared().leases { fetch.with_intent(new_intent()) } else { fetch })
@@ -100,7 +100,7 @@ impl<'f, 'a> Session<'f, 'a> {
         self.ask(kind, &self.request(candidate)?).await
     }
 
-    /// Makes a fetch with this request.
+    /// Makes a fetch with a given request.
     pub(super) async fn ask(&self, kind: CredentialKind, fetch: &Fetch) -> Result<Answer, Broken> {
         let store = self.open()?;
         let begun = Instant::now();
@@ -111,7 +111,7 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(answer)
     }
 
-    /// Notes what a fetch gave, for the check-in at the end.
+    /// Records what a fetch returned: its secrets, and its lease for the check-in at the end.
     pub(super) fn keep(&self, kind: CredentialKind, fetch: &Fetch, answer: &Answer) {
         self.record(name(kind), &answer.as_ref().map(word));
         if let Ok(FetchOutcome::Found(Found { credentials, lease, .. })) = answer {
@@ -124,7 +124,7 @@ impl<'f, 'a> Session<'f, 'a> {
         }
     }
 
-    /// Makes a fetch that must find credentials. A one-time code is asked for in a period of its own.
+    /// Makes a fetch that must find credentials. For a one-time code, first advances the clock to a new period.
     pub(super) async fn found(
         &self,
         kind: CredentialKind,
@@ -142,7 +142,7 @@ impl<'f, 'a> Session<'f, 'a> {
         }
     }
 
-    /// Finds the example with this number.
+    /// Fetches the example with this number, which must be found.
     pub(super) async fn example_found(&self, number: usize) -> Result<CheckedOut, Broken> {
         let kind = self.kind()?;
         self.found(kind, &self.example(kind, number)?).await
@@ -201,14 +201,14 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(LeaseRenewal::new(new_intent(), lease, candidate, self.context()?))
     }
 
-    /// Makes an event that tells of check-outs.
+    /// Makes an event of the session that names these check-outs.
     pub(super) fn event(&self, intent: IntentId, all: &[&CheckedOut]) -> Result<SessionEvent, Broken> {
         let event = SessionEvent::new(intent, self.context()?);
         let out = |out: &&CheckedOut| CheckOut::new(out.candidate.clone(), out.lease.clone());
         Ok(all.iter().map(out).fold(event, SessionEvent::with_check_out))
     }
 
-    /// Tells the store of an event: that the session has ended, or else that the authentication is completed.
+    /// Tells the store that the session has ended (`ended`), or else that the authentication is completed.
     pub(super) async fn tell(
         &self,
         ended: bool,
@@ -225,13 +225,13 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(answer)
     }
 
-    /// Tells the store of an event, which must succeed.
+    /// Tells the store about an event. The call must succeed.
     pub(super) async fn told_of(&self, ended: bool, event: &SessionEvent) -> Result<(), Broken> {
         let what = if ended { "session_ended" } else { "authentication_completed" };
         self.tell(ended, event).await?.map_err(|error| self.unexpected(what, &error))
     }
 
-    /// Records the kind of an answer, and no value.
+    /// Records the kind of an answer without its value.
     pub(super) fn record<T: std::fmt::Debug>(&self, call: &str, answer: &Result<T, &CredentialError>) {
         let kind = match answer {
             Ok(answer) => format!("{answer:?}"),
@@ -241,7 +241,7 @@ impl<'f, 'a> Session<'f, 'a> {
     }
 }
 
-/// Makes the request of a check-in, with an intent of its own.
+/// Makes the request of a check-in with a new intent.
 fn check_in_of(
     lease: &Lease,
     candidate: &Candidate,

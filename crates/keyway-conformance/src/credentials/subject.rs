@@ -1,4 +1,4 @@
-//! The subject of the suite: a plugin for credential stores, and accounts.
+//! The subject of the suite: a plugin for credential stores, and the accounts that the rules use.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -15,9 +15,9 @@ use crate::{PluginSubject, Suite, TestedContract};
 pub(super) type Listing = dyn Fn(&Path) -> Vec<String> + Send + Sync;
 pub(super) type Facts = dyn Fn(&mut Connection) + Send + Sync;
 
-/// Describes a credential store under test.
+/// A credential store under test.
 ///
-/// Every rule opens it anew, with a scratch folder of its own, and with a clock that the kit sets.
+/// Every rule opens the store again, with its own scratch folder, and with a clock that the kit sets.
 ///
 /// ```no_run
 /// # fn subject(plugin: &'static dyn keyway_credentials::CredentialStorePlugin, metadata: keyway_core::PluginMetadata) {
@@ -42,7 +42,7 @@ impl TestedContract for CredentialStores {
 /// An account at an asset.
 pub(super) type Place = (String, String);
 
-/// Holds what the suite is told of a plugin for credential stores.
+/// The facts that the author of the test tells the suite about a plugin for credential stores.
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "its subject has a name to show")]
 pub struct ToldOfCredentials {
@@ -56,35 +56,36 @@ pub struct ToldOfCredentials {
     pub(super) facts: Option<Arc<Facts>>,
     pub(super) held: Option<Arc<Listing>>,
     pub(super) notices: Option<Arc<Listing>>,
-    /// The capabilities, asked once.
+    /// The capabilities that the store declared when the kit first asked.
     asked: OnceLock<Capabilities>,
 }
 
 impl CredentialSubject {
-    /// Names an account that has credentials at an asset, of each kind that the store declares. A store whose leases are
-    /// exclusive is told two or more, since some rules check out two at a time. Without it the rules about credentials
-    /// are skipped.
+    /// Names an account that has credentials at an asset, of each kind that the store declares. If no account is named,
+    /// the rules about credentials are skipped. If leases are exclusive, name at least two accounts, because some rules
+    /// check out two at a time.
     #[must_use]
     pub fn found(mut self, account: &str, asset: &str) -> Self {
         self.told.found.push((None, (account.to_owned(), asset.to_owned())));
         self
     }
 
-    /// Names an account that has credentials of one kind at an asset. It goes before those of [`found`](Self::found).
+    /// Names an account that has credentials of one kind at an asset. For this kind it is used before the accounts of
+    /// [`found`](Self::found).
     #[must_use]
     pub fn found_of(mut self, kind: CredentialKind, account: &str, asset: &str) -> Self {
         self.told.found.push((Some(kind), (account.to_owned(), asset.to_owned())));
         self
     }
 
-    /// Names an account whose credentials the vault does not let the user have.
+    /// Names an account whose credentials the vault refuses to the user.
     #[must_use]
     pub fn denied(mut self, account: &str, asset: &str) -> Self {
         self.told.denied = Some((account.to_owned(), asset.to_owned()));
         self
     }
 
-    /// Names an account for which the user has to tell more first.
+    /// Names an account for which the store first asks the user for more information.
     #[must_use]
     pub fn needs_info(mut self, account: &str, asset: &str) -> Self {
         self.told.needs_info = Some((account.to_owned(), asset.to_owned()));
@@ -98,8 +99,8 @@ impl CredentialSubject {
         self
     }
 
-    /// Names an account whose fetch fails with an error. It may be called several times, since a fetch fails in several
-    /// ways: before the vault has checked out, and afterwards.
+    /// Names an account whose fetch fails with an error. Call this method once for each way in which a fetch can fail,
+    /// for example before and after the vault has checked out.
     #[must_use]
     pub fn failing(mut self, account: &str, asset: &str) -> Self {
         self.told.failing.push((account.to_owned(), asset.to_owned()));
@@ -113,7 +114,7 @@ impl CredentialSubject {
         self
     }
 
-    /// Names a generator of the store's own, which has assets.
+    /// Names a generator of the store's own that lists assets.
     #[must_use]
     pub fn generator(mut self, name: &str) -> Self {
         self.told.generator = Some(name.to_owned());
@@ -127,15 +128,15 @@ impl CredentialSubject {
         self
     }
 
-    /// Lets the kit see the leases that the vault holds: their ids. Without it the rules about them are skipped, and only
-    /// answers are judged.
+    /// Sets a function that lists the ids of the leases that the vault holds. Without it the rules about held leases
+    /// are skipped, and only answers are judged.
     #[must_use]
     pub fn held(mut self, held: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
         self.told.held = Some(Arc::new(held));
         self
     }
 
-    /// Lets the kit see the effects of the events of sessions: a line for each.
+    /// Sets a function that lists the effects of session events, one line for each.
     #[must_use]
     pub fn notices(mut self, notices: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
         self.told.notices = Some(Arc::new(notices));
@@ -155,10 +156,10 @@ impl CredentialSubject {
         self.plugin.open(&context)
     }
 
-    /// Returns what the store declares. It is asked once.
+    /// Returns the capabilities that the store declares. The kit asks the store only once.
     ///
     /// # Panics
-    /// If the plugin opens no store: there is nothing to test then, and the suite reports it.
+    /// If the plugin opens no store. The suite reports this too, since there is nothing to test.
     pub fn capabilities(&self) -> Capabilities {
         *self.asked.get_or_init(|| {
             let scratch = tempfile::tempdir().expect("the system gives a scratch folder");

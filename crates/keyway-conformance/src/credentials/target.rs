@@ -11,8 +11,8 @@ use keyway_credentials::{
 
 use crate::lock::locked;
 
-/// A target in memory: accepts one credential of each kind for an account, and fails by a script. It is a [`Changer`] and
-/// a [`Prober`]. Clones are handles to the same target.
+/// A target in memory that accepts one credential of each kind for an account, and fails as a script says. It
+/// implements [`Changer`] and [`Prober`]. Clones are handles to the same target.
 ///
 /// ```
 /// use keyway_conformance::credentials::ScriptedTarget;
@@ -46,19 +46,19 @@ struct State {
     changes: usize,
 }
 
-/// A failure of a target at one question.
+/// How a target fails one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetFault {
-    /// It answers as it should.
+    /// The target answers correctly.
     None,
-    /// It cannot be reached, so nothing happens.
+    /// The target cannot be reached, so nothing happens.
     Unreachable,
-    /// It acts, and the answer is lost.
+    /// The target acts, but the answer is lost.
     AnswerLost,
-    /// It does not act, and the caller cannot know.
+    /// The target does not act, and the caller cannot tell.
     QuestionLost,
-    /// It refuses a change by its rules, so nothing happens. It answers a login as it should.
+    /// The target's rules refuse a change, so nothing happens. Logins work as usual.
     Refuses,
 }
 
@@ -68,7 +68,7 @@ impl ScriptedTarget {
         Self::default()
     }
 
-    /// Makes the target accept a credential, instead of another one of its kind.
+    /// Makes the target accept a credential. It replaces the accepted credential of the same kind.
     pub fn accept(&self, candidate: &Candidate, credential: TargetCredential) {
         self.state().set(candidate, credential);
     }
@@ -78,12 +78,12 @@ impl ScriptedTarget {
         self.state().accepts(candidate, credential)
     }
 
-    /// Sets the failures of the next questions, in their order. Later ones do not fail.
+    /// Sets the failures of the next calls, in order. Later calls do not fail.
     pub fn script(&self, faults: impl IntoIterator<Item = TargetFault>) {
         self.state().faults = faults.into_iter().collect();
     }
 
-    /// Returns how many changes and how many logins it was asked for.
+    /// Returns the number of changes and the number of logins that the target was asked for.
     pub fn asked(&self) -> (usize, usize) {
         let state = self.state();
         (state.changes, state.logins)

@@ -1,4 +1,4 @@
-//! Writes the report for programs.
+//! Writes the report as JSON, for programs.
 
 use serde_json::{Value, json};
 

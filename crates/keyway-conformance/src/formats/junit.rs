@@ -1,5 +1,5 @@
-//! Writes the report for build servers. It is our own writer, because test runners omit the reasons
-//! of skipped tests.
+//! Writes the report as `JUnit` XML, for build servers. The kit has its own writer, because test runners omit the
+//! reasons of skipped tests.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! Writes the report for a page.
+//! Writes the report as a Markdown table, for a web page.
 
 use std::fmt::Write;
 

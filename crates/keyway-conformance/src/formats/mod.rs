@@ -16,14 +16,14 @@ pub enum Format {
     Table,
     /// A list of rows {plugin, kind, rule, level, verdict, detail}.
     Json,
-    /// `JUnit` XML, skips with their reasons.
+    /// `JUnit` XML that gives the reason of each skip.
     Junit,
-    /// A table for a page.
+    /// A Markdown table for a web page.
     Markdown,
 }
 
 impl Format {
-    /// Returns the format of this name: `table`, `json`, `junit`, `markdown`.
+    /// Returns the format with this name: `table`, `json`, `junit` or `markdown`.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "table" => Self::Table,

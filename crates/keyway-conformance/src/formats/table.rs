@@ -1,4 +1,4 @@
-//! Writes the report for the terminal.
+//! Writes the report as a table for the terminal.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! Lists the sources of the rules: the keys and operations of the WaTTS seed, and the decisions, in
-//! our own words.
+//! Lists the sources of the rules: the keys and operations of the WaTTS seed, and the decisions. The texts are
+//! paraphrased.
 
 use crate::notation::clauses;
 

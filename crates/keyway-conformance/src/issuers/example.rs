@@ -1,4 +1,4 @@
-//! Describes a request that an issuer under test answers with a credential.
+//! Example requests for an issuer under test.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,8 +9,8 @@ use keyway_issuers::{
     UserInfo, Violations,
 };
 
-/// Describes an example request: the user, the configuration of the service, and the parameters.
-/// The issuer under test either answers it with a credential or refuses it, as its use says.
+/// An example request: the user, the configuration of the service, and the parameters. The subject says whether the
+/// issuer answers the request with a credential or refuses it.
 ///
 /// ```
 /// use keyway_conformance::issuers::IssuerExample;
@@ -29,7 +29,7 @@ pub struct IssuerExample {
     pub(super) access_token: Option<SecretText>,
 }
 
-/// Explains why a file holds no example.
+/// The reason why a file is not a valid example.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExampleError {
@@ -55,11 +55,10 @@ impl Default for IssuerExample {
 }
 
 impl IssuerExample {
-    /// Stands in a configured text for the scratch folder of the rule.
+    /// The placeholder for the rule's scratch folder in a configured text.
     pub const SCRATCH: &'static str = "{scratch}";
 
-    /// Makes an example with a user of the kit, who enters `sample` for each parameter, and without
-    /// configuration.
+    /// Makes an example with a default user and without configuration. The user enters `sample` for each parameter.
     pub fn new() -> Self {
         let user = UserInfo::new("https://issuer.example.com/", "kit-12345678")
             .with("name", "J\u{f6}e Example")
@@ -76,8 +75,8 @@ impl IssuerExample {
         }
     }
 
-    /// Reads an example from JSON with the keys of the wire format, all of them optional:
-    /// `user_info`, `conf_params`, `params`, `additional_logins`, `access_token`.
+    /// Reads an example from JSON with the keys of the wire format, which are all optional: `user_info`, `conf_params`,
+    /// `params`, `additional_logins`, `access_token`.
     ///
     /// # Errors
     /// [`ExampleError`] names the key.
@@ -122,22 +121,22 @@ impl IssuerExample {
         self
     }
 
-    /// Configures the service as an operator does. In a text, [`{scratch}`](Self::SCRATCH) stands
-    /// for a folder that is fresh for each rule.
+    /// Sets a configuration value of the service, as an operator does. In a text, [`{scratch}`](Self::SCRATCH) stands
+    /// for a folder that is new for each rule.
     #[must_use]
     pub fn configured(mut self, name: impl Into<String>, value: impl Into<Json>) -> Self {
         self.configured.push((name.into(), value.into()));
         self
     }
 
-    /// Sets a value that the issuer accepts for the parameter `key`, in whichever set it is.
+    /// Sets a value that the issuer accepts for the parameter `key`, in any parameter set.
     #[must_use]
     pub fn parameter(mut self, key: impl Into<String>, value: impl Into<Json>) -> Self {
         self.parameters.insert(key.into(), value.into());
         self
     }
 
-    /// Adds a further login of the user, for an issuer that demands one.
+    /// Adds another login of the user, for an issuer that demands one.
     #[must_use]
     pub fn login(mut self, login: Login) -> Self {
         self.logins.push(login);
@@ -158,12 +157,12 @@ impl IssuerExample {
         self.configured_by(description, configured.iter().map(|(name, value)| (name.as_str(), value)))
     }
 
-    /// Makes the context of a call without any configuration by the operator.
+    /// Makes the context of a call without configuration values.
     pub(super) fn unconfigured(&self, description: &Description) -> Result<Context, Violations> {
         self.configured_by(description, [])
     }
 
-    /// Makes the context of a call of a plugin that has not described itself.
+    /// Makes the context of a call to a plugin whose description is not known.
     pub(super) fn unbound(&self) -> Context {
         Context::new(self.user.clone())
     }
@@ -180,7 +179,7 @@ impl IssuerExample {
         Ok(context)
     }
 
-    /// Enters some parameters of a set.
+    /// Enters values for some parameters of a set.
     pub(super) fn entered(
         &self,
         set: &ParameterSet,
@@ -193,8 +192,8 @@ impl IssuerExample {
         })
     }
 
-    /// Enters the usual parameters, for rules that need no particular set: those of the first set
-    /// whose mandatory values are all in the example.
+    /// Enters the usual parameters, for rules that need no particular set. Uses the first set for which the example has
+    /// all mandatory values.
     pub(super) fn usual(&self, description: &Description) -> Parameters {
         let named = |set: &&ParameterSet| {
             set.parameters().iter().all(|parameter| !parameter.mandatory || self.names(parameter))

@@ -1,4 +1,4 @@
-//! Runs an executable under test, and an issuer that asks it.
+//! Executables under test, and an issuer that calls one over the wire format.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -9,17 +9,17 @@ use keyway_issuers::{
     SecretText, async_trait,
 };
 
-/// The input of a run, and its way into the process.
+/// The input of a run, and how it reaches the process.
 #[derive(Clone, Debug)]
 pub enum ExecutableInput {
     /// The input is the last argument.
     Argument(SecretText),
-    /// The input is sent to standard input, which then ends.
+    /// The input is written to standard input, which is then closed.
     Standard(SecretText),
 }
 
 impl ExecutableInput {
-    /// Chooses the way that an executable asks for.
+    /// Chooses standard input if `stdin` is set, and otherwise an argument.
     pub(super) const fn new(sent: SecretText, stdin: bool) -> Self {
         if stdin { Self::Standard(sent) } else { Self::Argument(sent) }
     }
@@ -29,16 +29,16 @@ impl ExecutableInput {
 pub struct Printed {
     /// The whole standard output.
     pub output: Vec<u8>,
-    /// The status or the signal with which it ended.
+    /// The exit status, or the signal that ended the executable.
     pub ended: Ended,
-    /// The error output, or the end of it.
+    /// The whole error output, or its last part.
     pub errors: Vec<u8>,
-    /// The number of processes that it left behind.
+    /// The number of processes that the executable left running.
     pub left_behind: usize,
 }
 
 impl Printed {
-    /// Describes a run that printed this output, wrote no errors, and ended well.
+    /// Creates the outcome of a successful run with this output and without error output.
     pub const fn new(output: Vec<u8>) -> Self {
         Self { output, ended: Ended::SUCCESS, errors: Vec::new(), left_behind: 0 }
     }
@@ -62,12 +62,11 @@ pub trait Executable: fmt::Debug + Send + Sync {
     /// Runs the executable to its end.
     ///
     /// # Errors
-    /// Explains why there is no result to judge: the executable could not be started, or had to be
-    /// killed.
+    /// The reason why there is no result to judge: the executable could not be started, or had to be killed.
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String>;
 }
 
-/// Asks an executable over the wire format, however it is run.
+/// An issuer that calls an executable over the wire format, however the executable is run.
 #[derive(Clone, Debug)]
 pub(super) struct WireIssuer {
     pub(super) executable: Arc<dyn Executable>,

@@ -1,4 +1,4 @@
-//! Prepares what the rules need: a scratch folder, and the cleanup of credentials.
+//! The fixture of the rules: opens the issuer, owns a scratch folder, and cleans up credentials.
 
 use std::ops::Deref;
 use std::path::Path;
@@ -18,12 +18,12 @@ use crate::scratch::scratch_folder;
 use crate::unique::new_intent;
 use crate::{Broken, Trial, broken};
 
-/// Opens handles of the issuer under test, and finally revokes the credentials that it made.
+/// Opens handles of the issuer under test, and revokes the remaining credentials at the end of the rule.
 #[derive(Debug)]
 pub(super) struct IssuerFixture<'a> {
     trial: &'a Trial<'a, IssuerSubject>,
     scratch: TempDir,
-    /// Lists the credentials that are revoked in the end.
+    /// The credentials to revoke at the end.
     pub(super) left: Mutex<Vec<(Context, CredentialRef)>>,
 }
 
@@ -34,7 +34,7 @@ impl<'a> Fixture<'a> for IssuerFixture<'a> {
         Ok(Self { trial, scratch: scratch_folder()?, left: Mutex::default() })
     }
 
-    /// Revokes the remaining credentials. Other rules judge whether revoking works.
+    /// Revokes the remaining credentials. Ignores errors, since other rules judge whether revoking works.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             let left = std::mem::take(&mut *locked(&self.left));
@@ -67,7 +67,7 @@ impl<'a> IssuerFixture<'a> {
         self.scratch.path()
     }
 
-    /// Opens the issuer as if after a restart.
+    /// Opens a new handle of the issuer, as a host does after a restart.
     pub(super) fn open(&self) -> Result<Arc<dyn Issuer>, Broken> {
         self.history().record("open");
         let issuer = self.subject().open(self.scratch());
@@ -93,7 +93,7 @@ impl<'a> IssuerFixture<'a> {
         Ok((handle, context, issued))
     }
 
-    /// Lists the states of the credentials that exist, sorted.
+    /// Lists the states of the existing credentials, sorted.
     pub(super) fn listed(&self) -> Result<Vec<CredentialRef>, Broken> {
         let Some(listing) = &self.subject().listing else {
             return Err(Broken::Missing { capability: "listing" });
@@ -103,12 +103,12 @@ impl<'a> IssuerFixture<'a> {
         Ok(states)
     }
 
-    /// Makes the verdict for a call that should have succeeded.
+    /// Makes the verdict for a call that failed but should have succeeded.
     pub(super) fn unexpected(&self, call: &str, error: &IssuerError) -> Broken {
         broken(format!("{call} to succeed"), self.clean(&error.detail()))
     }
 
-    /// Replaces the secrets of the examples in a text.
+    /// Removes the secrets of the examples from a text.
     fn clean(&self, text: &str) -> String {
         let examples = [Some(self.example()), self.subject().refused.as_ref()].into_iter().flatten();
         let tokens = examples.clone().flat_map(IssuerExample::tokens).map(SecretText::expose);

@@ -1,4 +1,4 @@
-//! Wraps a handle of the issuer under test.
+//! A handle of the issuer under test, which records the credentials that it makes.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::lock::locked;
 use crate::unique::new_intent;
 use crate::{Broken, broken};
 
-/// Holds one handle with its description. Sends the example's requests, and records the credentials
-/// that they made.
+/// A handle of the issuer, with the issuer's description. It sends requests, and records the credentials that they
+/// make.
 #[derive(Debug)]
 pub(super) struct Handle<'f, 'a> {
     fixture: &'f IssuerFixture<'a>,
@@ -41,13 +41,13 @@ impl<'f, 'a> Handle<'f, 'a> {
         issuer: Arc<dyn Issuer>,
         description: Description,
     ) -> Self {
-        // Limits the number to what a semaphore can count, which no host exceeds.
+        // A semaphore has an upper bound of permits, which no host reaches.
         let most = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
         let permits = issuer.capabilities().max_concurrency.map(|calls| most(calls.get()));
         Self { fixture, issuer, description, permits }
     }
 
-    /// Makes the context of the example, with an intent of its own.
+    /// Makes the context of the example with a new intent.
     pub(super) fn context(&self) -> Result<Context, Broken> {
         self.context_of(self.fixture.example())
     }
@@ -69,7 +69,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok(CredentialRequest::new(self.context()?).with_parameters(parameters))
     }
 
-    /// Makes the request that the issuer must refuse.
+    /// Makes the request of the refused example.
     pub(super) fn refused_request(&self) -> Result<CredentialRequest, Broken> {
         let Some(refused) = &self.subject().refused else {
             return Err(Broken::Missing { capability: "refused example" });
@@ -78,9 +78,8 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok(CredentialRequest::new(context).with_parameters(refused.usual(&self.description)))
     }
 
-    /// Waits, as a host does, until the issuer works on fewer calls than it declares. The permit is
-    /// held until the call ends. The future borrows nothing, so any thread can wait for it
-    /// (decision H48).
+    /// Waits, as a host does, until the number of running calls is below the limit that the issuer declares. The caller
+    /// keeps the permit until its call ends. The future borrows nothing, so any thread can wait for it (decision H48).
     pub(super) fn permit(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
         let permits = self.permits.clone();
         // The semaphore is never closed.
@@ -130,7 +129,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok((request.context, issued))
     }
 
-    /// Revokes, with an intent of its own.
+    /// Revokes a credential, with a new intent.
     pub(super) async fn revoke(&self, context: &Context, state: &CredentialRef) -> Result<(), IssuerError> {
         let revocation = revocation(context, state);
         let permit = self.permit().await;
@@ -149,7 +148,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         Ok(())
     }
 
-    /// Forgets a credential that was revoked.
+    /// Removes a revoked credential from the list for the cleanup.
     pub(super) fn forget(&self, state: &CredentialRef) {
         locked(&self.left).retain(|(_, left)| left != state);
     }
@@ -161,7 +160,7 @@ impl<'f, 'a> Handle<'f, 'a> {
     }
 }
 
-/// Makes a revocation with an intent of its own.
+/// Makes a revocation with a new intent.
 pub(super) fn revocation(context: &Context, state: &CredentialRef) -> Revocation {
     Revocation::new(context.clone().with_intent(new_intent()), state.clone())
 }

@@ -1,9 +1,9 @@
 //! Tests issuers, linked or executable.
 //!
-//! A subject is an [`IssuerSubject`]: a plugin, and an [`IssuerExample`], a request that it answers
-//! with a credential. An executable can be a subject too ([`Executable`]): the same rules run
-//! through the wire format, and further rules test the boundary of the process. [`suite`] holds the
-//! rules, and [`mutants`] the subjects that prove them.
+//! A subject is an [`IssuerSubject`]: a plugin, and an [`IssuerExample`], which is a request that the plugin answers
+//! with a credential. An executable can be a subject too ([`Executable`]): the same rules run over the wire format, and
+//! further rules test the boundary of the process. [`suite`] returns the rules. [`mutants`] holds the broken subjects
+//! that prove the rules.
 //!
 //! ```
 //! use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
@@ -66,11 +66,11 @@
 //! | [`IssuerSubject::refused`] | a refusal has no effect |
 //! | [`IssuerSubject::listing`] | answers are true: an issued credential exists, a revoked one is gone |
 //!
-//! An executable in whatever language: `cargo xtask conformance --exec PATH`.
+//! To test an executable in any language, run `cargo xtask conformance --exec PATH`.
 //!
 //! # What remains after a run
-//! The credentials that a rule makes are revoked when the rule ends. If an issuer panics in the
-//! middle of a rule, or cannot revoke, credentials remain: do not test on a service that matters.
+//! The kit revokes the credentials of a rule when the rule ends. If an issuer panics in the middle of a rule, or cannot
+//! revoke, credentials remain. Do not run the tests on a production service.
 
 mod clauses;
 mod example;
@@ -87,14 +87,13 @@ pub use example::{ExampleError, IssuerExample};
 pub use executable::{Executable, ExecutableInput, Printed};
 pub use subject::IssuerSubject;
 
-/// Re-exports the configuration of real executables.
+/// The crate that configures real executables.
 #[cfg(feature = "executables")]
 pub use keyway_process;
 
 use crate::Suite;
 
-/// Makes the suite of the rules for issuers, sorted by id. Rules from `ISS-101` on are for
-/// executables only.
+/// Makes the suite of the rules for issuers, sorted by id. Rules with ids from `ISS-101` are for executables only.
 pub fn suite() -> Suite<IssuerSubject> {
     Suite { kind: "issuer", rules: rules::all(), clauses: clauses::CLAUSES }
 }

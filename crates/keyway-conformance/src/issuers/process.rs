@@ -10,15 +10,15 @@ use keyway_process::{Input, ProcessConfiguration, ProcessIssuer, ProfileChoice};
 use super::executable::{Executable, ExecutableInput, Printed};
 use super::subject::IssuerSubject;
 
-/// The deadline of an executable of the kit.
+/// The deadline for an executable of the kit, in milliseconds.
 const DEADLINE_MS: NonZeroU64 = NonZeroU64::new(1000).expect("it is not zero");
 
 impl IssuerSubject {
-    /// Tests a WaTTS executable. Rules call it through the plugin `process` with this
-    /// configuration; rules about the boundary of the process run it directly, in the same way.
+    /// Makes a subject of a WaTTS executable. Most rules call the executable through the plugin `process` with this
+    /// configuration. Rules about the boundary of the process run the executable directly, with the same configuration.
     ///
     /// # Errors
-    /// [`Invalid`](IssuerError::Invalid) for a command or a variable that is not possible.
+    /// [`Invalid`](IssuerError::Invalid) if the command or a variable is not valid.
     pub fn process(
         name: impl Into<String>,
         configuration: &ProcessConfiguration,

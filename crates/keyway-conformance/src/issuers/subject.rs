@@ -1,4 +1,4 @@
-//! Describes the subject of the suite: an issuer plugin, and a request that it answers.
+//! The subject of the suite: an issuer plugin, and a request that it answers.
 
 use std::fmt;
 use std::path::Path;
@@ -22,10 +22,10 @@ type IssuerResult = Result<Arc<dyn Issuer>, IssuerError>;
 type Runner = dyn Fn(&str, &[String]) -> IssuerResult + Send + Sync;
 type Listing = dyn Fn(&Path) -> Vec<CredentialRef> + Send + Sync;
 
-/// Describes an issuer under test.
+/// An issuer under test.
 ///
-/// Every rule opens it again with its own scratch folder. Credentials that a rule makes are revoked
-/// when the rule ends.
+/// Every rule opens the issuer again with its own scratch folder. The kit revokes the credentials of a rule when the
+/// rule ends.
 ///
 /// ```no_run
 /// # fn subject(plugin: &'static dyn keyway_issuers::IssuerPlugin, metadata: keyway_core::PluginMetadata) {
@@ -46,7 +46,7 @@ impl TestedContract for Issuers {
     }
 }
 
-/// Holds what the suite is told of a plugin for issuers.
+/// The facts that the author of the test tells the suite about a plugin for issuers.
 #[expect(missing_debug_implementations, reason = "its subject has a name to show")]
 pub struct ToldOfIssuers {
     pub(super) example: IssuerExample,
@@ -56,10 +56,9 @@ pub struct ToldOfIssuers {
     pub(super) runner: Option<Box<Runner>>,
     pub(super) profile: Profile,
     pub(super) options: WireOptions,
-    /// Whether requests go as padded base64 in an argument, without further options, as the seed
-    /// describes.
+    /// Whether requests are sent as padded base64 in an argument, without any options, as the seed describes.
     pub(super) follows_seed: bool,
-    /// The capabilities and the description, asked for once.
+    /// The capabilities and the description that the issuer returned when the kit first asked.
     asked: OnceLock<(Capabilities, Option<Description>)>,
 }
 
@@ -79,7 +78,7 @@ impl Default for ToldOfIssuers {
     }
 }
 
-/// Opens issuers by a function, whatever the configuration.
+/// A plugin that opens issuers with a function, and ignores the configuration.
 struct Opening<F>(F);
 
 impl<F> fmt::Debug for Opening<F> {
@@ -99,8 +98,8 @@ impl<F: Fn(&OpenContext) -> IssuerResult + Send + Sync> IssuerPlugin for Opening
 }
 
 impl IssuerSubject {
-    /// Makes a subject of an executable, however it is run. Its requests go through standard input
-    /// if it declares to read it, and otherwise through an argument.
+    /// Makes a subject of an executable, however it is run. Requests go through standard input if the executable
+    /// declares that it reads it, and otherwise through an argument.
     pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
         let options = WireOptions::new("1.6.1");
         let (asked, sent) = (Arc::clone(&executable), options.clone());
@@ -121,12 +120,12 @@ impl IssuerSubject {
                 "compatibility": ">=:1.0,<:2.0",
                 "plugin": {"name": "Executable", "type": "Issuer", "description": "an executable under test"}}"#,
         );
-        // It is never freed, as a plugin that is registered.
+        // The plugin is never freed, like a registered plugin.
         let plugin = Box::leak(Box::new(Opening(opening)));
         Self::new(name, plugin, metadata.expect("the kit's own metadata is valid"))
     }
 
-    /// Wraps the issuer of the subject.
+    /// Wraps the issuer of the subject in a layer.
     pub(super) fn layered(mut self, layer: fn(Arc<dyn Issuer>) -> Arc<dyn Issuer>) -> Self {
         let plugin = self.plugin;
         self.plugin =
@@ -134,8 +133,8 @@ impl IssuerSubject {
         self
     }
 
-    /// Sets a request that the issuer answers with a credential. If it has logins, the kit expects
-    /// the issuer to ask for one.
+    /// Sets a request that the issuer answers with a credential. If the example has logins, the kit expects the issuer
+    /// to ask for another login.
     #[must_use]
     pub fn example(mut self, example: IssuerExample) -> Self {
         self.told.example = example;
@@ -149,16 +148,16 @@ impl IssuerSubject {
         self
     }
 
-    /// Lets the kit list the existing credentials by their states. Without it, the rules about
-    /// effects are skipped, and only answers are judged.
+    /// Sets a function that lists the existing credentials by their states. Without it, the rules about effects are
+    /// skipped, and only answers are judged.
     #[must_use]
     pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<CredentialRef> + Send + Sync + 'static) -> Self {
         self.told.listing = Some(Box::new(listing));
         self
     }
 
-    /// Sets how the plugin runs an executable of the kit: a command with arguments, with a deadline
-    /// of a few seconds at most. Without it, the rules about running executables are skipped.
+    /// Sets how the plugin runs an executable of the kit: the function gets a command and its arguments, and the
+    /// plugin's deadline is a few seconds at most. Without it, the rules about running executables are skipped.
     /// `IssuerSubject::process` sets it.
     #[must_use]
     pub fn running(
@@ -178,10 +177,10 @@ impl IssuerSubject {
         self.plugin.open(&context)
     }
 
-    /// Returns the capabilities of the issuer, which is asked once.
+    /// Returns the capabilities of the issuer. The kit asks the issuer only once.
     ///
     /// # Panics
-    /// If the plugin opens no issuer, since there is nothing to test; the suite reports it.
+    /// If the plugin opens no issuer. The suite reports this too, since there is nothing to test.
     pub fn capabilities(&self) -> Capabilities {
         self.asked().0
     }
@@ -191,7 +190,7 @@ impl IssuerSubject {
         self.asked().1.as_ref().map(Description::features).unwrap_or_default()
     }
 
-    /// Tells whether some parameter satisfies the condition. Also true if the issuer does not
+    /// Tells whether the issuer describes a parameter that satisfies the condition. Also true if the issuer does not
     /// describe itself.
     pub(super) fn describes(&self, is_such: impl Fn(&ParameterDescriptor) -> bool) -> bool {
         let all = |description: &Description| {
@@ -202,7 +201,7 @@ impl IssuerSubject {
 
     fn asked(&self) -> &(Capabilities, Option<Description>) {
         self.asked.get_or_init(|| {
-            // The runtime starts on its own thread, since the caller may already be on a runtime.
+            // Uses a new thread for the runtime, since the caller may already be on a runtime.
             let asked = std::thread::scope(|scope| scope.spawn(|| self.ask()).join());
             match asked {
                 Ok(Ok(asked)) => asked,

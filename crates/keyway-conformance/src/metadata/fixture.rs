@@ -1,4 +1,4 @@
-//! Reads a plugin's document again for every question of a rule.
+//! The fixture of the rules for metadata. It reads the plugin's document again for every check.
 
 use std::ops::Deref;
 
@@ -38,7 +38,7 @@ impl MetadataFixture<'_> {
         }
     }
 
-    /// Reads the value at `key` or at `plugin.key`, null if there is none.
+    /// Reads the value at `key` or at `plugin.key`. Returns null if there is no value.
     pub(super) fn field(&self, key: &str) -> Result<Value, Broken> {
         let mut document = self.document()?;
         Ok(match key.strip_prefix("plugin.") {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::{Candidate, Suite};
 
-/// Makes the suite of the rules for metadata: `MET-001` and on.
+/// Makes the suite of the rules for metadata, from `MET-001`.
 pub fn suite() -> Suite<dyn MetadataSubject> {
     Suite { kind: "metadata", rules: rules::RULES.iter().collect(), clauses: clauses::CLAUSES }
 }

@@ -1,4 +1,4 @@
-//! Makes broken metadata, and some that is unusual but correct.
+//! Mutants with broken metadata, and metadata that is unusual but valid.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use super::{DescribedPlugin, MetadataSubject};
 use crate::notation::mutants;
 use crate::{Mutant, Subject};
 
-/// Returns the document that the mutants change.
+/// Returns the valid document that the mutants change.
 fn sound() -> Value {
     json!({
         "version": "1.2.0",
@@ -25,7 +25,7 @@ fn plugin(id: &str, document: String) -> DescribedPlugin {
     DescribedPlugin { id: id.to_owned(), contract: PluginKind::Secret, document }
 }
 
-/// Returns the sound document with another value at a path.
+/// Returns the valid document with another value at a path.
 fn with(path: &str, value: Value) -> Arc<dyn MetadataSubject> {
     let mut document = sound();
     if let Some(place) = document.pointer_mut(path) {
@@ -42,12 +42,12 @@ fn without(key: &str) -> Arc<dyn MetadataSubject> {
     Arc::new(plugin("sample", document.to_string()))
 }
 
-/// Returns the sound document with a text before the first key.
+/// Returns the valid document with a text before the first key.
 fn text_first(text: &str) -> Arc<dyn MetadataSubject> {
     Arc::new(plugin("sample", sound().to_string().replacen('{', &format!("{{{text},"), 1)))
 }
 
-/// A plugin with a sound document and another fault.
+/// A plugin whose document is valid, but which has another fault.
 #[derive(Debug)]
 struct Odd {
     reads: Option<bool>,
@@ -129,7 +129,7 @@ pub fn all() -> Vec<Mutant<dyn MetadataSubject>> {
     }
 }
 
-/// Makes the least metadata that is valid.
+/// Makes the shortest valid metadata.
 pub fn minimal() -> DescribedPlugin {
     let document = json!({
         "version": "0.0.0", "author": "A <a@b>", "updated": 10000101, "compatibility": "==:0",

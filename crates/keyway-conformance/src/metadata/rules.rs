@@ -1,5 +1,5 @@
-//! Tests metadata. The rules read the document by hand, since the parsed type would refuse most
-//! faults before a rule could report them.
+//! Tests metadata. The rules read the JSON document without the type [`PluginMetadata`], since it refuses most faults
+//! before a rule could report them.
 
 use keyway_core::{Compatibility, Date, MetadataError, PluginKind, PluginMetadata, Version, WrittenBy};
 use serde_json::{Map, Value};
@@ -82,7 +82,7 @@ fn keys(fixture: &MetadataFixture<'_>) -> Result<(), Broken> {
         let found = sorted(plugin);
         ensure(found == INNER, format!("the keys {INNER:?} of `plugin`"), format!("{found:?}"))?;
     }
-    // A parsed JSON value no longer shows duplicate keys.
+    // This rule uses the parsed type, since a parsed JSON value no longer shows duplicate keys.
     match PluginMetadata::from_json(&fixture.subject().document()) {
         Err(error @ MetadataError::Duplicate { .. }) => Err(broken("every key once", error.to_string())),
         _ => Ok(()),

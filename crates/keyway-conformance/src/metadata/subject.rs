@@ -6,7 +6,7 @@ use keyway_core::{PluginKind, PluginMetadata, Registration, Version, WrittenBy};
 
 use crate::Subject;
 
-/// A plugin as its metadata shows it. The document is text, so that it can hold any fault.
+/// A plugin, described by its metadata. The document is text, so that it can contain any fault.
 pub trait MetadataSubject: Subject + fmt::Debug {
     /// Returns the id under which the plugin is registered.
     fn id(&self) -> String;
@@ -17,7 +17,7 @@ pub trait MetadataSubject: Subject + fmt::Debug {
     /// Returns the kind of the contract that the plugin implements.
     fn contract(&self) -> PluginKind;
 
-    /// Tells whether the plugin would read data with this stamp.
+    /// Tells whether the plugin would read data with this stamp of its writer.
     fn reads(&self, stamp: &WrittenBy) -> bool {
         PluginMetadata::from_json(&self.document()).is_ok_and(|metadata| metadata.check(stamp).is_ok())
     }
@@ -72,12 +72,12 @@ impl MetadataSubject for RegisteredPlugin {
     }
 }
 
-/// A plugin known only by its document, for example one of another program.
+/// A plugin known only by its document, for example a plugin of another program.
 #[derive(Clone, Debug)]
 pub struct DescribedPlugin {
     /// The id.
     pub id: String,
-    /// The kind of its contract.
+    /// The kind of contract that the plugin implements.
     pub contract: PluginKind,
     /// The document, as JSON.
     pub document: String,

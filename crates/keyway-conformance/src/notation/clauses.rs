@@ -1,6 +1,6 @@
 //! The notation of clauses.
 
-/// Declares the clauses that the rules of a suite have to cover, as `CLAUSES`: id, and text in our own words.
+/// Declares the clauses that the rules of a suite must cover, as `CLAUSES`. A clause is an id and a paraphrased text.
 macro_rules! clauses {
     ($($id:literal $text:literal;)+) => {
         pub(super) const CLAUSES: &[$crate::Clause] = &[$($crate::Clause { id: $id, text: $text }),+];

@@ -1,11 +1,11 @@
 //! Defines the notation of mutants.
 
-/// Lists mutants: the name, the rules that must catch it, its fault, and how to make its subject.
+/// Lists mutants. Each has a name, the rules that must catch it, its fault, and code that makes its subject.
 ///
-/// With an expression for each subject, it makes a vector. With `for` and the type of the subjects,
-/// and `by` and the name of a macro of the suite, it declares `MUTANTS`. That macro makes the
-/// subject from the name, the kind of sound subject (after `of`), and the change, such as the
-/// overridden operations of a layer.
+/// There are two forms. If each subject is an expression, the macro makes a vector. If the list begins with `for` and
+/// the type of the subjects, and `by` and the name of a macro of the suite, it declares `MUTANTS`. The suite's macro
+/// makes the subject from the name, the kind of correct subject (after `of`), and the change, such as the overridden
+/// operations of a layer.
 macro_rules! mutants {
     ($($name:ident breaks [$($rule:literal),+] $what:literal => $subject:expr;)+) => {
         vec![$($crate::Mutant {

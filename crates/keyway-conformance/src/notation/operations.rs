@@ -1,10 +1,11 @@
-//! The notation of operations that mutants override.
+//! Defines the notation of operations that mutants override.
 
-/// Declares `operation!` for the layer of a contract: its error, its capabilities if it has any, and the operations with
-/// their arguments and answers.
+/// Declares the macro `operation!` for the layer of a contract. The arguments are the contract's error type, its
+/// capabilities if it has any, and its operations with their arguments and answers.
 ///
-/// `operation!` writes an overridden operation of a mutant from its name, and a closure of the handle of the mutant, which
-/// the layer wraps, and of the arguments of the operation. Each argument can be changed.
+/// `operation!` defines an operation that a mutant overrides. It takes the name of the operation, and a closure. The
+/// closure's arguments are the mutant's handle, which the layer wraps, and the arguments of the operation, which the
+/// closure may change.
 macro_rules! operations {
     ($dollar:tt of $error:ty $(, $capabilities:ty)?; $($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+) => {
         macro_rules! operation {

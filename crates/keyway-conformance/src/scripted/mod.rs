@@ -1,17 +1,18 @@
-//! The parts that all scripted plugins share: the script, the books, and the calls that follow the script.
+//! The parts that all scripted plugins share: the script, the stored state (the books), and calls that follow the
+//! script.
 
 mod player;
 mod script;
 mod shelf;
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use crate::lock::locked;
 pub(crate) use player::{Player, ScriptedError};
 use script::Script;
 pub use script::{Fault, Step};
 pub(crate) use shelf::Shelf;
 
-/// Returns the effects that stand more than once in a list, each once.
+/// Returns each effect that occurs more than once in a list, once.
 pub(crate) fn doubled<T: Ord + Clone>(mut effects: Vec<T>) -> Vec<T> {
     effects.sort();
     let mut doubled: Vec<_> =

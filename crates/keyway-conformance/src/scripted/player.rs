@@ -10,13 +10,13 @@ use tokio::sync::watch;
 use super::script::Act;
 use super::{Fault, Script, Step, locked};
 
-/// Makes the errors of a contract that scripts need.
+/// The errors of a contract that a script can return.
 pub(crate) trait ScriptedError: Sized + Send {
-    /// The system outside cannot be reached; nothing happened.
+    /// Returns the error for an external system that cannot be reached; nothing happened.
     fn unavailable() -> Self;
-    /// The plugin refuses; nothing happened.
+    /// Returns the error for a refusal by the plugin; nothing happened.
     fn refused() -> Self;
-    /// A system failed; an effect may remain.
+    /// Returns the error for a failed system; an effect may remain.
     fn failed() -> Self;
 }
 
@@ -40,28 +40,29 @@ impl<C, O> Default for Player<C, O> {
 }
 
 impl<C: Ord + Copy, O: Clone> Player<C, O> {
-    /// Creates a player of the same script that is not killed.
+    /// Creates a player with the same script that is not killed.
     pub(crate) fn reopened(&self) -> Self {
         Self { script: Arc::clone(&self.script), ..Self::default() }
     }
 
-    /// Ends all calls, also those to come.
+    /// Ends all running calls, and makes all later calls fail.
     pub(crate) fn kill(&self) {
         self.killed.send_replace(true);
     }
 
-    /// Adds steps for calls, or only for those with this object.
+    /// Adds steps for calls: for all objects, or only for one.
     pub(crate) fn add(&self, call: C, object: Option<&str>, steps: impl IntoIterator<Item = Step<O>>) {
         locked(&self.script).add(call, object, steps.into_iter());
     }
 
-    /// Sets the step of all calls for an object that have no other one.
+    /// Sets the step of all calls for an object for which the script has no other step.
     #[cfg(feature = "credentials")]
     pub(crate) fn always(&self, call: C, object: &str, step: Step<O>) {
         locked(&self.script).always(call, object, step);
     }
 
-    /// Follows the script for one call: `given` makes its answer of an outcome, if it has one.
+    /// Follows the script for one call. `given` converts a scripted outcome to an answer, and returns `None` if this
+    /// call has no such outcome.
     pub(crate) async fn play<T, E: ScriptedError>(
         &self,
         call: C,
@@ -96,7 +97,7 @@ impl<C: Ord + Copy, O: Clone> Player<C, O> {
     }
 }
 
-/// Carries out a call that fails.
+/// Carries out a call with a fault.
 async fn with_fault<T, E: ScriptedError>(
     fault: Fault,
     work: impl Future<Output = Result<T, E>> + Send,

@@ -1,9 +1,10 @@
-//! The script of a plugin: its answers to the calls to come.
+//! The script of a plugin: its answers to future calls.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// Answers one call, or fails it, after a delay. `O` is the type of the outcomes that a script can give.
+/// A step of a script: answers one call, or fails it, after a delay. `O` is the type of the outcomes that a script can
+/// give.
 #[derive(Clone, Debug)]
 pub struct Step<O> {
     pub(super) delay: Duration,
@@ -21,17 +22,17 @@ pub(super) enum Act<O> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Answers that the system outside cannot be reached; nothing happens.
+    /// Reports that the external system cannot be reached; nothing happens.
     Unavailable,
-    /// Answers a refusal; nothing happens.
+    /// Reports a refusal; nothing happens.
     Refused,
-    /// Answers that a system failed; nothing happened, and the caller cannot know.
+    /// Reports that a system failed. Nothing happened, but the caller cannot tell.
     LostRequest,
-    /// Answers that a system failed, after the effect.
+    /// Reports that a system failed, after the effect.
     LostAnswer,
-    /// Never ends; nothing happens.
+    /// Never answers; nothing happens.
     Hangs,
-    /// Never ends, after the effect.
+    /// Never answers, after the effect.
     HangsAfterwards,
     /// Panics; nothing happens.
     Panics,
@@ -40,23 +41,23 @@ pub enum Fault {
 }
 
 impl<O> Step<O> {
-    /// The plugin answers as without a script.
+    /// Makes a step in which the plugin answers as it does without a script.
     pub const fn work() -> Self {
         Self { delay: Duration::ZERO, act: Act::Work }
     }
 
-    /// The plugin answers this outcome, and does nothing else. Calls that have no such outcome are answered as without
-    /// a script.
+    /// Makes a step in which the plugin returns this outcome, and does nothing else. A call that cannot have this
+    /// outcome is answered as without a script.
     pub fn outcome(outcome: impl Into<O>) -> Self {
         Self { delay: Duration::ZERO, act: Act::Outcome(outcome.into()) }
     }
 
-    /// The call fails.
+    /// Makes a step in which the call fails.
     pub const fn fault(fault: Fault) -> Self {
         Self { delay: Duration::ZERO, act: Act::Fault(fault) }
     }
 
-    /// Sets a delay before the answer, by the clock of the runtime of `tokio` that polls the call.
+    /// Sets a delay before the answer, by the clock of the `tokio` runtime that polls the call.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
@@ -64,7 +65,7 @@ impl<O> Step<O> {
     }
 }
 
-/// The steps to come, by call, and by its object where they are for one object; and the step after all of them.
+/// The next steps, for each call and optionally for one object; and the step that is used after them.
 #[derive(Debug)]
 pub(super) struct Script<C, O> {
     steps: BTreeMap<(C, Option<String>), VecDeque<Step<O>>>,
@@ -82,13 +83,13 @@ impl<C: Ord + Copy, O: Clone> Script<C, O> {
         self.steps.entry((call, object.map(str::to_owned))).or_default().extend(steps);
     }
 
-    /// Sets the step of all calls for an object that have no other one.
+    /// Sets the step of all calls for an object for which the script has no other step.
     #[cfg(feature = "credentials")]
     pub(super) fn always(&mut self, call: C, object: &str, step: Step<O>) {
         self.always.insert((call, object.to_owned()), step);
     }
 
-    /// Takes the next step of a call: that for its object first.
+    /// Takes the next step of a call. Steps for its object are used before steps for all objects.
     pub(super) fn next(&mut self, call: C, object: Option<&str>) -> Step<O> {
         let of_object = object.and_then(|object| self.steps.get_mut(&(call, Some(object.to_owned()))));
         let step = of_object.and_then(VecDeque::pop_front);

@@ -1,4 +1,4 @@
-//! The place where the books of a scripted plugin are.
+//! Storage for the state (the books) of a scripted plugin, in memory or in a folder.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::locked;
 
-/// Holds books in shared memory, or in a file that several processes share.
+/// The books, in shared memory or in a file that several processes share.
 #[derive(Debug)]
 pub(crate) enum Shelf<B> {
     Memory(Arc<Mutex<B>>),
@@ -32,7 +32,7 @@ impl<B: Default + Serialize + DeserializeOwned> Shelf<B> {
         Self::Memory(Arc::default())
     }
 
-    /// Works on the books, alone. Blocks when they are in a folder.
+    /// Reads and changes the books under a lock. Blocks if they are in a folder.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut B) -> T) -> io::Result<T> {
         match self {
             Self::Memory(books) => Ok(work(&mut locked(books))),
@@ -41,7 +41,7 @@ impl<B: Default + Serialize + DeserializeOwned> Shelf<B> {
     }
 }
 
-/// Works on the books of a folder. A killed process leaves the former books or the new ones.
+/// Reads and changes the books of a folder. After a kill, the file holds either the old books or the new ones.
 fn in_file<B: Default + Serialize + DeserializeOwned, T>(
     folder: &Path,
     work: impl FnOnce(&mut B) -> T,

@@ -1,5 +1,4 @@
-//! Lists the sources of the rules: the operations of the seeds, and the decisions, in our own
-//! words.
+//! Lists the sources of the rules: the operations of the seeds, and the decisions. The texts are paraphrased.
 
 use crate::notation::clauses;
 

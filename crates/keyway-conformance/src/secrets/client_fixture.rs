@@ -1,4 +1,4 @@
-//! Prepares a client over a store of the plugin under test, for the rules about clients.
+//! The fixture of the rules about clients: a client over a store of the plugin under test.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -18,13 +18,13 @@ use super::samples::{add_environments, put, text};
 use crate::lock::locked;
 use crate::{Broken, History, broken};
 
-/// Prepares a new store, and a client over it with a fault plan between the two.
+/// A new store, and a client over it. A fault plan is between the two.
 pub(super) struct ClientFixture<'a> {
     place: StoreFixture<'a>,
-    /// A handle that bypasses the client.
+    /// A handle of the store that bypasses the client.
     pub(super) store: Recorded<'a>,
     plan: Arc<Layered<FaultPlan>>,
-    /// The client, which works among the shared secrets and resolves exactly.
+    /// The client. It works on the shared secrets, with exact resolution.
     pub(super) client: Client<'a>,
     accessed: Arc<Mutex<Vec<Accessed>>>,
 }
@@ -38,7 +38,8 @@ impl<'a> Deref for ClientFixture<'a> {
 }
 
 impl<'a> ClientFixture<'a> {
-    /// Makes a client with an audit hook, over a new store with environments and secrets of the value `v`.
+    /// Makes a client with an audit hook, over a new store with these environments and secrets. The value of each
+    /// secret is `v`.
     pub(super) async fn new(
         fixture: &StoreFixture<'a>,
         environments: &[&str],
@@ -46,8 +47,8 @@ impl<'a> ClientFixture<'a> {
     ) -> Result<Self, Broken> {
         let place = fixture.fresh()?;
         let store = place.initialized().await?;
-        // The client gets its own handle, so that no rule passes only because a handle remembers
-        // something. Where reads may be stale, a separate handle would show it.
+        // The client gets its own handle, so that no rule passes only because a handle remembers something. If reads
+        // may be stale, it shares the handle, since another handle might return stale data.
         let handle =
             if store.capabilities().immediate() { place.open()?.0.store } else { Arc::clone(&store.0.store) };
         let plan = Arc::new(Layered(FaultPlan::new(handle)));
@@ -66,7 +67,7 @@ impl<'a> ClientFixture<'a> {
         &self.plan.0
     }
 
-    /// Takes the reports to the audit hook since the last call.
+    /// Returns the reports to the audit hook since the last call of this method.
     pub(super) fn accessed(&self) -> Vec<Accessed> {
         std::mem::take(&mut locked(&self.accessed))
     }
@@ -77,17 +78,18 @@ fn hook(into: &Arc<Mutex<Vec<Accessed>>>) -> AuditHook {
     Arc::new(move |accessed| locked(&into).push(accessed))
 }
 
-/// The default value that the rules ask a client for.
+/// The default value that the rules pass to a client.
 pub(super) const DEFAULT: &str = "the kit's default";
 
-/// Lists the operations that read: five read one secret, and two read all.
+/// The operations that read. Five read one secret, and two read all secrets.
 pub(super) const READS: [&str; 7] =
     ["get", "get_or", "get_required", "find", "retrieve", "list", "list_names"];
 
 /// The result of a request.
 pub(super) type ClientResult<T> = Result<T, ClientFailure>;
 
-/// Declares methods of a client: the arguments, the answer, the request, and the answer that is unpacked.
+/// Declares methods of a client. Each has a name, arguments, the type of its answer, the request, and a pattern that
+/// takes the answer from the response.
 macro_rules! requests {
     ($($name:ident($($argument:ident: $type:ty),*) -> $answer:ty { $request:expr => $fits:pat => $taken:expr })+) => {
         $(pub(super) async fn $name(&self, $($argument: $type),*) -> ClientResult<$answer> {
@@ -99,8 +101,7 @@ macro_rules! requests {
     };
 }
 
-/// Calls a client, with one method for each request, and records the calls in the history of the
-/// rule.
+/// The client under test, with one method for each request. It records the calls in the history of the rule.
 #[derive(Clone)]
 pub(super) struct Client<'a> {
     under_test: Arc<dyn ApplicationClient>,
@@ -142,7 +143,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Returns the client's own debugging text.
+    /// Returns the client's own `Debug` text.
     pub(super) fn shown(&self) -> String {
         format!("{:?} {:#?}", self.under_test, self.under_test)
     }
@@ -176,14 +177,14 @@ impl<'a> Client<'a> {
         delete(key: &str) -> () { Request::Delete(key.to_owned()) => Response::Done => () }
         environments(request: Request) -> Vec<Environment> { request => Response::Environments(all) => all }
         export(format: FileFormat) -> SecretText { Request::Export(format) => Response::File(text) => text }
-        // How many secrets an import created, changed and left.
+        // Returns the numbers of secrets that an import created, changed and left alone.
         import(format: FileFormat, text: &SecretText) -> [usize; 3] {
             Request::Import { format, text: text.clone() } =>
                 Response::Imported { created, changed, unchanged } => [created, changed, unchanged]
         }
     }
 
-    /// Reads by one of [`READS`], and returns whether it found anything.
+    /// Reads with one operation of [`READS`], and returns whether it found anything.
     pub(super) async fn read(&self, read: &str, key: &str) -> ClientResult<bool> {
         Ok(match read {
             "get" => self.get(key).await?.is_some(),
@@ -212,7 +213,7 @@ fn unexpected(response: &Response) -> ClientFailure {
     ClientFailure { code, ..ClientFailure::default() }
 }
 
-/// Judges an answer of a client for a rule.
+/// Judges a client's answer for a rule.
 pub(super) trait ClientAnswer<T> {
     /// Demands a success.
     fn works(self, what: &str) -> Result<T, Broken>;

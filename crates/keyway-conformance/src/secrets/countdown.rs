@@ -1,17 +1,17 @@
-//! Makes faults that occur after a number of calls.
+//! Faults that occur after a number of calls.
 
-/// Lets some calls pass, and then fails the next one or all further calls.
+/// A fault that waits for a number of calls. Then the next call fails, or all later calls fail.
 #[derive(Debug)]
 pub(super) struct Countdown<F> {
-    /// How many calls still pass.
+    /// The number of calls that still succeed.
     pub(super) left: u64,
-    /// Whether only one call fails, and later calls pass again.
+    /// Whether only one call fails, so that later calls succeed again.
     pub(super) once: bool,
     pub(super) fault: F,
 }
 
 impl<F: Clone> Countdown<F> {
-    /// Counts a call, and returns the fault if the call is to fail.
+    /// Counts a call. Returns the fault if this call must fail.
     pub(super) fn strike(plan: &mut Option<Self>) -> Option<F> {
         let countdown = plan.as_mut()?;
         if countdown.left > 0 {

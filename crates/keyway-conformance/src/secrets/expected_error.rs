@@ -1,4 +1,4 @@
-//! Names the errors that rules expect of operations.
+//! The errors that rules expect from operations.
 
 use keyway_secrets::StoreError;
 
@@ -6,11 +6,11 @@ use crate::{Broken, broken};
 
 macro_rules! expected_errors {
     ($($variant:ident)+) => {
-        /// Names the variants of [`StoreError`], without their fields.
+        /// The variants of [`StoreError`], without their fields.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum ExpectedError {
             $($variant,)+
-            /// An error that only hosts return, or that is unknown to this kit.
+            /// An error that only hosts return, or that this version of the kit does not know.
             Other,
         }
 

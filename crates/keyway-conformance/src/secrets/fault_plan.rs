@@ -1,5 +1,4 @@
-//! Puts a layer between a client and the plugin. It counts calls, yields, shortens pages, and fails
-//! on a rule's demand.
+//! A layer between a client and the plugin. It counts calls, yields, shortens pages, and fails when a rule wants it to.
 
 use std::any::Any;
 use std::fmt;
@@ -15,7 +14,7 @@ use tokio::task::yield_now;
 use super::countdown::Countdown;
 use crate::lock::locked;
 
-/// Names a call of a client to its store.
+/// A call that a client makes to its store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     Get(SecretAddress),
@@ -26,7 +25,7 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// Returns `None` for a call that only a host makes.
+    /// Names the call. Returns `None` for a call that only a host makes.
     fn by(call: Call<'_>) -> Option<Self> {
         Some(match call {
             Call::WrittenBy | Call::Initialize | Call::Rotate { .. } | Call::MarkedForDelete => return None,
@@ -46,7 +45,7 @@ impl Asked {
     }
 }
 
-/// Makes the error of a failing call.
+/// A function that makes the error of a failing call.
 type MakeError = Arc<dyn Fn() -> StoreError + Send + Sync>;
 
 #[derive(Default)]
@@ -55,7 +54,7 @@ struct State {
     failing: Option<Countdown<MakeError>>,
 }
 
-/// Carries out the faults that a rule plans, below the client.
+/// A layer below the client that carries out the faults that a rule plans.
 pub(super) struct FaultPlan {
     inner: Arc<dyn SecretStore>,
     state: Mutex<State>,
@@ -73,22 +72,22 @@ impl FaultPlan {
         Self { inner, state: Mutex::default(), page: AtomicUsize::new(usize::MAX) }
     }
 
-    /// Takes the calls since the last time.
+    /// Returns the calls since the last call of this method.
     pub(super) fn asked(&self) -> Vec<Asked> {
         std::mem::take(&mut locked(&self.state).asked)
     }
 
-    /// Limits the length of pages. A store may always give fewer entries than the caller wants.
+    /// Limits the length of pages. The contract allows a store to return fewer entries than the caller wants.
     pub(super) fn short_pages(&self, page: usize) {
         self.page.store(page, Ordering::SeqCst);
     }
 
-    /// Fails all calls after `left` more.
+    /// Lets `left` more calls succeed, and fails all later calls.
     pub(super) fn fail_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
         locked(&self.state).failing = Some(Countdown { left, once: false, fault: Arc::new(error) });
     }
 
-    /// Fails only the one call after `left` more.
+    /// Lets `left` more calls succeed, and fails only the next one.
     pub(super) fn fail_once_after(&self, left: u64, error: impl Fn() -> StoreError + Send + Sync + 'static) {
         locked(&self.state).failing = Some(Countdown { left, once: true, fault: Arc::new(error) });
     }
@@ -102,7 +101,7 @@ impl FaultPlan {
         limit.min(self.page.load(Ordering::SeqCst))
     }
 
-    /// Counts a call, and returns its error if it is to fail.
+    /// Counts a call. Returns its error if this call must fail.
     fn count(&self, asked: Asked) -> Result<(), StoreError> {
         let mut state = locked(&self.state);
         state.asked.push(asked);
@@ -126,7 +125,7 @@ impl SecretStoreLayer for FaultPlan {
     {
         let Some(asked) = Asked::by(call) else { return next.await };
         let counted = self.count(asked);
-        // A caller can be dropped or overtaken here.
+        // Yields, so that the caller can be dropped here, or another caller can run first.
         yield_now().await;
         counted?;
         next.await

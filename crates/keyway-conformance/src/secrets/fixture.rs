@@ -1,5 +1,4 @@
-//! Prepares the surroundings of one rule's stores: a scratch folder, a storage engine, a clock,
-//! keys.
+//! The fixture of the rules about stores: a scratch folder, a storage engine, a clock and keys.
 
 use std::fs;
 use std::ops::Deref;
@@ -24,19 +23,19 @@ use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
 
-/// Holds the surroundings of stores. Open a store several times to get a second handle, simulate a
-/// restart, or use other keys.
+/// Everything that a store needs from its host. Open a store several times to get a second handle, to simulate a
+/// restart, or to use other keys.
 pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, SecretStoreSubject>,
     folder: PathBuf,
-    /// Removes the folder at the end. A fixture in the folder of another one leaves it.
+    /// Removes the folder at the end. `None` if another fixture owns the folder.
     _scratch: Option<TempDir>,
     opened: AtomicUsize,
     lent: Arc<Layered<LentStorage>>,
     pub(super) clock: Arc<KitClock>,
     /// The keys that a store is opened with by default.
     pub(super) keys: KeyRing,
-    /// The text of the key, to search for it in data that must not hold it.
+    /// The text of the key, so that rules can search for it in data that must not contain it.
     pub(super) key_text: String,
 }
 
@@ -46,7 +45,8 @@ impl<'a> Fixture<'a> for StoreFixture<'a> {
     fn new(trial: &'a Trial<'a, SecretStoreSubject>) -> Result<Self, Broken> {
         let number = trial.random();
         let scratch = scratch_folder()?;
-        // Not the scratch folder itself: a store that takes the name `..` for a path stays inside of it.
+        // The store gets a folder inside the scratch folder, so that a store that uses the name `..` as a path stays
+        // inside the scratch folder.
         let folder = scratch.path().join("store");
         fs::create_dir(&folder).map_err(|error| broken("a folder for the store", error.to_string()))?;
         Ok(Self {
@@ -71,12 +71,12 @@ impl<'a> Deref for StoreFixture<'a> {
 }
 
 impl<'a> StoreFixture<'a> {
-    /// Makes fresh surroundings, for another attempt of the same rule.
+    /// Makes a new fixture, for another attempt of the same rule.
     pub(super) fn fresh(&self) -> Result<Self, Broken> {
         Self::new(self.trial)
     }
 
-    /// Makes a place in a folder that another process fills, or filled, with the same keys.
+    /// Makes a fixture with the same keys in a folder that another process fills or has filled.
     pub(super) fn within(&self, folder: PathBuf) -> Self {
         Self {
             trial: self.trial,
@@ -90,19 +90,18 @@ impl<'a> StoreFixture<'a> {
         }
     }
 
-    /// Returns the storage engine that the plugin is lent.
+    /// Returns the storage engine that the plugin gets from the kit.
     pub(super) fn storage(&self) -> &LentStorage {
         &self.lent.0
     }
 
-    /// Counts the holders of the lent storage.
+    /// Counts the references to the lent storage.
     pub(super) fn holders(&self) -> usize {
         Arc::strong_count(&self.lent)
     }
 
-    /// Makes the storage fail after some more operations, and with `stays_down` for ever. With
-    /// `takes_effect` the failing commit takes effect, and the engine reports that it does not
-    /// know.
+    /// Makes the storage fail after some more operations. If `stays_down` is set, all later operations fail too. If
+    /// `takes_effect` is set, the failing commit takes effect, and the engine reports that the outcome is unknown.
     pub(super) fn fail_storage(&self, operations: u64, takes_effect: bool, stays_down: bool) {
         let failure = if takes_effect { Failure::Unknown } else { Failure::Refused };
         self.history().record(format!("the storage fails after {operations} operations: {failure:?}"));
@@ -120,8 +119,8 @@ impl<'a> StoreFixture<'a> {
         &self.subject().metadata
     }
 
-    /// Opens the store with the fixture's own keys. If reads may be stale, first waits for their
-    /// bound to pass.
+    /// Opens the store with the fixture's own keys. If reads may be stale, first advances the clock until they no
+    /// longer are.
     pub(super) fn open(&self) -> Result<Recorded<'a>, Broken> {
         self.open_with(&self.keys)
     }
@@ -131,12 +130,12 @@ impl<'a> StoreFixture<'a> {
         self.open_as(keys, self.metadata())
     }
 
-    /// Opens the store with a plugin of other metadata.
+    /// Opens the store with other metadata of the plugin.
     pub(super) fn open_as(&self, keys: &KeyRing, metadata: &PluginMetadata) -> Result<Recorded<'a>, Broken> {
         self.open_named("store", keys, metadata)
     }
 
-    /// Opens a store of another name.
+    /// Opens a store with another name.
     pub(super) fn open_named(
         &self,
         name: &str,
@@ -174,7 +173,7 @@ impl<'a> StoreFixture<'a> {
         self.subject().plugin.open(&opening)
     }
 
-    /// Advances the clock so far that no read of a store may be stale.
+    /// Advances the clock until no read of a store may be stale.
     pub(super) fn settle(&self, store: &dyn SecretStore) {
         self.clock.advance(store.capabilities().staleness);
     }
@@ -184,7 +183,7 @@ impl<'a> StoreFixture<'a> {
         (self.subject().configuration)(&self.folder)
     }
 
-    /// Makes a store.
+    /// Makes a new store.
     pub(super) async fn initialized(&self) -> Result<Recorded<'a>, Broken> {
         let store = self.open()?;
         match store.initialize().await {
@@ -193,7 +192,7 @@ impl<'a> StoreFixture<'a> {
         }
     }
 
-    /// Makes a store with some secrets: `a` has the value `value of a`.
+    /// Makes a store with some secrets. The value of `a` is `value of a`, and so on.
     pub(super) async fn filled(&self, names: &[&str]) -> Result<Recorded<'a>, Broken> {
         let store = self.initialized().await?;
         fill(&store, names).await?;
@@ -207,7 +206,7 @@ impl<'a> StoreFixture<'a> {
         Ok((store, snapshot))
     }
 
-    /// Makes a store with a plugin of other metadata, and creates the secret `a`.
+    /// Makes a store with other metadata of the plugin, and creates the secret `a`.
     pub(super) async fn filled_as(&self, metadata: &PluginMetadata) -> Result<Recorded<'a>, Broken> {
         let store = self.open_as(&self.keys, metadata)?;
         store.initialize().await.works("making the store")?;
@@ -246,7 +245,7 @@ fn collect_files(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
-/// Makes a ring of one key, which depends only on the number.
+/// Makes a ring of one key that depends only on the number.
 pub(super) fn ring(number: u64) -> KeyRing {
     KeyRing::new([key(number)]).expect("it has a key")
 }

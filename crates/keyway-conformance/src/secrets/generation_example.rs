@@ -1,9 +1,9 @@
-//! Describes settings for passwords in the form that a plugin expects.
+//! Example settings for generated passwords, in the form that a plugin expects.
 
 use keyway_core::Table;
 
-/// Holds settings of a plugin, and the passwords that they demand. The rules about generated values
-/// need it (decision C11).
+/// Settings of a plugin, and the properties of the passwords that it then generates. The rules about generated values
+/// need this example (decision C11).
 ///
 /// ```
 /// use keyway_conformance::secrets::GenerationExample;
@@ -25,9 +25,9 @@ pub struct GenerationExample {
 }
 
 impl GenerationExample {
-    /// Takes three things: settings that a store accepts and that differ from those of a new store;
-    /// the length of passwords under them, which must differ from that in a new store; and the
-    /// characters that passwords may contain.
+    /// Makes an example. The store must accept `settings`, and they must differ from the settings of a new store.
+    /// `length` is the length of the passwords under these settings, and must differ from the length in a new store.
+    /// `characters` are the characters that the passwords may contain.
     pub fn new(settings: Table, length: usize, characters: impl Into<String>) -> Self {
         Self { settings, length, characters: characters.into(), refused: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! Finds the place where a plugin keeps its data, as far as the kit can see it.
+//! Finds out where a plugin keeps its data, as far as the kit can see.
 
 use std::sync::mpsc::channel;
 use std::thread;
@@ -11,28 +11,26 @@ use crate::notation::Fixture as _;
 use crate::runtime::runtime;
 use crate::{Broken, History, Trial};
 
-/// Limits how long a plugin is probed. A slower one counts as keeping its data everywhere, and its
-/// rules time out.
+/// The time limit of the probe. A plugin that takes longer is treated as if it kept data in every place, so that no
+/// rule is skipped; the rules then time out.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Tells where creating a secret left data.
+/// The places in which the data of a new secret were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Kept {
-    /// Whether all data is in the lent storage, so that a storage failure hits the whole store.
+    /// Whether all visible data are in the lent storage, so that a storage failure affects the whole store.
     pub(super) in_lent_storage: bool,
-    /// Whether some data is in the lent storage or the scratch folder, so that the kit can read
-    /// data at rest.
+    /// Whether some data are in the lent storage or the scratch folder, so that the kit can read data at rest.
     pub(super) in_sight: bool,
-    /// The scratch folder has all of it, and the system can limit how long a process makes its files.
+    /// Whether all visible data are in the scratch folder, and the system can limit the length of a process's files.
     pub(super) in_files: bool,
 }
 
 impl Kept {
-    /// Creates a secret in a store of a subject, and looks for its data. The rules judge a plugin
-    /// that cannot even do that.
+    /// Creates a secret in a store of a subject, and looks for its data. Ignores failures, since the rules judge them.
     pub(super) fn by(subject: SecretStoreSubject) -> Self {
         let (sender, receiver) = channel();
-        // The thread stays behind if the plugin blocks for ever.
+        // If the plugin blocks for ever, the thread is left behind.
         thread::spawn(move || sender.send(ask(&subject)));
         match receiver.recv_timeout(PATIENCE) {
             Ok(Ok(kept)) => kept,

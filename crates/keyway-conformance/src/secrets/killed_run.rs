@@ -1,7 +1,8 @@
-//! Lets the system kill a second run at a chosen byte of a file.
+//! Runs a rule in a second process that the operating system kills at a chosen byte of a file.
 //!
-//! A process may be forbidden to make a file longer than a limit, and ends without warning when it tries. So the kit
-//! kills a store at a chosen byte of a write, at the same one in every run, and looks at the files that are left.
+//! The system can limit the length of a process's files, and kills the process without warning when it exceeds the
+//! limit. So the kit can kill a store at a chosen byte of a write, at the same byte in every run, and then read the
+//! files that are left.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -14,31 +15,31 @@ use super::fixture::StoreFixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Subject as _, child};
 
-/// The environment variable that says where a second run is cut short.
+/// The environment variable that tells a second run where it is cut short.
 const CUT: &str = "KEYWAY_CONFORMANCE_CUT";
 
-/// Limits the cuts of a rule, so that it ends in time.
+/// The maximum number of cuts of a rule, so that the rule ends in time.
 const MOST_CUTS: usize = 64;
 
-/// Says where a run is cut short.
+/// The point at which a run is cut short.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cut {
-    /// The write, counted from 0, from which on files are limited.
+    /// The number of the write, counted from 0, at which the limit takes effect.
     pub(super) write: usize,
-    /// The longest file, in bytes.
+    /// The maximum length of a file, in bytes.
     pub(super) bytes: u64,
 }
 
-/// Holds the folder of a store, and a mark for each write that the store acknowledged.
+/// A run in a second process: the folder of its store, and a mark for each write that the store acknowledged.
 pub(super) struct KilledRun {
     folder: PathBuf,
     cut: Option<Cut>,
-    /// Removes the folder. The process that may be killed leaves it.
+    /// Removes the folder. `None` in the second process, which must leave it.
     _scratch: Option<TempDir>,
 }
 
 impl KilledRun {
-    /// Returns the run that this process is, if it is one.
+    /// Returns the run that this process carries out, or `None` if this is not a second process.
     pub(super) fn of_this_process() -> Option<Self> {
         let cut = env::var(CUT).ok().and_then(|cut| {
             let (write, bytes) = cut.split_once(' ')?;
@@ -47,7 +48,7 @@ impl KilledRun {
         Some(Self { folder: child::note()?.parent()?.to_owned(), cut, _scratch: None })
     }
 
-    /// Runs the rule in a process of its own, and lets the system kill it at the cut. Blocks.
+    /// Runs the rule in a second process, and lets the system kill it at the cut. Blocks.
     pub(super) fn new(fixture: &StoreFixture<'_>, rule: &str, cut: Option<Cut>) -> Result<Self, Broken> {
         let scratch = scratch_folder()?;
         let run = Self { folder: scratch.path().to_owned(), cut, _scratch: Some(scratch) };
@@ -57,7 +58,7 @@ impl KilledRun {
         let ended = folders.try_for_each(fs::create_dir).and_then(|()| {
             command
                 .envs(cut.map(|Cut { write, bytes }| (CUT, format!("{write} {bytes}"))))
-                // Temporary files of the process are removed with the folder, too.
+                // Temporary files of the process are in the folder too, so that they are removed with it.
                 .env("TMPDIR", run.folder.join("temporary"))
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -70,12 +71,12 @@ impl KilledRun {
         }
     }
 
-    /// Makes the place of the store, with the keys of a fixture.
+    /// Makes a fixture for the store of this run, with the keys of another fixture.
     pub(super) fn fixture<'a>(&self, of: &StoreFixture<'a>) -> StoreFixture<'a> {
         of.within(self.folder.join("store"))
     }
 
-    /// Limits the files of this process, if its run is cut short at this write.
+    /// Limits the files of this process, if its run is to be cut short at this write.
     #[cfg(unix)]
     pub(super) fn begin(&self, write: usize) -> Result<(), Broken> {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -88,14 +89,14 @@ impl KilledRun {
         set.map_err(|error| child::failed(format!("its files cannot be limited: {error}")))
     }
 
-    /// Refuses: such a system does not limit files.
+    /// Skips the rule, because this system cannot limit files.
     #[cfg(not(unix))]
     pub(super) fn begin(&self, _: usize) -> Result<(), Broken> {
         Err(Broken::Missing { capability: "a system that limits files" })
     }
 
-    /// Leaves a mark before the first write and after each. Where no file is limited, it holds the sizes at which
-    /// the last write may be cut short.
+    /// Writes a mark: one before the first write, and one after each write. In a run that is not cut short, a mark
+    /// contains the file sizes at which the last write may be cut short.
     pub(super) fn mark(&self, sizes: &BTreeSet<usize>) -> Result<(), Broken> {
         let sizes = if self.cut.is_some() { &BTreeSet::new() } else { sizes };
         let text: Vec<_> = sizes.iter().map(ToString::to_string).collect();
@@ -112,7 +113,7 @@ impl KilledRun {
         self.marks().saturating_sub(1)
     }
 
-    /// Lists where runs can be cut short. This one was not.
+    /// Lists the points at which runs can be cut short. Needs a run that was not cut short itself.
     pub(super) fn cuts(&self) -> Vec<Cut> {
         let mut cuts = Vec::new();
         for write in 0..self.acknowledged() {
@@ -125,8 +126,9 @@ impl KilledRun {
     }
 }
 
-/// Lists the sizes at which a write may be cut short, from the files before it and after it: nothing, and half and all but
-/// a byte of each file that it changed, or of what it added to one.
+/// Lists the file sizes at which a write may be cut short, from the files before and after the write. For each changed
+/// file these are 0, the size at half of the write, and the new size without the last byte. If the file became longer,
+/// only the added bytes count as the write.
 pub(super) fn sizes_of_cuts(before: &[(Vec<u8>, Vec<u8>)], after: &[(Vec<u8>, Vec<u8>)]) -> BTreeSet<usize> {
     let mut sizes = BTreeSet::new();
     for (name, content) in after {

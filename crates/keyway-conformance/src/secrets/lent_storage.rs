@@ -1,5 +1,4 @@
-//! Implements the storage engine that the kit lends. It counts operations, yields to other tasks,
-//! and fails on demand.
+//! The storage engine that the kit lends to plugins. It counts operations, yields to other tasks, and fails on demand.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -12,16 +11,16 @@ use tokio::task::yield_now;
 use super::countdown::Countdown;
 use crate::lock::locked;
 
-/// Tells how an operation of the storage fails.
+/// How an operation of the storage fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The operation has no effect, and the engine reports a failure.
     Refused,
-    /// A commit takes effect, and the engine reports that it does not know.
+    /// A commit takes effect, and the engine reports that the outcome is unknown.
     Unknown,
 }
 
-/// Wraps a fresh engine in memory.
+/// An engine in memory that counts operations and can fail.
 #[derive(Debug)]
 pub(super) struct LentStorage {
     engine: Memory,
@@ -51,19 +50,19 @@ impl LentStorage {
         locked(&self.state).commits
     }
 
-    /// Makes the operation after `left` more fail, and all later ones unless `once` is set.
+    /// Lets `left` more operations succeed, and fails the next one. If `once` is not set, fails all later ones too.
     pub(super) fn fail_after(&self, left: u64, failure: Failure, once: bool) {
         locked(&self.state).failing = Some(Countdown { left, once, fault: failure });
     }
 
-    /// Lets all operations succeed again. Returns whether one had failed.
+    /// Lets all operations succeed again. Returns whether an operation has failed.
     pub(super) fn recover(&self) -> bool {
         let mut state = locked(&self.state);
         state.failing = None;
         std::mem::take(&mut state.has_failed)
     }
 
-    /// Reads all records, to compare them.
+    /// Reads all records, so that they can be compared.
     pub(super) async fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let mut all = Vec::new();
         let mut after: Option<Vec<u8>> = None;
@@ -77,7 +76,7 @@ impl LentStorage {
         all
     }
 
-    /// Counts an operation, and returns its failure if it is to fail.
+    /// Counts an operation. Returns its failure if this operation must fail.
     fn count(&self, commits: u64) -> Option<Failure> {
         let mut state = locked(&self.state);
         state.operations += 1;
@@ -112,7 +111,7 @@ impl StorageLayer for LentStorage {
         F: Future<Output = Result<T, StorageError>> + Send,
     {
         yield_now().await;
-        // A commit may also fail after its effect.
+        // `commit` counts its own operation, since a commit may also fail after its effect.
         if !matches!(call, Call::Commit { .. }) && self.count(0).is_some() {
             return Err(refused());
         }

@@ -1,4 +1,4 @@
-//! Calls every operation, for rules that hold for all of them.
+//! Calls every operation, for rules that apply to all operations.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
@@ -10,11 +10,11 @@ use super::fixture::ring;
 use super::samples::{at, environment, new, new_environment, silent};
 use crate::Broken;
 
-/// Pairs the name of an operation with its answer.
+/// The name of an operation, and its answer.
 pub(super) type Answered = (&'static str, Result<(), StoreError>);
 
-/// Calls every declared operation that reads or changes, but not `written_by`, `initialize`
-/// or `marked_for_delete`. The secret is `name`, which need not exist.
+/// Calls every declared operation that reads or changes, except `written_by`, `initialize` and `marked_for_delete`. The
+/// operations concern the secret `name`, which need not exist.
 pub(super) async fn each_operation(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
     let mut answers = each_read(store, name).await;
     answers.extend(each_write(store, name).await);

@@ -1,4 +1,4 @@
-//! Runs futures in turns, or on separate threads.
+//! Runs several futures: interleaved on one thread, or on separate threads.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use std::thread;
 use crate::runtime::runtime;
 use crate::{Broken, broken};
 
-/// A future that runs in turns with others.
+/// A future that is polled in turns with others.
 pub(super) type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Runs futures together: each step polls the future with the number that `choose` returns.
+/// Runs futures interleaved. Each step polls the future with the number that `choose` returns.
 pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn() -> u64 + Send) -> Vec<T> {
     let mut waiting: Vec<_> = futures.into_iter().enumerate().collect();
     let mut done = Vec::new();
@@ -27,7 +27,7 @@ pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn
         if waiting.is_empty() {
             return Poll::Ready(());
         }
-        // Futures that were not polled may be ready, too.
+        // Wakes the task again, since a future that this step did not poll may be ready.
         context.waker().wake_by_ref();
         Poll::Pending
     })

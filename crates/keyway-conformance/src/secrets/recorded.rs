@@ -1,4 +1,4 @@
-//! Records calls in the history of the rule.
+//! A layer that records calls in the history of the rule.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::History;
 /// A handle to the store under test, with a [`Recorder`].
 pub(super) type Recorded<'a> = Layered<Recorder<'a>>;
 
-/// Records each call with its arguments and the kind of its outcome, and never a value.
+/// Records each call with its arguments and the kind of its outcome, but never a value.
 #[derive(Debug)]
 pub(super) struct Recorder<'a> {
     pub(super) label: String,
@@ -24,7 +24,7 @@ pub(super) struct Recorder<'a> {
     pub(super) history: &'a History,
 }
 
-/// Records a call on drop, whether the call ended or not.
+/// An entry of the history. It is recorded on drop, whether or not the call has ended.
 struct Entry<'a> {
     history: &'a History,
     call: String,
@@ -64,7 +64,7 @@ impl SecretStoreLayer for Recorder<'_> {
     }
 }
 
-/// Shortens a call with a long name.
+/// Shortens the text of a call with a long name.
 fn shortened(call: &str) -> String {
     if call.chars().count() <= 120 {
         return call.to_owned();

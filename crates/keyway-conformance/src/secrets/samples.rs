@@ -1,4 +1,4 @@
-//! Provides names and values for rules.
+//! Sample names and values for rules.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
@@ -9,17 +9,17 @@ use keyway_secrets::{
 use super::expected_error::Answer;
 use crate::Broken;
 
-/// Gives the address of a shared secret.
+/// Returns the address of a shared secret.
 pub(super) fn at(name: &str) -> SecretAddress {
     SecretAddress::shared(SecretName::new(name).expect("the kit's names are allowed"))
 }
 
-/// Gives the address of a secret in an environment.
+/// Returns the address of a secret in an environment.
 pub(super) fn at_in(name: &str, of: &str) -> SecretAddress {
     SecretAddress::in_environment(at(name).name, environment(of))
 }
 
-/// Gives the address of a secret in an environment, or of a shared one.
+/// Returns the address of a secret in an environment, or of a shared secret if there is no environment.
 pub(super) fn at_layer(name: &str, layer: Option<&str>) -> SecretAddress {
     layer.map_or_else(|| at(name), |of| at_in(name, of))
 }
@@ -36,12 +36,12 @@ pub(super) fn text(text: &str) -> SecretValue {
     SecretValue::text(text)
 }
 
-/// Makes a shared text secret to create.
+/// Makes a shared secret with a text value, ready to be created.
 pub(super) fn new(name: &str, value: &str) -> NewSecret {
     NewSecret::new(at(name), text(value))
 }
 
-/// Listens to a rotation, and ignores its progress.
+/// Ignores the progress of a rotation; a listener for rules that do not need it.
 pub(super) fn silent(_: Progress) {}
 
 /// Creates a text secret.
@@ -61,7 +61,7 @@ pub(super) async fn add_environments(store: &dyn SecretStore, names: &[&str]) ->
     Ok(())
 }
 
-/// Creates shared text secrets: `a` has the value `value of a`.
+/// Creates shared text secrets. The value of `a` is `value of a`, and so on.
 pub(super) async fn fill(store: &dyn SecretStore, names: &[&str]) -> Result<(), Broken> {
     for name in names {
         put(store, at(name), &format!("value of {name}")).await?;

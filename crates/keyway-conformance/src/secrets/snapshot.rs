@@ -1,4 +1,4 @@
-//! Captures the whole visible content of a store at one moment, to compare two moments.
+//! Snapshots of the whole visible content of a store, so that rules can compare two moments.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,10 @@ use keyway_secrets::{
 use super::expected_error::Answer;
 use crate::{Broken, broken, ensure};
 
-/// Limits the pages of a list.
+/// The maximum number of pages that are read of a list.
 const MOST_PAGES: usize = 10_000;
 
-/// Holds the visible content of a store: secrets with headers and values, environments and
-/// settings.
+/// The visible content of a store: secrets with headers and values, environments and settings.
 #[derive(Clone, Debug)]
 pub(super) struct Snapshot {
     pub(super) secrets: BTreeMap<SecretAddress, (SecretHeader, SecretValue)>,
@@ -24,7 +23,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes a snapshot, by lists rather than single reads.
+    /// Takes a snapshot. Reads lists instead of single secrets.
     pub(super) async fn of(store: &dyn SecretStore) -> Result<Self, Broken> {
         let mut secrets = BTreeMap::new();
         for listed in list_all(store, &ListQuery::all().with_values()).await? {
@@ -49,12 +48,12 @@ impl Snapshot {
         Ok(Self { secrets, environments, settings })
     }
 
-    /// Demands that a store still shows the same.
+    /// Demands that a store still has the content of this snapshot.
     pub(super) async fn must_hold_in(&self, store: &dyn SecretStore, when: &str) -> Result<(), Broken> {
         self.must_equal(&Self::of(store).await?, when)
     }
 
-    /// Demands that both show the same.
+    /// Demands that two snapshots have the same content.
     pub(super) fn must_equal(&self, other: &Self, when: &str) -> Result<(), Broken> {
         match self.difference(other) {
             None => Ok(()),
@@ -89,13 +88,13 @@ impl Snapshot {
     }
 }
 
-/// Compares two tables, in any order.
+/// Tells whether two tables have the same entries, in any order.
 pub(super) fn same_settings(one: &Table, other: &Table) -> bool {
     one.len() == other.len()
         && one.iter().all(|(name, value)| other.get(name).is_some_and(|other| value.same_as(other)))
 }
 
-/// Adds a page of a list, and returns the cursor of the next one.
+/// Adds a page of a list. Returns the cursor of the next page.
 fn add_page<T>(
     all: &mut Vec<T>,
     (page, next): (Vec<T>, Option<Cursor>),
@@ -112,7 +111,7 @@ fn add_page<T>(
     Ok(next)
 }
 
-/// Lists all pages.
+/// Lists the secrets of all pages.
 pub(super) async fn list_all(
     store: &dyn SecretStore,
     query: &ListQuery,
@@ -128,7 +127,7 @@ pub(super) async fn list_all(
     Err(broken("a list that ends", format!("{MOST_PAGES} pages, and still a cursor")))
 }
 
-/// Lists all pages of environments.
+/// Lists the environments of all pages.
 pub(super) async fn list_all_environments(
     store: &dyn SecretStore,
     limit: usize,

@@ -1,4 +1,4 @@
-//! Describes the subject of the suite: a plugin for secret stores, and how to open it.
+//! The subject of the suite: a plugin for secret stores, and how to open it.
 
 use std::sync::OnceLock;
 
@@ -13,10 +13,10 @@ use super::kept::Kept;
 use crate::notation::Fixture as _;
 use crate::{History, PluginSubject, Suite, TestedContract, Trial};
 
-/// Describes a plugin for secret stores under test.
+/// A plugin for secret stores under test.
 ///
-/// Every rule opens its stores in separate surroundings: a scratch folder, a fresh storage engine
-/// in memory (lent as `Arc<dyn Storage>`), and a clock and keys of the kit.
+/// Every rule opens its stores with its own scratch folder, a new storage engine in memory (lent as `Arc<dyn
+/// Storage>`), and a clock and keys of the kit.
 ///
 /// ```no_run
 /// # fn subject(plugin: &'static dyn keyway_secrets::SecretStorePlugin, metadata: keyway_core::PluginMetadata) {
@@ -36,7 +36,7 @@ impl TestedContract for SecretStores {
     }
 }
 
-/// Holds what the suite is told of a plugin for secret stores.
+/// The facts that the author of the test tells the suite about a plugin for secret stores.
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "its subject has a name to show")]
 pub struct ToldOfStores {
@@ -56,17 +56,17 @@ impl Default for Box<dyn ClientMaker> {
 }
 
 impl SecretStoreSubject {
-    /// Sets settings that a store accepts and that differ from those of a new store. Without them,
-    /// the rules about changed settings are skipped.
+    /// Sets example settings. A store must accept them, and they must differ from the settings of a new store. Without
+    /// them, the rules about changed settings are skipped.
     #[must_use]
     pub fn example_settings(mut self, settings: Table) -> Self {
         self.told.settings = Some(settings);
         self
     }
 
-    /// Sets example settings for generated passwords, and the passwords that they demand. Without
-    /// them, the rules about settings for passwords are skipped. They also serve as example
-    /// settings, unless others are set.
+    /// Sets example settings for generated passwords, with the properties of these passwords. Without them, the rules
+    /// about settings for passwords are skipped. They are also the example settings of the other rules, unless
+    /// [`example_settings`](Self::example_settings) sets others.
     #[must_use]
     pub fn generating(mut self, example: GenerationExample) -> Self {
         self.told.settings.get_or_insert_with(|| example.settings.clone());
@@ -74,9 +74,8 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Sets the client that the rules about clients run over the plugin's stores, by default
-    /// [`KeywayClient`]. Test another client over a plugin that is known to be sound, such as
-    /// [`reference`](super::reference()).
+    /// Sets the client that the rules about clients run over the plugin's stores; [`KeywayClient`] by default. Test
+    /// another client over a plugin that is known to be correct, such as [`reference`](super::reference()).
     #[cfg(feature = "client")]
     #[must_use]
     pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
@@ -87,7 +86,7 @@ impl SecretStoreSubject {
     /// Returns the capabilities of the plugin's stores. The first call asks a store.
     ///
     /// # Panics
-    /// If the plugin opens no store, since there is nothing to test; the suite reports it.
+    /// If the plugin opens no store. The suite reports this too, since there is nothing to test.
     pub fn capabilities(&self) -> Capabilities {
         *self.capabilities.get_or_init(|| {
             let history = History::default();
@@ -100,7 +99,7 @@ impl SecretStoreSubject {
         })
     }
 
-    /// Returns where the plugin keeps its data. The first call makes a store.
+    /// Returns where the plugin keeps its data. The first call makes a store to find out.
     pub(super) fn kept(&self) -> Kept {
         *self.kept.get_or_init(|| Kept::by(self.untold()))
     }

@@ -51,7 +51,7 @@ fn a_strange_store_keeps_the_contract() {
     passes(super::strange());
 }
 
-/// Lists the plugins of this workspace that the tests use, for a second run of the test program.
+/// Lists the plugins of this workspace that the tests use. A second run of the test program finds its subject here.
 pub(crate) fn plugins() -> Vec<crate::Candidate> {
     vec![generic().into(), generic_on_sqlite().into(), convection().into()]
 }
@@ -84,7 +84,7 @@ fn generic_on_sqlite() -> SecretStoreSubject {
     })
 }
 
-/// A skipped rule would prove nothing.
+/// Demands that the rules pass, since a skipped rule would prove nothing.
 #[test]
 fn stores_on_files_survive_kills() {
     for subject in [generic_on_sqlite(), convection()].map(Arc::new) {
@@ -132,8 +132,8 @@ fn the_whole_matrix() {
 
 #[test]
 fn a_secret_that_is_made_anew_while_it_is_listed_may_come_twice() {
-    // With these seeds a secret is listed, destroyed, created again and listed on a later page, as
-    // happens in lists in creation order.
+    // With these seeds, a secret is listed, destroyed, created again, and listed once more on a later page, as happens
+    // in lists in creation order.
     for (subject, seeds) in [(super::reference(), [5, 7]), (super::minimal(), [6, 8])] {
         let subject = Arc::new(subject);
         for seed in seeds {

@@ -1,4 +1,4 @@
-//! Prepares an open engine whose calls are recorded, for the rules.
+//! The fixture of the rules: an open engine whose calls are recorded.
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -13,10 +13,10 @@ use super::StorageSubject;
 use crate::notation::Fixture;
 use crate::{Broken, Trial, broken, ensure};
 
-/// The longest description of a call in a history, in characters.
+/// The maximum length of a call's description in a history, in characters.
 const SHOWN: usize = 300;
 
-/// Opens the engine of a subject in a folder, which is removed at the end.
+/// The engine of a subject, opened in a folder that is removed at the end.
 pub(super) struct StorageFixture<'a> {
     trial: &'a Trial<'a, StorageSubject>,
     folder: Arc<TempDir>,
@@ -49,7 +49,7 @@ impl<'a> StorageFixture<'a> {
         Ok(Self { trial, folder, store: Some(store) })
     }
 
-    /// Opens the engine in a fresh folder, for another attempt of the same rule.
+    /// Opens the engine in a new folder, for another attempt of the same rule.
     pub(super) fn fresh(&self) -> Result<Self, Broken> {
         Self::new(self.trial)
     }
@@ -163,7 +163,7 @@ impl<'a> StorageFixture<'a> {
         page.map_err(|error| broken("a page", format!("{error:?}")))
     }
 
-    /// Reads all records, page by page.
+    /// Reads all records page by page.
     pub(super) async fn everything(&self) -> Result<Vec<Entry>, Broken> {
         let (mut entries, mut after) = (Vec::new(), None::<Vec<u8>>);
         loop {
@@ -207,7 +207,7 @@ fn different(found: Option<&Record>, value: &[u8]) -> String {
     }
 }
 
-/// Demands that nothing changed.
+/// Demands that the records are the same before and after.
 pub(super) fn unchanged(before: &[Entry], after: &[Entry]) -> Result<(), Broken> {
     ensure(before == after, format!("what was there before: {}", list(before)), list(after))
 }
@@ -240,7 +240,7 @@ fn described(batch: &Batch) -> String {
     text.join("; ")
 }
 
-/// Writes the debug form of a value.
+/// Formats a value with `Debug`.
 pub(super) fn text(value: &impl Debug) -> String {
     format!("{value:?}")
 }

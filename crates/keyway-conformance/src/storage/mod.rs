@@ -1,7 +1,7 @@
 //! Tests storage engines.
 //!
-//! A subject is a [`StorageSubject`]: a name, and a function that opens the engine in a folder.
-//! [`suite`] holds the rules, and [`mutants`] the subjects that prove them.
+//! A subject is a [`StorageSubject`]: a name, and a function that opens the engine in a folder. [`suite`] returns the
+//! rules. [`mutants`] holds the broken subjects that prove the rules.
 
 mod clauses;
 mod fixture;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::{Candidate, Suite};
 
-/// Makes the suite of the rules for storage engines: `STO-001` and on.
+/// Makes the suite of the rules for storage engines, from `STO-001`.
 pub fn suite() -> Suite<StorageSubject> {
     Suite { kind: "storage", rules: rules::all(), clauses: clauses::CLAUSES }
 }

@@ -1,4 +1,4 @@
-//! Describes the subject of the suite: an engine, and how to open it.
+//! The subject of the suite: a storage engine, and how to open it.
 
 use std::fmt;
 use std::path::Path;
@@ -9,13 +9,13 @@ use keyway_storage::{Storage, StorageError};
 
 use crate::{Need, Subject};
 
-/// Opens an engine in a folder.
+/// A function that opens an engine in a folder.
 type Open = dyn Fn(&Path) -> Result<Arc<dyn Storage>, StorageError> + Send + Sync;
 
 /// A storage engine under test.
 ///
-/// Every rule gets its own empty folder, and opens the engine there once or several times. An
-/// engine without files ignores the folder; one on a server uses the folder's name as a name space.
+/// Every rule gets its own empty folder, and opens the engine there once or several times. An engine without files
+/// ignores the folder. An engine on a server uses the folder's name as a namespace.
 #[derive(Clone)]
 pub struct StorageSubject {
     name: String,
@@ -34,8 +34,8 @@ pub(super) const COPYABLE: Need<StorageSubject> =
     Need { capability: "copyable", declared: |subject| subject.copyable };
 
 impl StorageSubject {
-    /// Makes a subject of an engine whose data ends with its handle. `open` gets an empty folder,
-    /// which lives until the rule ends.
+    /// Makes a subject of an engine whose data ends with its handle. `open` gets an empty folder, which exists until
+    /// the rule ends.
     pub fn new(
         name: impl Into<String>,
         open: impl Fn(&Path) -> Result<Arc<dyn Storage>, StorageError> + Send + Sync + 'static,
@@ -50,31 +50,31 @@ impl StorageSubject {
         }
     }
 
-    /// Declares that records outlive the handles: an engine that is dropped and reopened in the
-    /// same folder still has them.
+    /// Declares that records outlive a handle: an engine that is dropped and reopened in the same folder still has
+    /// them.
     #[must_use]
     pub fn persistent(mut self) -> Self {
         self.persistent = true;
         self
     }
 
-    /// Declares that the engine can be open several times at once in one folder, in one or several
-    /// processes, and that all handles are one store.
+    /// Declares that the engine can be opened several times at once in one folder, by one or several processes, and
+    /// that all these handles share one store.
     #[must_use]
     pub fn shared(mut self) -> Self {
         self.shared = true;
         self
     }
 
-    /// Declares that all data of the engine lies in files of the folder, so that a copy of them
-    /// equals the state after the process is killed.
+    /// Declares that all data of the engine is in files of the folder. A copy of these files is then the state that
+    /// remains after the process is killed.
     #[must_use]
     pub fn copyable(mut self) -> Self {
         self.copyable = true;
         self
     }
 
-    /// Sets the version, by which exclusions expire; 1.0.0 by default.
+    /// Sets the version that is compared with the end of exclusions; 1.0.0 by default.
     #[must_use]
     pub fn version(mut self, version: Version) -> Self {
         self.version = version;

@@ -1,4 +1,4 @@
-//! Compatibility strings: the versions of data that a plugin reads.
+//! Compatibility strings, which say which versions of stored data a plugin reads.
 
 mod satisfiable;
 #[cfg(test)]
@@ -16,10 +16,9 @@ use crate::version::{Version, precedence, write_numbers};
 
 /// A version search string such as `>=:1.0,<:2.0` (Convection seed, "Metadata").
 ///
-/// A clause is a comparator (`>=` `<=` `==` `!=` `>` `<`), a colon and a version. Clauses are
-/// joined by commas, and all of them must hold. Versions compare as [`Version`] does, with one
-/// exception: `<:2.0` also excludes the pre-releases of 2.0.0. The string has no white space and at
-/// most 1,024 bytes (decisions C1 and C2).
+/// A clause is a comparator (`>=` `<=` `==` `!=` `>` `<`), a colon and a version. Commas separate the clauses, and all
+/// clauses must hold. Versions compare as [`Version`] does, with one exception: `<:2.0` also excludes the pre-releases
+/// of 2.0.0. The string has no white space and at most 1,024 bytes (decisions C1 and C2).
 ///
 /// ```
 /// use keyway_core::{Compatibility, Version};
@@ -31,16 +30,16 @@ use crate::version::{Version, precedence, write_numbers};
 /// # Ok::<(), keyway_core::ParseError>(())
 /// ```
 ///
-/// At compile time: [`compatibility!`](crate::compatibility).
+/// The macro [`compatibility!`](crate::compatibility) makes one at compile time.
 #[derive(Clone)]
 pub struct Compatibility {
     clauses: Cow<'static, [Clause]>,
-    /// The written text when a clause has a pre-release or build part. Otherwise it follows from
-    /// the clauses, and is not kept.
+    /// The written text, if a clause has a pre-release or build part. Otherwise the text is not stored, since it can be
+    /// derived from the clauses.
     text: Cow<'static, str>,
 }
 
-/// One comparator and its version, as positions in the string's text.
+/// One comparator and its version. The version is stored as positions in the string's text.
 #[derive(Clone, Copy, Debug)]
 #[doc(hidden)]
 pub struct Clause {
@@ -59,8 +58,7 @@ enum Comparator {
 }
 
 impl Comparator {
-    /// Returns the orders that the comparator allows: bit 0 for less, bit 1 for equal, bit 2 for
-    /// greater.
+    /// Returns the orderings that the comparator allows, as bits: 0 for less, 1 for equal, 2 for greater.
     #[inline]
     const fn allowed(self) -> u8 {
         match self {
@@ -88,11 +86,10 @@ impl Comparator {
 impl Compatibility {
     /// Parses a compatibility string.
     ///
-    /// A string that no version can satisfy parses too: see
-    /// [`is_satisfiable`](Self::is_satisfiable) (decision C2).
+    /// Also accepts a string that no version can satisfy. See [`is_satisfiable`](Self::is_satisfiable) (decision C2).
     ///
     /// # Errors
-    /// [`ParseError`] names the byte at which the text leaves the grammar of decision C1.
+    /// [`ParseError`] names the first byte that does not fit the grammar of decision C1.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let bytes = text.as_bytes();
         if bytes.len() > LONGEST {
@@ -118,7 +115,7 @@ impl Compatibility {
 
     /// Tells whether `version` satisfies every clause.
     ///
-    /// It allocates nothing (decision C2).
+    /// Allocates nothing (decision C2).
     #[inline]
     pub const fn matches(&self, version: &Version) -> bool {
         let text = self.bytes();
@@ -147,7 +144,7 @@ impl Compatibility {
         satisfiable::is_satisfiable(self)
     }
 
-    /// Builds the value for [`compatibility!`](crate::compatibility) and `register!`.
+    /// Builds a value for the macros [`compatibility!`](crate::compatibility) and `register!`.
     #[doc(hidden)]
     pub const fn from_static(text: &'static str, clauses: &'static [Clause]) -> Self {
         Self { clauses: Cow::Borrowed(clauses), text: Cow::Borrowed(text) }
@@ -188,7 +185,7 @@ impl Clause {
     /// Parses all clauses at compile time.
     ///
     /// # Panics
-    /// If the text is malformed; in a `const` that is a compile error.
+    /// If the text is malformed. In a `const` this is a compile error.
     #[doc(hidden)]
     #[track_caller]
     pub const fn all<const COUNT: usize>(text: &str) -> [Self; COUNT] {
@@ -208,7 +205,7 @@ impl Clause {
         clauses
     }
 
-    /// Parses the clause that begins at `at`, and returns its end: a comma or the end of the text.
+    /// Parses the clause that begins at `at`. Returns the position of its end, which is a comma or the end of the text.
     #[inline]
     const fn read(&mut self, text: &[u8], at: usize) -> Result<usize, ParseError> {
         if at >= text.len() {
@@ -238,13 +235,12 @@ impl Clause {
     #[inline]
     const fn holds(&self, text: &[u8], version: &Parts, version_text: &[u8]) -> bool {
         let order = precedence::compare(version, version_text, &self.version, text);
-        // One bit for each order that the comparator allows: branches on the comparator cost more
-        // than the comparison.
+        // Uses a bit mask, because branches on the comparator would cost more than the comparison itself.
         let holds = self.comparator.allowed() >> (order as i8 + 1) & 1 == 1;
         holds && !(matches!(self.comparator, Comparator::Below) && self.excludes_pre_release(version))
     }
 
-    /// Tells whether the clause excludes a pre-release of its bound: `<:2.0` also excludes
+    /// Tells whether the clause excludes `version` because it is a pre-release of the bound, as `<:2.0` excludes
     /// 2.0.0-rc.1.
     ///
     /// See decision C2.
@@ -273,7 +269,7 @@ impl fmt::Debug for Compatibility {
     }
 }
 
-/// Compares the written texts. The grammar has one way to write each clause.
+/// Compares the texts. This is enough, because the grammar has only one way to write each clause.
 impl PartialEq for Compatibility {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()

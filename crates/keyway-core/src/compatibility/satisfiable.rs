@@ -1,4 +1,4 @@
-//! The decision whether any version satisfies a compatibility string.
+//! Decides whether any version satisfies a compatibility string.
 
 use std::fmt::Write;
 
@@ -7,13 +7,12 @@ use crate::version::{Version, precedence};
 
 /// Tells whether any version satisfies a range.
 ///
-/// The answer is exact, because each version has an immediate successor, and all clauses but `!=`
-/// allow an interval. So if the least version that satisfies the lower bounds and the `!=` clauses
-/// breaks an upper bound, every version does.
+/// The answer is exact. Each version has an immediate successor, and every clause except `!=` allows an interval of
+/// versions. So it is enough to find the least version that satisfies the lower bounds and the `!=` clauses: if it
+/// breaks an upper bound, every greater version breaks it too.
 pub(super) fn is_satisfiable(range: &Compatibility) -> bool {
     let Some(mut candidate) = least(range) else { return false };
-    // Each `!=` excludes one version, so the loop ends after at most as many steps as there are
-    // clauses.
+    // Each `!=` excludes one version, so the loop takes at most one step for each clause.
     while is_excluded(range, &candidate) {
         let Some(next) = successor(&candidate) else { return false };
         candidate = next;
@@ -21,7 +20,7 @@ pub(super) fn is_satisfiable(range: &Compatibility) -> bool {
     range.matches(&candidate)
 }
 
-/// Returns the least version that the lower bounds allow, or `None` beyond the greatest version.
+/// Returns the least version that the lower bounds allow, or `None` if it would be beyond the greatest version.
 fn least(range: &Compatibility) -> Option<Version> {
     let mut least = Version::from_static("0.0.0-0");
     for clause in range.clauses() {
@@ -43,8 +42,8 @@ fn is_excluded(range: &Compatibility, version: &Version) -> bool {
     })
 }
 
-/// Returns the least version above `version`: with one more, lowest pre-release identifier, or the
-/// lowest pre-release of the next numbers.
+/// Returns the least version above `version`. For a pre-release, it has one more identifier, the lowest. For a release,
+/// it is the lowest pre-release of the next numbers.
 fn successor(version: &Version) -> Option<Version> {
     if let Some(pre) = version.pre_release() {
         return Some(with_pre(version.parts().numbers, &format!("{pre}.0")));

@@ -11,7 +11,7 @@ fn matches(range_text: &str, version: &str) -> bool {
     range(range_text).matches(&Version::parse(version).unwrap())
 }
 
-/// Implements decision C2 directly, on texts.
+/// A second implementation of decision C2, simple and on texts, to compare with.
 fn slow_matches(range: &str, version: &str) -> bool {
     range.split(',').all(|clause| {
         let (comparator, bound) = clause.split_once(':').unwrap();
@@ -65,7 +65,7 @@ fn below_excludes_the_pre_releases_of_its_version_only_when_it_has_none() {
     assert!(matches(">:1.9", "2.0.0-rc.1"));
 }
 
-/// Tests every way to leave the grammar of decision C1, and the reported byte.
+/// Tests every way in which a string can break the grammar of decision C1, and the byte that the error names.
 #[test]
 fn malformed_strings() {
     use Expected::{
@@ -130,7 +130,7 @@ fn satisfiable_at_the_edges() {
         ("<:1.0,>:1.0".to_owned(), false),
         (">=:1.0,!=:1.0,!=:1.0.1-0,<=:1.0.1-0.0".to_owned(), true),
         (">=:1.0,!=:1.0,!=:1.0.1-0,<=:1.0.1-0".to_owned(), false),
-        // No version is below the lowest pre-release, and `<:0` excludes those of 0.0.0.
+        // No version is below the lowest pre-release of 0.0.0, and `<:0` excludes all pre-releases of 0.0.0.
         ("<:0".to_owned(), false),
         ("<=:0".to_owned(), true),
         ("<:0.0.0-0".to_owned(), false),
@@ -155,7 +155,7 @@ fn satisfiable_at_the_edges() {
     for (text, expected) in cases {
         assert_eq!(range(&text).is_satisfiable(), expected, "{text}");
     }
-    // The longest possible pre-release still has a successor that parses.
+    // The successor of the longest possible pre-release can still be parsed.
     let longest = format!(">:1.0.0-{}", "a".repeat(1024 - 8));
     assert!(range(&longest).is_satisfiable());
 }
@@ -169,7 +169,7 @@ fn the_constant_form_is_the_same_value() {
     assert!(crate::compatibility!("==:1").matches(&Version::new(1, 0, 0)));
 }
 
-/// Returns every version that can be the least one of a satisfiable range of [`small_range`].
+/// Returns all versions that can be the least version in a satisfiable range of [`small_range`].
 fn small_grid() -> Vec<Version> {
     let mut pres = vec![String::new(), "-b".to_owned()];
     for first in ["0", "1", "a"] {
@@ -185,7 +185,7 @@ fn small_grid() -> Vec<Version> {
     grid
 }
 
-/// Generates nearly empty ranges over few versions.
+/// Generates ranges that contain few versions or none.
 fn small_range() -> impl Strategy<Value = String> {
     let clause = (
         prop::sample::select(vec![">=", "<=", "==", "!=", "!=", ">", "<"]),
@@ -212,7 +212,7 @@ proptest! {
         prop_assert_eq!(matches(&text, &version), slow_matches(&text, &version));
     }
 
-    /// Checks versions at the bounds, where comparators differ.
+    /// Checks the bounds themselves as versions, since the comparators differ there.
     #[test]
     fn matching_agrees_with_a_slow_oracle_at_the_bounds(text in any_range()) {
         for clause in text.split(',') {

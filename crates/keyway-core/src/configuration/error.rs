@@ -1,17 +1,17 @@
-//! The errors of a plugin's configuration.
+//! The errors of reading a plugin's configuration.
 
 use std::fmt;
 
 use crate::{Effect, ErrorKind, PluginError};
 
-/// An error of a plugin's configuration: the place and the reason, never a value.
+/// An error in a plugin's configuration. It contains the place and the reason, but never a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigurationError {
     pub(super) path: String,
     pub(super) problem: ConfigurationProblem,
 }
 
-/// A problem of a configuration.
+/// A problem in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigurationProblem {
@@ -19,10 +19,10 @@ pub enum ConfigurationProblem {
     UnknownKey {
         /// The known key with the closest spelling.
         nearest: Option<&'static str>,
-        /// All keys that the plugin knows there.
+        /// All keys that the plugin knows in this place.
         known: &'static [&'static str],
     },
-    /// A key that is a setting of the store or service, and not a part of its configuration.
+    /// A key that belongs to the settings of the store or service, not to the configuration.
     Setting {
         /// The key of the configuration that takes settings, if there is one.
         inside: Option<&'static str>,
@@ -31,14 +31,14 @@ pub enum ConfigurationProblem {
     MissingKey,
     /// A value of a wrong type.
     WrongType {
-        /// The expectation of the plugin, in words.
+        /// The type that the plugin expects, in words.
         expected: String,
         /// The type that was found, in words.
         found: &'static str,
     },
     /// A choice that the plugin does not offer.
     UnknownChoice {
-        /// The choices.
+        /// The choices that the plugin offers.
         known: &'static [&'static str],
     },
     /// A value of the right type that the plugin refuses.
@@ -49,13 +49,14 @@ pub enum ConfigurationProblem {
 }
 
 impl ConfigurationError {
-    /// Returns the place, such as `database.hosts[2].port`. Empty for the whole configuration.
+    /// Returns the place of the problem, such as `database.hosts[2].port`. Empty if the problem concerns the whole
+    /// configuration.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns the same error, or says that the unknown key is a setting if its name is one of `settings`.
-    /// [`configuration_keys`](super::configuration_keys) lists those of a structure.
+    /// Reports an unknown key as a setting if its name is one of `settings`, and otherwise returns the error unchanged.
+    /// [`configuration_keys`](super::configuration_keys) lists the names of a settings structure.
     #[must_use]
     pub fn or_setting<'a>(mut self, settings: impl IntoIterator<Item = &'a str>) -> Self {
         if let ConfigurationProblem::UnknownKey { known, .. } = self.problem

@@ -1,17 +1,17 @@
-//! The keys that a structure of a configuration has.
+//! Finds out which keys a configuration structure has.
 
 use serde::de::value::Error;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 
-/// Returns the keys that `T` reads, in the order of its fields. Empty if it is no structure.
+/// Returns the keys that `T` reads, in the order of its fields. The list is empty if `T` is not a structure.
 pub fn configuration_keys<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut keys: &'static [&'static str] = &[];
-    // Only the names that it asks for matter: reading fails.
+    // Reading always fails, but it first reports the names of the fields to the probe.
     drop(T::deserialize(Probe { keys: &mut keys }));
     keys
 }
 
-/// Deserializes no value, and records the fields that a structure asks for.
+/// A deserializer without a value, which records the fields that a structure expects.
 struct Probe<'a> {
     keys: &'a mut &'static [&'static str],
 }

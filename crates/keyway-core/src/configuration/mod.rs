@@ -1,8 +1,8 @@
 //! The reader of a plugin's configuration.
 //!
-//! A plugin's configuration is a `serde` structure with `deny_unknown_fields`. The host passes a
-//! [`Json`], which may hold passwords and is wiped; [`read_configuration`] converts it to the
-//! structure before the plugin is constructed.
+//! A plugin's configuration is a `serde` structure with `deny_unknown_fields`. The host passes a [`Json`], which is
+//! wiped, since it may contain passwords. [`read_configuration`] converts it to the structure before the plugin is
+//! constructed.
 //!
 //! ```
 //! use keyway_core::configuration::read_configuration;
@@ -38,19 +38,19 @@ use crate::json::Json;
 /// Converts a JSON value to a plugin's configuration. Does no I/O.
 ///
 /// # Errors
-/// [`ConfigurationError`] names the place and the problem: a missing or unknown key, a wrong type,
-/// a value that the plugin refuses. It never holds a value, which may be a secret.
+/// [`ConfigurationError`] names the place and the problem: a missing or unknown key, a wrong type, or a value that the
+/// plugin refuses. It never contains a value, since a value may be secret.
 pub fn read_configuration<T: DeserializeOwned>(value: &Json) -> Result<T, ConfigurationError> {
     T::deserialize(reader::Reader::new(value)).map_err(|failure| failure.explain(value))
 }
 
-/// The configuration of a plugin that has none: only an object without keys is accepted.
+/// The configuration of a plugin that needs none. Only an object without keys is accepted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct NoConfiguration {}
 
-/// Returns the JSON schema of a plugin's configuration, for hosts that show or check it.
+/// Returns the JSON schema of a plugin's configuration, for hosts that display or validate it.
 #[cfg(feature = "schemars")]
 pub fn configuration_schema<T: schemars::JsonSchema>() -> serde_json::Value {
     schemars::schema_for!(T).to_value()

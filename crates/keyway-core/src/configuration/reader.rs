@@ -1,7 +1,7 @@
-//! A `serde` reader of JSON values whose errors name their place and hold no value.
+//! A `serde` reader of JSON values whose errors name the place and never contain a value.
 //!
-//! `serde_json`'s own errors repeat the value ("invalid type: string "hunter2""), and
-//! name an unknown key only inside a sentence.
+//! `serde_json`'s own errors repeat the value ("invalid type: string "hunter2""), and name an unknown key only inside a
+//! sentence.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use serde::de::{
     VariantAccess, Visitor,
 };
 
-/// Reads one value.
+/// Reads one JSON value.
 pub(super) struct Reader<'a>(&'a Json);
 
 impl<'a> Reader<'a> {
@@ -23,17 +23,17 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A step from a value to one inside it.
+/// A step on the path from the whole configuration to a value inside it.
 #[derive(Clone, Debug)]
 enum Step {
     Key(String),
     Index(usize),
 }
 
-/// A failure, and the path to it from inside out.
+/// A failure, with the path to its place. The innermost step comes first.
 #[derive(Debug)]
 pub(super) struct Failure {
-    /// A key below the place of the failure: the missing or unknown one.
+    /// The missing or unknown key at the place of the failure.
     key: Option<String>,
     steps: Vec<Step>,
     problem: ConfigurationProblem,
@@ -49,7 +49,7 @@ impl Failure {
         self
     }
 
-    /// Returns the error for the caller, without any reason that could repeat a value of `root`.
+    /// Returns the error for the caller. Removes a reason that might repeat a value of `root`.
     pub(super) fn explain(self, root: &Json) -> ConfigurationError {
         let Self { key, mut steps, mut problem } = self;
         steps.reverse();
@@ -78,8 +78,8 @@ impl Failure {
     }
 }
 
-/// Tells whether `reason` repeats a part of `value`: all of a short value, or four characters in a
-/// row of a long one.
+/// Tells whether `reason` repeats a part of `value`: the whole text of a short value, or any four consecutive
+/// characters of a long one.
 fn repeats(reason: &str, value: &Json) -> bool {
     const TELLING: usize = 4;
     match value {
@@ -141,7 +141,7 @@ impl serde::de::Error for Failure {
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        // The object has an alias and the name itself: a JSON object never holds a key twice.
+        // A JSON object never contains a key twice, so this object contains both the field's name and its alias.
         Self::of(ConfigurationProblem::Refused { reason: format!("`{field}` is given twice") })
     }
 }
@@ -210,7 +210,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Failure> {
         match self.0 {
-            // serde would read the elements as the fields in order, unnamed.
+            // Refuses a list, because serde would read its elements as the fields in order, without their names.
             Json::Array(_) => Err(Failure::invalid_type(Unexpected::Seq, &visitor)),
             _ => self.deserialize_any(visitor),
         }
@@ -285,7 +285,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 }
 
-/// A variant of an enumeration: its name and its content.
+/// The variant of an enumeration: its name and its content.
 struct Choice<'a> {
     choice: &'a str,
     content: Option<&'a Json>,
@@ -312,7 +312,7 @@ impl<'de> Content<'de> {
     }
 }
 
-/// Passes a visitor to [`Deserializer::deserialize_any`].
+/// Passes a visitor on to [`Deserializer::deserialize_any`].
 struct Any<V>(V);
 
 impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Any<V> {

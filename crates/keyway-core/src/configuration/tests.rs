@@ -38,7 +38,7 @@ struct Name(String);
 impl TryFrom<String> for Name {
     type Error = String;
 
-    /// Returns a reason that repeats the value, as a careless plugin might.
+    /// Returns an error that repeats the value, as a careless plugin might do.
     fn try_from(name: String) -> Result<Self, String> {
         match name.as_str() {
             "" => Err("a host needs a name".to_owned()),
@@ -240,8 +240,7 @@ fn has_list(value: &Value) -> bool {
 }
 
 proptest! {
-    /// Checks that the answer is that of `serde_json`'s own reader, and that no error shows a
-    /// value.
+    /// Checks that the result is the same as that of `serde_json`'s own reader, and that no error shows a value.
     #[test]
     fn agrees_with_serde_json_and_shows_no_value(value in any_value(), path in any::<bool>()) {
         let mut value = value;
@@ -254,7 +253,7 @@ proptest! {
                 let shown = format!("{error} {error:?}");
                 prop_assert!(!shown.contains("SECRET"), "{}", shown);
             }
-            // This reader refuses a list for a structure, and `serde_json` accepts it.
+            // This difference is intended: only `serde_json` accepts a list for a structure.
             (Err(_), Ok(_)) if has_list(&value) => {}
             (ours, theirs) => prop_assert!(false, "{:?} {:?} {}", ours, theirs, value),
         }

@@ -1,4 +1,4 @@
-//! Objects with a bounded size, in which plugins keep data.
+//! JSON objects of bounded size, in which plugins keep data.
 
 use std::fmt;
 
@@ -6,10 +6,11 @@ use super::write::Writer;
 use super::{Json, JsonObject};
 use crate::Wiped;
 
-/// The bytes of an object besides its entries, each of which counts the comma or the brace after it.
+/// The number of bytes of an object without its entries. The comma or the closing brace after an entry counts as a part
+/// of the entry.
 pub const EMPTY_OBJECT_BYTES: usize = 1;
 
-/// Returns the number of bytes that an entry of an object takes as JSON in ASCII.
+/// Returns the number of bytes that an entry of an object takes in ASCII JSON.
 pub fn entry_bytes(name: &str, value: &Json) -> usize {
     const COLON_AND_COMMA: usize = 2;
     let mut writer = Writer::with_capacity(128);
@@ -18,14 +19,15 @@ pub fn entry_bytes(name: &str, value: &Json) -> usize {
     writer.finish().len() + COLON_AND_COMMA
 }
 
-/// Writes an object as JSON in ASCII.
+/// Writes an object as ASCII JSON.
 pub fn object_to_ascii(entries: &JsonObject) -> Wiped<String> {
     let mut writer = Writer::with_capacity(512);
     writer.object(entries);
     writer.finish()
 }
 
-/// Tells whether a value nests arrays and objects at most `levels` deep. It looks no deeper either.
+/// Tells whether arrays and objects in a value are nested at most `levels` deep. Stops at the first value that is
+/// deeper.
 pub fn nests_within(value: &Json, levels: usize) -> bool {
     match value {
         Json::Array(items) => levels > 0 && items.iter().all(|item| nests_within(item, levels - 1)),
@@ -34,9 +36,9 @@ pub fn nests_within(value: &Json, levels: usize) -> bool {
     }
 }
 
-/// An object of at most `MAX_BYTES` as JSON in ASCII.
+/// A JSON object that takes at most `MAX_BYTES` in ASCII JSON.
 ///
-/// `Debug` shows names and no values.
+/// `Debug` shows names, but no values.
 #[derive(Clone, PartialEq)]
 pub struct BoundedObject<const MAX_BYTES: usize> {
     values: JsonObject,
@@ -44,11 +46,11 @@ pub struct BoundedObject<const MAX_BYTES: usize> {
 }
 
 impl<const MAX_BYTES: usize> BoundedObject<MAX_BYTES> {
-    /// The deepest nesting of arrays and objects, the outermost object included. A host stores the object
-    /// within a record of its own, which nests at most 64 levels.
+    /// The maximum nesting of arrays and objects, including the object itself. A host stores the object inside its own
+    /// record, which can be nested at most 64 levels deep.
     pub const MAX_DEPTH: usize = 32;
 
-    /// Takes values that were stored, which are not checked again.
+    /// Takes stored values without checking them again.
     pub fn new(values: JsonObject) -> Self {
         let entries = values.iter().map(|(name, value)| entry_bytes(name, value));
         let bytes = EMPTY_OBJECT_BYTES + entries.sum::<usize>();
@@ -60,15 +62,15 @@ impl<const MAX_BYTES: usize> BoundedObject<MAX_BYTES> {
         &self.values
     }
 
-    /// Returns the size as JSON in ASCII.
+    /// Returns the size in ASCII JSON.
     pub const fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Sets an entry, replacing an earlier one.
+    /// Sets an entry, or replaces an entry of the same name.
     ///
     /// # Errors
-    /// [`ObjectLimit`] when the values would be too large or nest too deep; then nothing is changed.
+    /// [`ObjectLimit`] if the object would be too large, or the value is nested too deep. The object is then unchanged.
     pub fn set(&mut self, name: impl Into<String>, value: impl Into<Json>) -> Result<(), ObjectLimit> {
         let (name, value) = (name.into(), value.into());
         if !nests_within(&value, Self::MAX_DEPTH - 1) {
@@ -105,19 +107,19 @@ impl<const MAX_BYTES: usize> fmt::Debug for BoundedObject<MAX_BYTES> {
     }
 }
 
-/// The error for an entry that [`BoundedObject::set`] does not take.
+/// The error for an entry that [`BoundedObject::set`] refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ObjectLimit {
-    /// The values would be too large.
+    /// The object would be too large.
     #[error("the plugin keeps {bytes} bytes with the host, and at most {limit} are allowed: keep less")]
     TooLarge {
-        /// The number of bytes with the entry.
+        /// The number of bytes that the object would have.
         bytes: usize,
         /// The allowed number of bytes.
         limit: usize,
     },
-    /// The value nests too deep.
+    /// The value is nested too deep.
     #[error("the plugin keeps a value that nests more than {limit} levels deep: keep it as a text")]
     TooDeep {
         /// The allowed depth.

@@ -1,4 +1,4 @@
-//! Entries of an object during reading, borrowed from the text if possible.
+//! Texts and entries while an object is read. They borrow from the input if possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use super::{Json, JsonKind, JsonObject};
 use crate::SecretText;
 use crate::Wiped;
 
-/// A text that was read. Most texts are borrowed from the input.
+/// A text from the input. Most texts are borrowed.
 pub enum Text<'a> {
     /// A text without escapes.
     Plain(&'a str),
@@ -24,7 +24,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Returns the text as the name of an entry, which is not secret and not wiped.
+    /// Returns the text as the name of an entry. A name is not secret, so it is not wiped.
     pub fn into_name(self) -> Cow<'a, str> {
         match self {
             Self::Plain(text) => Cow::Borrowed(text),
@@ -42,7 +42,7 @@ impl From<Text<'_>> for SecretText {
     }
 }
 
-/// A value that was read.
+/// A value from the input.
 pub enum Value<'a> {
     /// A text.
     Text(Text<'a>),
@@ -69,9 +69,9 @@ impl From<Value<'_>> for Json {
     }
 }
 
-/// Collects the entries of an object while it is read.
+/// A collection that takes the entries of an object while it is read.
 pub trait Entries<'a>: Default {
-    /// Adds an entry, unless there is one of the same name.
+    /// Adds an entry, unless there already is an entry with this name.
     ///
     /// # Errors
     /// Returns the name if it is a duplicate. The value is dropped.

@@ -5,11 +5,11 @@ use std::fmt;
 /// An error of reading JSON.
 #[derive(Clone, PartialEq, Eq)]
 pub struct JsonError {
-    /// The position of the fault, in bytes.
+    /// The position of the fault: the number of bytes before it.
     pub at: usize,
     /// The fault.
     pub fault: JsonFault,
-    /// The name of a duplicate. It comes from outside, and no message shows it.
+    /// The duplicate name. It comes from outside, so no message shows it.
     pub(super) name: Option<Box<str>>,
 }
 
@@ -18,17 +18,17 @@ impl JsonError {
         Self { at, fault, name: None }
     }
 
-    /// Returns the duplicate name, for a [`Duplicate`](JsonFault::Duplicate).
+    /// Returns the duplicate name, if the fault is [`Duplicate`](JsonFault::Duplicate).
     ///
-    /// It comes from outside and may be a secret by mistake: compare it with known names, and show
-    /// only those.
+    /// The name comes from outside, and may be a secret by mistake. Compare it with known names, and show only a known
+    /// name.
     pub fn duplicate_name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 }
 
 impl fmt::Debug for JsonError {
-    /// Omits the name: an answer may have a secret there by mistake.
+    /// Omits the duplicate name, since it may be a secret by mistake.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JsonError").field("at", &self.at).field("fault", &self.fault).finish_non_exhaustive()
     }
@@ -46,34 +46,34 @@ impl std::error::Error for JsonError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JsonFault {
-    /// The text is empty, or has white space only.
+    /// The text is empty, or contains only white space.
     #[error("there is nothing: print one JSON object")]
     Empty,
     /// The text ends within a value.
     #[error("the JSON text ends within a value")]
     Truncated,
-    /// A byte that is not allowed there.
+    /// A byte is not allowed at this position.
     #[error("this is not JSON")]
     Syntax,
-    /// A byte order mark.
+    /// There is a byte order mark.
     #[error("a byte order mark: leave it out")]
     ByteOrderMark,
-    /// A text that is not UTF-8.
+    /// A text is not UTF-8.
     #[error("a text is not UTF-8")]
     NotUtf8,
-    /// Half of a surrogate pair.
+    /// There is only one half of a surrogate pair.
     #[error("a \\u escape is half of a surrogate pair")]
     LoneSurrogate,
-    /// A raw control character within a text.
+    /// There is a raw control character in a text.
     #[error("a control character is not escaped")]
     Control,
-    /// An object has a name twice.
+    /// An object contains a name twice.
     #[error("an object has the same name twice")]
     Duplicate,
-    /// A float beyond what 64 bits can hold.
+    /// A float does not fit into 64 bits.
     #[error("a number is too large")]
     NumberTooLarge,
-    /// Text after the value.
+    /// There are more bytes after the value.
     #[error("there is text after the object: print one JSON object and nothing else")]
     Trailing,
     /// Arrays and objects are nested too deep.

@@ -1,7 +1,7 @@
-//! JSON whose texts may be secret: values that are wiped, a strict reader, a writer of ASCII.
+//! JSON whose texts may be secret: values that are wiped, a strict reader, and a writer of ASCII JSON.
 //!
-//! Three contracts exchange JSON objects with plugins: the data that users and providers send to
-//! issuers, the data of a certificate plugin, and the cookies of a credential store.
+//! Three contracts exchange JSON objects with plugins: issuers get data of users and providers, certificate plugins
+//! have their own data, and credential stores have cookies.
 
 mod bounded;
 mod entries;
@@ -31,9 +31,8 @@ pub type JsonObject = BTreeMap<String, Json>;
 
 /// A JSON value.
 ///
-/// Data of users, providers and plugins may be secret, so `Debug` shows shapes and no values, and
-/// texts are zeroized. Integers keep any size, as the real host's do: a subject's claim may be
-/// longer than 64 bits.
+/// Data of users, providers and plugins may be secret. So `Debug` shows the shape but no values, and texts are
+/// zeroized. Integers can have any size, as in WaTTS: a subject's claim may be longer than 64 bits.
 ///
 /// ```
 /// use keyway_core::json::Json;
@@ -48,24 +47,24 @@ pub enum Json {
     Null,
     /// `true` or `false`.
     Boolean(bool),
-    /// A number without fraction and exponent, of any size.
+    /// A number without a fraction or an exponent, of any size.
     Integer(Integer),
-    /// A number with fraction or exponent.
+    /// A number with a fraction or an exponent.
     Float(Float),
     /// A text.
     Text(SecretText),
     /// A list.
     Array(Vec<Json>),
-    /// Named values.
+    /// An object of named values.
     Object(JsonObject),
 }
 
-/// A number that is neither infinite nor `NaN`, because JSON has neither.
+/// A floating-point number that is neither infinite nor NaN, because JSON has neither.
 #[derive(Clone, Copy, PartialEq, PartialOrd)]
 pub struct Float(f64);
 
 impl Float {
-    /// Creates the number, if JSON can express it.
+    /// Creates the number. Returns `None` if it is infinite or NaN.
     pub fn new(number: f64) -> Option<Self> {
         number.is_finite().then_some(Self(number))
     }
@@ -88,7 +87,7 @@ impl Json {
         Self::Text(text.into())
     }
 
-    /// Returns the text, if the value is one.
+    /// Returns the text, or `None` if the value is not a text.
     pub fn as_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text.expose()),
@@ -96,7 +95,7 @@ impl Json {
         }
     }
 
-    /// Returns the entry of this name, if the value is an object that has it.
+    /// Returns the entry with this name, or `None` if the value is not an object or has no such entry.
     pub fn get(&self, name: &str) -> Option<&Self> {
         match self {
             Self::Object(entries) => entries.get(name),
@@ -104,15 +103,15 @@ impl Json {
         }
     }
 
-    /// Writes the value as ASCII JSON, in WaTTS's format: other characters are escaped, `/` is
-    /// `\/`, names are ordered, nothing is indented.
+    /// Writes the value as ASCII JSON in WaTTS's format: other characters are escaped, `/` is written as `\/`, names
+    /// are sorted, and nothing is indented.
     pub fn to_ascii(&self) -> crate::Wiped<String> {
         write::to_ascii(self)
     }
 
     /// Converts the value for `serde_json`.
     ///
-    /// An integer beyond 64 bits becomes a text of its digits. The copy is not zeroized.
+    /// An integer beyond 64 bits becomes a text of its digits. The result is not zeroized.
     pub fn to_serde(&self) -> serde_json::Value {
         use serde_json::{Number, Value};
         match self {
@@ -163,7 +162,7 @@ impl PartialEq for Json {
     }
 }
 
-/// Creates an object without entries, such as the configuration of a plugin that has none.
+/// Creates an object without entries, such as the configuration of a plugin that needs none.
 impl Default for Json {
     fn default() -> Self {
         Self::Object(JsonObject::new())

@@ -1,38 +1,38 @@
-//! A search for the end of the plain characters in a text, eight bytes at a time.
+//! A fast search for the end of the plain characters in a text. It checks eight bytes at a time.
 
-/// Returns a word with this byte in each of its eight places.
+/// Returns a word that has this byte in each of its eight places.
 const fn everywhere(byte: u8) -> u64 {
     u64::from_le_bytes([byte; 8])
 }
 
-/// Marks the bytes of `word` below `bound`, which is at most 128.
+/// Marks the bytes of `word` that are less than `bound`, which is at most 128.
 ///
-/// The high bit of each such byte is set, and the result is zero if there is none. Bits above the
-/// lowest marked byte are meaningless.
+/// In the result, the high bit of each such byte is set. The result is zero if there is no such byte. Only the lowest
+/// marked byte is reliable: the bits above it are meaningless.
 const fn has_less(word: u64, bound: u8) -> u64 {
     word.wrapping_sub(everywhere(bound)) & !word & everywhere(0x80)
 }
 
-/// Marks the bytes of `word` equal to `byte`, as [`has_less`] does.
+/// Marks the bytes of `word` that are equal to `byte`, in the same way as [`has_less`].
 const fn has(word: u64, byte: u8) -> u64 {
     has_less(word ^ everywhere(byte), 1)
 }
 
-/// Marks a quote, a backslash or a control character.
+/// Marks quotes, backslashes and control characters.
 const fn ends(word: u64) -> u64 {
     has_less(word, 0x20) | has(word, b'"') | has(word, b'\\')
 }
 
-/// Marks the same as [`ends`], slashes, and bytes that are not ASCII.
+/// Marks the same bytes as [`ends`], and also slashes and bytes that are not ASCII.
 const fn is_escaped(word: u64) -> u64 {
     has_less(word, 0x20) | has(word, b'"') | has(word, b'\\') | has(word, b'/') | word & everywhere(0x80)
 }
 
-/// Returns the number of bytes before the first quote, backslash or control character. All of them
-/// if there is none.
+/// Returns the number of bytes before the first quote, backslash or control character. Returns the length if there is
+/// none.
 #[inline]
 pub(super) fn before_end(bytes: &[u8]) -> usize {
-    /// Searches the bytes after the last whole word. Most searches end before.
+    /// Searches the bytes after the last whole word. This is rarely needed, because most searches end earlier.
     #[cold]
     #[inline(never)]
     fn rest(bytes: &[u8]) -> usize {
@@ -41,16 +41,16 @@ pub(super) fn before_end(bytes: &[u8]) -> usize {
     before_in_words(bytes, ends).unwrap_or_else(|| rest(bytes))
 }
 
-/// Returns the number of bytes before the first one that a writer of JSON escapes: those of
-/// [`before_end`], slashes, and bytes that are not ASCII. All of them if there is none.
+/// Returns the number of bytes before the first byte that a writer of JSON escapes: those of [`before_end`], slashes,
+/// and bytes that are not ASCII. Returns the length if there is none.
 #[inline]
 pub(super) fn before_escaped(bytes: &[u8]) -> usize {
     before_in_words(bytes, is_escaped).unwrap_or_else(|| before_in_rest(bytes, is_escaped))
 }
 
-/// Returns the number of bytes before the first marked one, if that is in a whole word.
+/// Returns the number of bytes before the first marked byte. Returns `None` if no byte in a whole word is marked.
 ///
-/// `marks` sets the high bit of each marked byte, and of no byte below the first marked one.
+/// `marks` sets the high bit of each marked byte. It must not set the high bit of a byte before the first marked byte.
 #[inline]
 fn before_in_words(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     let (words, _) = bytes.as_chunks::<8>();
@@ -63,7 +63,8 @@ fn before_in_words(bytes: &[u8], marks: impl Fn(u64) -> u64) -> Option<usize> {
     None
 }
 
-/// Does the same as [`before_in_words`], for the bytes after the last whole word.
+/// Returns the number of bytes before the first marked byte, or the length if there is none. Searches only the bytes
+/// after the last whole word.
 #[inline]
 fn before_in_rest(bytes: &[u8], marks: impl Fn(u64) -> u64) -> usize {
     let start = bytes.len() / 8 * 8;
@@ -100,7 +101,7 @@ mod tests {
                 }
             }
         }
-        // A byte that is not ASCII does not hide the bytes after it.
+        // Bytes that are not ASCII do not hide a quote after them.
         assert_eq!(before_end("\u{e9}\u{e9}\u{e9}\"abcdefgh".as_bytes()), 6);
     }
 }

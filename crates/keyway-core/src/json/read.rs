@@ -1,7 +1,7 @@
 //! The reader of JSON.
 //!
-//! It exists because common readers accept input that it must refuse, duplicate names and numbers
-//! that do not fit (decision W2), and because they leave copies of values behind in memory.
+//! Keyway has its own reader for two reasons. Common readers accept duplicate names and numbers that do not fit, which
+//! must be refused (decision W2). And they leave copies of values in memory.
 
 use crate::{Integer, JsonTextFault, unescape_json};
 
@@ -11,28 +11,28 @@ use super::plain::before_end;
 use super::{Float, Json, JsonKind};
 use crate::Wiped;
 
-/// The treatment of a duplicate name in an object.
+/// How the reader treats a duplicate name in an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Duplicates {
     /// Refuses the text.
     Refused,
-    /// Takes the first value, as the real host does. Later ones are checked and dropped.
+    /// Takes the first value, as WaTTS does. Later values are checked and dropped.
     FirstCounts,
 }
 
-/// The treatment of bytes after the value.
+/// How the reader treats bytes after the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trailing {
-    /// Refuses them, unless they are white space.
+    /// Refuses the text if there are bytes other than white space.
     Refused,
-    /// Ignores them, as the real host does.
+    /// Ignores the bytes, as WaTTS does.
     Ignored,
 }
 
-/// Reads JSON of RFC 8259 only: no byte order mark, no comments, no lone surrogates, no raw control
-/// characters.
+/// A reader that accepts only JSON as RFC 8259 defines it: no byte order mark, no comments, no lone surrogates, and no
+/// raw control characters.
 ///
-/// It is pure, and bounded in depth and size.
+/// It has no side effects, and limits the depth and the size of its input.
 ///
 /// ```
 /// use keyway_core::json::{Reader, JsonFault};
@@ -43,28 +43,28 @@ pub enum Trailing {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
-    /// The treatment of duplicate names.
+    /// How the reader treats duplicate names.
     pub duplicates: Duplicates,
-    /// The treatment of bytes after the value.
+    /// How the reader treats bytes after the value.
     pub trailing: Trailing,
-    /// The largest number of bytes.
+    /// The maximum number of bytes.
     pub max_bytes: usize,
-    /// The deepest nesting of arrays and objects.
+    /// The maximum nesting of arrays and objects.
     pub max_depth: usize,
 }
 
 impl Reader {
-    /// The default for the largest number of bytes: 1 MiB.
+    /// The default of `max_bytes`: 1 MiB.
     ///
     /// See decision W7.
     pub const MAX_BYTES: usize = 1 << 20;
-    /// The default for the deepest nesting.
+    /// The default of `max_depth`.
     ///
-    /// Values are read, shown and dropped level by level on the stack, and no host can contain an
-    /// overflow of it; the contract needs five levels (decision H78).
+    /// Values are read, shown and dropped recursively, and a host cannot recover from a stack overflow. The contract
+    /// needs only five levels (decision H78).
     pub const MAX_DEPTH: usize = 64;
 
-    /// Refuses duplicates and trailing bytes.
+    /// A reader that refuses duplicate names and trailing bytes.
     pub const STRICT: Self = Self {
         duplicates: Duplicates::Refused,
         trailing: Trailing::Refused,
@@ -72,25 +72,25 @@ impl Reader {
         max_depth: Self::MAX_DEPTH,
     };
 
-    /// Takes the first duplicate and ignores trailing bytes, as the real host does.
+    /// A reader that takes the first of duplicate names and ignores trailing bytes, as WaTTS does.
     pub const LENIENT: Self =
         Self { duplicates: Duplicates::FirstCounts, trailing: Trailing::Ignored, ..Self::STRICT };
 
     /// Reads one value.
     ///
     /// # Errors
-    /// [`JsonError`] names the position and the fault; it holds nothing of the text.
+    /// [`JsonError`] names the position and the fault. It contains no part of the text, except a duplicate name.
     pub fn read(&self, bytes: &[u8]) -> Result<Json, JsonError> {
         self.whole(bytes, |cursor| cursor.value().map(Json::from))
     }
 
     /// Reads one object into `T`.
     ///
-    /// A value of another kind is read completely, because its faults come first; then the result
-    /// is its kind.
+    /// If the text contains a value of another kind, the result is that kind. The value is still read to its end,
+    /// because a fault in it is reported first.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// The same as those of [`read`](Self::read).
     pub fn read_entries<'a, T: Entries<'a>>(
         &self,
         bytes: &'a [u8],
@@ -109,8 +109,8 @@ impl Reader {
         if bytes.len() > self.max_bytes {
             return Err(JsonError::new(self.max_bytes, JsonFault::TooLarge { limit: self.max_bytes }));
         }
-        // Checking all bytes at once is faster than text by text. The bytes after the first one
-        // that is not UTF-8 may still be outside of the value.
+        // Checking all bytes at once is faster than checking each text. An invalid byte is not an error yet, since it
+        // may be after the value.
         let utf8 =
             std::str::from_utf8(bytes).or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]));
         let mut cursor = Cursor { reader: self, bytes, utf8: utf8.unwrap_or_default(), at: 0, depth: 0 };
@@ -126,13 +126,13 @@ impl Reader {
     }
 }
 
-/// The reader boxes its errors, so that a success takes less space to return.
+/// The error type inside the reader. It is boxed, so that a successful result takes less space.
 type Fault = Box<JsonError>;
 
 struct Cursor<'a, 'r> {
     reader: &'r Reader,
     bytes: &'a [u8],
-    /// The bytes before the first one that is not UTF-8.
+    /// The input up to the first byte that is not UTF-8.
     utf8: &'a str,
     at: usize,
     depth: usize,
@@ -144,7 +144,7 @@ impl<'a> Cursor<'a, '_> {
         Err(JsonError::new(self.at, fault).into())
     }
 
-    /// Returns the fault at a position where a value or a punctuation mark was expected.
+    /// Returns the fault for a position at which a value or a punctuation mark was expected.
     #[cold]
     fn unexpected<T>(&self) -> Result<T, Fault> {
         let rest = &self.bytes[self.at..];
@@ -160,7 +160,7 @@ impl<'a> Cursor<'a, '_> {
         self.bytes.get(self.at).copied()
     }
 
-    /// Skips white space. Hosts and plugins seldom write any, so the first byte is checked first.
+    /// Skips white space. Hosts and plugins seldom write any, so the first byte is checked separately.
     #[inline]
     fn skip_space(&mut self) {
         if self.peek().is_some_and(|byte| byte <= b' ') {
@@ -186,7 +186,7 @@ impl<'a> Cursor<'a, '_> {
         self.unexpected()
     }
 
-    /// Reads a value. The small result shows whether it is a text.
+    /// Reads a value. The result is small, and shows whether the value is a text.
     #[inline]
     fn value(&mut self) -> Result<Value<'a>, Fault> {
         if self.peek() == Some(b'"') { self.text().map(Value::Text) } else { self.other().map(Value::Other) }
@@ -216,7 +216,7 @@ impl<'a> Cursor<'a, '_> {
         Ok(())
     }
 
-    /// Continues after an element: skips a comma (`true`) or the end (`false`).
+    /// Skips the comma or the end after an element. Returns whether there was a comma, so that another element follows.
     fn more(&mut self, end: u8) -> Result<bool, Fault> {
         self.skip_space();
         match self.peek() {
@@ -234,7 +234,7 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    /// Skips the end of an array or object, if it has no elements.
+    /// Skips the end of an array or object that has no elements. Returns whether it did.
     fn ends_at_once(&mut self, end: u8) -> bool {
         let ends = self.peek() == Some(end);
         if ends {
@@ -291,8 +291,8 @@ impl<'a> Cursor<'a, '_> {
 
     /// Reads a text, from its opening quote.
     ///
-    /// For one with escapes a buffer of full size is allocated once, so that no part of a secret
-    /// stays behind in an abandoned buffer.
+    /// For a text with escapes, a buffer is allocated only once, in its full size. So no part of a secret stays in an
+    /// abandoned buffer.
     fn text(&mut self) -> Result<Text<'a>, Fault> {
         let start = self.at + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();
@@ -304,7 +304,7 @@ impl<'a> Cursor<'a, '_> {
         Ok(Text::Plain(text))
     }
 
-    /// Returns the text from `start` to the quote at the current position, and skips the quote.
+    /// Returns the text from `start` to the quote at the current position. Skips the quote.
     fn between(&mut self, start: usize) -> Result<&'a str, Fault> {
         let utf8 = self.utf8;
         let text = utf8.get(start..self.at);
@@ -318,7 +318,7 @@ impl<'a> Cursor<'a, '_> {
         loop {
             match self.peek() {
                 Some(b'"') => break,
-                // Escapes are checked below; this loop only looks for the end.
+                // This loop only looks for the end of the text. Escapes are checked below.
                 Some(b'\\') => self.at += 2,
                 Some(_) => return self.fault(JsonFault::Control),
                 None => {

@@ -65,7 +65,7 @@ fn depth_and_size_are_bounded() {
     let limit = Reader::MAX_DEPTH;
     assert_eq!(fault(&nested(limit + 1)), (limit, JsonFault::TooDeep { limit }));
     assert_eq!(fault(&b"[".repeat(100_000)).1, JsonFault::TooDeep { limit });
-    // Siblings do not add to the depth.
+    // Neighbours in an array do not add to the depth.
     let wide = format!("[{}[]]", "[],{},".repeat(200));
     assert!(Reader::STRICT.read(wide.as_bytes()).is_ok());
     let limit = Reader::MAX_BYTES;
@@ -78,7 +78,7 @@ fn leniently_the_first_duplicate_counts_and_the_rest_is_not_looked_at() {
         panic!("an object")
     };
     assert_eq!(entries.get("a").and_then(Json::as_text), Some("1"));
-    // Text before the end is still checked.
+    // Text before the end of the value is still checked.
     assert!(Reader::LENIENT.read(b"{\"a\":1,\"a\":tru}").is_err());
     assert!(Reader::LENIENT.read(b"\"a\\ud800b\"").is_err());
 }
@@ -119,7 +119,7 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// Generates JSON texts, mostly valid ones, with some bytes changed.
+/// Generates JSON texts. Most are valid; in the others some bytes are changed.
 fn texts() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop::sample::select(vec![
         "{",
@@ -154,8 +154,7 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Tells whether two values are equal apart from the last digits of floats, where `serde_json` is
-/// inexact.
+/// Tells whether two values are equal. Ignores the last digits of floats, which are inexact in `serde_json`.
 fn nearly(one: &Json, other: &Json) -> bool {
     match (one, other) {
         (Json::Float(a), Json::Float(b)) => (a.get() - b.get()).abs() <= a.get().abs() * 1e-14,
@@ -170,14 +169,14 @@ fn nearly(one: &Json, other: &Json) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Compares with `serde_json`, which accepts the same except for duplicates and depth.
+    /// Compares with `serde_json`, which accepts the same texts except for duplicate names and depth.
     #[test]
     fn it_reads_what_serde_json_reads(text in texts()) {
         let ours = Reader { duplicates: Duplicates::FirstCounts, ..Reader::STRICT }.read(&text);
         match (ours, serde_json::from_slice::<serde_json::Value>(&text)) {
             (Ok(ours), Ok(theirs)) => {
                 if Reader::STRICT.read(&text).is_ok() {
-                    // They differ by design for integers beyond 64 bits.
+                    // The two differ by design for integers beyond 64 bits.
                     let bounded = Json::from(theirs);
                     if !text.windows(19).any(|digits| digits.iter().all(u8::is_ascii_digit)) {
                         prop_assert!(nearly(&ours, &bounded));

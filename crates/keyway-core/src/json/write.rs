@@ -1,4 +1,4 @@
-//! The writer: exactly the bytes that the real host writes.
+//! The writer of JSON. It writes exactly the same bytes as WaTTS.
 
 use std::fmt::{self, Write as _};
 
@@ -6,7 +6,7 @@ use super::plain::before_escaped;
 use super::{Json, JsonObject};
 use crate::Wiped;
 
-/// The initial capacity of a buffer, unless the caller chooses one.
+/// The default capacity of a buffer, in bytes.
 const ROOM: usize = 512;
 
 /// Writes the value as ASCII JSON.
@@ -16,9 +16,9 @@ pub(super) fn to_ascii(value: &Json) -> Wiped<String> {
     writer.finish()
 }
 
-/// Writes ASCII JSON. The caller writes names, values and punctuation in the right order.
+/// A writer of ASCII JSON. The caller writes names, values and punctuation in the right order.
 ///
-/// A buffer that grows zeroizes its old memory, because a request holds tokens.
+/// When the buffer grows, its old memory is zeroized, because a request contains tokens.
 pub struct Writer {
     text: Wiped<String>,
 }
@@ -54,7 +54,7 @@ impl Writer {
         self.text = larger;
     }
 
-    /// Writes a text that is valid JSON already.
+    /// Writes a text that already is valid JSON.
     #[inline]
     pub fn raw(&mut self, json: &str) {
         self.reserve(json.len());
@@ -110,7 +110,7 @@ impl Writer {
         self.raw("}");
     }
 
-    /// Writes a text that begins with an escaped character, and leaves room for a quote.
+    /// Writes a text that begins with a character to escape. Reserves room for the closing quote.
     #[inline(never)]
     fn escaped(&mut self, text: &str) {
         let mut rest = text;
@@ -144,8 +144,8 @@ impl Writer {
         });
     }
 
-    /// Writes a float as Erlang's `float_to_binary/1` does: with 20 decimals, and an exponent of a
-    /// sign and at least two digits.
+    /// Writes a float as Erlang's `float_to_binary/1` does: with 20 decimals, and an exponent that has a sign and at
+    /// least two digits.
     fn float(&mut self, float: f64) {
         let printed = Wiped::new(format!("{float:.20e}"));
         let (mantissa, exponent) = printed.split_once('e').unwrap_or((&printed, "0"));
@@ -163,7 +163,7 @@ impl Writer {
 mod tests {
     use super::*;
 
-    /// Compares with the texts that the real host writes for these values.
+    /// Compares with the texts that WaTTS writes for these values.
     #[test]
     fn the_bytes_are_those_of_the_real_host() {
         for (value, text) in [

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-/// A real calendar day, written as the number YYYYMMDD.
+/// A day that exists in the calendar, written as the number YYYYMMDD.
 ///
-/// Years are 1000 to 9999, in the Gregorian calendar (Convection seed, `updated` of the metadata;
-/// decision C3).
+/// Years are from 1000 to 9999, in the Gregorian calendar (Convection seed, `updated` of the metadata; decision C3).
 ///
 /// ```
 /// use keyway_core::Date;
@@ -16,7 +15,7 @@ use std::fmt;
 pub struct Date(u32);
 
 impl Date {
-    /// Returns the day of this number, if it exists in the calendar.
+    /// Returns the day with this number, or `None` if it does not exist in the calendar.
     pub const fn from_number(number: u32) -> Option<Self> {
         let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
         let days = match month {
@@ -39,12 +38,12 @@ impl Date {
         self.0 / 10_000
     }
 
-    /// Returns the month, 1 to 12.
+    /// Returns the month, from 1 to 12.
     pub const fn month(self) -> u32 {
         self.0 / 100 % 100
     }
 
-    /// Returns the day of the month, from 1 on.
+    /// Returns the day of the month, counted from 1.
     pub const fn day(self) -> u32 {
         self.0 % 100
     }
@@ -84,7 +83,7 @@ mod tests {
         }
     }
 
-    /// Checks that 400 years have 146,097 days, as in the Gregorian calendar.
+    /// Checks that 400 years have 146,097 days, as the Gregorian calendar demands.
     #[test]
     fn four_centuries_have_their_days() {
         let days = (20_000_101..=23_991_231).filter(|number| Date::from_number(*number).is_some()).count();

@@ -1,4 +1,4 @@
-//! The reader and writer of the metadata document of the Convection seed.
+//! The reader and writer of the metadata document that the Convection seed describes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,8 +11,8 @@ use super::{Date, MetadataError, MetadataField, PluginKind, PluginMetadata, text
 use crate::key::{nearest, shown};
 use crate::{Compatibility, Version};
 
-/// Any value, with duplicate keys preserved: a JSON value keeps the last of two, and decision C3
-/// refuses both.
+/// Any JSON value that still contains duplicate keys. A JSON value of `serde_json` keeps only the last of them, but
+/// decision C3 refuses duplicates.
 enum Node {
     Null,
     Boolean,
@@ -25,7 +25,7 @@ enum Node {
 type Object = Vec<(String, Node)>;
 
 impl PluginMetadata {
-    /// Reads the JSON document of the Convection seed, strictly.
+    /// Reads the metadata document of the Convection seed, strictly.
     ///
     /// See decision C3.
     ///
@@ -43,9 +43,9 @@ impl PluginMetadata {
     /// ```
     ///
     /// # Errors
-    /// [`MetadataError`] names the field and its rule: every field present and of its type, no
-    /// unknown and no repeated key, a real date, a known type, an author `Name <address>`, a
-    /// compatibility string that some version and the plugin's own version satisfy.
+    /// [`MetadataError`] names the field and the rule that it breaks. Every field must be present and have its type.
+    /// There must be no unknown and no repeated key. The date must exist, the type must be known, and the author must
+    /// be `Name <address>`. Some version, and also the plugin's own version, must satisfy the compatibility string.
     pub fn from_json(json: &str) -> Result<Self, MetadataError> {
         let node = serde_json::from_str(json)
             .map_err(|error| MetadataError::NotJson { line: error.line(), column: error.column() })?;
@@ -54,17 +54,17 @@ impl PluginMetadata {
 
     /// Reads a parsed document, as [`from_json`](Self::from_json) does.
     ///
-    /// Parsing has already dropped repeated keys, so they are not refused.
+    /// Repeated keys are not refused, because parsing has already dropped them.
     ///
     /// # Errors
-    /// As [`from_json`](Self::from_json).
+    /// The same as those of [`from_json`](Self::from_json).
     pub fn from_value(value: &serde_json::Value) -> Result<Self, MetadataError> {
         let node = Node::deserialize(value)
             .map_err(|error| MetadataError::NotJson { line: error.line(), column: error.column() })?;
         read(node)
     }
 
-    /// Writes the JSON document of the Convection seed.
+    /// Writes the metadata document of the Convection seed, as JSON.
     #[allow(clippy::missing_panics_doc)] // JSON has a form for every text and number
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are always written")
@@ -116,7 +116,7 @@ fn read(node: Node) -> Result<PluginMetadata, MetadataError> {
     })
 }
 
-/// The keys of one object, each of which is read once.
+/// The entries of one object. Each entry is taken out when it is read.
 struct Fields(Vec<(MetadataField, Node)>);
 
 impl Fields {
@@ -214,7 +214,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Node, E> {
-        // An infinity or NaN is not a date either; the error names the type only.
+        // Treats an infinity or NaN as null: neither is a date, and the error names only the type.
         Ok(serde_json::Number::from_f64(number).map_or(Node::Null, Node::Number))
     }
 
@@ -245,7 +245,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
 }
 
 impl<'de> Deserialize<'de> for PluginMetadata {
-    /// Reads a document within another one as strictly as [`PluginMetadata::from_json`].
+    /// Reads a document that is inside another document, as strictly as [`PluginMetadata::from_json`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         read(Node::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }

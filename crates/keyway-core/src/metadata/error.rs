@@ -1,4 +1,4 @@
-//! The errors of a metadata document.
+//! The errors of reading a metadata document.
 
 use std::fmt;
 
@@ -51,16 +51,16 @@ impl fmt::Display for MetadataField {
     }
 }
 
-/// A breach of decision C3 by a metadata document: the field and the expectation.
+/// A fault in a metadata document that breaks decision C3: the field, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {
     /// The text is not JSON.
     #[error("metadata is not JSON: see line {line}, column {column}")]
     NotJson {
-        /// The line, from 1 on.
+        /// The line, counted from 1.
         line: usize,
-        /// The column, from 1 on.
+        /// The column, counted from 1.
         column: usize,
     },
     /// A field is missing.
@@ -74,9 +74,9 @@ pub enum MetadataError {
     WrongType {
         /// The field.
         field: MetadataField,
-        /// The type that it must have, in words.
+        /// The type that the value must have, in words.
         expected: &'static str,
-        /// The type that it has, in words.
+        /// The type that the value has, in words.
         found: &'static str,
     },
     /// A key occurs twice in one object.
@@ -85,7 +85,7 @@ pub enum MetadataError {
         /// The path of the key.
         key: String,
     },
-    /// A key that metadata does not have.
+    /// A key is unknown in metadata documents.
     #[error("metadata: unknown key `{key}`{}", nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     UnknownKey {
         /// The path of the key.
@@ -104,20 +104,20 @@ pub enum MetadataError {
     /// See decision C2.
     #[error("metadata: no version can satisfy `compatibility` {compatibility}")]
     Unsatisfiable {
-        /// The string.
+        /// The compatibility string.
         compatibility: Compatibility,
     },
-    /// The plugin could not read its own data.
+    /// The plugin's own version is outside its compatibility string, so it could not read its own data.
     ///
     /// See decision C4.
     #[error("metadata: version {version} is outside the plugin's own compatibility {compatibility}")]
     OutsideOwnRange {
         /// The plugin's version.
         version: Version,
-        /// The plugin's range.
+        /// The plugin's compatibility string.
         compatibility: Compatibility,
     },
-    /// The number is not a day of the calendar.
+    /// The number is not a day that exists in the calendar.
     #[error("metadata: `updated` must be a real date as the number YYYYMMDD, but is {found}")]
     NotADate {
         /// The number.
@@ -131,7 +131,7 @@ pub enum MetadataError {
     Malformed {
         /// The field.
         field: MetadataField,
-        /// The form, in words.
+        /// The required form, in words.
         expected: &'static str,
     },
 }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The kind of a plugin: the one of the four contracts that it implements (Convection seed,
-/// `plugin.type` of the metadata).
+/// The kind of a plugin, which says which of the four contracts it implements (Convection seed, `plugin.type` of the
+/// metadata).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PluginKind {
     /// A secret store.
@@ -12,7 +12,7 @@ pub enum PluginKind {
     Certificate,
     /// A credential store.
     Credential,
-    /// A request/revoke plugin.
+    /// An issuer: a request/revoke plugin.
     Issuer,
 }
 
@@ -30,7 +30,7 @@ impl PluginKind {
         }
     }
 
-    /// Returns the kind of this name, which is case-sensitive.
+    /// Returns the kind with this name. The name is case-sensitive.
     ///
     /// See decision C3.
     pub fn from_name(name: &str) -> Option<Self> {

@@ -25,9 +25,8 @@ use crate::{Compatibility, Version};
 ///
 /// See decision C3.
 ///
-/// `register!` creates one at compile time; [`from_json`](Self::from_json) reads the document.
-/// Every value of this type is valid: the date is a real one, and the version is inside the
-/// plugin's own compatibility.
+/// `register!` creates one at compile time; [`from_json`](Self::from_json) reads one from a document. Every value of
+/// this type is valid: the date exists, and the version satisfies the plugin's own compatibility string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginMetadata {
     version: Version,
@@ -47,12 +46,12 @@ impl PluginMetadata {
 
     /// Returns the plugin's name for people, such as "Generic".
     ///
-    /// Look-ups use the registry id (decision K2).
+    /// To look up a plugin, use its registry id instead (decision K2).
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the contract that the plugin implements.
+    /// Returns the kind of the plugin, which says which contract it implements.
     pub const fn kind(&self) -> PluginKind {
         self.kind
     }
@@ -67,12 +66,12 @@ impl PluginMetadata {
         self.updated
     }
 
-    /// Returns the versions of data that the plugin reads.
+    /// Returns the compatibility string: the versions of data that the plugin reads.
     pub fn compatibility(&self) -> &Compatibility {
         &self.compatibility
     }
 
-    /// Returns the purpose of the plugin.
+    /// Returns the description of the plugin's purpose.
     pub fn description(&self) -> &str {
         &self.description
     }
@@ -85,7 +84,7 @@ impl fmt::Display for PluginMetadata {
     }
 }
 
-/// The declaration that a plugin passes to `register!`.
+/// The metadata as a plugin declares it in `register!`, not checked yet.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Declared {
@@ -99,10 +98,10 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// Performs the checks of [`PluginMetadata::from_json`], at compile time.
+    /// Makes the checks of [`PluginMetadata::from_json`] at compile time.
     ///
     /// # Panics
-    /// Panics with a message for the plugin's author: a compile error.
+    /// If a check fails. This is a compile error with a message for the plugin's author.
     #[track_caller]
     pub(crate) const fn metadata(self, kind: PluginKind, clauses: &'static [Clause]) -> PluginMetadata {
         if !text::is_id(self.id) {
@@ -127,8 +126,8 @@ impl Declared {
             )
         };
         let version = Version::from_static(self.version);
-        // Parsing accepts two numbers (decision C1), but a plugin must write Major.Minor.Patch
-        // (seed).
+        // Parsing also accepts shorter versions (decision C1), but the seed demands that a plugin writes
+        // Major.Minor.Patch.
         if version.parts().components < 3 {
             refuse(
                 &Message::new("version ")
@@ -137,7 +136,7 @@ impl Declared {
             );
         }
         let compatibility = Compatibility::from_static(self.compatibility, clauses);
-        // A string that no version satisfies does not match the plugin's own version either.
+        // This check also refuses a string that no version satisfies.
         if !compatibility.matches(&version) {
             refuse(
                 &Message::new("version ")

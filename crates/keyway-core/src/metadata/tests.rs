@@ -218,8 +218,7 @@ fn the_stamp_is_compared_with_the_running_plugin() {
 }
 
 proptest! {
-    /// Checks that any JSON gives a value or a typed error, and that a value is written as it was
-    /// read.
+    /// Checks that any JSON text gives either metadata or a typed error, and that metadata is written as it was read.
     #[test]
     fn any_json_is_read_or_refused(
         path in prop::sample::select(vec!["/version", "/author", "/updated", "/compatibility", "/plugin",

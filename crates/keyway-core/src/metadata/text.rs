@@ -1,7 +1,6 @@
-//! Checks the forms of the texts in metadata. The checks are `const`, because `register!` uses
-//! them.
+//! Checks the form of the texts in metadata. The functions are `const`, so that `register!` can call them.
 
-/// The longest plugin name and author, in bytes.
+/// The maximum length of a plugin's name and of its author, in bytes.
 const LONGEST: usize = 256;
 
 /// The form that [`is_author`] requires.
@@ -14,8 +13,7 @@ pub(super) const NAME: &str = "a text of 1 to 256 bytes without control characte
 pub(crate) const ID: &str = "kebab case, such as `convection-generic`: 1 to 64 of `a-z 0-9` in words joined by `-`, \
                              beginning with a letter";
 
-/// Tells whether a text is `Name <address>`: a name, one blank, an address with an `@` inside,
-/// nothing else.
+/// Tells whether a text is `Name <address>`: a name, one space, and an address that contains an `@`.
 ///
 /// See decision C3.
 pub(super) const fn is_author(author: &str) -> bool {
@@ -34,7 +32,7 @@ pub(super) const fn is_author(author: &str) -> bool {
         }
         index += 1;
     }
-    // The name has no blanks around it, and the `@` has characters on both sides.
+    // The name has exactly one space after it and none before it, and the `@` has characters on both sides.
     open >= 2
         && bytes[0] != b' '
         && bytes[open - 1] == b' '
@@ -43,7 +41,7 @@ pub(super) const fn is_author(author: &str) -> bool {
         && sign < bytes.len() - 2
 }
 
-/// Tells whether a text suits people: not empty, not too long, without control characters.
+/// Tells whether a text can be a name for people: not empty, not too long, and without control characters.
 pub(super) const fn is_name(name: &str) -> bool {
     let bytes = name.as_bytes();
     let mut index = 0;

@@ -1,4 +1,4 @@
-//! The plugin that wrote data, and the check that another may read it.
+//! The stamp of the plugin that wrote data, and the check whether another plugin may read the data.
 //!
 //! See decision C4.
 
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::{PluginKind, PluginMetadata};
 use crate::{Compatibility, Effect, ErrorKind, PluginError, Version};
 
-/// The stamp beside stored data that names the plugin that last wrote it.
+/// The stamp that is stored with data, and names the plugin that wrote the data last.
 ///
-/// As JSON: `{"name": "Generic", "type": "Secret", "version": "1.0.0"}` (Convection seed,
-/// "compatibility"; decision C4).
+/// Its JSON is `{"name": "Generic", "type": "Secret", "version": "1.0.0"}` (Convection seed, "compatibility"; decision
+/// C4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenBy {
@@ -22,7 +22,7 @@ pub struct WrittenBy {
     /// The metadata's `plugin.type`.
     #[serde(rename = "type")]
     pub kind: PluginKind,
-    /// The metadata's `version`: that of the data format.
+    /// The metadata's `version`, which is the version of the data format.
     pub version: Version,
 }
 
@@ -33,20 +33,20 @@ impl fmt::Display for WrittenBy {
 }
 
 impl PluginMetadata {
-    /// Returns the stamp of this plugin, to be stored beside its data.
+    /// Returns the stamp of this plugin, to be stored with its data.
     pub fn written_by(&self) -> WrittenBy {
         WrittenBy { plugin_name: self.name().to_owned(), kind: self.kind(), version: self.version().clone() }
     }
 
     /// Checks that this plugin may read data with the stamp `written`.
     ///
-    /// Name and type must be the same, and this plugin's compatibility string must match that
-    /// version.
+    /// The name and the type must be the same, and the version in the stamp must satisfy this plugin's compatibility
+    /// string.
     ///
     /// See decision C4.
     ///
     /// # Errors
-    /// [`IncompatibleData`] names both sides.
+    /// [`IncompatibleData`] names the writer and this plugin.
     pub fn check(&self, written: &WrittenBy) -> Result<(), IncompatibleData> {
         let reason = if self.kind() != written.kind {
             IncompatibleReason::OtherKind
@@ -66,7 +66,7 @@ impl PluginMetadata {
     }
 }
 
-/// The error for data of a plugin or a version that the running plugin must not read.
+/// The error for data whose writer has a name, a type or a version that the running plugin must not read.
 ///
 /// Nothing was changed (decision C4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,9 +85,9 @@ struct Sides {
 pub enum IncompatibleReason {
     /// The data belongs to another kind of plugin.
     OtherKind,
-    /// The data belongs to a plugin of another name.
+    /// The data belongs to a plugin with another name.
     OtherName,
-    /// The version is outside the running plugin's compatibility.
+    /// The version of the data does not satisfy the running plugin's compatibility string.
     Version,
 }
 
@@ -97,17 +97,17 @@ impl IncompatibleData {
         self.0.reason
     }
 
-    /// Returns the plugin that should read.
+    /// Returns the stamp of the running plugin, which refused to read the data.
     pub fn running(&self) -> &WrittenBy {
         &self.0.running
     }
 
-    /// Returns the versions that the running plugin reads.
+    /// Returns the versions of data that the running plugin reads.
     pub fn compatibility(&self) -> &Compatibility {
         &self.0.compatibility
     }
 
-    /// Returns the plugin that wrote the data.
+    /// Returns the stamp of the plugin that wrote the data.
     pub fn written(&self) -> &WrittenBy {
         &self.0.written
     }

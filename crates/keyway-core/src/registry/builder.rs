@@ -9,7 +9,7 @@ use super::registration::{Holder, Registration};
 use super::{Registry, Slot};
 use crate::{Contract, ContractVersion, PluginKind};
 
-/// The plugins that one crate's `register!` links into the program.
+/// The plugins that one crate links into the program with `register!`.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Linked(&'static [&'static Registration]);
@@ -23,15 +23,15 @@ impl Linked {
 
 inventory::collect!(Linked);
 
-/// Collects plugins and checks them all at once.
+/// Collects plugins, and then checks all of them at once.
 ///
-/// A plugin that is both linked and named counts once.
+/// A plugin that is added in several ways counts once.
 #[derive(Default)]
 pub struct RegistryBuilder {
     slots: Vec<Slot>,
     driven: Vec<Driven>,
     empty: Vec<RegistryFault>,
-    /// The number of registrations offered, including duplicates.
+    /// The number of registrations that were added, including duplicates.
     offered: usize,
 }
 
@@ -51,9 +51,8 @@ impl Driven {
 impl RegistryBuilder {
     /// Adds every plugin that is linked into the program.
     ///
-    /// A linker may drop a crate that the program does not mention: list it in
-    /// [`plugins!`](crate::plugins) then. In static libraries and WebAssembly only listed crates
-    /// are sure to be linked.
+    /// A linker may drop a crate that the program does not refer to. List such a crate in [`plugins!`](crate::plugins).
+    /// In static libraries and WebAssembly, only listed crates are certain to be linked.
     #[must_use]
     pub fn linked(mut self) -> Self {
         for linked in inventory::iter::<Linked> {
@@ -62,7 +61,7 @@ impl RegistryBuilder {
         self
     }
 
-    /// Adds the plugins of one crate by its `register` function.
+    /// Adds the plugins of one crate by calling its `register` function.
     ///
     /// ```
     /// # use keyway_core::{Contract, ContractVersion, PluginKind, Registry};
@@ -109,7 +108,7 @@ impl RegistryBuilder {
 
     /// Declares that the host drives the contract `C`.
     ///
-    /// For a kind with such a declaration, a plugin of another version of that contract is a fault
+    /// If a host declares a contract of a kind, a plugin of this kind for another version of the contract is a fault
     /// (decision K3).
     #[must_use]
     pub fn drives<C: Contract>(mut self) -> Self {
@@ -117,7 +116,7 @@ impl RegistryBuilder {
         self
     }
 
-    /// Adds registrations. The `register` function of a crate calls it.
+    /// Adds registrations. A crate's `register` function calls this method.
     pub fn add(&mut self, registrations: &'static [&'static Registration]) {
         self.offered += registrations.len();
         self.slots.extend(registrations.iter().map(|registration| Slot::new(registration)));
@@ -126,9 +125,8 @@ impl RegistryBuilder {
     /// Checks the collected plugins.
     ///
     /// # Errors
-    /// [`RegistryFaults`] has every problem: plugins of the same kind, id and version, plugins of a
-    /// contract that the host does not drive, plugins of one kind that were made for different
-    /// contracts, and listed crates without plugins.
+    /// [`RegistryFaults`] lists every problem: plugins with the same kind, id and version, plugins for a contract that
+    /// the host does not drive, plugins of one kind for different contracts, and listed crates without plugins.
     pub fn build(self) -> Result<Registry, RegistryFaults> {
         let Self { mut slots, driven, empty: mut faults, .. } = self;
         slots.sort_unstable_by(Slot::order);
@@ -176,7 +174,7 @@ fn contracts<'a>(
     driven: &[Driven],
     faults: &mut Vec<RegistryFault>,
 ) {
-    // Slots are sorted by kind: if the host declares no contract, the first plugin of each kind
+    // The slots are sorted by kind. If the host declares no contract of a kind, the first plugin of that kind
     // determines the contract.
     let mut first_of_kind: Option<(&'static Registration, TypeId)> = None;
     for slot in slots {
@@ -241,11 +239,11 @@ impl Plugins {
 
     /// Builds the registry of these plugins and all other linked ones.
     ///
-    /// A host that knows its contracts declares them:
+    /// A host that knows its contracts should declare them:
     /// `Registry::builder().linked().plugins(&PLUGINS).drives::<C>().build()`.
     ///
     /// # Errors
-    /// As [`RegistryBuilder::build`].
+    /// The same as those of [`RegistryBuilder::build`].
     pub fn registry(&self) -> Result<Registry, RegistryFaults> {
         Registry::builder().linked().plugins(self).build()
     }

@@ -1,12 +1,12 @@
-//! A contract crate's declaration of its contract.
+//! The declaration of a contract by its contract crate.
 
 use std::fmt;
 
 use crate::PluginKind;
 
-/// A contract, for the registry.
+/// The declaration of a contract, which the registry uses.
 ///
-/// Each contract crate implements it once, for a type without values (decision K3).
+/// Each contract crate implements this trait once, for a type without values (decision K3).
 ///
 /// ```
 /// use keyway_core::{Contract, ContractVersion, PluginKind};
@@ -26,7 +26,7 @@ pub trait Contract: 'static {
     /// The kind of plugin that implements the contract.
     const KIND: PluginKind;
 
-    /// The version of the contract: raised whenever plugins must be compiled again.
+    /// The version of the contract. It is raised whenever plugins must be compiled again.
     const VERSION: ContractVersion;
 
     /// The type that a plugin registers: a trait object, usually of a factory.
@@ -38,7 +38,7 @@ pub trait Contract: 'static {
 pub struct ContractVersion(u32);
 
 impl ContractVersion {
-    /// Creates the version of this number.
+    /// Creates the version with this number.
     pub const fn new(number: u32) -> Self {
         Self(number)
     }

@@ -17,11 +17,11 @@ pub enum RegistryFault {
          give one of the plugins another id"
     )]
     Duplicate {
-        /// The kind of both.
+        /// The kind of both plugins.
         kind: PluginKind,
-        /// The id of both.
+        /// The id of both plugins.
         id: &'static str,
-        /// The version of both.
+        /// The version of both plugins.
         version: Version,
         /// The place of one registration.
         first: Origin,
@@ -50,8 +50,8 @@ pub enum RegistryFault {
         /// The place of the registration.
         origin: Origin,
     },
-    /// Plugins of one kind were compiled against different contracts, and the host did not declare
-    /// which one it drives.
+    /// Plugins of one kind were compiled against different contracts, and the host did not declare which contract it
+    /// drives.
     ///
     /// See decision K3.
     #[error(
@@ -61,7 +61,7 @@ pub enum RegistryFault {
         if first.contract == second.contract { ", of another copy of the contract crate" } else { "" }
     )]
     MixedContracts {
-        /// The kind of both.
+        /// The kind of both plugins.
         kind: PluginKind,
         /// One plugin.
         first: ContractUse,
@@ -76,14 +76,14 @@ pub enum RegistryFault {
     NothingRegistered {
         /// The listed crate.
         crate_name: &'static str,
-        /// The source file of the `plugins!`.
+        /// The source file that contains the `plugins!`.
         file: &'static str,
-        /// The line of the `plugins!`, from 1 on.
+        /// The line of the `plugins!`, counted from 1.
         line: u32,
     },
 }
 
-/// A plugin and the version of its contract.
+/// A plugin, and the version of the contract that it implements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ContractUse {
@@ -103,12 +103,12 @@ fn in_words(driven: &[ContractVersion], found: ContractVersion) -> String {
     format!("version {}", numbers.join(" and "))
 }
 
-/// All faults of a set of plugins (design, principle 7).
+/// All faults of a set of plugins. They are reported together (design, principle 7).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegistryFaults(pub(super) Vec<RegistryFault>);
 
 impl RegistryFaults {
-    /// Returns the faults, at least one, in a stable order.
+    /// Returns the faults in a stable order. There is at least one.
     pub fn faults(&self) -> &[RegistryFault] {
         &self.0
     }

@@ -3,9 +3,9 @@
 use super::Slot;
 use crate::PluginKind;
 
-/// A hash of kind and id.
+/// A hash of a plugin's kind and id.
 ///
-/// That of a registration is computed at compile time. Hostile ids are no concern: all ids are
+/// The hash of a registration is computed at compile time. The hash need not resist hostile ids, since all ids are
 /// linked into the program.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct IdHash(u64);
@@ -19,7 +19,7 @@ impl IdHash {
             hash = mix(hash, u64::from_le_bytes(*word));
             rest = after;
         }
-        // The last word overlaps the one before, which is faster than byte by byte.
+        // The last word overlaps the word before it. This is faster than reading the last bytes one by one.
         let last = match id.as_bytes().last_chunk::<8>() {
             Some(word) => u64::from_le_bytes(*word),
             None => few_bytes(rest),
@@ -37,22 +37,21 @@ const fn few_bytes(bytes: &[u8]) -> u64 {
     word
 }
 
-/// Multiplies and folds, so that every input bit affects many output bits.
+/// Multiplies and combines both halves of the product, so that every input bit affects many output bits.
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // folding takes both halves of the product
 const fn mix(hash: u64, word: u64) -> u64 {
-    /// An odd number with about as many ones as zeros: the fraction of the golden ratio.
+    /// An odd number with about as many ones as zeros: the fractional part of the golden ratio.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let product = (hash ^ word ^ FACTOR) as u128 * FACTOR as u128;
     (product as u64) ^ (product >> 64) as u64
 }
 
-/// An open hash table that maps each plugin to the position of its highest version in the sorted
-/// slots.
+/// A hash table with open addressing. It maps each plugin to the position of its highest version in the sorted slots.
 #[derive(Clone)]
 pub(super) struct Index {
-    /// The position plus one; 0 is free. The length is a power of two, and at least twice the
-    /// number of slots, so that a search always ends.
+    /// For each place, the position plus one, or 0 if the place is free. The length is a power of two, and at least
+    /// twice the number of slots, so that a search always ends.
     places: Vec<u32>,
 }
 
@@ -73,7 +72,7 @@ impl Index {
         while self.places[at] != 0 {
             at = self.next(at);
         }
-        // No program links four billion plugins.
+        // The position always fits, since no program links four billion plugins.
         self.places[at] = u32::try_from(position + 1).unwrap_or(0);
     }
 

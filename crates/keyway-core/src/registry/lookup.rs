@@ -2,29 +2,29 @@
 
 use crate::{Compatibility, ContractVersion, Effect, ErrorKind, PluginError, PluginKind, Version};
 
-/// An error of looking up a plugin.
+/// The error of a look-up that finds no usable plugin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// No plugin of the kind has the id.
+    /// No plugin of the kind has this id.
     #[error(
         "no {kind} plugin `{wanted}` is linked{}; list its crate in `plugins!`",
         nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default()
     )]
     NotFound {
-        /// The kind that was requested.
+        /// The requested kind.
         kind: PluginKind,
-        /// The id or name that was requested.
+        /// The requested id or name.
         wanted: String,
         /// The id with the closest spelling.
         nearest: Option<&'static str>,
     },
-    /// The id is that of a plugin of another kind.
+    /// The id belongs to a plugin of another kind.
     #[error("`{id}` is {}, and {} was asked for: give the id of one", noun(*found), noun(*wanted))]
     OtherKind {
-        /// The id that was requested.
+        /// The requested id.
         id: &'static str,
-        /// The kind that was requested.
+        /// The requested kind.
         wanted: PluginKind,
         /// The kind of the plugin.
         found: PluginKind,
@@ -32,21 +32,21 @@ pub enum LookupError {
     /// The plugin is linked, but only in other versions.
     #[error("no version of the {kind} plugin `{id}` satisfies {wanted}; linked are {}", list(available))]
     NoSuchVersion {
-        /// The kind that was requested.
+        /// The requested kind.
         kind: PluginKind,
         /// The id of the plugin.
         id: &'static str,
-        /// The versions that were requested.
+        /// The requested versions.
         wanted: Compatibility,
         /// The versions that are linked, lowest first.
         available: Vec<Version>,
     },
-    /// Several plugins have that name; an id would distinguish them.
+    /// Several plugins have this name. Use an id to choose one of them.
     ///
     /// See decision K2.
     #[error("several {kind} plugins are named `{name}`: select one by its id, {}", ids.join(" or "))]
     Ambiguous {
-        /// The kind that was requested.
+        /// The requested kind.
         kind: PluginKind,
         /// The name.
         name: String,
@@ -66,12 +66,12 @@ pub enum LookupError {
         id: &'static str,
         /// The version of the contract that the plugin implements.
         found: ContractVersion,
-        /// The version that was requested.
+        /// The requested version of the contract.
         wanted: ContractVersion,
     },
 }
 
-/// Returns the kind as the end of a sentence.
+/// Returns the kind as a noun for the end of a sentence.
 const fn noun(kind: PluginKind) -> &'static str {
     match kind {
         PluginKind::Secret => "a secret store",

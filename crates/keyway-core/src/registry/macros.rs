@@ -1,23 +1,21 @@
-//! `register!` for plugin crates, `plugins!` for hosts.
+//! The macros `register!` for plugin crates and `plugins!` for hosts.
 
-/// Registers all plugins of a crate, of all kinds. A crate uses it once, at its root.
+/// Registers all plugins of a crate, of any kind. A crate uses this macro once, at its root.
 ///
-/// Each entry begins with the contract (a type that implements [`Contract`](crate::Contract)).
-/// `plugin` is a constant expression whose value coerces to the contract's
-/// [`Plugin`](crate::Contract::Plugin). `description` is optional: the default is that of
-/// Cargo.toml. An entry may carry `#[cfg(...)]`.
+/// Each entry begins with the contract (a type that implements [`Contract`](crate::Contract)). `plugin` is a constant
+/// expression whose value coerces to the contract's [`Plugin`](crate::Contract::Plugin). `description` is optional: the
+/// default is the description in Cargo.toml. An entry may have an attribute `#[cfg(...)]`.
 ///
-/// Everything is checked at compile time: a bad id, author, date, version or compatibility string,
-/// and a version outside the plugin's own compatibility, do not compile (decisions C1 to C4 and
-/// K2).
+/// Everything is checked at compile time. A bad id, author, date, version or compatibility string does not compile, and
+/// neither does a version outside the plugin's own compatibility string (decisions C1 to C4 and K2).
 ///
-/// A contract crate re-exports it (`pub use keyway_core::register;`), so that a plugin crate
-/// depends on its contract crate alone. It works in crates that forbid unsafe code: the unsafe code
-/// is inside the expansion of `inventory`, and the lint ignores the macros of other crates.
+/// A contract crate re-exports the macro (`pub use keyway_core::register;`), so that a plugin crate depends only on its
+/// contract crate. The macro works in crates that forbid unsafe code: the unsafe code is inside the expansion of
+/// `inventory`, and the lint ignores the macros of other crates.
 ///
-/// It also writes `pub fn register(registry: &mut RegistryBuilder)`, the function that
-/// [`plugins!`](crate::plugins) and [`RegistryBuilder::with`](crate::RegistryBuilder::with) take.
-/// See the [crate's front page](crate) for an example.
+/// The macro also defines `pub fn register(registry: &mut RegistryBuilder)`. This is the function that
+/// [`plugins!`](crate::plugins) and [`RegistryBuilder::with`](crate::RegistryBuilder::with) call. See the [crate's
+/// front page](crate) for an example.
 #[macro_export]
 macro_rules! register {
     ($(
@@ -37,7 +35,7 @@ macro_rules! register {
         static __KEYWAY_PLUGINS: &[&$crate::Registration] = &[$(
             $(#[$attribute])*
             {
-                // A date reads better without separators.
+                // Plugin authors write the date without separators, which is easier to read.
                 #[allow(clippy::unreadable_literal)]
                 const DECLARED: $crate::__private::Declared = $crate::__private::Declared {
                     id: $id,
@@ -77,7 +75,7 @@ macro_rules! register {
     };
 }
 
-/// Chooses the given description, or the package's.
+/// Returns the given description, or the description of the package if none is given.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __private_description {
@@ -89,11 +87,11 @@ macro_rules! __private_description {
     };
 }
 
-/// Lists the crates whose plugins a host links. It is a constant expression.
+/// Lists the crates whose plugins a host links. The expansion is a constant expression.
 ///
-/// A linker may drop a crate that the program does not mention; the list mentions it. A crate
-/// without `register!` does not compile here, and an empty `register!` is a fault when the registry
-/// is built.
+/// A linker may drop a crate that the program does not refer to. The list refers to each crate, so that it is linked. A
+/// crate without `register!` does not compile here. A crate with an empty `register!` is a fault when the registry is
+/// built.
 ///
 /// ```
 /// use keyway_core::{Plugins, plugins};

@@ -1,4 +1,4 @@
-//! The plugins of a program.
+//! The registry of the plugins in a program.
 
 mod builder;
 mod contract;
@@ -24,19 +24,19 @@ use crate::{Compatibility, PluginKind, PluginMetadata};
 use index::Index;
 use registration::SortKey;
 
-/// The plugins of a program, of all kinds, checked and sorted.
+/// The registry: the plugins of a program, of all kinds, checked and sorted.
 ///
 /// See decisions K2 and K3.
 ///
-/// Look-ups are by registry id. See the [crate's front page](crate) for a full example.
+/// Plugins are looked up by registry id. See the [crate's front page](crate) for a full example.
 #[derive(Clone)]
 pub struct Registry {
-    /// Sorted by kind, id and version.
+    /// The registrations, sorted by kind, id and version.
     slots: Vec<Slot>,
     index: Index,
 }
 
-/// A registration with a sort key that decides nearly every comparison.
+/// A registration, with a sort key that is enough for nearly every comparison.
 #[derive(Clone, Copy)]
 struct Slot {
     key: SortKey,
@@ -48,8 +48,8 @@ impl Slot {
         Self { key: registration.key, registration }
     }
 
-    /// Orders by kind, id and version, and equal ones by the place of their registration, so that
-    /// reports do not depend on the linker.
+    /// Orders by kind, id and version. Equal registrations are ordered by their place in the source, so that reports do
+    /// not depend on the linker.
     #[inline]
     fn order(&self, other: &Self) -> Ordering {
         self.key.cmp(&other.key).then_with(|| {
@@ -76,32 +76,32 @@ impl Registry {
     /// Builds the registry of every plugin that is linked into the program.
     ///
     /// # Errors
-    /// [`RegistryFaults`] has every problem: see [`RegistryBuilder::build`].
+    /// [`RegistryFaults`] lists every problem. See [`RegistryBuilder::build`].
     pub fn linked() -> Result<Self, RegistryFaults> {
         Self::builder().linked().build()
     }
 
-    /// Starts an empty builder, for a host that names its plugins or its contracts.
+    /// Creates an empty builder, for a host that lists its plugins or declares its contracts.
     pub fn builder() -> RegistryBuilder {
         RegistryBuilder::default()
     }
 
-    /// Checks that every plugin of the kind of `C` was made for exactly this contract.
+    /// Checks that every plugin of the same kind as `C` was made for exactly this contract.
     ///
-    /// An engine calls it before it drives any of them, so that none is silently missing.
+    /// An engine calls this method before it drives any plugin, so that no plugin is silently missing.
     ///
     /// See decision K3.
     ///
     /// # Errors
-    /// [`RegistryFault::ContractNotDriven`] for each plugin of another contract.
+    /// [`RegistryFault::ContractNotDriven`] for each plugin that was made for another contract.
     pub fn check_driven<C: Contract>(&self) -> Result<(), RegistryFaults> {
         builder::check_driven::<C>(&self.slots)
     }
 
-    /// Returns the plugin with this id, in the highest linked version.
+    /// Returns the highest linked version of the plugin with this id.
     ///
     /// # Errors
-    /// [`LookupError`] tells apart an unknown id, a plugin of another kind, and another contract.
+    /// [`LookupError`] distinguishes an unknown id, a plugin of another kind, and a plugin for another contract.
     #[inline]
     pub fn get<C: Contract>(&self, id: &str) -> Result<Registered<C>, LookupError> {
         match self.index.find(&self.slots, C::KIND, id) {
@@ -110,12 +110,12 @@ impl Registry {
         }
     }
 
-    /// Returns the highest version that satisfies `wanted` of the plugin with this id or, if no
-    /// plugin has the id, this name.
+    /// Looks up a plugin by its id or, if no plugin has this id, by its name. Returns its highest version that
+    /// satisfies `wanted`.
     ///
     /// # Errors
-    /// [`LookupError`] tells apart an unknown plugin, one of another kind, a name shared by several,
-    /// other versions, and another contract.
+    /// [`LookupError`] distinguishes an unknown plugin, a plugin of another kind, a name that several plugins share, a
+    /// plugin with only other versions, and a plugin for another contract.
     pub fn select<C: Contract>(
         &self,
         id_or_name: &str,

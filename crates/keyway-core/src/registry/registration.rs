@@ -1,4 +1,4 @@
-//! One plugin of one crate, as an entry of the registry.
+//! A registration: one plugin of one crate, as an entry of the registry.
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::compatibility::Clause;
 use crate::metadata::Declared;
 use crate::{Contract, ContractVersion, PluginKind, PluginMetadata};
 
-/// A plugin of any kind that a crate registered. Only [`register!`](crate::register) creates one.
+/// A plugin that a crate registered, of any kind. Only [`register!`](crate::register) creates registrations.
 pub struct Registration {
     pub(super) key: SortKey,
     pub(super) hash: IdHash,
@@ -16,8 +16,8 @@ pub struct Registration {
     metadata: PluginMetadata,
     contract_version: ContractVersion,
     origin: Origin,
-    /// Holds `Holder<C::Plugin>` of the contract `C`. Its type distinguishes contracts, and
-    /// versions of a contract's crate.
+    /// A `Holder<C::Plugin>` of the contract `C`. Its type distinguishes contracts, and different versions of a
+    /// contract's crate.
     factory: &'static (dyn Any + Send + Sync),
 }
 
@@ -29,9 +29,9 @@ pub struct Origin {
     pub package: &'static str,
     /// The version of that package.
     pub package_version: &'static str,
-    /// The source file of its `register!`.
+    /// The source file that contains the `register!`.
     pub file: &'static str,
-    /// The line of its `register!`, from 1 on.
+    /// The line of the `register!`, counted from 1.
     pub line: u32,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The target of a registration: a trait object in a sized type.
+/// The target of a registration. It wraps a trait object in a sized type.
 #[doc(hidden)]
 pub struct Holder<T: ?Sized + 'static>(&'static T);
 
@@ -75,7 +75,7 @@ impl Registration {
     /// Creates the registration, for [`register!`](crate::register).
     ///
     /// # Panics
-    /// If the declaration breaks a rule; in a `static` that is a compile error.
+    /// If the declaration breaks a rule. In a `static` this is a compile error.
     #[doc(hidden)]
     #[track_caller]
     pub const fn declare<C: Contract>(
@@ -95,7 +95,7 @@ impl Registration {
         }
     }
 
-    /// Returns the registry id, unique for its kind and version.
+    /// Returns the registry id. It is unique among plugins of the same kind and version.
     ///
     /// See decision K2.
     pub const fn id(&self) -> &'static str {
@@ -107,7 +107,7 @@ impl Registration {
         &self.metadata
     }
 
-    /// Returns the contract that the plugin implements.
+    /// Returns the kind of the contract that the plugin implements.
     pub const fn kind(&self) -> PluginKind {
         self.metadata.kind()
     }
@@ -127,7 +127,8 @@ impl Registration {
         self.factory.downcast_ref::<Holder<C::Plugin>>().map(|holder| holder.0)
     }
 
-    /// Returns an id that is equal for two registrations of one contract, and different for others.
+    /// Returns an id of the contract's type. Two registrations have the same id only if they implement the same
+    /// contract.
     pub(super) fn contract_type(&self) -> TypeId {
         self.factory.type_id()
     }
@@ -145,9 +146,9 @@ impl fmt::Debug for Registration {
     }
 }
 
-/// The kind and the beginning of the id as one number.
+/// The kind and the beginning of the id, as one number.
 ///
-/// It decides nearly every comparison of a sort without following a pointer.
+/// It is enough for nearly every comparison in a sort, so that no pointer must be followed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SortKey(u128);
 

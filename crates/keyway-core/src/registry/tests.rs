@@ -7,7 +7,7 @@ use crate::compatibility::Clause;
 use crate::metadata::Declared;
 use crate::{PluginError, Version, compatibility};
 
-/// The first of two contracts of one kind, as from two versions of a contract crate.
+/// The first of two contracts of one kind, which stand for two versions of a contract crate.
 trait First: Send + Sync {
     fn number(&self) -> u32;
 }
@@ -54,7 +54,7 @@ fn declare<C: Contract>(
     package: &'static str,
     factory: &'static Holder<C::Plugin>,
 ) -> &'static Registration {
-    // The test writes short versions, and a declaration needs three numbers.
+    // Fills in missing numbers: the tests write short versions, but a declaration needs three numbers.
     let version = Version::parse(version).unwrap();
     let declared = Declared {
         id,
@@ -182,8 +182,8 @@ fn the_same_entry_by_both_ways_is_one() {
     assert_eq!(registry.unwrap().iter().count(), 1);
 }
 
-/// Checks that all problems are reported, each with both sides, and that versions with different
-/// build parts are equal.
+/// Checks that all problems are reported, each with both plugins, and that versions that differ only in their build
+/// parts are equal.
 #[test]
 fn duplicates_are_reported_with_both_sides() {
     let faults = builder(&[
@@ -229,7 +229,7 @@ fn two_versions_of_a_contract_are_a_fault() {
         faults.to_string().contains("implements version 2 of its contract, and the host drives version 1")
     );
 
-    // A single version that is not the host's is a fault too.
+    // A plugin for the wrong contract version is a fault, even if it is the only plugin of its kind.
     //
     // An engine that receives a registry makes the same check.
     let registry = builder(&[new, issuer]).build().unwrap();
@@ -280,7 +280,7 @@ fn a_listed_crate_without_plugins_is_a_fault() {
 }
 
 proptest! {
-    /// Compares with a map: the plugins found, their versions and order, and the refused sets.
+    /// Compares with a map: the found plugins, their versions, their order, and the refused sets.
     #[test]
     fn the_registry_agrees_with_a_map(
         plugins in prop::collection::vec(("[a-c]{1,2}|long-common-prefix-[a-c]", 0_u64..4, any::<bool>()), 0..24),

@@ -6,8 +6,7 @@ use zeroize::Zeroizing;
 use super::{Integer, Structured, Table};
 
 impl Structured {
-    /// Converts a JSON value, or returns `None` when it holds a `null`, which has no structured
-    /// type.
+    /// Converts a JSON value. Returns `None` if it contains a `null`, which has no structured type.
     pub fn from_json(json: &Value) -> Option<Self> {
         Some(match json {
             Value::Null => return None,
@@ -24,10 +23,9 @@ impl Structured {
 
     /// Converts to the JSON value of the same meaning.
     ///
-    /// Returns `None` if JSON has no equivalent: integers beyond 64 bits, infinities, NaN, dates
-    /// and times.
+    /// Returns `None` if JSON has no equivalent: integers beyond 64 bits, infinities, NaN, dates and times.
     ///
-    /// JSON values are not zeroized: use this for data that is not secret.
+    /// JSON values are not zeroized, so use this only for data that is not secret.
     pub fn to_json(&self) -> Option<Value> {
         Some(match self {
             Self::Text(text) => Value::String(text.to_string()),
@@ -46,7 +44,7 @@ impl Structured {
 }
 
 impl Table {
-    /// Converts a JSON object to a table, or returns `None` as [`Structured::from_json`].
+    /// Converts a JSON object to a table. Returns `None` in the same cases as [`Structured::from_json`].
     pub fn from_json(entries: &Map<String, Value>) -> Option<Self> {
         let mut table = Self::new();
         for (name, value) in entries {
@@ -55,8 +53,7 @@ impl Table {
         Some(table)
     }
 
-    /// Converts to the JSON object of the same meaning, or returns `None` as
-    /// [`Structured::to_json`].
+    /// Converts to the JSON object of the same meaning. Returns `None` in the same cases as [`Structured::to_json`].
     pub fn to_json(&self) -> Option<Map<String, Value>> {
         self.iter().map(|(name, value)| Some((name.to_owned(), value.to_json()?))).collect()
     }

@@ -1,11 +1,11 @@
-//! JSON texts without an unwiped copy.
+//! Resolves escapes in secret JSON texts without leaving a copy in memory.
 
 use crate::Wiped;
 
 /// Resolves the escapes of a JSON text (RFC 8259), given without its quotes.
 ///
-/// A JSON parser resolves escapes in a buffer of its own, and leaves the text there. Here the
-/// buffer is allocated once in full size, and is wiped: no part of a secret stays behind.
+/// A common JSON parser resolves escapes in its own buffer, and leaves the text there. This function allocates its
+/// buffer once, in full size, and wipes it. So no part of a secret stays in memory.
 ///
 /// ```
 /// use keyway_core::{JsonTextError, JsonTextFault, unescape_json};
@@ -17,9 +17,9 @@ use crate::Wiped;
 /// ```
 ///
 /// # Errors
-/// [`JsonTextError`] names the position; it holds nothing of the text.
+/// [`JsonTextError`] names the position. It contains no part of the text.
 pub fn unescape_json(raw: &str) -> Result<Wiped<String>, JsonTextError> {
-    // An escape is never shorter than its character.
+    // The buffer is large enough, because an escape is never shorter than its character.
     let mut text = Wiped::new(String::with_capacity(raw.len()));
     let mut at = 0;
     while let Some(length) = raw[at..].find('\\') {
@@ -57,11 +57,11 @@ pub fn unescape_json(raw: &str) -> Result<Wiped<String>, JsonTextError> {
     Ok(text)
 }
 
-/// An error of resolving the escapes of a JSON text.
+/// The error for an invalid escape in a JSON text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{fault} (at byte {at})")]
 pub struct JsonTextError {
-    /// The byte at which the escape begins.
+    /// The position of the first byte of the escape.
     pub at: usize,
     /// The fault of the escape.
     pub fault: JsonTextFault,
@@ -73,7 +73,7 @@ pub enum JsonTextFault {
     /// The escape is unknown or incomplete.
     #[error("JSON has no such escape")]
     NoEscape,
-    /// Half of a surrogate pair.
+    /// There is only one half of a surrogate pair.
     #[error("a \\u escape is half of a surrogate pair")]
     LoneSurrogate,
 }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     proptest! {
-        /// Compares with `serde_json`.
+        /// Compares the results with those of `serde_json`.
         #[test]
         fn it_resolves_what_serde_json_resolves(
             pieces in prop::collection::vec(

@@ -1,4 +1,4 @@
-//! Secret values: bytes with a media kind, never printed, zeroized on drop.
+//! Secret values, which have a media kind, are never printed, and are zeroized on drop.
 //!
 //! See decision C14.
 

@@ -6,24 +6,23 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A structured secret value: any TOML value, without loss.
 ///
-/// Integers keep their decimal text, because existing files hold integers beyond 64 bits; dates and
-/// times keep their TOML spelling. Every leaf is zeroized on drop, and `Debug` shows the shape
-/// only.
+/// Integers keep their decimal text, because existing files contain integers beyond 64 bits. Dates and times keep their
+/// TOML spelling. Every leaf is zeroized on drop, and `Debug` shows only the shape.
 #[derive(Clone)]
 pub enum Structured {
     /// A text.
     Text(Zeroizing<String>),
     /// An integer of any size.
     Integer(Integer),
-    /// A floating-point number, infinities and NaN included.
+    /// A floating-point number, including infinities and NaN.
     Float(Zeroizing<f64>),
-    /// A truth value.
+    /// A Boolean.
     Boolean(Zeroizing<bool>),
     /// A date, a time or both, in TOML's spelling.
     DateTime(Zeroizing<String>),
-    /// A list; its items may be of different types.
+    /// A list. Its items may have different types.
     Array(Vec<Structured>),
-    /// Named values in order.
+    /// A table of named values in order.
     Table(Table),
 }
 
@@ -33,7 +32,7 @@ impl Structured {
         Self::Text(Zeroizing::new(text.into()))
     }
 
-    /// Tells whether both hold the same value: same types, same order, NaN equal to NaN.
+    /// Tells whether two values are the same: they have the same types and the same order, and NaN equals NaN.
     pub fn same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) | (Self::DateTime(a), Self::DateTime(b)) => a == b,
@@ -76,8 +75,8 @@ pub struct Integer {
 }
 
 impl Integer {
-    /// Parses a decimal text, or returns `None` unless it is an optional sign and digits. A `+` and
-    /// leading zeros are dropped.
+    /// Parses a decimal text: an optional sign and digits. Returns `None` for any other text. Drops a `+` and leading
+    /// zeros.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
@@ -117,7 +116,7 @@ impl fmt::Debug for Integer {
     }
 }
 
-/// Named values in the order in which they were written.
+/// A table: named values in the order in which they were written.
 #[derive(Clone, Default)]
 pub struct Table {
     entries: Vec<(Zeroizing<String>, Structured)>,
@@ -134,7 +133,8 @@ impl Table {
         self.entries.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value)
     }
 
-    /// Sets `name` to `value`, in its old place or else at the end, and returns the old value.
+    /// Sets `name` to `value`, and returns the old value. An existing entry keeps its place; a new entry is added at
+    /// the end.
     pub fn insert(&mut self, name: impl Into<String>, value: Structured) -> Option<Structured> {
         let name = Zeroizing::new(name.into());
         if let Some((_, old)) = self.entries.iter_mut().find(|(key, _)| *key == name) {
@@ -144,14 +144,14 @@ impl Table {
         None
     }
 
-    /// Adds an entry whose name is known to be new, without searching for it.
+    /// Adds an entry without searching for its name, which must be new.
     ///
-    /// It is for readers whose input format has already excluded duplicates.
+    /// This is for readers whose input format has already excluded duplicates.
     pub fn push_new(&mut self, name: impl Into<String>, value: Structured) {
         self.entries.push((Zeroizing::new(name.into()), value));
     }
 
-    /// Removes the entry `name` and returns it.
+    /// Removes the entry `name`, and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<Structured> {
         let at = self.entries.iter().position(|(key, _)| key.as_str() == name)?;
         Some(self.entries.remove(at).1)

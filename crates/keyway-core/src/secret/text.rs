@@ -1,4 +1,4 @@
-//! A secret text.
+//! A text that may be secret.
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use crate::Wiped;
 
 /// A text that is secret, or may be: a credential, a token, a user's input.
 ///
-/// `Debug` shows no content, dropping it zeroizes it, and it has no `Display` and no
-/// `Serialize`. Reading it takes [`expose`](Self::expose).
+/// The text is zeroized on drop. `Debug` shows no content, and there is no `Display` and no `Serialize`. To read the
+/// text, call [`expose`](Self::expose).
 ///
-/// `==` compares byte by byte and not in constant time: use it for two texts that the caller may
-/// read, never for a guess and the true value.
+/// `==` does not compare in constant time. Use it for two texts that the caller may read, but never to compare a guess
+/// with the true value.
 ///
 /// ```
 /// use keyway_core::SecretText;
@@ -25,12 +25,13 @@ use crate::Wiped;
 pub struct SecretText(Wiped<String>);
 
 impl SecretText {
-    /// Takes ownership of the text. A copy that the caller keeps is the caller's to zeroize.
+    /// Takes ownership of the text. If the caller keeps a copy, the caller must zeroize it.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Wiped::new(text.into()))
     }
 
-    /// Returns the text as one that is not secret, such as a name or a message. It is not wiped.
+    /// Returns the content as a plain `String`, which is not wiped. Use this for a text that is not secret, such as a
+    /// name or a message.
     pub fn into_open(self) -> String {
         self.0.take()
     }

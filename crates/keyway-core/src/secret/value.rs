@@ -31,8 +31,8 @@ impl fmt::Display for MediaKind {
 
 /// The value of a secret.
 ///
-/// It is never serialized by itself, never shown by `Debug`, and zeroized on drop in every form.
-/// The methods that read it have `expose` in their names.
+/// It has no `Serialize`, `Debug` does not show it, and every form is zeroized on drop. The methods that read it have
+/// `expose` in their names.
 ///
 /// ```
 /// use keyway_core::{MediaKind, SecretValue};
@@ -54,7 +54,7 @@ pub enum SecretValue {
 }
 
 impl SecretValue {
-    /// Creates a text value. A copy that the caller keeps is the caller's to zeroize.
+    /// Creates a text value. If the caller keeps a copy, the caller must zeroize it.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(SecretText::new(text))
     }
@@ -73,7 +73,7 @@ impl SecretValue {
         }
     }
 
-    /// Returns the text, if the value is one.
+    /// Returns the text, or `None` if the value is not a text.
     pub fn expose_text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text.expose()),
@@ -81,7 +81,7 @@ impl SecretValue {
         }
     }
 
-    /// Returns the bytes of a text or a value of bytes; `None` for a structured value.
+    /// Returns the bytes of a text or of a value of bytes. Returns `None` for a structured value.
     pub fn expose_bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Text(text) => Some(text.expose().as_bytes()),
@@ -90,7 +90,7 @@ impl SecretValue {
         }
     }
 
-    /// Returns the structured value, if the value is one.
+    /// Returns the structured value, or `None` for another kind of value.
     pub fn expose_structured(&self) -> Option<&Structured> {
         match self {
             Self::Structured(structured) => Some(structured),
@@ -98,10 +98,10 @@ impl SecretValue {
         }
     }
 
-    /// Tells whether both are of the same kind and hold the same value.
+    /// Tells whether two values have the same kind and the same content.
     ///
-    /// It does not run in constant time: use it in tests and for two values that the caller may
-    /// read, not for checking a guess.
+    /// The comparison does not take constant time. Use it in tests, and for two values that the caller may read, but
+    /// not to check a guess.
     pub fn same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) => a == b,

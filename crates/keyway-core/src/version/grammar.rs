@@ -1,16 +1,16 @@
-//! The version grammar of decision C1, written once for compile time and run time.
+//! The version grammar of decision C1, written once for both compile time and run time.
 //!
-//! Everything here is `const`, works on bytes and fills an out-parameter: that form is the fastest
-//! at run time and the only one that `register!` can use.
+//! The parser is `const`, works on bytes, and writes its result to a mutable argument. This form is the fastest at run
+//! time, and the only one that `register!` can use.
 
 use std::fmt;
 
-/// The longest text that is parsed, in bytes.
+/// The maximum length of a text that is parsed, in bytes.
 ///
 /// See decision C1.
 pub(crate) const LONGEST: usize = 1024;
 
-/// An error for a malformed version or compatibility string: the position and the expectation.
+/// The error for a malformed version or compatibility string: the position, and what was expected there.
 ///
 /// See decision C1.
 ///
@@ -25,7 +25,7 @@ pub(crate) const LONGEST: usize = 1024;
 pub struct ParseError {
     /// The position of the first byte that does not fit, counted from 0.
     pub at: u16,
-    /// The expectation at that position.
+    /// What was expected at that position.
     pub expected: Expected,
 }
 
@@ -45,19 +45,19 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// The expectation at the position of a [`ParseError`].
+/// What was expected at the position of a [`ParseError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expected {
     /// One of the six comparators.
     Comparator,
-    /// The colon that stands between comparator and version.
+    /// The colon between comparator and version.
     Colon,
     /// A decimal number of ASCII digits.
     Number,
     /// The same number without its leading zero.
     NoLeadingZero,
-    /// A number that fits 64 bits.
+    /// A number that fits into 64 bits.
     SmallerNumber,
     /// A third number, because pre-release and build parts need three.
     ThirdNumber,
@@ -72,7 +72,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// Returns the expectation in words.
+    /// Returns what was expected, in words.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Comparator => "a comparator (`>=`, `<=`, `==`, `!=`, `>` or `<`)",
@@ -95,18 +95,18 @@ impl fmt::Display for Expected {
     }
 }
 
-/// A version as positions in a text that is kept elsewhere.
+/// A parsed version. It contains positions in a text that is stored elsewhere.
 ///
-/// It is `Copy`, so that arrays of it can be filled at compile time.
+/// The type is `Copy`, so that arrays of it can be filled at compile time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parts {
-    /// Major, minor and patch; missing ones are 0.
+    /// Major, minor and patch. Missing numbers are 0.
     ///
     /// See decision C2.
     pub(crate) numbers: [u64; 3],
-    /// The position of the first `-` or `+`; equal to `end` when there is none.
+    /// The position of the first `-` or `+`, or `end` if there is none.
     pub(crate) tail: u16,
-    /// The end of the pre-release; equal to `tail` when there is none.
+    /// The end of the pre-release, or `tail` if there is none.
     pub(crate) pre_end: u16,
     /// The end of the version.
     pub(crate) end: u16,
@@ -125,20 +125,20 @@ impl Parts {
         self.tail != self.pre_end
     }
 
-    /// Returns the pre-release without its `-`; empty when there is none.
+    /// Returns the pre-release without its `-`. Empty if there is none.
     pub(crate) const fn pre<'a>(&self, text: &'a [u8]) -> &'a [u8] {
         if self.has_pre() { between(text, self.tail as usize + 1, self.pre_end as usize) } else { &[] }
     }
 }
 
-/// Returns `&text[from..to]`, which is not `const` yet.
+/// Returns `&text[from..to]`. Slicing like this is not `const` yet.
 const fn between(text: &[u8], from: usize, to: usize) -> &[u8] {
     text.split_at(to).0.split_at(from).1
 }
 
-/// Parses the version that begins at `at` into `parts`, and returns its end.
+/// Parses the version that begins at `at` into `parts`. Returns the position of its end.
 ///
-/// The caller checks the text after it.
+/// The caller must check the text after the version.
 #[allow(clippy::cast_possible_truncation)] // positions are at most LONGEST
 #[inline]
 pub(crate) const fn version(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, ParseError> {
@@ -167,10 +167,10 @@ pub(crate) const fn version(text: &[u8], mut at: usize, parts: &mut Parts) -> Re
     Ok(at)
 }
 
-/// Parses one decimal number without sign and leading zero.
+/// Parses one decimal number. Refuses a sign or leading zeros.
 #[inline]
 const fn number(text: &[u8], start: usize, into: &mut u64) -> Result<usize, ParseError> {
-    /// Any number of this many digits fits 64 bits.
+    /// Any number with at most this many digits fits into 64 bits.
     const SAFE_DIGITS: usize = 19;
     let mut at = start;
     let mut value = 0_u64;
@@ -202,7 +202,7 @@ const fn number(text: &[u8], start: usize, into: &mut u64) -> Result<usize, Pars
     Ok(at)
 }
 
-/// Parses the pre-release and build parts of Semantic Versioning 2.0, from their first sign on.
+/// Parses the pre-release and build parts of Semantic Versioning 2.0, starting at their first sign.
 #[allow(clippy::cast_possible_truncation)]
 #[cold]
 const fn tail(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, ParseError> {
@@ -223,7 +223,8 @@ const fn tail(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, Pa
     Ok(at)
 }
 
-/// Parses identifiers joined by dots. In a pre-release, numeric ones have no leading zero.
+/// Parses identifiers that are joined by dots. If `numbers_are_plain` is set, as in a pre-release, refuses leading
+/// zeros in numeric identifiers.
 const fn identifiers(text: &[u8], mut at: usize, numbers_are_plain: bool) -> Result<usize, ParseError> {
     loop {
         let start = at;

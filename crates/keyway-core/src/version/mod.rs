@@ -20,12 +20,11 @@ use grammar::{Expected, LONGEST, ParseError, Parts};
 ///
 /// See decision C1 and the Convection seed, "Metadata".
 ///
-/// It has one to three numbers joined by dots and, only after three, the pre-release and build
-/// parts of Semantic Versioning. The original text is printed again: `1.0` stays `1.0`.
+/// It has one to three numbers, joined by dots. After three numbers, the pre-release and build parts of Semantic
+/// Versioning may follow. A version is printed as it was written: `1.0` stays `1.0`.
 ///
-/// Versions compare by the precedence of Semantic Versioning, where missing numbers are 0 and build
-/// parts do not count. Equality follows the same order, so `1.0` and `1.0.0` are equal (decision
-/// C2).
+/// Versions are compared by the precedence of Semantic Versioning. Missing numbers are 0, and build parts are ignored.
+/// Equality follows the same order, so `1.0` and `1.0.0` are equal (decision C2).
 ///
 /// ```
 /// use keyway_core::Version;
@@ -39,8 +38,8 @@ use grammar::{Expected, LONGEST, ParseError, Parts};
 #[derive(Clone)]
 pub struct Version {
     parts: Parts,
-    /// The written text when it has a pre-release or build part. Otherwise it follows from the
-    /// numbers, and is not kept.
+    /// The written text, if the version has a pre-release or build part. Otherwise the text is not stored, since it can
+    /// be derived from the numbers.
     text: Cow<'static, str>,
 }
 
@@ -56,7 +55,7 @@ impl Version {
     /// Parses a version.
     ///
     /// # Errors
-    /// [`ParseError`] names the byte at which the text leaves the grammar of decision C1.
+    /// [`ParseError`] names the first byte that does not fit the grammar of decision C1.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
         let parts = read(text)?;
         let text = if parts.has_tail() { Cow::Owned(text.to_owned()) } else { Cow::Borrowed("") };
@@ -72,7 +71,7 @@ impl Version {
     /// ```
     ///
     /// # Panics
-    /// If the text is malformed; in a `const` that is a compile error.
+    /// If the text is malformed. In a `const` this is a compile error.
     #[track_caller]
     pub const fn from_static(text: &'static str) -> Self {
         match read(text) {
@@ -86,24 +85,24 @@ impl Version {
         self.parts.numbers[0]
     }
 
-    /// Returns the second number, or 0 when it was not written.
+    /// Returns the second number, or 0 if it was not written.
     pub const fn minor(&self) -> u64 {
         self.parts.numbers[1]
     }
 
-    /// Returns the third number, or 0 when it was not written.
+    /// Returns the third number, or 0 if it was not written.
     pub const fn patch(&self) -> u64 {
         self.parts.numbers[2]
     }
 
-    /// Returns the pre-release part without its `-`.
+    /// Returns the pre-release part without its `-`, if there is one.
     pub fn pre_release(&self) -> Option<&str> {
         self.parts
             .has_pre()
             .then(|| &self.text[usize::from(self.parts.tail) + 1..usize::from(self.parts.pre_end)])
     }
 
-    /// Returns the build part without its `+`. It does not count in comparisons.
+    /// Returns the build part without its `+`, if there is one. Comparisons ignore it.
     pub fn build(&self) -> Option<&str> {
         (self.parts.pre_end != self.parts.end)
             .then(|| &self.text[usize::from(self.parts.pre_end) + 1..usize::from(self.parts.end)])
@@ -124,7 +123,7 @@ impl Version {
     }
 }
 
-/// Parses a text that contains only a version.
+/// Parses a text that contains only a version, and nothing after it.
 pub(crate) const fn read(text: &str) -> Result<Parts, ParseError> {
     let bytes = text.as_bytes();
     if bytes.len() > LONGEST {
@@ -138,7 +137,7 @@ pub(crate) const fn read(text: &str) -> Result<Parts, ParseError> {
     }
 }
 
-/// Prints the written numbers.
+/// Prints the numbers as they were written.
 pub(crate) fn write_numbers(parts: &Parts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [major, minor, patch] = parts.numbers;
     match parts.components {

@@ -6,7 +6,7 @@ use std::cmp::Ordering;
 
 use super::grammar::Parts;
 
-/// Compares two versions; build parts are ignored.
+/// Compares two versions. Ignores build parts.
 #[inline]
 pub(crate) const fn compare(a: &Parts, a_text: &[u8], b: &Parts, b_text: &[u8]) -> Ordering {
     if a.numbers[0] != b.numbers[0] {
@@ -34,8 +34,7 @@ const fn order(less: bool) -> Ordering {
     if less { Ordering::Less } else { Ordering::Greater }
 }
 
-/// Compares pre-releases identifier by identifier. If one begins with the other, the longer is
-/// greater.
+/// Compares pre-releases identifier by identifier. If one pre-release begins with the other, the longer one is greater.
 #[cold]
 const fn pre_releases(a: &[u8], b: &[u8]) -> Ordering {
     let (mut a_at, mut b_at) = (0, 0);
@@ -64,13 +63,14 @@ const fn identifier_end(text: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// Compares two identifiers: numbers by value and below names, names by their ASCII bytes.
+/// Compares two identifiers. Numbers are compared by value, and are less than names. Names are compared by their ASCII
+/// bytes.
 const fn identifiers(a: &[u8], a_at: usize, a_end: usize, b: &[u8], b_at: usize, b_end: usize) -> Ordering {
     let (a_length, b_length) = (a_end - a_at, b_end - b_at);
     match (is_numeric(a, a_at, a_end), is_numeric(b, b_at, b_end)) {
         (true, false) => return Ordering::Less,
         (false, true) => return Ordering::Greater,
-        // Without leading zeros the longer number is the greater one.
+        // There are no leading zeros, so the longer number is the greater one.
         (true, true) if a_length != b_length => return order(a_length < b_length),
         _ => {}
     }

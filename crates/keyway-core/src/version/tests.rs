@@ -8,7 +8,7 @@ fn version(text: &str) -> Version {
     Version::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// Generates any version of the grammar, with small numbers more often than large ones.
+/// Generates any version of the grammar. Small numbers are more frequent than large ones.
 pub(crate) fn any_version() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => "[0-3](\\.[0-3]){0,2}",
@@ -17,8 +17,8 @@ pub(crate) fn any_version() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Implements the order of Semantic Versioning slowly, on lists of texts, by the specification
-/// alone and independently of the parser.
+/// A slow second implementation of the order of Semantic Versioning. It works on lists of texts, follows only the
+/// specification, and does not use the parser.
 pub(crate) fn slow_order(a: &str, b: &str) -> Ordering {
     #[derive(PartialEq, Eq, PartialOrd, Ord)]
     enum Identifier {
@@ -49,7 +49,7 @@ pub(crate) fn slow_order(a: &str, b: &str) -> Ordering {
     key(a).cmp(&key(b))
 }
 
-/// Tests the example of the specification, section 11.
+/// Tests the example in section 11 of the specification.
 #[test]
 fn the_order_of_semantic_versioning() {
     let ordered = [
@@ -105,7 +105,7 @@ fn parts() {
     assert_eq!(Version::new(1, 2, 0), version("1.2"));
 }
 
-/// Tests every way to leave the grammar of decision C1, and the reported byte.
+/// Tests every way in which a version can break the grammar of decision C1, and the byte that the error names.
 #[test]
 fn malformed_versions() {
     use Expected::{End, Identifier, NoLeadingZero, Number, ShorterText, SmallerNumber, ThirdNumber};
@@ -149,7 +149,7 @@ fn malformed_versions() {
     for (text, at, expected) in cases {
         assert_eq!(Version::parse(text).map(|_| ()), Err(ParseError { at, expected }), "{text}");
     }
-    // An identifier that is not a number may begin with zeros.
+    // An identifier that is not a number may begin with a zero.
     for text in ["1.0.0-0a", "1.0.0-00-", "1.0.0+00"] {
         assert_eq!(version(text).to_string(), text);
     }

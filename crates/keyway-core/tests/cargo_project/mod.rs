@@ -1,16 +1,16 @@
-//! Builds small workspaces during a test: for code that must not compile, and for effects that only
-//! occur between real crates.
+//! Builds small workspaces during a test, for code that must not compile, and for effects that occur only between
+//! separate crates.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A workspace in the target folder.
+/// A workspace in a folder of the target directory.
 pub(crate) struct Project {
     folder: PathBuf,
 }
 
 impl Project {
-    /// Makes an empty workspace with these members. It overwrites the files of an earlier run.
+    /// Makes an empty workspace with these members. Overwrites the files of an earlier run.
     pub(crate) fn new(name: &str, members: &[&str]) -> Self {
         let project = Self { folder: Path::new(env!("CARGO_TARGET_TMPDIR")).join(name) };
         let members: Vec<_> = members.iter().map(|member| format!("{member:?}")).collect();
@@ -23,7 +23,7 @@ impl Project {
                 members.join(", ")
             ),
         );
-        // Without a network, only the versions of this repository's lock file are available.
+        // Copies this repository's lock file, because without a network only its versions are available.
         let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
         if let Ok(lock) = std::fs::read_to_string(lock) {
             project.write("Cargo.lock", &lock);
@@ -31,7 +31,7 @@ impl Project {
         project
     }
 
-    /// Writes a package of the workspace, with the lints that plugin crates have.
+    /// Writes a package of the workspace. It uses the lints that plugin crates have.
     pub(crate) fn package(&self, folder: &str, name: &str, version: &str, dependencies: &str) {
         self.write(
             &format!("{folder}/Cargo.toml"),
@@ -42,7 +42,7 @@ impl Project {
         );
     }
 
-    /// Returns the dependency on the crate under test.
+    /// Returns a dependency on the crate under test, as a line of Cargo.toml.
     pub(crate) fn core() -> String {
         format!("keyway-core = {{ path = {:?} }}", env!("CARGO_MANIFEST_DIR"))
     }
@@ -54,8 +54,8 @@ impl Project {
         std::fs::write(path, content).unwrap();
     }
 
-    /// Runs cargo in the workspace. All projects share one target folder, so that the crate under
-    /// test is built once.
+    /// Runs cargo in the workspace. All projects share one target directory, so that the crate under test is built only
+    /// once.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO"))
             .args(arguments)

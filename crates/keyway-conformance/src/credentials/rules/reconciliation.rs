@@ -107,7 +107,7 @@ async fn late_fetches(fixture: &StoreFixture<'_>) -> Checked {
     let (kind, session) = (fixture.kind()?, fixture.session()?);
     let fetch = session.request(&fixture.example(kind, 0)?)?;
     must_tell(&session, IntendedCall::Fetch(kind, fetch.clone()), &Reconciled::NothingHappened).await?;
-    // A call of a process that was suspended comes after the question.
+    // Simulates a call of a suspended process, which reaches the store only after the question.
     let answer = session.ask(kind, &fetch).await?;
     let given = answer
         .ok()

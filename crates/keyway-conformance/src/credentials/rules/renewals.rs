@@ -75,7 +75,7 @@ async fn checked_in(fixture: &StoreFixture<'_>) -> Checked {
     let mut out = renewable(&session).await?;
     out.lease = Some(renewed(&session, &out).await?);
     session.checked_in(&out, USED).await?;
-    // Whatever its id was, nothing of it is left.
+    // The vault holds no lease of this check-out any longer, whether or not the renewal changed the id.
     before.map_or(Ok(()), |before| fixture.more_held(&before, 0, "the check-in of a renewed lease"))
 }
 

@@ -1,9 +1,9 @@
-//! The calls that scripts and lists of a credential store name.
+//! The names of a credential store's operations, for scripts and for lists of calls.
 
 use keyway_credentials::{Candidate, CheckIn, CredentialKind, Fetch, LeaseRenewal, SessionEvent};
 use serde::{Deserialize, Serialize};
 
-/// An operation of a credential store, as scripts and lists name it.
+/// An operation of a credential store, as scripts and lists of calls name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -53,7 +53,7 @@ impl StoreCall {
     }
 }
 
-/// A call that came to a store, or an effect that it had.
+/// A call that a store received, or an effect that it had.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StoreEntry {
@@ -67,7 +67,7 @@ pub struct StoreEntry {
     pub account: Option<String>,
     /// The asset, if the call is for one.
     pub asset: Option<String>,
-    /// The lease that was given, or that the call is for.
+    /// The lease that the store gave, or that the call is for.
     pub lease: Option<String>,
     /// The reason of a check-in, as `Debug` shows it.
     pub reason: Option<String>,

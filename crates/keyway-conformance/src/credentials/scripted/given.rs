@@ -1,4 +1,4 @@
-//! The credentials of the scripted store.
+//! The credentials that the scripted store gives out.
 
 use keyway_core::Timestamp;
 use keyway_credentials::{
@@ -8,7 +8,7 @@ use keyway_credentials::{
 
 use super::vault::CheckedOut;
 
-/// Makes the password of an account: it changes with every check-in that rotates.
+/// Makes the password of an account, which changes with every check-in that rotates.
 pub(super) fn passwords(account: &str, given: &CheckedOut) -> Passwords {
     Passwords::new(Password::new(format!("password {} of {account}", given.version)))
 }
@@ -22,7 +22,7 @@ fn plain_key() -> PrivateKey {
     key(include_str!("keys/ed25519.pem"), None)
 }
 
-/// Makes a key, and one that needs its passphrase.
+/// Makes two keys; the second is encrypted with a passphrase.
 pub(super) fn private_keys(_: &str, _: &CheckedOut) -> PrivateKeys {
     let encrypted = include_str!("keys/ed25519_encrypted.pem");
     PrivateKeys::new(plain_key()).or(key(encrypted, Some("correct horse")))
@@ -32,7 +32,7 @@ pub(super) fn certificates(_: &str, _: &CheckedOut) -> Certificates {
     Certificates::new(CertificateCredential::new(include_str!("keys/certificate.pub"), plain_key()))
 }
 
-/// Makes a code of its period. It opens nothing.
+/// Makes the one-time code of the fetch's period. No target accepts it.
 pub(super) fn totp_codes(_: &str, given: &CheckedOut) -> TotpCodes {
     let period = given.period.unwrap_or_default();
     let begin = TotpCode::USUAL_PERIOD * u32::try_from(period).unwrap_or(u32::MAX);

@@ -24,21 +24,22 @@ use crate::scripted::{self, Player, Shelf};
 pub use calls::{StoreCall, StoreEntry};
 use vault::Vault;
 
-/// Answers one call of a credential store, or fails it, after a delay.
+/// A step of a script: answers one call of a credential store, or fails it, after a delay.
 pub type Step = scripted::Step<NoCredentials>;
 
 /// The outcome of a fetch that has no credentials, for a script: `NotFound`, `Busy`, `NeedInfo`, `Unsupported`,
 /// `Denied`, or `Unavailable`.
 pub type NoCredentials = FetchOutcome<Infallible>;
 
-/// A credential store with all capabilities, which answers, waits and fails by a script, and lists the calls and their
-/// effects.
+/// A credential store with all capabilities that follows a script: it answers, waits and fails as the script says, and
+/// lists the calls and their effects.
 ///
-/// Without a script it has passwords, keys, certificates, one-time codes and the login of a remote application for each
-/// account that it was [given](Self::with_account), and no others. The vault is in memory, or in a folder, which several
-/// processes can share and which survives a kill. Clones and [reopened](Self::reopened) handles share vault and script.
+/// Without a script the store has passwords, keys, certificates, one-time codes and the login of a remote application
+/// for each account that was [added](Self::with_account), and for no other account. The vault is in memory or in a
+/// folder. A folder survives a kill, and several processes can share it. Clones and [reopened](Self::reopened) handles
+/// share vault and script.
 ///
-/// In each fetch it keeps a `token` in the cookie, and in the session cookie, as `fetches`, how many there were.
+/// Each fetch sets `token` in the cookie, and counts the fetches as `fetches` in the session cookie.
 ///
 /// ```
 /// use keyway_credentials::{
@@ -86,7 +87,7 @@ struct Terms {
 }
 
 impl ScriptedStore {
-    /// The capabilities of a new store: all that there are, and no limit.
+    /// The capabilities of a new store: all capabilities, and no limit.
     pub const CAPABILITIES: Capabilities = Capabilities::MINIMAL
         .passwords(true)
         .private_keys(true)
@@ -102,13 +103,13 @@ impl ScriptedStore {
         .idempotent(true)
         .reconciles(true);
 
-    /// Creates a store with an empty vault in memory, and no account.
+    /// Creates a store with an empty vault in memory, and without accounts.
     pub fn new() -> Self {
         Self::with(Shelf::memory(), Self::CAPABILITIES)
     }
 
-    /// Opens the store whose vault is in a folder, which is made when it is missing. Its calls block on files, and it
-    /// says so.
+    /// Opens a store whose vault is in a folder, and makes the folder if it is missing. Calls block on files, and the
+    /// store declares this.
     pub fn in_folder(folder: impl AsRef<Path>) -> Self {
         Self::with(Shelf::Folder(folder.as_ref().to_owned()), Self::CAPABILITIES.blocking(true))
     }
@@ -127,29 +128,29 @@ impl ScriptedStore {
         }
     }
 
-    /// Sets the capabilities. An operation that is not declared answers `Unsupported`; without
-    /// [`idempotent`](Capabilities::idempotent) each call has its effect again.
+    /// Sets the capabilities. An operation that is not declared answers `Unsupported`. Without
+    /// [`idempotent`](Capabilities::idempotent), a repeated call has its effect again.
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
         self.terms.capabilities = capabilities;
         self
     }
 
-    /// Sets the clock, which leases and one-time codes go by.
+    /// Sets the clock for leases and one-time codes.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Adds an account, at every asset.
+    /// Adds an account that exists at every asset.
     #[must_use]
     pub fn with_account(mut self, account: impl Into<String>) -> Self {
         self.accounts.insert(account.into());
         self
     }
 
-    /// Adds an account at one asset.
+    /// Adds an account that exists at one asset only.
     #[must_use]
     pub fn with_account_at(mut self, account: &str, asset: &str) -> Self {
         self.accounts.insert(place(account, asset));
@@ -163,7 +164,7 @@ impl ScriptedStore {
         self
     }
 
-    /// Sets the assets that a generator of the store's own lists for every account.
+    /// Sets the assets that the store's own generator lists for every account.
     #[must_use]
     pub fn with_own_assets(
         mut self,
@@ -174,14 +175,14 @@ impl ScriptedStore {
         self
     }
 
-    /// Sets how long a lease lasts, from the check-out and from each renewal. A new store's leases have no end.
+    /// Sets how long a lease lasts after the check-out and after each renewal. By default leases have no end.
     #[must_use]
     pub const fn lease_time(mut self, time: Duration) -> Self {
         self.terms.lease_time = Some(time);
         self
     }
 
-    /// Sets whether a lease keeps an account at an asset from other sessions.
+    /// Sets whether a lease is exclusive: other sessions then cannot check out the same account at the same asset.
     #[must_use]
     pub const fn exclusive(mut self, exclusive: bool) -> Self {
         self.terms.exclusive = exclusive;
@@ -195,43 +196,44 @@ impl ScriptedStore {
         self
     }
 
-    /// Sets what a check-in tells of the credentials, if the store [rotates](Capabilities::rotates) them.
+    /// Sets what a check-in reports about the rotation of the credentials, if the store
+    /// [rotates](Capabilities::rotates) them.
     #[must_use]
     pub const fn rotation(mut self, rotation: Rotation) -> Self {
         self.terms.rotation = rotation;
         self
     }
 
-    /// Sets the source of the login to the vault, which fetches, check-ins and renewals then need.
+    /// Sets the source of the login to the vault. Fetches, check-ins and renewals then need this login.
     #[must_use]
     pub fn with_login(mut self, source: VaultLoginSource) -> Self {
         self.login = Some(source);
         self
     }
 
-    /// Adds steps for the next calls of an operation, whichever account they are for.
+    /// Adds steps for the next calls of an operation, for any account.
     pub fn script(&self, call: StoreCall, steps: impl IntoIterator<Item = Step>) {
         self.player.add(call, None, steps);
     }
 
-    /// Adds steps for the next calls of an operation that are for this account. They come before those for any account.
+    /// Adds steps for the next calls of an operation for this account. They are used before the steps for any account.
     pub fn script_account(&self, account: &Account, call: StoreCall, steps: impl IntoIterator<Item = Step>) {
         self.player.add(call, Some(account.as_str()), steps);
     }
 
-    /// Sets the step of every fetch of an account that has no other one.
+    /// Sets the step of every fetch of an account for which the script has no other step.
     pub fn script_always(&self, account: &Account, step: &Step) {
         for kind in KINDS {
             self.player.always(StoreCall::fetching(kind), account.as_str(), step.clone());
         }
     }
 
-    /// Returns the time by the store's clock.
+    /// Returns the current time of the store's clock.
     pub(in crate::credentials) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Returns the ids of the leases that the vault holds: neither checked in nor expired. Blocks when the vault is in a
+    /// Returns the ids of the held leases: those that are neither checked in nor expired. Blocks when the vault is in a
     /// folder.
     ///
     /// # Panics
@@ -240,7 +242,8 @@ impl ScriptedStore {
         self.vault(|vault| vault.held(self.now()))
     }
 
-    /// Returns all calls that came, in their order, also those that failed. Blocks when the vault is in a folder.
+    /// Returns all calls that the store received, in order, including those that failed. Blocks when the vault is in a
+    /// folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -248,7 +251,8 @@ impl ScriptedStore {
         self.vault(|vault| vault.calls.clone())
     }
 
-    /// Returns how many calls of an operation came, also those that failed. Blocks when the vault is in a folder.
+    /// Returns how many calls of an operation the store received, including those that failed. Blocks when the vault is
+    /// in a folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -256,8 +260,8 @@ impl ScriptedStore {
         self.vault(|vault| vault.calls.iter().filter(|entry| entry.call == call).count())
     }
 
-    /// Returns all effects, in their order: check-outs, check-ins, renewals, and events of sessions. A check-in of a
-    /// lease that is not held has none. Blocks when the vault is in a folder.
+    /// Returns all effects, in order: check-outs, check-ins, renewals, and events of sessions. A check-in of a lease
+    /// that is not held has no effect. Blocks when the vault is in a folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -265,7 +269,8 @@ impl ScriptedStore {
         self.vault(|vault| vault.effects.clone())
     }
 
-    /// Returns the effects that an intent had more than once, without their leases. Blocks when the vault is in a folder.
+    /// Returns each effect that happened more than once for the same intent, without its lease. Blocks when the vault
+    /// is in a folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -274,8 +279,8 @@ impl ScriptedStore {
         scripted::doubled(made.map(|effect| StoreEntry { lease: None, ..effect }).collect())
     }
 
-    /// Makes the stored credentials of an account at an asset differ from those of the target, so that they no longer
-    /// verify. Blocks when the vault is in a folder.
+    /// Makes the stored credentials of an account differ from those of its target (the asset), so that their
+    /// verification fails from now on. Blocks when the vault is in a folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -283,8 +288,8 @@ impl ScriptedStore {
         self.vault(|vault| vault.diverged.insert(place(account, asset)));
     }
 
-    /// Takes the store down, for this handle and its clones. Calls that have not ended fail, and may have had their
-    /// effect; later calls fail as [`Unavailable`](CredentialError::Unavailable).
+    /// Takes the store down, for this handle and its clones. Running calls fail, although they may have had their
+    /// effect. Later calls fail as [`Unavailable`](CredentialError::Unavailable).
     pub fn kill(&self) {
         self.player.kill();
     }
@@ -306,12 +311,12 @@ impl Default for ScriptedStore {
     }
 }
 
-/// Names an account at an asset.
+/// Returns the name of an account at an asset.
 fn place(account: &str, asset: &str) -> String {
     format!("{account}\n{asset}")
 }
 
-/// Opens the store again for each handle, with the host's clock. The configuration is not looked at.
+/// Opens the store again for each handle, with the host's clock. Ignores the configuration.
 impl CredentialStorePlugin for ScriptedStore {
     fn check_configuration(&self, _: &Json) -> Result<(), CredentialError> {
         Ok(())

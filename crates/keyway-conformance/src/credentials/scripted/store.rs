@@ -40,7 +40,7 @@ impl ScriptedStore {
         self.shelf.with(work).map_err(|error| CredentialError::system("open its vault", error))
     }
 
-    /// Lists a call, and follows the script for it.
+    /// Records a call, and answers it as the script says.
     async fn ask<T>(
         &self,
         entry: StoreEntry,
@@ -57,13 +57,13 @@ impl ScriptedStore {
         self.accounts.contains(account) || self.accounts.contains(&place(account, asset))
     }
 
-    /// Demands the login to the vault.
+    /// Fails if the store needs a login to the vault, and the source has none.
     fn logged_in(&self, connection: &Connection) -> Answer<()> {
         self.login.as_ref().map_or(Ok(()), |source| source.login(Some(connection)).map(drop))?;
         Ok(())
     }
 
-    /// Fetches credentials: the cookies are written before the effect.
+    /// Fetches credentials. Sets the cookies before the check-out, so that they are set even if the check-out fails.
     async fn fetch<C>(
         &self,
         kind: CredentialKind,
@@ -111,7 +111,7 @@ impl ScriptedStore {
         .await
     }
 
-    /// Tells the outcome of a call.
+    /// Returns the outcome of an earlier call that the host asks about.
     fn told(&self, question: &Reconciliation) -> Answer<Reconciled> {
         let now = self.now();
         match &question.context {
@@ -128,7 +128,7 @@ impl ScriptedStore {
     }
 }
 
-/// Lists candidates one by one, each by the script.
+/// A list of candidates. Each `next` follows the script.
 struct Listed<T> {
     store: ScriptedStore,
     call: StoreCall,

@@ -1,4 +1,4 @@
-//! The vault of a scripted store: its leases, its passwords, and the calls that came.
+//! The vault of a scripted store: its leases, its passwords, and the calls that the store received.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{StoreCall, StoreEntry, Terms};
 
-/// A lease as the vault has it.
+/// A lease as the vault stores it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct StoredLease {
     id: String,
     expires_at: Option<u64>,
     renewable: bool,
     exclusive: bool,
-    /// The account and the asset.
+    /// The account and the asset of the lease, as one key.
     of: String,
     session: Option<String>,
 }
@@ -34,13 +34,13 @@ impl StoredLease {
     }
 }
 
-/// Records the lease and the credentials that the vault gave for one fetch.
+/// The lease and the credentials that one fetch got from the vault.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct CheckedOut {
     lease: Option<StoredLease>,
-    /// How often the credentials were changed before.
+    /// The number of earlier changes of the credentials.
     pub(super) version: u64,
-    /// The period of a one-time code, in its own length since the epoch.
+    /// The number of the one-time code's period since the epoch.
     pub(super) period: Option<u64>,
 }
 
@@ -57,24 +57,25 @@ pub(super) struct Vault {
     pub(super) effects: Vec<StoreEntry>,
     /// The leases that were not checked in, by id.
     held: BTreeMap<String, StoredLease>,
-    /// The lease that holds an account at an asset alone.
+    /// The id of the exclusive lease for each account at an asset.
     alone: BTreeMap<String, String>,
-    /// The results of intents.
+    /// The result of each intent's fetch.
     checked_out: BTreeMap<String, CheckedOut>,
-    /// The intents of fetches that were answered to have had no effect, so that a late call has none either.
+    /// The intents of fetches about which the host was told that nothing happened. A later call with such an intent
+    /// must have no effect.
     voided: BTreeSet<String>,
     renewed: BTreeMap<String, StoredLease>,
     rotated: BTreeMap<String, bool>,
     noticed: BTreeSet<String>,
     versions: BTreeMap<String, u64>,
-    /// The period of the last one-time code.
+    /// The period of the last one-time code, for each account at an asset.
     periods: BTreeMap<String, u64>,
     pub(super) diverged: BTreeSet<String>,
     numbers: u64,
 }
 
 impl Vault {
-    /// Lists the ids of the leases that are held.
+    /// Lists the ids of the held leases that have not expired.
     pub(super) fn held(&self, now: Timestamp) -> Vec<String> {
         self.held.values().filter(|lease| lease.lasts(now)).map(|lease| lease.id.clone()).collect()
     }
@@ -84,7 +85,7 @@ impl Vault {
         format!("lease-{}", self.numbers)
     }
 
-    /// Checks out, or tells that the account is busy.
+    /// Checks out, or returns that the account is busy.
     pub(super) fn check_out(
         &mut self,
         terms: &Terms,
@@ -140,14 +141,15 @@ impl Vault {
         if let Some(intent) = &entry.intent {
             self.checked_out.insert(intent.clone(), done.clone());
         }
-        // A store without leases only reads.
+        // Without leases, a check-out only reads and has no effect.
         if entry.lease.is_some() {
             self.effects.push(entry);
         }
         Ok(Ok(done))
     }
 
-    /// Tells the outcome of a fetch with this intent. One that made nothing has no effect from here on.
+    /// Returns the outcome of the fetch with this intent. If the fetch made no lease, a later call with this intent is
+    /// refused.
     pub(super) fn tell_fetch(&mut self, intent: &str) -> Result<Reconciled, CredentialError> {
         let lease = self.checked_out.get(intent).map(CheckedOut::lease).transpose()?.flatten();
         if lease.is_none() {
@@ -160,7 +162,7 @@ impl Vault {
         self.versions.get(of).copied().unwrap_or_default()
     }
 
-    /// Takes a lease back. A lease that is not held is taken back already.
+    /// Takes a lease back. Does nothing if the lease is not held.
     pub(super) fn check_in(&mut self, terms: &Terms, entry: StoreEntry, now: Timestamp) -> Rotation {
         let rotation = |rotated| if rotated { terms.rotation } else { Rotation::NotRotated };
         let (intent, id) =
@@ -182,7 +184,7 @@ impl Vault {
         rotation(rotated)
     }
 
-    /// Tells whether a lease is held.
+    /// Tells whether a lease is held and has not expired.
     pub(super) fn holds(&self, lease: &LeaseId, now: Timestamp) -> bool {
         self.held.get(lease.as_str()).is_some_and(|lease| lease.lasts(now))
     }
@@ -202,7 +204,7 @@ impl Vault {
         let id = renewal.lease.id.as_str();
         let unknown = || CredentialError::UnknownLease { lease: renewal.lease.id.clone() };
         let mut lease = self.held.get(id).filter(|lease| lease.lasts(now)).cloned().ok_or_else(unknown)?;
-        // A store may give less than the host wants, and takes no time away.
+        // The new end may be earlier than the host wants, but never earlier than the old end.
         let time = match (terms.lease_time, renewal.extension) {
             (Some(most), Some(wanted)) => Some(most.min(wanted)),
             (most, _) => most,
@@ -222,7 +224,7 @@ impl Vault {
         lease.lease()
     }
 
-    /// Notes an event of a session.
+    /// Records an event of a session. If the store is idempotent, a repeated event has no effect.
     pub(super) fn notice(&mut self, terms: &Terms, entry: StoreEntry) {
         let is_new =
             self.noticed.insert(format!("{:?} {}", entry.call, entry.intent.as_deref().unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! Breaks issuers that get several calls at once, or a dropped one.
+//! Mutants that break the rules about concurrent and dropped calls.
 
 use std::num::NonZeroUsize;
 use std::thread::sleep;
@@ -37,7 +37,7 @@ mutants! {
     RevokesNothingMeanwhile breaks ["ISS-083"] "refuses a revocation while it works on a request"
         (before: |issuer, _| issuer.slots(1).map(|_slots| sleep(LONG)),
         revoking: |issuer, _| {
-            // Waits until requests that came at the same time have started.
+            // Waits until the concurrent requests have started.
             sleep(LONG / 4);
             issuer.slots(SLOTS).map(drop)
         })

@@ -1,4 +1,4 @@
-//! Breaks the credentials or states of issuers.
+//! Mutants with faults in credentials or states.
 
 use keyway_issuers::{CredentialPart, Issued};
 

@@ -1,4 +1,4 @@
-//! Breaks the descriptions of issuers.
+//! Mutants with faults in their descriptions.
 
 use keyway_issuers::{IssuerError, ParameterDescriptor};
 

@@ -1,4 +1,4 @@
-//! Breaks issuers that say too much or too little, and issuers that pass texts to a shell.
+//! Mutants whose errors say too much or too little, and mutants that pass input to a shell.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -13,13 +13,13 @@ fn phrase(request: &CredentialRequest) -> &str {
     request.parameters.text("pass_phrase").unwrap_or_default()
 }
 
-/// Passes a line to a shell, with all foreign text in it.
+/// Passes a line to a shell, with all foreign text that the line contains.
 fn run(line: &str) {
-    // Ignores an error: a shell that cannot read the line runs nothing.
+    // An error does not matter: a shell that cannot read the line runs nothing.
     drop(Command::new("sh").arg("-c").arg(line).stdin(Stdio::null()).output());
 }
 
-/// Replaces the words of a refusal.
+/// Replaces the messages of a refusal.
 fn reworded<T>(answer: IssuerResult<T>, words: impl Fn(String) -> [String; 2]) -> IssuerResult<T> {
     answer.map_err(|error| match error {
         IssuerError::Refused { log_message, .. } => {

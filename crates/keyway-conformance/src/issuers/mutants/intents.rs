@@ -1,4 +1,4 @@
-//! Breaks issuers that forget intents, or report the wrong fate of one.
+//! Mutants that forget intents, or report a wrong outcome for an intent.
 
 use keyway_issuers::{CredentialRef, IntendedEffect, Reconciled, RequestOutcome};
 

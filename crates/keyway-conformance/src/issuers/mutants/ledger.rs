@@ -1,4 +1,4 @@
-//! Keeps the credentials of the reference issuer, which outlive its handles.
+//! The ledger of the reference issuer: its credentials, which outlive a handle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 
 use crate::lock::locked;
 
-/// A credential as it is kept.
+/// A credential as the ledger stores it.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) state: String,
@@ -14,14 +14,14 @@ pub(super) struct Entry {
     pub(super) secret: String,
 }
 
-/// Keeps the credentials of one scratch folder, by state.
+/// The credentials of one scratch folder, by state.
 #[derive(Debug)]
 pub(super) struct Ledger(PathBuf);
 
 #[derive(Default)]
 struct Content {
     entries: BTreeMap<String, Entry>,
-    /// The intents of requests that were answered to have made nothing.
+    /// The intents of requests about which the host was told that nothing happened.
     voided: BTreeSet<String>,
 }
 
@@ -51,7 +51,7 @@ impl Ledger {
         self.entries().into_iter().find(is_it)
     }
 
-    /// Adds a credential, and replaces one with the same state.
+    /// Adds a credential, or replaces the credential with the same state.
     pub(super) fn add(&self, entry: Entry) {
         self.with(|content| content.entries.insert(entry.state.clone(), entry));
     }
@@ -64,7 +64,7 @@ impl Ledger {
         locked(&LEDGERS).remove(&self.0);
     }
 
-    /// Notes that a request with this intent has no effect from here on.
+    /// Records that a later request with this intent must have no effect.
     pub(super) fn void(&self, intent: &str) {
         self.with(|content| content.voided.insert(intent.to_owned()));
     }

@@ -1,5 +1,5 @@
-//! Proves the suite: a rule must catch each issuer or executable with one fault, and accept some
-//! unusual but correct ones.
+//! Tests the suite itself: a rule must catch each issuer or executable that has one fault on purpose, and must accept
+//! subjects that are unusual but correct.
 
 mod concurrency;
 mod credentials;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use keyway_issuers::{CredentialRef, IssuerError, Json, Login, UserInfo};
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use super::{IssuerExample, IssuerSubject, suite};
 use crate::notation::mutants;
 use crate::{Candidate, Mutant};
@@ -35,8 +35,8 @@ const BANNED: &str = "mallory";
 /// The provider of the login that some issuers ask for.
 const PROVIDER: &str = "else where/\u{f6}";
 
-/// Makes the subject of a mutant for `mutants!`: the kind, which names the function that makes it, and the overridden
-/// operations of the reference issuer.
+/// Makes the subject of a mutant for `mutants!`. The arguments are the kind, which names the function that makes the
+/// subject, and the overridden operations of the reference issuer.
 macro_rules! issuer_mutant {
     ($name:ident $operations:tt) => { issuer_mutant!($name reference_subject $operations) };
     ($name:ident $kind:ident ($($operation:ident: $overridden:expr),*)) => {
@@ -50,7 +50,7 @@ macro_rules! issuer_mutant {
 
 use issuer_mutant;
 
-/// Lists the mutants, with the rules that they break.
+/// Lists the mutants, each with the rules that it breaks.
 pub fn all() -> Vec<Mutant<IssuerSubject>> {
     let families = [
         descriptions::MUTANTS,
@@ -85,9 +85,8 @@ pub fn reference() -> IssuerSubject {
     reference_subject("reference", Operations::SOUND)
 }
 
-/// Makes an issuer that uses rare but allowed behaviour: it asks for another login, waits often,
-/// works on one call at a time, has unusual states and names, and refuses states that it does not
-/// know.
+/// Makes an issuer with rare but allowed behaviour. It asks for another login, waits often, works on one call at a
+/// time, has unusual states and names, and refuses unknown states.
 pub fn strange() -> IssuerSubject {
     let operations = Operations {
         entry: |_, _, entry| entry.state.insert_str(0, odd::KEY),
@@ -104,9 +103,8 @@ pub fn executable() -> IssuerSubject {
     program::subject("executable", |run| program::printed(&run.text))
 }
 
-/// Makes an executable that uses rare but allowed behaviour: it reads no standard input, prints
-/// white space around its object, has keys that no host knows, and exits with another status after
-/// an error.
+/// Makes an executable with rare but allowed behaviour. It reads no standard input, prints white space around its JSON
+/// object, prints keys that no host knows, and exits with a status other than 0 after an error.
 pub fn strange_executable() -> IssuerSubject {
     programs::strange()
 }
@@ -128,7 +126,7 @@ fn reference_subject(name: &str, operations: Operations) -> IssuerSubject {
         })
 }
 
-/// Makes the same subject with an example that has another login.
+/// Makes the same subject, but its example has a second login.
 fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
     let mut subject = reference_subject(name, operations);
     let user_info = UserInfo::new("https://elsewhere.example.com/", "joe").with("groups", Json::Null);
@@ -160,7 +158,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Tests each mutant with its own rules; `xtask` runs the whole matrix.
+        // Runs only the rules that each mutant breaks; `xtask` runs the whole matrix.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {

@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::reference::{login_required, refused};
 use super::{IssuerResult, PROVIDER};
 
-/// Does the least that an issuer can do.
+/// An issuer that does the least that the contract allows.
 #[derive(Debug)]
 pub(super) struct Minimal;
 
@@ -35,22 +35,21 @@ impl Issuer for Minimal {
     }
 }
 
-/// Asks for another login, waits often, works on one call at a time, and refuses states of an
-/// unknown form.
+/// An issuer that asks for another login, waits often, works on one call at a time, and refuses states of an unknown
+/// form.
 #[derive(Debug)]
 struct Strange {
     issuer: Arc<dyn Issuer>,
     permits: Semaphore,
 }
 
-/// Wraps an issuer in unusual behaviour.
+/// Wraps an issuer so that its behaviour is unusual but allowed.
 pub(super) fn strange(issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
     Arc::new(Layered(Strange { issuer, permits: Semaphore::new(1) }))
 }
 
 impl Strange {
-    /// Refuses a second call at a time. No host sends one, since the issuer declares a limit of
-    /// one.
+    /// Refuses a second concurrent call. No host makes one, since the issuer declares a limit of one.
     fn permit(&self) -> IssuerResult<SemaphorePermit<'_>> {
         self.permits.try_acquire().map_err(|_| refused("another call has not ended"))
     }
@@ -83,7 +82,7 @@ impl IssuerLayer for Strange {
 
     async fn revoke(&self, revocation: &Revocation) -> IssuerResult<()> {
         let _permit = self.permit()?;
-        // It may refuse a state that it never made, which it recognizes by the prefix.
+        // The issuer may refuse a state that it never made. It recognizes its own states by the prefix.
         if !revocation.state.as_str().starts_with(KEY) {
             return Err(IssuerError::invalid("the state", "this issuer did not make it"));
         }

@@ -1,4 +1,4 @@
-//! Breaks issuers that join foreign texts to a folder.
+//! Mutants that join foreign text to the path of a folder.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Implements a small, correct executable as a function, without a process.
+//! A small, correct executable, implemented as a function without a process. Mutants change its answers.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use keyway_issuers::{
 use super::{IssuerExample, IssuerSubject};
 use crate::issuers::executable::{Executable, ExecutableInput, Printed};
 
-/// Prints the right answer after a change.
+/// An executable that passes each correct answer through `change` before it prints it.
 #[derive(Debug)]
 struct Program {
     runs: AtomicU64,
@@ -31,15 +31,15 @@ pub(super) enum Step {
     NoInput,
 }
 
-/// One run of the program.
+/// One run of the program, with its input and the correct answer.
 pub(super) struct Run<'r> {
     pub(super) step: Step,
-    /// The input as it was sent.
+    /// The input as the host sent it.
     pub(super) sent: &'r str,
     pub(super) by_argument: bool,
-    /// The input, decoded.
+    /// The decoded input.
     pub(super) json: String,
-    /// The right answer.
+    /// The correct answer.
     pub(super) text: String,
 }
 
@@ -48,8 +48,7 @@ impl Run<'_> {
         printed(&self.text)
     }
 
-    /// Prints the right answer if the program reads the input, and otherwise ends as an interpreter
-    /// without a script does.
+    /// Prints the correct answer if `reads` is set. Otherwise ends as an interpreter does when its script fails.
     pub(super) fn read_if(&self, reads: bool) -> Printed {
         if reads {
             return self.right();
@@ -58,7 +57,7 @@ impl Run<'_> {
         Printed { ended: Ended::Status(1), errors, ..printed("") }
     }
 
-    /// Prints an error instead if the program refuses the input.
+    /// Prints an error if `refuses` is set, and otherwise the correct answer.
     pub(super) fn refused_if(&self, refuses: bool) -> Printed {
         if !refuses {
             return self.right();
@@ -66,28 +65,28 @@ impl Run<'_> {
         printed(plugin::encode_error(&IssuerError::refused("No.", "unknown input")).expose())
     }
 
-    /// Joins a text of the input to a folder that does not exist, and passes the path on.
+    /// Joins a text of the input to the path of a folder that does not exist, and calls `touch` with the path.
     pub(super) fn touch(&self, pointer: &str, touch: fn(&Path)) {
         let input: serde_json::Value = serde_json::from_str(&self.json).unwrap_or_default();
         let text = input.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
         touch(&Path::new("/no-such-folder-of-the-kit").join(text));
     }
 
-    /// Replaces a text in the right answer, which must be there.
+    /// Replaces a text in the correct answer, and prints it. The text must occur there.
     pub(super) fn with(&self, from: &str, to: &str) -> Printed {
         assert!(self.text.contains(from), "{from} is not in what is printed");
         printed(&self.text.replacen(from, to, 1))
     }
 }
 
-/// The value of every credential.
+/// The secret value in every credential.
 pub(super) const SECRET: &str = "correct secret battery";
 
 pub(super) fn printed(text: &str) -> Printed {
     Printed::new(text.as_bytes().to_vec())
 }
 
-/// Makes a subject of the program.
+/// Makes a subject of the program with a change.
 pub(super) fn subject(name: &str, change: fn(&Run<'_>) -> Printed) -> IssuerSubject {
     let program = Program { runs: AtomicU64::new(0), change };
     IssuerSubject::executable(name, Arc::new(program), Profile::Strict)

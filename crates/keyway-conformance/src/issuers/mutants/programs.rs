@@ -1,4 +1,4 @@
-//! Breaks executables, and makes one that is unusual but correct.
+//! Mutants that are executables, and one executable that is unusual but correct.
 
 use keyway_issuers::wire::{Ended, plugin};
 
@@ -6,8 +6,8 @@ use super::program::{self, Run, SECRET, Step, printed};
 use super::{IssuerSubject, mutants};
 use crate::issuers::executable::Printed;
 
-/// Makes the subject of a mutant for `mutants!`: the steps in which the program prints something
-/// else, and the output there.
+/// Makes the subject of a mutant for `mutants!`. The arguments are the steps in which the program prints something
+/// wrong, and the output in these steps.
 macro_rules! program_mutant {
     ($name:ident ($step:pat, |$run:ident| $printed:expr)) => {
         || {
@@ -102,7 +102,7 @@ mutants! {
         (Step::Request, |run| Printed { errors: format!("made {SECRET}").into_bytes(), ..run.right() })
 }
 
-/// The description of a parameter that the program already describes.
+/// A second description of a parameter that the program already describes.
 const PARAMETER: &str =
     r#"{"description":"d","key":"pass_phrase","mandatory":true,"name":"n","type":"textarea"}"#;
 
@@ -110,7 +110,7 @@ fn is_url_safe(run: &Run<'_>) -> bool {
     !run.sent.contains(['+', '/', '='])
 }
 
-/// Makes a subject with behaviour that is rare among executables.
+/// Makes a subject whose behaviour is allowed, but rare among executables.
 pub(super) fn strange() -> IssuerSubject {
     program::subject("Strange", |run| match run.step {
         Step::Describe => {

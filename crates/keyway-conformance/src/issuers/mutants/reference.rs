@@ -15,13 +15,13 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use super::ledger::{Entry, Ledger};
 use super::{BANNED, IssuerResult};
 
-/// Keeps its credentials in a ledger, and refuses one user.
+/// The reference issuer. It keeps its credentials in a ledger, and refuses one user.
 #[derive(Debug)]
 pub(super) struct ReferenceIssuer {
     operations: Operations,
     pub(super) ledger: Ledger,
     made: AtomicU64,
-    /// Slots that a mutant's concurrent calls share.
+    /// The slots that the concurrent calls of a mutant share.
     pub(super) slots: Semaphore,
     /// The notes that a mutant keeps between calls.
     pub(super) notes: Mutex<Vec<String>>,
@@ -32,9 +32,9 @@ pub(super) struct ReferenceIssuer {
 pub(super) struct Operations {
     pub(super) capabilities: fn(&ReferenceIssuer) -> Capabilities,
     pub(super) describe: fn(&ReferenceIssuer) -> IssuerResult<Description>,
-    /// Runs before a request, which may be dropped afterwards.
+    /// Runs before a request. The caller may drop the request afterwards.
     pub(super) before: fn(&ReferenceIssuer, &CredentialRequest) -> IssuerResult<()>,
-    /// Changes a new credential before it is kept.
+    /// Changes a new credential before it is stored.
     pub(super) entry: fn(&ReferenceIssuer, &CredentialRequest, &mut Entry),
     /// Changes the answer to a request.
     pub(super) issued: fn(&mut Issued),
@@ -65,7 +65,7 @@ impl Operations {
 /// The capabilities of the reference issuer.
 pub(super) const FULL: Capabilities = Capabilities::MINIMAL.blocking(true).idempotent(true).reconciles(true);
 
-/// The number of slots of an issuer. A call that takes all of them is alone.
+/// The number of slots of an issuer. A call that takes all slots excludes all other calls.
 pub(super) const SLOTS: u32 = 60;
 
 pub(super) fn refused(log: impl Into<String>) -> IssuerError {
@@ -97,7 +97,7 @@ pub(super) fn hint() -> ParameterDescriptor {
     ParameterDescriptor::optional("hint", "hint", "what to remember it by")
 }
 
-/// Makes a description with these sets of parameters and the empty one.
+/// Makes a description with these sets of parameters and an empty set.
 pub(super) fn described(
     version: &str,
     motto: &str,
@@ -110,7 +110,7 @@ pub(super) fn described(
     builder.set([]).build().map_err(|error| IssuerError::system("describe itself", error))
 }
 
-/// Asks for a login with a provider.
+/// Returns an outcome that asks for a login with this provider.
 pub(super) fn login_required(provider: &str) -> RequestOutcome {
     let message = "Please log in elsewhere, too.".to_owned();
     RequestOutcome::LoginRequired(LoginRequired { provider: provider.to_owned(), message })
@@ -125,13 +125,13 @@ impl ReferenceIssuer {
         Ok(Self { operations, ledger, made, slots, notes: Mutex::default() })
     }
 
-    /// Returns the credential of the request's intent, if there is one.
+    /// Returns the credential that this intent already made, if there is one.
     pub(super) fn known(&self, request: &CredentialRequest) -> Option<Entry> {
         let intent = intent_of(&request.context);
         self.ledger.find(|entry| entry.intent == intent)
     }
 
-    /// Makes up a new credential.
+    /// Makes a new credential, but does not store it.
     pub(super) fn entry(&self, request: &CredentialRequest) -> Entry {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let intent = intent_of(&request.context);
@@ -149,7 +149,7 @@ impl ReferenceIssuer {
         issued.into()
     }
 
-    /// Answers with the credential of the request's intent, or with a new one.
+    /// Answers with the credential that this intent already made, or with a new one.
     pub(super) fn issue_to_anybody(&self, request: &CredentialRequest) -> RequestOutcome {
         let entry = self.known(request).unwrap_or_else(|| {
             let mut entry = self.entry(request);
@@ -174,7 +174,7 @@ impl ReferenceIssuer {
         self.ledger.find(|entry| entry.state == state.as_str()).is_some()
     }
 
-    /// Answers a question about an effect correctly.
+    /// Answers correctly whether an effect has happened.
     pub(super) fn tell(&self, question: &Reconciliation) -> Reconciled {
         let intent = intent_of(&question.context);
         let made = self.ledger.find(|entry| entry.intent == intent);
@@ -189,13 +189,13 @@ impl ReferenceIssuer {
         }
     }
 
-    /// Takes some slots until the permit is dropped, or refuses if too few are free.
+    /// Takes some slots until the permit is dropped. Refuses if too few are free.
     pub(super) fn slots(&self, slots: u32) -> IssuerResult<SemaphorePermit<'_>> {
         self.slots.try_acquire_many(slots).map_err(|_| refused("too many calls have not ended"))
     }
 }
 
-/// Yields to other tasks once before it requests or revokes.
+/// Requests and revocations first yield to other tasks once.
 #[async_trait]
 impl Issuer for ReferenceIssuer {
     fn capabilities(&self) -> Capabilities {

@@ -1,4 +1,4 @@
-//! Breaks issuers in requests.
+//! Mutants that handle requests wrongly.
 
 use keyway_issuers::{CredentialRequest, IssuerError};
 

@@ -1,4 +1,4 @@
-//! Breaks issuers in revocations.
+//! Mutants that handle revocations wrongly.
 
 use super::reference::{refuse_if, refused};
 use super::{IssuerSubject, issuer_mutant, mutants};

@@ -1,4 +1,4 @@
-//! Breaks plugins that run executables: they quote the output in errors.
+//! Mutants that run executables, and quote the executable's error output in their errors.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -13,8 +13,8 @@ use keyway_issuers::{
 
 use super::{IssuerResult, IssuerSubject, mutants};
 
-/// Runs an executable for at most a third of a second. Depending on the flag, quotes its error
-/// output if it ended, or if it did not.
+/// Runs an executable for at most a third of a second, and always fails. If `if_killed` is set, quotes the error output
+/// of an executable that had to be killed; otherwise, of one that ended in time.
 #[derive(Debug)]
 struct Quoting {
     command: String,

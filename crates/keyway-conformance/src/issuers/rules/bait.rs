@@ -1,5 +1,5 @@
-//! Makes baits, texts that a shell would run or that lead to a file, and the trap that notices
-//! them.
+//! Baits, and the traps that detect whether a plugin took one. A bait is a text that a shell would run, or that leads
+//! to a file.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use super::{Broken, Checked, IssuerFixture, broken, ensure};
 use crate::path_trap::PathTrap;
 
-/// The ways in which text breaks out of a line of a shell: the name, and the text with `{}` for the
-/// command. The rest of the line becomes a comment.
+/// The forms in which a text escapes from its place in a shell command: the name, and the text, in which `{}` stands
+/// for the command. A final `#` makes the rest of the line a comment.
 const FORMS: [(&str, &str); 6] = [
     ("$(...)", "$({})"),
     ("backquotes", "`{}`"),
@@ -21,19 +21,19 @@ const FORMS: [(&str, &str); 6] = [
     ("a line of its own", "\n{}\n"),
 ];
 
-/// Shows whether a plugin took a bait.
+/// A trap, which detects whether a plugin took a bait.
 pub(super) enum Trap {
-    /// A folder that stays empty unless a bait is run.
+    /// A folder that stays empty unless a plugin runs a bait.
     Commands(TempDir),
-    /// Files that remain unchanged unless a bait is used as a path.
+    /// Files that remain unchanged unless a plugin uses a bait as a path.
     Paths(PathTrap),
 }
 
-/// A text that runs a command if a shell gets it, or that names a file which must not be opened.
+/// A text that runs a command if it reaches a shell, or that names a file that must not be opened.
 pub(super) struct Bait {
     pub(super) form: &'static str,
     text: String,
-    /// Whether the bait replaces a text: a path works only from the start of a text.
+    /// Whether the bait replaces the original text. A path does, because it works only at the start of a text.
     alone: bool,
 }
 
@@ -47,7 +47,7 @@ impl Trap {
     }
 
     fn new() -> Result<Self, Broken> {
-        // The path must need no quotes: in quotes, a bait would not make the file in the folder.
+        // The path must not need quotes, because a bait may run inside quotes, where further quotes would end them.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
         let plain = |path: &&std::path::PathBuf| path.to_str().is_some_and(|text| text.bytes().all(is_plain));
         let folder_in =
@@ -66,8 +66,8 @@ impl Trap {
         }
     }
 
-    /// Makes the most common bait, and one text with all forms, for rules where trying each form
-    /// takes too long. Some issuers refuse the second for its line breaks alone.
+    /// Makes the most common bait, and one text with all forms, for rules where trying each form takes too long. Some
+    /// issuers refuse the text with all forms only because of its line breaks.
     pub(super) fn few_baits(&self) -> Vec<Bait> {
         const EVERY_FORM: &str = "$({})`{}`; {} #\n{}\n'; {} #\n\"; {} #";
         match self {
@@ -79,7 +79,7 @@ impl Trap {
         }
     }
 
-    /// Demands that no answer shows the content of a file of the trap.
+    /// Demands that no answer shows the content of the trap's files.
     pub(super) fn is_unread(&self, answer: &str, of: &str, by: &str) -> Checked {
         match self {
             Self::Commands(_) => Ok(()),
@@ -87,8 +87,8 @@ impl Trap {
         }
     }
 
-    /// Demands that no command ran and no file changed. Any file counts, since a shell may have
-    /// lengthened its name.
+    /// Demands that no command ran and no file changed. Any file in the folder proves a command, since a shell may have
+    /// appended text to the file's name.
     pub(super) fn is_empty(&self, of: &str, by: &str) -> Checked {
         let folder = match self {
             Self::Commands(folder) => folder,
@@ -109,12 +109,12 @@ fn path((form, text): (&'static str, String)) -> Bait {
 }
 
 impl Bait {
-    /// Appends the bait to a text. A path replaces the text.
+    /// Appends the bait to a text. A bait that is a path replaces the text.
     pub(super) fn behind(&self, text: &str) -> String {
         if self.alone { self.text.clone() } else { format!("{text}{}", self.text) }
     }
 
-    /// Hides the bait in every text of a value, and replaces a value that has no texts.
+    /// Puts the bait into every text of a value. Replaces a value that has no texts.
     pub(super) fn within(&self, value: &Json) -> Json {
         match value {
             Json::Text(text) => Json::text(self.behind(text.expose())),

@@ -1,4 +1,4 @@
-//! Tests the boundary of a process: the output of an executable and its exit, for any input.
+//! Tests the boundary of a process: what an executable prints and how it exits, for any input.
 
 use std::collections::BTreeMap;
 
@@ -58,7 +58,7 @@ async fn run(fixture: &IssuerFixture<'_>, what: &str, input: ExecutableInput) ->
     printed.map_err(|reason| broken(format!("an end of the run ({what})"), reason))
 }
 
-/// Runs the executable for its description.
+/// Runs the executable once to get its description.
 async fn described(fixture: &IssuerFixture<'_>) -> Result<Printed, Broken> {
     let sent = host::encode_parameter(&fixture.subject().options);
     run(fixture, "parameter", ExecutableInput::Argument(sent)).await
@@ -80,7 +80,7 @@ fn options(handle: &Handle<'_, '_>) -> WireOptions {
     handle.subject().options.clone().with_intent_id(handle.description.features().idempotent)
 }
 
-/// Chooses how requests and revocations reach the executable.
+/// Chooses the input by which requests and revocations reach the executable.
 fn way(handle: &Handle<'_, '_>, sent: SecretText) -> ExecutableInput {
     let stdin = handle.description.features().stdin && !handle.subject().follows_seed;
     ExecutableInput::new(sent, stdin)
@@ -118,7 +118,7 @@ fn object(
     Err(broken(expected, observed))
 }
 
-/// Checks a run for each kind of call; the description only, if it cannot be read.
+/// Checks one run for each kind of call. If the description cannot be decoded, checks only the run that printed it.
 async fn each_run(
     fixture: &IssuerFixture<'_>,
     check: fn(&IssuerFixture<'_>, &str, &Printed) -> Checked,
@@ -144,10 +144,10 @@ fn ends_well(_: &IssuerFixture<'_>, what: &str, printed: &Printed) -> Checked {
     ensure(right, format!("status 0 after {what}"), printed.ended.to_string())
 }
 
-/// An input with two names: one for the run, and one for a verdict.
+/// A name for the run, a name for verdicts, and the input.
 type NamedInput = (String, String, ExecutableInput);
 
-/// Demands an error object after each of these inputs.
+/// Demands that the executable answers each of these inputs with an error object.
 async fn refuses(fixture: &IssuerFixture<'_>, inputs: fn(Alphabet) -> Vec<NamedInput>) -> Checked {
     for (run_name, what, input) in inputs(fixture.subject().options.alphabet) {
         let printed = run(fixture, &run_name, input).await?;
@@ -161,7 +161,7 @@ async fn refuses(fixture: &IssuerFixture<'_>, inputs: fn(Alphabet) -> Vec<NamedI
     Ok(())
 }
 
-/// Writes the input that asks for a description, with some keys changed.
+/// Encodes the input that asks for a description, with some keys changed.
 fn parameter_with(changes: &[(&str, serde_json::Value)]) -> Vec<u8> {
     let mut input = json!({ "action": "parameter", "cred_state": "undefined", "watts_version": "1.6.1" });
     for (key, value) in changes {
@@ -191,8 +191,8 @@ fn no_inputs(alphabet: Alphabet) -> Vec<NamedInput> {
     inputs.map(|(what, input)| (what.to_owned(), what.to_owned(), input)).into()
 }
 
-/// Writes one input in every form of base64. Its last letters encode to 62 and 63, where the
-/// alphabets differ, and its length needs padding.
+/// Encodes one input in every form of base64. The last letters of the input encode to 62 and 63, where the alphabets
+/// differ, and its length needs padding.
 fn forms(way: fn(SecretText) -> ExecutableInput) -> Vec<NamedInput> {
     let mut forms = Vec::new();
     for length in 0..3 {
@@ -226,7 +226,7 @@ fn unknown_keys(alphabet: Alphabet) -> Vec<NamedInput> {
     vec![("unknown keys".to_owned(), "with unknown keys in the input".to_owned(), input)]
 }
 
-/// Demands the same description after each of these inputs.
+/// Demands that the executable answers each of these inputs with the same description.
 async fn describes_the_same(fixture: &IssuerFixture<'_>, inputs: fn(Alphabet) -> Vec<NamedInput>) -> Checked {
     let expected = fixture.handle().await?.description;
     for (run_name, what, input) in inputs(fixture.subject().options.alphabet) {

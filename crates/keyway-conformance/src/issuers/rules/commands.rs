@@ -1,7 +1,6 @@
-//! Tests texts that a shell would run, and texts that lead to a file, from every source of an
-//! issuer's input.
+//! Tests that an issuer neither runs its input in a shell nor uses it as a path, for every source of input.
 //!
-//! A user chooses all input and many claims of a login; a state may be made of either.
+//! A user chooses all parameters and many claims of a login. A state may be derived from both.
 
 use std::slice;
 
@@ -36,7 +35,7 @@ rules! {
         states(Trap::paths);
 }
 
-/// Makes the trap of a rule.
+/// A function that makes the trap of a rule.
 type Making = fn(&IssuerFixture<'_>) -> Result<Trap, Broken>;
 
 /// A handle whose calls carry baits.
@@ -46,8 +45,8 @@ struct Baited<'h, 'f, 'a> {
 }
 
 impl Baited<'_, '_, '_> {
-    /// Sends a request, and revokes the credential that it made. Returns whether it made one. Other
-    /// rules judge the answer.
+    /// Sends a request, and revokes the credential that it made. Returns whether it made one. Does not judge the
+    /// answer, since other rules do.
     async fn is_answered(&self, request: &CredentialRequest, of: &str) -> Result<bool, Broken> {
         let answer = contained(self.handle.request(request)).await;
         self.trap.is_empty(of, "a request")?;
@@ -57,7 +56,7 @@ impl Baited<'_, '_, '_> {
         Ok(true)
     }
 
-    /// Revokes in the context of a request, and ignores the result.
+    /// Revokes a credential in the context of a request, and ignores the result.
     async fn revoke(&self, request: &CredentialRequest, state: &CredentialRef, of: &str) -> Checked {
         match contained(self.handle.revoke(&request.context, state)).await {
             Some(Ok(())) => self.handle.forget(state),
@@ -80,18 +79,18 @@ fn answered(answer: &Result<RequestOutcome, IssuerError>) -> String {
     }
 }
 
-/// Hides a bait in these claims of a user.
+/// Puts a bait into these claims of a user.
 fn told(user: &UserInfo, claims: &[String], bait: &Bait) -> UserInfo {
     let mut all = user.claims().clone();
     for claim in claims {
         let value = bait.within(all.get(claim).unwrap_or(&Json::Null));
         all.insert(claim.clone(), value);
     }
-    // Issuer and subject must stay texts.
+    // The claims `iss` and `sub` must stay texts.
     UserInfo::from_claims(all).unwrap_or_else(|| user.clone())
 }
 
-/// Lists all claims except the issuer, whose name decides which users a service accepts.
+/// Lists all claims except the issuer, because its name decides which users a service accepts.
 fn claims_of(user: &UserInfo) -> Vec<String> {
     user.claims().keys().filter(|name| *name != "iss").cloned().collect()
 }
@@ -102,7 +101,7 @@ fn of_user(mut request: CredentialRequest, user: &UserInfo) -> CredentialRequest
     request
 }
 
-/// Hides a bait in all claims of a request's other logins.
+/// Puts a bait into all claims of a request's other logins.
 fn of_logins(mut request: CredentialRequest, bait: &Bait) -> CredentialRequest {
     for login in &mut request.context.requester.additional_logins {
         login.user_info = told(&login.user_info, &claims_of(&login.user_info), bait);
@@ -127,7 +126,7 @@ async fn claims(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     if all_answered {
         return Ok(());
     }
-    // Tries each claim alone: an issuer that refuses one claim may not have reached the others.
+    // Tries each claim alone, since an issuer that refuses one claim may not read the others.
     for bait in baited.trap.few_baits() {
         for name in &names {
             let what = format!("the claim `{name}`, with {},", bait.form);
@@ -138,7 +137,7 @@ async fn claims(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
             let what = format!("the claims of another login, with {},", bait.form);
             baited.is_answered(&of_logins(handle.example_request()?, &bait), &what).await?;
         }
-        // A revocation sees the claims, too.
+        // The issuer gets the claims in a revocation, too.
         if let Some(Ok((context, issued))) = contained(handle.made()).await {
             let all = of_user(CredentialRequest::new(context), &told(user, &names, &bait));
             let what = format!("the claims, with {},", bait.form);
@@ -165,7 +164,7 @@ async fn entered(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
         if all_answered || all.len() == 1 {
             continue;
         }
-        // Tries each value alone: an issuer that refuses one value may not have reached the others.
+        // Tries each value alone, since an issuer that refuses one value may not read the others.
         for bait in baited.trap.few_baits() {
             for key in &all {
                 is_answered(&[key], &bait).await?;
@@ -175,7 +174,7 @@ async fn entered(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     Ok(())
 }
 
-/// Hides a bait in some of the usual parameters.
+/// Puts a bait into some of the usual parameters.
 fn hidden(usual: &Parameters, keys: &[&str], bait: &Bait) -> Parameters {
     let mut values = usual.values().clone();
     for (_, value) in values.iter_mut().filter(|(key, _)| keys.contains(&key.as_str())) {
@@ -188,8 +187,7 @@ async fn states(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     let handle = &fixture.handle().await?;
     let baited = Baited { handle, trap: trap(fixture)? };
     let request = CredentialRequest::new(handle.context()?);
-    // Hides each bait behind a real state, whose prefix the issuer may check, and also sends it
-    // alone.
+    // Sends each bait alone, and also appended to a real state, since the issuer may check the prefix of a state.
     let made = contained(handle.made()).await.and_then(Result::ok);
     let state = made.map(|(_, issued)| issued.state);
     for bait in baited.trap.baits() {

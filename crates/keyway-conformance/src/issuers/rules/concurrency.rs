@@ -1,7 +1,7 @@
 //! Tests concurrent calls, and dropped calls.
 //!
-//! An issuer never gets more calls at a time than it declares: a further call waits for its permit,
-//! as in a host (decision H48).
+//! An issuer never gets more concurrent calls than it declares: a further call waits for a permit, as it does in a host
+//! (decision H48).
 
 use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
@@ -39,10 +39,10 @@ rules! {
 /// The number of concurrent callers.
 const CALLERS: usize = 4;
 
-/// The limit of concurrent calls for issuers that declare more, or no limit.
+/// The number of concurrent calls for issuers that declare a higher limit or none.
 const MOST: usize = 16;
 
-/// How often a request is dropped, each time one poll later.
+/// The number of dropped requests. Each one is dropped one poll later than the one before.
 const POLLS: usize = 8;
 
 /// A call that runs on its own thread.
@@ -57,8 +57,8 @@ enum Done {
 /// A request, and the state of the credential that it made.
 type Made = (CredentialRequest, CredentialRef);
 
-/// Sends some requests and revokes some credentials, all at once. Returns the new credentials. All
-/// of them are recorded, even if some calls fail.
+/// Sends some requests and revokes some credentials, all concurrently. Returns the new credentials. Records each new
+/// credential, even if other calls fail.
 async fn at_once(handle: &Handle<'_, '_>, requests: usize, revoked: &[Made]) -> Result<Vec<Made>, Broken> {
     let asked = (0..requests).map(|_| handle.example_request()).collect::<Result<Vec<_>, _>>()?;
     let mut jobs: Vec<Job<Done>> = Vec::new();
@@ -91,7 +91,7 @@ async fn at_once(handle: &Handle<'_, '_>, requests: usize, revoked: &[Made]) -> 
     Ok(made)
 }
 
-/// Records the credentials of concurrent requests, and demands that each request made one.
+/// Records the credentials of concurrent requests. Demands that each request made one.
 fn all_made(
     handle: &Handle<'_, '_>,
     asked: Vec<CredentialRequest>,
@@ -122,13 +122,13 @@ async fn together(fixture: &IssuerFixture<'_>) -> Checked {
     at_once(&fixture.handle().await?, CALLERS, &[]).await.map(drop)
 }
 
-/// Tells whether the issuer gives a user another credential each time. If it gives the same one for
-/// requests in sequence, it may do so for concurrent requests too.
+/// Tells whether the issuer gives the same user a different credential for each request. If requests in sequence get
+/// the same credential, concurrent requests may get it too.
 async fn tells_apart(handle: &Handle<'_, '_>) -> Result<bool, Broken> {
     Ok(handle.made().await?.1.state != handle.made().await?.1.state)
 }
 
-/// Demands as many different states as requests made one by one give.
+/// Demands that all states differ, as they do for requests in sequence.
 fn all_apart(made: &[Made]) -> Checked {
     let states: BTreeSet<_> = made.iter().map(|(_, state)| state).collect();
     let (wanted, found) = (made.len(), states.len());
@@ -169,7 +169,7 @@ async fn dropped(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
     for polls in 1..=POLLS {
         let request = handle.example_request()?;
-        // An executable needs some time between two polls.
+        // The timeout allows for an executable, which needs some time between two polls.
         let dropped = tokio::time::timeout(Duration::from_secs(5), polled(polls, handle.request(&request)));
         let is_done = dropped.await.is_ok_and(|answer| answer.is_some());
         fixture.history().record(format!("dropped after {polls} polls"));

@@ -42,7 +42,7 @@ rules! {
         over_the_wire;
 }
 
-/// Returns the credential of the example, or the violations of an invalid one.
+/// Returns the credential of the example, or the violations of an invalid credential.
 async fn asked(fixture: &IssuerFixture<'_>) -> Result<Result<Issued, Vec<Violation>>, Broken> {
     let handle = fixture.handle().await?;
     let outcome = handle.request(&handle.example_request()?).await;
@@ -85,7 +85,7 @@ async fn state_keeps_no_token(fixture: &IssuerFixture<'_>) -> Checked {
     let logins =
         request.context.requester.additional_logins.iter().filter_map(|login| login.access_token.clone());
     let tokens: Vec<_> = logins.chain([own]).collect();
-    // The issuer may check the token and find that it is invalid.
+    // The request may fail, since the issuer may check the token and find it invalid.
     let Ok(RequestOutcome::Issued(issued)) = handle.request(&request).await else {
         return Err(Broken::Missing { capability: "a credential for a token of the kit's own" });
     };
@@ -96,7 +96,7 @@ async fn state_keeps_no_token(fixture: &IssuerFixture<'_>) -> Checked {
     ensure(!holds, "a state without the user's access token", "it holds one")
 }
 
-/// A kind of part: its name in reports, and the test for it.
+/// A kind of credential part: the name in reports, and a test for the kind.
 type Sort = (&'static str, fn(&CredentialPart) -> bool);
 
 const ANY_PART: Sort = ("a part of the example's credential", |_| true);
@@ -108,7 +108,7 @@ const FILE_NAME: Sort = ("a part with the name of a file", |part| {
     matches!(part.kind, PartKind::Textfile { save_as: Some(_), .. })
 });
 
-/// Checks each part of the example's credential. Skips the rule if no part is of its sort.
+/// Checks each part of the example's credential. Skips the rule if the credential has no part of this kind.
 async fn each_part(
     fixture: &IssuerFixture<'_>,
     (capability, is_such): Sort,
@@ -149,7 +149,7 @@ fn file_name(index: usize, part: &CredentialPart) -> Checked {
     ensure(plain, format!("a plain file name for part {index}"), format!("{name:?}"))
 }
 
-/// The most output that an executable may print.
+/// The upper bound of an executable's output, in bytes.
 ///
 /// See decision W7.
 const OUTPUT_BYTES: usize = 1024 * 1024;
@@ -183,7 +183,7 @@ fn same<T: PartialEq>(profile: Profile, what: &str, answered: &T, read: Result<T
     }
 }
 
-/// Demands that a plugin reads the request unchanged.
+/// Demands that a plugin decodes the encoded request without a change.
 fn input_over_the_wire(handle: &Handle<'_, '_>, request: &CredentialRequest) -> Checked {
     let options = handle.subject().options.clone().with_intent_id(true);
     let sent = host::encode_request(request, &options);

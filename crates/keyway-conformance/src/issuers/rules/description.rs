@@ -43,8 +43,8 @@ async fn describes(fixture: &IssuerFixture<'_>) -> Checked {
     fixture.handle().await.map(drop)
 }
 
-/// Returns the description, or the violations of an invalid one. The rule `describes` judges other
-/// failures.
+/// Returns the description, or the violations of an invalid description. Other failures are left to the rule
+/// `describes`.
 async fn asked(fixture: &IssuerFixture<'_>) -> Result<Result<Description, Vec<Violation>>, Broken> {
     judged(fixture, "describe", fixture.open()?.describe().await)
 }

@@ -1,4 +1,4 @@
-//! Tests errors, and that they show no secrets.
+//! Tests errors, and that errors show no secrets.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{IssuerError, RequestOutcome};

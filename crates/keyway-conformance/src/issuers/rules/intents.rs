@@ -1,4 +1,4 @@
-//! Tests repeated intents, and questions about the fate of one.
+//! Tests repeated intents, and questions about the outcome of an intent.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{
@@ -63,8 +63,7 @@ async fn one_effect(fixture: &IssuerFixture<'_>) -> Checked {
     ensure(made == 1, "one credential", made.to_string())
 }
 
-/// Asks for the fate of an effect as a host does: without tokens and logins, which it does not
-/// store.
+/// Asks for the outcome of an effect as a host does: without tokens and logins, because a host does not store them.
 async fn ask(
     handle: &Handle<'_, '_>,
     context: &Context,
@@ -80,7 +79,7 @@ async fn ask(
 
 fn told(reconciled: &Reconciled) -> String {
     match reconciled {
-        // The state is left out, since it may hold anything.
+        // The text leaves out the state, since a state may contain secrets.
         Reconciled::Made(_) => "that one was made".to_owned(),
         other => format!("{other:?}"),
     }
@@ -123,7 +122,7 @@ async fn late_requests(fixture: &IssuerFixture<'_>) -> Checked {
     let request = handle.example_request()?;
     let answer = ask(&handle, &request.context, IntendedEffect::Request).await?;
     ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))?;
-    // A call of a process that was suspended comes after the question.
+    // Simulates a call of a suspended process, which reaches the issuer only after the question.
     let answer = handle.request(&request).await;
     let made = matches!(answer, Ok(RequestOutcome::Issued(_)));
     ensure(

@@ -1,4 +1,4 @@
-//! Tests another login as an outcome.
+//! Tests the outcome that asks for another login.
 
 use keyway_issuers::{CredentialRequest, LoginRequired, RequestOutcome};
 

@@ -1,4 +1,4 @@
-//! Lists the rules; each file holds one family.
+//! The rules for issuers. Each file holds one group of rules.
 
 mod bait;
 mod boundary;
@@ -17,7 +17,7 @@ mod revocation;
 use keyway_issuers::wire::Profile;
 use keyway_issuers::{IssuerError, Violation};
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use super::IssuerSubject;
 use super::fixture::IssuerFixture;
 use super::handle::Handle;
@@ -69,8 +69,7 @@ pub(super) fn all() -> Vec<&'static Rule<IssuerSubject>> {
     rules
 }
 
-/// Returns an answer, or the violations of an answer that breaks the contract. Any other error
-/// breaks the rule.
+/// Returns an answer, or the violations of an invalid answer. Any other error breaks the rule.
 fn judged<T>(
     fixture: &IssuerFixture<'_>,
     call: &str,
@@ -83,7 +82,7 @@ fn judged<T>(
     }
 }
 
-/// Demands that no violation is of this sort.
+/// Demands that there is no violation of this kind.
 fn none(violations: &[Violation], sort: impl Fn(&Violation) -> bool, expected: &str) -> Checked {
     let found: Vec<_> = violations.iter().filter(|each| sort(each)).map(ToString::to_string).collect();
     ensure(found.is_empty(), expected, found.join("; "))

@@ -1,4 +1,4 @@
-//! Provokes errors of an issuer, to search them for secrets.
+//! Provokes errors of an issuer, so that rules can search them for secrets.
 
 use keyway_issuers::{CredentialRef, IssuerError, Json, Parameters, RequestOutcome};
 
@@ -9,20 +9,20 @@ use crate::words;
 /// Holds the results of calls that are likely to fail.
 #[derive(Default)]
 pub(super) struct Provoked {
-    /// The failed calls, in words, and their errors.
+    /// The failed calls and their errors.
     pub(super) errors: Vec<(String, IssuerError)>,
     /// The answers of the other calls.
     pub(super) outcomes: Vec<RequestOutcome>,
-    /// The calls that panicked. Such an error has no text; other rules demand that no call panics.
+    /// The calls that panicked, and so have no error to search. Other rules demand that no call panics.
     pub(super) panics: Vec<String>,
     /// The texts that must not appear anywhere.
     secrets: Vec<String>,
-    /// The debugging text of the handle after all calls.
+    /// The `Debug` text of the handle after all calls.
     pub(super) handle: String,
 }
 
-/// Sends canaries in every parameter; then omits mandatory parameters, sends the refused example,
-/// and revokes a state that never existed.
+/// Sends canaries in every parameter. Then omits mandatory parameters, sends the refused example, and revokes a state
+/// that never existed.
 pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Broken> {
     let handle = fixture.handle().await?;
     let mut provoked = Provoked::default();
@@ -66,7 +66,7 @@ pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Bro
     context.requester.access_token.get_or_insert_with(|| token.into());
     let answer = contained(handle.revoke(&context, &CredentialRef::new("kit-no-such-state"))).await;
     provoked.note("revoking an unknown state".to_owned(), answer);
-    // Short secrets occur in many texts by chance, so they are left out.
+    // Leaves out short secrets, because they occur in many texts by chance.
     provoked.secrets.retain(|secret| secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES);
     provoked.handle = format!("{:?}", handle.issuer);
     Ok(provoked)

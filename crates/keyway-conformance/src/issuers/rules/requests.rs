@@ -1,4 +1,4 @@
-//! Tests requests: every offer of the description works.
+//! Tests that every offer of the description works in a request.
 
 use keyway_core::{Effect, PluginError as _};
 use keyway_issuers::{
@@ -58,7 +58,7 @@ async fn each_set(fixture: &IssuerFixture<'_>, is_entered: fn(&ParameterDescript
         fitting.map_err(|violation| broken(expected(), violation.to_string()))?;
         let request = handle.asking(entered)?;
         let issued = handle.issued(&request).await?;
-        // Some issuers give a user only one credential at a time.
+        // Revokes before the next request, since some issuers give a user only one credential at a time.
         handle.revoked(&request.context, &issued.state).await?;
     }
     Ok(())

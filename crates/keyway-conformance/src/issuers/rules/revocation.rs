@@ -1,4 +1,4 @@
-//! Tests revocations, which need nothing but the state.
+//! Tests revocations. A revocation needs only the state.
 
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_issuers::CredentialRef;
@@ -57,7 +57,8 @@ async fn leaves_others(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, first) = fixture.made().await?;
     let (_, second) = handle.made().await?;
     if first.state == second.state {
-        // A host reports that, and no other credential could remain (decision W6).
+        // Both requests gave the same state, so there is no other credential that could remain. A host reports such a
+        // state (decision W6).
         return Err(Broken::Missing { capability: "two credentials at once" });
     }
     let mut expected = fixture.listed()?;
@@ -105,7 +106,8 @@ async fn alike_takes_nothing(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, issued) = fixture.made().await?;
     let before = fixture.listed()?;
     let state = issued.state.as_str();
-    // Some file systems fold a combining accent after the last letter, and letters of full width.
+    // Some file systems fold names: they ignore a combining accent after the last letter, or equate full-width letters
+    // with plain ones.
     let wide = |letter: char| match letter {
         '!'..='~' => char::from_u32(u32::from(letter) + 0xfee0).unwrap_or(letter),
         other => other,
@@ -127,7 +129,7 @@ async fn alike_takes_nothing(fixture: &IssuerFixture<'_>) -> Checked {
 async fn state_is_enough(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, mut context, issued) = fixture.made().await?;
     drop(handle);
-    // A host stores neither tokens nor logins.
+    // Removes tokens and logins, because a host does not store them.
     context.requester.access_token = None;
     context.requester.additional_logins.clear();
     fixture.handle().await?.revoked(&context, &issued.state).await?;

@@ -1,4 +1,4 @@
-//! Adapts the client of this workspace.
+//! Adapts `keyway_client::Secrets` to the kit's types.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ use super::{
     Missing, Request, Response, Scope, TakenCredentials,
 };
 
-/// Makes `keyway_client::Secrets`, the client under test by default.
+/// Makes clients of the type `keyway_client::Secrets`, which are tested by default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KeywayClient;
 
@@ -121,7 +121,7 @@ impl ApplicationClient for Secrets {
     }
 }
 
-/// Carries out a request, and keeps the client's own error.
+/// Carries out a request. Returns the client's own error.
 async fn answer(client: &Secrets, request: Request) -> Result<Response, Error> {
     Ok(match request {
         Request::Get(key) => Response::Text(client.get(&key).await?),

@@ -1,11 +1,11 @@
 //! Tests the client that an application uses over the plugin under test.
 //!
-//! The rules `SEC-200` and up run an application's client over the plugin's stores. The client is
-//! `keyway_client::Secrets`, unless the subject sets another one by
-//! [`SecretStoreSubject::client`](super::SecretStoreSubject::client). So the same rules can test
-//! another client, over a store that is known to be sound.
+//! The rules from `SEC-200` run an application's client over the plugin's stores. The client is
+//! `keyway_client::Secrets`, unless the subject sets another client with
+//! [`SecretStoreSubject::client`](super::SecretStoreSubject::client). So the same rules can test another client over a
+//! store that is known to be correct.
 //!
-//! A client is one function from [`Request`] to [`Response`], in types of the kit, because each
+//! For the kit, a client is one function from [`Request`] to [`Response`]. Both are types of the kit, because each
 //! client has its own errors and answers:
 //!
 //! ```
@@ -34,19 +34,19 @@ use crate::Suite;
 pub use keyway::KeywayClient;
 pub use request::{ClientFailure, FileFormat, Found, Missing, Request, Response};
 
-/// Makes the suite of the rules about clients only, for a client over a sound store.
+/// Makes the suite of only the rules about clients, to test a client over a correct store.
 pub fn suite() -> Suite<SecretStoreSubject> {
     Suite { kind: "secret", rules: rules::of_clients(), clauses: clauses::CLAUSES }
 }
 
-/// Makes the client under test.
+/// Makes clients under test.
 pub trait ClientMaker: Send + Sync {
-    /// Makes a client over a store. It works in the scope of the shared secrets, uses the exact
-    /// resolution, and has an audit only if a hook is given.
+    /// Makes a client over a store. The client works on the shared secrets, resolves exactly, and reports accesses only
+    /// if a hook is given.
     fn client(&self, store: Arc<dyn SecretStore>, audit: Option<AuditHook>) -> Arc<dyn ApplicationClient>;
 
-    /// Returns the credentials that the client chooses for a service, and `None` for a client that has
-    /// no credentials.
+    /// Returns the credentials that the client chooses for a service. `None` means that the client does not have
+    /// credentials at all.
     fn credentials(&self, given: &GivenCredentials) -> Option<Result<TakenCredentials, ClientFailure>> {
         let _ = given;
         None
@@ -62,42 +62,42 @@ where
     }
 }
 
-/// Serves an application in one scope.
+/// A client of an application, in one scope.
 #[async_trait]
 pub trait ApplicationClient: fmt::Debug + Send + Sync {
-    /// Returns the same client in another scope. It does no I/O, and shares the store.
+    /// Returns the same client in another scope. Does no I/O. Both clients share the store.
     fn in_scope(&self, scope: &Scope) -> Arc<dyn ApplicationClient>;
 
-    /// Does one operation.
+    /// Carries out one operation.
     ///
     /// # Errors
-    /// Those of the client, in the kit's types.
+    /// The errors of the client, as the kit's type.
     ///
     /// # Cancel safety
-    /// The rules drop the future before it ends, and test what the client promises for that case.
+    /// The rules drop the future before it ends, and test what the client promises for a dropped call.
     async fn call(&self, request: Request) -> Result<Response, ClientFailure>;
 }
 
-/// Names the environment, the policy and the requester of a client.
+/// The scope of a client: its environment, policy and requester.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// The environment; `None` among the shared secrets.
+    /// The environment; `None` for the shared secrets.
     pub environment: Option<String>,
-    /// The policy.
+    /// The policy by which the client resolves keys.
     pub resolution: Resolution,
-    /// The requester, for the audit.
+    /// The requester that audit reports name.
     pub requester: Option<String>,
 }
 
 impl Scope {
-    /// Means the shared secrets, read exactly, without a requester.
+    /// The scope of the shared secrets, with exact resolution and without a requester.
     pub const SHARED: Self = Self { environment: None, resolution: Resolution::Exact, requester: None };
 }
 
-/// Receives the accesses of a client.
+/// A hook that receives the accesses of a client.
 pub type AuditHook = Arc<dyn Fn(Accessed) + Send + Sync>;
 
-/// Reports one access to an audit hook.
+/// The report of one access to an audit hook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accessed {
     /// The requester.
@@ -106,17 +106,17 @@ pub struct Accessed {
     pub operation: Operation,
     /// The key, for an operation on one secret.
     pub key: Option<String>,
-    /// The environment of the client's scope, or the one that the operation is about.
+    /// The environment of the client's scope, or the environment that the operation concerns.
     pub environment: Option<String>,
-    /// The layer that gave the secret.
+    /// The layer that the secret came from.
     pub layer: Option<Layer>,
     /// The outcome.
     pub outcome: AccessOutcome,
-    /// All forms in which the report can be printed. They must contain no value.
+    /// All texts in which the client's report can be printed. They must not contain a value.
     pub shown: String,
 }
 
-/// Holds credentials from the sources of decision L7.
+/// The credentials in the sources that decision L7 lists.
 #[derive(Clone, Debug, Default)]
 pub struct GivenCredentials {
     /// The access key ID that is given explicitly.
@@ -125,11 +125,11 @@ pub struct GivenCredentials {
     pub secret_access_key: Option<String>,
     /// The address of the service that is given explicitly.
     pub api_base: Option<String>,
-    /// The names and values of an environment; `HOME` is among them.
+    /// The environment variables by name. They include `HOME`.
     pub environment: Vec<(String, String)>,
 }
 
-/// Holds the credentials that a client chose.
+/// The credentials that a client chose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenCredentials {
     /// The access key ID.
@@ -138,6 +138,6 @@ pub struct TakenCredentials {
     pub secret_access_key: String,
     /// The address of the service.
     pub api_base: String,
-    /// The debugging text of the client's own type. It must contain neither key.
+    /// The `Debug` text of the client's own type. It must contain neither key.
     pub shown: String,
 }

@@ -1,4 +1,4 @@
-//! Describes requests to a client, and its answers, as data.
+//! The requests to a client, and its answers, as data.
 
 use std::fmt;
 
@@ -11,20 +11,20 @@ use keyway_secrets::Environment;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Request {
-    /// The text of the secret of a key, or nothing. Answers [`Response::Text`].
+    /// Reads the text of a secret, if the secret exists. Answers [`Response::Text`].
     Get(String),
-    /// Reads the text of a secret, or this default. Answers [`Response::Text`].
+    /// Reads the text of a secret, or returns a default. Answers [`Response::Text`].
     GetOr {
         /// The key.
         key: String,
         /// The answer if the secret does not exist.
         default: SecretText,
     },
-    /// The text of the secret of a key, which must be there. Answers [`Response::Text`].
+    /// Reads the text of a secret that must exist. Answers [`Response::Text`].
     GetRequired(String),
-    /// The secret of a key, or nothing. Answers [`Response::Secret`].
+    /// Reads a secret, if it exists. Answers [`Response::Secret`].
     Find(String),
-    /// The secret of a key, which must be there. Answers [`Response::Secret`].
+    /// Reads a secret that must exist. Answers [`Response::Secret`].
     Retrieve(String),
     /// Lists all secrets in the client's scope, with values. Answers [`Response::Secrets`].
     List,
@@ -44,14 +44,14 @@ pub enum Request {
         /// The value.
         value: SecretValue,
     },
-    /// Takes the secret of a key away. Answers [`Response::Done`].
+    /// Deletes a secret. Answers [`Response::Done`].
     Delete(String),
     /// Lists all environments. Answers [`Response::Environments`].
     ListEnvironments,
-    /// The environment of a name. Answers [`Response::Environments`].
+    /// Reads the environment with this name. Answers [`Response::Environments`].
     RetrieveEnvironment(String),
-    /// The environment of a name, by the seed's older operation, which decision L11 keeps. Answers
-    /// [`Response::Environments`], with none in it when there is none.
+    /// Reads the environment with this name, by the seed's older operation, which decision L11 keeps. Answers
+    /// [`Response::Environments`], which is empty if there is no such environment.
     GetEnvironment(String),
     /// Creates an environment. Answers [`Response::Environments`].
     CreateEnvironment {
@@ -67,23 +67,23 @@ pub enum Request {
         /// Its URL.
         external_url: Option<String>,
     },
-    /// All secrets of the place as a file of a format. Answers [`Response::File`].
+    /// Exports all secrets in the client's scope to a file of this format. Answers [`Response::File`].
     Export(FileFormat),
     /// Imports the secrets of a file into the client's scope. Answers [`Response::Imported`].
     Import {
         /// The format of the file.
         format: FileFormat,
-        /// The file.
+        /// The content of the file.
         text: SecretText,
     },
 }
 
-/// Names the format of a file of secrets.
+/// The format of a file of secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileFormat {
     /// `KEY="value"` lines.
     Dotenv,
-    /// An object of texts.
+    /// A JSON object of texts.
     Json,
 }
 
@@ -91,21 +91,21 @@ pub enum FileFormat {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Response {
-    /// A text; `None` if it does not exist.
+    /// A text; `None` if the secret does not exist.
     Text(Option<SecretText>),
     /// A secret; `None` if it does not exist.
     Secret(Option<Found>),
-    /// Secrets.
+    /// A list of secrets.
     Secrets(Vec<Found>),
     /// Keys, each with its layer.
     Names(Vec<(String, Layer)>),
     /// The request was carried out.
     Done,
-    /// Environments.
+    /// A list of environments.
     Environments(Vec<Environment>),
-    /// A file.
+    /// The content of a file.
     File(SecretText),
-    /// The numbers of secrets that an import created, changed and left alone.
+    /// The result of an import.
     Imported {
         /// The number of created secrets.
         created: usize,
@@ -121,7 +121,7 @@ pub enum Response {
 pub struct Found {
     /// The key.
     pub key: String,
-    /// The environment of the secret; `None` for a shared one.
+    /// The environment of the secret; `None` for a shared secret.
     pub environment: Option<String>,
     /// The layer of the secret.
     pub layer: Layer,
@@ -131,29 +131,29 @@ pub struct Found {
     pub description: Option<String>,
     /// The value.
     pub value: SecretValue,
-    /// The debugging text of the client's own type. It must not contain the value.
+    /// The `Debug` text of the client's own type. It must not contain the value.
     pub shown: String,
 }
 
-/// A failure as a client returns it, in the words of decision L6.
+/// A failure as a client returns it, in the terms of decision L6.
 #[derive(Clone, Default)]
 pub struct ClientFailure {
-    /// The code of the row of the error table.
+    /// The code of the failure's row in the error table.
     pub code: String,
-    /// The status of the row; none for `cli_error` and `locker_error`.
+    /// The HTTP status of the row; `None` for `cli_error` and `locker_error`.
     pub http_status: Option<u16>,
     /// What happened in this case, for the user.
     pub user_message: String,
-    /// The meaning of errors of this row.
+    /// The general meaning of the row's errors.
     pub description: String,
     /// The missing item, if the failure names one.
     pub missing: Option<Missing>,
-    /// All text that the error shows when it is printed in any way, its causes included.
+    /// All text that the error and its causes show, however they are printed.
     pub shown: String,
 }
 
 impl fmt::Debug for ClientFailure {
-    // Omits `shown`, which may hold a value if the client is faulty.
+    // Omits `shown`, which may contain a value if the client is faulty.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientFailure")
             .field("code", &self.code)
@@ -163,11 +163,11 @@ impl fmt::Debug for ClientFailure {
     }
 }
 
-/// Names what is missing.
+/// The kind of a missing item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// The secret.
+    /// A secret.
     Secret,
-    /// The environment.
+    /// An environment.
     Environment,
 }

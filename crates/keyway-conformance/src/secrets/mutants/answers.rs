@@ -1,4 +1,4 @@
-//! Breaks stores whose data is right but whose answers are wrong.
+//! Mutants that store correct data, but return wrong answers.
 
 use std::sync::atomic::Ordering;
 

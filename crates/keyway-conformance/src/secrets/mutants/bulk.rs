@@ -1,4 +1,4 @@
-//! Breaks bulk writes.
+//! Mutants with faults in bulk writes.
 
 use keyway_secrets::{SecretStore, StoreError};
 

@@ -1,4 +1,4 @@
-//! Breaks creating, changing and destroying secrets.
+//! Mutants that create, change or destroy secrets wrongly.
 
 use std::sync::Arc;
 
@@ -164,7 +164,7 @@ pub(super) async fn create_or_change(store: &ReferenceStore, secret: NewSecret) 
     }
 }
 
-/// Changes a secret, and then its record.
+/// Changes a secret, and then applies `then` to its record.
 async fn change_then(
     store: &ReferenceStore,
     address: &SecretAddress,

@@ -1,4 +1,4 @@
-//! Breaks stores that accept undeclared operations.
+//! Mutants that accept operations that they do not declare.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Breaks environments.
+//! Mutants with faults in environments.
 
 use keyway_secrets::{
     EnvironmentChange, EnvironmentFilter, EnvironmentName, MAX_EXTERNAL_URL_BYTES, NewEnvironment,

@@ -1,4 +1,4 @@
-//! Mutants that keep their secrets in files, and a sound store that does so.
+//! Mutants that keep their secrets in files, and a correct store that does so too.
 
 use std::fs;
 use std::io;
@@ -16,7 +16,8 @@ use keyway_storage::{
 use super::{SecretStoreSubject, mutants, operation, store_mutant};
 use crate::secrets::reference::{self, ReferenceStore};
 
-/// Keeps each record in a file of its own, beside an engine in memory that reads them when it is opened.
+/// A storage engine that keeps each record in its own file. It reads all files when it is opened, and then works in
+/// memory.
 #[derive(Debug)]
 struct Files {
     engine: Memory,
@@ -24,7 +25,7 @@ struct Files {
     write: Write,
 }
 
-/// Writes a file.
+/// A function that writes a file.
 type Write = fn(&Path, &[u8]) -> io::Result<()>;
 
 /// Replaces a file as a whole.
@@ -34,7 +35,7 @@ const RENAMED: Write = |file, content| {
     fs::rename(made, file)
 };
 
-/// Empties a file and fills it again.
+/// Truncates a file and writes it again.
 const IN_PLACE: Write = |file, content| fs::write(file, content);
 
 impl Files {
@@ -49,7 +50,7 @@ impl Files {
         }
         let engine = Memory::new();
         if !batch.is_empty() {
-            // It never waits.
+            // The commit never waits, so one poll completes it.
             let done = pin!(engine.commit(batch)).poll(&mut Context::from_waker(Waker::noop()));
             assert!(matches!(done, Poll::Ready(Ok(_))), "the engine takes what it gave");
         }
@@ -87,19 +88,19 @@ impl StorageLayer for Files {
     }
 }
 
-/// Lets a store keep its records in files.
+/// Makes a store keep its records in files.
 fn on_files(subject: SecretStoreSubject, write: Write) -> SecretStoreSubject {
     subject.lending(move |resources, folder| {
         resources.with(Arc::new(Layered(Files::open(folder, write))) as Arc<dyn Storage>)
     })
 }
 
-/// Makes a subject of a store that keeps its secrets in files, and keeps the contract.
+/// Makes a subject of a store that keeps its secrets in files and is correct.
 pub(super) fn sound() -> SecretStoreSubject {
     on_files(reference::sound("files"), RENAMED)
 }
 
-/// Makes the subject of a mutant on files, for `mutants!`.
+/// Makes the subject of a mutant that keeps its records in files, for `mutants!`.
 macro_rules! file_mutant {
     ($name:ident $write:ident $change:tt) => {
         || {
@@ -109,14 +110,15 @@ macro_rules! file_mutant {
     };
 }
 
-/// Stands in the list for a value that is in a file of its own.
+/// The text that a list has instead of a value that is in its own file.
 const ELSEWHERE: &str = "in a file of its own";
 
 fn file_of(address: &SecretAddress) -> String {
     format!("values/{}", address.name)
 }
 
-/// Reads the value of a file, if the list names one. `None` if there is no such file.
+/// Returns the listed value, or reads it from its file if the list refers to one. Returns `None` if the file does not
+/// exist.
 async fn value(store: &ReferenceStore, address: &SecretAddress, listed: SecretValue) -> Option<SecretValue> {
     if listed.expose_text() != Some(ELSEWHERE) {
         return Some(listed);
@@ -125,7 +127,7 @@ async fn value(store: &ReferenceStore, address: &SecretAddress, listed: SecretVa
     Some(SecretValue::text(String::from_utf8_lossy(&record.value).into_owned()))
 }
 
-// The first one is the reference store as it is: its mistake is how its file is written.
+// The operations of the first mutant are correct. Its only fault is how it writes its file.
 mutants! {
     for SecretStoreSubject, by file_mutant;
     WritesInPlace of IN_PLACE breaks ["SEC-147"] "empties its file and fills it again" (|store| store.habits.pauses = 0)
@@ -161,7 +163,7 @@ mod tests {
     use super::*;
     use crate::RunOptions;
 
-    /// The mutants are this store with one mistake each.
+    /// Checks that the store without faults passes, since each mutant is this store with one fault.
     #[test]
     fn a_store_that_replaces_its_files_survives_kills() {
         for rule in ["SEC-147", "SEC-148"] {

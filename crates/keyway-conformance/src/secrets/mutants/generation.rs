@@ -1,4 +1,4 @@
-//! Breaks generated values.
+//! Mutants with faults in generated values.
 
 use std::sync::atomic::Ordering;
 
@@ -77,14 +77,14 @@ fn text(text: impl AsRef<str>) -> NewValue {
     SecretValue::text(text.as_ref()).into()
 }
 
-/// Fills the gaps of a recipe with the defaults of a store without settings.
+/// Fills the missing fields of a recipe with the defaults of a store without settings.
 fn completed(recipe: Recipe) -> Recipe {
     let length = recipe.length.unwrap_or(20);
     let alphabet = recipe.alphabet.clone().unwrap_or_else(|| "printable".to_owned());
     recipe.length(length).alphabet(alphabet)
 }
 
-/// Makes a password of random bytes modulo the number of characters.
+/// Makes a password from random bytes modulo the number of characters, so that some characters are more frequent.
 fn folded(length: u32) -> StoreResult<String> {
     let wanted = usize::try_from(length).unwrap_or(0);
     let mut password = String::with_capacity(wanted);
@@ -101,7 +101,7 @@ fn folded(length: u32) -> StoreResult<String> {
     Ok(password)
 }
 
-/// Turns the settings that the handle saw first into a recipe.
+/// Makes a recipe from the settings that the handle read first.
 async fn first_seen(mutant: &Mutated) -> StoreResult<Recipe> {
     let now = mutant.store.configure(Configure::Read).await?;
     let settings = locked(&mutant.notes.settings).get_or_insert(now).to_json().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Breaks keys and rotation.
+//! Mutants with faults in keys and rotation.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -46,7 +46,7 @@ mutants! {
         })
 }
 
-/// Sets a flag until it is dropped.
+/// A guard that sets a flag, and clears it on drop.
 struct While<'a>(&'a AtomicBool);
 
 impl<'a> While<'a> {

@@ -1,4 +1,4 @@
-//! Breaks making, opening and deleting stores.
+//! Mutants that make, open or delete stores wrongly.
 
 use std::fs::File;
 use std::pin::pin;
@@ -82,17 +82,17 @@ mutants! {
     })
 }
 
-/// Keeps the files of a mutant open until the storage of its store is gone, so that the kit's
+/// The files that a mutant keeps open. They are closed when the storage of their store is gone, so that the kit's
 /// process does not run out of files.
 static KEPT: Mutex<Vec<(Weak<dyn Storage>, File)>> = Mutex::new(Vec::new());
 
-/// Writes an empty store in place of the old one.
+/// Replaces the store with an empty one.
 async fn write_empty(store: &ReferenceStore) -> StoreResult<()> {
     let content = Content::empty(store.metadata.written_by());
     store.store(&content, &store.keys(), Expectation::Any).await.map(drop)
 }
 
-/// Returns the key of a record beside that of the store, for data that a mutant should not keep.
+/// Returns the key of a record next to the store's own record, for data that a mutant should not keep.
 fn beside(store: &ReferenceStore, what: &str) -> Vec<u8> {
     [store.key.as_slice(), what.as_bytes()].concat()
 }
@@ -105,7 +105,7 @@ async fn copy(store: &ReferenceStore, from: Vec<u8>, to: Vec<u8>) -> StoreResult
     Ok(())
 }
 
-/// Works while a mark is set, and refuses if the mark is already set.
+/// Sets a mark while it works. Refuses if the mark is already set.
 pub(super) async fn marked<T>(
     store: &ReferenceStore,
     work: impl Future<Output = StoreResult<T>> + Send,

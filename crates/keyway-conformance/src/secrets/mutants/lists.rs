@@ -1,4 +1,4 @@
-//! Breaks lists of a store.
+//! Mutants with faults in lists.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{Cursor, SecretStore, StoreError};

@@ -1,4 +1,4 @@
-//! Proves the suite: a rule must catch each store or client with one fault.
+//! Tests the suite itself: a rule must catch each store or client that has one fault on purpose.
 
 mod answers;
 mod bulk;
@@ -19,15 +19,14 @@ mod plugin;
 mod stored;
 mod values;
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use super::SecretStoreSubject;
 use crate::Mutant;
 use crate::notation::mutants;
 use operation::operation;
 use plugin::{StoreResult, store_mutant};
 
-/// Lists the mutants of stores, with the rules that they break. Test them with
-/// [`suite`](super::suite).
+/// Lists the mutants of stores, each with the rules that it breaks. Test them with [`suite`](super::suite).
 pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     let families = [
         answers::MUTANTS,
@@ -67,8 +66,8 @@ pub fn candidates() -> Vec<crate::Candidate> {
         .collect()
 }
 
-/// Lists the mutants of clients, with the rules that they break. Test them with
-/// [`client::suite`](super::client::suite): the store below them is sound.
+/// Lists the mutants of clients, each with the rules that it breaks. Test them with
+/// [`client::suite`](super::client::suite), since the store below them is correct.
 #[cfg(feature = "client")]
 pub fn of_clients() -> Vec<Mutant<SecretStoreSubject>> {
     client::all()

@@ -1,4 +1,4 @@
-//! The operations that mutants of stores override.
+//! The operations that mutants of stores can override.
 
 use crate::notation::operations;
 

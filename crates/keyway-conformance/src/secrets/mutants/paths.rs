@@ -1,4 +1,4 @@
-//! Breaks stores that join names to a folder.
+//! Mutants that join a name to the path of a folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use keyway_secrets::SecretStore;
 
 use super::{SecretStoreSubject, mutants, operation, store_mutant};
 
-/// Joins a name to a folder that does not exist.
+/// Joins a name to the path of a folder that does not exist.
 fn joined(name: &str) -> PathBuf {
     Path::new("/no-such-folder-of-the-kit").join(name)
 }

@@ -1,4 +1,4 @@
-//! Makes the subjects of store mutants: the reference store with some operations overridden.
+//! Makes the subjects of store mutants. A mutant is the reference store with some overridden operations.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
@@ -12,14 +12,13 @@ use crate::secrets::reference::{Habits, ReferencePlugin, ReferenceStore};
 /// The result of an overridden operation.
 pub(super) type StoreResult<T> = Result<T, StoreError>;
 
-/// Makes the subject of a mutant for `mutants!`. The kind names the variant of the reference store.
-/// The change is
+/// Makes the subject of a mutant for `mutants!`. The kind names the variant of the reference store. The change is one
+/// of:
 ///
 /// * `(get |mutant, address| ..., ...)`: overridden operations of `SecretStoreLayer`;
-/// * `(given |value| ...)` or `(made |recipe, mutant| ...)`: replaces a given value, or a generated
-///   one;
+/// * `(given |value| ...)` or `(made |recipe, mutant| ...)`: replaces a given value, or a generated value;
 /// * `(|store| ...)`: changes the store when it is opened;
-/// * `unchecked`: its plugin accepts any configuration.
+/// * `unchecked`: the plugin accepts any configuration.
 macro_rules! store_mutant {
     ($name:ident $(($($change:tt)+))? $($word:ident)?) => {
         store_mutant!($name FULL $(($($change)+))? $($word)?)
@@ -87,7 +86,7 @@ macro_rules! store_mutant {
 
 pub(super) use store_mutant;
 
-/// Opens the stores of a mutant.
+/// The plugin of a mutant, which opens its stores.
 #[derive(Debug)]
 pub(super) struct MutantPlugin {
     pub(super) habits: Habits,
@@ -113,7 +112,7 @@ pub(super) struct Mutated {
     pub(super) notes: Notes,
 }
 
-/// Remembers state that a handle of a mutant needs later.
+/// The state that a handle of a mutant keeps between calls.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     pub(super) flag: AtomicBool,

@@ -1,4 +1,4 @@
-//! Breaks the data beside the secrets: the writer, settings, counts.
+//! Mutants with faults in the other stored data: the writer, settings and counts.
 
 use keyway_core::{PluginMetadata, SecretValue, Table};
 use keyway_secrets::{Configure, SecretStore, StoreError};

@@ -1,4 +1,4 @@
-//! Breaks stores so that they lose a part of a value.
+//! Mutants that lose a part of a value.
 
 use keyway_core::{Integer, SecretValue, Structured, Table};
 

@@ -1,4 +1,4 @@
-//! Holds the content of a reference store's document.
+//! The content of a reference store's document.
 
 use keyway_core::{SecretValue, Timestamp, WrittenBy};
 use keyway_secrets::{
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Habits, Settings, value_text};
 
-/// Holds all data of a store.
+/// All data of a store.
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::secrets) struct Content {
     pub(in crate::secrets) written_by: WrittenBy,
@@ -32,9 +32,9 @@ pub(in crate::secrets) struct EnvironmentRecord {
 
 #[derive(Clone, Serialize, Deserialize)]
 pub(in crate::secrets) struct SecretRecord {
-    /// The number, which is never reused.
+    /// The number of the secret, which is never reused.
     pub(in crate::secrets) number: u64,
-    /// The position in lists.
+    /// The position of the secret in lists.
     pub(in crate::secrets) place: u64,
     pub(in crate::secrets) name: String,
     pub(in crate::secrets) environment: Option<String>,
@@ -82,7 +82,7 @@ impl Content {
             .ok_or_else(|| StoreError::EnvironmentNotFound { environment: name.clone() })
     }
 
-    /// Draws the next number.
+    /// Returns the next unused number.
     pub(in crate::secrets) fn number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
@@ -113,7 +113,7 @@ impl SecretRecord {
         value_text::read(&self.value).ok_or_else(|| StoreError::corrupt("a value", "its kind is unknown"))
     }
 
-    /// Makes the header, with the fields that the store declares.
+    /// Makes the header of the secret, with the fields that the store declares.
     pub(in crate::secrets) fn header(&self, habits: &Habits) -> SecretHeader {
         let id = if habits.odd_ids {
             format!("\u{1f511} {:?}/{}\n", !self.number, "-".repeat(300))

@@ -1,5 +1,5 @@
-//! Reads and writes the document of a reference store. A write is conditional: it fails if another
-//! handle wrote since the read.
+//! Reads and writes the document of a reference store. A write is conditional: it fails if another handle wrote after
+//! the document was read.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,7 +14,7 @@ use tokio::task::yield_now;
 use super::{Content, Habits};
 use crate::lock::locked;
 
-/// Limits how often a write that loses races is retried.
+/// The maximum number of attempts of a write that loses races.
 pub(super) const ATTEMPTS: u32 = 1000;
 
 /// Decides whether the running plugin may read the data of another writer.
@@ -22,19 +22,19 @@ pub(in crate::secrets) type Check = fn(&PluginMetadata, &WrittenBy) -> Result<()
 /// Decides which plugin counts as the writer of the data after a write.
 pub(in crate::secrets) type Stamp = fn(&PluginMetadata, &WrittenBy) -> WrittenBy;
 
-/// Holds the document as it was read.
+/// The document as it was read.
 pub(in crate::secrets) struct Loaded {
     pub(in crate::secrets) content: Content,
     pub(in crate::secrets) revision: Revision,
-    /// The handle's keys; the key that sealed the document is first.
+    /// The handle's keys. The first key is the one that sealed the document.
     pub(in crate::secrets) keys: KeyRing,
 }
 
-/// Caches the last read of a handle.
+/// The cached result of a handle's last read.
 #[derive(Default)]
 struct Seen {
-    /// Counts the starts and ends of writes through this handle. A read that started before one of
-    /// them is not cached.
+    /// The number of starts and ends of writes through this handle. A read is cached only if this number did not change
+    /// during the read.
     writes: u64,
     content: Option<(u64, Content)>,
 }
@@ -48,12 +48,12 @@ pub(in crate::secrets) struct ReferenceStore {
     pub(in crate::secrets) clock: Arc<dyn Clock>,
     pub(in crate::secrets) check: Check,
     pub(in crate::secrets) stamp: Stamp,
-    /// The keys that open the document. A write seals with the key of the document that it read, so
-    /// it never undoes a rotation.
+    /// The keys that open the document. A write seals with the key that sealed the document it read, so that it never
+    /// undoes a rotation.
     keys: Mutex<KeyRing>,
     pub(super) deleted: AtomicBool,
     pub(super) reads: AtomicU64,
-    /// The result of the last read, if reads may be stale.
+    /// The result of the last read. It is used only if reads may be stale.
     seen: Mutex<Seen>,
 }
 
@@ -104,7 +104,7 @@ impl ReferenceStore {
         self.clock.now().as_milliseconds()
     }
 
-    /// Reads the document of any writer; `None` if there is no document.
+    /// Reads the document, whichever plugin wrote it. Returns `None` if there is no document.
     pub(in crate::secrets) async fn load_any(&self) -> Result<Option<Loaded>, StoreError> {
         for _ in 0..self.habits.pauses {
             yield_now().await;
@@ -118,7 +118,7 @@ impl ReferenceStore {
             let keys = self.keys();
             match keys.open_naming_key(&record.value) {
                 Ok((text, key)) => break (text, keys.led_by(key).unwrap_or(keys), record.revision),
-                // A rotation ended between reading the document and taking the keys.
+                // A rotation ended after the document was read and before the keys were taken, so both are read again.
                 Err(_) if !before.ids().eq(keys.ids()) => {}
                 Err(error) => return Err(StoreError::from_open("the store", &error)),
             }
@@ -132,7 +132,7 @@ impl ReferenceStore {
         }
     }
 
-    /// Reads a document that the running plugin may read.
+    /// Reads the document. Fails if the running plugin may not read it.
     pub(in crate::secrets) async fn load(&self) -> Result<Loaded, StoreError> {
         let loaded = self.load_any().await?.ok_or(StoreError::NotInitialized)?;
         if self.habits.capabilities.tracks_writer {
@@ -141,8 +141,8 @@ impl ReferenceStore {
         Ok(loaded)
     }
 
-    /// Reads the content for an operation that changes nothing. If reads may be stale, the content
-    /// is cached for the declared time, or until this handle writes.
+    /// Reads the content for an operation that changes nothing. If reads may be stale, the content is cached for the
+    /// declared time, or until a write through this handle.
     pub(in crate::secrets) async fn look(&self) -> Result<Content, StoreError> {
         let staleness = self.habits.capabilities.staleness.as_millis();
         if staleness == 0 || self.deleted.load(Ordering::SeqCst) {
@@ -188,7 +188,7 @@ impl ReferenceStore {
         Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 
-    /// Changes the document, and retries if another handle was faster.
+    /// Changes the document. Retries if another handle wrote first.
     pub(in crate::secrets) async fn change<T: Send>(
         &self,
         change: impl Fn(&mut Content) -> Result<T, StoreError> + Send + Sync,
@@ -210,7 +210,7 @@ impl ReferenceStore {
         Err(StoreError::Conflict { attempts: ATTEMPTS })
     }
 
-    /// Removes the document of any writer.
+    /// Removes the document, whichever plugin wrote it.
     pub(in crate::secrets) async fn remove(&self) -> Result<(), StoreError> {
         let batch = Batch::new().delete(self.key.clone(), Expectation::Any);
         if let CommitOutcome::Conflict { .. } = self.storage.commit(batch).await.map_err(failed)? {

@@ -1,7 +1,6 @@
-//! Implements a small store that keeps the whole contract: one sealed document in the lent storage.
+//! The reference store: a small store that keeps the whole contract. It has one sealed document in the lent storage.
 //!
-//! The kit tests itself with it: every rule must pass on it, and each mutant is this store with one
-//! fault.
+//! The kit tests itself with this store: every rule must pass on it, and each mutant is this store with one fault.
 
 mod content;
 mod document;
@@ -24,30 +23,30 @@ pub(super) use settings::Settings;
 
 use super::{GenerationExample, SecretStoreSubject};
 
-/// Limits the batches of the reference store.
+/// The limits of a batch in the reference store.
 const BULK: BulkLimits = BulkLimits { writes: 7, bytes: 1000 };
 
-/// Holds the freedoms of a store within the contract.
+/// The choices that the contract leaves to a store.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools)] // Each is independent.
 pub(super) struct Habits {
     pub(super) capabilities: Capabilities,
-    /// The most secrets of a page, whatever the caller wants.
+    /// The maximum number of secrets in a page, even if the caller wants more.
     pub(super) page: usize,
-    /// Whether lists begin with the youngest secret.
+    /// Whether lists begin with the newest secret.
     pub(super) youngest_first: bool,
-    /// How often each operation yields.
+    /// How many times each operation yields.
     pub(super) pauses: usize,
     /// Whether ids have an unusual form.
     pub(super) odd_ids: bool,
-    /// Whether the name of a deleted store can never be used again.
+    /// Whether the name of a deleted store stays reserved for ever.
     pub(super) names_stay_taken: bool,
-    /// Whether numbers of secrets are estimates.
+    /// Whether reported numbers of secrets are estimates.
     pub(super) estimates: bool,
 }
 
 impl Habits {
-    /// Supports everything in the usual way.
+    /// A store with all capabilities, in the usual way.
     pub(super) const FULL: Self = Self {
         capabilities: Capabilities::FULL.generating().bulk(BULK).ordered(ListOrder::Insertion),
         page: usize::MAX,
@@ -58,10 +57,10 @@ impl Habits {
         estimates: false,
     };
 
-    /// Supports the least that the contract allows.
+    /// A store with only the capabilities that the contract demands.
     pub(super) const MINIMAL: Self = Self { capabilities: Capabilities::MINIMAL, ..Self::FULL };
 
-    /// Supports everything except the operations that a store over a foreign service may lack.
+    /// A store with all capabilities except those that a store over a foreign service may lack.
     pub(super) const FOREIGN: Self = Self {
         capabilities: Self::FULL
             .capabilities
@@ -73,11 +72,11 @@ impl Habits {
         ..Self::FULL
     };
 
-    /// Supports everything, and caches reads for a minute.
+    /// A store with all capabilities that caches reads for a minute.
     pub(super) const CACHED: Self =
         Self { capabilities: Self::FULL.capabilities.stale_for(Duration::from_secs(60)), ..Self::FULL };
 
-    /// Supports everything in the most unusual way that the contract allows.
+    /// A store with the most unusual behaviour that the contract allows.
     pub(super) const STRANGE: Self = Self {
         capabilities: Capabilities::FULL.generating().bulk(BULK),
         page: 1,
@@ -89,7 +88,7 @@ impl Habits {
     };
 }
 
-/// Opens reference stores.
+/// The plugin that opens reference stores.
 #[derive(Debug)]
 pub(super) struct ReferencePlugin(pub(super) Habits);
 
@@ -110,7 +109,7 @@ pub(super) fn metadata() -> PluginMetadata {
     .expect("the kit's own metadata is valid")
 }
 
-/// Makes a subject of the kit's own plugin, with example settings.
+/// Makes a subject of one of the kit's own plugins, with example settings.
 pub(super) fn subject(name: &str, plugin: &'static dyn SecretStorePlugin) -> SecretStoreSubject {
     let settings = Settings { note: Some("a note".to_owned()), ..Settings::default() };
     let made_by = |length, alphabet: Option<&str>| {
@@ -129,19 +128,19 @@ pub(super) fn sound(name: &str) -> SecretStoreSubject {
     subject(name, &PLUGIN)
 }
 
-/// Makes a subject of the reference store, which supports everything.
+/// Makes a subject of the reference store with all capabilities.
 pub fn reference() -> SecretStoreSubject {
     sound("reference")
 }
 
-/// Makes a subject of a store that does the least that the contract allows.
+/// Makes a subject of a store that does only what the contract demands.
 pub fn minimal() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::MINIMAL);
     subject("minimal", &PLUGIN)
 }
 
-/// Makes a subject of a store like one over a foreign service: it neither destroys nor rotates, has
-/// no settings, cannot be deleted, and does not track its writer.
+/// Makes a subject of a store that is limited as a store over a foreign service may be. It neither destroys nor
+/// rotates, has no settings, cannot be deleted, and does not track its writer.
 pub fn foreign() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FOREIGN);
     subject("foreign", &PLUGIN)
@@ -153,8 +152,8 @@ pub fn cached() -> SecretStoreSubject {
     subject("cached", &PLUGIN)
 }
 
-/// Makes a subject of a store that is as unusual as the contract allows: pages of one, youngest
-/// first, unusual ids, slow, names that stay taken, estimates.
+/// Makes a subject of a store that is as unusual as the contract allows. It has pages of one secret, newest first,
+/// unusual ids, slow operations, names that stay reserved, and estimated counts.
 pub fn strange() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::STRANGE);
     subject("strange", &PLUGIN)

@@ -1,4 +1,4 @@
-//! Holds the settings of a reference store, and generates passwords by them.
+//! The settings of a reference store, and passwords that it generates from them.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use keyway_secrets::{Recipe, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Holds a note, and for stores that generate passwords their length and alphabet.
+/// A note, and the length and alphabet of generated passwords for stores that generate them.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::secrets) struct Settings {
@@ -25,7 +25,7 @@ fn invalid(reason: impl fmt::Display) -> StoreError {
 }
 
 impl Settings {
-    /// Checks the settings of a caller.
+    /// Checks the settings that a caller gave.
     pub(in crate::secrets) fn given(table: &Table, generates: bool) -> Result<Self, StoreError> {
         let json = table.to_json().ok_or_else(|| invalid("no setting is of this type"))?;
         let settings: Self = serde_json::from_value(Value::Object(json)).map_err(invalid)?;
@@ -47,7 +47,7 @@ impl Settings {
         PasswordRule::new(recipe.length.or(self.length).unwrap_or(20), alphabet).map_err(invalid)
     }
 
-    /// Generates a password by these settings and a recipe.
+    /// Generates a password from these settings and a recipe.
     pub(in crate::secrets) fn password(&self, recipe: &Recipe) -> Result<SecretValue, StoreError> {
         let password = self.rule(recipe)?.generate();
         let password = password.map_err(|error| StoreError::system("draw a password", error))?;

@@ -14,7 +14,7 @@ pub(super) fn write(value: &SecretValue) -> Value {
     }
 }
 
-/// Reads a value that [`write`] wrote, or returns `None`.
+/// Reads a value that [`write`] wrote. Returns `None` for any other JSON.
 pub(super) fn read(value: &Value) -> Option<SecretValue> {
     let (tag, content) = value.as_object()?.iter().next()?;
     Some(match tag.as_str() {
@@ -29,7 +29,7 @@ fn tagged(structured: &Structured) -> Value {
     match structured {
         Structured::Text(text) => json!({ "text": text.as_str() }),
         Structured::Integer(integer) => json!({ "integer": integer.decimal() }),
-        // A float is written as its bits, because JSON knows neither infinity nor NaN.
+        // A float is written as the integer of its bits, because JSON has neither infinity nor NaN.
         Structured::Float(float) => json!({ "float": float.to_bits() }),
         Structured::Boolean(boolean) => json!({ "boolean": **boolean }),
         Structured::DateTime(text) => json!({ "date": text.as_str() }),

@@ -9,7 +9,7 @@ use super::document::ReferenceStore;
 use super::{Content, SecretRecord};
 
 impl ReferenceStore {
-    /// Applies all writes in one write of the document.
+    /// Applies all writes at once, by one write of the document.
     pub(in crate::secrets) async fn write_each(
         &self,
         writes: &[SecretWrite],
@@ -26,7 +26,7 @@ impl ReferenceStore {
         .await
     }
 
-    /// Refuses writes that the store never accepts, whatever it holds.
+    /// Refuses writes that the store never accepts, whatever it contains.
     pub(super) fn admit_write(&self, write: &SecretWrite) -> Result<(), StoreError> {
         let declared = self.habits.capabilities;
         self.admit(write.address())?;
@@ -46,7 +46,7 @@ impl ReferenceStore {
         value.map_or(Ok(()), |value| self.admit_value(value))
     }
 
-    /// Applies an admitted write to the content.
+    /// Applies a checked write to the content.
     pub(super) fn apply(
         &self,
         content: &mut Content,
@@ -106,7 +106,7 @@ impl ReferenceStore {
         }
     }
 
-    /// Returns the given value, or generates one by the document's settings.
+    /// Returns the given value, or generates a value with the document's settings.
     fn value_for<'a>(content: &Content, value: &'a NewValue) -> Result<Cow<'a, SecretValue>, StoreError> {
         match value {
             NewValue::Given(value) => Ok(Cow::Borrowed(value)),

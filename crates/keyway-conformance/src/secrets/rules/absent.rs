@@ -73,7 +73,7 @@ async fn staleness_has_a_bound(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Makes a store, and takes a snapshot of it and of its data at rest.
+/// A store, with a snapshot of it and of its data at rest.
 struct Before<'a> {
     store: Recorded<'a>,
     shown: Snapshot,
@@ -186,7 +186,7 @@ async fn no_versions(fixture: &StoreFixture<'_>) -> Checked {
     changed.refused("`modify` for a version", &[Unsupported])?;
     let destroyed = store.destroy(&at("a"), Some(versioned.revision())).await;
     destroyed.refused("`destroy` for a version", &[Unsupported])?;
-    // A header without a version is a condition, too.
+    // An unchanged header without a version is also a condition, which the store must refuse.
     let changed = store.modify(&at("a"), SecretChange::value(text("v")).if_unchanged(&read)).await;
     changed.refused("`modify` for an unchanged secret", &[Unsupported])?;
     before.must_hold_in(&store, "after refusals").await?;

@@ -1,4 +1,4 @@
-//! Tests bulk writes: all or nothing, in order, within limits.
+//! Tests bulk writes: they apply all writes or none, in order, and within limits.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{

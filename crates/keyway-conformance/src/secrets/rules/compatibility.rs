@@ -1,4 +1,4 @@
-//! Tests reading data of another version or another plugin.
+//! Tests that a plugin reads or refuses data of another version or another plugin.
 
 use keyway_core::{PluginMetadata, Version, WrittenBy};
 use keyway_secrets::{SecretChange, SecretStore};
@@ -35,7 +35,7 @@ rules! {
         incompatible_data_is_not_deleted;
 }
 
-/// Edits the plugin's metadata: its version, its range, and further keys by `edit`.
+/// Edits the plugin's metadata: its version, its range, and other keys with the function `edit`.
 fn edited(
     fixture: &StoreFixture<'_>,
     version: &str,

@@ -1,4 +1,4 @@
-//! Tests many callers at once.
+//! Tests concurrent callers.
 
 use keyway_secrets::{ListQuery, SecretChange, SecretStore, StoreError};
 
@@ -28,7 +28,7 @@ rules! {
         leaves_its_thread;
 }
 
-/// Tells whether another caller was faster, so that the caller should retry.
+/// Tells whether the call failed because another caller was faster, so that it must be retried.
 fn lost_a_race(error: &StoreError) -> bool {
     matches!(ExpectedError::of(error), Conflict | VersionConflict)
 }
@@ -57,7 +57,7 @@ async fn no_lost_update(fixture: &StoreFixture<'_>) -> Checked {
     store.create(new("counter", "0")).await.works("a creation")?;
     let handles = [&store, &store, &other, &other];
     on_threads(handles.map(|handle| -> Turn<'_, Checked> { Box::pin(count(handle)) }).into())?;
-    // Runs the handles again in an order that the seed decides, so that a failure can be repeated.
+    // Runs the handles again on one thread, in an order that depends on the seed, so that a failure can be repeated.
     let turns = handles.map(|handle| -> Turn<'_, Checked> { Box::pin(count(handle)) }).into();
     in_turns(turns, || fixture.random()).await.into_iter().collect::<Checked>()?;
     let read = fixture.open()?.get(&at("counter")).await.works("a read")?;

@@ -52,7 +52,7 @@ async fn deletion_is_idempotent(fixture: &StoreFixture<'_>) -> Checked {
     fixture.open()?.marked_for_delete().await.works("deleting it again through a fresh handle")
 }
 
-/// Demands that the store is gone for fresh handles, and that a new one of its name is empty.
+/// Demands that new handles find no store, and that a new store with the same name is empty.
 async fn is_gone(fixture: &StoreFixture<'_>) -> Checked {
     let fresh = fixture.open()?;
     all_refused(each_operation(&fresh, "a").await, " through a fresh handle", &GONE)?;
@@ -63,7 +63,7 @@ async fn is_gone(fixture: &StoreFixture<'_>) -> Checked {
             fresh.get(&at("a")).await.refused("an old secret", &[SecretNotFound])?;
             fresh.create(new("a", "new")).await.works("an old name in the new store").map(drop)
         }
-        // A store may reserve the name for ever.
+        // A store may keep the name reserved for ever.
         refused => refused.refused("`initialize` after a deletion", &[Deleted]).map(drop),
     }
 }

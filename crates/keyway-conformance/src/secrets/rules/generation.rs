@@ -48,10 +48,10 @@ rules! {
         characters_come_equally_often;
 }
 
-/// Tells whether a character belongs to an alphabet.
+/// A function that tells whether a character belongs to an alphabet.
 type Belongs = fn(u8) -> bool;
 
-/// Lists the alphabets that every store with generated values knows.
+/// The alphabets that every store with generated values must support.
 const ALPHABETS: [(&str, Belongs); 3] = [
     ("printable", |byte| byte.is_ascii_graphic()),
     ("ascii_letters", |byte| byte.is_ascii_alphabetic()),
@@ -71,7 +71,7 @@ async fn make(store: &dyn SecretStore, name: &str, recipe: &Recipe) -> Result<St
     value_of(store, name).await
 }
 
-/// Checks the length and the characters of a password, without showing it.
+/// Checks the length and the characters of a password. Reports do not show the password.
 fn check(what: &str, password: &str, length: usize, belongs: impl Fn(u8) -> bool) -> Checked {
     let expected = format!("{length} characters {what}");
     ensure(password.chars().count() == length, expected, password.chars().count().to_string())?;
@@ -108,7 +108,7 @@ async fn generated_secrets_are_secrets(fixture: &StoreFixture<'_>) -> Checked {
     }
     ensure(passwords.len() == 20, "20 different passwords", format!("{}", passwords.len()))?;
 
-    // These are secrets like any other: other handles and lists show the same values.
+    // Generated values are ordinary secrets, so other handles and lists show the same values.
     let before = Snapshot::of(&store).await?;
     before.must_hold_in(&fixture.open()?, "after a restart").await?;
     let mut found = BTreeSet::new();
@@ -146,7 +146,7 @@ async fn the_first_password_uses_the_settings(fixture: &StoreFixture<'_>) -> Che
     let example = example(fixture)?;
     let (store, other) = (fixture.initialized().await?, fixture.open()?);
     fill(&store, &["a"]).await?;
-    // Both handles have seen the old settings.
+    // Makes both handles read the old settings, which they might remember.
     for handle in [&store, &other] {
         let settings = handle.configure(Configure::Read).await.works("reading the settings")?;
         let differ = !same_settings(&settings, &example.settings);
@@ -166,7 +166,7 @@ async fn the_first_password_uses_the_settings(fixture: &StoreFixture<'_>) -> Che
             check_example(example, &format!("in the {which} password of {who}"), &password)?;
         }
     }
-    // A handle that was just opened renews by the settings, too.
+    // A new handle must use the settings also when it replaces a password.
     let restarted = fixture.open()?;
     let change = SecretChange::generated(Recipe::new());
     restarted.modify(&at("before"), change).await.works("renewing a password")?;
@@ -186,7 +186,7 @@ async fn recipes_replace_no_more_than_they_say(fixture: &StoreFixture<'_>) -> Ch
         let password = make(&store, alphabet, &Recipe::new().alphabet(alphabet)).await?;
         check("where only the alphabet is said", &password, example.length, belongs)?;
     }
-    // The recipe applies to that password only.
+    // The next password without a recipe follows the settings again.
     check_example(example, "afterwards", &make(&store, "after", &Recipe::new()).await?)
 }
 
@@ -237,7 +237,7 @@ async fn passwords_are_renewed(fixture: &StoreFixture<'_>) -> Checked {
         ensure(*new == Some(&header), "the header that was answered", "another one")?;
         ensure(header.id == old.id, "the same id", "another one")?;
         ensure(header.version == old.version.map(SecretVersion::next), "the next version", "another one")?;
-        // No other secret may have changed.
+        // The comparison leaves out the changed secret; all others must be unchanged.
         before.secrets.remove(&at("a"));
         let mut others = after.clone();
         others.secrets.remove(&at("a"));
@@ -280,7 +280,7 @@ async fn given_values_stay_as_they_are(fixture: &StoreFixture<'_>) -> Checked {
         let name = format!("a{number}");
         store.create(new(&name, value)).await.works("creating a secret with a value")?;
         ensure(value_of(&store, &name).await? == value, "the value as it was given", "another one")?;
-        // A given value also replaces a password.
+        // A given value must also be able to replace a password.
         let name = format!("b{number}");
         make(&store, &name, &Recipe::new()).await?;
         store.modify(&at(&name), SecretChange::value(text(value))).await.works("changing a password")?;
@@ -293,8 +293,8 @@ async fn given_values_stay_as_they_are(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn characters_come_equally_often(fixture: &StoreFixture<'_>) -> Checked {
     const PASSWORDS: u32 = 16;
-    /// With 93 degrees of freedom, chance exceeds this about once in 10¹¹ runs. Taking a random
-    /// byte modulo 94 gives 500 and more.
+    /// The upper bound of chi-squared. With 93 degrees of freedom, chance exceeds it about once in 10¹¹ runs. A random
+    /// byte modulo 94 gives 500 or more.
     const MOST: f64 = 220.0;
 
     let store = fixture.initialized().await?;
@@ -305,7 +305,7 @@ async fn characters_come_equally_often(fixture: &StoreFixture<'_>) -> Checked {
         for byte in password.bytes().filter(u8::is_ascii_graphic) {
             counts[usize::from(byte - b'!')] += 1;
         }
-        // If eight characters in a row occur twice, they were not drawn twice.
+        // Equal groups of eight characters would show that a password repeats earlier random data.
         beginnings.extend(password.as_bytes().chunks_exact(8).map(<[u8]>::to_vec));
     }
     let drawn: u32 = counts.iter().sum();

@@ -1,4 +1,4 @@
-//! Tests that secrets stay hidden, and that resources are released.
+//! Tests that secrets stay hidden, and that dropped handles release their resources.
 
 use std::error::Error;
 use std::fmt::{Debug, Write};
@@ -35,7 +35,7 @@ rules! {
         resources_are_given_back;
 }
 
-/// A text that the rules search for, in several spellings.
+/// A text that the rules search for in several encodings. They also search for the store's key.
 struct Canary {
     text: String,
     forms: Vec<String>,
@@ -64,7 +64,7 @@ impl Canary {
     }
 }
 
-/// Collects the answers of operations: debugging texts, and errors.
+/// The answers of operations: `Debug` texts, and errors.
 #[derive(Default)]
 struct Answers {
     shown: Vec<String>,
@@ -80,15 +80,14 @@ impl Answers {
     }
 }
 
-/// Calls all operations with the canary as value: without a store, with a store, and with wrong
-/// keys.
+/// Calls all operations with the canary as value: before the store exists, with the store, and with wrong keys.
 async fn everything(fixture: &StoreFixture<'_>, canary: &Canary) -> Result<Answers, Broken> {
     let (mut answers, random) = (Answers::default(), fixture.random());
     let opened = fixture.open()?.0.store;
     let store: &dyn SecretStore = &*opened;
     let mut structured = Table::new();
     structured.insert(canary.text.as_str(), Structured::text(canary.text.as_str()));
-    // A setting may be a secret too, such as a password for a server.
+    // A setting may be secret too, for example the password of a server.
     let mut settings = Table::new();
     settings.insert("unknown", Structured::text(canary.text.as_str()));
     let values = [
@@ -96,7 +95,7 @@ async fn everything(fixture: &StoreFixture<'_>, canary: &Canary) -> Result<Answe
         SecretValue::bytes(canary.text.as_bytes()),
         SecretValue::Structured(Structured::Table(structured)),
     ];
-    // The rounds run without a store, with one, and with wrong keys.
+    // The three rounds: before the store exists, with the store, and with wrong keys.
     for round in 0..3 {
         let stranger;
         let store = if round == 2 {
@@ -196,14 +195,15 @@ async fn output_is_clean(fixture: &StoreFixture<'_>) -> Checked {
     child::must_print_no_secret(&name, "SEC-163", fixture.seed(), scratch.path(), fixture.history())
 }
 
-/// Counts the open files and threads of this process, if the system tells.
+/// Counts the open files and threads of this process. Returns `None` if the system does not list them.
 fn held() -> Option<(usize, usize)> {
     let count = |folder| std::fs::read_dir(folder).ok().map(Iterator::count);
     Some((count("/proc/self/fd")?, count("/proc/self/task")?))
 }
 
 async fn resources_are_given_back(fixture: &StoreFixture<'_>) -> Checked {
-    /// Enough handles to tell a leak from files that other tests of the process open meanwhile.
+    /// The number of handles: large enough to tell a leak from files that other tests of the process open at the same
+    /// time.
     const HANDLES: usize = 200;
     const NOISE: usize = 100;
     fixture.initialized().await?;

@@ -1,4 +1,4 @@
-//! Tests dropped calls, and calls that meet a storage failure.
+//! Tests dropped calls, and calls during which the storage fails.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, SecretStore, StoreError};
@@ -25,7 +25,7 @@ rules! {
         failed_reads_are_typed;
 }
 
-/// A write that is interrupted.
+/// A write that the rules interrupt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Write {
     Create,
@@ -70,7 +70,7 @@ impl Write {
         }
     }
 
-    /// Tells whether the write took effect. Fails if it took effect in part.
+    /// Tells whether the write took effect. Fails if only a part of the write took effect.
     async fn took_effect(
         self,
         store: &dyn SecretStore,
@@ -79,7 +79,7 @@ impl Write {
     ) -> Result<bool, Broken> {
         let after = Snapshot::of(store).await?;
         if before.difference(&after).is_none() {
-            // Writing the same settings again changes nothing visible.
+            // `before` may already have the settings that the write sets; then the write changes nothing visible.
             return Ok(self == Self::Configure && same_settings(&before.settings, settings));
         }
         let mut expected = before.clone();
@@ -150,7 +150,7 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
         let settings = Snapshot::of(&store).await?.settings;
         let mut all_done = true;
         for write in Write::ALL.into_iter().filter(|write| write.applies_to(&store)) {
-            // Most writes fail at the end, since an earlier round has already done the same.
+            // Most writes return an error in later rounds, because an earlier round has already taken effect.
             all_done &= polled(polls, write.run(&store, &settings)).await.is_some();
         }
         all_done &= polled(polls, store.get(&at("b"))).await.is_some();
@@ -172,7 +172,7 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
     Err(broken("every operation within 300 polls", "more"))
 }
 
-/// Lists the errors that a failure of the storage may become.
+/// The errors that a store may return when its storage fails.
 const FAILURES: [ExpectedError; 6] = [System, NotReady, Indeterminate, Unavailable, Conflict, Other];
 
 async fn failed_writes_are_whole(fixture: &StoreFixture<'_>) -> Checked {

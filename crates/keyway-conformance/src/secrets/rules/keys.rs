@@ -77,7 +77,7 @@ async fn any_key_of_a_ring_opens(fixture: &StoreFixture<'_>) -> Checked {
         let store = fixture.open_with(keys)?;
         before.must_hold_in(&store, "through a larger ring").await?;
     }
-    // The larger ring also reads its own writes.
+    // A handle with the larger ring must also read its own writes.
     let store = fixture.open_with(&last)?;
     store.create(new("more", "more")).await.works("a creation with a larger ring")?;
     store.modify(&at("a"), SecretChange::value(text("more"))).await.works("a change with a larger ring")?;

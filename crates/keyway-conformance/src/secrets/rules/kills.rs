@@ -1,4 +1,4 @@
-//! Kills the process of a store on files while it writes.
+//! Tests stores on files whose process is killed during a write.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,14 +21,15 @@ rules! {
         looked_at_after_kills(Look::AtLists);
 }
 
-/// A write of the process: the name of the secret, its value, and whether the secret exists before.
+/// A write of the process: the name of the secret, its value, and whether the secret exists before. Without a value,
+/// the write destroys the secret.
 type Write = (&'static str, Option<String>, bool);
 
 /// The names of all secrets.
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// Lists the writes of the process. Their values are short and long, so that different files of a store are the
-/// first to reach a limit.
+/// Lists the writes of the process. The values are short and long, so that different files of a store reach a limit
+/// first.
 fn writes(destroys: bool) -> Vec<Write> {
     let value = |mark: char, length| Some(String::from(mark).repeat(length));
     let mut writes = vec![
@@ -64,7 +65,7 @@ fn after(writes: &[Write]) -> BTreeMap<&'static str, String> {
     secrets
 }
 
-/// Chooses the rule.
+/// The way to check a store after a kill: one for each rule.
 #[derive(Clone, Copy, Debug)]
 enum Look {
     AtValues,
@@ -80,16 +81,16 @@ impl Look {
     }
 }
 
-/// The store that a killed process left.
+/// The store that is left after the process was killed.
 struct Left<'a> {
     store: Recorded<'a>,
-    /// The secrets without the write that was cut short, and with it.
+    /// The secrets without and with the write that was cut short.
     either: [BTreeMap<&'static str, String>; 2],
     when: String,
 }
 
-/// Kills a process at each cut, and reads the store that it left. The process runs this function, too, and makes
-/// the writes.
+/// Kills a process at each cut, and checks the store that is left. The killed process also runs this function, but only
+/// makes the writes.
 async fn looked_at_after_kills(fixture: &StoreFixture<'_>, look: Look) -> Checked {
     if let Some(run) = KilledRun::of_this_process() {
         let fixture = run.fixture(fixture);
@@ -131,7 +132,7 @@ async fn looked_at_after_kills(fixture: &StoreFixture<'_>, look: Look) -> Checke
 }
 
 impl Left<'_> {
-    /// Reads a secret, or finds that it is not there.
+    /// Reads a secret. Returns `None` if it does not exist.
     async fn read(&self, name: &str) -> Result<Option<String>, Broken> {
         match self.store.get(&at(name)).await {
             Err(error) if ExpectedError::of(&error) == SecretNotFound => Ok(None),

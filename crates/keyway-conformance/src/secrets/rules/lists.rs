@@ -1,4 +1,4 @@
-//! Tests that lists are complete and stable, and hold values on request.
+//! Tests that lists are complete and stable, and contain values only on request.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ rules! {
         foreign_cursors_are_refused;
 }
 
-/// Lists cursors that do not come from the store.
+/// Lists cursors that the store did not make.
 pub(super) fn foreign_cursors() -> Vec<Cursor> {
     vec![
         Cursor::from_bytes(*b""),
@@ -41,7 +41,7 @@ pub(super) fn foreign_cursors() -> Vec<Cursor> {
 }
 
 fn names(count: usize) -> Vec<String> {
-    // The names are neither sorted nor reversed, so that a store that sorts them fails.
+    // The names are in no order, so that a store that sorts them fails.
     (0..count)
         .map(|number| format!("{}-{number}", (b'a' + u8::try_from(number * 7 % 26).unwrap_or(0)) as char))
         .collect()
@@ -97,7 +97,7 @@ async fn pages_are_stable(fixture: &StoreFixture<'_>) -> Checked {
             let Some(next) = page.next else { break };
             query.after = Some(next);
             page_number += 1;
-            // Other callers write between two pages, to secrets that were listed and to others.
+            // Between two pages, other callers write to secrets that were already listed, and to others.
             let victim = usize::try_from(fixture.random() % staying.len() as u64).unwrap_or(0);
             if let Some(name) = staying.iter().nth(victim).cloned()
                 && writer.capabilities().destroys

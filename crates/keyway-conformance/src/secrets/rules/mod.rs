@@ -1,4 +1,4 @@
-//! Lists the rules; each file holds one family.
+//! The rules for secret stores. Each file holds one group of rules.
 
 mod absent;
 mod bulk;
@@ -25,7 +25,7 @@ mod versions;
 
 use keyway_secrets::ListOrder;
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use super::SecretStoreSubject;
 use super::expected_error::ExpectedError::{
     AlreadyInitialized, Conflict, Deleted, EnvironmentExists, EnvironmentNotFound, Incompatible,

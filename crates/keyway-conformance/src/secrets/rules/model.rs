@@ -24,8 +24,8 @@ rules! {
         answers_like_a_map;
 }
 
-/// One step. Names, environments and values are small numbers, so that steps often meet. A
-/// conditional write expects the current version, or a later one.
+/// One step. Names, environments and values are small numbers, so that different steps often concern the same secret. A
+/// conditional write expects the current version, or a version that is not reached yet.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Create { name: u8, layer: u8, value: u8 },
@@ -39,7 +39,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // Four bytes make a step. They shrink towards zeros, which stand for the shared secret 0.
+    // Each step is made of four bytes. They shrink towards zeros, which stand for creating the shared secret 0.
     any::<(u8, u8, u8, u8)>().prop_map(|(kind, name, layer, value)| {
         let (name, layer) = (name % 4, layer % 3);
         let ahead = (value / 64).checked_sub(2);
@@ -56,8 +56,7 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// Holds the expected content of the store: value and version of each secret, and the ids that were
-/// used.
+/// The expected content of the store: the value and version of each secret, and the latest id at each address.
 #[derive(Default)]
 struct Model {
     secrets: BTreeMap<SecretAddress, (u8, u64)>,
@@ -65,7 +64,7 @@ struct Model {
     environments: BTreeSet<u8>,
 }
 
-/// Returns an address; layer 0 is the shared one.
+/// Returns an address. Layer 0 is the shared layer.
 fn address(name: u8, layer: u8) -> SecretAddress {
     at_layer(&format!("name {name}"), (layer != 0).then(|| format!("layer {layer}")).as_deref())
 }
@@ -166,7 +165,7 @@ async fn follow(fixture: &StoreFixture<'_>, steps: &[Step]) -> Checked {
     Ok(())
 }
 
-/// Lists everything in the form of the model. If the first page is refused, returns its error.
+/// Lists all secrets in the form that the model uses. If the first page is refused, returns the store's error.
 async fn listed(store: &dyn SecretStore, query: &ListQuery) -> Result<Result<String, StoreError>, Broken> {
     if let Err(error) = store.list(query).await {
         return Ok(Err(error));
@@ -180,7 +179,7 @@ async fn listed(store: &dyn SecretStore, query: &ListQuery) -> Result<Result<Str
     Ok(Ok(shown.collect::<Vec<_>>().join(", ")))
 }
 
-/// Formats a header as the model does.
+/// Formats a header in the form that the model uses.
 fn seen(header: &keyway_secrets::SecretHeader) -> String {
     let version = header.version.map(|version| format!(" version {version}")).unwrap_or_default();
     format!("{}{version}", header.address)
@@ -201,7 +200,8 @@ impl Model {
         if layer == 0 || self.environments.contains(&layer) { Ok(()) } else { Err(EnvironmentNotFound) }
     }
 
-    /// Finds a secret of a known layer that has the expected version.
+    /// Finds a secret. Fails if its layer does not exist, the secret is missing, or its version is not the expected
+    /// one.
     fn find(
         &mut self,
         address: &SecretAddress,

@@ -1,4 +1,4 @@
-//! Tests names: all allowed ones are distinct, and no others can be created.
+//! Tests names: all allowed names are distinct, and no other names can be created.
 
 use keyway_secrets::{EnvironmentName, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore};
 
@@ -21,8 +21,9 @@ rules! {
         all_environment_names_work;
 }
 
-/// Lists names that some store handles wrongly, separated by bars. As a path, none leads further than to the folder
-/// around that of the store, which belongs to the rule: a faulty store does no harm.
+/// Names that some stores handle wrongly, separated by bars. A faulty store may use a name as a path. Even then it does
+/// no harm, because no name leads further up than to the folder around the store's folder, and this folder belongs to
+/// the rule.
 const UNUSUAL: &str = "k|K|key|KEY|Key| key|key |k e y|.|..|a/../b|a/b|a\\b|C:\\x|~|*|%2e%2e|a=b|a.b|\
     [section]|#comment|'|\"|null|0|-1|\u{e9}|e\u{301}|\u{1f511}|\u{202e}gnp|stored_secrets|config|__info__|a:b|a,b";
 
@@ -76,7 +77,7 @@ async fn all_environment_names_work(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.initialized().await?;
     let trap = PathTrap::new(fixture.canary("file"))?;
     let mut names = unusual(&trap);
-    // One long name is enough: a store of one document is slow with many.
+    // Keeps only one long name, because a store in a single document is slow with many of them.
     names.retain(|name| name.len() < 100);
     names.push("n".repeat(EnvironmentName::MAX_BYTES));
     for (number, name) in names.iter().enumerate() {
@@ -106,7 +107,7 @@ mod tests {
 
     use super::UNUSUAL;
 
-    /// Such a name has cost a machine its list of users: a mutant wrote to the path.
+    /// Checks each name as a path. A mutant once used a name that led outside, and overwrote a machine's list of users.
     #[test]
     fn no_name_leads_out_of_the_folder_of_the_rule() {
         for name in UNUSUAL.split('|') {

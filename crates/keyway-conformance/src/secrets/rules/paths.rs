@@ -1,4 +1,4 @@
-//! Tests names that lead to a file.
+//! Tests names that are paths to a file.
 
 use keyway_secrets::{NewSecret, SecretAddress, SecretChange, SecretStore};
 
@@ -15,7 +15,7 @@ rules! {
         environments_are_no_paths;
 }
 
-/// Uses an address in every operation. Other rules judge the answers.
+/// Uses an address in every operation. Other rules judge the answers; this one checks the trap.
 async fn used(store: &dyn SecretStore, trap: &PathTrap, address: SecretAddress, form: &str) -> Checked {
     let of = format!("a name that is {form}");
     let mut values = Vec::new();

@@ -1,4 +1,4 @@
-//! Tests single secrets, and their properties besides the value.
+//! Tests single secrets and their properties other than the value.
 
 use keyway_core::Clock as _;
 use keyway_secrets::{ListQuery, MAX_DESCRIPTION_BYTES, SecretChange, SecretStore, StoreError};
@@ -234,13 +234,13 @@ async fn dates_are_the_hosts(fixture: &StoreFixture<'_>) -> Checked {
     let mut expected = [fixture.clock.now().as_milliseconds(); 2];
     for step in 0..3_u64 {
         let header = fixture.open()?.get(&at("a")).await.works("reading it")?.header;
-        // Stores may keep whole seconds; the kit's times are whole hours.
+        // Compares whole seconds, since a store may keep only these. The kit's times are whole hours.
         let found =
             [header.created, header.modified].map(|date| date.map(keyway_core::Timestamp::as_seconds));
         let expected_seconds = expected.map(|time| Some(time / 1000));
         ensure(found == expected_seconds, format!("the dates {expected_seconds:?}"), format!("{found:?}"))?;
         fixture.clock.set(KitClock::BEGINNING + (step + 1) * HOUR);
-        // Reading changes no date; the change below does.
+        // A read must not change a date; only the change below does.
         store.get(&at("a")).await.works("reading it")?;
         store.modify(&at("a"), SecretChange::value(text("w"))).await.works("a change")?;
         expected[1] = KitClock::BEGINNING + (step + 1) * HOUR;

@@ -1,4 +1,4 @@
-//! Tests values: every kind without loss, and refusals before any data is touched.
+//! Tests that values of every kind are stored without loss, and that refused values change no data.
 
 use keyway_core::{Integer, MediaKind, SecretValue, Structured, Table};
 use keyway_secrets::{ListQuery, NewSecret, SecretChange, SecretStore};
@@ -27,7 +27,7 @@ rules! {
         large_values_are_kept_or_refused;
 }
 
-/// Creates a secret with each value, changes another to it, and reads both in every way.
+/// Creates a secret with each value, and changes another secret to each value. Reads both in every way.
 async fn come_back(fixture: &StoreFixture<'_>, values: Vec<SecretValue>) -> Checked {
     let store = fixture.filled(&["changed"]).await?;
     for (number, value) in values.iter().enumerate() {

@@ -38,7 +38,7 @@ async fn versions_count_changes(fixture: &StoreFixture<'_>) -> Checked {
             let expected = format!("version {number} from {where_from}");
             ensure(found == Some(number), expected, format!("{found:?}"))?;
         }
-        // Writing the same value again is a change, too.
+        // Writing the same value again also changes the version.
         let read = store.get(&at("a")).await.works("a read")?.header;
         let change = SecretChange::value(text("same")).if_unchanged(&read);
         let header = store.modify(&at("a"), change).await.works("a change for the present version")?;
@@ -89,7 +89,7 @@ async fn stale_destructions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
 async fn stale_revisions_match_nothing(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.filled(&["b"]).await?;
     let mut read = Vec::new();
-    // The new secrets have every version of the old ones again.
+    // Each new secret reaches the same versions as the destroyed ones before it.
     for round in 0..3 {
         read.push(store.create(new("a", &format!("value {round}"))).await.works("a creation")?);
         read.push(store.modify(&at("a"), SecretChange::value(text("changed"))).await.works("a change")?);

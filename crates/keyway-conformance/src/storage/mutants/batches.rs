@@ -1,4 +1,4 @@
-//! Breaks the effects of batches.
+//! Mutants with faults in the effects of batches.
 
 use keyway_storage::{CommitOutcome, Expectation, ItemAction, Limits, Revision, Storage, StorageError};
 

@@ -1,4 +1,4 @@
-//! Breaks engines that have several callers, or large values.
+//! Mutants with faults for concurrent callers, or with large values.
 
 use std::hint::black_box;
 use std::sync::atomic::Ordering;
@@ -32,8 +32,7 @@ mutants! {
         (get |mutant, key| {
             mutant.engine.with(|state| {
                 for (_, passed) in state.records.range(..key.to_vec()) {
-                    // Copies each value several times, so that a busy machine does not hide the
-                    // delay.
+                    // Copies each value several times, so that the delay is clear even on a busy machine.
                     (0..8).for_each(|_| drop(black_box(passed.value.clone())));
                 }
             })?;

@@ -1,4 +1,4 @@
-//! Implements a small sound engine, whose habits can be changed.
+//! A small correct engine. Mutants change its habits.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use super::habits::{Habits, changed};
 use super::journal::{Block, Journal};
 use crate::lock::locked;
 
-/// Keeps an ordered map behind a lock, with a journal or without.
+/// An engine: an ordered map behind a lock, with or without a journal.
 #[derive(Default)]
 pub(super) struct Engine {
     pub(super) habits: Habits,
@@ -32,7 +32,7 @@ pub(super) struct State {
 }
 
 impl Engine {
-    /// Keeps a journal in `folder`, and reads an existing one.
+    /// Opens a journal in `folder`, and reads the existing one.
     pub(super) fn open(self, folder: &Path) -> StorageResult<Self> {
         let journal = Journal::open(folder, self.habits.writes_late, self.habits.reopened);
         let journal = journal.map_err(|error| failed("open the journal", error))?;
@@ -40,7 +40,7 @@ impl Engine {
         Ok(self)
     }
 
-    /// Works on the state, including all changes of other handles, which wait meanwhile.
+    /// Runs `work` on the state, with all changes of other handles applied. Other handles wait until it returns.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> StorageResult<T> {
         let mut state = locked(&self.state);
         if let Some(journal) = &mut state.journal {
@@ -67,7 +67,7 @@ impl Engine {
         (self.habits.enforced)(self.habits.limits)
     }
 
-    /// Returns the answer to a batch that is refused or in conflict, and applies nothing.
+    /// Checks a batch without applying it. Returns the error or the conflict, or `None` if the batch can be applied.
     pub(super) fn refusal(&self, batch: &Batch) -> StorageResult<Option<CommitOutcome>> {
         batch.validate(&self.limits_in_force())?;
         let conflict = self.with(|state| state.conflicts(batch).next())?;
@@ -97,7 +97,7 @@ impl Engine {
         Ok(Revision::from_bits(revision))
     }
 
-    /// Reads a page, and skips some records at its start.
+    /// Reads a page. Leaves out the first `skipped` records.
     pub(super) fn page(
         &self,
         range: &KeyRange,
@@ -127,7 +127,7 @@ impl Engine {
 }
 
 impl State {
-    /// Finds the positions of the items in conflict.
+    /// Returns the positions of the items in conflict.
     pub(super) fn conflicts(&self, batch: &Batch) -> impl Iterator<Item = usize> {
         let found = |key: &[u8]| self.records.get(key).map(|record| record.revision);
         let items = batch.items().iter().enumerate();

@@ -1,32 +1,32 @@
-//! Describes the habits of the engine, which mutants change.
+//! The habits of the engine, which mutants change.
 
 use keyway_storage::{Batch, Expectation, ItemAction, KeyRange, Limits, Page, Record, StorageError};
 
 use super::journal::Block;
 
-/// Sets how the engine does its work. The defaults are sound.
+/// How the engine works. The defaults are correct.
 pub(super) struct Habits {
     pub(super) limits: Limits,
-    /// Computes the enforced limits from the declared ones.
+    /// Returns the limits that the engine enforces, from the limits that it declares.
     pub(super) enforced: fn(Limits) -> Limits,
-    /// Tells which refusals are skipped.
+    /// Tells whether the engine ignores a refusal.
     pub(super) ignored: fn(&StorageError) -> bool,
-    /// Maps a key to the key that is used.
+    /// Returns the key that the engine uses instead of the caller's key.
     pub(super) key: fn(&[u8]) -> &[u8],
-    /// Changes an item of a batch before it is checked. Takes the record at the item's key, and the
-    /// item's position.
+    /// Changes an item of a batch before it is checked. The arguments are the record at the item's key, the item's
+    /// position, and the item.
     pub(super) item: fn(Option<&Record>, usize, &mut ChangedItem),
-    /// Changes a page. Takes the range and the limit.
+    /// Changes a page. The arguments are the page, the range and the limit.
     pub(super) page: fn(&mut Page, &KeyRange, usize),
-    /// Makes a revision from the number of the commit and the record at its first key.
+    /// Makes the revision of a commit from its number, and from the record at its first key.
     pub(super) stamp: fn(u64, Option<&Record>) -> u64,
-    /// Reads the number of a commit back from its revision.
+    /// Returns the number of a commit, from its revision.
     pub(super) number: fn(u64) -> u64,
-    /// Changes the blocks of a journal when it is opened.
+    /// Changes the existing blocks of a journal when it is opened.
     pub(super) reopened: fn(&mut Vec<Block>),
     /// Whether the journal is written only when it is closed.
     pub(super) writes_late: bool,
-    /// How often each operation is pending before it starts.
+    /// How many times each operation is pending before it starts.
     pub(super) waits: u32,
 }
 
@@ -48,14 +48,14 @@ impl Default for Habits {
     }
 }
 
-/// An item of a batch that a mutant changes.
+/// An item of a batch, which a mutant may change.
 pub(super) struct ChangedItem {
     pub(super) key: Vec<u8>,
     pub(super) action: ItemAction,
     pub(super) expectation: Expectation,
 }
 
-/// Makes a batch of changed items. A check without an expectation is left out.
+/// Makes a batch of changed items. Leaves out a check without an expectation.
 pub(super) fn changed(batch: Batch, change: impl Fn(usize, &mut ChangedItem)) -> Batch {
     batch.into_items().into_iter().enumerate().fold(Batch::new(), |batch, (place, item)| {
         let expectation = item.expectation();
@@ -71,7 +71,7 @@ pub(super) fn changed(batch: Batch, change: impl Fn(usize, &mut ChangedItem)) ->
     })
 }
 
-/// Makes a batch of the first items of another.
+/// Makes a batch of the first items of another batch.
 pub(super) fn first_items(batch: Batch, items: usize) -> Batch {
     changed(batch, |place, item| {
         if place >= items {

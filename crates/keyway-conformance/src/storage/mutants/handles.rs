@@ -1,4 +1,4 @@
-//! Breaks engines with several handles, and engines that are closed and reopened.
+//! Mutants with faults for several handles, or when they are closed and reopened.
 
 use keyway_storage::Storage;
 
@@ -19,7 +19,7 @@ mutants! {
             Ok(locked(&mutant.read).entry(key.to_vec()).or_insert(found).clone())
         },
         commit |mutant, batch| {
-            // The handle forgets records that it writes itself, and misses writes of others.
+            // The handle forgets records that it writes itself, but not records that other handles write.
             locked(&mutant.read).retain(|key, _| batch.items().iter().all(|item| item.key() != key));
             mutant.engine.commit(batch).await
         })

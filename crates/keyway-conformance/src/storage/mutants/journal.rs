@@ -1,26 +1,25 @@
-//! Writes the journal of the mutants' engine: one appended line for each commit.
+//! The journal of the mutants' engine. Each commit appends one line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// The effect of one commit: its revision, and keys with their new values; `None` for a removed
-/// record.
+/// The effect of one commit: its revision, and the changed keys with their new values; `None` for a removed record.
 pub(super) type Block = (u64, Vec<(Vec<u8>, Option<Vec<u8>>)>);
 
-/// Holds the journal's file, and the position up to which it was read.
+/// The file of the journal, and the position up to which it was read.
 pub(super) struct Journal {
     file: File,
     read: u64,
-    /// Blocks that were read and not yet returned.
+    /// The blocks that were read, but not returned yet.
     found: Vec<Block>,
     unwritten: Vec<u8>,
     writes_late: bool,
 }
 
 impl Journal {
-    /// Opens the journal of a folder. `reopened` changes the existing blocks; with `writes_late`
-    /// new blocks are written only when the journal is closed.
+    /// Opens the journal in a folder. `reopened` changes the existing blocks. With `writes_late`, new blocks are
+    /// written only when the journal is closed.
     pub(super) fn open(folder: &Path, writes_late: bool, reopened: fn(&mut Vec<Block>)) -> io::Result<Self> {
         let path = folder.join("journal");
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
@@ -30,24 +29,24 @@ impl Journal {
         Ok(journal)
     }
 
-    /// Locks out all other handles, in other processes too.
+    /// Locks the journal against all other handles, including those of other processes.
     pub(super) fn lock(&self) -> io::Result<()> {
         self.file.lock()
     }
 
     pub(super) fn unlock(&self) {
-        // Closing the file unlocks it in any case.
+        // An error does not matter, since closing the file unlocks it too.
         let _ = self.file.unlock();
     }
 
-    /// Reads the blocks that were appended since the last time.
+    /// Reads the blocks that other handles appended since the last call.
     pub(super) fn news(&mut self) -> io::Result<Vec<Block>> {
         let (mut text, mut blocks) = (String::new(), std::mem::take(&mut self.found));
         if self.file.metadata()?.len() != self.read {
             self.file.seek(SeekFrom::Start(self.read))?;
             self.file.read_to_string(&mut text)?;
         }
-        // A block that a crash cut off was never acknowledged.
+        // Ignores an incomplete last line: a crash cut it off, so its commit was never acknowledged.
         for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
             blocks.push(serde_json::from_str(line)?);
             self.read += line.len() as u64;
@@ -55,8 +54,7 @@ impl Journal {
         Ok(blocks)
     }
 
-    /// Appends a block. It is not synced, since it must outlive a killed process, not a lost
-    /// machine.
+    /// Appends a block. Does not sync the file, since it must survive a killed process, but not a crash of the machine.
     pub(super) fn append(&mut self, block: &Block) -> io::Result<()> {
         serde_json::to_writer(&mut self.unwritten, block)?;
         self.unwritten.push(b'\n');
@@ -74,7 +72,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // The error is dropped: the engine that writes late is faulty anyway.
+        // An error does not matter: only an engine that writes late still has blocks here, and it is faulty anyway.
         let _ = self.write();
     }
 }

@@ -1,4 +1,4 @@
-//! Breaks engines to prove the suite, and makes two that are unusual but correct.
+//! Mutants of engines that prove the suite, and two engines that are unusual but correct.
 
 mod batches;
 mod callers;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use keyway_storage::{Limits, StorageError};
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use super::StorageSubject;
 use crate::Mutant;
 use crate::notation::mutants;
@@ -25,20 +25,19 @@ use subject::engine_mutant;
 /// The result of an operation.
 type StorageResult<T> = Result<T, StorageError>;
 
-/// Lists the mutants, with the rules that they break. Test them with [`suite`](super::suite).
+/// Lists the mutants, each with the rules that it breaks. Test them with [`suite`](super::suite).
 pub fn all() -> Vec<Mutant<StorageSubject>> {
     [batches::MUTANTS, callers::MUTANTS, handles::MUTANTS, pages::MUTANTS].concat()
 }
 
-/// Makes an engine that does the least that is allowed: the smallest limits, one handle, no
-/// persistence. It passes every rule that applies.
+/// Makes an engine that does the least that the contract allows: the smallest limits, one handle, and no persistence.
+/// It passes every rule that applies to it.
 pub fn minimal() -> StorageSubject {
     subject::in_memory("minimal", |_| {}, |engine| Arc::new(engine))
 }
 
-/// Makes an engine with unusual but allowed behaviour: it needs many polls, returns pages of two
-/// records, counts revisions down, reads its journal again for every call, and has unusual limits.
-/// It passes every rule.
+/// Makes an engine with unusual but allowed behaviour. It needs many polls, returns pages of two records, counts
+/// revisions down, reads its journal again for every call, and has unusual limits. It passes every rule.
 pub fn strange() -> StorageSubject {
     let change = |engine: &mut Engine| {
         let habits = &mut engine.habits;
@@ -69,8 +68,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Tests each mutant with its own rule: the whole matrix takes a minute, and `xtask` runs
-        // it.
+        // Runs only the rules that each mutant breaks. The whole matrix takes a minute; `xtask` runs it.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {

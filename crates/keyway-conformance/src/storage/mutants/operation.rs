@@ -1,4 +1,4 @@
-//! The operations that mutants of engines override.
+//! The operations that mutants of engines can override.
 
 use crate::notation::operations;
 

@@ -1,4 +1,4 @@
-//! Breaks the pages of engines.
+//! Mutants with faults in pages.
 
 use std::thread;
 use std::time::Duration;

@@ -1,5 +1,4 @@
-//! Makes the subjects of mutants: the sound engine with other habits, or with overridden
-//! operations.
+//! Makes the subjects of mutants: the correct engine with other habits, or with overridden operations.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -10,7 +9,8 @@ use keyway_storage::{Record, Storage};
 use super::engine::Engine;
 use crate::storage::StorageSubject;
 
-/// Makes the subject of a mutant for `mutants!`. The kind names the function below that makes it. The change is
+/// Makes the subject of a mutant for `mutants!`. The kind names the function below that makes the subject. The change
+/// is one of:
 ///
 /// * `(get |mutant, key| ..., ...)`: overridden operations of `StorageLayer`, or a block of its other methods;
 /// * `(|engine| ...)`: a closure that changes the habits of the engine.
@@ -47,10 +47,10 @@ macro_rules! engine_mutant {
 
 pub(super) use engine_mutant;
 
-/// Wraps an engine.
+/// A function that wraps an engine in its overridden operations.
 type Wrap = fn(Engine) -> Arc<dyn Storage>;
 
-/// Makes a subject that keeps no data beyond its handle.
+/// Makes a subject whose data ends with its handle.
 pub(super) fn in_memory(name: &str, change: fn(&mut Engine), wrap: Wrap) -> StorageSubject {
     StorageSubject::new(name, move |_| {
         let mut engine = Engine::default();
@@ -69,7 +69,7 @@ pub(super) fn with_journal(name: &str, change: fn(&mut Engine), wrap: Wrap) -> S
     subject.persistent().shared().copyable()
 }
 
-/// A handle of a mutant: the engine, and the memory of the handle.
+/// A handle of a mutant: the engine, and what the handle remembers.
 #[derive(Debug, Default)]
 pub(super) struct Mutated {
     pub(super) engine: Engine,
@@ -78,6 +78,6 @@ pub(super) struct Mutated {
     pub(super) first: OnceLock<Vec<u8>>,
     pub(super) text: Mutex<String>,
     pub(super) read: Mutex<HashMap<Vec<u8>, Option<Record>>>,
-    /// The number of records that a scan had passed at each key.
+    /// The number of records that a scan had returned, for the last key of each page.
     pub(super) passed: Mutex<HashMap<Vec<u8>, usize>>,
 }

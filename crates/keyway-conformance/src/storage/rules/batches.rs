@@ -47,7 +47,7 @@ async fn all_or_none(store: &StorageFixture<'_>) -> Checked {
 async fn the_first_conflict_is_named(store: &StorageFixture<'_>) -> Checked {
     let right = store.put("m", "1").await?;
     let wrong = store.put("b", "1").await?;
-    // The items are not in key order, and conflicts of every sort follow the first.
+    // The items are not in key order. After the first conflict there are conflicts of every kind.
     let batch = Batch::new()
         .put("z", "1", Expectation::Any)
         .put("m", "2", Expectation::Revision(right))

@@ -1,4 +1,4 @@
-//! Tests several callers at once, and their effects on each other.
+//! Tests concurrent callers, and their effects on each other.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ rules! {
 
 const CALLERS: usize = 4;
 
-/// Runs `caller` on several threads, which start together, and waits for all.
+/// Runs `caller` on several threads that start together. Waits for all of them.
 async fn together<T: Send + 'static, F: Future<Output = Result<T, Broken>>>(
     store: &StorageFixture<'_>,
     caller: impl Fn(usize, Arc<dyn Storage>) -> F + Copy + Send + 'static,
@@ -118,9 +118,9 @@ fn counter(value: Vec<u8>) -> Option<u64> {
 }
 
 async fn no_caller_starves(store: &StorageFixture<'_>) -> Checked {
-    /// A caller starves if it gets less than the mean divided by this.
+    /// A caller starves if it makes fewer commits than the mean divided by this number.
     const SHARE: u64 = 25;
-    /// A busy machine may hold one caller back once, but not every time.
+    /// The number of attempts. A busy machine may delay one caller in one attempt, but not in all of them.
     const TRIES: usize = 3;
     store.record("4 callers commit to keys of their own for 400 ms");
     let mut counts = Vec::new();
@@ -151,7 +151,7 @@ async fn no_caller_starves(store: &StorageFixture<'_>) -> Checked {
 async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     const SMALL: u8 = 60;
     const RATIO: u32 = 8;
-    /// A faster read is never slow, whatever the ratio.
+    /// A read that is faster than this is never slow, whatever the ratio.
     const FLOOR: Duration = Duration::from_micros(250);
     for item in 0..SMALL {
         store.put([b's', item], [item; 40]).await?;
@@ -163,7 +163,7 @@ async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     let mut after = slowest(store, SMALL).await?;
     let bound = (before * RATIO).max(FLOOR);
     if after > bound {
-        // Measure once more, in case another program had the processor.
+        // Measures once more, in case another program had used the processor.
         after = after.min(slowest(store, SMALL).await?);
     }
     ensure(
@@ -173,8 +173,8 @@ async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     )
 }
 
-/// Measures the slowest small key. Each key counts with its fastest time, since other programs may
-/// use the processor meanwhile.
+/// Returns the time of the small key that is slowest to read. For each key only its fastest read counts, since other
+/// programs may use the processor at the same time.
 async fn slowest(store: &StorageFixture<'_>, small: u8) -> Result<Duration, Broken> {
     let mut slowest = Duration::ZERO;
     for item in 0..small {

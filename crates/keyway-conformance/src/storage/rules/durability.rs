@@ -1,4 +1,4 @@
-//! Tests which data stays when handles and processes end.
+//! Tests which data remains when handles and processes end.
 
 use std::fs;
 use std::path::Path;
@@ -43,7 +43,7 @@ async fn a_killed_process_leaves_all(store: &StorageFixture<'_>) -> Checked {
         store.committed(batch).await?;
         store.delete([round % 3, 9]).await?;
         let before = store.everything().await?;
-        // The handle stays open, since a killed process does not drop its handles either.
+        // Leaves the handle open, since a killed process does not drop its handles either.
         let copy = tempfile::tempdir().map_err(|error| broken("a folder", error.to_string()))?;
         copy_files(store.folder(), copy.path())
             .map_err(|error| broken("a copy of the files", error.to_string()))?;

@@ -18,9 +18,9 @@ rules! {
         sleepers_block_no_other_caller;
 }
 
-/// No engine needs more polls than this without being woken.
+/// The maximum number of polls. No engine needs more polls without being woken.
 const POLLS: usize = 48;
-/// Bounds the time of a commit of another caller.
+/// The time limit for a commit that was not polled for a while. The commits of other callers have a fifth of this time.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 fn pair(number: usize) -> Batch {
@@ -31,7 +31,7 @@ fn pair(number: usize) -> Batch {
     )
 }
 
-/// Polls up to this many times, and returns the result if the future ended.
+/// Polls a future up to `polls` times. Returns the result if the future ended.
 fn poll_a_little<F: Future + ?Sized>(mut future: Pin<&mut F>, polls: usize) -> Option<F::Output> {
     let mut context = Context::from_waker(Waker::noop());
     for _ in 0..polls {
@@ -49,15 +49,15 @@ async fn dropped_commits_are_whole(store: &StorageFixture<'_>) -> Checked {
         whole(store, polls).await?;
         if matches!(ended, Some(Ok(CommitOutcome::Committed(_)))) {
             store.get(format!("pair {polls} a")).await?.ok_or_else(|| broken("the pair", "nothing"))?;
-            // The future ended, so it cannot be dropped any later.
+            // The future ended, so there is no later point at which it can be dropped.
             return Ok(());
         }
     }
     Ok(())
 }
 
-/// Demands both halves of a pair, or none. A commit that continues without its future may need a
-/// moment, and the two halves are read one after the other.
+/// Demands that the store has both halves of a pair, or neither. Reads several times: the engine may complete a commit
+/// after its future was dropped, and the two halves are read one after the other.
 async fn whole(store: &StorageFixture<'_>, number: usize) -> Checked {
     const MOST_READS: usize = 12;
     for read in 1.. {
@@ -82,7 +82,7 @@ async fn sleepers_block_no_other_caller(store: &StorageFixture<'_>) -> Checked {
         let early = poll_a_little(sleeping.as_mut(), polls);
         store.record(&format!("commit pair {}, polled {polls} times and left", polls + POLLS));
         in_time(store, format!("beside {polls}")).await?;
-        // The future is polled again after a pause, and ends normally.
+        // Polls the future again after the pause. It must end normally.
         let ended = match early {
             Some(ended) => ended,
             None => tokio::time::timeout(PATIENCE, sleeping)
@@ -94,7 +94,7 @@ async fn sleepers_block_no_other_caller(store: &StorageFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Demands that a commit of another caller ends.
+/// Demands that the commit of another caller ends in time.
 async fn in_time(store: &StorageFixture<'_>, key: String) -> Checked {
     let put = tokio::time::timeout(PATIENCE / 5, store.put(key, "x"));
     put.await.map_err(|_| broken("the next commit within 2 s", "it still waits"))?.map(|_| ())

@@ -14,7 +14,7 @@ rules! {
         the_minimum_is_taken;
 }
 
-/// Larger limits are not tested, since that would test the machine.
+/// The largest limit that is tested, in bytes. A test of a larger limit would mainly test the machine.
 const TRIED: usize = 64 << 20;
 
 async fn too_much_is_refused(store: &StorageFixture<'_>) -> Checked {

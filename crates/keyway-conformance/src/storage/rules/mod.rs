@@ -1,4 +1,4 @@
-//! Lists the rules; each file holds one topic.
+//! The rules for storage engines. Each file holds one group of rules.
 
 mod batches;
 mod callers;
@@ -10,7 +10,7 @@ mod pages;
 mod records;
 mod revisions;
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use super::StorageSubject;
 use super::fixture::{StorageFixture, text, unchanged};
 use super::subject::{COPYABLE, PERSISTENT, SHARED};

@@ -1,4 +1,4 @@
-//! Compares random sequences of operations with a map.
+//! Compares random sequences of operations with a map in memory.
 
 use std::collections::BTreeMap;
 
@@ -27,14 +27,14 @@ enum Act {
     Check,
 }
 
-/// The expectation of an item. Revisions are chosen when it runs.
+/// The expectation of an item. The revision is chosen when the step runs.
 #[derive(Clone, Debug)]
 enum Expect {
     Any,
     Absent,
     /// The current revision, if the record exists.
     Current,
-    /// An earlier revision, whatever happened to its record.
+    /// An earlier revision, of any record.
     Old(usize),
 }
 
@@ -48,7 +48,7 @@ enum Step {
         after: Option<Vec<u8>>,
         limit: usize,
     },
-    /// Opens a persistent engine again.
+    /// Closes and opens the engine again, if it is persistent.
     Reopen,
 }
 
@@ -80,7 +80,7 @@ async fn agrees_with_a_map(fixture: &StorageFixture<'_>) -> Checked {
     let Some(shortest) = failing? else { return Ok(()) };
     let length = shortest.len();
     fixture.history().record(format!("the shortest sequence that was found has {length} steps:"));
-    // The last sequence in the history is the shortest one.
+    // Runs the shortest sequence again, so that it is the last one in the history.
     follow(fixture, &shortest).await?;
     Err(broken("the same answers when it is run again", "a sequence that failed once"))
 }
@@ -140,7 +140,7 @@ impl Model {
             .iter()
             .map(|entry| (entry.key.as_slice(), entry.value.as_slice(), entry.revision))
             .collect();
-        // An engine may return shorter pages, but not empty ones.
+        // An engine may return a shorter page, but not an empty one while there are records.
         let right = expected.starts_with(&found)
             && found.len() <= limit.max(1)
             && found.is_empty() == expected.is_empty()
@@ -170,7 +170,7 @@ impl Model {
                     expectation
                 }
                 (Act::Check | Act::Delete, expectation) => {
-                    // Such an item must not expect that the record is missing.
+                    // A check or a deletion cannot expect that the record is absent.
                     let expectation =
                         if expectation == Expectation::Absent { Expectation::Any } else { expectation };
                     after.remove(key);

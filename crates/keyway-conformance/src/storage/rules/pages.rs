@@ -85,7 +85,7 @@ async fn pages_are_bounded(store: &StorageFixture<'_>) -> Checked {
     walk(store, &KeyRange::prefix("r"), usize::MAX, many.len()).await
 }
 
-/// Scans a range page by page and checks every page.
+/// Scans a range page by page, and checks every page.
 async fn walk(store: &StorageFixture<'_>, range: &KeyRange, limit: usize, records: usize) -> Checked {
     let limits = store.store().limits();
     let (mut seen, mut after) = (0, None::<Vec<u8>>);
@@ -124,8 +124,8 @@ async fn pages_are_stable(store: &StorageFixture<'_>) -> Checked {
         let page = store.scan(&KeyRange::all(), after.as_deref(), 7).await?;
         seen.extend(page.entries.iter().filter_map(|entry| entry.key.first().copied()));
         let Some(&last) = seen.last() else { break };
-        // Writes behind the scan, at its position, and ahead of it. It deletes more than it adds,
-        // so that positions move.
+        // Writes behind the scan, at its position and ahead of it. Deletes more records than it adds, so that positions
+        // move.
         store.put([last.saturating_sub(1)], "new").await?;
         store.delete([last]).await?;
         store.delete([last.saturating_sub(2)]).await?;

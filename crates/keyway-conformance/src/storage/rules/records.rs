@@ -1,4 +1,4 @@
-//! Tests single items and their effect on one record.
+//! Tests single items of a batch, and their effect on one record.
 
 use keyway_storage::{Batch, Expectation, KeyRange};
 
@@ -81,7 +81,7 @@ async fn expectations_decide(store: &StorageFixture<'_>) -> Checked {
         Batch::new().put("new", "y", Expectation::Absent),
         Batch::new().put("there", "y", Expectation::Revision(there)).check("other", other),
         Batch::new().put("there", "z", Expectation::Any),
-        // The owner of a lease writes under its token.
+        // Writes a record only if the token of its lease is unchanged, as the owner of a lease does.
         Batch::new().check("other", other).put("owned", "y", Expectation::Any),
         Batch::new().delete("other", Expectation::Revision(other)),
         Batch::new().put("other", "again", Expectation::Absent),

@@ -1,10 +1,10 @@
-//! Tests baits on lines of careless and of careful programs.
+//! Tests baits on shell commands of careless and of careful programs.
 
 use std::process::Command;
 
 use super::*;
 
-/// Runs a line of a careless program, with the bait instead of `{}`.
+/// Runs the shell command of a careless program, in which the bait replaces `{}`. Returns whether the trap noticed it.
 fn catches(line: &str, removed: &[char], bait: impl Fn(&Trap) -> Bait) -> bool {
     let trap = Trap::new().unwrap();
     let text = bait(&trap).behind("joe").replace(removed, "");

@@ -1,4 +1,4 @@
-//! Breaks export, import and credentials of a client.
+//! Client mutants with faults in export, import or credentials.
 use keyway_core::SecretText;
 
 use super::{SecretStoreSubject, client_mutant, mutants};

@@ -1,4 +1,4 @@
-//! Breaks lists of a client.
+//! Client mutants with faults in lists.
 
 use keyway_client::Resolution;
 use keyway_secrets::ListQuery;
@@ -54,7 +54,7 @@ mutants! {
             if let Response::Secrets(all) = &mut answer
                 && let Ok(page) = client.store.list(&ListQuery::all().with_values().limit(1000)).await
             {
-                // Keeps as many as one page of the store has.
+                // Keeps as many entries as the first page of the store has.
                 all.truncate(page.secrets.len());
             }
             Ok(answer)

@@ -16,8 +16,8 @@ use crate::secrets::client::{
 /// The result of a request.
 pub(super) type ClientResult = Result<Response, ClientFailure>;
 
-/// Makes the subject of a mutant for `mutants!`. The change is a block of overridden methods of `ClientMutation`, or
-/// one of them as a closure:
+/// Makes the subject of a mutant for `mutants!`. The change is either a block of overridden methods of
+/// `ClientMutation`, or a closure for one of these methods:
 ///
 /// * `(call |client, request| ...)`: carries out a request;
 /// * `(failure |failure| ...)`: changes each failure;
@@ -81,7 +81,7 @@ macro_rules! client_mutant {
 
 pub(super) use client_mutant;
 
-/// Changes the client of this workspace. A method that is not overridden changes nothing.
+/// A change to `keyway_client::Secrets`. The default methods change nothing.
 #[async_trait]
 pub(super) trait ClientMutation: fmt::Debug + Send + Sync {
     fn told(&self, notes: &ClientNotes, accessed: Accessed) -> Vec<Accessed> {
@@ -98,7 +98,7 @@ pub(super) trait ClientMutation: fmt::Debug + Send + Sync {
     }
 }
 
-/// Remembers state that a mutant and its clones share.
+/// The state that a mutant and its clones share.
 #[derive(Default)]
 pub(super) struct ClientNotes {
     pub(super) text: Mutex<String>,
@@ -125,7 +125,7 @@ impl ClientMaker for MutantMaker {
     }
 }
 
-/// A client of a mutant.
+/// A client with one fault.
 pub(super) struct MutatedClient {
     mutation: &'static dyn ClientMutation,
     pub(super) inner: Arc<dyn ApplicationClient>,
@@ -135,23 +135,23 @@ pub(super) struct MutatedClient {
 }
 
 impl MutatedClient {
-    /// Returns the sound client in another scope.
+    /// Returns the correct client in another scope.
     pub(super) fn at(&self, environment: Option<&str>, resolution: Resolution) -> Arc<dyn ApplicationClient> {
         let environment = environment.map(str::to_owned);
         self.inner.in_scope(&Scope { environment, resolution, ..self.scope.clone() })
     }
 
-    /// Returns the sound client among the shared secrets.
+    /// Returns the correct client for the shared secrets.
     pub(super) fn shared(&self) -> Arc<dyn ApplicationClient> {
         self.at(None, Resolution::Exact)
     }
 
-    /// Returns the sound client in the same environment, under another policy.
+    /// Returns the correct client in the same environment, with another policy.
     pub(super) fn by(&self, resolution: Resolution) -> Arc<dyn ApplicationClient> {
         self.at(self.scope.environment.as_deref(), resolution)
     }
 
-    /// Tells whether the client works in an environment and falls back.
+    /// Tells whether the client works in an environment and falls back to the shared secrets.
     pub(super) fn falls_back(&self) -> bool {
         self.scope.environment.is_some() && self.scope.resolution == Resolution::SharedFallback
     }

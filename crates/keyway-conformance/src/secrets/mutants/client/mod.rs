@@ -1,4 +1,4 @@
-//! Breaks clients: each is the client of this workspace over a sound store, with one fault.
+//! Client mutants: each is `keyway_client::Secrets` over a correct store, with one fault.
 
 mod files;
 mod lists;
@@ -7,7 +7,7 @@ mod reads;
 mod told;
 mod writes;
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use super::{Mutant, SecretStoreSubject, mutants};
 use maker::{ClientNotes, ClientResult, MutatedClient, client_mutant};
 

@@ -1,4 +1,4 @@
-//! Breaks the place of a client's reads, and its defaults.
+//! Client mutants that read from the wrong layer, or return wrong defaults.
 
 use keyway_client::{Layer, Resolution};
 
@@ -92,7 +92,7 @@ fn read_key(request: &Request) -> Option<&str> {
     }
 }
 
-/// Returns the default instead of some failures.
+/// Carries out a request. If it fails and `gives` accepts the failure, returns the default instead.
 async fn with_default(
     client: &MutatedClient,
     request: Request,

@@ -1,4 +1,4 @@
-//! Breaks errors, audit reports, traces and debugging texts of a client.
+//! Client mutants with faults in errors, audit reports, traces or `Debug` texts.
 
 use keyway_client::AccessOutcome;
 

@@ -1,4 +1,4 @@
-//! Breaks the place and content of a client's writes.
+//! Client mutants that write to the wrong layer, or write wrong content.
 
 use keyway_client::Resolution;
 use keyway_core::SecretValue;
@@ -20,7 +20,7 @@ mutants! {
     CreatesShared breaks ["SEC-206"] "creates in the shared layer under the policy that falls back"
         (call |client, request| {
             if matches!(request, Request::Create { .. }) && client.falls_back() {
-                // It does check that the environment exists.
+                // The mutant still checks that the environment exists.
                 client.by(Resolution::Exact).call(Request::ListNames).await?;
                 return client.shared().call(request).await;
             }

@@ -1,4 +1,4 @@
-//! Tests reports to an audit hook.
+//! Tests reports of accesses to an audit hook.
 
 use keyway_core::ErrorKind;
 use keyway_core::SecretText;
@@ -26,7 +26,7 @@ rules! {
         values_are_not_told;
 }
 
-/// Expects the report of one access. The layer matters if the access reads one secret.
+/// The expected report of one access. Its layer is checked only if the access reads one secret.
 struct Expected<'r> {
     operation: Operation,
     key: Option<&'r str>,
@@ -36,8 +36,8 @@ struct Expected<'r> {
 }
 
 impl<'r> Expected<'r> {
-    /// Expects the success of a request of a client in this environment. A secret named `own`
-    /// belongs to the environment; any other is shared.
+    /// Expects that a request of a client in this environment succeeds. A secret named `own` belongs to the
+    /// environment; all others are shared.
     fn of(request: &'r Request, scope: Option<&'r str>) -> Self {
         let (operation, key, environment) = match request {
             Request::Get(key) | Request::GetOr { key, .. } | Request::GetRequired(key) => {
@@ -95,7 +95,7 @@ fn key(key: &str) -> String {
     key.to_owned()
 }
 
-/// Lists each request that reads one secret.
+/// Lists every kind of request that reads one secret.
 fn reads(key: &str, default: &str) -> [Request; 5] {
     let key = || key.to_owned();
     [
@@ -107,8 +107,8 @@ fn reads(key: &str, default: &str) -> [Request; 5] {
     ]
 }
 
-/// Lists each request, for an environment that holds `own` and a shared layer that holds `shared`.
-/// The requests create and delete `new`, and leave the environment `f`.
+/// Lists requests of most kinds, for an environment that contains `own` and a shared layer that contains `shared`. The
+/// requests create and delete `new`, and create the environment `f`.
 fn requests() -> Vec<Request> {
     let mut all = reads("own", DEFAULT).to_vec();
     all.extend(reads("shared", DEFAULT));
@@ -226,7 +226,7 @@ async fn cancellations_are_told(fixture: &StoreFixture<'_>) -> Checked {
         expected.outcomes = vec![AccessOutcome::Cancelled];
         fixture.accessed();
         if polled(1, client.call(request.clone())).await.is_some() {
-            // The client did not ask the store, so there was no call to drop.
+            // The request ended at its first poll, so there was no call to drop.
             continue;
         }
         expected.must_be(&what, &fixture.accessed(), Some("billing"))?;
@@ -248,8 +248,8 @@ async fn values_are_not_told(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Calls all operations with the canary as value, so that they succeed, fail and are dropped.
-/// Returns the debugging texts of the answers.
+/// Calls all operations with the canary as value, so that they succeed, fail and are dropped. Returns the `Debug` texts
+/// of the answers.
 pub(super) async fn everything(
     fixture: &ClientFixture<'_>,
     client: &Client<'_>,

@@ -25,10 +25,10 @@ rules! {
         bad_credentials_are_refused plain;
 }
 
-/// The default address of the service in the seed.
+/// The default address of the service, as the seed documents it.
 const DEFAULT_API_BASE: &str = "https://api.locker.io/locker_secrets";
 
-/// Draws one source of a field: missing, blank, or with a value.
+/// Chooses the content of one source of a field at random: missing, blank, or a value.
 fn place(fixture: &StoreFixture<'_>, value: &str) -> Option<String> {
     match fixture.random() % 4 {
         0 | 1 => None,
@@ -66,7 +66,8 @@ fn home() -> Result<tempfile::TempDir, Broken> {
 fn fields_have_their_precedence(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..60 {
         let home = home()?;
-        // Each field has four sources: explicit, the LOCKER_ form, the plain form, the file.
+        // Each field has four sources: an explicit value, the variable with the prefix `LOCKER_`, the variable without
+        // it, and the file.
         let [id, key, base] = ["id", "key", "https://base"].map(|field| {
             ["explicit", "locker", "plain", "file"].map(|from| place(fixture, &format!("{field}-{from}")))
         });
@@ -101,7 +102,7 @@ fn fields_have_their_precedence(fixture: &StoreFixture<'_>) -> Checked {
             taken.fails_as("credentials without a key", "unauthorized")?;
             continue;
         };
-        // The base has no plain form.
+        // There is no variable for the base without the prefix.
         let base = first(&[&base[0], &base[1], &base[3]]).unwrap_or_else(|| DEFAULT_API_BASE.to_owned());
         let TakenCredentials { access_key_id, secret_access_key, api_base, .. } =
             taken.works("credentials with both keys")?;

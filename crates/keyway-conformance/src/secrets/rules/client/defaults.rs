@@ -34,7 +34,7 @@ async fn an_empty_value_is_a_value(fixture: &StoreFixture<'_>) -> Checked {
         gives_nothing(&fixture.client, key).await?;
         put(&fixture.store, at(key), value).await?;
         gives(&fixture.client, key, &text(value), keyway_client::Layer::Shared, None).await?;
-        // An empty default is no exception.
+        // An empty default is returned like any other.
         let found = fixture.client.get_or(key, "").await.works("`get_or`")?;
         let same = found.is_some_and(|found| found.expose() == value);
         ensure(same, format!("the value of {key:?}"), "another text")?;
@@ -47,10 +47,10 @@ async fn an_empty_value_is_a_value(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Pairs the name of a failure with a function that makes it.
+/// The name of a failure, and a function that makes it.
 pub(super) type NamedFailure = (&'static str, fn() -> StoreError);
 
-/// Lists the failures that a store may answer a read with.
+/// Lists the failures that a store may return from a read.
 pub(super) fn failures() -> Vec<NamedFailure> {
     vec![
         ("NotInitialized", || StoreError::NotInitialized),
@@ -83,7 +83,7 @@ pub(super) fn failures() -> Vec<NamedFailure> {
     ]
 }
 
-/// Demands that every read of a client fails, and does not say that the secret is missing.
+/// Demands that every read of a client fails, but not with an error that says that the secret is missing.
 async fn each_read_raises(client: &Client<'_>, key: &str, when: &str) -> Checked {
     let what = |read: &str| format!("`{read}` to raise the failure {when}");
     for read in READS {
@@ -120,8 +120,8 @@ async fn failures_do_not_fall_back(fixture: &StoreFixture<'_>) -> Checked {
         for (left, layer) in [(0, "environment's"), (1, "shared")] {
             let when = format!("{name} of the {layer} layer");
             for read in READS {
-                // The store fails only once, so a client that retries in another layer would find
-                // the secret.
+                // The store fails only once, so that a client that retries in another layer would wrongly find the
+                // secret.
                 fixture.faults().fail_once_after(left, failure);
                 let observed = match client.read(read, "a").await {
                     Ok(_) => "it answered Ok",

@@ -26,7 +26,7 @@ rules! {
         duplicate_environments_are_conflicts;
 }
 
-/// Demands a row: code, status, message and description.
+/// Demands that a failure has this row of the error table: code, status, message and description.
 fn has_row(what: &str, failure: &ClientFailure, code: &str, http_status: Option<u16>) -> Checked {
     let right = failure.code == code && failure.http_status == http_status;
     let observed = format!("{} with status {:?}", failure.code, failure.http_status);
@@ -65,7 +65,7 @@ async fn duplicate_environments_are_conflicts(fixture: &StoreFixture<'_>) -> Che
     before.must_hold_in(&fixture.store, "after refused creations").await
 }
 
-/// Returns the row of each failure of a store, by the kit's own table.
+/// Returns the row for each failure of a store, from the kit's own copy of the error table.
 fn row(failure: &str) -> (&'static str, Option<u16>) {
     match failure {
         "NotInitialized" | "Deleted" => ("not_found", Some(404)),
@@ -73,7 +73,7 @@ fn row(failure: &str) -> (&'static str, Option<u16>) {
         "Conflict" => ("conflict", Some(409)),
         "Unavailable" => ("http_error", Some(503)),
         "System" | "ContractViolation" => ("server_error", Some(500)),
-        // The seed: "invalid local data, process interruptions".
+        // The seed describes this row as "invalid local data, process interruptions".
         "WrongKey" | "Corrupt" | "DeadlineExceeded" => ("cli_error", None),
         _ => ("", None),
     }

@@ -36,7 +36,7 @@ rules! {
         lists_read_their_layers;
 }
 
-/// Sorts a list by key, and demands each key once.
+/// Sorts a list by key. Demands that each key occurs once.
 fn by_key(listed: Vec<Found>, of: &str) -> Result<BTreeMap<String, Found>, Broken> {
     let mut all = BTreeMap::new();
     for found in listed {
@@ -56,7 +56,7 @@ async fn lists_agree_with_reads(fixture: &StoreFixture<'_>) -> Checked {
     for round in 0..3 {
         let (fixture, mut world) = World::made(fixture).await?;
         if round > 0 {
-            // An earlier list must not matter after a change.
+            // Lists before the change too, so that a client that remembers its earlier list fails.
             agree(&world, &fixture).await?;
             change(&mut world, &fixture).await?;
         }
@@ -65,7 +65,7 @@ async fn lists_agree_with_reads(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Changes one secret in each layer, and removes one.
+/// Changes one secret in each layer, and deletes another secret there.
 async fn change(world: &mut World, fixture: &ClientFixture<'_>) -> Checked {
     for (environment, secrets) in &mut world.layers {
         let client = fixture.client.in_scope(environment.as_deref(), Resolution::Exact);
@@ -87,7 +87,7 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
         let client = fixture.client.in_scope(environment, policy);
         let listed = by_key(client.list().await.works("`list`")?, &client.place())?;
         let resolved = world.resolved(environment, policy);
-        // First, every key that a read finds must be listed.
+        // First, lists and single reads must agree for every key.
         for key in world.keys() {
             let read = client.find(key).await.works("`find`")?;
             let (read, listed) = match (&read, listed.get(key)) {
@@ -109,7 +109,7 @@ async fn agree(world: &World, fixture: &ClientFixture<'_>) -> Checked {
             let what = format!("the list of {}, as `find` gives {key:?}", client.place());
             is(&what, listed, key, &read.value, read.layer, read.environment.as_deref())?;
         }
-        // Then both lists must be right.
+        // Then the list must match the expected content.
         let wanted: Vec<_> = resolved.keys().copied().collect();
         keys_differ(&client.place(), &wanted, &listed.keys().map(String::as_str).collect::<Vec<_>>())?;
         for (key, (value, layer)) in resolved {
@@ -195,7 +195,7 @@ async fn lists_read_their_layers(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Holds a store in which half of the secrets never change, and the rest change all the time.
+/// A store in which half of the secrets never change, and the other half change all the time.
 struct Busy<'a> {
     fixture: &'a ClientFixture<'a>,
     layers: Vec<Option<&'static str>>,
@@ -206,14 +206,14 @@ impl Busy<'_> {
     const STAYING: usize = 6;
     const CHANGING: usize = 8;
 
-    /// Returns the address of a secret that a client in `own` listed.
+    /// Returns the address of a secret that a client in the environment `own` listed.
     fn address_of(found: &Found, own: Option<&str>) -> SecretAddress {
         at_layer(&found.key, own.filter(|_| found.layer == Layer::Environment))
     }
 
-    /// Sorts a list by key. `list` was read between two moments. A key may appear twice in its
-    /// layer if its secret was destroyed meanwhile: a later secret of the same name may be on a
-    /// later page.
+    /// Sorts a list by key. The client read the list between two moments. A key may appear twice in its layer only if
+    /// its secret may have been destroyed between these moments: a new secret with the same name may then be on a later
+    /// page.
     fn each_once<'l>(
         &self,
         listed: &'l [Found],
@@ -237,9 +237,9 @@ impl Busy<'_> {
     async fn fill(&self) -> Checked {
         for (number, layer) in self.layers.iter().enumerate() {
             for key in 0..Self::STAYING {
-                // Secrets that change are listed between secrets that do not.
+                // Mixes secrets that change with secrets that do not, so that lists contain both in turns.
                 self.put(&at_layer(&format!("changes {key}"), *layer), "v", false).await?;
-                // Some secrets are in one layer, some in both.
+                // Some of the unchanging secrets are in one layer, some in both.
                 if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {
                     let address = at_layer(&format!("stays {key}"), *layer);
                     put(&self.fixture.store, address, &format!("{number} {key}")).await?;
@@ -249,7 +249,7 @@ impl Busy<'_> {
         Ok(())
     }
 
-    /// Lists the unchanging secrets, as a client with this policy sees them.
+    /// Returns the unchanging secrets, as a client with this policy sees them.
     fn staying(&self, policy: Resolution) -> BTreeMap<String, (SecretValue, Layer)> {
         let mut seen = BTreeMap::new();
         let own = self.layers.len() - 1;
@@ -268,7 +268,7 @@ impl Busy<'_> {
         seen
     }
 
-    /// Writes a secret, and records the time.
+    /// Writes a secret, and records the time of the write.
     async fn put(&self, address: &SecretAddress, value: &str, is_there: bool) -> Checked {
         let store: &dyn SecretStore = &self.fixture.store;
         locked(&self.timeline).begins(address, Some(value));
@@ -281,7 +281,7 @@ impl Busy<'_> {
         Ok(())
     }
 
-    /// Creates, changes and destroys.
+    /// Creates, changes and destroys secrets at random.
     async fn write(&self, random: impl Fn() -> u64 + Send) -> Checked {
         let store: &dyn SecretStore = &self.fixture.store;
         for number in 0..60_u64 {

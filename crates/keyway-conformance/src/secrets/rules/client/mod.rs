@@ -16,7 +16,7 @@ mod writes;
 
 use keyway_client::{AccessOutcome, Layer, Operation, Resolution};
 
-// Shared by the files of this folder.
+// Imports for the files of this folder.
 use super::{
     Answer, Broken, Checked, ENVIRONMENTS, Recorded, Rule, SecretNotFound, SecretStoreSubject, Snapshot,
     StoreFixture, Turn, add_environments, at, at_in, at_layer, broken, ensure, environment, fill, in_turns,

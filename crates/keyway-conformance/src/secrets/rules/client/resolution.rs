@@ -54,7 +54,7 @@ async fn fallback_says_its_layer(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Demands that reads follow the policy, for every key of the world and for one that no layer has.
+/// Demands that reads follow the policy, for every key of the world and for a key that no layer has.
 async fn agrees(
     world: &World,
     environment: Option<&str>,
@@ -104,7 +104,7 @@ async fn unknown_environment_is_its_own_error(fixture: &StoreFixture<'_>) -> Che
     let fixture = ClientFixture::new(fixture, &["E"], &[at("a"), at_in("a", "E")]).await?;
     for policy in POLICIES {
         let client = fixture.client.in_scope(Some("e"), policy);
-        // The result must not depend on whether the shared layer has the key.
+        // The result must be the same whether or not the shared layer has the key.
         for key in ["a", "new"] {
             let what = |operation: &str| format!("`{operation}` of {key:?} in an unknown environment");
             let missing = Missing::Environment;

@@ -15,7 +15,7 @@ rules! {
 
 const TASKS: usize = 16;
 
-/// Retries while other writers are faster.
+/// Repeats a call as long as it fails because another writer was faster.
 async fn insisting<F>(mut call: impl FnMut() -> F + Send) -> Result<(), ClientFailure>
 where
     F: Future<Output = Result<(), ClientFailure>> + Send,
@@ -68,7 +68,7 @@ async fn clones_agree(fixture: &StoreFixture<'_>) -> Checked {
         if in_threads {
             on_threads(jobs)?;
         } else {
-            // Runs the jobs again in an order that the seed decides, so that a failure can be
+            // Runs the jobs again on one thread, in an order that depends on the seed, so that a failure can be
             // repeated.
             in_turns(jobs, || fixture.random()).await.into_iter().collect::<Checked>()?;
         }

@@ -1,21 +1,21 @@
-//! Records when each value existed, for rules about reads during writes.
+//! Records when each secret had which value, for rules about reads during writes.
 
 use keyway_core::SecretValue;
 use keyway_secrets::SecretAddress;
 
 use super::text;
 
-/// A value that a secret has for some time of a [`Timeline`].
+/// A period of a [`Timeline`] in which a secret has one value.
 struct Spell {
     address: SecretAddress,
     text: String,
-    /// When its write began and ended.
+    /// The times at which the write of the value began and ended.
     written: [u64; 2],
-    /// When the next write or destruction of the secret began and ended.
+    /// The times at which the next write or destruction of the secret began and ended.
     replaced: [u64; 2],
 }
 
-/// Records when each secret had which value. There is one writer at a time.
+/// Records when each secret had which value. There must be only one writer at a time.
 #[derive(Default)]
 pub(super) struct Timeline {
     now: u64,
@@ -23,7 +23,7 @@ pub(super) struct Timeline {
     destructions: Vec<Destruction>,
 }
 
-/// The destruction of a secret, at a time of a [`Timeline`].
+/// A destruction of a secret in a [`Timeline`].
 struct Destruction {
     address: SecretAddress,
     began: u64,
@@ -36,7 +36,7 @@ impl Timeline {
         self.now
     }
 
-    /// Records the beginning of a write, or of a destruction if there is no text.
+    /// Records the beginning of a write. Without a text, it is a destruction.
     pub(super) fn begins(&mut self, address: &SecretAddress, text: Option<&str>) {
         let now = self.tick();
         for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
@@ -54,7 +54,7 @@ impl Timeline {
         }));
     }
 
-    /// Records the end of the latest write.
+    /// Records the end of the latest write or destruction.
     pub(super) fn ended(&mut self, address: &SecretAddress) {
         let now = self.tick();
         for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
@@ -68,7 +68,7 @@ impl Timeline {
         }
     }
 
-    /// Returns whether the secret may have had the value between two moments.
+    /// Returns whether the secret may have had the value at some time between two moments.
     pub(super) fn had(&self, address: &SecretAddress, value: &SecretValue, from: u64, to: u64) -> bool {
         self.spells.iter().any(|spell| {
             spell.address == *address
@@ -78,14 +78,14 @@ impl Timeline {
         })
     }
 
-    /// Tells whether the secret may have been destroyed between two moments, so that a later one of
-    /// the same name is another secret.
+    /// Tells whether the secret may have been destroyed between two moments. A secret of the same name that is listed
+    /// afterwards is then a new secret.
     pub(super) fn destroyed(&self, address: &SecretAddress, from: u64, to: u64) -> bool {
         let destroyed = |of: &Destruction| of.address == *address && of.began <= to && from <= of.ended;
         self.destructions.iter().any(destroyed)
     }
 
-    /// Lists the secrets that kept one value during the whole time between two moments.
+    /// Lists the secrets that kept the same value from one moment to another.
     pub(super) fn steady(&self, from: u64, to: u64) -> impl Iterator<Item = &SecretAddress> {
         let steady = move |spell: &&Spell| spell.written[1] <= from && to <= spell.replaced[0];
         self.spells.iter().filter(steady).map(|spell| &spell.address)

@@ -1,4 +1,4 @@
-//! Tests traces and debugging texts of a client.
+//! Tests traces and `Debug` texts of a client.
 
 use super::audit::everything;
 use super::{Checked, ClientFixture, StoreFixture, ensure, rules};

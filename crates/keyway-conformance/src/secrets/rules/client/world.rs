@@ -1,4 +1,4 @@
-//! Makes random worlds of secrets, and computes a client's view of them.
+//! Makes random contents of a store (worlds), and computes what a client must see of them.
 
 use std::collections::BTreeMap;
 
@@ -10,24 +10,24 @@ use super::{
     StoreFixture, add_environments, at_layer, broken, ensure,
 };
 
-/// Lists the policies.
+/// Both policies.
 pub(super) const POLICIES: [Resolution; 2] = [Resolution::Exact, Resolution::SharedFallback];
 
-/// Maps layers to their secrets. The layer without a name is the shared one.
+/// The content of a store: the secrets of each layer. The layer without a name is the shared layer.
 #[derive(Clone, Debug, Default)]
 pub(super) struct World {
     pub(super) layers: BTreeMap<Option<String>, BTreeMap<String, SecretValue>>,
 }
 
-/// Maps keys to their values and layers.
+/// The secrets that a client sees: the value and the layer of each key.
 pub(super) type Resolved<'a> = BTreeMap<&'a str, (&'a SecretValue, Layer)>;
 
 impl World {
-    /// Lists keys that a layer may have.
+    /// Keys that a layer may have.
     pub(super) const KEYS: [&'static str; 8] = ["a", "A", "b", "with space", "a.b/c", "clé", "a=b", "last"];
 
-    /// Makes a random world, with an empty value in every layer and, if the store has environments,
-    /// some of those, one of them empty.
+    /// Makes a random world. If the store has environments, the world has three, and one of them is empty. Every other
+    /// layer has an empty value.
     fn random(fixture: &StoreFixture<'_>) -> Self {
         let capabilities = fixture.subject().capabilities();
         let mut names = vec![None];
@@ -42,8 +42,8 @@ impl World {
                         secrets.insert(key.to_owned(), random_value(fixture, capabilities.bytes));
                     }
                 }
-                // Every layer has these, so that no rule passes because no value was empty or
-                // hidden.
+                // Every layer that is not empty gets a secret `always` and an empty value. Otherwise a rule might pass
+                // only because no value was empty, or because no environment hid a shared secret.
                 secrets.insert("always".to_owned(), random_value(fixture, false));
                 secrets
                     .insert(format!("empty {}", name.as_deref().unwrap_or("shared")), SecretValue::text(""));
@@ -61,7 +61,7 @@ impl World {
         Ok((fixture, world))
     }
 
-    /// Creates the secrets in an empty store.
+    /// Creates the world's secrets in an empty store.
     async fn make(&self, store: &dyn SecretStore) -> Result<(), Broken> {
         for (environment, secrets) in &self.layers {
             if let Some(name) = environment {
@@ -79,7 +79,7 @@ impl World {
         Ok(())
     }
 
-    /// Lists every key of any layer, and one that no layer has.
+    /// Lists every key of any layer, and a key that no layer has.
     pub(super) fn keys(&self) -> Vec<&str> {
         let mut keys: Vec<_> = self.layers.values().flat_map(BTreeMap::keys).map(String::as_str).collect();
         keys.push("nowhere");
@@ -160,7 +160,7 @@ pub(super) async fn gives(
     Ok(())
 }
 
-/// Demands that a secret is the one of this layer.
+/// Demands that a secret is the one in this layer.
 pub(super) fn is(
     what: &str,
     found: &Found,
