@@ -1,5 +1,5 @@
-//! Tests registration between real crates, each a separate package that forbids unsafe code: which
-//! plugins are linked, and the effect of two versions of a contract crate.
+//! Tests registration between real crates: the host finds the plugins that are linked, and reports two versions of one
+//! contract crate. Each crate is a package of its own, and forbids unsafe code.
 
 mod cargo_project;
 
@@ -8,7 +8,8 @@ use cargo_project::Project;
 const CONTRACT: &str = include_str!("fixture/contract.rs");
 const PLUGIN: &str = include_str!("fixture/plugin.rs");
 
-/// Depends on two versions of one crate under the same name, as if both came from a registry.
+/// Returns the line of `Cargo.toml` that depends on a version of the contract crate. Each version has the same name
+/// there, as a crate from a registry has.
 fn depend_on(contract: &str) -> String {
     format!("greeters = {{ path = \"../contract-{contract}\", package = \"greeters-{contract}\" }}")
 }
@@ -56,8 +57,8 @@ fn check(profile: &str) {
         "first-plugin of first-plugin: hello from first-plugin\nsecond-plugin of second-plugin: hello from \
          second-plugin\n"
     );
-    // This is a limit rather than a wish: a crate that is only in Cargo.toml is not linked, which
-    // is why `plugins!` lists them all.
+    // The linker leaves out a crate that only Cargo.toml names. This is a known limit, and the reason why `plugins!`
+    // lists the crates.
     assert_eq!(run(&project, profile, "silent"), "0 linked\n");
 
     let faults = run(&project, profile, "mixed");

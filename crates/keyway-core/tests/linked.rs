@@ -1,5 +1,5 @@
-//! Tests `register!` and `plugins!` as plugin crates and hosts use them. Each module with the name
-//! of a crate stands for one.
+//! Tests `register!` and `plugins!` as plugin crates and hosts use them. Each module stands for the crate that has its
+//! name.
 
 // The modules stand for crates, whose items are public.
 #![allow(unreachable_pub)]

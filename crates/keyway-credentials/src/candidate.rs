@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::{Account, Asset, CredentialError, SessionContext};
 
-/// An account at an asset (seed, "account, asset pairs").
+/// An account at an asset: one of the "account, asset pairs" of the seed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Candidate {
     /// The account.
@@ -23,25 +23,25 @@ impl Candidate {
     }
 }
 
-/// A question about the store's own candidates.
+/// A question about the candidates that the store itself has.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CandidateQuestion {
     /// The session.
     pub session: SessionContext,
-    /// The name of the generator in the host's configuration. Only questions about assets have one.
+    /// The name of the generator in the host's configuration. `None` in a question about accounts.
     pub generator: Option<String>,
-    /// The account that is tried. Only questions about assets have one.
+    /// The account whose assets are asked for. `None` in a question about accounts.
     pub account: Option<Account>,
 }
 
 impl CandidateQuestion {
-    /// Asks for the accounts of a session.
+    /// Creates the question about the accounts of a session.
     pub const fn accounts(session: SessionContext) -> Self {
         Self { session, generator: None, account: None }
     }
 
-    /// Asks a generator for the assets of an account.
+    /// Creates the question to a generator about the assets of an account.
     pub fn assets(session: SessionContext, generator: impl Into<String>, account: Account) -> Self {
         Self { session, generator: Some(generator.into()), account: Some(account) }
     }
@@ -49,21 +49,21 @@ impl CandidateQuestion {
 
 /// A lazy list of accounts or assets (decision S4).
 ///
-/// The host asks for the next one only after the last one was tried in vain, so a list that fails keeps what was
-/// tried. Every iterator that is `Send` is such a list.
+/// The host asks for the next item only after it tried the previous one without success. So an error of the list does
+/// not undo the earlier attempts. Every iterator that is `Send` is a lazy list.
 #[async_trait]
 pub trait CandidateStream<T>: Send {
-    /// Returns the next one, or `None` at the end.
+    /// Returns the next item, or `None` at the end.
     ///
     /// # Errors
-    /// Ends the search, as an error of a fetch does. The host does not ask this list again.
+    /// An error ends the search, as an error of a fetch does. The host does not ask this list again.
     ///
     /// # Cancel safety
-    /// A host may drop the future, and then drops the list.
+    /// A host may drop the future. It then drops the list too.
     async fn next(&mut self) -> Result<Option<T>, CredentialError>;
 
-    /// Returns what [`next`](Self::next) would, if the list knows it already. By default the host has to wait for
-    /// `next`.
+    /// Returns the next item without waiting, if the list knows it already. The default makes the host await
+    /// [`next`](Self::next).
     fn next_ready(&mut self) -> Poll<Option<T>> {
         Poll::Pending
     }
@@ -84,12 +84,12 @@ impl<T: Send, I: Iterator<Item = T> + Send> CandidateStream<T> for I {
 pub struct Candidates<T>(Box<dyn CandidateStream<T>>);
 
 impl<T> Candidates<T> {
-    /// Takes a list.
+    /// Wraps a list.
     pub fn new(list: impl CandidateStream<T> + 'static) -> Self {
         Self(Box::new(list))
     }
 
-    /// Returns the next one, or `None` at the end.
+    /// Returns the next item, or `None` at the end.
     ///
     /// # Errors
     /// See [`CandidateStream::next`].

@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 
 use crate::CredentialKind;
 
-/// The capabilities that a credential store declares. The conformance kit holds the store to them: a declared
-/// operation works, and an undeclared one answers `Unsupported` and changes nothing.
+/// The capabilities that a credential store declares. The conformance kit checks that a declared operation works, and
+/// that an undeclared operation answers `Unsupported` and changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // Each flag is a separate declaration, read by name.
@@ -20,26 +20,26 @@ pub struct Capabilities {
     pub totp_codes: bool,
     /// The store has [`remote_app_credentials`](crate::CredentialStore::remote_app_credentials).
     pub remote_apps: bool,
-    /// Every check-out is a [`Lease`](crate::Lease), and the store has
-    /// [`check_in`](crate::CredentialStore::check_in). A store without it only reads, and a fetch has no effect.
+    /// Every check-out is a [`Lease`](crate::Lease), and the store has [`check_in`](crate::CredentialStore::check_in).
+    /// A store without this capability only reads: its fetches have no effect.
     ///
     /// Decision S2.
     pub leases: bool,
-    /// The store renews leases: has [`renew`](crate::CredentialStore::renew).
+    /// The store renews leases: it has [`renew`](crate::CredentialStore::renew).
     pub renews: bool,
-    /// The store may change credentials when they are checked in, and says so in
+    /// The store may change credentials when they are checked in, and reports a change in
     /// [`CheckedIn`](crate::CheckedIn).
     ///
     /// Decision S10.
     pub rotates: bool,
-    /// The store checks that credentials open their target: has [`verify`](crate::CredentialStore::verify).
+    /// The store checks that credentials open their target: it has [`verify`](crate::CredentialStore::verify).
     pub verifies: bool,
-    /// The store has accounts of its own: [`accounts`](crate::CredentialStore::accounts).
+    /// The store lists accounts itself: it has [`accounts`](crate::CredentialStore::accounts).
     pub own_accounts: bool,
-    /// The store has generators of assets of its own: [`assets`](crate::CredentialStore::assets).
+    /// The store has its own generators of assets: it has [`assets`](crate::CredentialStore::assets).
     pub own_assets: bool,
-    /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the second answer is as good as the
-    /// first.
+    /// Several calls with the same [`IntentId`](crate::IntentId) have one effect, and each of them returns a valid
+    /// answer.
     ///
     /// Decision R3.
     pub idempotent: bool,
@@ -55,7 +55,7 @@ pub struct Capabilities {
     pub prompt: bool,
     /// The largest number of calls that the store works on at a time; `None` means no limit.
     ///
-    /// A host queues further calls before their deadline begins.
+    /// A host queues further calls. The deadline of a call does not begin while the call waits.
     pub max_concurrency: Option<NonZeroUsize>,
 }
 
@@ -72,7 +72,7 @@ macro_rules! flags {
 }
 
 impl Capabilities {
-    /// No capability: a store that has nothing.
+    /// No capability at all.
     pub const MINIMAL: Self = Self {
         passwords: false,
         private_keys: false,
@@ -92,7 +92,7 @@ impl Capabilities {
         max_concurrency: None,
     };
 
-    /// Tells whether the store has the operation for a kind of credentials.
+    /// Tells whether the store has the operation that fetches this kind of credentials.
     pub const fn offers(&self, kind: CredentialKind) -> bool {
         match kind {
             CredentialKind::Passwords => self.passwords,
@@ -122,11 +122,11 @@ impl Capabilities {
         rotates
         /// Sets whether the store checks that credentials open their target.
         verifies
-        /// Sets whether the store has accounts of its own.
+        /// Sets whether the store lists accounts itself.
         own_accounts
-        /// Sets whether the store has generators of assets of its own.
+        /// Sets whether the store has its own generators of assets.
         own_assets
-        /// Sets whether the same intent twice has one effect.
+        /// Sets whether several calls with the same intent have one effect.
         idempotent
         /// Sets whether the store can report the outcome of an intent.
         reconciles

@@ -1,4 +1,4 @@
-//! Check-in: its request, its reason, its answer, and the moment for it.
+//! Check-ins: the request, the reason, the answer, and the trigger.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -15,7 +15,7 @@ pub struct CheckIn {
     pub intent: IntentId,
     /// The lease.
     pub lease: Lease,
-    /// The account and the asset of the check-out, also if the session has tried others since.
+    /// The account and the asset of the check-out. The session may have tried other candidates since.
     pub candidate: Candidate,
     /// The session. Its connection has the login of the user only if the host allows it (decision S6).
     pub session: SessionContext,
@@ -48,9 +48,9 @@ pub enum CheckInReason {
     Unused,
     /// The lease ends.
     Expired,
-    /// The host died while the session held them, and was started again.
+    /// The host died while the session held the credentials, and was started again.
     HostLost,
-    /// An operator took them back.
+    /// An operator took the credentials back.
     Forced {
         /// The operator.
         by: Holder,
@@ -72,36 +72,37 @@ impl CheckedIn {
     }
 }
 
-/// Whether the vault changed the credentials at the check-in (decision S10).
+/// The effect of the check-in on the credentials: the vault may change them (decision S10).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Rotation {
-    /// They stay as they are.
+    /// The credentials stay as they are.
     #[default]
     NotRotated,
-    /// They are changed.
+    /// The credentials are changed.
     Rotated,
-    /// They will be changed.
+    /// The credentials will be changed later.
     Scheduled,
-    /// Their change failed: the target takes neither the old ones nor the new ones. Until an operator repairs them,
-    /// the store gives them to no session.
+    /// The change failed: the target accepts neither the old credentials nor the new ones. The store gives them to no
+    /// session until an operator repairs them.
     Diverged,
 }
 
-/// The moment at which a session checks in what it proved (decision S3).
+/// The moment at which the host checks in credentials that the target accepted (decision S3).
 ///
-/// In both cases the host checks in earlier, before the next fetch and at the end, if the session did not prove it.
+/// With either trigger, the host checks in all other credentials earlier: before the next fetch, or at the end of the
+/// session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CheckInTrigger {
-    /// When the authentication at the target has succeeded (seed).
+    /// When the authentication at the target has succeeded. This is the default of the seed.
     #[default]
     AfterAuthentication,
-    /// When the session ends (the default of later versions of the upstream system).
+    /// When the session ends. This is the default of later versions of the upstream system.
     AtSessionEnd,
 }
 
 impl CheckInTrigger {
-    /// Returns the word in the configuration.
+    /// Returns the word that stands for the trigger in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AfterAuthentication => "authentication-completed",
@@ -110,7 +111,7 @@ impl CheckInTrigger {
     }
 }
 
-/// Reads the word of the configuration. Case does not matter.
+/// Parses the word of the configuration. Case does not matter.
 impl FromStr for CheckInTrigger {
     type Err = UnknownTrigger;
 
@@ -144,12 +145,12 @@ pub struct CheckInTriggers {
 }
 
 impl CheckInTriggers {
-    /// Creates the same trigger for all protocols.
+    /// Creates triggers that are the same for all protocols.
     pub const fn new(otherwise: CheckInTrigger) -> Self {
         Self { otherwise, by_protocol: BTreeMap::new() }
     }
 
-    /// Sets the trigger of a protocol, in which case does not matter.
+    /// Sets the trigger of a protocol. The case of the protocol's name does not matter.
     #[must_use]
     pub fn with_protocol(mut self, protocol: &str, trigger: CheckInTrigger) -> Self {
         self.by_protocol.insert(protocol.to_lowercase(), trigger);

@@ -6,10 +6,10 @@ use crate::SessionId;
 
 /// The facts about the connection of a user session (seed, `connection`; decision S11).
 ///
-/// A host fills in what it knows. Authentication completed, session ended and check-in have at least the
-/// session; the rest only if the host allows it (decision S6).
+/// A host fills in what it knows. In a check-in and in the events of a session, only the id of the session is always
+/// set; the host decides whether the other facts are set too (decision S6).
 ///
-/// Texts come from outside: a plugin never uses them as a path or a part of a command. `Debug` shows no
+/// The texts come from outside, so a plugin must not use them as a path or a part of a command. `Debug` shows no
 /// password and no value of [`key_value_pairs`](Self::key_value_pairs).
 ///
 /// ```
@@ -45,7 +45,7 @@ pub struct Connection {
     pub gateway_password: Option<SecretText>,
     /// The user's name at the gateway.
     pub gateway_username: Option<String>,
-    /// Statements of the user or of another plugin about the session, by key.
+    /// Statements about the session by the user or by another plugin. Each has a key.
     pub key_value_pairs: JsonObject,
     /// The domain of the target.
     pub server_domain: Option<String>,

@@ -11,13 +11,13 @@ use crate::{Json, JsonObject, SecretText};
 /// The data that a plugin keeps with a session: a handle to a JSON object (seed, `cookie` and
 /// `session_cookie`).
 ///
-/// A session has one cookie for each store, which only that store sees, and one *session cookie*, which all
-/// stores and plugins of the session share. Both are empty at the first call, and later as the last call
-/// left them. All clones are handles to the same values. The host keeps one, and stores the values after
-/// every call, also after one that failed, panicked, passed its deadline or was dropped (decision S5).
+/// A session has one cookie for each store, which only that store sees, and one *session cookie*, which all stores and
+/// plugins of the session share. Both are empty at the first call. Later calls get the values that the previous call
+/// left. All clones are handles to the same values. The host keeps a clone, and stores the values after every call,
+/// even if the call failed, panicked, passed its deadline or was dropped (decision S5).
 ///
-/// The account, the asset and the lease are typed fields beside it, which a plugin cannot break. The values may
-/// be secret: they are wiped, and `Debug` shows names only. Names are shown: they hold no secret.
+/// The account, the asset and the lease are not in the cookie: they are typed fields of each call, which a plugin
+/// cannot damage. Values may be secret, so they are wiped, and `Debug` shows only names. A name must hold no secret.
 ///
 /// ```
 /// use keyway_credentials::{Cookie, JsonObject};
@@ -35,9 +35,9 @@ pub struct Cookie(Arc<Mutex<Values>>);
 type Values = BoundedObject<{ Cookie::MAX_BYTES }>;
 
 impl Cookie {
-    /// The largest size in bytes, as JSON in ASCII.
+    /// The largest size in bytes, measured as JSON in ASCII.
     pub const MAX_BYTES: usize = 64 << 10;
-    /// The deepest nesting of arrays and objects, the outermost object included.
+    /// The deepest nesting of arrays and objects. The outermost object counts as one level.
     pub const MAX_DEPTH: usize = Values::MAX_DEPTH;
 
     /// Creates a handle to the stored values of a session.
@@ -50,7 +50,7 @@ impl Cookie {
         self.values().values().get(name).cloned()
     }
 
-    /// Returns the text of an entry, if it is one.
+    /// Returns the text of an entry. Returns `None` if the entry is missing or is not a text.
     pub fn text(&self, name: &str) -> Option<SecretText> {
         match self.get(name)? {
             Json::Text(text) => Some(text),
@@ -61,7 +61,7 @@ impl Cookie {
     /// Sets an entry, replacing an earlier one.
     ///
     /// # Errors
-    /// [`ObjectLimit`] when the values would be too large or nest too deep; then nothing is changed.
+    /// [`ObjectLimit`] when the values would be too large or too deeply nested. Nothing is changed then.
     pub fn set(&self, name: impl Into<String>, value: impl Into<Json>) -> Result<(), ObjectLimit> {
         self.values().set(name, value)
     }
@@ -71,13 +71,13 @@ impl Cookie {
         self.values().remove(name)
     }
 
-    /// Sets several entries at once, each replacing an earlier one as a whole. Other entries stay.
+    /// Sets several entries at once. Each replaces an earlier entry as a whole; other entries stay.
     ///
-    /// It is the merge rule of the upstream system for the cookies that a call returns. A host merges by it what
+    /// The upstream system merges the cookies that a call returns by the same rule. A host uses the rule to add what
     /// other plugins of the session wrote (decision S11).
     ///
     /// # Errors
-    /// [`ObjectLimit`] when the values would be too large or nest too deep; then nothing is changed.
+    /// [`ObjectLimit`] when the values would be too large or too deeply nested. Nothing is changed then.
     pub fn merge(&self, changes: JsonObject) -> Result<(), ObjectLimit> {
         let mut values = self.values();
         let mut merged = values.clone();
@@ -88,17 +88,17 @@ impl Cookie {
         Ok(())
     }
 
-    /// Tells whether there is no entry.
+    /// Tells whether the cookie has no entries.
     pub fn is_empty(&self) -> bool {
         self.values().values().is_empty()
     }
 
-    /// Returns all values as they are now.
+    /// Returns a copy of all current values.
     pub fn snapshot(&self) -> JsonObject {
         self.values().values().clone()
     }
 
-    /// Writes all values as they are now as one JSON object in ASCII.
+    /// Writes all current values as one JSON object in ASCII.
     pub fn to_ascii(&self) -> Wiped<String> {
         object_to_ascii(self.values().values())
     }

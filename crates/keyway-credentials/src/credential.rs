@@ -8,7 +8,7 @@ use crate::PrivateKey;
 
 /// One or more credentials of one kind, to be tried in order.
 ///
-/// There is no empty list: a store that has nothing answers [`NotFound`](crate::FetchOutcome::NotFound).
+/// The list is never empty: a store without credentials answers [`NotFound`](crate::FetchOutcome::NotFound).
 ///
 /// ```
 /// use keyway_credentials::{Password, Passwords};
@@ -26,34 +26,34 @@ pub type Passwords = Credentials<Password>;
 pub type PrivateKeys = Credentials<PrivateKey>;
 /// Certificates with their keys, to be tried in order.
 pub type Certificates = Credentials<CertificateCredential>;
-/// One-time codes, each for its period.
+/// One-time codes. Each has its own period.
 pub type TotpCodes = Credentials<TotpCode>;
 
 impl<T> Credentials<T> {
-    /// Creates a list of one.
+    /// Creates a list of one credential.
     pub fn new(first: T) -> Self {
         Self(vec![first])
     }
 
-    /// Creates a list, or returns `None` if there is nothing in it.
+    /// Creates a list, or returns `None` if there are no credentials.
     pub fn of(all: impl IntoIterator<Item = T>) -> Option<Self> {
         let all: Vec<T> = all.into_iter().collect();
         (!all.is_empty()).then_some(Self(all))
     }
 
-    /// Adds one that is tried after the others.
+    /// Adds a credential that is tried after the others.
     #[must_use]
     pub fn or(mut self, next: T) -> Self {
         self.0.push(next);
         self
     }
 
-    /// Returns the first.
+    /// Returns the first credential.
     pub fn first(&self) -> &T {
         &self.0[0]
     }
 
-    /// Iterates in the order in which they are tried.
+    /// Returns an iterator over the credentials, in the order in which they are tried.
     pub fn iter(&self) -> std::slice::Iter<'_, T> {
         self.0.iter()
     }
@@ -93,11 +93,11 @@ impl Password {
     }
 }
 
-/// A certificate with the private key that it is for, such as one of SSH. `Debug` does not show the key.
+/// A certificate and its private key, such as a certificate of SSH. `Debug` does not show the key.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CertificateCredential {
-    /// The certificate: a line of OpenSSH, or PEM with its chain.
+    /// The certificate: a line in the format of OpenSSH, or PEM with the chain.
     pub certificate: String,
     /// The private key.
     pub key: PrivateKey,

@@ -8,21 +8,21 @@ use keyway_core::{CallError, Effect, ErrorKind, InvalidText, MissingResource, Pl
 
 use crate::{KeyError, LeaseId, VaultLoginError};
 
-/// An error from outside, kept as the cause.
+/// An error of another library, kept as the cause.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error of an operation of a [`CredentialStore`](crate::CredentialStore).
 ///
-/// An error of a fetch ends the search, while an [outcome](crate::FetchOutcome) lets it go on: so a store answers
-/// an outcome where one fits, and keeps errors for failures that it does not understand, or that may have left a
-/// lease (decision S1).
+/// An error of a fetch ends the search for credentials; after an [outcome](crate::FetchOutcome) the host can try the
+/// next candidate. So a store returns an outcome where one fits. It returns an error only for a failure that it does
+/// not understand, or that may have left a lease (decision S1).
 ///
 /// `Display` is for the operator, [`user_message`](Self::user_message) for the user of the session, and
 /// [`detail`](PluginError::detail) for the log. No variant holds a secret value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
-    /// The plugin refused, in its own words; nothing happened.
+    /// The plugin refused, with messages of its own. Nothing happened.
     #[error("the plugin refused: {user_message}")]
     Refused {
         /// The message for the user.
@@ -30,7 +30,7 @@ pub enum CredentialError {
         /// The message for the log.
         log_message: String,
     },
-    /// The plugin failed, in its own words, and says that an effect may remain.
+    /// The plugin failed, with messages of its own. An effect may remain.
     #[error("the plugin failed, and whether there was an effect is not known: {user_message}")]
     Failed {
         /// The message for the user.
@@ -41,21 +41,21 @@ pub enum CredentialError {
     /// The store does not offer the operation.
     #[error("this credential store does not offer {what}")]
     Unsupported {
-        /// The operation or option that is missing.
+        /// The missing operation or option.
         what: &'static str,
     },
-    /// An argument is not acceptable; nothing happened.
+    /// An argument is not acceptable. Nothing happened.
     #[error("{what} is not acceptable: {reason}")]
     Invalid {
         /// The argument.
         what: &'static str,
-        /// The reason, without the value.
+        /// The reason. It does not contain the value.
         reason: String,
     },
-    /// There is no login to the vault; nothing happened.
+    /// There is no login to the vault. Nothing happened.
     #[error("the vault was not asked: {0}")]
     VaultLogin(#[from] VaultLoginError),
-    /// The vault does not have the lease any longer; nothing happened.
+    /// The vault no longer has the lease. Nothing happened.
     #[error(
         "the vault does not have the lease \"{}\" any longer: check the credentials out again",
         lease.as_str().escape_debug()
@@ -64,33 +64,32 @@ pub enum CredentialError {
         /// The lease.
         lease: LeaseId,
     },
-    /// A text that the plugin got or made does not have the form of its type. An effect may remain.
+    /// A text that the plugin received or made does not have the form of its type. An effect may remain.
     #[error(transparent)]
     Text(#[from] InvalidText),
-    /// The vault gave a text that is not a private key. An effect may remain.
+    /// The vault returned a text that is not a private key. An effect may remain.
     #[error("the vault has a private key that cannot be used: {0}")]
     Key(#[from] KeyError),
-    /// The plugin keeps too much with a session. An effect may remain.
+    /// The data that the plugin keeps with a session is too large. An effect may remain.
     #[error(transparent)]
     Cookie(#[from] ObjectLimit),
     /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
-    /// Something that the store needs is missing or unfit, and stays so until an operator mends it; nothing
-    /// happened.
+    /// An object that the store needs is missing or unfit until an operator mends it. Nothing happened.
     #[error("{what} cannot be used: {reason}")]
     NotReady {
-        /// The object that is needed.
+        /// The object.
         what: &'static str,
         /// The place, the reason and the remedy, without secret content.
         reason: String,
     },
-    /// A system outside cannot be reached, and may be later; nothing happened.
+    /// An external system cannot be reached, but may be reachable later. Nothing happened.
     #[error("{what} cannot be reached at the moment")]
     Unavailable {
         /// The system.
         what: &'static str,
-        /// The time to wait, if known.
+        /// The time to wait before the next attempt, if known.
         retry_after: Option<Duration>,
         /// The cause.
         #[source]
@@ -105,7 +104,7 @@ pub enum CredentialError {
         #[source]
         source: BoxedError,
     },
-    /// The host has no usable answer of the plugin.
+    /// The call gave the host no usable answer of the plugin.
     #[error(transparent)]
     Call(#[from] CallError),
 }
@@ -136,7 +135,7 @@ impl CredentialError {
         Self::System { what, source: source.into() }
     }
 
-    /// Returns the message for the user of the session: the plugin's own words, or else a sentence that reveals
+    /// Returns the message for the user of the session: the plugin's own message, or else a sentence that reveals
     /// nothing internal.
     pub fn user_message(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
@@ -203,7 +202,7 @@ impl PluginError for CredentialError {
     fn detail(&self) -> String {
         match self {
             Self::Refused { log_message, .. } | Self::Failed { log_message, .. } => log_message.clone(),
-            // Their own message has that of the cause.
+            // The messages of these errors contain their cause already.
             Self::VaultLogin(_) | Self::Key(_) => self.to_string(),
             other => with_causes(other),
         }

@@ -8,8 +8,8 @@ use crate::{Candidate, Connection, Cookie};
 
 /// The session of a call: the facts about its connection, and the data that the store keeps with it.
 ///
-/// A clone costs a few reference counts, and shares the cookies. A store may be a new instance in every call, so
-/// state passes only through the cookies and the lease (decision S9).
+/// A clone is cheap and shares the cookies. Each call may reach a new instance of the store, so a store keeps state
+/// between calls only in the cookies and the lease (decision S9).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionContext {
@@ -27,7 +27,8 @@ impl SessionContext {
         Self { connection: connection.into(), cookie: Cookie::default(), session_cookie: Cookie::default() }
     }
 
-    /// Creates the context of a call with the store's own data, and the data that all share.
+    /// Creates the context of a call with the store's own data, and the data that all stores and plugins of the session
+    /// share.
     pub const fn with_cookies(connection: Arc<Connection>, cookie: Cookie, session_cookie: Cookie) -> Self {
         Self { connection, cookie, session_cookie }
     }
@@ -47,7 +48,7 @@ impl SessionContext {
     }
 }
 
-/// The kinds of credentials, each with an operation that fetches it.
+/// The kinds of credentials. Each kind has an operation that fetches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum CredentialKind {
@@ -67,8 +68,8 @@ pub enum CredentialKind {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Fetch {
-    /// The intended check-out, if the store [leases](crate::Capabilities::leases). The host stores the intent
-    /// before it asks, and sends the same id when it asks again for the same check-out (decisions R2 and S2).
+    /// The intended check-out, if the store [leases](crate::Capabilities::leases). The host stores the intent before it
+    /// calls the store, and repeats the call with the same id (decisions R2 and S2).
     pub intent: Option<IntentId>,
     /// The account and the asset.
     pub candidate: Candidate,
@@ -81,7 +82,7 @@ pub struct Fetch {
 }
 
 impl Fetch {
-    /// Creates a request without an intent, a reason and a ticket.
+    /// Creates a request that has no intent, reason or ticket.
     pub const fn new(candidate: Candidate, session: SessionContext) -> Self {
         Self { intent: None, candidate, session, reason: None, ticket: None }
     }

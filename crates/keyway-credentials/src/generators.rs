@@ -26,7 +26,7 @@ pub struct AccountRule {
 }
 
 impl AccountRule {
-    /// Returns the account, or `None` if the connection has no name, or none that can be an account.
+    /// Returns the account. Returns `None` if the connection has no user name, or if the result cannot be an account.
     pub fn account(&self, connection: &Connection) -> Option<Account> {
         let name = existing(connection.server_username.as_deref())?;
         Account::new(format!("{}{name}{}", self.prefix, self.suffix)).ok()
@@ -43,10 +43,9 @@ pub enum AssetGenerator {
     Ip,
     /// The domain of the target, with the domain suffix.
     Domain,
-    /// The asset that the configuration has for the domain of the target. The domain has no suffix here.
+    /// The asset that the configuration maps the domain of the target to. The domain suffix is not added here.
     DomainMapping,
-    /// A generator of the store's own, by its name: see
-    /// [`assets`](crate::CredentialStore::assets).
+    /// One of the store's own generators, by its name: see [`assets`](crate::CredentialStore::assets).
     Own(String),
 }
 
@@ -54,7 +53,8 @@ impl AssetGenerator {
     /// The built-in generators, in the order of the upstream system.
     pub const BUILT_IN: [Self; 4] = [Self::Hostname, Self::Ip, Self::Domain, Self::DomainMapping];
 
-    /// Reads the name of a generator, in which case matters. One that is not built in is the store's own.
+    /// Returns the generator with this name. Case matters. A name that is not built in stands for one of the store's
+    /// own generators.
     pub fn from_name(name: impl Into<String>) -> Self {
         let name = name.into();
         Self::BUILT_IN.into_iter().find(|built_in| built_in.name() == name).unwrap_or(Self::Own(name))
@@ -77,12 +77,12 @@ impl AssetGenerator {
 pub struct AssetRules {
     /// The generators, in the order in which they are asked.
     pub generators: Vec<AssetGenerator>,
-    /// The text after the name and after the domain of the target, behind a dot. Empty for none.
+    /// The text that is added, after a dot, to the name and to the domain of the target. Empty for none.
     pub domain_suffix: String,
     mapping: BTreeMap<String, String>,
 }
 
-/// All built-in generators, without a suffix and a mapping.
+/// Uses all built-in generators, without a suffix or a mapping.
 impl Default for AssetRules {
     fn default() -> Self {
         Self {
@@ -93,27 +93,27 @@ impl Default for AssetRules {
     }
 }
 
-/// An asset, or the generator that has to be asked for some.
+/// An asset, or a generator that the host has to ask for assets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum AssetSource<'a> {
     /// An asset.
     Asset(Asset),
-    /// A generator of the store's own.
+    /// One of the store's own generators.
     Own(&'a str),
 }
 
 impl AssetRules {
-    /// Sets the asset for a domain, in which case does not matter.
+    /// Maps a domain to an asset. The case of the domain does not matter.
     #[must_use]
     pub fn with_mapping(mut self, domain: &str, asset: impl Into<String>) -> Self {
         self.mapping.insert(domain.to_lowercase(), asset.into());
         self
     }
 
-    /// Returns the assets of a connection in order, each once. A value that is empty or cannot be an asset is
+    /// Returns the assets of a connection in order, without repetitions. A value that is empty or cannot be an asset is
     /// skipped.
     pub fn assets<'a>(&'a self, connection: &'a Connection) -> impl Iterator<Item = AssetSource<'a>> {
-        // There are few.
+        // The list is short, so a linear search is enough.
         let mut sources = Vec::with_capacity(self.generators.len());
         for source in self.generators.iter().filter_map(|generator| self.source(generator, connection)) {
             if !sources.contains(&source) {
@@ -148,7 +148,7 @@ impl AssetRules {
     }
 }
 
-/// Drops an empty value.
+/// Returns the value, unless it is empty.
 fn existing(value: Option<&str>) -> Option<&str> {
     value.filter(|value| !value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! Credential stores that wrap another one.
+//! Credential stores that wrap another store.
 
 use std::any::Any;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::{
 
 /// One operation of a [`CredentialStore`], as [`CredentialStoreLayer::around`] sees it.
 ///
-/// Its `Debug` form can be logged: it shows the ids of sessions, intents and leases, and no account and no secret. A
+/// Its `Debug` form can be logged: it shows the ids of sessions, intents and leases, but no account and no secret. A
 /// layer that needs the arguments of a call overrides the operation.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -76,25 +76,25 @@ pub enum Call<'a> {
     /// [`CredentialStore::reconcile`].
     #[non_exhaustive]
     Reconcile {
-        /// The intended effect that is asked about.
+        /// The intended effect whose outcome is asked for.
         effect: &'a IntendedEffect,
     },
 }
 
 /// A wrapper of another credential store, which forwards every operation that it does not override.
 ///
-/// Implement this trait instead of [`CredentialStore`], and put the value into [`Layered`] to get a store. An
-/// operation that the contract gains later is then forwarded too; a wrapper that implements [`CredentialStore`]
-/// itself would answer it with the default of the contract, as it would answer
-/// [`passwords`](Self::passwords) with `Unsupported`.
+/// Implement this trait instead of [`CredentialStore`], and put the value into [`Layered`] to get a store. The trait
+/// will also forward operations that the contract gains later. A wrapper that implements [`CredentialStore`] itself
+/// would answer a new operation with the default of the contract, as it would answer [`passwords`](Self::passwords)
+/// with `Unsupported`.
 ///
 /// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
 /// * Override [`capabilities`](Self::capabilities) if the layer offers less than the store below, or blocks.
 ///
-/// A layer keeps what the contract promises: see [`CredentialStore`]. It returns
-/// [`Refused`](CredentialError::Refused) only if nothing happened, also in the store below. Errors, blocking and
-/// cancel safety of a forwarded operation are those of the store below.
+/// A layer keeps the promises of the contract: see [`CredentialStore`]. It returns
+/// [`Refused`](CredentialError::Refused) only if nothing happened in the layer or in the store below. Errors, blocking
+/// and cancel safety of a forwarded operation are those of the store below.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -138,11 +138,11 @@ pub trait CredentialStoreLayer: fmt::Debug + Send + Sync {
     /// Returns the store below. Does not block.
     fn inner(&self) -> &Self::Inner;
 
-    /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
+    /// Runs `next`, and returns its result. `next` carries out `call` with the layer's own method.
     ///
     /// An override may await `next` or drop it. Dropping it before its first poll leaves the operation undone. The
-    /// result is one of the types that operations of the contract answer; a layer that needs to look into it can
-    /// downcast it by [`Any`].
+    /// result has the type that the operation of the contract returns. A layer that needs to inspect the result can
+    /// downcast it with [`Any`].
     ///
     /// # Errors
     /// Those of `next`.
@@ -388,7 +388,7 @@ impl<L: CredentialStoreLayer> CredentialStore for Layered<L> {
     }
 }
 
-/// Names a fetch.
+/// Returns the [`Call`] for a fetch.
 fn fetching(kind: CredentialKind, fetch: &Fetch) -> Call<'_> {
     Call::Fetch { kind, session: id_of(&fetch.session), intent: fetch.intent.as_ref() }
 }

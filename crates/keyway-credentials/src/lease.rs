@@ -6,28 +6,28 @@ use keyway_core::{IntentId, Timestamp};
 
 use crate::{Candidate, LeaseId, SessionContext};
 
-/// A lease: what the vault knows a check-out by (decision S2).
+/// A lease: the vault's handle to a check-out (decision S2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lease {
     /// The store's own id.
     pub id: LeaseId,
-    /// The moment at which the lease ends by itself, by the clock of
-    /// [`OpenContext::clock`](crate::OpenContext). `None` if it does not. The host checks it in before that.
+    /// The moment at which the lease ends by itself, by the clock of [`OpenContext::clock`](crate::OpenContext). `None`
+    /// if it does not end by itself. The host checks the lease in before this moment.
     pub expires_at: Option<Timestamp>,
     /// The lease can be [renewed](crate::CredentialStore::renew).
     pub renewable: bool,
-    /// No other session gets these credentials as long as the lease lasts.
+    /// No other session gets these credentials during the lease.
     pub exclusive: bool,
 }
 
 impl Lease {
-    /// Creates a lease without an end, neither renewable nor exclusive.
+    /// Creates a lease that does not end by itself, and is neither renewable nor exclusive.
     pub const fn new(id: LeaseId) -> Self {
         Self { id, expires_at: None, renewable: false, exclusive: false }
     }
 
-    /// Sets the end.
+    /// Sets the moment at which the lease ends by itself.
     #[must_use]
     pub const fn expires_at(mut self, moment: Timestamp) -> Self {
         self.expires_at = Some(moment);
@@ -53,7 +53,7 @@ impl Lease {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LeaseRenewal {
-    /// The intended renewal. The host sends the same id when it asks again.
+    /// The intended renewal. The host repeats the request with the same id.
     pub intent: IntentId,
     /// The lease.
     pub lease: Lease,
@@ -61,18 +61,18 @@ pub struct LeaseRenewal {
     pub candidate: Candidate,
     /// The session.
     pub session: SessionContext,
-    /// The time for which the host wants the lease from now on; a store may give less. `None` leaves it to the
-    /// store.
+    /// The duration of the lease that the host wants, from now on. A store may give less. With `None` the store
+    /// chooses.
     pub extension: Option<Duration>,
 }
 
 impl LeaseRenewal {
-    /// Creates a request that leaves the time to the store.
+    /// Creates a request in which the store chooses the duration.
     pub const fn new(intent: IntentId, lease: Lease, candidate: Candidate, session: SessionContext) -> Self {
         Self { intent, lease, candidate, session, extension: None }
     }
 
-    /// Sets the time for which the host wants the lease from now on.
+    /// Sets the duration of the lease that the host wants, from now on.
     #[must_use]
     pub const fn with_extension(mut self, extension: Duration) -> Self {
         self.extension = Some(extension);

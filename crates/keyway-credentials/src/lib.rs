@@ -1,11 +1,11 @@
-//! The contract for credential stores: connections to vaults, which give a session the credentials that open its
-//! target, and take them back.
+//! The contract for credential stores. A store is a connection to a vault: it gives a session the credentials that open
+//! the session's target, and takes them back.
 //!
 //! A gateway lets a user into a server without telling the user its password. For the *session* it needs the
-//! credentials of an *account* at an *asset*. The host makes a list of candidates, and asks the store for one after
-//! the other until there are credentials. They are *checked out* under a *lease*, and the host *checks them in*
-//! when the session has proved them or has no use for them: on every path, also after a crash. The operations are
-//! those of the SPS seed.
+//! credentials of an *account* at an *asset*. The host lists candidates, and asks the store for the credentials of one
+//! candidate after the other until it gets some. The credentials are *checked out* under a *lease*. The host *checks
+//! them in* on every path, also after a crash: when the target has accepted them, or when the session does not need
+//! them. The operations are those of the SPS seed.
 //!
 //! ```text
 //!          passwords, private keys           authentication completed
@@ -20,12 +20,12 @@
 //!                                  └──► session ended
 //! ```
 //!
-//! Each answer is a [`FetchOutcome`]; only [`Found`] ends the search. A store without leases only reads, and nothing
-//! is checked in.
+//! Each answer is a [`FetchOutcome`]; only [`Found`] ends the search. A store without leases only reads, so nothing is
+//! checked in.
 //!
 //! # A complete plugin
 //!
-//! This cabinet has one key for each account, and gives it to one session at a time.
+//! This example is a cabinet that has one key for each account, and gives it to one session at a time.
 //!
 //! ```
 //! # mod cabinet {
@@ -167,15 +167,15 @@
 //!
 //! # Every member
 //!
-//! Of [`CredentialStorePlugin`]:
+//! The members of [`CredentialStorePlugin`]:
 //!
 //! | member | a plugin | the host calls it | seed |
 //! | --- | --- | --- | --- |
 //! | [`check_configuration`](CredentialStorePlugin::check_configuration) | may have it | before it stores a configuration | "way of working" |
 //! | [`open`](CredentialStorePlugin::open) | must have it | before the first call, after a panic, and as often as it likes | "way of working" |
 //!
-//! Of [`CredentialStore`]. A member with a capability answers `Unsupported` by default, and the host calls it only if
-//! the capability is declared:
+//! The members of [`CredentialStore`]. If a member has a capability, its default answers `Unsupported`, and the host
+//! calls it only if the store declares the capability:
 //!
 //! | member | a plugin | the host calls it | seed |
 //! | --- | --- | --- | --- |
@@ -194,9 +194,9 @@
 //! | [`session_ended`](CredentialStore::session_ended) | may have it | once, at the end of a session | `do_session_ended` |
 //! | [`reconcile`](CredentialStore::reconcile) | capability `reconciles` | after a crash or a passed deadline | decision R2 |
 //!
-//! "way of working" is the seed's section 8.3.1; other names in quotes are those of its section 8.3.2.
+//! In the column *seed*, "way of working" is section 8.3.1 of the seed, and the other names are from its section 8.3.2.
 //!
-//! Of [`CandidateStream`], which a store with candidates of its own implements, or takes an iterator:
+//! The members of [`CandidateStream`]. A store that lists candidates itself implements this trait, or uses an iterator:
 //!
 //! | member | the host calls it | seed |
 //! | --- | --- | --- |
@@ -232,7 +232,7 @@
 //! | [`Account`], [`Asset`], [`LeaseId`], each | 512 bytes |
 //! | [`PrivateKey`], which is not stored | 16 KiB |
 //!
-//! So a session with the cookies of three stores stays below the 512 KiB of decision R8.
+//! With these limits, a session with the cookies of three stores stays below the 512 KiB of decision R8.
 //!
 //! This crate is independent of any runtime (decision R1).
 

@@ -1,12 +1,12 @@
-//! The limits of what a host stores for a session.
+//! The limits of the data that a host stores for a session.
 
 use crate::{Account, Asset, Cookie, LeaseId, SessionId};
 
 /// The largest number of check-outs that a session holds at a time (decision S2).
 pub const MAX_CHECK_OUTS: usize = 16;
 
-/// The parts of a session together: its cookie for each of three stores, its session cookie, and its check-outs.
-/// A host stores them in one record (decision R8).
+/// The check that one record can hold all parts of a session: its cookie for each of three stores, its session cookie,
+/// and its check-outs. A host stores them together (decision R8).
 const _: () = assert!(
     4 * Cookie::MAX_BYTES
         + MAX_CHECK_OUTS * (Account::MAX_BYTES + Asset::MAX_BYTES + LeaseId::MAX_BYTES)

@@ -9,8 +9,8 @@ use crate::{Holder, Lease};
 
 /// The outcome of a fetch of one candidate (decision S1).
 ///
-/// Only `Found` ends the search. The host collects the others, one for each candidate, and reports them together:
-/// so a store gives the exact outcome, not an empty list. `C` is the type of the credentials.
+/// Only `Found` ends the search. The host collects the other outcomes, one for each candidate, and reports them
+/// together. So a store returns the exact outcome instead of an empty list. `C` is the type of the credentials.
 ///
 /// | outcome | answer it when | the host then |
 /// | --- | --- | --- |
@@ -22,40 +22,40 @@ use crate::{Holder, Lease};
 /// | `Denied` | the vault does not let this user have them | asks for the next |
 /// | `Unavailable` | the vault cannot be reached | asks for the next, and reports the time to wait |
 ///
-/// After every outcome but `Found`, the store holds no lease for this fetch. A failure that may have left one is
-/// an [error](crate::CredentialError).
+/// After every outcome but `Found`, the store holds no lease for this fetch. A failure that may have left a lease is an
+/// [error](crate::CredentialError).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum FetchOutcome<C> {
     /// There are credentials.
     Found(Found<C>),
-    /// There are none.
+    /// There are no credentials.
     NotFound,
-    /// Another session holds them alone.
+    /// Another session has exclusive use of the account.
     Busy(Busy),
-    /// The user has to tell more first.
+    /// The user has to give more information first.
     NeedInfo(NeedInfo),
     /// The store does not offer this kind of credentials.
     Unsupported,
-    /// The user may not have them.
+    /// The user may not have the credentials.
     Denied(Denial),
-    /// The vault cannot be reached, and may be later.
+    /// The vault cannot be reached, but may be reachable later.
     Unavailable {
-        /// The time to wait, if known.
+        /// The time to wait before the next attempt, if known.
         retry_after: Option<Duration>,
     },
 }
 
 impl<C> FetchOutcome<C> {
-    /// Returns the credentials and the lease, if there are some.
+    /// Returns the credentials and the lease of [`Found`](Self::Found), and `None` for any other outcome.
     pub fn found(self) -> Option<Found<C>> {
         self.into_found().ok()
     }
 
-    /// Returns the credentials and the lease, or else the outcome without them.
+    /// Returns the credentials and the lease of [`Found`](Self::Found).
     ///
     /// # Errors
-    /// The outcome, which is not [`Found`](Self::Found).
+    /// Any other outcome is returned as the error.
     pub fn into_found(self) -> Result<Found<C>, FetchOutcome<Infallible>> {
         match self {
             Self::Found(found) => Ok(found),
@@ -63,7 +63,7 @@ impl<C> FetchOutcome<C> {
         }
     }
 
-    /// Changes the credentials, if there are some, and keeps everything else.
+    /// Converts the credentials, if there are some, and keeps everything else.
     pub fn map<D>(self, change: impl FnOnce(C) -> D) -> FetchOutcome<D> {
         match self {
             Self::Found(Found { credentials, lease }) => {
@@ -85,8 +85,8 @@ impl<C> FetchOutcome<C> {
 pub struct Found<C> {
     /// The credentials, which the host never stores.
     pub credentials: C,
-    /// The lease, which the host stores and checks in. A store that declares
-    /// [`leases`](crate::Capabilities::leases) gives one with every check-out, another store never.
+    /// The lease. The host stores it and checks it in. A store that declares [`leases`](crate::Capabilities::leases)
+    /// returns a lease with every check-out; any other store never does.
     pub lease: Option<Lease>,
 }
 
@@ -110,18 +110,18 @@ impl<C> From<Found<C>> for FetchOutcome<C> {
     }
 }
 
-/// An account that another session holds alone.
+/// The details of a busy account: another session has exclusive use of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Busy {
     /// The end of the other lease, if known.
     pub until: Option<Timestamp>,
-    /// The holder, as operators see it, if the vault tells.
+    /// The holder, in a form for operators, if the vault tells it.
     pub held_for: Option<Holder>,
 }
 
 impl Busy {
-    /// Creates a busy account of which nothing is known.
+    /// Creates the details of a busy account when nothing more is known.
     pub const fn new() -> Self {
         Self { until: None, held_for: None }
     }
@@ -141,16 +141,16 @@ impl Busy {
     }
 }
 
-/// The information that a store needs first (upstream's `need_info` of remote applications).
+/// A request for information that the store needs first (upstream's `need_info` of remote applications).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NeedInfo {
-    /// The message for the user: what is missing, without a secret.
+    /// The message for the user. It says what is missing, and contains no secret.
     pub message: String,
 }
 
 impl NeedInfo {
-    /// Creates the demand with a message for the user.
+    /// Creates the request with a message for the user.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into() }
     }
@@ -160,7 +160,7 @@ impl NeedInfo {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Denial {
-    /// The message for the user, without a secret and without anything internal.
+    /// The message for the user. It contains no secret, and reveals nothing internal.
     pub message: String,
 }
 

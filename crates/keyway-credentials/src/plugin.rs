@@ -12,14 +12,14 @@ use crate::{
     Reconciled, Reconciliation, RemoteAppCredentials, SessionEvent, TotpCodes, Verification, Verified,
 };
 
-/// A plugin for credential stores, as `register!` puts it into the registry.
+/// A plugin for credential stores. `register!` puts it into the registry.
 pub trait CredentialStorePlugin: fmt::Debug + Send + Sync {
-    /// Checks the configuration that the host opens the plugin with, without opening anything.
+    /// Checks the configuration that the host will open the plugin with.
     ///
-    /// It does no I/O and does not block. The default accepts an empty configuration only.
+    /// It opens nothing, does no I/O and does not block. The default accepts an empty configuration only.
     ///
     /// # Errors
-    /// [`Invalid`](CredentialError::Invalid) names the invalid key and the expectation.
+    /// [`Invalid`](CredentialError::Invalid) names the invalid key and what is expected there.
     fn check_configuration(&self, configuration: &Json) -> Result<(), CredentialError> {
         keyway_core::read_configuration::<NoConfiguration>(configuration)
             .map(drop)
@@ -29,42 +29,44 @@ pub trait CredentialStorePlugin: fmt::Debug + Send + Sync {
     /// Creates a handle to a credential store. It does no I/O and does not block.
     ///
     /// # Errors
-    /// As [`check_configuration`](Self::check_configuration), and
+    /// Those of [`check_configuration`](Self::check_configuration), and
     /// [`MissingResource`](CredentialError::MissingResource) when the host did not lend a resource that the plugin
     /// needs.
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn CredentialStore>, CredentialError>;
 }
 
-/// The arguments with which a host opens a credential store; the name is that of the store.
+/// The arguments with which a host opens a credential store. The name in it is that of the store.
 pub type OpenContext = keyway_core::OpenContext<CredentialStoreName>;
 
-/// A credential store: gives sessions the credentials of an account at an asset, and takes them back (seed,
+/// A credential store. It gives sessions the credentials of an account at an asset, and takes them back (seed,
 /// "`CredentialStorePlugin` methods and attributes").
 ///
-/// Several calls use it at once through `&self`, but the host makes one call at a time for one session. A call may
-/// reach a new instance each time: state passes only through the cookies and the lease (decision S9).
+/// Several calls may use the store at once through `&self`, but the host makes only one call at a time for each
+/// session. Each call may reach a new instance, so a store keeps state between calls only in the cookies and the lease
+/// (decision S9).
 ///
 /// # Cancel safety
 /// A host may drop the future of any operation, for example when a deadline passes. A dropped fetch may have checked
-/// out. After it, or after a crash, the host asks an [idempotent](Capabilities::idempotent) store again, and asks one
-/// that [reconciles](Capabilities::reconciles) for the outcome; otherwise the intent is listed until a person
-/// decides (decision R2). A store without [leases](Capabilities::leases) is simply asked again.
+/// out credentials. After a dropped call or a crash, the host repeats the call if the store is
+/// [idempotent](Capabilities::idempotent), and asks for the outcome if the store
+/// [reconciles](Capabilities::reconciles). With any other store, the host lists the intent until a person decides
+/// (decision R2). If the store has no [leases](Capabilities::leases), the host just repeats the call.
 ///
 /// # Errors
-/// Any error may leave an effect behind unless [`effect`](keyway_core::PluginError::effect) says that it does not;
-/// the host acts on that. What the plugin wrote into the cookies is kept after an error too (decision S5).
+/// Any error may leave an effect behind, unless its [`effect`](keyway_core::PluginError::effect) is `None`. The host
+/// relies on this. What the plugin wrote into the cookies is kept after an error too (decision S5).
 #[async_trait]
 pub trait CredentialStore: fmt::Debug + Send + Sync {
-    /// Returns the store's capabilities. They never change for one handle.
+    /// Returns the store's capabilities. They never change during the life of a handle.
     fn capabilities(&self) -> Capabilities;
 
     /// Fetches the passwords of a candidate (seed, `do_get_password_list`).
     ///
-    /// The host calls it for each candidate until one is found. The default answers
+    /// The host calls it for each candidate until it gets credentials. The default answers
     /// [`Unsupported`](FetchOutcome::Unsupported), as a store without the capability `passwords` must.
     ///
     /// # Errors
-    /// An error ends the search; where an [outcome](FetchOutcome) fits, answer it instead.
+    /// An error ends the search. Return an [outcome](FetchOutcome) instead where one fits.
     async fn passwords(&self, fetch: &Fetch) -> Result<FetchOutcome<Passwords>, CredentialError> {
         let _ = fetch;
         Ok(FetchOutcome::Unsupported)
@@ -72,11 +74,11 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
 
     /// Fetches the private keys of a candidate (seed, `do_get_private_key_list`).
     ///
-    /// The host calls it for each candidate until one is found. The default answers
+    /// The host calls it for each candidate until it gets credentials. The default answers
     /// [`Unsupported`](FetchOutcome::Unsupported), as a store without the capability `private_keys` must.
     ///
     /// # Errors
-    /// As [`passwords`](Self::passwords).
+    /// Those of [`passwords`](Self::passwords).
     async fn private_keys(&self, fetch: &Fetch) -> Result<FetchOutcome<PrivateKeys>, CredentialError> {
         let _ = fetch;
         Ok(FetchOutcome::Unsupported)
@@ -88,7 +90,7 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
     /// `certificates` must.
     ///
     /// # Errors
-    /// As [`passwords`](Self::passwords).
+    /// Those of [`passwords`](Self::passwords).
     async fn certificates(&self, fetch: &Fetch) -> Result<FetchOutcome<Certificates>, CredentialError> {
         let _ = fetch;
         Ok(FetchOutcome::Unsupported)
@@ -96,11 +98,11 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
 
     /// Fetches the one-time codes of a candidate (upstream's `do_get_totp_codes`).
     ///
-    /// One code is not handed out twice in its period (decision S10). The default answers
+    /// The store does not return the same code twice in its period (decision S10). The default answers
     /// [`Unsupported`](FetchOutcome::Unsupported), as a store without the capability `totp_codes` must.
     ///
     /// # Errors
-    /// As [`passwords`](Self::passwords).
+    /// Those of [`passwords`](Self::passwords).
     async fn totp_codes(&self, fetch: &Fetch) -> Result<FetchOutcome<TotpCodes>, CredentialError> {
         let _ = fetch;
         Ok(FetchOutcome::Unsupported)
@@ -108,11 +110,11 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
 
     /// Fetches the credentials of a remote application (upstream's `do_get_remote_app_credentials`).
     ///
-    /// The host asks for one candidate: see [`remote_app_candidate`](crate::remote_app_candidate). The default answers
-    /// [`Unsupported`](FetchOutcome::Unsupported), as a store without the capability `remote_apps` must.
+    /// The host calls it for a single candidate: see [`remote_app_candidate`](crate::remote_app_candidate). The default
+    /// answers [`Unsupported`](FetchOutcome::Unsupported), as a store without the capability `remote_apps` must.
     ///
     /// # Errors
-    /// As [`passwords`](Self::passwords).
+    /// Those of [`passwords`](Self::passwords).
     async fn remote_app_credentials(
         &self,
         fetch: &Fetch,
@@ -121,8 +123,8 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
         Ok(FetchOutcome::Unsupported)
     }
 
-    /// Lists the accounts of a session, instead of the host's [rule](crate::AccountRule) (seed,
-    /// `_generate_accounts`). It has no effect.
+    /// Lists the accounts of a session. The host uses this list instead of its own [rule](crate::AccountRule) (seed,
+    /// `_generate_accounts`). The call has no effect.
     ///
     /// # Errors
     /// [`Unsupported`](CredentialError::Unsupported) without the capability `own_accounts`.
@@ -131,8 +133,9 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
         Err(CredentialError::Unsupported { what: "accounts of its own" })
     }
 
-    /// Lists the assets of a generator of the store's own, which the host's [rules](crate::AssetRules) name (seed,
-    /// `_generate_assets`). It has no effect. A generator that the store does not know has no assets.
+    /// Lists the assets of one of the store's own generators (seed, `_generate_assets`). The host's
+    /// [rules](crate::AssetRules) name the generator. The call has no effect. If the store does not know the generator,
+    /// the list is empty.
     ///
     /// # Errors
     /// [`Unsupported`](CredentialError::Unsupported) without the capability `own_assets`.
@@ -141,20 +144,21 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
         Err(CredentialError::Unsupported { what: "assets of its own" })
     }
 
-    /// Takes back what was checked out under a lease (seed, `do_check_in_credential`).
+    /// Takes back the credentials that were checked out under a lease (seed, `do_check_in_credential`).
     ///
-    /// The host calls it once for each lease, or again with the same intent until it succeeds (decision S2). Checking
-    /// in a lease that the vault no longer has succeeds.
+    /// The host calls it for each lease, and repeats the call with the same intent until it succeeds (decision S2). The
+    /// call also succeeds if the vault no longer has the lease.
     ///
     /// # Errors
-    /// [`Unsupported`](CredentialError::Unsupported) without the capability `leases`. After any error the lease
-    /// counts as held, and the host tries again.
+    /// [`Unsupported`](CredentialError::Unsupported) without the capability `leases`. After any error the host
+    /// considers the lease as held, and tries again.
     async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
         let _ = check_in;
         Err(CredentialError::Unsupported { what: "leases" })
     }
 
-    /// Renews a lease, and returns it with its new end. Its id may change; then the old id is no longer held.
+    /// Renews a lease, and returns it with its new end. The lease may get a new id; then nothing is held under the old
+    /// id.
     ///
     /// # Errors
     /// [`Unsupported`](CredentialError::Unsupported) without the capability `renews`;
@@ -164,8 +168,8 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
         Err(CredentialError::Unsupported { what: "the renewal of leases" })
     }
 
-    /// Tells whether the stored credentials of an account open their target (heartbeat). It checks nothing out, and
-    /// changes nothing.
+    /// Tells whether the stored credentials of an account open their target (heartbeat). The call checks nothing out,
+    /// and changes nothing.
     ///
     /// # Errors
     /// [`Unsupported`](CredentialError::Unsupported) without the capability `verifies`.
@@ -174,24 +178,24 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
         Err(CredentialError::Unsupported { what: "verification" })
     }
 
-    /// Learns that the target accepted the credentials (seed, `do_authentication_completed`).
+    /// Tells the store that the target accepted the credentials (seed, `do_authentication_completed`).
     ///
     /// The host does not call it when the authentication fails. The default does nothing.
     ///
     /// # Errors
-    /// The host notes an error and tries again with the same intent; it does not end the session.
+    /// The host records an error, and repeats the call with the same intent. It does not end the session.
     async fn authentication_completed(&self, event: &SessionEvent) -> Result<(), CredentialError> {
         let _ = event;
         Ok(())
     }
 
-    /// Learns that the session has ended (seed, `do_session_ended`).
+    /// Tells the store that the session has ended (seed, `do_session_ended`).
     ///
-    /// It comes once for a session, after the check-ins. A check-in that failed does not hold it back: the host goes on
-    /// trying that one (decision S6). The default does nothing.
+    /// The host calls it once for each session, after the check-ins. It does not wait for a check-in that failed, and
+    /// goes on repeating that check-in (decision S6). The default does nothing.
     ///
     /// # Errors
-    /// As [`authentication_completed`](Self::authentication_completed).
+    /// Those of [`authentication_completed`](Self::authentication_completed).
     async fn session_ended(&self, event: &SessionEvent) -> Result<(), CredentialError> {
         let _ = event;
         Ok(())
@@ -204,9 +208,9 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
     /// | `Fetch` | [`Made`](Reconciled::Made) with the lease, which the host then checks in |
     /// | `CheckIn` | [`Destroyed`](Reconciled::Destroyed) |
     ///
-    /// After [`NothingHappened`](Reconciled::NothingHappened) a check-in is made again, and a fetch is forgotten, so the
-    /// store refuses a late fetch with its intent (decision H294); after [`Unknown`](Reconciled::Unknown) a person decides
-    /// (decision R2).
+    /// After [`NothingHappened`](Reconciled::NothingHappened) the host repeats a check-in, and forgets a fetch. So the
+    /// store must refuse a fetch with this intent that arrives later (decision H294). After
+    /// [`Unknown`](Reconciled::Unknown) a person decides (decision R2).
     ///
     /// # Errors
     /// [`Unsupported`](CredentialError::Unsupported) without the capability `reconciles`.

@@ -1,20 +1,20 @@
-//! The question about the outcome of a call, asked after a crash.
+//! The question about the outcome of a call. The host asks it after a crash.
 
 use crate::{CheckIn, CredentialKind, Fetch, Lease};
 
-/// A call that was intended, with its arguments. Renewals and events are not asked about: the host makes them
-/// again, with the same intent.
+/// An intended call with its arguments. The host does not ask about renewals and events: it repeats them with the same
+/// intent.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum IntendedCall {
-    /// A fetch of this kind. It has an intent.
+    /// A fetch of this kind of credentials. The fetch has an intent.
     Fetch(CredentialKind, Fetch),
     /// [`check_in`](crate::CredentialStore::check_in).
     CheckIn(CheckIn),
 }
 
 impl IntendedCall {
-    /// Returns the effect that was intended: to check out, or to check in.
+    /// Returns the intended effect: a check-out or a check-in.
     pub fn effect(&self) -> IntendedEffect {
         match self {
             Self::Fetch(..) => IntendedEffect::Request,
@@ -23,7 +23,7 @@ impl IntendedCall {
     }
 }
 
-/// Asks for the outcome of a call.
+/// Creates the question about the outcome of a call.
 impl From<IntendedCall> for Reconciliation {
     fn from(call: IntendedCall) -> Self {
         let effect = call.effect();
@@ -31,13 +31,13 @@ impl From<IntendedCall> for Reconciliation {
     }
 }
 
-/// The question about the outcome of a call, asked after a crash.
+/// The question about the outcome of a call. The host asks it after a crash.
 ///
 /// Decision R2.
 pub type Reconciliation = keyway_core::Reconciliation<IntendedCall, Lease>;
 
-/// The effect of a call that was intended.
+/// The effect of an intended call.
 pub type IntendedEffect = keyway_core::IntendedEffect<Lease>;
 
-/// The outcome of a call that was intended.
+/// The outcome of an intended call.
 pub type Reconciled = keyway_core::Reconciled<Lease>;

@@ -4,7 +4,7 @@ use keyway_core::{Contract, ContractVersion, PluginKind};
 
 use crate::CredentialStorePlugin;
 
-/// The contract for credential stores, for `register!` and the registry.
+/// The contract for credential stores, as `register!` and the registry name it.
 #[derive(Clone, Copy, Debug)]
 pub struct CredentialStores;
 

@@ -2,32 +2,32 @@
 
 use crate::{Account, Asset, Candidate, Connection, Cookie, Passwords};
 
-/// The credentials of a remote application, and the way to start it.
+/// The credentials of a remote application, and the information to start it.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RemoteAppCredentials {
     /// The passwords, to be tried in order.
     pub passwords: Passwords,
-    /// The start of the application, if the store knows it.
+    /// The information to start the application, if the store has it.
     pub launch: Option<LaunchInformation>,
-    /// Text that the user interface shows beside it.
+    /// A text that the user interface shows with the application.
     pub additional_information: Option<String>,
 }
 
 impl RemoteAppCredentials {
-    /// Creates credentials without information about the start.
+    /// Creates credentials without the information to start the application.
     pub const fn new(passwords: Passwords) -> Self {
         Self { passwords, launch: None, additional_information: None }
     }
 
-    /// Sets the start of the application.
+    /// Sets the information to start the application.
     #[must_use]
     pub fn with_launch(mut self, launch: LaunchInformation) -> Self {
         self.launch = Some(launch);
         self
     }
 
-    /// Sets what the user interface shows.
+    /// Sets the text that the user interface shows.
     #[must_use]
     pub fn with_additional_information(mut self, information: impl Into<String>) -> Self {
         self.additional_information = Some(information.into());
@@ -35,20 +35,20 @@ impl RemoteAppCredentials {
     }
 }
 
-/// The start of a remote application: a program of the gateway, and its options in one text.
+/// The information to start a remote application: a program of the gateway, and one text with its options.
 ///
-/// It holds no secret: a gateway passes it on as arguments, which others can see.
+/// It must hold no secret, because a gateway passes it on as arguments, and other users can see arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaunchInformation {
     /// The program of the gateway that starts the application.
     pub host_app: Option<String>,
-    /// The options, each of which begins with `--`.
+    /// The options. Each begins with `--`.
     pub text: String,
 }
 
 impl LaunchInformation {
-    /// Creates a start without a program.
+    /// Creates the information without a program.
     pub fn new(text: impl Into<String>) -> Self {
         Self { host_app: None, text: text.into() }
     }
@@ -62,9 +62,9 @@ impl LaunchInformation {
 
     /// Splits the options into arguments, as the upstream system does.
     ///
-    /// `--` divides, also within a word. A part that begins with `cmd` or `args` becomes that option and the rest
-    /// as its value, in which the word and a blank after it are left out wherever they occur; any other part
-    /// becomes an option.
+    /// The text is split at each `--`, even within a word. A part that begins with `cmd` or `args` becomes two
+    /// arguments: the option, and the part without the option's name and the blank after it, wherever they occur. Any
+    /// other part becomes an option.
     ///
     /// ```
     /// use keyway_credentials::LaunchInformation;
@@ -89,8 +89,8 @@ impl LaunchInformation {
 
 /// Returns the account and the asset of a remote application, or `None` when the user has to name them first.
 ///
-/// The account is the text `account` of the session cookie, or else the user's name at the target; the asset is the
-/// text `asset` of the session cookie, or else the one that the host was given. Empty texts count as missing.
+/// The account is the text `account` of the session cookie, or else the user's name at the target. The asset is the
+/// text `asset` of the session cookie, or else the argument `asset`. Empty texts count as missing.
 pub fn remote_app_candidate(
     connection: &Connection,
     session_cookie: &Cookie,

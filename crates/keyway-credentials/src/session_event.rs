@@ -6,7 +6,7 @@ use crate::{Candidate, Lease, SessionContext};
 
 /// An event of a session (seed, `do_authentication_completed` and `do_session_ended`).
 ///
-/// The host sends it once, or again with the same intent after a crash (decision S6).
+/// The host sends it once. After a crash it sends it again with the same intent (decision S6).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionEvent {
@@ -14,8 +14,8 @@ pub struct SessionEvent {
     pub intent: IntentId,
     /// The session. Its connection has the login of the user only if the host allows it.
     pub session: SessionContext,
-    /// The check-outs of this store in the session: those that it held when the authentication was completed, or
-    /// all that it had when the session ended.
+    /// The session's check-outs from this store: those that it held when the authentication was completed, or all that
+    /// it ever had when the session ended.
     pub check_outs: Vec<CheckOut>,
 }
 
@@ -33,7 +33,7 @@ impl SessionEvent {
     }
 }
 
-/// Credentials that a session got.
+/// The candidate and the lease of credentials that a session got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CheckOut {

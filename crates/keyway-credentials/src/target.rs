@@ -1,5 +1,5 @@
-//! Targets: the systems that credentials open. A host lends a store the means to change and to check credentials there
-//! (decision S10).
+//! Targets: the systems that credentials open. A host lends a store the means to change and check credentials at a
+//! target (decision S10).
 
 use std::fmt;
 
@@ -14,15 +14,15 @@ use crate::{Candidate, CredentialError, Password, PrivateKey};
 pub enum TargetCredential {
     /// A password.
     Password(Password),
-    /// A private key. The target knows the public half.
+    /// A private key. The target stores the public key.
     PrivateKey(PrivateKey),
 }
 
-/// The order to replace a credential at its target.
+/// The request to replace a credential at its target.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CredentialChange {
-    /// The intended change. The store sends the same id when it asks again, with the same two credentials.
+    /// The intended change. The store repeats the request with the same id and the same two credentials.
     pub intent: IntentId,
     /// The account and the asset.
     pub candidate: Candidate,
@@ -33,7 +33,7 @@ pub struct CredentialChange {
 }
 
 impl CredentialChange {
-    /// Creates an order.
+    /// Creates a request.
     pub const fn new(
         intent: IntentId,
         candidate: Candidate,
@@ -44,9 +44,9 @@ impl CredentialChange {
     }
 }
 
-/// Changes credentials at their targets. A host lends one as `Arc<dyn Changer>` to stores that rotate.
+/// Changes credentials at their targets. A host lends an `Arc<dyn Changer>` to stores that rotate.
 ///
-/// The error says how far a change came:
+/// The error tells the store how far the change got:
 ///
 /// ```
 /// # mod databases {
@@ -127,35 +127,37 @@ impl CredentialChange {
 /// ```
 #[async_trait]
 pub trait Changer: fmt::Debug + Send + Sync {
-    /// Makes the target accept the new credential instead of the old one: both at once, or nothing. It succeeds without
-    /// a change if the target accepts the new one already, because a store repeats it after a crash.
+    /// Makes the target accept the new credential instead of the old one, in one step. The call succeeds without a
+    /// change if the target already accepts the new credential, because a store repeats the call after a crash.
     ///
     /// # Errors
-    /// An error whose [effect](keyway_core::PluginError::effect) is `None` promises that the target accepts what it
-    /// accepted before. If it is a [refusal](CredentialError::refused), the target will never take the new credential, and
-    /// the store makes another one, if a login with the old one shows that only the new one is to blame; else the store tries
-    /// with the same one later. After an error whose effect is unknown the store asks the [`Prober`] which of the two opens
-    /// the target. A target that does not accept the old credential is either kind of error: logins tell.
+    /// An error whose [effect](keyway_core::PluginError::effect) is `None` promises that the target accepts the same
+    /// credential as before. A [refusal](CredentialError::refused) means that the target will never accept the change.
+    /// The store then tests the old credential with a login. If it works, the new credential is at fault, and the store
+    /// makes a different one. Otherwise, and after any other error without an effect, the store tries the same
+    /// credential again later. After an error whose effect is unknown, the store asks the [`Prober`] which of the two
+    /// credentials opens the target. If the target does not accept the old credential, the changer may return either
+    /// kind of error, because the store finds out by logins.
     ///
     /// # Cancel safety
     /// A dropped future may have changed the credential.
     async fn change(&self, change: &CredentialChange) -> Result<(), CredentialError>;
 
-    /// Tells whether the future may block the thread. A store that uses the changer then declares
-    /// [`blocking`](crate::Capabilities::blocking) (decision R1). It does not by default.
+    /// Tells whether the future may block the thread; the default is false. If it may, a store that uses the changer
+    /// declares [`blocking`](crate::Capabilities::blocking) (decision R1).
     fn blocks(&self) -> bool {
         false
     }
 }
 
-/// Checks that credentials open their targets. A host lends one as `Arc<dyn Prober>` to stores that rotate or verify.
+/// Checks that credentials open their targets. A host lends an `Arc<dyn Prober>` to stores that rotate or verify.
 #[async_trait]
 pub trait Prober: fmt::Debug + Send + Sync {
-    /// Logs in to the target with a credential, and out again. It reads no file that the target decides by, because
-    /// only a login proves the decision.
+    /// Logs in to the target with a credential, and logs out again. It does not read the target's configuration
+    /// instead, because only a login proves what the target accepts.
     ///
     /// # Errors
-    /// Any error says that the target could not be asked.
+    /// Any error means that the target could not be asked.
     ///
     /// # Cancel safety
     /// A dropped future leaves everything as it was.

@@ -5,7 +5,8 @@ use keyway_core::{checked_text, is_identifier, is_one_line};
 checked_text! {
     /// The name of a credential store: 1 to 128 of `A-Z a-z 0-9 . _ -`, not beginning with a dot.
     ///
-    /// An operator chooses it; one plugin may have several stores. It is an identifier, never a path.
+    /// An operator chooses it. One plugin may have several stores, each with its own name. It is an identifier, never a
+    /// path.
     pub CredentialStoreName: shown, "the name of a credential store", up to 128, is_identifier,
         "1 to 128 letters, digits, '.', '_' and '-', and no dot at the beginning"
 }
@@ -21,29 +22,30 @@ checked_text! {
 checked_text! {
     /// An account: 1 to 512 bytes without control characters (seed, `account`).
     ///
-    /// It may hold texts that a user chose: never use it as a path or a part of a command.
+    /// A user may have chosen it, so never use it as a path or a part of a command.
     pub Account: shown, "an account", up to 512, is_one_line, "1 to 512 bytes without control characters"
 }
 
 checked_text! {
     /// An asset, such as a server: 1 to 512 bytes without control characters (seed, `asset`).
     ///
-    /// It may hold texts that a user chose: never use it as a path or a part of a command.
+    /// A user may have chosen it, so never use it as a path or a part of a command.
     pub Asset: shown, "an asset", up to 512, is_one_line, "1 to 512 bytes without control characters"
 }
 
 checked_text! {
     /// The store's own id of a lease: 1 to 512 bytes without control characters.
     ///
-    /// The host stores it in its records and shows it to operators, so it holds no secret. It is unique within
-    /// one store, and never used again: a check-in may be repeated after others have checked out.
+    /// The host stores it in its records and shows it to operators, so it holds no secret. It is unique within one
+    /// store, and the store never reuses it, because a host may repeat a check-in after other sessions have checked
+    /// out.
     pub LeaseId: shown, "the id of a lease", up to 512, is_one_line,
         "1 to 512 bytes without control characters"
 }
 
 checked_text! {
-    /// A person or a session, for the reasons of a check-in and for the holder of a busy account: 1 to 255
-    /// bytes without control characters. It is shown to operators.
+    /// The name of a person or a session: 1 to 255 bytes without control characters. It appears in the reason of a
+    /// check-in and as the holder of a busy account. Operators see it.
     pub Holder: shown, "the name of a holder", up to 255, is_one_line,
         "1 to 255 bytes without control characters"
 }

@@ -13,8 +13,8 @@ pub struct VaultLogin {
     pub password: SecretText,
 }
 
-/// The source of the login to a vault, as a section of the plugin's configuration names it (upstream's option
-/// `use_credential`; decision S11).
+/// The source of the login to a vault. The plugin's configuration names it (upstream's option `use_credential`;
+/// decision S11).
 ///
 /// ```
 /// use keyway_credentials::{Connection, SessionId, VaultLoginError, VaultLoginSource};
@@ -29,18 +29,18 @@ pub struct VaultLogin {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum VaultLoginSource {
-    /// A fixed login, which the configuration has.
+    /// A fixed login from the configuration.
     Explicit(VaultLogin),
     /// The login of the user at the gateway.
     Gateway,
 }
 
 impl VaultLoginSource {
-    /// Reads the word and the login of a configuration: `explicit` needs a name and a password that are not
-    /// empty, `gateway` needs none. No word means `gateway`. Case does not matter.
+    /// Reads the source from the options of a configuration. `explicit` needs a name and a password that are not empty;
+    /// `gateway` needs neither. `gateway` is the default. Case does not matter.
     ///
     /// # Errors
-    /// [`VaultLoginError`] names the option that is wrong or missing, and no value.
+    /// [`VaultLoginError`] names the option that is wrong or missing, but shows no value.
     pub fn from_configuration(
         use_credential: Option<&str>,
         username: Option<&str>,
@@ -59,12 +59,12 @@ impl VaultLoginSource {
         }
     }
 
-    /// Returns the login. `connection` is that of the call, or `None` outside of calls.
+    /// Returns the login. `connection` is the connection of the call, or `None` outside of calls.
     ///
     /// # Errors
-    /// [`OutsideCall`](VaultLoginError::OutsideCall) without a connection, also for a fixed login, so that a
-    /// plugin does not log in before it is asked; [`NoGatewayLogin`](VaultLoginError::NoGatewayLogin) when the
-    /// connection has none.
+    /// [`OutsideCall`](VaultLoginError::OutsideCall) without a connection, even for a fixed login, so that a plugin
+    /// does not log in before the first call; [`NoGatewayLogin`](VaultLoginError::NoGatewayLogin) when the connection
+    /// has no login of the user.
     pub fn login(&self, connection: Option<&Connection>) -> Result<VaultLogin, VaultLoginError> {
         let connection = connection.ok_or(VaultLoginError::OutsideCall)?;
         match self {
@@ -79,11 +79,11 @@ impl VaultLoginSource {
     }
 }
 
-/// The error for a login to the vault that there is not.
+/// The error for a missing or wrong login to the vault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultLoginError {
-    /// The login was asked for outside of a call.
+    /// A plugin requested the login outside of a call.
     #[error("there is no login to the vault outside of a call: ask for it within a call")]
     OutsideCall,
     /// The connection has no login of the user at the gateway.
@@ -92,7 +92,7 @@ pub enum VaultLoginError {
          \"explicit\""
     )]
     NoGatewayLogin,
-    /// The option `use_credential` has another word.
+    /// The option `use_credential` has an unknown word.
     #[error("use_credential must be \"explicit\" or \"gateway\"")]
     UnknownSource,
     /// An option that `explicit` needs is missing or empty.

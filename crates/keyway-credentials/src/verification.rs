@@ -23,7 +23,7 @@ impl Verification {
 pub enum Verified {
     /// The stored credential opens the target.
     Opens,
-    /// The target refuses the stored credential: someone has to mend it.
+    /// The target refuses the stored credential. A person has to repair it.
     Diverged,
     /// The store has no such account.
     NotFound,

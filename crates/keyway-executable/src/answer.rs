@@ -6,18 +6,18 @@ use keyway_issuers::{
     Configuration, ConfigurationValue, Description, Features, Issuer, IssuerError, Json, SecretText,
 };
 
-/// Answers a host's input: returns exactly one JSON object to print.
+/// Answers the input of a host, and returns exactly one JSON object to print.
 ///
 /// A failure becomes an error object, even for an unknown action (decision W1).
 ///
-/// The issuer gets what the contract promises: every described name has a value, and the parameters
-/// fit one of the described sets. A host of this project ensures both; the executable checks them
-/// again for other hosts.
+/// The contract promises an issuer that every described name has a value, and that the parameters fit one of the
+/// described sets. A host of this project ensures both. The executable checks them too, because it may run under other
+/// hosts.
 ///
 /// This function does not block unless the issuer does.
 ///
 /// # Cancel safety
-/// It depends on the issuer.
+/// The cancel safety depends on the issuer.
 pub async fn answer(issuer: &dyn Issuer, written: &[u8]) -> SecretText {
     match try_answer(issuer, written).await {
         Ok(printed) => printed,
@@ -28,7 +28,7 @@ pub async fn answer(issuer: &dyn Issuer, written: &[u8]) -> SecretText {
 async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, IssuerError> {
     match plugin::decode_input(written)? {
         Input::Parameter => {
-            // This crate reads standard input for every issuer.
+            // Any issuer can declare standard input, because this crate reads it.
             let features = Features::NONE.stdin(true).idempotent(issuer.capabilities().idempotent);
             let description = issuer.describe().await?.with_features(features);
             Ok(plugin::encode_description(&description))
@@ -49,7 +49,7 @@ async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, I
     }
 }
 
-/// Returns the description, which every call to the issuer needs. Its failure has no effect.
+/// Returns the description, which every call to the issuer needs. If this fails, nothing has happened.
 async fn described(issuer: &dyn Issuer) -> Result<Description, IssuerError> {
     issuer.describe().await.map_err(|error| match error {
         error if error.effect() == Effect::None => error,
@@ -61,7 +61,7 @@ async fn described(issuer: &dyn Issuer) -> Result<Description, IssuerError> {
     })
 }
 
-/// Gives every described name its value, converted to its type.
+/// Gives every described name its value, converted to the type of the name.
 fn resolve(description: &Description, configuration: &mut Configuration) -> Result<(), IssuerError> {
     let received: Vec<(&str, Json)> = configuration
         .iter()

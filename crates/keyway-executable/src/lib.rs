@@ -83,16 +83,16 @@
 //! ```
 //!
 //! # What an executable cannot do
-//! `reconcile` is not on the wire: after a crash during a request, the host knows no outcome,
-//! unless the issuer is [idempotent](keyway_issuers::Capabilities::idempotent), which the
-//! executable then declares in its features.
+//! The wire protocol has no `reconcile`. So after a crash during a request, the host can learn the outcome only if the
+//! issuer is [idempotent](keyway_issuers::Capabilities::idempotent). The executable declares in its features whether it
+//! is.
 //!
-//! Every user of the machine can see an argument, and this crate cannot zeroize it. The executable
-//! declares that it reads standard input, and hosts that know this feature use it.
+//! Every user of the machine can see an argument, and this crate cannot wipe it. The executable declares that it reads
+//! standard input, and hosts that know this feature use it.
 //!
 //! # Features
-//! `tokio`: `main!(tokio, ...)` and `run_on_tokio`. Off by default: without it there is no
-//! runtime, and the issuer's futures are polled on the main thread.
+//! `tokio` adds `main!(tokio, ...)` and `run_on_tokio`. It is off by default. Without it, there is no runtime: the
+//! issuer's futures are polled on the main thread.
 
 mod answer;
 mod open;
@@ -105,8 +105,7 @@ pub use run::run;
 #[cfg(feature = "tokio")]
 pub use run::run_on_tokio;
 
-/// Writes the `main` of an executable for a crate's issuer. See the [front page](crate) for its
-/// forms.
+/// Writes the `main` of an executable for a crate's issuer. See the [front page](crate) for the forms of the macro.
 #[macro_export]
 macro_rules! main {
     (tokio, $($plugin:ident)::+ $(, id = $id:expr)? $(, configuration = $configuration:expr)? $(,)?) => {

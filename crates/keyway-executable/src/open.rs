@@ -1,11 +1,11 @@
-//! The opening of a crate's issuer.
+//! Opens the issuer of an executable.
 
 use std::sync::Arc;
 
 use keyway_core::{Json, LookupError, Plugins, RegistryFaults};
 use keyway_issuers::{Issuer, IssuerError, Issuers, OpenContext, ServiceName};
 
-/// An error of opening the executable's issuer.
+/// The error of opening the issuer of an executable.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -18,7 +18,7 @@ pub enum OpenError {
     /// No issuer is registered.
     #[error("no issuer is registered: name a crate that registers one")]
     None,
-    /// Several issuers are registered, and none was named.
+    /// Several issuers are registered, and the executable did not choose one.
     #[error("several issuers are registered: name one of {}", .ids.join(", "))]
     Several {
         /// Their ids.
@@ -38,9 +38,9 @@ impl From<OpenError> for IssuerError {
     }
 }
 
-/// Opens the issuer with this id of those that `plugins` register, or the only one.
+/// Opens the issuer that `plugins` register under `id`, or the only issuer if `id` is `None`.
 ///
-/// It does no I/O; its service is named like the id, and the host lends nothing.
+/// This does no I/O. The service has the same name as the issuer's id, and the host lends nothing.
 ///
 /// # Errors
 /// [`OpenError`].

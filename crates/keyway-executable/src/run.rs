@@ -1,4 +1,4 @@
-//! The whole run of the executable.
+//! Runs the executable, from its input to its answer.
 
 use std::io::{self, Write as _};
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
@@ -13,23 +13,22 @@ use pollster::block_on;
 use crate::answer::answer;
 use crate::streams::{AnswerStream, read_input};
 
-/// Opens an issuer, reads the input of this process, calls the issuer, prints its answer.
+/// Opens an issuer, reads the input of this process, calls the issuer, and prints its answer.
 ///
-/// It is for `main`. It redirects all other output to standard error, so that only the answer is
-/// printed on standard output. It replaces the panic hook, so that the text of a panic, which may
-/// hold a secret, is not printed. A panic becomes an error object, as every error does; that needs
-/// `panic = "unwind"` (decision R4).
+/// Call it from `main`. It redirects all other output to standard error, so that only the answer is printed on standard
+/// output. It replaces the panic hook, so that the text of a panic, which may hold a secret, is not printed. A panic
+/// becomes an error object, as every error does. This needs `panic = "unwind"` (decision R4).
 ///
 /// The exit status is 0 when any object was printed, because the object holds the result. It is 1
 /// when no object could be printed.
 ///
-/// It blocks. The issuer's futures are polled on this thread, without a runtime.
+/// It blocks: the issuer's futures are polled on this thread, without a runtime.
 pub fn run(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitCode {
     run_on(open, |issuer, input| block_on(answer(issuer, input)))
 }
 
-/// Does the same as [`run`] on a tokio runtime of the current thread, with time and network. The
-/// issuer is opened inside it, too.
+/// Does the same as [`run`] on a current-thread tokio runtime with time and network. The issuer is opened inside the
+/// runtime too.
 #[cfg(feature = "tokio")]
 pub fn run_on_tokio(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitCode {
     on_runtime(|runtime| {
@@ -46,8 +45,8 @@ pub fn run_on_tokio(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>)
 
 /// Runs work with a runtime.
 ///
-/// Remaining tasks, on a thread for blocking work for example, are not awaited: the answer is
-/// printed, and the host waits for this process.
+/// It does not wait for remaining tasks, such as tasks on a thread for blocking work: the answer is printed already,
+/// and the host waits for this process to end.
 #[cfg(feature = "tokio")]
 fn on_runtime<T>(work: impl FnOnce(&tokio::runtime::Runtime) -> T) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -61,7 +60,7 @@ fn run_on(
     ask: impl FnOnce(&dyn Issuer, &[u8]) -> SecretText,
 ) -> ExitCode {
     panic::set_hook(Box::new(|panicked| {
-        // It reports the place and omits the text, which may hold a secret.
+        // The hook reports the place and omits the text, which may hold a secret.
         let place = panicked.location().map(ToString::to_string).unwrap_or_default();
         complain(&format!("panicked at {place}"));
     }));
@@ -81,7 +80,7 @@ fn run_on(
     }
 }
 
-/// Runs everything from the input to the printed answer, for any behaviour of the issuer.
+/// Runs everything from the input to the printed answer, whatever the issuer does.
 fn live(
     read: impl FnOnce() -> Result<Wiped<Vec<u8>>, IssuerError>,
     open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>,
@@ -99,19 +98,18 @@ fn live(
     let printed =
         printed.unwrap_or_else(|| plugin::encode_error(&IssuerError::system("answer", "it panicked")));
     let told = print(printed.expose());
-    // The issuer is dropped last, because that runs its code too, which now cannot change the
-    // answer.
+    // Dropping the issuer runs its code, so this comes last, when nothing can change the answer.
     contained(|| drop(opened));
     told
 }
 
 /// Runs the issuer's code, and returns `None` when it panics.
 fn contained<T>(work: impl FnOnce() -> T) -> Option<T> {
-    // Dropping a panic's payload may panic again, so it is forgotten.
+    // Dropping a panic's payload may panic again, so the payload is leaked.
     catch_unwind(AssertUnwindSafe(work)).map_err(std::mem::forget).ok()
 }
 
-/// Writes to standard error, and ignores a failure: no other channel is left.
+/// Writes to standard error. A failure is ignored, because no other channel is left.
 fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -126,7 +124,7 @@ mod tests {
 
     use super::*;
 
-    /// Makes a credential, and panics when it is dropped.
+    /// An issuer that makes a credential, and panics when it is dropped.
     #[derive(Debug)]
     struct PanicsAtLast;
 

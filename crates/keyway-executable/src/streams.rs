@@ -1,4 +1,4 @@
-//! The streams of the input and the answer.
+//! The streams for the input and the answer.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use keyway_core::Wiped;
 use keyway_issuers::IssuerError;
 
-/// The longest input in bytes.
+/// The largest allowed length of the input in bytes.
 const LONGEST_INPUT: u64 = 16 * 1024 * 1024;
 
 /// Reads the host's input: the argument if there is one, else standard input.
@@ -27,7 +27,7 @@ pub(crate) fn read_input() -> Result<Wiped<Vec<u8>>, IssuerError> {
 }
 
 fn read_all(from: impl io::Read) -> Result<Wiped<Vec<u8>>, IssuerError> {
-    // The capacity is enough for any usual input, so that no copy is left when it grows.
+    // The buffer is large enough for any usual input, so it rarely grows and leaves an unwiped copy.
     let mut input = Wiped::new(Vec::with_capacity(128 * 1024));
     from.take(LONGEST_INPUT + 1)
         .read_to_end(&mut input)
@@ -39,16 +39,16 @@ fn read_all(from: impl io::Read) -> Result<Wiped<Vec<u8>>, IssuerError> {
     Ok(input)
 }
 
-/// Standard output, reserved for the answer.
+/// The original standard output, reserved for the answer.
 ///
-/// Everything else that prints there, a library or a program that the issuer starts, prints to
-/// standard error from now on, because only one object may be printed (decision W2).
+/// Only one object may be printed there (decision W2). So all other output, such as that of a library or of a program
+/// that the issuer starts, goes to standard error from now on.
 #[derive(Debug)]
 pub(crate) struct AnswerStream(File);
 
 impl AnswerStream {
     pub(crate) fn take() -> io::Result<Self> {
-        // Descriptors below three would be taken for the standard streams.
+        // The copy gets a descriptor above 2, because lower ones are the standard streams.
         let own = rustix::io::fcntl_dupfd_cloexec(io::stdout().as_fd(), 3)?;
         rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
         Ok(Self(File::from(own)))

@@ -3,12 +3,12 @@
 use std::io;
 use std::path::PathBuf;
 
-/// The error of an operation on a file. Every variant but [`Indeterminate`](Self::Indeterminate) means that
-/// the file is unchanged.
+/// The error of an operation on a file. Every variant except [`Indeterminate`](Self::Indeterminate) means that the file
+/// is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// A component of the path is a symbolic link, or no directory.
+    /// A component of the path is a symbolic link, or is not a directory.
     #[error("{} cannot be used: it is a symbolic link or no directory; configure the path without links", .0.display())]
     NotADirectory(PathBuf),
     /// The file's directory does not exist.
@@ -17,20 +17,20 @@ pub enum FileError {
     /// The file, or its lock, is a symbolic link, a pipe, a directory or a device.
     #[error("{} is a symbolic link or no regular file: put a regular file in its place", .0.display())]
     NotAFile(PathBuf),
-    /// A private file grants rights to other users than its owner.
+    /// A private file grants rights to users other than its owner.
     #[error("others may read or change {} (mode {mode:04o}): take their rights away (chmod 600)", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its permissions.
+        /// The mode of the file.
         mode: u32,
     },
-    /// A private file belongs to another user, who can read and change it at any time.
+    /// A private file belongs to another user. That user can read and change it at any time.
     #[error("{} belongs to the user {owner}, and neither to the user of this process nor to root: give it to one of them (chown)", path.display())]
     ForeignOwner {
         /// The file.
         path: PathBuf,
-        /// The user that it belongs to, by number.
+        /// The number of the user that owns the file.
         owner: u32,
     },
     /// The file is longer than the limit, or would be after the write.
@@ -38,16 +38,16 @@ pub enum FileError {
     TooLong {
         /// The file.
         path: PathBuf,
-        /// The length of the file, or the length it would get, if known.
+        /// The length that the file has, or would get, if known.
         bytes: u64,
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Others held the lock during the whole wait, or a program that takes no lock wrote during every attempt.
-    /// Try again later.
+    /// Other processes held the lock during the whole wait, or a program that takes no lock changed the file during
+    /// every attempt. Try again later.
     #[error("{} is locked or changed by others: try again later", .0.display())]
     Busy(PathBuf),
-    /// The file is no longer what the caller read: a program that takes no lock wrote it.
+    /// The file has changed since the caller read it: a program that takes no lock wrote it.
     #[error("{} was changed by a program that takes no lock: read it again", .0.display())]
     Changed(PathBuf),
     /// A system call failed.
@@ -57,20 +57,20 @@ pub enum FileError {
         what: &'static str,
         /// The file.
         path: PathBuf,
-        /// The error of the system.
+        /// The error of the system call.
         source: io::Error,
     },
-    /// The file was changed, but the folder could not be synced.
+    /// The file was changed, but its folder could not be synced.
     #[error("{} was changed, but the change may not survive a power failure", path.display())]
     Indeterminate {
         /// The file.
         path: PathBuf,
-        /// The error of the system.
+        /// The error of the system call.
         source: io::Error,
     },
 }
 
-/// Returns the remedy of a failure that the operator can mend.
+/// Returns the remedy for a failure that the operator can mend.
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => ": give the user of this process the right to do it",
@@ -81,8 +81,7 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 impl FileError {
-    /// Tells whether the same operation may succeed later by itself. An operator has to mend the other
-    /// errors first.
+    /// Tells whether the same operation may succeed later. The other errors stay until an operator mends the cause.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Busy(_) | Self::Changed(_) => true,
@@ -91,7 +90,7 @@ impl FileError {
         }
     }
 
-    /// Returns the message with its cause, for an error that an operator has to mend.
+    /// Returns the message and its cause, for an error that an operator has to mend.
     pub fn reason(&self) -> String {
         let cause = std::error::Error::source(self).map_or_else(String::new, |cause| format!(" ({cause})"));
         format!("{self}{cause}")

@@ -1,7 +1,6 @@
-//! Files that several programs share: read within bounds, replaced whole, and locked while they change.
+//! Files that several programs share. They are read within bounds, replaced as a whole, and locked during a change.
 //!
-//! A program that keeps its data in one file, or changes a file of another program, opens it as a
-//! [`SharedFile`]:
+//! A program that keeps its data in one file, or changes a file of another program, opens the file as a [`SharedFile`]:
 //!
 //! ```
 //! use std::time::Duration;
@@ -25,29 +24,31 @@
 //! # Ok::<(), keyway_files::FileError>(())
 //! ```
 //!
-//! `change` is made of steps that a program may also take one by one: [`lock`](SharedFile::lock),
+//! `change` consists of steps that a program can also call one by one: [`lock`](SharedFile::lock),
 //! [`read`](SharedFile::read), [`replace`](SharedFile::replace) or [`remove`](SharedFile::remove).
 //!
 //! Every function blocks, needs no runtime and cannot be cancelled.
 //!
 //! # Promises
 //!
-//! * **All or nothing.** A new content is written to `.NAME.keyway-new`, synced, and renamed; then the folder
-//!   is synced. After a power failure at any moment the file holds all of the old or all of the new content.
+//! * **All or nothing.** A new content is written to `.NAME.keyway-new`, synced, and renamed. Then the folder is
+//!   synced. After a power failure at any moment, the file holds either the complete old content or the complete new
+//!   content.
 //! * **Errors state the outcome.** Every error but [`FileError::Indeterminate`] means that the file is
 //!   unchanged. `Indeterminate` means that the file was changed, and that the change may not survive a power
 //!   failure. It is no error if a file system cannot sync a folder (`EINVAL`, `ENOTSUP`).
-//! * **One writer.** Writers of all processes take the lock of `.NAME.keyway-lock`. The lock ends with its process,
-//!   however that ends. A write by a program that takes no lock is detected and not overwritten, unless it falls into
-//!   the moment between the last comparison and the renaming.
-//! * **Bounds.** No read exceeds the limit of the caller, and no write exceeds what can be read again.
-//! * **Regular files only.** Lock, temporary file and the file itself are never reached through a symbolic link,
-//!   and must be regular files. [`SharedFile::open`] refuses links in the whole path, for folders of an account
-//!   that is not trusted.
+//! * **One writer.** Writers of all processes take the lock of `.NAME.keyway-lock`. The lock ends when its process
+//!   ends, in any way. A program that takes no lock may write too: its change is detected and not overwritten, unless
+//!   it falls between the last comparison and the renaming.
+//! * **Bounds.** No read and no write exceeds the limit of the caller, so every written file can be read again.
+//! * **Regular files only.** The lock, the temporary file and the file itself must be regular files, and are never
+//!   reached through a symbolic link. [`SharedFile::open`] refuses links in the whole path. Use it for folders of an
+//!   account that is not trusted.
 //!
 //! # Owners and rights (Unix)
 //!
-//! A host that runs as root must not take a file away from the account that it belongs to, not even by its lock:
+//! A host that runs as root must not take a file away from the account that owns it, and its lock file must not lock
+//! that account out:
 //!
 //! | | belongs to | mode |
 //! | --- | --- | --- |
@@ -56,15 +57,14 @@
 //! | the lock | the owner and group of its folder | 0600; 0660 where the group may write in the folder |
 //! | a new folder ([`make_folder`]) | the owner and group of the folder that it is in | 0700 |
 //!
-//! A process that is not root cannot give files to groups that it is not in. Where the group cannot be
-//! kept, the file is written nevertheless, without the group's rights, and without those rights of all others that
-//! the group did not have. A process that cannot give a new file to the owner of the folder keeps it, or fails:
-//! [`Rights`] says which.
+//! A process that is not root cannot give files to groups that it is not in. If the group cannot be kept, the file is
+//! written without the rights of the group. All other users then keep only those rights that the group had too. A
+//! process that cannot give a new file to the owner of the folder keeps the file, or fails: [`Rights`] says which.
 //!
 //! # Private files
 //!
-//! [`read_private`] reads keys and passwords: a file that belongs to the user of this process or to root, and that
-//! no other user may read or write. The content lives in memory that is wiped.
+//! [`read_private`] reads a file with keys or passwords. The file must belong to the user of this process or to root,
+//! and no other user may read or write it. The memory that holds the content is wiped.
 
 mod error;
 mod folder;

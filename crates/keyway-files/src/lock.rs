@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use crate::folder::{Folder, Use};
 use crate::{FileError, owner};
 
-/// An exclusive lock on a [`SharedFile`](crate::SharedFile), between processes and between handles of one process. It
-/// is released when it is dropped, and when its process ends. The lock file stays.
+/// An exclusive lock on a [`SharedFile`](crate::SharedFile), between processes and between handles of one process.
+/// Dropping the lock releases it, and so does the end of the process. The lock file stays.
 #[derive(Debug)]
 pub struct Lock {
     // The open file that holds the lock.
@@ -22,7 +22,7 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The time within which the creator of a lock file gives it to the owner of the folder.
+    /// The time that the creator of a lock file needs at most to give it to the owner of the folder.
     const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -37,8 +37,8 @@ impl Lock {
         loop {
             if let Some(file) = open(folder, &name, started.elapsed() < Self::GIVEN_WITHIN)? {
                 match file.try_lock() {
-                    // A removal of the file removes the lock file too. This lock is then on a
-                    // removed file, which no other process will lock.
+                    // The lock file is removed together with the locked file. A lock on a removed file is useless,
+                    // because other processes lock a new one. So the name must still refer to this file.
                     Ok(()) if folder.has(&name, &file).map_err(failed)? => {
                         return Ok(Self { _file: file, folder: Arc::clone(folder), name });
                     }
@@ -54,12 +54,12 @@ impl Lock {
         }
     }
 
-    /// Releases the lock and removes its file, if the locked file was never created or is removed.
+    /// Releases the lock and removes the lock file. Use it if the locked file was never created, or was removed.
     ///
     /// # Errors
-    /// [`FileError::Io`]. The lock is released nevertheless. Its file stays, which does no harm.
+    /// [`FileError::Io`]. The lock is released nevertheless, and the lock file stays, which does no harm.
     pub fn discard(self) -> Result<(), FileError> {
-        // Removed while still held, so that no other process can lock it in between.
+        // The lock file is removed before the lock is released, so that no other process locks the old file.
         self.folder.remove(&self.name).map_err(|source| FileError::Io {
             what: "remove the lock",
             path: self.path(),
@@ -72,7 +72,7 @@ impl Lock {
     }
 }
 
-/// Opens the lock file, or creates it. `None` if another process created or removed it meanwhile.
+/// Opens the lock file, or creates it. Returns `None` if another process created or removed it at the same time.
 fn open(folder: &Folder, name: &OsString, is_new: bool) -> Result<Option<File>, FileError> {
     let failed = |what, source| FileError::Io { what, path: folder.path_of(name), source };
     match folder.open_file(name, Use::Lock) {
@@ -134,7 +134,7 @@ mod tests {
             for _ in 0..4 {
                 scope.spawn(|| {
                     while Instant::now() < until {
-                        // Each thread removes the lock file, so the others often have the old file open.
+                        // Each thread removes the lock file, so another thread often has the removed file open.
                         let lock = match Lock::acquire(&folder, ".lock".into(), Duration::ZERO) {
                             Ok(lock) => lock,
                             Err(FileError::Busy(_)) => continue,

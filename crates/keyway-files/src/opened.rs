@@ -1,4 +1,4 @@
-//! An open file, and its content as it was read.
+//! An open file, and the content that was read from it.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -16,7 +16,7 @@ pub(crate) struct Opened {
     path: PathBuf,
 }
 
-/// A file as it was read: its content, and the metadata that shows later changes.
+/// The result of reading a file: its content, and its metadata, from which later changes are detected.
 ///
 /// `Debug` does not show the content.
 pub struct Found {
@@ -25,7 +25,7 @@ pub struct Found {
 }
 
 impl Opened {
-    /// Wraps an open file. Refuses anything but a regular file.
+    /// Wraps an open file. Refuses it if it is not a regular file.
     pub(crate) fn new(file: File, path: PathBuf) -> Result<Self, FileError> {
         match file.metadata() {
             Ok(metadata) if metadata.is_file() => Ok(Self { file, metadata, path }),
@@ -34,7 +34,7 @@ impl Opened {
         }
     }
 
-    /// Refuses a file that other users than that of this process and root can read or change.
+    /// Refuses a file that users other than the user of this process and root can read or change.
     #[cfg(unix)]
     pub(crate) fn private(self) -> Result<Self, FileError> {
         use std::os::unix::fs::MetadataExt as _;
@@ -50,18 +50,18 @@ impl Opened {
         Ok(self)
     }
 
-    /// Accepts every file: such a system has no owners and modes.
+    /// Accepts every file, because these systems have no owners and modes.
     #[cfg(not(unix))]
     #[allow(clippy::unnecessary_wraps)] // As on Unix.
     pub(crate) fn private(self) -> Result<Self, FileError> {
         Ok(self)
     }
 
-    /// Reads the whole file, if it has no more than `max_bytes`.
+    /// Reads the whole file, if it has at most `max_bytes`.
     pub(crate) fn read(mut self, max_bytes: usize) -> Result<Found, FileError> {
         let mut content = Vec::new();
         match self.read_into(&mut content, max_bytes) {
-            // The metadata from before the read: a write during the read then shows as a change.
+            // The metadata was read before the content, so a write during the read shows as a change.
             Ok(()) => Ok(Found { content, metadata: Box::new(self.metadata) }),
             Err(error) => {
                 content.zeroize();
@@ -79,7 +79,7 @@ impl Opened {
             return Err(too_long(self.metadata.len()));
         }
         loop {
-            // One byte to spare reveals a file that grows.
+            // The buffer has one extra byte, which is filled if the file grows.
             let filled = content.len();
             let mut larger = vec![0; room + 1];
             larger[..filled].copy_from_slice(content);
@@ -120,7 +120,7 @@ impl Found {
         &self.content
     }
 
-    /// Returns the contents of the file. The caller puts a secret into a type that wipes it.
+    /// Returns the contents of the file. If they are secret, the caller must put them into a type that wipes them.
     pub fn into_content(self) -> Vec<u8> {
         self.content
     }
@@ -129,8 +129,8 @@ impl Found {
         &self.metadata
     }
 
-    /// Tells whether both are the same file, unchanged. The content is compared too, because two writes within
-    /// one tick of the clock have the same time.
+    /// Tells whether both are the same, unchanged file. The content is compared too, because two writes within one tick
+    /// of the clock have the same time.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         is_same_version(&self.metadata, &other.metadata) && self.content == other.content
     }

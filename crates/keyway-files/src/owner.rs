@@ -3,11 +3,11 @@
 /// The mode of a file, and whether its owner may differ from the folder's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// The file is for its owner only (0600), whatever mode it had before. A new file belongs to the owner of
+    /// Only the owner has rights in the file (0600), whatever mode it had before. A new file belongs to the owner of
     /// its folder if this process may give it away, and otherwise to the user of this process.
     Private,
-    /// The mode stays what it is. A new file belongs to the owner of its folder; if this process may not
-    /// give it away, that is an error.
+    /// The file keeps its mode. A new file belongs to the owner of its folder. If this process may not give it away,
+    /// the operation fails.
     Kept {
         /// The mode of a new file.
         new_mode: u32,
@@ -26,7 +26,7 @@ mod unix {
     use super::Rights;
     use crate::folder::Folder;
 
-    /// Gives a new file to the owner of the file that it replaces, or to that of its folder.
+    /// Gives a new file to the owner of the file that it replaces, or else to the owner of its folder.
     pub(crate) fn give_file(
         new: &File,
         replaced: Option<&Metadata>,
@@ -45,18 +45,18 @@ mod unix {
         give(new, &like, mode, must_be_owner)
     }
 
-    /// Gives a new lock file to the owner of its folder. A group that may write in the folder may lock, too:
-    /// it could replace the lock file anyway.
+    /// Gives a new lock file to the owner of its folder. A group that may write in the folder may also lock, because it
+    /// could replace the lock file anyway.
     pub(crate) fn give_lock(new: &File, folder: &Folder) -> io::Result<()> {
         let like = folder.metadata()?;
         let mode = if like.mode() & 0o020 == 0 { 0o600 } else { 0o660 };
         give(new, &like, mode, false)
     }
 
-    /// Gives a new folder to the owner of the one that it is in.
+    /// Gives a new folder to the owner of its parent folder.
     ///
-    /// That owner can replace the new folder by another one at any time. An empty folder can be given away,
-    /// because its owner controls the place anyway. A folder with content keeps its owner.
+    /// An empty folder can safely be given away, because the owner of the parent can replace it at any time anyway. A
+    /// folder with content keeps its owner.
     pub(crate) fn give_folder(parent: &Folder, new: &Folder) -> io::Result<()> {
         if !new.is_empty()? {
             return Ok(());
@@ -64,8 +64,8 @@ mod unix {
         give(new.handle(), &parent.metadata()?, 0o700, false)
     }
 
-    /// Changes owner and mode of a new file, by its handle. An existing file is never given away: it may be
-    /// a file of another user that was put at this path.
+    /// Changes the owner and the mode of a new file through its handle. An existing file is never given away, because
+    /// it may be a file of another user that was put at this path.
     fn give(new: &File, like: &Metadata, mode: u32, must_be_owner: bool) -> io::Result<()> {
         let own = new.metadata()?;
         let given = own.uid() != like.uid() && {
@@ -86,18 +86,18 @@ mod unix {
                 given => given.map(|()| mode)?,
             }
         };
-        // After the owner, because changing the owner takes some bits away.
+        // This comes after the change of the owner, because that change clears some bits of the mode.
         new.set_permissions(Permissions::from_mode(mode))
     }
 
-    /// Tells whether the error means that this process may not give files away, or that the owner has no number
-    /// in its user namespace.
+    /// Tells whether the error means that this process may not give files away, or that the owner has no number in the
+    /// user namespace of this process.
     fn is_not_ours_to_give(error: &io::Error) -> bool {
         matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
     }
 
-    /// Returns the mode of a file that lost its group. The members of that group now count among all others,
-    /// and get no right that they did not have.
+    /// Returns the mode of a file whose group cannot be kept. The members of the group now count as other users. So
+    /// other users keep only the rights that the group had too.
     fn without_group(mode: u32) -> u32 {
         (mode & 0o5700) | (mode & (mode >> 3) & 0o007)
     }
@@ -125,7 +125,7 @@ mod unix {
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{give_file, give_folder, give_lock};
 
-/// Does nothing, on systems without owners and modes of this kind.
+/// Does nothing, because these systems have no such owners and modes.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)] // As on Unix.
 mod elsewhere {

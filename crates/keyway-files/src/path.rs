@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
-/// The absolute path of a file, without `.` and `..`.
+/// The absolute path of a file. It contains no `.` and no `..`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FilePath {
     directories: Vec<OsString>,
@@ -17,7 +17,7 @@ pub enum PathFault {
     /// The path names no file.
     #[error("it is empty: give the absolute path of the file")]
     Empty,
-    /// The path does not begin at the root.
+    /// The path does not begin with a slash.
     #[error("it is not absolute: begin it with a slash")]
     Relative,
     /// The path holds `.` or `..`, or ends with a slash.
@@ -29,7 +29,7 @@ pub enum PathFault {
 }
 
 impl FilePath {
-    /// Reads a path. Does no I/O.
+    /// Parses a path. Does no I/O.
     ///
     /// # Errors
     /// [`PathFault`].
@@ -63,7 +63,7 @@ impl FilePath {
         path
     }
 
-    /// Returns the names of the directories that lead to the file, from the root on.
+    /// Returns the names of the directories that lead to the file, beginning at the root.
     pub(crate) fn directories(&self) -> &[OsString] {
         &self.directories
     }

@@ -1,22 +1,23 @@
-//! Publication of a complete file under its name.
+//! Publishes a complete file under its final name.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Gives the file `draft` the name `path` in the same folder, and never replaces a file: a reader finds the
-/// whole file or none. On return `draft` is gone, or is a second name of the same file, to be removed. Blocks;
-/// the new name is durable after [`sync_folder`](crate::sync_folder).
+/// Gives the file `draft` the name `path` in the same folder, and never replaces a file. A reader finds either the
+/// whole file or no file. On return the name `draft` either is gone, or still refers to the same file; then the caller
+/// removes it. Blocks. The new name is durable after [`sync_folder`](crate::sync_folder).
 ///
 /// If the file system does not support or allow a second name (FAT, some network and FUSE file systems),
 /// the file is renamed.
 ///
 /// # Errors
-/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when `path` is taken. Otherwise the error of the system; if
-/// neither a second name nor a renaming is possible, that of the second name. Nothing was changed.
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when `path` exists. Otherwise the error of the system; if the file
+/// can get neither a second name nor a new name, it is the error of adding the second name. After an error nothing was
+/// changed.
 pub fn publish(draft: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(draft, path) {
-        // EPERM and EACCES; EOPNOTSUPP and ENOSYS.
+        // These kinds stand for EPERM and EACCES, and for EOPNOTSUPP and ENOSYS.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) =>
         {

@@ -1,4 +1,4 @@
-//! Reads of files that this process does not write.
+//! Reads files that this process does not write.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,22 +9,22 @@ use zeroize::Zeroizing;
 use crate::FileError;
 use crate::opened::Opened;
 
-/// Reads a file of at most `max_bytes`; `None` if there is none. The path may lead through symbolic links.
+/// Reads a file of at most `max_bytes`. Returns `None` if there is no file. The path may lead through symbolic links.
 /// Blocks.
 ///
 /// # Errors
-/// [`FileError`]; nothing is changed.
+/// [`FileError`]. Nothing is changed.
 pub fn read(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, FileError> {
     let Some(opened) = open(path)? else { return Ok(None) };
     opened.read(max_bytes).map(|found| Some(found.into_content()))
 }
 
-/// Reads a file of at most `max_bytes` that holds keys or passwords; `None` if there is none. The path may lead
-/// through symbolic links. Blocks.
+/// Reads a file of at most `max_bytes` that holds keys or passwords. Returns `None` if there is no file. The path may
+/// lead through symbolic links. Blocks.
 ///
 /// # Errors
-/// On Unix [`FileError::Exposed`] and [`FileError::ForeignOwner`] for a file that a user other than root and that
-/// of this process may read or write; and every other [`FileError`] of reading. Nothing is changed.
+/// On Unix, [`FileError::Exposed`] and [`FileError::ForeignOwner`] if the file can be read or written by a user other
+/// than root and the user of this process. Every other [`FileError`] of reading a file. Nothing is changed.
 pub fn read_private(path: &Path, max_bytes: usize) -> Result<Option<Zeroizing<Vec<u8>>>, FileError> {
     let Some(opened) = open(path)? else { return Ok(None) };
     opened.private()?.read(max_bytes).map(|found| Some(found.into_content().into()))
@@ -32,14 +32,14 @@ pub fn read_private(path: &Path, max_bytes: usize) -> Result<Option<Zeroizing<Ve
 
 fn open(path: &Path) -> Result<Option<Opened>, FileError> {
     let failed = |source| FileError::Io { what: "open", path: path.to_owned(), source };
-    // Checked before opening, because opening a pipe would wait for its other end, and opening a device
-    // may have side effects.
+    // The check comes before opening, because opening a pipe would wait for its other end, and opening a device may
+    // have side effects.
     let opened = fs::metadata(path)
         .and_then(|metadata| if metadata.is_file() { File::open(path).map(Some) } else { Ok(None) });
     match opened {
         Ok(Some(file)) => Opened::new(file, path.to_owned()).map(Some),
         Ok(None) => Err(FileError::NotAFile(path.to_owned())),
-        // A path through a regular file leads to no file.
+        // If a component of the path is a regular file, the path leads to no file.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }

@@ -1,4 +1,4 @@
-//! Replacement and removal of a shared file.
+//! Replaces and removes a shared file.
 
 use std::ffi::OsStr;
 use std::io::{self, Write as _};
@@ -6,14 +6,14 @@ use std::io::{self, Write as _};
 use crate::{FileError, Found, Lock, SharedFile, owner};
 
 impl SharedFile {
-    /// Replaces the content that was read by `content`. At any moment, also after a power failure, the file
-    /// holds either all of the old or all of the new. Blocks.
+    /// Replaces the content of the file by `content`. At any moment, even after a power failure, the file holds either
+    /// the complete old content or the complete new content. Blocks.
     ///
-    /// `found` is the result of [`read`](Self::read) under this lock, `None` if there was no file.
+    /// `found` is the result of [`read`](Self::read) under this lock. It is `None` if there was no file.
     ///
     /// # Errors
-    /// [`FileError::Changed`] if the file differs from `found`. [`FileError::Indeterminate`] if the file
-    /// was replaced and the folder could not be synced. With every other [`FileError`] nothing was changed.
+    /// [`FileError::Changed`] if the file differs from `found`. [`FileError::Indeterminate`] if the file was replaced,
+    /// but the folder could not be synced. After every other [`FileError`] nothing was changed.
     pub fn replace(&self, _: &Lock, found: Option<&Found>, content: &[u8]) -> Result<(), FileError> {
         // A longer file could not be read again.
         if content.len() > self.max_bytes() {
@@ -23,7 +23,7 @@ impl SharedFile {
                 limit: self.max_bytes(),
             });
         }
-        // The lock is held, so no other process uses the temporary file. An existing one was left by a
+        // This process holds the lock, so no other process uses the temporary file. If there is one, it was left by a
         // process that died.
         let temporary = self.temporary_name();
         self.remove_left_over()?;
@@ -42,17 +42,17 @@ impl SharedFile {
                 renamed.map_err(|error| self.failed("replace", error))
             })
             .inspect_err(|_| {
-                // The first error is reported.
+                // A failure to remove the temporary file is ignored, because the first error is reported.
                 let _ = self.folder().remove(&temporary);
             })?;
         self.sync()
     }
 
-    /// Removes the file, if it is there, and its lock. Blocks.
+    /// Removes the file, if it exists, and its lock file. Blocks.
     ///
     /// # Errors
-    /// [`FileError::Indeterminate`] if the file was removed and the folder could not be synced. With every other
-    /// [`FileError`] the file is still there. A lock file that cannot be removed stays, which does no harm.
+    /// [`FileError::Indeterminate`] if the file was removed, but the folder could not be synced. After every other
+    /// [`FileError`] the file still exists. It is no error if the lock file cannot be removed: it does no harm.
     pub fn remove(&self, lock: Lock) -> Result<(), FileError> {
         self.remove_left_over()?;
         self.folder().remove(self.name()).map_err(|error| self.failed("remove", error))?;

@@ -16,7 +16,7 @@ use crate::folder::{Folder, Use};
 use crate::opened::Opened;
 use crate::{FileError, Found, Lock, Rights};
 
-/// A file in an open folder. The file need not exist. See the [crate](crate).
+/// A file in an open folder. The file need not exist yet. See the [front page](crate).
 #[derive(Clone, Debug)]
 pub struct SharedFile {
     folder: Arc<Folder>,
@@ -26,23 +26,23 @@ pub struct SharedFile {
 }
 
 impl SharedFile {
-    /// The number of attempts at a change while programs without a lock write.
+    /// The number of times that a change is tried while programs without a lock write to the file.
     const ATTEMPTS: usize = 20;
 
-    /// Opens the folder of a file of at most `max_bytes`, following no symbolic link: for a place in which
-    /// another account may create links. Blocks.
+    /// Opens the folder of a file of at most `max_bytes`, following no symbolic link. Use it where another account may
+    /// create links. Blocks.
     ///
     /// # Errors
-    /// [`FileError::NotADirectory`] for a link on the way, [`FileError::NoDirectory`], and
-    /// [`FileError::Io`]. Nothing is changed.
+    /// [`FileError::NotADirectory`] for a link in the path, [`FileError::NoDirectory`], and [`FileError::Io`]. Nothing
+    /// is changed.
     #[cfg(unix)]
     pub fn open(path: &FilePath, rights: Rights, max_bytes: usize) -> Result<Self, FileError> {
         let folder = Arc::new(Folder::open_without_links(path)?);
         Ok(Self { folder, name: path.name().to_owned(), rights, max_bytes })
     }
 
-    /// Opens the folder of a file of at most `max_bytes`, following symbolic links. If the path leads to a
-    /// link, the target is replaced and not the link, and all writers of the target share one lock. Blocks.
+    /// Opens the folder of a file of at most `max_bytes`, following symbolic links. If the path names a link, its
+    /// target is replaced instead of the link, and all writers of the target share one lock. Blocks.
     ///
     /// # Errors
     /// [`FileError::NoDirectory`] and [`FileError::Io`]. Nothing is changed.
@@ -66,7 +66,7 @@ impl SharedFile {
         self.folder.path_of(&self.name)
     }
 
-    /// Reads the file; `None` if there is none. Blocks.
+    /// Reads the file. Returns `None` if there is no file. Blocks.
     ///
     /// # Errors
     /// [`FileError::NotAFile`], [`FileError::TooLong`] and [`FileError::Io`].
@@ -74,36 +74,36 @@ impl SharedFile {
         self.open_to_read()?.map(|opened| opened.read(self.max_bytes)).transpose()
     }
 
-    /// Reads the content of a file that holds a secret; `None` if there is none. See
+    /// Reads the content of a file that holds a secret. Returns `None` if there is no file. See
     /// [`read_private`](crate::read_private). Blocks.
     ///
     /// # Errors
-    /// As [`read`](Self::read); and [`FileError::Exposed`] and [`FileError::ForeignOwner`] for a file that
-    /// others may read or change.
+    /// Those of [`read`](Self::read), and [`FileError::Exposed`] and [`FileError::ForeignOwner`] for a file that other
+    /// users may read or change.
     #[cfg(unix)]
     pub fn read_private(&self) -> Result<Option<Zeroizing<Vec<u8>>>, FileError> {
         let Some(opened) = self.open_to_read()? else { return Ok(None) };
         opened.private()?.read(self.max_bytes).map(|found| Some(found.into_content().into()))
     }
 
-    /// Locks the file against other writers, and waits for them for `patience`. Creates the lock file if there
-    /// is none. Blocks.
+    /// Locks the file against other writers. Waits for at most `patience` until they release the lock. Creates the lock
+    /// file if it does not exist. Blocks.
     ///
     /// # Errors
-    /// [`FileError::Busy`] when others held the lock for all of `patience`; [`FileError::NotAFile`] for a lock
-    /// that is a link; [`FileError::Io`].
+    /// [`FileError::Busy`] when others held the lock for all of `patience`; [`FileError::NotAFile`] when the lock file
+    /// is a link; [`FileError::Io`].
     pub fn lock(&self, patience: Duration) -> Result<Lock, FileError> {
         Lock::acquire(&self.folder, self.beside(".keyway-lock"), patience)
     }
 
-    /// Changes the file under its lock. `edit` gets the content, `None` if there is no file, and returns the
-    /// new content, `None` for no change. If a program that takes no lock writes in between, `edit` is called
-    /// again. Blocks.
+    /// Changes the file under its lock. `edit` gets the content, or `None` if there is no file. It returns the new
+    /// content, or `None` for no change. If a program that takes no lock changes the file before the new content is
+    /// written, `edit` is called again. Blocks.
     ///
     /// # Errors
     /// The outer error is that of [`lock`](Self::lock), [`read`](Self::read) or [`replace`](Self::replace);
-    /// [`FileError::Busy`] also when other programs wrote during every attempt. The inner error is that of
-    /// `edit`, and nothing was changed.
+    /// [`FileError::Busy`] also means that other programs changed the file during every attempt. The inner error is
+    /// that of `edit`; nothing was changed then.
     pub fn change<T, E>(
         &self,
         patience: Duration,
@@ -150,7 +150,8 @@ impl SharedFile {
         file.map(|file| Opened::new(file, self.path())).transpose()
     }
 
-    /// Returns the name of a companion file. It begins with a dot, and no name of a store does (decision C9).
+    /// Returns the name of a companion file. It begins with a dot, so it differs from every name of a store (decision
+    /// C9).
     fn beside(&self, suffix: &str) -> OsString {
         let mut name = OsString::from(".");
         name.push(&self.name);

@@ -1,20 +1,20 @@
-//! Durable names in a folder.
+//! Makes names in a folder durable.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Makes created, renamed and removed names in the folder `path` durable. Blocks for as long as the disk
+/// Makes the creation, renaming and removal of names in the folder `path` durable. Blocks for as long as the disk
 /// takes.
 ///
-/// If a file system cannot sync a folder (`EINVAL` or `ENOTSUP`), that is no error: it has nothing to wait for.
-/// Systems without such a call do nothing.
+/// It is no error if a file system cannot sync a folder (`EINVAL` or `ENOTSUP`), because there is nothing to wait for.
+/// On systems without such a call, the function does nothing.
 ///
 /// # Errors
 /// The error of the system. The names may not survive a power failure then.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
-        // The folder of a bare file name.
+        // A bare file name has an empty parent path, which stands for the current folder.
         let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
         return sync_open_folder(&File::open(path)?);
     }

@@ -1,20 +1,22 @@
-//! The version of a file that is replaced whole.
+//! The version of a file that is replaced as a whole.
 
 use std::fs::File;
 
 use crate::folder::Use;
 use crate::{FileError, SharedFile};
 
-/// A version of a [`SharedFile`]. The file is kept open, so that no later version is taken for this one.
+/// A version of a [`SharedFile`]. It keeps the file open, so that no later file can have the same identity.
 ///
-/// Where an open file cannot be replaced (not on Unix), nothing is kept, and the file counts as replaced.
+/// On systems other than Unix an open file cannot be replaced. There a version keeps nothing open, and the file always
+/// counts as replaced.
 #[derive(Debug)]
 pub struct Version(Option<File>);
 
 impl SharedFile {
-    /// Returns the present version, to find out cheaply whether the file was replaced; `None` if there is no file. Blocks.
+    /// Returns the current version, with which a caller can cheaply find out later whether the file was replaced.
+    /// Returns `None` if there is no file. Blocks.
     ///
-    /// A writer that changes the file in place does not make another version.
+    /// A change in place does not create a new version.
     ///
     /// # Errors
     /// [`FileError::NotAFile`] for a link, and [`FileError::Io`].
@@ -39,7 +41,8 @@ impl SharedFile {
         Ok(file.map(|file| Version(cfg!(unix).then_some(file))))
     }
 
-    /// Tells whether the file still is of this version. A file that cannot be found is not. Blocks, for one system call.
+    /// Tells whether the file still has this version. The answer is false if the file cannot be found. Blocks for one
+    /// system call.
     pub fn has_version(&self, version: &Version) -> bool {
         version.0.as_ref().is_some_and(|file| self.folder().has(self.name(), file).unwrap_or(false))
     }

@@ -14,7 +14,7 @@ fn file() -> (tempfile::TempDir, SharedFile) {
     (folder, file)
 }
 
-/// Appends a line, and calls `meanwhile` after the file was read.
+/// Appends a line. Calls `meanwhile` between reading the file and writing it.
 fn append(file: &SharedFile, mut meanwhile: impl FnMut(usize)) -> Result<usize, FileError> {
     let mut asked = 0;
     let changed = file.change(Duration::from_secs(10), |content| {
@@ -64,7 +64,7 @@ fn a_line_written_meanwhile_is_not_lost() {
     assert_eq!(fs::read_to_string(file.path()).unwrap(), "ours\ntheirs\nours\n");
 }
 
-/// File times are as coarse as the ticks of the system's clock, so two changes may have the same time.
+/// Tests two changes with the same time stamp: file times are as coarse as the ticks of the system's clock.
 #[test]
 fn a_line_of_the_same_length_written_in_the_same_moment_is_not_lost() {
     let (_folder, file) = file();
@@ -114,7 +114,8 @@ fn a_file_that_is_too_long_is_neither_read_nor_written() {
     }
 }
 
-/// The reported length may differ from the content: files of `/proc` report none, and other files grow.
+/// Tests a file whose content is longer than its reported length: files of `/proc` report zero, and other files may
+/// grow.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_file_longer_than_its_reported_length_is_read_within_the_bound() {

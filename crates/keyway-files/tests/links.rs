@@ -1,4 +1,4 @@
-//! Tests links and special files in the place of regular files.
+//! Tests links and special files that take the place of regular files.
 #![cfg(unix)]
 
 use std::fs;
@@ -84,7 +84,7 @@ fn a_link_in_place_of_file_lock_or_draft_is_not_followed() {
     }
 }
 
-/// Opening a pipe would wait for its other end.
+/// Tests that pipes are not opened, because opening a pipe would wait for its other end.
 #[test]
 fn a_pipe_or_a_folder_is_refused() {
     for name in ["f", ".f.keyway-lock"] {

@@ -1,8 +1,8 @@
 //! Runs Keyway plugins: the engines of a host.
 //!
-//! A plugin does one thing: it keeps secrets, gives credentials, or makes them. A host needs more: calls
-//! that return in time, panics that do not spread, answers that fit the question, and interrupted
-//! work that is finished after a crash. The engines add that to every plugin.
+//! A plugin does one thing, such as keeping secrets or issuing credentials. A host needs more: calls that return in
+//! time, panics that do not spread, valid answers, and interrupted work that is finished after a crash. The engines add
+//! these properties to every plugin.
 //!
 //! | engine | drives | |
 //! | --- | --- | --- |
@@ -11,10 +11,10 @@
 //! | [`Host::grants`] | plugins that make and revoke credentials (`keyway-issuers`), feature `issuers` | works |
 //! | [`Host::sessions`] | plugins for credential stores (`keyway-credentials`), feature `credentials` | works |
 //!
-//! All features are on by default. A host that only keeps secrets enables `secrets` alone and
-//! compiles no code for the others.
+//! All features are on by default. A host that only keeps secrets enables only `secrets`, and compiles no code of the
+//! other engines.
 //!
-//! # A host of secrets
+//! # A host that keeps secrets
 //!
 #![cfg_attr(all(feature = "secrets", feature = "issuers"), doc = "```")]
 #![cfg_attr(not(all(feature = "secrets", feature = "issuers")), doc = "```ignore")]
@@ -57,7 +57,7 @@
 //! # }
 //! ```
 //!
-//! # A host of credentials on request
+//! # A host that issues credentials
 //!
 #![cfg_attr(feature = "issuers", doc = "```")]
 #![cfg_attr(not(feature = "issuers"), doc = "```ignore")]
@@ -117,24 +117,24 @@
 //!
 //! # How the engines work
 //!
-//! Each record (a store, an order, a session, a grant) follows a pure state machine. A caller's event causes a step, the
-//! step is stored in one atomic batch, and only then the plugin is asked; its answer is the next
-//! event. So at any crash the stored state tells which work may be unfinished, and [`Host::run`]
-//! resumes it. The record is claimed while a plugin is asked. Due work waits in lanes, one for each
-//! service or plugin, so that a lane that hangs delays no other.
+//! Each record (a store, an order, a session, a grant) follows a pure state machine. An event of a caller causes a
+//! step. The step is stored in one atomic batch, and only then the plugin is called. Its answer is the next event. So
+//! after any crash, the stored state shows which work may be unfinished, and [`Host::run`] resumes that work. The
+//! record is claimed during a plugin's call. Due work waits in lanes, one for each service or plugin, so a lane that
+//! hangs does not delay the others.
 //!
 //! # Stored records
 //!
-//! Each engine keeps its own records on the host's storage engine. They are sealed by the host's
-//! keys and bound to their places, and their keys contain no names. They hold no secrets, which
-//! plugins store themselves. [`Host::reseal`] moves the records to new keys (decision K1).
+//! Each engine keeps its own records on the host's storage engine. The records are sealed by the host's keys and
+//! bound to their places. Their keys in the storage engine contain no names. The records hold no secrets: plugins
+//! store secrets themselves. [`Host::reseal`] moves the records to new keys (decision K1).
 //!
 //! # Requirements
 //!
 //! The engines need tokio, for time, tasks and blocking threads (decision R1), and `panic =
 //! "unwind"`, which is Rust's default (decision R4). Plugins and storage engines need no runtime.
 
-// Each engine uses only a part of the shared rooms, so a build with one engine leaves parts unused.
+// Each engine uses only a part of the shared modules, so a build without some engines leaves parts unused.
 #![cfg_attr(
     not(all(feature = "certificates", feature = "credentials", feature = "issuers")),
     allow(dead_code, unused_imports, unused_mut, reason = "each engine uses a part of the shared rooms")

@@ -55,7 +55,7 @@ fn a_name_has_its_prefix_and_suffix_only_if_it_exists() {
     assert_eq!((account(None), account(Some("")), account(Some("a\nb"))), (None, None, None));
 }
 
-/// Returns a value that may be missing, empty, unfit, or equal to another.
+/// Returns values that may be missing, empty, unfit, or equal to each other.
 fn value() -> impl Strategy<Value = Option<String>> {
     prop::option::of(prop_oneof!["[a-c]{0,2}", any::<String>()])
 }
@@ -77,7 +77,7 @@ proptest! {
             rules = rules.with_mapping(domain, mapped);
         }
         let all = names(&rules, &connection);
-        // One generator at a time, and then the first of each value: an oracle without state.
+        // The oracle asks one generator at a time, and keeps the first occurrence of each asset.
         let mut expected: Vec<String> = Vec::new();
         for generator in order {
             let alone = names(&AssetRules { generators: vec![generator], ..rules.clone() }, &connection);

@@ -1,4 +1,4 @@
-//! The forms in DER: PKCS#1, PKCS#8, SEC1, and the traditional one of DSA.
+//! Private keys in DER: PKCS#1, PKCS#8, SEC1, and the traditional form of DSA.
 
 use der::asn1::{AnyRef, ContextSpecific, ObjectIdentifier, OctetStringRef, UintRef};
 use der::{Decode as _, Reader as _, SliceReader, TagNumber};
@@ -10,7 +10,7 @@ const DSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10040.4.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// Reads the one sequence that `bytes` hold.
+/// Reads one DER sequence, and requires that it is all that `bytes` holds.
 fn whole<'a, T>(
     bytes: &'a [u8],
     form: &'static str,
@@ -32,7 +32,7 @@ pub(super) fn pkcs1(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
         uints(reader, 8)?;
         match version {
             0 => Ok(()),
-            // A key of more than two primes has the further ones in a sequence.
+            // A key with more than two primes has a sequence of the further primes.
             1 => reader.decode::<AnyRef<'_>>().map(drop),
             _ => Err(der::ErrorKind::Failed.into()),
         }
@@ -40,7 +40,7 @@ pub(super) fn pkcs1(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     Ok(KeyFacts::new(KeyForm::Pkcs1, Some(KeyType::Rsa), None, false))
 }
 
-/// Reads the version, p, q, g, y and x.
+/// Reads a DSA key: its version, p, q, g, y and x.
 pub(super) fn traditional_dsa(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     whole(bytes, "that of DSA", |reader| match reader.decode()? {
         0_u8 => uints(reader, 5),
@@ -49,14 +49,14 @@ pub(super) fn traditional_dsa(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     Ok(KeyFacts::new(KeyForm::TraditionalDsa, Some(KeyType::Dsa), None, false))
 }
 
-/// Reads `ECPrivateKey` (RFC 5915), which says its curve.
+/// Reads `ECPrivateKey` (RFC 5915). It must name its curve.
 pub(super) fn sec1(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     let (curve, scalar_bytes) = ec_private_key(bytes)?;
     let curve = curve.ok_or(KeyError::UnsupportedType)?;
     ec_facts(KeyForm::Sec1, curve, scalar_bytes)
 }
 
-/// Reads `OneAsymmetricKey` (RFC 5958), and the key in it.
+/// Reads `OneAsymmetricKey` (RFC 5958), and the key inside.
 pub(super) fn pkcs8(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     const FORM: &str = "PKCS#8";
     let (algorithm, parameters, key) = whole(bytes, FORM, |reader| {
@@ -69,7 +69,7 @@ pub(super) fn pkcs8(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
             Ok::<_, der::Error>((algorithm, optional(reader)?))
         })?;
         let key: &OctetStringRef = reader.decode()?;
-        // Attributes, and the public key of version 1.
+        // Skips the attributes, and the public key of version 1.
         while !reader.is_finished() {
             reader.decode::<AnyRef<'_>>()?;
         }
@@ -97,7 +97,7 @@ pub(super) fn pkcs8(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     }
 }
 
-/// Reads `EncryptedPrivateKeyInfo` (RFC 5958), which does not say the type of its key.
+/// Reads `EncryptedPrivateKeyInfo` (RFC 5958). It does not name the type of its key.
 pub(super) fn encrypted_pkcs8(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     whole(bytes, "encrypted PKCS#8", |reader| {
         reader.sequence(|reader| {
@@ -109,7 +109,7 @@ pub(super) fn encrypted_pkcs8(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     Ok(KeyFacts::new(KeyForm::Pkcs8, None, None, true))
 }
 
-/// Returns the curve of an `ECPrivateKey`, if it is there, and the length of its number.
+/// Returns the curve of an `ECPrivateKey`, if it names one, and the length of its number.
 fn ec_private_key(bytes: &[u8]) -> Result<(Option<EcdsaCurve>, usize), KeyError> {
     let (curve, scalar_bytes) = whole(bytes, "SEC1", |reader| {
         if reader.decode::<u8>()? != 1 {

@@ -1,6 +1,6 @@
 //! The error for a text that is not a private key.
 
-/// The error for a text that is not a private key. It repeats nothing of the text.
+/// The error for a text that is not a private key. It shows no part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -13,7 +13,7 @@ pub enum KeyError {
     /// The text is not one PEM block.
     #[error("the private key is not one PEM block: {rule}")]
     Pem {
-        /// The broken rule.
+        /// The rule that the text breaks.
         rule: &'static str,
     },
     /// The block is not a private key of a known form.
@@ -22,13 +22,13 @@ pub enum KeyError {
          PRIVATE KEY"
     )]
     Label,
-    /// The content does not have the form that the label says.
+    /// The content does not have the form that the label names.
     #[error("the private key is damaged: its content is not {form}")]
     Content {
-        /// The form that is expected.
+        /// The form that the label names.
         form: &'static str,
     },
-    /// The key is of another type.
+    /// The type of the key is not supported.
     #[error(
         "the private key is of a type that is not supported: use RSA, ECDSA (P-256, P-384, P-521) or Ed25519"
     )]

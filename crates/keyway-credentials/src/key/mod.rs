@@ -1,4 +1,4 @@
-//! Private keys, whose type is read from the key itself (decision S7).
+//! Private keys. Their type is read from the key itself (decision S7).
 
 mod der_forms;
 mod error;
@@ -13,7 +13,7 @@ pub use error::KeyError;
 
 /// A private key with its passphrase, if it has one. `Debug` shows neither.
 ///
-/// [`new`](Self::new) reads the key, so every value is a private key.
+/// [`new`](Self::new) parses the key, so every value of this type is a private key.
 ///
 /// | form | label of its PEM | type of an encrypted key |
 /// | --- | --- | --- |
@@ -23,7 +23,7 @@ pub use error::KeyError;
 /// | PKCS#8 | `PRIVATE KEY`, `ENCRYPTED PRIVATE KEY` | not known |
 /// | OpenSSH | `OPENSSH PRIVATE KEY` | known |
 ///
-/// Nothing is decrypted: whether the passphrase is the right one is not checked.
+/// Nothing is decrypted, so nothing checks that the passphrase is right.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PrivateKey {
     pem: SecretText,
@@ -32,15 +32,15 @@ pub struct PrivateKey {
 }
 
 impl PrivateKey {
-    /// The longest key in bytes, as PEM.
+    /// The longest allowed key in bytes, as PEM.
     pub const MAX_BYTES: usize = 16 << 10;
 
-    /// Reads a key of one PEM block.
+    /// Reads a key that is one PEM block.
     ///
-    /// An encrypted key needs its passphrase. One for a key without encryption is dropped.
+    /// An encrypted key needs its passphrase. The passphrase of a key without encryption is dropped.
     ///
     /// # Errors
-    /// [`KeyError`] says what is wrong with the key. It repeats nothing of it.
+    /// [`KeyError`] says what is wrong with the key. It shows no part of the key.
     pub fn new(pem: impl Into<SecretText>, passphrase: Option<SecretText>) -> Result<Self, KeyError> {
         let pem = pem.into();
         let facts = KeyFacts::read(pem.expose())?;
@@ -62,13 +62,13 @@ impl PrivateKey {
         self.passphrase.as_ref().map(SecretText::expose)
     }
 
-    /// Returns what the key says about itself.
+    /// Returns the facts that the key itself states.
     pub const fn facts(&self) -> KeyFacts {
         self.facts
     }
 }
 
-/// Describes a private key by its own content.
+/// The facts that a private key itself states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct KeyFacts {
@@ -83,11 +83,11 @@ pub struct KeyFacts {
 }
 
 impl KeyFacts {
-    /// Reads the PEM text of a private key. It does not decrypt, and takes a time in proportion to the text, which
-    /// has at most [`PrivateKey::MAX_BYTES`].
+    /// Reads the PEM text of a private key. It does not decrypt. The time grows with the length of the text, which is
+    /// at most [`PrivateKey::MAX_BYTES`].
     ///
     /// # Errors
-    /// [`KeyError`] says what is wrong with the key. It repeats nothing of it.
+    /// [`KeyError`] says what is wrong with the key. It shows no part of the key.
     pub fn read(text: &str) -> Result<Self, KeyError> {
         if text.len() > PrivateKey::MAX_BYTES {
             return Err(KeyError::TooLong { most: PrivateKey::MAX_BYTES });
@@ -141,9 +141,9 @@ pub enum KeyForm {
     Pkcs8,
     /// SEC1 (RFC 5915).
     Sec1,
-    /// The form of OpenSSH (its file `PROTOCOL.key`).
+    /// The form of OpenSSH, which its file `PROTOCOL.key` describes.
     OpenSsh,
-    /// The form that OpenSSL has for DSA.
+    /// The traditional form of OpenSSL for DSA.
     TraditionalDsa,
 }
 
@@ -159,12 +159,12 @@ impl KeyForm {
         })
     }
 
-    /// Tells whether the form is encrypted by headers of its PEM block (RFC 1421).
+    /// Tells whether the PEM block of this form has headers (RFC 1421) when the key is encrypted.
     const fn is_traditional(self) -> bool {
         self.only_type().is_some()
     }
 
-    /// Returns the type of key, for a form that is for one only.
+    /// Returns the type of the keys of this form, if there is only one.
     const fn only_type(self) -> Option<KeyType> {
         match self {
             Self::Pkcs1 => Some(KeyType::Rsa),
@@ -185,12 +185,12 @@ pub enum KeyType {
     Ecdsa,
     /// Ed25519.
     Ed25519,
-    /// DSA, which OpenSSH has removed.
+    /// DSA. OpenSSH has removed it.
     Dsa,
 }
 
 impl KeyType {
-    /// Tells whether new keys should be of another type.
+    /// Tells whether new keys should have another type.
     pub const fn is_deprecated(self) -> bool {
         matches!(self, Self::Dsa)
     }
@@ -220,7 +220,7 @@ impl EcdsaCurve {
         }
     }
 
-    /// Returns the bytes of a private key.
+    /// Returns the length of a private key in bytes.
     const fn scalar_bytes(self) -> usize {
         match self {
             Self::P256 => 32,

@@ -1,4 +1,4 @@
-//! The form of OpenSSH.
+//! Private keys in the form of OpenSSH.
 
 use super::{EcdsaCurve, KeyError, KeyFacts, KeyForm, KeyType};
 
@@ -6,7 +6,7 @@ const MAGIC: &[u8] = b"openssh-key-v1\0";
 const NONE: &[u8] = b"none";
 const DAMAGED: KeyError = KeyError::Content { form: "that of OpenSSH" };
 
-/// Reads a file with one key. The public part says the type, also of an encrypted one.
+/// Reads a file with one key. The public part names the type, even if the key is encrypted.
 pub(super) fn read(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     let mut all = Fields(bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?);
     let (cipher, derivation, options) = (all.string()?, all.string()?, all.string()?);
@@ -18,7 +18,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
         return Err(DAMAGED);
     }
     let (public, private) = (all.string()?, all.string()?);
-    // OpenSSH allows bytes after the private part of an encrypted key: the tag of the cipher.
+    // OpenSSH allows bytes after the private part of an encrypted key. They are the tag of the cipher.
     if private.is_empty() || !(all.0.is_empty() || encrypted) {
         return Err(DAMAGED);
     }
@@ -40,7 +40,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     Ok(KeyFacts::new(KeyForm::OpenSsh, Some(key_type), curve, encrypted))
 }
 
-/// The fields that are left (RFC 4251, section 5).
+/// The fields that are not read yet (RFC 4251, section 5).
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

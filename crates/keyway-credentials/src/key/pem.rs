@@ -5,7 +5,7 @@ use keyway_core::Wiped;
 
 use super::KeyError;
 
-/// The label of an encrypted key of PKCS#8.
+/// The label of an encrypted PKCS#8 key.
 pub(super) const ENCRYPTED_PKCS8: &str = "ENCRYPTED PRIVATE KEY";
 
 const BEGIN: &str = "-----BEGIN ";
@@ -22,7 +22,7 @@ pub(super) struct Block<'a> {
     pub(super) bytes: Wiped<Vec<u8>>,
 }
 
-/// Reads a text that has one block, and nothing beside it but white space.
+/// Reads a text that has one block. Only white space may surround it.
 pub(super) fn read(text: &str) -> Result<Block<'_>, KeyError> {
     let broken = |rule| KeyError::Pem { rule };
     let text = text.trim_ascii();
@@ -36,7 +36,7 @@ pub(super) fn read(text: &str) -> Result<Block<'_>, KeyError> {
         return Err(broken("it does not have one line that begins with -----END"));
     }
     let (encrypted, body) = without_headers(rest)?;
-    // The decoder knows no headers, so it gets the block without them.
+    // The decoder does not support headers, so it gets the block without them.
     let mut plain = Wiped::new(String::with_capacity(text.len()));
     for part in [BEGIN, label, DASHES, "\n", body] {
         plain.push_str(part);

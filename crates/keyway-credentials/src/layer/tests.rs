@@ -1,4 +1,4 @@
-//! Layers on a store that says which operation it was asked for.
+//! Tests layers on a store that reports which operation was called.
 
 use std::sync::{Arc, Mutex};
 
@@ -78,7 +78,7 @@ impl CredentialStore for Named {
     }
 }
 
-/// Writes down each call.
+/// Records each call.
 #[derive(Debug)]
 struct Recording {
     inner: Arc<dyn CredentialStore>,

@@ -1,4 +1,4 @@
-//! Tests of the methods that a plugin may leave out.
+//! Tests of the default methods of the contract.
 
 use keyway_core::{Effect, IntentId, PluginError};
 use pollster::block_on;
@@ -8,7 +8,7 @@ use crate::{
     Candidate, CheckInReason, Connection, CredentialKind, IntendedCall, LeaseId, SessionContext, SessionId,
 };
 
-/// Has the required method only.
+/// A store that has only the required method.
 #[derive(Debug)]
 struct Least;
 

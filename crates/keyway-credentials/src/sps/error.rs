@@ -2,7 +2,7 @@
 
 use crate::{UnknownTrigger, VaultLoginError};
 
-/// The error for a configuration text of the upstream system. It shows names of sections and options, and no value.
+/// The error for a configuration text of the upstream system. It shows names of sections and options, but no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpsConfigurationError {
@@ -17,7 +17,7 @@ pub enum SpsConfigurationError {
     Line {
         /// The line, counted from 1.
         line: usize,
-        /// The broken rule.
+        /// The rule that the line breaks.
         rule: &'static str,
     },
     /// A value has a percent sign that is not doubled.
@@ -31,7 +31,7 @@ pub enum SpsConfigurationError {
         /// The option.
         option: String,
     },
-    /// A value is `$`: it is in the local credential store of the upstream system.
+    /// A value is `$`: the real value is in the local credential store of the upstream system.
     #[error(
         "{option} in [{section}] is \"$\", which stands for a value of the upstream system's own credential store: \
          write the value, or $$ for a dollar sign"
@@ -42,7 +42,7 @@ pub enum SpsConfigurationError {
         /// The option.
         option: String,
     },
-    /// A moment for check-ins is wrong.
+    /// The trigger of check-ins is wrong.
     #[error("{option} in [check-in-trigger]: {source}")]
     Trigger {
         /// The option.

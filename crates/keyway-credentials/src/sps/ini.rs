@@ -6,15 +6,15 @@ use keyway_core::{SecretText, Wiped};
 
 use super::SpsConfigurationError;
 
-/// The options of a section by name.
+/// The options of a section, by name.
 pub(super) type Options = BTreeMap<String, SecretText>;
-/// The sections by name.
+/// The sections, by name.
 pub(super) type Sections = BTreeMap<String, Options>;
 
-/// The section whose options count in every other one.
+/// The section whose options are the defaults of every other section.
 pub(super) const DEFAULT: &str = "DEFAULT";
 
-/// Reads a text. Values are still escaped.
+/// Reads a text. Percent signs in the values are still doubled.
 pub(super) fn read(text: &str) -> Result<Sections, SpsConfigurationError> {
     let mut reader = Reader::default();
     for (index, line) in text.split('\n').enumerate() {
@@ -31,7 +31,7 @@ struct Reader {
     option: Option<OpenOption>,
 }
 
-/// An option whose value may go on in the next line.
+/// An option whose value may continue in the next line.
 struct OpenOption {
     name: String,
     value: Wiped<String>,

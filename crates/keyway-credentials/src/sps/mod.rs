@@ -1,4 +1,4 @@
-//! The configuration text of plugins of the upstream system, for those who bring it along.
+//! The configuration text of plugins of the upstream system. It helps to move such a plugin to Keyway.
 
 mod error;
 mod ini;
@@ -15,8 +15,8 @@ pub use error::SpsConfigurationError;
 
 /// The configuration text of a plugin of SPS: sections of options, as Python's `ConfigParser` reads them.
 ///
-/// It is read as a whole and more strictly than upstream does (decision H200). Names of options are in lower case. Values
-/// may be secret, so they are wiped, and `Debug` shows names only.
+/// The text is read as a whole, and more strictly than upstream reads it (decision H200). Names of options are in lower
+/// case. Values may be secret, so they are wiped, and `Debug` shows names only.
 ///
 /// ```
 /// use keyway_credentials::{CheckInTrigger, SpsConfiguration, VaultLoginSource};
@@ -36,13 +36,13 @@ pub use error::SpsConfigurationError;
 pub struct SpsConfiguration(ini::Sections);
 
 impl SpsConfiguration {
-    /// The longest text in bytes.
+    /// The length in bytes of the longest allowed text.
     pub const MAX_BYTES: usize = 256 << 10;
 
-    /// Reads a text.
+    /// Parses a text.
     ///
     /// # Errors
-    /// [`SpsConfigurationError`] names the line or the option, and no value.
+    /// [`SpsConfigurationError`] names the line or the option, but shows no value.
     pub fn read(text: &str) -> Result<Self, SpsConfigurationError> {
         if text.len() > Self::MAX_BYTES {
             return Err(SpsConfigurationError::TooLong { most: Self::MAX_BYTES });
@@ -58,7 +58,7 @@ impl SpsConfiguration {
         Ok(Self(sections))
     }
 
-    /// Puts defaults under this configuration, option by option (decision S9). An empty option is not a missing one.
+    /// Fills missing options from `defaults` (decision S9). An empty option is not missing.
     #[must_use]
     pub fn over(mut self, defaults: Self) -> Self {
         for (section, options) in defaults.0 {
@@ -70,7 +70,8 @@ impl SpsConfiguration {
         self
     }
 
-    /// Returns the value of an option, also from the section `DEFAULT`, if the section exists.
+    /// Returns the value of an option. If the section exists but does not have the option, the section `DEFAULT` is
+    /// used.
     ///
     /// # Errors
     /// [`StoreReference`](SpsConfigurationError::StoreReference) when the value is `$`.
@@ -88,7 +89,7 @@ impl SpsConfiguration {
         }
     }
 
-    /// Returns the names of the options of a section, also those of the section `DEFAULT`.
+    /// Returns the names of the options of a section. They include those of the section `DEFAULT`.
     pub fn options(&self, section: &str) -> Vec<&str> {
         let Some(options) = self.0.get(section) else { return Vec::new() };
         let mut names: Vec<&str> = options.keys().map(String::as_str).collect();
@@ -97,18 +98,18 @@ impl SpsConfiguration {
         names
     }
 
-    /// Returns the rule for accounts: the section `account`.
+    /// Returns the rule for accounts, from the section `account`.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// Those of [`get`](Self::get).
     pub fn account_rule(&self) -> Result<AccountRule, SpsConfigurationError> {
         Ok(AccountRule { prefix: self.open("account", "prefix")?, suffix: self.open("account", "suffix")? })
     }
 
-    /// Returns the rules for assets: the sections `assets` and `domain_asset_mapping`.
+    /// Returns the rules for assets, from the sections `assets` and `domain_asset_mapping`.
     ///
     /// # Errors
-    /// As [`get`](Self::get).
+    /// Those of [`get`](Self::get).
     pub fn asset_rules(&self) -> Result<AssetRules, SpsConfigurationError> {
         const MAPPING: &str = "domain_asset_mapping";
         let mut rules = AssetRules::default();
@@ -123,13 +124,14 @@ impl SpsConfiguration {
         Ok(rules)
     }
 
-    /// Returns the moments for check-ins: the section `check-in-trigger`.
+    /// Returns the triggers of check-ins, from the section `check-in-trigger`.
     ///
-    /// Without the option `default` it is [`AtSessionEnd`](CheckInTrigger::AtSessionEnd), as in the upstream system.
+    /// Without the option `default`, the default trigger is [`AtSessionEnd`](CheckInTrigger::AtSessionEnd), as in the
+    /// upstream system.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and [`Trigger`](SpsConfigurationError::Trigger) for another word, also of a protocol
-    /// that the session does not have.
+    /// Those of [`get`](Self::get), and [`Trigger`](SpsConfigurationError::Trigger) for an unknown word. All protocols
+    /// are checked, even those that no session uses.
     pub fn check_in_triggers(&self) -> Result<CheckInTriggers, SpsConfigurationError> {
         const SECTION: &str = "check-in-trigger";
         let trigger = |option: &str| {
@@ -146,10 +148,10 @@ impl SpsConfiguration {
         Ok(triggers)
     }
 
-    /// Returns the source of the login to the vault, which a section names.
+    /// Returns the source of the login to the vault, from the named section.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and [`Login`](SpsConfigurationError::Login) when the login is not complete.
+    /// Those of [`get`](Self::get), and [`Login`](SpsConfigurationError::Login) when the login is not complete.
     pub fn vault_login(&self, section: &str) -> Result<VaultLoginSource, SpsConfigurationError> {
         let text = |option| self.get(section, option);
         let (word, username) = (text("use_credential")?, text("username")?);
@@ -159,13 +161,13 @@ impl SpsConfiguration {
             .map_err(|source| SpsConfigurationError::Login { section: section.to_owned(), source })
     }
 
-    /// Returns a value that is not a secret, or an empty text.
+    /// Returns a value that is not secret, or an empty text if the option is missing.
     fn open(&self, section: &str, option: &str) -> Result<String, SpsConfigurationError> {
         Ok(self.get(section, option)?.map(SecretText::into_open).unwrap_or_default())
     }
 }
 
-/// Shows the names of sections and options.
+/// Shows only the names of sections and options.
 impl fmt::Debug for SpsConfiguration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |options: &ini::Options| options.keys().cloned().collect::<Vec<_>>();
@@ -173,7 +175,7 @@ impl fmt::Debug for SpsConfiguration {
     }
 }
 
-/// Returns `None` for a percent sign that is not doubled.
+/// Replaces each doubled percent sign by one. Returns `None` for a percent sign that is not doubled.
 fn without_doubled_percents(value: &str) -> Option<SecretText> {
     let mut plain = Wiped::new(String::with_capacity(value.len()));
     let mut rest = value.chars();

@@ -1,4 +1,4 @@
-//! A folder on systems that identify it by its path only.
+//! A folder, on systems where only its path identifies it.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
@@ -74,7 +74,7 @@ impl Folder {
         fs::remove_dir(self.path_of(name))
     }
 
-    /// Always true: an open file cannot be removed on these systems.
+    /// Returns true, because an open file cannot be removed on these systems.
     #[allow(clippy::unused_self, clippy::unnecessary_wraps)] // As on Unix.
     pub(crate) fn has(&self, _: &OsStr, _: &File) -> io::Result<bool> {
         Ok(true)

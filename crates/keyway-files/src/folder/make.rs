@@ -1,12 +1,12 @@
-//! Creation of a folder and its missing parents.
+//! Creates a folder and its missing parents.
 
 use std::path::{Path, PathBuf};
 
 use super::Folder;
 use crate::{FileError, owner};
 
-/// Creates the folder `path` and its missing parents durably, each for its owner only. Does nothing if the
-/// folder exists. Each new folder belongs to the owner of its parent if this process may give it away. Blocks.
+/// Creates the folder `path` and its missing parents durably. Does nothing if the folder exists. Only the owner of a
+/// new folder has rights in it. That is the owner of its parent, if this process may give the new folder away. Blocks.
 ///
 /// # Errors
 /// [`FileError`]. Folders created before the failure are removed again if they are empty.
@@ -44,7 +44,7 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
         })
         .inspect_err(|_| {
             if made {
-                // The first error is reported. A folder left here would pass for durable in the next call.
+                // The first error is reported. The folder is removed, because the next call would take it for durable.
                 let _ = parent.remove_folder(name);
             }
         })
@@ -57,7 +57,7 @@ mod tests {
 
     use super::*;
 
-    /// An owner of the outer folder can replace a new folder by one of another user.
+    /// An attack: the owner of the outer folder replaces a new folder by a folder of another user.
     #[test]
     #[allow(clippy::print_stderr)] // Tells a tester who is not root.
     fn only_an_empty_new_folder_is_given_to_the_owner_of_its_parent() {

@@ -12,7 +12,7 @@ pub use make::make_folder;
 #[cfg(unix)]
 pub(crate) use unix::Folder;
 
-/// Says how an open file will be used.
+/// The purpose for which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     Read,

@@ -1,4 +1,5 @@
-//! A folder as an open directory. Renaming it, or replacing it by a link, does not redirect its user.
+//! A folder as an open directory. If the folder is renamed or replaced by a link, accesses still go to the open
+//! directory.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -27,11 +28,11 @@ impl Folder {
         Ok(Self { handle: handle.into(), path: path.to_owned() })
     }
 
-    /// Opens the folder of a file and follows no symbolic link. The account that owns the file could replace a
-    /// folder by a link, to have a program with more rights write somewhere else. So each folder is opened
-    /// relative to its parent, and a link is refused.
+    /// Opens the folder of a file without following symbolic links. The account that owns the file could replace a
+    /// folder by a link, so that a program with more rights writes somewhere else. So each folder is opened relative to
+    /// its parent, and a link is refused.
     pub(crate) fn open_without_links(file: &FilePath) -> Result<Self, FileError> {
-        // Passes through folders without the right to read them, if the system has such a mode.
+        // The access mode for the folders on the way. With `PATH`, this process needs no right to read them.
         #[cfg(target_os = "linux")]
         const PASSING: OFlags = OFlags::PATH;
         #[cfg(not(target_os = "linux"))]
@@ -59,7 +60,7 @@ impl Folder {
         }
     }
 
-    /// Opens the folder `name`. Refuses a link.
+    /// Opens the folder `name`. A link is refused.
     pub(crate) fn open_folder(&self, name: &OsStr) -> Result<Self, FileError> {
         let path = self.path_of(name);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -89,7 +90,7 @@ impl Folder {
         self.handle.metadata()
     }
 
-    /// Opens the file `name`; `None` if there is none. Follows no symbolic link, and does not wait for the
+    /// Opens the file `name`. Returns `None` if it does not exist. Follows no symbolic link, and does not wait for the
     /// other end of a pipe.
     pub(crate) fn open_file(&self, name: &OsStr, to: Use) -> Result<Option<File>, FileError> {
         let access = match to {
@@ -100,7 +101,7 @@ impl Folder {
         match openat(&self.handle, name, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Some(descriptor.into())),
             Err(Errno::NOENT) => Ok(None),
-            // A link; a pipe without reader, a socket or a device; a directory.
+            // A link, a pipe without a reader, a socket, a device or a directory.
             Err(Errno::LOOP | Errno::MLINK | Errno::NXIO | Errno::ISDIR) => {
                 Err(FileError::NotAFile(self.path_of(name)))
             }
@@ -108,7 +109,7 @@ impl Folder {
         }
     }
 
-    /// Creates a file for its owner only. Fails if the name is taken.
+    /// Creates a file for its owner only. Fails if the name exists.
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         Ok(openat(&self.handle, name, flags, Mode::from_raw_mode(0o600))?.into())
@@ -118,7 +119,7 @@ impl Folder {
         Ok(renameat(&self.handle, from, &self.handle, to)?)
     }
 
-    /// Removes a file, if it is there.
+    /// Removes a file, if it exists.
     pub(crate) fn remove(&self, name: &OsStr) -> io::Result<()> {
         match unlinkat(&self.handle, name, AtFlags::empty()) {
             Err(error) if error != Errno::NOENT => Err(error.into()),
@@ -130,12 +131,12 @@ impl Folder {
         Ok(unlinkat(&self.handle, name, AtFlags::REMOVEDIR)?)
     }
 
-    /// Tells whether `name` still leads to `file`.
+    /// Tells whether `name` still refers to `file`.
     pub(crate) fn has(&self, name: &OsStr, file: &File) -> io::Result<bool> {
         let ours = file.metadata()?;
         match statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
-            // The types differ between systems.
+            // The types of these numbers differ between systems.
             Ok(found) => Ok(u64::try_from(found.st_dev).is_ok_and(|device| device == ours.dev())
                 && u64::try_from(found.st_ino).is_ok_and(|number| number == ours.ino())),
             Err(Errno::NOENT) => Ok(false),

@@ -1,4 +1,4 @@
-//! Provides the engine to a host.
+//! The interface of the engine for issuers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,20 +20,18 @@ use crate::work::{Failed, FailedBecause, Limits, Submitted, Worker};
 
 /// The engine for issuers: users request credentials and revoke them.
 ///
-/// It keeps a record of each grant (service, user, and the state that the plugin chose) on a
-/// storage engine, sealed by the host's own keys (decision K1). The record never holds a value of a
-/// credential, a parameter or a token. Every step is stored before the plugin is asked (decision
-/// R2). Several hosts may share one storage engine.
+/// It keeps a record of each grant on a storage engine: the service, the user, and the state that the plugin chose. The
+/// host's own keys seal the records (decision K1). The record never holds a value of a credential, a parameter or a
+/// token. Every step is stored before the plugin is called (decision R2). Several hosts may share one storage engine.
 ///
-/// Get it from [`Host::grants`](crate::Host::grants); the host also takes up due work. A clone is
-/// another handle to the same engine. Its futures need a tokio runtime, and block as much as the
-/// storage engine does.
+/// [`Host::grants`](crate::Host::grants) returns it. The host also does the engine's due work. A clone is another
+/// handle to the same engine. Its futures need a tokio runtime, and block as much as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct Grants {
     pub(crate) worker: Arc<Worker<GrantWorkflow>>,
 }
 
-/// Holds the settings of the engine until it is started.
+/// The settings of the engine before it is started.
 #[derive(Debug, Default)]
 pub(crate) struct GrantSettings {
     pub(crate) services: Vec<Service>,
@@ -60,9 +58,9 @@ impl Grants {
         Ok(Self { worker: lent.worker(workflow) })
     }
 
-    /// Makes a credential for a user, if the gate lets the request through: the user is allowed,
-    /// the service is enabled, the parameters fit one set, and the user has fewer credentials than
-    /// the limit, requests in flight included.
+    /// Makes a credential for a user, if the request passes the gate: the user is allowed, the service is enabled, the
+    /// parameters fit one set, and the user has fewer credentials than the limit. Requests in flight count as
+    /// credentials.
     ///
     /// See decision W5.
     ///
@@ -70,15 +68,14 @@ impl Grants {
     /// credential.
     ///
     /// # Errors
-    /// [`GrantsError::Refused`] by the gate; [`GrantsError::Issuer`] if the plugin refused;
-    /// [`GrantsError::Uncertain`] if the effect of the call is unknown;
-    /// [`GrantsError::StateTaken`], [`GrantsError::Discarded`], [`GrantsError::NotStored`],
-    /// [`GrantsError::Overtaken`] if a credential was made but is not handed out;
-    /// [`GrantsError::Record`].
+    /// [`GrantsError::Refused`] if the gate refused; [`GrantsError::Issuer`] if the plugin refused;
+    /// [`GrantsError::Uncertain`] if the effect of the call is unknown; [`GrantsError::StateTaken`],
+    /// [`GrantsError::Discarded`], [`GrantsError::NotStored`], [`GrantsError::Overtaken`] if a credential was made but
+    /// is not handed out; [`GrantsError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future may leave a credential that was not handed out, but never without its
-    /// stored intent, which the host settles later.
+    /// A dropped future may leave a credential that was not handed out. The host always has the stored intent of such a
+    /// credential, and settles it later.
     pub async fn request(
         &self,
         service: &ServiceName,
@@ -111,9 +108,9 @@ impl Grants {
         requested(GrantId::of(address), self.worker.submit(entry, event, Some(&live)).await)
     }
 
-    /// Destroys a credential of this user. Repeating the call is no error (decision W6).
+    /// Revokes a credential of this user. Repeating the call is no error (decision W6).
     ///
-    /// It passes no gate, and works even if the service is switched off.
+    /// There is no gate: the call works even if the service is switched off.
     ///
     /// # Errors
     /// [`GrantsError::NotRevoked`] if the plugin failed: the grant stays, and the host, or the
@@ -124,8 +121,8 @@ impl Grants {
     /// configuration does not fit.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the grant unchanged, gone, or being revoked; in the last case the
-    /// host tries again as soon as the plugin's call has ended.
+    /// A dropped future leaves the grant unchanged, gone, or being revoked. If it is being revoked, the host tries
+    /// again as soon as the plugin's call has ended.
     pub async fn revoke(
         &self,
         grant: GrantId,
@@ -149,7 +146,7 @@ impl Grants {
             Ok(Submitted { entry, mut failures, .. }) => match (failures.pop(), &entry.state) {
                 (Some(error), state) => Err(error.completed(state.as_ref())),
                 (None, None) => Ok(revoked),
-                // Another host took over while the plugin was asked.
+                // Another host took the grant over during the plugin's call.
                 (None, Some(_)) => Err(TransitionError::BeingRevoked.into()),
             },
             Err(failed) => match GrantsError::from(failed) {
@@ -159,8 +156,8 @@ impl Grants {
         }
     }
 
-    /// Lists all grants of a user, the oldest first. It includes grants that are being requested or
-    /// revoked, and indeterminate ones.
+    /// Lists all grants of a user, the oldest first. The list includes indeterminate grants, and grants that are being
+    /// requested or revoked.
     ///
     /// # Errors
     /// [`GrantsError::Record`].
@@ -174,9 +171,8 @@ impl Grants {
         Ok(grants)
     }
 
-    /// Lists the grants of all users that wait for a person's decision, at most `limit` of them:
-    /// indeterminate grants, and grants whose revocation used up its retries. `after` is
-    /// [`GrantPage::next`] of the page before.
+    /// Lists at most `limit` of all users' grants that wait for a person's decision: indeterminate grants, and grants
+    /// whose revocation used up its retries. `after` is [`GrantPage::next`] of the previous page.
     ///
     /// # Errors
     /// [`GrantsError::Record`].
@@ -190,14 +186,13 @@ impl Grants {
         Ok(GrantPage { grants, next: next.map(GrantId::of_id) })
     }
 
-    /// Records a person's decision about a grant, after a look at the service behind the plugin.
-    /// [`Decision::NothingThere`] forgets a grant in any phase, unless it is being worked on;
-    /// [`Decision::Made`] makes an indeterminate grant revocable. Returns the grant afterwards;
-    /// `None` if it does not exist (any more).
+    /// Records the decision of a person who has looked at the service behind the plugin. [`Decision::NothingThere`]
+    /// removes a grant in any phase, unless it is being worked on. [`Decision::Made`] makes an indeterminate grant
+    /// revocable. Returns the grant after the decision, or `None` if it does not exist (any more).
     ///
     /// # Errors
-    /// [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`],
-    /// [`TransitionError::NothingToDo`]; [`GrantsError::StateTaken`] when a grant has the state.
+    /// [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`], [`TransitionError::NothingToDo`];
+    /// [`GrantsError::StateTaken`] when another grant has the state.
     ///
     /// # Cancel safety
     /// A dropped future leaves the grant decided or unchanged.
@@ -240,8 +235,8 @@ impl Grants {
     /// version changed, or if the service had faults, and then returns true (decision W4).
     ///
     /// # Errors
-    /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]; a
-    /// plugin that described itself earlier keeps being used with that description.
+    /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]. If the plugin described
+    /// itself earlier, the host keeps that description.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -257,7 +252,7 @@ impl Grants {
         self.worker.journal.scope(&[user.as_str().as_bytes()])
     }
 
-    /// Returns the address of the grant that a caller gave an id.
+    /// Returns the address of the grant that was requested with this id.
     pub(super) fn address_of(&self, user: &UserId, service: &ServiceName, id: &IntentId) -> Address {
         let names = [user.as_str(), service.as_str(), id.as_str()].map(str::as_bytes);
         Address { scope: self.scope(user), id: self.worker.journal.id_of(&names) }
@@ -273,7 +268,7 @@ impl Grants {
     }
 }
 
-/// Converts the end of a request to the caller's answer.
+/// Converts the result of a request to the answer for the caller.
 fn requested(grant: GrantId, ended: Ended) -> Result<GrantOutcome, GrantsError> {
     let Submitted { entry, answer, failures, holder } = match ended {
         Ok(submitted) => submitted,

@@ -1,4 +1,4 @@
-//! Defines the errors of requesting or revoking a credential.
+//! The errors of requesting or revoking a credential.
 
 use std::borrow::Cow;
 
@@ -11,31 +11,31 @@ use super::workflow::GrantWorkflow;
 use crate::records::RecordError;
 use crate::work::{Failed, FailedBecause};
 
-/// Explains why a credential was not made or not revoked.
+/// The error for a credential that was not made or not revoked.
 ///
 /// `Display` is for the operator, [`user_message`](Self::user_message) for the user, and
-/// [`detail`](PluginError::detail) for the log (WaTTS seed). None of them holds a secret.
+/// [`detail`](PluginError::detail) for the log (WaTTS seed). None of these texts holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GrantsError {
     /// The gate refused, or the call does not fit the phase of the grant.
     #[error(transparent)]
     Refused(#[from] TransitionError),
-    /// The plugin made no credential, or was not asked.
+    /// The plugin made no credential, or was not called.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
-    /// It is unknown whether the plugin made a credential. The grant stays listed. If the plugin
-    /// can tell, it is asked later; otherwise a person [decides](super::Grants::decide).
+    /// It is unknown whether the plugin made a credential. The grant stays listed. If the plugin can tell the outcome,
+    /// the host asks it later. Otherwise a person [decides](super::Grants::decide).
     #[error("it is not known whether there is a credential (grant {grant}): {error}")]
     Uncertain {
         /// The grant.
         grant: GrantId,
-        /// The failure.
+        /// The failure of the call.
         #[source]
         error: IssuerError,
     },
-    /// The plugin returned the state of another grant, and the service rejects that. The other
-    /// grant stays and counts the orphan (decision W6).
+    /// The plugin returned the state of another grant, and the service rejects such answers. The other grant stays, and
+    /// counts the new credential as an orphan (decision W6).
     #[error(
         "the plugin returned the state of another grant ({grant}); nothing was revoked: revoke that grant first"
     )]
@@ -46,9 +46,9 @@ pub enum GrantsError {
     /// The plugin made a credential but broke its contract, so the credential is not handed out.
     #[error("the credential was discarded ({disposal}): {error}")]
     Discarded {
-        /// The fate of the credential.
+        /// What happened to the credential.
         disposal: Disposal,
-        /// The plugin's violation.
+        /// The plugin's violation of its contract.
         #[source]
         error: IssuerError,
     },
@@ -57,9 +57,9 @@ pub enum GrantsError {
     /// See decision W6.
     #[error("the grant could not be stored ({disposal}): {error}")]
     NotStored {
-        /// The fate of the credential.
+        /// What happened to the credential.
         disposal: Disposal,
-        /// The reason.
+        /// The failure of the records.
         #[source]
         error: RecordError,
     },
@@ -71,17 +71,17 @@ pub enum GrantsError {
     Overtaken {
         /// The grant.
         grant: GrantId,
-        /// The fate of the credential.
+        /// What happened to the credential.
         disposal: Disposal,
     },
-    /// The credential was not destroyed. The grant stays (decision W6).
+    /// The credential was not revoked. The grant stays (decision W6).
     #[error("the credential of grant {grant} was not revoked: {error}")]
     NotRevoked {
         /// The grant.
         grant: GrantId,
         /// The number of attempts since the revocation was requested.
         failures: u32,
-        /// When the host tries again on its own.
+        /// The time at which the host tries again on its own.
         retry_at: Option<Timestamp>,
         /// The plugin's error.
         #[source]
@@ -92,17 +92,17 @@ pub enum GrantsError {
     Record(#[from] RecordError),
 }
 
-/// The fate of a credential that is not handed out.
+/// What happened to a credential that is not handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disposal {
     /// The credential was revoked.
     Revoked,
-    /// The credential will be revoked; the host retries on its own.
+    /// The credential will be revoked. The host retries on its own.
     ToBeRevoked,
     /// The credential could not be revoked. The intent stays listed.
     NotRevoked,
-    /// A grant has its state, so it was not revoked: the two cannot be told apart.
+    /// The credential was not revoked, because a grant has the same state, and the plugin cannot tell the two apart.
     SharesState,
 }
 
@@ -159,7 +159,7 @@ impl GrantsError {
 }
 
 impl GrantsError {
-    /// Adds the machine's decision to a failed revocation.
+    /// Adds the state machine's decision to the error of a failed revocation.
     pub(super) fn completed(self, state: Option<&GrantState>) -> Self {
         match (self, state) {
             (Self::NotRevoked { grant, error, .. }, Some(state)) => {
@@ -169,7 +169,7 @@ impl GrantsError {
         }
     }
 
-    /// Explains why a request led to no credential although every step was stored.
+    /// Returns the error for a request that led to no credential although every step was stored.
     pub(super) fn of_request(
         grant: GrantId,
         state: Option<&GrantState>,
@@ -189,7 +189,7 @@ impl GrantsError {
                 };
                 Self::Discarded { disposal, error }
             }
-            // An earlier attempt of the same request may have made one.
+            // An earlier attempt of the same request may have made a credential.
             Some(Self::Issuer(error)) if state.is_some() => Self::Uncertain { grant, error },
             Some(error) => error,
             None => Self::StateTaken { grant: holder.unwrap_or(grant) },

@@ -1,4 +1,4 @@
-//! Identifies grants.
+//! The ids of grants.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,12 +7,12 @@ use keyway_issuers::IntentId;
 
 use crate::records::{Address, NameTag, id_text, read_id};
 
-/// The id of a grant: 32 hexadecimal digits. The plugin gets it as the [`IntentId`] of the request
-/// (decision R2), and users name it to revoke.
+/// The id of a grant: 32 hexadecimal digits. The plugin gets it as the [`IntentId`] of the request (decision R2), and
+/// users revoke the grant by it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GrantId([u8; 16]);
 
-/// A text is not the id of a grant.
+/// The error for a text that is not the id of a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not the id of a grant: it has 32 digits of 0-9 and a-f")]
 pub struct InvalidGrantId;
@@ -23,7 +23,7 @@ impl GrantId {
         Self(address.id)
     }
 
-    /// Returns the id of the grant with this id of a record.
+    /// Returns the id of the grant whose record has this id.
     pub(super) const fn of_id(id: NameTag) -> Self {
         Self(id)
     }
@@ -32,12 +32,12 @@ impl GrantId {
         &self.0
     }
 
-    /// Returns the id under which the plugin knows this request.
+    /// Returns the id by which the plugin knows this request.
     pub fn intent(&self) -> IntentId {
         self.intent_of("")
     }
 
-    /// Returns the id under which the plugin knows the revocation of this grant; it never changes.
+    /// Returns the id by which the plugin knows the revocation of this grant. It never changes.
     pub(super) fn revocation(&self) -> IntentId {
         self.intent_of(".revoke")
     }

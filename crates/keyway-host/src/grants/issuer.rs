@@ -1,4 +1,4 @@
-//! Opens issuers, as every plugin is opened.
+//! Opens issuers in the way that plugins of all kinds are opened.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use keyway_issuers::{
 
 use crate::plugin::{Opened, Opens, Pace};
 
-/// An issuer whose calls return in time.
+/// An issuer whose calls are bounded in time.
 pub(super) type GuardedIssuer = Opened<Issuers>;
 
 impl Opens for Issuers {

@@ -1,4 +1,4 @@
-//! Lends plugins of other contracts the grants of this host.
+//! Lends the grants of this host to plugins of other contracts.
 
 use keyway_core::{Effect, PluginError as _};
 use keyway_issuers::{
@@ -32,7 +32,7 @@ impl HostGrants for Grants {
         let requester = Requester::from(user.clone());
         let grant = GrantId::of(self.address_of(&requester.user, service, id));
         match Self::revoke(self, grant, requester).await {
-            // A grant that is being revoked is revoked by the host, which tries until that works.
+            // If the grant is being revoked already, the host repeats the revocation until it succeeds.
             Ok(_) | Err(GrantsError::Refused(TransitionError::BeingRevoked)) => Ok(()),
             Err(error) => Err(error.into_issuer_error()),
         }

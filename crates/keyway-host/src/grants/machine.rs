@@ -1,4 +1,4 @@
-//! Defines the life of a grant as a pure state machine.
+//! The life of a grant, as a pure state machine.
 //!
 //! ```text
 //!          begin            issued                  revoke              revoked
@@ -11,11 +11,10 @@
 //!    └──────────── Indeterminate ──────────────┘
 //! ```
 //!
-//! A record is removed only after the plugin said that there is no credential, or a person decided
-//! so. An event that settles a grant counts only from the caller with the claim on it: a host that
-//! lost its claim knows only about its own call, not about that of its successor (decision H50).
-//! The exception is a credential that arrives late: it is accepted if the grant still waits for
-//! one, and revoked otherwise.
+//! A record is removed only after the plugin has said, or a person has decided, that there is no credential. An event
+//! that settles a grant counts only if its caller has the claim on the grant, because a host that lost its claim does
+//! not know about the calls of its successor (decision H50). There is one exception: a credential that arrives late is
+//! accepted if the grant still waits for a credential, and revoked otherwise.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialRef, Description, Parameters, Violation};
@@ -25,10 +24,10 @@ use crate::work::{Again, Limits, Retries, Standing};
 
 type Step = crate::work::Step<GrantWorkflow>;
 
-/// Where a grant is in its life. The numbers are stored, and never change.
+/// The phase of a grant's life. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// The plugin is being asked, or its answer is not stored yet.
+    /// The plugin is being called, or its answer is not stored yet.
     Intended = 1,
     /// The credential exists, and the host knows its state.
     Granted = 2,
@@ -38,90 +37,87 @@ pub enum Phase {
     Indeterminate = 4,
 }
 
-/// Why it is not known whether there is a credential. The numbers are stored, and never change.
+/// The reason why it is unknown whether there is a credential. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum IndeterminateReason {
     /// The plugin gave no clear answer: a deadline, a panic, or an error with an unknown effect.
     NoAnswer = 1,
-    /// The host stopped while the plugin was asked, and the plugin cannot tell the outcome.
+    /// The host stopped during the plugin's call, and the plugin cannot tell the outcome.
     Interrupted = 2,
     /// The plugin was asked about the outcome, and does not know it.
     PluginCannotTell = 3,
-    /// The plugin was asked about the outcome until the retries were used up, and failed.
+    /// The plugin was asked about the outcome, and failed until the retries were used up.
     NotReconciled = 4,
     /// The credential exists, its state must not be stored, and it could not be revoked.
     NotDiscarded = 5,
 }
 
-/// A grant as the host knows it.
+/// The state of a grant, as the host knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GrantState {
-    /// The phase of its life.
+    /// The phase of the grant's life.
     pub phase: Phase,
-    /// The plugin's reference to the credential; present while it is granted or being revoked.
+    /// The plugin's reference to the credential. It is present while the credential is granted or being revoked.
     pub credential: Option<CredentialRef>,
-    /// When this phase began.
+    /// The time at which this phase began.
     pub since: Timestamp,
-    /// How often the plugin failed in this phase.
+    /// The number of the plugin's failures in this phase.
     pub failures: u32,
-    /// When the host retries; `None` for no automatic retry.
+    /// The time at which the host retries, or `None` if it does not retry on its own.
     pub next: Option<Timestamp>,
-    /// How often the plugin made another credential with the same state, which was refused. Such
-    /// credentials cannot be told apart from this one, and go when it is revoked (decision W6).
+    /// The number of other credentials that the plugin made with the same state, and that the host refused. They cannot
+    /// be told apart from this credential, so revoking it revokes them too (decision W6).
     pub orphans: u32,
-    /// Set if the host stopped before it could hand out the credential's values. Revoke the
-    /// credential, unless the user knows its values anyway.
+    /// Set if the host stopped before it could hand out the credential's values. The credential should then be revoked,
+    /// unless the user knows its values anyway.
     pub undelivered: bool,
-    /// Set if the request was repeated by its id, so that an earlier attempt may have made a
-    /// credential.
+    /// Set if the request was repeated by its id. An earlier attempt may then have made a credential.
     pub resumed: bool,
-    /// The reason for the phase `Indeterminate`.
+    /// The reason why the phase is `Indeterminate`.
     pub reason: Option<IndeterminateReason>,
 }
 
-/// Something that happened to a grant.
+/// An event in the life of a grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A request passed the gate; with `idempotent` it may be repeated by its id.
+    /// A request passed the gate. If `idempotent` is set, the request can be repeated by its id.
     Begin { now: Timestamp, idempotent: bool, limit: Option<u64> },
-    /// The plugin made a credential with this state. `undelivered` is set if its values reach no
-    /// caller.
+    /// The plugin made a credential with this state. `undelivered` is set if no caller gets its values.
     Issued { now: Timestamp, credential: CredentialRef, undelivered: bool },
     /// The plugin made a credential whose state must not be stored.
     Unstorable { credential: CredentialRef },
     /// The plugin made a credential that must not be handed out.
     Discard { now: Timestamp, credential: CredentialRef },
-    /// A credential whose state is not stored was revoked, or could not be revoked.
+    /// The host tried to revoke a credential whose state is not stored. `revoked` tells whether it succeeded.
     Discarded { now: Timestamp, revoked: bool },
-    /// Another grant has the state of the new credential. `reuse` tells whether that grant is
-    /// handed out again.
+    /// Another grant has the state of the new credential. `reuse` tells whether that grant is handed out again.
     StateTaken { reuse: bool },
-    /// Another grant has the state that a person decided on.
+    /// Another grant has the state that a person entered in a decision.
     DecisionTaken,
-    /// The plugin answered another request with the state of this credential.
+    /// The plugin answered another request with the state of this grant's credential.
     OrphanSeen,
-    /// The plugin made no credential this time.
+    /// The plugin made no credential in this attempt.
     NothingMade { again: Again, reconciles: bool },
     /// The plugin gave no clear answer.
     Unanswered { again: Again, reconciles: bool, reason: IndeterminateReason },
-    /// The plugin was asked about the outcome of a request, and made no credential.
+    /// The plugin was asked about the outcome of a request, and says that it made no credential.
     NeverMade,
     /// The plugin was asked about the outcome of a request, and cannot tell.
     CannotTell { now: Timestamp },
     /// A user or the host wants the credential destroyed.
     Revoke { now: Timestamp },
-    /// The plugin destroyed the credential, or it was already gone. `orphans` is their number when
-    /// the plugin was asked: a later one may have been made after the destruction.
+    /// The plugin destroyed the credential, or it was already gone. `orphans` is the number of orphans when the plugin
+    /// was called: an orphan that was counted later may have been made after the destruction.
     Revoked { orphans: u32 },
-    /// The plugin did not destroy it.
+    /// The plugin did not destroy the credential.
     NotRevoked { again: Again },
-    /// A worker takes up a due grant.
+    /// A worker takes up a grant that is due.
     Wake { now: Timestamp, reconciles: bool },
-    /// A person decided what the host cannot know.
+    /// A person decided a question that the host cannot answer.
     Decide { now: Timestamp, decision: Decision },
-    /// The service is gone for good, and the host forgets its grants.
+    /// The service is gone for good, and the host removes its grants.
     Drop,
 }
 
@@ -129,13 +125,13 @@ pub(crate) enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// There is no credential: the grant is forgotten.
+    /// There is no credential. The grant is removed.
     NothingThere,
     /// The credential exists, and the plugin knows it by this state.
     Made(CredentialRef),
 }
 
-/// A question or an order to the plugin.
+/// A call of the plugin that the machine commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Make the credential.
@@ -155,19 +151,19 @@ pub enum TransitionError {
     /// The host has no such service.
     #[error("there is no such service: check its name")]
     NoService,
-    /// The user may not use the service. Checked first.
+    /// The user may not use the service. This is checked first.
     #[error("the user may not use this service")]
     NotAllowed,
-    /// The service is switched off, or its plugin has faults. Checked second.
+    /// The service is switched off, or its plugin has faults. This is checked second.
     #[error("the service is disabled: `services` says why")]
     Disabled,
-    /// The parameters fit none of the plugin's sets. Checked third.
+    /// The parameters fit none of the plugin's sets. This is checked third.
     #[error("the parameters of the request do not fit: {0}")]
     Parameters(Violation),
     /// The claims of the user cannot be stored.
     #[error("the claims of the user cannot be stored: too many arrays and objects lie in each other")]
     Claims,
-    /// The user has as many credentials as the service allows. Checked fourth.
+    /// The user has as many credentials as the service allows. This is checked fourth.
     #[error("the limit of {limit} credentials for each user is reached: revoke one first")]
     LimitReached {
         /// The limit.
@@ -176,32 +172,32 @@ pub enum TransitionError {
     /// This user has no such grant.
     #[error("this user has no such grant")]
     NoGrant,
-    /// The plugin is being asked for it right now.
+    /// The request for this grant is still being worked on.
     #[error("the request is still being worked on: try again when it has ended")]
     InFlight,
-    /// Another caller is revoking it right now.
+    /// Another caller is revoking the grant at the moment.
     #[error("it is being revoked at this moment")]
     BeingRevoked,
     /// It is unknown whether the credential exists.
     #[error("it is not known whether there is a credential: `decide` first")]
     Undecided,
-    /// It was granted already.
+    /// The grant was granted already.
     #[error("it is granted already")]
     Granted,
-    /// No decision or work is possible in this phase.
+    /// The phase of the grant allows no decision and no work.
     #[error("there is nothing to be done about this grant")]
     NothingToDo,
-    /// A grant has this state already.
+    /// Another grant has this state already.
     #[error("another grant has this state")]
     StateTaken,
 }
 
-/// Asks the first three questions of the gate, in the order of decision W5: allowed, enabled, parameters fit
-/// one set. A service that is switched off or has faults has no description. The number of grants is checked
-/// in the batch that stores the intent.
+/// Makes the first three checks of the gate, in this order: the user is allowed, the service is enabled, and the
+/// parameters fit one set (decision W5). `description` is `None` if the service is switched off or has faults. The
+/// number of grants is checked later, in the batch that stores the intent.
 ///
 /// # Errors
-/// The first failed check.
+/// The first check that fails.
 pub(crate) fn admit(
     allowed: bool,
     description: Option<&Description>,
@@ -214,12 +210,12 @@ pub(crate) fn admit(
     fitting.map(|_| ()).map_err(TransitionError::Parameters)
 }
 
-/// Decides what to do if a plugin returns a state that another grant already has.
+/// The policy for a state that the plugin returns although another grant already has it.
 ///
 /// See decision W6.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DuplicatePolicy {
-    /// The call fails; the old grant stays, and counts the orphan.
+    /// The call fails. The old grant stays, and counts the new credential as an orphan.
     #[default]
     Reject,
     /// The old grant is returned.
@@ -227,16 +223,16 @@ pub enum DuplicatePolicy {
 }
 
 impl DuplicatePolicy {
-    /// Tells whether the old grant is returned. A grant that is being revoked never is.
+    /// Tells whether the old grant is returned. A grant that is being revoked is never returned.
     pub fn reuses(self, old: Phase) -> bool {
         self == Self::Reuse && old == Phase::Granted
     }
 }
 
-/// Computes the step that `event` causes in this state; `None` is a grant that does not exist.
+/// Computes the step that `event` causes in this state. The state `None` is a grant that does not exist.
 ///
 /// # Errors
-/// A transition error leaves everything unchanged.
+/// A transition error means that nothing changes.
 pub(crate) fn step(
     limits: &Limits,
     state: Option<&GrantState>,
@@ -255,7 +251,7 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
             let state = GrantState { next: Some(now), ..GrantState::new(Phase::Intended, now) };
             Step { at_most: limit, ..Step::to(state).then(Command::Request) }
         }
-        // The credential is late: another caller settled the grant without knowing of it.
+        // The credential arrives late: another caller has settled the grant without knowing of it.
         Event::Issued { credential, .. }
         | Event::Unstorable { credential }
         | Event::Discard { credential, .. } => Step::gone().then(Command::Discard(credential)),
@@ -280,7 +276,7 @@ fn step_existing(
     let (free, ours) = (standing == Standing::Free, standing == Standing::Ours);
     let others = standing == Standing::Others;
     Ok(match (state.phase, event) {
-        // Decisions of a person or of the host.
+        // Decisions of a person or of the host:
         (Intended, Event::Decide { decision: Decision::NothingThere, .. }) => {
             return Err(TransitionError::InFlight);
         }
@@ -293,12 +289,12 @@ fn step_existing(
         }
         (Indeterminate, Event::DecisionTaken) => return Err(TransitionError::StateTaken),
 
-        // A request.
+        // A request:
         (Intended | Indeterminate, Event::Begin { now, idempotent: true, .. }) if !others => resume(now),
         (Granted, Event::Begin { .. }) => return Err(TransitionError::Granted),
 
-        // The plugin made a credential. `Unstorable` is discarded from memory, since its state must not be
-        // stored; so is one that comes too late.
+        // The plugin made a credential. `Unstorable` credentials are revoked from memory, because their state must not
+        // be stored. Credentials that arrive too late are revoked from memory too.
         (Intended | Indeterminate, Event::Issued { now, credential, undelivered }) => {
             issued(now, credential, undelivered).handing_out()
         }
@@ -306,7 +302,7 @@ fn step_existing(
         (Intended | Indeterminate, Event::StateTaken { reuse }) => {
             Step { holder: (!reuse).then_some(Event::OrphanSeen), hands_out: reuse, ..Step::gone() }
         }
-        // Another caller learned the state by asking the plugin before this request returned.
+        // Another caller asked the plugin about the outcome, and stored the state before this request returned.
         (Granted, Event::Issued { credential, undelivered, .. })
             if state.credential.as_ref() == Some(&credential) =>
         {
@@ -323,13 +319,13 @@ fn step_existing(
             Step::to(GrantState { orphans: state.orphans.saturating_add(1), ..state.clone() })
         }
 
-        // It made none, or it is not known whether it did.
+        // The plugin made no credential, or it is unknown whether it did:
         (Intended, Event::Discarded { revoked: true, .. } | Event::NeverMade) if ours => Step::gone(),
         (Intended, Event::Discarded { now, .. }) if ours => {
             indeterminate(now, IndeterminateReason::NotDiscarded)
         }
         (Intended, Event::NothingMade { .. }) if ours && !state.resumed => Step::gone().handing_out(),
-        // The plugin's answer is about this attempt; an earlier one may have made a credential.
+        // The plugin's answer is only about this attempt. An earlier attempt may have made a credential.
         (Intended, Event::NothingMade { again, reconciles }) if ours => {
             unanswered(retries, state, again, reconciles, IndeterminateReason::NoAnswer).handing_out()
         }
@@ -343,7 +339,7 @@ fn step_existing(
         (Intended, Event::Wake { reconciles: true, .. }) if free => keep().then(Command::Reconcile),
         (Intended, Event::Wake { now, .. }) if free => indeterminate(now, IndeterminateReason::Interrupted),
 
-        // A revocation.
+        // A revocation:
         (Granted | Revoking, Event::Revoke { .. }) | (Revoking, Event::Wake { .. }) if others => {
             return Err(TransitionError::BeingRevoked);
         }
@@ -354,7 +350,7 @@ fn step_existing(
         }
         (Revoking, Event::Wake { .. }) => keep().then(revocation(state)),
         (Revoking, Event::Revoked { orphans }) if ours && orphans == state.orphans => Step::gone(),
-        // Another credential with the same state was made meanwhile, perhaps after this one was
+        // During this revocation, another credential with the same state was made, perhaps after the first one was
         // destroyed. So the state is revoked again.
         (Revoking, Event::Revoked { .. }) if ours => keep().then(revocation(state)),
         (Revoking, Event::NotRevoked { again }) if ours => {
@@ -363,7 +359,7 @@ fn step_existing(
             Step::to(GrantState { failures, next, ..state.clone() })
         }
 
-        // Events that do not fit the phase.
+        // Events that do not fit the phase:
         (Intended, Event::Begin { .. } | Event::Revoke { .. } | Event::Wake { .. }) => {
             return Err(TransitionError::InFlight);
         }
@@ -399,8 +395,8 @@ fn indeterminate(now: Timestamp, reason: IndeterminateReason) -> Step {
     Step::to(GrantState { reason: Some(reason), ..GrantState::new(Phase::Indeterminate, now) })
 }
 
-/// Handles a missing answer. A plugin that reconciles is asked later, as often as the policy
-/// allows.
+/// Computes the step after a missing answer. A plugin that reconciles is asked about the outcome later, as often as the
+/// policy allows.
 fn unanswered(
     retries: &Retries,
     state: &GrantState,

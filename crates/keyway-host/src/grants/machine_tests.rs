@@ -1,4 +1,4 @@
-//! Tests properties over any sequence of events, with a crash at any point.
+//! Tests the properties of the machine over any sequence of events, with a crash at any point.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,13 +34,13 @@ fn due(state: &GrantState) -> Due {
 enum Answer {
     Done,
     Refused,
-    /// The plugin did it; its answer broke the contract, but names the credential.
+    /// The plugin obeyed, but its answer broke the contract. The answer names the credential.
     Garbled,
-    /// The plugin did it, and its answer was lost.
+    /// The plugin obeyed, and its answer was lost.
     LostAfter,
-    /// The plugin did not do it, and its answer was lost.
+    /// The plugin did not obey, and its answer was lost.
     LostBefore,
-    /// The process ends while the plugin is asked; it did it or not.
+    /// The process ends after the plugin obeyed.
     CrashAfter,
     CrashBefore,
 }
@@ -58,7 +58,7 @@ enum Act {
 /// A grant, the plugin's state behind it, and the running call.
 struct Life {
     state: Option<GrantState>,
-    /// The existing credentials of this grant, and how often each was made.
+    /// The existing credentials of this grant. The number tells how often each was made.
     made: BTreeMap<String, u32>,
     idempotent: bool,
     reconciles: bool,
@@ -93,8 +93,7 @@ impl Life {
             Act::OrphanSeen => Event::OrphanSeen,
             Act::DecideTruthfully => {
                 let decision = match self.made.keys().next() {
-                    // If one grant had two credentials, one would be forgotten; the test checks
-                    // that.
+                    // If a grant had two credentials, this decision would forget one of them. The test detects this.
                     Some(state)
                         if self.state.as_ref().is_some_and(|state| state.phase == Phase::Indeterminate) =>
                     {
@@ -106,7 +105,7 @@ impl Life {
                 Event::Decide { now, decision }
             }
         };
-        // The test chooses the answer to the first command; later commands succeed.
+        // The test chooses the answer to the first command. Later commands succeed.
         let (mut event, mut standing, mut answer) = (event, Standing::Free, answer);
         for commands in 0.. {
             assert!(commands < 8, "no pair of state and event goes on for ever");
@@ -118,7 +117,7 @@ impl Life {
         }
     }
 
-    /// Carries a command out; returns `None` if the process ends meanwhile.
+    /// Carries out a command. Returns `None` if the process ends during the command.
     fn carry_out(&mut self, command: Command, answer: Answer) -> Option<Event> {
         let reconciles = self.reconciles;
         let unanswered =
@@ -191,8 +190,8 @@ fn any_act() -> impl Strategy<Value = (Act, Answer)> {
 }
 
 proptest! {
-    /// Checks that no credential exists without a record, that a credential with a known state is
-    /// the existing one or gone, and that none is made twice for one id.
+    /// Checks that no credential exists without a record, that a credential with a known state is the existing one or
+    /// gone, and that no credential is made twice for one id.
     ///
     /// See decision R3.
     #[test]
@@ -216,7 +215,7 @@ proptest! {
             if state.phase == Phase::Granted {
                 prop_assert_eq!(life.made.len(), 1);
             }
-            // A worker finds a grant that is not settled, or it is listed for a person.
+            // Every grant that is not settled is either due for a worker, or listed for a person.
             prop_assert_eq!(due(state) == Due::Never, state.phase == Phase::Granted);
             prop_assert_eq!(state.reason.is_some(), state.phase == Phase::Indeterminate);
         }
@@ -281,8 +280,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Checks that each pair of state and event terminates, and that only discarding a credential
-    /// is commanded without a stored record.
+    /// Checks that the commands end for each pair of state and event, and that discarding a credential is the only
+    /// command that may come without a stored record.
     #[test]
     fn every_event_ends_and_is_stored_before_its_command(
         state in any_phase(),
@@ -306,8 +305,8 @@ proptest! {
         follow::<GrantWorkflow>(&limits(3), state, standing, event, is_undo, answer);
     }
 
-    /// Checks that a caller that lost its claim removes nothing, and that a caller whose record is
-    /// gone makes nothing: the only command without a record discards a credential.
+    /// Checks that a caller without the claim removes no record, and that a caller whose record is gone makes no
+    /// credential: without a record, the only command discards a credential.
     #[test]
     fn a_caller_without_a_claim_settles_nothing(state in any_phase(), event in any_event()) {
         let asks = matches!(event, Event::Begin { .. } | Event::Decide { .. } | Event::Drop | Event::StateTaken { .. });

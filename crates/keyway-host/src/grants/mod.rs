@@ -1,8 +1,8 @@
-//! Runs issuers for a host.
+//! The engine for issuers.
 //!
-//! [`Grants`] keeps the services of a host and the credentials that were made for its users. A user
-//! requests a credential, gets it once, and revokes it later. The host keeps the *state* by which
-//! the plugin recognizes the credential, never the credential itself (WaTTS seed).
+//! [`Grants`] keeps the services of a host, and a record of each credential that was made for its users. A user
+//! requests a credential, gets it once, and revokes it later. The host keeps the *state* by which the plugin recognizes
+//! the credential, never the credential itself (WaTTS seed).
 //!
 //! ```
 //! # mod plugin {
@@ -68,13 +68,12 @@
 //!
 //! # The gate
 //!
-//! A request must pass four checks, in this order: the [user](Service::allow) may use the service;
-//! the service is [enabled](Service::enabled) and without [faults](ServiceView::faults); the
-//! parameters fit one of the plugin's sets; and the user has fewer grants than the
-//! [limit](Service::limit) (decision W5). Everything that is or may be a credential counts:
-//! requests in flight, grants, failed revocations, and indeterminate grants. The count is a record
-//! of its own that changes in the same atomic batch as the intent, so the limit holds for any
-//! number of requests on any number of hosts. A revocation passes no gate.
+//! A request must pass four checks, in this order: the [user](Service::allow) may use the service; the service is
+//! [enabled](Service::enabled) and without [faults](ServiceView::faults); the parameters fit one of the plugin's sets;
+//! and the user has fewer grants than the [limit](Service::limit) (decision W5). Every grant counts whose credential
+//! exists or may exist: requests in flight, grants, failed revocations, and indeterminate grants. The count is a
+//! separate record, which changes in the same atomic batch as the intent, so the limit holds for any number of requests
+//! on any number of hosts. A revocation passes no gate.
 //!
 //! # Plugins that fail
 //!
@@ -92,8 +91,8 @@
 //!
 //! # Crashes
 //!
-//! The intent is stored first, then the plugin is asked with the intent's id, then its answer is
-//! stored (decision R2). After a crash the host finds the open intents:
+//! The host first stores the intent, then calls the plugin with the intent's id, and then stores the answer (decision
+//! R2). After a crash the host finds the open intents:
 //!
 //! | the host finds | and then |
 //! | --- | --- |
@@ -104,13 +103,12 @@
 //!
 //! # Several hosts
 //!
-//! Every commit is conditional on the revision that was read, so hosts may share a storage engine.
-//! While a plugin is asked, the host has a claim on the grant that is longer than the plugin's
-//! deadline. No other host takes the grant over until it has seen the claim unchanged for its full
-//! duration, by its own monotonic clock (decision R5). The next run of a host of the same
-//! [name](crate::HostBuilder::name) takes it over at once. An owner that was overtaken learns so at
-//! its next commit: a late credential is then accepted if the grant still exists, and revoked
-//! otherwise.
+//! Every commit is conditional on the revision that was read, so hosts may share a storage engine. During a plugin's
+//! call, the host has a claim on the grant. The claim lasts longer than the plugin's deadline. No other host takes the
+//! grant over until it has seen the claim unchanged for its full duration, by its own monotonic clock (decision R5).
+//! The next run of a host with the same [name](crate::HostBuilder::name) takes the grant over at once. The previous
+//! owner notices at its next commit that it lost the claim. If it has a late credential, the credential is accepted if
+//! the grant still exists, and revoked otherwise.
 //!
 //! # Limits
 //!
@@ -119,9 +117,9 @@
 //!   key. [`GrantState::undelivered`] marks it.
 //! * The claims of the login are stored, sealed, so that a retried revocation sends the plugin the
 //!   same claims. Tokens, further logins and parameters are not stored.
-//! * An abort, an exit, a stack overflow and running out of memory end the process, and so does a panic
-//!   with `panic = "abort"`. Recovery comes after the restart.
-//! * Rolling back the storage engine to an older copy is not detected.
+//! * An abort, an exit, a stack overflow or a lack of memory ends the process, and so does a panic with `panic =
+//!   "abort"`. The host recovers after the restart.
+//! * A rollback of the storage engine to an older copy is not detected.
 
 mod engine;
 mod error;

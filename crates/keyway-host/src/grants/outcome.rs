@@ -1,4 +1,4 @@
-//! Defines the answers of the engine.
+//! The answers of the engine.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialPart, LoginRequired, ServiceName, UserId};
@@ -14,22 +14,22 @@ use crate::records::Entry;
 pub enum GrantOutcome {
     /// The credential was made. It is handed out only this once, since no value of it is stored.
     Granted(IssuedCredential),
-    /// The user must log in with another provider first. Then make the same request again with that
+    /// The user must log in with another provider first, and then repeat the request with that
     /// [login](super::Requester::with_login).
     LoginRequired(LoginRequired),
-    /// This request, by its own id, was granted earlier, and its credential was handed out then.
+    /// A request with this id was granted earlier, and the credential was handed out then.
     Repeated(GrantId),
 }
 
-/// A credential, handed out once.
+/// A credential. It is handed out only once.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct IssuedCredential {
-    /// The grant, by which the user can revoke it.
+    /// The id of the grant. The user can revoke the credential by it.
     pub grant: GrantId,
     /// The parts of the credential, in the plugin's order.
     pub credential: Vec<CredentialPart>,
-    /// Whether the grant is an older one, because the plugin returned its state again.
+    /// Whether the plugin returned the state of an older grant, so that `grant` is that older grant.
     ///
     /// See decision W6.
     pub reused: bool,
@@ -39,12 +39,12 @@ pub struct IssuedCredential {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Revoked {
-    /// The plugin destroyed the credential, or found it gone; the grant is forgotten.
+    /// The plugin destroyed the credential, or found it gone. The grant is removed.
     Destroyed,
     /// The user has no such grant, perhaps because it was revoked earlier. An HTTP host may answer
     /// 404.
     NotThere,
-    /// The service is gone, and the grant is forgotten without asking its plugin, as the host
+    /// The service is gone. The grant was removed without a call of the plugin, as the host
     /// [allows](crate::HostBuilder::drop_grants_of_missing_services).
     Dropped,
 }
@@ -53,20 +53,20 @@ pub enum Revoked {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Grant {
-    /// Its id.
+    /// The id of the grant.
     pub id: GrantId,
     /// The service of the grant.
     pub service: ServiceName,
-    /// The owner.
+    /// The user who owns the grant.
     pub user: UserId,
-    /// When it was requested.
+    /// The time of the request.
     pub made: Timestamp,
-    /// Its state.
+    /// The state of the grant.
     pub state: GrantState,
 }
 
 impl Grant {
-    /// Returns `None` for a record that is gone.
+    /// Returns the grant of a record, or `None` if the record is gone.
     pub(super) fn of(entry: &Entry<GrantWorkflow>) -> Option<Self> {
         let (owner, state) = (&entry.fixed, entry.state.clone()?);
         let (service, user) = (owner.service.clone(), owner.user.clone());
@@ -78,8 +78,8 @@ impl Grant {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GrantPage {
-    /// The grants, in a stable order without meaning.
+    /// The grants. Their order is stable, but has no meaning.
     pub grants: Vec<Grant>,
-    /// The start of the next page; `None` after the last one.
+    /// The start of the next page, or `None` if there is no next page.
     pub next: Option<GrantId>,
 }

@@ -1,4 +1,4 @@
-//! Stores a grant: its owner, sealed once, and its state.
+//! The record of a grant: its owner, which is sealed only once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
 use keyway_core::{Timestamp, Wiped};
@@ -14,14 +14,16 @@ pub(crate) struct Owner {
     pub(super) user: UserId,
     pub(super) service: ServiceName,
     pub(super) made: Timestamp,
-    /// The claims of the login, as JSON. A retried revocation without a login sends the plugin the
-    /// same claims.
+    /// The claims of the login, as JSON. The host sends them to the plugin when it retries a revocation without a
+    /// login.
     claims: Wiped<String>,
 }
 
 impl Owner {
+    /// Takes the owner from a request.
+    ///
     /// # Errors
-    /// [`TransitionError::Claims`] when they could not be read again.
+    /// [`TransitionError::Claims`] when the stored claims could not be read again.
     pub(super) fn of(
         asked: &Requester,
         service: ServiceName,
@@ -29,14 +31,15 @@ impl Owner {
     ) -> Result<Self, TransitionError> {
         let claims = asked.user_info.to_ascii();
         let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-        // Only a claim with so many brackets can be too deep; the check costs as much as a seal.
+        // Claims can be nested too deeply only if they have more brackets than allowed levels. Counting brackets
+        // usually avoids the full check, which costs as much as a seal.
         if opened > STORED_JSON.max_depth && STORED_JSON.read(claims.as_bytes()).is_err() {
             return Err(TransitionError::Claims);
         }
         Ok(Self { user: asked.user.clone(), service, made, claims })
     }
 
-    /// Finds the user that a plugin is told of when there is no login.
+    /// Returns the user that is sent to a plugin when there is no login.
     pub(super) fn requester(&self) -> Result<Requester, RecordError> {
         let claims = match STORED_JSON.read(self.claims.as_bytes()) {
             Ok(Json::Object(claims)) => UserInfo::from_claims(claims),

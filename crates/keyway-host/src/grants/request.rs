@@ -1,4 +1,4 @@
-//! Describes requests of users.
+//! The requests of users.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ pub struct GrantRequest {
 }
 
 impl GrantRequest {
-    /// Makes a request without parameters.
+    /// Creates a request without parameters.
     pub fn new(requester: impl Into<Requester>) -> Self {
         Self { requester: requester.into(), parameters: Parameters::default(), id: None }
     }
@@ -25,10 +25,9 @@ impl GrantRequest {
         self
     }
 
-    /// Names the request. If it is repeated with the same id, the answer is the same grant rather
-    /// than a second one, as long as that grant lives. If the first attempt was interrupted, a
-    /// plugin that is [idempotent](keyway_issuers::Capabilities::idempotent) is asked again for the
-    /// same credential.
+    /// Gives the request an id. A repeated request with the same id is answered with the same grant, as long as the
+    /// grant exists, and makes no second one. If the first attempt was interrupted, the host repeats the call to a
+    /// plugin that is [idempotent](keyway_issuers::Capabilities::idempotent), which returns the same credential.
     #[must_use]
     pub fn with_id(mut self, id: IntentId) -> Self {
         self.id = Some(id);

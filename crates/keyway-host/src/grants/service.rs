@@ -1,4 +1,4 @@
-//! Offers an issuer to users as a service.
+//! The services of a host. A service offers an issuer to users.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,11 +19,11 @@ use crate::host::Lent;
 use crate::plugin::{OpenFault, Source, contain};
 use crate::work::Limits;
 
-/// Decides who may use a service: the first check of the gate.
+/// The rule for who may use a service. It is the first check of the gate.
 ///
 /// See decision W5.
 ///
-/// A closure from user to `bool` implements it. It must not block; a panic counts as false.
+/// A closure from user to `bool` implements this trait. It must not block. A panic counts as false.
 pub trait Allow: Send + Sync {
     /// Tells whether this user may use the service.
     fn allows(&self, user: &UserInfo) -> bool;
@@ -48,13 +48,13 @@ pub struct Service {
 }
 
 impl Service {
-    /// Makes a service whose issuer is opened by the plugin with this id.
+    /// Creates a service whose issuer is opened by the plugin with this id.
     pub fn new(name: ServiceName, plugin: impl Into<String>) -> Self {
         Self::of(name, Source::Plugin(plugin.into(), Json::default()))
     }
 
-    /// Makes a service with an issuer that the host supplies. After a panic the same issuer is used
-    /// again, because only the host could make another.
+    /// Creates a service with an issuer that the caller supplies. After a panic the engine keeps using this issuer,
+    /// because only the caller could create another.
     pub fn with_issuer(name: ServiceName, issuer: Arc<dyn Issuer>) -> Self {
         Self::of(name, Source::Given(issuer))
     }
@@ -71,7 +71,7 @@ impl Service {
         }
     }
 
-    /// Sets who may use the service, and replaces an earlier rule.
+    /// Sets the rule for who may use the service. It replaces an earlier rule.
     #[must_use]
     pub fn allow(mut self, allow: impl Allow + 'static) -> Self {
         self.allow = Arc::new(allow);
@@ -84,22 +84,21 @@ impl Service {
         self.allow(|_: &UserInfo| true)
     }
 
-    /// Sets how many credentials a user may have at a time; there is no limit by default.
+    /// Sets the number of credentials that a user may have at a time. There is no limit by default.
     #[must_use]
     pub fn limit(mut self, credentials: u64) -> Self {
         self.limit = Some(credentials);
         self
     }
 
-    /// Sets what happens if the plugin returns a state that another grant already has.
+    /// Sets the policy for a state that the plugin returns although another grant already has it.
     #[must_use]
     pub fn duplicates(mut self, policy: DuplicatePolicy) -> Self {
         self.duplicates = policy;
         self
     }
 
-    /// Switches the service on or off; it is on by default. Credentials can be revoked even when it
-    /// is off.
+    /// Switches the service on or off. It is on by default. Credentials can be revoked even while it is off.
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
@@ -113,7 +112,7 @@ impl Service {
         self
     }
 
-    /// Sets the plugin's own configuration, with which it is opened.
+    /// Sets the configuration that the plugin is opened with.
     #[must_use]
     pub fn plugin_configuration(mut self, configuration: impl Into<Json>) -> Self {
         self.source = self.source.configured(configuration.into());
@@ -127,7 +126,7 @@ impl Service {
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A configured value may be a password.
+        // The configuration is not shown, because its values may be passwords.
         f.debug_struct("Service")
             .field("name", &self.name)
             .field("limit", &self.limit)
@@ -141,13 +140,13 @@ impl fmt::Debug for Service {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServiceFault {
-    /// Its plugin is not linked into this host.
+    /// The plugin of the service is not linked into this host.
     #[error(transparent)]
     Plugin(Arc<LookupError>),
-    /// Its plugin could not be opened.
+    /// The plugin of the service could not be opened.
     #[error("the plugin could not be opened: {0}")]
     Open(Arc<IssuerError>),
-    /// Its plugin did not describe itself.
+    /// The plugin of the service did not describe itself.
     #[error("the plugin did not describe itself: {0}")]
     Describe(Arc<IssuerError>),
     /// The plugin's answer, or the configuration, breaks a rule.
@@ -161,7 +160,7 @@ pub enum ServiceFault {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServiceView {
-    /// Its name.
+    /// The name of the service.
     pub name: ServiceName,
     /// Whether users can make requests: the service is switched on and has no faults.
     pub enabled: bool,
@@ -170,17 +169,17 @@ pub struct ServiceView {
     /// The plugin's description of itself. [`Description::user_interface`] returns the facts that a
     /// user interface needs (decision W9).
     pub description: Option<Arc<Description>>,
-    /// How many credentials a user may have at a time.
+    /// The number of credentials that a user may have at a time.
     pub limit: Option<u64>,
 }
 
-/// Holds the parts of a service that a request needs.
+/// The parts of a service that a request needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ready {
     pub(super) description: Option<Arc<Description>>,
     pub(super) configuration: Option<Configuration>,
     pub(super) faults: Vec<ServiceFault>,
-    /// When the plugin was last asked to describe itself.
+    /// The time at which the plugin was last asked to describe itself.
     pub(super) described: Option<Timestamp>,
 }
 
@@ -190,9 +189,8 @@ pub(super) struct RunningService {
     pub(super) service: Service,
     pub(super) issuer: Option<GuardedIssuer>,
     ready: Mutex<Arc<Ready>>,
-    /// Held while the plugin is asked to describe itself. Only one question runs at a time, so that
-    /// a later answer is never overwritten by an earlier one, and a plugin that hangs is asked
-    /// once.
+    /// The lock that a caller holds while the plugin describes itself. Only one call runs at a time, so an earlier
+    /// answer never overwrites a later one, and a plugin that hangs is called only once.
     describing: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -206,12 +204,12 @@ impl RunningService {
         Self { service, issuer, ready, describing: Arc::default() }
     }
 
-    /// Returns the issuer and its resolved configuration, if its plugin can be asked.
+    /// Returns the issuer and its resolved configuration, if the plugin can be called.
     pub(super) fn usable(&self) -> Option<(&GuardedIssuer, Configuration)> {
         Some((self.issuer.as_ref()?, self.ready().configuration.clone()?))
     }
 
-    /// Tells whether its plugin can be asked.
+    /// Tells whether the plugin can be called.
     pub(super) fn is_ready(&self) -> bool {
         self.issuer.is_some() && self.ready().configuration.is_some()
     }
@@ -224,16 +222,16 @@ impl RunningService {
         self.ready.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it is time to ask the plugin to describe itself (decision W4). One that has faults is asked
-    /// more often, so that it comes back soon after they are gone.
+    /// Tells whether it is time to ask the plugin to describe itself (decision W4). A plugin with faults is asked more
+    /// often, so that its service works again soon after the faults are mended.
     fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
         let ready = self.ready();
         let every = if ready.faults.is_empty() { every } else { every / 20 };
         ready.described.is_none_or(|described| described.plus(every) <= now)
     }
 
-    /// Asks the plugin to describe itself. Uses the description if its version changed, or if there
-    /// was a fault, and then returns true (decision W4).
+    /// Asks the plugin to describe itself. If the version of the description changed, or if there was a fault, uses the
+    /// new description and returns true (decision W4).
     pub(super) async fn describe(&self, now: Timestamp) -> bool {
         let _describing = self.describing.lock().await;
         self.ask_to_describe(now).await
@@ -244,7 +242,7 @@ impl RunningService {
         let work = |issuer: Arc<dyn Issuer>| async move { issuer.describe().await };
         let answer = issuer.call(Action::Parameter.word(), (), work).await;
         let old = self.ready();
-        // The service keeps the earlier description for the time being.
+        // While there are no faults, the service keeps its description if the plugin fails to describe itself again.
         let known = old.description.as_ref().filter(|_| old.faults.is_empty());
         let new = match answer {
             Ok(description) if known.is_some_and(|known| known.version() == description.version()) => None,
@@ -293,10 +291,10 @@ fn open(service: &Service, lent: &Lent, limits: &Limits) -> Result<GuardedIssuer
         })
 }
 
-/// Converts an error to faults, one for each violation.
+/// Converts an error to faults. Each violation becomes one fault.
 fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
-    // A plugin that builds its description finds the violations itself, and returns them as the
-    // cause.
+    // If a plugin builds its description with the builder, the builder finds the violations, and they are the cause of
+    // the plugin's error.
     let caused = std::error::Error::source(&error).and_then(|cause| cause.downcast_ref::<Violations>());
     let found = caused.map_or(error.violations(), Violations::as_slice);
     if found.is_empty() {
@@ -305,8 +303,8 @@ fn faults_of(error: IssuerError) -> Vec<ServiceFault> {
     found.iter().cloned().map(ServiceFault::Violation).collect()
 }
 
-/// Asks all plugins with an old description to describe themselves, in parallel, so that one that
-/// hangs delays no other. It does not wait for them (decision H56).
+/// Asks all plugins with an old description to describe themselves. The calls run in parallel, so a plugin that hangs
+/// does not delay the others. Does not wait for the answers (decision H56).
 pub(super) fn describe_old(
     services: &BTreeMap<ServiceName, Arc<RunningService>>,
     now: Timestamp,
@@ -314,7 +312,7 @@ pub(super) fn describe_old(
 ) -> JoinSet<()> {
     let mut asked = JoinSet::new();
     for running in services.values() {
-        // Another caller that asks at present is enough.
+        // The plugin is skipped if another caller is asking it at the moment.
         let Ok(describing) = Arc::clone(&running.describing).try_lock_owned() else { continue };
         if running.is_description_old(now, every) {
             let running = Arc::clone(running);

@@ -1,4 +1,4 @@
-//! Carries the machine's commands out on issuers.
+//! Carries out the commands of the machine on issuers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,10 +24,10 @@ use crate::plugin::LaneGuard;
 use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
-/// The longest state that is stored; plugins need far less.
+/// The longest state that is stored, in bytes. Plugins need far less.
 const MAX_STATE_BYTES: usize = 16 << 10;
 
-/// Holds the services of a host, and their limits.
+/// The services of a host, and their limits.
 #[derive(Debug)]
 pub(crate) struct GrantWorkflow {
     pub(super) services: BTreeMap<ServiceName, Arc<RunningService>>,
@@ -35,15 +35,15 @@ pub(crate) struct GrantWorkflow {
     pub(super) drops_missing: bool,
 }
 
-/// Holds the caller's part, which is never stored.
+/// The part of a call that only its caller has, and that is never stored.
 pub(crate) enum Live {
-    /// A request, with tokens and parameters.
+    /// A request with its tokens and parameters.
     Request(GrantRequest),
-    /// The login of a user who revokes.
+    /// The login of a user who revokes a credential.
     Revocation(Requester),
 }
 
-/// Holds the answer for the caller, which is never stored.
+/// The answer for the caller. It is never stored.
 pub(crate) enum Answer {
     Credential(Vec<CredentialPart>),
     Login(LoginRequired),
@@ -70,7 +70,7 @@ impl Recorded for GrantWorkflow {
         }
     }
 
-    /// Returns the name of the service. A service has one plugin, so the name identifies both.
+    /// Returns the name of the service as the lane. A service has one plugin, so the name identifies both.
     fn lane(owner: &Owner) -> &str {
         owner.service.as_str()
     }
@@ -160,7 +160,7 @@ impl Workflow for GrantWorkflow {
             (Ok(question), Command::Request, Some(Live::Request(request))) => {
                 self.request(on, question, request.parameters.clone()).await
             }
-            // A worker never starts a request: only its caller has the parameters.
+            // A worker never starts a request, because only the caller has the parameters.
             (Ok(_), Command::Request, _) => Carried::done(self.not_asked(on, &Command::Request)),
             (Ok(question), Command::Reconcile, _) => self.reconcile(on, question).await,
             (Ok(question), Command::Revoke { credential, orphans }, _) => {
@@ -176,7 +176,7 @@ impl Workflow for GrantWorkflow {
     }
 }
 
-/// An issuer, and the context of what it is asked.
+/// An issuer, and the context of a call to it.
 type Question<'a> = (&'a GuardedIssuer, Context);
 
 impl GrantWorkflow {
@@ -185,8 +185,8 @@ impl GrantWorkflow {
         issuer.is_some_and(|issuer| issuer.capabilities.reconciles)
     }
 
-    /// Finds the issuer of a grant, and the context of a command: the user is the caller, or the one that is
-    /// stored of the login.
+    /// Returns the issuer of a grant, and the context of a command. The user in the context is the caller, or else the
+    /// stored user.
     fn question(
         &self,
         on: &Claimed<'_, Self>,
@@ -209,7 +209,7 @@ impl GrantWorkflow {
         Ok((issuer, context))
     }
 
-    /// The event in place of the plugin's answer, where it cannot be asked.
+    /// Returns the event that replaces the plugin's answer when the plugin cannot be called.
     fn not_asked(&self, on: &Claimed<'_, Self>, command: &Command) -> Event {
         let again = on.again(None);
         match command {
@@ -255,7 +255,7 @@ impl GrantWorkflow {
                 Carried::failed(Event::NothingMade { again, reconciles }, error.into())
             }
             Err(error) => match error.orphan().cloned() {
-                // The plugin broke the contract but named its credential, so it is revoked.
+                // The plugin broke the contract but named its credential, so the credential is revoked.
                 Some(credential) if credential.as_str().len() > MAX_STATE_BYTES => {
                     discarded(on, Event::Unstorable { credential }, error)
                 }
@@ -291,8 +291,8 @@ impl GrantWorkflow {
         }
     }
 
-    /// Revokes a credential whose state is not stored, unless a grant has that state. Attempts are
-    /// limited by number and time (decision W6).
+    /// Revokes a credential whose state is not stored, unless a grant has that state. The number of attempts and their
+    /// time are limited (decision W6).
     async fn discard(
         &self,
         on: &Claimed<'_, Self>,
@@ -345,7 +345,7 @@ async fn revoke(
     issuer.call(Action::Revoke.word(), on.working().await, work).await
 }
 
-/// The answer broke the contract, so the credential is not handed out.
+/// Returns the result for an answer that broke the contract: the credential is not handed out.
 fn discarded(on: &Claimed<'_, GrantWorkflow>, event: Event, error: IssuerError) -> Done {
     let (grant, service) = (GrantId::of(on.entry.address), &on.entry.fixed.service);
     warn!(%service, %grant, error = %error.detail(), "a credential is discarded");

@@ -17,7 +17,7 @@ use crate::plugin::LentToPlugins;
 use crate::records::{Journal, Recorded, SealedRecords, random};
 use crate::work::{Engine, Limits, Run, WorkReport, Worker, Workflow};
 
-/// How long a new run waits for an earlier run of the same host to answer.
+/// The time that a new run waits for an earlier run of the same host to answer.
 const TAKEOVER: Duration = Duration::from_secs(3);
 
 /// Builds a [`Host`].
@@ -44,8 +44,8 @@ pub struct HostBuilder {
 }
 
 impl Host {
-    /// Starts to build a host with these plugins. The host keeps its records on `storage`, sealed
-    /// by `keys`, and lends the same storage engine to its plugins.
+    /// Begins to build a host with these plugins. The host keeps its records on `storage`, sealed by `keys`, and lends
+    /// the same storage engine to its plugins.
     pub fn builder(
         registry: Registry,
         storage: Arc<dyn Storage>,
@@ -75,21 +75,21 @@ impl Host {
 }
 
 impl HostBuilder {
-    /// Names this host; `main` by default. Hosts that share a storage engine need different names:
-    /// only one run of a name works at a time, and a new run takes over at once every claim of the
-    /// earlier one (decision H38).
+    /// Sets the name of this host. The default is `main`. Hosts that share a storage engine need different names: only
+    /// one run of a host with this name works at a time, and a new run takes over every claim of the earlier run at
+    /// once (decision H38).
     pub fn name(mut self, name: &str) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets the source of the keys of stores; by default stores use the host's own keys.
+    /// Sets the source of the keys of stores. By default, stores use the host's own keys.
     pub fn store_keys(mut self, keys: impl KeySource + 'static) -> Self {
         self.store_keys = Some(Arc::new(keys));
         self
     }
 
-    /// Lends plugins further resources besides the storage engine.
+    /// Lends plugins more resources than the storage engine.
     pub fn resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
         self
@@ -101,55 +101,55 @@ impl HostBuilder {
         self
     }
 
-    /// Sets the observer that is told about each piece of work of the host's loop.
+    /// Sets the observer. It gets a report about each piece of work of the host's loop.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Arc::new(observer);
         self
     }
 
-    /// Sets how long to wait for an earlier run of the same name to answer, 3 s by default. Zero
-    /// takes the name at once: use it if a supervisor guarantees that only one run exists.
+    /// Sets how long to wait for an earlier run of the same name to answer. The default is 3 s. With zero, this run
+    /// takes the name at once: use this if a supervisor guarantees that only one run exists.
     pub fn takeover_after(mut self, wait: Duration) -> Self {
         self.takeover = wait;
         self
     }
 
-    /// Sets how long [`Host::run`] waits at its end for plugin calls, 30 s by default.
+    /// Sets how long [`Host::run`] waits for plugin calls at its end. The default is 30 s.
     pub fn drain_within(mut self, drain: Duration) -> Self {
         self.drain = drain;
         self
     }
 
-    /// Sets the limits of the engine for secret stores on its plugins.
+    /// Sets the limits that the engine for secret stores puts on plugins.
     #[cfg(feature = "secrets")]
     pub fn store_limits(mut self, limits: Limits) -> Self {
         self.store_limits = limits;
         self
     }
 
-    /// Adds a connection to certificate authorities. An order that names none goes to the first, in the order
-    /// in which they are added, that supports it (decision B10).
+    /// Adds a connection to certificate authorities. An order that names no authority goes to the first connection that
+    /// supports it, in the order in which the connections were added (decision B10).
     #[cfg(feature = "certificates")]
     pub fn authority(mut self, authority: Authority) -> Self {
         self.orders.authorities.push(authority);
         self
     }
 
-    /// Sets the limits of the engine for certificate plugins, and its retries.
+    /// Sets the limits and the retries of the engine for certificate plugins.
     #[cfg(feature = "certificates")]
     pub fn order_limits(mut self, limits: Limits) -> Self {
         self.orders.limits = limits;
         self
     }
 
-    /// Adds a listener to the events of orders (decision B13).
+    /// Adds a listener for the events of orders (decision B13).
     #[cfg(feature = "certificates")]
     pub fn certificate_events(mut self, listener: Arc<dyn keyway_certificates::CertificateEvents>) -> Self {
         self.orders.listeners.add(listener);
         self
     }
 
-    /// Sets the policy for the names and key types that clients may order; without one they may order any
+    /// Sets the policy for the names and key types that clients may order. Without a policy, clients may order any
     /// (decision B18).
     #[cfg(feature = "certificates")]
     pub fn order_policy(mut self, policy: impl crate::orders::OrderPolicy + 'static) -> Self {
@@ -157,8 +157,8 @@ impl HostBuilder {
         self
     }
 
-    /// Names the secret store of this host that keeps certificates (decision B11). It is opened when the first
-    /// certificate is there. Without a store, certificates stay in their orders.
+    /// Sets the secret store of this host that keeps certificates (decision B11). The host opens it for the first
+    /// certificate. Without a store, certificates stay in their orders.
     #[cfg(feature = "certificates")]
     pub fn certificate_store(mut self, store: keyway_secrets::StoreName) -> Self {
         self.orders.certificates = Some(store);
@@ -172,46 +172,45 @@ impl HostBuilder {
         self
     }
 
-    /// Sets the limits of the engine for credential stores on its plugins, and its retries.
+    /// Sets the limits and the retries of the engine for credential stores.
     #[cfg(feature = "credentials")]
     pub fn session_limits(mut self, limits: Limits) -> Self {
         self.sessions.limits = limits;
         self
     }
 
-    /// Sets the audit that is told of each transition of a session.
+    /// Sets the audit. It gets each transition of a session.
     #[cfg(feature = "credentials")]
     pub fn session_audit(mut self, audit: impl crate::sessions::SessionAudit + 'static) -> Self {
         self.sessions.audit = Some(Arc::new(audit));
         self
     }
 
-    /// Adds a service.
+    /// Adds a service, which offers an issuer to users.
     #[cfg(feature = "issuers")]
     pub fn service(mut self, service: Service) -> Self {
         self.grants.services.push(service);
         self
     }
 
-    /// Sets the limits of the engine for issuers on its plugins, and its retries.
+    /// Sets the limits and the retries of the engine for issuers.
     #[cfg(feature = "issuers")]
     pub fn grant_limits(mut self, limits: Limits) -> Self {
         self.grants.limits = limits;
         self
     }
 
-    /// Lets users remove grants whose service is gone, without asking a plugin; the credential may
-    /// remain valid. Off by default.
+    /// Lets users remove grants whose service is gone. No plugin is called, so the credential may remain valid. Off by
+    /// default.
     #[cfg(feature = "issuers")]
     pub fn drop_grants_of_missing_services(mut self, allowed: bool) -> Self {
         self.grants.drops_missing = allowed;
         self
     }
 
-    /// Opens the host's records and all services, and asks each issuer to describe itself. A
-    /// service that has faults is disabled, and so is a vault; the others work. `sessions().vaults()` tells which, and why.
-    /// Interrupted work is resumed later, by
-    /// [`Host::run`] or [`Host::recover`].
+    /// Opens the host's records and all services, and asks each issuer to describe itself. A service or a vault that
+    /// has faults is disabled, and the others work. `grants().services()` and `sessions().vaults()` list the faults.
+    /// Interrupted work is resumed later, by [`Host::run`] or [`Host::recover`].
     ///
     /// # Errors
     /// [`HostError::Registry`] lists every plugin that was built for another contract than this
@@ -220,7 +219,7 @@ impl HostBuilder {
     /// [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with these keys.
     ///
     /// # Cancel safety
-    /// Dropping the future may leave the name taken; then the next start waits.
+    /// Dropping the future may leave the name taken. Then the next start has to wait.
     pub async fn start(self) -> Result<Host, HostError> {
         #[cfg(feature = "secrets")]
         self.registry.check_driven::<keyway_secrets::SecretStores>()?;
@@ -301,32 +300,32 @@ impl HostBuilder {
     }
 }
 
-/// Holds everything that a host lends its engines.
+/// The objects that a host lends its engines.
 pub(crate) struct Lent {
-    /// The resources for its plugins.
+    /// The resources for the plugins of the engines.
     pub(crate) plugins: LentToPlugins,
     /// The records of all engines.
     pub(crate) records: Arc<SealedRecords>,
-    /// The run that claims records.
+    /// The run that claims the records.
     pub(crate) run: Run,
 }
 
 impl Lent {
-    /// Lends a resource to the plugins that are opened later. The engine behind it was opened before, so it does not
-    /// hold itself.
+    /// Lends a resource to the plugins that are opened from now on. The engine behind the resource is open already, so
+    /// the engine does not hold itself.
     #[cfg(any(feature = "secrets", feature = "issuers"))]
     fn lending<T: std::any::Any + Send + Sync>(mut self, resource: T) -> Self {
         self.plugins.resources = self.plugins.resources.with(resource);
         self
     }
 
-    /// Makes a journal for a kind of record. It does no I/O.
+    /// Creates a journal for a kind of record. Does no I/O.
     pub(crate) fn journal<R: Recorded>(&self) -> Journal<R> {
         Journal::new(Arc::clone(&self.records), Arc::clone(&self.run.host))
     }
 
-    /// Makes the worker of an engine, with a journal for its kind of record. Every engine begins with it.
-    /// It does no I/O.
+    /// Creates the worker of an engine, with a journal for its kind of record. Every engine begins with this call. Does
+    /// no I/O.
     pub(crate) fn worker<W: Workflow>(&self, workflow: W) -> Arc<Worker<W>> {
         Arc::new(Worker::new(workflow, self.journal(), Arc::clone(&self.plugins.clock), self.run.clone()))
     }

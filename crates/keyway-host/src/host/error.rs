@@ -5,7 +5,7 @@ use keyway_seal::KeySourceError;
 
 use crate::records::RecordError;
 
-/// Explains why a host could not start or continue.
+/// The error for a host that could not start or continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
@@ -48,7 +48,8 @@ pub enum HostError {
         /// The name of the host.
         name: String,
     },
-    /// This run of the host has ended: [`run`](super::Host::run) was told to, or [`close`](super::Host::close) was called.
+    /// This run of the host has ended: the future that was given to [`run`](super::Host::run) completed, or
+    /// [`close`](super::Host::close) was called.
     #[error("this run of the host `{name}` has ended: start the host again")]
     Ended {
         /// The name of the host.

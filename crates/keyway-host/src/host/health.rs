@@ -9,16 +9,16 @@ use crate::work::{EngineHealth, Stopped};
 pub struct Health {
     /// The name of the host.
     pub name: String,
-    /// Whether another run of this host has taken over, so that this one has stopped working.
+    /// Whether this run has stopped working because another run of this host has taken over.
     pub superseded: bool,
-    /// Whether this run was ended, so that it has stopped working.
+    /// Whether this run has stopped working because it was ended.
     pub ended: bool,
     /// The health of each engine.
     pub engines: Vec<EngineHealth>,
 }
 
 impl Host {
-    /// Reports the health of the host. It is cheap enough for a page or probe that asks every few
+    /// Reports the health of the host. The call is cheap enough for a page or a probe that repeats it every few
     /// seconds.
     ///
     /// # Errors

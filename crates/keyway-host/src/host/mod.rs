@@ -1,4 +1,4 @@
-//! Runs all engines of a host: one start, one recovery, one loop.
+//! The host: it starts and recovers all engines together, and runs one loop for them.
 
 mod builder;
 mod error;
@@ -19,7 +19,7 @@ use crate::records::{Journal, Resealed, SealedRecords};
 use crate::work::{Engine, Run, Stopped, WorkReport};
 use name::HostRuns;
 
-/// A running host: the engines over one storage engine.
+/// A running host: several engines that share one storage engine.
 ///
 /// A clone is another handle to the same host.
 #[derive(Clone)]
@@ -47,7 +47,7 @@ struct Inner {
 
 /// Receives reports about the work of the host's loop.
 pub trait Observer: Send + Sync {
-    /// Reports that a record was worked on. It must not block; its panics are contained.
+    /// Receives the report after a record was worked on. It must not block. Its panics are contained.
     fn worked(&self, report: &WorkReport);
 }
 
@@ -82,9 +82,9 @@ impl Host {
         &self.inner.grants
     }
 
-    /// Reseals every record of the host under the first key of its ring, while other work goes on.
-    /// To change keys, start the host with a new key in front of the old ones, call this, and drop
-    /// the old ones at the next start (decision K1).
+    /// Reseals every record of the host under the first key of its ring, while other work goes on. To change keys,
+    /// start the host with a new key before the old ones, call this method, and start the host without the old keys the
+    /// next time (decision K1).
     ///
     /// # Errors
     /// [`HostError::Record`].
@@ -95,15 +95,15 @@ impl Host {
         Ok(self.inner.records.reseal().await?)
     }
 
-    /// Ends this run: releases the host's name, so that the next run need not wait for it. From now on, calls that would
+    /// Ends this run, and releases the host's name, so that the next run need not wait. From now on, calls that would
     /// change a record of the host are refused with [`RecordError::Ended`](crate::RecordError::Ended) (decision H291).
-    /// [`run`](Self::run) does so when it ends. Plugin calls that are on their way go on.
+    /// Plugin calls that have begun go on. [`run`](Self::run) closes the host when it ends.
     ///
     /// # Errors
-    /// [`HostError::Record`]; then the next run waits.
+    /// [`HostError::Record`]. Then the next run has to wait.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the run has ended, and the name may still be taken.
+    /// If the future is dropped, the run has ended, but the name may still be taken.
     pub async fn close(&self) -> Result<(), HostError> {
         self.inner.run.stop(Stopped::Ended);
         Ok(name::give_back(&self.inner.runs, &self.inner.run).await?)

@@ -1,10 +1,10 @@
-//! Lets only one run of a host have its name at a time, because a run takes over at once every
-//! claim of an earlier run.
+//! Ensures that only one run of a host has its name at a time. This is necessary because a run takes over every claim
+//! of earlier runs at once.
 //!
 //! See decision H38.
 //!
-//! A run that finds the name taken writes its own number next to that of the other run. A live run
-//! answers by removing that number. A run that does not answer in time counts as dead.
+//! If a run finds the name taken, it writes its own number next to the number of the other run. A live run answers by
+//! removing the new number. A run that does not answer in time is considered dead.
 
 use std::time::Duration;
 
@@ -17,20 +17,21 @@ use super::HostError;
 use crate::records::{Address, Applied, Change, Entry, Journal, RecordError, RecordKind, Recorded, Stored};
 use crate::work::{Run, Stopped};
 
-/// How often a run checks for a contender, and a contender for an answer, within the wait.
+/// The number of times within the wait that a run checks for a contender. A contender checks twice as often for the
+/// answer.
 const CHECKS: u32 = 4;
 
-/// How often a run checks that it still has the name, if contenders do not wait.
+/// The time between two checks that a run still has the name, if contenders do not wait.
 const UNASKED: Duration = Duration::from_secs(1);
 
-/// Marks the records of host runs.
+/// The kind of record that holds the run of a host.
 #[derive(Debug)]
 pub(super) struct HostRuns;
 
 /// The name of a host.
 pub(super) struct HostName(String);
 
-/// Holds the number of a run, and of another run that asks whether it is alive.
+/// The number of the run that has the name, and the number of a run that asks whether the first one is alive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Running {
     run: u64,
@@ -76,7 +77,7 @@ impl Stored for Running {
     }
 }
 
-/// Takes the name for a run, after giving an earlier run `wait` to answer.
+/// Takes the name for a run. An earlier run first gets `wait` to answer.
 pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) -> Result<(), HostError> {
     let own = Running { run: run.number, asked_by: None };
     loop {
@@ -101,7 +102,7 @@ pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) ->
                     Some(current) if current.run == other && current.asked_by.is_none() => {
                         return Err(HostError::Running { name: run.host.to_string() });
                     }
-                    // The earlier run ended meanwhile, or a third run asks, too.
+                    // The earlier run has ended, or a third run wants the name too.
                     _ => break,
                 }
             }
@@ -126,7 +127,7 @@ pub(super) async fn answer(runs: &Journal<HostRuns>, run: &Run) -> Result<bool, 
     Ok(true)
 }
 
-/// Releases the name.
+/// Releases the name of a run that has it.
 pub(super) async fn give_back(runs: &Journal<HostRuns>, run: &Run) -> Result<(), RecordError> {
     if let Some(mut entry) = runs.load(address(runs, &run.host)).await?
         && entry.state.as_ref().is_some_and(|found| found.run == run.number)
@@ -136,10 +137,9 @@ pub(super) async fn give_back(runs: &Journal<HostRuns>, run: &Run) -> Result<(),
     Ok(())
 }
 
-/// Answers contenders for as long as the host lives.
+/// Starts the task that answers contenders while the host lives.
 pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
-    // A contender that does not wait needs no answer, but this run must notice that it lost the
-    // name.
+    // If contenders do not wait, they need no answer, but this run must still notice when it loses the name.
     let every = if wait.is_zero() { UNASKED } else { wait / CHECKS };
     tokio::spawn(async move {
         loop {
@@ -148,7 +148,7 @@ pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
             match answer(&inner.runs, &inner.run).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    // A run that was ended has given its name back.
+                    // If this run was ended, it gave the name back itself, and nothing is logged.
                     if inner.run.stop(Stopped::Superseded) {
                         error!(host = %inner.run.host, "another run of this host has taken over; this one stops working");
                     }

@@ -1,4 +1,4 @@
-//! Recovers a host and runs its loop over due work.
+//! Recovers a host, and runs its loop over due work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -16,14 +16,14 @@ use crate::plugin::contain;
 use crate::records::RecordError;
 use crate::work::{Engine, Pass, Stopped, WorkOutcome, WorkReport};
 
-/// Limits the sleep of the loop, because clocks jump.
+/// The longest sleep of the loop. It is limited because clocks jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-/// How long a lane rests if a pass left work because no permit was free or others work on it.
+/// The time that a lane rests if a pass left work because no permit was free, or because other hosts work on it.
 const REST: Duration = Duration::from_millis(200);
-/// How long a lane rests after a failed pass.
+/// The time that a lane rests after a failed pass.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// Names the work of one task of the loop: the claims of an engine, or one lane of it.
+/// The work of one task of the loop: the claims of an engine, or one lane of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
     Claims(usize),
@@ -31,20 +31,19 @@ enum Task {
 }
 
 impl Host {
-    /// Takes over at once every claim of an earlier run of this host, and does the work that is due.
-    /// [`run`](Self::run) starts with it.
+    /// Takes over every claim of earlier runs of this host at once, and does the work that is due. [`run`](Self::run)
+    /// begins with the same steps.
     ///
-    /// An issuer that supports it is asked about the result of an interrupted request; otherwise
-    /// the grant becomes [indeterminate](crate::grants::Phase::Indeterminate) and stays listed
-    /// until a person decides. A store resumes interrupted work. A record that cannot be settled is
-    /// reported with the reason and stays listed. A record that another host has claimed is left
-    /// alone until its claim has ended.
+    /// After an interrupted request, an issuer that can reconcile is asked about the outcome. For any other issuer, the
+    /// grant becomes [indeterminate](crate::grants::Phase::Indeterminate) and stays listed until a person decides. A
+    /// store resumes interrupted work. A record that cannot be settled is reported with the reason and stays listed. A
+    /// record that another host has claimed is skipped until the claim has ended.
     ///
     /// # Errors
     /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`]; [`HostError::Ended`].
     ///
     /// # Cancel safety
-    /// It can be dropped and called again.
+    /// The future can be dropped, and the call repeated.
     pub async fn recover(&self) -> Result<Vec<WorkReport>, HostError> {
         let mut reports = Vec::new();
         for engine in &self.inner.engines {
@@ -54,24 +53,23 @@ impl Host {
         Ok(reports)
     }
 
-    /// Does the work that is due at `now`, once. Hosts normally call [`run`](Self::run); this is
-    /// for tests and for hosts with a scheduler of their own.
+    /// Does the work that is due at `now`, once. Hosts normally call [`run`](Self::run) instead. This method is for
+    /// tests, and for hosts with their own scheduler.
     ///
-    /// Several hosts may share one storage engine. Each starts at a random record among those due
-    /// and claims it before asking a plugin. It skips a record that another host has claimed, until
-    /// it has seen that claim unchanged for the claim's whole duration, by its own monotonic clock
-    /// (decision R5).
+    /// Several hosts may share one storage engine. Each host starts at a random due record, and claims a record before
+    /// it calls a plugin. A host skips a record that another host has claimed, until it has seen the claim unchanged
+    /// for the claim's whole duration, by its own monotonic clock (decision R5).
     ///
     /// # Errors
     /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`]; [`HostError::Ended`].
     ///
     /// # Cancel safety
-    /// It can be dropped and called again.
+    /// The future can be dropped, and the call repeated.
     pub async fn run_due(&self, now: Timestamp) -> Result<Vec<WorkReport>, HostError> {
         let mut reports = Vec::new();
         for engine in &self.inner.engines {
             engine.tick(now);
-            // Without a lane, no worker could take up a record after its claim is freed.
+            // The claims of an engine without lanes are not freed, because no worker could take up the records.
             if !engine.lanes().is_empty() {
                 reports.extend(engine.free_ended_claims(now).await?);
             }
@@ -80,15 +78,15 @@ impl Host {
         Ok(reports)
     }
 
-    /// Recovers, and then works on records as soon as they are due, until `shutdown` completes.
-    /// Each lane (a service, or a plugin of stores) has a task of its own, so a lane that hangs
-    /// delays no other. At the end it waits for plugin calls for a [bounded
-    /// time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
+    /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service,
+    /// or a plugin of stores) has its own task, so a lane that hangs does not delay the others. At the end the loop
+    /// waits for plugin calls for a [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the
+    /// host.
     ///
     /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///
     /// # Errors
-    /// [`HostError::Superseded`] when another run of this host has taken over; [`HostError::Ended`] when this one has
+    /// [`HostError::Superseded`] when another run of this host has taken over; [`HostError::Ended`] when this run has
     /// ended before.
     ///
     /// # Cancel safety
@@ -129,7 +127,7 @@ impl Inner {
         }
     }
 
-    /// Works on all lanes at once.
+    /// Works on all lanes in parallel.
     async fn work_off(&self, now: Timestamp, reports: &mut Vec<WorkReport>) -> Result<(), HostError> {
         self.check_name()?;
         let mut running = JoinSet::new();
@@ -157,11 +155,11 @@ impl Inner {
     }
 }
 
-/// Holds the tasks of the loop.
+/// The tasks of the loop.
 struct Tasks {
     host: Arc<Inner>,
     running: JoinSet<(Task, Result<Pass, RecordError>)>,
-    /// Running tasks by their tokio id, the only thing that a panic report names.
+    /// The running tasks by their tokio id, because the report of a panic names nothing else.
     busy: BTreeMap<tokio::task::Id, Task>,
     rests: BTreeMap<Task, Instant>,
 }
@@ -171,7 +169,7 @@ impl Tasks {
         Self { host, running: JoinSet::new(), busy: BTreeMap::new(), rests: BTreeMap::new() }
     }
 
-    /// Starts every due task that is not running, and returns how long to sleep.
+    /// Starts every due task that is not running. Returns the time to sleep.
     async fn start_due(&mut self) -> Duration {
         let now = self.host.clock.now();
         let mut sleep = LONGEST_SLEEP;
@@ -184,7 +182,7 @@ impl Tasks {
         for (number, engine) in self.host.engines.clone().into_iter().enumerate() {
             engine.tick(now);
             let lanes: Vec<_> = engine.lanes().into_iter().map(|lane| Task::Lane(number, lane)).collect();
-            // Without a lane, no worker could take up a record after its claim is freed.
+            // The claims of an engine without lanes are not freed, because no worker could take up the records.
             let claims = (!lanes.is_empty()).then_some(Task::Claims(number));
             for task in claims.into_iter().chain(lanes) {
                 if busy.contains(&task) || self.rests.contains_key(&task) {
@@ -207,7 +205,7 @@ impl Tasks {
         sleep
     }
 
-    /// Starts a task. With `recovers` it also frees the claims of earlier runs of this host.
+    /// Starts a task. If `recovers` is set, a task for claims also frees the claims of earlier runs of this host.
     fn start(&mut self, task: Task, recovers: bool) {
         let (Task::Claims(number) | Task::Lane(number, _)) = &task;
         let (engine, now) = (Arc::clone(&self.host.engines[*number]), self.host.clock.now());
@@ -222,7 +220,7 @@ impl Tasks {
         self.busy.insert(handle.id(), name);
     }
 
-    /// Waits for a task to end; `None` when none is running.
+    /// Waits for a task to end. Returns `None` when no task is running.
     async fn joined(&mut self) -> Option<()> {
         let joined = self.running.join_next_with_id().await?;
         let rest = match &joined {

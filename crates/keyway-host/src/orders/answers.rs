@@ -16,7 +16,7 @@ impl Answer {
     /// Classifies an error of a plugin (decision B6).
     pub(super) fn of_error(error: &CertificateError) -> Self {
         match (error, error.kind(), error.effect()) {
-            // A panic ends the order, whatever it left.
+            // A panic ends the order, even if the call may have had an effect.
             (CertificateError::Call(CallError::Panicked { .. }), ..) => Self::Broken,
             (_, ErrorKind::Unavailable { .. }, Effect::None) => Self::Unavailable,
             (_, ErrorKind::Unsupported, Effect::None) => Self::Unsupported,
@@ -28,8 +28,8 @@ impl Answer {
 
 /// Computes the step that a plugin's answer causes.
 ///
-/// Only the answer of the worker whose claim is on the order counts. A certificate is the exception: it is
-/// never dropped, whoever brings it and however late (decision B17).
+/// Only the answer of the worker that holds the claim on the order counts. There is one exception: a certificate is
+/// kept, even if it arrives late or from a worker that lost its claim (decision B17).
 pub(super) fn answered(limits: &Limits, state: &OrderState, standing: Standing, answered: Answered) -> Step {
     if let Answer::Generated(certificate) = &answered.answer {
         return generated(state, standing, certificate, &answered);
@@ -43,7 +43,7 @@ pub(super) fn answered(limits: &Limits, state: &OrderState, standing: Standing, 
     }
 }
 
-/// Removes an order that a client deleted, as soon as it is settled.
+/// Removes an order that a client deleted, if it is settled.
 pub(super) fn settled(state: OrderState) -> Step {
     if state.is_settled() { Step::gone() } else { Step::to(state) }
 }
@@ -113,12 +113,13 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
             told.waiting(now, Scheduled { action: Action::Check, at: now })
         }
         Answer::CannotTell => told.undecided(now),
-        // `Generated` is handled before, and `Revoked` answers finished orders only.
+        // `generated` handles `Generated`, and `Revoked` is an answer for finished orders only.
         Answer::Generated(_) | Answer::Revoked => told,
     }
 }
 
-/// The CA works on the order. Metadata that it was told of are the order's from now on.
+/// Computes the state after the CA accepted the call and works on the order. If the call sent new metadata, it becomes
+/// the order's metadata.
 fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let Again { now, retry_after, jitter } = answered.again;
     if action == Action::Modify || told.unknown == Some(Action::Modify) {
@@ -130,7 +131,8 @@ fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &An
     next.waiting(now, Scheduled { action, at: now.plus(delay) })
 }
 
-/// The CA cannot be reached: the same is asked again, and the listeners are told (decision B3).
+/// Computes the state when the CA cannot be reached: the host repeats the action later, and tells the listeners
+/// (decision B3).
 fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let now = answered.again.now;
     let same = answered.retry_method.map_or(action, |method| of_method(&told, method));
@@ -147,11 +149,11 @@ fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Ans
     OrderState { notice: notice.or(next.notice.clone()), ..next }
 }
 
-/// Schedules an action after a failure, within the bounds (decision B7).
+/// Schedules an action after a failure, or ends the order when the retries are used up (decision B7).
 fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let Again { now, retry_after, jitter } = answered.again;
     let failures = told.failures.saturating_add(1);
-    // A CA that cannot be reached is left alone for as long as it says.
+    // If the CA cannot be reached, the host waits for as long as the CA says, or else until the next usual check.
     let delay = Some(limits.check_every).filter(|_| answered.answer != Answer::Unanswered);
     let again = Again { now, retry_after: retry_after.or(delay), jitter };
     match next_try(limits, failures, again) {
@@ -161,8 +163,8 @@ fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered)
     }
 }
 
-/// An update that the CA does not take leaves the order as it was (decision B16); one that it cannot cancel
-/// ends here (decision B19).
+/// Computes the state when the CA does not support an action. After an update, the order stays as it was (decision
+/// B16). After a cancellation, the order ends as canceled (decision B19).
 fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let now = answered.again.now;
     match action {
@@ -179,7 +181,7 @@ fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Ans
     }
 }
 
-/// A certificate was revoked, or is to be revoked later. The order stays as it ended.
+/// Computes the state after the revocation of a certificate succeeded or failed. The order keeps its end.
 fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
     let (mut next, now) = (state.clone(), answered.again.now);
     let is_done = answered.answer == Answer::Revoked;
@@ -206,7 +208,8 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     next
 }
 
-/// The action that a plugin asked for. Without an open change, or a wish to cancel, the order is checked.
+/// Returns the action that a plugin requested. A modification needs an open change, and a cancellation a client's wish
+/// to cancel; otherwise the order is checked.
 fn of_method(told: &OrderState, method: RetryMethod) -> Action {
     match method {
         RetryMethod::Issue => Action::Issue,
@@ -216,7 +219,7 @@ fn of_method(told: &OrderState, method: RetryMethod) -> Action {
     }
 }
 impl OrderState {
-    /// Takes over the plugin's data and message.
+    /// Returns the order with the plugin's data, message and status.
     fn told(&self, answered: &Answered) -> Self {
         let status = match &answered.answer {
             Answer::Generated(_) | Answer::Rejected(_) => Some(CertificateStatus::Generated),
@@ -237,11 +240,11 @@ impl OrderState {
 
     fn with_late(self, certificate: &IssuedCertificate, answered: &Answered) -> Self {
         if self.late.is_some() {
-            // One is kept; more of them mean that the plugin issues again and again.
+            // Only one late certificate is kept. If there are more, the plugin issues certificates again and again.
             return self;
         }
         let revoke = Scheduled { action: Action::Revoke, at: answered.again.now };
-        // An order that is being stored has its own action; the revocation follows.
+        // If the order is being stored, its own action comes first, and the revocation follows.
         let is_finished = matches!(self.phase, Phase::Finished(_));
         let scheduled = if is_finished { Some(revoke) } else { self.scheduled };
         Self {
@@ -251,7 +254,7 @@ impl OrderState {
         }
     }
 
-    /// Remembers the action whose outcome is not known.
+    /// Remembers the action whose outcome is unknown.
     pub(super) fn with_unknown(self, action: Action) -> Self {
         let unknown = if action == Action::Reconcile { self.unknown } else { Some(action) };
         Self { unknown, is_placed: true, ..self }

@@ -1,4 +1,4 @@
-//! Asks an authority, and turns its answer into an event.
+//! Calls an authority, and turns its answer into an event.
 
 use std::sync::Arc;
 
@@ -28,16 +28,16 @@ type Done = Carried<OrderWorkflow>;
 /// The result of a call: the outcome of an order, or an answer of another kind.
 type Result<T> = std::result::Result<T, CertificateError>;
 
-/// The outcome of one call.
+/// The answer to one call.
 enum Told {
-    /// The outcome, and the order as the plugin got it.
+    /// The outcome, and the order that the plugin got.
     Outcome(OrderOutcome, Box<CertificateOrder>),
     Answer(Answer),
 }
 
 impl OrderWorkflow {
-    /// Asks the authority of an order. What the plugin keeps with the order is stored with its answer, also
-    /// when the call fails (decision B9).
+    /// Calls the authority of an order. The data that the plugin keeps with the order are stored with its answer, even
+    /// if the call fails (decision B9).
     pub(super) async fn ask(&self, on: &Claimed<'_, Self>, state: &OrderState, action: Action) -> Done {
         let (placed, id) = (&on.entry.fixed, &on.entry.address.id);
         let saver = Saver {
@@ -155,7 +155,8 @@ impl OrderWorkflow {
 }
 
 impl OrderWorkflow {
-    /// Checks a certificate (decisions B11, B11a). Also returns the facts about it, or the rule that it breaks.
+    /// Checks a certificate (decisions B11, B11a). Returns the answer, and the facts about the certificate or the rule
+    /// that it breaks.
     fn checked(
         &self,
         on: &Claimed<'_, Self>,
@@ -163,11 +164,11 @@ impl OrderWorkflow {
         mut issued: IssuedCertificate,
         now: Timestamp,
     ) -> (Answer, std::result::Result<IssuedFacts, String>) {
-        // The order keeps the message; a stored certificate has none.
+        // The message is already kept with the order, so it is not stored with the certificate.
         issued.message = ClientMessage::default();
         let Some(state) = &on.entry.state else { return (Answer::CannotTell, Err(String::new())) };
         let (policy, owner) = (self.policy.as_deref(), &on.entry.fixed.owner);
-        // A chain has its own proof.
+        // A chain is checked by itself, so the known signers are not needed.
         let signers = match &issued.intermediates {
             Some(_) => Vec::new(),
             None => self.cas.table().signers(&on.entry.fixed.authority, order.context.ca.as_ref()),
@@ -179,8 +180,7 @@ impl OrderWorkflow {
     }
 }
 
-/// Makes a message of an order from the text of an error, which may be of any length and have any characters
-/// (decision H116).
+/// Makes the message of an order from an error text. The text may have any length and any characters (decision H116).
 pub(super) fn one_line(text: impl AsRef<str>) -> String {
     ClientMessage::new(text).as_str().to_owned()
 }
@@ -193,7 +193,7 @@ fn reconciled(answer: &Reconciled) -> Answer {
     }
 }
 
-/// The call whose outcome is not known.
+/// Returns the call whose outcome is unknown.
 fn intended(
     unknown: Option<Action>,
     on: &Claimed<'_, OrderWorkflow>,
@@ -208,7 +208,7 @@ fn intended(
     })
 }
 
-/// Returns the revocation of the certificate that is to be revoked next.
+/// Returns the request to revoke the next certificate that is to be revoked.
 fn revocation(on: &Claimed<'_, OrderWorkflow>, state: &OrderState) -> Result<CertificateRevocation> {
     let (certificate, reason) = match state.to_revoke() {
         Some(ToRevoke::Own(certificate, reason)) => (certificate, reason),
@@ -224,7 +224,7 @@ fn revocation(on: &Claimed<'_, OrderWorkflow>, state: &OrderState) -> Result<Cer
 }
 
 impl OrderWorkflow {
-    /// Builds the order as the plugin sees it.
+    /// Builds the order that the plugin gets.
     fn read_order(
         &self,
         on: &Claimed<'_, Self>,

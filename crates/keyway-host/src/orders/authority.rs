@@ -1,4 +1,4 @@
-//! Connects a host to certificate authorities.
+//! The connections of a host to certificate authorities.
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -29,13 +29,13 @@ impl Authority {
         Self { name, source: Source::Plugin(plugin.into(), Json::default()) }
     }
 
-    /// Creates a connection that the host supplies. After a panic the same object is used again, because only
-    /// the host could make another.
+    /// Creates a connection from an object that the caller supplies. After a panic the host keeps using this object,
+    /// because only the caller could create another.
     pub fn with_authority(name: AuthorityName, authority: Arc<dyn CertificateAuthority>) -> Self {
         Self { name, source: Source::Given(authority) }
     }
 
-    /// Sets the plugin's own configuration, with which it is opened.
+    /// Sets the configuration that the plugin is opened with.
     #[must_use]
     pub fn plugin_configuration(mut self, configuration: impl Into<Json>) -> Self {
         self.source = self.source.configured(configuration.into());
@@ -44,7 +44,7 @@ impl Authority {
 }
 
 impl fmt::Debug for Authority {
-    /// Omits the configuration, which may hold a password.
+    /// Shows no configuration, because it may hold a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authority").field("name", &self.name).finish_non_exhaustive()
     }
@@ -54,10 +54,10 @@ impl fmt::Debug for Authority {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorityFault {
-    /// Its plugin is not linked into this host.
+    /// The plugin of the connection is not linked into this host.
     #[error(transparent)]
     Plugin(Arc<LookupError>),
-    /// Its plugin could not be opened.
+    /// The plugin of the connection could not be opened.
     #[error("the plugin could not be opened: {0}")]
     Open(Arc<CertificateError>),
 }
@@ -66,9 +66,9 @@ pub enum AuthorityFault {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuthorityView {
-    /// Its name.
+    /// The name of the connection.
     pub name: AuthorityName,
-    /// The capabilities that its plugin declares, or the reason why it does not work.
+    /// The capabilities that the plugin declares, or the reason why the connection does not work.
     pub capabilities: Result<Capabilities, AuthorityFault>,
 }
 
@@ -77,12 +77,13 @@ pub struct AuthorityView {
 pub(super) struct RunningAuthority {
     pub(super) name: AuthorityName,
     pub(super) opened: Result<Opened<CertificateAuthorities>, AuthorityFault>,
-    /// Held while the plugin is asked for its authorities, so that it is asked once at a time.
+    /// The lock that a caller holds while the plugin lists its authorities, so that only one such call runs at a time.
     pub(super) refreshing: Arc<tokio::sync::Mutex<()>>,
     pub(super) upkeep: Upkeep,
 }
 
-/// The connections of a host, in the order of its configuration, in which they are asked for support (decision B10).
+/// The connections of a host, in the order of its configuration. The host asks them for support in this order (decision
+/// B10).
 #[derive(Clone, Debug)]
 pub(super) struct Connections(pub(super) Arc<[Arc<RunningAuthority>]>);
 
@@ -92,7 +93,7 @@ impl Connections {
         self.0.iter().find(|running| running.name == *name)?.opened.as_ref().ok()
     }
 
-    /// Returns the capabilities of a connection. One that does not work can do nothing.
+    /// Returns the capabilities of a connection. A connection that does not work has none.
     pub(super) fn capabilities(&self, name: &AuthorityName) -> Capabilities {
         self.opened(name).map_or(Capabilities::MINIMAL, |opened| opened.capabilities)
     }
@@ -127,7 +128,7 @@ impl Candidate for Arc<RunningAuthority> {
     }
 }
 
-/// The error for an order whose connection does not work, or is not configured any more.
+/// Creates the error for an order whose connection does not work or is no longer configured.
 pub(super) fn not_connected() -> CertificateError {
     let what = "the connection to the certificate authority";
     CertificateError::Unavailable { what, retry_after: None, source: None }

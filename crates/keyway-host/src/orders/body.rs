@@ -3,31 +3,30 @@
 use keyway_certificates::{JsonObject, MetadataError, MetadataFault, OrderMetadata};
 use keyway_core::json::{Json, Reader};
 
-/// The most that names and white space around the metadata may add.
+/// The largest allowed body in bytes: the metadata, and 4 KiB for the names and white space around it.
 const MAX_BYTES: usize = OrderMetadata::MAX_BYTES + (4 << 10);
 
-/// The error for a body that holds no order for a certificate.
+/// The error for a body that is not an order for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrderBodyError {
-    /// The body or one of its fields does not have its form.
+    /// The body or one of its fields has the wrong form.
     #[error("the body of the order: {}{fault}", if field.is_empty() { String::new() } else { format!("{field}: ") })]
     Body {
-        /// The field. Empty for the whole.
+        /// The field. It is empty if the whole body is wrong.
         field: &'static str,
-        /// The fault of the field.
+        /// The fault of the field or the body.
         fault: MetadataFault,
     },
-    /// The metadata is too large or nested too deep.
+    /// The metadata is too large or too deeply nested.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
 }
 
 /// Reads the metadata from the body of an order, `{"type": "certificate", "meta": {...}}`.
 ///
-/// A host that takes orders in the upstream system's form calls it. It accepts further fields as
-/// upstream does. Whether the metadata is that of a valid request is checked by
-/// [`validate`](super::validate).
+/// It is for hosts that take orders in the form of the upstream system. As upstream does, it ignores other fields. It
+/// does not check whether the metadata makes a valid request: [`validate`](super::validate) does.
 ///
 /// ```
 /// use keyway_host::orders::read_body;
@@ -40,8 +39,8 @@ pub enum OrderBodyError {
 /// ```
 ///
 /// # Errors
-/// [`OrderBodyError`] names the field: for orders of other types (decision B20) and a body that is not one
-/// JSON object with `type` and `meta`.
+/// [`OrderBodyError`] names the field. It is returned for orders of other types (decision B20), and for a body that is
+/// not one JSON object with `type` and `meta`.
 pub fn read_body(body: &[u8]) -> Result<OrderMetadata, OrderBodyError> {
     let reader = Reader { max_bytes: MAX_BYTES, max_depth: OrderMetadata::MAX_DEPTH + 1, ..Reader::STRICT };
     let fault = |field, fault| OrderBodyError::Body { field, fault };

@@ -7,8 +7,8 @@ use keyway_core::ErrorKind;
 
 /// The owners of subordinate authorities, and the authority that each owner prefers (decision B19).
 ///
-/// All ids are those of the host. It is the part of a [`CaTable`](super::CaTable) that no plugin can tell again: it
-/// follows from the host's records.
+/// All ids are the host's own ids. The other parts of a [`CaTable`](super::CaTable) come from the plugins; this part
+/// comes from the host's records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CaOwners {
     owners: BTreeMap<CaId, Owner>,
@@ -20,20 +20,21 @@ pub(super) struct CaOwners {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaRefusal {
-    /// There is no such authority, or it belongs to another owner. The two look the same, so that an owner
-    /// learns nothing of others.
+    /// The authority does not exist, or it belongs to another owner. The error is the same for both, so that an owner
+    /// learns nothing about other owners.
     #[error("there is no certificate authority \"{}\" for this owner: list the authorities again", ca.as_str().escape_debug())]
     Unknown {
         /// The id that was given.
         ca: CaId,
     },
-    /// The authority is not subordinate, or the host did not create it.
+    /// The authority is a base authority: the host did not create it.
     #[error("the certificate authority \"{}\" is a base authority, and cannot be deleted", ca.as_str().escape_debug())]
     Base {
         /// The authority.
         ca: CaId,
     },
-    /// Its owner prefers it and has others: after its deletion, one of them would be used unchosen.
+    /// The owner prefers this authority and has others. After its deletion, one of the others would be used although
+    /// the owner did not choose it.
     #[error(
         "the certificate authority \"{}\" is the preferred one of its owner, which has others: prefer another one first",
         ca.as_str().escape_debug()
@@ -42,7 +43,7 @@ pub enum CaRefusal {
         /// The authority.
         ca: CaId,
     },
-    /// An authority with an owner cannot be preferred by all.
+    /// The authority has an owner, so it cannot be the preference of all owners.
     #[error("the certificate authority \"{}\" has an owner, and is for its use alone", ca.as_str().escape_debug())]
     Owned {
         /// The authority.
@@ -72,7 +73,7 @@ impl CaOwners {
         self.owners.get(ca).is_none_or(|of| of == owner)
     }
 
-    /// Returns the authority that an owner prefers: its own choice, else that for all owners.
+    /// Returns the authority that an owner prefers: the owner's own choice, or else the preference of all owners.
     pub(super) fn preferred(&self, owner: &Owner) -> Option<&CaId> {
         self.preferred.get(owner).or(self.preferred_by_all.as_ref())
     }
@@ -94,19 +95,20 @@ impl CaOwners {
         self.owners.insert(ca, owner);
     }
 
-    /// Forgets an authority, and every preference for it.
+    /// Removes an authority, and every preference for it.
     pub(super) fn remove(&mut self, ca: &CaId) {
         self.owners.remove(ca);
         self.preferred.retain(|_, preferred| preferred != ca);
         self.preferred_by_all.take_if(|preferred| preferred == ca);
     }
 
-    /// Takes over the stored preference of an owner, or of all owners.
+    /// Copies the stored preference of an owner, or of all owners, into the table.
     pub(super) fn set_preferred(&mut self, owner: Option<&Owner>, ca: Option<&CaId>) {
         match (owner, ca) {
             (Some(owner), Some(ca)) => drop(self.preferred.insert(owner.clone(), ca.clone())),
             (Some(owner), None) => drop(self.preferred.remove(owner)),
-            // Another host may have stored it before the authority got its owner.
+            // An authority with an owner is left out. Another host may have stored the preference before the authority
+            // got its owner.
             (None, ca) => self.preferred_by_all = ca.filter(|ca| !self.owners.contains_key(*ca)).cloned(),
         }
     }

@@ -1,4 +1,5 @@
-//! The certificate authorities of all plugins, and the time at which each plugin is asked for them again.
+//! The table of the certificate authorities of all plugins. It also holds the time at which the host asks each plugin
+//! for its authorities again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,12 +13,12 @@ use super::preference::Preferred;
 use super::subordinate::Known;
 use crate::work::{Again, DAILY, Rhythm};
 
-/// The certificate authorities of all connections: a pure machine, without I/O.
+/// The table of the certificate authorities of all connections. It is a pure state machine without I/O.
 ///
-/// A plugin describes the authorities behind each connection, and the descriptions expire. The host asks
-/// [`due`](Self::due) connections, and reports the answers by [`refreshed`](Self::refreshed) and
-/// [`failed`](Self::failed). One bad description, or one connection that fails, changes nothing for the
-/// others, and a description that could not be refreshed stays in use (decisions B14 and H131).
+/// A plugin describes the authorities behind each connection, and the descriptions expire. The host asks the
+/// connections that are [`due`](Self::due), and reports their answers by [`refreshed`](Self::refreshed) and
+/// [`failed`](Self::failed). A bad description does not affect other descriptions, and a connection that fails does not
+/// affect other connections. A description that could not be refreshed stays in use (decisions B14 and H131).
 ///
 /// ```
 /// use keyway_certificates::{AuthorityName, CaId, CaInformation};
@@ -39,7 +40,7 @@ use crate::work::{Again, DAILY, Rhythm};
 #[derive(Clone, Debug, Default)]
 pub struct CaTable {
     connections: BTreeMap<AuthorityName, Rhythm>,
-    /// The host's id of each authority, by its name.
+    /// The host's id of each authority, by the name of the authority.
     names: BTreeMap<String, CaId>,
     cas: BTreeMap<CaId, HostedCa>,
     owners: CaOwners,
@@ -49,28 +50,28 @@ impl CaTable {
     /// The longest name of an authority in bytes.
     pub const MAX_NAME_BYTES: usize = 255;
 
-    /// Adds a connection, which is due at once. One that is there stays as it is.
+    /// Adds a connection, which is due at once. A connection that exists already is unchanged.
     pub fn connect(&mut self, authority: AuthorityName, now: Timestamp) {
         self.connections.entry(authority).or_insert_with(|| Rhythm::new(now));
     }
 
-    /// Lists the connections whose plugin is to be asked now.
+    /// Lists the connections whose authorities are due to be listed again.
     ///
-    /// A clock that was set back makes them due, because their next time may be far away.
+    /// After the clock was set back, every connection is due, because its next time may be far away.
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &AuthorityName> {
         self.connections.iter().filter(move |(_, rhythm)| rhythm.is_due(now)).map(|(name, _)| name)
     }
 
-    /// Returns the moment at which the next connection is due.
+    /// Returns the time at which the next connection is due.
     pub fn next(&self) -> Option<Timestamp> {
         self.connections.values().map(Rhythm::next).min()
     }
 
-    /// Takes over the answer of a plugin, and returns what it does not take over.
+    /// Updates the table from the answer of a plugin. Returns the descriptions that were rejected.
     ///
-    /// Authorities that the plugin lists no more are removed. An empty list breaks the contract, and counts
-    /// as a failure. The connection is due again when the earliest description expires, after a day when
-    /// none does, and never at once, even when all have expired.
+    /// Authorities that the plugin no longer lists are removed. An empty list breaks the contract, and counts as a
+    /// failure. The connection is due again when the first description expires, or after a day if none expires. It is
+    /// never due at once, even if a description has expired already.
     pub fn refreshed(
         &mut self,
         authority: &AuthorityName,
@@ -86,7 +87,7 @@ impl CaTable {
         let earliest = answer.iter().filter_map(|ca| ca.expiration).min();
         rhythm.answered(now, earliest.unwrap_or_else(|| now.plus(DAILY)));
 
-        // All leave first: within one answer, two authorities may exchange their names.
+        // All authorities are removed first, because two of them may exchange their names within one answer.
         let mut before = self.take_all_of(authority);
         let mut rejected = Vec::new();
         let mut rejects =
@@ -107,7 +108,7 @@ impl CaTable {
                 }
             }
         }
-        // A description that was taken earlier stays in use when the new one is bad.
+        // If the new description is bad, the earlier one stays in use.
         for id in bad {
             if let Some(old) =
                 before.remove(&id).filter(|old| !self.names.contains_key(&old.information.name))
@@ -118,8 +119,8 @@ impl CaTable {
         rejected
     }
 
-    /// Notes that a plugin could not be asked. It is asked again after a wait that grows with each failure,
-    /// and that is no shorter than the plugin's own `retry_after`; `jitter` from 0 to 255 adds up to half of it.
+    /// Records that a plugin did not list its authorities. It is asked again after a wait that grows with each failure,
+    /// and that is at least the plugin's own `retry_after`. `jitter`, from 0 to 255, adds up to half of the wait.
     pub fn failed(
         &mut self,
         authority: &AuthorityName,
@@ -132,22 +133,22 @@ impl CaTable {
         }
     }
 
-    /// Notes that a plugin is asked now.
+    /// Records that a plugin is being asked now.
     pub(super) fn asking(&mut self, authority: &AuthorityName) {
         if let Some(rhythm) = self.connections.get_mut(authority) {
             rhythm.ask();
         }
     }
 
-    /// Makes a connection due, because there is more to be known of its authorities.
+    /// Makes a connection due, because the description of an authority is incomplete.
     pub(super) fn look_again(&mut self, authority: &AuthorityName) {
         if let Some(rhythm) = self.connections.get_mut(authority) {
             rhythm.want();
         }
     }
 
-    /// Takes over the owners of a connection's subordinate authorities from the records, and removes the authorities
-    /// that left the records since they were read before.
+    /// Updates the owners of a connection's subordinate authorities from the records. `before` is the earlier reading
+    /// of the records: authorities that were removed from the records since then are removed from the table.
     pub(super) fn follow(&mut self, authority: &AuthorityName, before: &Known, now: Known) {
         for ca in now.left(before) {
             self.deleted(&host_id(authority, ca));
@@ -160,8 +161,8 @@ impl CaTable {
     /// Adds an authority that a plugin created for an owner.
     ///
     /// # Errors
-    /// [`RejectedCa`] when its name is bad or taken. The owner is noted all the same, because the authority
-    /// exists; the next refresh takes it over as soon as its name is free.
+    /// [`RejectedCa`] when its name is bad or taken. The owner is recorded nevertheless, because the authority exists.
+    /// A later refresh adds the authority when its name is free.
     pub(super) fn created(
         &mut self,
         authority: &AuthorityName,
@@ -180,7 +181,7 @@ impl CaTable {
     /// Checks whether an owner may delete an authority.
     ///
     /// # Errors
-    /// [`CaRefusal`] says why not (decision B19).
+    /// [`CaRefusal`] gives the reason (decision B19).
     pub(super) fn check_delete(&self, owner: &Owner, ca: &CaId) -> Result<(), CaRefusal> {
         if self.get(ca).is_none() && self.owners.owner_of(ca).is_none() {
             return Err(CaRefusal::Unknown { ca: ca.clone() });
@@ -188,20 +189,20 @@ impl CaTable {
         self.owners.check_delete(owner, ca)
     }
 
-    /// Removes an authority that a plugin deleted, with every preference for it.
+    /// Removes an authority that a plugin deleted, and every preference for it.
     pub(super) fn deleted(&mut self, ca: &CaId) {
         self.remove_where(|each| each.id == *ca);
         self.owners.remove(ca);
     }
 
-    /// Removes the authorities of an owner that are none of these.
+    /// Removes an owner's authorities whose ids are not in `ids`.
     pub(super) fn keep_of(&mut self, owner: &Owner, ids: &BTreeSet<CaId>) {
         for id in self.owners.of(owner).filter(|id| !ids.contains(*id)).cloned().collect::<Vec<_>>() {
             self.deleted(&id);
         }
     }
 
-    /// Checks whether all owners may prefer an authority: one that has no owner.
+    /// Checks whether an authority can be the preference of all owners: it must have no owner.
     pub(super) fn check_prefer_for_all(&self, ca: &CaId) -> Result<(), CaRefusal> {
         if self.owners.owner_of(ca).is_some() {
             return Err(CaRefusal::Owned { ca: ca.clone() });
@@ -209,7 +210,7 @@ impl CaTable {
         self.get(ca).map(drop).ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })
     }
 
-    /// Takes over the preference that is stored for an owner, or with `None` that for all owners.
+    /// Copies the stored preference of an owner, or with `None` that of all owners, into the table.
     pub(super) fn set_preferred(&mut self, owner: Option<&Owner>, ca: Option<&CaId>) {
         self.owners.set_preferred(owner, ca);
     }
@@ -217,32 +218,32 @@ impl CaTable {
     /// Returns an authority that an owner may use.
     ///
     /// # Errors
-    /// [`CaRefusal::Unknown`] when there is none with this id, or when it belongs to another owner.
+    /// [`CaRefusal::Unknown`] when no authority has this id, or when it belongs to another owner.
     pub(super) fn usable(&self, owner: &Owner, ca: &CaId) -> Result<&HostedCa, CaRefusal> {
         let usable = self.get(ca).filter(|ca| self.owners.may_use(owner, &ca.id));
         usable.ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })
     }
 
-    /// Returns the authority that an order goes to by its client's choice, or else by its owner's preference.
+    /// Returns the authority for an order: the client's choice, or else the owner's preference.
     ///
     /// # Errors
-    /// [`CaRefusal::Unknown`] when the owner may not use it. An authority that was chosen has no substitute
+    /// [`CaRefusal::Unknown`] when the owner may not use the authority. The host does not replace it by another one
     /// (decision H131).
     pub(super) fn chosen(&self, owner: &Owner, named: Option<&CaId>) -> Result<Option<&HostedCa>, CaRefusal> {
         let ca = named.or_else(|| self.owners.preferred(owner));
         ca.map(|ca| self.usable(owner, ca)).transpose()
     }
 
-    /// Tells whether an owner prefers an authority of its own that is gone, when the table has learned of the owner's
-    /// records. A host may have stored the preference while another one deleted the authority.
+    /// Tells whether an owner prefers an authority of its own that no longer exists. The table must have read the
+    /// owner's records before. A host may store such a preference while another host deletes the authority.
     pub(super) fn is_left(&self, owner: &Owner, preferred: &Preferred) -> bool {
         preferred.is_own && self.owners.owner_of(&preferred.ca) != Some(owner)
     }
 
-    /// Returns the certificates of the authority that signs for an order at a connection, as far as they are described.
-    /// Without a named one, it is one of those that belong to no owner.
+    /// Returns the certificates of the authorities that may sign an order at a connection, as far as plugins describe
+    /// them. With `ca`, only this authority may sign; otherwise all authorities without an owner.
     pub(super) fn signers(&self, authority: &AuthorityName, ca: Option<&CaId>) -> Vec<Pem> {
-        /// How many certificates are tried, at most.
+        /// The largest number of certificates that are tried.
         const MOST: usize = 8;
         let signs = |each: &&HostedCa| match ca {
             Some(ca) => each.information.id == *ca,

@@ -19,7 +19,8 @@ use super::subordinate::{Known, Requested, SubordinateWorkflow};
 use crate::host::Lent;
 use crate::records::{ATTEMPTS, Address, Applied, Change, Entry, Journal, NameTag, RecordError, random};
 
-/// The table of a host, and the records that it follows: the preferences of owners, and their subordinate authorities.
+/// The table of a host, and the records that the table follows: the preferences of owners, and their subordinate
+/// authorities.
 #[derive(Debug)]
 pub(super) struct Cas {
     table: Mutex<CaTable>,
@@ -42,18 +43,18 @@ impl Cas {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Chooses the authority of an order, if the client named one or one is preferred (decision B10).
+    /// Returns the authority for an order, if the client named one or a preference exists (decision B10).
     pub(super) async fn chosen(
         &self,
         owner: &Owner,
         named: Option<&CaId>,
     ) -> Result<Option<HostedCa>, OrdersError> {
         if named.is_none() {
-            // Another host may have changed them.
+            // Another host may have changed the preferences.
             let preferred = self.read_preference(Some(owner)).await?;
             self.read_preference(None).await?;
             if let Some(preferred) = preferred.filter(|preferred| preferred.is_own) {
-                // Another host may have deleted it too.
+                // Another host may also have deleted the preferred authority.
                 self.learn(owner).await?;
                 if self.table().is_left(owner, &preferred) {
                     self.prefer_no_more(owner, &preferred.ca).await?;
@@ -68,7 +69,8 @@ impl Cas {
         Ok(self.table().chosen(owner, named)?.cloned())
     }
 
-    /// Returns an authority that an owner may use. Another host may have created it.
+    /// Returns an authority that an owner may use. The records are read first, because another host may have created
+    /// it.
     pub(super) async fn usable<E: From<CaRefusal> + From<RecordError>>(
         &self,
         owner: &Owner,
@@ -78,7 +80,7 @@ impl Cas {
         Ok(self.table().usable(owner, ca)?.clone())
     }
 
-    /// Takes over the stored preference of an owner, or of all owners without one.
+    /// Reads the stored preference of an owner, or with `None` that of all owners, into the table.
     pub(super) async fn read_preference(
         &self,
         owner: Option<&Owner>,
@@ -89,7 +91,7 @@ impl Cas {
         Ok(preferred)
     }
 
-    /// Removes the preference of an owner for an authority that is gone.
+    /// Removes an owner's preference for an authority that no longer exists.
     async fn prefer_no_more(&self, owner: &Owner, ca: &CaId) -> Result<(), RecordError> {
         let is_it = |preferred: Option<&Preferred>| preferred.is_some_and(|preferred| preferred.ca == *ca);
         self.store_preference(Some(owner), None, is_it).await?;
@@ -97,7 +99,7 @@ impl Cas {
         Ok(())
     }
 
-    /// Stores the preference of an owner, or of all owners without one.
+    /// Stores the preference of an owner, or with `None` that of all owners.
     pub(super) async fn prefer(&self, owner: Option<&Owner>, ca: Option<&CaId>) -> Result<(), OrdersError> {
         match (owner, ca) {
             (Some(owner), Some(ca)) => drop(self.usable::<OrdersError>(owner, ca).await?),
@@ -111,7 +113,7 @@ impl Cas {
         Ok(self.store_preference(owner, preferred, |_| true).await?)
     }
 
-    /// Stores a preference, if the stored one is as wanted.
+    /// Stores a preference, if `replaces` accepts the stored one.
     async fn store_preference(
         &self,
         owner: Option<&Owner>,
@@ -144,8 +146,8 @@ impl Cas {
         self.subordinate.scope(&[owner.as_str().as_bytes()])
     }
 
-    /// Reads the subordinate authorities of an owner, and brings the table in line with them: another host may have
-    /// created and deleted some.
+    /// Reads the subordinate authorities of an owner, and updates the table, because another host may have created or
+    /// deleted some.
     pub(super) async fn learn(
         &self,
         owner: &Owner,
@@ -163,8 +165,8 @@ impl Cas {
         Ok(entries)
     }
 
-    /// Adds a subordinate authority to the table as its record has it, if it is missing. The plugin is asked for the
-    /// rest of its description.
+    /// Adds a subordinate authority from its record to the table, if the table does not have it. The plugin is asked
+    /// for the complete description later.
     pub(super) fn learned(&self, requested: &Requested, ca: &CaId) {
         let is_known = self.table().get(&host_id(&requested.authority, ca)).is_some();
         if !is_known {
@@ -173,7 +175,7 @@ impl Cas {
         }
     }
 
-    /// Adds a subordinate authority to the table as the plugin described it.
+    /// Adds a subordinate authority to the table, with this description.
     pub(super) fn created(&self, requested: &Requested, information: CaInformation) {
         let owner = requested.owner.clone();
         if let Err(rejected) = self.table().created(&requested.authority, information, owner) {
@@ -181,8 +183,8 @@ impl Cas {
         }
     }
 
-    /// Tells whether an authority that a plugin answered with may be a new one of this owner: it belongs to no other
-    /// owner, and is not one that all owners may use.
+    /// Tells whether an authority in a plugin's answer may be a new one of this owner. It must neither belong to
+    /// another owner nor be one that all owners may use.
     pub(super) fn may_be_new(&self, requested: &Requested, ca: &CaId) -> bool {
         let (table, id) = (self.table(), host_id(&requested.authority, ca));
         match table.owners().owner_of(&id) {
@@ -199,8 +201,8 @@ impl Cas {
         Ok(())
     }
 
-    /// Asks a connection for its authorities, and takes the answer over (decision B14). The records are read before
-    /// and after, because the plugin may list an authority that is being created or deleted.
+    /// Asks a connection for its authorities, and updates the table (decision B14). The records are read before and
+    /// after the call, because the plugin may list an authority that is being created or deleted.
     async fn refresh(&self, running: &RunningAuthority) {
         let Ok(opened) = &running.opened else { return };
         self.table().asking(&running.name);
@@ -236,13 +238,13 @@ impl Cas {
     }
 }
 
-/// Asks the connections that are due for their authorities, in parallel, so that one that hangs delays no other.
-/// It does not wait for them.
+/// Asks all connections that are due for their authorities. The calls run in parallel, so a connection that hangs does
+/// not delay the others. Does not wait for the answers.
 pub(super) fn refresh_due(cas: &Arc<Cas>, authorities: &Connections, now: Timestamp) -> JoinSet<()> {
     let due: Vec<_> = cas.table().due(now).cloned().collect();
     let mut asked = JoinSet::new();
     for running in authorities.0.iter().filter(|running| due.contains(&running.name)) {
-        // A question that runs at present is enough.
+        // The connection is skipped if another call is asking it at the moment.
         let Ok(refreshing) = Arc::clone(&running.refreshing).try_lock_owned() else { continue };
         let (cas, running) = (Arc::clone(cas), Arc::clone(running));
         asked.spawn(async move {

@@ -1,4 +1,4 @@
-//! Checks the request of an order before an authority is asked, and the certificate that comes back.
+//! Checks the request of an order before an authority is called, and checks the certificate that the authority returns.
 
 use keyway_certificates::{
     CertificateOrder, IssuedCertificate, OrderMetadata, Owner, Pem, Pkcs10, RequestContext, RequestType,
@@ -11,10 +11,10 @@ use super::policy::{Asked, AskedKey, OrderPolicy, PolicyRefusal};
 use super::state::OrderState;
 use crate::plugin::contain;
 
-/// Returns what the certificate for this metadata must have.
+/// Returns the expected properties of the certificate for this metadata.
 fn expected(metadata: &OrderMetadata, context: &RequestContext) -> Expected {
     let request = match metadata.request_type() {
-        // The plugin made the key, or the host knows nothing of the request.
+        // The plugin made the key, or the host knows nothing about the request.
         Ok(RequestType::Custom) | Err(_) => None,
         Ok(_) => match metadata.pkcs10(context) {
             Ok(Pkcs10::Sent(request) | Pkcs10::Made(request)) => Some(request),
@@ -27,7 +27,7 @@ fn expected(metadata: &OrderMetadata, context: &RequestContext) -> Expected {
 /// Checks a certificate that an authority made for an order.
 ///
 /// # Errors
-/// The rule that it breaks, in words.
+/// The rule that the certificate breaks, as a text for people.
 pub(super) fn check(
     (policy, owner): (Option<&dyn OrderPolicy>, &Owner),
     signers: &[Pem],
@@ -37,7 +37,7 @@ pub(super) fn check(
     now: Timestamp,
 ) -> Result<IssuedFacts, String> {
     let facts = check_parts(signers, state, order, issued, now).map_err(|fault| fault.to_string())?;
-    // The host knows the names of a custom request only now.
+    // The host learns the names of a custom request only from the certificate.
     let names = judged(&facts.names, &facts.subject);
     let mut asked = Asked::new(names.iter().map(String::as_str));
     asked.key = facts.key_type.map_or(AskedKey::Unknown, AskedKey::Known);
@@ -59,7 +59,7 @@ fn check_parts(
         check_issued(issued.certificate.as_str(), intermediates, &expected, now)
     };
     let Some(changing) = &state.changing else { return fits(&order.metadata) };
-    // It is not known which of the two the authority had when it made the certificate.
+    // It is unknown which metadata the authority used for the certificate: the new or the previous.
     match &order.previous_metadata {
         Some(before) => fits(&order.metadata).or_else(|_| fits(before)),
         None => fits(&read_metadata(changing).unwrap_or_default()).or_else(|_| fits(&order.metadata)),

@@ -1,4 +1,4 @@
-//! The reference from an order to a container of the host.
+//! A reference from an order to a container in a store of the host.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use keyway_secrets::{EnvironmentName, NameError, SecretAddress, SecretName, Stor
 
 /// A reference to a container in a secret store of the host: `store/name` or `store/environment/name`.
 ///
-/// No part has a slash, so the text has one meaning only (decision B20).
+/// No part contains a slash, so the text is unambiguous (decision B20).
 ///
 /// ```
 /// use keyway_host::orders::ContainerRef;
@@ -23,7 +23,7 @@ pub struct ContainerRef {
     address: SecretAddress,
 }
 
-/// The error for a text that refers to no container.
+/// The error for a text that is not a reference to a container.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidContainerRef {
@@ -36,11 +36,11 @@ pub enum InvalidContainerRef {
 }
 
 impl ContainerRef {
-    /// Creates a reference from the parts that a host has.
+    /// Creates a reference from the name of a store and an address in it.
     ///
     /// # Errors
-    /// [`InvalidContainerRef::Parts`] when the environment or the name has a slash, and
-    /// [`InvalidContainerRef::Name`] when another system wrote the name, and it breaks the rule for names.
+    /// [`InvalidContainerRef::Parts`] when the environment or the name has a slash, and [`InvalidContainerRef::Name`]
+    /// when the name was written by another system and breaks the rule for names.
     pub fn new(store: StoreName, address: SecretAddress) -> Result<Self, InvalidContainerRef> {
         let environment = address.environment.as_ref().map_or("", EnvironmentName::as_str);
         if environment.contains('/') || address.name.as_str().contains('/') {
@@ -50,10 +50,10 @@ impl ContainerRef {
         Ok(Self { store, address })
     }
 
-    /// Reads a reference.
+    /// Parses a reference.
     ///
     /// # Errors
-    /// [`InvalidContainerRef`] says what is wrong.
+    /// [`InvalidContainerRef`] tells what is wrong.
     pub fn parse(text: &str) -> Result<Self, InvalidContainerRef> {
         let parts: Vec<&str> = text.split('/').collect();
         let (store, environment, name) = match parts[..] {

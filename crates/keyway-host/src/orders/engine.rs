@@ -1,4 +1,4 @@
-//! Provides the engine to a host.
+//! The interface of the engine for certificate plugins.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,32 +33,32 @@ use crate::host::{HostError, Lent};
 use crate::records::{Address, Entry, NameTag, random};
 use crate::work::{Limits, Worker};
 
-/// How long [`Orders::wait_for`] relies on this host alone before it reads the record again, since another
-/// host may have changed it.
+/// The longest time that [`Orders::wait_for`] waits for a change by this host. Then it reads the record again, because
+/// another host may have changed it.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The engine for certificate plugins: clients order certificates, change their orders, and cancel them.
 ///
-/// It keeps a record of each order on a storage engine, sealed by the host's own keys (decision K1). Every
-/// step is stored before an authority is asked (decision R2). Several hosts may share one storage engine.
+/// It keeps a record of each order on a storage engine. The host's own keys seal the records (decision K1). Every step
+/// is stored before an authority is called (decision R2). Several hosts may share one storage engine.
 ///
-/// Get it from [`Host::orders`](crate::Host::orders). Its calls store a client's wish and return; the
-/// [host's loop](crate::Host::run) asks the authorities. A clone is another handle to the same engine. Its
-/// futures need a tokio runtime, and block as much as the storage engine does.
+/// [`Host::orders`](crate::Host::orders) returns it. Its methods store a client's wish and return. The [host's
+/// loop](crate::Host::run) calls the authorities later. A clone is another handle to the same engine. The futures need
+/// a tokio runtime, and block as much as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct Orders {
     pub(crate) worker: Arc<Worker<OrderWorkflow>>,
     pub(crate) subordinate: SubordinateCas,
 }
 
-/// Holds the settings of the engine until it is started.
+/// The settings of the engine before it is started.
 #[derive(Debug, Default)]
 pub(crate) struct OrderSettings {
     pub(crate) authorities: Vec<Authority>,
     pub(crate) limits: Limits,
     pub(crate) listeners: Listeners,
     pub(crate) policy: Option<Arc<dyn OrderPolicy>>,
-    /// The store that keeps certificates.
+    /// The name of the store that keeps certificates.
     pub(crate) certificates: Option<StoreName>,
 }
 
@@ -72,7 +72,7 @@ struct MadeRequest {
 }
 
 impl Orders {
-    /// Opens all connections, and asks them for their authorities.
+    /// Opens all connections, and asks each for its authorities.
     pub(crate) async fn open_engine(
         lent: &Lent,
         settings: OrderSettings,
@@ -108,18 +108,18 @@ impl Orders {
         Ok(Self { worker: lent.worker(workflow), subordinate })
     }
 
-    /// Places an order. The authority is chosen now, and asked whether it supports the order; the host's loop
-    /// then places the order there (decision B10).
+    /// Places an order. This method chooses the authority, and asks it whether it supports the order. The host's loop
+    /// then sends the order to the authority (decision B10).
     ///
-    /// An order with a [request id](NewOrder::with_request_id) can be placed again without making a second
-    /// one: the first one is returned.
+    /// A repeated call with the same [request id](NewOrder::with_request_id) returns the first order, and places no
+    /// second one.
     ///
     /// # Errors
     /// [`OrdersError::Request`] names the field; [`OrdersError::Policy`], [`OrdersError::Ca`],
     /// [`OrdersError::Route`]; [`OrdersError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves the order placed or not. With a request id, place it again.
+    /// A dropped future leaves the order placed or not. With a request id, the call can be repeated.
     pub async fn submit(&self, order: NewOrder) -> Result<Order, OrdersError> {
         let journal = &self.worker.journal;
         let id = match &order.request {
@@ -193,12 +193,12 @@ impl Orders {
         Ok(orders)
     }
 
-    /// Waits until an order is finished, or waits for a person's [decision](Self::decide), and returns it.
+    /// Waits until an order is finished or needs a person's [decision](Self::decide), and returns the order.
     ///
-    /// It waits without end for an authority that needs a person: put a time-out around it.
+    /// There is no time limit, and an authority may have to wait for a person. Put a time-out around the call.
     ///
     /// # Errors
-    /// [`TransitionError::NoOrder`], also when the order is deleted meanwhile; [`OrdersError::Record`].
+    /// [`TransitionError::NoOrder`], even if the order is deleted during the wait; [`OrdersError::Record`].
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -210,22 +210,22 @@ impl Orders {
             if matches!(order.state.phase, Phase::Finished(_) | Phase::Undecided) {
                 return Ok(order);
             }
-            // After the time, the record is read again all the same.
+            // After the time-out, the record is read again too.
             let _ = tokio::time::timeout(LOOK_AGAIN, changed).await;
         }
     }
 
-    /// Changes the metadata of an order that is not finished. The authority is told of them by the host's loop,
-    /// and the order has them when the authority took them over (decision B8).
+    /// Changes the metadata of an order that is not finished. The host's loop sends the new metadata to the authority.
+    /// The order gets the new metadata when the authority has accepted it (decision B8).
     ///
     /// # Errors
-    /// [`TransitionError::NotModifiable`] if the authority knows the order and takes no changes;
+    /// [`TransitionError::NotModifiable`] if the authority has the order already and accepts no changes;
     /// [`TransitionError::Finished`], [`TransitionError::Generated`], [`TransitionError::BeingCanceled`],
-    /// [`TransitionError::Undecided`], [`TransitionError::NoOrder`]; [`OrdersError::Request`],
-    /// [`OrdersError::Policy`]; [`OrdersError::Record`].
+    /// [`TransitionError::Undecided`], [`TransitionError::NoOrder`]; [`OrdersError::Request`], [`OrdersError::Policy`];
+    /// [`OrdersError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves the wish stored or not. It can be repeated.
+    /// A dropped future leaves the wish stored or not. The call can be repeated.
     pub async fn modify(
         &self,
         owner: &Owner,
@@ -235,7 +235,7 @@ impl Orders {
         let entry = self.load(self.address(owner, order)?).await?;
         let valid = validate(metadata)?;
         match entry.state.as_ref().filter(|_| entry.fixed.generated_csr.is_some()) {
-            // The request that the host made stays as it is.
+            // A change must not affect the request that the host made from the stored key.
             Some(state) => {
                 let before = read_metadata(&state.metadata).unwrap_or_default();
                 check_same_request(&before, metadata).map_err(RequestError::from)?;
@@ -247,31 +247,31 @@ impl Orders {
         self.submit_event(entry, event).await
     }
 
-    /// Cancels an order that is not finished. The authority is told by the host's loop, and an order that it
-    /// does not cancel at once stays pending (decision B8). Cancelling a canceled order succeeds.
+    /// Cancels an order that is not finished. The host's loop tells the authority. If the authority does not cancel the
+    /// order at once, the order stays pending (decision B8). Cancelling a canceled order succeeds.
     ///
     /// # Errors
     /// [`TransitionError::Finished`], [`TransitionError::Generated`], [`TransitionError::Undecided`],
     /// [`TransitionError::NoOrder`]; [`OrdersError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves the wish stored or not. It can be repeated.
+    /// A dropped future leaves the wish stored or not. The call can be repeated.
     pub async fn cancel(&self, owner: &Owner, order: &OrderId) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
         self.submit_event(entry, Event::Cancel { now: self.worker.clock.now() }).await
     }
 
-    /// Revokes the certificate of an order. The authority is told by the host's loop, as often as the retries say;
-    /// [`OrderState::revocation`](super::OrderState::revocation) says whether it did, and the log of issued
-    /// certificates has the time. Revoking a revoked one succeeds, and asking again after a failure begins anew
-    /// (decision B18).
+    /// Revokes the certificate of an order. The host's loop tells the authority, and retries after a failure.
+    /// [`OrderState::revocation`](super::OrderState::revocation) tells whether the authority has revoked the
+    /// certificate, and the log of issued certificates has the time. Revoking a revoked certificate succeeds. A
+    /// repeated call after a failure starts the retries anew (decision B18).
     ///
     /// # Errors
     /// [`TransitionError::NoCertificate`], [`TransitionError::NotRevocable`], [`TransitionError::NoOrder`];
     /// [`OrdersError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves the wish stored or not. It can be repeated.
+    /// A dropped future leaves the wish stored or not. The call can be repeated.
     pub async fn revoke(
         &self,
         owner: &Owner,
@@ -283,14 +283,15 @@ impl Orders {
         self.submit_event(entry, Event::Revoke { now: self.worker.clock.now(), reason, can }).await
     }
 
-    /// Deletes an order: cancels it if it is not finished, and removes the record when that is settled. The
-    /// certificate stays in the secret store (decision B17). Returns the order as long as it is there.
+    /// Deletes an order. An order that is not finished is canceled first, and the record is removed when the order is
+    /// settled. The certificate stays in the secret store (decision B17). Returns the order, or `None` if its record is
+    /// removed already.
     ///
     /// # Errors
     /// [`TransitionError::Undecided`]; [`OrdersError::Record`]. Deleting a missing order succeeds.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the wish stored or not. It can be repeated.
+    /// A dropped future leaves the wish stored or not. The call can be repeated.
     pub async fn delete(&self, owner: &Owner, order: &OrderId) -> Result<Option<Order>, OrdersError> {
         let entry = match self.load(self.address(owner, order)?).await {
             Err(OrdersError::Refused(TransitionError::NoOrder)) => return Ok(None),
@@ -306,8 +307,8 @@ impl Orders {
         }
     }
 
-    /// Lists the orders of all owners that wait for a person's decision, at most `limit` of them. `after` is
-    /// [`OrderPage::next`] of the page before.
+    /// Lists at most `limit` of all owners' orders that wait for a person's decision. `after` is [`OrderPage::next`] of
+    /// the previous page.
     ///
     /// # Errors
     /// [`OrdersError::Record`].
@@ -321,8 +322,8 @@ impl Orders {
         Ok(OrderPage { orders, next: next.as_ref().map(order_id) })
     }
 
-    /// Records a person's decision about an order, after a look at the authority. Returns the order as long as it
-    /// is there: one that a client deleted goes when the decision ends it.
+    /// Records the decision of a person who has looked at the order at the authority. Returns the order. Returns `None`
+    /// if a client has deleted the order and the decision ends it, because its record is then removed.
     ///
     /// # Errors
     /// [`TransitionError::NothingToDecide`], [`TransitionError::NoOrder`]; [`OrdersError::Record`].
@@ -356,11 +357,11 @@ impl Orders {
         table.all().filter(|ca| table.owners().may_use(owner, &ca.id)).cloned().collect()
     }
 
-    /// Sets the certificate authority that gets the orders of an owner that name none, or with `None` as owner
-    /// the orders of all owners without a preference. `None` as authority removes the preference.
+    /// Sets the preferred certificate authority of an owner. It gets those orders of the owner that name no authority.
+    /// `None` as owner sets the preference for all owners that have none. `None` as authority removes the preference.
     ///
     /// # Errors
-    /// [`OrdersError::Ca`] when the owner may not use it (decision B19); [`OrdersError::Record`].
+    /// [`OrdersError::Ca`] when the owner may not use the authority (decision B19); [`OrdersError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the preference set or unchanged.
@@ -368,8 +369,8 @@ impl Orders {
         self.worker.workflow.cas.prefer(owner, ca).await
     }
 
-    /// Searches the log of issued certificates of all owners, at most `limit` entries. `after` is
-    /// [`IssuedPage::next`] of the page before. Of a certificate with more than 100 names, the first 100 find it.
+    /// Searches the log of issued certificates of all owners, and returns at most `limit` entries. `after` is
+    /// [`IssuedPage::next`] of the previous page. The log finds a certificate only by its first 100 names.
     ///
     /// # Errors
     /// [`OrdersError::Record`].
@@ -386,7 +387,7 @@ impl Orders {
         Ok(self.worker.workflow.log.find(by, after.as_ref(), limit).await?)
     }
 
-    /// Asks the policy about a request, which is made here for a stored key.
+    /// Checks a request against the policy. For a stored key, the request is made here first.
     async fn request_of(&self, owner: &Owner, valid: &ValidRequest) -> Result<MadeRequest, OrdersError> {
         let ValidRequest::StoredKey(stored) = valid else {
             self.check_policy(owner, valid)?;
@@ -417,7 +418,7 @@ impl Orders {
                 let names = stored.subject.common_names();
                 allowed(policy, owner, &Asked::new(names.iter().map(String::as_str)))
             }
-            // The names are those of the certificate, and are checked when it is there.
+            // The host learns the names from the certificate, and checks them then.
             ValidRequest::Custom => allowed(policy, owner, &Asked::default()),
         }
     }

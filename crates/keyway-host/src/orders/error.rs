@@ -1,4 +1,4 @@
-//! Defines the errors of orders.
+//! The errors of orders.
 
 use keyway_certificates::{AuthorityName, CertificateError, OrderId};
 use keyway_core::{Effect, ErrorKind, PluginError};
@@ -14,7 +14,7 @@ use super::workflow::OrderWorkflow;
 use crate::records::RecordError;
 use crate::work::{Failed, FailedBecause};
 
-/// Explains why an order was not taken, or not changed.
+/// The error for an order that was not accepted or not changed.
 ///
 /// `Display` is for the operator, and [`detail`](PluginError::detail) for the log. Neither holds a value of an
 /// order's metadata.
@@ -24,7 +24,7 @@ pub enum OrdersError {
     /// The call does not fit the order.
     #[error(transparent)]
     Refused(#[from] TransitionError),
-    /// A field of the metadata is not acceptable. No authority was asked (decision B20).
+    /// A field of the metadata is not acceptable. No authority was called (decision B20).
     #[error(transparent)]
     Request(#[from] RequestError),
     /// The policy of the host does not allow the order.
@@ -33,19 +33,19 @@ pub enum OrdersError {
     /// The owner may not use the certificate authority (decision B19).
     #[error(transparent)]
     Ca(#[from] CaRefusal),
-    /// The host could not make the request from the stored key (decision B12). Nothing was asked.
+    /// The host could not make the request from the stored key (decision B12). No authority was called.
     #[error("the key in {container} cannot be used: {error}")]
     StoredKey {
         /// The reference to the container.
         container: String,
-        /// The reason.
+        /// The reason why the key cannot be used.
         #[source]
         error: Box<StoredKeyError>,
     },
-    /// No authority takes the order (decision B10).
+    /// No authority accepts the order (decision B10).
     #[error(transparent)]
     Route(#[from] RouteError),
-    /// The authority failed. Its order, if there is one, says how it goes on.
+    /// The authority failed. If the order exists, its state tells what happens next.
     #[error("the certificate authority \"{authority}\" failed at order {order}: {error}")]
     Authority {
         /// The name of the connection.
@@ -56,8 +56,8 @@ pub enum OrdersError {
         #[source]
         error: CertificateError,
     },
-    /// The certificate could not be written to the host's secret store. It is kept in the order, and the host
-    /// tries again.
+    /// The certificate could not be written to the host's secret store. It stays in the order, and the host tries
+    /// again.
     #[error("the certificate of order {order} is not stored yet: {error}; the host tries again")]
     NotKept {
         /// The order.
@@ -76,7 +76,7 @@ impl From<Failed<OrderWorkflow>> for OrdersError {
         match because {
             FailedBecause::Refused { error, .. } => Self::Refused(error),
             FailedBecause::LimitReached(_) => Self::Refused(TransitionError::Exists),
-            // A plugin's own failure says more than that its step could not be stored.
+            // The failure of the plugin is reported, because it is more useful than the error of storing the step.
             FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
         }
     }

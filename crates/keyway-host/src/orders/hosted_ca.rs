@@ -1,4 +1,4 @@
-//! A certificate authority of the table, and the descriptions that the table does not take.
+//! A certificate authority in the table, and the descriptions that the table rejects.
 
 use keyway_certificates::{AuthorityName, CaId, CaInformation};
 use sha2::{Digest as _, Sha256};
@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HostedCa {
-    /// The host's id: a client names it in `ca_id`. It follows from the connection and the plugin's id, so it
-    /// is the same in each process and after a restart.
+    /// The host's id. A client names it in `ca_id`. It is computed from the connection and the plugin's id, so it is
+    /// the same in each process and after a restart.
     pub id: CaId,
     /// The connection.
     pub authority: AuthorityName,
@@ -16,7 +16,7 @@ pub struct HostedCa {
     pub information: CaInformation,
 }
 
-/// A description that the table did not take.
+/// A description that the table rejected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{authority}: the certificate authority \"{}\" is left out: {because}", ca.as_str().escape_debug())]
 #[non_exhaustive]
@@ -25,27 +25,27 @@ pub struct RejectedCa {
     pub authority: AuthorityName,
     /// The plugin's id of the authority.
     pub ca: CaId,
-    /// The reason.
+    /// The reason for the rejection.
     pub because: RejectedCaBecause,
 }
 
-/// The reasons for which the table does not take a description.
+/// The reasons for which the table rejects a description.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectedCaBecause {
-    /// The name is empty, too long, or does not fit into one line.
+    /// The name is empty, is too long, or has control characters.
     #[error("its name must have 1 to {limit} bytes and no control characters")]
     Name {
         /// The allowed number of bytes.
         limit: usize,
     },
-    /// The plugin listed the id twice, and the first description counts.
+    /// The plugin listed the id twice. The first description is used.
     #[error("the plugin listed this id twice")]
     SameId,
-    /// Another authority has the name.
+    /// Another authority has the same name.
     #[error("{holder} has an authority with the name already: rename one of them")]
     NameTaken {
-        /// The connection of the other one.
+        /// The connection of the other authority.
         holder: AuthorityName,
     },
 }
@@ -53,7 +53,7 @@ pub enum RejectedCaBecause {
 /// Returns the host's id of an authority.
 pub(super) fn host_id(authority: &AuthorityName, ca: &CaId) -> CaId {
     let mut hash = Sha256::new();
-    // An identifier has no slash, so the two parts are told apart.
+    // The name of a connection has no slash, so the slash separates the two parts unambiguously.
     hash.update(authority.as_str());
     hash.update("/");
     hash.update(ca.as_str());

@@ -1,22 +1,22 @@
-//! Names orders and the effects that are intended for them.
+//! The ids of orders, and of their intended effects.
 
 use keyway_certificates::{IntentId, OrderId};
 
 use super::state::{Action, Cancel, OrderState, ToRevoke};
 use crate::records::{NameTag, id_text, read_id};
 
-/// Returns the id of the order with this id of a record.
+/// Returns the id of the order whose record has this id.
 pub(super) fn order_id(id: &NameTag) -> OrderId {
     OrderId::new(id_text(id)).unwrap_or_else(|_| unreachable!("digits are allowed"))
 }
 
-/// Returns the id of the record of an order; `None` for an id that no order of a host has.
+/// Returns the id of the record of an order. Returns `None` if no order of a host can have this id.
 pub(super) fn record_id(order: &OrderId) -> Option<NameTag> {
     read_id(order.as_str())
 }
 
-/// Returns the id under which the plugin knows an effect. It is the same when the plugin is asked again for the
-/// same effect; a check has the id of the last effect (decision R2).
+/// Returns the id by which the plugin knows an effect. A repeated call for the same effect has the same id, and a check
+/// has the id of the last effect (decision R2).
 pub(super) fn intent(id: &NameTag, state: &OrderState, action: Action) -> IntentId {
     let order = id_text(id);
     let modification = || format!("{order}.modify.{}", state.modifications);

@@ -1,4 +1,4 @@
-//! The log of issued certificates, found by serial number and by name.
+//! The log of issued certificates. It is searched by serial number and by name.
 
 use std::sync::Arc;
 
@@ -13,10 +13,11 @@ use crate::records::{
     Recorded, Stored,
 };
 
-/// How many names of a certificate the log indexes; a batch holds no more. The entry itself has all.
+/// The number of names of a certificate that the log indexes, because the size of a batch is limited. The entry itself
+/// has all names.
 const MOST_INDEXED: usize = 100;
 
-/// A certificate in the log of issued certificates. It stays there when its order is deleted.
+/// An entry in the log of issued certificates. It stays when the order is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IssuedEntry {
@@ -26,7 +27,7 @@ pub struct IssuedEntry {
     pub owner: Owner,
     /// The connection that made the certificate.
     pub authority: AuthorityName,
-    /// When the host got the certificate.
+    /// The time at which the host got the certificate.
     pub logged: Timestamp,
     /// The serial number in hexadecimal digits.
     pub serial: String,
@@ -36,7 +37,7 @@ pub struct IssuedEntry {
     pub not_before: Timestamp,
     /// The end of the validity.
     pub not_after: Timestamp,
-    /// When the host heard that the authority revoked it.
+    /// The time at which the host learned that the authority revoked the certificate.
     pub revoked: Option<Timestamp>,
 }
 
@@ -44,9 +45,9 @@ pub struct IssuedEntry {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IssuedPage {
-    /// The entries, in a stable order without meaning.
+    /// The entries. Their order is stable, but has no meaning.
     pub entries: Vec<IssuedEntry>,
-    /// The start of the next page; `None` after the last one.
+    /// The start of the next page, or `None` if there is no next page.
     pub next: Option<OrderId>,
 }
 
@@ -68,7 +69,7 @@ impl<'a> IssuedBy<'a> {
     }
 }
 
-/// The kind of record of the log. Its id is that of the order.
+/// The kind of record of the log. A record has the id of its order.
 #[derive(Debug)]
 pub(super) struct Issued;
 
@@ -140,17 +141,17 @@ impl Stored for IssuedEntry {
     }
 }
 
-/// Writes and searches the log.
+/// The log of issued certificates.
 #[derive(Clone, Debug)]
 pub(super) struct IssuanceLog(pub(super) Arc<Journal<Issued>>);
 
 impl IssuanceLog {
-    /// Returns the batch that notes a certificate of an order.
+    /// Returns the batch that adds the certificate of an order to the log.
     pub(super) fn note(&self, address: Address, entry: IssuedEntry) -> Result<Note, RecordError> {
         self.0.added(Entry::new(address, entry), Logged::default())
     }
 
-    /// Notes that a certificate was revoked. Noting it again changes nothing.
+    /// Records that a certificate was revoked. A repeated call changes nothing.
     pub(super) async fn note_revocation(&self, address: Address, now: Timestamp) -> Result<(), RecordError> {
         for _ in 0..ATTEMPTS {
             let Some(mut entry) = self.0.load(address).await? else { return Ok(()) };

@@ -13,7 +13,7 @@ use tracing::warn;
 use super::state::{About, OrderState};
 use crate::plugin::Contained;
 
-/// The listeners of a host. All of them are told of each notice, at least once.
+/// The listeners of a host. Each of them gets each notice at least once.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listeners(Vec<Arc<dyn CertificateEvents>>);
 
@@ -26,8 +26,8 @@ impl Listeners {
         self.0.is_empty()
     }
 
-    /// Tells all listeners of an order's notice. Returns false if one of them failed, panicked or was too
-    /// slow: then all are told again later (decision B13).
+    /// Sends the notice of an order to all listeners. Returns false if a listener failed, panicked or was too slow.
+    /// Then the notice is sent to all of them again later (decision B13).
     pub(super) async fn tell(
         &self,
         owner: &Owner,

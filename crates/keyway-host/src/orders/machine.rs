@@ -1,4 +1,4 @@
-//! The life of a certificate order as the host sees it: a pure state machine.
+//! The life of a certificate order in a host, as a pure state machine.
 //!
 //! ```text
 //!  submit             due                 waiting, unavailable, data issue
@@ -12,7 +12,7 @@
 //!                   stored
 //! ```
 //!
-//! The whole table, event by phase. "Asking" is an order that a worker works on.
+//! The table shows each event in each phase. In the phase "Asking", a worker is calling the plugin.
 //!
 //! | event | Submitted | Asking | Waiting | Undecided | Storing | Finished |
 //! | --- | --- | --- | --- | --- | --- | --- |
@@ -27,10 +27,10 @@
 //! | clock set forward | due early | | due early | | due early | due early |
 //! | clock set back | due when the clock is there again | | the same | | the same | the same |
 //!
-//! A wish of a client (modify, cancel, delete) waits while it is not known whether the order has arrived at the CA.
-//! At most one action is scheduled at any time: [`OrderState::scheduled`] holds one. A finished order is final;
-//! only its notices, its renewal, and the revocation of its certificate or of one that came late, are still
-//! carried out (decisions B8, B13, B17, B18).
+//! A wish of a client (modify, cancel, delete) waits while it is unknown whether the order has arrived at the CA. At
+//! most one action is scheduled at any time, in [`OrderState::scheduled`]. A finished order is final. The host still
+//! delivers its notices, renews its certificate, and revokes its certificate or a late one (decisions B8, B13, B17,
+//! B18).
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ use crate::work::{Again, Limits, Standing};
 
 pub(super) type Step = crate::work::Step<OrderWorkflow>;
 
-/// The authority of an order and the host, as far as a step depends on them.
+/// The facts about the authority and the host that a step depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Setup {
     /// The authority's capabilities.
@@ -60,107 +60,107 @@ pub(crate) struct Setup {
     pub(crate) keeps: bool,
 }
 
-/// The answer of a plugin, without what the host checked and keeps apart.
+/// The answer of a plugin, without the facts about a certificate, which the host finds itself.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     /// A certificate that passed the host's checks.
     Generated(IssuedCertificate),
-    /// A certificate that broke a rule, with the rule as the order's message.
+    /// A certificate that broke a rule. The rule is the order's message.
     Rejected(Option<IssuedCertificate>),
     WaitingForCa,
     CaUnavailable,
     ClientDataIssue,
     Canceled,
     InvalidOperation,
-    /// The plugin cannot do this action.
+    /// The plugin does not support this action.
     Unsupported,
-    /// The plugin failed, and another try would not help (decision B6).
+    /// The plugin failed, and another attempt would not help (decision B6).
     Broken,
-    /// The plugin failed, and did nothing.
+    /// The plugin failed without an effect, and may work later.
     Unavailable,
-    /// It is not known what the plugin did.
+    /// It is unknown what the plugin did.
     Unanswered,
-    /// Asked what happened, the plugin says that nothing did.
+    /// The plugin was asked what happened, and says that the call had no effect.
     NothingHappened,
-    /// Asked what happened, the plugin says that it did it.
+    /// The plugin was asked what happened, and says that the call had its effect.
     Happened,
-    /// Asked what happened, the plugin cannot tell.
+    /// The plugin was asked what happened, and cannot tell.
     CannotTell,
-    /// The plugin revoked what came late.
+    /// The plugin revoked the certificate that was to be revoked.
     Revoked,
 }
 
-/// The plugin's answer with everything that the machine needs to know of the world.
+/// The plugin's answer, and all other facts that the step depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Answered {
     pub(crate) answer: Answer,
     pub(crate) message: String,
     pub(crate) retry_method: Option<RetryMethod>,
-    /// The plugin's data as it left them.
+    /// The plugin's data after the call.
     pub(crate) plugin_meta: Wiped<String>,
     pub(crate) again: Again,
     pub(crate) setup: Setup,
     /// The facts about a certificate, for the log.
     pub(crate) facts: Option<Arc<IssuedFacts>>,
-    /// When the certificate is to be renewed.
+    /// The time at which the certificate is to be renewed.
     pub(crate) renew_at: Option<Timestamp>,
 }
 
-/// Something that happened to an order.
+/// An event in the life of an order.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
-    /// A client placed it, and it passed the checks.
+    /// A client placed the order, and it passed the checks.
     Submit { now: Timestamp, metadata: Wiped<String> },
-    /// A client changes its metadata.
+    /// A client changes the metadata of the order.
     Modify { now: Timestamp, metadata: Wiped<String>, can: Capabilities },
-    /// A client cancels it.
+    /// A client cancels the order.
     Cancel { now: Timestamp },
-    /// A client deletes it.
+    /// A client deletes the order.
     Delete { now: Timestamp },
-    /// A client revokes its certificate.
+    /// A client revokes the certificate of the order.
     Revoke { now: Timestamp, reason: RevocationReason, can: Capabilities },
-    /// A worker takes up what is due.
+    /// A worker takes up the work that is due.
     Wake { now: Timestamp, setup: Setup, deadline: Option<Timestamp> },
     /// The plugin answered.
     Answered(Box<Answered>),
-    /// The plugin saves its data in the middle of a call.
+    /// The plugin saves its data during a call.
     Checkpoint { plugin_meta: Wiped<String> },
-    /// The certificate is in the secret store.
+    /// The certificate was written to the secret store.
     Stored { now: Timestamp, setup: Setup, expires: Option<Timestamp>, renew_at: Option<Timestamp> },
-    /// The authority was asked when to renew the certificate, and may have told.
+    /// The authority was asked when to renew the certificate. `told` is its answer, if it gave one.
     RenewalTold { told: Option<RenewalInformation>, again: Again },
-    /// The order that renews the certificate is placed.
+    /// The order that renews the certificate was placed.
     Renewed { id: NameTag },
-    /// That order could not be placed.
+    /// The order that renews the certificate could not be placed.
     NotRenewed { again: Again },
-    /// The secret store failed.
+    /// The secret store failed to store the certificate.
     NotStored { again: Again, message: String },
-    /// The listeners were told, or not.
+    /// The notice was sent to the listeners. `delivered` tells whether all of them got it.
     Notified { again: Again, delivered: bool },
-    /// A person decided what cannot be known.
+    /// A person decided a question that the host cannot answer.
     Decide { now: Timestamp, decision: Decision },
 }
 
-/// Settles an order that the host cannot settle.
+/// A person's decision about an order that the host cannot settle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// The CA does not know the order: it is placed again.
+    /// The CA does not have the order. The host sends it again.
     NotPlaced,
-    /// The CA knows the order: its status is checked.
+    /// The CA has the order. The host checks its status.
     Placed,
-    /// The order is given up.
+    /// The order is given up. It fails.
     GiveUp,
 }
 
 /// The command that the worker carries out after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Ask the plugin.
+    /// Call the plugin.
     Ask(Action),
     /// Write the certificate to the secret store.
     Store,
-    /// Tell the listeners.
+    /// Send the notice to the listeners.
     Notify,
     /// Ask the authority when to renew the certificate.
     AskRenewal,
@@ -168,49 +168,49 @@ pub(crate) enum Command {
     Renew,
 }
 
-/// Why an event does not fit the phase of an order.
+/// The reason why an event does not fit the phase of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransitionError {
-    /// There is no such order of this owner.
+    /// This owner has no such order.
     #[error("this owner has no such order")]
     NoOrder,
     /// An order with this id exists.
     #[error("there is an order with this id already")]
     Exists,
-    /// A worker works on it, or it is not due.
+    /// A worker works on the order, or nothing is due.
     #[error("the order is being worked on, or nothing is due: try again later")]
     NotDue,
-    /// It is finished.
+    /// The order is finished.
     #[error("the order is finished, and nothing changes it any more")]
     Finished,
-    /// Its certificate exists and is being stored.
+    /// The certificate exists and is being stored.
     #[error("the certificate is there already, and is being stored")]
     Generated,
-    /// It is not known what the plugin did.
+    /// It is unknown what the plugin did.
     #[error("it is not known what the CA did with this order: `decide` first")]
     Undecided,
-    /// There is nothing to decide.
+    /// There is nothing to decide about the order.
     #[error("there is nothing to be decided about this order")]
     NothingToDecide,
-    /// A client canceled it.
+    /// A client canceled the order.
     #[error("the order is being canceled")]
     BeingCanceled,
-    /// It has no certificate that could be revoked.
+    /// The order has no certificate that could be revoked.
     #[error("the order has no certificate that could be revoked")]
     NoCertificate,
     /// The CA does not revoke certificates.
     #[error("this CA does not revoke certificates")]
     NotRevocable,
-    /// The CA takes no changes.
+    /// The CA does not accept changes of an order.
     #[error("this CA takes no changes of an order: cancel it, and place another")]
     NotModifiable,
 }
 
-/// Computes the step that `event` causes in this state; `None` is an order that is not there.
+/// Computes the step that `event` causes in this state. The state `None` is an order that does not exist.
 ///
 /// # Errors
-/// A transition error leaves everything unchanged.
+/// A transition error means that nothing changes.
 pub(crate) fn step(
     limits: &Limits,
     state: Option<&OrderState>,
@@ -245,7 +245,7 @@ pub(crate) fn step(
 fn step_missing(event: Event) -> Result<Step, TransitionError> {
     match event {
         Event::Submit { now, metadata } => Ok(Step::to(OrderState::new(now, metadata))),
-        // Another caller deleted the order meanwhile.
+        // Another caller deleted the order before this event.
         Event::Answered(_)
         | Event::Stored { .. }
         | Event::NotStored { .. }
@@ -287,7 +287,7 @@ fn wake(
     }
 }
 
-/// Asks the plugin. A finished order stays finished: only what came late is revoked then.
+/// Commands a call of the plugin. A finished order stays finished: only a certificate is revoked then.
 pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
     if !matches!(state.phase, Phase::Finished(_)) {
@@ -295,7 +295,7 @@ pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
     }
     match action {
         Action::Cancel => (next.cancel, next.changing) = (Cancel::Told, None),
-        // An update whose call was cut short is sent again unchanged, before a newer one.
+        // An update whose call was interrupted is repeated unchanged, before a newer update.
         Action::Modify if next.changing.is_none() => {
             next.changing = next.proposed.take();
             next.modifications = next.modifications.saturating_add(1);
@@ -305,7 +305,7 @@ pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
     Step::to(next).then(Command::Ask(action))
 }
 
-/// Goes on after a call whose outcome is not known (decision B6): `None` when a person has to decide.
+/// Returns the action after a call whose outcome is unknown (decision B6). Returns `None` when a person has to decide.
 pub(super) fn after_unknown(state: &OrderState, action: Action, can: Capabilities) -> Option<Action> {
     match action {
         Action::Check | Action::Reconcile | Action::Revoke | Action::Store | Action::Renew => Some(action),
@@ -315,7 +315,7 @@ pub(super) fn after_unknown(state: &OrderState, action: Action, can: Capabilitie
     }
 }
 
-/// Continues an order whose worker was lost while it asked the plugin.
+/// Computes the step for an order whose worker was lost during the plugin's call.
 fn interrupted(
     limits: &Limits,
     state: &OrderState,
@@ -324,7 +324,7 @@ fn interrupted(
     can: Capabilities,
 ) -> Step {
     let failures = state.failures.saturating_add(1);
-    // A lost worker counts as a failure, so a call that always kills its worker ends.
+    // A lost worker counts as a failure. So a call that kills its worker every time is not repeated for ever.
     let next = after_unknown(state, action, can).filter(|_| failures < limits.retries.attempts);
     let state = OrderState { failures, ..state.clone() }.with_unknown(action);
     let Some(next) = next else {
@@ -347,8 +347,8 @@ fn checkpoint(
     }
 }
 
-/// When to try again after so many failures, the last one included; `None` when it was often enough. Waiting
-/// is bounded by count alone (decision B7).
+/// Returns the time of the next attempt after this number of failures. Returns `None` when the attempts are used up.
+/// Only their number is limited, not the waiting time (decision B7).
 pub(super) fn next_try(limits: &Limits, failures: u32, again: Again) -> Option<Timestamp> {
     let at = again.now.plus(limits.retries.wait(failures, again));
     (failures < limits.retries.attempts).then_some(at)
@@ -365,7 +365,7 @@ fn not_stored(
         return beside(standing, state.clone());
     }
     let failures = state.failures.saturating_add(1);
-    // It is tried for ever: the certificate is in the order, and nowhere else.
+    // Storing is repeated without a limit, because the certificate exists only in the order.
     let at = again.now.plus(limits.retries.wait(failures, again));
     let scheduled = Some(Scheduled { action: Action::Store, at });
     Step::to(OrderState { message, scheduled, failures, ..state.clone() })

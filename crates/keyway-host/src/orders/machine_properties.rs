@@ -1,4 +1,4 @@
-//! Properties over any sequence of events, with a crash at any point.
+//! Tests the properties of the machine over any sequence of events, with a crash at any point.
 
 use keyway_core::codec::Reader;
 use proptest::prelude::*;
@@ -89,7 +89,7 @@ fn any_standing() -> impl Strategy<Value = Standing> {
     prop::sample::select(vec![Standing::Free, Standing::Ours, Standing::Others])
 }
 
-/// Checks a state by itself.
+/// Tells whether a state is consistent in itself.
 fn is_legal(state: &OrderState) -> bool {
     let action = state.scheduled.map(|scheduled| scheduled.action);
     let scheduled_fits = match state.phase {
@@ -146,7 +146,7 @@ proptest! {
                     prop_assert_eq!(&before.metadata, &after.metadata);
                     prop_assert_eq!((before.status(), before.sub_status), (after.status(), after.sub_status));
                 }
-                // A certificate is never dropped: it is the order's, or it came late.
+                // A certificate is never dropped: it is the order's own or its late certificate.
                 if let Some(brought) = brings {
                     let late = after.late.as_ref().map(|late| &late.certificate);
                     let kept = after.certificate.as_ref() == Some(&brought) || late == Some(&brought.certificate);
@@ -160,7 +160,7 @@ proptest! {
                     prop_assert!(pems(after).contains(&Some(kept)), "{event:?}: {before:?} {after:?}");
                 }
             }
-            // A record goes only when a client deleted it.
+            // A record is removed only if a client deleted the order.
             if let (Some(before), None) = (&order, &step.state) {
                 prop_assert!(before.delete || event == deleted(), "{event:?}");
             }

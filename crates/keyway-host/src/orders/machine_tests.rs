@@ -1,4 +1,4 @@
-//! Cases of the table.
+//! Tests single cases of the machine's table.
 
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ fn a_request_for_an_order_that_may_not_have_arrived_waits_until_it_has() {
     for unsure in [
         OrderState { scheduled: issue, unknown: Some(Action::Issue), ..waiting.clone() },
         OrderState { scheduled: reconcile, unknown: Some(Action::Issue), ..waiting.clone() },
-        // The plugin says that the order has not arrived.
+        // The plugin said that the order has not arrived.
         OrderState { scheduled: issue, ..waiting },
     ] {
         for (event, action) in [(modified(), Action::Modify), (canceled(), Action::Cancel)] {
@@ -320,7 +320,7 @@ fn a_certificate_is_revoked_and_the_order_stays_as_it_ended() {
     assert!(revoked.revocation.as_ref().is_some_and(|revocation| revocation.revoked));
     assert_eq!((revoked.phase, revoked.scheduled), (ready.phase, None));
     assert_eq!(next(&revoked, Standing::Free, wanted(able)), revoked, "revoking it again changes nothing");
-    // A record that a client deleted goes when the revocation is settled.
+    // If a client deleted the order, its record is removed when the revocation is settled.
     let deleting = next(&revoking, Standing::Free, deleted());
     let step = stepped(&deleting, Standing::Ours, reply(Answer::Revoked, able)).unwrap();
     assert!(step.state.is_none());

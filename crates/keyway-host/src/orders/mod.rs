@@ -1,8 +1,8 @@
-//! Runs certificate authorities for a host.
+//! The engine for certificate authorities.
 //!
-//! A client *places* an order. [`Orders`] chooses a connection to an authority, asks its plugin to issue the
-//! order, checks it as often as the authority asks for, checks the certificate, and keeps it. A client changes
-//! or cancels its order meanwhile (Barbican seed, "Barbican Core Plugin Sequence").
+//! A client *places* an order. [`Orders`] chooses a connection to an authority, and asks its plugin to issue the order.
+//! It checks the status of the order as often as the authority wants, checks the certificate, and keeps it. Until then,
+//! the client can change or cancel the order (Barbican seed, "Barbican Core Plugin Sequence").
 //!
 //! ```
 //! # mod desk {
@@ -75,24 +75,25 @@
 //! # }
 //! ```
 //!
-//! # The way of an order
+//! # The steps of an order
 //!
 //! 1. The metadata is [validated](validate), and the [policy](OrderPolicy) is asked. An error names the field.
-//! 2. The authority is chosen, once: the one in `ca_id`, else the one that the owner
-//!    [prefers](Orders::prefer), else the first connection that supports the order (decision B10).
-//! 3. The order is stored. From here on a crash loses nothing.
-//! 4. The host's loop asks the plugin to issue it, and then does what the outcome says (decisions B1 to B7).
-//! 5. A certificate is checked: it has the key of the request and every name in it, its chain links, it is valid
-//!    now, and the policy allows its names (decisions B11, B11a). One that breaks a rule stays with the order,
-//!    which fails.
-//! 6. It is sealed in the order, noted in the [log](Orders::issued), written to the
-//!    [secret store](crate::HostBuilder::certificate_store) of the host, and then the order is active (decision
-//!    B13).
+//! 2. The authority is chosen once: the one in `ca_id`, or else the one that the owner
+//!    [prefers](Orders::prefer), or else the first connection that supports the order (decision B10).
+//! 3. The order is stored. From now on a crash loses nothing.
+//! 4. The host's loop asks the plugin to issue the certificate, and then acts on the outcome (decisions B1 to
+//!    B7).
+//! 5. The certificate is checked. It must have the key of the request and every name in the request, its chain
+//!    must link, it must be valid now, and the policy must allow its names (decisions B11, B11a). If the
+//!    certificate breaks a rule, the order keeps it and fails.
+//! 6. The certificate is sealed in the order, added to the [log](Orders::issued), and written to the [secret
+//!    store](crate::HostBuilder::certificate_store) of the host. Then the order is active (decision B13).
 //! 7. The [listeners](crate::HostBuilder::certificate_events) are told, at least once.
-//! 8. Afterwards, its owner may [revoke](Orders::revoke) the certificate. An order [with
-//!    renewal](NewOrder::with_renewal) is followed by another one before it expires (decision B18).
+//! 8. Afterwards, its owner may [revoke](Orders::revoke) the certificate. If an order has a
+//!    [renewal](NewOrder::with_renewal), the host places the next order before the certificate expires
+//!    (decision B18).
 //!
-//! `machine.rs` has the whole table of events and phases.
+//! `machine.rs` has the full table of events and phases.
 //!
 //! # Plugins that fail
 //!
@@ -106,24 +107,25 @@
 //! | the same, and can do none of that | waits for a person's [decision](Orders::decide) |
 //! | makes a certificate for a canceled order | keeps it as [late](OrderState::late), and it is revoked |
 //!
-//! A host that stops while a plugin is asked counts as a passed deadline (decision B6).
+//! If a host stops during a plugin's call, this counts as a passed deadline (decision B6).
 //!
 //! # Several hosts
 //!
-//! Hosts may share a storage engine. A worker claims an order before it asks the plugin, as everywhere in this
-//! crate (decision R5). A client's change or cancel is stored beside the claim, and is carried out after the
-//! answer. Of a worker that lost its claim only a certificate counts.
+//! Hosts may share a storage engine. A worker claims an order before it calls the plugin, as in all engines of this
+//! crate (decision R5). If a client changes or cancels the order during the call, the wish is stored, and is carried
+//! out after the answer. If a worker has lost its claim, its answer is ignored unless it is a certificate.
 //!
 //! # Subordinate authorities
 //!
-//! An owner may [create](subordinate) authorities below those that it may use, and order certificates from them
-//! (decision B19).
+//! An owner may [create](subordinate) subordinate authorities under the authorities that it may use, and order
+//! certificates from them (decision B19).
 //!
 //! # Limits
 //!
 //! * An order is at most 512 KiB with all its parts (decision R8).
-//! * An order that passes its own deadline fails; the authority is not told.
-//! * The request from a stored key is made once. To change its names, cancel the order and place another.
+//! * An order that passes its own deadline fails. The authority is not told.
+//! * The host makes the request from a stored key only once. To change the names in it, cancel the order and place a
+//!   new one.
 
 mod answers;
 mod asking;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// A pattern of names: a name, whose first label may be `*` for any one label.
+/// A pattern of names. It is a name, but its first label may be `*`, which stands for any one label.
 ///
-/// Letters compare without case, as in host names. A requested wildcard such as `*.example.org` is matched
-/// by the pattern `*.example.org` alone, because its certificate serves all names that this pattern
-/// allows, and no other. Addresses and other names are matched as they are written.
+/// Case does not matter, as in host names. A client may request a wildcard such as `*.example.org`. Only the pattern
+/// `*.example.org` matches it, because the certificate is valid for exactly the names that this pattern allows.
+/// Addresses and other names are compared as texts.
 ///
 /// ```
 /// use keyway_host::orders::NamePattern;
@@ -21,9 +21,9 @@ use std::fmt;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePattern {
-    /// The labels after the first, with the dot before them, when the first may be any.
+    /// The text after the `*`, with its dot, if the first label is `*`.
     rest: Option<String>,
-    /// The whole pattern, in small letters.
+    /// The whole pattern, in lower case.
     text: String,
 }
 
@@ -33,11 +33,11 @@ pub struct NamePattern {
 pub struct InvalidPattern;
 
 impl NamePattern {
-    /// Checks a pattern.
+    /// Creates a pattern.
     ///
     /// # Errors
-    /// [`InvalidPattern`] when it is empty, has an empty label, a control character, or a `*` that is not the
-    /// whole first label before others.
+    /// [`InvalidPattern`] when the pattern is empty, has an empty label or a control character, or has a `*` that is
+    /// not the first of several labels.
     pub fn new(pattern: &str) -> Result<Self, InvalidPattern> {
         let text = pattern.to_ascii_lowercase();
         let name = text.strip_prefix("*.").unwrap_or(&text);

@@ -1,4 +1,4 @@
-//! Defines orders as clients place and see them.
+//! Orders, as clients place and see them.
 
 use keyway_certificates::{AuthorityName, CaId, OrderId, OrderMetadata, Owner};
 use keyway_core::Timestamp;
@@ -21,31 +21,32 @@ pub struct NewOrder {
 }
 
 impl NewOrder {
-    /// Creates an order with the client's metadata. Only its owner sees it and acts on it (decision B19).
+    /// Creates an order with the client's metadata. Only the owner of the order sees it and acts on it (decision B19).
     ///
-    /// The field `ca_id` names the certificate authority, as [`Orders::cas`](super::Orders::cas) lists them.
-    /// Without it, the order goes to the one that the owner prefers, or to the first connection that supports
-    /// it (decision B10).
+    /// The field `ca_id` holds the id of a certificate authority from the list of [`Orders::cas`](super::Orders::cas).
+    /// Without this field, the order goes to the authority that the owner prefers, or else to the first connection that
+    /// supports the order (decision B10).
     pub const fn new(owner: Owner, metadata: OrderMetadata) -> Self {
         Self { owner, metadata, request: None, deadline: None, renewal: None }
     }
 
-    /// Sets the caller's own id of the request: placing it again finds the order of the first time.
+    /// Sets the caller's own id of the request. If the request is repeated with this id, the first order is returned.
     #[must_use]
     pub fn with_request_id(mut self, request: impl Into<String>) -> Self {
         self.request = Some(request.into());
         self
     }
 
-    /// Renews the certificate by a linked order before it expires (decision B18). Without it, nothing is renewed.
+    /// Makes the host renew the certificate before it expires, by a linked order (decision B18). By default, nothing is
+    /// renewed.
     #[must_use]
     pub const fn with_renewal(mut self, renewal: Renewal) -> Self {
         self.renewal = Some(renewal);
         self
     }
 
-    /// Sets the moment at which the order fails if it is not finished. There is none by default: an authority
-    /// may wait for a person for weeks (decision B7).
+    /// Sets the time at which the order fails if it is not finished. By default there is no deadline, because an
+    /// authority may wait for a person for weeks (decision B7).
     #[must_use]
     pub const fn with_deadline(mut self, deadline: Timestamp) -> Self {
         self.deadline = Some(deadline);
@@ -57,17 +58,17 @@ impl NewOrder {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Order {
-    /// Its id.
+    /// The id of the order.
     pub id: OrderId,
-    /// Its owner.
+    /// The owner of the order.
     pub owner: Owner,
-    /// The connection that carries it out.
+    /// The connection to which the order was sent.
     pub authority: AuthorityName,
-    /// The certificate authority that signs, by the plugin's own id; `None` is the plugin's default.
+    /// The certificate authority that signs, by the plugin's own id. `None` stands for the plugin's default authority.
     pub ca: Option<CaId>,
-    /// When it was placed.
+    /// The time at which the order was placed.
     pub made: Timestamp,
-    /// The moment at which it fails if it is not finished.
+    /// The time at which the order fails if it is not finished.
     pub deadline: Option<Timestamp>,
     /// The reference to the certificate in the host's secret store, when it is there.
     pub container: Option<String>,

@@ -70,7 +70,7 @@ fn a_failure_keeps_the_descriptions_and_waits_longer_each_time() {
     table.failed(&name("a"), at(DAY), Some(Duration::from_secs(7200)), 0);
     assert_eq!(table.connections[&name("a")].next(), at(DAY + 7200 * 1000));
     assert_eq!((names(&table), table.due(at(DAY)).collect::<Vec<_>>()), (vec!["A", "B"], vec![&name("b")]));
-    // An empty list is no answer.
+    // An empty list counts as a failure.
     table.refreshed(&name("b"), [], at(DAY));
     assert_eq!((names(&table), table.due(at(DAY)).count()), (vec!["A", "B"], 0));
 }
@@ -116,7 +116,7 @@ fn names_are_exchanged_within_one_answer() {
     assert!(table.refreshed(&name("a"), [ca("1", "B"), ca("2", "A")], at(0)).is_empty());
     assert_eq!(names(&table), ["A", "B"]);
     assert_eq!(table.named("B").unwrap().information.id.as_str(), "1");
-    // The old description stays, unless its name went to another authority.
+    // The old description stays, unless another authority takes its name.
     table.refreshed(&name("a"), [ca("1", ""), ca("2", "A")], at(0));
     assert_eq!(table.named("B").unwrap().information.id.as_str(), "1");
     table.refreshed(&name("a"), [ca("1", ""), ca("2", "B")], at(0));
@@ -146,7 +146,8 @@ fn only_its_owner_uses_a_subordinate_authority() {
     assert_eq!(table.check_delete(&eve, &sub).unwrap_err(), unknown);
     table.set_preferred(None, Some(&sub));
     assert_eq!(table.chosen(&eve, None), Ok(None), "what has an owner is preferred by no other");
-    // The plugin lists it too, and it stays the owner's; also after it was missing for a while.
+    // The authority belongs to its owner even if the plugin lists it too, and even after it was missing from the list
+    // for a while.
     table.refreshed(&name("a"), [ca("1", "Root")], at(0));
     assert!(table.get(&sub).is_none());
     table.refreshed(&name("a"), [ca("1", "Root"), ca("2", "Sub")], at(0));
@@ -198,7 +199,7 @@ fn a_ca_that_another_host_deleted_goes_and_a_connection_can_be_asked_at_once() {
     assert_eq!(table.due(at(1)).count(), 1);
 }
 
-/// Something that happens to a table.
+/// An event in the life of a table.
 #[derive(Clone, Debug)]
 enum Event {
     Refreshed(usize, Vec<(usize, usize, Option<u64>)>),
@@ -225,7 +226,7 @@ fn an_authority_that_left_the_records_leaves_the_table() {
     assert_eq!(names(&table), ["2", "other"], "the same id at another connection is another authority");
     assert_eq!((table.owners().preferred(&joe), table.owners().owner_of(&gone)), (None, None));
     assert_eq!(table.owners().owner_of(&stays), Some(&joe));
-    // An authority that is created meanwhile has its owner before the plugin lists it.
+    // An authority that is created during the plugin's call gets its owner before the plugin lists the authority.
     assert_eq!(table.owners().owner_of(&host_id(&name("a"), &CaId::new("3").unwrap())), Some(&joe));
 }
 
@@ -259,8 +260,8 @@ fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
 }
 
 proptest! {
-    /// Tests after each event that names are unique and found, that each connection has a next time in the
-    /// future after an answer, and that an authority with an owner is used by no other.
+    /// Tests after each event that names are unique and found, that after an answer the next time of each connection is
+    /// in the future, and that only its owner uses an authority.
     #[test]
     fn no_event_breaks_the_table(events in events()) {
         const NAMES: [&str; 5] = ["A", "B", "C", "D", ""];
