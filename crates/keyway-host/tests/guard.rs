@@ -45,7 +45,7 @@ async fn a_panic_is_an_answer_and_the_instance_is_made_anew() {
     for (number, isolation) in [Isolation::Task, Isolation::Inline].into_iter().enumerate() {
         for (plugin, name) in [(&YIELDING, "yielding"), (&BLOCKING, "blocking")] {
             let store_name = format!("panic-{name}-{number}");
-            // Writing a backtrace takes time.
+            // Writing a backtrace takes time, so the deadline is long.
             let store = guarded_with(Duration::from_secs(20), plugin, &store_name, isolation);
             for (panics, secret) in (2..).zip(["panics", "panics-later"]) {
                 let error = store.get(&at(secret)).await.unwrap_err();
@@ -69,7 +69,7 @@ async fn a_plugin_that_cannot_be_opened_again_is_refused_until_it_can() {
         let error = store.get(&at("panics")).await.unwrap_err();
         assert!(matches!(error, StoreError::Call(CallError::Panicked { operation: "get" })), "{error}");
         for _ in 0..2 {
-            // The instance that panicked would answer "fine".
+            // If the instance that panicked were called again, it would answer "fine".
             let error = store.get(&at("a")).await.unwrap_err();
             assert!(matches!(error.kind(), ErrorKind::Unavailable { retry_after: Some(_) }), "{error}");
             assert!(error.detail().contains("closed by the test"), "{}", error.detail());
@@ -94,7 +94,7 @@ async fn a_plugin_that_never_answers_meets_the_deadline() {
             StoreError::Call(CallError::DeadlineExceeded { operation: "get", deadline: DEADLINE })
         ));
         assert!(started.elapsed() < DEADLINE * 5);
-        // The call yields, so it was cancelled, and the plugin is not in quarantine.
+        // The call yields, so it was cancelled, and the plugin is not quarantined.
         store.get(&at("a")).await.unwrap();
     }
 }
@@ -165,7 +165,7 @@ async fn an_undeclared_operation_is_not_asked_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_is_not_asked_for_what_a_foreign_service_lacks() {
     let store = guarded(&YIELDING, "foreign", Isolation::Task);
-    // The plugin would answer all of these with success.
+    // If the plugin were called, all of these calls would succeed.
     for error in [
         store.destroy(&at("a"), None).await.unwrap_err(),
         store.rotate(&ring(), &silent).await.unwrap_err(),
@@ -196,7 +196,7 @@ async fn a_rotation_is_held_to_progress() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_panic_in_a_rotation_is_an_answer() {
-    // Writing a backtrace takes time.
+    // Writing a backtrace takes time, so the deadline is long.
     let store = guarded_with(Duration::from_secs(20), &YIELDING, "panics-in-rotate", Isolation::Task);
     let error = store.rotate(&ring(), &silent).await.unwrap_err();
     assert!(matches!(error, StoreError::Call(CallError::Panicked { .. })));

@@ -1,10 +1,11 @@
-//! The addresses that requests with credentials may go to.
+//! Checks the addresses to which requests with credentials may go.
 
-/// The hosts that plain HTTP may go to.
+/// The hosts to which plain HTTP may go.
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
 
-/// Tells whether requests to this URL are protected on their way: HTTPS, or HTTP to a loopback address. A URL with user
-/// information is refused, because it makes another host look like the loopback.
+/// Tells whether requests to this URL are protected in transit: by HTTPS, or because HTTP goes to a loopback address. A
+/// URL with user information is refused, because the user information could look like a loopback address in front of
+/// another host.
 pub fn is_protected(url: &str) -> bool {
     let host = host(url);
     let is_https = url.starts_with("https://");

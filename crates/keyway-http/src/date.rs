@@ -1,8 +1,9 @@
-//! The header `Date`.
+//! Reads the header `Date`.
 
 use std::time::SystemTime;
 
-/// Reads the header `Date`: the time of the server when it made the answer, to the second. `None` for a text of another form.
+/// Reads the header `Date`, the server's time when it made the answer, in whole seconds; `None` for a text in any other
+/// form.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime};

@@ -1,5 +1,5 @@
-//! The common parts of plugins for services over HTTPS: a rule for addresses, the roots of
-//! certificates, the headers `Retry-After` and `Date`, and the question whether a failed request reached its service.
+//! The common parts of plugins for services over HTTPS: a rule for addresses, root certificates, the headers
+//! `Retry-After` and `Date`, and a check whether a failed request may have reached its service.
 //!
 //! ```
 //! assert!(keyway_http::is_protected("https://api.example.org/v1"));

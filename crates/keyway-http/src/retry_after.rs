@@ -1,16 +1,15 @@
-//! The header `Retry-After`: seconds, or a date of HTTP.
+//! Reads the header `Retry-After`: a number of seconds, or an HTTP date.
 
 use std::time::{Duration, SystemTime};
 
-/// The longest delay that is taken from a server.
+/// The longest delay that is accepted from a server.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Reads the header `Retry-After`, at most a week. `None` for a text that is neither form; a date that has passed is no
-/// delay.
+/// Reads the header `Retry-After`, up to a week. `None` for a text in neither form. A date in the past means no delay.
 pub fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let delay = if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // A number that is too large is a long delay.
+        // A number that is too large counts as the longest delay.
         (!text.is_empty()).then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))?
     } else {
         httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()

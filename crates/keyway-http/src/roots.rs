@@ -1,4 +1,4 @@
-//! The roots that the certificate of a service is checked with.
+//! The root certificates for checking the certificate of a service.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl std::error::Error for NotCertificates {}
 /// Reads certificates in PEM.
 ///
 /// # Errors
-/// [`NotCertificates`] if there is none, or something else among them.
+/// [`NotCertificates`] if the text has no certificate, or contains something else.
 pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>, NotCertificates> {
     let mut certificates = Vec::new();
     for item in parse_pem(pem) {

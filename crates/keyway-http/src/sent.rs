@@ -1,8 +1,9 @@
-//! The possible effect of a request that failed.
+//! Judges whether a failed request may have had an effect.
 
 use ureq::{Error, Timeout};
 
-/// Tells whether the service may have received a request that failed with this error. If not, it can be made again.
+/// Tells whether the service may have received a request that failed with this error. If it cannot have, the request
+/// can be repeated.
 pub fn may_have_been_sent(error: &Error) -> bool {
     match error {
         Error::Timeout(when) => !matches!(when, Timeout::Resolve | Timeout::Connect),

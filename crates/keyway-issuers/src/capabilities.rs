@@ -2,13 +2,13 @@
 
 use std::num::NonZeroUsize;
 
-/// The capabilities that an issuer declares. The conformance kit holds the issuer to them.
+/// The capabilities that an issuer declares. The conformance kit checks that the issuer has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // Each flag is a separate declaration, read by name.
 pub struct Capabilities {
-    /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the second answer is
-    /// as good as the first.
+    /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the answer to a repeated call serves as
+    /// well as the first one.
     ///
     /// See decision R3.
     pub idempotent: bool,
@@ -23,19 +23,19 @@ pub struct Capabilities {
     /// Every poll of the issuer's futures returns within a millisecond, so a host polls them on the
     /// caller's task.
     pub prompt: bool,
-    /// The largest number of calls that the issuer works on at a time; `None` means no limit.
+    /// The maximum number of calls that the issuer works on at a time; `None` means no limit.
     ///
-    /// A host queues further requests and revocations before their deadline begins and before it
-    /// stores anything (decision W7).
+    /// A host queues further requests and revocations before their deadline begins and before it stores anything
+    /// (decision W7).
     pub max_concurrency: Option<NonZeroUsize>,
 }
 
 impl Capabilities {
-    /// No capability.
+    /// The declaration without any capability.
     pub const MINIMAL: Self =
         Self { idempotent: false, reconciles: false, blocking: false, prompt: false, max_concurrency: None };
 
-    /// Sets whether the same intent twice has one effect.
+    /// Sets whether repeated calls with the same intent have one effect.
     #[must_use]
     pub const fn idempotent(mut self, idempotent: bool) -> Self {
         self.idempotent = idempotent;
@@ -63,7 +63,7 @@ impl Capabilities {
         self
     }
 
-    /// Sets the largest number of calls that the issuer works on at a time.
+    /// Sets the maximum number of calls that the issuer works on at a time.
     #[must_use]
     pub const fn max_concurrency(mut self, calls: NonZeroUsize) -> Self {
         self.max_concurrency = Some(calls);

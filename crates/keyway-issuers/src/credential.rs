@@ -1,4 +1,4 @@
-//! The outcome of a request: a credential in parts, or the demand for another login.
+//! The outcome of a request: a credential in parts, or a demand for another login.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub enum RequestOutcome {
     Issued(Issued),
     /// The plugin needs the user to log in with another provider first.
     ///
-    /// The host then asks again with the same parameters, with the login in
+    /// After that login, the host repeats the request with the same parameters, and with the login in
     /// [`Requester::additional_logins`](crate::Requester::additional_logins) (decision W6).
     LoginRequired(LoginRequired),
 }
@@ -65,7 +65,7 @@ impl From<Issued> for RequestOutcome {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct CredentialPart {
-    /// The label that the user sees beside the value. Empty when an old plugin gave none.
+    /// The label that the user sees beside the value. It is empty if an old plugin gave no label.
     pub name: String,
     /// The way to show the part.
     pub kind: PartKind,
@@ -93,7 +93,7 @@ pub enum PartKind {
     },
 }
 
-/// The size of a field in characters. The user interface chooses a number that is missing.
+/// The size of a field in characters. The user interface chooses the numbers that are missing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FieldSize {
     /// The number of lines.
@@ -134,7 +134,7 @@ impl CredentialPart {
         Self::new(name, PartKind::Textfile { size: FieldSize::default(), save_as: None }, value)
     }
 
-    /// Sets the size of the field. A part of the kind text has no size and stays unchanged.
+    /// Sets the size of the field. A part of the kind text has no size, and is not changed.
     #[must_use]
     pub fn size(mut self, rows: u32, columns: u32) -> Self {
         if let PartKind::Textarea { size } | PartKind::Textfile { size, .. } = &mut self.kind {

@@ -7,14 +7,14 @@ use crate::{CredentialPart, Rule, Violation};
 
 /// The plugin's own name for a credential.
 ///
-/// A plugin chooses it when it makes the credential and gets it back when the credential is to be
-/// revoked. A host stores it in the clear and compares it byte by byte, so it must not contain
-/// anything sensitive (WaTTS seed, key `state`). A clone costs one reference count (decision W8).
+/// A plugin chooses the name when it makes the credential, and gets it back when the credential is to be revoked. A
+/// host stores the name in the clear and compares it byte by byte, so it must not contain anything sensitive (WaTTS
+/// seed, key `state`). A clone costs one reference count (decision W8).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CredentialRef(Arc<str>);
 
 impl CredentialRef {
-    /// The shortest credential value that is searched for in a state.
+    /// The minimum length of credential values that are searched for in a state.
     ///
     /// Shorter values such as `ssh` or `7` occur in many states by chance.
     pub const SHORTEST_SECRET_BYTES: usize = 8;
@@ -31,11 +31,11 @@ impl CredentialRef {
 
     /// Checks that no part's value occurs in the state.
     ///
-    /// Values shorter than [`SHORTEST_SECRET_BYTES`](Self::SHORTEST_SECRET_BYTES) are not searched
-    /// for. Hosts and the conformance kit call this (decision W8).
+    /// Values shorter than [`SHORTEST_SECRET_BYTES`](Self::SHORTEST_SECRET_BYTES) are not searched for. Hosts and the
+    /// conformance kit call this function (decision W8).
     ///
     /// # Errors
-    /// A violation of [`Rule::SecretInState`] that names the part and holds no value.
+    /// A violation of [`Rule::SecretInState`]. It names the part, and does not contain the value.
     pub fn check_keeps_no_secret(&self, credential: &[CredentialPart]) -> Result<(), Violation> {
         for (index, part) in credential.iter().enumerate() {
             let value = part.expose_value().trim();
@@ -67,8 +67,7 @@ mod tests {
             assert_eq!(violation, Violation::new("state", Rule::SecretInState { part: 1 }));
             assert!(!violation.to_string().contains("horse"));
         }
-        // Short values occur in many states by chance, and a state that occurs in a value is no
-        // leak.
+        // Short values occur in many states by chance. A state that occurs in a value is not a leak.
         for state in ["joe", "WATTS_joe_1", "horse", ""] {
             CredentialRef::new(state).check_keeps_no_secret(&parts).unwrap();
         }

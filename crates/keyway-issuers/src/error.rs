@@ -7,18 +7,18 @@ use keyway_core::{CallError, Effect, ErrorKind, MissingResource, PluginError};
 
 use crate::{Action, CredentialRef, Violation, Violations};
 
-/// An error from outside, kept as the cause.
+/// An error of another library, kept as the cause.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error of an operation of an [`Issuer`](crate::Issuer).
 ///
-/// `Display` is for the operator, [`user_message`](Self::user_message) for the user that asked for
-/// a credential, and [`detail`](PluginError::detail) for the log (WaTTS seed, keys `user_msg` and
-/// `log_msg`). No variant holds a secret value.
+/// `Display` is for the operator, [`user_message`](Self::user_message) for the user that requested a credential, and
+/// [`detail`](PluginError::detail) for the log (WaTTS seed, keys `user_msg` and `log_msg`). No variant holds a secret
+/// value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuerError {
-    /// The plugin refused, in its own words; nothing happened (WaTTS seed, result `error`).
+    /// The plugin refused, with its own messages; nothing happened (WaTTS seed, result `error`).
     #[error("the plugin refused: {user_message}")]
     Refused {
         /// The message for the user.
@@ -26,8 +26,7 @@ pub enum IssuerError {
         /// The message for the log.
         log_message: String,
     },
-    /// The plugin failed, in its own words, and says that an effect may remain (key
-    /// `effect_unknown`).
+    /// The plugin failed, with its own messages, and says that an effect may remain (key `effect_unknown`).
     #[error("the plugin failed, and whether there was an effect is not known: {user_message}")]
     Failed {
         /// The message for the user.
@@ -52,16 +51,16 @@ pub enum IssuerError {
     /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
-    /// Something that the issuer needs is missing or unfit, and stays so until an operator mends it;
-    /// nothing happened.
+    /// Something that the issuer needs is missing or unfit, and stays so until an operator repairs it; nothing
+    /// happened.
     #[error("{what} cannot be used: {reason}")]
     NotReady {
-        /// The object that is needed.
+        /// The missing or unfit object.
         what: &'static str,
-        /// The place, the reason and the remedy, without secret content.
+        /// The location, the reason and the remedy, without secret content.
         reason: String,
     },
-    /// A system outside cannot be reached, and may be later; nothing happened.
+    /// An external system cannot be reached at present; nothing happened.
     #[error("{what} cannot be reached at the moment")]
     Unavailable {
         /// The system.
@@ -79,7 +78,7 @@ pub enum IssuerError {
         #[source]
         source: BoxedError,
     },
-    /// A program was started, and running it failed.
+    /// A program was started, but its run failed.
     #[error("the program of the plugin failed: {reason}")]
     Program {
         /// The reason, without anything that the program printed.
@@ -154,8 +153,8 @@ impl IssuerError {
         }))
     }
 
-    /// Adds a note for the log to an error that has room for one: a contract violation, a program
-    /// that failed, a refusal or failure in the plugin's own words.
+    /// Adds a note for the log to an error that has a field for it: a contract violation, a program that failed, or the
+    /// plugin's own refusal or failure.
     #[must_use]
     pub fn with_note(mut self, text: &str) -> Self {
         match &mut self {
@@ -170,7 +169,7 @@ impl IssuerError {
         self
     }
 
-    /// Returns the state of a credential that exists although the host discarded the answer.
+    /// Returns the state of the credential that exists although the host discarded the plugin's answer.
     pub fn orphan(&self) -> Option<&CredentialRef> {
         match self {
             Self::ContractViolation(violation) => violation.orphan.as_ref(),
@@ -186,8 +185,8 @@ impl IssuerError {
         }
     }
 
-    /// Returns the message for the user that asked for a credential: the plugin's own words, or
-    /// else a sentence that reveals nothing internal.
+    /// Returns the message for the user that requested a credential: the plugin's own message, or otherwise a sentence
+    /// that reveals nothing internal.
     pub fn user_message(&self) -> Cow<'_, str> {
         Cow::Borrowed(match self {
             Self::Refused { user_message, .. } | Self::Failed { user_message, .. } => user_message,
@@ -251,7 +250,7 @@ impl PluginError for IssuerError {
             other => other.to_string(),
         };
         let mut source = match self {
-            // Its `Display` is transparent, so its own message is already shown.
+            // These variants have a transparent `Display`, so the message of the inner error is already shown.
             Self::ContractViolation(_) | Self::MissingResource(_) | Self::Call(_) => None,
             other => std::error::Error::source(other),
         };

@@ -1,4 +1,4 @@
-//! Gives a plugin of another contract the grants of its host.
+//! Lets a plugin of another contract use the grants of its host.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub struct GrantQuestion {
     pub service: ServiceName,
     /// The user.
     pub user: UserInfo,
-    /// Names the grant. The same user and service have one grant of an id.
+    /// The id of the grant. Each id belongs to at most one grant of the user at the service.
     pub id: IntentId,
     /// The parameters of the request.
     pub parameters: Parameters,
@@ -39,31 +39,31 @@ impl GrantQuestion {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum GrantAnswer {
-    /// The grant is made. Its credential is handed out only now.
+    /// The grant was made. Its credential is handed out only in this answer.
     Made(Vec<CredentialPart>),
-    /// There is a grant of this id, whose credential was handed out before.
+    /// There is a grant with this id already. Its credential was handed out before.
     Repeated,
 }
 
-/// The grants of a host. A host lends them as `Arc<dyn HostGrants>`, so that a plugin gets credentials of an issuer
-/// without knowing it: the host keeps its limits, its record of the grant, and revokes it (decisions R2 and W6).
+/// The grants of a host. A host lends them as `Arc<dyn HostGrants>`, so that a plugin gets credentials from an issuer
+/// that it does not know. The host applies its limits, records the grant, and revokes it (decisions R2 and W6).
 #[async_trait]
 pub trait HostGrants: fmt::Debug + Send + Sync {
     /// Requests a grant.
     ///
     /// # Errors
-    /// The errors of the service, and [`Refused`](IssuerError::Refused) by the host's own rules.
+    /// The errors of the service, and [`Refused`](IssuerError::Refused) if the host's own rules forbid the grant.
     ///
     /// # Cancel safety
     /// A dropped future may have made the grant; [`revoke`](Self::revoke) ends it.
     async fn request(&self, question: GrantQuestion) -> Result<GrantAnswer, IssuerError>;
 
-    /// Revokes the grant of this id. It succeeds if there is none.
+    /// Revokes the grant with this id. The call succeeds if there is no such grant.
     ///
     /// # Errors
-    /// The errors of the service. The host tries again by itself if it has the grant.
+    /// The errors of the service. If the host has the grant, it repeats the revocation by itself.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the grant as it is, gone, or being revoked.
+    /// A dropped future leaves the grant unchanged, being revoked, or removed.
     async fn revoke(&self, service: &ServiceName, user: &UserInfo, id: &IntentId) -> Result<(), IssuerError>;
 }

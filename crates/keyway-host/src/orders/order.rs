@@ -70,17 +70,17 @@ pub struct Order {
     pub made: Timestamp,
     /// The time at which the order fails if it is not finished.
     pub deadline: Option<Timestamp>,
-    /// The reference to the certificate in the host's secret store, when it is there.
+    /// The reference to the certificate in the host's secret store, once it is stored there.
     pub container: Option<String>,
-    /// The reference to the newest certificate of the chain of renewed orders that it is a part of. It is the same
-    /// for all of them.
+    /// The reference to the newest certificate of this order's chain of renewals. All orders of the chain have the same
+    /// reference.
     pub newest: Option<String>,
-    /// Its state.
+    /// The state of the order.
     pub state: OrderState,
 }
 
 impl Order {
-    /// Returns `None` for a record that is gone.
+    /// Describes the order of a record; `None` if the record was deleted.
     pub(super) fn of(workflow: &OrderWorkflow, entry: &Entry<OrderWorkflow>) -> Option<Self> {
         let (placed, state) = (&entry.fixed, entry.state.clone()?);
         let id = order_id(&entry.address.id);
@@ -101,7 +101,7 @@ impl Order {
 
     /// Returns the client's metadata, with the updates that the authority took over.
     pub fn metadata(&self) -> OrderMetadata {
-        // The host wrote them itself.
+        // The host wrote these metadata itself, so they can be read.
         read_metadata(&self.state.metadata).unwrap_or_default()
     }
 }
@@ -110,7 +110,7 @@ impl Order {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct OrderPage {
-    /// The orders, in a stable order without meaning.
+    /// The orders, sorted in a stable but arbitrary way.
     pub orders: Vec<Order>,
     /// The start of the next page; `None` after the last one.
     pub next: Option<OrderId>,

@@ -1,4 +1,4 @@
-//! The names and key types that a client may order certificates for.
+//! Policies: which names and key types an owner may order certificates for.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::name_pattern::NamePattern;
 
 /// Decides which certificates an owner may order (decision B18).
 ///
-/// A host supplies it. [`AllowList`] is one that a configuration can express.
+/// The host supplies a policy. [`AllowList`] is a policy that can be written in a configuration.
 pub trait OrderPolicy: fmt::Debug + Send + Sync {
     /// Checks an order. It must not block; a panic counts as a refusal.
     ///
@@ -32,17 +32,17 @@ pub struct Asked<'a> {
 /// The key of an order, as far as the host knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AskedKey {
-    /// The order has no key yet: the key is judged when the certificate is there.
+    /// The order has no key yet. The key is judged once the certificate exists.
     #[default]
     Later,
-    /// The host does not know its type.
+    /// The host does not know the type of the key.
     Unknown,
-    /// It has this type.
+    /// The key has this type.
     Known(KeyType),
 }
 
 impl<'a> Asked<'a> {
-    /// Creates the question about an order with these names.
+    /// Describes an order with these names, whose key is not known yet.
     pub fn new(names: impl IntoIterator<Item = &'a str>) -> Self {
         Self { names: names.into_iter().collect(), key: AskedKey::Later }
     }
@@ -63,7 +63,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Creates a rule that allows no name, and keys of every type.
+    /// Creates a rule that allows no names, and keys of every type.
     pub fn new() -> Self {
         Self::default()
     }
@@ -75,7 +75,8 @@ impl Rule {
         self
     }
 
-    /// Allows keys of this type, and from now on only of the types that are named. An RSA key may be longer.
+    /// Adds a type to the allowed types of keys. Once one type was added, all types that were not added are refused. An
+    /// RSA key may be longer than its type says.
     #[must_use]
     pub fn key_type(mut self, key_type: KeyType) -> Self {
         self.key_types.push(key_type);
@@ -186,7 +187,7 @@ pub enum PolicyRefusal {
         /// The patterns of the rule.
         allowed: Vec<String>,
     },
-    /// The rule does not have the type of the key.
+    /// The rule does not allow the type of the key.
     #[error(
         "a key of {} is not allowed for \"{}\": allowed {}",
         key, owner.as_str().escape_debug(), Listed(allowed)
@@ -199,10 +200,10 @@ pub enum PolicyRefusal {
         /// The types of the rule.
         allowed: Vec<String>,
     },
-    /// A policy of the host's own refuses.
+    /// A policy that the host implements itself refuses the order.
     #[error("the policy refuses the order: {rule}")]
     Other {
-        /// The rule that is broken.
+        /// The rule that the order breaks.
         rule: String,
     },
 }

@@ -9,16 +9,17 @@ use crate::records::{RecordKind, Recorded, Stored};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Preferring(pub(super) Option<Owner>);
 
-/// The authority that is preferred.
+/// The authority that an owner prefers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Preferred {
-    /// The host's id.
+    /// The host's id of the authority.
     pub(super) ca: CaId,
-    /// Whether the owner created it. Then its record tells whether it exists, whatever the plugin answers.
+    /// Whether the owner created the authority. If so, the authority exists as long as its record does, whatever the
+    /// plugin answers.
     pub(super) is_own: bool,
 }
 
-/// The kind of record.
+/// The kind of record that stores a preference.
 #[derive(Debug)]
 pub(super) struct Preference;
 

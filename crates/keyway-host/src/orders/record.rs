@@ -1,4 +1,4 @@
-//! The stored form of an order: what was placed, sealed once, and its state.
+//! The stored form of an order: the placed request, sealed once, and the state.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,9 +19,9 @@ use super::state::{
 };
 use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
-/// The largest order: three states of the metadata and the plugin's own while it is asked, or a certificate with
-/// its chain and one that came late. With its request and the certificate that it replaces, it stays below the limit
-/// of a record (decision R8).
+/// The size of the largest order. While the plugin is asked, the order holds three versions of the metadata and the
+/// plugin's own data; later it holds a certificate with its chain, and a late certificate. Together with its request
+/// and the certificate that it replaces, the order stays below the limit of a record (decision R8).
 const _: () = {
     let kept = PluginMeta::MAX_BYTES + Pem::MAX_BYTES;
     let asked = kept + 3 * OrderMetadata::MAX_BYTES;
@@ -33,31 +33,32 @@ const _: () = {
 #[derive(Clone, PartialEq)]
 pub(crate) struct Placed {
     pub(super) owner: Owner,
-    /// The connection to a CA that works on the order.
+    /// The connection to the CA that works on the order.
     pub(super) authority: AuthorityName,
     pub(super) ca: Option<CaId>,
     /// The request that the host made from a stored key.
     pub(super) generated_csr: Option<Pem>,
-    /// The certificate that the new one replaces, if this order renews another one.
+    /// The certificate that the new one replaces, if this order is a renewal.
     pub(super) replaces: Option<Pem>,
     /// The reference to the container with the stored key.
     pub(super) key_container: Option<String>,
-    /// The first order of the chain, if this order renews another one.
+    /// The first order of the chain, if this order is a renewal.
     pub(super) chain: Option<NameTag>,
     /// Whether the certificate is renewed, and when.
     pub(super) renewal: Option<Renewal>,
     pub(super) made: Timestamp,
-    /// The moment at which the order ends, finished or not.
+    /// The moment at which the order is ended if it is still open.
     pub(super) deadline: Option<Timestamp>,
 }
 
 impl Placed {
-    /// Returns the first order of the chain that this one is a part of: it renews another one, or is renewed.
+    /// Returns the first order of this order's chain of renewals. An order is in a chain if it renews another order, or
+    /// is to be renewed.
     pub(super) fn chain_of(&self, own: &NameTag) -> Option<NameTag> {
         self.chain.or_else(|| self.renewal.map(|_| *own))
     }
 
-    /// Returns when the certificate is to be renewed, if it is.
+    /// Returns when the certificate is to be renewed; `None` if no renewal is wanted.
     pub(super) fn renew_at(&self, facts: &IssuedFacts, now: Timestamp) -> Option<Timestamp> {
         Some(self.renewal?.due(facts.not_before, facts.not_after, now))
     }
@@ -333,7 +334,7 @@ const PHASES: [Phase; 13] = [
     Phase::Finished(End::Failed),
 ];
 
-/// The byte that is stored for a phase. It never changes.
+/// Returns the byte that is stored for a phase. It never changes.
 const fn phase_code(phase: Phase) -> u8 {
     match phase {
         Phase::Submitted => 1,
@@ -347,7 +348,7 @@ const fn phase_code(phase: Phase) -> u8 {
 
 const CANCELS: [Cancel; 3] = [Cancel::No, Cancel::Wanted, Cancel::Told];
 
-/// The byte that is stored for a status. It never changes.
+/// Returns the byte that is stored for a status. It never changes.
 const fn status_code(status: CertificateStatus) -> u8 {
     match status {
         CertificateStatus::Generated => 1,

@@ -1,4 +1,4 @@
-//! The moment at which a certificate is renewed by another order.
+//! Decides when another order renews a certificate.
 
 use std::time::Duration;
 
@@ -12,20 +12,20 @@ use super::wishes::beside;
 use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
 
-/// How often an authority that says when to renew is asked, unless it says so, too.
+/// How often the host asks an authority when to renew, unless the authority names an interval.
 const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// The shortest time until a certificate is renewed.
 const SHORTEST: Duration = Duration::from_secs(60);
 
-/// The wish that the certificate of an order is renewed before it expires (decision B18).
+/// The wish that the certificate of an order is renewed before it expires.
 ///
-/// A linked order with the same metadata is placed when a share of the validity has passed, or when an authority
-/// with the capability `renewal_information` says so. Its request is the same, too, with the same key; for a
-/// stored key it is made again, with the key that is in the container then.
+/// The host places a linked order with the same metadata when a share of the validity has passed, or when an authority
+/// with the capability `renewal_information` says so. The new order has the same request, and therefore the same key.
+/// For a stored key the host makes a new request, with the key that is in the container at that time (decision B18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
-    /// The share in thousandths of the validity.
+    /// The share of the validity, in thousandths.
     thousandths: u16,
 }
 
@@ -37,7 +37,8 @@ impl Default for Renewal {
 }
 
 impl Renewal {
-    /// Renews when so many thousandths of the validity have passed: 1 to 999; others count as the nearest of them.
+    /// Renews when this many thousandths of the validity have passed. Numbers below 1 count as 1, and numbers above 999
+    /// as 999.
     #[must_use]
     pub fn at_thousandths(thousandths: u16) -> Self {
         Self { thousandths: thousandths.clamp(1, 999) }
@@ -47,9 +48,9 @@ impl Renewal {
         self.thousandths
     }
 
-    /// Returns the moment at which the share has passed. For a certificate that is older than that when the host
-    /// gets it, it is the share of the rest: an authority that hands out an old certificate again must not be asked
-    /// without a pause.
+    /// Returns the moment at which the share of the validity has passed. If that moment is in the past when the host
+    /// gets the certificate, the share of the remaining validity counts. Otherwise, an authority that returns an old
+    /// certificate again and again would be asked without a pause.
     pub(super) fn due(self, not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Timestamp {
         let after = |from: Timestamp| {
             let rest = not_after.as_milliseconds().saturating_sub(from.as_milliseconds());
@@ -61,21 +62,23 @@ impl Renewal {
 }
 
 impl Renewing {
-    /// Plans the renewal of a new certificate. An authority that says when to renew is asked after a day, or as often
-    /// as it says. Not earlier: one that always says "now" would have order after order without a pause.
+    /// Plans the renewal of a new certificate. An authority that says when to renew is first asked after a day, or when
+    /// the share of the validity has passed. It is not asked earlier: an authority that always says "now" would get one
+    /// order after another without a pause.
     pub(super) fn planned(due: Timestamp, now: Timestamp, can: Capabilities) -> Self {
         let next = if can.renewal_information { due.min(now.plus(LOOK_EVERY)) } else { due };
         Self { due, next, id: None }
     }
 }
 
-/// Returns the command for a renewal that a worker takes up: the authority is asked until the chosen moment has come.
+/// Returns the command for a renewal that a worker takes up. Before the chosen moment, an authority that says when to
+/// renew is asked again.
 pub(super) fn command(state: &OrderState, can: Capabilities) -> Command {
     let is_early = state.renewal.as_ref().is_some_and(|renewal| renewal.next < renewal.due);
     if is_early && can.renewal_information { Command::AskRenewal } else { Command::Renew }
 }
 
-/// Chooses the moment of the renewal by what the authority told, and renews now if it has passed.
+/// Chooses the moment of the renewal from the authority's answer, and renews at once if that moment has passed.
 pub(super) fn told(
     state: &OrderState,
     standing: Standing,
@@ -92,8 +95,8 @@ pub(super) fn told(
     if is_due && step.state.as_ref().is_some_and(renews_next) { step.then(Command::Renew) } else { step }
 }
 
-/// Chooses a moment of a window. If all hosts took its beginning, the authority would have all renewals at once
-/// (RFC 9773, section 4.2).
+/// Chooses a moment in the authority's window. If all hosts chose its beginning, the authority would get all renewals
+/// at the same time (RFC 9773, section 4.2).
 fn within(told: &RenewalInformation, jitter: u8) -> Timestamp {
     let window = told.window_end().as_milliseconds().saturating_sub(told.window_start().as_milliseconds());
     told.window_start().plus(Duration::from_millis(window / 256 * u64::from(jitter)))
@@ -104,7 +107,7 @@ pub(super) fn renewed(state: &OrderState, standing: Standing, id: NameTag) -> St
     changed(state, standing, |renewal| renewal.id = Some(id))
 }
 
-/// Tries again as long as it takes: the certificate expires otherwise.
+/// Schedules another try. The number of tries has no limit, because the certificate expires if it is not renewed.
 pub(super) fn not_renewed(limits: &Limits, state: &OrderState, standing: Standing, again: Again) -> Step {
     let failures = state.failures.saturating_add(1);
     let next = again.now.plus(limits.retries.wait(failures, again));
@@ -115,7 +118,7 @@ pub(super) fn not_renewed(limits: &Limits, state: &OrderState, standing: Standin
     step
 }
 
-/// Changes the renewal of an order that has its certificate, and schedules what follows.
+/// Changes the renewal of an order that has its certificate, and schedules the next action.
 fn changed(state: &OrderState, standing: Standing, change: impl FnOnce(&mut Renewing)) -> Step {
     let mut next = state.clone();
     match &mut next.renewal {

@@ -20,8 +20,8 @@ use crate::records::{Address, Change, Entry, NameTag};
 use crate::work::{Carried, Claimed, Standing};
 
 impl OrderWorkflow {
-    /// Places the order that renews a certificate. The id of that order follows from this one, so
-    /// placing it again after a crash changes nothing.
+    /// Places the order that renews a certificate. The id of that order is derived from this one, so placing it again
+    /// after a crash changes nothing.
     pub(super) async fn renew(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Carried<Self> {
         match self.place_renewal(on, state).await {
             Ok(id) => {
@@ -92,7 +92,7 @@ impl OrderWorkflow {
         let event = Event::Submit { now, metadata: state.metadata.clone() };
         let submitted = step(&self.limits, None, Standing::Free, event)?;
         let mut entry = Entry::new(Address { scope: address.scope, id }, next);
-        // If it is there, an earlier try placed it.
+        // If the order exists already, an earlier try placed it.
         let _: crate::records::Applied<Self> =
             self.journal.apply(&mut entry, Change::to(submitted.state)).await?;
         Ok(id)

@@ -16,7 +16,8 @@ fn days(days: u64) -> Timestamp {
 
 const ASKS: Capabilities = Capabilities::MINIMAL.renewal_information(true);
 
-/// An order whose certificate was stored on day 1, and is renewed on day 60 if the authority says nothing.
+/// Returns an order whose certificate was stored on day 1. It is renewed on day 60, unless the authority names another
+/// day.
 fn stored(can: Capabilities) -> OrderState {
     let certificate = Some(IssuedCertificate::new(Pem::new("c").unwrap()));
     let storing = OrderState {
@@ -65,7 +66,8 @@ fn the_authority_is_asked_daily_until_the_chosen_moment() {
     let renewal = looked.renewal.as_ref().unwrap();
     assert_eq!((renewal.due, renewal.next), (days(35), days(3)), "half of the window");
     assert_eq!(woken(&looked, days(3), ASKS), Some(Command::AskRenewal));
-    // The last look came before the chosen moment: no other moment is drawn when it has come.
+    // The last answer came before the chosen moment. When that moment comes, the host renews, and chooses no other
+    // moment.
     let last = after(&looked, answer(Some(window(30, 40)), days(34), 128)).state.unwrap();
     assert_eq!(woken(&last, days(35), ASKS), Some(Command::Renew));
 }

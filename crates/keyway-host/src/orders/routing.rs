@@ -9,15 +9,15 @@ use keyway_core::{ErrorKind, PluginError as _};
 
 use super::{CaRefusal, HostedCa, RequestError};
 
-/// A connection to certificate authorities that an order may go to.
+/// A connection to certificate authorities, as a candidate for an order.
 pub trait Candidate: Sync {
     /// Returns the name of the connection.
     fn name(&self) -> &AuthorityName;
 
-    /// Returns the types of requests that it takes.
+    /// Returns the types of requests that the connection takes.
     fn request_types(&self) -> RequestTypes;
 
-    /// Asks whether it can carry out a request.
+    /// Asks whether the authority can carry out a request.
     ///
     /// # Errors
     /// Those of the plugin.
@@ -33,9 +33,9 @@ pub trait Candidate: Sync {
 pub struct Route {
     /// The connection.
     pub authority: AuthorityName,
-    /// The authority behind it, by the plugin's own id. `None` is the plugin's default.
+    /// The plugin's own id of the authority behind the connection. `None` is the plugin's default.
     pub ca: Option<CaId>,
-    /// The connections that come first in the configured order, and did not take the request.
+    /// The connections that come earlier in the configured order, but did not take the request.
     pub passed_over: Vec<NotTaken>,
 }
 
@@ -85,12 +85,12 @@ pub enum RouteError {
     NotTaken {
         /// The host's id of the authority.
         ca: CaId,
-        /// Its name for people.
+        /// The name of the authority for people.
         name: String,
         /// The reason.
         reason: NotTaken,
     },
-    /// The authority is there, and its connection is not: the host was started without it.
+    /// The authority is known, but its connection is missing: the host was started without it.
     #[error("the certificate authority \"{}\" cannot be asked: connect {authority} again", name.escape_debug())]
     NotConnected {
         /// The connection.
@@ -119,16 +119,17 @@ impl RouteError {
     }
 }
 
-/// Chooses the authority that gets an order (decision B10).
+/// Chooses the authority that gets an order.
 ///
-/// That is `chosen`: the one that the client names in `ca_id`, or that the owner
-/// [prefers](super::Orders::prefer); otherwise the first connection, in the order of `candidates`, that declares the type of the request and says that it
-/// supports it. The authority is asked in each case. A connection that fails is passed over (decision H131).
+/// `chosen` is the authority that the client names in `ca_id`, or that the owner [prefers](super::Orders::prefer).
+/// Without `chosen`, the order goes to the first connection, in the order of `candidates`, that declares the type of
+/// the request and says that it supports the request (decision B10). A chosen authority is asked, too. A connection
+/// that fails is passed over (decision H131).
 ///
-/// It has no effect, and may be dropped at any time.
+/// The function has no effect, and its future may be dropped at any time.
 ///
 /// # Errors
-/// [`RouteError`] names the authority, or all that were asked.
+/// [`RouteError`] names the chosen authority, or all connections that were asked.
 pub async fn route<C: Candidate>(
     candidates: &[C],
     chosen: Option<&HostedCa>,

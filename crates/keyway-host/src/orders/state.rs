@@ -9,82 +9,82 @@ use super::intents::order_id;
 use super::machine::Setup;
 use crate::records::NameTag;
 
-/// Where an order is in its life.
+/// The phase of an order's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Phase {
-    /// It is stored, and the plugin was not asked yet.
+    /// The order is stored, and the plugin was not asked yet.
     Submitted,
-    /// The plugin is being asked, or was asked and its answer is not stored.
+    /// The plugin is being asked, or it was asked and its answer is not stored yet.
     Asking(Action),
     /// The host asks the plugin again at a set time.
     Waiting,
-    /// It cannot be known whether the plugin acted. The order stays listed until a person decides.
+    /// The host cannot know whether the plugin acted. The order stays listed until a person decides.
     Undecided,
-    /// There is a certificate, sealed in the order, and the host writes it to its secret store.
+    /// The certificate is sealed in the order's record, and the host writes it to its secret store.
     Storing,
-    /// Nothing changes any more.
+    /// The order has ended.
     Finished(End),
 }
 
 /// How an order ended. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum End {
-    /// There is a certificate.
+    /// The order ended with a certificate.
     Generated = 1,
     /// The CA or the client canceled it.
     Canceled = 2,
-    /// It failed. The order's message has the reason.
+    /// The order failed. Its message has the reason.
     Failed = 3,
 }
 
-/// The status of an order as the seed has it.
+/// The status of an order in the terms of the seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OrderStatus {
-    /// It goes on.
+    /// The order has not ended.
     Pending,
-    /// It ended with a certificate, or was canceled (decisions B2, B5).
+    /// The order ended with a certificate, or was canceled (decisions B2, B5).
     Active,
-    /// It failed (decision B6).
+    /// The order failed (decision B6).
     Error,
 }
 
-/// A question or an order to the plugin. The numbers are stored, and never change.
+/// An action of the host for an order. Most actions are calls of the plugin. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Place the order.
     Issue = 1,
-    /// Tell the order's status.
+    /// Ask for the order's status.
     Check = 2,
-    /// Take over the client's new metadata.
+    /// Send the client's new metadata to the plugin.
     Modify = 3,
     /// Cancel the order.
     Cancel = 4,
-    /// Tell the outcome of a call that was cut short.
+    /// Ask for the outcome of a call that was cut short.
     Reconcile = 5,
-    /// Revoke a certificate that came late.
+    /// Revoke a certificate that came after the order was canceled.
     Revoke = 6,
-    /// Write the certificate to the host's secret store. It asks no plugin for certificates.
+    /// Write the certificate to the host's secret store. No certificate plugin is called.
     Store = 7,
     /// Place the order that renews the certificate.
     Renew = 8,
 }
 
-/// The action that is next, and its time.
+/// The next action, and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scheduled {
     /// The action.
     pub action: Action,
-    /// The time from which on it is due.
+    /// The time when the action becomes due.
     pub at: Timestamp,
 }
 
-/// How far the client's wish to cancel has come. The numbers are stored, and never change.
+/// The progress of the client's wish to cancel. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Cancel {
-    /// There is none.
+    /// The client does not want to cancel.
     #[default]
     No = 0,
-    /// The plugin is to be told.
+    /// The client wants to cancel, and the plugin is not told yet.
     Wanted = 1,
     /// The plugin was told.
     Told = 2,
@@ -116,21 +116,21 @@ pub(crate) enum About {
 pub struct Late {
     /// The certificate, without its chain.
     pub certificate: Pem,
-    /// Whether the CA revoked it.
+    /// Whether the CA revoked the certificate.
     pub revoked: bool,
 }
 
-/// The revocation of an order's certificate, as its owner wanted it (decision B18).
+/// The revocation of an order's certificate, which its owner wanted (decision B18).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revocation {
-    /// The reason.
+    /// The reason for the revocation.
     pub reason: RevocationReason,
-    /// When the owner wanted it.
+    /// The time at which the owner wanted the revocation.
     pub since: Timestamp,
-    /// Whether the CA revoked it.
+    /// Whether the CA revoked the certificate.
     pub revoked: bool,
-    /// The plugin's message, if it did not.
+    /// The plugin's message, if the certificate is not revoked.
     pub message: String,
 }
 
@@ -140,14 +140,14 @@ pub struct Revocation {
 pub struct Renewing {
     /// The moment at which the share of the validity has passed.
     pub due: Timestamp,
-    /// When a worker next acts on the renewal; earlier than `due` for an authority that says when to renew.
+    /// When a worker next acts on the renewal. Before `due`, the worker asks the authority when to renew.
     pub next: Timestamp,
-    /// The order that renews it, when it is placed.
+    /// The order that renews the certificate, once it is placed.
     pub(crate) id: Option<NameTag>,
 }
 
 impl Renewing {
-    /// Returns the order that renews the certificate, when it is placed.
+    /// Returns the order that renews the certificate, once it is placed.
     pub fn order(&self) -> Option<OrderId> {
         self.id.as_ref().map(order_id)
     }
@@ -156,9 +156,9 @@ impl Renewing {
 /// A certificate that is to be revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ToRevoke<'a> {
-    /// That of the order.
+    /// The certificate of the order.
     Own(&'a Pem, RevocationReason),
-    /// One that came late.
+    /// A certificate that came after the order was canceled.
     Late(&'a Pem),
 }
 
@@ -166,7 +166,7 @@ pub(super) enum ToRevoke<'a> {
 #[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub struct OrderState {
-    /// Where it is in its life.
+    /// The phase of the order's life.
     pub phase: Phase,
     /// When this phase began.
     pub since: Timestamp,
@@ -176,38 +176,39 @@ pub struct OrderState {
     pub message: String,
     /// The next action; `None` while none is scheduled.
     pub scheduled: Option<Scheduled>,
-    /// How often the plugin failed since its last answer.
+    /// How many times the plugin failed since its last answer.
     pub failures: u32,
-    /// The certificate. In [`End::Failed`] it is one that broke a rule, and is kept in quarantine.
+    /// The certificate. In [`End::Failed`], the certificate broke a rule, and is kept in quarantine.
     pub certificate: Option<IssuedCertificate>,
     /// A certificate that came after the order was canceled.
     pub late: Option<Late>,
-    /// The revocation of the certificate; `None` while it is not wanted.
+    /// The revocation of the certificate; `None` unless the owner wanted one.
     pub revocation: Option<Revocation>,
-    /// The end of the certificate's validity, when there is one.
+    /// The end of the certificate's validity, if there is a certificate.
     pub expires: Option<Timestamp>,
     /// The renewal of the certificate; `None` if it is not wanted, or there is no certificate yet.
     pub renewal: Option<Renewing>,
     /// The metadata that the plugin works with, as JSON.
     pub(crate) metadata: Wiped<String>,
-    /// The client's update that the plugin was not told of yet, as JSON.
+    /// The client's update, as JSON, of which the plugin was not told yet.
     pub(crate) proposed: Option<Wiped<String>>,
-    /// The update that the plugin is told of, as JSON. The order has it when the authority took it over.
+    /// The update, as JSON, of which the plugin is being told. It becomes the order's metadata when the authority takes
+    /// it over.
     pub(crate) changing: Option<Wiped<String>>,
     /// The plugin's own data for this order, as JSON (decision B9).
     pub(crate) plugin_meta: Wiped<String>,
-    /// Whether the plugin saved its data during the call that is open.
+    /// Whether the plugin saved its data during the current call.
     pub(crate) checkpointed: bool,
-    /// How many updates the plugin was told of: each is an intent of its own.
+    /// How many updates the plugin was told of. Each update is an intent of its own.
     pub(crate) modifications: u32,
     /// Whether the plugin may know of the order.
     pub(crate) is_placed: bool,
-    /// The action whose outcome is not known, while the plugin is asked about it.
+    /// The action with the unknown outcome, while the plugin is asked about it.
     pub(crate) unknown: Option<Action>,
     pub(crate) cancel: Cancel,
-    /// Whether the record goes when the order is settled.
+    /// Whether the record is deleted once the order is settled.
     pub(crate) delete: bool,
-    /// The action that a client's wish displaced.
+    /// The action that was scheduled before a client's wish took its place.
     pub(crate) displaced: Option<Scheduled>,
     pub(crate) notice: Option<Notice>,
 }
@@ -256,7 +257,7 @@ impl OrderState {
         }
     }
 
-    /// The status as the seed has it.
+    /// Returns the order's status in the terms of the seed.
     pub fn status(&self) -> OrderStatus {
         match self.phase {
             Phase::Finished(End::Failed) => OrderStatus::Error,
@@ -271,8 +272,8 @@ impl OrderState {
         next.with_wishes(now)
     }
 
-    /// Puts a client's wish in front of the scheduled action. The plugin is not told about an order that it
-    /// does not know.
+    /// Schedules a client's wish before the scheduled action. A plugin that does not know the order is not told of the
+    /// wish.
     pub(super) fn with_wishes(mut self, now: Timestamp) -> Self {
         if self.phase != Phase::Waiting || self.is_being_placed() {
             return self;
@@ -295,14 +296,14 @@ impl OrderState {
         self
     }
 
-    /// Tells whether the order may have arrived at the CA, and may not: it is placed again, or looked for. A client's
-    /// wish waits until that is known, because a CA refuses a change of an order that it does not have.
+    /// Tells whether it is uncertain that the CA has the order, so that the order is placed again or looked for. A
+    /// client's wish waits until this is certain, because a CA refuses to change an order that it does not have.
     fn is_being_placed(&self) -> bool {
         let is_next = self.scheduled.is_some_and(|scheduled| scheduled.action == Action::Issue);
         self.is_placed && (is_next || self.unknown == Some(Action::Issue))
     }
 
-    /// Ends the order. What is not delivered yet is still delivered.
+    /// Ends the order. A notice that is not delivered yet stays in the record.
     pub(super) fn finished(self, now: Timestamp, end: End) -> Self {
         Self {
             phase: Phase::Finished(end),
@@ -329,7 +330,7 @@ impl OrderState {
         ready.living_on(now)
     }
 
-    /// Ends the order once its certificate is where the host keeps it, and plans its renewal.
+    /// Ends the order once its certificate is stored where the host keeps certificates, and plans its renewal.
     pub(super) fn kept(
         self,
         now: Timestamp,
@@ -341,7 +342,7 @@ impl OrderState {
         Self { expires, renewal, ..self }.ready(setup.notifies, now)
     }
 
-    /// Schedules what is left to do for a finished order: a revocation first, then the renewal.
+    /// Schedules the remaining action of a finished order: a revocation first, then the renewal.
     pub(super) fn living_on(self, now: Timestamp) -> Self {
         let renews =
             self.renewal.as_ref().filter(|renewal| renewal.id.is_none() && self.revocation.is_none());
@@ -353,34 +354,35 @@ impl OrderState {
         Self { scheduled, ..self }
     }
 
-    /// Tells whether a notice of a past event is undelivered. A notice of expiry does not delay the removal of the
-    /// record.
+    /// Tells whether a notice of a past event is undelivered, which delays the removal of the record. A notice of
+    /// expiry does not delay it.
     pub(super) fn owes_notice(&self) -> bool {
         self.notice.as_ref().is_some_and(|notice| notice.about != About::Expiring)
     }
 
-    /// Tells whether nothing but the renewal is scheduled, which does not delay the removal of the record.
+    /// Tells whether at most the renewal is scheduled. A renewal does not delay the removal of the record.
     pub(super) fn is_at_rest(&self) -> bool {
         self.scheduled.is_none_or(|scheduled| scheduled.action == Action::Renew)
     }
 
-    /// Takes over a client's wish to cancel.
+    /// Stores a client's wish to cancel.
     pub(super) fn with_cancel(self, now: Timestamp) -> Self {
         Self { cancel: Cancel::Wanted, proposed: None, ..self }.with_wishes(now)
     }
 
-    /// Whether the authority is still to make the certificate.
+    /// Tells whether the authority still has to make the certificate.
     pub(super) fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Submitted | Phase::Waiting)
     }
 
-    /// Whether the certificate is in the host's secret store, if there is one.
+    /// Tells whether the order ended with a certificate. If the host named a secret store for certificates, the
+    /// certificate is there.
     pub(super) fn is_kept(&self) -> bool {
         self.phase == Phase::Finished(End::Generated)
     }
 
-    /// Tells whether listeners are to hear that the certificate expires: not once it is revoked, or the order that
-    /// renews it has a certificate.
+    /// Tells whether the listeners hear that the certificate expires. They do not if the certificate is revoked, or if
+    /// the order that renews it has a certificate.
     pub(super) fn is_expiry_news(&self, renewal: Option<&Self>) -> bool {
         let is_revoked = self.revocation.as_ref().is_some_and(|revocation| revocation.revoked);
         !is_revoked && !renewal.is_some_and(Self::is_kept)
@@ -396,17 +398,17 @@ impl OrderState {
         Some(ToRevoke::Late(&late.certificate))
     }
 
-    /// Whether a client deleted the order, and nothing is left to do for it.
+    /// Tells whether a client deleted the order, and nothing is left to do for it.
     pub(super) fn is_settled(&self) -> bool {
         let has_late = self.late.as_ref().is_some_and(|late| !late.revoked);
         let is_quiet = !self.owes_notice() && self.is_at_rest();
         self.delete && matches!(self.phase, Phase::Finished(_)) && !has_late && is_quiet
     }
 
-    /// The moment at which a worker looks at the order again, if no worker has claimed it.
+    /// Returns the moment at which a worker looks at the order again, if no worker has claimed it.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let scheduled = match self.phase {
-            // Without a claim, its worker was lost.
+            // If no worker has a claim, the worker that asked the plugin was lost.
             Phase::Asking(_) => Some(self.since),
             Phase::Undecided => None,
             _ => self.scheduled.map(|scheduled| scheduled.at),

@@ -6,7 +6,7 @@ use keyway_x509::{CertificateRequest, NewRequestError, PrivateKey, PrivateKeyErr
 
 use super::validation::StoredKey;
 
-/// The error for a stored key with which no request can be made. It holds nothing of the key.
+/// The error for a stored key that cannot be used for a request. It contains no part of the key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoredKeyError {
@@ -22,7 +22,7 @@ pub enum StoredKeyError {
     /// The request cannot be made.
     #[error(transparent)]
     Request(#[from] NewRequestError),
-    /// The task that decrypts the key ended.
+    /// The task that decrypts the key ended without a result.
     #[error("the host is stopping: try again after its restart")]
     Ended,
 }
@@ -50,10 +50,10 @@ impl PluginError for StoredKeyError {
     }
 }
 
-/// Makes the request that an order has from then on (decision B12).
+/// Makes the request of an order. The order keeps this request from then on (decision B12).
 ///
-/// The key is the secret `NAME.private_key` of the container, else the secret `NAME` itself; the passphrase of an
-/// encrypted key is `NAME.private_key_passphrase`.
+/// The key is the secret `NAME.private_key` of the container, or, if there is none, the secret `NAME` itself. The
+/// passphrase of an encrypted key is `NAME.private_key_passphrase`.
 pub(super) async fn make_request(
     stores: &dyn HostStores,
     key: &StoredKey,
@@ -71,7 +71,7 @@ pub(super) async fn make_request(
     };
     let passphrase = read(store.as_ref(), &of("private_key_passphrase")?).await?;
     let (subject, names) = (key.subject.clone(), key.names.clone());
-    // Decryption may take a second.
+    // Decryption may take a second, so it runs on a blocking thread.
     let made = tokio::task::spawn_blocking(move || {
         let passphrase = passphrase.as_ref().map(text).transpose()?;
         let key = PrivateKey::from_pem(text(&private_key)?, passphrase.map(str::as_bytes))?;

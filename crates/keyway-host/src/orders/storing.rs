@@ -22,8 +22,8 @@ impl CertificateStore {
         format!("{}/{}", self.name, container(order))
     }
 
-    /// Stores a certificate, its chain, and for a stored key the reference to the container with the key. The
-    /// names follow from the order, so storing them again after a crash changes nothing (decision B13).
+    /// Stores a certificate, its chain, and for a stored key the reference to the container with the key. The names are
+    /// derived from the order, so storing the parts again after a crash changes nothing (decision B13).
     pub(super) async fn keep(
         &self,
         order: &OrderId,
@@ -51,8 +51,8 @@ impl CertificateStore {
         format!("{}/{}", self.name, newest(first))
     }
 
-    /// Stores the certificate of an order as the newest of its chain, unless a later order did. The stable name
-    /// follows from the first order of the chain (decision H161).
+    /// Stores the certificate of an order as the newest of its chain, unless a later order of the chain has stored its
+    /// own. The stable name is derived from the first order of the chain (decision H161).
     pub(super) async fn keep_newest(
         &self,
         first: &OrderId,
@@ -62,7 +62,7 @@ impl CertificateStore {
         key: Option<&str>,
     ) -> Result<(), StoreError> {
         let store = self.stores.open(&self.name).await?;
-        // A text that sorts as the orders do.
+        // Sorting these texts sorts the orders by age.
         let mark = format!("{:020} {order}", made.as_milliseconds());
         let parts = [
             ("order", Some(mark.as_str())),
@@ -104,12 +104,12 @@ fn address(name: &str) -> Result<SecretAddress, StoreError> {
     Ok(SecretAddress::shared(name))
 }
 
-/// The common part of the names of the newest certificate of a chain.
+/// Returns the common part of the names of the newest certificate of a chain.
 fn newest(first: &OrderId) -> String {
     format!("newest-{first}")
 }
 
-/// Stores one text under a name, unless it is there.
+/// Stores one text under a name, unless the name exists already.
 async fn keep_part(store: &dyn SecretStore, name: &str, text: &str) -> Result<(), StoreError> {
     const WHAT: &str = "the name of a certificate";
     let address = address(name)?;
@@ -122,7 +122,7 @@ async fn keep_part(store: &dyn SecretStore, name: &str, text: &str) -> Result<()
     }
 }
 
-/// The common part of the names of an order's secrets (decision H143).
+/// Returns the common part of the names of an order's secrets (decision H143).
 fn container(order: &OrderId) -> String {
     format!("order-{order}")
 }

@@ -1,4 +1,4 @@
-//! Lets authorities do the work of their own when it is due (decision H166).
+//! Runs the upkeep of authorities when it is due (decision H166).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,11 +11,11 @@ use super::authority::{Connections, RunningAuthority};
 use crate::records::random;
 use crate::work::{Again, Rhythm};
 
-/// The times of an authority's own work.
+/// The times of an authority's upkeep.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     rhythm: Mutex<Rhythm>,
-    /// Held while the authority works, so that it is called once at a time.
+    /// Held during the authority's upkeep, so that only one such call runs at a time.
     working: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -30,19 +30,19 @@ impl Upkeep {
 }
 
 impl Connections {
-    /// Notes that an authority may have more to do: something was revoked, created or deleted.
+    /// Notes that an authority may need upkeep, because something was revoked, created or deleted.
     pub(super) fn want_upkeep(&self, authority: &AuthorityName) {
         if let Some(running) = self.0.iter().find(|running| running.name == *authority) {
             running.upkeep.rhythm().want();
         }
     }
 
-    /// Lets the authorities work whose work is due, in parallel. It does not wait for them.
+    /// Starts the upkeep of all authorities whose upkeep is due, in parallel, and does not wait for its end.
     pub(super) fn maintain_due(&self, clock: &Arc<dyn Clock>, now: Timestamp) -> JoinSet<()> {
         let mut working = JoinSet::new();
         for running in self.0.iter().filter(|running| running.upkeep.rhythm().is_due(now)) {
             let maintains = running.opened.as_ref().is_ok_and(|opened| opened.capabilities.maintains);
-            // A call that runs at present is enough.
+            // If a call is already running, no second one is started.
             let held = maintains.then(|| Arc::clone(&running.upkeep.working).try_lock_owned().ok()).flatten();
             let Some(held) = held else { continue };
             let (running, clock) = (Arc::clone(running), Arc::clone(clock));

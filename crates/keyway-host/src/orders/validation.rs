@@ -15,13 +15,13 @@ const EXTENSIONS: &str = "extensions";
 const PROFILE: &str = "profile";
 const PAYLOAD: &str = "payload";
 
-/// A request for a certificate whose fields have their forms.
+/// A request for a certificate whose fields are valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValidRequest {
-    /// The plugin reads the metadata.
+    /// A custom request. Only the plugin reads its metadata.
     Custom,
-    /// The request of PKCS#10 that the client made, whose signature is verified.
+    /// The PKCS#10 request that the client made. Its signature is verified.
     Pkcs10(Arc<CertificateRequest>),
     /// The host makes the request from a stored key.
     StoredKey(StoredKey),
@@ -39,14 +39,14 @@ pub struct StoredKey {
     pub names: Vec<AlternativeName>,
 }
 
-/// The error for a request that no authority can be asked for.
+/// The error for an order that cannot be sent to any authority.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// A field is not acceptable.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
-    /// The request of PKCS#10 is not acceptable.
+    /// The PKCS#10 request is not acceptable.
     #[error("the metadata of the order: request_data: {0}")]
     RequestData(#[from] keyway_x509::RequestError),
     /// The subject of a request with a stored key is not acceptable.
@@ -92,8 +92,8 @@ impl RequestError {
 /// | `subject_alternative_names` | for `stored-key`: missing, or a list of texts such as `dns:www.example.org`, `ip:10.0.0.1`, `email:joe@example.org` and `uri:https://example.org/joe` |
 /// | `extensions` | for `stored-key`: missing, or null |
 ///
-/// Other fields are the plugin's. It takes the time of one verification of a signature, unless these metadata have their
-/// [verified request](OrderMetadata::request_data) already, and does not block.
+/// Other fields belong to the plugin. The function does not block. It takes as long as the verification of one
+/// signature, unless the metadata have their [verified request](OrderMetadata::request_data) already.
 ///
 /// ```
 /// use keyway_certificates::OrderMetadata;
@@ -137,7 +137,7 @@ fn stored_key(metadata: &OrderMetadata) -> Result<ValidRequest, RequestError> {
     Ok(ValidRequest::StoredKey(StoredKey { container, subject, names }))
 }
 
-/// Reads texts such as `dns:www.example.org`.
+/// Reads alternative names such as `dns:www.example.org`.
 fn alternative_names(metadata: &OrderMetadata) -> Result<Vec<AlternativeName>, RequestError> {
     const EXPECTED: &str =
         "a list of at most 100 texts `dns:NAME`, `ip:ADDRESS`, `email:ADDRESS` or `uri:URI`";
@@ -162,7 +162,8 @@ fn alternative_names(metadata: &OrderMetadata) -> Result<Vec<AlternativeName>, R
     names.ok_or_else(|| form(ALTERNATIVE_NAMES, EXPECTED))
 }
 
-/// Checks that new metadata asks for the same request, which the host made once (decision B12).
+/// Checks that new metadata describe the same request as before, because the host makes the request only once (decision
+/// B12).
 pub(super) fn check_same_request(before: &OrderMetadata, after: &OrderMetadata) -> Result<(), MetadataError> {
     let fixed = [OrderMetadata::REQUEST_TYPE, CONTAINER_REF, SUBJECT_DN, ALTERNATIVE_NAMES];
     match fixed.into_iter().find(|field| before.get(field) != after.get(field)) {

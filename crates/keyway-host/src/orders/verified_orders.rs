@@ -7,10 +7,10 @@ use keyway_certificates::OrderRequest;
 
 use crate::records::NameTag;
 
-/// How many orders are remembered, at most. The requests of the others are verified again.
+/// The maximum number of orders that are remembered. The requests of other orders are verified again.
 const MOST: usize = 128;
 
-/// The data of orders that were submitted a moment ago, whose requests are verified (decision H145).
+/// The data of recently submitted orders, with verified requests (decision H145).
 #[derive(Debug, Default)]
 pub(super) struct VerifiedOrders(Mutex<VecDeque<(NameTag, OrderRequest)>>);
 
@@ -24,8 +24,8 @@ impl VerifiedOrders {
         orders.push_back((id, request));
     }
 
-    /// Forgets an order. Returns it if it has the same data as `stored`, and else `stored` itself, whose request is
-    /// not verified.
+    /// Forgets an order, and returns its remembered data if they equal `stored`. Otherwise returns `stored`, whose
+    /// request is not verified.
     pub(super) fn take(&self, id: &NameTag, stored: OrderRequest) -> OrderRequest {
         match self.forget(id) {
             Some(known) if known == stored => known,
@@ -33,7 +33,7 @@ impl VerifiedOrders {
         }
     }
 
-    /// Forgets an order that was not stored, or returns it.
+    /// Forgets an order, and returns its data.
     pub(super) fn forget(&self, id: &NameTag) -> Option<OrderRequest> {
         let mut orders = self.orders();
         let at = orders.iter().rposition(|(known, _)| known == id)?;

@@ -43,7 +43,7 @@ pub(super) fn cancel(
         Phase::Finished(_) => return Err(TransitionError::Finished),
         Phase::Storing => return Err(TransitionError::Generated),
         Phase::Undecided => return Err(TransitionError::Undecided),
-        // The plugin does not know of it.
+        // The plugin does not know of the order.
         Phase::Submitted => next = next.finished(now, End::Canceled),
         _ if state.cancel == Cancel::Told => {}
         Phase::Asking(_) | Phase::Waiting => next = next.with_cancel(now),
@@ -70,7 +70,7 @@ pub(super) fn delete(
     Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
 }
 
-/// Revokes the certificate of an order that has ended with one. The order stays as it ended (decision B18).
+/// Revokes the certificate of an order that ended with one. The order's phase stays the same (decision B18).
 pub(super) fn revoke(
     state: &OrderState,
     standing: Standing,

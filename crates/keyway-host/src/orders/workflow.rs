@@ -26,7 +26,7 @@ use crate::plugin::LaneGuard;
 use crate::records::{Address, Due, Entry, Journal, Note, RecordError, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
-/// Holds the authorities of a host, and everything else that its orders need.
+/// The authorities of a host, and everything else that its orders need.
 #[derive(Debug)]
 pub(crate) struct OrderWorkflow {
     pub(super) authorities: Connections,
@@ -37,11 +37,11 @@ pub(crate) struct OrderWorkflow {
     pub(super) stores: Arc<dyn HostStores>,
     pub(super) certificates: Option<CertificateStore>,
     pub(super) log: IssuanceLog,
-    /// For requests that were verified when their orders were submitted.
+    /// Requests that were verified when their orders were submitted.
     pub(super) verified: VerifiedOrders,
-    /// For checkpoints, which are stored beside the steps.
+    /// The journal for checkpoints, which are stored while a step is carried out.
     pub(super) journal: Arc<Journal<Self>>,
-    /// Told of each stored step.
+    /// Notified of each stored step.
     pub(super) changed: Notify,
 }
 
@@ -119,10 +119,10 @@ impl Workflow for OrderWorkflow {
 
     async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, _: Option<&()>) -> Done {
         let Some(state) = &on.entry.state else {
-            // A command follows from a stored record only; without one, nothing is left to do.
+            // A command always belongs to a stored record. Without a record, nothing is left to do.
             return Carried::done(Event::NotStored { again: on.again(None), message: String::new() });
         };
-        // Boxed, so that the calls of clients, which seldom carry out a command, have small futures.
+        // Boxed, to keep the futures of client calls small. Client calls seldom carry out a command.
         match command {
             Command::Ask(action) => Box::pin(self.ask(on, state, action)).await,
             Command::Store => Box::pin(self.store(on, state)).await,
@@ -143,8 +143,8 @@ impl OrderWorkflow {
         }
     }
 
-    /// Stores the certificate of an order in the host's secret store. It can be done again after a crash, and then
-    /// changes nothing (decision B13).
+    /// Stores the certificate of an order in the host's secret store. Repeating it after a crash changes nothing
+    /// (decision B13).
     async fn store(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Done {
         let Err(error) = self.keep(on, state).await else {
             let placed = &on.entry.fixed;

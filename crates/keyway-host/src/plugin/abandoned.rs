@@ -17,8 +17,8 @@ pub(super) struct Abandoned {
 pub(super) struct Call {
     pub(super) operation: &'static str,
     pub(super) task: AbortHandle,
-    /// When the call starts to count as hanging; `None` means never. Before that it may be slow for
-    /// a good reason, and other callers are not refused.
+    /// When the call starts to count as hanging; `None` means never. Before that time the call may be slow for a good
+    /// reason, and other callers are not refused.
     pub(super) overdue: Option<Instant>,
 }
 
@@ -61,7 +61,7 @@ impl Abandoned {
 }
 
 fn hung_of(calls: &[Call]) -> Option<&'static str> {
-    // The list is usually empty, and then reading the clock is needless.
+    // The list is usually empty, and then the clock need not be read.
     if calls.is_empty() {
         return None;
     }

@@ -20,10 +20,10 @@ pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(discard)
 }
 
-/// Wraps a plugin's future and contains its panics, also those of its destructor, whether it
-/// completes or is dropped.
+/// Wraps a plugin's future and contains its panics, including panics of its destructor, whether the future completes or
+/// is dropped.
 pub(crate) struct Contained<'a, F> {
-    /// The future, where the caller has pinned it, until it has ended.
+    /// The future, which the caller has pinned; `None` once it has ended.
     future: Pin<&'a mut Option<F>>,
 }
 

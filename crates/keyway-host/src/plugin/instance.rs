@@ -47,14 +47,12 @@ pub(crate) struct Guard<M: Factory> {
     pub(crate) permits: Permits,
 }
 
-/// The plugin behind a lane, as far as its permits go: the worker waits for a permit and reports its health,
-/// whatever the contract is.
+/// A worker's view of the plugin behind a lane, independent of the contract: its permits and its health.
 pub(crate) trait LaneGuard: Send + Sync {
-    /// Tells whether the plugin is not called at present, because a call hangs or there is no
-    /// instance.
+    /// Tells whether calls of the plugin are refused at present, because a call hangs or there is no instance.
     fn is_quarantined(&self) -> bool;
 
-    /// How many calls the plugin works on at a time.
+    /// Returns the permits, which limit how many calls the plugin works on at a time.
     fn permits(&self) -> &Permits;
 }
 
@@ -115,9 +113,8 @@ impl<M: Factory> State<M> {
 }
 
 impl<M: Factory> Guard<M> {
-    /// Makes the first instance. Its calls get this deadline and isolation, and as many permits as are set
-    /// afterwards: only an open plugin says how many calls it takes. `calls` is shared by all guards of one
-    /// plugin and store.
+    /// Makes the first instance. Its calls get this deadline and isolation. The permits are set later, because only an
+    /// open plugin says how many calls it takes. `calls` is shared by all guards of one plugin and store.
     pub(crate) fn open(
         maker: M,
         (deadline, isolation): (Duration, Isolation),
@@ -147,7 +144,7 @@ impl<M: Factory> Guard<M> {
         })
     }
 
-    /// Calls an operation of the plugin, which declares its `pace`.
+    /// Calls an operation of the plugin. `pace` is the plugin's declaration about the operation.
     pub(crate) async fn call<T, F>(
         &self,
         operation: &'static str,
@@ -222,14 +219,14 @@ impl<M: Factory> Guard<M> {
         Ok(Running::start(&self.calls, operation, deadline, pace, work)?)
     }
 
-    /// Drops an instance that panicked, since its state is unknown, and makes another. If that
-    /// fails, later calls try again; the old instance is never called again.
+    /// Drops an instance that panicked, since its state is unknown, and makes another. If that fails, later calls try
+    /// again. The old instance is never called again.
     pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> M::Error {
         warn!(operation, "a plugin panicked; its instance is made anew");
         let gone = Err(NotMade { failed: None, error: None });
         let old = std::mem::replace(&mut self.state().instance, gone);
-        // Dropping it runs plugin code, too. It comes first, because the old instance may hold a
-        // resource that the next one needs.
+        // Dropping the old instance runs plugin code, too. It is dropped first, because it may hold a resource that the
+        // next instance needs.
         let _ = contain(move || drop(old));
         self.state().make_again(operation);
         CallError::Panicked { operation }.into()
@@ -247,11 +244,11 @@ impl<M: Factory> Guard<M> {
         if timeout(GRACE, running.ended()).await.is_err() {
             warn!(operation, "a plugin hangs; it is quarantined until the call returns");
         }
-        // Dropping it makes it an abandoned call that is overdue.
+        // Dropping the call turns it into an abandoned call that is overdue.
         CallError::DeadlineExceeded { operation, deadline }.into()
     }
 
-    // No plugin code runs while the lock is held, except for making another instance, whose panics
+    // Locks the state. While the lock is held, no plugin code runs, except for making another instance, whose panics
     // are contained.
     fn state(&self) -> MutexGuard<'_, State<M>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

@@ -83,7 +83,7 @@ fn asked(guard: &Guard<Maker>) -> u32 {
     guard.with_maker(|maker| maker.asked.load(Ordering::SeqCst))
 }
 
-/// Asks for the number of the instance, or makes it panic.
+/// Asks an instance for its number, or makes it panic.
 async fn call(guard: &Guard<Maker>, panics: bool) -> Result<u32, CallError> {
     let work = move |instance: Arc<Numbered>| async move {
         assert!(!panics, "in a call");

@@ -17,11 +17,11 @@ use super::permit::Permits;
 pub(crate) trait Opens: Contract {
     /// The type of the names.
     type Name: Clone + Send + Sync + 'static;
-    /// The instance behind a name.
+    /// The type of the instance behind a name.
     type Instance: ?Sized + Send + Sync + 'static;
     /// The errors of the contract.
     type Error: PluginError + From<CallError>;
-    /// The declaration of an instance.
+    /// The type of an instance's declaration.
     type Capabilities: Copy + Send;
 
     /// Checks a configuration.
@@ -36,11 +36,11 @@ pub(crate) trait Opens: Contract {
     /// Asks an instance for its declaration.
     fn capabilities(instance: &Self::Instance) -> Self::Capabilities;
 
-    /// Returns the pace of the calls, and how many an instance works on at a time.
+    /// Returns the pace of the calls, and how many calls an instance works on at a time.
     fn pace(capabilities: &Self::Capabilities) -> (Pace, Option<NonZeroUsize>);
 }
 
-/// Holds what a host lends its plugins.
+/// The parts of a host that it lends to its plugins.
 pub(crate) struct LentToPlugins {
     /// The plugins that are linked.
     pub(crate) registry: Registry,
@@ -85,7 +85,7 @@ pub(crate) enum OpenFault<E> {
     Open(E),
 }
 
-/// Makes the instances behind a name.
+/// The way to make the instance of a name.
 enum Origin<C: Opens> {
     Plugin(&'static C::Plugin, Box<OpenContext<C::Name>>),
     Given(Arc<C::Instance>),
@@ -103,10 +103,10 @@ impl<C: Opens> Factory for Origin<C> {
     }
 }
 
-/// An instance whose calls return in time, with answers that keep the contract.
+/// An instance whose calls return in time, and whose answers keep the contract.
 pub(crate) struct Opened<C: Opens> {
     guard: Guard<Origin<C>>,
-    /// The declaration, which is also known while there is no instance after a panic.
+    /// The declaration, which stays known while there is no instance after a panic.
     pub(crate) capabilities: C::Capabilities,
 }
 
@@ -149,7 +149,7 @@ impl<C: Opens> Opened<C> {
         &self.guard
     }
 
-    /// Calls the instance. `held` is held until it has ended, also when its caller went away.
+    /// Calls the instance. `held` is kept until the call has ended, even if its caller went away.
     pub(crate) async fn call<T, F>(
         &self,
         operation: &'static str,
@@ -168,7 +168,7 @@ impl<C: Opens> Opened<C> {
         self.guard.call(operation, pace, work).await
     }
 
-    /// Calls the instance for work that may take long, whatever the plugin declares of its other calls.
+    /// Calls the instance for work that may take long, whatever the plugin declares about its other calls.
     #[cfg(feature = "certificates")]
     pub(crate) async fn call_long<T, F>(
         &self,

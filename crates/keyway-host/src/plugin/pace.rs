@@ -1,4 +1,4 @@
-//! Decides on which thread a plugin is polled, by its declaration and by observation.
+//! Decides on which thread a plugin is polled, from its declaration and from the observed polls.
 //!
 //! See decision R1.
 
@@ -39,7 +39,7 @@ pub(crate) enum Pace {
 }
 
 impl Pace {
-    /// The pace of a call whose plugin declares that it blocks, or that it is prompt.
+    /// Returns the pace of a call whose plugin declares that it blocks, that it is prompt, or neither.
     pub(crate) fn declared(blocks: bool, is_prompt: bool) -> Self {
         match (blocks, is_prompt) {
             (true, _) => Self::Blocking,
@@ -49,11 +49,11 @@ impl Pace {
     }
 }
 
-/// A longer poll counts as blocking: the plugin's calls move to blocking threads.
+/// The longest poll that does not count as blocking. After a longer one, the plugin's calls move to blocking threads.
 const BLOCKS: Duration = Duration::from_millis(50);
-/// A longer poll of a call that is declared prompt counts as late.
+/// The longest poll of a prompt call that is in time.
 const LATE: Duration = Duration::from_millis(20);
-/// After this many late polls a plugin is no longer trusted.
+/// The number of late polls after which a plugin is no longer trusted.
 const LATE_POLLS: u32 = 3;
 
 /// Counts the polls of plugins that run on worker threads, in all runtimes of the process.
@@ -70,7 +70,7 @@ pub(super) struct Watch {
 struct OnWorker;
 
 impl OnWorker {
-    /// Takes a permit, but leaves one worker free for timers and other tasks.
+    /// Takes a permit, but leaves one worker thread free for timers and other tasks.
     fn try_take(workers: usize) -> Option<Self> {
         let taken = POLLS.fetch_add(1, Ordering::Relaxed);
         let on_worker = Self;
@@ -101,7 +101,7 @@ impl Watch {
         pace == Pace::Blocking || self.blocks.load(Ordering::Relaxed)
     }
 
-    /// Polls on the caller's task, and measures how long the poll takes, which begins now.
+    /// Polls on the caller's task, and measures how long that takes. `begun` is the current time.
     pub(super) fn poll_inline<T>(
         &self,
         operation: &'static str,
@@ -118,7 +118,7 @@ impl Watch {
         polled
     }
 
-    /// Polls on a worker thread. Returns `None` if no worker is free, or the plugin blocks.
+    /// Polls on a worker thread. Returns `None` if no worker thread is free, or if the plugin blocks.
     pub(super) fn poll_on_worker<T>(
         &self,
         operation: &'static str,

@@ -43,9 +43,8 @@ impl Permits {
 
     /// Waits for a permit. The wait does not count towards a call's deadline.
     ///
-    /// While the plugin is quarantined, every caller gets an empty permit and finds the quarantine
-    /// when it calls. Otherwise it would wait for ever for the permit of a call that hangs
-    /// (decision H48).
+    /// While the plugin is quarantined, every caller gets an empty permit and finds the quarantine when it calls.
+    /// Otherwise the caller would wait for ever for the permit of a call that hangs (decision H48).
     pub(crate) async fn acquire(&self, is_quarantined: impl Fn() -> bool) -> Permit {
         if let Some(permit) = self.try_acquire() {
             return permit;

@@ -17,7 +17,7 @@ use super::abandoned::{Abandoned, Call};
 use super::contained::Panicked;
 use super::pace::{Pace, Watch};
 
-/// The most blocking threads that the calls of one plugin and service use.
+/// The maximum number of blocking threads for the calls of one plugin and service.
 const THREADS: usize = 8;
 
 /// Holds the state that all calls of one plugin and store, or of one service, share across all
@@ -41,11 +41,11 @@ impl Default for Calls {
     }
 }
 
-/// A call on a task of its own. Dropping it cancels the call; if the call goes on nevertheless, it
-/// becomes an [`Abandoned`] one.
+/// A call on a task of its own. Dropping it cancels the call. If the call continues nevertheless, it becomes an
+/// [`Abandoned`] call.
 pub(crate) struct Running<T> {
     task: JoinHandle<Option<T>>,
-    /// Dropping it cancels the call.
+    /// Dropping the sender cancels the call.
     cancel: Option<oneshot::Sender<()>>,
     ended: bool,
     operation: &'static str,
@@ -87,7 +87,7 @@ impl<T: Send + 'static> Running<T> {
         self.ended = true;
         match joined {
             Ok(Some(answer)) => Ok(answer),
-            // Only the owner of this value cancels, and it then asks for no answer.
+            // Only the owner of this value cancels the call, and it does not ask for an answer afterwards.
             Ok(None) | Err(_) => Err(Panicked),
         }
     }
@@ -114,8 +114,8 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// Polls on a worker thread while one is free, and otherwise moves the call to a blocking thread.
-/// The task ends only when the call does, so that a call that hangs is noticed.
+/// Polls on a worker thread while one is free, and otherwise moves the call to a blocking thread. The task ends only
+/// when the call ends, so that a call that hangs is noticed.
 async fn on_worker<T: Send + 'static>(
     calls: Arc<Calls>,
     operation: &'static str,

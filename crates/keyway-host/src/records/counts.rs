@@ -1,8 +1,7 @@
-//! Counts records. Each count is a record of its own, and changes in the batch that adds or removes
-//! a counted record.
+//! Counts records. Each count is a record of its own, and changes in the batch that adds or removes a counted record.
 //!
-//! A count is signed and bound to its names, but not encrypted: the number of keys shows it anyway
-//! (decision H45).
+//! A count is signed and bound to its names, but not encrypted, because the number of keys reveals it anyway (decision
+//! H45).
 
 use std::collections::BTreeMap;
 
@@ -20,7 +19,7 @@ const STRIPES: usize = 64;
 /// full.
 const MOST_REMEMBERED: usize = 64;
 
-/// A count as it was read.
+/// A count as it was read from its record.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Count {
     pub(super) number: u64,
@@ -51,7 +50,7 @@ impl Counts {
 
     pub(super) async fn turn(&self, tag: NameTag) -> Turn<'_> {
         let stripe = &self.stripes[usize::from(tag[0]) % STRIPES];
-        // The lock is usually uncontended, and then waiting costs more than the lock itself.
+        // The lock is usually free, and then `try_lock` is cheaper than waiting.
         let remembered = match stripe.try_lock() {
             Ok(remembered) => remembered,
             Err(_) => stripe.lock().await,

@@ -10,12 +10,12 @@ use keyway_storage::Revision;
 use super::key::Address;
 use super::stored::Recorded;
 
-/// A claim on a record: it names the run that works on it, and its duration.
+/// A claim on a record: which run works on the record, and for how long.
 ///
 /// See decision R5.
 ///
-/// The record's revision is the fencing token: every commit of the owner is conditional on it, so
-/// an owner that lost its claim can write nothing.
+/// The record's revision is the fencing token: every commit of the owner is conditional on it, so an owner that lost
+/// its claim can write nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     /// The name of the host.
@@ -24,7 +24,7 @@ pub(crate) struct Claim {
     pub(crate) run: u64,
     /// When the claim was made, by the owner's clock, which other hosts do not trust.
     pub(crate) from: Timestamp,
-    /// How long it lasts.
+    /// How long the claim lasts.
     pub(crate) lasts: Duration,
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Entry<R: Recorded> {
     pub(crate) address: Address,
     pub(super) key: Vec<u8>,
     pub(crate) fixed: R::Fixed,
-    /// The sealed fixed part; empty until it is stored.
+    /// The sealed form of the fixed part; empty until it is stored.
     pub(super) sealed_fixed: Vec<u8>,
     /// The state; `None` if the record does not exist.
     pub(crate) state: Option<R::State>,

@@ -24,7 +24,7 @@ pub enum RecordError {
     /// A record opens, but its content is invalid.
     #[error("a record of the host is damaged ({reason}): restore it from a copy")]
     Corrupt {
-        /// The wrong part, without its content.
+        /// The description of the invalid part, without its content.
         reason: String,
     },
     /// A plugin's data exceeds the size limit of a record. Nothing was stored (decision R8).
@@ -35,7 +35,7 @@ pub enum RecordError {
         /// The largest size that can be stored.
         limit: usize,
     },
-    /// Other hosts changed the record each time.
+    /// Other hosts changed the record at each try.
     #[error("other hosts were first {ATTEMPTS} times in a row: try again")]
     Contended,
     /// Another run of this host has taken over.
@@ -46,7 +46,7 @@ pub enum RecordError {
     Ended,
 }
 
-/// How often a step is retried because another host changed the record first.
+/// The maximum number of tries of a step whose record other hosts change.
 pub(crate) const ATTEMPTS: u32 = 64;
 
 impl PluginError for RecordError {

@@ -1,5 +1,5 @@
-//! Changes records of one kind. Each change is one atomic batch, conditional on what was read
-//! before.
+//! Changes records of one kind. Each change is one atomic batch, on the condition that the records are unchanged since
+//! they were read.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -32,11 +32,11 @@ pub(crate) struct Change<'a, R: Recorded> {
     pub(crate) state: Option<R::State>,
     /// The claim after the change.
     pub(crate) claim: Option<Claim>,
-    /// The limit of records that are counted under its names, this one included.
+    /// The limit for the number of records under each of its counted names, including this record.
     pub(crate) at_most: Option<u64>,
-    /// Another record, which must be unchanged, and its new state.
+    /// Another record that must be unchanged, and its new state.
     pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
-    /// New records of another kind in the same batch. They are left out if they are there already.
+    /// New records of another kind in the same batch. If they exist already, they are left out.
     pub(crate) note: Option<Note>,
 }
 
@@ -64,7 +64,7 @@ pub(crate) enum Applied<R: Recorded> {
 pub(crate) struct Journal<R> {
     pub(super) records: Arc<SealedRecords>,
     counts: Counts,
-    /// The name of this host, and its tag, which most steps need.
+    /// The name of this host, and the tag of the name, which most steps need.
     host: (Arc<str>, NameTag),
     kind: PhantomData<fn() -> R>,
 }
@@ -75,12 +75,12 @@ impl<R: Recorded> Journal<R> {
         Self { records, counts: Counts::new(R::KIND), host: (host, tag), kind: PhantomData }
     }
 
-    /// Returns the scope of records that belong to these names.
+    /// Returns the scope of the records that belong to these names.
     pub(crate) fn scope(&self, names: &[&[u8]]) -> NameTag {
         self.records.tag(TagOf::Scope, R::KIND, names)
     }
 
-    /// Derives an id from a caller's id of a request.
+    /// Derives a record's id from the id that a caller gave its request.
     pub(crate) fn id_of(&self, names: &[&[u8]]) -> NameTag {
         self.records.tag(TagOf::Request, R::KIND, names)
     }
@@ -142,8 +142,8 @@ impl<R: Recorded> Journal<R> {
         self.try_apply(entry, &mut change).await
     }
 
-    /// Applies a change, if the record is unchanged since it was read. Only a change that is stored loses its state and
-    /// claim, to the entry.
+    /// Applies a change, if the record is unchanged since it was read. If the change is stored, its state and claim
+    /// move to the entry; otherwise they stay in `change`.
     pub(crate) async fn try_apply(
         &self,
         entry: &mut Entry<R>,
@@ -164,7 +164,7 @@ impl<R: Recorded> Journal<R> {
                 let own = batch.items().len();
                 let batch = batch.and(change.note.take().unwrap_or_default());
                 match self.records.commit(batch).await? {
-                    // Noted before: once more without the note.
+                    // The note exists already, so the commit is tried again without it.
                     CommitOutcome::Conflict { item } if item >= own => {}
                     outcome => return self.applied(entry, change, &unique, outcome).await,
                 }
@@ -176,7 +176,7 @@ impl<R: Recorded> Journal<R> {
         loop {
             let count = turn.read(&self.records, fresh).await?;
             if adds && change.at_most.is_some_and(|most| count.number >= most) {
-                // A cached count may be old, because another host may have removed a record.
+                // A cached count may be out of date, because another host may have removed a record.
                 if fresh {
                     return Ok(Applied::LimitReached);
                 }
@@ -227,7 +227,7 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Builds the batch of everything that changes with the record; the record is its first item.
+    /// Builds the batch of everything that changes together with the record. The record is the first item of the batch.
     fn batch(&self, entry: &Entry<R>, change: &Change<'_, R>) -> Result<(Batch, Unique), RecordError> {
         let expected = entry.revision.map_or(Expectation::Absent, Expectation::Revision);
         let mut batch = Batch::with_capacity(6);
@@ -288,7 +288,7 @@ impl<R: Recorded> Journal<R> {
         batch
     }
 
-    /// Adds the changes of the lists that the record is in to a batch.
+    /// Adds to a batch the changes of the lists in which the record is.
     fn relisted(&self, mut batch: Batch, entry: &Entry<R>, change: &Change<'_, R>) -> Batch {
         let [before, after] = [&entry.state, &change.state]
             .map(|state| state.as_ref().map_or_else(Vec::new, |state| R::listed(&entry.fixed, state)));
@@ -372,8 +372,7 @@ impl<R: Recorded> Journal<R> {
         self.holder(&self.unique_key(names)).await
     }
 
-    /// Reads the record behind a unique index entry. An entry that the record does not confirm is
-    /// removed.
+    /// Reads the record behind a unique index entry. If the record does not confirm the entry, the entry is removed.
     async fn holder(&self, index: &[u8]) -> Result<Option<Box<Entry<R>>>, RecordError> {
         let Some(found) = self.records.storage().get(index).await? else { return Ok(None) };
         let holder = match Address::at_end_of(&found.value) {
@@ -394,7 +393,7 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Removes an index entry that no record confirms, unless it was rewritten meanwhile.
+    /// Removes an index entry that no record confirms, unless it was rewritten after it was read.
     pub(super) async fn remove_index(&self, key: &[u8], revision: Revision) -> Result<(), RecordError> {
         let batch = Batch::new().delete(key, Expectation::Revision(revision));
         let _ = self.records.commit(batch).await?;
@@ -402,7 +401,7 @@ impl<R: Recorded> Journal<R> {
     }
 }
 
-/// Holds the index entries of unique names in a batch.
+/// The items of a batch that are index entries of unique names.
 struct Unique {
     items: Range<usize>,
     keys: Vec<Vec<u8>>,
@@ -417,7 +416,7 @@ fn begin<T: Stored>(content: &[u8]) -> Result<Reader<'_>, RecordError> {
     Ok(reader)
 }
 
-/// Reads the length of the fixed part of a stored record, its length field included.
+/// Reads the length of the fixed part of a stored record, including its length field.
 pub(super) fn sealed_fixed_len(value: &[u8]) -> Result<usize, RecordError> {
     let length = Reader::new(value).u32()?;
     let length = usize::try_from(length).ok().and_then(|length| length.checked_add(LENGTH));

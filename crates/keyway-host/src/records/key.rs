@@ -32,7 +32,7 @@ pub(crate) enum RecordKind {
     Store = 2,
     /// A grant, or the intent of one.
     Grant = 3,
-    /// An order of a certificate.
+    /// An order for a certificate.
     Order = 4,
     /// An issued certificate, in the log of issued certificates.
     Issued = 5,
@@ -64,7 +64,7 @@ pub(crate) type NameTag = [u8; 16];
 /// Writes the id of a record as 32 hexadecimal digits.
 pub(crate) fn id_text(id: &NameTag) -> String {
     let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    // There is room for what engines append.
+    // The capacity leaves space for what engines append.
     let mut text = String::with_capacity(4 * size_of::<NameTag>());
     for byte in id {
         text.push(digit(byte >> 4));
@@ -115,7 +115,7 @@ impl Address {
 pub(crate) enum WorkIndex {
     /// The record is due in this lane from this moment on.
     Due(NameTag, Timestamp),
-    /// A host of this name works on the record; its claim ends at this moment.
+    /// A host of this name works on the record. Its claim ends at this moment.
     Claimed(NameTag, Timestamp),
     /// The record waits for a decision.
     Undecided,

@@ -1,7 +1,7 @@
 //! Lists records: of a scope, due in a lane, claimed by a host, or waiting for a decision.
 //!
-//! The last three are index entries. An entry counts only if the sealed record confirms it; any
-//! other is removed, so planted or stale entries cannot hide the entries after them.
+//! The last three lists consist of index entries. An entry counts only if the sealed record confirms it. All others are
+//! removed, so that planted or stale entries cannot hide the entries after them.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Lists the entries of a group until `now`, at most `limit`, the earliest first: those that are due in a
-    /// lane, or the claims of a host that end until then.
+    /// Lists the entries of a group up to `now`, at most `limit`, the earliest first. These are the records that are
+    /// due in a lane, or the claims of a host that end by `now`.
     pub(crate) async fn until(
         &self,
         (room, group): (Room, &NameTag),
@@ -64,8 +64,8 @@ impl<R: Recorded> Journal<R> {
         self.page(&range, after, limit).await?.entries.into_iter().map(listed).collect()
     }
 
-    /// Reads the records that wait for a decision, at most `limit`, those after the id `after`. Also returns
-    /// the id at which the next page begins, unless this is the last.
+    /// Reads at most `limit` records that wait for a decision, beginning after the id `after`. Also returns the id at
+    /// which the next page begins; `None` after the last page.
     pub(crate) async fn undecided(
         &self,
         after: Option<&NameTag>,
@@ -82,8 +82,8 @@ impl<R: Recorded> Journal<R> {
         Ok((entries, last.filter(|_| read >= limit)))
     }
 
-    /// Reads the records that are listed under these names, at most `limit`, those after the id `after`. Also
-    /// returns the id at which the next page begins, unless this is the last.
+    /// Reads at most `limit` records that are listed under these names, beginning after the id `after`. Also returns
+    /// the id at which the next page begins; `None` after the last page.
     pub(crate) async fn listed(
         &self,
         names: &Names<'_>,
@@ -128,8 +128,8 @@ impl<R: Recorded> Journal<R> {
         page.entries.first().map(|first| group_of(&first.key).map(|(_, at)| at)).transpose()
     }
 
-    /// All groups of a room (the lanes in which anything waits, or the hosts that have claimed anything), each
-    /// with its earliest moment: one look-up for each, however many keys there are.
+    /// Returns all groups of a room, each with its earliest moment. A group is a lane in which something waits, or a
+    /// host that has claimed something. Each group costs one look-up, however many keys it has.
     pub(crate) async fn groups(&self, room: Room) -> Result<Vec<(NameTag, Timestamp)>, RecordError> {
         let all = range(R::KIND, room, &[]);
         let mut groups: Vec<(NameTag, Timestamp)> = Vec::new();
@@ -199,8 +199,8 @@ fn group_of(key: &[u8]) -> Result<(NameTag, Timestamp), RecordError> {
     Ok((*tag, Timestamp::from_milliseconds(u64::from_be_bytes(*at))))
 }
 
-/// Decodes an index entry. A malformed value names a record that does not exist, so the entry is
-/// removed like any other.
+/// Decodes an index entry. A malformed value leads to the address of a record that does not exist, so the entry is
+/// removed like any other unconfirmed entry.
 fn listed(found: keyway_storage::Entry) -> Result<Listed, RecordError> {
     let id = found.key.last_chunk::<TAG_LENGTH>().ok_or_else(|| corrupt("an index"))?;
     let scope = NameTag::try_from(&found.value[..]).unwrap_or_default();

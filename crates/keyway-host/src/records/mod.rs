@@ -1,5 +1,5 @@
-//! Keeps the host's own records: sealed at rest, and changed in atomic batches that are conditional
-//! on what was read before.
+//! Keeps the host's own records. They are sealed at rest, and changed in atomic batches, on the condition that they are
+//! unchanged since they were read.
 
 mod counts;
 mod entry;

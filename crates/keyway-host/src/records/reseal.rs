@@ -13,15 +13,15 @@ use super::sealed::SealedRecords;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resealed {
-    /// The number of records that had an older key and now have the first key of the ring.
+    /// The number of records that were under an older key, and are now under the first key of the ring.
     pub resealed: u64,
     /// The number of all records that were read.
     pub total: u64,
 }
 
 impl SealedRecords {
-    /// Reseals every record under the first key of the ring. If it is interrupted, the next call
-    /// continues: records that already have the first key are only read.
+    /// Reseals every record under the first key of the ring. An interrupted run can be continued by another call:
+    /// records that are already under the first key are only read.
     pub(crate) async fn reseal(&self) -> Result<Resealed, RecordError> {
         let mut done = Resealed::default();
         let (all, limit) = (KeyRange::prefix(PREFIX), self.storage().limits().page_records);
@@ -34,8 +34,8 @@ impl SealedRecords {
                     continue;
                 }
                 done.total += 1;
-                // A concurrent writer uses the first key itself, or makes this commit fail, so that
-                // the record is read again.
+                // A concurrent writer uses the first key, too, or makes this commit fail, so that the record is read
+                // again.
                 let mut value = self.resealed_value(&found.key, &found.value)?;
                 let mut revision = found.revision;
                 while let Some(sealed) = value.take() {

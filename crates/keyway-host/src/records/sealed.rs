@@ -2,9 +2,9 @@
 //!
 //! See decision K1.
 //!
-//! Names are hidden by an HMAC with a random, long-lived key, which is itself sealed. Each sealed
-//! part is bound to that index key, to the key of its record and to its position in the value, so
-//! no part can be swapped for another, not even for one of another host with the same keys.
+//! Names are hidden by an HMAC with a random, long-lived key, which is itself sealed. Each sealed part is bound to that
+//! index key, to the key of its record and to its position in the value, so no part can be swapped for another part,
+//! not even for a part of another host with the same keys.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use super::key::{INDEX_KEY, NameTag, PREFIX, RecordKind};
 
 const INDEX_KEY_BYTES: usize = 32;
 
-/// The bytes before the key to which a part is bound: the tag of the index key, the part, and a length.
+/// The length of the data before the key to which a part is bound: the tag of the index key, the part, and a length.
 const HEADER: usize = size_of::<NameTag>() + 2;
 
 /// Names the purpose of a tag, so that equal names have different tags for different purposes.
@@ -62,8 +62,7 @@ pub(crate) struct SealedRecords {
 impl SealedRecords {
     /// Opens the records, and makes the index key if there are no records yet.
     ///
-    /// Without that key no record can be found again, so it is never made anew while other records
-    /// exist (decision H58).
+    /// Without the index key no record can be found, so no new one is made while other records exist (decision H58).
     pub(crate) async fn open(storage: Arc<dyn Storage>, keys: KeyRing) -> Result<Self, RecordError> {
         let drawn = Zeroizing::new(random::<INDEX_KEY_BYTES>()?);
         let all = KeyRange::prefix(PREFIX);
@@ -121,8 +120,8 @@ impl SealedRecords {
         mac
     }
 
-    /// Appends a sealed part of the record at `key`. `room` is the most bytes that `write` appends;
-    /// if it is too small, an unwiped copy of the plaintext stays in memory.
+    /// Appends a sealed part of the record at `key`. `room` is an upper bound for the number of bytes that `write`
+    /// appends. If it is too small, an unwiped copy of the plaintext stays in memory.
     pub(super) fn seal_into(
         &self,
         out: &mut Vec<u8>,
@@ -145,7 +144,7 @@ impl SealedRecords {
         Ok(())
     }
 
-    /// Returns the most bytes of a sealed part.
+    /// Returns the maximum size of a sealed part.
     pub(super) fn sealed_len(key: &[u8], room: usize) -> usize {
         token_len(HEADER + bound_part(key).len() + room)
     }
@@ -169,7 +168,7 @@ impl SealedRecords {
         read(content)
     }
 
-    /// Reseals a token under the first key of the ring; `None` if it already has that key.
+    /// Reseals a token under the first key of the ring; `None` if the token is already under that key.
     pub(super) fn resealed(&self, token: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {
         let (plaintext, key) = self.keys.open_naming_key(token)?;
         if key == self.keys.primary_id() {
@@ -179,7 +178,7 @@ impl SealedRecords {
     }
 }
 
-/// Returns the part of a record's key to which its parts are bound.
+/// Returns the part of a record's key to which the sealed parts of the record are bound.
 fn bound_part(key: &[u8]) -> &[u8] {
     &key[PREFIX.len()..]
 }

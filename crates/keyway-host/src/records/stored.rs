@@ -1,4 +1,4 @@
-//! Describes the records of an engine.
+//! The traits of records and of their parts, which engines implement.
 
 use keyway_core::Timestamp;
 use keyway_core::codec::{Malformed, Reader};
@@ -14,7 +14,7 @@ pub(crate) trait Stored: Sized {
     /// The schema that this version reads and writes.
     const SCHEMA: u8;
 
-    /// Returns the most bytes that [`write`](Self::write) appends.
+    /// Returns an upper bound for the number of bytes that [`write`](Self::write) appends.
     fn encoded_len(&self) -> usize;
 
     /// Appends the stored form, without the schema.
@@ -24,7 +24,7 @@ pub(crate) trait Stored: Sized {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed>;
 }
 
-/// Reads one of the values that have a stored code.
+/// Reads the stored code of a value.
 pub(crate) fn read_code<T: Copy>(
     reader: &mut Reader<'_>,
     all: &[T],
@@ -35,7 +35,7 @@ pub(crate) fn read_code<T: Copy>(
     all.iter().copied().find(|value| code(*value) == read).ok_or(Malformed { expected })
 }
 
-/// The most names that together identify something.
+/// The maximum number of names that together identify something.
 const MOST_NAMES: usize = 3;
 
 /// Names that together identify something. Stored keys hold only their tag.
@@ -65,7 +65,7 @@ impl<'a> std::ops::Deref for Names<'a> {
 /// When a worker takes a record up again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// Never, unless a caller asks for it.
+    /// Never, unless a caller requests it.
     Never,
     /// From this moment on.
     At(Timestamp),
@@ -73,23 +73,23 @@ pub(crate) enum Due {
     Decision,
 }
 
-/// A kind of record, and the index entries that belong to a record. All functions are pure, so the
-/// journal can write the difference between before and after in the batch that changes the record.
+/// A kind of record, and its index entries. All functions are pure, so that the journal can compute which index entries
+/// a change adds and removes, and write them in the same batch.
 pub(crate) trait Recorded: Send + Sync + 'static {
     /// The number of this kind in keys.
     const KIND: RecordKind;
     /// The part that never changes during the life of a record. It is sealed once.
     type Fixed: Stored + Send + Sync;
-    /// The part that changes.
+    /// The part of a record that changes.
     type State: Stored + Clone + PartialEq + Send + Sync;
 
-    /// Returns the names that only one record may hold. `scope` is a short tag for the names of the
-    /// scope.
+    /// Returns the names that only one record may hold. `scope` is a short tag that stands for the names of the scope.
     fn unique<'a>(_scope: &'a NameTag, _fixed: &'a Self::Fixed, _state: &'a Self::State) -> Vec<Names<'a>> {
         Vec::new()
     }
 
-    /// Returns the names under which the record is listed, each once. A batch changes few of them at a time.
+    /// Returns the names under which the record is listed, each once. A batch changes at most a few of these names at a
+    /// time.
     fn listed<'a>(_fixed: &'a Self::Fixed, _state: &'a Self::State) -> Vec<Names<'a>> {
         Vec::new()
     }

@@ -1,4 +1,4 @@
-//! Decides whether a fetch is made at all.
+//! Decides whether the host makes a fetch at all.
 
 use keyway_credentials::{Account, Cookie, CredentialKind, MAX_CHECK_OUTS};
 
@@ -6,20 +6,20 @@ use super::error::SessionsError;
 use super::fetch::FetchRequest;
 use super::vault::RunningVault;
 
-/// The most bytes of a reason or a ticket.
+/// The maximum size of a reason or a ticket, in bytes.
 const MOST_TEXT: usize = 4 << 10;
 
-/// The most bytes of the facts about a connection, as they are stored.
+/// The maximum size of the stored facts about a connection, in bytes.
 pub(super) const MOST_FACTS: usize = 64 << 10;
 
-/// A record has room for the facts, two cookies, and as many check-outs and fetches as a session may have (decision R8).
-/// So the result of a call always fits.
+/// A record has room for the facts, two cookies, and the maximum number of check-outs and fetches of a session
+/// (decision R8). So the result of a call can always be stored.
 const _: () = assert!(
     MOST_FACTS + 2 * Cookie::MAX_BYTES + MAX_CHECK_OUTS * (2 * MOST_TEXT + 16 * Account::MAX_BYTES)
         < 500 << 10
 );
 
-/// Checks what the host demands of a fetch.
+/// Checks that the vault offers the kind of credentials, and that the request has what the host demands.
 pub(super) fn admit(
     vault: &RunningVault,
     kind: CredentialKind,

@@ -1,4 +1,4 @@
-//! Asks a store for the candidates of a fetch, one after the other.
+//! Asks a store for the credentials of a fetch's candidates, one after the other.
 
 use std::any::Any;
 use std::fmt::Write as _;
@@ -24,7 +24,7 @@ use crate::work::{Claimed, Working};
 /// Credentials of any kind, on their way from the store to the caller of the fetch.
 pub(crate) type AnyCredentials = Box<dyn Any + Send>;
 
-/// The end of a search.
+/// The result of a search.
 pub(crate) enum Answer {
     /// Credentials, and the check-out that they belong to.
     Found(CheckOut, AnyCredentials),
@@ -32,7 +32,7 @@ pub(crate) enum Answer {
     Nothing(Vec<Attempt>),
 }
 
-/// A fetch on its way.
+/// A fetch that is being carried out.
 pub(super) struct Asking<'a> {
     pub(super) vault: &'a RunningVault,
     pub(super) session: SessionContext,
@@ -40,7 +40,7 @@ pub(super) struct Asking<'a> {
     pub(super) caller: Caller<'a>,
 }
 
-/// The caller of a fetch: it holds the permits of the store's calls, and the record if there is one.
+/// The caller of a fetch. A caller that has claimed the record also holds the permits for the store's calls.
 pub(super) enum Caller<'a> {
     /// The caller has claimed the record.
     Claimed(&'a Claimed<'a, SessionWorkflow>),
@@ -49,8 +49,9 @@ pub(super) enum Caller<'a> {
 }
 
 impl Asking<'_> {
-    /// Asks for each candidate until there are credentials. A call of the store goes on to the next candidate while it is
-    /// short, because the way in and out of a call costs more than most answers (decision H224).
+    /// Asks for each candidate until there are credentials. One call of the store asks for several candidates, as long
+    /// as their answers take little time, because starting and ending a call costs more than most answers (decision
+    /// H224).
     pub(super) async fn ask_all(
         &self,
         mut refusals: Arc<Refusals>,
@@ -115,12 +116,13 @@ impl Asking<'_> {
         }
     }
 
-    /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if it cannot tell. The
-    /// number is that of the last candidate that was asked about, if there are more: a session holds few leases.
+    /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if the store cannot tell. If
+    /// the search stops before the last candidate, because several leases were found, the number of the last candidate
+    /// that was asked about is returned, too.
     ///
-    /// A store that reconciles is asked about each candidate. One that is only idempotent is asked for each again,
-    /// also for those that the fetch may not have come to: what it gives then is what the fetch has made, or is new;
-    /// both are checked in (decision R2).
+    /// A store that reconciles is asked about each candidate. A store that is only idempotent is asked for each
+    /// candidate's credentials again, even for candidates that the fetch may not have reached. A lease that it returns
+    /// was made by the fetch or is new; in both cases it is checked in (decision R2).
     pub(super) async fn resolve(
         &self,
         now: Timestamp,
@@ -177,7 +179,7 @@ impl Asking<'_> {
         }
     }
 
-    /// Returns the guards that a call holds until it ends.
+    /// Returns the guards that a call of the store holds until it ends.
     async fn hold(&self) -> (Option<Working>, Option<Permit>) {
         match self.caller {
             Caller::Claimed(on) => (Some(on.working().await), None),
@@ -194,31 +196,31 @@ impl Asking<'_> {
 /// The outcome of one step of a search.
 enum Asked {
     Found(Box<(Candidate, Found<AnyCredentials>)>),
-    /// The search goes on.
+    /// The search continues with the next candidate.
     Next,
     End,
-    /// The store's list of candidates failed, so nothing was asked.
+    /// The store's list of candidates failed, so no candidate was asked for.
     ListFailed(Box<CredentialError>),
 }
 
-/// A call of a store asks for no further candidate after this time. So its deadline covers little more than one answer,
-/// and other callers wait little longer for its permit.
+/// The time after which a call of a store asks for no further candidate. Therefore the deadline of a call covers little
+/// more than one answer, and other callers wait little longer for the permit of this call.
 const SHORT: Duration = Duration::from_millis(1);
 
-/// How far a search is, for the host and the call that goes through its candidates.
+/// The progress of a search, shared by the host and the call that goes through the candidates.
 #[derive(Default)]
 struct Progress(AtomicU16);
 
 impl Progress {
     const ENDED: u16 = u16::MAX;
 
-    /// Lets a call go on to the candidate after this many, unless the host gave the search up. A call that passed its
-    /// deadline may still run.
+    /// Lets a call continue with the next candidate after `tried` candidates, unless the host gave up the search. A
+    /// call that passed its deadline may still be running.
     fn begins(&self, tried: u16) -> bool {
         self.0.compare_exchange(tried, tried.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// Gives the search up, and returns the number of the last candidate that a call may ask for.
+    /// Gives up the search, and returns the number of the last candidate that a call may ask for.
     fn end(&self) -> u16 {
         self.0.swap(Self::ENDED, Ordering::Relaxed)
     }
@@ -231,7 +233,7 @@ pub(super) struct Failed {
     pub(super) asked: Option<u16>,
 }
 
-/// How many leases of an unclear fetch are taken over at a time.
+/// The maximum number of leases of an unclear fetch that are taken over at a time.
 const MOST_RESOLVED: usize = 8;
 
 /// The answer of a store about a fetch for one candidate.
@@ -255,22 +257,22 @@ impl Template {
         fetch
     }
 
-    /// Takes a request apart.
+    /// Splits a request into the template and the candidate.
     fn of(fetch: Fetch) -> (Self, Candidate) {
         let Fetch { candidate, session, reason, ticket, .. } = fetch;
         (Self { session, reason, ticket }, candidate)
     }
 }
 
-/// Returns the intent of a check-out, or with a suffix of what follows from it.
+/// Returns the intent of a check-out. With a suffix, it is the intent of a later step for the same check-out.
 pub(super) fn intent(id: CheckOutId, suffix: &str) -> IntentId {
     let mut text = id_text(&id.fetch);
-    // A text takes everything.
+    // Writing to a text cannot fail.
     let _ = write!(text, ".{}{suffix}", id.number);
     IntentId::new(text).unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
 }
 
-/// Checks that a store gives a lease if and only if it declares leases.
+/// Checks that a store that declares leases gives one, and that any other store gives none.
 fn check_lease(kind: CredentialKind, leases: bool, lease: Option<&Lease>) -> Result<(), CredentialError> {
     let violation = match (leases, lease) {
         (true, None) => "it declares leases, and gave credentials without one",

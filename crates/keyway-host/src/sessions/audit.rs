@@ -23,11 +23,11 @@ use super::verifying::VerifiedAccount;
 /// is_one(|transition: &Transition<'_>| println!("{transition}"));
 /// ```
 pub trait SessionAudit: Send + Sync {
-    /// Receives the report of a transition. It must not block.
+    /// Receives the report of a transition. The function must not block.
     fn happened(&self, transition: &Transition<'_>);
 
-    /// Receives the result of a [scheduled](super::Vault::verify_every) verification. It must not block. The default
-    /// does nothing.
+    /// Receives the result of a [scheduled](super::Vault::verify_every) verification. The function must not block. The
+    /// default does nothing.
     fn verified(&self, account: &VerifiedAccount<'_>) {
         let _ = account;
     }
@@ -39,7 +39,7 @@ impl<F: Fn(&Transition<'_>) + Send + Sync> SessionAudit for F {
     }
 }
 
-/// One transition. `Display` is one line for a log: names in it are escaped.
+/// One transition. `Display` is one line for a log, with escaped names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Transition<'a> {
@@ -47,7 +47,7 @@ pub struct Transition<'a> {
     pub session: &'a SessionId,
     /// The credential store.
     pub store: &'a CredentialStoreName,
-    /// The person whose session it is, if the host knows.
+    /// The person to whom the session belongs, if the host knows.
     pub holder: Option<&'a Holder>,
     /// The transition.
     pub action: Action,
@@ -63,11 +63,11 @@ pub struct Transition<'a> {
     pub user_reason: Option<&'a str>,
     /// The ticket of the fetch.
     pub ticket: Option<&'a str>,
-    /// The operator, for what an operator does.
+    /// The operator, if an operator caused the transition.
     pub operator: Option<&'a Holder>,
     /// The state of the credentials after a check-in (decision S10).
     pub rotation: Option<Rotation>,
-    /// Whether it failed. The host tries again, unless it was a fetch.
+    /// Whether the action failed. The host tries it again, unless it is a fetch.
     pub failed: bool,
 }
 
@@ -85,7 +85,8 @@ pub enum Action {
     FetchFailed,
     /// It is unknown whether a fetch made a check-out.
     Unclear,
-    /// It was found out which check-outs an unclear fetch made: none, or those that follow.
+    /// The host found out which check-outs an unclear fetch made. The reports of these check-outs follow, if there are
+    /// any.
     Resolve,
     /// A person decided about an unclear fetch.
     Decide,
@@ -93,7 +94,7 @@ pub enum Action {
     Renew,
     /// A lease was checked in.
     CheckIn,
-    /// An operator took a lease back. Its check-in follows.
+    /// An operator took a lease back. The check-in of the lease follows.
     Force,
     /// An operator gave a lease up, without asking the store.
     Forget,
@@ -180,7 +181,7 @@ fn reason_word(reason: &CheckInReason) -> &'static str {
     }
 }
 
-/// Reports the transitions of a stored event.
+/// Reports the transitions that a stored event caused.
 pub(super) fn report(audit: &dyn SessionAudit, session: &SessionAtStore, event: &Event) {
     let plain = |action| Transition::new(session, action);
     let transition = match &event.what {
@@ -243,7 +244,7 @@ impl<'a> Transition<'a> {
         }
     }
 
-    /// Names the check-out.
+    /// Adds the facts of the check-out.
     pub(super) fn of(self, check_out: &'a CheckOut) -> Self {
         let reason = match &check_out.stage {
             Stage::Returning { reason, .. } => Some(reason),

@@ -1,4 +1,4 @@
-//! The changes that events make in what the host owes a store.
+//! Computes how events change the calls that the host owes a store.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use super::state::{CheckOut, CheckOutId, FetchStage, Notice, OpenFetch, Owed, Se
 use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
 
-/// How many fetches are remembered after their check-outs are forgotten. A caller repeats a call soon, or not at all.
+/// The maximum number of fetches that are remembered after their check-outs are forgotten. A caller repeats a call
+/// soon, or not at all.
 const MOST_USED: usize = 32;
 
-/// Takes up a fetch that no caller works on any more: its caller went away, or its host died.
+/// Settles a fetch that no caller works on any more, because its caller went away or its host died.
 pub(super) fn settle_interrupted(next: &mut SessionState, now: Timestamp, resolves: bool) {
     next.fetches.retain(|open| open.stage != FetchStage::Pending);
     for open in next.fetches.iter_mut().filter(|open| open.stage == FetchStage::Asked) {
@@ -24,8 +25,8 @@ pub(super) fn settle_interrupted(next: &mut SessionState, now: Timestamp, resolv
     }
 }
 
-/// Begins a fetch. What the session holds unproven is checked in first, if the fetch replaces it
-/// (decision S3).
+/// Begins a fetch. If the fetch replaces what the session holds, unproven check-outs are checked in first (decision
+/// S3).
 pub(super) fn begin(
     next: &mut SessionState,
     now: Timestamp,
@@ -58,7 +59,8 @@ pub(super) fn begin(
     Ok(())
 }
 
-/// Drops a repeated fetch whose check-out is returned meanwhile: the store would take its intent for the old one.
+/// Drops a repeated fetch whose check-out is already being returned. The store would take its intent for the intent of
+/// the old check-out.
 pub(super) fn drop_stale_repetitions(next: &mut SessionState) {
     let check_outs = &next.check_outs;
     let is_held = |id| check_outs.iter().any(|out| out.id == id && matches!(out.stage, Stage::Held { .. }));
@@ -68,8 +70,8 @@ pub(super) fn drop_stale_repetitions(next: &mut SessionState) {
     });
 }
 
-/// Tells whether a fetch of this kind shows that the session could not use what it has. A one-time code is used
-/// together with a password, and a remote application has credentials of its own.
+/// Tells whether a fetch of this kind shows that the session could not use its earlier credentials. A one-time code is
+/// used together with a password, and a remote application has credentials of its own.
 pub(super) const fn replaces(kind: CredentialKind) -> bool {
     !matches!(kind, CredentialKind::TotpCodes | CredentialKind::RemoteApp)
 }
@@ -103,7 +105,7 @@ pub(super) fn authenticated(
     Ok(())
 }
 
-/// Schedules the check-in of each held lease for which `reason` gives one.
+/// Schedules the check-in of each held lease for which `reason` returns a reason.
 pub(super) fn take_back(
     next: &mut SessionState,
     now: Timestamp,
@@ -131,7 +133,7 @@ pub(super) fn force(
     Ok(())
 }
 
-/// Forgets a lease, which the vault may go on holding.
+/// Forgets a lease, even though the vault may still hold it.
 pub(super) fn give_up(next: &mut SessionState, id: CheckOutId) -> Result<(), TransitionError> {
     if !next.check_outs.iter().any(|out| out.id == id && out.is_out()) {
         return Err(TransitionError::NoCheckOut);
@@ -158,7 +160,7 @@ pub(super) fn decide(
     Ok(())
 }
 
-/// Keeps a check-out, and returns true. One that comes when no caller waits for it any more is checked in.
+/// Keeps a check-out, and returns true. If no caller waits for the check-out any more, it is checked in.
 pub(super) fn found(
     next: &mut SessionState,
     now: Timestamp,
@@ -174,9 +176,9 @@ pub(super) fn found(
     }
     next.fetches.retain(|open| open.id != check_out.id.fetch);
     match next.check_outs.iter().find(|out| out.id == check_out.id) {
-        // A repeated fetch whose lease is taken back meanwhile.
+        // The fetch is a repetition, and its lease is already being taken back.
         Some(known) if !matches!(known.stage, Stage::Held { .. }) => return false,
-        // The store may know the lease by the id that it had before its renewal.
+        // The store may know the lease by its id before the renewal.
         Some(known) if known.renewals > 0 || known.is_renewing => return true,
         _ => {}
     }
@@ -186,7 +188,7 @@ pub(super) fn found(
     true
 }
 
-/// Has a lease checked in that no caller uses, unless it is known.
+/// Schedules the check-in of a lease that no caller uses, unless the lease is known.
 pub(super) fn give_back(next: &mut SessionState, now: Timestamp, check_out: CheckOut, reason: CheckInReason) {
     let is_known = next
         .check_outs
@@ -220,11 +222,12 @@ pub(super) fn unclear(
     }
 }
 
-/// Notes that the store was asked what it holds for a fetch: for all candidates, or up to the `settled` one.
+/// Notes that the store was asked what it holds for a fetch. The question covered all candidates, or the candidates up
+/// to `settled`.
 pub(super) fn resolved(next: &mut SessionState, now: Timestamp, fetch: NameTag, settled: Option<u16>) {
     match settled {
         None => {
-            // A store that reconciles refuses its intent from here on (decision H294).
+            // From now on, a store that reconciles refuses the intent of this fetch (decision H294).
             let settled =
                 next.fetches.extract_if(.., |open| open.id == fetch).map(|open| open.id).collect::<Vec<_>>();
             remember(next, settled);
@@ -239,7 +242,7 @@ pub(super) fn resolved(next: &mut SessionState, now: Timestamp, fetch: NameTag, 
 
 pub(super) fn returned(next: &mut SessionState, check_out: &CheckOut) {
     if next.check_outs.iter().all(|out| out.id != check_out.id) {
-        // It could not be stored, and was undone. That settles its fetch.
+        // The check-out could not be stored, and was undone. This settles its fetch.
         next.fetches.retain(|open| open.id != check_out.id.fetch);
         return remember(next, [check_out.id.fetch]);
     }
@@ -248,13 +251,13 @@ pub(super) fn returned(next: &mut SessionState, check_out: &CheckOut) {
             out.stage = Stage::Returned;
         }
     }
-    // The store is told of the end with all that it was for (decision S6).
+    // The notice of the session's end lists its check-outs, so they are kept until the store is told (decision S6).
     if !matches!(next.ended, Notice::Owed(_)) {
         forget(next, |out| out.stage == Stage::Returned && !out.is_proven);
     }
 }
 
-/// Forgets check-outs, but not that their fetches were made.
+/// Forgets check-outs, but remembers that their fetches were made.
 fn forget(next: &mut SessionState, is_meant: impl Fn(&CheckOut) -> bool) {
     let meant: Vec<_> = next.check_outs.extract_if(.., |out| is_meant(out)).map(|out| out.id.fetch).collect();
     remember(next, meant);
@@ -266,14 +269,14 @@ fn remember(next: &mut SessionState, fetches: impl IntoIterator<Item = NameTag>)
     next.used.drain(..surplus);
 }
 
-/// Plans the next check-in. It is tried until it works, because the lease counts as held until then.
+/// Plans the next check-in. The check-in is tried until it succeeds, because the lease counts as held until then.
 pub(super) fn not_returned(limits: &Limits, next: &mut SessionState, check_out: &CheckOut, again: Again) {
     if next.used.contains(&check_out.id.fetch) {
-        // An operator forgot it meanwhile, or another caller checked it in.
+        // An operator forgot the check-out, or another caller checked it in.
         return;
     }
     if !next.check_outs.iter().any(|out| out.id == check_out.id) {
-        // It could not be stored before, and is stored now.
+        // The check-out could not be stored before. It is stored now, so that it is checked in.
         next.fetches.retain(|open| open.id != check_out.id.fetch);
         give_back(next, again.now, check_out.clone(), CheckInReason::Unused);
     }
@@ -314,13 +317,13 @@ pub(super) fn renewed_lease(
             owed.failures = owed.failures.saturating_add(1);
             let is_last = !out.is_renewing || owed.failures >= limits.retries.attempts;
             if is_returning && is_last {
-                // The lease is checked in as it is known.
+                // The lease is checked in under the id that the host knows.
                 (out.is_renewing, *owed) = (false, Owed::from(again.now));
             } else {
                 owed.next = again.now.plus(limits.retries.wait(owed.failures, again));
             }
         }
-        // The lease was given up meanwhile, and its renewal may have made another.
+        // The lease was given up during the renewal, and the renewal may have made another lease.
         (None, Ok(lease)) => {
             give_back(next, now, CheckOut { lease: Some(lease), ..check_out }, CheckInReason::Unused);
         }
@@ -328,7 +331,7 @@ pub(super) fn renewed_lease(
     }
 }
 
-/// Notes that a store was told of an event, or when it is told again. After the retries are used up it is not.
+/// Notes that a store was told of an event, or plans another try. After the retries are used up, the store is not told.
 pub(super) fn told(
     limits: &Limits,
     next: &mut SessionState,
@@ -352,7 +355,7 @@ pub(super) fn told(
     *notice = at.map_or(Notice::Done, |next| Notice::Owed(Owed { failures, next, ..owed }));
 }
 
-/// Keeps the session within its bounds: check-outs that are checked in are forgotten first.
+/// Forgets the oldest check-outs that are checked in, until the session is within its limit.
 pub(super) fn forget_returned(next: &mut SessionState) {
     while next.check_outs.len() > MAX_CHECK_OUTS {
         match next.check_outs.iter().position(|out| !out.is_out()) {
@@ -381,7 +384,7 @@ impl CheckOut {
         }
     }
 
-    /// Plans the renewal of a held lease, if the store renews leases up to a longest time.
+    /// Plans the renewal of a held lease. Without `longest`, the lease is not renewed.
     fn plan_renewal(&mut self, longest: Option<Duration>) {
         let Stage::Held { renew } = &mut self.stage else { return };
         let at = self.lease.as_ref().zip(longest);

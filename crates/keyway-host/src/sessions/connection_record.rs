@@ -1,4 +1,4 @@
-//! Stores the facts about a connection.
+//! The stored form of the facts about a connection.
 
 use keyway_core::SecretText;
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_u32};
@@ -25,7 +25,7 @@ fn texts(connection: &Connection) -> [Option<&str>; 11] {
     ]
 }
 
-/// Returns the most bytes that [`write_connection`] appends.
+/// Returns an upper bound for the number of bytes that [`write_connection`] appends.
 pub(super) fn connection_len(connection: &Connection) -> usize {
     let texts: usize =
         texts(connection).iter().map(|text| 1 + text.map_or(0, |text| LENGTH_BYTES + text.len())).sum();

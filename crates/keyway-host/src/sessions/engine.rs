@@ -1,4 +1,4 @@
-//! Provides the engine to a host.
+//! The engine for credential stores.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,13 +26,13 @@ use crate::host::{HostError, Lent};
 use crate::records::{ATTEMPTS, Address, Applied, Change, Entry, Journal, Names, RecordError};
 use crate::work::{Limits, Worker};
 
-/// The engine for credential stores: sessions fetch credentials, and the host checks in what they hold.
+/// The engine for credential stores: sessions fetch credentials, and the host checks their leases in.
 ///
-/// It keeps a record of each session at each store on a storage engine, sealed by the host's own keys (decision K1). Every step is stored
-/// before the store is asked (decision R2). Several hosts may share one storage engine.
+/// It keeps a record of each session at each store on a storage engine, sealed by the host's own keys (decision K1).
+/// Every step is stored before the store is asked (decision R2). Several hosts may share one storage engine.
 ///
-/// Get it from [`Host::sessions`](crate::Host::sessions); the host also takes up due work. A clone is another handle to
-/// the same engine. Its futures need a tokio runtime, and block as much as the storage engine does.
+/// Get it from [`Host::sessions`](crate::Host::sessions); the host also carries out due work. A clone is another handle
+/// to the same engine. Its futures need a tokio runtime, and block as much as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     pub(crate) worker: Arc<Worker<SessionWorkflow>>,
@@ -48,7 +48,7 @@ pub(crate) struct SessionSettings {
 }
 
 impl Sessions {
-    /// Opens all vaults. It does no I/O.
+    /// Opens all vaults, without I/O.
     pub(crate) fn open_engine(lent: &Lent, settings: SessionSettings) -> Result<Self, HostError> {
         let SessionSettings { vaults, limits, audit } = settings;
         let mut running = BTreeMap::new();
@@ -64,16 +64,16 @@ impl Sessions {
         Ok(Self { worker: lent.worker(workflow), locks: Arc::new(lent.journal()) })
     }
 
-    /// Begins a session. It does no I/O: a record is made when something is checked out.
+    /// Begins a session, without I/O. A record is made only when something is checked out.
     ///
     /// # Errors
-    /// [`SessionsError::NoVault`] when the session is to tell a store that the host does not have.
+    /// [`SessionsError::NoVault`] when the session names a store that the host does not have.
     pub fn begin(&self, session: NewSession) -> Result<Session, SessionsError> {
         Session::new(self.clone(), session, Vec::new())
     }
 
-    /// Takes up a [detached](NewSession::detached) session after a restart of the host, or in another host; `None` if it has
-    /// no record.
+    /// Resumes a [detached](NewSession::detached) session after a restart of the host, or in another host; `None` if it
+    /// has no record.
     ///
     /// # Errors
     /// [`SessionsError::Record`].
@@ -90,7 +90,7 @@ impl Sessions {
         Session::new(self.clone(), session, entries).map(Some)
     }
 
-    /// Lists leases that are held, at most those of `limit` sessions. `after` is [`LeasePage::next`] of the page before.
+    /// Lists the held leases of at most `limit` sessions. `after` is [`LeasePage::next`] of the page before.
     ///
     /// # Errors
     /// [`SessionsError::Record`].
@@ -109,12 +109,12 @@ impl Sessions {
         Ok(LeasePage { leases, next: next.map(PageStart) })
     }
 
-    /// Takes a lease back from its session, which is not told. If another call for the session is being worked on, the lease is
-    /// checked in after it.
+    /// Takes a lease back from its session. The session is not told. If another call for the session is running, the
+    /// lease is checked in after that call.
     ///
     /// # Errors
-    /// [`TransitionError::NoCheckOut`](super::TransitionError::NoCheckOut) and `NoSession` when it is checked in already;
-    /// [`SessionsError::Record`]. A failure of the store is in [`Settled`].
+    /// [`TransitionError::NoCheckOut`](super::TransitionError::NoCheckOut) and `NoSession` when the lease is checked in
+    /// already; [`SessionsError::Record`]. A failure of the store is in [`Settled`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the lease held, being checked in, or checked in.
@@ -134,7 +134,7 @@ impl Sessions {
         self.decided(lease.address(self), &lease.store, what).await.map(drop)
     }
 
-    /// Lists fetches that wait for a person's decision, at most those of `limit` sessions.
+    /// Lists the fetches of at most `limit` sessions that wait for a person's decision.
     ///
     /// # Errors
     /// [`SessionsError::Record`].
@@ -152,7 +152,7 @@ impl Sessions {
         Ok(UndecidedPage { fetches, next: next.map(PageStart) })
     }
 
-    /// Records a person's decision about a fetch, after a look at the vault.
+    /// Records a person's decision about a fetch. The person should first look at the vault.
     ///
     /// # Errors
     /// As [`check_in`](Self::check_in); [`TransitionError::InFlight`](super::TransitionError::InFlight).
@@ -173,7 +173,7 @@ impl Sessions {
         self.decided(address, &fetch.store, What::Decide { fetch: fetch.id, made, by }).await
     }
 
-    /// Locks new check-outs. It replaces an earlier lock of the same target.
+    /// Adds a lock against new check-outs. It replaces an earlier lock of the same target.
     ///
     /// # Errors
     /// [`SessionsError::Record`].
@@ -183,7 +183,7 @@ impl Sessions {
     pub async fn lock(&self, lock: Lock) -> Result<(), SessionsError> {
         let target = lock.target.clone();
         self.put_lock(target, Some(lock)).await?;
-        // Every fetch reads the locks, so those that have ended go.
+        // Every fetch reads all locks, so locks that have ended are removed.
         let now = self.worker.clock.now();
         for ended in
             self.locks().await?.into_iter().filter(|lock| lock.until.is_some_and(|until| until <= now))
@@ -193,13 +193,13 @@ impl Sessions {
         Ok(())
     }
 
-    /// Removes a lock. Repeating the call is no error.
+    /// Removes a lock. The call succeeds if there is no such lock.
     ///
     /// # Errors
     /// [`SessionsError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves the lock made or not.
+    /// A dropped future leaves the lock in force or removed.
     pub async fn unlock(&self, target: LockTarget) -> Result<(), SessionsError> {
         self.put_lock(target, None).await
     }
@@ -215,8 +215,8 @@ impl Sessions {
         Ok(self.locks.all().await?.into_iter().filter_map(|entry| entry.state).collect())
     }
 
-    /// Asks a store whether the credentials that it has open their target (heartbeat). A
-    /// [schedule](Vault::verify_every) does it regularly.
+    /// Asks a store whether its stored credentials still work at their target (heartbeat). A
+    /// [schedule](Vault::verify_every) repeats the question regularly.
     ///
     /// # Errors
     /// [`SessionsError::NoVault`], [`SessionsError::Store`].
@@ -232,7 +232,7 @@ impl Sessions {
         self.vault(store)?.verify(verification).await.map_err(failed)
     }
 
-    /// Lists the vaults of the host, with the capabilities or the faults of each.
+    /// Lists the vaults of the host, each with its capabilities or its fault.
     pub fn vaults(&self) -> Vec<VaultView> {
         self.worker.workflow.vaults.values().map(|vault| vault.view()).collect()
     }
@@ -248,7 +248,7 @@ impl Sessions {
         Address { scope: journal.scope(&[session.as_bytes()]), id }
     }
 
-    /// Reads the record of a session at a store, or prepares it.
+    /// Reads the record of a session at a store, or prepares a new one.
     pub(super) async fn entry(
         &self,
         at: &SessionAtStore,

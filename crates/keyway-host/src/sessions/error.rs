@@ -11,7 +11,7 @@ use super::workflow::SessionWorkflow;
 use crate::records::RecordError;
 use crate::work::{Failed, FailedBecause};
 
-/// Explains why a session got no credentials, or what is tried again.
+/// Explains why a session got no credentials, or which call is tried again.
 ///
 /// `Display` is for the operator, [`user_message`](Self::user_message) for the user of the session, and
 /// [`detail`](PluginError::detail) for the log. None of them holds a secret.
@@ -50,15 +50,15 @@ pub enum SessionsError {
         /// The text that is missing.
         what: &'static str,
     },
-    /// A text of the session is too large for its record (decision R8). Nothing was asked.
+    /// A text of the session is too large for its record (decision R8). No store was asked.
     #[error("{what} may have {limit} bytes at most")]
     TooLarge {
         /// The text that is too large.
         what: &'static str,
-        /// The most bytes.
+        /// The maximum size in bytes.
         limit: usize,
     },
-    /// An operator has locked new check-outs. Nothing was asked.
+    /// An operator has locked new check-outs. No store was asked.
     #[error("new check-outs are locked by {by}: {reason}")]
     Locked {
         /// The operator.
@@ -66,7 +66,8 @@ pub enum SessionsError {
         /// The operator's reason.
         reason: String,
     },
-    /// The store failed. What it owes is asked for again; see [`effect`](PluginError::effect) for a fetch.
+    /// The store failed. The host repeats the calls that it owes the store; for a fetch, see
+    /// [`effect`](PluginError::effect).
     #[error("the vault \"{name}\" failed at {call}: {error}")]
     Store {
         /// The name of the vault.
@@ -77,8 +78,8 @@ pub enum SessionsError {
         #[source]
         error: CredentialError,
     },
-    /// The session ended, or another host took its record over, while the store was asked. What was checked out is
-    /// checked in.
+    /// The session ended, or another host took over its record, while the store was asked. The new check-out is checked
+    /// in.
     #[error("the session was settled while the vault was asked; its check-out is checked in")]
     Overtaken,
     /// The host's own records failed.
@@ -104,9 +105,9 @@ impl From<Failed<SessionWorkflow>> for SessionsError {
     fn from(Failed { because, failures, .. }: Failed<SessionWorkflow>) -> Self {
         match because {
             FailedBecause::Refused { error, .. } => Self::Refused(error),
-            // A session is not counted under names.
+            // A session's record is not counted, so this does not happen.
             FailedBecause::LimitReached(_) => Self::Refused(TransitionError::TooMany),
-            // A plugin's own failure says more than that its step could not be stored.
+            // The plugin's own failure tells the caller more than the failure to store the step.
             FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
         }
     }

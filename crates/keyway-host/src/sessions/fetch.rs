@@ -1,4 +1,4 @@
-//! The requests for credentials, and their answers.
+//! The request for credentials, and its answer.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ credential_types! {
     RemoteAppCredentials is RemoteApp,
 }
 
-/// The request for credentials. The default is enough unless the host demands something.
+/// The request for credentials. The default is enough unless the host demands a reason or a ticket.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct FetchRequest {
@@ -157,10 +157,11 @@ impl FetchRequest {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Fetched<C> {
-    /// There are credentials, which the host does not keep.
+    /// The credentials. The host does not keep them.
     Found(FoundCredentials<C>),
-    /// No candidate has credentials: the outcome of each, in the order in which they were tried. None at all means
-    /// that there was no candidate; for a remote application, that the user has to name the account and the asset.
+    /// No candidate has credentials. The list has the outcome of each candidate, in the order in which they were tried.
+    /// If it is empty, there was no candidate. For a remote application, an empty list means that the user has to name
+    /// the account and the asset.
     Nothing(Vec<Attempt>),
 }
 
@@ -179,7 +180,7 @@ pub struct FoundCredentials<C> {
 }
 
 impl<C: CredentialType> Fetched<C> {
-    /// Converts the answer of a store to one kind; `None` if it is of another kind, which a store cannot give.
+    /// Converts the answer of a store to one kind; `None` if the answer is of another kind, which cannot happen.
     pub(super) fn of(answer: Answer) -> Option<Self> {
         Some(match answer {
             Answer::Nothing(attempts) => Self::Nothing(attempts),
@@ -191,7 +192,7 @@ impl<C: CredentialType> Fetched<C> {
         })
     }
 
-    /// Returns the credentials, if there are some.
+    /// Returns the credentials, if there are any.
     pub fn found(self) -> Option<FoundCredentials<C>> {
         match self {
             Self::Found(found) => Some(found),

@@ -1,18 +1,18 @@
-//! Decides when a lease is renewed, and when it is checked in although the session goes on.
+//! Decides when a lease is renewed, and when it is checked in although its session continues.
 
 use std::time::Duration;
 
 use keyway_core::Timestamp;
 use keyway_credentials::Lease;
 
-/// Returns when a lease is checked in because it ends: when 90 % of its term has passed, since the clock of the vault
-/// is not the host's (decision S10). `None` if it does not end by itself.
+/// Returns when a lease is checked in because it ends; `None` if it does not end by itself. The check-in is due when 90
+/// % of the term has passed, since the vault's clock may differ from the host's (decision S10).
 pub(super) fn return_at(lease: &Lease, term: Timestamp) -> Option<Timestamp> {
     Some(term.plus(part(length(lease, term)?, 9, 10)))
 }
 
-/// Returns when a lease is renewed: when a third of its term has passed (decision S10). `None` if it does not end, or
-/// cannot be renewed, or if it may not become older.
+/// Returns when a lease is renewed: when a third of its term has passed (decision S10). `None` if the lease does not
+/// end, cannot be renewed, or lasts until its maximum age already.
 pub(super) fn renew_at(
     lease: &Lease,
     (made, term): (Timestamp, Timestamp),
@@ -23,7 +23,8 @@ pub(super) fn renew_at(
     (lease.renewable && ends < made.plus(longest)).then_some(at)
 }
 
-/// Returns for how long a lease is asked when it is renewed now: as long as its term was, up to the longest time.
+/// Returns the duration that the host requests for a renewal at `now`: that of the current term, but not beyond the
+/// maximum age.
 pub(super) fn extension(
     lease: &Lease,
     (made, term): (Timestamp, Timestamp),
@@ -33,8 +34,8 @@ pub(super) fn extension(
     Some(length(lease, term)?.min(between(now, made.plus(longest))))
 }
 
-/// Tells whether a renewal begins a new term. It does not if the end moved by at most a tenth of the term: the vault
-/// gives no more, and each further renewal would only delay the return.
+/// Tells whether a renewal begins a new term. If the end of the lease moved by at most a tenth of the term, it does
+/// not: the vault gives no more time, and further renewals would only delay the return.
 pub(super) fn begins_term(before: &Lease, term: Timestamp, renewed: &Lease) -> bool {
     let (Some(old), Some(new)) = (before.expires_at, renewed.expires_at) else { return true };
     between(old, new).max(between(new, old)) > part(between(term, old), 1, 10)

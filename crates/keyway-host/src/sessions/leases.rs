@@ -10,15 +10,15 @@ use super::state::{CheckOutId, FetchStage, OpenFetch, Stage};
 use super::workflow::{ACCOUNT, ASSET, HOLDER, SessionWorkflow};
 use crate::records::{Entry, NameTag, Names};
 
-/// A question for leases.
+/// Selects leases for a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LeaseQuery {
-    /// Those of an account, at every asset.
+    /// The leases of an account, at every asset.
     Account(Account),
-    /// Those at an asset.
+    /// The leases at an asset.
     Asset(Asset),
-    /// Those of a person.
+    /// The leases of a person.
     Holder(Holder),
 }
 
@@ -54,9 +54,9 @@ pub struct OpenLease {
     pub candidate: Candidate,
     /// The lease.
     pub lease: Lease,
-    /// The person whose session it is, if the host knows.
+    /// The person to whom the session belongs, if the host knows.
     pub holder: Option<Holder>,
-    /// When it was checked out.
+    /// The time of the check-out.
     pub since: Timestamp,
     /// Whether the target accepted the credentials.
     pub is_proven: bool,
@@ -70,9 +70,9 @@ pub struct OpenLease {
 pub struct Returning {
     /// The reason.
     pub reason: CheckInReason,
-    /// How often the store failed.
+    /// How many times the store failed.
     pub failures: u32,
-    /// When it is tried next.
+    /// The time of the next try.
     pub next: Timestamp,
 }
 
@@ -84,13 +84,13 @@ pub struct PageStart(pub(super) NameTag);
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LeasePage {
-    /// The leases, in a stable order without meaning.
+    /// The leases, sorted in a stable but arbitrary way.
     pub leases: Vec<OpenLease>,
     /// The start of the next page; `None` after the last one.
     pub next: Option<PageStart>,
 }
 
-/// A fetch of which it is unknown whether it made a check-out, and which the host cannot settle.
+/// A fetch with an unknown outcome that the host cannot settle. It may have made a check-out.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct UndecidedFetch {
@@ -98,11 +98,11 @@ pub struct UndecidedFetch {
     pub session: SessionId,
     /// The credential store.
     pub store: CredentialStoreName,
-    /// The person whose session it is, if the host knows.
+    /// The person to whom the session belongs, if the host knows.
     pub holder: Option<Holder>,
     /// The kind of credentials.
     pub kind: CredentialKind,
-    /// The candidates that may have been checked out: those by the host's rules.
+    /// The candidates by the host's rules. Any of them may have been checked out.
     pub candidates: Vec<Candidate>,
     /// The ticket of the fetch.
     pub ticket: Option<String>,
@@ -119,17 +119,17 @@ pub struct UndecidedPage {
     pub next: Option<PageStart>,
 }
 
-/// A person's decision about a fetch, after a look at the vault.
+/// A person's decision about a fetch, made after a look at the vault.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// The vault holds no lease for it.
+    /// The vault holds no lease for the fetch.
     NothingThere,
-    /// The vault holds this lease. The host checks it in.
+    /// The vault holds this lease for the fetch. The host checks it in.
     Made(Candidate, Lease),
 }
 
-/// Lists the leases of a record that the question asks for.
+/// Lists the leases of a record that match the query.
 pub(super) fn leases_of<'a>(
     entry: &'a Entry<SessionWorkflow>,
     query: &'a LeaseQuery,

@@ -1,4 +1,4 @@
-//! Holds the caller's part of a session at a store: what is not stored, or newer than the record.
+//! The caller's part of a session at a store: data that is not stored, or newer than the record.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +16,10 @@ pub(crate) struct Live {
     /// The facts about the connection, with the user's login.
     pub(super) connection: Arc<Connection>,
     pub(super) session_cookie: Cookie,
-    /// How many calls the session has made, at all stores.
+    /// How many calls the session has made, at all stores together.
     pub(super) calls: Arc<AtomicU64>,
     cookie: Arc<Mutex<Seen>>,
-    /// The candidates that the host does not ask for; present for a fetch.
+    /// Decides which candidates the host does not ask for; present for a fetch.
     pub(super) refusals: Option<Arc<Refusals>>,
 }
 
@@ -35,12 +35,12 @@ impl Live {
         Self { connection, session_cookie, calls, cookie: Arc::default(), refusals: None }
     }
 
-    /// Makes the context of a call. Data that a worker has stored since the caller's last call is taken over first.
+    /// Makes the context of a call. If a worker has stored newer data since the caller's last call, this data is used.
     pub(super) fn context(&self, connection: Arc<Connection>, stored: &Data) -> SessionContext {
         let mut seen = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.calls > seen.call {
             *seen = Seen { cookie: cookie_of(stored.cookie.as_ref()), call: stored.calls };
-            // Entries that do not fit beside later ones of other plugins stay in the record.
+            // Entries that do not fit because other plugins have added entries since stay in the record.
             if let Some(stored) = &stored.session_cookie {
                 let _ = self.session_cookie.merge(read_object(stored).unwrap_or_default());
             }
@@ -48,7 +48,7 @@ impl Live {
         context(connection, seen.cookie.clone(), self.session_cookie.clone())
     }
 
-    /// Reads the data after a call.
+    /// Reads the plugin's data from the context after a call.
     pub(super) fn data(&self, context: &SessionContext, stored: &Data) -> Data {
         let counted = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let data = data(context, counted.max(stored.calls + 1));
@@ -57,12 +57,12 @@ impl Live {
     }
 }
 
-/// Makes the context of a call for which no caller waits.
+/// Makes the context of a call whose caller is gone.
 pub(super) fn stored_context(connection: Arc<Connection>, stored: &Data) -> SessionContext {
     context(connection, cookie_of(stored.cookie.as_ref()), cookie_of(stored.session_cookie.as_ref()))
 }
 
-/// Reads the data after a call.
+/// Reads the plugin's data from the context after a call.
 pub(super) fn data(context: &SessionContext, calls: u64) -> Data {
     let [cookie, session_cookie] = [&context.cookie, &context.session_cookie]
         .map(|it| (!it.is_empty()).then(|| Arc::new(it.to_ascii())));

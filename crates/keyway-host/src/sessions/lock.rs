@@ -1,4 +1,4 @@
-//! Locks: an operator's bar against new check-outs.
+//! Locks, with which an operator prevents new check-outs.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time};
 use keyway_core::{InvalidText, Timestamp};
@@ -6,7 +6,7 @@ use keyway_credentials::{Account, Asset, Candidate, CredentialStoreName, Holder}
 
 use crate::records::{RecordKind, Recorded, Stored};
 
-/// A lock against new check-outs. Existing ones stay: check them in by
+/// A lock against new check-outs. It does not affect existing check-outs: check them in by
 /// [`Sessions::check_in`](super::Sessions::check_in).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub struct Lock {
     pub by: Holder,
     /// The reason, which the user of a session does not see.
     pub reason: String,
-    /// When it ends; `None` for no end.
+    /// The end of the lock; `None` for no end.
     pub until: Option<Timestamp>,
 }
 
@@ -34,7 +34,7 @@ impl Lock {
         self
     }
 
-    /// Tells whether the lock stops a candidate from being asked for.
+    /// Tells whether the lock prevents the host from asking for a candidate.
     pub(super) fn stops(
         &self,
         now: Timestamp,
@@ -70,7 +70,7 @@ pub enum LockTarget {
 }
 
 impl LockTarget {
-    /// Returns the number of the kind, which is stored and never changes, and the name.
+    /// Returns the number of the target's kind, and the target's name. The number is stored and never changes.
     pub(super) fn parts(&self) -> (u8, &str) {
         match self {
             Self::Everything => (0, ""),

@@ -12,12 +12,12 @@
 //!              Undecided ── decided ──► (forgotten), or Returning        Returned
 //! ```
 //!
-//! Each event changes what the host owes the store: notices, check-ins, and answers about fetches. Then
-//! [`proceed`] chooses the next call that is due. So every way through the life comes to the same check-ins, and
-//! a restart goes on where the last step was stored.
+//! Each event changes what the host owes the store: notices, check-ins, and answers about fetches. Then [`proceed`]
+//! chooses the next call that is due. So every path through the states leads to the same check-ins, and after a restart
+//! the host continues from the last stored step.
 //!
-//! A result that comes from a caller that lost its claim is a fact if it says what exists, and else it is ignored: the
-//! caller knows only of its own call.
+//! If a caller that lost its claim reports a result, only the facts about existing leases count. Everything else is
+//! ignored, because the caller knows only of its own call.
 
 use keyway_core::Timestamp;
 use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS, Rotation};
@@ -38,11 +38,11 @@ type Step = crate::work::Step<SessionWorkflow>;
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(super) now: Timestamp,
-    /// Whether the store can be asked about a fetch whose outcome is unknown.
+    /// Whether the store can find out the outcome of a fetch when that is unknown.
     pub(super) resolves: bool,
     /// The data of the plugin after a call.
     pub(super) data: Option<Data>,
-    /// Whether the caller knows that the session has a record. If that is gone, the session has ended.
+    /// Whether the caller knows that the session has a record. If the record is gone, the session has ended.
     pub(super) continues: bool,
     pub(super) what: What,
 }
@@ -50,13 +50,13 @@ pub(crate) struct Event {
 /// Things that happen to a session.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// A caller asks for credentials. With `again`, the same fetch may be asked again.
+    /// A caller asks for credentials. With `again`, the same fetch may be repeated.
     Fetch { fetch: OpenFetch, again: bool },
     /// The target accepted the credentials.
     AuthenticationCompleted { trigger: CheckInTrigger, read: Vec<CheckOut> },
     /// The target did not accept the credentials.
     AuthenticationFailed,
-    /// The session has ended. With `recovers`, a restart of the host ends it if this call does not.
+    /// The session has ended. With `recovers`, a restart of the host ends the session if this call does not.
     End { read: Vec<CheckOut>, recovers: bool },
     /// The host that had the session is gone.
     HostLost,
@@ -66,32 +66,33 @@ pub(crate) enum What {
     Forget { id: CheckOutId, by: Holder },
     /// A person found out whether an undecided fetch has made a check-out.
     Decide { fetch: NameTag, made: Option<(Candidate, Lease)>, by: Holder },
-    /// A worker takes up what is due.
+    /// A worker carries out due work.
     Wake,
 
     /// The store gave credentials.
     Found { check_out: CheckOut, renews: bool },
-    /// The store has no credentials, or `failed`, and holds no lease for this fetch.
+    /// The store has no credentials, or failed (`failed`), and holds no lease for this fetch.
     NothingFound { fetch: NameTag, failed: bool },
-    /// It is unknown whether the store holds a lease for this fetch. No candidate after the `last` was asked for.
+    /// It is unknown whether the store holds a lease for this fetch. `last` is the number of the last candidate that
+    /// was asked for.
     Unclear { fetch: NameTag, again: Again, last: Option<u16> },
-    /// The store was asked about a fetch, and holds these leases for it. `settled` is the number of its last candidate that
-    /// was asked about, if there are more.
+    /// The store was asked about a fetch, and holds these leases for it. If candidates are left to ask about, `settled`
+    /// is the number of the last one that was asked about.
     Resolved { fetch: NameTag, held: Vec<CheckOut>, settled: Option<u16> },
     /// The store was asked about a fetch, and cannot tell.
     CannotTell { fetch: NameTag },
-    /// The store took a lease back, or did not.
+    /// The store took a lease back, or failed to.
     CheckIn { check_out: CheckOut, taken_back: Result<Rotation, Again> },
-    /// The store renewed a lease, or did not. `is_unclear` if it may have done so all the same.
+    /// The store renewed a lease, or failed to. `is_unclear` is set if a failed renewal may have had an effect.
     Renewal { check_out: CheckOut, renewed: Result<Lease, Again>, is_unclear: bool },
-    /// The store was told of an event, or did not listen.
+    /// The store was told of an event, or the call failed.
     Told { what: Told, failed: Option<Again> },
 }
 
 /// The events that a store is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// The authentication was completed, for the n-th time.
+    /// The authentication was completed. The number counts the completions.
     Authenticated(u32),
     Ended,
 }
@@ -103,7 +104,7 @@ pub(crate) enum Command {
     Resolve(OpenFetch),
     CheckIn(CheckOut),
     Renew(CheckOut),
-    /// Tell of an event, with the check-outs that it concerns.
+    /// Tell the store of an event, with the check-outs that it concerns.
     Tell(Told, Vec<CheckOut>),
 }
 
@@ -120,7 +121,7 @@ pub enum TransitionError {
     /// A call for the session is being worked on.
     #[error("another call for this session is being worked on: try again when it has ended")]
     InFlight,
-    /// The fetch was made before and is over, or the store is not idempotent.
+    /// The fetch was made before and is over, or it was made before and the store is not idempotent.
     #[error("this fetch was made before: make another, by a new call id")]
     Repeated,
     /// The session holds as many check-outs as it may.
@@ -128,7 +129,7 @@ pub enum TransitionError {
         "the session holds {MAX_CHECK_OUTS} check-outs already: end it, or wait until they are checked in"
     )]
     TooMany,
-    /// The session has no such check-out, or nothing undecided.
+    /// The session has no such check-out, or no undecided fetch.
     #[error("the session has no such check-out")]
     NoCheckOut,
     /// The same fetch was made before, and has no clear answer yet.
@@ -138,7 +139,7 @@ pub enum TransitionError {
     Unsettled,
 }
 
-/// Computes the step that an event causes in this state; `None` is a session that has used the store for nothing yet.
+/// Computes the step that an event causes in this state; `None` is a session without a record at the store.
 ///
 /// # Errors
 /// A transition error leaves everything unchanged.
@@ -172,19 +173,20 @@ pub(crate) fn step(
     let hands_out = apply(limits, &mut next, (now, resolves, standing), what)?;
     forget_returned(&mut next);
     Ok(match standing {
-        // A worker takes up what else is due, so that the caller need not wait for it.
+        // A worker carries out the other due calls, so that the caller need not wait for them.
         _ if hands_out => Step::to(next).handing_out(),
-        // Many sessions are lost at once, so the lanes work them off.
+        // When a host is lost, many sessions are lost at once, so the lanes carry out their calls.
         _ if is_lost && standing != Standing::Others => Step::to(next),
-        // The caller that has the claim goes on with what is due now.
+        // The caller that has the claim carries out the due calls.
         Standing::Others => Step::to(next).beside(),
         _ => proceed(next, now),
     })
 }
 
 impl What {
-    /// Tells whether the record itself is the intent of the notice that follows: it is of a session that a restart of
-    /// the host ends, by the same call with the same id, and that owes and holds nothing else (decision H222).
+    /// Tells whether the record itself serves as the intent of the notice that follows. This requires that a restart of
+    /// the host would end the session by the same call with the same id, and that the session owes and holds nothing
+    /// else (decision H222).
     fn needs_no_intent(&self, stored: Option<&SessionState>) -> bool {
         let (Self::End { read, recovers: true }, Some(stored)) = (self, stored) else { return false };
         read.is_empty()
@@ -193,7 +195,7 @@ impl What {
             && stored.taken() == 0
     }
 
-    /// Tells whether the event can be the first of a session at a store.
+    /// Tells whether the event can be the first event of a session at a store.
     fn begins(&self) -> bool {
         matches!(self, Self::Fetch { .. } | Self::AuthenticationCompleted { .. } | Self::End { .. })
     }
@@ -226,7 +228,7 @@ impl What {
     }
 }
 
-/// Changes what the host owes the store. Returns whether the caller gets the store's answer.
+/// Applies an event to the calls that the host owes the store. Returns whether the caller gets the store's answer.
 fn apply(
     limits: &Limits,
     next: &mut SessionState,
@@ -309,7 +311,7 @@ fn is_over(state: &SessionState) -> bool {
     state.ended == Notice::Done && !matches!(state.authenticated, Notice::Owed(_)) && state.taken() == 0
 }
 
-/// Chooses the next call of the store that is due: first what frees a lease, then what a caller waits for.
+/// Chooses the next due call of the store. Calls that free a lease come first, then the call that a caller waits for.
 fn proceed(mut next: SessionState, now: Timestamp) -> Step {
     for out in &mut next.check_outs {
         let ends = out.lease.as_ref().and_then(|lease| return_at(lease, out.term));
@@ -326,7 +328,7 @@ fn proceed(mut next: SessionState, now: Timestamp) -> Step {
     }
     let returning = |out: &&CheckOut| matches!(&out.stage, Stage::Returning { owed, .. } if is_due(owed));
     if let Some(out) = next.check_outs.iter().find(returning).cloned() {
-        // A renewal may have given the lease another id, so its outcome is asked for first.
+        // A renewal may have changed the id of the lease, so the host first finds out its outcome.
         let command = if out.is_renewing { Command::Renew(out) } else { Command::CheckIn(out) };
         return Step::to(next).then(command);
     }

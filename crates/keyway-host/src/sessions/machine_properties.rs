@@ -1,5 +1,5 @@
 //! Properties over any sequence of calls, plugin failures and crashes: exactly the leases that were checked out are
-//! checked in, repeats carry the same id, and no lease is forgotten.
+//! checked in, repeated calls carry the same id, and no lease is forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,27 +13,27 @@ use crate::sessions::search::Search;
 use crate::sessions::workflow::SessionWorkflow;
 use crate::work::{Again, Workflow};
 
-/// A vault that counts.
+/// A vault that records the effects of all calls.
 #[derive(Debug, Default)]
 struct Vault {
     held: BTreeMap<LeaseId, CheckOutId>,
-    /// Every lease that was ever given, with the check-out whose intent it was given for.
+    /// Every lease that was ever given, with the check-out for whose intent it was given.
     given: BTreeMap<LeaseId, CheckOutId>,
     /// The checked-in leases, with the ids under which they were checked in.
     checked_in: BTreeMap<LeaseId, BTreeSet<CheckOutId>>,
     /// The lease that each renewal made.
     renewed: BTreeMap<(CheckOutId, u32), LeaseId>,
     told: BTreeSet<String>,
-    /// How often the machine learned that the end was told.
+    /// How many times the machine learned that the vault was told of the end.
     ended: u32,
 }
 
-/// Chooses by its bits how the next call of the plugin ends.
+/// The outcome of the next call of the plugin, chosen by bits.
 #[derive(Clone, Copy, Debug)]
 struct Luck(u8);
 
 impl Luck {
-    /// Whether it works, and if not, whether there was an effect all the same.
+    /// Returns whether the call succeeds, and if not, whether it had an effect nevertheless.
     fn outcome(self) -> (bool, bool) {
         (self.0 & 3 != 0, self.0 & 4 != 0)
     }
@@ -86,7 +86,7 @@ impl World {
     }
 
     fn give(&mut self, id: CheckOutId) -> Lease {
-        // The same intent has one effect.
+        // Repeated calls with the same intent have one effect.
         let known = self.vault.held.iter().find(|(_, held)| **held == id).map(|(lease, _)| lease.clone());
         let lease = known.unwrap_or_else(|| {
             self.leases += 1;
@@ -102,7 +102,7 @@ impl World {
         self.ends.map_or(lease.clone(), |ends| lease.expires_at(self.now.plus(ends)))
     }
 
-    /// Gives a lease that is renewed another id, if the vault does so.
+    /// Gives a renewed lease another id, if this vault does so.
     fn rename(&mut self, old: &LeaseId) -> LeaseId {
         if !self.renews_ids {
             return old.clone();
@@ -120,7 +120,7 @@ impl World {
         Again { now: self.now, retry_after: None, jitter: 0 }
     }
 
-    /// Carries out a command, as a plugin would that fails as it likes.
+    /// Carries out a command, as a plugin that may fail at any time.
     fn carry_out(&mut self, command: &Command) -> What {
         let (works, effect) = self.luck.next().unwrap_or(Luck(7)).outcome();
         match command {
@@ -293,7 +293,7 @@ proptest! {
         for (index, (call, fault, seconds)) in calls.into_iter().enumerate() {
             world.now = world.now.plus(Duration::from_secs(seconds));
             let what = match call {
-                // Ids of fetches are used once, but for a repetition.
+                // The id of a fetch is used once, except for a repetition.
                 Call::Fetch { number, repeated } => {
                     let number = if repeated { number % 3 } else { u8::try_from(index).unwrap() + 3 };
                     What::Fetch { fetch: fetch(number), again: resolves }
@@ -339,7 +339,7 @@ proptest! {
         let checked_in: BTreeSet<_> = world.vault.checked_in.keys().collect();
         prop_assert_eq!(given, checked_in);
         for (lease, ids) in &world.vault.checked_in {
-            // A person who decides does not know the candidate's number.
+            // A decision by a person does not contain the candidate's number, so only the fetches are compared.
             let ids: BTreeSet<_> = ids.iter().map(|id| id.fetch).collect();
             prop_assert_eq!(ids, BTreeSet::from([world.vault.given[lease].fetch]), "{} has one check-in", lease);
         }

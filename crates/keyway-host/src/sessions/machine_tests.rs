@@ -1,4 +1,4 @@
-//! Rules that a property does not see: callers beside each other, bounds, and the order of calls.
+//! Tests rules that the properties do not cover: concurrent callers, limits, and the order of calls.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ fn ada() -> Holder {
     Holder::new("ada").unwrap()
 }
 
-/// A session whose check-out is proven and checked in.
+/// Returns a session whose check-out is proven and checked in.
 fn returned() -> SessionState {
     let completed =
         What::AuthenticationCompleted { trigger: CheckInTrigger::AfterAuthentication, read: Vec::new() };
@@ -68,7 +68,7 @@ fn after(state: Option<&SessionState>, standing: Standing, what: What) -> Step {
     try_step(state, standing, what).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A session that holds the check-out of its first fetch.
+/// Returns a session that holds the check-out of its first fetch.
 fn holding() -> SessionState {
     let asked = after(None, Standing::Free, fetch(1)).state.unwrap();
     let found = after(Some(&asked), Standing::Ours, What::Found { check_out: out(1), renews: false });
@@ -155,7 +155,7 @@ fn a_repeated_fetch_is_refused_when_its_check_out_is_returned_or_unclear() {
     let unsettled = after(Some(&asked), Standing::Ours, unclear).state.unwrap();
     assert_eq!(try_step(Some(&unsettled), Standing::Free, fetch(1)).err(), Some(TransitionError::Unsettled));
 
-    // The store refuses an intent of which it told that nothing happened.
+    // The store said that nothing happened for this intent, and therefore refuses the intent from now on.
     let resolved = What::Resolved { fetch: [1; 16], held: Vec::new(), settled: None };
     let resolved = after(Some(&unsettled), Standing::Ours, resolved).state.unwrap();
     assert_eq!(try_step(Some(&resolved), Standing::Free, fetch(1)).err(), Some(TransitionError::Repeated));
@@ -228,7 +228,7 @@ fn a_handle_that_knew_a_record_finds_the_session_ended() {
     }
 }
 
-/// The end of a session that a restart of its host ends.
+/// Returns the end event of a session that is ended by a restart of its host.
 fn end_of_attached() -> What {
     What::End { read: Vec::new(), recovers: true }
 }
@@ -238,7 +238,7 @@ fn the_record_itself_is_the_intent_of_the_end_of_a_session_that_holds_nothing() 
     let returned = returned();
     let told = after(Some(&returned), Standing::Free, end_of_attached());
     assert!(told.is_promised && told.state.as_ref() == Some(&returned), "nothing is stored");
-    // A restart after a crash comes to the same call.
+    // A restart after a crash leads to the same call.
     let lost = after(Some(&returned), Standing::Free, What::HostLost).state;
     let restarted = after(lost.as_ref(), Standing::Free, What::Wake);
     for step in [&told, &restarted] {
@@ -247,7 +247,7 @@ fn the_record_itself_is_the_intent_of_the_end_of_a_session_that_holds_nothing() 
     }
     let what = What::Told { what: Told::Ended, failed: None };
     assert!(after(Some(&returned), Standing::Free, what).state.is_none());
-    // A failure is stored, and the store is told later.
+    // A failure is stored, and the store is told again later.
     let what = What::Told { what: Told::Ended, failed: Some(again()) };
     let failed = after(Some(&returned), Standing::Free, what).state.unwrap();
     assert!(matches!(failed.ended, Notice::Owed(Owed { failures: 1, .. })), "{failed:?}");

@@ -1,8 +1,9 @@
 //! Runs credential stores for a host.
 //!
 //! A user's *session* needs the credentials of an account at an asset. [`Sessions`] fetches them from a *vault*, a
-//! credential store of the host, and checks in what was checked out: when the session has proved it or has no use for
-//! it any more, at the latest when it ends. No way out of a session leaves a lease behind, and neither does a crash (SPS seed).
+//! credential store of the host. It checks a lease in when the target has accepted the credentials or the session no
+//! longer needs them, at the latest when the session ends. However a session ends, even by a crash, it leaves no lease
+//! behind (SPS seed).
 //!
 //! ```
 //! # mod cabinet {
@@ -73,8 +74,9 @@
 //! # }
 //! ```
 //!
-//! A host that uses the facade finds this module as `keyway::sessions`. [`Host::run`](crate::Host::run) recovers after a crash,
-//! renews leases, returns those that end, and tries again what failed. Without it only the calls of the callers are carried out.
+//! A host that uses the facade finds this module as `keyway::sessions`. [`Host::run`](crate::Host::run) recovers after
+//! a crash, renews leases, returns leases that are about to end, and repeats failed calls. Without it, the host does
+//! nothing but carry out the callers' own calls.
 //!
 //! # The way of a fetch
 //!
@@ -83,8 +85,8 @@
 //!    (decision S4).
 //! 3. It stores an intent, and checks in what the session holds at this store without proof, unless it asks for a
 //!    one-time code or a remote application (decision S3).
-//! 4. It asks the store for each candidate until one has credentials. The intent that the store gets is the stored one with
-//!    the number of the candidate (decision S2).
+//! 4. It asks the store for each candidate until one has credentials. The intent that the store gets is the stored one
+//!    with the number of the candidate (decision S2).
 //! 5. It stores the lease, and only then hands out the credentials, which it never stores.
 //! 6. If no candidate has credentials and other sessions hold some alone, it [waits](Vault::busy_wait) in the queue for
 //!    the first of these.
@@ -103,8 +105,8 @@
 //! | the host starts again after a crash | `HostLost` |
 //! | an operator [takes it back](Sessions::check_in) | `Forced` |
 //!
-//! A check-in is tried until it works, always with the same intent. The store is told of the end of the session although a check-in
-//! fails. An operator can [forget](Sessions::forget) a lease whose vault is gone.
+//! A check-in is tried until it works, always with the same intent. The store is told of the end of the session even if
+//! a check-in fails. An operator can [forget](Sessions::forget) a lease whose vault is gone.
 //!
 //! # Plugins that fail
 //!
@@ -116,20 +118,21 @@
 //! | the same, and can do neither | waits for a person's [decision](Sessions::decide) |
 //! | gives credentials for a session that ended meanwhile | is checked in |
 //!
-//! If a check-out cannot be stored, it is checked in at once. A host that stops while a plugin is asked counts as a passed
-//! deadline (decision R2).
+//! If a check-out cannot be stored, it is checked in at once. If the host stops while a plugin is asked, the call is
+//! treated as if it had passed its deadline (decision R2).
 //!
 //! # One record for each store
 //!
-//! A session that uses several stores has a record for each, so that a vault that hangs holds up nobody else's work
-//! (decision R6). They share the session cookie. A session lives in the memory of its host: when a run of the host is lost,
-//! the next run of the same [name](crate::HostBuilder::name) ends its sessions. A [detached](NewSession::detached) session is [resumed](Sessions::resume) instead.
+//! A session that uses several stores has a record for each, so that a vault that hangs does not delay the work at
+//! other vaults (decision R6). All stores of a session share the session cookie. A session lives in the memory of its
+//! host: when a run of the host is lost, the next run of the same [name](crate::HostBuilder::name) ends its sessions. A
+//! [detached](NewSession::detached) session is [resumed](Sessions::resume) instead.
 //!
 //! # Limits
 //!
 //! * A session holds at most 16 check-outs at each store; a fetch asks for at most 10,000 candidates.
 //! * A queue is fair within one host. Hosts that share a vault compete for it.
-//! * A list of a store's own, asked for again after a crash, must have the candidates that it had before.
+//! * A store's own list of candidates must have the same candidates when the host reads it again after a crash.
 //! * Rolling back the storage engine to an older copy is not detected.
 
 mod admission;

@@ -2,18 +2,18 @@
 
 use keyway_credentials::{Connection, CredentialStoreName, Holder};
 
-/// The facts with which a host begins a session.
+/// The facts about a new session.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NewSession {
     /// The facts about the connection, with the session's id. A host uses an id once.
     pub connection: Connection,
-    /// The person whose session it is; by default the user's name at the gateway.
+    /// The person to whom the session belongs; by default the user's name at the gateway.
     pub holder: Option<Holder>,
     /// The stores that learn of the session's events even if it fetches nothing from them.
     pub stores: Vec<CredentialStoreName>,
-    /// Whether the session outlives its host's process, and is [resumed](super::Sessions::resume) after a restart. It then ends
-    /// only when it is ended.
+    /// Whether the session outlives its host's process, and is [resumed](super::Sessions::resume) after a restart. Such
+    /// a session ends only by a call.
     pub is_detached: bool,
 }
 
@@ -24,7 +24,7 @@ impl NewSession {
         Self { connection, holder, stores: Vec::new(), is_detached: false }
     }
 
-    /// Sets the person whose session it is.
+    /// Sets the person to whom the session belongs.
     #[must_use]
     pub fn held_by(mut self, holder: Holder) -> Self {
         self.holder = Some(holder);

@@ -1,4 +1,4 @@
-//! Queues for accounts that another session holds alone. Sessions wait in the order in which they came.
+//! Queues for accounts that another session holds alone. Sessions wait in the order of their arrival.
 //!
 //! A queue is in the memory of one host: hosts that share a storage engine do not wait for each other's queues.
 
@@ -10,10 +10,11 @@ use keyway_core::Timestamp;
 use keyway_credentials::{Busy, Candidate, CredentialStoreName};
 use tokio::sync::Notify;
 
-/// How long the first in a queue waits before it asks the store again, since check-ins elsewhere are not seen here.
+/// How long the first session in a queue waits before it asks the store again. It has to ask, because this host does
+/// not see check-ins at other hosts.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The shortest wait of the first in a queue.
+/// The shortest wait of the first session in a queue.
 const SHORTEST: Duration = Duration::from_millis(10);
 
 type Account = (CredentialStoreName, Candidate);
@@ -24,7 +25,7 @@ pub(super) struct Queues(Mutex<HashMap<Account, (Arc<Queue>, usize)>>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Held by the first. Waiting for it is fair.
+    /// Held by the first session. Others get the lock in the order of their arrival.
     turn: Arc<tokio::sync::Mutex<()>>,
     freed: Notify,
 }
@@ -39,7 +40,7 @@ pub(super) struct Place {
 }
 
 impl Queues {
-    /// Tells whether sessions wait for an account, so that one that comes later does not overtake them.
+    /// Tells whether sessions wait for an account. A session that comes later must not overtake them.
     pub(super) fn is_awaited(&self, store: &CredentialStoreName, candidate: &Candidate) -> bool {
         let queues = self.queues();
         !queues.is_empty() && queues.contains_key(&(store.clone(), candidate.clone()))
@@ -56,7 +57,7 @@ impl Queues {
         Place { queues: Arc::clone(self), account, queue, turn: None }
     }
 
-    /// Learns that an account may be free.
+    /// Wakes the first session in the queue of an account that may be free.
     pub(super) fn free(&self, store: &CredentialStoreName, candidate: &Candidate) {
         let queues = self.queues();
         if !queues.is_empty()
@@ -72,7 +73,7 @@ impl Queues {
 }
 
 impl Place {
-    /// Waits until the session is the first.
+    /// Waits until the session is the first in the queue.
     pub(super) async fn turn(&mut self) {
         if self.turn.is_none() {
             self.turn = Some(Arc::clone(&self.queue.turn).lock_owned().await);
@@ -97,8 +98,8 @@ impl Drop for Place {
     }
 }
 
-/// Returns how long the first waits before it asks the store again: until the end that the vault tells, at most
-/// for a second.
+/// Returns how long the first session waits before it asks the store again: until the end of use that the vault named,
+/// at most for a second.
 fn look_again(busy: &Busy, now: Timestamp) -> Duration {
     let until = busy.until.map(|until| until.as_milliseconds().saturating_sub(now.as_milliseconds()));
     until.map_or(LOOK_AGAIN, |wait| Duration::from_millis(wait).clamp(SHORTEST, LOOK_AGAIN))

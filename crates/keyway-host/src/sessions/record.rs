@@ -1,4 +1,4 @@
-//! Stores a session at a credential store: what never changes, sealed once, and its state.
+//! The stored form of a session at a credential store: the part that never changes, sealed once, and the state.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) struct SessionAtStore {
     /// The facts about the connection, with the user's login only if the host lends it to check-ins (decision S6).
     pub(super) connection: Arc<Connection>,
     pub(super) holder: Option<Holder>,
-    /// The host and its run in whose memory the session lives; `None` for one that outlives its host.
+    /// The host, and the run of it, that has the session in memory; `None` for a session that outlives its host.
     pub(super) host: Option<(Arc<str>, u64)>,
 }
 
@@ -59,7 +59,7 @@ pub(super) fn checked<T>(text: Result<T, InvalidText>) -> Result<T, Malformed> {
     text.map_err(|_| Malformed { expected: "a text of the right form" })
 }
 
-/// The most bytes of a text with its length.
+/// Returns the stored size of a text with its length.
 fn text_len(text: &str) -> usize {
     LENGTH_BYTES + text.len()
 }
@@ -134,7 +134,7 @@ fn read_number(reader: &mut Reader<'_>) -> Result<u16, Malformed> {
     u16::try_from(reader.u32()?).map_err(|_| Malformed { expected: "the number of a candidate" })
 }
 
-/// The most bytes of a call that is owed, with a code before it.
+/// The maximum size of a call that the host owes, with a code before it, in bytes.
 const OWED_LEN: usize = 1 + 8 + 4 + 8;
 
 fn put_owed(out: &mut Vec<u8>, owed: &Owed) {
@@ -238,8 +238,7 @@ fn read_check_out(reader: &mut Reader<'_>) -> Result<CheckOut, Malformed> {
     Ok(CheckOut { id, candidate, lease, made, term, renewals, is_renewing, is_proven, stage })
 }
 
-/// Returns the code of a reason, which is stored and never changes. A reason that this version does not know cannot be
-/// made here.
+/// Returns the code of a reason, which is stored and never changes. This version makes no reason that it does not know.
 fn reason_code(reason: &CheckInReason) -> u8 {
     match reason {
         CheckInReason::AuthenticationFailed => 1,

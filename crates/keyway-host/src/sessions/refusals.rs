@@ -9,7 +9,7 @@ use keyway_credentials::{Busy, Candidate, CredentialStoreName, Denial, FetchOutc
 use super::lock::Lock;
 use super::queue::Queues;
 
-/// The locks and the queues that a fetch meets.
+/// The locks and the queues that may stop a fetch.
 #[derive(Debug)]
 pub(super) struct Refusals {
     pub(super) store: CredentialStoreName,
@@ -17,13 +17,14 @@ pub(super) struct Refusals {
     pub(super) now: Timestamp,
     pub(super) locks: Vec<Lock>,
     pub(super) queues: Arc<Queues>,
-    /// The candidate whose queue the session is the first of. The others were asked for before it waited.
+    /// The candidate in whose queue the session is the first. All other candidates were asked for before the session
+    /// waited.
     pub(super) first_for: Option<Candidate>,
 }
 
 impl Refusals {
-    /// Returns the outcome in place of that of the store, if the store must not be asked: a lock stops the
-    /// candidate, or other sessions came earlier.
+    /// Returns the outcome for a candidate that the store must not be asked for, because a lock stops the candidate or
+    /// other sessions came earlier.
     pub(super) fn of(&self, candidate: &Candidate) -> Option<FetchOutcome<Infallible>> {
         if self.first_for.as_ref().is_some_and(|first| first != candidate) {
             return Some(FetchOutcome::NotFound);
@@ -35,7 +36,7 @@ impl Refusals {
             .then(|| FetchOutcome::Busy(Busy::new()))
     }
 
-    /// Returns the lock that stops a candidate, or with none the one that stops every candidate.
+    /// Returns a lock that stops the candidate. Without a candidate, returns a lock that stops all candidates.
     pub(super) fn lock(&self, candidate: Option<&Candidate>) -> Option<&Lock> {
         self.locks.iter().find(|lock| lock.stops(self.now, &self.store, self.holder.as_ref(), candidate))
     }

@@ -1,4 +1,4 @@
-//! Walks through the candidates of a fetch, accounts outer and assets inner.
+//! Walks through the candidates of a fetch: an outer loop over accounts, and an inner one over assets.
 //!
 //! See decision S4.
 
@@ -13,40 +13,41 @@ use keyway_credentials::{
 use super::vault::Rules;
 use crate::plugin::contain;
 
-/// The most candidates that a fetch asks for. A list of a store's own may be longer, or endless.
+/// The maximum number of candidates that a fetch asks for. A store's own list may be longer, or endless.
 pub(super) const MOST_CANDIDATES: u16 = 10_000;
 
-/// The most names that a fetch takes from lists, since duplicates and accounts without assets are no candidates.
+/// The maximum number of names that a fetch takes from lists. It is larger than the number of candidates, since
+/// duplicates and accounts without assets are not candidates.
 const MOST_NAMES: u32 = 100_000;
 
-/// The places of a fetch's candidates. It follows from the host's rules and the connection, and is stored with the intent:
-/// after a crash the same candidates are asked about, also if the rules have changed since.
+/// The sources of a fetch's candidates, by the host's rules and the connection. They are stored with the intent, so
+/// that after a crash the host asks about the same candidates even if the rules have changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Search {
     pub(super) accounts: Accounts,
     pub(super) assets: Arc<[Assets]>,
 }
 
-/// The place of the accounts.
+/// The source of the accounts.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Accounts {
-    /// The account by the host's rule, if there is one.
+    /// The account by the host's rule, if the rule finds one.
     Given(Option<Account>),
     /// The store's own list.
     Own,
 }
 
-/// A place of assets.
+/// A source of assets.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Assets {
     /// An asset by the host's rules.
     Given(Asset),
-    /// A generator of the store's own.
+    /// A generator of the store itself, by name.
     Own(String),
 }
 
 impl Search {
-    /// Applies the host's rules to a connection. A store with accounts `of_its_own` lists them itself.
+    /// Applies the host's rules to a connection. If the store has accounts `of_its_own`, it lists them itself.
     pub(super) fn of(rules: &Rules, connection: &Connection, of_its_own: bool) -> Self {
         let accounts =
             if of_its_own { Accounts::Own } else { Accounts::Given(rules.accounts.account(connection)) };
@@ -57,7 +58,7 @@ impl Search {
         Self { accounts, assets: assets.collect() }
     }
 
-    /// Asks for one candidate.
+    /// Creates a search for one candidate.
     pub(super) fn one(candidate: Candidate) -> Self {
         let Candidate { account, asset } = candidate;
         Self { accounts: Accounts::Given(Some(account)), assets: [Assets::Given(asset)].into() }
@@ -74,22 +75,22 @@ pub struct Attempt {
     pub outcome: FetchOutcome<Infallible>,
 }
 
-/// A walk through the candidates of a search, one after the other, each once.
+/// A walk through the candidates of a search. It visits each candidate once.
 pub(super) struct Walk {
-    /// The places. An account by the rule is there until it is taken.
+    /// The sources. An account by the host's rule is removed when the walk takes it.
     search: Search,
     own_accounts: Option<Candidates<Account>>,
     account: Option<Account>,
-    /// The number of the next place of assets, or of the one with the list.
+    /// The number of the next source of assets. While the walk is in a store's list, it is the number of that list.
     place: usize,
     own_assets: Option<Candidates<Asset>>,
-    /// The next asset of that list.
+    /// The next asset of the store's list.
     own_asset: Option<Asset>,
-    /// The candidates that came before, each with its outcome if it was asked for.
+    /// The candidates that the walk has visited, each with its outcome if it was asked for.
     tried: Vec<(Candidate, Option<FetchOutcome<Infallible>>)>,
-    /// Their numbers in the order of their names, to find a repeated one.
+    /// The numbers of these candidates, sorted by name, to find a repeated candidate.
     sorted: Vec<u16>,
-    /// The place of the last candidate among the sorted ones.
+    /// The position of the last candidate in `sorted`.
     at: usize,
     /// How many accounts and assets were taken so far.
     names: u32,
@@ -100,7 +101,7 @@ pub(super) struct Walk {
 /// The next step of a walk.
 enum Next {
     Candidate(Candidate),
-    /// The next name is in a list of the store's own.
+    /// The next name is in the store's own list.
     Own,
     End,
 }
@@ -149,7 +150,7 @@ impl Walk {
             };
             self.names += 1;
             let candidate = Candidate::new(account.clone(), asset);
-            // Most assets differ, so they are compared first.
+            // Assets differ more often than accounts, so they are compared first.
             let by_name = |number: &u16| {
                 let (tried, _) = &self.tried[usize::from(*number)];
                 tried.asset.cmp(&candidate.asset).then_with(|| tried.account.cmp(&candidate.account))
@@ -163,7 +164,7 @@ impl Walk {
         Next::End
     }
 
-    /// Finds the next candidate, which may ask the store; `None` at the end.
+    /// Finds the next candidate; `None` at the end. The store may be asked for it.
     pub(super) async fn next(
         &mut self,
         store: &dyn CredentialStore,
@@ -214,20 +215,20 @@ impl Walk {
         Ok(())
     }
 
-    /// Takes the last candidate back, with its outcome if it was asked for.
+    /// Records the candidate that the walk returned last, with its outcome if it was asked for.
     pub(super) fn tried(&mut self, candidate: Candidate, outcome: Option<FetchOutcome<Infallible>>) {
         self.sorted.insert(self.at, u16::try_from(self.tried.len()).unwrap_or(u16::MAX));
         self.tried.push((candidate, outcome));
     }
 
-    /// Returns what became of the candidates that were asked for.
+    /// Returns the outcomes of the candidates that were asked for.
     pub(super) fn attempts(mut self) -> Vec<Attempt> {
         let attempt = |(candidate, outcome): (_, Option<_>)| Some(Attempt { candidate, outcome: outcome? });
         std::mem::take(&mut self.tried).into_iter().filter_map(attempt).collect()
     }
 }
 
-/// The lists are a plugin's, and their destructors may panic.
+/// The lists belong to a plugin, and their destructors may panic.
 impl Drop for Walk {
     fn drop(&mut self) {
         let lists = (self.own_accounts.take(), self.own_assets.take());
@@ -241,7 +242,7 @@ mod tests {
 
     use super::*;
 
-    /// Lists two accounts, and endless or few assets.
+    /// Lists two accounts, and either endless or few assets.
     #[derive(Debug)]
     struct Lists;
 
@@ -297,7 +298,8 @@ mod tests {
         );
     }
 
-    /// Such a list never ends a search, and never lets the deadline of its call end it.
+    /// Tests that an endless list without new candidates neither makes the search endless, nor lets it run into the
+    /// deadline of its call.
     #[tokio::test]
     async fn an_endless_list_without_candidates_ends() {
         let assets = vec![Assets::Own("same".into())];

@@ -34,9 +34,10 @@ use crate::work::Submitted;
 
 /// A session of a user.
 ///
-/// It makes one call at a time; a second caller waits. Everything that is checked out is recorded before the caller
-/// sees it, and is checked in when the session does not need it any more: at the latest when it [ends](Self::end), when its last
-/// handle is dropped, or when the host starts again after a crash. A clone is another handle to the same session.
+/// It makes one call at a time; a second caller waits. Every check-out is recorded before the caller gets the
+/// credentials. It is checked in when the session does not need it any more: at the latest when the session
+/// [ends](Self::end), when its last handle is dropped, or when the host starts again after a crash. A clone is another
+/// handle to the same session.
 #[derive(Clone, Debug)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -57,7 +58,7 @@ struct Inner {
     ending: Notify,
 }
 
-/// The progress of a session. It is locked during a call.
+/// The progress of a session. It stays locked during a call.
 #[derive(Debug, Default)]
 struct Progress {
     parts: BTreeMap<CredentialStoreName, Box<Part>>,
@@ -70,9 +71,9 @@ struct Part {
     at: SessionAtStore,
     live: Live,
     entry: Option<Box<Entry<SessionWorkflow>>>,
-    /// Credentials without a lease, since the last event.
+    /// Credentials without a lease that were read since the last event.
     read: Vec<CheckOut>,
-    /// Whether the session had a record at the store. If it is gone, another handle ended the session.
+    /// Whether the session had a record at the store. If the record is gone, another handle ended the session.
     has_record: bool,
     /// Whether the end of the session is recorded.
     has_ended: bool,
@@ -88,11 +89,11 @@ impl Part {
     }
 }
 
-/// The end of a call that concerns all stores of a session.
+/// The result of a call that concerns all stores of a session.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Settled {
-    /// The failures of stores. The host tries again until the call succeeds.
+    /// The failures of stores. The host repeats each failed call until it succeeds.
     pub failures: Vec<SessionsError>,
 }
 
@@ -125,7 +126,7 @@ impl Session {
         }
         for entry in entries {
             let live = session.live();
-            // Takes over the data that the store keeps with the session.
+            // Uses the data that the store keeps with the session.
             let none = Data::default();
             let stored = entry.state.as_ref().map_or(&none, |state| &state.data);
             let _ = live.context(Arc::clone(&session.anonymous), stored);
@@ -143,22 +144,23 @@ impl Session {
         &self.inner.connection.session_id
     }
 
-    /// Returns the data that all stores and other plugins of the session share. What another plugin wrote is
+    /// Returns the data that all stores and other plugins of the session share. Data that another plugin wrote is
     /// [merged](Cookie::merge) into it between the calls (decision S11).
     pub fn cookie(&self) -> &Cookie {
         &self.inner.session_cookie
     }
 
-    /// Fetches credentials: asks the store for one candidate after the other, until there are some. If none has any, and
-    /// another session holds one alone, it waits in the queue for the first such account (decision S10).
+    /// Fetches credentials: asks the store for one candidate after the other, until one has credentials. If none has
+    /// credentials, and another session holds an account alone, the call waits in the queue for the first such account
+    /// (decision S10).
     ///
-    /// It first checks in the leases at this store that the session did not prove, unless it fetches one-time codes or a
-    /// remote application, which are used beside them (decision S3).
+    /// The call first checks in the unproven leases of the session at this store. It keeps them if it fetches one-time
+    /// codes or a remote application, which are used together with earlier credentials (decision S3).
     ///
     /// # Errors
-    /// [`SessionsError::Demanded`] and [`SessionsError::Locked`] before anything is asked;
-    /// [`SessionsError::Store`] when the store failed: if the effect is unknown, the host finds out later;
-    /// [`SessionsError::Refused`], [`SessionsError::Overtaken`], [`SessionsError::Record`].
+    /// [`SessionsError::Demanded`] and [`SessionsError::Locked`] before any store is asked; [`SessionsError::Store`]
+    /// when the store failed: if the effect is unknown, the host finds out later; [`SessionsError::Refused`],
+    /// [`SessionsError::Overtaken`], [`SessionsError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future may leave a check-out that was not handed out, but never without its stored intent. The host
@@ -208,14 +210,14 @@ impl Session {
         Ok(Fetched::of(answer).unwrap_or(Fetched::Nothing(Vec::new())))
     }
 
-    /// Tells the stores that the target accepted the credentials, and checks them in if that is the
+    /// Tells the stores that the target accepted the credentials, and checks the credentials in if this is the
     /// [moment](super::Vault::check_in_triggers) for it. A repeated call changes nothing.
     ///
     /// # Errors
     /// [`TransitionError::Ended`]; [`SessionsError::Record`]. A failure of a store is in [`Settled`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves stores that are not told; call again.
+    /// If the future is dropped, some stores may not be told; call the function again.
     pub async fn authentication_completed(&self) -> Result<Settled, SessionsError> {
         let mut progress = self.inner.progress.lock().await;
         if progress.has_ended {
@@ -229,13 +231,13 @@ impl Session {
         self.inner.tell(&mut progress, what).await
     }
 
-    /// Checks in what the target did not accept.
+    /// Checks in the credentials that the target did not accept.
     ///
     /// # Errors
     /// [`SessionsError::Record`]. A failure of a store is in [`Settled`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves stores that are not told; call again.
+    /// If the future is dropped, some stores may not be told; call the function again.
     pub async fn authentication_failed(&self) -> Result<Settled, SessionsError> {
         let mut progress = self.inner.progress.lock().await;
         self.inner.tell(&mut progress, |_, _| What::AuthenticationFailed).await
@@ -244,10 +246,10 @@ impl Session {
     /// Ends the session: checks in everything that it holds, and tells the stores. A repeated call changes nothing.
     ///
     /// # Errors
-    /// [`SessionsError::Record`]. A failure of a store is in [`Settled`]; the host goes on trying, also after a restart.
+    /// [`SessionsError::Record`]. A failure of a store is in [`Settled`]; the host tries again, even after a restart.
     ///
     /// # Cancel safety
-    /// After a dropped future the host ends the session when its last handle is dropped.
+    /// If the future is dropped, the host ends the session when its last handle is dropped.
     pub async fn end(&self) -> Result<Settled, SessionsError> {
         self.inner.ending.notify_one();
         let mut progress = self.inner.progress.lock().await;
@@ -282,7 +284,7 @@ impl Inner {
         Part { at, live: self.live(), entry: None, read: Vec::new(), has_record: false, has_ended: false }
     }
 
-    /// Asks the candidates of a search. `first_for` is the candidate whose queue the session is the first of.
+    /// Asks for the candidates of a search. `first_for` is the candidate in whose queue the session is the first.
     async fn ask(
         &self,
         part: &mut Part,
@@ -331,7 +333,7 @@ impl Inner {
         answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or(SessionsError::Overtaken))
     }
 
-    /// Asks a store without leases, which only reads: nothing is recorded (decision S2).
+    /// Asks a store without leases. The store only reads, so nothing is recorded (decision S2).
     async fn read(
         &self,
         part: &mut Part,
@@ -379,7 +381,7 @@ impl Inner {
         Ok(answer)
     }
 
-    /// Waits in the queue for an account, and asks for it when it may be free; `None` when the time is over.
+    /// Waits in the queue for an account, and asks for it when it may be free; `None` when the waiting time is over.
     async fn wait(
         &self,
         part: &mut Part,
@@ -407,12 +409,12 @@ impl Inner {
                 () = self.ending.notified() => return Ok(None),
             }
             is_first = true;
-            // The whole search is walked again, so that each candidate keeps its number, and so its intent.
+            // The whole search is repeated, so that each candidate keeps its number and therefore its intent.
             match self.ask(part, fetch, Some(candidate.clone())).await? {
                 Answer::Nothing(attempts) => {
                     match attempts.into_iter().find(|attempt| attempt.candidate == candidate) {
                         Some(Attempt { outcome: FetchOutcome::Busy(again), .. }) => busy = again,
-                        // It is not busy any more, but has no credentials for this session either.
+                        // The account is no longer busy, but has no credentials for this session.
                         _ => return Ok(None),
                     }
                 }
@@ -421,7 +423,7 @@ impl Inner {
         }
     }
 
-    /// Tells all stores of the session of an event, but those that know of its end.
+    /// Tells all stores of the session of an event, except stores that know that the session has ended.
     async fn tell(
         &self,
         progress: &mut Progress,
@@ -467,7 +469,7 @@ impl Inner {
     }
 }
 
-/// Ends a session whose last handle is dropped: its caller is gone, perhaps by a panic.
+/// Ends a session whose last handle is dropped. Its caller is gone, perhaps because of a panic.
 impl Drop for Inner {
     fn drop(&mut self) {
         if self.is_detached {
@@ -475,7 +477,7 @@ impl Drop for Inner {
         }
         let parts = std::mem::take(&mut self.progress.get_mut().parts).into_values();
         let left: Vec<_> = parts.filter(|part| !part.has_ended).map(|part| (part.at, part.read)).collect();
-        // Without a runtime the next start of the host finds the session.
+        // Without a runtime, the host ends the session at its next start.
         if !left.is_empty()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {

@@ -10,15 +10,15 @@ use keyway_credentials::{Candidate, CheckInReason, CredentialKind, Lease};
 use super::search::Search;
 use crate::records::{NameTag, id_text, read_id};
 
-/// The id of a check-out: of the fetch that made it, and the number of the candidate in that fetch. The intents that
-/// a plugin sees follow from it (decision S2).
+/// The id of a check-out. It consists of the id of the fetch and the number of the candidate in that fetch. The intents
+/// that a plugin gets are derived from it (decision S2).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CheckOutId {
     pub(super) fetch: NameTag,
     pub(super) number: u16,
 }
 
-/// A text is not the id of a check-out.
+/// The error for a text that is not the id of a check-out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not the id of a check-out: it has 32 digits of 0-9 and a-f, a dot, and a number")]
 pub struct InvalidCheckOutId;
@@ -47,14 +47,15 @@ impl FromStr for CheckOutId {
     }
 }
 
-/// The data that plugins keep with a session, as their last call left it. Clones share the texts.
+/// The data that plugins keep with a session, as the last call left them. Clones share the texts.
 #[derive(Clone, Default, PartialEq)]
 pub(crate) struct Data {
     /// The cookie of the store, as JSON; `None` for an empty one.
     pub(super) cookie: Option<Arc<Wiped<String>>>,
     /// The session cookie, as JSON; `None` for an empty one.
     pub(super) session_cookie: Option<Arc<Wiped<String>>>,
-    /// How many calls the session had made. The latest data wins where several parts of a session have some.
+    /// How many calls the session had made when the data were written. If several parts of a session have data, the
+    /// latest data win.
     pub(super) calls: u64,
 }
 
@@ -65,14 +66,14 @@ impl fmt::Debug for Data {
     }
 }
 
-/// A call that the host owes a plugin: it is made until it succeeds.
+/// A call that the host owes a plugin: the host makes it until it succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owed {
-    /// When it became due for the first time.
+    /// The time when the call became due first.
     pub(super) since: Timestamp,
-    /// How often the plugin has failed.
+    /// How many times the plugin has failed.
     pub(super) failures: u32,
-    /// When to call next.
+    /// The time of the next try.
     pub(super) next: Timestamp,
 }
 
@@ -89,18 +90,18 @@ pub(super) enum Notice {
     NotDue,
     /// The plugin has to be told.
     Owed(Owed),
-    /// The plugin was told, or did not listen as often as it was tried.
+    /// The plugin was told, or all tries failed.
     Done,
 }
 
 /// The stage of a check-out.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Stage {
-    /// The session has the credentials. `renew` is when the lease is renewed, if it is.
+    /// The session has the credentials. `renew` plans the renewal of the lease; `None` if it is not renewed.
     Held { renew: Option<Owed> },
     /// The lease has to be checked in.
     Returning { reason: CheckInReason, owed: Owed },
-    /// The lease is checked in. The end of the session is told of the check-out.
+    /// The lease is checked in. The record keeps the check-out for the notice of the session's end.
     Returned,
 }
 
@@ -115,9 +116,9 @@ pub(crate) struct CheckOut {
     pub(super) made: Timestamp,
     /// When the current term of the lease began.
     pub(super) term: Timestamp,
-    /// How often the lease was renewed.
+    /// How many times the lease was renewed.
     pub(super) renewals: u32,
-    /// Whether a renewal was begun whose outcome is unknown. The lease may have another id since.
+    /// Whether a renewal was begun whose outcome is unknown. It may have changed the id of the lease.
     pub(super) is_renewing: bool,
     /// Whether the target accepted the credentials.
     pub(super) is_proven: bool,
@@ -134,7 +135,7 @@ impl CheckOut {
 /// The stage of a fetch that is not settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FetchStage {
-    /// Other leases are checked in first. Nothing was asked.
+    /// Other leases are checked in first. The store was not asked yet.
     Pending,
     /// The store is being asked.
     Asked,
@@ -152,11 +153,12 @@ pub(crate) struct OpenFetch {
     pub(super) search: Search,
     pub(super) reason: Option<String>,
     pub(super) ticket: Option<String>,
-    /// The only candidate that is asked for, by its number: a repeated call gets what the first one got.
+    /// The number of the only candidate that is asked for. A repeated call has one, so that it gets the same
+    /// credentials as the first call.
     pub(super) only: Option<u16>,
-    /// The last candidate that was asked for, if it is known.
+    /// The number of the last candidate that was asked for, if it is known.
     pub(super) last: Option<u16>,
-    /// How many candidates are settled: the store was asked what it holds for them.
+    /// How many candidates are settled. The store was asked what it holds for them.
     pub(super) settled: u16,
     pub(super) stage: FetchStage,
 }
@@ -167,10 +169,10 @@ pub(crate) struct SessionState {
     pub(super) data: Data,
     pub(super) check_outs: Vec<CheckOut>,
     pub(super) fetches: Vec<OpenFetch>,
-    /// The fetches whose check-outs are forgotten, the latest last. None of them is made again, because the store would
-    /// take its intent for the old one.
+    /// The fetches whose check-outs are forgotten, the latest last. None of these fetches is made again, because the
+    /// store would take the intent for the earlier one.
     pub(super) used: Vec<NameTag>,
-    /// How often the authentication was completed.
+    /// How many times the authentication was completed.
     pub(super) authentications: u32,
     pub(super) authenticated: Notice,
     pub(super) ended: Notice,
@@ -191,7 +193,7 @@ impl Default for SessionState {
 }
 
 impl SessionState {
-    /// Counts everything that is or may be checked out.
+    /// Counts the check-outs that the session has, or may have.
     pub(super) fn taken(&self) -> usize {
         self.fetches.len() + self.check_outs.iter().filter(|out| out.is_out()).count()
     }

@@ -43,8 +43,8 @@ impl Vault {
         Self::of(name, Source::Plugin(plugin.into(), Json::default()))
     }
 
-    /// Creates a connection that the host supplies. After a panic the same object is used again, because only the
-    /// host could make another.
+    /// Creates a connection that the host supplies. After a panic the same object is used again, because only the host
+    /// could make another object.
     pub fn with_store(name: CredentialStoreName, store: Arc<dyn CredentialStore>) -> Self {
         Self::of(name, Source::Given(store))
     }
@@ -84,8 +84,9 @@ impl Vault {
         self
     }
 
-    /// Sets when a session checks in what it proved (decision S3): after the authentication by default, or at the end of the
-    /// session. Choose the end if a check-in changes the credential at a target that ends the sessions of the old one.
+    /// Sets when a session checks in credentials that the target accepted (decision S3): after the authentication by
+    /// default, or at the end of the session. Choose the end if a check-in changes the credentials, and the target then
+    /// ends the sessions that were opened with the old ones.
     #[must_use]
     pub fn check_in_triggers(mut self, triggers: CheckInTriggers) -> Self {
         self.rules.triggers = triggers;
@@ -106,24 +107,26 @@ impl Vault {
         self
     }
 
-    /// Sets whether check-ins and notices get the user's login at the gateway, as fetches do (decision S6). It is then kept
-    /// with the session, sealed. Off by default: the store logs in on its own account, or keeps a token in its cookie.
+    /// Sets whether check-ins and notices get the user's login at the gateway, as fetches do (decision S6). If so, the
+    /// login is sealed and kept with the session. Off by default: the store logs in with its own account, or keeps a
+    /// token in its cookie.
     #[must_use]
     pub const fn lend_login(mut self, lent: bool) -> Self {
         self.rules.lends_login = lent;
         self
     }
 
-    /// Sets how long a fetch waits in the queue for an account that another session holds alone, 30 s by default. Zero
-    /// does not wait.
+    /// Sets how long a fetch waits in the queue for an account that another session holds alone, 30 s by default. With
+    /// zero, a fetch does not wait.
     #[must_use]
     pub const fn busy_wait(mut self, wait: Duration) -> Self {
         self.rules.busy_wait = wait;
         self
     }
 
-    /// Lets the host verify these accounts at its start and then at this interval, a minute at least (decision S10). The
-    /// log names each one that its target refuses, and [`SessionAudit::verified`](super::SessionAudit) gets all results.
+    /// Lets the host verify these accounts at its start and then at this interval, which is at least a minute (decision
+    /// S10). The log names each account that its target refuses, and [`SessionAudit::verified`](super::SessionAudit)
+    /// gets all results.
     #[must_use]
     pub fn verify_every(mut self, every: Duration, accounts: impl IntoIterator<Item = Candidate>) -> Self {
         let candidates = accounts.into_iter().collect();
@@ -143,18 +146,18 @@ impl fmt::Debug for Vault {
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultFault {
-    /// Its plugin is not linked into this host.
+    /// The plugin is not linked into this host.
     #[error(transparent)]
     Plugin(Arc<LookupError>),
-    /// Its plugin could not be opened.
+    /// The plugin could not be opened.
     #[error("the plugin could not be opened: {0}")]
     Open(Arc<CredentialError>),
-    /// The rules name a generator of assets that is not built in, and the store has none of its own.
+    /// The rules name a generator of assets that is not built in, and the store has no generators of its own.
     #[error(
         "no generator of assets has the name \"{name}\": the built-in ones are hostname, ip, domain and domain_asset_mapping"
     )]
     Generator {
-        /// The name.
+        /// The name of the generator.
         name: String,
     },
 }
@@ -163,9 +166,9 @@ pub enum VaultFault {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct VaultView {
-    /// Its name.
+    /// The name of the vault.
     pub name: CredentialStoreName,
-    /// The capabilities that its plugin declares, or the reason why it does not work.
+    /// The capabilities that the plugin declares, or the reason why the connection does not work.
     pub capabilities: Result<Capabilities, VaultFault>,
 }
 
@@ -206,12 +209,13 @@ impl RunningVault {
         self.opened.as_ref().map_err(fault)
     }
 
-    /// Returns the capabilities. A connection that does not work can do nothing.
+    /// Returns the capabilities. A connection that does not work has only the minimal ones.
     pub(super) fn capabilities(&self) -> Capabilities {
         self.opened.as_ref().map_or(Capabilities::MINIMAL, |opened| opened.capabilities)
     }
 
-    /// Tells whether the store can be asked again about a fetch, or for it (decision R2).
+    /// Tells whether the host can settle a fetch with an unknown outcome: by asking the store about it, or by repeating
+    /// it (decision R2).
     pub(super) fn resolves(&self) -> bool {
         let capabilities = self.capabilities();
         capabilities.reconciles || capabilities.idempotent
@@ -230,7 +234,7 @@ impl RunningVault {
         Some(self.opened.as_ref().ok()?.lane_guard())
     }
 
-    /// Waits until the plugin works on fewer calls than it can.
+    /// Waits for a permit of the plugin.
     pub(super) async fn permit(&self) -> Permit {
         match self.guard() {
             Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,

@@ -39,7 +39,7 @@ pub(super) struct Schedule {
 pub(super) struct Verifying {
     schedule: Schedule,
     rhythm: Mutex<Rhythm>,
-    /// Held while the accounts are verified, so that they are verified once at a time.
+    /// Held while the accounts are verified, so that only one verification of the vault runs at a time.
     working: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -48,7 +48,7 @@ impl Verifying {
         Self { schedule, rhythm: Mutex::new(Rhythm::new(now)), working: Arc::default() }
     }
 
-    /// Takes the turn that is due, unless the last one has not ended.
+    /// Begins the verification that is due, unless the previous one is still running.
     fn take_turn(&self, now: Timestamp) -> Option<tokio::sync::OwnedMutexGuard<()>> {
         let mut rhythm = self.rhythm.lock().unwrap_or_else(PoisonError::into_inner);
         if !rhythm.is_due(now) {
@@ -60,7 +60,7 @@ impl Verifying {
     }
 }
 
-/// Verifies the accounts that are due, one vault beside the other. It does not wait for them.
+/// Starts the verifications that are due, the vaults in parallel, and does not wait for their end.
 pub(super) fn verify_due<'a>(
     vaults: impl Iterator<Item = &'a Arc<RunningVault>>,
     audit: Option<&Arc<dyn SessionAudit>>,
@@ -107,7 +107,7 @@ fn report(
 }
 
 impl RunningVault {
-    /// Asks the store whether credentials open their target.
+    /// Asks the store whether the credentials work at their target.
     pub(super) async fn verify(&self, verification: Verification) -> Result<Verified, CredentialError> {
         let work = |store: Arc<dyn CredentialStore>| async move { store.verify(&verification).await };
         self.working()?.call("verify", self.permit().await, work).await

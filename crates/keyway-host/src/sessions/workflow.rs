@@ -26,7 +26,7 @@ use crate::plugin::{LaneGuard, contain};
 use crate::records::{Due, Entry, Names, RecordKind, Recorded, id_text};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Run, Workflow};
 
-/// Holds the vaults of a host, and what its sessions share.
+/// The vaults of a host, and what its sessions share.
 pub(crate) struct SessionWorkflow {
     pub(super) vaults: BTreeMap<CredentialStoreName, Arc<RunningVault>>,
     pub(super) limits: Limits,
@@ -40,9 +40,9 @@ impl std::fmt::Debug for SessionWorkflow {
     }
 }
 
-/// The list of sessions that live in the memory of a host.
+/// The name of the list of sessions that live in a host's memory.
 const HOST: &[u8] = b"host";
-/// The lists of leases. The last one has the sessions with a fetch that a person has to decide.
+/// The names of the lists of leases. The last list has the sessions with a fetch that a person has to decide.
 pub(super) const HOLDER: &[u8] = b"holder";
 pub(super) const ACCOUNT: &[u8] = b"account";
 pub(super) const ASSET: &[u8] = b"asset";
@@ -90,7 +90,7 @@ impl Recorded for SessionWorkflow {
             Stage::Returned => None,
         });
         let fetches = state.fetches.iter().filter_map(|open| match open.stage {
-            // The caller that asks has a claim; without one it is gone.
+            // While a caller asks the store, it has a claim. Without a claim the caller is gone.
             FetchStage::Pending | FetchStage::Asked => Some(Timestamp::default()),
             FetchStage::Unsettled(owed) => Some(owed.next),
             FetchStage::Undecided => None,
@@ -102,7 +102,7 @@ impl Recorded for SessionWorkflow {
         }
     }
 
-    /// Returns the name of the store, which has one plugin.
+    /// Returns the name of the store. Each store has one plugin.
     fn lane(session: &SessionAtStore) -> &str {
         session.store.as_str()
     }
@@ -126,7 +126,7 @@ impl Workflow for SessionWorkflow {
         &self.limits
     }
 
-    /// A check-out that is not stored is checked in at once.
+    /// Returns the command that checks in a check-out that could not be stored.
     fn undo(event: &Event) -> Option<Command> {
         match &event.what {
             What::Found { check_out, .. } if check_out.lease.is_some() => {
@@ -168,7 +168,8 @@ impl Workflow for SessionWorkflow {
         (*number != run.number).then(|| self.event(&session.store, now, What::HostLost))
     }
 
-    /// A fetch asks for many candidates, each with a deadline of its own.
+    /// Tells whether a command has no single deadline. A fetch asks for many candidates, and each of these calls has
+    /// its own deadline.
     fn is_long(command: &Command) -> bool {
         matches!(command, Command::Search(_) | Command::Resolve(_))
     }
@@ -189,7 +190,7 @@ impl Workflow for SessionWorkflow {
         let (entry, at) = (on.entry, &on.entry.fixed);
         let none = Data::default();
         let stored = entry.state.as_ref().map_or(&none, |state| &state.data);
-        // Only a fetch is sure to have the user's login (decision S6).
+        // Only a fetch always has the user's login (decision S6).
         let connection = match (&command, live) {
             (Command::Search(_), Some(live)) => &live.connection,
             _ => &at.connection,
@@ -219,7 +220,7 @@ type W = SessionWorkflow;
 type Called = (What, Option<Answer>, Option<SessionsError>);
 
 impl SessionWorkflow {
-    /// Gives the host's audit what there is to report.
+    /// Passes a report to the host's audit.
     fn audit(&self, report: impl FnOnce(&dyn SessionAudit)) {
         if let Some(audit) = &self.audit
             && contain(|| report(&**audit)).is_err()
@@ -280,7 +281,8 @@ impl SessionWorkflow {
                         (What::Renewal { check_out, renewed: Ok(lease), is_unclear: false }, None, None)
                     }
                     Err(error) => {
-                        // Other errors are of this attempt, and say nothing of the one before.
+                        // These errors show that there was no renewal. Any other error is about this attempt, and does
+                        // not tell whether an earlier attempt had an effect.
                         let is_unclear = !matches!(
                             error,
                             CredentialError::UnknownLease { .. } | CredentialError::Unsupported { .. }
@@ -356,7 +358,7 @@ async fn search(
     }
 }
 
-/// Finds out about a fetch whose outcome is unknown.
+/// Finds out the outcome of a fetch when that is unknown.
 async fn resolve(
     on: &OnSession<'_>,
     vault: &RunningVault,
@@ -379,7 +381,7 @@ fn failure(vault: &RunningVault, call: &'static str, error: CredentialError) -> 
     SessionsError::Store { name: vault.name.clone(), call, error }
 }
 
-/// The event in place of a call that cannot be made.
+/// Returns the event that takes the place of a call that cannot be made.
 fn not_asked(on: &OnSession<'_>, command: Command, failure: SessionsError) -> Called {
     let again = on.again(None);
     let what = match command {
@@ -392,7 +394,7 @@ fn not_asked(on: &OnSession<'_>, command: Command, failure: SessionsError) -> Ca
     (what, None, Some(failure))
 }
 
-/// Makes the request to check in, unless there is no lease.
+/// Makes the request for a check-in; `None` if there is no lease.
 fn check_in(check_out: &CheckOut, session: SessionContext) -> Option<CheckIn> {
     let reason = match &check_out.stage {
         Stage::Returning { reason, .. } => reason.clone(),
@@ -410,7 +412,7 @@ fn session_event(
 ) -> SessionEvent {
     let mut intent = W::record_id(on.entry);
     match what {
-        // A text takes everything.
+        // Writing to a text cannot fail.
         Told::Authenticated(number) => {
             let _ = write!(intent, ".authenticated{number}");
         }

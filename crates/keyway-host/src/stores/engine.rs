@@ -1,4 +1,4 @@
-//! Provides the engine to a host.
+//! The engine for secret stores.
 
 use std::sync::{Arc, Mutex};
 
@@ -30,15 +30,15 @@ pub struct Stores {
     pub(crate) worker: Arc<Worker<StoreWorkflow>>,
 }
 
-/// A store as the host knows it.
+/// A store as the host's records describe it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct StoreSummary {
-    /// Its name.
+    /// The name of the store.
     pub name: StoreName,
-    /// The id of its plugin.
+    /// The id of the plugin.
     pub plugin: String,
-    /// Its phase, and the keys that it needs.
+    /// The phase of the store, and the keys that it needs.
     pub state: StoreState,
 }
 
@@ -60,15 +60,14 @@ impl Stores {
     /// Makes a new store with the plugin of this id, sealed by `keys`.
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a taken name; [`StoresError::DataExists`] if the plugin
-    /// finds existing data, which is left alone ([`adopt`](Self::adopt) takes it over); and errors
-    /// of the plugin. After an error without effect, nothing is listed. After an error with an
-    /// unknown effect (a deadline, a panic, a failed disk) the store is listed as being created,
-    /// and the host resumes that.
+    /// [`TransitionError::Exists`] for a taken name; [`StoresError::DataExists`] if the plugin finds existing data,
+    /// which is not changed ([`adopt`](Self::adopt) takes it over); and errors of the plugin. After an error without
+    /// effect, nothing is listed. After an error with an unknown effect (a deadline, a panic, a failed disk) the store
+    /// is listed as being created, and the host resumes the creation.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the store absent, or listed as being created; [`open`](Self::open)
-    /// and the host resume that.
+    /// A dropped future leaves the store absent, or listed as being created; [`open`](Self::open) and the host resume
+    /// the creation.
     pub async fn create(
         &self,
         name: &StoreName,
@@ -79,13 +78,13 @@ impl Stores {
         let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
         let plugin = entry.fixed.plugin.clone();
         let exists = || StoresError::DataExists { name: name.clone(), plugin: plugin.clone() };
-        // This check distinguishes older data from data that another host makes for the record
-        // below, by opening or recovering the store before this call continues (decision H26).
+        // This check finds data that existed before the record below was stored. Later, another host may make data for
+        // that record, by opening or recovering the store before this call continues (decision H26).
         let was_empty = match guarded.check_written_by().await {
             Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.of(name)),
             Ok(Some(_)) => return Err(exists()),
             Ok(None) => true,
-            // `initialize` judges any other answer.
+            // Any other answer is judged by `initialize`.
             Err(_) => false,
         };
         let event = Event::Create { now: self.worker.clock.now(), keys: keys.ids().collect() };
@@ -97,16 +96,16 @@ impl Stores {
         Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// Lists an existing store, such as a file of another system, after checking that the plugin
-    /// may read it. The data is not changed (decision C4).
+    /// Lists an existing store, such as a file of another system, after checking that the plugin may read it. The data
+    /// is not changed (decision C4).
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a taken name, [`StoreError::NotInitialized`] if the store
-    /// does not exist, [`StoreError::Incompatible`], [`StoreError::WrongKey`].
+    /// [`TransitionError::Exists`] for a taken name, [`StoreError::NotInitialized`] if the store does not exist,
+    /// [`StoreError::Incompatible`], [`StoreError::WrongKey`].
     ///
     /// # Cancel safety
-    /// As [`create`](Self::create), except that no data is ever made: an interrupted adoption looks
-    /// for the data again.
+    /// As [`create`](Self::create), except that no data is ever made: an interrupted adoption only looks for the data
+    /// again.
     pub async fn adopt(
         &self,
         name: &StoreName,
@@ -120,11 +119,10 @@ impl Stores {
         Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// Opens a listed store, with its keys from the host's [keys for
-    /// stores](crate::HostBuilder::store_keys).
+    /// Opens a listed store, with its keys from the host's [keys for stores](crate::HostBuilder::store_keys).
     ///
     /// # Errors
-    /// [`StoresError::Keys`] if these cannot be read; those of [`open_with`](Self::open_with).
+    /// [`StoresError::Keys`] if the keys cannot be read; the errors of [`open_with`](Self::open_with).
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -177,7 +175,7 @@ impl Stores {
         Ok(summaries)
     }
 
-    /// Checks everything that can be refused before anything is stored.
+    /// Checks everything for which a call can be refused before its intent is stored.
     fn plan(
         &self,
         name: &StoreName,

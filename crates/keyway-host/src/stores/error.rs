@@ -34,7 +34,7 @@ pub enum StoresError {
     /// A name is not allowed.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The place of a new store already holds a store's data, which was not changed.
+    /// The plugin already has data of a store where the new store would be. The data was not changed.
     #[error(
         "there is data of a store already where the plugin `{plugin}` would keep \"{name}\": take it over \
          with `adopt`, or name or configure another place"
@@ -54,7 +54,7 @@ pub enum StoresError {
 }
 
 impl TransitionError {
-    /// Makes the error of a store.
+    /// Makes the error for a store of this name.
     pub(super) fn of(self, store: &StoreName) -> StoresError {
         StoresError::Refused { store: store.to_string(), reason: self }
     }

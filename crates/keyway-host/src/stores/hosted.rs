@@ -1,4 +1,4 @@
-//! Implements the store that the host hands out: guarded, and with its life journalled.
+//! The store that the host hands out. It is guarded, and the changes of its life are journalled.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,15 +14,15 @@ use super::guard::GuardedStore;
 use super::machine::{Event, Phase, StoreState, TransitionError};
 use super::workflow::Live;
 
-/// A store that is listed with a [`Stores`] engine. It is a [`SecretStore`]: use it as one. Its own methods
-/// are those of [`HostedLayer`].
+/// A store that is listed with a [`Stores`] engine. Use it as a [`SecretStore`]. Its additional methods are those of
+/// [`HostedLayer`].
 ///
-/// Its plugin is behind a [`GuardedStore`]. A change of its life as a whole (rotation, deletion) is
-/// stored before the plugin is asked, so that it can be finished after a crash.
+/// Its plugin is behind a [`GuardedStore`]. A change of the whole store (rotation, deletion) is stored before the
+/// plugin is asked, so that it can be finished after a crash.
 ///
 /// # Cancel safety
-/// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and the
-/// [host](crate::Host::run) or another call resumes it.
+/// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and the [host](crate::Host::run) or
+/// another call resumes it.
 pub type HostedStore = Layered<HostedLayer>;
 
 /// The layer that a [`HostedStore`] puts over its [`GuardedStore`].
@@ -31,8 +31,8 @@ pub struct HostedLayer {
     stores: Stores,
     name: StoreName,
     guarded: Arc<GuardedStore>,
-    /// Set when the store was deleted through this handle. The plugin's handle need not know:
-    /// another host may have been faster, and a new store of the name may exist.
+    /// Whether the store was deleted through this handle. The plugin's handle may not know of the deletion, because
+    /// another host may have deleted the store, and a new store of the same name may exist.
     deleted: AtomicBool,
 }
 
@@ -47,15 +47,15 @@ impl HostedLayer {
         &self.name
     }
 
-    /// Returns the metadata of the plugin that runs it.
+    /// Returns the metadata of the plugin that runs the store.
     pub fn metadata(&self) -> PluginMetadata {
         self.guarded.metadata()
     }
 
-    /// Returns its phase, and the keys that it needs.
+    /// Returns the phase of the store, and the keys that it needs.
     ///
     /// # Errors
-    /// [`StoresError::Record`], and [`TransitionError::NoStore`] after its deletion.
+    /// [`StoresError::Record`], and [`TransitionError::NoStore`] after the deletion of the store.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -86,7 +86,7 @@ impl HostedLayer {
         // Data of another version must not be deleted, so the check comes before the deletion is
         // stored (decision C13).
         match self.guarded.check_written_by().await {
-            // A deletion that was stored before, and is not over, goes on.
+            // A deletion was stored before and has not ended, so it continues.
             Err(StoreError::Deleted) if phase == Some(Phase::Deleting) => {}
             // Another host has finished the deletion.
             Err(StoreError::Deleted) => return Ok(()),

@@ -1,4 +1,4 @@
-//! Lends plugins, and the engine for orders, the secret stores of this host.
+//! Gives plugins and the engine for orders access to the secret stores of this host.
 
 use std::sync::Arc;
 

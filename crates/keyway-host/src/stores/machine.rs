@@ -9,9 +9,9 @@
 //!        └─────────────────────────────────── Deleting ◄────────────┘
 //! ```
 //!
-//! Every effect of a plugin can be requested again (the contract demands that), so a caller's event
-//! counts even if another host works on the store. The event that a plugin failed or deleted counts
-//! only from the caller with the claim on the record.
+//! Every effect of a plugin can be requested again (the contract demands that), so a caller's event counts even if
+//! another host works on the store. Only the caller with the claim on the record can report that the plugin failed, or
+//! that it deleted the store.
 
 use keyway_core::Timestamp;
 use keyway_seal::KeyId;
@@ -21,10 +21,10 @@ use crate::work::{Again, Limits, Retries, Standing};
 
 type Step = crate::work::Step<StoreWorkflow>;
 
-/// Where a store is in its life. The numbers are stored, and never change.
+/// The phase of a store's life. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The store is to be initialized, and may already be.
+    /// The store is being initialized, or already initialized without a stored answer.
     Creating = 1,
     /// The store should exist already, and the plugin looks for it.
     Adopting = 2,
@@ -32,23 +32,22 @@ pub enum Phase {
     Active = 3,
     /// The store is in use, and is being moved to other keys.
     Rotating = 4,
-    /// The store is to be deleted, and may already be gone.
+    /// The store is being deleted, or already gone without a stored answer.
     Deleting = 5,
 }
 
-/// A store that exists or is to exist.
+/// The state of a store that exists or is to exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreState {
-    /// The phase of its life.
+    /// The phase of the store's life.
     pub phase: Phase,
-    /// The keys that open data from before the current rotation, or all data without a rotation.
-    /// Never empty.
+    /// The keys that open data from before the current rotation. Without a rotation they open all data. Never empty.
     pub keys: Vec<KeyId>,
-    /// The keys that a rotation moves it to; empty unless the phase is `Rotating`, or a deletion
-    /// interrupted a rotation.
+    /// The keys to which a rotation moves the store; empty unless the phase is `Rotating`, or a deletion interrupted a
+    /// rotation.
     pub new_keys: Vec<KeyId>,
-    /// How often the plugin failed in this phase.
+    /// How many times the plugin failed in this phase.
     pub failures: u32,
     /// When the host resumes the work in progress.
     pub next: Timestamp,
@@ -57,21 +56,21 @@ pub struct StoreState {
 /// Something that happened to a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// A caller wants it made, sealed by these keys.
+    /// A caller wants to make the store, sealed by these keys.
     Create { now: Timestamp, keys: Vec<KeyId> },
-    /// A caller wants an existing store, sealed by these keys, to be listed.
+    /// A caller wants to list an existing store, which is sealed by these keys.
     Adopt { now: Timestamp, keys: Vec<KeyId> },
     /// A caller or a worker resumes the work in progress.
     Resume { is_worker: bool },
     /// The plugin made the store, had already made it, or found it.
     Initialized,
-    /// The plugin refused to make the store and made nothing, or found none.
+    /// The plugin refused to make the store and made nothing, or did not find the store that it should adopt.
     NotInitialized,
-    /// A caller wants it moved to these keys.
+    /// A caller wants to move the store to these keys.
     Rotate { now: Timestamp, new_keys: Vec<KeyId> },
     /// The plugin moved all data to these keys.
     Rotated { new_keys: Vec<KeyId> },
-    /// A caller wants it deleted.
+    /// A caller wants to delete the store.
     Delete { now: Timestamp },
     /// The plugin deleted all data.
     Deleted,
@@ -79,16 +78,16 @@ pub(crate) enum Event {
     Failed { again: Again },
 }
 
-/// A question or an order to the plugin.
+/// A call of the plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Make the store. `resumed` is set if it may already be made.
+    /// Make the store. `resumed` is set if it may have been made before.
     Initialize { resumed: bool },
-    /// Tell whether the store exists.
+    /// Find out whether the store exists.
     Find,
-    /// Move it to the new keys.
+    /// Move the store to the new keys.
     Rotate,
-    /// Delete it.
+    /// Delete the store.
     Delete,
 }
 
@@ -99,7 +98,7 @@ pub enum TransitionError {
     /// There is no such store.
     #[error("there is no store of this name: create it first, or check the name")]
     NoStore,
-    /// There is such a store.
+    /// The store exists already.
     #[error("there is a store of this name already: open it, or choose another name")]
     Exists,
     /// The store is not initialized yet.
@@ -114,7 +113,7 @@ pub enum TransitionError {
     /// A rotation to other keys is under way.
     #[error("a rotation to other keys is under way: finish it first")]
     OtherRotation,
-    /// No such work is in progress.
+    /// No work of this kind is in progress.
     #[error("no such work is in progress at this store")]
     NotUnderWay,
     /// A store needs at least one key.
@@ -146,7 +145,7 @@ pub(crate) fn step(
         (None, Event::Rotate { .. } | Event::Delete { .. } | Event::Resume { .. }) => {
             Err(TransitionError::NoStore)
         }
-        // Another host has finished a deletion.
+        // Another host has finished the deletion.
         (None, _) => Ok(Step::gone()),
         (Some(state), event) => step_existing(&limits.retries, state, standing, event),
     }
@@ -163,8 +162,7 @@ fn step_existing(
     let keep = || Step::to(state.clone());
     let to = |phase, next| Step::to(StoreState { phase, failures: 0, next, ..state.clone() });
     Ok(match (state.phase, event) {
-        // Another host is working on it and will report; or it has finished, and this is a new
-        // store.
+        // If another host works on the store, that host will report. If another host has finished, this is a new store.
         (_, Event::Deleted | Event::NotInitialized | Event::Failed { .. }) if standing != Standing::Ours => {
             keep()
         }
@@ -199,7 +197,7 @@ fn step_existing(
         (Rotating, Event::Rotated { new_keys }) if new_keys == state.new_keys => {
             Step::to(StoreState::new(Active, new_keys, state.next))
         }
-        // Another handle got the same request, and was faster.
+        // Another handle made the same request, and has finished it.
         (Active, Event::Rotated { new_keys }) if new_keys == state.keys => keep(),
         (Active | Rotating, Event::Initialized) => keep(),
         (Creating | Adopting | Active | Rotating, Event::Rotated { .. } | Event::Deleted)
@@ -208,7 +206,7 @@ fn step_existing(
 }
 
 impl StoreState {
-    /// Returns the state of a store to be made, for opening it.
+    /// Returns the state of a store that is not stored yet, so that it can be opened.
     pub(super) fn planned(keys: Vec<KeyId>) -> Self {
         Self::new(Phase::Creating, keys, Timestamp::default())
     }

@@ -54,8 +54,7 @@ fn answer(command: Command, state: &StoreState) -> Event {
 }
 
 proptest! {
-    /// Checks that each pair of state and event terminates, and that no command is given without a
-    /// stored record.
+    /// Checks that every event leads to an end in every state, and that no command is given without a stored record.
     #[test]
     fn every_event_ends_and_is_stored_before_its_command(
         before in prop::collection::vec(any_event(), 0..4),
@@ -101,7 +100,7 @@ proptest! {
         }
     }
 
-    /// Checks that keys stay needed until the plugin said that no data is sealed by them.
+    /// Checks that keys stay needed until the plugin has said that they seal no data any more.
     #[test]
     fn no_key_is_given_up_early(events in prop::collection::vec(any_event(), 0..12)) {
         let mut state: Option<StoreState> = None;
@@ -123,8 +122,8 @@ proptest! {
         }
     }
 
-    /// Checks that a repeated request equals a single one, since a caller that got no answer may
-    /// ask again.
+    /// Checks that a repeated request has the same result as a single one, since a caller that got no answer may repeat
+    /// it.
     #[test]
     fn rotate_and_delete_can_be_asked_again(keys in any_keys(), new_keys in any_keys()) {
         prop_assume!(!keys.is_empty() && !new_keys.is_empty());

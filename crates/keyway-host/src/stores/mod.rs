@@ -1,8 +1,8 @@
 //! Runs secret stores for a host.
 //!
-//! [`Stores`] keeps the list of stores, each with its plugin, configuration and keys. It hands them
-//! out as [`HostedStore`], which is a [`SecretStore`](keyway_secrets::SecretStore) like the
-//! plugin's own, with two layers in between:
+//! [`Stores`] keeps the list of stores, each with its plugin, configuration and keys. It hands them out as
+//! [`HostedStore`], which is a [`SecretStore`](keyway_secrets::SecretStore) like the plugin's own, with two layers in
+//! between:
 //!
 //! ```text
 //!  HostedStore    stores each step in the life of the store before it is taken
@@ -10,12 +10,12 @@
 //!  the plugin
 //! ```
 //!
-//! [`GuardedStore`] can be used alone, if nothing must be remembered.
+//! [`GuardedStore`] can be used alone, if no record of the store is needed.
 //!
 //! # Crashes
 //!
-//! The phase of a store is stored before the plugin is asked, and its answer afterwards. So at any
-//! crash the stored phase tells which work may be unfinished:
+//! The phase of a store is stored before the plugin is asked, and its answer afterwards. So at any crash the stored
+//! phase tells which work may be unfinished:
 //!
 //! | found | [`Host::run`](crate::Host::run) and [`Host::recover`](crate::Host::recover) | [`Stores::open`] meanwhile |
 //! | --- | --- | --- |
@@ -25,12 +25,12 @@
 //! | [`Rotating`](Phase::Rotating) | asks for the same rotation again | opens it, with new and old keys |
 //! | [`Deleting`](Phase::Deleting) | asks for the deletion again | [`TransitionError::BeingDeleted`] |
 //!
-//! Work that cannot be finished (a key is missing, a plugin is not linked) is reported with its
-//! reason, stays listed, and is retried. Keys are remembered by name until the plugin has said that
-//! no data is sealed by them; [`StoresError::MissingKeys`] names the keys to add.
+//! Work that cannot be finished (a key is missing, a plugin is not linked) is reported with its reason, stays listed,
+//! and is retried. The names of keys stay in the record until the plugin has said that they seal no data any more;
+//! [`StoresError::MissingKeys`] names the keys to add.
 //!
-//! Dropping a future of [`Stores`] or [`HostedStore`] halfway has the same effect as a crash, and
-//! the same calls resume the work.
+//! Dropping a future of [`Stores`] or [`HostedStore`] before its end has the same effect as a crash, and the same calls
+//! resume the work.
 //!
 //! # Limits
 //!

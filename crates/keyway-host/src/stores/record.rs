@@ -1,4 +1,4 @@
-//! Stores the record of a store: its origin, sealed once, and its state.
+//! The stored form of a store: its origin, sealed once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
 use keyway_core::{Json, Wiped};
@@ -8,7 +8,7 @@ use keyway_secrets::{StoreError, StoreName};
 use super::machine::{Phase, StoreState};
 use crate::records::{STORED_JSON, Stored, read_code};
 
-/// The part of a store that never changes.
+/// The part of a store's record that never changes.
 #[derive(Clone)]
 pub(crate) struct StoreOrigin {
     pub(crate) name: StoreName,
@@ -18,6 +18,8 @@ pub(crate) struct StoreOrigin {
 }
 
 impl StoreOrigin {
+    /// Creates the origin of a store.
+    ///
     /// # Errors
     /// [`StoreError::Invalid`] when the configuration could not be read again.
     pub(crate) fn new(name: StoreName, plugin: &str, configuration: &Json) -> Result<Self, StoreError> {
@@ -125,7 +127,7 @@ mod tests {
         let back = StoreOrigin::read(&mut Reader::new(&bytes)).unwrap();
         assert_eq!((back.name, back.plugin.as_str()), (origin.name.clone(), "generic"));
         assert_eq!(origin.configuration(), configuration);
-        // Such a value could not be read again.
+        // JSON of this depth could be written, but not read again.
         let deep = (0..70).fold(Json::Null, |inner, _| Json::Array(vec![inner]));
         assert!(StoreOrigin::new(name, "generic", &deep).is_err());
     }

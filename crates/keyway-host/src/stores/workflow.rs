@@ -16,7 +16,7 @@ use crate::plugin::Calls;
 use crate::records::{Due, Entry, RecordError, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Machine, Workflow};
 
-/// Holds the plugins for secret stores, with their resources and limits.
+/// The plugins for secret stores, with their resources and limits.
 #[derive(Debug)]
 pub(crate) struct StoreWorkflow {
     pub(super) registry: Registry,
@@ -27,14 +27,14 @@ pub(crate) struct StoreWorkflow {
     pub(super) calls: Mutex<BTreeMap<(&'static str, StoreName), Weak<Calls>>>,
 }
 
-/// Holds the caller's part, which is never stored.
+/// The caller's part of a call, which is never stored.
 pub(crate) struct Live {
     pub(super) guarded: Arc<GuardedStore>,
-    /// The keys of a rotation.
+    /// The new keys of a rotation.
     pub(super) new: Option<KeyRing>,
     /// Receives the progress of a rotation.
     pub(super) progress: Option<UnboundedSender<Progress>>,
-    /// Whether there was no data just before the record was made.
+    /// Whether there was no data immediately before the record was made.
     pub(super) was_empty: bool,
 }
 
@@ -95,7 +95,7 @@ impl Workflow for StoreWorkflow {
         plugins.map(|plugin| Lane { name: plugin.id().to_owned(), is_ready: true }).collect()
     }
 
-    /// A rotation takes as long as the store is large.
+    /// Tells whether a command has no deadline. The time of a rotation or a deletion grows with the store.
     fn is_long(command: &Command) -> bool {
         matches!(command, Command::Rotate | Command::Delete)
     }
@@ -112,7 +112,7 @@ impl StoreWorkflow {
         Ok(self.registry.get::<SecretStores>(id)?)
     }
 
-    /// Opens the store of a record, with its keys from `keys`. Does no I/O.
+    /// Opens the store of a record, with its keys from `keys`. This does no I/O.
     pub(super) fn open(
         &self,
         origin: &StoreOrigin,
@@ -129,7 +129,7 @@ impl StoreWorkflow {
         Ok(GuardedStore::open_sharing(registered.plugin(), context, self.limits, calls)?)
     }
 
-    /// Finds the state that all handles to a store share, while a handle exists or a call hangs.
+    /// Finds the state that all handles to a store share. It exists while there is a handle, or while a call hangs.
     fn calls_of(&self, plugin: &'static str, store: &StoreName) -> Arc<Calls> {
         let mut shared = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|_, calls| calls.strong_count() > 0);
@@ -172,11 +172,11 @@ impl StoreWorkflow {
         };
         match made {
             Ok(()) => {}
-            // The store was made before a crash, or by another host since the check.
+            // The store was made before a crash, or by another host after the check.
             Err(StoreError::AlreadyInitialized) if resumed || live.is_some_and(|live| live.was_empty) => {
                 guarded.check_written_by().await?;
             }
-            // A refusal says that nothing was made; anything else leaves it open, and the record stays.
+            // A refusal means that nothing was made. After any other error this is not certain, and the record stays.
             Err(error) if !resumed && !leaves_open(&error) => {
                 return Ok(Carried::failed(Event::NotInitialized, error.into()));
             }
@@ -198,21 +198,20 @@ impl StoreWorkflow {
         };
         let sender = live.and_then(|live| live.progress.clone());
         let listener = move |progress| {
-            // The caller may be gone.
+            // The caller may be gone, and then nobody receives the progress.
             let _ = sender.as_ref().map(|sender| sender.send(progress));
         };
         guarded.rotate(&new, &listener).await?;
         Ok(Carried::done(Event::Rotated { new_keys: new.ids().collect() }))
     }
 
-    /// Deletes the store. Another host may finish the same deletion at any moment, and make a new
-    /// store of the name. So the handle checks once more which store exists, between two reads of
-    /// the unchanged record: that is the store to delete, and a plugin that can tell deletes no
-    /// other (decision H51).
+    /// Deletes the store. At any moment, another host may finish the same deletion and make a new store of the same
+    /// name. So the handle checks once more which store exists, between two reads of the unchanged record. This is the
+    /// store to delete, and a plugin that can distinguish stores deletes no other (decision H51).
     async fn delete(on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Result<Done, StoresError> {
         match guarded.written_by().await {
             Err(error) if leaves_open(&error) => return Err(error.into()),
-            // `marked_for_delete` judges any other answer.
+            // Any other answer is judged by `marked_for_delete`.
             _ => {}
         }
         if on.is_claimed().await? {
@@ -229,21 +228,21 @@ impl From<Failed<StoreWorkflow>> for StoresError {
             _ if !failures.is_empty() => failures.swap_remove(0),
             FailedBecause::Refused { error, .. } => Self::Refused { store: record, reason: error },
             FailedBecause::Storage(error) => error.into(),
-            // Stores are not counted.
+            // The number of stores has no limit, so this does not happen.
             FailedBecause::LimitReached(_) => RecordError::Contended.into(),
         }
     }
 }
 
-/// Tells whether an error leaves the outcome open: it may have had an effect, another host was
-/// faster, or the plugin could not be reached. After any other error nothing was made.
+/// Tells whether the outcome is uncertain after an error: the call may have had an effect, another host was faster, or
+/// the plugin could not be reached. After any other error nothing was made.
 fn leaves_open(error: &StoreError) -> bool {
     let kind = error.kind();
     error.effect() == Effect::Unknown || kind.is_retryable() || kind == ErrorKind::Conflict
 }
 
-/// Returns the keys for a store. During a rotation only the new keys seal: before this handle
-/// writes, another may have ended the rotation, and the old keys may be discarded.
+/// Returns the keys for a store. During a rotation only the new keys seal. Otherwise this handle could write with an
+/// old key after another handle has ended the rotation, when the old keys may be discarded.
 fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
     let needed: Vec<_> = state.needed_keys().collect();
     let all = select(keys, &needed)?;
@@ -253,7 +252,7 @@ fn ring(state: &StoreState, keys: &KeyRing) -> Result<KeyRing, StoresError> {
     Ok(select(&all, &state.new_keys)?.with_retiring(&all))
 }
 
-/// Returns the keys `needed`, in this order, from those at hand.
+/// Selects the `needed` keys, in this order, from `keys`.
 fn select(keys: &KeyRing, needed: &[KeyId]) -> Result<KeyRing, StoresError> {
     keys.select(needed.iter().copied()).ok_or_else(|| {
         let missing = needed.iter().copied().filter(|key| !keys.contains(*key)).collect();

@@ -1,4 +1,4 @@
-//! The health of an engine.
+//! Reports the health of an engine.
 
 use std::time::Duration;
 
@@ -9,16 +9,16 @@ use super::workflow::{Lane, Workflow};
 use crate::plugin::LaneGuard;
 use crate::records::{RecordError, Room};
 
-/// Counting stops here.
+/// The largest number that is counted.
 const MOST: usize = 10_000;
-/// Work that has been due for longer counts as overdue.
+/// The time after which due work counts as overdue.
 const OVERDUE: Duration = Duration::from_secs(60);
 
 /// The health of an engine. Numbers are counted up to 10,000.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EngineHealth {
-    /// `stores`, `orders`, `subordinate authorities` or `grants`.
+    /// The name of the engine: `stores`, `orders`, `subordinate authorities`, `sessions` or `grants`.
     pub engine: &'static str,
     /// The number of records that are due.
     pub due: usize,
@@ -28,8 +28,8 @@ pub struct EngineHealth {
     pub undecided: usize,
     /// How long the oldest record has been due.
     pub oldest: Option<Duration>,
-    /// The number of lanes with waiting work whose service or plugin is missing or disabled in this
-    /// host.
+    /// The number of lanes with waiting work that this host cannot do, because their service or plugin is missing or
+    /// disabled.
     pub unowned_lanes: usize,
     /// The lanes of this host.
     pub lanes: Vec<LaneHealth>,
@@ -39,7 +39,7 @@ pub struct EngineHealth {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LaneHealth {
-    /// The service, or the plugin of stores.
+    /// The name of the service, or of the plugin for stores.
     pub lane: String,
     /// Whether the host does not call the plugin at present, because a call hangs or it cannot be
     /// opened.

@@ -11,8 +11,8 @@ pub(super) struct Holds {
     held: Mutex<BTreeSet<Address>>,
 }
 
-/// Holds a record until the last clone is dropped. A plugin call keeps a clone until it ends, even
-/// if its caller goes away: until then no other caller may settle the record (decision H47).
+/// Holds a record until the last clone is dropped. A plugin call keeps a clone until the call ends, even if its caller
+/// goes away. Before that, no other caller may settle the record (decision H47).
 #[derive(Clone, Debug)]
 pub(crate) struct Hold(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Held>);
 
@@ -23,7 +23,7 @@ struct Held {
 }
 
 impl Holds {
-    /// Holds a record, unless another caller of this run does.
+    /// Holds a record, unless another caller of this run holds it.
     pub(super) fn take(self: &Arc<Self>, address: Address) -> Option<Hold> {
         let fresh = self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(address);
         fresh.then(|| Hold(Arc::new(Held { holds: Arc::clone(self), address })))

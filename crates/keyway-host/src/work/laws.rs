@@ -1,17 +1,16 @@
-//! Checks the laws that every machine keeps. The tests of each engine use them.
+//! Checks the laws that every machine must obey. The tests of each engine use this module.
 
 use super::limits::Limits;
 use super::workflow::{Standing, Workflow};
 
-/// The most commands that may follow from one event.
+/// The maximum number of commands that may follow from one event.
 const MOST_COMMANDS: usize = 6;
 
-/// Follows an event to its end and returns the final state. `answer` returns the event that follows
-/// from a command.
+/// Follows an event to its end and returns the final state. `answer` returns the event that follows from a command.
 ///
 /// # Panics
-/// Panics if commands follow each other without end, or if a command is given without a stored
-/// record that a restart would find. Only a command that undoes something needs no record.
+/// Panics if commands follow each other without end, or if a command is given without a stored record that a restart
+/// would find. Only a command that undoes an effect needs no record.
 pub(crate) fn follow<W: Workflow>(
     limits: &Limits,
     mut state: Option<W::State>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::retry::Retries;
 use crate::plugin::Isolation;
 
-/// Limits calls of plugins, and says when an engine tries again. Every engine has its own.
+/// Limits calls of plugins, and sets when an engine tries again. Every engine has its own limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -13,8 +13,8 @@ pub struct Limits {
     ///
     /// See decision W7.
     pub deadline: Duration,
-    /// How long an operation that reports its progress may go without any, 60 s by default. Only
-    /// `stores` has such operations: rotation and deletion.
+    /// How long an operation that reports its progress may run without any progress, 60 s by default. Only `stores` has
+    /// such operations: rotation and deletion.
     pub stall: Duration,
     /// How a call is kept away from the caller's task.
     pub isolation: Isolation,
@@ -23,21 +23,21 @@ pub struct Limits {
     ///
     /// See decision R5.
     pub lease_grace: Duration,
-    /// How work that failed or was cut short is tried again.
+    /// When to repeat work that failed or was cut short.
     pub retries: Retries,
-    /// How a revocation is retried at once if the state of the credential cannot be stored: 5 times
-    /// within 30 s by default. Only `grants` uses it.
+    /// How to repeat a revocation at once if the state of the credential cannot be stored: 5 times within 30 s by
+    /// default. Only `grants` uses it.
     pub cleanup_retries: Retries,
-    /// How old a plugin's description may be before the host asks for another, 10 min by default
-    /// (decision W4). Only `grants` uses it.
+    /// The age of a plugin's description at which the host asks for a new one, 10 min by default (decision W4). Only
+    /// `grants` uses it.
     pub describe_every: Duration,
     /// How long an order waits for its next call if the authority names no delay, 1 h by default (decision
     /// B7). Only `orders` uses it.
     pub check_every: Duration,
-    /// How long before a certificate expires the listeners are told, 14 days by default (decision B18). Only
+    /// How long before the expiry of a certificate the listeners are told, 14 days by default (decision B18). Only
     /// `orders` uses it.
     pub expiry_notice: Duration,
-    /// How old a lease may become by renewals, 8 h by default (decision S10). Only `sessions` uses it.
+    /// The maximum age to which renewals may extend a lease, 8 h by default (decision S10). Only `sessions` uses it.
     pub longest_lease: Duration,
 }
 
@@ -71,7 +71,7 @@ impl Limits {
         self
     }
 
-    /// Sets how long an operation may go without progress.
+    /// Sets how long an operation may run without progress.
     #[must_use]
     pub fn with_stall(mut self, stall: Duration) -> Self {
         self.stall = stall;
@@ -92,14 +92,14 @@ impl Limits {
         self
     }
 
-    /// Sets how work that failed is tried again.
+    /// Sets when to repeat failed work.
     #[must_use]
     pub fn with_retries(mut self, retries: Retries) -> Self {
         self.retries = retries;
         self
     }
 
-    /// Sets how a revocation is retried at once.
+    /// Sets how to repeat a revocation at once.
     #[must_use]
     pub fn with_cleanup_retries(mut self, retries: Retries) -> Self {
         self.cleanup_retries = retries;
@@ -113,21 +113,21 @@ impl Limits {
         self
     }
 
-    /// Sets how long before a certificate expires the listeners are told.
+    /// Sets how long before the expiry of a certificate the listeners are told.
     #[must_use]
     pub fn with_expiry_notice(mut self, before: Duration) -> Self {
         self.expiry_notice = before;
         self
     }
 
-    /// Sets how old a lease may become by renewals.
+    /// Sets the maximum age to which renewals may extend a lease.
     #[must_use]
     pub fn with_longest_lease(mut self, age: Duration) -> Self {
         self.longest_lease = age;
         self
     }
 
-    /// Sets the age at which the host asks for another description.
+    /// Sets the age of a plugin's description at which the host asks for a new one.
     #[must_use]
     pub fn with_describe_every(mut self, age: Duration) -> Self {
         self.describe_every = age;

@@ -1,5 +1,5 @@
-//! Does the work of every engine: each step of a pure machine is stored before its command is
-//! carried out, and workers take up what is due.
+//! Does the work of every engine. Each step of a pure machine is stored before its command is carried out, and workers
+//! carry out due work.
 
 mod health;
 mod hold;

@@ -1,5 +1,4 @@
-//! Works on due records, lane by lane, each with its own permits, and frees claims that have
-//! ended.
+//! Works on due records, lane by lane, and frees claims that have ended. Each lane has its own permits.
 //!
 //! See decision R6.
 
@@ -19,13 +18,13 @@ use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
 use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
 
-/// How many entries of a lane a pass reads. It begins at a random one, so that several hosts do not
-/// compete for the first.
+/// How many entries of a lane a pass reads. It begins at a random entry, so that several hosts do not compete for the
+/// first one.
 const WINDOW: usize = 128;
-/// How many records of a lane are worked on at a time, unless its plugin sets a lower bound.
+/// The maximum number of records of a lane that are worked on at a time, unless the plugin sets a lower limit.
 const MOST_AT_ONCE: usize = 8;
 
-/// The result of a pass.
+/// The result of a pass over the due records of a lane.
 #[derive(Debug, Default)]
 pub(crate) struct Pass {
     pub(crate) reports: Vec<WorkReport>,
@@ -33,7 +32,7 @@ pub(crate) struct Pass {
     pub(crate) is_full: bool,
 }
 
-/// An engine as the host sees it. Its futures are boxed once for a pass, not for each step.
+/// An engine, independent of its types. Its futures are boxed once for a pass, not for each step.
 #[async_trait]
 pub(crate) trait Engine: Send + Sync {
     /// Returns the name of the engine.
@@ -60,7 +59,7 @@ pub(crate) trait Engine: Send + Sync {
     /// Returns the moment when the first claim of any host ends.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
-    /// Counts the work that waits, and looks at the plugins behind the lanes.
+    /// Counts the work that waits, and checks whether the plugins behind the lanes can be called.
     async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError>;
 }
 
@@ -138,14 +137,13 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
                     WorkReport { outcome: outcome_of(ended), ..taken_up }
                 });
             }
-            // Entries that no record confirmed are removed by now; read those behind them at once.
+            // The unconfirmed entries are removed by now, so the entries after them are read at once.
             if confirmed > 0 || !more {
                 break;
             }
         }
         while let Some(done) = running.join_next().await {
-            // Panics of plugins are contained, so a panic that is swallowed here is the engine's
-            // own.
+            // Panics of plugins are contained, so a panic that is ignored here is a fault of the engine itself.
             pass.reports.extend(done.ok());
         }
         Ok(pass)
@@ -177,7 +175,7 @@ impl<W: Workflow> Worker<W> {
         }
     }
 
-    /// Tells the machine of every record whose caller lived in an earlier run of this host.
+    /// Tells the machine that the caller is lost, for every record whose caller lived in an earlier run of this host.
     async fn end_lost_callers(&self, reports: &mut Vec<WorkReport>) -> Result<(), RecordError> {
         let Some(names) = W::callers_of(&self.run.host) else { return Ok(()) };
         let mut after = None;
@@ -197,8 +195,7 @@ impl<W: Workflow> Worker<W> {
         }
     }
 
-    /// Puts records that a host has claimed until `now` back into their lanes, if the claim no
-    /// longer counts.
+    /// Reads the claims of a host that end by `now`. If a claim no longer counts, its record is put back into its lane.
     async fn free_claims(
         &self,
         host: &NameTag,
@@ -214,8 +211,7 @@ impl<W: Workflow> Worker<W> {
                 let hold = self.hold(entry.address);
                 let runs = |claim: &Claim| claim.run == self.run.number && claim.ends() > self.clock.now();
                 if hold.is_none() && entry.claim.as_ref().is_some_and(runs) {
-                    // A call of this run works on the record and is in time, so nothing was
-                    // interrupted.
+                    // A call of this run works on the record within its time, so nothing was interrupted.
                     continue;
                 }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {
@@ -223,7 +219,7 @@ impl<W: Workflow> Worker<W> {
                     continue;
                 }
                 let freed = Change::to(entry.state.clone());
-                // If another host is faster, it frees or finishes the record.
+                // If another host was faster, that host frees or finishes the record.
                 let Applied::Stored = self.journal.apply(&mut entry, freed).await? else { continue };
             }
             if claimed.len() < WINDOW {

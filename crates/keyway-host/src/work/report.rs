@@ -2,7 +2,7 @@
 
 use keyway_core::PluginError;
 
-/// Reports on a record that a worker took up.
+/// A report on a record that a worker worked on.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct WorkReport {
@@ -26,7 +26,7 @@ pub enum WorkOutcome {
     Gone,
     /// Another host or another call works on the record; a worker will check it again.
     LeasedElsewhere,
-    /// Only a person can settle it.
+    /// Only a person can settle the record.
     NeedsDecision,
     /// The attempt failed. The record stays listed, and is tried again when it is due.
     Failed(Box<dyn PluginError>),

@@ -10,7 +10,8 @@ use keyway_core::Timestamp;
 /// fetches and notices of sessions end after `attempts` or `within`; orders end after `attempts`. Stores, check-ins,
 /// and the storing and the renewal of a certificate are tried until they succeed.
 ///
-/// A grant that ended so stays listed, and the next revocation that a user asks for begins anew.
+/// When its retries are used up, a grant stays listed. If the user requests another revocation, the retries start
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retries {
@@ -18,20 +19,20 @@ pub struct Retries {
     pub first: Duration,
     /// The longest wait, 1 h by default.
     pub longest: Duration,
-    /// How often the plugin is asked in total, 20 times by default.
+    /// How many times the plugin is asked in total, 20 by default.
     pub attempts: u32,
-    /// For how long to retry, counted from the first attempt, 3 days by default.
+    /// How long to retry, counted from the first attempt, 3 days by default.
     pub within: Duration,
 }
 
-/// A failure of a plugin, as far as the next attempt depends on it.
+/// The facts about a plugin's failure that decide when to try again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Again {
-    /// The present.
+    /// The current time.
     pub(crate) now: Timestamp,
     /// The wait that the plugin asked for.
     pub(crate) retry_after: Option<Duration>,
-    /// How much the wait is lengthened: from 0 to 255, up to half of it.
+    /// By how much the wait is lengthened: 0 is nothing, and 255 is half of the wait.
     pub(crate) jitter: u8,
 }
 
@@ -61,37 +62,37 @@ impl Retries {
         self
     }
 
-    /// Sets how often the plugin is asked in total.
+    /// Sets how many times the plugin is asked in total.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
     }
 
-    /// Sets for how long to retry.
+    /// Sets how long to retry.
     #[must_use]
     pub fn with_within(mut self, within: Duration) -> Self {
         self.within = within;
         self
     }
 
-    /// How long to wait after so many failures, this one counted: never less than the plugin asked for,
-    /// and never more than the longest `Duration`.
+    /// Returns how long to wait after this many failures, including the last one. The wait is never shorter than the
+    /// plugin asked for, and never longer than the longest `Duration`.
     pub(crate) fn wait(&self, failures: u32, Again { retry_after, jitter, .. }: Again) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
         stretched(wait.max(retry_after.unwrap_or_default()), jitter)
     }
 
-    /// Returns when to try again after this many failures, the last one included; `None` if the
-    /// attempts or the time are used up.
+    /// Returns when to try again after this many failures, including the last one; `None` if the attempts or the time
+    /// are used up.
     pub(crate) fn next(&self, since: Timestamp, failures: u32, again: Again) -> Option<Timestamp> {
         let at = again.now.plus(self.wait(failures, again));
         (failures < self.attempts && at <= since.plus(self.within)).then_some(at)
     }
 }
 
-/// Lengthens a wait by jitter, by at most half of it.
+/// Lengthens a wait by jitter, by at most half of the wait.
 pub(crate) fn stretched(wait: Duration, jitter: u8) -> Duration {
     wait.saturating_add((wait / 2).saturating_mul(u32::from(jitter)) / 255)
 }

@@ -1,4 +1,4 @@
-//! The times at which a connection is asked for the same thing again.
+//! The times of a question that a plugin is asked regularly.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use keyway_core::Timestamp;
 
 use super::retry::{Again, Retries};
 
-/// The time between two questions to a plugin that asks for no other.
+/// The time between two questions, unless the plugin names another.
 pub(crate) const DAILY: Duration = Duration::from_secs(24 * 3600);
 
-/// The shortest time between two questions to a plugin that answers.
+/// The shortest time between two questions after an answer.
 const SHORTEST: Duration = Duration::from_secs(60);
 
-/// The times of a regular question to a plugin: pure, without I/O.
+/// The times of a regular question to a plugin. The type is pure, without I/O.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rhythm {
     /// The moment of the last answer or failure.
@@ -20,19 +20,19 @@ pub(crate) struct Rhythm {
     /// The moment at which the plugin is asked again.
     next: Timestamp,
     failures: u32,
-    /// Whether something happened since the last question began, so that its answer may be old.
+    /// Whether something happened after the last question began, so that the answer may be out of date.
     is_wanted: bool,
 }
 
 impl Rhythm {
-    /// Begins a rhythm with a question at once.
+    /// Begins with a question at once.
     pub(crate) const fn new(now: Timestamp) -> Self {
         Self { since: now, next: now, failures: 0, is_wanted: false }
     }
 
     /// Tells whether the plugin is to be asked now.
     ///
-    /// A clock that was set back makes a question due, because the next time may be far away.
+    /// If the clock was set back, the question is due, because the next time may be far away.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.is_wanted || self.next <= now || now < self.since
     }
@@ -42,7 +42,7 @@ impl Rhythm {
         if self.is_wanted { self.since } else { self.next }
     }
 
-    /// Notes that something happened: the plugin is asked soon, even if it is being asked at this moment.
+    /// Notes that something happened. The plugin is asked soon, even if it is being asked at this moment.
     pub(crate) const fn want(&mut self) {
         self.is_wanted = true;
     }
@@ -52,19 +52,19 @@ impl Rhythm {
         self.is_wanted = false;
     }
 
-    /// Notes an answer. The next question is at this moment, and not at once.
+    /// Notes an answer. The next question is at `next`, but not at once.
     pub(crate) fn answered(&mut self, now: Timestamp, next: Timestamp) {
         *self = Self { since: now, next: next.max(now.plus(SHORTEST)), failures: 0, ..*self };
     }
 
-    /// Notes an answer that names the next moment itself, or none. The next question is at that moment, and after a day
-    /// at the latest: the plugin may learn of work that it did not foresee.
+    /// Notes an answer that may name the next moment itself. The next question is at that moment, and after a day at
+    /// the latest, because the plugin may learn of work that it did not foresee.
     pub(crate) fn answered_daily(&mut self, now: Timestamp, next: Option<Timestamp>) {
         let day = now.plus(DAILY);
         self.answered(now, next.map_or(day, |next| next.min(day)));
     }
 
-    /// Notes a failure. The plugin is asked again after a wait that grows with each one.
+    /// Notes a failure. The plugin is asked again after a wait that grows with each failure.
     pub(crate) fn failed(&mut self, again: Again) {
         let failures = self.failures.saturating_add(1);
         let next = again.now.plus(Retries::default().wait(failures, again));

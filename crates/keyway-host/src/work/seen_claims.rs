@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::records::Address;
 
-/// Holds the claims of other hosts for which this run waits.
+/// The claims of other hosts for whose end this run waits.
 #[derive(Debug, Default)]
 pub(super) struct SeenClaims {
     of: HashMap<Address, SeenClaim>,
@@ -25,15 +25,15 @@ struct SeenClaim {
 }
 
 impl SeenClaim {
-    /// Tells whether a claim was last seen so long ago that it must have ended: an open claim is
-    /// seen in every pass once its time has passed.
+    /// Tells whether a claim was last seen so long ago that it must have ended. After its time has passed, a claim that
+    /// is still open is seen in every pass.
     fn is_old(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) >= self.lasts.saturating_mul(2)
     }
 }
 
 impl SeenClaims {
-    /// Returns how long this run has seen the record at this revision. Its claim lasts for `lasts`.
+    /// Returns how long this run has seen the record at this revision. The record's claim lasts for `lasts`.
     pub(super) fn unchanged_for(
         &mut self,
         record: Address,
@@ -50,9 +50,9 @@ impl SeenClaims {
         now.saturating_duration_since(seen.first)
     }
 
-    /// Forgets claims that have ended elsewhere, after a pass that began at `pass`: those that were
-    /// seen neither in that pass nor for a long time before. If a claim is forgotten too early,
-    /// this run waits for it again, so it never takes a claim too early (decision H55).
+    /// Forgets claims that have ended elsewhere, after a pass that began at `pass`. These are the claims that were not
+    /// seen in that pass, nor for a long time before it. If a claim is forgotten too early, this run waits for it again
+    /// from the start, so it never takes a claim too early (decision H55).
     pub(super) fn forget_ended(&mut self, pass: Instant, now: Instant) {
         self.of.retain(|_, seen| seen.last >= pass || !seen.is_old(now));
         if self.of.capacity() > 64 && self.of.len() < self.of.capacity() / 4 {
@@ -92,7 +92,7 @@ mod tests {
             (unchanged_for.as_secs(), seen_claims.of.len())
         };
         assert_eq!(seen(1, 0), (0, 1));
-        // The other claim may still be open: it has not run out for long.
+        // The first claim may still be open, because it was seen less than twice its duration ago.
         assert_eq!(seen(2, 119), (0, 2));
         assert_eq!(seen(2, 3600), (3481, 1));
         assert_eq!(seen(1, 3601), (0, 2), "this run waits for it again");

@@ -11,18 +11,18 @@ use super::workflow::{Carried, Step, Workflow};
 use crate::plugin::Permit;
 use crate::records::{ATTEMPTS, Applied, Change, Claim, Due, Entry, RecordError};
 
-/// How many commands may follow from one event. The machines need three.
+/// The maximum number of commands that may follow from one event. The machines need three.
 const MAX_COMMANDS: u32 = 64;
 
 /// The result of an event.
 pub(crate) struct Submitted<W: Workflow> {
-    /// The record after the event; without a state if it is gone.
+    /// The record after the event. It has no state if the record is removed.
     pub(crate) entry: Box<Entry<W>>,
     /// The plugin's answer, if the last step handed it out.
     pub(crate) answer: Option<W::Answer>,
     /// The failures of the plugin, in order.
     pub(crate) failures: Vec<W::Failure>,
-    /// The record that held the unique names, if the last step concerned it.
+    /// The record that held the unique names, if the last step depended on it.
     pub(crate) holder: Option<Box<Entry<W>>>,
 }
 
@@ -39,17 +39,17 @@ pub(crate) struct Failed<W: Workflow> {
 
 /// The reason why an event could not be carried through.
 pub(crate) enum FailedBecause<W: Workflow> {
-    /// The event does not fit the state. `holder` holds the unique names, if the refusal concerned
-    /// them.
+    /// The event does not fit the state. `holder` is the record that holds the unique names, if the event was refused
+    /// because of them.
     Refused { error: W::TransitionError, holder: Option<Box<Entry<W>>> },
-    /// The limit of records that are counted under its names is reached.
+    /// The limit for the number of records under one of the counted names is reached.
     LimitReached(u64),
     /// A step could not be stored. The plugin's work was undone if the step is known not to be
     /// stored.
     Storage(RecordError),
 }
 
-/// The state of one caller in the loop.
+/// The progress of one caller in the loop.
 struct Course<'a, W: Workflow> {
     worker: &'a Worker<W>,
     live: Option<&'a W::Live>,
@@ -61,21 +61,20 @@ struct Course<'a, W: Workflow> {
     entry: Box<Entry<W>>,
     failures: Vec<W::Failure>,
     was_asked: bool,
-    /// The storage failure while an unstored step is being undone.
+    /// The storage failure. Set while the work of an unstored step is being undone.
     lost: Option<RecordError>,
 }
 
 impl<W: Workflow> Worker<W> {
     /// Carries an event through: computes, stores and carries out steps until no command is left.
     ///
-    /// Only the step that stored a plugin's answer hands it out. After a storage failure the record
-    /// is read first, and only work that is known not to be stored is undone.
+    /// Only the step that stored a plugin's answer hands it out. After a storage failure the loop reads the record
+    /// first, and undoes the plugin's work only if the step is known not to be stored.
     ///
-    /// While another call of this run holds the record, the machine is told that another caller works on
-    /// it.
+    /// While another call of this run holds the record, the machine is told that another caller works on it.
     ///
-    /// Dropping the future leaves at most a claim on the record. The claim expires, and then a
-    /// worker takes the record up.
+    /// Dropping the future leaves at most a claim on the record. When the claim has expired, a worker takes up the
+    /// record.
     pub(crate) async fn submit(
         &self,
         entry: Box<Entry<W>>,
@@ -110,20 +109,20 @@ impl<W: Workflow> Worker<W> {
     }
 }
 
-/// The result of a step: stored, with the record that held the unique names if the step concerned
-/// it; or the command that undoes the plugin's work because the step could not be stored.
+/// The result of a step. `Stored` also has the record that held the unique names, if the step depended on it. `Undo`
+/// has the command that undoes the plugin's work, because the step could not be stored.
 enum Stepped<W: Workflow> {
     Stored(Step<W>, Option<Box<Entry<W>>>),
     Undo(W::Command),
 }
 
-/// The way on after a step.
+/// How the loop continues after a step.
 enum Next<W: Workflow> {
     /// The step is stored.
     Stored,
-    /// The record changed: compute the step again.
+    /// The record was changed. The step is computed again.
     Again,
-    /// Another record holds the unique names: continue with another event.
+    /// Another record holds the unique names. The loop continues with another event.
     Taken(Box<Entry<W>>),
     /// The step is known not to be stored, and this command undoes the plugin's work.
     Undo(W::Command),
@@ -155,7 +154,7 @@ impl<W: Workflow> Course<'_, W> {
         Err(self.not_stored(RecordError::Contended))
     }
 
-    /// Computes and stores a step, and retries while other hosts are faster.
+    /// Computes and stores a step, and tries again while other hosts change the record first.
     async fn step_and_store(&mut self, event: &W::Event) -> Result<Stepped<W>, Failed<W>> {
         let mut holder: Option<Box<Entry<W>>> = None;
         for _ in 0..ATTEMPTS {
@@ -183,7 +182,7 @@ impl<W: Workflow> Course<'_, W> {
         Err(self.not_stored(RecordError::Contended))
     }
 
-    /// Stores a step, whose state then is the entry's.
+    /// Stores a step, and moves its state to the entry.
     async fn store(
         &mut self,
         step: &mut Step<W>,
@@ -196,8 +195,8 @@ impl<W: Workflow> Course<'_, W> {
             self.worker.workflow.stored(&self.entry, event);
             return Ok(Next::Stored);
         }
-        // A step that changes nothing keeps the caller's claim for a command, and does not touch
-        // another caller's.
+        // If a step changes nothing, the caller's claim stays for the command, and a claim of another caller is not
+        // touched.
         if same && (step.state.is_none() || step.command.is_some() == is_own) {
             return Ok(Next::Stored);
         }
@@ -262,7 +261,7 @@ impl<W: Workflow> Course<'_, W> {
         }
     }
 
-    /// Reads the record after a storage failure, since the step may be stored all the same.
+    /// Reads the record after a storage failure, since the step may have been stored.
     async fn look(
         &mut self,
         step: &Step<W>,
@@ -274,7 +273,7 @@ impl<W: Workflow> Course<'_, W> {
             return Err(self.not_stored(error));
         }
         let Ok(found) = self.worker.journal.load(self.entry.address).await else {
-            // The record stays as it is, and is taken up when the storage engine works again.
+            // The record stays as it is. A worker takes it up when the storage engine works again.
             return Err(self.not_stored(error));
         };
         self.found(found);

@@ -1,5 +1,4 @@
-//! Tests the step loop on a machine with two phases: a record is made, and then works until its
-//! plugin is done.
+//! Tests the step loop with a machine of two phases: a record is made, and then it works until its plugin is done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -79,7 +78,7 @@ impl Stored for State {
     }
 }
 
-/// The fixed part holds nothing.
+/// A fixed part without content.
 struct Nothing;
 
 impl Stored for Nothing {
@@ -232,7 +231,7 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
 
-/// Shows that work of a caller that is gone is taken over once its claim was unchanged for its
+/// Shows that another host takes over the work of a caller that is gone, once the claim was unchanged for its whole
 /// duration.
 #[tokio::test(start_paused = true)]
 async fn work_that_was_given_up_is_taken_over() {
@@ -252,11 +251,11 @@ async fn work_that_was_given_up_is_taken_over() {
             break;
         }
     }
-    // The record is due when the claim ends; then the other host waits as long again.
+    // The record is due when its claim ends. After that, the other host waits for the duration of the claim once more.
     assert!((11..=14).contains(&taken_after), "{taken_after}");
 }
 
-/// Shows that the engine reads before it undoes, and hands an answer out only if it is stored.
+/// Shows that the engine reads the record before it undoes work, and hands out an answer only if the step is stored.
 #[tokio::test(start_paused = true)]
 async fn only_a_step_that_is_known_not_to_be_stored_is_undone() {
     for applied in [true, false] {

@@ -1,4 +1,4 @@
-//! Holds the state of an engine's worker, shared by its steps and passes.
+//! The state of an engine's worker, which its steps and passes share.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Run {
         self.stopped.get().copied()
     }
 
-    /// Stops the work. Returns `false` if it was stopped before; the first reason counts.
+    /// Stops the work. Returns `false` if the run was stopped before. The first reason is kept.
     pub(crate) fn stop(&self, reason: Stopped) -> bool {
         self.stopped.set(reason).is_ok()
     }
@@ -84,12 +84,12 @@ impl<W: Workflow> Worker<W> {
         Self { workflow, journal, clock, run, holds: Arc::default(), seen_claims: Mutex::default() }
     }
 
-    /// Holds a record, unless another call of this run does.
+    /// Holds a record, unless another call of this run holds it.
     pub(crate) fn hold(&self, address: Address) -> Option<Hold> {
         self.holds.take(address)
     }
 
-    /// Makes a claim of this run from now on, which lasts longer than the plugin may take for this command.
+    /// Makes a claim of this run that begins now. It lasts longer than the plugin may take for this command.
     pub(super) fn claim(&self, command: &W::Command) -> Claim {
         let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
         let longest = if W::is_long(command) { deadline.max(stall) } else { deadline };
@@ -105,8 +105,7 @@ impl<W: Workflow> Worker<W> {
         match (&entry.claim, entry.revision()) {
             (Some(claim), _) if Some(claim) == own => Standing::Ours,
             _ if !held => Standing::Others,
-            // The claim is of an ended call of this run, or of an earlier run of this host, which
-            // is over.
+            // The claim belongs to an ended call of this run, or to an earlier run of this host, which has ended.
             (Some(claim), _) if claim.host == self.run.host => Standing::Free,
             (Some(claim), Some(revision)) => {
                 let now = Instant::now();
@@ -117,7 +116,7 @@ impl<W: Workflow> Worker<W> {
         }
     }
 
-    /// Waits until the plugin of a record works on fewer calls than it can. Nothing is stored meanwhile.
+    /// Waits for a permit of the record's plugin. During the wait nothing is stored.
     pub(crate) async fn permit(&self, fixed: &W::Fixed) -> Permit {
         match self.workflow.guard(W::lane(fixed)) {
             Some(guard) => guard.permits().acquire(|| guard.is_quarantined()).await,
@@ -125,7 +124,7 @@ impl<W: Workflow> Worker<W> {
         }
     }
 
-    /// Forgets claims of other hosts that were not seen in a pass that began at `pass`.
+    /// Forgets claims of other hosts that were last seen long before the pass that began at `pass`.
     pub(super) fn forget_ended(&self, pass: Instant) {
         self.seen_claims().forget_ended(pass, Instant::now());
     }
@@ -144,8 +143,8 @@ pub(crate) struct Claimed<'a, W: Workflow> {
 }
 
 impl<W: Workflow> Claimed<'_, W> {
-    /// Prepares a plugin call, which keeps the result until it ends. The first call uses the permit
-    /// that was acquired before the step was stored; each further call waits for its own.
+    /// Prepares a plugin call. The call keeps the returned value until it ends. The first call uses the permit that was
+    /// acquired before the step was stored; each further call waits for its own permit.
     pub(crate) async fn working(&self) -> Working {
         let reserved = self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
         let permit = match reserved {
@@ -160,15 +159,15 @@ impl<W: Workflow> Claimed<'_, W> {
         self.worker.clock.now()
     }
 
-    /// Describes a failure of the plugin, which asked for this wait.
+    /// Describes a failure of the plugin. `retry_after` is the wait that the plugin asked for.
     pub(crate) fn again(&self, retry_after: Option<Duration>) -> Again {
         // If no random byte is available, the wait is not lengthened, which is harmless.
         let jitter = random::<1>().map_or(0, |[jitter]| jitter);
         Again { now: self.now(), retry_after, jitter }
     }
 
-    /// Tells whether the record is unchanged since it was claimed. Callers ask before an action
-    /// that cannot be undone.
+    /// Tells whether the record is unchanged since it was claimed. Callers check this before an action that cannot be
+    /// undone.
     pub(crate) async fn is_claimed(&self) -> Result<bool, RecordError> {
         let current = self.worker.journal.load(self.entry.address).await?;
         Ok(current.is_some_and(|current| current.claim.is_some() && current.claim == self.entry.claim))

@@ -1,4 +1,4 @@
-//! Defines an engine's own part: a pure machine, and its commands.
+//! The part of an engine that differs between engines: a pure machine, and its commands.
 
 use keyway_core::{PluginError, Timestamp};
 
@@ -26,11 +26,11 @@ pub(crate) enum Standing {
 pub(crate) struct Step<W: Workflow> {
     /// The next state; `None` removes the record.
     pub(crate) state: Option<W::State>,
-    /// The command for the plugin. The record is claimed meanwhile.
+    /// The command for the plugin. The record is claimed until the command's result is stored.
     pub(crate) command: Option<W::Command>,
-    /// The limit of records that are counted under its names, this one included.
+    /// The limit for the number of records under each of the counted names, including this record.
     pub(crate) at_most: Option<u64>,
-    /// The event for the record that holds the unique names, in the same batch.
+    /// The event for the record that holds the unique names. It is stored in the same batch.
     pub(crate) holder: Option<W::Event>,
     /// Whether the caller gets the plugin's answer when this step is stored.
     pub(crate) hands_out: bool,
@@ -38,7 +38,7 @@ pub(crate) struct Step<W: Workflow> {
     pub(crate) keeps_claim: bool,
     /// Whether the [note](Workflow::note) of the event is stored in the same batch.
     pub(crate) notes: bool,
-    /// Whether a restart comes to the same command by what is stored already, so that nothing is stored before it.
+    /// Whether a restart would give the same command because of the stored state, so that nothing is stored before it.
     pub(crate) is_promised: bool,
 }
 
@@ -66,29 +66,30 @@ impl<W: Workflow> Step<W> {
         Self::new(None)
     }
 
-    /// Gives a command.
+    /// Adds a command.
     pub(crate) fn then(self, command: W::Command) -> Self {
         Self { command: Some(command), ..self }
     }
 
-    /// Carries the command out by what is stored already: after a crash the same command follows from it.
+    /// Lets the command be carried out without storing the step first. After a crash, the same command follows from the
+    /// stored state.
     #[cfg(feature = "credentials")]
     pub(crate) fn promised(self) -> Self {
         Self { is_promised: true, ..self }
     }
 
-    /// Leaves the claim on the record as it is: another caller goes on with its work, and sees the change
-    /// when it stores its next step.
+    /// Leaves the claim on the record as it is. Another caller continues its work, and sees the change when it stores
+    /// its next step.
     pub(crate) fn beside(self) -> Self {
         Self { keeps_claim: true, ..self }
     }
 
-    /// Stores the note of the event too.
+    /// Stores the note of the event, too.
     pub(crate) fn noting(self) -> Self {
         Self { notes: true, ..self }
     }
 
-    /// Hands the plugin's answer out.
+    /// Lets the caller get the plugin's answer.
     pub(crate) fn handing_out(self) -> Self {
         Self { hands_out: true, ..self }
     }
@@ -115,14 +116,14 @@ impl<W: Workflow> Carried<W> {
         Self { event, answer: Some(answer), failure: None }
     }
 
-    /// Makes the result of a command at which the plugin failed.
+    /// Makes the result of a command that failed at the plugin.
     pub(crate) fn failed(event: W::Event, failure: W::Failure) -> Self {
         Self { event, answer: None, failure: Some(failure) }
     }
 }
 
-/// A machine of an engine, with the whole policy. It is pure, without a clock, I/O or randomness: the event carries
-/// everything that it needs to know.
+/// A machine of an engine, which makes all decisions. It is a pure function without a clock, I/O or randomness: the
+/// event has all the facts that it needs.
 pub(crate) type Machine<W> = fn(
     &Limits,
     Option<&<W as Recorded>::State>,
@@ -130,16 +131,15 @@ pub(crate) type Machine<W> = fn(
     <W as Workflow>::Event,
 ) -> Result<Step<W>, <W as Workflow>::TransitionError>;
 
-/// An engine's own part; everything else is the same for all engines.
+/// The part of an engine that is its own. Everything else is the same for all engines.
 ///
-/// Each step is stored before its command is carried out, and a command follows from the record alone, so a
-/// restart can give it again (decision R2). Commands that [`undo`](Self::undo) an unstored step are the
-/// exception.
+/// Each step is stored before its command is carried out, and a command depends on the record alone, so a restart can
+/// give the same command again (decision R2). Commands that [`undo`](Self::undo) an unstored step are the exception.
 pub(crate) trait Workflow: Recorded + Sized {
     /// Something that happened to a record. It carries the current time, since the machine has no
     /// clock.
     type Event: Clone + Send + Sync;
-    /// A question or an order to the plugin.
+    /// A call of the plugin.
     type Command: Send + Sync;
     /// The reason why an event does not fit the state.
     type TransitionError: Send;
@@ -147,14 +147,13 @@ pub(crate) trait Workflow: Recorded + Sized {
     type Live: Send + Sync;
     /// The answer for the caller alone (a credential, a handle). It is never stored.
     type Answer: Send;
-    /// A failure for the caller: of a plugin, or of the way through the steps.
+    /// A failure for the caller: of a plugin, or of the step loop.
     type Failure: PluginError + From<Failed<Self>>;
 
     /// The name of the engine in reports and logs.
     const ENGINE: &'static str;
 
-    /// The machine: computes the step that an event causes in a state. A transition error leaves everything as it
-    /// was.
+    /// The machine: computes the step that an event causes in a state. A transition error leaves everything unchanged.
     const STEP: Machine<Self>;
 
     /// Returns the limits that the host set.
@@ -166,13 +165,13 @@ pub(crate) trait Workflow: Recorded + Sized {
         event.clone()
     }
 
-    /// Returns the command that undoes a plugin's work, when `event` is known not to be stored.
+    /// Returns the command that undoes a plugin's work. It is used when the step of `event` is known not to be stored.
     fn undo(event: &Self::Event) -> Option<Self::Command> {
         let _ = event;
         None
     }
 
-    /// Returns the event with which a worker takes up a due record.
+    /// Returns the event for a due record that a worker takes up.
     fn wake(&self, fixed: &Self::Fixed, now: Timestamp) -> Self::Event;
 
     /// Returns the id of a record as the engine prints it.
@@ -182,7 +181,7 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// settled it.
     fn is_elsewhere(failure: &Self::Failure) -> bool;
 
-    /// Adds the machine's decision to a failure.
+    /// Adds facts of the new state to a failure, such as the time of the next try.
     fn completed(failure: Self::Failure, _entry: &Entry<Self>) -> Self::Failure {
         failure
     }
@@ -190,20 +189,20 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// Returns new records of another kind that are stored with the step of an event.
     ///
     /// # Errors
-    /// They cannot be sealed; then the step is not stored.
+    /// The new records cannot be sealed. In this case, the step is not stored.
     fn note(&self, _entry: &Entry<Self>, _event: &Self::Event) -> Result<Option<Note>, RecordError> {
         Ok(None)
     }
 
-    /// Learns that the step of an event is stored.
+    /// Receives an event whose step is stored now.
     fn stored(&self, _entry: &Entry<Self>, _event: &Self::Event) {}
 
-    /// Returns the names under which records are listed whose caller lives in the memory of this host.
+    /// Returns the names of the list of records whose callers live in the memory of this host.
     fn callers_of(_host: &str) -> Option<Names<'_>> {
         None
     }
 
-    /// Returns the event for a record whose caller lived in an earlier run of this host, and is gone.
+    /// Returns the event for a record whose caller is gone, because it lived in an earlier run of this host.
     fn caller_lost(&self, _fixed: &Self::Fixed, _run: &Run, _now: Timestamp) -> Option<Self::Event> {
         None
     }
@@ -219,7 +218,8 @@ pub(crate) trait Workflow: Recorded + Sized {
         None
     }
 
-    /// Tells whether a command has no deadline, so that the claim for it is renewed at a third.
+    /// Tells whether a command has no deadline. If so, the claim for it is renewed whenever a third of its duration has
+    /// passed.
     fn is_long(_command: &Self::Command) -> bool {
         false
     }
@@ -233,9 +233,9 @@ pub(crate) trait Workflow: Recorded + Sized {
     ) -> impl Future<Output = Carried<Self>> + Send;
 }
 
-/// A lane: what waits for the same plugin and service.
+/// A lane: the records that wait for the same plugin and service.
 pub(crate) struct Lane {
     pub(crate) name: String,
-    /// Whether its plugin can be asked at present.
+    /// Whether the plugin of the lane can be called at present.
     pub(crate) is_ready: bool,
 }

@@ -9,7 +9,7 @@ use keyway_issuers::{Issuer, Json, JsonObject, UserInfo};
 
 use super::world::*;
 
-/// Shows that grants that cannot be taken up do not stay the earliest due ones: 128 of them would
+/// Shows that grants that cannot be worked on do not stay at the front of the due ones. Otherwise 128 of them would
 /// hide all others.
 #[tokio::test]
 async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
@@ -35,7 +35,7 @@ async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     assert!(grants.revoke(handed.grant, user("joe")).await.is_err());
     drop(grants);
 
-    // The service is removed, and the portal of the other one opens again.
+    // The first service is removed, and the portal of the second service opens again.
     let grants = host(&storage, &keys, service(&kept)).clock(Arc::clone(&clock) as _).started().await;
     for _ in 0..20 {
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() 
     assert!(grants.revoke(handed.grant, user("joe")).await.is_err());
 
     slow.change(|world| world.version = "hangs".to_owned());
-    // All descriptions are old by now.
+    // All descriptions are out of date by now.
     let now = clock.advance(Duration::from_secs(700));
     let worked = tokio::time::timeout(Duration::from_secs(5), grants.run_due(now)).await;
     let worked = worked.expect("the work of another service waits for the description").unwrap();
@@ -76,7 +76,7 @@ async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() 
     until("it described itself", || version() == "2").await;
 }
 
-/// Shows that stored claims can be read again; otherwise only the user could act on the grant.
+/// Shows that stored claims can be read again. Otherwise only the user could act on the grant.
 #[tokio::test]
 async fn claims_that_are_stored_can_be_read_again() {
     let deep = (0..70).fold(Json::from(true), |inner, _| Json::Array(vec![inner]));
@@ -96,7 +96,7 @@ async fn claims_that_are_stored_can_be_read_again() {
         if let Some(is_deep) = expected {
             match outcome.unwrap_err() {
                 GrantsError::Refused(TransitionError::Claims) => assert!(is_deep),
-                // Decision R8: the request is refused before the plugin is asked.
+                // The request is refused before the plugin is asked (decision R8).
                 GrantsError::Record(RecordError::TooLarge { .. }) => assert!(!is_deep),
                 other => panic!("{other}"),
             }

@@ -17,10 +17,9 @@ fn engine(directory: &tempfile::TempDir, sqlite: bool, number: u64) -> Arc<dyn S
     }
 }
 
-/// Requests and revokes on an engine that stops at its n-th commit, for every n, whether that
-/// commit took effect or not, and whether it can still be read or not. Then a new run recovers.
-/// Every credential must have a record, every granted one must exist, and every unknown one must be
-/// listed.
+/// Requests and revokes on a storage engine that stops at its n-th commit, for every n. That commit takes effect or
+/// not, and the engine can still be read or not. Then a new run recovers. Every credential must have a record, every
+/// granted one must exist, and every unknown one must be listed.
 #[tokio::test]
 async fn nothing_is_lost_wherever_the_process_ends() {
     let directory = tempfile::tempdir().unwrap();
@@ -71,7 +70,7 @@ async fn nothing_is_lost_wherever_the_process_ends() {
                     !capabilities.reconciles || undecided == 0,
                     "a plugin that can tell was not asked: {case}"
                 );
-                // Recovering again finds nothing, and the count is right.
+                // A second recovery finds nothing, and the count is right.
                 assert!(grants.recover().await.unwrap().is_empty(), "{case}");
                 let grants = host(&storage, &keys, service(&world).limit(1)).started().await;
                 let another = grants.request(&svc(), plain_request("joe")).await;
@@ -84,8 +83,8 @@ async fn nothing_is_lost_wherever_the_process_ends() {
     }
 }
 
-/// Tests a caller that repeats its request after a crash, with its own id: an idempotent plugin
-/// never makes two credentials, and for another plugin every possible duplicate is listed.
+/// Tests a caller that repeats its request after a crash with the same id. An idempotent plugin never makes two
+/// credentials, and for any other plugin every possible duplicate is listed.
 #[tokio::test]
 async fn a_repeated_request_doubles_nothing_or_is_reported() {
     for idempotent in [true, false] {
@@ -118,8 +117,8 @@ async fn a_repeated_request_doubles_nothing_or_is_reported() {
     }
 }
 
-/// Tests a plugin that refuses the second attempt of a request: that says nothing about the first,
-/// whose credential must not be forgotten.
+/// Tests a plugin that refuses the second attempt of a request. The refusal says nothing about the first attempt, whose
+/// credential must not be forgotten.
 #[tokio::test]
 async fn a_refusal_of_the_second_attempt_forgets_nothing_of_the_first() {
     for second in [Request::Refuses, Request::WantsLogin] {

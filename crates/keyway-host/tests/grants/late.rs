@@ -13,7 +13,7 @@ use keyway_issuers::{
 
 use super::world::*;
 
-/// An issuer that blocks, makes its credential late, and can report the credentials so far.
+/// An issuer that blocks, makes its credentials late, and can report the credentials that exist.
 #[derive(Debug, Default)]
 struct Late {
     state: Mutex<LateState>,
@@ -85,7 +85,7 @@ async fn late(issuer: &Arc<Late>, deadline: Duration) -> (Started, Arc<TestClock
     (built.started().await, clock)
 }
 
-/// Checks that `joe` is not forgotten while his credential may still be made.
+/// Checks that the grant of `joe` is not forgotten while his credential may still be made.
 async fn joe_is_not_forgotten(issuer: &Late, grants: &Started, now: Timestamp) {
     let worked = grants.run_due(now).await.unwrap();
     issuer.release("joe");
@@ -110,7 +110,7 @@ async fn one_that_comes_back_does_not_end_the_quarantine_of_another() {
     joe_is_not_forgotten(&issuer, &grants, clock.advance(Duration::from_secs(20))).await;
 }
 
-/// Tests that the plugin is not asked about a request that it is still working on.
+/// Tests that the plugin is not asked about a request on which it is still working.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_nobody_waits_for_still_hangs() {
     let issuer = Arc::new(Late::default());
@@ -123,7 +123,7 @@ async fn a_call_that_nobody_waits_for_still_hangs() {
     joe_is_not_forgotten(&issuer, &grants, clock.advance(Duration::from_secs(120))).await;
 }
 
-/// Tests that callers that go away do not use up the threads, one each, for ever.
+/// Tests that callers that go away do not each occupy a thread for ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_that_go_away_do_not_use_up_the_threads() {
     let issuer = Arc::new(Late::default());
@@ -136,7 +136,7 @@ async fn callers_that_go_away_do_not_use_up_the_threads() {
         let request = grants.request(&service, plain_request(&subject));
         let _ = tokio::time::timeout(Duration::from_millis(20), request).await;
     };
-    // A slow plugin is still called: one caller that went away is no reason to refuse others.
+    // A slow plugin is still called. One caller that went away is no reason to refuse others.
     go_away().await;
     go_away().await;
     assert_eq!(issuer.begun(), 2);

@@ -1,5 +1,5 @@
-//! Tests revocations that outlive their callers. A credential is known only by its state, so a late
-//! revocation could hit a credential that was made since.
+//! Tests revocations that outlive their callers. The plugin knows a credential only by its state, so a late revocation
+//! could hit a newer credential with the same state.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
@@ -22,7 +22,7 @@ use super::world::*;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Revoke {
     Fails,
-    /// Blocks its thread until it is released, and then revokes.
+    /// Blocks its thread until the test releases it, and then revokes.
     Blocks,
 }
 
@@ -38,7 +38,7 @@ struct PortalState {
     exists: bool,
     /// The results of the next revocations; later ones succeed.
     plan: VecDeque<Revoke>,
-    /// The next request breaks the contract, but names its credential.
+    /// Whether the next request breaks the contract with an answer that names its credential.
     breaks: bool,
     blocked: usize,
     released: bool,
@@ -59,7 +59,7 @@ impl Portal {
         self.look(|state| state.released = true);
         self.changed.notify_all();
         until("the revocation ends", || self.look(|state| state.ended == state.blocked)).await;
-        // The host must learn of it, too.
+        // The host needs a moment to notice the end of the call.
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -120,8 +120,8 @@ async fn request(grants: &Started) -> Result<GrantOutcome, GrantsError> {
     grants.request(&svc(), plain_request("joe")).await
 }
 
-/// Checks that a user who got a credential still has it, since no late revocation hit it, and that
-/// finally nothing remains.
+/// Checks that a user who got a credential still has it, so that no late revocation has hit it. Then checks that after
+/// all revocations nothing remains.
 async fn assert_that_each_grant_exists(portal: &Portal, grants: &Started, mut now: Timestamp) {
     let listed = grants.list(&user("joe").user).await.unwrap();
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();
@@ -134,7 +134,7 @@ async fn assert_that_each_grant_exists(portal: &Portal, grants: &Started, mut no
         grants.revoke(grant.id, user("joe")).await.unwrap();
     }
     assert!(!portal.look(|state| state.exists));
-    // The portal works as usual.
+    // The portal works as before.
     granted_and_there(portal, grants).await;
 }
 
@@ -143,7 +143,7 @@ async fn granted_and_there(portal: &Portal, grants: &Started) {
     assert!(portal.look(|state| state.exists));
 }
 
-/// How a revocation starts whose caller stops waiting.
+/// The start of a revocation whose caller stops waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
     ByItsUser,
@@ -172,7 +172,7 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         left.abort();
         assert!(left.await.unwrap_err().is_cancelled());
 
-        // The call is within its deadline: the portal is slow, but still called.
+        // The call is within its deadline, so the portal counts as slow and is still called.
         let id = grants.list(&user("joe").user).await.unwrap()[0].id;
         let again = grants.revoke(id, user("joe")).await;
         assert!(
@@ -186,7 +186,7 @@ async fn one_that_its_caller_left_does_not_hit_the_next_credential() {
         );
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();
         assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{begun:?}: {worked:?}");
-        // The portal makes the account again, and no caller gets it: it goes with the old one.
+        // The portal makes the account again, but no caller gets it. The pending revocation removes it.
         let next = request(&grants).await;
         assert!(matches!(next, Err(GrantsError::StateTaken { grant }) if grant == id), "{begun:?}: {next:?}");
         portal.release().await;
@@ -207,7 +207,7 @@ async fn one_that_passed_its_deadline_does_not_hit_the_next_credential() {
         ),
         "{error}"
     );
-    // However the old grant might go away meanwhile, nothing new is made.
+    // None of these calls ends the old grant, so nothing new is made.
     let _ = grants.revoke(handed.grant, user("joe")).await;
     let _ = grants.run_due(clock.advance(Duration::from_secs(600))).await;
     let _ = grants.decide(&user("joe").user, handed.grant, Decision::NothingThere).await;

@@ -62,7 +62,7 @@ async fn states_are_unique_for_a_user_and_a_service_only() {
     }
     assert_eq!(world.change(|world| world.revocations), 0);
 
-    // With the other policy the answer is the old grant, which counts once.
+    // With the other policy, the answer is the old grant. It counts once.
     let reusing = service(&world).duplicates(DuplicatePolicy::Reuse).limit(2);
     let grants = host(&storage, &keys, reusing).started().await;
     for _ in 0..3 {
@@ -136,7 +136,7 @@ async fn descriptions_are_refreshed_when_the_version_changes() {
     assert!(grants.refresh(&svc()).await.unwrap());
     assert_eq!(grants.service(&svc()).unwrap().description.unwrap().version(), "2");
 
-    // A plugin with a valid description keeps it when a new one breaks rules.
+    // A plugin keeps its valid description when a new one breaks rules.
     world.change(|world| world.version = "broken".to_owned());
     assert!(!grants.refresh(&svc()).await.unwrap());
     assert!(grants.services()[0].enabled);
@@ -188,7 +188,7 @@ async fn nothing_is_decided_that_is_known() {
     let error =
         grants.decide(&joe.user, handed.grant, Decision::Made(CredentialRef::new("x"))).await.unwrap_err();
     assert!(matches!(error, GrantsError::Refused(TransitionError::NothingToDo)), "{error}");
-    // Like a revocation, a decision about a missing grant is no error.
+    // A decision about a missing grant is no error, like a revocation of one.
     for decision in [Decision::NothingThere, Decision::Made(CredentialRef::new("x"))] {
         assert!(grants.decide(&user("eve").user, handed.grant, decision).await.unwrap().is_none());
     }

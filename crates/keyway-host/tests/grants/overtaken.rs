@@ -1,4 +1,4 @@
-//! Tests a step that other hosts overtake each time.
+//! Tests a step for which another host is faster at every try.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use keyway_storage::{Batch, CommitOutcome, Layered, Memory, Storage, StorageErro
 
 use crate::world::*;
 
-/// Answers, from the second commit on, that another host was first.
+/// A storage engine that reports, from the second commit on, that another host was first.
 #[derive(Debug)]
 struct Overtaken {
     engine: Memory,

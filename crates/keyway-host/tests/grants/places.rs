@@ -1,4 +1,4 @@
-//! Tests the limit of an issuer's concurrent calls, when callers leave and calls hang.
+//! Tests the limit of an issuer's concurrent calls while callers leave and calls hang.
 
 use keyway_core::CallError;
 use std::num::NonZero;
@@ -25,7 +25,7 @@ struct Calls {
     made: u32,
     running: u32,
     most: u32,
-    /// How many of the next calls wait.
+    /// How many of the next calls wait until the issuer is released.
     to_wait: u32,
     released: bool,
 }

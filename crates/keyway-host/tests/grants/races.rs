@@ -50,7 +50,7 @@ async fn the_limit_holds_for_64_requests_at_once_on_every_engine_and_over_hosts(
             let (made, refused) = at_once(&hosts, 64).await;
             let limit = usize::try_from(limit).unwrap();
             assert_eq!((made, refused), (limit, 64 - limit));
-            // The plugin was not asked more often, and nothing more is stored.
+            // The plugin got no further requests, and no further grants are stored.
             assert_eq!(
                 (world.credentials(), world.change(|world| world.requests)),
                 (limit, u32::try_from(limit).unwrap())
@@ -60,7 +60,7 @@ async fn the_limit_holds_for_64_requests_at_once_on_every_engine_and_over_hosts(
             for grant in listed {
                 hosts[1].revoke(grant.id, user("joe")).await.unwrap();
             }
-            // The other host has cached an old count; it reads again before it refuses.
+            // The other host has cached an old count. It reads the count again before it refuses.
             assert_eq!(at_once(&hosts[..1], limit + 1).await, (limit, 1));
         }
     }
@@ -109,7 +109,7 @@ async fn two_hosts_do_not_revoke_at_the_same_time() {
 async fn a_record_that_another_host_holds_is_left_to_it_until_its_lease_ran_out() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
     let clock = Arc::new(TestClock::default());
-    // The claims are short, because a contender waits on a clock that tests cannot set.
+    // The claims are short, because a host that waits for a claim uses a clock that tests cannot set.
     let limits =
         limits().with_deadline(Duration::from_millis(300)).with_lease_grace(Duration::from_millis(100));
     let start = |name| {
@@ -123,7 +123,7 @@ async fn a_record_that_another_host_holds_is_left_to_it_until_its_lease_ran_out(
     assert!(asked.await.is_err());
     drop(a);
     let now = clock.advance(Duration::from_secs(3600));
-    // The other host's clock does not matter: it waits by its own.
+    // The clock of the first host does not matter, because the other host measures the wait by its own clock.
     let worked = b.run_due(now).await.unwrap();
     assert!(matches!(worked[0].outcome, WorkOutcome::LeasedElsewhere), "{worked:?}");
     tokio::time::sleep(Duration::from_millis(450)).await;
@@ -132,8 +132,8 @@ async fn a_record_that_another_host_holds_is_left_to_it_until_its_lease_ran_out(
     assert_eq!(b.all_undecided().await.len(), 1);
 }
 
-/// Lets the host `b` take over a request that `a` is still working on, because it takes `a` for an
-/// earlier run of its own.
+/// Lets the run `b` take over a request on which `a` is still working. This is possible because both have the same
+/// name, and `b` treats `a` as an earlier run.
 async fn overtaken(
     capabilities: Capabilities,
     forget: bool,
@@ -195,14 +195,14 @@ async fn work_in_hand_is_not_taken_from_oneself() {
     asked.await.unwrap().unwrap_err();
 }
 
-/// Tests a host that lost its claim: it knows only about its own call, so the result of its
-/// successor's call stays listed.
+/// Tests a host that lost its claim. It knows only about its own call, so the grant stays listed because of the other
+/// host's call.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_refusal_forgets_nothing_of_the_host_that_took_over() {
     let (storage, keys) = (memory(), ring());
     let world = World::new(Capabilities::MINIMAL.idempotent(true));
     let request = || plain_request("joe").with_id(IntentId::new("order-7").unwrap());
-    // Both runs have one name, so that the later one takes over at once.
+    // Both runs have the same name, so that the later one takes over at once.
     let start = || host(&storage, &keys, service(&world));
     let (overtaken, later) = (start().started().await, start().started().await);
     world.set(Request::RefusesLate);

@@ -31,13 +31,13 @@ keyway_issuers::register! {
 #[derive(Debug)]
 struct Reopening;
 
-/// The state that the test lends the plugin.
+/// The state that the test shares with the plugin.
 #[derive(Debug, Default)]
 struct Desk {
     closed: bool,
     /// The number of instances that were made.
     instances: usize,
-    /// The instance of each call.
+    /// For each call, the number of the instance that handled it.
     calls: Vec<usize>,
     /// The intents of the credentials.
     made: Vec<String>,

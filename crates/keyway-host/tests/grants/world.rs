@@ -28,7 +28,7 @@ pub(crate) enum Request {
     Refuses,
     /// Refuses 200 ms later.
     RefusesLate,
-    /// Asks for another login until the request has one.
+    /// Asks for another login unless the request has one.
     WantsLogin,
     Panics,
     PanicsAfter,
@@ -36,7 +36,7 @@ pub(crate) enum Request {
     HangsAfter,
     /// Makes the credential, and answers 200 ms later.
     Slow,
-    /// Makes the credential, with the same state each time.
+    /// Makes the credential. Its state is always the same.
     SameState,
     SecretInState,
     HugeState,
@@ -44,7 +44,7 @@ pub(crate) enum Request {
     Orphan,
 }
 
-/// A world of credentials, and the issuer that makes and destroys them.
+/// The existing credentials, and the issuer that makes and destroys them.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) capabilities: Capabilities,
@@ -53,17 +53,17 @@ pub(crate) struct World {
 
 #[derive(Debug)]
 pub(crate) struct WorldState {
-    /// The existing credentials: their intents by state.
+    /// The intents of the existing credentials, by state.
     pub(crate) credentials: BTreeMap<String, Vec<String>>,
     pub(crate) request: Request,
-    /// How many more revocations fail.
+    /// How many of the next revocations fail.
     pub(crate) revocations_to_fail: u32,
-    /// While set, revocations wait.
+    /// Whether revocations wait.
     pub(crate) hanging_revocations: bool,
     pub(crate) requests: u32,
     pub(crate) revocations: u32,
     pub(crate) descriptions: u32,
-    /// The issuer's description: a version, or `broken`; `hangs` makes it hang.
+    /// The issuer's description: a version, or `broken`. With `hangs`, the issuer hangs.
     pub(crate) version: String,
     pub(crate) logins: Vec<usize>,
     next: u32,
@@ -247,7 +247,7 @@ pub(crate) fn service(world: &Arc<World>) -> Service {
     Service::with_issuer(svc(), Arc::clone(world) as Arc<dyn Issuer>).allow_everybody()
 }
 
-/// Builds a named host with one service, which takes over its name at once.
+/// Builds a named host with one service. The host takes over its name at once.
 pub(crate) fn host(storage: &Arc<dyn Storage>, keys: &KeyRing, service: Service) -> HostBuilder {
     without_services(storage, keys).grant_limits(limits()).service(service)
 }
@@ -257,7 +257,7 @@ pub(crate) fn without_services(storage: &Arc<dyn Storage>, keys: &KeyRing) -> Ho
     Host::builder(registry, Arc::clone(storage), keys.clone()).name("a").takeover_after(Duration::ZERO)
 }
 
-/// A host, of which these tests use the grants.
+/// A host whose grants these tests use.
 #[derive(Clone)]
 pub(crate) struct Started(Host);
 

@@ -21,7 +21,7 @@ struct Blocks {
     takes: Duration,
     running: AtomicU32,
     most: AtomicU32,
-    /// The threads on which it ran.
+    /// The threads on which the issuer ran.
     threads: std::sync::Mutex<Vec<std::thread::ThreadId>>,
 }
 
@@ -68,8 +68,8 @@ async fn host_of(issuer: &Arc<Blocks>, deadline: Duration) -> Host {
         .unwrap()
 }
 
-/// Tests that callers get their answer at the deadline, and that other timers are on time, however
-/// many calls block at once on a runtime of two threads.
+/// Tests that callers get their answer at the deadline and that other timers are on time, however many calls block on a
+/// runtime of two threads.
 #[test]
 fn calls_that_block_hold_up_neither_callers_nor_timers() {
     for calls in [1, 2, 3, 12] {
@@ -104,7 +104,7 @@ fn calls_that_block_hold_up_neither_callers_nor_timers() {
             };
             tokio::spawn(task).await.unwrap()
         });
-        // The test machine may be busy; the benchmark demands 60 ms.
+        // The test machine may be busy, so the test allows more than the benchmark, which demands 60 ms.
         assert!(worst < Duration::from_millis(250), "{calls} calls: a timer was {worst:?} late");
         runtime.shutdown_background();
     }
@@ -116,7 +116,7 @@ async fn a_prompt_plugin_runs_on_the_callers_task_until_it_was_late_three_times(
     for (takes, expected) in [(Duration::ZERO, 5), (Duration::from_millis(30), 3)] {
         let issuer = Blocks::new(prompt, takes);
         let host = host_of(&issuer, Duration::from_secs(10)).await;
-        // The test runs on a thread that is not a worker, so a thread switch would be seen.
+        // The test runs outside the worker threads, so it would notice a thread switch.
         for number in 0..5 {
             granted(host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await);
         }

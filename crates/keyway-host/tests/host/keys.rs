@@ -1,4 +1,4 @@
-//! Tests changing the host's own keys while its records stay.
+//! Tests a change of the host's own keys while its records stay.
 
 use std::sync::Arc;
 
@@ -37,8 +37,7 @@ async fn records_are_sealed_anew_and_the_old_keys_can_go() {
     assert!(matches!(refused, HostError::Record(RecordError::Open(_))), "{refused}");
 
     let host = start(&storage, &new.with_retiring(&old), &of_stores, &world).await.unwrap();
-    // Four records exist: the index key, the name of the host, the store and the grant; the name
-    // was written just now.
+    // There are four records: the index key, the name of the host, the store and the grant. All are resealed.
     let done = host.reseal().await.unwrap();
     assert_eq!((done.resealed, done.total), (4, 4));
     let again = host.reseal().await.unwrap();

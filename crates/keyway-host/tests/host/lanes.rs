@@ -1,4 +1,4 @@
-//! Tests that work is fair by lane: a plugin that hangs delays no other.
+//! Tests that a plugin that hangs delays only the work in its own lane.
 //!
 //! See decision R6.
 
@@ -19,7 +19,7 @@ async fn a_hanging_service_holds_up_no_other_and_health_tells() {
     let slow = Service::with_issuer(name("hangs"), Arc::clone(&hangs) as Arc<dyn Issuer>).allow_everybody();
     let built = host(&memory(), &ring(), service(&other)).service(slow).clock(Arc::clone(&clock) as _);
     let host = built.start().await.unwrap();
-    // Much work is due at the service that will hang, and one piece at the other.
+    // Much work is due at the service that will hang, and one item at the other service.
     hangs.change(|world| world.revocations_to_fail = 1000);
     for number in 0..40 {
         let who = format!("user-{number}");

@@ -1,4 +1,4 @@
-//! Tests the name of a host, which only one run has at a time.
+//! Tests the name of a host. Only one run has the name at a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,9 +24,9 @@ async fn a_second_run_is_refused_while_the_first_lives() {
     let first = named(&storage, &keys).start().await.unwrap();
     let refused = named(&storage, &keys).start().await.unwrap_err();
     assert!(matches!(&refused, HostError::Running { name } if name == "web-1"), "{refused}");
-    // Another name means another host.
+    // A host with another name is another host.
     named(&storage, &keys).name("web-2").start().await.unwrap();
-    // The next run need not wait for one that released its name.
+    // The first run releases its name, so the next run need not wait.
     first.close().await.unwrap();
     let begun = Instant::now();
     named(&storage, &keys).start().await.unwrap();
@@ -42,7 +42,7 @@ async fn a_run_that_does_not_answer_is_waited_out() {
     assert!(begun.elapsed() >= WAIT, "{:?}", begun.elapsed());
 }
 
-/// Tests that a run that stalls until another has its name stops working when it wakes up.
+/// Tests a run that stalls until another run has its name. It must stop working when it continues.
 #[tokio::test]
 async fn a_run_that_lost_its_name_stops() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
@@ -54,12 +54,12 @@ async fn a_run_that_lost_its_name_stops() {
     assert!(matches!(refused, GrantsError::Record(RecordError::Superseded)), "{refused}");
     assert!(refused.to_string().contains("has taken over: end this one"), "{refused}");
     assert!(first.health().await.unwrap().superseded && !second.health().await.unwrap().superseded);
-    // The run that lost its name does not release it either.
+    // A run that lost its name must not release the name.
     first.close().await.unwrap();
     assert!(!second.health().await.unwrap().superseded);
 }
 
-/// Tests that the refusals after the end of a run name it, and no other run.
+/// Tests the refusals after the end of a run. They say that this run has ended, and do not mention another run.
 #[tokio::test]
 async fn a_run_that_was_ended_refuses_work_and_says_so() {
     for closes in [true, false] {
@@ -72,7 +72,7 @@ async fn a_run_that_was_ended_refuses_work_and_says_so() {
         } else {
             host.run(std::future::ready(())).await.unwrap();
         }
-        // At once, and also after this run has seen that it has the name no longer.
+        // The test repeats the calls after a pause, in which this run notices that it no longer has the name.
         for pause in [Duration::ZERO, 4 * wait] {
             tokio::time::sleep(pause).await;
             let refused = host.grants().request(&svc(), plain_request("joe")).await.unwrap_err();

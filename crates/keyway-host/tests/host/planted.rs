@@ -1,4 +1,4 @@
-//! Tests index entries that an attacker without any key wrote into the storage engine.
+//! Tests index entries that an attacker without a key wrote into the storage engine.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use keyway_storage::{Batch, Expectation, KeyRange, Storage};
 
 use crate::world::*;
 
-/// Makes the key of an index entry of grants: the room, the sort order, and an id.
+/// Makes the key of an index entry for grants: the room, the sort order, and an id.
 fn planted(room: u8, order: &[u8], number: u32) -> Vec<u8> {
     let id = [&[7; 12][..], &number.to_be_bytes()].concat();
     [&b"keyway-host\0\x03"[..], &[room], order, &id].concat()
@@ -24,8 +24,8 @@ const DUE: u8 = 4;
 const CLAIMED: u8 = 5;
 const UNDECIDED: u8 = 6;
 
-/// Tests that a real entry is handled in one pass, however many entries are planted before it,
-/// and that those are removed.
+/// Tests that a real entry is handled in one pass, however many planted entries come before it, and that the planted
+/// ones are removed.
 #[tokio::test]
 async fn planted_entries_hide_no_due_work() {
     for number in [0, 127, 128, 1000] {

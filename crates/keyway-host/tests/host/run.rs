@@ -1,4 +1,4 @@
-//! Tests the loop of the host, which hosts call once.
+//! Tests the loop of the host, which a program starts once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ fn limits() -> Limits {
     Limits::default().with_isolation(Isolation::Inline).with_retries(retries)
 }
 
-/// Starts a host with its loop, and returns the means to end it.
+/// Starts a host with its loop. The returned values end the loop.
 fn running(
     host: &Host,
 ) -> (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), keyway_host::HostError>>) {
@@ -55,7 +55,7 @@ async fn a_failed_revocation_is_tried_again_by_itself_and_soon() {
     end.send(()).unwrap();
     run.await.unwrap().unwrap();
     assert_eq!(*seen.lock().unwrap(), ["needle-svc", "needle-svc"]);
-    // The name was released, so the next run need not wait.
+    // The host released its name, so the next run need not wait.
     assert!(!host.health().await.unwrap().superseded);
 }
 

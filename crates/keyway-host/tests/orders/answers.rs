@@ -1,4 +1,4 @@
-//! Answers and faults of an authority, and the order after them.
+//! Tests answers and faults of an authority, and the state of the order after them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use keyway_host::orders::{Action, Decision, End, Isolation, Order, OrderStatus, 
 
 use crate::world::*;
 
-/// Places an order whose first call goes as the script says, and returns it after that call.
+/// Places an order whose first call ends as the script says, and returns the order after that call.
 async fn after(capabilities: Capabilities, step: Step) -> (World, ScriptedCa, Order) {
     let ca = ScriptedCa::new().looks(9).with_capabilities(capabilities);
     let clock = Arc::default();
@@ -72,7 +72,7 @@ async fn a_fault_ends_the_order_or_is_settled_as_the_plugin_can() {
         let (_, _, order) = after(reconciles, Step::fault(fault)).await;
         assert_eq!(next(&order), Some(Action::Reconcile), "{fault:?}");
     }
-    // It did not get as far as its checkpoint.
+    // The authority failed before it made a checkpoint.
     for fault in [Fault::Hangs, Fault::LostRequest] {
         let (_, _, order) = after(forgetful, Step::fault(fault)).await;
         assert_eq!((order.state.phase, order.state.status()), (Phase::Undecided, OrderStatus::Pending));
@@ -135,13 +135,14 @@ async fn a_certificate_authority_that_never_answers_is_given_up() {
     assert!(failed.state.message.contains("cannot be reached"), "{}", failed.state.message);
 }
 
-/// The data that a plugin keeps with an order survives every kind of fault (decision B9).
+/// Tests that the data that a plugin keeps with an order survives every kind of fault (decision B9).
 #[tokio::test]
 async fn the_data_of_a_plugin_is_stored_also_when_its_call_fails() {
     let faults = [Fault::LostAnswer, Fault::HangsAfterwards];
     for fault in faults {
         let (world, _, order) = after(forgetful(), Step::fault(fault)).await;
-        // The scripted authority finds its ticket again, or it would answer an invalid operation.
+        // The scripted authority must find its ticket in the data. Otherwise it would answer that the operation is
+        // invalid.
         world.pass(2 * DELAY).await;
         assert_eq!(world.look(&order).await.state.phase, Phase::Waiting, "{fault:?}");
     }

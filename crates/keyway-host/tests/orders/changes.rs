@@ -1,4 +1,4 @@
-//! Changes orders while an authority knows them, and while it is asked.
+//! Tests changes of orders that the authority knows, or about which it is being asked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn an_authority_without_changes_leaves_the_order_as_it_was() {
     let refused = world.modify(&joe(), &order.id, &metadata("{}")).await.unwrap_err();
     assert!(matches!(refused, OrdersError::Refused(TransitionError::NotModifiable)), "{refused}");
 
-    // It declares them, and does not take this one.
+    // This authority can modify orders, but refuses this change.
     let ca = ScriptedCa::new().looks(9);
     let world = start(&ca).await;
     let order = world.placed().await;
@@ -57,7 +57,8 @@ async fn an_authority_without_changes_leaves_the_order_as_it_was() {
     let _ = before;
 }
 
-/// A newer update that comes while the authority is told of an older one follows it, with an intent of its own.
+/// Tests an update that comes while the authority is told of an older one. The authority is told of the newer update
+/// afterwards, with an intent of its own.
 #[tokio::test]
 async fn updates_follow_each_other() {
     let ca = ScriptedCa::new().looks(9);
@@ -80,7 +81,7 @@ async fn updates_follow_each_other() {
     assert_eq!(intents, [1, 2].map(|number| format!("{}.modify.{number}", order.id)));
 }
 
-/// An update whose outcome is not known is told again as it was, before a newer one.
+/// Tests that an update with an unknown outcome is repeated unchanged before the authority is told of a newer one.
 #[tokio::test]
 async fn an_update_that_was_cut_short_comes_before_a_newer_one() {
     let ca = ScriptedCa::new().looks(9);

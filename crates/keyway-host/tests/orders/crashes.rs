@@ -16,7 +16,7 @@ fn engine(directory: &tempfile::TempDir, sqlite: bool, number: u64) -> Arc<dyn S
     }
 }
 
-/// Places an order, changes it and lets it come to its end. Stops at the first error.
+/// Places an order, changes it and lets it come to its end. The function stops at the first error.
 async fn life(world: &World, request: &str) -> Option<Order> {
     let order = world.submit(new_order().with_request_id(request)).await.ok()?;
     for step in 0..4 {
@@ -29,9 +29,9 @@ async fn life(world: &World, request: &str) -> Option<Order> {
     Some(order)
 }
 
-/// Runs the life of an order on an engine that stops at its n-th commit, for every n, whether that commit took
-/// effect or not, and whether it can still be read or not. Then a new run continues. The order is neither lost
-/// nor placed twice, unless a person has to decide, and then it is listed.
+/// Runs the life of an order on a storage engine that stops at its n-th commit, for every n. That commit takes effect
+/// or not, and the engine can still be read or not. Then a new run continues. The order is neither lost nor placed
+/// twice. If a person has to decide, the order is listed.
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Checks certificates that come back, and logs the good ones.
+//! Tests the checks of issued certificates, and the log of the valid ones.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,12 +70,12 @@ async fn a_certificate_that_breaks_a_rule_ends_the_order_and_is_kept_in_quaranti
         let logged = world.issued(IssuedBy::Name("door.example.com"), None, 9).await.unwrap();
         assert!(logged.entries.is_empty(), "it is not in use, so it is not in the log");
     }
-    // Another key than that of the request.
+    // The certificate has another key than the request.
     let (_, order) = ended(ScriptedCa::new(), simple_cmc(), none).await;
     assert!(order.state.message.contains("key"), "{}", order.state.message);
 }
 
-/// An authority whose only description is that of the root.
+/// An authority that describes only its root.
 #[derive(Debug)]
 struct RootOnly(ScriptedCa);
 
@@ -92,7 +92,7 @@ impl CertificateAuthorityLayer for RootOnly {
     }
 }
 
-/// Changes the last byte of a certificate, which belongs to the signature.
+/// Changes the last byte of a certificate. This byte belongs to the signature.
 fn with_another_signature(pem: &str) -> String {
     let (_, lines) = pem.split_once('\n').unwrap();
     let (body, _) = lines.split_once("-----END").unwrap();
@@ -172,7 +172,7 @@ async fn a_good_certificate_is_found_in_the_log_by_serial_and_by_name() {
     let page = world.issued(IssuedBy::Serial("1f2e3d"), None, 9).await.unwrap();
     assert_eq!(page.entries.len(), 1, "the log outlives the order");
 
-    // Other orders with the same certificate, a page at a time.
+    // More orders get the same certificate, and the log is read page by page.
     for _ in 0..2 {
         world.submit(simple_cmc()).await.unwrap();
     }
@@ -210,7 +210,7 @@ async fn the_policy_of_the_host_judges_requests_and_certificates() {
     let other = NewOrder::new(Owner::new("eve").unwrap(), metadata("{}"));
     assert_eq!(world.submit(other).await.unwrap_err().kind(), ErrorKind::Denied);
 
-    // The key of a custom request is judged when its certificate is there.
+    // The key of a custom request is judged once the certificate exists.
     let world = start(names("*.example.com").key_type(KeyType::Ed25519)).await;
     let order = world.submit(new_order()).await.unwrap();
     world.work().await;

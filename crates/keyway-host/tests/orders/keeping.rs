@@ -1,4 +1,4 @@
-//! Keeps certificates in a secret store of the host.
+//! Tests that certificates are kept in a secret store of the host.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn a_certificate_is_kept_under_the_name_of_its_order() {
         .authority(given("ca", &ca));
     let world = World::start(builder, &clock).await;
 
-    // There is no store yet: the certificate waits in its order.
+    // The store does not exist yet, so the certificate waits in its order.
     let order = world.placed().await;
     world.host.run_due(clock.advance(std::time::Duration::ZERO)).await.unwrap();
     let storing = world.look(&order).await;

@@ -1,4 +1,4 @@
-//! Places orders, waits for them, lists them, and cancels and deletes them.
+//! Tests how orders are placed, awaited, listed, canceled and deleted.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Tells listeners about orders.
+//! Tests the notices of orders to listeners.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::world::*;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Notes every event, and fails at the first ones.
+/// A listener that records every event, and fails at the first ones.
 #[derive(Debug, Default)]
 struct Listener {
     heard: Mutex<Vec<String>>,
@@ -75,7 +75,7 @@ async fn listeners_hear_that_a_certificate_is_ready() {
     assert_eq!(listener.heard().len(), 1, "once is enough");
 }
 
-/// A listener that fails or panics is told again, and changes nothing at the order.
+/// Tests that a listener that fails or panics is told again, and that its failure does not change the order.
 #[tokio::test]
 async fn a_listener_that_fails_is_told_again() {
     let (ca, listener) = (ScriptedCa::new().looks(0), Arc::new(Listener::default()));
@@ -105,7 +105,7 @@ async fn listeners_hear_that_an_authority_cannot_be_reached() {
     assert_eq!(ca.calls(CaCall::Issue), 2, "the schedule goes on");
 }
 
-/// A certificate that is not renewed is announced before it expires; one that is renewed or revoked is not.
+/// Tests that listeners hear that a certificate expires, unless it is renewed or revoked.
 #[tokio::test]
 async fn listeners_hear_that_a_certificate_expires() {
     let years = |years: u32| 365 * DAY * years;

@@ -1,4 +1,4 @@
-//! Renews certificates by linked orders.
+//! Tests the renewal of certificates by linked orders.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +62,7 @@ async fn an_order_is_renewed_at_two_thirds_of_its_validity_and_the_newest_has_on
     assert_eq!(certificate.value.expose_text(), Some(CERTIFICATE));
     let order = store.get(&at(part("order"))).await.unwrap();
     assert!(order.value.expose_text().unwrap().ends_with(second.id.as_str()));
-    // The scripted authority hands the same certificate out again, and is not asked without a pause.
+    // The scripted authority returns the same certificate again. The host must not ask it without a pause.
     assert!(second.state.renewal.unwrap().due > world.clock.now().plus(20 * YEAR));
 }
 
@@ -99,7 +99,8 @@ async fn a_revoked_or_deleted_order_is_not_renewed() {
     assert_eq!((ca.calls(CaCall::Issue), ca.calls(CaCall::Revoke)), (2, 1));
 }
 
-/// The order that renews another is placed once, also by two workers and after a crash between the two records.
+/// Tests that the order that renews another is placed only once, even by two workers, or after a crash between the two
+/// records.
 #[tokio::test]
 async fn a_renewal_is_placed_once() {
     let (storage, keys, clock) = (memory(), ring(), Arc::default());
@@ -109,7 +110,7 @@ async fn a_renewal_is_placed_once() {
     world.submit(new_order().with_renewal(Renewal::default())).await.unwrap();
     world.work().await;
     clock.advance(67 * YEAR);
-    // The claim, the new order, and the step that notes it: the process ends at each of them.
+    // The process ends at each of these commits: the claim, the new order, and the step that notes the new order.
     for commits in 0..4 {
         for applied in [false, true] {
             let dying = dying(&storage, commits, applied, false);

@@ -1,4 +1,4 @@
-//! Hands the verified request of an order to its plugin.
+//! Tests that the plugin gets the verified request of an order.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ use crate::world::*;
 
 const REQUEST: &str = include_str!("pem/request.pem");
 
-/// An authority that notes the requests of the orders that it is asked about.
+/// An authority that records the requests of the orders about which it is asked.
 #[derive(Debug, Default)]
 struct Reading(Mutex<Vec<Arc<CertificateRequest>>>);
 
@@ -79,7 +79,8 @@ async fn the_plugin_gets_the_request_that_the_host_verified() {
     let seen = ca.seen();
     assert!(seen.len() == 2 && seen.iter().all(|request| Arc::ptr_eq(request, &verified)), "{seen:?}");
 
-    // After the first call, and after a restart, it is verified again: the record alone is no proof.
+    // After the first call, and after a restart, the request is verified again, because the stored record does not
+    // prove that it was verified.
     world.pass(2 * DELAY).await;
     World::start(host(), &clock).await.pass(2 * DELAY).await;
     let seen = ca.seen();

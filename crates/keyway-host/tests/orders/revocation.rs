@@ -1,4 +1,4 @@
-//! Revokes certificates.
+//! Tests the revocation of certificates.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Chooses the authority of an order.
+//! Tests the choice of an order's authority.
 
 use keyway_certificates::{CaId, Owner};
 use keyway_conformance::certificates::{CaCall, ScriptedCa};
@@ -46,7 +46,7 @@ async fn an_order_goes_where_its_client_or_its_owner_wants() {
     assert_eq!(world.placed().await.authority, named("two"));
 }
 
-/// A preference is stored: another host sees it, and a new run of this one.
+/// Tests that a preference is stored, so that another host and a new run of this host see it.
 #[tokio::test]
 async fn a_preference_is_seen_by_another_host() {
     let (storage, keys, clock) = (memory(), ring(), std::sync::Arc::default());

@@ -1,4 +1,4 @@
-//! Makes the requests of orders from keys in secret stores.
+//! Tests requests that the host makes from keys in secret stores.
 
 use std::sync::{Arc, Mutex};
 
@@ -18,7 +18,7 @@ const PLUGINS: Plugins = plugins! { keyway_generic };
 const KEY: &str = include_str!("pem/key.pem");
 const ENCRYPTED: &str = include_str!("pem/encrypted-key.pem");
 
-/// An authority that waits, and notes the requests that the host made.
+/// An authority that waits, and records the requests that the host made.
 #[derive(Debug, Default)]
 struct Noting(Mutex<Vec<Option<Pem>>>);
 
@@ -53,7 +53,7 @@ impl CertificateAuthority for Noting {
     }
 }
 
-/// A host with a store `vault` that holds these secrets.
+/// Starts a host with a store `vault` that holds these secrets.
 async fn vault(secrets: &[(&str, &str)], policy: Option<AllowList>) -> (World, Arc<Noting>) {
     let (keys, clock, ca) = (ring(), Arc::default(), Arc::new(Noting::default()));
     let authority = Authority::with_authority(named("ca"), Arc::clone(&ca) as Arc<_>);

@@ -1,4 +1,4 @@
-//! Creates and deletes subordinate authorities, while plugins fail and processes end.
+//! Tests how subordinate authorities are created and deleted while plugins fail and processes end.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ fn eve() -> Owner {
     Owner::new("eve").unwrap()
 }
 
-/// The id of the base authority.
+/// Returns the id of the base authority.
 fn base(world: &World) -> CaId {
     world.cas(&eve())[0].id.clone()
 }
@@ -31,14 +31,14 @@ async fn listed(world: &World) -> Vec<SubordinateCa> {
     world.subordinate_cas().list(&joe()).await.unwrap()
 }
 
-/// The names of the authorities that an owner may use.
+/// Returns the names of the authorities that an owner may use.
 fn names(world: &World, owner: &Owner) -> Vec<String> {
     let mut names: Vec<_> = world.cas(owner).into_iter().map(|ca| ca.information.name).collect();
     names.sort();
     names
 }
 
-/// The authorities that exist at the plugin, apart from the base authority.
+/// Returns the authorities that exist at the plugin, apart from the base authority.
 fn existing(ca: &ScriptedCa) -> Vec<String> {
     let effects = ca.effects();
     let of = |call| effects.iter().filter(move |effect| effect.call == call);
@@ -57,7 +57,7 @@ async fn only_its_owner_sees_uses_and_deletes_it() {
     assert_eq!(names(&world, &eve()), ["The scripted authority"]);
     let hosted = world.cas(&joe()).into_iter().find(|ca| ca.id == id).unwrap();
     assert!(hosted.information.signing_certificate.is_some(), "the plugin's whole description counts");
-    // A refresh lists it at the plugin, and it stays the owner's.
+    // After a refresh the plugin lists the authority, and it still belongs to its owner.
     world.pass(DELAY * 60 * 25).await;
     assert_eq!(names(&world, &eve()), ["The scripted authority"]);
 
@@ -74,7 +74,7 @@ async fn only_its_owner_sees_uses_and_deletes_it() {
     assert_eq!(world.subordinate_cas().delete(&eve(), &id).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(world.subordinate_cas().list(&eve()).await.unwrap().is_empty());
 
-    // Its owner creates others below it.
+    // The owner creates another authority below it.
     let below = NewCa::new(joe(), id.clone(), "Below", "CN=Below");
     assert_eq!(world.subordinate_cas().create(below).await.unwrap().parent, made.state.ca.unwrap());
     world.subordinate_cas().delete(&joe(), &id).await.unwrap();
@@ -101,7 +101,7 @@ async fn an_impossible_creation_or_deletion_is_refused_before_the_plugin_is_aske
     assert_eq!(subordinate.delete(&joe(), &base(&world)).await.unwrap_err().kind(), ErrorKind::Denied);
     assert!(listed(&world).await.is_empty());
 
-    // The name is free again as soon as its authority is gone.
+    // The name is free again as soon as the authority is gone.
     let made = subordinate.create(team(&world)).await.unwrap();
     let again = subordinate.create(new("Team", "CN=Other")).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::AlreadyExists);
@@ -129,11 +129,11 @@ async fn the_preferred_one_is_deleted_last_and_its_preference_goes_with_it() {
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     subordinate.delete(&joe(), &ids[1]).await.unwrap();
     subordinate.delete(&joe(), &ids[0]).await.unwrap();
-    // Orders that name none are placed as without a preference.
+    // Orders that name no authority are placed as if there were no preference.
     assert_eq!(world.placed().await.ca, None);
 }
 
-/// A host prefers an authority while another one deletes it, and stores the preference last.
+/// Tests a host that prefers an authority while another host deletes it. The preference is stored after the deletion.
 #[tokio::test]
 async fn a_preference_for_an_authority_that_is_gone_counts_no_more() {
     let (storage, keys, clock) = (memory(), ring(), Arc::default());
@@ -155,7 +155,7 @@ async fn a_preference_for_an_authority_that_is_gone_counts_no_more() {
         assert_eq!(world.placed().await.ca, None, "as if nothing were preferred");
         assert!(preferences().await.is_empty(), "the preference is gone too");
     }
-    // A base authority that the plugin lists no more has no substitute.
+    // A base authority that the plugin no longer lists is not replaced by another one.
     a.prefer(Some(&joe()), Some(&base(&a))).await.unwrap();
     let other = ScriptedCa::new().with_name("Another");
     let world =
@@ -179,7 +179,7 @@ async fn a_refusal_creates_nothing_and_a_refused_deletion_changes_nothing() {
     ca.script(CaCall::DeleteCa, [Step::fault(Fault::Refused)]);
     subordinate.delete(&joe(), &id).await.unwrap_err();
     assert_eq!(listed(&world).await[0].state.phase, Phase::Active);
-    // One that cannot be reached is told again.
+    // If the authority cannot be reached, the deletion is tried again.
     ca.script(CaCall::DeleteCa, [Step::fault(Fault::Unavailable)]);
     subordinate.delete(&joe(), &id).await.unwrap_err();
     assert_eq!(listed(&world).await[0].state.phase, Phase::Deleting);
@@ -197,7 +197,7 @@ async fn a_lost_answer_is_settled_by_what_the_plugin_can_do() {
             ca.script(CaCall::CreateCa, [Step::fault(fault)]);
             let error = world.subordinate_cas().create(team(&world)).await.unwrap_err();
             assert_eq!(error.effect(), Effect::Unknown);
-            // It is hidden meanwhile, also when the plugin lists it.
+            // While the outcome is unknown the new authority is hidden, even if the plugin lists it.
             world.pass(DELAY * 60 * 25).await;
             world.pass(DELAY).await;
             assert_eq!(names(&world, &eve()), ["The scripted authority"]);
@@ -220,7 +220,7 @@ async fn a_lost_answer_is_settled_by_what_the_plugin_can_do() {
     }
 }
 
-/// Answers with the base authority instead of a new one.
+/// A plugin that answers with the base authority instead of a new one.
 #[derive(Debug)]
 struct Confused(ScriptedCa);
 
@@ -273,15 +273,15 @@ async fn hosts_that_share_records_know_the_authorities_of_each_other() {
     assert_eq!(one.placed().await.ca, None);
 }
 
-/// Creates and deletes. Stops at the first error.
+/// Creates and deletes an authority. The function stops at the first error.
 async fn life(world: &World) -> Option<()> {
     let made = world.subordinate_cas().create(team(world)).await.ok()?;
     world.subordinate_cas().delete(&joe(), &made.id?).await.ok()
 }
 
-/// Runs a life on an engine that stops at its n-th commit, for every n, whether that commit took effect or not, and
-/// whether it can still be read or not. Then a new run continues. Nothing is lost or doubled, and no other owner ever
-/// sees the authority.
+/// Creates and deletes an authority on a storage engine that stops at its n-th commit, for every n. That commit takes
+/// effect or not, and the engine can still be read or not. Then a new run continues. Nothing is lost or doubled, and no
+/// other owner ever sees the authority.
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
     let all = ScriptedCa::CAPABILITIES;
@@ -324,7 +324,7 @@ async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
                     world.subordinate_cas().delete(&joe(), &left.id.unwrap()).await.unwrap();
                 }
                 assert!(existing(&ca).is_empty(), "{case}");
-                // The name is free: nothing is left of the first life.
+                // The name is free, so nothing is left of the first authority.
                 world.subordinate_cas().create(team(&world)).await.unwrap();
             }
         }

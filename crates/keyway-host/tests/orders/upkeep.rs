@@ -1,4 +1,4 @@
-//! The work that authorities have of their own.
+//! Tests the upkeep of authorities.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,18 +10,18 @@ use crate::world::*;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Lets the host do what is due after so much time, and waits until the authority was called so often in all. A call
-/// too many shows in the next number.
+/// Advances the clock, lets the host do what is due, and waits until the authority has got the `expected` number of
+/// calls in all. A surplus call that comes later makes the next check fail.
 async fn called(world: &World, ca: &ScriptedCa, time: Duration, expected: u64, because: &str) {
     world.pass(time).await;
-    // The calls run on threads of their own.
+    // The calls run on their own threads.
     for _ in 0..1_000 {
         if ca.calls(CaCall::Maintain) >= expected {
             break;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    // Until its answer is noted.
+    // The host needs a moment to note the answer.
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(ca.calls(CaCall::Maintain), expected, "{because}");
 }

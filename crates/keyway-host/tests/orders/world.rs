@@ -13,7 +13,7 @@ use keyway_storage::Storage;
 
 pub(crate) use crate::ground::*;
 
-/// The delay that tests wait between two calls of an authority.
+/// The delay between two calls of an authority, which tests wait for.
 pub(crate) const DELAY: Duration = Duration::from_secs(60);
 
 pub(crate) fn named(text: &str) -> AuthorityName {
@@ -32,12 +32,12 @@ pub(crate) fn new_order() -> NewOrder {
     NewOrder::new(joe(), metadata(r#"{"name": "needle.example.com"}"#))
 }
 
-/// An authority without the capability to do anything twice without harm.
+/// Returns the capabilities of an authority that is neither idempotent nor able to reconcile.
 pub(crate) fn forgetful() -> Capabilities {
     ScriptedCa::CAPABILITIES.idempotent(false).reconciles(false)
 }
 
-/// Retries of a second without end.
+/// Returns limits with retries after a second, and at most four attempts.
 pub(crate) fn limits() -> Limits {
     let retries = Retries::default().with_first(Duration::from_secs(1)).with_attempts(4);
     Limits::default()
@@ -47,7 +47,7 @@ pub(crate) fn limits() -> Limits {
         .with_check_every(DELAY)
 }
 
-/// A host of scripted authorities, with a clock that tests set.
+/// A host with scripted authorities, and a clock that tests set.
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) host: Host,
@@ -86,12 +86,12 @@ impl World {
         Self { host: builder.start().await.unwrap(), clock: Arc::clone(clock) }
     }
 
-    /// Works off everything that is due now.
+    /// Does all work that is due now.
     pub(crate) async fn work(&self) -> Vec<WorkReport> {
         self.pass(Duration::ZERO).await
     }
 
-    /// Works off everything that is due after so much time.
+    /// Advances the clock by `time`, and does all work that is due then.
     pub(crate) async fn pass(&self, time: Duration) -> Vec<WorkReport> {
         pass(&self.host, &self.clock, time).await
     }

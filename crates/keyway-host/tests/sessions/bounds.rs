@@ -1,4 +1,4 @@
-//! Bounds: of records, of locks, of check-outs, and of waits.
+//! Tests limits: of records, of locks, of check-outs, and of waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ fn own_assets() -> AssetRules {
     rules
 }
 
-/// A check-in that was done is stored, whatever the plugin wrote into its cookies.
+/// Tests that a check-in that succeeded is stored, whatever the plugin has written into its cookies.
 #[tokio::test]
 async fn a_check_in_is_not_repeated_for_ever_because_a_cookie_grew() {
     let clock = Arc::default();
@@ -61,7 +61,7 @@ async fn locks_that_ended_do_not_pile_up() {
     assert!(world.locks().await.unwrap().len() < 50);
 }
 
-/// A fetch that fails at its first candidate does not check out everything when it is settled.
+/// Tests a fetch that failed at its first candidate. When it is settled, it must not check out all candidates.
 #[tokio::test]
 async fn settling_a_fetch_checks_out_no_more_than_a_session_may_hold() {
     let clock = Arc::default();
@@ -87,7 +87,7 @@ async fn settling_a_fetch_checks_out_no_more_than_a_session_may_hold() {
     assert!(out < 100, "{out} calls");
 }
 
-/// A list that fails before anything is asked leaves nothing for a person to decide.
+/// Tests that a person need not decide anything if a list fails before the store is asked for credentials.
 #[tokio::test]
 async fn a_list_that_fails_first_leaves_nothing_undecided() {
     let clock = Arc::default();
@@ -100,7 +100,7 @@ async fn a_list_that_fails_first_leaves_nothing_undecided() {
     assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 0);
 }
 
-/// The end of a session does not wait for its own fetch in a queue.
+/// Tests that the end of a session does not wait for a fetch of the same session in a queue.
 #[tokio::test]
 async fn the_end_ends_a_waiting_fetch() {
     let clock = Arc::default();
@@ -122,7 +122,7 @@ async fn the_end_ends_a_waiting_fetch() {
     assert!(!matches!(waits.await.unwrap(), Ok(Fetched::Found(_))));
 }
 
-/// A living handle of a session that another handle ended gets nothing.
+/// Tests that the other handles of a session get nothing once one handle has ended it.
 #[tokio::test]
 async fn a_handle_beside_the_one_that_ended_the_session_gets_nothing() {
     let clock = Arc::default();

@@ -11,7 +11,7 @@ use keyway_storage::{Sqlite, Storage};
 
 use crate::world::*;
 
-/// Runs the life of a session, and stops at the first error. Its handle is lost with its process.
+/// Runs the life of a session, and stops at the first error. The handle is lost with its process.
 async fn life(world: &World) {
     let session = world.session("s");
     let run = async || {
@@ -24,9 +24,9 @@ async fn life(world: &World) {
     std::mem::forget(session);
 }
 
-/// Runs the life of a session on an engine that stops at its n-th commit, for every n, whether that commit took effect or
-/// not, and whether it can still be read or not. Then a new run continues. Every lease that was given is checked in, once or
-/// again with the same intent, unless a person has to decide, and then the fetch is listed.
+/// Runs the life of a session on a storage engine that stops at its n-th commit, for every n. That commit takes effect
+/// or not, and the engine can still be read or not. Then a new run continues. Every lease that was given is checked in,
+/// once or repeatedly with the same intent. If a person has to decide, the fetch is listed.
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
     let directory = tempfile::tempdir().unwrap();

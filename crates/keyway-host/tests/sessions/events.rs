@@ -1,4 +1,4 @@
-//! Events of a session: authentication completed and failed, the end, and dropped handles.
+//! Tests the events of a session: authentication completed and failed, the end, and dropped handles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ async fn with_the_other_trigger_the_end_returns_what_was_proven() {
     session.authentication_completed().await.unwrap();
     session.authentication_completed().await.unwrap();
     assert_eq!((store.held().len(), store.count(StoreCall::AuthenticationCompleted)), (1, 1));
-    // A later fetch leaves what was proven alone.
+    // A later fetch does not check in what was proven.
     session.fetch::<PrivateKeys>(&hall(), FetchRequest::new()).await.unwrap().found().unwrap();
     assert_eq!(store.held().len(), 2);
     session.end().await.unwrap();
@@ -48,7 +48,8 @@ async fn with_the_other_trigger_the_end_returns_what_was_proven() {
     assert_eq!(calls.last(), Some(&StoreCall::SessionEnded));
 }
 
-/// A session that proved nothing has its credentials checked in first, and the store is told of them all the same.
+/// Tests a session that proved nothing. Its credentials are checked in first, and nevertheless the notice of its end
+/// lists them.
 #[tokio::test]
 async fn the_end_is_told_with_the_check_outs_that_it_returned() {
     let clock = Arc::default();
@@ -140,7 +141,7 @@ async fn a_session_whose_last_handle_is_dropped_ends() {
     assert_eq!(returned(&store), ["Unused"]);
 }
 
-/// A store that looks into its cookies, and at the connection of its calls.
+/// A store that examines its cookies, and the connection in its calls.
 #[derive(Debug, Default)]
 struct Looking {
     panics: bool,
@@ -201,6 +202,6 @@ async fn the_data_of_a_failing_call_is_kept() {
     let session = world.session("s");
     passwords(&session).await.unwrap_err();
     assert_eq!(session.cookie().get("shared"), Some(false.into()));
-    // The panic may have left a lease, and the store can not be asked.
+    // The panic may have left a lease, and the store cannot be asked about it.
     assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 1);
 }

@@ -1,4 +1,4 @@
-//! Fetches: candidates, outcomes, demands, and what is checked in before them.
+//! Tests fetches: candidates, outcomes, demands, and what is checked in before them.
 
 use std::sync::Arc;
 
@@ -44,7 +44,8 @@ async fn the_other_outcomes_are_reported_together() {
     assert_eq!(store.held(), [""; 0]);
 }
 
-/// A password that is checked in may change, so it is kept while the user is asked for the one-time code.
+/// Tests that the session keeps a password while the user is asked for the one-time code, because a password that is
+/// checked in may change.
 #[tokio::test]
 async fn a_one_time_code_is_used_together_with_the_password() {
     let clock = Arc::default();
@@ -133,7 +134,7 @@ async fn a_host_can_demand_a_reason_and_a_ticket() {
     assert!(line.contains(r#"user_reason="a disk is full" ticket="T-1""#), "{line}");
 }
 
-/// An auditor must not read that the vault had nothing where nobody knows whether it had something.
+/// Tests that the audit does not report that the vault had no credentials when this is unknown.
 #[tokio::test]
 async fn the_audit_tells_a_fetch_that_failed_from_one_that_found_nothing() {
     let clock = Arc::default();

@@ -1,4 +1,4 @@
-//! Leases: renewal, return before their end, and many at once.
+//! Tests leases: their renewal, their return before they end, and many leases at once.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,7 +125,8 @@ async fn a_repeated_call_does_not_bring_back_the_lease_of_before_a_renewal() {
     assert_eq!(store.held(), [""; 0]);
 }
 
-/// Of 10,000 open leases, 100 end in the same second. All are returned within two seconds, without a look at the others.
+/// Tests 10,000 open leases, of which 100 end in the same second. These 100 are returned within two seconds, and the
+/// other records are not read.
 #[tokio::test]
 async fn leases_that_end_are_returned_without_a_look_at_the_others() {
     const ALL: usize = 10_000;
@@ -181,7 +182,7 @@ async fn leases_that_end_are_returned_without_a_look_at_the_others() {
     }
 }
 
-/// A lease goes back at 90 % of its time, also if renewals do not lengthen it (decision S10).
+/// Tests that a lease is returned at 90 % of its time, even if renewals do not lengthen it (decision S10).
 #[tokio::test]
 async fn a_renewal_that_does_not_lengthen_the_lease_does_not_delay_its_return() {
     let clock: Arc<TestClock> = Arc::default();

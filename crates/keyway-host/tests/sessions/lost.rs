@@ -1,4 +1,4 @@
-//! Sessions whose host is lost, and sessions that outlive it.
+//! Tests sessions whose host is lost, and sessions that outlive their host.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn a_restart_checks_in_what_the_lost_host_held() {
         if number == 2 {
             session.authentication_completed().await.unwrap();
         }
-        // The process dies: nothing runs when its handles go.
+        // The process dies, so no destructor of the handle runs.
         std::mem::forget(session);
     }
     let other = World::start(builder(&storage, &keys, &clock).name("b").vault(vault(&store)), &clock).await;

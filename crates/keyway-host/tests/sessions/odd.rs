@@ -11,7 +11,7 @@ use keyway_credentials::{
 
 type Answers<Q, A> = Box<dyn Fn(&Q) -> Result<A, CredentialError> + Send + Sync>;
 
-/// A store whose answers are closures, with the calls that it got.
+/// A store whose answers are closures. It records the calls that it gets.
 pub(crate) struct Odd {
     pub(crate) capabilities: Capabilities,
     pub(crate) fetch: Answers<Fetch, FetchOutcome<Passwords>>,

@@ -1,4 +1,4 @@
-//! The work of operators: lists of leases, forced check-ins, locks, and decisions.
+//! Tests the work of operators: lists of leases, forced check-ins, locks, and decisions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,7 @@ async fn a_forced_check_in_says_who_forced_it() {
     assert_eq!(returned(&store), [r#"Forced { by: Holder("ada") }"#]);
     let again = world.check_in(&lease, ada()).await.unwrap_err();
     assert!(matches!(again, SessionsError::Refused(TransitionError::NoCheckOut)), "{again}");
-    // The session goes on, and does not return it a second time.
+    // The session continues, and does not return the lease a second time.
     found(&session).await;
     session.end().await.unwrap();
     assert_eq!((returned(&store).len(), store.held().len()), (2, 0));
@@ -115,7 +115,7 @@ async fn a_lock_stops_new_check_outs_only() {
         world.unlock(target).await.unwrap();
     }
     assert_eq!(store.held().len(), 1);
-    // A lock ends by itself.
+    // A lock with an end stops by itself.
     let end = clock.advance(Duration::from_secs(60));
     world.lock(Lock::new(LockTarget::Everything, ada(), "").until(end)).await.unwrap();
     found(&session).await;

@@ -1,4 +1,4 @@
-//! Verifications on the operator's schedule.
+//! Tests verifications on the operator's schedule.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ fn root(asset: &str) -> Candidate {
     Candidate::new(Account::new("root").unwrap(), Asset::new(asset).unwrap())
 }
 
-/// Notes the results of verifications.
+/// Records the results of verifications.
 #[derive(Clone, Default)]
 struct Notes(Arc<Mutex<Vec<String>>>);
 
@@ -30,7 +30,7 @@ impl SessionAudit for Notes {
 }
 
 impl Notes {
-    /// Waits until there are so many results, and takes them.
+    /// Waits until there are `number` results, and takes them.
     async fn take(&self, number: usize) -> Vec<String> {
         for _ in 0..500 {
             if self.0.lock().unwrap().len() >= number {

@@ -1,4 +1,4 @@
-//! The queue for accounts that another session holds alone.
+//! Tests the queue for accounts that another session holds alone.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ async fn sessions_wait_in_the_order_in_which_they_came() {
     let world = start(vault(&store), &clock).await;
     let first = world.session("first");
     found(&first).await;
-    // The second candidate is free, but only the first busy one counts where none is found.
+    // Another session takes the second candidate. When all candidates are busy, a fetch waits only for the first one.
     let order: Arc<Mutex<Vec<u32>>> = Arc::default();
     let second = world.session("second");
     found(&second).await;
@@ -42,7 +42,7 @@ async fn sessions_wait_in_the_order_in_which_they_came() {
         until("the session waits", || store.count(StoreCall::Passwords) >= asked.min(5)).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // One that comes later does not overtake them, although the account is free for a moment.
+    // A session that comes later does not overtake those in the queue, although the account is free for a moment.
     let begun = Instant::now();
     first.end().await.unwrap();
     for task in tasks {
@@ -117,7 +117,7 @@ async fn a_session_does_not_wait_for_itself() {
     other.end().await.unwrap();
 }
 
-/// One intent is sent for one candidate only (decision R2), also by a fetch that waited in a queue.
+/// Tests that an intent is sent for one candidate only, even by a fetch that waited in a queue (decision R2).
 #[tokio::test]
 async fn a_fetch_that_waited_keeps_the_intents_of_its_candidates() {
     let clock = Arc::default();

@@ -22,17 +22,18 @@ pub(crate) fn hall() -> CredentialStoreName {
     CredentialStoreName::new("hall").unwrap()
 }
 
-/// The host's own candidates, without accounts and assets of the store's own.
+/// Returns the capabilities of a store that has neither its own accounts nor its own assets, so that the host chooses
+/// the candidates.
 pub(crate) fn plain() -> Capabilities {
     ScriptedStore::CAPABILITIES.own_accounts(false).own_assets(false)
 }
 
-/// A store that cannot be asked about a fetch, or for it again.
+/// Returns the capabilities of a store that is neither idempotent nor able to reconcile.
 pub(crate) fn forgetful() -> Capabilities {
     plain().idempotent(false).reconciles(false)
 }
 
-/// A store with the account `root` at every asset.
+/// Returns a store with the account `root` at every asset.
 pub(crate) fn store(clock: &Arc<TestClock>) -> ScriptedStore {
     ScriptedStore::new()
         .with_account("root")
@@ -40,7 +41,7 @@ pub(crate) fn store(clock: &Arc<TestClock>) -> ScriptedStore {
         .with_clock(Arc::clone(clock) as Arc<_>)
 }
 
-/// A session of the user `joe`, at the account `root`.
+/// Returns the connection of a session of the user `joe` at the account `root`.
 pub(crate) fn connection(session: &str) -> Connection {
     let mut connection = Connection::new(SessionId::new(session).unwrap());
     connection.protocol = Some("ssh".into());
@@ -112,7 +113,7 @@ impl World {
         self.begin(NewSession::new(connection(id))).unwrap()
     }
 
-    /// Works off everything that is due after so much time.
+    /// Advances the clock by `time`, and does all work that is due then.
     pub(crate) async fn pass(&self, time: Duration) -> Vec<WorkReport> {
         pass(&self.host, &self.clock, time).await
     }

@@ -40,7 +40,7 @@ async fn a_creation_that_another_host_finishes_meanwhile_succeeds() {
             let other = world.start_dying(commits_of_the_other).await;
             let overtaken = FaultyStorage::over(&world.storage).into_engine();
             let keys = world.keys.clone();
-            // The other host opens the store meanwhile, and may die while it does so.
+            // During the creation the other host opens the store, and may die while it does so.
             overtaken.0.before_commit(before - 1, async move {
                 let _ = other.open_with(&name("s"), &keys).await;
             });

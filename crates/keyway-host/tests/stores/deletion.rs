@@ -1,4 +1,4 @@
-//! Tests deletions that are interrupted, that fail, and that come late.
+//! Tests deletions that are interrupted, fail, or come late.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -35,8 +35,7 @@ async fn a_deletion_can_be_cut_short_anywhere() {
     }
 }
 
-/// Tests that another call resumes a failed deletion, through the same handle and through another
-/// host's handle.
+/// Tests that another call resumes a failed deletion, through the same handle or through another host's handle.
 #[tokio::test]
 async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
     for commits in 0.. {
@@ -45,7 +44,7 @@ async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
         let store = world.create(&stores).await.unwrap();
         put_ten(&store).await;
         let hiccup = world.faulty();
-        // One commit fails, as on a disk that was full for a moment.
+        // One commit fails, as if the disk were full for a moment.
         hiccup.0.fail_after(commits + 1, Fault::Unavailable);
         let failing = world.open(&world.start_on(hiccup).await).await.unwrap();
         let failed = failing.marked_for_delete().await.is_err();
@@ -62,8 +61,7 @@ async fn a_deletion_that_failed_goes_on_when_it_is_asked_for_again() {
     }
 }
 
-/// Tests that a late deletion, by a caller or in recovery, leaves the store alone that another host
-/// has made since.
+/// Tests that a late deletion, by a caller or in recovery, does not delete a new store that another host has made.
 #[tokio::test]
 async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
     for recovering in [false, true] {

@@ -17,7 +17,7 @@ async fn a_store_lives_from_create_to_delete() {
     let told = "\"s\": there is a store of this name already: open it, or choose another name";
     assert_eq!(error.to_string(), told);
 
-    // The host starts again, with a ring that holds more keys than this store needs.
+    // The host starts again. Its ring holds more keys than this store needs.
     let stores = world.start().await;
     let all = ring().with_retiring(&world.keys);
     let store = stores.open_with(&name("s"), &all).await.unwrap();

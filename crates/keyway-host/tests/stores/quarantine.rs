@@ -27,7 +27,7 @@ keyway_secrets::register! {
     }
 }
 
-/// Tests that reopening the store while a call hangs does not lose another thread.
+/// Tests that reopening the store while a call hangs does not occupy another thread.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn opening_again_does_not_lose_another_thread() {
     let registry = Registry::builder().with(register).build().unwrap();
@@ -45,7 +45,7 @@ async fn opening_again_does_not_lose_another_thread() {
     let error = store.get(&at("hangs")).await.unwrap_err();
     assert!(matches!(error, StoreError::Call(CallError::DeadlineExceeded { .. })), "{error}");
     drop(store);
-    // The test plugin sleeps for half a second.
+    // A call of the test plugin sleeps for half a second.
     for _ in 0..3 {
         let refused = host.stores().open_with(&name("s"), &keys).await.unwrap_err();
         assert!(matches!(refused.kind(), ErrorKind::Unavailable { .. }), "{refused}");

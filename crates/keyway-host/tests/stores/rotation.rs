@@ -55,7 +55,7 @@ async fn a_store_that_cannot_be_recovered_stays_listed() {
         let WorkOutcome::Failed(error) = &reports[0].outcome else { panic!("{reports:?}") };
         assert_eq!(error.kind(), ErrorKind::WrongKey);
     }
-    // A rotation to other keys must wait for the first.
+    // A rotation to other keys must wait until the first one has ended.
     let both = new.with_retiring(&world.keys);
     let store = stores.open_with(&name("s"), &both).await.unwrap();
     let error = store.rotate(&ring(), &silent).await.unwrap_err();

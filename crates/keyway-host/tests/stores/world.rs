@@ -1,4 +1,4 @@
-//! Provides a host with a store, and storage engines with planned events.
+//! Provides a host with a store, and storage engines that run code or fail at chosen commits.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) fn name(text: &str) -> StoreName {
     StoreName::new(text).unwrap()
 }
 
-/// A storage engine, the keys of the host on it, and those of the store `s`.
+/// A storage engine, the keys of the host on it, and the keys of the store `s`.
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) storage: Arc<dyn Storage>,
@@ -42,13 +42,13 @@ impl World {
     /// had died.
     pub(crate) async fn start_dying(&self, commits: u64) -> Started {
         let engine = self.faulty();
-        // The start of the host takes its name with one commit.
+        // The host's start needs one commit to take the host's name.
         engine.0.end_after(commits + 1, Fault::EndsBefore);
         self.start_on(engine).await
     }
 
-    /// Wraps the storage engine to inject faults. Its batches are small, so that there are many
-    /// points to die at.
+    /// Wraps the storage engine to inject faults. Its batches are small, so that there are many points at which the
+    /// process can die.
     pub(crate) fn faulty(&self) -> Arc<Layered<FaultyStorage>> {
         FaultyStorage::over(&self.storage).items_per_batch(4).into_engine()
     }
@@ -82,7 +82,7 @@ impl World {
     }
 }
 
-/// The keys of stores, which tests change.
+/// The keys for stores, which tests change.
 #[derive(Debug)]
 pub(crate) struct Changing(Mutex<KeyRing>);
 
@@ -93,7 +93,7 @@ impl KeySource for Changing {
     }
 }
 
-/// A host, of which these tests use the stores.
+/// A host whose stores these tests use.
 #[derive(Clone, Debug)]
 pub(crate) struct Started {
     host: Host,
@@ -115,7 +115,7 @@ impl Started {
         self.host.recover().await.unwrap()
     }
 
-    /// Does all work that is due an hour later, with these keys for stores.
+    /// Advances the clock by an hour, and does all due work with these keys for stores.
     pub(crate) async fn an_hour_later(&self, keys: &KeyRing) -> Vec<WorkReport> {
         *self.keys.0.lock().unwrap() = keys.clone();
         self.host.run_due(SystemClock.now().plus(Duration::from_secs(3600))).await.unwrap()
@@ -134,7 +134,7 @@ pub(crate) async fn put(store: &impl SecretStore, secret: &str, value: &str) {
     store.create(NewSecret::new(at(secret), SecretValue::text(value))).await.unwrap();
 }
 
-/// Creates ten secrets `0` to `9` with these values.
+/// Creates ten secrets `0` to `9`. The value of each is its name.
 pub(crate) async fn put_ten(store: &impl SecretStore) {
     for number in 0..10 {
         put(store, &number.to_string(), &number.to_string()).await;

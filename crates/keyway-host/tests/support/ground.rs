@@ -27,8 +27,8 @@ impl Clock for TestClock {
     }
 }
 
-/// Makes an engine that ends at a host's commit after this many others, as if the process had died;
-/// `applied` tells whether that commit takes effect.
+/// Makes a storage engine that fails at a commit of the host, after this many other commits, as if the process had
+/// died. `applied` tells whether that commit takes effect.
 pub(crate) fn dying(
     inner: &Arc<dyn Storage>,
     commits: u64,
@@ -37,12 +37,12 @@ pub(crate) fn dying(
 ) -> Arc<dyn Storage> {
     let engine = FaultyStorage::over(inner);
     let engine = if reads_too { engine.ends_reads() } else { engine }.into_engine();
-    // The start of the host takes its name with one commit.
+    // The host's start needs one commit to take the host's name.
     engine.0.end_after(commits + 1, if applied { Fault::EndsAfter } else { Fault::EndsBefore });
     engine
 }
 
-/// Works off everything that is due after so much time.
+/// Advances the clock by `time`, and does all work that is due then.
 pub(crate) async fn pass(host: &Host, clock: &TestClock, time: Duration) -> Vec<WorkReport> {
     let now = clock.advance(time);
     let mut reports = Vec::new();

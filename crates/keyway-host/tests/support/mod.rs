@@ -24,7 +24,7 @@ pub struct Misbehaving {
 /// Stores that the plugin refuses to open at present.
 pub static CLOSED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Counts the opened instances by the name of the store.
+/// The number of opened instances, by the name of the store.
 pub static OPENED: Mutex<BTreeMap<String, u32>> = Mutex::new(BTreeMap::new());
 
 impl SecretStorePlugin for Misbehaving {

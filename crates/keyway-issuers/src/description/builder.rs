@@ -1,4 +1,4 @@
-//! The builder of a description, which checks it as a whole.
+//! The builder of a description. It checks the whole description at the end.
 
 use super::{
     ConfigurationDescriptor, ConfigurationValue, Description, Features, ParameterDescriptor, ParameterSet,
@@ -61,11 +61,11 @@ impl DescriptionBuilder {
         self
     }
 
-    /// Builds the description.
+    /// Checks and builds the description.
     ///
     /// # Errors
-    /// Reports every name that is not `[a-z0-9_]+`, and every name that occurs twice in the
-    /// configuration or within one set (decision W4).
+    /// Reports every name that is not `[a-z0-9_]+`, and every name that occurs twice in the configuration or within one
+    /// set (decision W4).
     pub fn build(mut self) -> Result<Description, Violations> {
         let description = &mut self.description;
         let mut found = Found::default();

@@ -15,7 +15,7 @@ pub struct ConfigurationDescriptor {
 }
 
 impl ConfigurationDescriptor {
-    /// Creates a parameter with its default, which also determines its type.
+    /// Creates a parameter with its default value, which also determines the type.
     pub fn new(name: impl Into<String>, default: ConfigurationValue) -> Self {
         Self { name: name.into(), default }
     }
@@ -30,7 +30,7 @@ impl ConfigurationDescriptor {
         self.default.kind()
     }
 
-    /// Returns the value that applies when nothing is configured.
+    /// Returns the value that is used when nothing is configured.
     pub const fn default_value(&self) -> &ConfigurationValue {
         &self.default
     }
@@ -55,7 +55,7 @@ impl ConfigurationType {
         }
     }
 
-    /// Converts a JSON value to this type, by the table at
+    /// Converts a JSON value to this type, according to the table at
     /// [`Description::resolve_configuration`](super::Description::resolve_configuration).
     pub fn convert(self, json: &Json) -> Option<ConfigurationValue> {
         match self {
@@ -65,7 +65,7 @@ impl ConfigurationType {
     }
 }
 
-/// Converts a JSON value to a truth value as the real host does.
+/// Converts a JSON value to a boolean, in the same way as the real WaTTS host.
 pub(crate) fn truth(json: &Json) -> Option<bool> {
     match json {
         Json::Boolean(truth) => Some(*truth),
@@ -139,7 +139,7 @@ impl Configuration {
         }
     }
 
-    /// Returns the truth value `name`, or `None` when it is missing or not a truth value.
+    /// Returns the boolean `name`, or `None` when it is missing or not a boolean.
     pub fn boolean(&self, name: &str) -> Option<bool> {
         match self.values.get(name)? {
             ConfigurationValue::Boolean(truth) => Some(*truth),
@@ -170,8 +170,8 @@ pub(super) fn resolve<'a>(
     for (name, json) in configured {
         match values.get_mut(name) {
             None => {
-                // A name from outside may be a misplaced secret, so only a short, valid name is
-                // shown.
+                // A name from outside may be a secret in the wrong place, so the message shows only a short, valid
+                // name.
                 let key = if is_name(name) && name.len() <= 64 { name } else { "a configured name" };
                 found.add(|| Violation::new(key, Rule::Unknown));
             }

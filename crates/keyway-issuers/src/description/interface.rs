@@ -4,12 +4,12 @@ use super::ParameterSet;
 
 /// The facts that a user interface needs about an issuer's sets of parameters.
 ///
-/// See decision W9 and the WaTTS seed, the buttons `Request` and `Advanced`.
+/// See decision W9, and the buttons `Request` and `Advanced` in the WaTTS seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UserInterface<'a> {
-    /// A request may come without parameters: some set is empty or has no mandatory parameters.
+    /// Whether a request may come without parameters, because some set is empty or has no mandatory parameters.
     pub without_parameters: bool,
-    /// The user can enter parameters: some set is not empty.
+    /// Whether the user can enter parameters, because some set is not empty.
     pub further_sets: bool,
     /// The sets in the issuer's order, including the empty one.
     pub sets: &'a [ParameterSet],

@@ -16,9 +16,8 @@ use crate::{Json, Parameters, Violation, Violations};
 
 /// An issuer's description of itself (WaTTS seed, "Listing The Supported Parameter").
 ///
-/// A description is always valid: names are `[a-z0-9_]+` and unique, and defaults fit their types
-/// (decision W4). An issuer that offers no set of parameters has the empty one, as in the real
-/// host.
+/// A description is always valid: names are `[a-z0-9_]+` and unique, and defaults fit their types (decision W4). An
+/// issuer that offers no set of parameters has the empty set, as in the real WaTTS host.
 ///
 /// ```
 /// use keyway_issuers::{Description, ParameterDescriptor};
@@ -55,13 +54,13 @@ pub struct Features {
     pub stdin: bool,
     /// The plugin reads the key `intent_id`, and makes one credential for one intent.
     ///
-    /// The real host knows neither the feature nor the key; a host of this project sends the key
-    /// only to plugins with the feature.
+    /// The real WaTTS host knows neither the feature nor the key. A host of this project sends the key only to plugins
+    /// with the feature.
     pub idempotent: bool,
 }
 
 impl Features {
-    /// No feature.
+    /// The declaration without any feature.
     pub const NONE: Self = Self { stdin: false, idempotent: false };
 
     /// Sets whether the plugin reads standard input.
@@ -80,14 +79,14 @@ impl Features {
 }
 
 impl Description {
-    /// Starts the description of an issuer of this version.
+    /// Starts the description of an issuer with this version.
     pub fn builder(version: impl Into<String>) -> DescriptionBuilder {
         DescriptionBuilder::new(version.into())
     }
 
-    /// Returns the issuer's version: any text.
+    /// Returns the issuer's version, which may be any text.
     ///
-    /// When it changes, the host asks for the description again (decision W4).
+    /// When the version changes, the host asks for the description again (decision W4).
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -102,7 +101,7 @@ impl Description {
         &self.configuration
     }
 
-    /// Returns the sets of parameters in the issuer's order, at least one.
+    /// Returns the sets of parameters, in the issuer's order. There is at least one set.
     pub fn parameter_sets(&self) -> &[ParameterSet] {
         &self.parameter_sets
     }
@@ -138,7 +137,7 @@ impl Description {
         configuration::resolve(&self.configuration, configured)
     }
 
-    /// Returns the index of the first set that the parameters of a request fit.
+    /// Returns the index of the first set into which the parameters of a request fit.
     ///
     /// See decision W5.
     ///
@@ -156,7 +155,7 @@ impl Description {
     }
 }
 
-/// Tells whether a name is `[a-z0-9_]+`, as those of parameters are (WaTTS seed).
+/// Tells whether a name has the form `[a-z0-9_]+`, which names of parameters must have (WaTTS seed).
 pub(crate) fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
 }

@@ -1,4 +1,4 @@
-//! The parameters that a request may carry.
+//! The parameters that a request may have.
 
 use crate::{Json, Parameters, Rule, Violation};
 
@@ -26,7 +26,7 @@ impl ParameterSet {
         !self.parameters.iter().any(|parameter| parameter.mandatory)
     }
 
-    /// Tells whether all keys are in the set and no mandatory one is missing.
+    /// Tells whether all given keys are in the set, and no mandatory key is missing.
     fn has_keys_of(&self, given: &Parameters) -> bool {
         let known = |key: &String| self.parameters.iter().any(|parameter| parameter.key == *key);
         given.values().keys().all(known)
@@ -62,7 +62,7 @@ pub struct ParameterDescriptor {
     pub description: String,
     /// The kind of value that the user enters.
     pub kind: ParameterType,
-    /// True if the request must give it.
+    /// Whether the request must give the parameter.
     pub mandatory: bool,
 }
 
@@ -117,10 +117,11 @@ impl ParameterType {
     }
 }
 
-/// Returns the index of the first set that the parameters fit.
+/// Returns the index of the first set into which the parameters fit.
 ///
-/// Parameters fit a set if every given key is in the set, every mandatory one is given, and every
-/// value has its type. No sets fit nothing; the empty set fits no parameters only (decision W5).
+/// Parameters fit into a set if every given key is in the set, every mandatory key is given, and every value has the
+/// described type. Only a request without parameters fits into the empty set, and without any set nothing fits
+/// (decision W5).
 ///
 /// # Errors
 /// [`Rule::FitsNoSet`], or [`Rule::Type`] when the keys fit a set.

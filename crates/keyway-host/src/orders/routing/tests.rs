@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::orders::CaTable;
 
-/// An authority that answers by its settings, and remembers the questions.
+/// An authority that gives preset answers, and records the questions.
 #[derive(Debug)]
 struct Scripted {
     name: AuthorityName,
@@ -51,7 +51,8 @@ fn owner() -> Owner {
     Owner::new("joe").unwrap()
 }
 
-/// Each authority has the CAs `1` and `2`, named after it: `a1`, `a2`.
+/// Returns a table in which each authority has the CAs `1` and `2`, with ids that begin with the authority's name:
+/// `a1`, `a2`.
 fn table(authorities: &[&str]) -> CaTable {
     let now = Timestamp::from_milliseconds(0);
     let mut table = CaTable::default();

@@ -1,4 +1,4 @@
-//! Provides the engine to a host.
+//! The engine for subordinate authorities.
 
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ use crate::work::{Limits, Submitted, Worker};
 
 /// The engine for subordinate authorities: owners create them, order certificates from them, and delete them.
 ///
-/// Get it from [`Orders::subordinate_cas`](crate::orders::Orders::subordinate_cas). Its calls ask the plugin and
-/// wait for its answer; what remains open is taken up by the [host's loop](crate::Host::run). A clone is another
+/// Get it from [`Orders::subordinate_cas`](crate::orders::Orders::subordinate_cas). Its calls ask the plugin and wait
+/// for its answer. The [host's loop](crate::Host::run) continues work that a call leaves open. A clone is another
 /// handle to the same engine. Its futures need a tokio runtime, and block as much as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct SubordinateCas {
@@ -41,19 +41,19 @@ impl SubordinateCas {
         Self { worker: lent.worker(SubordinateWorkflow { authorities, cas, limits }) }
     }
 
-    /// Creates a subordinate authority, and returns it. Only its owner uses and deletes it (decision B19).
+    /// Creates a subordinate authority, and returns it. Only its owner can use and delete it (decision B19).
     ///
-    /// A request with an [id](NewCa::with_request_id) can be repeated without creating a second one. Its authority is
-    /// returned in the state that it has: it may still be [`Creating`](Phase::Creating).
+    /// A request with an [id](NewCa::with_request_id) can be repeated without creating a second authority. The repeated
+    /// call returns the authority in its present state, which may still be [`Creating`](Phase::Creating).
     ///
     /// # Errors
-    /// [`SubordinateError::Invalid`] names the field; [`SubordinateError::Ca`] when the owner may not use the
-    /// parent; [`TransitionError::NameTaken`]; [`SubordinateError::Authority`] if the plugin failed: if an effect may
-    /// remain, the host finds out what happened, and the authority stays in the list;
-    /// [`SubordinateError::Record`].
+    /// [`SubordinateError::Invalid`] names the field; [`SubordinateError::Ca`] when the owner may not use the parent;
+    /// [`TransitionError::NameTaken`]; [`SubordinateError::Authority`] if the plugin failed: if an effect may remain,
+    /// the host finds out what happened, and the authority stays in the list; [`SubordinateError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves the authority requested or not. The host goes on with a requested one.
+    /// If the future is dropped, the authority may have been requested or not. The host continues a request that was
+    /// stored.
     pub async fn create(&self, new: NewCa) -> Result<SubordinateCa, SubordinateError> {
         let (worker, cas) = (&self.worker, &self.worker.workflow.cas);
         let NewCa { owner, parent, name, subject_dn, description, request } = new;
@@ -101,13 +101,14 @@ impl SubordinateCas {
     /// Deletes a subordinate authority of this owner, named by the host's id, and the owner's preference for it.
     ///
     /// # Errors
-    /// [`SubordinateError::Ca`] when there is no such authority of this owner, when it is a base authority, or when
-    /// the owner prefers it and has others (decision B19). [`SubordinateError::Authority`] if the plugin failed: it
-    /// stays, and unless the plugin refused, the host tries again. [`TransitionError::NotDue`] while it is being
-    /// deleted; [`SubordinateError::Record`].
+    /// [`SubordinateError::Ca`] when there is no such authority of this owner, when it is a base authority, or when the
+    /// owner prefers it and has others (decision B19). [`SubordinateError::Authority`] if the plugin failed: the
+    /// authority stays, and unless the plugin refused, the host tries again. [`TransitionError::NotDue`] while the
+    /// authority is being deleted; [`SubordinateError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future leaves the authority active, gone, or being deleted; in the last case the host goes on.
+    /// A dropped future leaves the authority active, gone, or being deleted; in the last case the host continues the
+    /// deletion.
     pub async fn delete(&self, owner: &Owner, ca: &CaId) -> Result<(), SubordinateError> {
         let worker = &self.worker;
         let cas = &worker.workflow.cas;
@@ -129,7 +130,8 @@ impl SubordinateCas {
         submitted.failures.into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Lists the subordinate authorities of an owner, the oldest first, also those that are being created or deleted.
+    /// Lists the subordinate authorities of an owner, the oldest first. The list includes authorities that are being
+    /// created or deleted.
     ///
     /// # Errors
     /// [`SubordinateError::Record`].
@@ -162,8 +164,8 @@ impl SubordinateCas {
         Ok(CaPage { cas, next: next.as_ref().map(creation) })
     }
 
-    /// Records a person's decision about an authority, after a look at the plugin's authorities. Returns the authority
-    /// as long as it is there.
+    /// Records a person's decision about an authority. The person should first look at the authorities of the plugin.
+    /// Returns the authority, unless the host forgets it.
     ///
     /// # Errors
     /// [`TransitionError::NothingToDecide`], [`TransitionError::IdTaken`], [`TransitionError::NoCa`];

@@ -24,11 +24,11 @@ pub enum SubordinateError {
         /// The reason, without the value.
         reason: String,
     },
-    /// The owner may not use the parent, or not delete the authority (decision B19).
+    /// The owner may not use the parent, or may not delete the authority (decision B19).
     #[error(transparent)]
     Ca(#[from] CaRefusal),
-    /// The plugin failed. If [`effect`](PluginError::effect) says that an effect may remain, the host goes on:
-    /// `list` shows the outcome.
+    /// The plugin failed. If [`effect`](PluginError::effect) says that an effect may remain, the host continues its
+    /// work, and `list` shows the outcome.
     #[error("the connection \"{authority}\" failed at the authority \"{}\": {error}", name.escape_debug())]
     Authority {
         /// The name of the connection.
@@ -49,7 +49,7 @@ impl From<Failed<SubordinateWorkflow>> for SubordinateError {
         match because {
             FailedBecause::Refused { error, .. } => Self::Refused(error),
             FailedBecause::LimitReached(_) => Self::Refused(TransitionError::Exists),
-            // A plugin's own failure says more than that its step could not be stored.
+            // The plugin's own failure tells the caller more than the failure to store the step.
             FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
         }
     }

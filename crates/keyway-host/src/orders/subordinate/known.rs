@@ -7,17 +7,17 @@ use keyway_certificates::{AuthorityName, CaId, CaInformation, Owner};
 use super::workflow::SubordinateWorkflow;
 use crate::records::Entry;
 
-/// The subordinate authorities of one connection, as the host's records have them at one moment.
+/// The subordinate authorities of one connection, according to the host's records at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::orders) struct Known {
-    /// The owners, by the plugin's own id.
+    /// The owner of each authority, by the plugin's own id of the authority.
     pub(in crate::orders) owned: BTreeMap<CaId, Owner>,
-    /// The names of those whose creation is not settled.
+    /// The names of the authorities whose creation is not settled.
     pub(super) open: BTreeSet<String>,
 }
 
 impl Known {
-    /// Reads them from the records of all connections.
+    /// Reads the authorities of one connection from the records of all connections.
     pub(in crate::orders) fn of(
         authority: &AuthorityName,
         records: &[Box<Entry<SubordinateWorkflow>>],
@@ -33,16 +33,17 @@ impl Known {
         known
     }
 
-    /// Returns the authorities that had an owner before, and have none any more.
+    /// Returns the authorities that have an owner in `before`, but none in `self`.
     pub(in crate::orders) fn left<'a>(&'a self, before: &'a Self) -> impl Iterator<Item = &'a CaId> {
         before.owned.keys().filter(|ca| !self.owned.contains_key(*ca))
     }
 
     /// Returns the authorities of a plugin's answer that may be shown: the base authorities, and those with an owner.
     ///
-    /// `before` and `self` are the records before and after the question, because the plugin may list an authority
-    /// whose creation is not settled yet, or that was deleted meanwhile: without an owner, everybody could use it.
-    /// `listed` returns what the table has; it has an authority that was created after the plugin's answer.
+    /// `before` and `self` are the records before and after the plugin was asked. Both are needed, because the plugin
+    /// may list an authority whose creation is not settled yet, or that was deleted after the plugin's answer. Such an
+    /// authority has no owner, so everybody could use it. `listed` looks up an authority in the host's table, which
+    /// knows authorities that were created after the plugin's answer.
     pub(in crate::orders) fn shown(
         &self,
         before: &Self,
@@ -74,7 +75,7 @@ mod tests {
         CaId::new(format!("sub-{number}")).unwrap()
     }
 
-    /// The life of a subordinate authority around a question: each stage lasts until a moment.
+    /// The stages of a subordinate authority's life. Each number is the moment at which a stage begins.
     #[derive(Clone, Debug)]
     struct Life {
         intended: u8,
@@ -104,8 +105,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever the records are read and the plugin is asked, an authority is shown with its owner or not at
-        /// all, unless its whole life fits between the two readings of the records.
+        /// Tests that an authority is shown with its owner or not at all, whenever the records are read and the plugin
+        /// is asked. The only exception is an authority whose whole life fits between the two readings of the records.
         #[test]
         fn no_authority_of_an_owner_is_shown_to_all(
             lives in prop::collection::vec(life(), 3), mut times in prop::collection::vec(0..40_u8, 3),
@@ -135,7 +136,7 @@ mod tests {
         let after = Known { owned: [(id(0), Owner::new("joe").unwrap())].into(), ..Known::default() };
         let before = Known { open: [NAMES[0].to_owned()].into(), ..Known::default() };
         assert_eq!(after.shown(&before, Vec::new(), |_| Some(made())), [made()]);
-        // The plugin lists it no more: it is gone at the authority.
+        // The plugin no longer lists the authority, so the authority does not exist any more.
         assert_eq!(after.shown(&after, Vec::new(), |_| Some(made())), []);
     }
 }

@@ -20,8 +20,9 @@
 //! | refused to delete | | ignored | Active | |
 //! | decide | refused | refused | nothing there, when the retries are used up | Active, or gone |
 //!
-//! An answer counts if its worker has the claim. That the authority was created or deleted counts always: if the record
-//! is gone when the plugin has created the authority, it is stored again, so that no authority is without an owner.
+//! An answer counts only if its worker has the claim. The answer that the authority was created or deleted always
+//! counts. If the record is gone when the plugin has created the authority, the record is stored again, so that no
+//! authority is without an owner.
 
 use keyway_certificates::{CaId, Capabilities};
 use keyway_core::Timestamp;
@@ -39,21 +40,21 @@ pub enum Phase {
     Creating = 1,
     /// It exists.
     Active = 2,
-    /// The plugin is asked to delete it, now or again. Without a next time, a person looks, or the owner deletes it
-    /// again.
+    /// The plugin is asked to delete it, now or again. If no next time is set, a person has to look at it, or the owner
+    /// deletes it again.
     Deleting = 3,
-    /// It is not known whether it was created: a person decides.
+    /// It is not known whether the authority was created. A person decides.
     Undecided = 4,
 }
 
-/// Which calls may have created an authority although no answer says so.
+/// The calls that may have created an authority although no answer says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
     /// None.
     None = 0,
-    /// The one that runs, or that was cut short.
+    /// The call that is running, or that was cut short.
     Asked = 1,
-    /// An earlier one.
+    /// An earlier call.
     Earlier = 2,
 }
 
@@ -61,13 +62,13 @@ pub(crate) enum Doubt {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct State {
-    /// The phase of its life.
+    /// The phase of the authority's life.
     pub phase: Phase,
-    /// The plugin's own id; present while it is active or being deleted.
+    /// The plugin's own id; present while the authority is active or being deleted.
     pub ca: Option<CaId>,
     /// When this phase began.
     pub since: Timestamp,
-    /// How often the plugin failed in this phase.
+    /// How many times the plugin failed in this phase.
     pub failures: u32,
     /// When the host asks again; `None` for no automatic retry.
     pub next: Option<Timestamp>,
@@ -80,7 +81,7 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// There is no such authority: the host forgets it.
+    /// There is no such authority, so the host forgets it.
     NothingThere,
     /// The authority was created, and the plugin knows it by this id.
     Exists(CaId),
@@ -95,12 +96,12 @@ pub(crate) enum Event {
     NameTaken,
     /// The plugin created it.
     Created { now: Timestamp, ca: CaId },
-    /// The plugin created none this time. `gives_up` tells that another try would not help, or that the owner was
-    /// told.
+    /// The plugin did not create it this time. `gives_up` is set if another try would not help, or if the owner was
+    /// told of the failure.
     NotCreated { again: Again, gives_up: bool, can: Capabilities, message: String },
-    /// It is not known what the plugin did.
+    /// It is not known what the plugin has done.
     Unanswered { again: Again, can: Capabilities, message: String },
-    /// Asked what happened, the plugin says that nothing did.
+    /// The plugin was asked what happened, and says that it never created the authority.
     NeverCreated { now: Timestamp },
     /// Only a person can tell what happened.
     CannotTell { now: Timestamp, message: String },
@@ -108,24 +109,24 @@ pub(crate) enum Event {
     Delete { now: Timestamp },
     /// The plugin deleted it, or it was gone already.
     Deleted,
-    /// The plugin did not delete it. `is_final` tells that another try would not help.
+    /// The plugin did not delete it. `is_final` is set if another try would not help.
     NotDeleted { again: Again, is_final: bool, message: String },
-    /// A worker takes up what is due.
+    /// A worker takes up the authority when its next action is due.
     Wake { now: Timestamp, can: Capabilities },
-    /// A person decided what cannot be known.
+    /// A person made a decision, because the host cannot know what happened.
     Decide { now: Timestamp, decision: Decision },
-    /// Another authority has the id that a person decided on.
+    /// Another authority has the id that the person's decision names.
     DecisionTaken,
 }
 
-/// A question to the plugin.
+/// A call of the plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Create it.
+    /// Create the authority.
     Create,
-    /// Tell whether it was created.
+    /// Ask whether the authority was created.
     Reconcile,
-    /// Delete it.
+    /// Delete the authority.
     Delete,
 }
 
@@ -145,7 +146,7 @@ pub enum TransitionError {
     /// Another subordinate authority has the plugin's id.
     #[error("another subordinate authority has this id of the plugin")]
     IdTaken,
-    /// A worker asks the plugin at this moment, or nothing is due.
+    /// A worker is asking the plugin at this moment, or nothing is due.
     #[error("the plugin is being asked, or nothing is due: try again later")]
     NotDue,
     /// It is being created.
@@ -159,7 +160,7 @@ pub enum TransitionError {
     NothingToDecide,
 }
 
-/// Computes the step that `event` causes in this state; `None` is an authority that is not there.
+/// Computes the step that `event` causes in this state; `None` is an authority that does not exist.
 ///
 /// # Errors
 /// A transition error leaves everything unchanged.
@@ -179,7 +180,7 @@ pub(crate) fn step(
         Event::Decide { now, decision } => decide(state, standing, now, decision),
         Event::Created { now, ca } if state.ca.is_none() => Ok(active(now, ca)),
         Event::Deleted if state.ca.is_some() => Ok(Step::gone()),
-        // A worker that lost its claim says nothing else that counts.
+        // No other answer counts if its worker has lost the claim.
         answer if standing == Standing::Ours => Ok(answered(limits, state, answer)),
         _ => Ok(Step::to(state.clone())),
     }
@@ -189,7 +190,7 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
     match event {
         Event::Create { now } => Ok(Step::to(State::new(Phase::Creating, now)).asking(Doubt::Asked, now)),
         Event::NameTaken => Err(TransitionError::NameTaken),
-        // Another caller settled it without knowing of this answer.
+        // Another caller settled the authority without knowing of this answer.
         Event::Created { now, ca } => Ok(active(now, ca)),
         Event::Delete { .. } | Event::Wake { .. } | Event::Decide { .. } | Event::DecisionTaken => {
             Err(TransitionError::NoCa)
@@ -198,14 +199,14 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
     }
 }
 
-/// Takes the answer of the claim's owner over.
+/// Applies the answer of the worker that has the claim.
 fn answered(limits: &Limits, state: &State, answer: Event) -> Step {
     let keep = || Step::to(state.clone());
     match (state.phase, answer) {
         (Phase::Creating, Event::NotCreated { gives_up: true, .. }) if state.doubt != Doubt::Earlier => {
             Step::gone().handing_out()
         }
-        // The refusal is about this call; an earlier one may have created the authority.
+        // The refusal is about this call only. An earlier call may have created the authority.
         (Phase::Creating, Event::NotCreated { gives_up: true, can, .. }) if can.reconciles => {
             keep().then(Command::Reconcile)
         }
@@ -230,8 +231,8 @@ fn answered(limits: &Limits, state: &State, answer: Event) -> Step {
     }
 }
 
-/// Tries the creation again, as often as the retries say. Then, an authority that certainly does not exist is
-/// forgotten, and a person decides about any other.
+/// Tries the creation again until the retries are used up. After that, the host forgets an authority that certainly
+/// does not exist, and a person decides about any other.
 fn again_later(limits: &Limits, state: State, again: Again, can: Capabilities) -> Step {
     let failures = state.failures.saturating_add(1);
     let can_be_repeated = state.doubt == Doubt::None || can.idempotent || can.reconciles;
@@ -299,8 +300,8 @@ fn undecided(now: Timestamp, message: String) -> Step {
 }
 
 impl Step {
-    /// Asks the plugin to create the authority. The call counts as one that may have had its effect, until its answer
-    /// is stored.
+    /// Asks the plugin to create the authority. Until the answer is stored, the call counts as one that may have had an
+    /// effect.
     fn asking(self, doubt: Doubt, now: Timestamp) -> Self {
         let state = self.state.map(|state| State { doubt, next: Some(now), ..state });
         Self { state, ..self }.then(Command::Create)

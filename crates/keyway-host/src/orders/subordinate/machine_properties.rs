@@ -14,13 +14,13 @@ enum Answer {
     Done,
     Refused,
     Unavailable,
-    /// The answer is lost, after the effect or before.
+    /// The answer is lost, after or before the effect.
     LostAfter,
     LostBefore,
-    /// The process ends while the plugin is asked.
+    /// The process ends while the plugin is asked, after or before the effect.
     CrashAfter,
     CrashBefore,
-    /// Asked what happened, the plugin cannot tell.
+    /// The plugin was asked what happened, and cannot tell.
     CannotTell,
 }
 
@@ -44,7 +44,7 @@ enum Act {
     DecideTruthfully,
 }
 
-/// An authority, and the plugin's authorities behind it.
+/// The host's state of one authority, and the authorities that exist at the plugin.
 struct Life {
     state: Option<State>,
     existing: BTreeSet<CaId>,
@@ -78,7 +78,7 @@ impl Life {
         id
     }
 
-    /// Carries a command out; `None` if the process ends meanwhile.
+    /// Carries a command out; `None` if the process ends during the call.
     fn carry_out(&mut self, command: Command, answer: Answer, is_awaited: bool) -> Option<Event> {
         let (now, again, can, message) = (self.now, self.again(), self.can, String::new());
         let unanswered = Event::Unanswered { again, can, message: message.clone() };
@@ -117,7 +117,7 @@ impl Life {
                 match answer {
                     Answer::CrashAfter => return None,
                     Answer::Done | Answer::CannotTell => Event::Deleted,
-                    // Deleting a missing one succeeds.
+                    // Deleting a missing authority succeeds.
                     Answer::Refused if is_missing => Event::Deleted,
                     Answer::Refused => not_deleted(true),
                     _ => not_deleted(false),
@@ -179,8 +179,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
-    /// An authority that exists has a record, the record knows it, and a plugin is never asked to create a second one,
-    /// whatever fails, whatever the plugin can do, and wherever the process ends.
+    /// Tests that every existing authority has a record with its id, and that a plugin is never asked to create a
+    /// second one. This holds whatever fails, whatever the plugin can do, and wherever the process ends.
     #[test]
     fn nothing_is_lost_or_doubled(
         acts in acts(), answers in prop::collection::vec(prop::sample::select(&ANSWERS[..]), 0..30),
@@ -193,7 +193,7 @@ proptest! {
         }
     }
 
-    /// A plugin that answers in the end settles everything that a person need not decide.
+    /// Tests that everything is settled that does not need a person's decision, if the plugin answers in the end.
     #[test]
     fn an_open_step_comes_to_an_end(
         acts in acts(), answers in prop::collection::vec(prop::sample::select(&ANSWERS[..]), 0..9),
@@ -216,7 +216,8 @@ proptest! {
         prop_assert!(life.state.as_ref().is_none_or(|state| state.phase == Phase::Active), "{:?}", life.state);
     }
 
-    /// A worker that lost its claim changes nothing, except that an authority exists or is deleted.
+    /// Tests that a worker that lost its claim can only report that an authority exists or is deleted. Its other
+    /// answers change nothing.
     #[test]
     fn a_late_answer_says_only_what_exists(
         doubt in prop::sample::select(&[Doubt::None, Doubt::Asked, Doubt::Earlier][..]), phase in 0..4_usize,

@@ -45,9 +45,9 @@
 //! | the same, and can do neither | waits for a person's [decision](SubordinateCas::decide) |
 //! | answers with an authority that was there before | waits for a person's decision |
 //!
-//! A deletion that fails is tried again, because it can be repeated; one that the plugin refuses leaves the authority
-//! as it was. As long as a creation is not settled, an authority of its name is hidden, even if the plugin lists it:
-//! without an owner, everybody could use it.
+//! A deletion that fails is tried again, because it can be repeated. If the plugin refuses the deletion, the authority
+//! stays as it was. As long as a creation is not settled, an authority of its name is hidden, even if the plugin lists
+//! it: without an owner, everybody could use it.
 
 mod engine;
 mod error;

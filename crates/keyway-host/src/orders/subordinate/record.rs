@@ -7,12 +7,12 @@ use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text
 use super::machine::{Doubt, Phase, State};
 use crate::records::{Stored, read_code};
 
-/// The part that never changes.
+/// The part of a subordinate authority's record that never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Requested {
     pub(in crate::orders) owner: Owner,
     pub(in crate::orders) authority: AuthorityName,
-    /// The authority above it, by the plugin's own id.
+    /// The plugin's own id of the parent authority.
     pub(super) parent: CaId,
     pub(super) name: String,
     pub(super) subject_dn: String,

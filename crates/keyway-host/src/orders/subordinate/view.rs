@@ -20,9 +20,8 @@ pub struct NewCa {
 }
 
 impl NewCa {
-    /// Creates a request. The parent is one of the authorities that the owner may use, by the
-    /// [host's id](crate::orders::HostedCa::id); the name is unique over all connections; the subject is a name of
-    /// RFC 4514.
+    /// Creates a request. `parent` is one of the authorities that the owner may use, by the [host's
+    /// id](crate::orders::HostedCa::id). The name is unique over all connections. The subject is an RFC 4514 name.
     pub fn new(owner: Owner, parent: CaId, name: impl Into<String>, subject_dn: impl Into<String>) -> Self {
         let (name, subject_dn) = (name.into(), subject_dn.into());
         Self { owner, parent, name, subject_dn, description: None, request: None }
@@ -35,8 +34,8 @@ impl NewCa {
         self
     }
 
-    /// Sets the caller's own id of the request: making it again finds the authority of the first time, as long as it
-    /// is there. Afterwards a plugin may refuse the id, because it serves one authority.
+    /// Sets the caller's own id of the request. A repeated request with this id finds the first authority, as long as
+    /// that authority exists. Afterwards a plugin may refuse the id, because an id serves one authority only.
     #[must_use]
     pub fn with_request_id(mut self, request: impl Into<String>) -> Self {
         self.request = Some(request.into());
@@ -48,16 +47,16 @@ impl NewCa {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SubordinateCa {
-    /// The id of its creation, by which the plugin knows it too.
+    /// The id of the authority's creation, which the plugin knows, too.
     pub intent: IntentId,
-    /// The id by which orders name it, as [`Orders::cas`](crate::orders::Orders::cas) lists it; `None` while it is
-    /// not known to exist.
+    /// The id by which orders name the authority, as [`Orders::cas`](crate::orders::Orders::cas) lists it; `None` while
+    /// the authority is not known to exist.
     pub id: Option<CaId>,
-    /// Its owner, which alone sees it, uses it and deletes it (decision B19).
+    /// The owner. Only the owner sees, uses and deletes the authority (decision B19).
     pub owner: Owner,
     /// The connection.
     pub authority: AuthorityName,
-    /// The authority above it, by the plugin's own id.
+    /// The plugin's own id of the parent authority.
     pub parent: CaId,
     /// The name for people.
     pub name: String,
@@ -65,14 +64,14 @@ pub struct SubordinateCa {
     pub subject_dn: String,
     /// The description for people.
     pub description: Option<String>,
-    /// When it was requested.
+    /// The time of the request.
     pub made: Timestamp,
     /// Its state.
     pub state: State,
 }
 
 impl SubordinateCa {
-    /// Returns `None` for a record that is gone.
+    /// Describes the authority of a record; `None` if the record was deleted.
     pub(super) fn of(entry: &Entry<SubordinateWorkflow>) -> Option<Self> {
         let (state, requested) = (entry.state.clone()?, entry.fixed.clone());
         Some(Self {
@@ -94,7 +93,7 @@ impl SubordinateCa {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CaPage {
-    /// The authorities, in a stable order without meaning.
+    /// The authorities, sorted in a stable but arbitrary way.
     pub cas: Vec<SubordinateCa>,
     /// The start of the next page; `None` after the last one.
     pub next: Option<IntentId>,

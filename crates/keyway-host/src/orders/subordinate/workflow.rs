@@ -19,7 +19,7 @@ use crate::plugin::LaneGuard;
 use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded, id_text};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
-/// Holds the authorities of a host, as far as subordinate ones need them.
+/// The parts of a host that the work on subordinate authorities needs.
 #[derive(Debug)]
 pub(crate) struct SubordinateWorkflow {
     pub(super) authorities: Connections,
@@ -32,7 +32,8 @@ impl Recorded for SubordinateWorkflow {
     type Fixed = Requested;
     type State = State;
 
-    /// The name, which no other authority of any connection has (decision B14), and the plugin's id.
+    /// Returns the names that only one record may have: the authority's name, over all connections, and the plugin's id
+    /// (decision B14).
     fn unique<'a>(_: &'a NameTag, requested: &'a Requested, state: &'a State) -> Vec<Names<'a>> {
         let name = Names::of([b"name", requested.name.as_bytes()]);
         let of = |ca: &'a CaId| Names::of([requested.authority.as_str().as_bytes(), ca.as_str().as_bytes()]);
@@ -58,7 +59,7 @@ impl Workflow for SubordinateWorkflow {
     type Event = Event;
     type Command = Command;
     type TransitionError = TransitionError;
-    /// The owner, who waits for the answer.
+    /// A waiting owner adds no data of its own.
     type Live = ();
     type Answer = CaInformation;
     type Failure = SubordinateError;
@@ -114,13 +115,13 @@ impl Workflow for SubordinateWorkflow {
     }
 }
 
-/// The plugin named an authority that another record has.
+/// Returns the event for an answer that names an authority of another record.
 fn taken(now: Timestamp) -> Event {
     let message = "the plugin answered with an authority that was there before".to_owned();
     Event::CannotTell { now, message }
 }
 
-/// Returns the id of the intent to create an authority, which names it in this engine.
+/// Returns the id of the intent to create an authority. The engine uses it as the id of the authority.
 pub(super) fn creation(id: &NameTag) -> IntentId {
     intent(id_text(id))
 }
@@ -155,7 +156,7 @@ impl SubordinateWorkflow {
         }
     }
 
-    /// Takes an answer over, unless the plugin names an authority that everybody uses.
+    /// Accepts the plugin's answer, unless it names an authority that everybody uses.
     fn created(&self, on: &Claimed<'_, Self>, information: CaInformation) -> Done {
         let (now, requested) = (on.now(), &on.entry.fixed);
         if !self.cas.may_be_new(requested, &information.id) {
@@ -187,11 +188,11 @@ impl SubordinateWorkflow {
         }
     }
 
-    /// Deletes the authority, and then its owner's preference for it. Both can be repeated after a crash.
+    /// Deletes the authority, and then its owner's preference for it. Both steps can be repeated after a crash.
     async fn delete(&self, on: &Claimed<'_, Self>) -> Done {
         let requested = &on.entry.fixed;
         let Some(ca) = on.entry.state.as_ref().and_then(|state| state.ca.clone()) else {
-            // A deletion follows from a record with an id only; without one, nothing is left to do.
+            // Only a record with an id can be deleted at the plugin. Without an id, nothing is left to do.
             return Carried::done(Event::Deleted);
         };
         let request = DeleteCa::new(deletion(&on.entry.address.id), ca.clone());
@@ -241,7 +242,7 @@ fn failed(on: &Claimed<'_, SubordinateWorkflow>, event: Event, error: Certificat
 }
 
 impl Requested {
-    /// Describes the authority as far as the record knows it. The plugin knows the rest.
+    /// Describes the authority with the facts of the record. The plugin knows the other facts.
     pub(in super::super) fn information(&self, id: &CaId) -> CaInformation {
         let information = CaInformation::new(id.clone(), self.name.clone());
         match &self.description {

@@ -21,8 +21,7 @@ use super::verdict::{self, Asked, Violation};
 use crate::plugin::{Calls, Factory, Guard, Pace};
 use crate::work::Limits;
 
-/// A store behind a guard. It is a [`SecretStore`] itself, and its caller gets an answer whatever
-/// the plugin does:
+/// A store behind a guard. It is a [`SecretStore`] itself, and its caller gets an answer whatever the plugin does:
 ///
 /// * a call that takes too long is [`DeadlineExceeded`](CallError::DeadlineExceeded); a plugin that
 ///   hangs is [`Quarantined`](CallError::Quarantined) until its call returns;
@@ -34,16 +33,16 @@ use crate::work::Limits;
 /// * an operation that the plugin does not declare is [`Unsupported`](StoreError::Unsupported), and
 ///   the plugin is not called.
 ///
-/// A process cannot contain an abort, an exit, a stack overflow or running out of memory; a
-/// panic only with `panic = "unwind"`, which is Rust's default.
+/// A process cannot contain an abort, an exit, a stack overflow or running out of memory. It can contain a panic only
+/// with `panic = "unwind"`, which is Rust's default.
 ///
-/// It needs a tokio runtime. Dropping one of its futures cancels the plugin's call.
+/// A guarded store needs a tokio runtime. Dropping one of its futures cancels the plugin's call.
 #[derive(Debug)]
 pub struct GuardedStore {
     guard: Guard<Maker>,
     /// How long a rotation may go without progress.
     stall: Duration,
-    /// The capabilities at opening, which never change during the life of the handle.
+    /// The capabilities at opening. They never change during the life of the handle.
     at_first: Capabilities,
 }
 
@@ -62,7 +61,7 @@ impl Factory for Maker {
 }
 
 impl GuardedStore {
-    /// Opens a store behind a guard. It does no I/O.
+    /// Opens a store behind a guard, without I/O.
     ///
     /// # Errors
     /// Those of [`SecretStorePlugin::open`].
@@ -74,7 +73,7 @@ impl GuardedStore {
         Self::open_sharing(plugin, opening, limits, Arc::default())
     }
 
-    /// Opens another handle to a store; the calls of both are watched together.
+    /// Opens another handle to a store. Hanging calls and blocking threads are counted over both handles.
     pub(crate) fn open_sharing(
         plugin: &'static dyn SecretStorePlugin,
         opening: OpenContext,
@@ -94,20 +93,18 @@ impl GuardedStore {
     /// Returns the capabilities that the plugin declares.
     ///
     /// # Errors
-    /// [`Panicked`](CallError::Panicked) if the question panics,
-    /// [`NotReopened`](CallError::NotReopened) if an earlier call panicked and the plugin could not
-    /// be reopened.
+    /// [`Panicked`](CallError::Panicked) if the plugin panics, [`NotReopened`](CallError::NotReopened) if an earlier
+    /// call panicked and the plugin could not be reopened.
     pub fn declared(&self) -> Result<Capabilities, StoreError> {
         self.guard.look("capabilities", SecretStore::capabilities)
     }
 
-    /// Checks the writer of the data, as on every open; `None` if there is no data. A store without
-    /// the capability `tracks_writer` is asked for its `info` instead, and its data counts as
-    /// written by the running plugin (decision C4).
+    /// Checks the writer of the data, as every opening of a store does; `None` if there is no data. A store without the
+    /// capability `tracks_writer` is asked for its `info` instead, and its data counts as written by the running plugin
+    /// (decision C4).
     ///
     /// # Errors
-    /// [`Incompatible`](StoreError::Incompatible), and those of
-    /// [`SecretStore::written_by`].
+    /// [`Incompatible`](StoreError::Incompatible), and those of [`SecretStore::written_by`].
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -131,14 +128,14 @@ impl GuardedStore {
     }
 }
 
-/// A call for which the plugin declares all that it needs.
+/// A call of the plugin that needs only declared capabilities.
 struct GuardedCall<'g> {
     guard: &'g Guard<Maker>,
     operation: &'static str,
     declared: Capabilities,
 }
 
-/// The plugin's answer in the making.
+/// The future of the plugin's answer.
 type Answering<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 impl GuardedCall<'_> {
@@ -154,7 +151,7 @@ impl GuardedCall<'_> {
         if address.environment.is_some() { self.with_environments() } else { Ok(self) }
     }
 
-    /// Asks the plugin, and holds its answer against the question.
+    /// Asks the plugin, and checks its answer against the question.
     async fn ask<Q, T>(
         self,
         question: Q,
@@ -174,7 +171,7 @@ impl GuardedCall<'_> {
         self.guard.call(operation, self.pace(), work).await
     }
 
-    /// Asks the plugin, where the contract says no more about the answer than its type.
+    /// Asks the plugin a question whose answer needs no check beyond its type.
     async fn pass<Q: Send + Sync + 'static, T: Send + Sync + 'static>(
         self,
         question: Q,
@@ -183,7 +180,7 @@ impl GuardedCall<'_> {
         self.ask(question, ask, |_, _, _| Ok(())).await
     }
 
-    /// The store's declaration about the operation.
+    /// Returns the store's declaration about the operation.
     fn pace(&self) -> Pace {
         const READS: [&str; 3] = ["get", "written_by", "retrieve_environment"];
         let Capabilities { blocking, prompt, prompt_reads, .. } = self.declared;
@@ -210,13 +207,13 @@ impl SecretStore for GuardedStore {
         let call = self.call("rotate")?.needing("rotation", |declared| declared.rotates)?;
         let (operation, guard) = (call.operation, call.guard);
         let instance = guard.instance(operation)?;
-        // An instance that is made during the rotation must read with both rings.
+        // If an instance is made during the rotation, it must read with both rings of keys.
         guard.with_maker(|maker| maker.opening.keys = new.with_retiring(&maker.opening.keys));
         let (sender, mut progress) = mpsc::unbounded_channel();
         let (keys, stall) = (new.clone(), self.stall);
         let mut running = guard.start(operation, stall, call.pace(), async move {
             let report = move |progress: Progress| {
-                // The caller may be gone.
+                // The caller may be gone, and then nobody receives the progress.
                 let _ = sender.send(progress);
             };
             instance.rotate(&keys, &report).await

@@ -1,4 +1,5 @@
-//! Judges whether a plugin's answer keeps the contract: pure functions of question and answer.
+//! Judges whether a plugin's answer keeps the contract. The functions are pure: they depend on question and answer
+//! only.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,7 @@ use keyway_secrets::{
     SecretVersion, StoreError, StoreInfo,
 };
 
-/// A violation, in words that hold no secret.
+/// The description of a violation. It holds no secret.
 pub(super) type Violation = String;
 
 pub(super) fn got(declared: Capabilities, address: &SecretAddress, answer: &Secret) -> Result<(), Violation> {
@@ -79,8 +80,8 @@ pub(super) fn environments_listed(
     ensure(names.len() == answer.environments.len(), "the page holds an environment twice")
 }
 
-/// Checks that the store declares all that a write needs: that it takes such a value or makes values, keeps
-/// descriptions if it `describes`, and versions if it `expects` one.
+/// Checks that the store declares all that a write needs: that it accepts this type of value or makes values itself,
+/// keeps descriptions if the write `describes` the secret, and keeps versions if the write `expects` a version.
 ///
 /// # Errors
 /// [`StoreError::Unsupported`] or [`StoreError::UnsupportedValue`], for the caller.
@@ -105,7 +106,7 @@ pub(super) fn supported(
 pub(super) struct Asked {
     pub(super) address: SecretAddress,
     creates: bool,
-    /// Whether it sets the description, even to none.
+    /// Whether the write sets or removes the description.
     describes: bool,
     description: Option<String>,
     expected: Option<SecretRevision>,
