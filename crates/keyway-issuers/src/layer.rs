@@ -47,18 +47,17 @@ pub enum Call<'a> {
 
 /// A wrapper of another issuer, which forwards every operation that it does not override.
 ///
-/// Implement this trait instead of [`Issuer`], and put the value into [`Layered`] to get an issuer.
-/// Operations that the contract gains later are then forwarded, too. A wrapper that implements
-/// [`Issuer`] itself would use the contract's default for them; that of
-/// [`reconcile`](Self::reconcile) is `Unsupported`.
+/// Implement this trait instead of [`Issuer`], and put the value into [`Layered`] to get an issuer. Operations that the
+/// contract gains later are then forwarded, too. A wrapper that implements [`Issuer`] itself would run the contract's
+/// default body for them; the default body of [`reconcile`](Self::reconcile) returns `Unsupported`.
 ///
 /// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
 /// * Override [`capabilities`](Self::capabilities) if the layer offers less than the issuer below, or blocks.
 ///
-/// A layer must keep the promises of the contract: see [`Issuer`]. It returns
-/// [`Refused`](IssuerError::Refused) only if nothing happened, in the issuer below, too. A
-/// forwarded operation has the errors, blocking and cancel safety of the issuer below.
+/// A layer must keep the promises of the contract: see [`Issuer`]. It returns [`Refused`](IssuerError::Refused) only if
+/// nothing happened, neither in the layer nor in the issuer below. A forwarded operation has the errors, blocking and
+/// cancel safety of the issuer below.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -102,7 +101,7 @@ pub trait IssuerLayer: fmt::Debug + Send + Sync {
     /// Returns the issuer below. Does not block.
     fn inner(&self) -> &Self::Inner;
 
-    /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
+    /// Runs `next`, and returns its result. `next` carries out `call` by the layer's own method.
     ///
     /// An override may await `next` or drop it. If it drops `next` before the first poll, the
     /// operation is not carried out. The result has one of the types that the contract's operations

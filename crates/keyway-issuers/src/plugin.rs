@@ -17,11 +17,11 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     ///
     /// It does no I/O and does not block. The default accepts an empty configuration only.
     ///
-    /// An operator's settings for a service, with the names that the issuer
-    /// [describes](Issuer::describe), are separate: they come with each call.
+    /// The operator's configuration of a service, whose parameters the issuer [describes](Issuer::describe), is
+    /// separate: it comes with each call.
     ///
     /// # Errors
-    /// [`Invalid`](IssuerError::Invalid) names the invalid key and the expectation.
+    /// [`Invalid`](IssuerError::Invalid) names the invalid key and the expected value.
     fn check_configuration(&self, configuration: &Json) -> Result<(), IssuerError> {
         keyway_core::read_configuration::<NoConfiguration>(configuration)
             .map(drop)
@@ -37,24 +37,23 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError>;
 }
 
-/// The arguments with which a host opens an issuer; the name is that of the service.
+/// The arguments with which a host opens an issuer. The name in them is the service's name.
 pub type OpenContext = keyway_core::OpenContext<ServiceName>;
 
 /// An issuer: describes itself, makes credentials, destroys them (WaTTS seed).
 ///
-/// Several calls use it at once through `&self`. Everything that belongs to one call, including the
-/// configuration, comes with the call: an issuer keeps no state between calls except the
-/// credentials that it made.
+/// A host may call several operations of one issuer at once, through `&self`. Everything that belongs to one call,
+/// including the configuration, comes with the call: an issuer keeps no state between calls except the credentials that
+/// it made.
 ///
 /// # Cancel safety
-/// A host may drop the future of any operation, for example when a deadline passes. A dropped
-/// request may have made a credential; an issuer that [reconciles](Capabilities::reconciles) can
-/// tell.
+/// A host may drop the future of any operation, for example when a deadline passes. A dropped request may have made a
+/// credential; an issuer that [reconciles](Capabilities::reconciles) can tell whether it did.
 ///
 /// # Errors
-/// [`Refused`](IssuerError::Refused) rejects the request, with a message for the user and one for
-/// the log, and promises that nothing happened. Any other error may leave an effect behind unless
-/// [`effect`](keyway_core::PluginError::effect) says that it does not; the host acts on that.
+/// [`Refused`](IssuerError::Refused) rejects the request, with a message for the user and one for the log, and promises
+/// that nothing happened. Any other error may leave an effect behind unless
+/// [`effect`](keyway_core::PluginError::effect) says that it left none. The host relies on `effect`.
 #[async_trait]
 pub trait Issuer: fmt::Debug + Send + Sync {
     /// Returns the issuer's capabilities. They never change for one handle.
@@ -87,8 +86,8 @@ pub trait Issuer: fmt::Debug + Send + Sync {
 
     /// Reports the outcome of an effect that was intended before a crash.
     ///
-    /// After [`NothingHappened`](Reconciled::NothingHappened) the host forgets a request, so the issuer refuses a late one
-    /// with its intent (decision H294). See decision R2.
+    /// After the answer [`NothingHappened`](Reconciled::NothingHappened), the host forgets the request. So the issuer
+    /// refuses a request with the same intent that arrives later (decision H294). See decision R2.
     ///
     /// # Errors
     /// [`Unsupported`](IssuerError::Unsupported) without the capability `reconciles`.

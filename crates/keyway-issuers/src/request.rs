@@ -1,4 +1,4 @@
-//! The requests of a host to a plugin.
+//! The requests that a host sends to a plugin: to make a credential, and to destroy one.
 
 use std::fmt;
 
@@ -10,12 +10,11 @@ use crate::{Configuration, CredentialRef, JsonObject, Requester};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Context {
-    /// The intended effect. `None` only when the host has no intents, as WaTTS itself.
+    /// The intended effect. `None` only if the host, like WaTTS itself, keeps no intents.
     pub intent: Option<IntentId>,
-    /// The user, as the host's login knows him.
+    /// The user, as the host's login identified them.
     pub requester: Requester,
-    /// The plugin's configuration, resolved against what it
-    /// [describes](crate::Description::resolve_configuration).
+    /// The plugin's configuration, resolved against its [description](crate::Description::resolve_configuration).
     pub configuration: Configuration,
 }
 
@@ -86,7 +85,7 @@ impl Parameters {
         Self::default()
     }
 
-    /// Sets a value, replacing an earlier one of the same key.
+    /// Sets a value, and replaces an earlier value of the same key.
     #[must_use]
     pub fn with(mut self, key: impl Into<String>, value: impl Into<crate::Json>) -> Self {
         self.0.insert(key.into(), value.into());

@@ -1,10 +1,10 @@
-//! The user that asks.
+//! The user that asks for a credential or for its end.
 
 use crate::{Login, SecretText, UserId, UserInfo};
 
-/// A user that asks for a credential or for its end, as the host's login knows him.
+/// A user that asks for a credential or for its end, as the host's login identified them.
 ///
-/// A [`UserInfo`] alone is one, too. `Debug` shows no claim and no token.
+/// A [`UserInfo`] converts to a requester. `Debug` shows no claim and no token.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Requester {
@@ -29,14 +29,14 @@ impl Requester {
         Self { user, user_info, additional_logins: Vec::new(), access_token: None }
     }
 
-    /// Sets the id of the user, if it does not come from issuer and subject.
+    /// Sets the id of the user, for a host whose ids are not made of issuer and subject.
     #[must_use]
     pub fn with_user(mut self, user: UserId) -> Self {
         self.user = user;
         self
     }
 
-    /// Adds a further login at the end, which a plugin asked for.
+    /// Appends a further login that a plugin asked for.
     #[must_use]
     pub fn with_login(mut self, login: Login) -> Self {
         self.additional_logins.push(login);

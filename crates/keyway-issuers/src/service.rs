@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// The name of a service for which an issuer makes credentials: 1 to 128 of `A-Z a-z 0-9 . _ -`,
-/// not beginning with a dot.
+/// The name of a service for which an issuer makes credentials: 1 to 128 characters of `A-Z a-z 0-9 . _ -`, not
+/// beginning with a dot.
 ///
 /// It is an identifier, never a path (decision C9). A clone costs one reference count.
 ///
@@ -48,7 +48,7 @@ impl ServiceName {
     }
 }
 
-/// Allows looking up a service in a map by a text.
+/// Lets a map be searched for a service by a text.
 impl std::borrow::Borrow<str> for ServiceName {
     fn borrow(&self) -> &str {
         &self.0

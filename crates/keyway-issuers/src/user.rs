@@ -74,8 +74,8 @@ impl fmt::Display for UserId {
 /// The claims of a login about a user: issuer and subject (`iss`, `sub`), and any others of any
 /// JSON type (WaTTS seed, key `user_info`).
 ///
-/// They are personal, so `Debug` shows names and no values. A clone costs one reference count until
-/// one of the two gets another claim.
+/// They are personal, so `Debug` shows names and no values. A clone shares the claims until a claim is added to the
+/// clone or to the original.
 #[derive(Clone, PartialEq)]
 pub struct UserInfo {
     claims: Arc<JsonObject>,
@@ -90,18 +90,18 @@ impl UserInfo {
         Self { claims: Arc::new(claims) }
     }
 
-    /// Creates the user that these claims describe, or `None` unless `iss` and `sub` are texts.
+    /// Creates the user that these claims describe. Returns `None` unless `iss` and `sub` are texts.
     pub fn from_claims(claims: JsonObject) -> Option<Self> {
         let is_text = |name| claims.get(name).and_then(Json::as_text).is_some();
         (is_text("iss") && is_text("sub")).then(|| Self::checked(claims))
     }
 
-    /// Creates the user that these claims describe; `iss` and `sub` are texts among them.
+    /// Creates the user that these claims describe. The caller has checked that `iss` and `sub` are texts.
     pub(crate) fn checked(claims: JsonObject) -> Self {
         Self { claims: Arc::new(claims) }
     }
 
-    /// Adds a claim, replacing an earlier one. Issuer and subject stay unchanged.
+    /// Adds a claim, or replaces it. Issuer and subject cannot be replaced.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, claim: impl Into<Json>) -> Self {
         let name = name.into();

@@ -30,18 +30,18 @@ impl Violation {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rule {
-    /// It must be JSON, and one value only.
+    /// The text must be exactly one JSON value.
     #[error("{fault} (at byte {at})")]
     Json {
         /// The fault of the text.
         fault: JsonFault,
-        /// The byte at which it is.
+        /// The position of the fault, in bytes.
         at: usize,
     },
-    /// The key must be there.
+    /// The key must be present.
     #[error("it is missing")]
     Missing,
-    /// The key must not be there.
+    /// The key must not be present.
     #[error("it must not be there: say that it failed by the result \"error\" with a user_msg")]
     Forbidden,
     /// The value has the wrong type.
@@ -55,13 +55,13 @@ pub enum Rule {
     /// The value is not one of the allowed words.
     #[error("it must be one of {allowed}")]
     Word {
-        /// The words.
+        /// The allowed words.
         allowed: &'static str,
     },
-    /// The number must be a whole one from 0 to 4,294,967,295.
+    /// The number must be a whole number from 0 to 4,294,967,295.
     #[error("it must be a whole number from 0 to 4294967295")]
     Count,
-    /// Names are `[a-z0-9_]+` (WaTTS seed).
+    /// The name must match `[a-z0-9_]+` (WaTTS seed).
     #[error("it must be one or more of a-z, 0-9 and _")]
     Name,
     /// The name occurs twice.
@@ -73,7 +73,7 @@ pub enum Rule {
         /// The type of the parameter.
         expected: &'static str,
     },
-    /// A configured parameter is not one that the plugin describes.
+    /// The plugin describes no parameter of this name.
     #[error("the plugin knows no such parameter")]
     Unknown,
     /// The parameters of a request fit no set.
@@ -87,15 +87,15 @@ pub enum Rule {
         /// The index of the part.
         part: usize,
     },
-    /// A program reported success but did not end with success.
+    /// A program reported success, but did not end with exit status 0.
     ///
     /// See decision W2.
     #[error("the result is \"ok\", but the program ended with {ended}: end with status 0")]
     Ended {
-        /// The way in which it ended.
+        /// The way in which the program ended.
         ended: crate::wire::Ended,
     },
-    /// A rule of a host or a kit only.
+    /// A rule that only a host or a kit checks.
     #[error("{text}")]
     Other {
         /// The rule, without any value.
@@ -108,8 +108,8 @@ pub enum Rule {
 pub struct Violations(Found);
 
 impl Violations {
-    /// The number of violations that are kept. An answer of a megabyte may have hundreds of
-    /// thousands.
+    /// The maximum number of violations that are kept. An answer of a megabyte may have hundreds of thousands of
+    /// violations.
     pub const MOST_KEPT: usize = 256;
 
     /// Returns `value` if no violation was found.
@@ -194,7 +194,7 @@ impl<'a> IntoIterator for &'a Violations {
 
 impl fmt::Display for Violations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        /// The most violations that a message lists.
+        /// The maximum number of violations that a message lists.
         const SHOWN: usize = 10;
         for (index, violation) in self.iter().take(SHOWN).enumerate() {
             if index > 0 {

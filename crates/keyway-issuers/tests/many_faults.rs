@@ -18,7 +18,7 @@ fn an_answer_of_faults_takes_little_more_than_one_without() {
         faults = error.violations().len();
         assert_eq!(error.orphan().unwrap().as_str(), "s");
     });
-    // The list of its values alone takes twenty-five times the text.
+    // The list of the JSON values alone takes twenty-five times the memory of the text.
     assert!(used.bytes_max < 40_000_000, "{} bytes for {} of text", used.bytes_max, answer.len());
     assert_eq!(faults, Violations::MOST_KEPT);
 }

@@ -36,13 +36,13 @@ impl Access {
         &self.id
     }
 
-    /// Compares ids without case, as UUIDs are.
+    /// Compares ids without regard to case, because they are UUIDs.
     pub(crate) fn has_id(&self, id: &str) -> bool {
         self.id.eq_ignore_ascii_case(id)
     }
 
-    /// Tells whether the secret is the right one. An attacker cannot choose hashes, so the time that the
-    /// comparison takes tells nothing about the secret.
+    /// Tells whether the secret is correct. An attacker cannot choose the hash of a guess, so the time that the
+    /// comparison takes reveals nothing about the secret.
     pub(crate) fn opens_with(&self, secret: &SecretText) -> bool {
         hash(secret) == self.secret
     }
@@ -58,7 +58,7 @@ pub fn secret_sha256(secret: &SecretText) -> String {
     })
 }
 
-/// Returns the hash of a secret access key. The key has the entropy of a cipher's key, so a slow hash would add
+/// Returns the hash of a secret access key. The key has as much entropy as a cipher's key, so a slow hash would add
 /// nothing.
 fn hash(secret: &SecretText) -> [u8; 32] {
     Sha256::digest(secret.expose().as_bytes()).into()

@@ -16,10 +16,10 @@ use crate::project::Project;
 /// The version in the field `cli_version` of answers.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Answers one request of the protocol `locker.sdk`. The answer is always a whole object, also for a request
-/// that is not JSON. `configuration` is called unless the request fails before it is needed.
+/// Answers one request of the protocol `locker.sdk`. The answer is always a complete object, even for a request that is
+/// not JSON. `configuration` is called only if the request needs the configuration.
 ///
-/// Blocks until the store has answered, at most for the deadlines of its calls. It must not be called inside
+/// Blocks until the store has answered, at most until the deadlines of the store's calls. It must not be called inside
 /// of a tokio runtime.
 pub fn answer(
     request: &[u8],
@@ -51,7 +51,7 @@ fn begin(out: &mut Writer, id: Option<&str>) {
     }
 }
 
-/// Writes an error. The SDKs replace the message by one of their own, so it only repeats the kind.
+/// Writes an error. The SDKs replace the message by their own, so the message only repeats the kind.
 fn refusal(id: Option<&str>, failure: Failure) -> Wiped<String> {
     let (code, kind, retryable) = failure.row();
     let mut out = Writer::with_capacity(256);
@@ -66,7 +66,7 @@ fn refusal(id: Option<&str>, failure: Failure) -> Wiped<String> {
     out.finish()
 }
 
-/// Carries a request out, and writes the data of its answer.
+/// Carries out a request, and writes the data of its answer.
 fn carry_out(
     Envelope { method, mut parameters }: Envelope,
     plugins: &Plugins,
@@ -121,7 +121,7 @@ impl Project {
             Method::PageEnvironments => self.page_environments(given, out).await,
             Method::CreateEnvironment => self.create_environment(given, out).await,
             Method::UpdateEnvironment => self.update_environment(given, out).await,
-            // Answered before a store is open.
+            // `carry_out` answers this method before it opens a store.
             Method::Capabilities => Err(Failure::Internal),
         }
     }

@@ -27,7 +27,7 @@ impl Changes {
     /// Reads the entry.
     ///
     /// # Errors
-    /// [`Failure::InvalidParameters`]; also if nothing changes.
+    /// [`Failure::InvalidParameters`], also for an entry that changes nothing.
     pub(crate) fn of(mut given: Parameters) -> Result<Self, Failure> {
         let changes = Self {
             key: given.optional_text("key")?,
@@ -44,7 +44,7 @@ impl Changes {
         }
     }
 
-    /// Returns the new place of a secret, if it is another one.
+    /// Returns the new place of a secret, or `None` if the secret stays in its place.
     pub(crate) fn moves(&self, key: &SecretText, environment: Option<&SecretText>) -> Option<Move> {
         let new_key = self.key.as_ref().unwrap_or(key);
         let new_environment = match &self.environment {

@@ -29,11 +29,11 @@ pub struct Configuration {
 pub(crate) struct StoreEntry {
     /// The id of the plugin.
     pub(crate) plugin: String,
-    /// The file with the keys. A plugin whose stores are sealed by a foreign service needs none.
+    /// The file with the keys. A plugin whose stores a foreign service seals needs no keys.
     pub(crate) keys: Option<PathBuf>,
     /// The database that is lent to the plugin.
     pub(crate) sqlite: Option<PathBuf>,
-    /// The number that objects show as their project.
+    /// The project number that objects show.
     #[serde(default)]
     pub(crate) project_id: i64,
     /// The configuration of the plugin.
@@ -74,7 +74,7 @@ struct WrittenAccess {
 }
 
 impl Configuration {
-    /// Reads the file of the user of this process. Blocks for one small file.
+    /// Reads the configuration file of the user that runs this process. Blocks while it reads one small file.
     ///
     /// # Errors
     /// [`ConfigurationError`] names the file and the fault.
@@ -95,7 +95,7 @@ impl Configuration {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
         let invalid = |reason: String| ConfigurationError::invalid(path, reason);
         let table: toml::Table = toml::from_str(text).map_err(|error| {
-            // The error's own text repeats the line.
+            // The text of the error itself would repeat the line, so only its message is used.
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
             invalid(format!("line {line}: {}", error.message()))
         })?;
@@ -134,19 +134,19 @@ impl Configuration {
     }
 }
 
-/// Returns the place of the file, by the variables that an SDK passes on.
+/// Returns the path of the file, from the environment variables that an SDK passes on.
 fn place(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, ConfigurationError> {
-    // A relative path is ignored, as the XDG specification wants.
+    // A relative path is ignored, as the XDG specification requires.
     let folder = variable("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
     let folder = folder.or_else(|| Some(variable("HOME")?.join(".config")));
     Ok(folder.ok_or(ConfigurationError::NoHome)?.join("keyway").join("locker-sdk.toml"))
 }
 
-/// A configuration that cannot be used. Holds no value of the file, except for names and paths.
+/// A configuration that cannot be used. The error holds no value of the file, except for names and paths.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigurationError {
-    /// Neither variable of the environment locates the file.
+    /// Neither environment variable locates the file.
     #[error("the folder of the configuration is unknown: set XDG_CONFIG_HOME or HOME")]
     NoHome,
     /// The file does not exist.

@@ -1,4 +1,4 @@
-//! The context of a request: credentials, and wishes for cache and transport.
+//! The context of a request: credentials, and options for cache and transport.
 
 use std::time::Duration;
 
@@ -13,15 +13,15 @@ use crate::parameters::Parameters;
 /// The version of the protocol.
 pub(crate) const PROTOCOL_VERSION: u32 = 1;
 
-/// The longest age of a cached answer that a caller may accept, in seconds.
+/// The maximum age of a cached answer that a caller may accept, in seconds.
 const OLDEST: u32 = 86400;
 
-/// Checks a context. Returns the access that it proves, and the age of kept answers that the caller accepts. Unknown entries
-/// are ignored: later SDKs add some.
+/// Checks a context. Returns the access that the context proves, and the age of kept answers that the caller accepts.
+/// Unknown entries are ignored, because later SDKs add entries.
 ///
 /// # Errors
-/// [`Failure::Unauthorized`] for a wrong id and a wrong secret alike; and the failures of a context that
-/// is not acceptable.
+/// [`Failure::Unauthorized`] for a wrong id and for a wrong secret; other failures for a context that is not
+/// acceptable.
 pub(crate) fn access(
     mut context: Parameters,
     configuration: &Configuration,
@@ -50,7 +50,7 @@ pub(crate) fn access(
         .resolve()?
         .checked()?;
     let id = credentials.access_key_id().expose();
-    // The log tells the two apart, for the operator; the answer does not.
+    // The log tells the operator whether the id or the secret was wrong. The answer does not.
     let Some(access) = configuration.access.iter().find(|access| access.has_id(id)) else {
         tracing::warn!("no entry of `access` has the access key ID of the request");
         return Err(Failure::Unauthorized);

@@ -6,12 +6,12 @@ use crate::failure::Failure;
 use crate::method::Method;
 use crate::parameters::Parameters;
 
-/// The largest request and the largest answer, in bytes.
+/// The maximum size of a request and of an answer, in bytes.
 pub(crate) const MAX_BYTES: usize = 20 << 20;
-/// The deepest nesting of a request.
+/// The maximum nesting depth of a request.
 pub(crate) const MAX_DEPTH: usize = Reader::MAX_DEPTH;
 
-/// The longest id that is repeated in an answer, in bytes. The official SDKs send 32 digits.
+/// The maximum length of an id that an answer repeats, in bytes. The official SDKs send 32 digits.
 const MAX_ID_BYTES: usize = 256;
 
 /// A request whose parameters are not checked yet.
@@ -21,8 +21,8 @@ pub(crate) struct Envelope {
     pub(crate) parameters: Parameters,
 }
 
-/// Reads a request strictly: no duplicate names, no lone surrogates, nothing after it. The id is returned also
-/// with a failure, if it was found, because the answer repeats it.
+/// Reads a request strictly: duplicate names, lone surrogates, and text after the request are errors. If the id was
+/// found, it is returned even with a failure, because the answer repeats the id.
 pub(crate) fn read(bytes: &[u8]) -> (Option<String>, Result<Envelope, Failure>) {
     let reader = Reader {
         duplicates: Duplicates::Refused,

@@ -71,7 +71,7 @@ impl Project {
     }
 }
 
-/// Returns the address to store; the protocol says by an empty one that there is none.
+/// Returns the address to store. In the protocol, an empty address means that there is none.
 fn url_of(url: Option<&SecretText>) -> Option<&str> {
     url.map(SecretText::expose).filter(|url| !url.is_empty())
 }

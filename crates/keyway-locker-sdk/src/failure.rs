@@ -5,14 +5,14 @@ use std::time::Duration;
 use keyway_client::{CredentialsError, Error, ErrorKind, PluginError as _, RemoteClass};
 use keyway_secrets::StoreError;
 
-/// A failure of a request. Each has a code and a kind of the catalogue that all official SDKs share.
+/// A failure of a request. Each failure has a code and a kind from the catalogue that all official SDKs share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
     Parse,
     InvalidRequest,
     MethodNotFound,
     InvalidParameters,
-    /// The request asks for something that is never done, such as `insecure_skip_tls_verify`.
+    /// The request asks for something that this program never does, such as `insecure_skip_tls_verify`.
     RequestRejected,
     AnswerTooLarge,
     Operation,
@@ -90,7 +90,7 @@ impl Failure {
     }
 
     fn rate_limited(after: Option<Duration>) -> Self {
-        // Rounds up, since the time must have passed.
+        // Rounds up, so that the caller does not return too early.
         let seconds = after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0));
         Self::RateLimited {
             after: seconds.and_then(|seconds| u32::try_from(seconds.min(LONGEST_DELAY)).ok()),
@@ -148,7 +148,7 @@ impl From<&Error> for Failure {
     }
 }
 
-/// Keeps the failure and logs the reason, which the SDKs do not show.
+/// Converts the error, and logs the reason, which the SDKs do not show.
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let failure = Self::from(&error);

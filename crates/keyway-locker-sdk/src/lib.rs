@@ -1,9 +1,10 @@
-//! The program that Locker's official SDKs start for each request, over any secret store.
+//! The program that Locker's official SDKs start for each request. It reads and writes any secret store of this
+//! project.
 //!
-//! An SDK of the second generation runs one process per request: `locker-sdk sdk`, with a request of
-//! JSON-RPC 2.0 on standard input and one answer on standard output (protocol `locker.sdk`,
-//! version 1; decision L10). Set `LOCKER_CLI_PATH` to this program, and an application keeps its SDK
-//! and reads its secrets from a store of its own.
+//! An SDK of the second generation runs one process per request: `locker-sdk sdk`, with a request of JSON-RPC 2.0 on
+//! standard input and one answer on standard output (protocol `locker.sdk`, version 1; decision L10). If
+//! `LOCKER_CLI_PATH` names this program, an application keeps its SDK, but its secrets come from a store of your
+//! choice.
 //!
 //! # Set up
 //!
@@ -42,8 +43,8 @@
 //! read_only = false                  # true refuses writes as `forbidden`
 //! ```
 //!
-//! A plugin that does not rotate, such as `locker`, keeps data that foreign keys seal: its stores need no `keys`. For any
-//! other plugin a store without them is refused as `file_error`, with the remedy in the log (H292).
+//! A plugin that does not rotate, such as `locker`, keeps data that foreign keys seal: its stores need no `keys`. For
+//! any other plugin a store without `keys` is refused as `file_error`, and the log names the remedy (H292).
 //!
 //! # A program with your own plugins
 //!
@@ -61,7 +62,7 @@
 //! }
 //! ```
 //!
-//! [`answer`] is the same without a process around it:
+//! [`answer`] answers one request without a process around it:
 //!
 //! ```
 //! use keyway_core::{Plugins, plugins};
@@ -76,24 +77,25 @@
 //!
 //! # What the answers say
 //!
-//! * Reads of an environment fall back to the secret without one, and a list of an environment holds
-//!   what such reads give (decisions L1, L3). Writes never fall back (decision L4).
+//! * A read in an environment falls back to the secret without an environment, and a list of an environment holds the
+//!   secrets that such reads return (decisions L1, L3). Writes never fall back (decision L4).
 //! * A missing environment is `environment_not_found`. The official SDKs treat it as a missing secret,
 //!   so their `get` returns the default value for it.
-//! * A rename, or a move to another environment, creates the secret and then destroys the old one. A
-//!   kill between the two leaves both (decision L12). In a store without versions, a change that another
-//!   caller makes between the two is lost. A store that cannot destroy answers `validation_error`.
-//! * A secret whose value is not a text cannot be shown. Lists leave it out, with a warning in the log;
-//!   a read of it is `validation_error`.
-//! * Stores without dates answer 0. `project_id` is that of the configuration. An environment has its
-//!   name as its `id`.
+//! * A rename, or a move to another environment, creates the secret and then destroys the old one. If the process is
+//!   killed between the two steps, both secrets remain (decision L12). In a store without versions, a change that
+//!   another caller makes between the two steps is lost. For a store that cannot destroy, the answer is
+//!   `validation_error`.
+//! * A secret whose value is not a text cannot be shown. Lists leave it out, with a warning in the log; the answer to a
+//!   read of it is `validation_error`.
+//! * In a store without dates, all dates are 0. `project_id` comes from the configuration. The `id` of an environment
+//!   is its name.
 //! * Environments have no description and cannot be renamed: `validation_error`.
-//! * `transport` is ignored, since no service is called; `insecure_skip_tls_verify` is refused as
-//!   `request_rejected`. `cache` is honoured: a store that keeps answers returns none that is older than
-//!   `max_age_seconds`, and none at all with `force_refresh`.
+//! * `transport` is ignored, since no service is called; `insecure_skip_tls_verify` is refused as `request_rejected`.
+//!   `cache` is honoured: a store that keeps answers returns no kept answer older than `max_age_seconds`, and no kept
+//!   answer at all with `force_refresh`.
 //!
-//! No host engine is started, so nothing is recovered or rotated. Each call of a plugin has a
-//! deadline, and its panic becomes an answer.
+//! No host engine is started, so nothing is recovered or rotated. Each call of a plugin has a deadline, and a panic of
+//! the plugin becomes an error in the answer.
 
 mod access;
 mod answer;

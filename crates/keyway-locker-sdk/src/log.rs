@@ -9,6 +9,6 @@ pub(crate) fn start(level: LogLevel) {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .finish();
-    // An error means that a log is running.
+    // An error means that a log is already running.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

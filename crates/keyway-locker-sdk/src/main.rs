@@ -1,4 +1,4 @@
-//! The program `locker-sdk`, with the secret stores of this project.
+//! The program `locker-sdk`, with the secret store plugins of this project.
 
 use std::process::ExitCode;
 

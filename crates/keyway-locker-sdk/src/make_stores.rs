@@ -12,7 +12,7 @@ use crate::{Configuration, project};
 /// store, and whether it was made now. Blocks; it must not be called inside of a tokio runtime.
 ///
 /// # Errors
-/// A sentence that names the store and the fault. Stores that were made before it stay.
+/// A sentence that names the store and the fault. Stores that were made before the fault remain.
 pub fn make_stores(plugins: &Plugins, configuration: &Configuration) -> io::Result<Vec<(StoreName, bool)>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     runtime.block_on(async {

@@ -1,8 +1,8 @@
 //! Moves a secret to another key or environment.
 //!
-//! Stores have no such operation, so the secret is created in its new place and then destroyed in the old one
-//! (decision L12). In a store with versions no step loses a value: the old secret is destroyed only if it is still the
-//! one that was copied. A store without them cannot tell.
+//! Stores have no such operation, so the secret is created in its new place and then destroyed in the old one (decision
+//! L12). In a store with versions no step loses a value: the old secret is destroyed only if it is unchanged since it
+//! was copied. A store without versions cannot tell.
 
 use keyway_client::{Draft, Error, PluginError as _, ResolvedSecret, SecretHeader, SecretValue, Secrets};
 use keyway_core::{Effect, SecretText};
@@ -15,8 +15,8 @@ impl Project {
     /// Moves a secret and applies the other changes to it. Returns the new header, and the value.
     ///
     /// # Errors
-    /// Those of reading, creating and destroying. [`Failure::Validation`] from a store that destroys nothing, before
-    /// anything is written.
+    /// The failures of reading, creating and destroying. [`Failure::Validation`] if the store cannot destroy secrets;
+    /// nothing is written then.
     pub(crate) async fn move_secret(
         &self,
         here: &Secrets,
@@ -40,8 +40,8 @@ impl Project {
         let header = there.create(place.key.expose(), copy).await?;
         let destroyed = destroy_unchanged(here, key, &found.header).await;
         if let Err(error) = destroyed {
-            // The old secret is certainly still there, perhaps with a later value: takes the copy back. After any
-            // other failure the copy may be all that is left.
+            // The old secret certainly still exists, perhaps with a later value, so the copy is destroyed. After any
+            // other failure the copy may be the only secret left.
             if error.effect() == Effect::None {
                 destroy_unchanged(&there, &place.key, &header).await?;
             }
@@ -51,7 +51,8 @@ impl Project {
     }
 }
 
-/// Destroys a secret that is unchanged since it was read, as far as the store can tell.
+/// Destroys a secret, unless it changed since it was read. A store without versions cannot tell, and destroys it in any
+/// case.
 async fn destroy_unchanged(secrets: &Secrets, key: &SecretText, read: &SecretHeader) -> Result<(), Error> {
     match read.version {
         Some(_) => secrets.delete_if_unchanged(key.expose(), read).await,
@@ -59,7 +60,7 @@ async fn destroy_unchanged(secrets: &Secrets, key: &SecretText, read: &SecretHea
     }
 }
 
-/// Makes the content of a new secret. The protocol says by an empty description that there is none.
+/// Makes the content of a new secret. In the protocol, an empty description means that there is none.
 pub(crate) fn draft(value: SecretValue, description: Option<&str>) -> Draft {
     let draft = Draft::new(value);
     match description {

@@ -9,7 +9,7 @@ use keyway_secrets::StoreName;
 
 use crate::access::secret_sha256;
 
-/// Draws an access key, and writes it with the lines for the configuration.
+/// Makes a random access key, and writes it with the lines for the configuration.
 ///
 /// # Errors
 /// The system has no random bytes, or `out` cannot be written.
@@ -22,7 +22,7 @@ pub(crate) fn write_new_key(store: &StoreName, out: &mut impl Write) -> io::Resu
     writeln!(out, "secret_sha256 = \"{}\"\nstore = \"{store}\"", secret_sha256(&secret))
 }
 
-/// Returns a UUID of version 4 of random bytes.
+/// Makes a UUID of version 4 from random bytes.
 fn uuid(mut bytes: [u8; 16]) -> String {
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;

@@ -67,8 +67,8 @@ pub(crate) fn write_list<T>(out: &mut Writer, items: &[T], mut write: impl FnMut
     out.raw("]");
 }
 
-/// Writes a list of the secrets whose values are texts. Others cannot be shown, and reads of them fail
-/// (decision L3).
+/// Writes a list of the secrets whose values are texts. Other secrets cannot be shown, and reads of them fail (decision
+/// L3).
 pub(crate) fn write_secrets(out: &mut Writer, secrets: &[ResolvedSecret], project_id: i64) {
     let texts: Vec<_> = secrets.iter().filter_map(|secret| Some((secret, secret.expose_text()?))).collect();
     if texts.len() < secrets.len() {
@@ -78,7 +78,7 @@ pub(crate) fn write_secrets(out: &mut Writer, secrets: &[ResolvedSecret], projec
     write_list(out, &texts, |out, (secret, value)| write_secret(out, &secret.header, value, project_id));
 }
 
-/// Writes a page: its items, and the place of the next one.
+/// Writes a page: its items, and the place of the next page.
 pub(crate) fn write_page(
     out: &mut Writer,
     object: &str,

@@ -19,8 +19,8 @@ const MOST: u32 = 1000;
 
 /// The place of a page: the layer that is listed, and the store's cursor in it.
 ///
-/// A list of an environment has the secrets of the environment first, then those without one that no secret of
-/// the environment hides.
+/// A list of an environment has two layers: first the secrets of the environment, then the secrets without an
+/// environment. A secret of the environment hides the secret of the same name without an environment.
 #[derive(Debug, PartialEq)]
 struct Place {
     layer: Layer,
@@ -29,16 +29,16 @@ struct Place {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Layer {
-    /// The secrets that were asked for.
+    /// The secrets that the caller asked for.
     First,
-    /// The secrets without an environment, for a list of an environment.
+    /// The secrets without an environment, which a list of an environment also contains.
     Shared,
 }
 
 impl Place {
     const START: Self = Self { layer: Layer::First, after: None };
 
-    /// Reads what [`text`](Self::text) wrote.
+    /// Parses the cursor that [`text`](Self::text) wrote.
     fn of(text: &str) -> Option<Self> {
         let (layer, after) = match text.split_at_checked(1)? {
             ("f", after) => (Layer::First, after),
@@ -62,7 +62,7 @@ impl Place {
     }
 }
 
-/// Takes the parameters that all pages have.
+/// Takes the parameters that all methods with pages have.
 fn page(given: &mut Parameters) -> Result<(usize, Place), Failure> {
     let size = given.integer("page_size", 1..=MOST, DEFAULT)?;
     let place = match given.optional_text("cursor")? {
@@ -73,7 +73,7 @@ fn page(given: &mut Parameters) -> Result<(usize, Place), Failure> {
 }
 
 impl Project {
-    /// `secret.list_page`. A page may be shorter than asked for, even empty, while others follow.
+    /// `secret.list_page`. A page may be shorter than `page_size`, or even empty, although more pages follow.
     pub(crate) async fn page_secrets(&self, mut given: Parameters, out: &mut Writer) -> Result<(), Failure> {
         let (size, Place { layer, after }) = page(&mut given)?;
         let environment = given.optional_text("environment")?;
@@ -114,7 +114,8 @@ impl Project {
         Ok(())
     }
 
-    /// Returns the names of the secrets of an environment, which hide those without one.
+    /// Returns the names of the secrets of an environment. They hide the secrets of the same names without an
+    /// environment.
     async fn names_in(&self, environment: &EnvironmentName) -> Result<HashSet<SecretName>, Failure> {
         let names = self.secrets.in_environment(environment.as_str()).list_names().await?;
         Ok(names.into_iter().map(|listed| listed.name).collect())

@@ -5,7 +5,7 @@ use keyway_core::json::{Json, JsonObject};
 
 use crate::failure::Failure;
 
-/// A text that may be missing or `null`, which are different.
+/// A text, `null`, or a missing value. `null` and a missing value have different meanings.
 #[derive(Debug)]
 pub(crate) enum Nullable {
     Missing,
@@ -33,7 +33,7 @@ impl Parameters {
         self.0.remove(name)
     }
 
-    /// Takes a text that has to be there.
+    /// Takes a mandatory text.
     ///
     /// # Errors
     /// [`Failure::InvalidParameters`].
@@ -41,7 +41,7 @@ impl Parameters {
         self.optional_text(name)?.ok_or(Failure::InvalidParameters)
     }
 
-    /// Takes a text that may be missing; `null` is not a text.
+    /// Takes a text that may be missing, but not `null`.
     ///
     /// # Errors
     /// [`Failure::InvalidParameters`].
@@ -66,7 +66,7 @@ impl Parameters {
         }
     }
 
-    /// Takes an integer within a range; `default` if it is missing.
+    /// Takes an integer within a range. Returns `default` if it is missing.
     ///
     /// # Errors
     /// [`Failure::InvalidParameters`].
@@ -84,7 +84,7 @@ impl Parameters {
         number.filter(|number| range.contains(number)).ok_or(Failure::InvalidParameters)
     }
 
-    /// Takes a truth value; false if it is missing.
+    /// Takes a boolean. Returns false if it is missing.
     ///
     /// # Errors
     /// [`Failure::InvalidParameters`].
@@ -104,7 +104,8 @@ impl Parameters {
         self.take(name).ok_or(Failure::InvalidParameters).and_then(Self::of)
     }
 
-    /// Refuses parameters that were not taken, since ignoring one could do other than the caller wants.
+    /// Refuses parameters that were not taken. If one was ignored, the request could do something that the caller does
+    /// not want.
     ///
     /// # Errors
     /// [`Failure::InvalidParameters`].

@@ -14,17 +14,17 @@ use keyway_storage::{Sqlite, Storage, StorageError};
 use crate::configuration::StoreEntry;
 use crate::failure::Failure;
 
-/// A store that is open, under the name that Locker has for one: an access key selects a project.
+/// An open store. Locker calls it a project: an access key selects a project.
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) secrets: Secrets,
-    /// The number that objects show.
+    /// The project number that objects show.
     pub(crate) id: i64,
 }
 
 impl Project {
-    /// Opens the store and checks that this plugin wrote its data (decision C4). `database` opens the database
-    /// that the plugin may need. Needs a tokio runtime; blocks for the file of keys and the database.
+    /// Opens the store and checks that this plugin wrote its data (decision C4). `database` opens the database that the
+    /// plugin may need. Needs a tokio runtime; blocks while it reads the key file and opens the database.
     ///
     /// # Errors
     /// [`Failure::File`], [`Failure::Database`], [`Failure::Internal`]; the log has the reason.
@@ -49,7 +49,7 @@ impl Project {
     }
 }
 
-/// Opens a store without touching its data. It gets these resources, and its database if it has one.
+/// Opens a store without touching its data. The store gets these resources, and its database if it has one.
 ///
 /// # Errors
 /// As [`Project::open`].
@@ -97,7 +97,7 @@ pub(crate) fn open(
             }
             error => failed(Failure::File, &with_causes(&error)),
         })?;
-    // Only a store that foreign keys seal cannot rotate (decision C16).
+    // A store that cannot rotate is sealed by foreign keys, so only such a store needs no keys (decision C16).
     if entry.keys.is_none() && store.capabilities().rotates {
         let reason =
             format!("the plugin `{}` needs keys: give the path of a file with them as `keys`", entry.plugin);
@@ -106,7 +106,7 @@ pub(crate) fn open(
     Ok(store)
 }
 
-/// Reads the keys in a file. A store without one gets drawn keys, with which its plugin must not seal.
+/// Reads the keys in a file. A store without a file gets random keys, with which its plugin must not seal.
 fn keys(file: Option<&Path>) -> Result<KeyRing, (Failure, String)> {
     let Some(file) = file else {
         let drawn = Key::generate().and_then(|key| KeyRing::new([key]));

@@ -1,4 +1,4 @@
-//! The program: its commands.
+//! The commands of the program.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
@@ -38,7 +38,7 @@ Set LOCKER_CLI_PATH to this program.
 
 /// Runs the program with these plugins: reads its arguments, and returns its status.
 ///
-/// `sdk` ends with success whenever it wrote an answer, also one that reports an error. Blocks.
+/// The command `sdk` ends with success whenever it wrote an answer, even if the answer reports an error. Blocks.
 pub fn run(plugins: &Plugins) -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let words: Vec<_> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
@@ -78,13 +78,13 @@ fn serve(plugins: &Plugins) -> io::Result<()> {
     out.flush()
 }
 
-/// Reads a request, up to one byte over the limit, which shows that it is too long.
+/// Reads a request, at most one byte over the limit. That byte shows that the request is too long.
 fn read_request(input: impl io::Read) -> io::Result<Wiped<Vec<u8>>> {
     const ROOM: usize = 64 * 1024;
     let mut input = input.take(MAX_BYTES as u64 + 1);
     let mut request = Wiped::new(Vec::with_capacity(ROOM));
     loop {
-        // A buffer that grows by itself would leave its old memory behind.
+        // A buffer that grows by itself would leave the request in its old memory.
         if request.len() == request.capacity() {
             let mut larger = Wiped::new(Vec::with_capacity(request.len() * 2));
             larger.extend_from_slice(&request);

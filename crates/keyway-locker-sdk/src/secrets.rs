@@ -12,7 +12,7 @@ use crate::parameters::Parameters;
 use crate::project::Project;
 
 impl Project {
-    /// `secret.get`: the secret of the environment, else the one without (decision L1).
+    /// `secret.get`: the secret of the environment, or else the secret without an environment (decision L1).
     pub(crate) async fn get_secret(&self, mut given: Parameters, out: &mut Writer) -> Result<(), Failure> {
         let (key, environment) = (given.text("key")?, given.optional_text("environment")?);
         given.end()?;
@@ -20,7 +20,7 @@ impl Project {
         self.write(out, &secrets.retrieve(key.expose()).await?)
     }
 
-    /// `secret.list`: all secrets, or those that reads of an environment give (decision L3).
+    /// `secret.list`: all secrets, or the secrets that reads in an environment return (decision L3).
     pub(crate) async fn list_secrets(&self, mut given: Parameters, out: &mut Writer) -> Result<(), Failure> {
         let environment = given.optional_text("environment")?;
         given.end()?;

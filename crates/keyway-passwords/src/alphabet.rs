@@ -7,8 +7,8 @@ use crate::RuleError;
 
 /// The characters that a password is made of.
 ///
-/// All are ASCII. None is white space or a control character (decision C11). No character stands twice in an
-/// alphabet, so all are equally likely.
+/// All are ASCII. None is white space or a control character (decision C11). No character occurs twice in an alphabet,
+/// so all are equally likely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Alphabet {
@@ -28,7 +28,7 @@ pub enum Alphabet {
     Punctuation,
     /// `hex`: `0-9` and `a-f`, for programs that read the password as a number.
     Hex,
-    /// `hexdigits`: `0-9`, `a-f` and `A-F`, as Python's `string.hexdigits`. Both cases of a letter count, so
+    /// `hexdigits`: `0-9`, `a-f` and `A-F`, like Python's `string.hexdigits`. Each letter is there in both cases, so
     /// letters are more frequent than with [`Hex`](Self::Hex).
     HexDigits,
     /// `octdigits`: `0-7`.
@@ -36,8 +36,7 @@ pub enum Alphabet {
     /// `url_safe`: letters, digits, `-` and `_`, which need no escape in URLs, file names and most
     /// configuration files.
     UrlSafe,
-    /// `unambiguous`: letters and digits without those that people confuse: `0 O o`, `1 I l`, `5 S`, `8 B`, `2
-    /// Z`.
+    /// `unambiguous`: letters and digits without `0 O o`, `1 I l`, `5 S`, `8 B`, `2 Z`, which people confuse.
     Unambiguous,
 }
 
@@ -97,7 +96,7 @@ impl Alphabet {
         }
     }
 
-    /// Finds an alphabet by its name. Case counts.
+    /// Finds an alphabet by its name, which is case-sensitive.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|alphabet| alphabet.name() == name)
     }
@@ -128,7 +127,7 @@ mod tests {
         (0..128).filter(|byte| accept(*byte)).collect()
     }
 
-    /// Builds the same sets in another way.
+    /// Builds the character sets independently of the code under test.
     fn set(alphabet: Alphabet) -> Vec<u8> {
         match alphabet {
             Alphabet::Printable => all(|byte| byte.is_ascii_graphic()),

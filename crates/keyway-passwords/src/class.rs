@@ -33,7 +33,7 @@ impl CharacterClass {
         }
     }
 
-    /// Tells whether the class has the character.
+    /// Tells whether the class contains the character.
     pub const fn contains(self, character: u8) -> bool {
         match self {
             Self::Lowercase => character.is_ascii_lowercase(),

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::{Alphabet, CharacterClass, MAX_LENGTH, MIN_LENGTH};
 
-/// A rule that no password can satisfy, or that has an unknown name.
+/// An error for a rule that no password can satisfy, or that has an unknown name.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RuleError {

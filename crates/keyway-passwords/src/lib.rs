@@ -23,16 +23,16 @@
 //!
 //! # Promises
 //! * Every password that the rule allows is equally likely. Random bytes that would favour some characters are
-//!   discarded. A password that lacks a required class is discarded as a whole, because inserting a digit would
-//!   make other passwords rarer.
+//!   discarded. A password that lacks a required class is discarded as a whole, because inserting a digit, for example,
+//!   would make some passwords rarer than others.
 //! * Randomness comes from the operating system ([`getrandom`]). Tests can give another source:
 //!   [`PasswordRule::generate_from`].
 //! * Passwords and their random bytes are zeroized when they are dropped.
 //!
-//! [`PasswordRule::bits`] says how hard a password is to guess.
+//! [`PasswordRule::bits`] measures how hard a password is to guess.
 //!
-//! The plugins `keyway-passdb` and `keyway-convection` make their passwords with this crate. It does not know
-//! stores. It blocks only while the system has no randomness, early after the machine starts.
+//! The plugins `keyway-passdb` and `keyway-convection` make their passwords with this crate. The crate does not depend
+//! on any store. It blocks only while the system has no randomness, shortly after the machine starts.
 
 mod alphabet;
 mod class;

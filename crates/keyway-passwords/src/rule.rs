@@ -15,9 +15,9 @@ pub const MIN_LENGTH: u32 = 8;
 /// See decision C11.
 pub const MAX_LENGTH: u32 = 1024;
 
-/// The number of passwords that may be discarded because they lack a required class. The rarest rule (eight
-/// characters of `url_safe` with all four classes) succeeds about once in ten attempts. So with a fair source
-/// it fails less than once in 2²⁰⁰ passwords.
+/// The maximum number of passwords that are discarded because they lack a required class. The rarest rule (eight
+/// characters of `url_safe` with all four classes) succeeds about once in ten attempts. So with a fair source the
+/// generator fails less than once in 2²⁰⁰ passwords.
 const MOST_ATTEMPTS: usize = 2_000;
 
 /// The length, alphabet and required classes of a password. Every rule can be satisfied.
@@ -41,10 +41,10 @@ impl PasswordRule {
         }
     }
 
-    /// Requires at least one character of each of these classes, too. A class that is named twice counts once.
+    /// Also requires at least one character of each of these classes. A class that is named twice counts once.
     ///
     /// # Errors
-    /// [`RuleError::ClassNotInAlphabet`] for a class of which the alphabet has no character.
+    /// [`RuleError::ClassNotInAlphabet`] if the alphabet has no character of a class.
     pub fn requiring(mut self, classes: impl IntoIterator<Item = CharacterClass>) -> Result<Self, RuleError> {
         for class in classes {
             if class.count_in(self.alphabet) == 0 {
@@ -72,13 +72,14 @@ impl PasswordRule {
         &self.required
     }
 
-    /// Returns the bits of randomness of a password. An attacker who knows the rule tries, on average, half of
-    /// 2 to this power passwords.
+    /// Returns the entropy of a password in bits. With n bits, an attacker who knows the rule needs 2ⁿ / 2 guesses on
+    /// average.
     pub fn bits(&self) -> f64 {
         let characters = self.alphabet.characters().len();
         let all = f64::from(self.length) * number(characters).log2();
-        // The passwords without any class of a subset number (characters left / all) to the power of the
-        // length. Inclusion and exclusion gives those with all classes.
+        // For a subset of the classes, (characters outside of the subset / all characters) to the power of the length
+        // is the share of the passwords without any class of the subset. Inclusion and exclusion gives the share of the
+        // passwords with all classes.
         let share: f64 = (0_u32..1 << self.required.len())
             .map(|subset| {
                 let chosen = self.required.iter().enumerate().filter(|(at, _)| subset & (1 << at) != 0);
@@ -102,7 +103,7 @@ impl PasswordRule {
     /// [`generate`](Self::generate).
     ///
     /// # Errors
-    /// The error of `fill`, and [`RandomnessError::Broken`] if its bytes cannot be random.
+    /// The error of `fill`, or [`RandomnessError::Broken`] if its bytes cannot be random.
     pub fn generate_from(
         &self,
         fill: impl FnMut(&mut [u8]) -> Result<(), RandomnessError>,
@@ -110,7 +111,7 @@ impl PasswordRule {
         let characters = self.alphabet.characters().as_bytes();
         let length = self.length as usize;
         let mut sampler = Sampler::new(fill);
-        // Never grows, so no copy is left behind.
+        // The string never grows, so no copy of the password is left behind.
         let mut password = Zeroizing::new(String::with_capacity(length));
         for _ in 0..MOST_ATTEMPTS {
             password.clear();
@@ -125,7 +126,7 @@ impl PasswordRule {
     }
 }
 
-/// Converts a number of characters, at most 256.
+/// Converts a number of characters (at most 256) to a float.
 fn number(characters: usize) -> f64 {
     u32::try_from(characters).map_or(f64::INFINITY, f64::from)
 }

@@ -4,14 +4,14 @@ use zeroize::Zeroizing;
 
 use crate::RandomnessError;
 
-/// The random bytes drawn at once: enough for most passwords.
+/// The number of random bytes drawn at once: enough for most passwords.
 const POOL_BYTES: usize = 64;
 
-/// The number of bytes in a row that may be discarded. A fair source has at most every second one discarded, so
-/// it fails less than once in 2²⁵⁶.
+/// The maximum number of consecutive bytes that are discarded. With a fair source, at most every second byte is
+/// discarded on average, so a draw fails less than once in 2²⁵⁶.
 const MOST_REJECTED: usize = 256;
 
-/// Draws characters of an alphabet with random bytes from `fill`.
+/// A source of characters of an alphabet, drawn with random bytes from `fill`.
 pub(crate) struct Sampler<F> {
     fill: F,
     pool: Zeroizing<[u8; POOL_BYTES]>,
@@ -23,9 +23,10 @@ impl<F: FnMut(&mut [u8]) -> Result<(), RandomnessError>> Sampler<F> {
         Self { fill, pool: Zeroizing::new([0; POOL_BYTES]), left: 0 }
     }
 
-    /// Draws one of `characters`, of which there are 1 to 256, each equally likely.
+    /// Draws one of `characters`, each equally likely. There must be 1 to 256 of them.
     pub(crate) fn draw(&mut self, characters: &[u8]) -> Result<u8, RandomnessError> {
-        // Bytes from the largest multiple of their number on would favour the first characters.
+        // Bytes are used only below the largest multiple of the number of characters. The others would favour the first
+        // characters.
         let usable = 256 - 256 % characters.len();
         for _ in 0..MOST_REJECTED {
             let byte = usize::from(self.byte()?);
@@ -50,7 +51,7 @@ impl<F: FnMut(&mut [u8]) -> Result<(), RandomnessError>> Sampler<F> {
 mod tests {
     use super::*;
 
-    /// Gives every byte in turn, again and again.
+    /// Returns a source that gives every byte value in turn, and starts again after the last.
     fn counting() -> impl FnMut(&mut [u8]) -> Result<(), RandomnessError> {
         let mut next = 0_u8;
         move |bytes| {
@@ -68,7 +69,7 @@ mod tests {
             let characters: Vec<u8> = (0..=u8::MAX).take(count).collect();
             let mut sampler = Sampler::new(counting());
             let mut drawn = [0_usize; 256];
-            // The draws that 256 bytes allow.
+            // The number of draws that 256 bytes allow.
             for _ in 0..(256 / count) * count {
                 drawn[usize::from(sampler.draw(&characters).unwrap())] += 1;
             }

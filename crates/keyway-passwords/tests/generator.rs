@@ -7,7 +7,7 @@ use keyway_passwords::{
 };
 use proptest::prelude::*;
 
-/// Gives pseudo-random bytes, the same for the same seed (`SplitMix64`).
+/// Returns a source of pseudo-random bytes (`SplitMix64`). The same seed gives the same bytes.
 fn seeded(seed: u64) -> impl FnMut(&mut [u8]) -> Result<(), RandomnessError> {
     let mut state = seed;
     move |bytes| {
@@ -62,8 +62,8 @@ proptest! {
     }
 }
 
-/// Measures how far the counts are from equal ones. Normally distributed around 0 for a fair source (Wilson and
-/// Hilferty's approximation of chi-square).
+/// Measures how far the counts are from equal counts. For a fair source, the result is normally distributed around 0
+/// (Wilson and Hilferty's approximation of chi-square).
 fn surprise(counts: &[u32]) -> f64 {
     let freedom = f64::from(u32::try_from(counts.len() - 1).unwrap());
     let expected = f64::from(counts.iter().sum::<u32>()) / (freedom + 1.0);
@@ -84,7 +84,7 @@ fn every_character_is_about_equally_frequent() {
             }
         }
         assert!(surprise(&counts).abs() < 4.5, "{alphabet}: {} {counts:?}", surprise(&counts));
-        // The measure notices a byte taken modulo the number of characters.
+        // The measure detects a biased source: bytes taken modulo the number of characters.
         let mut folded = vec![0_u32; characters.len()];
         let mut bytes = vec![0; 1024 * 200];
         seeded(1)(&mut bytes).unwrap();
@@ -136,7 +136,7 @@ fn the_rarest_rule_succeeds_often_enough() {
 fn bits_count_all_passwords_that_the_rule_allows() {
     let bits = |rule: &PasswordRule| rule.bits();
     assert!((bits(&PasswordRule::new(16, Alphabet::Hex).unwrap()) - 64.0).abs() < 1e-9);
-    // Counts the strings of 8 out of 64 characters that have at least one of each of two classes.
+    // The number of strings of 8 out of 64 characters with at least one character of each of two classes.
     let rule = PasswordRule::new(8, Alphabet::UrlSafe).unwrap();
     let rule = rule.requiring([CharacterClass::Punctuation]).unwrap();
     let counted = (64_f64.powi(8) - 62_f64.powi(8)).log2();
@@ -153,7 +153,7 @@ fn two_passwords_differ() {
 #[test]
 fn a_broken_source_is_an_error_not_a_weak_password() {
     let rule = PasswordRule::new(8, Alphabet::Printable).unwrap().requiring([CharacterClass::Digit]).unwrap();
-    // Always the same letter, never a digit.
+    // This source always gives the same letter, and never a digit.
     let stuck = |bytes: &mut [u8]| {
         bytes.fill(20);
         Ok(())

@@ -1,4 +1,4 @@
-//! Frames that carry descriptors.
+//! Frames that carry file descriptors.
 
 use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
@@ -48,7 +48,7 @@ pub fn send_frame(
 /// The content of a frame, and the descriptors that came with it.
 pub type Received = (Zeroizing<Vec<u8>>, Vec<OwnedFd>);
 
-/// Reads a frame and the descriptors that came with it. `None` at the end of the stream. Blocks as the stream
+/// Reads a frame and the descriptors that came with it. Returns `None` at the end of the stream. Blocks as the stream
 /// does.
 ///
 /// # Errors

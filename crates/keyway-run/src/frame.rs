@@ -4,7 +4,8 @@ use std::io::{self, Read, Write};
 
 use zeroize::Zeroizing;
 
-/// The length of the longest frame. Linux passes less than that to a program.
+/// The maximum length of a frame's content, in bytes. The arguments and the environment of a Linux program are limited
+/// to less than that.
 pub const MOST_BYTES: usize = 8 << 20;
 
 /// Writes a frame. Blocks as the stream does.
@@ -16,7 +17,7 @@ pub fn write_frame(mut stream: impl Write, content: &[u8]) -> io::Result<()> {
     stream.write_all(content)
 }
 
-/// Reads a frame. `None` at the end of the stream. Blocks as the stream does.
+/// Reads a frame. Returns `None` at the end of the stream. Blocks as the stream does.
 ///
 /// # Errors
 /// `InvalidData` if the frame is too long, `UnexpectedEof` if it is cut short, or the error of the stream.
@@ -34,7 +35,7 @@ pub fn read_frame(mut stream: impl Read) -> io::Result<Option<Zeroizing<Vec<u8>>
     read_content(stream, header).map(Some)
 }
 
-/// Returns the length of a frame as its header.
+/// Returns the header of a frame: the length of its content.
 pub(crate) fn header(content: &[u8]) -> io::Result<[u8; 4]> {
     match u32::try_from(content.len()) {
         Ok(length) if content.len() <= MOST_BYTES => Ok(length.to_le_bytes()),

@@ -1,16 +1,16 @@
-//! The cgroup that the helper and its run are in.
+//! The cgroup of the helper and of the processes of its run.
 
 use std::fs;
 use std::path::PathBuf;
 
 use rustix::process::getpid;
 
-/// The cgroup that the helper and its run are in.
+/// The cgroup of the helper and of the processes of its run.
 #[derive(Debug)]
 pub(crate) struct Group(PathBuf);
 
 impl Group {
-    /// Enters a cgroup. `None` if that is not possible.
+    /// Enters a cgroup. Returns `None` if that is not possible.
     pub(crate) fn enter(folder: PathBuf) -> Option<Self> {
         fs::write(folder.join("cgroup.procs"), "0").ok()?;
         Some(Self(folder))

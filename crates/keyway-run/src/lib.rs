@@ -1,12 +1,12 @@
 //! The helper program `keyway-run`, and the protocol between it and a host.
 //!
-//! A host library must not make its host a subreaper. And a program inherits every descriptor of its host that
-//! was opened without close-on-exec. This helper is a subreaper, and closes such descriptors. It is installed
+//! A host library must not make its host a subreaper. And a program that a host starts inherits every descriptor that
+//! the host opened without close-on-exec. This helper is a subreaper, and closes such descriptors. It is installed
 //! beside the host, and `keyway-process` starts it if the configuration names it (H65).
 //!
-//! A helper runs one program after the other. Every process that a program leaves behind becomes a child of the
-//! helper, however often it forks, and whatever its session and environment. A cgroup for the run, if there is
-//! one, holds these processes, too.
+//! A helper runs one program after another. Every process that a program leaves behind becomes a child of the helper,
+//! however often it forks, and whatever its session and environment are. If there is a cgroup for the run, it also
+//! contains these processes.
 //!
 //! # Installing it
 //!

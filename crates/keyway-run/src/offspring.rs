@@ -16,7 +16,7 @@ use rustix::process::{
 /// The time limit for killing processes that fork as fast as they are killed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Kills and reaps all children, and all that become children meanwhile. Returns their number.
+/// Kills and reaps all children, including processes that become children during the call. Returns how many there were.
 pub(crate) fn kill_all() -> u32 {
     reap();
     let mut killed = 0;
@@ -24,7 +24,7 @@ pub(crate) fn kill_all() -> u32 {
     while has_children() && Instant::now() < until {
         let own = getpid().as_raw_pid();
         for (child, _) in parents().into_iter().filter(|(_, parent)| *parent == own) {
-            // Only this process reaps it, so the id is its own.
+            // Only this process reaps the child, so the id still belongs to the child.
             if let Some(child) = Pid::from_raw(child) {
                 let _ = kill_process(child, Signal::KILL);
             }
@@ -46,7 +46,8 @@ pub(crate) fn signal(signal: Signal) {
     let mut next = vec![getpid().as_raw_pid()];
     while let Some(parent) = next.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
-            // The id cannot be reused while a descriptor holds the process, so its parent is read after that.
+            // The descriptor keeps naming the same process even if its id is reused. So the parent is checked after the
+            // descriptor is opened.
             let Some(id) = Pid::from_raw(child) else { continue };
             let Ok(handle) = pidfd_open(id, PidfdFlags::empty()) else { continue };
             if parent_of(child).is_some_and(|now| now == parent || now == getpid().as_raw_pid()) {
@@ -66,7 +67,7 @@ pub(crate) fn reap() -> u32 {
     reaped
 }
 
-/// Tells whether there is a child, including one that has ended and is not reaped.
+/// Tells whether there is a child, including a child that has ended but is not reaped.
 fn has_children() -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     !matches!(waitid(WaitId::All, options), Err(Errno::CHILD))
@@ -81,7 +82,7 @@ fn parents() -> Vec<(i32, i32)> {
 
 fn parent_of(process: i32) -> Option<i32> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name is in parentheses and may hold any characters, including parentheses.
+    // The process name is in parentheses and may hold any characters, including parentheses.
     let (_, after_name) = stat.rsplit_once(')')?;
     after_name.split_ascii_whitespace().nth(1)?.parse().ok()
 }

@@ -56,7 +56,7 @@ impl Order {
     ) -> Zeroizing<Vec<u8>> {
         let variables = || environment.clone().flat_map(|(name, value)| [name, value]);
         let all = || std::iter::once(program).chain(arguments.clone()).chain(variables());
-        // Allocated at once, because growing would leave a copy behind.
+        // The frame is allocated at its full size, because growing would leave a copy in memory.
         let room = 5 + all().map(|text| text.len() + 4).sum::<usize>();
         let mut frame = Zeroizing::new(Vec::with_capacity(room));
         frame.push(RUN);
@@ -68,7 +68,7 @@ impl Order {
         frame
     }
 
-    /// Reads a frame. `None` if it is not an order.
+    /// Reads a frame. Returns `None` if it is not an order.
     pub fn read(frame: &[u8]) -> Option<Self> {
         match frame {
             Self::TERMINATE => return Some(Self::Terminate),
@@ -90,7 +90,8 @@ impl Order {
 }
 
 fn put_number(frame: &mut Vec<u8>, number: usize) {
-    // A larger number does not fit into a frame, which is then refused as a whole.
+    // A number that does not fit into 32 bits is the length of something too long for a frame. The frame is then
+    // refused as a whole.
     frame.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
 

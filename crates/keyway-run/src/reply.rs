@@ -36,7 +36,7 @@ impl Reply {
         frame
     }
 
-    /// Reads a frame. `None` if it is not a reply.
+    /// Reads a frame. Returns `None` if it is not a reply.
     pub fn read(frame: &[u8]) -> Option<Self> {
         let (kind, rest) = frame.split_first()?;
         let (number, rest) = rest.split_first_chunk()?;

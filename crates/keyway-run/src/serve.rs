@@ -1,4 +1,4 @@
-//! The helper's service to its host.
+//! Serves a host: runs its programs, and ends all their processes.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -15,16 +15,17 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, set_child_sub
 use crate::group::Group;
 use crate::offspring;
 
-/// The argument with which the helper starts itself again after it closed the inherited descriptors.
+/// The argument with which the helper starts itself again, to close the inherited descriptors.
 const CLEAN: &str = "--clean";
 
 /// Serves the host until the host is gone.
 pub(crate) fn serve() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.peek().is_none_or(|first| first != CLEAN) {
-        // Marks every other descriptor for closing: neither helper nor program may use what the host left open.
+        // Marks every other descriptor as close-on-exec: neither the helper nor a program may use a descriptor that the
+        // host left open.
         close_fds::CloseFdsBuilder::new().cloexecfrom(3);
-        // Restarting the helper closes them.
+        // Restarting the helper closes the marked descriptors.
         let Ok(own) = std::env::current_exe() else { return ExitCode::FAILURE };
         let _ = Command::new(own).arg(CLEAN).args(arguments).exec();
         return ExitCode::FAILURE;
@@ -50,7 +51,7 @@ impl Helper {
     fn serve(&self) -> io::Result<()> {
         self.send(Reply::Ready { in_cgroup: self.group.is_some() })?;
         while let Some((frame, streams)) = receive_frame(&self.socket)? {
-            // Ignores an order that arrives after the run.
+            // Ignores `Terminate` and `Kill` orders that arrive after the end of a run.
             let Some(Order::Run(run)) = Order::read(&frame) else { continue };
             drop(frame);
             match start(&run, streams) {
@@ -107,11 +108,11 @@ impl Helper {
     fn after(&self, status: i32) -> io::Result<()> {
         offspring::reap();
         let in_group = self.group.as_ref().map_or(0, Group::others);
-        // Kills the offspring that moved to another cgroup.
+        // Kills all descendants, including those that moved to another cgroup.
         let left_behind = offspring::kill_all().max(in_group);
         self.send(Reply::Ended { status, left_behind })?;
         if left_behind > 0 {
-            // Kills through the cgroup those processes that changed to another user.
+            // The helper may not signal processes that changed to another user, so they are killed through the cgroup.
             self.group.as_ref().inspect(|group| group.kill());
         }
         Ok(())

@@ -17,8 +17,8 @@ use keyway_process::{
 };
 use pollster::block_on;
 
-/// Starts a daemon without any mark, in Python: an orphan in a session of its own, with an empty environment
-/// that no other process may read.
+/// A Python program that starts a daemon which is hard to recognize: an orphan in a session of its own, with an empty
+/// environment that no other process may read.
 const DAEMON: &str = r#"
 import ctypes, os, sys, time
 if os.fork() == 0:
@@ -71,7 +71,7 @@ fn report_skip() {
 
 struct Fixture {
     runner: Runner,
-    /// The mark that the processes of this test have among their arguments.
+    /// A unique text among the arguments of all processes of this test.
     mark: String,
 }
 
@@ -143,7 +143,7 @@ fn a_helper_serves_one_run_after_the_other() {
         let id = String::from_utf8(first.to_vec()).unwrap();
         assert_ne!(id, std::process::id().to_string());
         drop(fixture);
-        // A helper that still cleans up after its run ends when that is done.
+        // A helper that is cleaning up after its run ends after the clean-up.
         let begun = std::time::Instant::now();
         while PathBuf::from(format!("/proc/{id}")).exists() {
             assert!(begun.elapsed() < Duration::from_secs(5), "{way}: the helper ends with the runner");
@@ -215,7 +215,7 @@ fn processes_with_the_mark_are_found_after_the_program_kills_or_stops_its_helper
         for signal in ["KILL", "STOP"] {
             let script = format!("kill -{signal} $PPID; setsid sleep $MARK & sleep $MARK");
             let fixture = fixture(helper.clone(), &script, 700);
-            // The second run has another helper.
+            // The second run uses a new helper.
             for _ in 0..2 {
                 let error = fixture.run().unwrap_err();
                 assert_eq!(left(&fixture.mark), Vec::<String>::new(), "{way} {signal} {error:?}");

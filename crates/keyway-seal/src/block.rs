@@ -1,13 +1,14 @@
-//! Decrypts whole blocks, for every format of this project.
+//! Helpers of decryption for every format of this project: they check padding, and wipe the stack.
 
 use std::hint::black_box;
 
-/// The bytes of a block of AES.
+/// The size of an AES block, in bytes.
 const BLOCK: usize = 16;
 
 /// Returns the length of a decrypted text without its padding (PKCS #7), or `None` if the padding is wrong.
 ///
-/// Verify the text before: an answer about the padding of a forged text reveals the plaintext of others.
+/// Verify the text before you call this function. Otherwise it is a padding oracle: whether the padding of a forged
+/// text is right reveals the plaintext of other texts.
 pub fn unpadded_len(padded: &[u8]) -> Option<usize> {
     let padding = usize::from(*padded.last()?);
     let len = padded.len().checked_sub(padding)?;
@@ -16,8 +17,8 @@ pub fn unpadded_len(padded: &[u8]) -> Option<usize> {
     is_padding.then_some(len)
 }
 
-/// Overwrites the part of the stack that a call at this depth has used. A cipher decrypts several blocks at once in its own
-/// frames, which it does not wipe.
+/// Overwrites the part of the stack that a call at this depth has used. A cipher decrypts several blocks at once in its
+/// own stack frames, which it does not wipe.
 #[inline(never)]
 pub fn overwrite_stack() {
     const BYTES: usize = 2048;

@@ -12,9 +12,9 @@ pub enum Expected {
     Symbol,
     /// The padding `=` that the length requires, only at the end.
     Padding,
-    /// A last character without stray bits: every value has one spelling.
+    /// A last character whose unused bits are zero, so that every value has one spelling.
     CanonicalEnd,
-    /// More text: it ends too early.
+    /// More text: the text ends too early.
     More,
     /// The end of the text.
     End,
@@ -41,7 +41,7 @@ impl std::fmt::Display for Expected {
     }
 }
 
-/// A text that is not a key, or keys that form no ring. Never holds any part of the text.
+/// An error for a text that is not a key, or for keys that form no ring. The error never holds any part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyError {
@@ -97,7 +97,7 @@ pub enum SealError {
     /// The system's random source failed.
     #[error("the system's random source failed: {0}")]
     Random(getrandom::Error),
-    /// The system's clock is before 1970, and a token holds the seconds since then.
+    /// The system's clock is before 1970, and a token holds the seconds since 1970.
     #[error("the system's clock is before 1970: set it")]
     Clock,
 }
@@ -112,8 +112,8 @@ impl PluginError for SealError {
     }
 }
 
-/// A token that cannot be opened. Distinguishes a wrong key, damage and an empty token, if the difference can
-/// be known (decision C5).
+/// An error for a token that cannot be opened. The variants distinguish a wrong key, damage and an empty token, as far
+/// as that is possible (decision C5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -128,7 +128,7 @@ pub enum OpenError {
         /// The expected form.
         expected: Expected,
     },
-    /// No key of the ring verifies the token. It was sealed with another key, or it was altered; these cannot
+    /// No key of the ring verifies the token. It was sealed with another key, or it was altered; the two cases cannot
     /// be told apart.
     #[error(
         "none of the {keys} keys of the ring opens the token: it was sealed with another key, or it was altered"
@@ -155,7 +155,7 @@ pub enum OpenError {
     /// The token's time is more than the allowed 60 s in the future.
     #[error("the token's time is {ahead} s in the future: compare the clocks")]
     TooNew {
-        /// The distance in seconds.
+        /// The number of seconds by which the token's time is ahead.
         ahead: u64,
     },
 }

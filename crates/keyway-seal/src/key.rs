@@ -34,8 +34,8 @@ impl Key {
         Ok(key)
     }
 
-    /// Reads a key from its text: exactly 44 characters of URL-safe Base64 with padding (decision C8). The
-    /// secret is never an index into a table.
+    /// Reads a key from its text: exactly 44 characters of URL-safe Base64 with padding (decision C8). No part of the
+    /// key is used as an index into a table.
     ///
     /// # Errors
     /// [`KeyError::Malformed`] gives the position and the expected form, and quotes nothing.
@@ -46,7 +46,7 @@ impl Key {
         Ok(key)
     }
 
-    /// Takes 32 bytes as a key, and wipes their source.
+    /// Takes 32 bytes as a key, and wipes the array that held them.
     pub fn from_bytes(bytes: &mut [u8; 32]) -> Self {
         let mut key = Self::zero();
         key.bytes.copy_from_slice(bytes);
@@ -104,10 +104,10 @@ pub(crate) fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
-/// The name of a key: eight bytes of an HMAC-SHA256 under it over a fixed label.
+/// The name of a key: the first eight bytes of an HMAC-SHA256 of a fixed label under the key.
 ///
-/// The key cannot be derived from it, so it may appear in logs, errors and stored records. Two different keys
-/// share a name with a probability of one in 2^64.
+/// The key cannot be derived from its name, so the name may appear in logs, errors and stored records. Two different
+/// keys share a name with a probability of one in 2^64.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyId([u8; 8]);
 
@@ -219,7 +219,7 @@ mod tests {
         let shown = format!("{key:?} {:?} {}", key.id(), key.id());
         let broken = Key::parse(&TEXT.replace('_', "*")).unwrap_err();
         let shown = format!("{shown} {broken:?} {broken}");
-        // Checks for four characters of the key in a row, and its bytes as decimal or hexadecimal lists.
+        // No four characters of the key in a row are shown, nor its bytes as a decimal or hexadecimal list.
         for part in TEXT.as_bytes().windows(4) {
             assert!(!shown.contains(std::str::from_utf8(part).unwrap()), "{shown}");
         }
@@ -234,7 +234,7 @@ mod tests {
         assert_ne!(id, Key::generate().unwrap().id());
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(KeyId::from_bytes(id.to_bytes()), id);
-        // Stored beside tokens, so it must never change for a key.
+        // Names are stored beside tokens, so the name of a key must never change.
         assert_eq!(id.to_string(), "5f656527fc6749b5");
         for (text, at) in
             [("", 0), ("0123", 4), ("0123456789abcdeF", 15), ("0123456789abcdef0", 16), ("xyz", 0)]

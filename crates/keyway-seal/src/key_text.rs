@@ -6,7 +6,7 @@ use crate::Expected;
 /// The length of the text of a 32-byte key, padding included.
 pub(crate) const TEXT_LEN: usize = 44;
 
-/// Reads `text` into `key`. Returns the position and the expected form if it cannot.
+/// Reads `text` into `key`. Returns the position and the expected form if the text is not a key.
 pub(crate) fn decode(text: &[u8], key: &mut [u8; 32]) -> Result<(), (usize, Expected)> {
     let symbols = &text[..text.len().min(TEXT_LEN - 1)];
     let mut invalid = 0;

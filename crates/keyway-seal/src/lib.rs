@@ -23,9 +23,9 @@
 //! nothing else. Every change to a token is detected. A token that was moved to another place, or replaced by
 //! an older one, is not detected: bind the plaintext to its place if that matters.
 //!
-//! Forms are strict, with one spelling for each key and token. Time matters only if a time to live is given. A
-//! [`KeyId`] names a key without revealing it. Errors distinguish a wrong key from damage if that can be known.
-//! Keys, derived keys and plaintexts are wiped from memory, except for copies that the compiler leaves in
+//! Forms are strict: each key and each token has one spelling. The time in a token matters only if a time to live is
+//! given. A [`KeyId`] names a key without revealing it. Errors distinguish a wrong key from damage where that is
+//! possible. Keys, derived keys and plaintexts are wiped from memory, except for copies that the compiler leaves in
 //! registers and on the stack when it moves a value (decisions C5, C7, C8 and K1).
 
 mod block;

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use zeroize::Zeroize;
 
-/// The bytes drawn from the system at once. So many cost about as much as sixteen.
+/// The number of bytes drawn from the system at once. Drawing 256 bytes costs about as much as drawing sixteen.
 const DRAWN: usize = 256;
 
 thread_local! {
@@ -14,10 +14,10 @@ thread_local! {
 /// Returns random bytes for initialization vectors and ids: unpredictable, and never the same twice. `N` is at
 /// most 256.
 ///
-/// Each thread draws bytes from the system in advance, and wipes them from the supply when it returns them. A
-/// forked process does not reuse bytes of its parent, unless it has the same process id, as is possible in a
-/// PID namespace of its own. A copy of a running machine reuses up to 256 bytes of each thread, so keys are not
-/// made of them ([`Key::generate`](crate::Key::generate) asks the system every time).
+/// Each thread draws bytes from the system in advance, and wipes them from the supply when it returns them. A forked
+/// process does not reuse bytes of its parent, unless it has the same process id, as is possible in a PID namespace of
+/// its own. A copy of a running machine reuses up to 256 bytes of each thread, so keys are not made of such bytes
+/// ([`Key::generate`](crate::Key::generate) asks the system every time).
 ///
 /// Blocks only while the system's random source is starting.
 ///
@@ -38,7 +38,7 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N], getrandom::Error> {
 struct Supply {
     bytes: [u8; DRAWN],
     left: usize,
-    /// The process that drew them.
+    /// The id of the process that drew the bytes.
     process: u32,
 }
 
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     }
 
-    /// Counts its calls, and fills the buffer with the number of the call.
+    /// Returns a source that counts its calls, and fills the buffer with the number of the call.
     fn numbered(asked: &mut u8) -> impl FnMut(&mut [u8]) -> Result<(), ()> + '_ {
         move |bytes| {
             *asked += 1;

@@ -10,24 +10,24 @@ use crate::random_bytes;
 use crate::token::{Binary, ReadyKey, token_len};
 use crate::{Key, KeyError, KeyId, OpenError, ResealError, SealError};
 
-/// The seconds that a token's time may be ahead of the reader's clock.
+/// The number of seconds that a token's time may be ahead of the reader's clock.
 ///
 /// See decision C8.
 const CLOCK_SKEW: u64 = 60;
 
-/// The key of a ring that seals.
+/// The choice of the key of a ring that seals a token.
 ///
 /// See decision C8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Choice {
-    /// The first one, the ring's [primary](KeyRing::primary_id).
+    /// The first key, which is the ring's [primary](KeyRing::primary_id).
     #[default]
     First,
     /// Any key that does not [retire](KeyRing::with_retiring), drawn anew for each token, as Convection does.
     Random,
 }
 
-/// One or more keys: the first seals, every one opens, in their order.
+/// One or more keys, in order. The first key seals, and every key opens.
 ///
 /// A clone shares the keys and costs one reference count. The keys are wiped with the last clone. Calls block
 /// only while the system's random source is starting.
@@ -35,7 +35,7 @@ pub enum Choice {
 pub struct KeyRing {
     // Never empty.
     keys: Arc<[Arc<ReadyKey>]>,
-    // The number of keys, from the first on, that may seal. At least one.
+    // The number of keys at the front of the ring that may seal. At least one.
     sealing: usize,
 }
 
@@ -58,12 +58,12 @@ impl KeyRing {
         Self::numbered((1..).zip(texts))
     }
 
-    /// Makes a ring from the text of a key file with one key per line. The first key seals. Empty lines and
-    /// lines that begin with `#` are skipped, and so are white space around a key and a byte order mark. A line
-    /// holds nothing else.
+    /// Makes a ring from the text of a key file with one key per line. The first key seals. Empty lines, lines that
+    /// begin with `#`, white space around a key, and a byte order mark are skipped. Other text is an error.
     ///
     /// # Errors
-    /// As [`parse`](Self::parse), with the number of the line, and the position after that white space.
+    /// As [`parse`](Self::parse), with the number of the line. The position is counted from the end of the leading
+    /// white space.
     pub fn parse_lines(text: &str) -> Result<Self, KeyError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().map(str::trim_ascii);
@@ -85,31 +85,31 @@ impl KeyRing {
         self.ids().any(|other| other == id)
     }
 
-    /// Returns this ring's keys followed by those of `old`, to read new and old and to write new during a
-    /// rotation (decision C7). Keys of `old` that this ring does not have retire: they open, and never seal
-    /// under any [`Choice`].
+    /// Returns this ring's keys followed by the keys of `old`. During a rotation, a host needs both: it reads with new
+    /// and old keys, and writes with the new ones (decision C7). Keys of `old` that this ring does not have retire:
+    /// they open tokens, and never seal under any [`Choice`].
     #[must_use]
     pub fn with_retiring(&self, old: &KeyRing) -> KeyRing {
         let keys = Self::collect(self.keys.iter().chain(old.keys.iter()).cloned());
         Self { keys: keys.into(), sealing: self.sealing }
     }
 
-    /// Returns a ring of these keys of the ring, in the order of `ids`, none of which retires; `None` if a key
-    /// is missing, or `ids` is empty.
+    /// Returns a ring of the keys with these names, in the order of `ids`. None of its keys retires. Returns `None` if
+    /// a key is missing, or `ids` is empty.
     pub fn select(&self, ids: impl IntoIterator<Item = KeyId>) -> Option<KeyRing> {
         let find = |id| self.keys.iter().find(|key| key.id == id).cloned();
         let keys: Vec<_> = ids.into_iter().map(find).collect::<Option<_>>()?;
         (!keys.is_empty()).then(|| Self::all_seal(Self::collect(keys)))
     }
 
-    /// Returns a ring of the key that seals alone.
+    /// Returns a ring with only one key: the first key, which seals.
     #[must_use]
     pub fn only_primary(&self) -> KeyRing {
         Self::all_seal(self.keys.first().cloned().into_iter().collect())
     }
 
-    /// Returns the ring with this key in front, so that it seals even if it retired; `None` if the ring does
-    /// not have it.
+    /// Returns the ring with this key in front, so that this key seals even if it was retired. Returns `None` if the
+    /// ring does not have the key.
     #[must_use]
     pub fn led_by(&self, id: KeyId) -> Option<KeyRing> {
         if self.primary_id() == id {
@@ -117,7 +117,7 @@ impl KeyRing {
         }
         let at = self.keys.iter().position(|key| key.id == id)?;
         let keys = Self::collect(self.keys.get(at).into_iter().chain(self.keys.iter()).cloned());
-        // Keys that sealed before still do. A retired key in front makes one more.
+        // Every key that could seal still can. If the key in front was retired, one more key can seal.
         Some(Self { keys: keys.into(), sealing: self.sealing + usize::from(at >= self.sealing) })
     }
 
@@ -129,7 +129,7 @@ impl KeyRing {
         self.seal_with(Choice::First, plaintext).map(|(token, _)| token)
     }
 
-    /// Seals `plaintext` with the key of `choice`, and returns the key's name.
+    /// Seals `plaintext` with the key that `choice` selects, and returns the key's name.
     ///
     /// # Errors
     /// As [`seal`](Self::seal).
@@ -170,8 +170,8 @@ impl KeyRing {
 
     /// Opens a token with the key of the ring that made it. Its time does not matter.
     ///
-    /// The form is checked first, then the signature, in constant time; only then the plaintext is decrypted.
-    /// It is wiped when dropped.
+    /// The form is checked first, then the signature, in constant time. Only then the plaintext is decrypted. The
+    /// plaintext is wiped when it is dropped.
     ///
     /// # Errors
     /// [`OpenError::Empty`], [`Malformed`](OpenError::Malformed) or
@@ -194,15 +194,15 @@ impl KeyRing {
     ///
     /// # Errors
     /// [`OpenError::UnknownKey`] if the ring does not have it, `Empty`, `Malformed`, or
-    /// [`Altered`](OpenError::Altered), since another key cannot be the reason.
+    /// [`Altered`](OpenError::Altered), because a wrong key cannot be the reason.
     pub fn open_with(&self, id: KeyId, token: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let key = self.keys.iter().find(|key| key.id == id).ok_or(OpenError::UnknownKey(id))?;
         let binary = Binary::decode(token)?;
         if key.verifies(&binary) { key.decrypt(binary) } else { Err(OpenError::Altered { key: id }) }
     }
 
-    /// Opens as [`open`](Self::open) does, if the token is at most `time_to_live` old at `now`
-    /// (seconds since 1970) and was made at most 60 s after it.
+    /// Opens as [`open`](Self::open) does, if the token is at most `time_to_live` old at `now` (seconds since 1970) and
+    /// its time is at most 60 s after `now`.
     ///
     /// See decision C8.
     ///
@@ -275,14 +275,14 @@ impl KeyRing {
         &self.keys[0]
     }
 
-    /// Returns the key of `choice`, and a random IV, as the specification requires.
+    /// Returns the key that `choice` selects, and a random IV, as the specification requires.
     fn draw(&self, choice: Choice) -> Result<(&ReadyKey, [u8; 16]), SealError> {
         let at = match choice {
             Choice::First => 0,
             Choice::Random if self.sealing == 1 => 0,
             Choice::Random => {
                 let drawn = u64::from_le_bytes(random_bytes().map_err(SealError::Random)?);
-                // The remainder favours the first keys by less than one in 2^50.
+                // The remainder favours the first keys by a probability of less than one in 2^50.
                 usize::try_from(drawn % self.sealing as u64).unwrap_or(0)
             }
         };

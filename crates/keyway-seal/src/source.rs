@@ -16,7 +16,7 @@ use crate::{KeyError, KeyRing};
 
 /// A source of keys, such as a file, a callback of the host, or a ring.
 ///
-/// A host asks whenever it opens a store or a record, so a source may give new keys later.
+/// A host asks for the keys whenever it opens a store or a record, so a source may return new keys later.
 #[async_trait]
 pub trait KeySource: Send + Sync + fmt::Debug {
     /// Returns the current keys.
@@ -29,7 +29,7 @@ pub trait KeySource: Send + Sync + fmt::Debug {
     async fn keys(&self) -> Result<KeyRing, KeySourceError>;
 }
 
-/// Returns the keys that the host already has.
+/// Forwards to the source in the `Arc`.
 #[async_trait]
 impl<S: KeySource + ?Sized> KeySource for std::sync::Arc<S> {
     async fn keys(&self) -> Result<KeyRing, KeySourceError> {
@@ -89,7 +89,7 @@ impl KeySource for FileKeySource {
     }
 }
 
-/// A source that calls a function of the host: for a key service, a prompt, a hardware module.
+/// A source that calls a function of the host. The function can ask a key service, a user, or a hardware module.
 ///
 /// ```
 /// use keyway_seal::{CallbackKeySource, Key, KeyRing, KeySource, KeySourceError};
@@ -118,7 +118,7 @@ where
     F: Fn() -> Answer + Send + Sync,
     Answer: Future<Output = Result<KeyRing, KeySourceError>> + Send,
 {
-    /// Blocks and may be cancelled as the callback.
+    /// Blocks if the callback blocks, and is cancel safe if the callback is.
     async fn keys(&self) -> Result<KeyRing, KeySourceError> {
         (self.callback)().await
     }
@@ -130,7 +130,7 @@ impl<F> fmt::Debug for CallbackKeySource<F> {
     }
 }
 
-/// A failure of a [`KeySource`]. Never holds any part of a key.
+/// A failure of a [`KeySource`]. It never holds any part of a key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeySourceError {
@@ -211,7 +211,7 @@ pub enum KeySourceError {
 }
 
 impl KeySourceError {
-    /// Wraps the error of a source that retrying cannot help. The error must not hold a secret.
+    /// Wraps an error of a source that a retry cannot resolve. The error must not hold a secret.
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Failed(error.into())
     }
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
     use crate::{Expected, Key};
 
-    /// Runs a future that never waits.
+    /// Polls a future that is ready at once, and returns its value.
     fn ready<T>(future: impl Future<Output = T>) -> T {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(value) => value,

@@ -6,18 +6,18 @@
 //! The whole is URL-safe Base64 with padding.
 //!
 //! # Why not the `fernet` crate
-//! The format is a page long, and others maintain its primitives: `aes`, `cbc`, `hmac` and `sha2` of the Rust
-//! Crypto project, and `base64`. The `fernet` crate uses the same ones, one major version behind, and
+//! The format is a page long, and others maintain its primitives: `aes`, `cbc`, `hmac` and `sha2` of the Rust Crypto
+//! project, and `base64`. The `fernet` crate uses the same primitives, one major version behind, and
 //!
 //! * takes no IV, so the examples of the specification cannot be tested;
-//! * accepts tokens that decision C8 refuses (missing and surplus padding), and panics in a debug build on a
-//!   forged time, because it adds before it verifies;
+//! * accepts tokens that decision C8 refuses (missing and surplus padding), and panics in a debug build on a forged
+//!   time, because it calculates with the time before it verifies the token;
 //! * leaves the decoded key, the key schedule and the plaintext in memory;
 //! * computes the key schedules for each token and copies each token three times, which makes it two to three
 //!   times as slow as its primitives.
 //!
-//! It stays a development dependency: tests seal with one and open with the other, and the benchmarks compare
-//! with it.
+//! The `fernet` crate stays a development dependency: tests seal with one implementation and open with the other, and
+//! the benchmarks compare both.
 
 use std::sync::LazyLock;
 
@@ -35,13 +35,13 @@ use crate::{Expected, Key, KeyId, OpenError};
 
 const VERSION: u8 = 0x80;
 const BLOCK: usize = 16;
-/// The length of version byte, time and IV.
+/// The length of the version byte, the time and the IV.
 const HEADER: usize = 1 + 8 + BLOCK;
 const TAG: usize = 32;
 
-/// The bytes encrypted, authenticated and encoded at once: few enough for the first-level cache.
+/// The number of bytes that are encrypted, authenticated and encoded at once. They fit into the first-level cache.
 const PIECE: usize = 1024;
-/// The same for shorter plaintexts.
+/// The same number for shorter plaintexts.
 const SMALL_PIECE: usize = 320;
 
 /// Returns the length in bytes of the token for a plaintext of `plaintext` bytes.
@@ -54,7 +54,7 @@ type Base64 = base64::engine::Simd;
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
 type Base64 = base64::engine::GeneralPurpose;
 
-/// Built once, because building its tables takes as long as encoding a small token.
+/// The Base64 engine. It is built once, because building its tables takes as long as encoding a small token.
 static BASE64: LazyLock<Base64> = LazyLock::new(|| {
     #[cfg(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon")))]
     return Base64::url_safe(STRICT);
@@ -62,7 +62,7 @@ static BASE64: LazyLock<Base64> = LazyLock::new(|| {
     return Base64::new(&base64::alphabet::URL_SAFE, STRICT);
 });
 
-/// Requires padding, and one spelling for each value.
+/// Requires padding, and accepts only one spelling of each value.
 ///
 /// See decision C8.
 const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
@@ -88,7 +88,7 @@ impl ReadyKey {
 
     /// Writes the token for `plaintext` to `text`, which has exactly [`token_len`] bytes.
     pub(crate) fn seal(&self, plaintext: &[u8], time: u64, iv: &[u8; BLOCK], text: &mut [u8]) {
-        // A large buffer takes as long to prepare as a small token takes to encrypt.
+        // Preparing a large buffer takes as long as encrypting a small token.
         if plaintext.len() < SMALL_PIECE {
             self.seal_in(Encoder::<{ pending(SMALL_PIECE) }>::new(text), plaintext, time, iv);
         } else {
@@ -113,10 +113,10 @@ impl ReadyKey {
 
         let (whole, rest) = plaintext.split_at(plaintext.len() / BLOCK * BLOCK);
         for piece in whole.chunks(Encoder::<PENDING>::PIECE) {
-            // Encodes the last piece, if any, together with the end.
+            // Encodes the previous piece, if any. The last piece is encoded together with the end of the token.
             out.encode_whole();
             let room = out.reserve(piece.len());
-            // Encrypts in place, so no plaintext stays behind.
+            // Encrypts in place, so that no copy of the plaintext remains.
             room.copy_from_slice(piece);
             cipher.encrypt_blocks(Array::slice_as_chunks_mut(room).0);
             mac.update(room);
@@ -153,7 +153,7 @@ impl ReadyKey {
         }
         overwrite_stack();
         let Some(len) = unpadded_len(&bytes[..len]) else {
-            // No padding oracle: the token was signed with the key.
+            // This error is no padding oracle, because the key has verified the token.
             return Err(OpenError::Malformed { at: token.text_len, expected: Expected::BlockPadding });
         };
         bytes.truncate(len);
@@ -200,11 +200,11 @@ impl Binary {
     }
 }
 
-/// Finds the place where a text that does not decode deviates from strict URL-safe Base64.
+/// Finds the position at which an invalid text deviates from strict URL-safe Base64.
 fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
     let symbol = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let symbols = text.iter().position(|byte| !symbol(byte)).unwrap_or(text.len());
-    // The last two or three characters stand for one or two bytes. A single one stands for none.
+    // If two or three characters are left, they stand for one or two bytes. A single character stands for no byte.
     let padding = match symbols % 4 {
         0 => 0,
         1 if symbols == text.len() => return (symbols, Expected::More),
@@ -224,13 +224,13 @@ fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
     }
 }
 
-/// Returns the size of a buffer for the header, or the rest of the piece before, a piece, and the last block
-/// with the tag.
+/// Returns the size of the encoder's buffer. It has room for the header or the rest of the previous piece, for a piece,
+/// and for the last block with the tag.
 const fn pending(piece: usize) -> usize {
     HEADER + piece + BLOCK + TAG
 }
 
-/// Encodes bytes as text, three bytes as four characters.
+/// An encoder of bytes to text. Three bytes become four characters.
 struct Encoder<'text, const PENDING: usize> {
     text: &'text mut [u8],
     written: usize,
@@ -279,7 +279,7 @@ impl<'text, const PENDING: usize> Encoder<'text, PENDING> {
 mod tests {
     use super::*;
 
-    /// Checks that an error gives the position at which the text was broken.
+    /// Checks that an error gives the position at which the test broke the text.
     #[test]
     fn an_error_gives_the_position_of_the_fault() {
         let cases = [
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn types_that_hold_a_key_wipe_themselves() {
         fn wiped<T: zeroize::ZeroizeOnDrop>() {}
-        // An HMAC consists of two of these, and does not have the marker itself.
+        // An HMAC does not have the marker trait itself, but it consists of two `Sha256`.
         wiped::<Sha256>();
         wiped::<Aes128>();
         wiped::<cbc::Encryptor<Aes128>>();

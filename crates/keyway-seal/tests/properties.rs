@@ -12,7 +12,7 @@ fn peer() -> fernet::Fernet {
     fernet::Fernet::new(&TEXT).unwrap()
 }
 
-/// Tests every length around the first blocks and around the pieces of sealing.
+/// Tests every length around the first blocks, and lengths around the piece sizes of sealing.
 #[test]
 fn a_sealed_text_opens() {
     for len in (0..=300).chain([1000, 1023, 1024, 1025, 4096, 65_537, 1 << 20, (1 << 20) + 5]) {
@@ -41,7 +41,7 @@ fn every_flipped_bit_and_every_truncation_is_refused() {
     }
 }
 
-/// Generates texts that are nearly keys: their characters, and some others.
+/// Generates texts that are keys or similar to keys, and any other texts.
 fn nearly_a_key() -> impl Strategy<Value = String> {
     prop_oneof![
         any::<String>(),
@@ -64,7 +64,7 @@ proptest! {
         prop_assert_eq!(&*RING.open(token.as_bytes()).unwrap(), &plaintext);
     }
 
-    /// Changes, inserts or removes one byte of a token. It opens only if nothing changed.
+    /// Changes, inserts or removes one byte of a token. The token opens only if it is unchanged.
     #[test]
     fn altered_text_never_opens(
         plaintext in prop::collection::vec(any::<u8>(), 0..100),
@@ -100,7 +100,7 @@ proptest! {
         prop_assert!(RING.open(token.as_bytes()).is_err());
     }
 
-    /// Checks that a text is a key exactly if it decodes to 32 bytes and equals their encoding.
+    /// Checks that a text is a key if and only if it decodes to 32 bytes and equals their encoding.
     #[test]
     fn a_key_has_one_spelling(text in nearly_a_key()) {
         match Key::parse(&text) {

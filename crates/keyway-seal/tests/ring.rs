@@ -1,4 +1,4 @@
-//! Tests which key of a ring seals and which open, also while keys change.
+//! Tests which key of a ring seals and which keys open, even while keys change.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ fn ring() -> KeyRing {
     KeyRing::new([Key::generate().unwrap()]).unwrap()
 }
 
-/// Makes three keys in one ring, and each in a ring of its own.
+/// Makes a ring of three keys, and a ring of each key alone.
 fn three() -> (KeyRing, [KeyRing; 3]) {
     let keys = [(); 3].map(|()| Key::generate().unwrap());
     let single = keys.each_ref().map(|key| KeyRing::parse([key.expose_text().expose()]).unwrap());
@@ -38,7 +38,7 @@ fn the_first_key_seals_and_says_so() {
 fn a_random_choice_uses_every_key() {
     let (ring, single) = three();
     let mut used = HashSet::new();
-    // One of three keys is missed in 200 draws with a probability of 10^-34.
+    // The probability that 200 draws miss one of three keys is 10^-34.
     for _ in 0..200 {
         let (token, key) = ring.seal_with(Choice::Random, b"x").unwrap();
         let owner = single.iter().find(|ring| ring.contains(key)).unwrap();
@@ -82,7 +82,7 @@ fn a_ring_needs_a_key_and_counts_each_once() {
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
 
-/// Editors and shells leave invisible white space behind.
+/// Checks that white space around keys is skipped, because editors and shells leave it behind.
 #[test]
 fn white_space_around_keys_is_skipped() {
     let [text, other] = [(); 2].map(|()| Key::generate().unwrap().expose_text());
@@ -106,7 +106,7 @@ fn white_space_around_keys_is_skipped() {
     }
 }
 
-/// Changes keys from the first new key until the old ones are gone.
+/// Checks a whole change of keys, from the first new key until the old keys are gone.
 ///
 /// See decision C7.
 #[test]
@@ -125,9 +125,9 @@ fn keys_change_while_reads_and_writes_go_on() {
         assert_eq!(old.open(token.as_bytes()), Err(OpenError::NotAuthentic { keys: 1 }));
     }
     assert_eq!(both.only_primary().ids().collect::<Vec<_>>(), [new.primary_id()]);
-    // Taking over a second time, as after a crash, adds nothing.
+    // A second call of `with_retiring`, as after a crash, adds nothing.
     assert_eq!(both.with_retiring(&old).ids().len(), 2);
-    // Keys that stay keep their position among the new ones.
+    // Keys that the ring already has keep their positions.
     assert_eq!(old.with_retiring(&both).ids().collect::<Vec<_>>(), [old.primary_id(), new.primary_id()]);
 }
 

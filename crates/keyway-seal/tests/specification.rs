@@ -70,7 +70,7 @@ fn invalid() {
     assert_eq!(ring(KEY).open_within(TOKEN.as_bytes(), MINUTE, TIME - 61), Err(ahead));
     let old = OpenError::Expired { age: 61 };
     assert_eq!(ring(KEY).open_within(TOKEN.as_bytes(), MINUTE, TIME + 61), Err(old));
-    // Another IV garbles the first and only block, and so the padding.
+    // A changed IV garbles the first block. That is the only block, so the padding is garbled, too.
     let mut garbled = body.to_vec();
     garbled[24] ^= 0x80;
     assert_eq!(open(&signed(KEY, &garbled)), malformed(100, Expected::BlockPadding));
@@ -130,7 +130,7 @@ fn tokens_are_those_of_other_implementations() {
     }
 }
 
-/// Checks that texts which lenient decoders accept are refused, each with its position.
+/// Checks that texts that only lenient decoders accept are refused, each with the position of the fault.
 ///
 /// See decision C8.
 #[test]
@@ -173,7 +173,7 @@ fn signed_but_not_a_token() {
         let expected = if len < 25 { Expected::More } else { Expected::WholeBlocks };
         assert_eq!(ring(A).open(token.as_bytes()), Err(malformed(token.len(), expected)), "{len}");
     }
-    // PKCS #7 that ends in 0, in 17, and in 3 where only two are 3.
+    // The PKCS #7 padding ends in 0, in 17, and in 3 where only two bytes are 3.
     for token in [
         "gAAAAABlU_EA7UNEc-0sSy875X-xHSam38Dx0KshNmMpwLCX_3AF2cY9gNmwLivW4JzDM9riFLkC-j8WU5ywwb_7WjF1lcZy_A==",
         "gAAAAABlU_EA7UNEc-0sSy875X-xHSam3wp6JWOKjcGMgsW6LqbyTZFYiZ8eQ0v_IrRfVF73V9II7PMKsKBBYPUVIbVFyZPVKQ==",

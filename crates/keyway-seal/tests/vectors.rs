@@ -5,7 +5,7 @@ use aes::cipher::{Block, BlockCipherDecrypt as _, KeyInit as _};
 use base64::Engine as _;
 use keyway_seal::{Key, KeyRing};
 
-/// Returns the vector in a token.
+/// Returns the initialization vector in a token.
 fn vector(token: &str) -> [u8; 16] {
     let token = base64::engine::general_purpose::URL_SAFE.decode(token).unwrap();
     token[9..25].try_into().unwrap()

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-/// The age up to which a caller accepts answers that a store kept.
+/// The maximum age of kept answers that a caller accepts.
 ///
-/// A host may lend it with the other [resources](crate::OpenContext::resources) of a store. A store that keeps answers returns none
-/// that is older, and declares the smaller [staleness](crate::Capabilities::staleness) (decision L12). A store whose reads are
-/// immediate need not look at it.
+/// A host may lend this age with the other [resources](crate::OpenContext::resources) of a store. A store that keeps
+/// answers then returns no kept answer that is older, and declares this age as its
+/// [staleness](crate::Capabilities::staleness) if its own is greater (decision L12). A store whose reads are immediate
+/// can ignore the age.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcceptedAge(pub Duration);

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-/// Explains why a name was refused. The name itself is left out, since it may be hostile or long.
+/// The reason why a name was refused. The name itself is left out, because it may be hostile or long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
@@ -21,7 +21,7 @@ pub enum NameError {
         what: &'static str,
         /// The length of the name in bytes.
         bytes: usize,
-        /// The longest allowed length in bytes.
+        /// The maximum allowed length, in bytes.
         limit: usize,
     },
     /// The name has a character that is not allowed at its position.
@@ -52,7 +52,7 @@ pub enum NameError {
 pub struct StoreName(String);
 
 impl StoreName {
-    /// The longest name in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_BYTES: usize = 128;
 
     /// Checks a name.
@@ -94,7 +94,7 @@ impl fmt::Display for StoreName {
 pub struct SecretName(String);
 
 impl SecretName {
-    /// The longest name in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_BYTES: usize = 1024;
     const WHAT: &str = "secret name";
 
@@ -118,7 +118,7 @@ impl SecretName {
         self.check_creatable().is_ok()
     }
 
-    /// Checks like [`is_creatable`](Self::is_creatable), and returns the reason.
+    /// Checks like [`is_creatable`](Self::is_creatable), and returns the reason why the name is not creatable.
     ///
     /// # Errors
     /// [`NameError`] says what is wrong and where.
@@ -134,7 +134,7 @@ impl SecretName {
 
 impl fmt::Display for SecretName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A name from another system may hold control characters, which a terminal would obey.
+        // A name from another system may hold control characters, which a terminal would interpret.
         write!(f, "{}", self.0.escape_debug())
     }
 }
@@ -144,7 +144,7 @@ impl fmt::Display for SecretName {
 pub struct EnvironmentName(String);
 
 impl EnvironmentName {
-    /// The longest name in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_BYTES: usize = 1024;
 
     /// Checks a name.
@@ -169,8 +169,8 @@ impl fmt::Display for EnvironmentName {
     }
 }
 
-/// The address of a secret: its name and, optionally, its environment (Locker seed, "Get a secret
-/// value"). The same name may exist once without an environment and once in each.
+/// The address of a secret: its name and, optionally, its environment (Locker seed, "Get a secret value"). The same
+/// name may exist once without an environment and once in each environment.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretAddress {
     /// The environment; `None` means that the secret belongs to no environment.

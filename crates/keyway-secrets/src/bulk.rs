@@ -25,8 +25,8 @@ impl SecretWrite {
         }
     }
 
-    /// Returns the share of [`BulkLimits::bytes`] that this write uses: the bytes of its names,
-    /// description and value. A structured value counts about as much as its text.
+    /// Returns the share of [`BulkLimits::bytes`] that this write uses: the bytes of its names, description and value.
+    /// A structured value counts about as many bytes as its text form.
     pub fn bytes(&self) -> usize {
         let (value, description) = match self {
             Self::Create(secret) => (Some(&secret.value), secret.description.as_ref()),
@@ -41,9 +41,9 @@ impl SecretWrite {
             + value.and_then(NewValue::as_given).map_or(0, value_bytes)
     }
 
-    /// Splits writes into batches that the store accepts, in order. A write that is too large for a
-    /// batch gets its own, and so does each write if the store has no bulk write. Write the batches
-    /// with [`write_batch`](Self::write_batch).
+    /// Splits writes into batches that the store accepts, in order. A write that is too large for a batch gets a batch
+    /// of its own. If the store has no bulk write, every write does. Write the batches with
+    /// [`write_batch`](Self::write_batch).
     pub fn batches(writes: Vec<Self>, limits: Option<BulkLimits>) -> Vec<Vec<Self>> {
         let limits = limits.unwrap_or(BulkLimits { writes: 1, bytes: 0 });
         let mut batches: Vec<Vec<Self>> = Vec::new();
@@ -91,9 +91,9 @@ impl SecretWrite {
 /// The size limits of a batch for [`SecretStore::write_all`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BulkLimits {
-    /// The most writes.
+    /// The maximum number of writes.
     pub writes: usize,
-    /// The most bytes of all writes together, counted by [`SecretWrite::bytes`].
+    /// The maximum number of bytes of all writes together, counted by [`SecretWrite::bytes`].
     pub bytes: usize,
 }
 

@@ -18,9 +18,8 @@ pub enum ListOrder {
     Unspecified,
 }
 
-/// Declares the abilities of a store. The conformance kit checks both sides: a declared ability
-/// works, and an undeclared one returns [`Unsupported`](crate::StoreError::Unsupported) and changes
-/// nothing.
+/// The abilities that a store declares. The conformance kit checks both sides: a declared ability works, and an
+/// undeclared ability returns [`Unsupported`](crate::StoreError::Unsupported) and changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // Each is a declaration of its own, read by name.
@@ -54,8 +53,8 @@ pub struct Capabilities {
     pub prompt: bool,
     /// Removes single secrets by `destroy`.
     pub destroys: bool,
-    /// Moves to other keys by `rotate`. A store whose data is sealed by foreign keys, such as a
-    /// foreign service, cannot.
+    /// Moves to other keys by `rotate`. A store whose data is sealed by foreign keys, such as a store over a foreign
+    /// service, cannot rotate.
     pub rotates: bool,
     /// Has settings, which `configure` reads and replaces.
     pub configures: bool,
@@ -66,8 +65,8 @@ pub struct Capabilities {
     ///
     /// See decision C4.
     pub tracks_writer: bool,
-    /// Takes many writes in one commit by `write_all`, in batches within these limits. `None` if it
-    /// cannot.
+    /// Takes many writes in one commit by `write_all`, in batches within these limits. `None` if the store cannot do
+    /// that.
     pub bulk: Option<BulkLimits>,
     /// How long a read may return an old value after another handle wrote, by the host's clock.
     /// Zero, the default, makes the store [immediate](Self::immediate): every read returns the last
@@ -76,10 +75,10 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// The least that a store of its own data can do: texts by name, without environments,
-    /// descriptions, dates and versions, in unspecified order, without blocking and without
-    /// generated values. Abilities that only a store over a foreign service may lack are included;
-    /// take them away by methods such as [`destroys`](Self::destroys).
+    /// The abilities that every store with its own data has at least: texts by name, without environments,
+    /// descriptions, dates and versions, in unspecified order, without blocking and without generated values. Abilities
+    /// that only a store over a foreign service may lack are included; take them away by methods such as
+    /// [`destroys`](Self::destroys).
     pub const MINIMAL: Self = Self {
         environments: false,
         descriptions: false,
@@ -127,7 +126,7 @@ impl Capabilities {
         self
     }
 
-    /// Declares that every poll returns within a millisecond, also of reads.
+    /// Declares that every poll returns within a millisecond, including polls of reads.
     #[must_use]
     pub const fn prompt(mut self) -> Self {
         (self.prompt_reads, self.prompt) = (true, true);
@@ -204,7 +203,7 @@ impl Capabilities {
         self
     }
 
-    /// Tells whether every read returns the last written value, through whichever handle.
+    /// Tells whether every read returns the last written value, whichever handle wrote it.
     pub const fn immediate(&self) -> bool {
         self.staleness.is_zero()
     }

@@ -42,7 +42,7 @@ pub struct NewEnvironment {
     pub external_url: Option<String>,
 }
 
-/// The longest `external_url` in bytes.
+/// The maximum length of an `external_url`, in bytes.
 pub const MAX_EXTERNAL_URL_BYTES: usize = 4096;
 
 /// A change of an environment: the new `external_url`, or `None` to remove it.

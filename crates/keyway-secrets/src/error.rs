@@ -10,7 +10,7 @@ use crate::{EnvironmentName, NameError, SecretAddress, SecretRevision};
 /// An error of an outside source, kept as the cause.
 pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Explains why an operation of a [`SecretStore`](crate::SecretStore) failed.
+/// The reason why an operation of a [`SecretStore`](crate::SecretStore) failed.
 ///
 /// Each case that a caller may want to handle has its own variant; [`kind`](PluginError::kind)
 /// returns the class that all contracts share. No variant holds a secret value (decision C5).
@@ -62,7 +62,7 @@ pub enum StoreError {
         /// The actual id and version.
         actual: SecretRevision,
     },
-    /// Other writers were faster each time that the store tried.
+    /// Other writers were faster at every attempt of the store.
     #[error("other writers were first {attempts} times in a row: try again")]
     Conflict {
         /// How often the store tried.
@@ -94,7 +94,7 @@ pub enum StoreError {
     /// The plugin needs a resource that the host did not lend.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
-    /// The data was written by another plugin, or by a version that this one cannot read.
+    /// The data was written by another plugin, or by a version that the running version cannot read.
     ///
     /// See decision C4.
     #[error(transparent)]
@@ -129,8 +129,7 @@ pub enum StoreError {
         #[source]
         source: Option<BoxedError>,
     },
-    /// Something that the store needs is unfit, such as a full disk, and stays so until an operator mends it; nothing
-    /// happened.
+    /// The store needs something that is unusable until an operator repairs it, such as a full disk. Nothing happened.
     #[error("{what} cannot be used: {reason}")]
     NotReady {
         /// The thing that cannot be used.

@@ -30,13 +30,13 @@ pub const MAX_GENERATED_LENGTH: u32 = 1024;
 pub enum NewValue {
     /// The caller gives the value.
     Given(SecretValue),
-    /// The store generates a text, by its settings in force and this recipe. Needs
+    /// The store generates a text from its settings in force and from this recipe. Needs the capability
     /// [`Capabilities::generates_values`](crate::Capabilities::generates_values).
     Generated(Recipe),
 }
 
 impl NewValue {
-    /// Returns the caller's value. For stores that do not generate values.
+    /// Returns the caller's value, for a store that does not generate values.
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) if the store is asked to generate one.
@@ -80,8 +80,8 @@ impl From<SecretValue> for NewValue {
     }
 }
 
-/// The wishes for one generated value. An unset wish follows the store's settings in force, so
-/// [`Recipe::default`] follows the settings alone (decision C11).
+/// The options of a caller for one generated value. An option that is not set follows the store's settings in force, so
+/// [`Recipe::default`] follows only the settings (decision C11).
 ///
 /// Every store that generates values knows these alphabets by name: `printable` (the ASCII
 /// letters, digits and punctuation characters; neither white space nor control characters),

@@ -12,7 +12,8 @@ use crate::{SecretStore, StoreError, StoreName};
 /// its own secrets in any of them.
 #[async_trait]
 pub trait HostStores: fmt::Debug + Send + Sync {
-    /// Opens a store, with its keys. It guards the store: deadlines, panics and broken promises become errors.
+    /// Opens a store with its keys. The host guards the store: missed deadlines, panics and broken promises become
+    /// errors.
     ///
     /// # Errors
     /// [`NotInitialized`](StoreError::NotInitialized) if the host has no such store, and the errors of opening it.
@@ -22,7 +23,7 @@ pub trait HostStores: fmt::Debug + Send + Sync {
     async fn open(&self, name: &StoreName) -> Result<Arc<dyn SecretStore>, StoreError>;
 }
 
-/// Lends stores that are open already, as a test or a host without an engine does.
+/// Lends stores that are already open, for a test or for a host without an engine.
 #[async_trait]
 impl HostStores for BTreeMap<StoreName, Arc<dyn SecretStore>> {
     async fn open(&self, name: &StoreName) -> Result<Arc<dyn SecretStore>, StoreError> {

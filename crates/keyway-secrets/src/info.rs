@@ -31,11 +31,11 @@ pub struct StoreInfo {
     pub plugin: PluginMetadata,
     /// The writer of the data; `None` without the capability `tracks_writer`.
     pub written_by: Option<WrittenBy>,
-    /// The number of secrets. It is an estimate if counting takes long;
-    /// [`exact_info`](crate::SecretStore::exact_info) counts.
+    /// The number of secrets. It is an estimate if counting takes long; [`exact_info`](crate::SecretStore::exact_info)
+    /// always counts.
     pub secrets: Count,
-    /// The number of counted reads. Each handle counts and flushes in batches, so a crash may lose
-    /// some.
+    /// The number of counted reads. Each handle counts its reads and writes the count in batches, so a crash may lose
+    /// some reads.
     pub reads: u64,
     /// The number of counted writes.
     pub writes: u64,
@@ -44,7 +44,7 @@ pub struct StoreInfo {
 }
 
 impl StoreInfo {
-    /// Makes an answer of the parts that every store has.
+    /// Makes an answer from the parts that every store has.
     pub fn new(plugin: PluginMetadata, written_by: Option<WrittenBy>, secrets: Count) -> Self {
         Self { plugin, written_by, secrets, reads: 0, writes: 0, rotation: None }
     }

@@ -20,10 +20,9 @@ pub use call::Call;
 
 /// A wrapper of another store, which forwards every operation that it does not override.
 ///
-/// Implement this trait instead of [`SecretStore`], and put the value into [`Layered`] to get a
-/// store. Operations that the contract gains later are then forwarded, too. A wrapper that
-/// implements [`SecretStore`] itself would use the contract's default for them, which is often
-/// `Unsupported`.
+/// Implement this trait instead of [`SecretStore`], and put the value into [`Layered`] to get a store. Operations that
+/// the contract gains later are then forwarded, too. A wrapper that implements [`SecretStore`] itself would run the
+/// contract's default bodies for them, which often return `Unsupported`.
 ///
 /// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
@@ -75,7 +74,7 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
     /// Returns the store below. Does not block.
     fn inner(&self) -> &Self::Inner;
 
-    /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
+    /// Runs `next`, and returns its result. `next` carries out `call` by the layer's own method.
     ///
     /// An override may await `next` or drop it. If it drops `next` before the first poll, the
     /// operation is not carried out. The result has one of the types that the contract's operations
@@ -271,8 +270,8 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
 
 /// A [`SecretStoreLayer`] as a [`SecretStore`].
 ///
-/// Its field is the layer, whose own methods can be called on it. If both have a method of the same name, that
-/// of the contract is called.
+/// Its field is the layer. The layer's own methods can be called on this type, too. If the layer and the contract have
+/// a method of the same name, the contract's method is called.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
 

@@ -34,11 +34,10 @@
 //! | [`marked_for_delete`](SecretStore::marked_for_delete) | deletes all of it; resumable | `deletable` |
 //! | [`list_environments`](SecretStore::list_environments) and three more | lists, retrieves, creates, modifies environments | `environments` |
 //!
-//! A store declares its abilities as [`Capabilities`]; other operations return
-//! [`Unsupported`](StoreError::Unsupported). The capabilities `tracks_writer`, `destroys`,
-//! `configures`, `rotates` and `deletable` are on by default. A store over a foreign service may have to switch them off, and may
-//! declare for how long reads can be stale. Every failure that a caller may want to handle is a
-//! variant of [`StoreError`].
+//! A store declares its abilities as [`Capabilities`]; operations without the capability return
+//! [`Unsupported`](StoreError::Unsupported). The capabilities `tracks_writer`, `destroys`, `configures`, `rotates` and
+//! `deletable` are on by default. A store over a foreign service may have to switch them off, and may declare for how
+//! long reads can be stale. Every failure that a caller may want to handle is a variant of [`StoreError`].
 //!
 //! # A complete plugin: a store that is one document
 //!

@@ -6,7 +6,7 @@ use keyway_core::SecretValue;
 
 use crate::{EnvironmentName, SecretHeader};
 
-/// Selects the secrets of a list by environment.
+/// The environments whose secrets are listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum EnvironmentFilter {
     /// All secrets, with and without an environment.
@@ -19,17 +19,17 @@ pub enum EnvironmentFilter {
     In(EnvironmentName),
 }
 
-/// Describes a list.
+/// The query for a page of secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ListQuery {
     /// The secrets to list.
     pub environment: EnvironmentFilter,
-    /// Whether to read the values in the same bulk read.
+    /// Whether to read the values, too, in the same bulk read.
     pub with_values: bool,
-    /// The cursor of the page before, to continue after it.
+    /// The cursor of the previous page. The list continues after it.
     pub after: Option<Cursor>,
-    /// The most secrets of a page. A store may return fewer, but at least one while there are more.
+    /// The maximum number of secrets in a page. A store may return fewer, but returns at least one if there are more.
     pub limit: usize,
 }
 
@@ -54,7 +54,7 @@ impl ListQuery {
         self
     }
 
-    /// Asks for the values, too.
+    /// Adds the values to the list.
     #[must_use]
     pub fn with_values(mut self) -> Self {
         self.with_values = true;
@@ -76,7 +76,7 @@ impl ListQuery {
     }
 }
 
-/// A position in a list. Opaque: only the store that made it can read it.
+/// A position in a list. It is opaque: only the store that made it can read it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Cursor(Vec<u8>);
 

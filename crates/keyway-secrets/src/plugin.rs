@@ -41,9 +41,9 @@ pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
 pub struct OpenContext {
     /// The name of the store.
     pub store: StoreName,
-    /// Returns the metadata under which the plugin is registered.
+    /// The metadata under which the plugin is registered.
     pub metadata: PluginMetadata,
-    /// The keys: the first one seals, all of them open.
+    /// The keys: the first key seals, and every key opens.
     pub keys: KeyRing,
     /// The plugin's configuration.
     pub configuration: Json,
@@ -103,9 +103,9 @@ impl OpenContext {
 /// The argument of [`SecretStore::configure`].
 #[derive(Clone, Debug)]
 pub enum Configure {
-    /// Read the settings.
+    /// Reads the settings.
     Read,
-    /// Replace the settings.
+    /// Replaces the settings.
     Write(Table),
 }
 
@@ -117,23 +117,21 @@ pub enum Configure {
 /// [`DocumentStore`](crate::DocumentStore) for a store that is one document.
 ///
 /// # What holds for every operation
-/// * On a store that was not initialized it returns [`NotInitialized`](StoreError::NotInitialized),
-///   after `marked_for_delete` [`Deleted`](StoreError::Deleted).
-/// * Before reading or writing anything it refuses data of another plugin or an unsupported version
-///   with [`Incompatible`](StoreError::Incompatible), damaged data with
-///   [`Corrupt`](StoreError::Corrupt), and data under other keys with
-///   [`WrongKey`](StoreError::WrongKey) (decision C4).
+/// * On a store that was not initialized, it returns [`NotInitialized`](StoreError::NotInitialized). After
+///   `marked_for_delete`, it returns [`Deleted`](StoreError::Deleted).
+/// * Before reading or writing anything it refuses data of another plugin or an unsupported version with
+///   [`Incompatible`](StoreError::Incompatible), damaged data with [`Corrupt`](StoreError::Corrupt), and data that
+///   other keys sealed with [`WrongKey`](StoreError::WrongKey) (decision C4).
 /// * Without the capability for an operation it returns [`Unsupported`](StoreError::Unsupported)
 ///   and changes nothing (decision C16).
-/// * It takes effect as a whole and durably before it returns `Ok`, or not at all. A write that
-///   lost a race is an error, never a lost update (decision C6).
-/// * Cancel safety: a dropped future leaves the store consistent. A write in progress may or may
-///   not have taken effect; read to find out.
+/// * It takes effect as a whole and durably before it returns `Ok`, or not at all. A write that loses a race returns an
+///   error, so no update is lost (decision C6).
+/// * Cancel safety: a dropped future leaves the store consistent. A write in progress may or may not have taken effect;
+///   the caller can read to find out.
 /// * It blocks the thread only if [`Capabilities::blocking`] is declared.
 #[async_trait]
 pub trait SecretStore: fmt::Debug + Send + Sync {
-    /// Returns the store's capabilities. They never change during the life of the handle; does not
-    /// block.
+    /// Returns the store's capabilities. They never change during the life of the handle. Does not block.
     fn capabilities(&self) -> Capabilities;
 
     /// Returns the last writer of the data; `None` if there is no data. A host asks this first on
@@ -151,12 +149,12 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`AlreadyInitialized`](StoreError::AlreadyInitialized).
     async fn initialize(&self) -> Result<(), StoreError>;
 
-    /// Moves all data to the keys `new`. Afterwards `new` alone reads everything. Reads and writes
-    /// through this handle continue meanwhile, and writes already use the new keys (decision C7).
+    /// Moves all data to the keys `new`. Afterwards `new` alone reads everything. Reads and writes through this handle
+    /// continue during the rotation, and writes already use the new keys (decision C7).
     ///
-    /// It is resumable: after a crash or a dropped future, open the store with a ring of the new
-    /// and the old keys, and call it again with the same `new`. Another call after the end changes
-    /// nothing that a reader sees.
+    /// A rotation is resumable: after a crash or a dropped future, open the store with a ring of the new and the old
+    /// keys, and call `rotate` again with the same `new`. A call after the rotation is done changes nothing that a
+    /// reader sees.
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `rotates`.
@@ -166,8 +164,8 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// Adds a secret and returns its header. The value is not returned even if the store generated
     /// it; read it with [`get`](Self::get).
     ///
-    /// A generated value follows the settings that are in force when the secret is stored,
-    /// whichever handle set them, from its first character on (decision C11).
+    /// Every character of a generated value follows the settings that are in force when the secret is stored, whichever
+    /// handle set them (decision C11).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) for a generated value without the capability
@@ -179,8 +177,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`InvalidName`](StoreError::InvalidName), [`TooLarge`](StoreError::TooLarge).
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError>;
 
-    /// Removes a secret; with `expected`, only if the secret still has that
-    /// [revision](SecretHeader::revision).
+    /// Removes a secret. With `expected`, removes it only if it still has that [revision](SecretHeader::revision).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `destroys`.
@@ -193,18 +190,18 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError>;
 
-    /// Reads the secret at exactly this address, without falling back to another layer. In a store
-    /// that is not [`immediate`](Capabilities::immediate), another handle's write may show only
-    /// after the declared bound; this handle's own writes show at once. The same holds for lists.
+    /// Reads the secret at exactly this address, without falling back to another layer. In a store that is not
+    /// [`immediate`](Capabilities::immediate), a write through another handle may become visible only after the
+    /// declared staleness. Writes through this handle are visible at once. The same holds for lists.
     ///
     /// # Errors
     /// [`SecretNotFound`](StoreError::SecretNotFound),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound).
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError>;
 
-    /// Changes an existing secret and returns its new header. It never creates a secret, and never
-    /// changes one of another layer. A generated value is generated again, as in
-    /// [`create`](Self::create), and replaces the old one (decision L4).
+    /// Changes an existing secret and returns its new header. It never creates a secret, and never changes a secret of
+    /// another layer. If the change asks for a generated value, the store generates it as in [`create`](Self::create),
+    /// and it replaces the old value (decision L4).
     ///
     /// # Errors
     /// As [`create`](Self::create) for a generated value;
@@ -215,10 +212,9 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     async fn modify(&self, address: &SecretAddress, change: SecretChange)
     -> Result<SecretHeader, StoreError>;
 
-    /// Creates and changes many secrets in one commit: all of them or none. Returns the headers in
-    /// the order of the writes. Each write acts as [`create`](Self::create) or
-    /// [`modify`](Self::modify); no two may have the same address. An empty batch does nothing.
-    /// [`SecretWrite::batches`] makes batches that fit.
+    /// Creates and changes many secrets in one commit: all of them or none. Returns the headers in the order of the
+    /// writes. Each write acts as [`create`](Self::create) or [`modify`](Self::modify); no two writes may have the same
+    /// address. An empty batch does nothing. [`SecretWrite::batches`] makes batches that fit.
     ///
     /// # Errors
     /// All errors come before anything is written. [`Unsupported`](StoreError::Unsupported) without
@@ -227,7 +223,7 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`InBatch`](StoreError::InBatch), with the position, if one write is refused.
     ///
     /// # Cancel safety
-    /// A dropped future wrote all of them or none.
+    /// A future that is dropped has written all of them or none.
     async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
         let _ = writes;
         Err(StoreError::Unsupported { what: "bulk writes" })
@@ -241,24 +237,24 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`Invalid`](StoreError::Invalid) for a cursor of another store.
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError>;
 
-    /// Reads or replaces the settings of the store, and returns those now in force. They apply at
-    /// once and after a restart (decision C10).
+    /// Reads or replaces the settings of the store, and returns the settings that are then in force. They apply at
+    /// once, and still after a restart (decision C10).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `configures`.
     /// [`Invalid`](StoreError::Invalid) names the wrong setting; nothing is stored.
     async fn configure(&self, request: Configure) -> Result<Table, StoreError>;
 
-    /// Describes the store. It is quick, however many secrets there are: if counting them takes
-    /// long, their number is an estimate and marked as one (decision C12).
+    /// Describes the store. The call is quick, however many secrets there are: if counting them takes long, their
+    /// number is an estimate and is marked as an estimate (decision C12).
     ///
     /// # Errors
     /// Those of every operation.
     async fn info(&self) -> Result<StoreInfo, StoreError>;
 
-    /// Describes the store as [`info`](Self::info) does, but counts the secrets, which takes as
-    /// long as listing all. A secret that is created or destroyed meanwhile may be counted or not.
-    /// The default implementation lists the secrets.
+    /// Describes the store as [`info`](Self::info) does, but counts the secrets, which takes as long as listing all. A
+    /// secret that is created or destroyed during the count may be counted or not. The default implementation lists the
+    /// secrets.
     ///
     /// # Errors
     /// Those of every operation.
@@ -279,15 +275,15 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         Ok(info)
     }
 
-    /// Deletes the store and all its content. It is idempotent and resumable: calling it on a
-    /// deleted store succeeds (decision C13).
+    /// Deletes the store and all its content. The operation is idempotent and resumable: calling it on a deleted store
+    /// succeeds (decision C13).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `deletable`.
-    /// [`Incompatible`](StoreError::Incompatible), since another version's data is not deleted.
+    /// [`Incompatible`](StoreError::Incompatible), because data of another version is not deleted.
     async fn marked_for_delete(&self) -> Result<(), StoreError>;
 
-    /// Lists environments after `after`, at most `limit` in a page.
+    /// Lists the environments after `after`, at most `limit` in a page.
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `environments`.

@@ -1,4 +1,4 @@
-//! Lets plugins of this contract join the registry.
+//! The registration of plugins of this contract.
 
 use keyway_core::{Contract, ContractVersion, PluginKind};
 
@@ -6,8 +6,8 @@ use crate::SecretStorePlugin;
 
 /// Identifies the contract for secret stores to `register!` and the registry.
 ///
-/// This is version 2: a host of version 1 would ask a store for operations that it does not
-/// declare, and would take a stale read for a fresh one (decision H95).
+/// This is version 2: a host of version 1 would ask a store for operations that the store does not declare, and would
+/// take a stale read for a fresh one (decision H95).
 #[derive(Clone, Copy, Debug)]
 pub struct SecretStores;
 

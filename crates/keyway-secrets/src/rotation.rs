@@ -11,8 +11,8 @@ pub struct Progress {
 
 /// Receives the progress of a rotation.
 ///
-/// A store calls it between batches, at least once at the end, and never while it holds a lock. It
-/// must return quickly.
+/// A store calls the listener between batches, at least once at the end, and never while the store holds a lock. The
+/// listener must return quickly.
 pub trait RotationListener: Send + Sync {
     /// Reports the progress so far.
     fn progressed(&self, progress: Progress);

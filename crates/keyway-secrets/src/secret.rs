@@ -44,13 +44,12 @@ impl fmt::Display for SecretVersion {
     }
 }
 
-/// Identifies one state of one secret by id and version.
+/// The id and the version of a secret, which identify one state of it.
 ///
 /// See decision H73.
 ///
-/// Compare-and-set compares it: pass the header that you have read to
-/// [`SecretChange::if_unchanged`], and the change happens only if the same secret still has the
-/// same version.
+/// Compare-and-set compares revisions: pass the header that you have read to [`SecretChange::if_unchanged`], and the
+/// change happens only if the same secret still has the same version.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SecretRevision {
     /// The id of the secret.
@@ -63,8 +62,8 @@ pub struct SecretRevision {
 /// Everything that a store knows about a secret except the value (Locker seed, "List secrets" and
 /// "Retrieve a secret").
 ///
-/// A property that a store cannot keep is `None`; its [`Capabilities`](crate::Capabilities) tell
-/// which.
+/// A property that a store cannot keep is `None`. The [`Capabilities`](crate::Capabilities) of a store tell which
+/// properties it keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SecretHeader {
@@ -84,7 +83,7 @@ pub struct SecretHeader {
 }
 
 impl SecretHeader {
-    /// Makes a header of an id and an address alone.
+    /// Makes a header with only an id and an address.
     pub fn new(id: impl Into<String>, address: SecretAddress) -> Self {
         Self { id: id.into(), address, description: None, version: None, created: None, modified: None }
     }
@@ -116,11 +115,11 @@ impl SecretHeader {
         SecretRevision { id: self.id.clone(), version: self.version }
     }
 
-    /// Compares the current header of a secret with the revision that a write expects. A store that
-    /// keeps versions calls it under the same lock, or the same condition, as the write.
+    /// Compares the current header of a secret with the revision that a write expects. A store that keeps versions
+    /// makes this check under the lock of the write, or makes the write conditional on the checked header.
     ///
     /// # Errors
-    /// [`VersionConflict`](StoreError::VersionConflict) if it is another secret or another version.
+    /// [`VersionConflict`](StoreError::VersionConflict) if the header has another id or another version.
     pub fn check_unchanged(&self, expected: Option<&SecretRevision>) -> Result<(), StoreError> {
         match expected {
             Some(expected) if expected.id != self.id || expected.version != self.version => {
@@ -156,7 +155,7 @@ pub struct NewSecret {
     pub description: Option<String>,
 }
 
-/// The longest description in bytes.
+/// The maximum length of a description, in bytes.
 pub const MAX_DESCRIPTION_BYTES: usize = 4096;
 
 impl NewSecret {
@@ -179,7 +178,7 @@ impl NewSecret {
     }
 }
 
-/// A change of a secret. Unset parts stay as they are.
+/// A change of a secret. Parts that are `None` stay unchanged.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SecretChange {
@@ -210,8 +209,7 @@ impl SecretChange {
         Self { description: Some(description), ..Self::default() }
     }
 
-    /// Makes the change conditional: the secret must still be the one that was read, in the same
-    /// version.
+    /// Makes the change conditional: it happens only if the secret is still the one that was read, in the same version.
     #[must_use]
     pub fn if_unchanged(mut self, read: &SecretHeader) -> Self {
         self.expected = Some(read.revision());

@@ -35,7 +35,7 @@ pub enum ItemAction {
         /// The new value; may be empty.
         value: Vec<u8>,
     },
-    /// Removes the record. It has no effect when there is none and none is expected.
+    /// Removes the record. If there is no record and the expectation allows that, nothing changes.
     Delete,
     /// Changes nothing, only checks the expectation.
     Check,
@@ -70,7 +70,7 @@ impl Item {
         &self.action
     }
 
-    /// Returns the condition for the commit of the whole batch.
+    /// Returns the expectation. The whole batch commits only if it is met.
     pub fn expectation(&self) -> Expectation {
         self.expectation
     }
@@ -97,8 +97,8 @@ impl fmt::Debug for Item {
 /// A list of puts, deletes and checks. [`Storage::commit`](crate::Storage::commit) applies all of
 /// them or none.
 ///
-/// A key is not empty and occurs once in a batch; [`Batch::validate`] refuses others before
-/// anything changes. A batch without items commits and does nothing.
+/// A key is not empty and occurs once in a batch. [`Batch::validate`] refuses other batches before anything changes. A
+/// batch without items commits and does nothing.
 ///
 /// ```
 /// use keyway_storage::{Batch, Expectation, Revision};
@@ -135,8 +135,8 @@ impl Batch {
 
     /// Removes the record at `key`.
     ///
-    /// With [`Expectation::Any`] it need not exist; [`Expectation::Absent`] is refused, because it
-    /// leaves nothing to do.
+    /// With [`Expectation::Any`] the record need not exist. [`Expectation::Absent`] is refused, because there would be
+    /// nothing to delete.
     #[must_use]
     pub fn delete(self, key: impl Into<Vec<u8>>, expectation: Expectation) -> Self {
         self.with(key.into(), ItemAction::Delete, expectation)
@@ -229,7 +229,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Returns the first item whose key an earlier item has.
+    /// Returns the position of the first item that has the key of an earlier item.
     fn duplicate(&self) -> Option<usize> {
         // Most batches have two or three items: comparing all pairs needs no allocation.
         const FEW: usize = 8;
@@ -237,7 +237,7 @@ impl Batch {
             return (1..self.items.len())
                 .find(|&item| self.items[..item].iter().any(|earlier| earlier.key == self.items[item].key));
         }
-        // Large batches are usually in key order already (a scan, rewritten).
+        // Large batches are usually in key order already, for example if they rewrite the records of a scan.
         if self.items.windows(2).all(|pair| pair[0].key < pair[1].key) {
             return None;
         }

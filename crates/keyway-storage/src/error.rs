@@ -9,8 +9,8 @@ use keyway_core::{Effect, ErrorKind, PluginError};
 
 /// An error of a storage engine.
 ///
-/// A conflict is not among them: two callers that change the same record get a
-/// [`CommitOutcome`](crate::CommitOutcome), not an error. No message holds a key or a value.
+/// A conflict is not an error: if two callers change the same record, the later caller gets a
+/// [`CommitOutcome`](crate::CommitOutcome) that says so. No message holds a key or a value.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StorageError {
@@ -64,7 +64,7 @@ pub enum StorageError {
     },
     /// A delete expects its record to be absent. Nothing was written.
     ///
-    /// It would be a check of absence, which not every engine can keep until the commit.
+    /// Such a delete would only check that there is no record, and not every engine can ensure that until the commit.
     #[error("item {item} deletes a record that it expects to be absent: expect `Any` or a revision")]
     DeleteOfAbsent {
         /// The position of the item in the batch.
@@ -106,7 +106,7 @@ pub enum StorageError {
         /// The path.
         path: PathBuf,
     },
-    /// A new store was to be made, but the file exists. It was not touched.
+    /// The caller wanted a new store, but the file exists. The file was not touched.
     #[error("{} exists already: open it with `open`, or name another path", path.display())]
     FileExists {
         /// The path.
@@ -143,8 +143,8 @@ pub enum StorageError {
     /// The store was closed through one of its handles.
     #[error("the store was closed: open it again")]
     Closed,
-    /// The system failed while a commit was made durable, and not because the disk was full: the
-    /// commit may be present or not.
+    /// The system failed while a commit was made durable, for a reason other than a full disk. The commit may or may
+    /// not be present.
     ///
     /// Read the records again to find out.
     #[error("a failure of the system interrupted a commit: read again to find out whether it is present")]
@@ -152,8 +152,8 @@ pub enum StorageError {
         /// The engine's error.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// The system below the engine failed: a missing folder, no permission.
-    /// Nothing was written.
+    /// The system below the engine failed, for example because of a missing folder or missing permissions. Nothing was
+    /// written.
     #[error("the storage engine could not {action}")]
     Engine {
         /// The attempted action.

@@ -1,4 +1,4 @@
-//! A storage engine that fails, waits and counts as a test plans.
+//! A storage engine for tests, which fails, waits and counts by a plan.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -43,12 +43,12 @@ impl Fault {
 
 type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Wraps another engine for tests of its callers, and works like that engine until a fault is planned.
+/// A wrapper of a storage engine, for tests of the engine's callers. It works like that engine until a fault that the
+/// test has planned.
 ///
-/// Plans count calls from the moment when they are made: after 0 commits means at the next one. A
-/// plan may be made at any time, also by an event of another plan. The pace is that of the engine
-/// below, unless the wrapper pauses. The wrapper itself never blocks, and dropping a future has the
-/// same effect as in the engine below.
+/// A plan counts calls from the moment when it is made: after 0 commits means at the next commit. A plan may be made at
+/// any time, even by an event of another plan. The pace is the pace of the engine below, unless the wrapper pauses. The
+/// wrapper itself never blocks, and dropping a future has the same effect as in the engine below.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -81,7 +81,7 @@ struct State {
     commits: u64,
     /// The faults of single commits, by number.
     faults: Vec<(u64, Fault)>,
-    /// The number of the commit at which everything ends.
+    /// The number of the commit at which the simulated process ends.
     end: Option<(u64, Fault)>,
     before_operations: Vec<(u64, Event)>,
     before_commits: Vec<(u64, Event)>,
@@ -99,7 +99,7 @@ impl FaultyStorage {
         }
     }
 
-    /// Limits the items of a batch, so that there are more points to fail at.
+    /// Limits the items of a batch, so that callers make more commits, each of which can fail.
     #[must_use]
     pub fn items_per_batch(mut self, items: usize) -> Self {
         self.limits.items_per_batch = items;
@@ -113,55 +113,55 @@ impl FaultyStorage {
         self
     }
 
-    /// Makes every operation pending once before and once after its effect, so that a test can drop
-    /// the future there.
+    /// Makes every operation wait for one poll before its effect and one after, so that a test can drop the future
+    /// there.
     #[must_use]
     pub fn pauses(mut self) -> Self {
         self.pauses = true;
         self
     }
 
-    /// Makes reads fail, too, after the [end](Self::end_after).
+    /// Makes reads fail, too, after the planned [end](Self::end_after).
     #[must_use]
     pub fn ends_reads(mut self) -> Self {
         self.ends_reads = true;
         self
     }
 
-    /// Converts it to an engine. Plans can still be made through the field of [`Layered`].
+    /// Converts the wrapper to an engine. Plans can still be made through the field of [`Layered`].
     pub fn into_engine(self) -> Arc<Layered<Self>> {
         Arc::new(Layered(self))
     }
 
-    /// Plans a fault of one commit, after this many others.
+    /// Plans a fault for one commit, after this many other commits.
     pub fn fail_after(&self, commits: u64, fault: Fault) {
         let mut state = self.state();
         let number = state.commits.saturating_add(commits);
         state.faults.push((number, fault));
     }
 
-    /// Plans the end of the process: the commit after this many others has this fault, and all
-    /// later commits answer [`StorageError::Closed`].
+    /// Plans the end of the simulated process: after this many other commits, one commit has this fault, and all later
+    /// commits return [`StorageError::Closed`].
     pub fn end_after(&self, commits: u64, fault: Fault) {
         let mut state = self.state();
         state.end = Some((state.commits.saturating_add(commits), fault));
     }
 
-    /// Plans an event right before one commit, after this many others.
+    /// Plans an event right before one commit, after this many other commits.
     pub fn before_commit(&self, commits: u64, event: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let number = state.commits.saturating_add(commits);
         state.before_commits.push((number, Box::pin(event)));
     }
 
-    /// Plans an event right before one operation, after this many others.
+    /// Plans an event right before one operation, after this many other operations.
     pub fn before_operation(&self, operations: u64, event: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let number = state.operations.saturating_add(operations);
         state.before_operations.push((number, Box::pin(event)));
     }
 
-    /// Tells whether a planned event has not begun yet.
+    /// Tells whether there is a planned event that has not begun yet.
     pub fn has_planned_events(&self) -> bool {
         let state = self.state();
         !state.before_commits.is_empty() || !state.before_operations.is_empty()
@@ -201,7 +201,7 @@ impl FaultyStorage {
         (event, fault)
     }
 
-    /// Tells whether reads fail by now.
+    /// Tells whether reads fail now because the simulated process has ended.
     fn has_ended(&self) -> bool {
         let state = self.state();
         self.ends_reads && state.end.is_some_and(|(end, _)| state.commits > end)
@@ -220,7 +220,7 @@ impl FaultyStorage {
     }
 }
 
-/// Removes and returns the plan for a number.
+/// Removes and returns the plan for the call with this number.
 fn due<T>(planned: &mut Vec<(u64, T)>, number: u64) -> Option<T> {
     let at = planned.iter().position(|(at, _)| *at == number)?;
     Some(planned.remove(at).1)

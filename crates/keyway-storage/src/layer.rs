@@ -23,9 +23,9 @@ pub enum Call<'a> {
     Scan {
         /// The range of keys.
         range: &'a KeyRange,
-        /// The last key of the page before, if there was one.
+        /// The last key of the previous page, if there was one.
         after: Option<&'a [u8]>,
-        /// The most records that the caller wants.
+        /// The maximum number of records that the caller wants.
         limit: usize,
     },
     /// [`Storage::commit`]. A layer that needs the batch itself overrides [`StorageLayer::commit`].
@@ -38,9 +38,9 @@ pub enum Call<'a> {
 
 /// A wrapper of another storage engine, which forwards every operation that it does not override.
 ///
-/// Implement this trait instead of [`Storage`], and put the value into [`Layered`] to get an
-/// engine. Operations that the contract gains later are then forwarded, too. A wrapper that
-/// implements [`Storage`] itself would use the contract's default for them.
+/// Implement this trait instead of [`Storage`], and put the value into [`Layered`] to get an engine. Operations that
+/// the contract gains later are then forwarded, too. A wrapper that implements [`Storage`] itself would run the
+/// contract's default bodies for them.
 ///
 /// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
@@ -91,7 +91,7 @@ pub trait StorageLayer: fmt::Debug + Send + Sync {
     /// Returns the engine below. Does not block.
     fn inner(&self) -> &Self::Inner;
 
-    /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
+    /// Runs `next`, and returns its result. `next` carries out `call` by the layer's own method.
     ///
     /// An override may await `next` or drop it. If it drops `next` before the first poll, the
     /// operation is not carried out.

@@ -1,7 +1,7 @@
-//! Atomic conditional batches over ordered keys, and the engines that keep them.
+//! Storage engines for records under ordered keys. Every write is an atomic conditional batch.
 //!
-//! Everything that Keyway stores is built on one trait with one way to write, [`Storage::commit`],
-//! so a host moves from tests to one machine to many by choosing another engine:
+//! Everything that Keyway stores is built on one trait with one way to write, [`Storage::commit`]. So a host moves from
+//! tests to one machine, and from there to many machines, by choosing another engine:
 //!
 //! | engine | keeps records | shared by |
 //! | --- | --- | --- |
@@ -61,17 +61,16 @@
 //!
 //! # Time and threads
 //!
-//! This crate needs and starts no runtime (decision R1). The methods are async because engines on a
-//! network wait; those of this crate work inside the call, except that a dedicated thread may carry
-//! out a commit to [`Sqlite`]: see [`CommitMode`]. [`Storage::commit`] describes the fate of a
-//! commit whose future is dropped.
+//! This crate needs and starts no runtime (decision R1). The methods are async because engines on a network wait; the
+//! engines of this crate work inside the call, except that a dedicated thread may carry out a commit to [`Sqlite`]: see
+//! [`CommitMode`]. [`Storage::commit`] describes what happens to a commit whose future is dropped.
 //!
 //! # Tests
 //!
-//! The feature `faults` provides `FaultyStorage`, which wraps an engine in tests of its callers: it
-//! fails, ends, pauses and counts on a test's plan.
+//! The feature `faults` provides `FaultyStorage`, which wraps an engine in tests of the engine's callers. It fails,
+//! ends, pauses and counts by the plan of the test.
 
-// The front page names the SQLite engine even without its feature.
+// The crate documentation links to the SQLite engine even without its feature.
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]
 
 mod batch;

@@ -62,9 +62,9 @@ impl fmt::Debug for Memory {
     }
 }
 
-// A poisoned lock is reused: the only possible panic while it is held is a failed allocation, and a
-// batch allocates nothing between its first and its last change but tree nodes, for which a failure
-// aborts the process.
+// A poisoned lock is used again. While the lock is held, only a failed allocation can panic. Between its first and its
+// last change, a batch allocates only tree nodes, and a failure of that aborts the process. So a panic never leaves a
+// batch half applied.
 #[async_trait]
 impl Storage for Memory {
     fn limits(&self) -> Limits {
@@ -114,7 +114,7 @@ impl Storage for Memory {
         let mut records = self.shared.records.write().unwrap_or_else(PoisonError::into_inner);
         let conflict = batch.items().iter().position(|item| {
             let expected = item.expectation();
-            // Most items expect nothing, and skip the look-up.
+            // Most items have no expectation, and skip the look-up.
             expected != Expectation::Any
                 && !expected.is_met_by(records.get(item.key()).map(|record| record.revision))
         });

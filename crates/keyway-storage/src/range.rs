@@ -28,11 +28,11 @@ impl KeyRange {
         Self { start: Vec::new(), end: None }
     }
 
-    /// Creates the range of the keys that begin with `prefix`; every key when it is empty.
+    /// Creates the range of the keys that begin with `prefix`. An empty prefix gives the range of every key.
     pub fn prefix(prefix: impl Into<Vec<u8>>) -> Self {
         let start = prefix.into();
-        // The first key after all of them: the last byte below 0xff grows by one, and the bytes
-        // after it are dropped. A prefix of 0xff only has no such key.
+        // The first key after all keys with the prefix: the last byte below 0xff grows by one, and the bytes after it
+        // are dropped. If all bytes of the prefix are 0xff, there is no such key.
         let end = start.iter().rposition(|&byte| byte != u8::MAX).map(|last| {
             let mut end = start[..=last].to_vec();
             end[last] += 1;
@@ -46,8 +46,7 @@ impl KeyRange {
         Self { start: start.into(), end: None }
     }
 
-    /// Creates the range of the keys from `start` on and before `end`; empty when `end` is not
-    /// after `start`.
+    /// Creates the range of the keys from `start` on and before `end`. It is empty if `end` is not after `start`.
     pub fn between(start: impl Into<Vec<u8>>, end: impl Into<Vec<u8>>) -> Self {
         Self { start: start.into(), end: Some(end.into()) }
     }

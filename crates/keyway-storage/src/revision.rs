@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The revision that a commit gives to every record that it writes.
 ///
-/// It is opaque: a caller can compare revisions for equality, and pass one in an
-/// [`Expectation`](crate::Expectation). Every write has a new one, even a write of the same bytes,
-/// and a used revision is never used again, even after the record was deleted and created again.
-/// Revisions have no order. All records written by one batch may carry the same revision.
+/// It is opaque: a caller can compare revisions for equality, and pass one in an [`Expectation`](crate::Expectation).
+/// Every write has a new revision, even a write of the same bytes. A revision is never used again, even after the
+/// record was deleted and created again. Revisions have no order. All records written by one batch may carry the same
+/// revision.
 ///
 /// ```
 /// use keyway_storage::Revision;
@@ -40,21 +40,20 @@ impl fmt::Debug for Revision {
 
 /// The source of revisions for an engine without a revision counter of its own.
 ///
-/// A counter with a random start goes through a bijection, so no value comes twice from one source.
-/// Two sources (two processes on one file) overlap only when their random starts are within each
-/// other's number of writes: one chance in 2^64 for each write. A counter kept in the store would
-/// cost an extra write on every commit.
+/// A counter with a random start goes through a bijection, so one source never returns a value twice. Two sources (two
+/// processes on one file) return the same value only if one counter starts at a number that the other counter reaches:
+/// one chance in 2^64 for each write. A counter kept in the store would cost an extra write on every commit.
 #[derive(Debug)]
 pub(crate) struct Revisions {
     next: AtomicU64,
 }
 
 impl Revisions {
-    /// Creates a source with a start that no other source has.
+    /// Creates a source with a random start.
     ///
-    /// The start need not be secret, only different each time, so the randomness that the standard
-    /// library seeds its hash maps with is enough. That is drawn once a thread, so process id and
-    /// time are mixed in.
+    /// The start must differ from every other source's start, but need not be secret. So the random seed of the
+    /// standard library's hash maps is enough. That seed is drawn once per thread, so the process id and the time are
+    /// mixed in.
     pub(crate) fn new() -> Self {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let start = RandomState::new().hash_one((std::process::id(), now));
@@ -69,7 +68,7 @@ impl Revisions {
 
 /// Maps 64 bits to 64 bits, one to one, so that neighbours look unrelated.
 ///
-/// Callers then cannot come to rely on an order that other engines do not have.
+/// So callers cannot rely on an order of revisions, which other engines do not have.
 const fn scatter(number: u64) -> u64 {
     let mut mixed = number;
     // Odd multipliers and right shifts with xor are invertible, so their combination is too.

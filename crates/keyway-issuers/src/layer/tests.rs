@@ -1,4 +1,4 @@
-//! Tests layers on an issuer that names each operation that reaches it.
+//! Tests layers. The issuer below answers each operation with an error that names the operation.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use pollster::block_on;
 use super::*;
 use crate::{Context, Requester, UserInfo};
 
-/// Answers each operation with an error that names it.
+/// An issuer that answers each operation with an error that names the operation.
 #[derive(Debug)]
 struct Named;
 
@@ -39,7 +39,7 @@ impl Issuer for Named {
     }
 }
 
-/// Records each call.
+/// A layer that records each call.
 #[derive(Debug)]
 struct Recording {
     inner: Arc<dyn Issuer>,
@@ -63,7 +63,7 @@ impl IssuerLayer for Recording {
     }
 }
 
-/// Answers revocations itself, and forwards requests.
+/// A layer that answers revocations itself, and forwards requests.
 #[derive(Debug)]
 struct Revoking(Named);
 
@@ -79,7 +79,7 @@ impl IssuerLayer for Revoking {
     }
 }
 
-/// Refuses every call before its first poll, so no call reaches the issuer below.
+/// A layer that refuses every call before its first poll, so that no call reaches the issuer below.
 #[derive(Debug)]
 struct Refusing(Layered<Recording>);
 

@@ -1,10 +1,10 @@
-//! The base64 layer.
+//! The base64 layer of the wire format.
 //!
 //! See decision W1.
 //!
-//! The seed says base64, the real host writes base64url without padding, and its tester the
-//! standard alphabet with padding. So a plugin reads either alphabet and refuses a mixture:
-//! libraries that skip foreign characters decode it to other bytes than were sent.
+//! The seed says base64, the real host writes base64url without padding, and its tester writes the standard alphabet
+//! with padding. So a plugin reads either alphabet. It refuses a mixture, because a library that skips foreign
+//! characters would decode a mixture to other bytes than were sent.
 
 use std::sync::LazyLock;
 
@@ -34,7 +34,7 @@ pub enum Base64Error {
         /// The position of the byte.
         at: usize,
     },
-    /// A character of one alphabet after one of the other.
+    /// A character of one alphabet follows a character of the other.
     #[error("byte {at} is of another alphabet than what stands before it: use one")]
     Mixed {
         /// The position of the character.
@@ -59,7 +59,7 @@ type Base64 = base64::engine::Simd;
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
 type Base64 = base64::engine::GeneralPurpose;
 
-/// Padding is removed before decoding; leftover bits are ignored.
+/// The configuration of the decoders. They ignore leftover bits. The caller removes the padding before decoding.
 const READING: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
     .with_decode_padding_mode(DecodePaddingMode::RequireNone);
@@ -104,10 +104,10 @@ pub fn encode(bytes: &[u8], alphabet: Alphabet) -> SecretText {
 pub fn decode(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
     let body = without_padding(text)?;
     let length = body.len().div_ceil(4) * 3;
-    // Avoids `vec!`, which asks for zeroed memory: glibc has no quick way to that.
+    // Avoids `vec!`, which asks for zeroed memory: glibc has no quick way to allocate that.
     let mut bytes = Wiped::new(Vec::with_capacity(length));
     bytes.resize(length, 0);
-    // Either alphabet refuses characters of the other, so a mixture is never decoded.
+    // The decoder of each alphabet refuses characters of the other, so a mixture is never decoded.
     let length = URL_SAFE
         .decode_slice(body, &mut bytes)
         .or_else(|_| STANDARD.decode_slice(body, &mut bytes))

@@ -1,6 +1,7 @@
-//! The text that Erlang prints for a value, as the real host shows it to users in place of a text.
+//! Prints values as Erlang does. If a plugin sends another value in place of a text, the real host shows users this
+//! form of it.
 //!
-//! Only the lenient profile needs it.
+//! Only the lenient profile needs this form.
 //!
 //! Unlike in Erlang, long values are not broken into lines at 80 columns.
 
@@ -23,15 +24,15 @@ pub(super) fn join(values: &[Json]) -> Wiped<String> {
     finish(&bytes)
 }
 
-/// Prints a text within another value, in the marks of a binary.
+/// Prints a text as Erlang prints it within another value: as a binary, `<<"...">>`.
 pub(super) fn print_binary(text: &str) -> String {
     let mut bytes = Vec::new();
     binary(&mut bytes, text);
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Converts code points up to 255 to bytes, as Erlang does, so that original UTF-8 becomes UTF-8
-/// again.
+/// Returns the printed bytes as a text. Erlang prints code points up to 255 as bytes, so a list of the bytes of a UTF-8
+/// text becomes that text.
 fn finish(bytes: &[u8]) -> Wiped<String> {
     Wiped::new(String::from_utf8_lossy(bytes).into_owned())
 }
@@ -145,7 +146,7 @@ fn quoted(out: &mut Vec<u8>, byte: u8) {
     out.push(letter);
 }
 
-/// From 2^53 on some whole numbers are not floats, and Erlang always prints an exponent.
+/// 2^53: from here on some whole numbers are not floats, and Erlang always prints an exponent.
 const EXPONENT_FROM: f64 = 9_007_199_254_740_992.0;
 
 /// Prints a float with the fewest digits that read back as the same number.
@@ -164,7 +165,7 @@ fn float(number: f64) -> Wiped<String> {
         let fraction = if mantissa.contains('.') { "" } else { ".0" };
         format!("{sign}{mantissa}{fraction}e{exponent}")
     };
-    // Without an exponent, Rust prints all zeros.
+    // Rust's `Display` prints all zeros and never an exponent.
     let plain = || {
         let plain = format!("{sign}{}", number.abs());
         if plain.contains('.') { plain } else { plain + ".0" }

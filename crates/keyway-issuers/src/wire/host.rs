@@ -12,7 +12,7 @@ use crate::{Action, ConfigurationValue, Context, CredentialRequest, JsonObject, 
 
 /// Writes the input that asks a plugin to describe itself.
 ///
-/// It carries no secret and always goes as an argument (decision W1).
+/// The input carries no secret, and is always passed as an argument (decision W1).
 pub fn encode_parameter(options: &WireOptions) -> SecretText {
     let mut writer = Writer::with_capacity(96 + options.watts_version.len());
     writer.raw("{\"action\":\"parameter\",\"cred_state\":\"undefined\",\"watts_version\":");

@@ -35,22 +35,21 @@
 //!
 //! # Writing
 //!
-//! JSON is written as the real host writes it, byte by byte: ASCII only, `/` as `\/`, names in the
-//! order of their bytes, no white space, floats in exponent form with 20 decimals, integers of any
-//! size. Only the order differs: the real host writes names that it has met before first, which
-//! cannot be reproduced (decision H77). No plugin should depend on any of that, with one exception:
-//! the [user id](crate::UserId).
+//! JSON is written as the real host writes it, byte by byte: ASCII only, `/` as `\/`, names in the order of their
+//! bytes, no white space, floats in exponent form with 20 decimals, integers of any size. Only the order of names
+//! differs: the real host first writes the names that it has met before, and that order cannot be reproduced (decision
+//! H77). No plugin should depend on these details, with one exception: the [user id](crate::UserId).
 //!
 //! # Reading
 //!
-//! [`Profile::Strict`] reads the format that the WaTTS seed documents, [`Profile::Lenient`] also
-//! everything that the real host accepts. [`table::TABLE`] defines it key by key:
+//! [`Profile::Strict`] reads the format that the WaTTS seed documents. [`Profile::Lenient`] also reads everything that
+//! the real host accepts. [`table::TABLE`] defines both profiles key by key:
 //!
 #![doc = include_str!("table.md")]
 //!
-//! In both profiles a result that the table does not allow is a contract violation, which names key
-//! and rule and never a value; nothing is dropped silently (decision W3). Keys outside the table
-//! are ignored, so that plugins can send further keys to newer hosts.
+//! In both profiles a result that the table does not allow is a contract violation. The violation names the key and the
+//! rule, never a value. Nothing is dropped silently (decision W3). Keys outside the table are ignored, so that plugins
+//! can send further keys to newer hosts.
 
 pub mod base64;
 mod erlang;
@@ -74,9 +73,8 @@ pub enum Profile {
     /// Accepts the documented format only: one object on standard output and nothing else.
     #[default]
     Strict,
-    /// Accepts also what the real host accepts, for old plugins: the first of duplicate names
-    /// counts, text after the object and the exit status are ignored, and some values are
-    /// converted.
+    /// Also accepts everything that the real host accepts, for old plugins: of duplicate names the first counts, text
+    /// after the object and the exit status are ignored, and some values are converted.
     ///
     /// Arrays and objects may be nested [64 deep](Reader::MAX_DEPTH) in both profiles (decision
     /// H78).
@@ -114,7 +112,7 @@ impl Profile {
 pub enum Ended {
     /// The program exited with this status.
     Status(i32),
-    /// A signal of this number killed the program.
+    /// A signal with this number killed the program.
     Signal(i32),
 }
 
@@ -150,7 +148,7 @@ pub struct WireOptions {
 }
 
 impl WireOptions {
-    /// Creates the options under which the output equals that of the real host of this version.
+    /// Creates the options with which the output equals the output of this version of the real host.
     pub fn new(watts_version: impl Into<String>) -> Self {
         Self { alphabet: Alphabet::UrlSafe, watts_version: watts_version.into(), intent_id: false }
     }

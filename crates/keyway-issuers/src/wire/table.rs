@@ -1,5 +1,4 @@
-//! The rules for each key of each answer, as data: the decoder reads by these rows, and the
-//! documentation prints them.
+//! The rules for each key of each answer, as data. The decoder applies these rows, and the documentation prints them.
 //!
 //! See decision W3.
 
@@ -26,27 +25,27 @@ pub struct Row {
     pub seed: &'static str,
     /// The behaviour of the real host.
     pub host: &'static str,
-    /// The demand of the tester of WaTTS plugins.
+    /// The rule of the tester of WaTTS plugins.
     pub tester: &'static str,
 }
 
 /// The treatment of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Treatment {
-    /// The demand on its presence.
+    /// The rule for the presence of the key.
     pub presence: Presence,
     /// The accepted values.
     pub accepts: Accepts,
 }
 
-/// The demand on the presence of a key.
+/// The rule for the presence of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// Without it the answer breaks the contract.
+    /// An answer without the key breaks the contract.
     Required,
     /// The key may be missing.
     Optional,
-    /// With it the answer breaks the contract.
+    /// An answer with the key breaks the contract.
     Forbidden,
 }
 
@@ -62,7 +61,7 @@ pub enum Accepts {
     Nothing,
     /// A text; anything else is converted to the text that Erlang prints for it.
     Printed,
-    /// As `Printed`, and in a text file the elements of a list are joined.
+    /// As `Printed`, except that in a text file the elements of a list are joined.
     PrintedValue,
     /// A whole number from 0 to 4,294,967,295.
     Count,
@@ -70,11 +69,11 @@ pub enum Accepts {
     CountOrDigits,
     /// `true` or `false`.
     Boolean,
-    /// `true` is true, and everything else is false.
+    /// `true` counts as true, and any other value counts as false.
     TrueOrElse,
     /// `true`, `"true"`, `"True"`, `1`, `false`, `"false"`, `"False"`, `0`.
     Truth,
-    /// A value of the type that `type` names; a boolean is converted as `Truth`.
+    /// A value of the type that the key `type` names; a boolean is converted as in `Truth`.
     OfItsType,
     /// A list.
     Array,
@@ -242,7 +241,7 @@ pub(super) fn is_known(name: &str) -> bool {
     TABLE.iter().any(|row| row.name().trim_end_matches("[]") == name)
 }
 
-/// Reads the keys of one object by the rows of the table, and collects violations.
+/// A reader for the keys of one object. It applies the rows of the table, and collects violations.
 pub(super) struct Keys<'a> {
     pub(super) entries: &'a mut JsonObject,
     pub(super) indexes: &'a [usize],
@@ -346,7 +345,7 @@ impl Keys<'_> {
     }
 }
 
-/// Reads an element of a list that must be an object or a list itself.
+/// Reads an element of a list. The element must be an object or a list.
 pub(super) fn element(
     row: &Row,
     value: Json,

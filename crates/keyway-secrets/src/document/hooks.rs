@@ -1,4 +1,4 @@
-//! Defines the three protected hooks of the Convection seed, and their companions.
+//! Defines the three protected hooks of the Convection seed, and the methods that belong to them.
 
 use std::fmt;
 
@@ -17,8 +17,8 @@ pub enum AccessMode {
     Update,
 }
 
-/// Implemented by a plugin whose store is one document: the protected functions `_read`, `_write`
-/// and `_close` of the Convection seed, and the removal of the store.
+/// The hooks of a plugin whose store is one document: the protected functions `_read`, `_write` and `_close` of the
+/// Convection seed, and the removal of the store.
 ///
 /// [`DocumentStore`](crate::DocumentStore) calls them in cycles: one `read`, at most one `write` or
 /// `remove`, and then exactly one `close`, even after an error, a panic or a dropped future. Cycles
@@ -43,8 +43,8 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
         Table::new()
     }
 
-    /// Checks settings before they are stored, and by default also those that a stored document
-    /// holds. Does no I/O. The default accepts only an empty table: there are no settings.
+    /// Checks settings before they are stored. By default, it also checks the settings of a stored document. Does no
+    /// I/O. The default accepts only an empty table, so the store has no settings.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
@@ -68,8 +68,8 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
         self.check_settings(settings)
     }
 
-    /// Returns the settings in force when these are stored: it fills in the settings that the
-    /// format lets a writer omit. Pure; the settings were checked before.
+    /// Returns the settings that are in force if `settings` is stored: fills in the settings that the format lets a
+    /// writer omit. A pure function. The caller has checked `settings`.
     fn settings_in_force(&self, settings: Table) -> Table {
         settings
     }
@@ -100,10 +100,10 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Reads the document with any key of `keys`; `None` if there is no document.
+    /// Reads the document with any key of `keys`. Returns `None` if there is no document.
     ///
-    /// With [`AccessMode::Update`] it first takes a lock that keeps out all other writers, in other
-    /// processes too, until [`close`](Self::close).
+    /// With [`AccessMode::Update`] it first takes a lock that keeps out all other writers, including other processes,
+    /// until [`close`](Self::close).
     ///
     /// # Errors
     /// [`WrongKey`](StoreError::WrongKey), [`Corrupt`](StoreError::Corrupt), and errors of the

@@ -1,4 +1,4 @@
-//! Makes a store of one document from three protected hooks.
+//! Makes a store of one document from the hooks of a plugin.
 
 mod content;
 mod hooks;

@@ -7,11 +7,10 @@ use crate::{Cursor, StoreError};
 
 const MARK_BYTES: usize = 16;
 
-/// Remembers the secrets of earlier pages by a mark of each name.
+/// The secrets of earlier pages, remembered by a hash of each name.
 ///
-/// A position in the list would not do: if secrets before it are destroyed between pages, secrets
-/// after it move past it and are never listed. A document is read as a whole anyway, so remembering
-/// all names adds little cost.
+/// A position in the list would not suffice: if secrets before it are destroyed between pages, secrets after it move
+/// past it and are never listed. A document is read as a whole anyway, so remembering all names adds little cost.
 #[derive(Default)]
 pub(super) struct Listed {
     marks: Vec<[u8; MARK_BYTES]>,
@@ -29,7 +28,7 @@ impl Listed {
         Ok(Self { marks })
     }
 
-    /// Returns the next `limit` entries at most, and the cursor after them if there are more.
+    /// Returns at most the next `limit` entries, and the cursor after them if there are more entries.
     pub(super) fn page(
         mut self,
         secrets: &Table,
@@ -74,7 +73,7 @@ mod tests {
         let first = table(&["a", "b", "c", "d"]);
         let (page, next) = Listed::default().page(&first, 2);
         assert_eq!(names(&page), ["a", "b"]);
-        // Both are destroyed, and one is created again, which moves it to the end.
+        // `a` and `b` are destroyed. `a` is created again, which puts it after the others.
         let second = table(&["c", "d", "a", "e"]);
         let listed = Listed::from_cursor(next.as_ref()).unwrap();
         let (page, next) = listed.page(&second, 2);

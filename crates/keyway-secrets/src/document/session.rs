@@ -11,11 +11,10 @@ use crate::{AccessMode, Document, DocumentHooks, StoreError};
 /// The state of a handle between cycles.
 #[derive(Debug)]
 pub(super) struct HandleState {
-    /// The keys that open the document: the new and the old ones until a rotation is known to be
-    /// done.
+    /// The keys that open the document. Until a rotation is known to be done, they are both the new and the old keys.
     pub(super) reading: KeyRing,
-    /// The keys that seal the document. They become the new ones only when a rotation is done, so
-    /// after a failed or dropped rotation the old keys still open the document.
+    /// The keys that seal the document. The new keys replace them only when a rotation is done, so after a failed or
+    /// dropped rotation the old keys still open the document.
     pub(super) sealing: KeyRing,
     /// The new keys of a rotation that is not known to be done.
     pub(super) rotating: Option<KeyRing>,
@@ -40,9 +39,9 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
     pub(super) async fn read_any(&mut self, access: AccessMode) -> Result<Option<Document>, StoreError> {
         let rotating = self.state.rotating.clone().filter(|_| access == AccessMode::Update);
         let Some(new) = rotating else { return self.hooks.read(&self.state.reading, access).await };
-        // A failed rotation of this handle may have taken effect, or another handle may have
-        // finished it, and then the old keys may be discarded. So a document that the old keys do
-        // not open is not sealed by them.
+        // A failed rotation of this handle may have taken effect, or another handle may have finished it. Then the new
+        // keys seal the document, and the old keys may be discarded. So if the old keys do not open the document, this
+        // handle seals with the new keys from now on.
         match self.hooks.read(&self.state.sealing, access).await {
             Err(StoreError::WrongKey { .. }) => {}
             other => return other,
@@ -73,9 +72,8 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         self.write_sealed_by(document, &keys).await
     }
 
-    /// Writes the document, adds the uncounted reads, and raises the version of the last writer.
-    /// The version is never lowered: data of a newer version stays marked as that version's
-    /// (decision C4).
+    /// Writes the document, adds the uncounted reads, and raises the version of the last writer. The version is never
+    /// lowered: data that a newer version wrote stays marked with that version (decision C4).
     pub(super) async fn write_sealed_by(
         &mut self,
         mut document: Document,
@@ -98,7 +96,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Ok(())
     }
 
-    /// Closes and returns `answer`, unless closing broke the contract.
+    /// Closes the cycle and returns `answer`, unless closing broke the contract.
     pub(super) fn end<T>(mut self, answer: T) -> Result<T, StoreError> {
         self.close_once().map(|()| answer)
     }
@@ -107,7 +105,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         if std::mem::replace(&mut self.closed, true) {
             return Ok(());
         }
-        // A panic here may meet another one that is unwinding, which would abort the process.
+        // This may run while another panic unwinds. A second panic would then abort the process.
         catch_unwind(AssertUnwindSafe(|| self.hooks.close()))
             .map_err(|_| CallError::Panicked { operation: "close" }.into())
     }
@@ -115,7 +113,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
 
 impl<H: DocumentHooks> Drop for Session<'_, H> {
     fn drop(&mut self) {
-        // The result has no reader: the operation already failed or was dropped.
+        // The result is ignored, because the operation already failed or was dropped.
         let _ = self.close_once();
     }
 }

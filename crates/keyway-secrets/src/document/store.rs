@@ -1,4 +1,4 @@
-//! Makes a store of three hooks.
+//! Makes a secret store from document hooks.
 
 use async_lock::Mutex;
 use async_trait::async_trait;
@@ -22,15 +22,15 @@ use crate::{
 /// and writes only new ones (C7), calls `close` once on every path (C13), keeps insertion order
 /// (C15) and counts exactly (C12).
 ///
-/// It has no environments, descriptions, dates or versions. It destroys, rotates, has settings, can
-/// be deleted, records the last writer, and is immediate (decision C16).
+/// The store has no environments, descriptions, dates or versions. It destroys, rotates, has settings, can be deleted,
+/// records the last writer, and is immediate (decision C16).
 ///
 /// Every operation checks the writer of the document again, since another program may replace the
 /// document at any time. A `written_by` call is not counted as a read.
 ///
-/// A rotation is one write. Until it is known to be done, the handle reads with new and old keys.
-/// It seals with the old ones, unless they no longer open the document. So a ring of both opens the
-/// document in any case, and calling `rotate` again with the same keys completes the rotation.
+/// A rotation is one write. Until it is known to be done, the handle reads with new and old keys. It seals with the old
+/// keys, unless they no longer open the document. So a ring of the old and the new keys opens the document in any case,
+/// and calling `rotate` again with the same keys completes the rotation.
 #[derive(Debug)]
 pub struct DocumentStore<H> {
     hooks: H,
@@ -55,8 +55,8 @@ impl<H: DocumentHooks> DocumentStore<H> {
         &self.hooks
     }
 
-    /// Converts a value to its stored form, or keeps the recipe for it. An unacceptable value is
-    /// refused before any data is touched (C6).
+    /// Converts a value to its stored form, or returns the recipe if the store generates the value. An unacceptable
+    /// value is refused before any data is touched (C6).
     fn storable(&self, value: NewValue) -> Result<Storable, StoreError> {
         match value {
             NewValue::Given(value) => {
@@ -69,8 +69,8 @@ impl<H: DocumentHooks> DocumentStore<H> {
         }
     }
 
-    /// Returns the value to store. A generated one follows the document's settings, which are in
-    /// force while the document is locked (C11).
+    /// Returns the value to store. A generated value follows the settings that are in force in the locked document
+    /// (C11).
     fn value_for(&self, document: &Document, value: &Storable) -> Result<Structured, StoreError> {
         match value {
             Storable::Given(value) => Ok(value.clone()),
@@ -161,8 +161,7 @@ struct Planned {
 }
 
 impl Planned {
-    /// Returns the header of the secret, after checking that it exists or is missing as the write
-    /// demands.
+    /// Checks that the secret exists or is missing, as the write demands, and returns its header.
     fn check_there(&self, document: &Document) -> Result<SecretHeader, StoreError> {
         let name = self.address.name.as_str();
         match document.secrets.get(name).is_some() {
@@ -173,7 +172,7 @@ impl Planned {
     }
 }
 
-/// A document is in memory as a whole, so a batch may be large.
+/// The size limits of a batch. They are high, because a document is in memory as a whole.
 pub(super) const BULK: BulkLimits = BulkLimits { writes: 10_000, bytes: 16 << 20 };
 
 #[async_trait]
@@ -199,7 +198,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
         }
         let metadata = self.hooks.metadata();
         let mut document = Document::empty(metadata.written_by(), self.hooks.initial_settings());
-        // Existing files start with one read and one write.
+        // A new document counts one read and one write, as existing files do.
         document.reads = 1;
         session.write(document).await?;
         session.end(())
@@ -207,8 +206,8 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         let mut session = self.begin().await?;
-        // From here on the handle reads with both rings, so neither a failed write nor a dropped
-        // future leaves it with the wrong keys.
+        // From here on the handle reads with both rings, so that it still has the right keys after a failed write or a
+        // dropped future.
         session.state.reading = new.with_retiring(&session.state.reading);
         session.state.rotating = Some(new.clone());
         let document = session.read(AccessMode::Update).await?;

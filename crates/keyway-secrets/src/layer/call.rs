@@ -36,7 +36,7 @@ pub enum Call<'a> {
     Destroy {
         /// The address of the secret.
         address: &'a SecretAddress,
-        /// The revision that it must have, if there is a condition.
+        /// The revision that the secret must have, if there is a condition.
         expected: Option<&'a SecretRevision>,
     },
     /// [`SecretStore::get`](crate::SecretStore::get).
@@ -54,7 +54,7 @@ pub enum Call<'a> {
         kind: Option<MediaKind>,
         /// Whether the description changes.
         describes: bool,
-        /// The revision that it must have, if there is a condition.
+        /// The revision that the secret must have, if there is a condition.
         expected: Option<&'a SecretRevision>,
     },
     /// [`SecretStore::write_all`](crate::SecretStore::write_all).
@@ -84,9 +84,9 @@ pub enum Call<'a> {
     /// [`SecretStore::list_environments`](crate::SecretStore::list_environments).
     #[non_exhaustive]
     ListEnvironments {
-        /// The cursor of the page before, if there was one.
+        /// The cursor of the previous page, if there was one.
         after: Option<&'a Cursor>,
-        /// The most environments that the caller wants.
+        /// The maximum number of environments that the caller wants.
         limit: usize,
     },
     /// [`SecretStore::retrieve_environment`](crate::SecretStore::retrieve_environment).

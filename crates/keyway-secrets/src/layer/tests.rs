@@ -1,4 +1,4 @@
-//! Tests layers on a store that names each operation that reaches it.
+//! Tests layers. The store below answers each operation with an error that names the operation.
 
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +9,7 @@ use pollster::block_on;
 use super::*;
 use crate::{Progress, SecretName};
 
-/// Answers each operation with an error that names it.
+/// A store that answers each operation with an error that names the operation.
 #[derive(Debug)]
 struct Named;
 
@@ -97,7 +97,7 @@ impl SecretStore for Named {
     }
 }
 
-/// Records each call, and whether it reached a store that answers.
+/// A layer that records each call, in its `Debug` and `Display` form.
 #[derive(Debug)]
 struct Recording {
     inner: Arc<dyn SecretStore>,
@@ -121,7 +121,7 @@ impl SecretStoreLayer for Recording {
     }
 }
 
-/// Answers reads itself, and refuses no other call.
+/// A layer that answers reads itself, and forwards every other call.
 #[derive(Debug)]
 struct Answering(Named);
 

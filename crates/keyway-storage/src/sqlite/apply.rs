@@ -37,7 +37,7 @@ struct Found {
     large: Option<i64>,
 }
 
-/// Whether a batch has its transaction for itself.
+/// Whether a batch has its transaction to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Company {
     /// A conflict ends the transaction, which undoes what the batch has written.
@@ -58,8 +58,8 @@ pub(super) fn apply(
     let items = batch.items();
     let is_alone =
         company == Company::Alone || items.iter().filter(|item| creates_small(item)).nth(1).is_none();
-    // An insert finds an existing record itself, which saves a search of the tree, and in a large
-    // batch the second reading of pages that the cache does not hold.
+    // An insert itself detects an existing record. That saves a search of the tree. In a large batch, it also saves
+    // reading again the pages that the cache does not hold.
     let is_direct = |item: &Item| is_alone && creates_small(item);
     let mut found = Vec::with_capacity(items.len());
     for (place, item) in items.iter().enumerate() {
@@ -72,8 +72,8 @@ pub(super) fn apply(
             ItemAction::Put { .. } | ItemAction::Delete => find(connection, item.key())?,
         };
         if !item.expectation().is_met_by(there.map(|found| found.revision)) {
-            // The checks that were left to inserts must be made now, since such an item may come
-            // first.
+            // An earlier item whose check was left to its insert may be in conflict, too. The first conflict must be
+            // returned, so those checks are made now.
             for (earlier, item) in items[..place].iter().enumerate().filter(|(_, item)| is_direct(item)) {
                 if find(connection, item.key())?.is_some() {
                     return Ok(Applied::Conflict { item: earlier });
@@ -102,8 +102,7 @@ fn creates_small(item: &Item) -> bool {
         && matches!(item.action(), ItemAction::Put { value } if !is_large(item.key(), value))
 }
 
-/// Writes an item. Returns `false` if a record to create already exists, or a record to change does
-/// not.
+/// Writes an item. Returns `false` if a record to create already exists, or if a record to change does not exist.
 fn write(
     connection: &Connection,
     item: &Item,
@@ -138,7 +137,7 @@ fn write(
     Ok(changed == 1)
 }
 
-/// Stores a large value in place of the old one; for a small value, only removes the old large one.
+/// Stores a large value in place of the old one. For a small value, only removes the old large value.
 fn store_large(
     connection: &Connection,
     key: &[u8],

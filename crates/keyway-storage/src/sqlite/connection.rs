@@ -12,21 +12,20 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, ffi};
 use super::{SqliteOptions, schema};
 use crate::StorageError;
 
-/// No two threads use a connection at the same time, so SQLite needs no lock for that. Only `file`
-/// creates the file.
+/// The flags of every connection. No two threads use a connection at the same time, so SQLite needs no lock for that. A
+/// connection does not create the file; only the module `file` does.
 pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
-/// The number of prepared statements that a connection caches, more than there are.
+/// The number of prepared statements that a connection caches. The engine has fewer statements.
 const STATEMENTS: usize = 32;
-/// The number of log pages after which a commit copies the log back into the file, so that it can
-/// be reused from its start. Syncing a growing file takes twice as long as overwriting existing
-/// bytes (ext4). Every log starts empty, so a new or freshly opened store is slower up to this
-/// point.
+/// The number of log pages after which a commit copies the log back into the file. Then the log can be reused from its
+/// start. Syncing a growing file takes twice as long as overwriting existing bytes (ext4). Every log starts empty, so a
+/// new or freshly opened store is slower until its log has this size.
 const CHECKPOINT_PAGES: u32 = 1000;
 /// The size to which the log is cut after it was copied back.
 const LOG_BYTES: u32 = 32 << 20;
 
-/// Keeps a schema that is changed after [`schema::check`] from doing harm.
+/// Settings that keep a schema from doing harm if it is changed after [`schema::check`].
 const SETTINGS: [(DbConfig, bool); 4] = [
     (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
     (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
@@ -42,8 +41,8 @@ pub(super) fn open(
 ) -> Result<Connection, StorageError> {
     let set_up = || {
         let mut connection = Connection::open_with_flags(path, FLAGS)?;
-        // Checks this before the first read: reading makes the companion files, which this process
-        // would own.
+        // This is checked before the first read, because reading creates the companion files, and this process would
+        // own them.
         if connection.is_readonly(MAIN_DB)? {
             return Ok(None);
         }
@@ -77,7 +76,7 @@ pub(super) fn open(
     Ok(connection)
 }
 
-/// The wait of a connection for other processes; it can be changed while the connection is in use.
+/// The time that a connection waits for other processes. It can be changed while the connection is in use.
 #[derive(Clone, Debug)]
 pub(super) struct Patience {
     micros: Arc<AtomicU64>,
@@ -95,8 +94,8 @@ impl Patience {
         self.micros.store(u64::try_from(deadline.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Sleeps for short times of varying length. SQLite's own back-off sleeps longer each time, so
-    /// that the latest caller gets the lock and earlier ones wait for seconds.
+    /// Sleeps for short times of varying length. SQLite's own back-off sleeps longer each time, so that the latest
+    /// caller gets the lock, and earlier callers wait for seconds.
     fn handler(&self) -> impl FnMut(i32) -> bool + Send + use<> {
         let patience = self.clone();
         let mut since = Instant::now();
@@ -134,9 +133,9 @@ pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageEr
     }
 }
 
-/// Adds the file to an error that says only that it is busy, full or read-only.
+/// Adds the path to an error of a file that is busy, full or read-only.
 ///
-/// Errors are made without knowing the path; this function adds it on their way out.
+/// Such an error is made where the path is unknown; this function adds the path before the error is returned.
 pub(super) fn with_path(path: &Path, error: StorageError) -> StorageError {
     let path = || path.to_owned();
     match error {
@@ -170,8 +169,8 @@ fn io_kind(source: &(dyn Error + Send + Sync + 'static)) -> Option<std::io::Erro
     source.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }
 
-/// Recognizes errors that SQLite does not report as damage, but that cannot occur in a sound file:
-/// our own statements fit our own tables, and no page of a whole file is cut off.
+/// Recognizes errors that SQLite does not report as damage, but that cannot occur in a sound file: the engine's
+/// statements fit its own tables, and no page of a complete file is cut off.
 fn shows_damage(error: &rusqlite::Error) -> bool {
     match error {
         rusqlite::Error::SqliteFailure(cause, _) => matches!(
@@ -190,8 +189,8 @@ fn shows_damage(error: &rusqlite::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// Tests `SQLITE_PROTOCOL`: SQLite gives up because other processes were too often faster in
-    /// the log. Nothing happened, and the same call may succeed later.
+    /// Tests `SQLITE_PROTOCOL`: SQLite gives up because other processes were too often first to lock the log. Nothing
+    /// happened, and the same call may succeed later.
     #[test]
     fn a_caller_that_lost_the_race_for_a_lock_may_try_again() {
         for code in [ffi::SQLITE_BUSY, ffi::SQLITE_BUSY_RECOVERY, ffi::SQLITE_LOCKED, ffi::SQLITE_PROTOCOL] {

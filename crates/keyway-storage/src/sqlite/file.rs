@@ -20,8 +20,8 @@ pub(super) const APPLICATION_ID: u32 = 0x4b65_7977;
 /// The smallest page of SQLite: no database is shorter.
 const LEAST_BYTES: u64 = 512;
 
-/// Makes `path` absolute. Connections are opened when they are needed, and by then the process may
-/// have changed its folder.
+/// Makes `path` absolute. A connection is opened when it is needed, and by then the process may have changed its
+/// current folder.
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, StorageError> {
     std::path::absolute(path).map_err(|error| system("find the folder of the store file", path, &error))
 }
@@ -56,7 +56,7 @@ pub(super) fn prepare(path: &Path, expected: Presence) -> Result<(), StorageErro
                 });
             }
             create(path, expected)?;
-            // Another process may have been faster, possibly with another program.
+            // Another process may have made the file first, and it may run another program.
             probe(path)
         }
         Err(error) => Err(system("look at the store file", path, &error)),
@@ -84,8 +84,8 @@ fn probe(path: &Path) -> Result<(), StorageError> {
             Err(StorageError::Corrupt { detail: format!("{} has no schema version", path.display()) })
         }
         Ok((application_id, _)) => Err(StorageError::Foreign { path: path.to_owned(), application_id }),
-        // Without locks, a file that is growing looks cut off. The real opening follows, checks
-        // again under a lock, and reports real damage.
+        // Without locks, a file that is growing looks cut off. The file is opened for use next, which checks it again
+        // under a lock and reports real damage.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(()),
         Err(error) => Err(failure("read the header of the store file", error)),
     }
@@ -171,7 +171,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn immutable_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
     if path.as_os_str().as_encoded_bytes().starts_with(b"/") {
-        // The empty authority keeps a path that starts with two slashes from being read as one.
+        // Without this empty authority, SQLite would read an authority from a path that starts with two slashes.
         uri.push_str("//");
     }
     for &byte in path.as_os_str().as_encoded_bytes() {
@@ -197,8 +197,8 @@ fn system(action: &'static str, path: &Path, error: &io::Error) -> StorageError 
 mod tests {
     use super::*;
 
-    /// Tests a process that finds no store file and then its log, because another process was
-    /// faster.
+    /// Tests a process that first finds no store file and then finds the log of a store, because another process has
+    /// made the store in between.
     #[test]
     fn a_store_that_another_process_has_just_made_is_not_damaged() {
         let folder = tempfile::tempdir().unwrap();

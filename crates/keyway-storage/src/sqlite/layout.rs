@@ -8,9 +8,9 @@ use crate::{Record, Revision, StorageError};
 
 const LARGE: &str = "SELECT value FROM large_values WHERE id = ?1";
 
-/// The longest key and value together that are kept in the tree of keys: the bytes that SQLite
-/// keeps whole on a page of 4 KiB in such a tree (1,002), less the other columns. A longer record
-/// would overflow to separate pages, and the tree would grow tall.
+/// The maximum length of key and value together for a record in the tree of keys. In such a tree, SQLite keeps at most
+/// 1,002 bytes whole on a page of 4 KiB, and the other columns need some of them. A longer record would overflow to
+/// separate pages, and the tree would grow tall.
 const SMALL_BYTES: usize = 940;
 
 /// Tells whether the value belongs in the table of large values.
@@ -30,7 +30,7 @@ pub(super) fn checksum(key: &[u8], revision: u64, value: &[u8]) -> u32 {
 /// Reads the record from a row that starts with the columns `revision, checksum, value`, and
 /// verifies its checksum.
 ///
-/// The statement of the row is still active, so the large value comes from the same snapshot.
+/// The statement of the row is still active, so a large value comes from the same snapshot.
 pub(super) fn record(connection: &Connection, key: &[u8], row: &Row<'_>) -> Result<Record, StorageError> {
     let broken = |error| failure("read a record", error);
     let bits = row.get::<_, i64>(0).map_err(broken)?.cast_unsigned();

@@ -34,11 +34,11 @@ use queue::Handle;
 /// `synchronous=FULL`), so it survives a killed process and a power cut (decision C6).
 ///
 /// # Blocking
-/// A read works inside the call on one of a few connections: it takes microseconds for a record,
-/// and a page is bounded. It never waits for a writer, and waits for other reads only if there are
-/// more of them than connections. [`CommitMode`] decides where a commit works. A call whose file is
-/// locked by another process waits at most [`SqliteOptions::busy_deadline`] and then returns
-/// [`StorageError::Locked`]; commits do this waiting on the writer thread, not on the caller's.
+/// A read works inside the call on one of a few connections: it takes microseconds for a record, and a page is bounded.
+/// It never waits for a writer, and waits for other reads only if there are more of them than connections.
+/// [`CommitMode`] decides where a commit works. A call whose file is locked by another process waits at most
+/// [`SqliteOptions::busy_deadline`] and then returns [`StorageError::Locked`]. Commits wait for this on the writer
+/// thread, not on the caller's thread.
 ///
 /// # Damage
 /// Every record carries a checksum over key, revision and value, which every read verifies, and
@@ -83,8 +83,8 @@ impl Sqlite {
         SqliteOptions::new().create(path)
     }
 
-    /// Opens the store at `path` with the default options, and makes it if the file does not exist.
-    /// Blocks. For tests, and for stores that may be lost.
+    /// Opens the store at `path` with the default options, and makes it if the file does not exist. Blocks. This is
+    /// meant for tests, and for stores that may be lost.
     ///
     /// # Errors
     /// As [`SqliteOptions::open_or_create`].
@@ -97,9 +97,8 @@ impl Sqlite {
         SqliteOptions::new()
     }
 
-    /// Closes the store for all clones of this handle: finishes waiting commits, copies the log
-    /// back into the file if no other process has it open, and stops the writer thread. Blocks
-    /// meanwhile.
+    /// Closes the store for all clones of this handle: finishes waiting commits, copies the log back into the file if
+    /// no other process has it open, and stops the writer thread. Blocks until that is done.
     ///
     /// Later calls return [`StorageError::Closed`]. Dropping the last clone does the same. Closing
     /// twice is harmless.
@@ -110,7 +109,7 @@ impl Sqlite {
     /// Reads the whole file and checks its schema, its structure, its index and every record's
     /// checksum. Returns the number of records.
     ///
-    /// Blocks for as long as reading the file takes; other calls continue meanwhile.
+    /// Blocks for as long as reading the file takes. Other calls continue during that time.
     ///
     /// # Errors
     /// [`StorageError::Corrupt`] with the first damage found, [`StorageError::Closed`],
@@ -138,7 +137,7 @@ impl Storage for Sqlite {
         Limits::LOCAL
     }
 
-    /// Reads come from the page cache or a local disk; a commit waits for a sync.
+    /// Returns [`Pace::PromptReads`]: reads come from the page cache or a local disk, and a commit waits for a sync.
     fn pace(&self) -> Pace {
         Pace::PromptReads
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::file::Presence;
 use crate::{Sqlite, StorageError};
 
-/// Chooses the thread that carries out a commit of a [`Sqlite`] store.
+/// The thread that carries out a commit of a [`Sqlite`] store.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitMode {
@@ -14,14 +14,14 @@ pub enum CommitMode {
     /// thread run once. Then, if no other caller is committing, it commits all waiting batches as
     /// one group. The writer thread commits the rest.
     ///
-    /// This mode is the fastest, because no thread needs to wake up. It blocks the calling thread
-    /// for one transaction and one sync of the disk: about 0.1 ms on a solid-state disk, 10 ms on a
-    /// spinning one. Once every few hundred commits it also copies the log back into the file (4
-    /// MiB). It never blocks for another process.
+    /// This mode is the fastest, because no thread needs to wake up. It blocks the calling thread for one transaction
+    /// and one sync of the disk: about 0.1 ms on a solid-state disk, 10 ms on a hard disk. Once every few hundred
+    /// commits it also copies the log back into the file (4 MiB). It waits for another process for at most about 0.5
+    /// ms; then the writer thread takes over the wait.
     #[default]
     Inline,
-    /// Commits always on the writer thread. The calling thread never waits for the disk, and each
-    /// commit costs two thread switches (30 to 60 microseconds).
+    /// Always commits on the writer thread. The calling thread never waits for the disk, and each commit costs two
+    /// thread switches (30 to 60 microseconds).
     ///
     /// Use it for slow disks, and for threads that must never stall.
     Thread,
@@ -66,9 +66,8 @@ impl SqliteOptions {
         self
     }
 
-    /// Sets how long a call waits while another process holds the file, before it returns
-    /// [`StorageError::Locked`]. A commit behind other waiting ones may wait for them first, and
-    /// then this long itself.
+    /// Sets how long a call waits while another process holds the file, before it returns [`StorageError::Locked`]. A
+    /// commit behind other waiting commits may first wait for them, and then wait this long itself.
     #[must_use]
     pub fn busy_deadline(mut self, deadline: Duration) -> Self {
         self.busy_deadline = deadline;
@@ -95,12 +94,11 @@ impl SqliteOptions {
     /// the process, even if that changes later.
     ///
     /// # Errors
-    /// [`StorageError::NoFile`] if the file does not exist: a deleted store, or a misspelt path,
-    /// does not become an empty store. [`StorageError::Foreign`] and [`StorageError::Newer`] if the
-    /// file is not for this program; it is not touched. [`StorageError::Corrupt`] if the file is
-    /// empty, truncated, damaged or not a database, if it has other tables, a trigger or a view, or
-    /// if its log exists without it. [`StorageError::ReadOnly`] if it cannot be written;
-    /// [`StorageError::Locked`] if another process holds it for too long;
+    /// [`StorageError::NoFile`] if the file does not exist: a deleted store, or a misspelt path, does not become an
+    /// empty store. [`StorageError::Foreign`] and [`StorageError::Newer`] if the file is not for this program; it is
+    /// not touched. [`StorageError::Corrupt`] if the file is empty, truncated, damaged or not a database, if it has
+    /// other tables, a trigger or a view, or if its log exists without the file. [`StorageError::ReadOnly`] if the file
+    /// cannot be written; [`StorageError::Locked`] if another process holds the file for too long;
     /// [`StorageError::DiskFull`]; [`StorageError::Engine`] if the system refuses.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Sqlite, StorageError> {
         Sqlite::open_with(path.as_ref(), self, Presence::There)
@@ -108,20 +106,19 @@ impl SqliteOptions {
 
     /// Makes a store at `path` and opens it. Blocks.
     ///
-    /// The new file appears complete or not at all, even if the process is killed or another
-    /// process opens the same path meanwhile. A killed process may leave a draft beside it (its
-    /// name ends in `.new`), which may be deleted. The file system needs no hard links and no sync
-    /// of folders.
+    /// The new file appears complete or not at all, even if the process is killed, or another process opens the same
+    /// path at the same time. A killed process may leave a draft in the same folder (its name ends in `.new`), which
+    /// may be deleted. The file system needs no hard links and no sync of folders.
     ///
     /// # Errors
-    /// [`StorageError::FileExists`] if the file exists, which is not touched; those of
+    /// [`StorageError::FileExists`] if the file exists; the file is not touched. Also the errors of
     /// [`open`](Self::open).
     pub fn create(&self, path: impl AsRef<Path>) -> Result<Sqlite, StorageError> {
         Sqlite::open_with(path.as_ref(), self, Presence::Absent)
     }
 
-    /// Opens the store at `path`, and makes it if the file does not exist. Blocks. For tests, and
-    /// for stores that may be lost.
+    /// Opens the store at `path`, and makes it if the file does not exist. Blocks. This is meant for tests, and for
+    /// stores that may be lost.
     ///
     /// # Errors
     /// Those of [`open`](Self::open), except `NoFile`.

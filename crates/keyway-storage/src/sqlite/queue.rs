@@ -1,13 +1,13 @@
 //! Decides which thread commits, and when: the calling thread or the writer thread.
 //!
-//! Every batch goes into a queue. In [`CommitMode::Inline`] the caller then lets the other tasks of
-//! its thread run once, so that they can queue theirs. The first caller that returns and finds the
-//! writer free leads: it commits all waiting batches as one group. So a single caller commits on
-//! its own thread without a wake-up, and many callers share a sync.
+//! Every batch goes into a queue. In [`CommitMode::Inline`] the caller then lets the other tasks of its thread run
+//! once, so that they can queue their batches. The first caller that returns and finds the writer free leads: it
+//! commits all waiting batches as one group. So a single caller commits on its own thread without a wake-up, and many
+//! callers share a sync.
 //!
-//! No caller depends on another future being polled again. A leader holds the writer only within
-//! one poll. The writer thread takes over if batches remain behind a leader, if its wait for
-//! another process ends, or if a future is dropped before it led.
+//! No caller depends on another future being polled again. A leader holds the writer only within one poll. The writer
+//! thread takes over if batches remain after a leader's group, if a leader's short wait for another process ends
+//! without success, or if a future is dropped before it led.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -30,9 +30,10 @@ use crate::{Batch, CommitOutcome, StorageError};
 /// How long a caller's own thread waits for another process before the writer thread takes over the
 /// wait: a few transactions.
 const INLINE_PATIENCE: Duration = Duration::from_micros(500);
-/// Limits a group that a caller commits, and so how long the caller's thread is blocked.
+/// The size limits of a group that a caller commits. They bound how long the caller's thread is blocked.
 const INLINE_GROUP: Group = Group { batches: 128, bytes: 4 << 20 };
-/// Limits a group of the writer thread, and so how long its first batch waits for its last.
+/// The size limits of a group that the writer thread commits. They bound how long the first batch of a group waits for
+/// the last.
 const THREAD_GROUP: Group = Group { batches: 512, bytes: 16 << 20 };
 
 type Answer = Result<CommitOutcome, StorageError>;
@@ -46,7 +47,7 @@ struct Job {
 #[derive(Debug, Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// Set when the writer thread is needed.
+    /// True if the writer thread is needed.
     called: bool,
     closed: bool,
 }
@@ -71,7 +72,7 @@ impl Shared {
         &self.readers
     }
 
-    /// Commits the validated `batch` on the caller's or the writer's thread.
+    /// Commits the validated `batch` on the caller's thread or on the writer thread.
     pub(super) async fn commit(&self, batch: Batch) -> Answer {
         let (answer, mut receiver) = oneshot::channel();
         self.enqueue(Job { batch, answer })?;
@@ -79,8 +80,8 @@ impl Shared {
         let mut call = CallTheThread { shared: self, needed: true };
         if self.options.commit_mode == CommitMode::Inline {
             let_others_run().await;
-            // A caller whose batch is already committed does not lead: later callers are still
-            // gathering.
+            // A caller whose batch is already committed does not lead, because later callers are still queueing their
+            // batches.
             if let Ok(Some(answer)) = receiver.try_recv() {
                 call.needed = false;
                 return answer;
@@ -88,7 +89,7 @@ impl Shared {
             call.needed = self.lead() == Led::LeftOver;
         }
         drop(call);
-        // The writer answers every job that it takes, so a lost answer means that it is gone.
+        // The writer thread answers every job that it takes, so a lost answer means that the thread is gone.
         receiver.await.unwrap_or(Err(StorageError::Closed))
     }
 
@@ -105,7 +106,7 @@ impl Shared {
     fn lead(&self) -> Led {
         let mut writer = match self.writer.try_lock() {
             Ok(writer) => writer,
-            // A transaction that a panic left open is undone by the next one.
+            // The next transaction undoes a transaction that a panic left open.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             // The current holder of the writer checks the queue after releasing it.
             Err(TryLockError::WouldBlock) => return Led::Everything,
@@ -146,15 +147,15 @@ impl Shared {
                 continue;
             }
             drop(queue);
-            // The thread takes the writer before the jobs: while another caller commits, the group
-            // grows.
+            // The thread locks the writer before it takes the jobs, so that the group grows while another caller
+            // commits.
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             let jobs = THREAD_GROUP.take(&mut self.queue().jobs);
             let result = commit_group(&mut writer, &jobs, self.options.busy_deadline);
             drop(writer);
             answer(jobs, result);
             queue = self.queue();
-            // Jobs of callers that found the writer taken by this thread count, too.
+            // Callers that found the writer taken by this thread have left their jobs in the queue.
             queue.called |= !queue.jobs.is_empty();
         }
     }
@@ -164,8 +165,8 @@ impl Shared {
     }
 }
 
-/// Closes the queue when the writer thread ends, so that no caller waits for a thread that a panic
-/// ended: dropping an answer wakes its waiter.
+/// A guard that closes the queue when the writer thread ends. If the thread panicked, no caller waits for ever, because
+/// dropping an answer wakes its waiter.
 struct EndOfService<'a> {
     shared: &'a Shared,
 }
@@ -189,8 +190,8 @@ enum Led {
     LeftOver,
 }
 
-/// Wakes the writer thread on drop, and so also if a future is dropped between queueing and
-/// leading.
+/// A guard that wakes the writer thread when it is dropped, even if the future of a commit is dropped between queueing
+/// and leading.
 struct CallTheThread<'a> {
     shared: &'a Shared,
     needed: bool,

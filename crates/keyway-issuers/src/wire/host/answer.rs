@@ -15,9 +15,8 @@ use crate::{
 /// Reads a plugin's description of itself.
 ///
 /// # Errors
-/// [`ContractViolation`](IssuerError::ContractViolation) with all violations,
-/// [`Refused`](IssuerError::Refused) when the plugin refuses, [`Program`](IssuerError::Program)
-/// when it failed without printing anything.
+/// [`ContractViolation`](IssuerError::ContractViolation) with all violations, [`Refused`](IssuerError::Refused) when
+/// the plugin refuses, [`Program`](IssuerError::Program) when the plugin failed without printing anything.
 pub fn decode_description(
     printed: &[u8],
     ended: Ended,
@@ -37,11 +36,10 @@ pub fn decode_description(
 /// Reads a plugin's answer to a request.
 ///
 /// # Errors
-/// [`ContractViolation`](IssuerError::ContractViolation) with all violations and, if the answer
-/// names it, the state of the credential that exists nevertheless;
-/// [`Refused`](IssuerError::Refused) when the plugin refuses, with any exit status;
-/// [`Failed`](IssuerError::Failed) when it adds that a credential may exist;
-/// [`Program`](IssuerError::Program) when it failed without printing anything.
+/// [`ContractViolation`](IssuerError::ContractViolation) with all violations and, if the answer contains it, the state
+/// of the credential that exists nevertheless; [`Refused`](IssuerError::Refused) when the plugin refuses, whatever the
+/// exit status is; [`Failed`](IssuerError::Failed) when the plugin refuses but adds that a credential may exist;
+/// [`Program`](IssuerError::Program) when the plugin failed without printing anything.
 pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<RequestOutcome, IssuerError> {
     let mut answer = Answer::read(Action::Request, printed, ended, profile)?;
     if !answer.is_ok(&["ok", "oidc_login"])? {
@@ -71,8 +69,8 @@ pub fn decode_outcome(printed: &[u8], ended: Ended, profile: Profile) -> Result<
 ///
 /// # Errors
 /// [`ContractViolation`](IssuerError::ContractViolation), [`Refused`](IssuerError::Refused) and
-/// [`Program`](IssuerError::Program); after each the credential counts as existing. An answer with
-/// a key `error` is an error whatever its result is (decision W10).
+/// [`Program`](IssuerError::Program); after any of these errors the credential counts as existing. An answer with a key
+/// `error` is an error whatever its result is (decision W10).
 pub fn decode_revoked(printed: &[u8], ended: Ended, profile: Profile) -> Result<(), IssuerError> {
     let mut answer = Answer::read(Action::Revoke, printed, ended, profile)?;
     let contradiction = answer.keys(&[]).open_text(&table::ERROR);
@@ -82,7 +80,7 @@ pub fn decode_revoked(printed: &[u8], ended: Ended, profile: Profile) -> Result<
     if answer.is_ok(&["ok"])? && answer.found.is_empty() { Ok(()) } else { answer.violated(None) }
 }
 
-/// Holds a plugin's answer while it is read.
+/// A plugin's answer while the host reads it.
 struct Answer {
     action: Action,
     ended: Ended,
@@ -126,8 +124,8 @@ impl Answer {
         Keys { entries: &mut self.entries, indexes, profile: self.profile, found: &mut self.found }
     }
 
-    /// Tells whether the result is a success, one of those allowed for this action. An error object
-    /// is an error whatever the exit status is.
+    /// Tells whether the result is a success. `allowed` lists the successes of this action. An error object is an error
+    /// whatever the exit status is.
     ///
     /// See decision W2.
     fn is_ok(&mut self, allowed: &[&str]) -> Result<bool, IssuerError> {
@@ -251,7 +249,7 @@ impl Answer {
             check_names(keys, |index| format!("request_params[{set}][{index}].key"), &mut self.found);
             builder = builder.set(parameters.into_iter().filter_map(|(_, parameter)| parameter));
         }
-        // The names are checked by now, so the builder has nothing to add.
+        // The names are already checked, so the builder finds no further violation.
         if self.found.is_empty() { builder.build().ok() } else { None }
     }
 
@@ -338,8 +336,8 @@ fn state_within(printed: &[u8]) -> Option<CredentialRef> {
     (text("result") == Some("ok")).then(|| text("state").map(CredentialRef::new)).flatten()
 }
 
-/// Converts an error of the JSON text to a violation. A duplicate is named only if the table knows
-/// the name: an unknown name may be a secret.
+/// Converts an error of the JSON text to a violation. The violation names a duplicate key only if the table knows the
+/// key: an unknown name may be a secret.
 pub(in crate::wire) fn json_violation(error: &JsonError) -> Violation {
     let name = error.duplicate_name().filter(|name| table::is_known(name));
     Violation::new(name.unwrap_or_default(), Rule::Json { fault: error.fault, at: error.at })

@@ -81,7 +81,7 @@ pub fn decode_input(written: &[u8]) -> Result<Input, InputError> {
     Ok(decode_json(&json)?)
 }
 
-/// Reads the JSON from within the base64.
+/// Reads an input whose base64 is decoded already.
 ///
 /// # Errors
 /// Returns all violations.
@@ -173,7 +173,7 @@ impl<'a> Entries<'a> for InputEntries<'a> {
     }
 }
 
-/// Collects the violations found so far. Texts are read in place, and large values are moved out.
+/// The violations found so far while an input is read. Texts are read in place, and large values are moved out.
 struct Reading {
     found: Found,
 }
@@ -187,7 +187,7 @@ impl Reading {
         self.violation(key, Rule::Type { expected, found });
     }
 
-    /// Adds a violation: the value has another type than `expected`, or is missing.
+    /// Adds a violation: the value is missing, or has a type other than `expected`.
     #[cold]
     fn add_wrong_type(&mut self, expected: &'static str, key: &'static str, value: Option<&Value<'_>>) {
         match value {

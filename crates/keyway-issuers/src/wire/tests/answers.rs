@@ -1,4 +1,4 @@
-//! Tests of a plugin's answers and of their reading by the host.
+//! Tests how a plugin writes answers, and how the host reads them.
 
 use keyway_core::Effect;
 use keyway_core::PluginError as _;
@@ -139,7 +139,7 @@ fn a_missing_log_message_is_made_of_the_other() {
     assert_eq!(error.unwrap_err().detail(), "error response: <<\"sorry\">>");
 }
 
-/// Checks decision W10: otherwise both profiles take such an answer for a completed revocation.
+/// Checks that neither profile takes an answer with a key `error` for a completed revocation (decision W10).
 #[test]
 fn an_error_key_keeps_the_credential_whatever_the_result_says() {
     let revoked = |printed: &str, profile| host::decode_revoked(printed.as_bytes(), Ended::SUCCESS, profile);

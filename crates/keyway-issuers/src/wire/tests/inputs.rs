@@ -1,4 +1,4 @@
-//! Tests of a host's inputs and of their reading by a plugin.
+//! Tests how a host writes inputs, and how a plugin reads them.
 
 use proptest::prelude::*;
 
@@ -70,7 +70,7 @@ fn inputs_that_are_wrong_are_refused_with_all_that_is_wrong() {
 
 #[test]
 fn old_hosts_are_understood() {
-    // The base64 ends with a line break, and a revocation has a text for params.
+    // The base64 ends with a line break, and the revocation has a text as `params`, as old hosts write them.
     let json =
         br#"{"action":"revoke","additional_logins":[],"conf_params":{},"cred_state":"s","params":"undefined",
         "user_info":{"iss":"i","sub":"s"},"watts_userid":"e30","watts_version":"1.3.0"}"#;
@@ -98,8 +98,7 @@ fn debug_of_what_is_received_shows_no_value() {
     assert!(!shown.contains("needle"), "{shown}");
 }
 
-/// Generates entries of inputs as text: valid and invalid ones, known and unknown names, escaped or
-/// not.
+/// Generates the text of one entry of an input: valid or invalid, with a known or an unknown name, escaped or not.
 fn entry() -> impl Strategy<Value = String> {
     let right = prop::sample::select(vec![
         r#""action":"request""#,
@@ -127,8 +126,8 @@ fn entry() -> impl Strategy<Value = String> {
     prop_oneof![6 => right.prop_map(str::to_owned), 1 => any]
 }
 
-/// Generates a valid request whose entries stand in any order, some duplicated, some missing, mixed
-/// with others.
+/// Generates a request from valid entries in any order. Some entries are duplicated or missing, and other entries are
+/// mixed in.
 fn text() -> impl Strategy<Value = String> {
     let right = [
         r#""action":"request""#,
@@ -150,8 +149,8 @@ fn text() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Checks that reading an input entry by entry agrees with the general JSON reader: both find
-    /// the same faults at the same places, and the ordered entries mean the same.
+    /// Checks that the reader of inputs, which reads entry by entry, agrees with the general JSON reader: both find the
+    /// same fault at the same place, and the order of the entries changes nothing.
     #[test]
     fn an_input_is_read_as_any_json_is(text in text()) {
         let read = plugin::decode_json(text.as_bytes());

@@ -1,4 +1,4 @@
-//! Tests of the wire that need both sides.
+//! Tests of the wire format that need both the host's and the plugin's side.
 
 mod answers;
 mod inputs;

@@ -71,7 +71,7 @@ proptest! {
         }
     }
 
-    /// Checks that a host never takes a failure after which a credential may exist for a refusal.
+    /// Checks that a failure is never read as a refusal if a credential may exist after it.
     ///
     /// See decision R2.
     #[test]
@@ -89,7 +89,7 @@ proptest! {
         }
     }
 
-    /// Checks that the lenient profile reads every strict answer the same.
+    /// Checks that the lenient profile reads every answer that the strict profile accepts, with the same result.
     #[test]
     fn the_lenient_profile_accepts_all_that_the_strict_one_does(answer in json(), outcome in outcome()) {
         for printed in [answer.to_ascii().as_bytes(), plugin::encode_outcome(&outcome).expose().as_bytes()] {

@@ -44,7 +44,7 @@ fn the_documentation_shows_the_table() {
     assert!(include_str!("../table.md") == page(), "src/wire/table.md must be:\n{}", page());
 }
 
-/// Returns valid answers that contain the key of each row of the table.
+/// Returns a valid answer of this kind, with the key of each row of the table.
 fn valid_answer(answer: &str) -> Json {
     let json = match answer {
         "all" | "request ok" => serde_json::json!({"result": "ok", "state": "s", "credential": [
@@ -54,7 +54,7 @@ fn valid_answer(answer: &str) -> Json {
         "error" => {
             serde_json::json!({"result": "error", "user_msg": "u", "log_msg": "l", "effect_unknown": false})
         }
-        // The key is present for the profile that accepts it.
+        // One of the two profiles accepts the key `error`, so the answer contains it.
         "revoke" => serde_json::json!({"result": "error", "user_msg": "u", "error": "e"}),
         "request oidc_login" => serde_json::json!({"result": "oidc_login", "provider": "p", "msg": "m"}),
         "parameter ok" => serde_json::json!({
@@ -74,7 +74,7 @@ fn valid_answer(answer: &str) -> Json {
     json.into()
 }
 
-/// Changes the value at `path`, where each `[]` is the last element. Returns the path with indexes.
+/// Changes the value at `path`, where `[]` stands for the last element of a list. Returns the path with indexes.
 fn change(json: &mut Json, path: &str, value: Option<Json>) -> String {
     if path.is_empty() {
         *json = value.expect("an element is never removed");
@@ -126,7 +126,7 @@ fn decode(answer: &str, json: &Json, profile: Profile) -> Result<(), IssuerError
 fn fits(accepts: Accepts, value: &Json) -> bool {
     let serde = value.to_serde();
     match accepts {
-        // The changed default is of the type string.
+        // The parameter whose default is changed has the type string.
         Accepts::Text | Accepts::OfItsType => serde.is_string(),
         Accepts::Word(allowed) => {
             serde.as_str().is_some_and(|word| allowed.split(", ").any(|one| one == word))
@@ -198,17 +198,17 @@ fn the_decoder_keeps_to_the_table() {
                 }
                 for value in &values {
                     let value = Json::from(value.clone());
-                    // These keys change the meaning of the whole answer; other tests cover them.
+                    // The key `result` changes the meaning of the whole answer; other tests cover it.
                     if matches!(row.key, "result") && fits(treatment.accepts, &value) {
                         continue;
                     }
                     let mut changed = valid_answer(answer);
                     let key = change(&mut changed, row.key, Some(value.clone()));
                     let decoded = decode(answer, &changed, profile);
-                    // Accepted lists and objects have rows of their own for their contents.
+                    // The contents of accepted lists and objects have rows of their own.
                     let within =
                         matches!(treatment.accepts, Accepts::Array | Accepts::Object | Accepts::ObjectOrElse);
-                    // Names are narrower than texts: `[a-z0-9_]+`.
+                    // A name must match `[a-z0-9_]+`, so not every text is a name.
                     let named = row.seed == "`[a-z0-9_]`"
                         && value.as_text().is_some_and(|name| !crate::description::is_name(name));
                     if fits(treatment.accepts, &value) && !named {

@@ -1,4 +1,4 @@
-//! Strategies that generate anything that can be sent.
+//! Strategies that generate every kind of data that can be sent.
 
 use keyway_core::Integer;
 use keyway_core::json::Float;

@@ -17,7 +17,7 @@ use crate::{Configure, ListQuery, SecretChange, SecretStore, StoreError};
 
 type Pending<'a> = Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 'a>>;
 
-/// Lists every operation, on a store that holds "a".
+/// All operations. The store holds the secret "a".
 const OPERATIONS: [&str; 11] = [
     "written_by",
     "initialize",
@@ -55,7 +55,7 @@ fn start<'a>(store: &'a dyn SecretStore, operation: &str) -> Pending<'a> {
     }
 }
 
-/// Returns the names, the value of "a" and the number of settings; `None` if there is no store.
+/// Returns the names of the secrets, the value of "a" and the number of settings. Returns `None` if there is no store.
 fn content(stored: &Mutex<Stored>) -> Option<(Vec<String>, Option<String>, usize)> {
     let stored = stored.lock().unwrap();
     let (document, _) = stored.document.as_ref()?;
@@ -79,11 +79,12 @@ fn every_operation_closes_once_wherever_it_ends() {
             }
         }
     }
-    // Each operation reads, on both stores; operations that write or remove also pass those points.
+    // Each operation reads, whether or not the store exists. Operations that write or remove also reach the points of
+    // those hooks.
     assert_eq!(ended_by_fault, 3 * (11 * 2 * 2 + 2 * (1 + 5) + 2 * 2));
 }
 
-/// Tells whether the operation reached the point at all.
+/// Runs the operation with a fault at the point. Returns whether the operation reached that point.
 fn end_at(operation: &str, initialized: bool, point: Point, fault: Fault) -> bool {
     let stored = Arc::default();
     let keys = ring();
@@ -170,7 +171,7 @@ fn cycles_of_one_handle_never_overlap() {
         pending.push(Box::pin(async move { store.create(secret(name, "v")).await.map(|_| ()) }));
         pending.push(Box::pin(async move { store.info().await.map(|_| ()) }));
     }
-    // Polls the operations in turns, so that their steps interleave; drops every third on the way.
+    // Polls the operations in turns, so that their steps interleave. Drops every third operation before it ends.
     let mut context = Context::from_waker(Waker::noop());
     let mut finished = 0;
     let mut rounds = 0;
@@ -192,7 +193,7 @@ fn cycles_of_one_handle_never_overlap() {
     store.hooks().assert_closed();
     assert!(finished >= 10, "{finished}");
 
-    // Runs them from threads, too: without drops nothing is lost.
+    // Also runs the operations on several threads. None is dropped, so nothing is lost.
     let before = block_on(store.info()).unwrap().secrets.number;
     std::thread::scope(|scope| {
         for thread in 0..4 {

@@ -16,7 +16,7 @@ use crate::{
     SecretChange, SecretStore, StoreError,
 };
 
-/// Hooks that repeat the setting `word` as often as the recipe says, or once.
+/// Hooks that generate a value by repeating the setting `word`, as many times as the recipe says or else once.
 #[derive(Debug)]
 struct Maker(Memory);
 
@@ -109,7 +109,7 @@ fn the_settings_in_the_document_make_each_value() {
     block_on(store.create(made("a", Recipe::new()))).unwrap();
     assert_eq!(get(&store, "a"), "default");
 
-    // Another handle changes the settings; the first handle's copy does not matter.
+    // Another handle changes the settings. The first handle then generates with the new settings.
     block_on(maker(&stored, &keys).configure(Configure::Write(word("other")))).unwrap();
     block_on(store.create(made("b", Recipe::new().length(2)))).unwrap();
     assert_eq!(get(&store, "b"), "otherother");

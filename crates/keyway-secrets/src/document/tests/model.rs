@@ -1,4 +1,4 @@
-//! Compares operations in any order, with faults, with a model of a few lines.
+//! Runs operations in any order, with faults, and compares the store with a model of a few lines.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ enum Step {
     Rotate,
     /// Opens a new handle: counts that were only in memory are lost.
     Reopen,
-    /// Lets another handle write in between.
+    /// Lets another handle write between two steps.
     Other(u8),
     /// Makes the next step fail, before or after its write took effect.
     Fail(bool, bool),
@@ -62,7 +62,7 @@ impl Model {
         self.secrets.iter().position(|(other, _)| other == name)
     }
 
-    /// Models a write that took effect; `heard` if its handle knows.
+    /// Models a write that took effect. `heard` tells whether the handle that wrote knows that.
     fn wrote(&mut self, unwritten: u64, heard: bool) {
         self.reads += unwritten;
         self.writes += 1;
@@ -227,7 +227,7 @@ proptest! {
         block_on(store.initialize()).unwrap();
         let mut model = Model { reads: 1, writes: 1, ..Model::default() };
         let mut armed: Armed = None;
-        // A failed rotation is under way until one succeeds.
+        // The new keys of a failed rotation, until a rotation succeeds.
         let mut under_way: Option<KeyRing> = None;
         for step in steps {
             match &step {

@@ -27,7 +27,7 @@ fn afterwards_the_new_keys_alone_read_and_write() {
 
     let told = Mutex::new(Vec::new());
     let listener = |progress: Progress| {
-        // The lock must not be held here: another call must get through.
+        // The store must not hold the lock here, so another call must complete.
         let mut info = pin!(store.info());
         let mut context = Context::from_waker(Waker::noop());
         assert!((0..100).any(|_| info.as_mut().poll(&mut context).is_ready()));
@@ -94,8 +94,8 @@ fn take_up_again(point: Point, fault: Fault, same_handle: bool) {
     }
     store.hooks().assert_closed();
 
-    // Until the rotation is known to be done, the handle opens the document with either ring, and
-    // seals so that the earlier keys still open it.
+    // Until the rotation is known to be done, the handle opens the document with either ring. It seals with the ring
+    // that sealed the stored document.
     assert_eq!(value(&store).unwrap(), "1", "{case}");
     let (open_it, do_not) = if point == Point::AfterWrite { (&new, &old) } else { (&old, &new) };
     block_on(store.create(secret("b", "2"))).unwrap();
@@ -103,7 +103,7 @@ fn take_up_again(point: Point, fault: Fault, same_handle: bool) {
     assert_eq!(value(&handle(&stored, open_it)).unwrap(), "1", "{case}");
     assert!(matches!(value(&handle(&stored, do_not)), Err(StoreError::WrongKey { .. })), "{case}");
 
-    // The rotation is resumed by the same handle, or after a crash by one with both rings.
+    // The same handle resumes the rotation, or, as after a crash, a new handle with both rings.
     let again = if same_handle { store } else { handle(&stored, &new.with_retiring(&old)) };
     block_on(again.rotate(&new, &|_| {})).unwrap();
     assert_eq!(value(&handle(&stored, &new)).unwrap(), "1", "{case}");

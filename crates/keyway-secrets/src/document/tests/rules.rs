@@ -50,14 +50,14 @@ fn a_forbidden_read_is_refused_before_anything_else() {
             }
         }
         assert!(matches!(block_on(store.initialize()), Err(StoreError::AlreadyInitialized)));
-        // The last writer can still be asked for.
+        // `written_by` still returns the last writer.
         assert_eq!(block_on(store.written_by()).unwrap(), Some(written_by));
         let calls = store.hooks().calls.lock().unwrap();
         assert_eq!((calls.writes, calls.removes), (0, 0));
     }
 }
 
-/// Changes the version in a stamp.
+/// Changes the version in a [`WrittenBy`].
 trait VersionOf {
     fn version_of(self, version: &str) -> Self;
 }
@@ -215,7 +215,7 @@ fn counters_are_exact_and_survive_nonsense() {
     assert_eq!(counters(&store), (5, 1), "`written_by` is not a read");
     block_on(store.create(secret("a", ""))).unwrap();
     assert_eq!(counters(&store), (7, 2));
-    // Only reads since the last write are lost with the handle.
+    // A handle that is dropped loses only its reads since the last write.
     assert_eq!(counters(&handle(&stored, &keys)), (7, 2));
 
     for (found, shown, after) in
