@@ -1,4 +1,4 @@
-//! The primitive on which all stores are built.
+//! The trait [`Storage`], on which all stores are built.
 
 use std::fmt;
 
@@ -8,56 +8,51 @@ use crate::{Batch, KeyRange, Revision, StorageError};
 
 /// An ordered map from keys to values with atomic conditional batches.
 ///
-/// Keys and values are bytes. Every record carries the [`Revision`] of its last write, and a
-/// [`Batch`] is applied as a whole or not at all. So a caller that reads, decides, and writes with
-/// the expectation that the record is unchanged is safe against every other caller, in this process
-/// or another.
+/// Keys and values are bytes. Every record carries the [`Revision`] of its last write, and a [`Batch`] is applied as a
+/// whole or not at all. A caller can read a record, decide, and write on the condition that the record is unchanged.
+/// This is safe against every other caller, in this process or another.
 ///
 /// An engine is a handle: share it in an `Arc<dyn Storage>`.
 ///
 /// # Blocking
-/// An engine of this crate does its work inside the call, which is short (its documentation says
-/// how short), and needs no runtime (decision R1).
+/// An engine of this crate does its work inside the call, and needs no runtime. The call is short; the engine's
+/// documentation says how short (decision R1).
 ///
 /// # Implementing an engine
-/// Call [`Batch::validate`] first in `commit`. Keep every method free of panics. To wrap another engine,
-/// implement [`StorageLayer`](crate::StorageLayer) instead of this trait.
+/// Call [`Batch::validate`] first in `commit`. Keep every method free of panics. To wrap another engine, implement
+/// [`StorageLayer`](crate::StorageLayer) instead of this trait.
 #[async_trait]
 pub trait Storage: fmt::Debug + Send + Sync {
     /// Returns the limits of a batch, a value and a page.
     ///
-    /// They do not change during the life of the engine. It does not block.
+    /// The limits do not change during the life of the engine. The call does not block.
     fn limits(&self) -> Limits;
 
-    /// Returns the time that a poll of the engine's futures takes. The default is unknown.
+    /// Returns the time that a poll of the engine's futures takes. The default is [`Pace::Unknown`].
     fn pace(&self) -> Pace {
         Pace::Unknown
     }
 
     /// Returns the record at `key`, or `None`.
     ///
-    /// A key that no record can have (empty, or longer than [`Limits::key_bytes`]) has none.
+    /// The result is `None` for a key that no record can have (empty, or longer than [`Limits::key_bytes`]).
     ///
-    /// It sees every commit that was acknowledged before the call, by any handle or
-    /// process.
+    /// The call sees every commit that was acknowledged before it, by any handle or process.
     ///
     /// # Errors
-    /// [`StorageError::Corrupt`] when the record is damaged, [`StorageError::Unavailable`]
-    /// when the store cannot be reached in time, [`StorageError::Closed`],
-    /// [`StorageError::Engine`].
+    /// [`StorageError::Corrupt`] when the record is damaged, [`StorageError::Unavailable`] when the store cannot be
+    /// reached in time, [`StorageError::Closed`], [`StorageError::Engine`].
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError>;
 
-    /// Returns one page of the records of `range` in the order of their keys, beginning after
-    /// `after` if that is given.
+    /// Returns one page of the records of `range` in the order of their keys, beginning after `after` if that is given.
     ///
-    /// A page has at most `limit` records (0 is taken as 1), at most [`Limits::page_records`] and,
-    /// keys and values together, at most [`Limits::page_bytes`], except that a page is never empty
-    /// while there is a record. To continue, pass the last key of a page as `after`: no record is
-    /// returned twice or skipped, and concurrent writes are seen if they are further on. One page
-    /// is a snapshot; two pages are not.
+    /// A page has at most `limit` records (0 is taken as 1), and at most [`Limits::page_records`]. Its keys and values
+    /// together have at most [`Limits::page_bytes`], but a page is never empty while there is a record. To continue,
+    /// pass the last key of a page as `after`: no record is returned twice or skipped, and concurrent writes to later
+    /// keys are seen. One page is a snapshot; two pages are not.
     ///
     /// # Errors
     /// As [`get`](Self::get).
@@ -68,24 +63,23 @@ pub trait Storage: fmt::Debug + Send + Sync {
 
     /// Applies all items of `batch`, or none.
     ///
-    /// [`CommitOutcome::Committed`] means that the batch is as durable as the engine promises.
-    /// Every record that the batch put has the returned revision. With [`CommitOutcome::Conflict`]
-    /// nothing was written; it names the first item whose expectation was not met.
+    /// [`CommitOutcome::Committed`] means that the batch is as durable as the engine promises. Every record that the
+    /// batch put has the returned revision. [`CommitOutcome::Conflict`] means that nothing was written, and names the
+    /// first item whose expectation was not met.
     ///
     /// # Errors
-    /// The errors of [`Batch::validate`], before anything changes; [`StorageError::Unavailable`]
-    /// when the store could not be locked in time (nothing was written);
-    /// [`StorageError::Indeterminate`] when the system failed while the batch was made durable;
-    /// [`StorageError::Corrupt`], [`StorageError::Closed`], [`StorageError::Engine`] (nothing was
-    /// written).
+    /// The errors of [`Batch::validate`], before anything changes; [`StorageError::Unavailable`] when the store could
+    /// not be locked in time (nothing was written); [`StorageError::Indeterminate`] when the system failed while the
+    /// batch was made durable; [`StorageError::Corrupt`], [`StorageError::Closed`], [`StorageError::Engine`] (nothing
+    /// was written).
     ///
     /// # Cancel safety
-    /// A dropped future does not undo a commit in progress: the batch is then applied as a whole or
-    /// not at all. It does not hold up other callers.
+    /// A dropped future does not undo a commit in progress: the batch is then applied as a whole or not at all. A
+    /// dropped future does not hold up other callers.
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError>;
 }
 
-/// The time that a poll of a storage engine's futures takes. A host polls prompt ones on the
+/// The time that a poll of a storage engine's futures takes. A host polls the futures of a prompt engine on the
 /// caller's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -103,7 +97,7 @@ pub enum Pace {
 pub struct Record {
     /// The value.
     pub value: Vec<u8>,
-    /// The revision of its last write.
+    /// The revision of the value's last write.
     pub revision: Revision,
 }
 
@@ -120,7 +114,7 @@ pub struct Entry {
     pub key: Vec<u8>,
     /// The value.
     pub value: Vec<u8>,
-    /// The revision of its last write.
+    /// The revision of the value's last write.
     pub revision: Revision,
 }
 
@@ -170,7 +164,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The limits that every engine supports: a caller within them need not ask.
+    /// The limits that every engine supports. A caller that stays within them need not ask an engine for its limits.
     ///
     /// A batch has room for one value and one key of the largest size.
     pub const MINIMUM: Self = Self {

@@ -1,11 +1,11 @@
-//! The kit's suite on every engine, and on wrappers that change nothing.
+//! Runs the kit's suite on every engine, and on wrappers that change nothing.
 
 use std::sync::Arc;
 
 use keyway_conformance::storage::StorageSubject;
 use keyway_storage::{CommitMode, FaultyStorage, Layered, Memory, Sqlite, Storage, StorageLayer};
 
-/// Forwards everything.
+/// A wrapper that forwards every call.
 #[derive(Debug)]
 struct Plain(Memory);
 
@@ -28,7 +28,7 @@ fn sqlite(name: &str, mode: CommitMode) -> StorageSubject {
 keyway_conformance::conformance_main!(
     StorageSubject::new("memory", |_| Ok(Arc::new(Memory::new()))),
     StorageSubject::new("layered", |_| Ok(Arc::new(Layered(Plain(Memory::new()))))),
-    // Without a plan it is the engine below.
+    // Without a plan of faults, the wrapper behaves as the engine below.
     StorageSubject::new("faulty", |_| {
         let below: Arc<dyn Storage> = Arc::new(Memory::new());
         Ok(FaultyStorage::over(&below).pauses().into_engine())

@@ -1,4 +1,4 @@
-//! Tests the faults of [`FaultyStorage`], and that without faults it equals the engine below.
+//! Tests the faults of [`FaultyStorage`], and that it behaves as the engine below when it has no faults.
 
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ fn events_happen_before_their_call_and_once() {
     let _ = block_on(engine.commit(put("a"))).unwrap();
     assert!(engine.0.has_planned_events());
     assert!(!has(&below, "before the second commit"));
-    // The commit itself sees the event's effect.
+    // The commit that triggers the event already sees the effect of the event.
     let absent = Batch::new().put("before the second commit", "", Expectation::Absent);
     assert_eq!(block_on(engine.commit(absent)).unwrap(), CommitOutcome::Conflict { item: 0 });
     assert!(!engine.0.has_planned_events());

@@ -1,4 +1,4 @@
-//! A layer forwards every operation, and sees the size of a batch.
+//! Tests that a layer forwards every operation, and sees the size of a batch.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +8,7 @@ use keyway_storage::{
 };
 use pollster::block_on;
 
-/// Forwards everything to an engine behind a pointer.
+/// A layer that forwards every call to an engine behind a pointer.
 #[derive(Debug)]
 struct Plain(Arc<dyn Storage>);
 
@@ -20,7 +20,7 @@ impl StorageLayer for Plain {
     }
 }
 
-/// Records every call and its success, refuses scans, and answers reads, limits and pace itself.
+/// A layer that records every call and its success. It refuses scans, and answers reads, limits and pace itself.
 #[derive(Debug)]
 struct Noting {
     inner: Memory,

@@ -1,4 +1,4 @@
-//! Tests engines where the kit has no rule, or one with a single thread.
+//! Tests properties of engines for which the kit has no rule, or a rule with only a single thread.
 
 use std::task::{Context, Waker};
 use std::thread;
@@ -34,7 +34,7 @@ fn a_commit_that_is_never_polled_does_nothing_in_a_file() {
     }
 }
 
-/// Drops commits of four threads after no poll, one or two, and commits beside them.
+/// Drops commits on four threads after zero, one or two polls, and makes other commits between them.
 fn drops_of_threads_block_nothing(store: &dyn Storage) {
     thread::scope(|scope| {
         for caller in 0..4_u8 {
@@ -61,7 +61,7 @@ fn drops_of_threads_block_nothing(store: &dyn Storage) {
     });
 }
 
-/// Checks that a dropped commit is stored as a whole or not at all, and that no other is lost.
+/// Checks that a dropped commit is stored as a whole or not at all, and that no other commit is lost.
 fn is_whole_after_drops(store: &dyn Storage) {
     let is_there = |key: &[u8]| block_on(store.get(key)).unwrap().is_some();
     for caller in 0..4_u8 {

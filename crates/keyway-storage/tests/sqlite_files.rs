@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 type Records = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Makes a closed store file with small, middle and large values, and returns its content.
+/// Creates a store file with small, middle and large values, closes it, and returns its content.
 fn sample(folder: &Path) -> (PathBuf, Records) {
     let path = folder.join("store.db");
     let store = Sqlite::open_or_create(&path).unwrap();
@@ -43,8 +43,8 @@ fn siblings(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Reads all records in every way, and compares them with the expected ones. A wrong value fails
-/// the test, since damage must be an error.
+/// Reads all records in every way, and compares them with the expected ones. A wrong value fails the test, because
+/// damage must be reported as an error.
 fn reads_as(store: &Sqlite, records: &Records) -> Result<(), StorageError> {
     let mut same = true;
     for (key, value) in records {
@@ -226,8 +226,8 @@ fn a_log_without_its_store_is_not_taken_over() {
     assert!(!path.exists());
 }
 
-/// Tests that a deleted database does not come back as an empty one, and that none is made over
-/// another.
+/// Tests that opening does not replace a deleted database by an empty one, and that creating does not replace an
+/// existing database.
 #[test]
 fn opening_makes_no_store_and_creating_opens_none() {
     let folder = tempfile::tempdir().unwrap();
@@ -292,7 +292,7 @@ fn only_the_owner_may_read_the_files() {
     }
 }
 
-/// Tests the length of the log, whose growth makes commits slow.
+/// Tests that the log stays short, because a long log makes commits slow.
 #[test]
 fn the_log_of_small_commits_does_not_grow_for_long() {
     let folder = tempfile::tempdir().unwrap();
@@ -327,7 +327,8 @@ fn a_closed_store_says_so_and_two_handles_share_a_file() {
     assert!(block_on(other.commit(Batch::new().put("a", "2", Expectation::Any))).is_ok());
 }
 
-/// Checks that a schema planted by an account that could once write to the file has no effect later.
+/// Tests a schema object that was planted by an account that could once write to the file. The store refuses the file,
+/// and the object has no effect.
 #[test]
 fn a_planted_schema_object_is_refused_and_does_nothing() {
     let undo = "CREATE TRIGGER undo AFTER UPDATE ON records BEGIN DELETE FROM records; END";
@@ -370,7 +371,7 @@ fn a_planted_schema_object_is_refused_and_does_nothing() {
 #[cfg(unix)]
 const UNWRITABLE: &str = "KEYWAY_STORAGE_TEST_UNWRITABLE";
 
-/// Runs the part of the next test that needs another user.
+/// Runs the part of the next test that needs another user, in a child process.
 #[cfg(unix)]
 #[test]
 fn child_of_another_user() {
@@ -383,8 +384,8 @@ fn child_of_another_user() {
     }
 }
 
-/// Tests a read-only file: its companions would belong to a user who may only read, and lock its
-/// owner out.
+/// Tests that a read-only file is refused. Otherwise, SQLite would create companion files that belong to the user who
+/// may only read, and these files would lock out the owner.
 #[cfg(unix)]
 #[test]
 fn a_file_that_may_only_be_read_is_refused_and_not_touched() {

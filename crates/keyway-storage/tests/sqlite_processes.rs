@@ -1,7 +1,7 @@
 //! Tests several processes on one file, and processes that are killed.
 //!
-//! A child is this test binary again. It runs only the test `child`, and an environment variable
-//! holds its task.
+//! A child process runs this test binary again. It runs only the test `child`, and an environment variable holds its
+//! task.
 #![cfg(feature = "sqlite")]
 
 use std::collections::HashSet;
@@ -81,7 +81,7 @@ fn processes_that_start_together_lose_no_update() {
     assert_eq!(left, ["store.db"], "no draft is left over");
 }
 
-/// Writes pairs of records on four threads, and prints which pairs were acknowledged.
+/// Writes pairs of records on four threads, and prints the acknowledged pairs.
 fn write_pairs_until_killed(store: &Sqlite) {
     thread::scope(|scope| {
         for thread in 0..4 {
@@ -112,7 +112,7 @@ fn an_acknowledged_commit_survives_a_kill() {
     for round in 0..10 {
         let mut child = spawn("write", &path);
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        // The child gets going and is then killed at a random moment.
+        // The child begins to write, and is then killed at a random moment.
         let mut line = String::new();
         while !line.starts_with("ack ") {
             line.clear();

@@ -1,6 +1,6 @@
-//! Tests that a store opened by a relative path stays the same when the process changes its folder.
+//! Tests a store that was opened by a relative path: it stays the same when the process changes its working directory.
 //!
-//! The test is alone in its file, because the folder belongs to the whole process.
+//! The test is alone in its file, because the working directory belongs to the whole process.
 #![cfg(feature = "sqlite")]
 
 use std::env;
@@ -15,7 +15,7 @@ fn a_relative_path_means_the_folder_of_the_opening() {
     let store = Sqlite::open_or_create("host.db").unwrap();
     assert!(block_on(store.commit(Batch::new().put("a", "1", Expectation::Absent))).is_ok());
 
-    // Daemons change their folder. Connections are opened on demand, so some are opened later.
+    // Daemons change their working directory. Connections are opened on demand, so some are opened after the change.
     env::set_current_dir(elsewhere.path()).unwrap();
     assert_eq!(store.verify().unwrap(), 1);
     let other = Sqlite::open_or_create("host.db").unwrap();

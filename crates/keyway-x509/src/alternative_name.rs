@@ -10,11 +10,11 @@ use x509_cert::ext::pkix::name::GeneralName;
 
 /// A name in the extension `subjectAltName`.
 ///
-/// Host names are in lower case, so that equal names compare equal; so are the domains of e-mail addresses.
+/// Host names and the domains of e-mail addresses are in lower case, so that equal names compare equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AlternativeName {
-    /// A host name, whose first label may be `*`.
+    /// A host name. Its first label may be `*`.
     Dns(String),
     /// An IP address.
     Ip(IpAddr),
@@ -22,7 +22,7 @@ pub enum AlternativeName {
     Email(String),
     /// A URI.
     Uri(String),
-    /// A name of another kind. It is compared, and never made.
+    /// A name of another kind. Keyway compares such names, and never makes one.
     Other {
         /// The kind.
         kind: &'static str,
@@ -44,7 +44,7 @@ pub struct InvalidName {
 }
 
 impl AlternativeName {
-    /// Reads a host name: labels of letters, digits, `-` and `_`, of which the first may be `*`.
+    /// Reads a host name. It consists of labels of letters, digits, `-` and `_`. The first label may be `*`.
     ///
     /// # Errors
     /// [`InvalidName`] says which form is expected.
@@ -93,7 +93,7 @@ impl AlternativeName {
         }
     }
 
-    /// Reads a name of an extension, whatever its form.
+    /// Reads a name from an extension, whatever its form.
     pub(crate) fn from_general(name: &GeneralName) -> Self {
         match name {
             GeneralName::DnsName(name) => Self::Dns(name.as_str().to_ascii_lowercase()),
@@ -111,7 +111,7 @@ impl AlternativeName {
         }
     }
 
-    /// Makes the name of an extension.
+    /// Converts the name to the form that an extension holds.
     pub(crate) fn to_general(&self) -> Result<GeneralName, InvalidName> {
         let name = self.clone().checked()?;
         let made = match &name {

@@ -1,4 +1,4 @@
-//! A certificate in DER, with its parts.
+//! The parser of a certificate in DER.
 
 use std::fmt::Write as _;
 
@@ -18,7 +18,7 @@ use crate::AlternativeName;
 use crate::encoded_time::from_encoded;
 use crate::signature::{self, SignatureFault};
 
-/// A certificate with its parts, which stay where they are in its DER.
+/// A certificate in DER, with its parts as they were read.
 #[derive(Debug)]
 pub(crate) struct Certificate<'a> {
     pub(crate) der: &'a [u8],
@@ -94,7 +94,7 @@ impl<'a> Certificate<'a> {
         Ok(Self { der, body, signed, algorithm, signature, constraints, usage, names })
     }
 
-    /// Returns the name of the issuer. Two names are equal if their DER is.
+    /// Returns the name of the issuer. Two names are equal if their encodings in DER are equal.
     pub(crate) fn issuer(&self) -> AnyRef<'a> {
         self.body.issuer
     }
@@ -108,12 +108,12 @@ impl<'a> Certificate<'a> {
         &self.body.public_key
     }
 
-    /// Tells whether the certificate is that of an authority.
+    /// Tells whether the certificate belongs to an authority.
     pub(crate) fn is_authority(&self) -> bool {
         self.constraints.as_ref().is_some_and(|constraints| constraints.ca)
     }
 
-    /// Tells whether the certificate is older than extensions.
+    /// Tells whether the certificate has version 1, which has no extensions.
     pub(crate) fn is_version_1(&self) -> bool {
         self.body.version != Version::V3
     }
@@ -139,13 +139,13 @@ impl<'a> Certificate<'a> {
         Some(self.extension::<SubjectKeyIdentifier>()?.0.into_bytes().into())
     }
 
-    /// Returns the identifier of the key that signed the certificate, if it has one.
+    /// Returns the identifier of the key that signed the certificate, if the certificate has this identifier.
     pub(crate) fn issuer_key_identifier(&self) -> Option<Vec<u8>> {
         Some(self.extension::<AuthorityKeyIdentifier>()?.key_identifier?.into_bytes().into())
     }
 
-    /// Tells whether the certificate names another one as its issuer: by its name, and by its key if both have the
-    /// identifier.
+    /// Tells whether the certificate names another certificate as its issuer. It must name the subject of the other one
+    /// and, if both have the identifier of the key, its key.
     pub(crate) fn names_issuer(&self, issuer: &Certificate<'_>) -> bool {
         let keys = self.issuer_key_identifier().zip(issuer.key_identifier());
         self.issuer() == issuer.subject() && keys.is_none_or(|(named, own)| named == own)
@@ -172,7 +172,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// Reads the value of an extension, of which a certificate has at most one of each kind.
+/// Reads the value of an extension. The certificate must not have the extension twice.
 fn extension<T>(body: &Body<'_>, part: &'static str) -> Result<Option<T>, &'static str>
 where
     T: for<'a> Decode<'a, Error = der::Error> + AssociatedOid,
@@ -185,7 +185,7 @@ where
     }
 }
 
-/// Checks the form of a name: sets of attributes.
+/// Checks that a name is a sequence of sets of attributes.
 fn check_name(name: AnyRef<'_>) -> der::Result<()> {
     name.tag().assert_eq(Tag::Sequence)?;
     let mut sets = SliceReader::new(name.value())?;

@@ -1,11 +1,11 @@
-//! Times as certificates and revocation lists have them.
+//! Conversion of times to and from the form in certificates and revocation lists.
 
 #[cfg(feature = "issuing")]
 use der::asn1::{GeneralizedTime, UtcTime};
 use keyway_core::Timestamp;
 use x509_cert::time::Time;
 
-/// Converts a moment to whole seconds, in the form of RFC 5280: two digits of the year until 2049.
+/// Converts a moment to whole seconds, in the form of RFC 5280, which writes a year up to 2049 with two digits.
 ///
 /// # Errors
 /// For a moment after the year 9999.

@@ -1,4 +1,4 @@
-//! Keys under a passphrase: PKCS#8 with PBES2.
+//! Decryption of keys that are encrypted with a passphrase: PKCS#8 with PBES2.
 
 use keyway_core::Wiped;
 
@@ -22,14 +22,14 @@ pub(crate) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Wiped<Vec<u8>>, P
         Err(_) => return Err(PrivateKeyError::Encryption),
     };
     plain.truncate(length);
-    // One wrong passphrase in 256 leaves a padding that looks right.
+    // With a wrong passphrase, the padding still looks right in one of 256 cases.
     if pkcs8::PrivateKeyInfoRef::try_from(&plain[..]).is_err() {
         return Err(PrivateKeyError::WrongPassphrase);
     }
     Ok(plain)
 }
 
-/// Refuses a key whose passphrase costs a host more than a second or so, or much memory.
+/// Refuses a key if the derivation from its passphrase takes much memory, or more than about a second.
 #[cfg(feature = "encrypted-keys")]
 fn check_cost(kdf: &pkcs8::pkcs5::pbes2::Kdf) -> Result<(), PrivateKeyError> {
     use pkcs8::pkcs5::pbes2::Kdf;
@@ -47,7 +47,7 @@ fn check_cost(kdf: &pkcs8::pkcs5::pbes2::Kdf) -> Result<(), PrivateKeyError> {
     if fits { Ok(()) } else { Err(PrivateKeyError::Costly) }
 }
 
-/// Refuses every key, because this build reads none under a passphrase.
+/// Refuses every key, because this build cannot read encrypted keys.
 #[cfg(not(feature = "encrypted-keys"))]
 pub(crate) fn decrypt(_: &[u8], _: &[u8]) -> Result<Wiped<Vec<u8>>, PrivateKeyError> {
     Err(PrivateKeyError::Encryption)

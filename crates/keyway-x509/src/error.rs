@@ -4,16 +4,16 @@ use keyway_core::{Effect, ErrorKind, PluginError};
 
 use crate::{InvalidName, PemError, PublicKeyError};
 
-/// The error for a request that no certificate is made from. Nothing happened.
+/// The error for a request that is refused, so that no certificate is made from it. Nothing happened.
 ///
-/// It holds no secret: a request has none. Texts of the request are escaped and shortened.
+/// It holds no secret, because a request has none. Texts of the request are escaped and shortened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// The text is too long.
     #[error("the certificate request is longer than {most} bytes")]
     TooLong {
-        /// The longest request.
+        /// The maximum length.
         most: usize,
     },
     /// The text is not base64.
@@ -28,7 +28,7 @@ pub enum RequestError {
         /// The part that cannot be read.
         part: &'static str,
     },
-    /// The key is not one that certificates are made for.
+    /// Certificates are not made for the key of the request.
     #[error("the public key of the certificate request is not acceptable: {0}")]
     PublicKey(#[source] PublicKeyError),
     /// The algorithm of the signature is not accepted.
@@ -61,7 +61,7 @@ impl PluginError for RequestError {
     }
 
     fn detail(&self) -> String {
-        // The message has the source's.
+        // The message contains the message of the source.
         self.to_string()
     }
 }

@@ -1,7 +1,7 @@
-//! Certificate requests and issued certificates, checked.
+//! Checks of certificate requests and issued certificates.
 //!
-//! The host's engine for certificate orders and the plugins that are an authority share this crate. Both read
-//! requests of PKCS#10. The host also checks that a certificate is the ordered one before it stores it.
+//! The host's engine for certificate orders and the plugins that are an authority share this crate. Both read requests
+//! of PKCS#10. The host also checks that a certificate is the one that was ordered before it stores the certificate.
 //!
 //! # A request and its certificate
 //!
@@ -85,13 +85,13 @@
 //! # Algorithms
 //!
 //! Keys of requests are ECDSA on P-256 or P-384, Ed25519, or RSA with 2048 to 4096 bits. Signatures use SHA-256,
-//! SHA-384 or SHA-512; RSA signatures are PKCS#1 or PSS. Everything else is refused, and the error names it.
-//! A certificate may have any key, if none is expected.
+//! SHA-384 or SHA-512; RSA signatures are PKCS#1 or PSS. Every other algorithm is refused, and the error names it. A
+//! certificate may have any key, if no key is expected.
 //!
 //! # Features
 //!
-//! Both are off by default. `encrypted-keys`: private keys under a passphrase. `issuing`: new certificates, for plugins
-//! that are an authority.
+//! Both are off by default. `encrypted-keys`: private keys that are encrypted with a passphrase. `issuing`: new
+//! certificates, for plugins that are an authority.
 //!
 //! # Limits
 //!

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use crate::AlternativeName;
 
 impl AlternativeName {
-    /// Returns the name alone: a policy judges it, and a log finds it. A name of another kind is the name of its
-    /// kind.
+    /// Returns the name without its kind, so that a policy can judge it and a log can be searched for it. For a name of
+    /// the kind `Other`, it returns the label of the kind.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
             Self::Dns(text) | Self::Email(text) | Self::Uri(text) => text.into(),

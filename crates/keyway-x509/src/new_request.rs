@@ -1,4 +1,6 @@
-//! New requests, signed with a stored key (decision B12).
+//! New requests, signed with a stored key.
+//!
+//! See decision B12.
 
 use der::asn1::{BitString, OctetString, SetOfVec};
 use der::oid::AssociatedOid as _;
@@ -26,7 +28,7 @@ pub enum NewRequestError {
     /// The request would be too long.
     #[error("the request is longer than {most} bytes: use fewer alternative names")]
     TooLong {
-        /// The longest request.
+        /// The maximum length.
         most: usize,
     },
     /// The request was not signed.
@@ -47,7 +49,7 @@ impl PluginError for NewRequestError {
     }
 
     fn detail(&self) -> String {
-        // The message has the source's.
+        // The message contains the message of the source.
         self.to_string()
     }
 }
@@ -55,8 +57,8 @@ impl PluginError for NewRequestError {
 impl CertificateRequest {
     /// Makes a request for a key, with a subject and alternative names, and signs it with the key.
     ///
-    /// Names are kept in their order. The extension with them is critical exactly if the subject is empty (RFC 5280,
-    /// section 4.2.1.6). It takes the time of one signature and one verification, and does not block.
+    /// Names are kept in their order. The extension that holds them is critical exactly if the subject is empty (RFC
+    /// 5280, section 4.2.1.6). The call takes the time of one signature and one verification, and does not block.
     ///
     /// ```
     /// use keyway_x509::{AlternativeName, CertificateRequest, KeyType, PrivateKey};
@@ -91,12 +93,13 @@ impl CertificateRequest {
             Fault::Signing(error) => NewRequestError::Signing(error),
             Fault::Encoding => too_long(),
         })?;
-        // Reading it back proves that others can; it can only be too long.
+        // Reading the request back proves that other programs can read it. Reading can fail only because the request is
+        // too long.
         Self::from_der(&der).map_err(|_| too_long())
     }
 }
 
-/// The reason why nothing was encoded.
+/// The reason why a request could not be encoded.
 enum Fault {
     /// A part has a length that DER cannot express.
     Encoding,

@@ -1,4 +1,4 @@
-//! PEM texts that hold their blocks and nothing else.
+//! Reading and writing of PEM texts that hold only blocks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,13 +9,13 @@ use keyway_core::json::shown_name;
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
-/// The end of every label of a private key. Its body is read and written in constant time, which takes several times as
-/// long.
+/// The end of every label of a private key. The body of such a block is read and written in constant time, which takes
+/// several times as long.
 const SECRET: &str = "PRIVATE KEY";
-/// The length of the lines that this crate writes, and that most others write.
+/// The length of the lines that this crate and most other programs write.
 const LINE: usize = 64;
 
-/// The reason why a text is not PEM.
+/// The reason why a text is not acceptable PEM.
 ///
 /// It repeats at most the label of a block, and nothing of the content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,7 +62,7 @@ pub(crate) struct Block<'a> {
     pub(crate) der: Wiped<Vec<u8>>,
 }
 
-/// Reads all blocks of a text that has nothing beside them but white space.
+/// Reads all blocks of a text. Outside its blocks the text may have only white space.
 pub(crate) fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
     let mut rest = text.trim_ascii();
     let mut blocks = Vec::new();
@@ -78,12 +78,12 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
     if blocks.is_empty() { Err(PemError::Empty) } else { Ok(blocks) }
 }
 
-/// Reads a text that has one block with one of some labels. Messages name the first of them.
+/// Reads a text of one block, whose label must be one of `labels`. Messages name the first of them.
 pub(crate) fn one(text: &str, labels: &[&'static str]) -> Result<Wiped<Vec<u8>>, PemError> {
     Ok(one_of(text, labels)?.1)
 }
 
-/// Reads a text that has one block with one of some labels, and returns the label too.
+/// Reads a text of one block, whose label must be one of `labels`. Also returns the label.
 pub(crate) fn one_of<'a>(
     text: &'a str,
     labels: &[&'static str],
@@ -98,7 +98,7 @@ pub(crate) fn one_of<'a>(
 /// Writes a block.
 pub(crate) fn write(label: &'static str, der: &[u8]) -> String {
     if label.ends_with(SECRET) {
-        // It fails for a label or a length that no caller has.
+        // This fails only for a label or a length that no caller passes.
         return encode_string(label, LineEnding::LF, der).unwrap_or_default();
     }
     let body = STANDARD.encode(der);
@@ -114,7 +114,7 @@ pub(crate) fn write(label: &'static str, der: &[u8]) -> String {
     text
 }
 
-/// Reads a text whose blocks all have one of some labels.
+/// Reads a text. The label of every block must be one of `labels`.
 pub(crate) fn labeled<'a>(text: &'a str, labels: &[&'static str]) -> Result<Vec<Block<'a>>, PemError> {
     let blocks = blocks(text)?;
     match blocks.iter().find(|block| !labels.contains(&block.label)) {
@@ -138,7 +138,7 @@ fn first(text: &str) -> Result<(Block<'_>, &str), PemError> {
     }
     let length = text.find(&end).ok_or_else(unterminated)? + end.len();
     let (block, after) = text.split_at(length);
-    // The end may share its dashes with the beginning.
+    // The first and the last line may share dashes in a malformed block.
     let body = block.get(BEGIN.len() + label.len() + DASHES.len()..block.len() - end.len());
     let is_public = !label.ends_with(SECRET);
     let known = body.filter(|_| is_public).and_then(decode_lines).map(Wiped::new);
@@ -148,7 +148,7 @@ fn first(text: &str) -> Result<(Block<'_>, &str), PemError> {
     Ok((Block { label, der }, after))
 }
 
-/// Decodes the body of a block that is public. `None` unless it has the usual form, lines of 64 characters.
+/// Decodes the body of a public block. Returns `None` unless the body has the usual lines of 64 characters.
 fn decode_lines(body: &str) -> Option<Vec<u8>> {
     let lines = body.strip_prefix('\n')?.strip_suffix('\n')?;
     let mut compact = String::with_capacity(lines.len());
@@ -163,7 +163,7 @@ fn decode_lines(body: &str) -> Option<Vec<u8>> {
     STANDARD.decode(compact).ok()
 }
 
-/// Decodes the body of a block of any form, which may be a private key, in constant time.
+/// Decodes a block of any form in constant time, because it may be a private key.
 fn decode(block: &str) -> Option<Wiped<Vec<u8>>> {
     let mut decoder = Decoder::new_detect_wrap(block.as_bytes()).ok()?;
     let mut der = Wiped::new(vec![0; decoder.remaining_len()]);

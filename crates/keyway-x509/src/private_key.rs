@@ -27,10 +27,10 @@ const PLAIN: &str = "PRIVATE KEY";
 /// The label of an encrypted key.
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
-/// A private key of a known [`KeyType`]. `Debug` shows its type only.
+/// A private key of a known [`KeyType`]. `Debug` shows only its type.
 ///
-/// The numbers of the key are in the memory of `ring`, which does not wipe them. Every buffer of this crate on
-/// the way to them is wiped.
+/// The numbers of the key are in the memory of `ring`, which does not wipe them. This crate wipes every buffer that it
+/// uses to pass them there.
 pub struct PrivateKey {
     pair: Pair,
     public_key: PublicKey,
@@ -43,19 +43,19 @@ enum Pair {
     Rsa(Box<RsaKeyPair>),
 }
 
-/// The error for a signature that could not be made: the random source of the system failed.
+/// The error for a signature that could not be made, because the random source of the system failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("nothing was signed: the random source of the system failed")]
 pub struct SigningError;
 
 impl PrivateKey {
-    /// The longest key in bytes, as PEM.
+    /// The maximum length of a key in bytes, as PEM.
     pub const MAX_BYTES: usize = 16 << 10;
 
     /// Reads one PEM block of PKCS#8, `PRIVATE KEY` or `ENCRYPTED PRIVATE KEY`.
     ///
-    /// A passphrase is not needed for a key without encryption, and ignored there. Decryption takes as long as
-    /// the key demands, at most about a second: call it where that may block.
+    /// A key without encryption needs no passphrase, and a given one is ignored. Decryption takes as long as the key
+    /// demands, at most about a second. Call this function where it may block.
     ///
     /// # Errors
     /// [`PrivateKeyError`] says what is wrong with the key or the passphrase. It holds neither.
@@ -63,8 +63,8 @@ impl PrivateKey {
         Self::from_pkcs8(&Self::pkcs8_of_pem(text, passphrase)?)
     }
 
-    /// Reads the PEM of a key, and returns its PKCS#8 in DER without encryption, to be stored elsewhere. It blocks
-    /// as [`from_pem`](Self::from_pem) does.
+    /// Reads the PEM of a key, and returns its unencrypted PKCS#8 in DER, to be stored elsewhere. The call blocks as
+    /// [`from_pem`](Self::from_pem) does.
     ///
     /// # Errors
     /// As [`from_pem`](Self::from_pem), but the content of a key without encryption is not checked.
@@ -79,7 +79,7 @@ impl PrivateKey {
         encrypted_key::decrypt(&der, passphrase.ok_or(PrivateKeyError::PassphraseMissing)?)
     }
 
-    /// Reads a key of PKCS#8 in DER, without encryption.
+    /// Reads an unencrypted key of PKCS#8 in DER.
     ///
     /// # Errors
     /// [`PrivateKeyError`] names the algorithm, or the fault of the key.
@@ -98,7 +98,7 @@ impl PrivateKey {
                 let algorithm = &ECDSA_P384_SHA384_ASN1_SIGNING;
                 Pair::P384(EcdsaKeyPair::from_pkcs8(algorithm, der, &random).map_err(rejected)?)
             }
-            // OpenSSL writes version 1, which has no public key to compare with.
+            // OpenSSL writes version 1 of PKCS#8, which has no public key that `ring` could check.
             ID_ED_25519 => Pair::Ed25519(Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(rejected)?),
             RSA_ENCRYPTION => Pair::Rsa(Box::new(RsaKeyPair::from_pkcs8(der).map_err(rejected)?)),
             _ => {
@@ -109,11 +109,11 @@ impl PrivateKey {
         Self::new(pair)
     }
 
-    /// Makes a new key, and returns it with its PKCS#8 in DER, to be stored.
+    /// Makes a new key, and returns it together with its PKCS#8 in DER, to be stored.
     ///
     /// # Errors
-    /// [`PrivateKeyError::Unmakeable`] for RSA, which must be made elsewhere;
-    /// [`PrivateKeyError::Random`] if the random source of the system fails.
+    /// [`PrivateKeyError::Unmakeable`] for RSA, whose keys must be made elsewhere; [`PrivateKeyError::Random`] if the
+    /// random source of the system fails.
     pub fn generate(key_type: KeyType) -> Result<(Self, Wiped<Vec<u8>>), PrivateKeyError> {
         let random = SystemRandom::new();
         let document = match key_type {
@@ -134,8 +134,7 @@ impl PrivateKey {
 
     /// Signs a message.
     ///
-    /// The algorithm follows from the key: SHA-256 with P-256 and RSA (PKCS#1), SHA-384 with P-384, and that of
-    /// Ed25519.
+    /// The algorithm follows from the key: SHA-256 with P-256 and RSA (PKCS#1), SHA-384 with P-384, or Ed25519.
     ///
     /// # Errors
     /// [`SigningError`] if the random source of the system fails.
@@ -155,7 +154,7 @@ impl PrivateKey {
         }
     }
 
-    /// Returns the algorithm of its signatures in DER, an `AlgorithmIdentifier`.
+    /// Returns the algorithm of the key's signatures, as an `AlgorithmIdentifier`.
     pub fn signature_algorithm(&self) -> AlgorithmIdentifierOwned {
         let (oid, parameters) = match &self.pair {
             Pair::P256(_) => (ECDSA_WITH_SHA_256, None),

@@ -13,7 +13,7 @@ pub enum PrivateKeyError {
     /// The text is too long.
     #[error("the private key is longer than {most} bytes")]
     TooLong {
-        /// The longest key.
+        /// The maximum length.
         most: usize,
     },
     /// The text is not exactly one PEM block with a key.
@@ -22,13 +22,13 @@ pub enum PrivateKeyError {
     /// The content is not a key of PKCS#8.
     #[error("the private key is not PKCS#8 in DER")]
     Malformed,
-    /// The algorithm is not one that signs requests.
+    /// Keys of this algorithm cannot sign requests.
     #[error("the private key is not acceptable: {0}")]
     Algorithm(#[source] PublicKeyError),
     /// The parts of the key do not belong together, or the public part is missing.
     #[error("the private key is not acceptable: {reason}")]
     Rejected {
-        /// The reason, in the words of the library.
+        /// The reason, as the cryptographic library words it.
         reason: String,
     },
     /// The key is encrypted, and there is no passphrase.
@@ -37,13 +37,13 @@ pub enum PrivateKeyError {
     /// The passphrase does not open the key.
     #[error("the passphrase does not open the private key")]
     WrongPassphrase,
-    /// The encryption is not one that can be read.
+    /// The encryption is of a kind that this build cannot read.
     #[error(
         "the encryption of the private key is not supported: use PBES2 with AES and PBKDF2 (SHA-2) or scrypt, as \
          openssl pkcs8 -topk8 writes it, in a program that was built with the feature encrypted-keys"
     )]
     Encryption,
-    /// The encryption asks for too much work.
+    /// The encryption requires too much work.
     #[error(
         "the passphrase of the private key costs too much: use at most 2000000 rounds of PBKDF2, or 64 MiB of scrypt"
     )]
@@ -71,7 +71,7 @@ impl PluginError for PrivateKeyError {
     }
 
     fn detail(&self) -> String {
-        // The message has the source's.
+        // The message contains the message of the source.
         self.to_string()
     }
 }

@@ -1,4 +1,4 @@
-//! Public keys that a certificate can be made for.
+//! Public keys for which a certificate can be made.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use x509_cert::spki::SubjectPublicKeyInfoRef;
 
 use crate::signature::algorithm_name;
 
-/// The fewest and the most bits of an RSA key that a request may have.
+/// The lengths in bits that an RSA key of a request may have.
 pub const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=4096;
 
 /// The type of a key, for a policy and for messages.
@@ -41,11 +41,11 @@ impl fmt::Display for KeyType {
     }
 }
 
-/// The error for a public key that no certificate is made for.
+/// The error for a public key for which no certificate is made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublicKeyError {
-    /// The algorithm or the curve is not one of the four.
+    /// The algorithm or the curve is not one of the four accepted ones.
     #[error("its algorithm is {algorithm}: use ECDSA P-256 or P-384, Ed25519, or RSA from 2048 to 4096 bits")]
     Algorithm {
         /// The name or the object identifier of the algorithm.

@@ -1,4 +1,4 @@
-//! Certificate requests of PKCS#10, checked (RFC 2986).
+//! Certificate requests of PKCS#10, whose signatures are verified (RFC 2986).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,13 +18,13 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use crate::signature::{self, SignatureFault, object_name};
 use crate::{AlternativeName, DistinguishedName, PublicKey, RequestError, pem};
 
-/// The labels of a request; old programs write the second one.
+/// The labels of a request. Old programs write the second one.
 const LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
 
 /// A PKCS#10 request whose signature was verified with its own key.
 ///
-/// A value of this type is proof of that: a function that takes it need not verify again (decision B12).
-/// The attribute `challengePassword` and unknown attributes are ignored; extensions are not.
+/// A value of this type proves that the signature was verified, so a function that takes a value need not verify again.
+/// The attribute `challengePassword` and unknown attributes are ignored; extensions are not (decision B12).
 #[derive(Clone, PartialEq, Eq)]
 pub struct CertificateRequest {
     der: Vec<u8>,
@@ -48,23 +48,23 @@ pub struct RequestedExtension {
 }
 
 impl RequestedExtension {
-    /// Tells whether this is the extension with an object identifier.
+    /// Tells whether the extension has a given object identifier.
     pub fn is(&self, id: ObjectIdentifier) -> bool {
         ObjectIdentifier::new(&self.id).is_ok_and(|own| own == id)
     }
 }
 
 impl CertificateRequest {
-    /// The longest request in bytes, as PEM.
+    /// The maximum length of a request in bytes, as PEM.
     pub const MAX_BYTES: usize = 64 << 10;
 
-    /// Reads exactly one PEM block, with the label `CERTIFICATE REQUEST` or `NEW CERTIFICATE REQUEST` and
-    /// nothing beside it, and verifies its signature (decision B20).
+    /// Reads exactly one PEM block, and verifies the signature of the request.
     ///
-    /// It takes the time of one verification, about 0.1 ms, and does not block.
+    /// The label must be `CERTIFICATE REQUEST` or `NEW CERTIFICATE REQUEST`, and the text must hold nothing else. The
+    /// call takes the time of one verification, about 0.1 ms, and does not block (decision B20).
     ///
     /// # Errors
-    /// [`RequestError`] names the part of the request, and the algorithm if that is the fault.
+    /// [`RequestError`] names the faulty part of the request, or the algorithm that is not accepted.
     ///
     /// ```
     /// use keyway_x509::{CertificateRequest, RequestError};
@@ -79,14 +79,14 @@ impl CertificateRequest {
         Self::from_der(&pem::one(text, &LABELS).map_err(RequestError::Pem)?)
     }
 
-    /// Reads the base64 of a PEM text, as the field `request_data` of an order has it.
+    /// Reads the base64 of a PEM text, which is the form of the field `request_data` of an order.
     ///
     /// The base64 is in the standard alphabet, with padding, and may have line breaks.
     ///
     /// # Errors
     /// As [`from_pem`](Self::from_pem), and [`NotBase64`](RequestError::NotBase64).
     pub fn from_request_data(base64: &str) -> Result<Self, RequestError> {
-        // Base64 takes four bytes for three, and a line break has at most two for 64 of it.
+        // Base64 needs four bytes for three, and a line break of at most two bytes for 64 characters.
         if base64.len() > Self::MAX_BYTES * 3 / 2 {
             return Err(RequestError::TooLong { most: Self::MAX_BYTES });
         }
@@ -108,7 +108,8 @@ impl CertificateRequest {
         let information = signed.information.to_der().map_err(|_| malformed("information"))?;
         let read = CertReqInfo::from_der(&information).map_err(|_| malformed("information"))?;
         let key = read.public_key.owned_to_ref();
-        // The key's own fault tells more than that of a signature which no such key verifies.
+        // The key is read before the signature: for an unsupported key, the error of the key says more than that of the
+        // signature.
         let public_key = PublicKey::from_info(&key).map_err(RequestError::PublicKey)?;
         let signature = signed.signature.as_bytes().ok_or_else(|| malformed("signature"))?;
         signature::verify(&key, signed.algorithm.owned_to_ref(), &information, signature).map_err(
@@ -153,12 +154,12 @@ impl CertificateRequest {
         &self.names
     }
 
-    /// Returns the requested extensions, that with the alternative names among them.
+    /// Returns the requested extensions, including the extension of the alternative names.
     pub fn extensions(&self) -> &[RequestedExtension] {
         &self.extensions
     }
 
-    /// Tells whether the request asks for the certificate of an authority, which no ordinary order gets
+    /// Tells whether the request asks for the certificate of an authority. No ordinary order gets such a certificate
     /// (decision B15).
     pub const fn asks_for_authority(&self) -> bool {
         self.asks_for_authority
@@ -175,7 +176,7 @@ impl fmt::Debug for CertificateRequest {
     }
 }
 
-/// A request whose information is kept as it was signed.
+/// The outer structure of a request. Its information is kept as the signed bytes.
 #[derive(Sequence)]
 struct Signed {
     information: Any,

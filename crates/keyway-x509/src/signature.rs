@@ -1,4 +1,4 @@
-//! Signatures in requests and certificates.
+//! Verification of the signatures in requests and certificates.
 
 use der::asn1::ObjectIdentifier;
 use der::{AnyRef, Decode, Encode};
@@ -46,7 +46,7 @@ pub(crate) fn verify(
     verifier.verify_signature(key, message, signature).map_err(|_| SignatureFault::Bad)
 }
 
-/// Names an algorithm with its curve, if it has one: `ecPublicKey secp521r1`.
+/// Returns the name of an algorithm, with its curve if it has one: `ecPublicKey secp521r1`.
 pub(crate) fn algorithm_name(algorithm: &AlgorithmIdentifierRef<'_>) -> String {
     let mut name = object_name(&algorithm.oid);
     let curve = algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
@@ -57,12 +57,12 @@ pub(crate) fn algorithm_name(algorithm: &AlgorithmIdentifierRef<'_>) -> String {
     name
 }
 
-/// Names an object by its identifier, or returns the identifier.
+/// Returns the name of an object, or its identifier if it has no known name.
 pub(crate) fn object_name(id: &ObjectIdentifier) -> String {
     der::oid::db::DB.by_oid(id).map_or_else(|| id.to_string(), str::to_owned)
 }
 
-/// Returns the contents of the sequence, as `webpki` compares them.
+/// Returns the contents of the sequence, which is the form that `webpki` compares.
 fn contents(algorithm: &AlgorithmIdentifierRef<'_>) -> Option<Vec<u8>> {
     let der = algorithm.to_der().ok()?;
     Some(AnyRef::from_der(&der).ok()?.value().to_vec())

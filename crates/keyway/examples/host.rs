@@ -1,12 +1,12 @@
 //! A complete host on real files. Run it with `cargo run --example host`.
 //!
-//! It lists the linked plugins; opens a store file that Convection's Python plugin wrote; copies it
-//! into a generic store on SQLite; works with environments, versions and compare-and-set; lets an
-//! application read through the client, with an audit; makes passwords; reads a project of the service Locker; issues
-//! logins by SSH key and revokes them, also through an executable; orders certificates, also across a crash,
-//! and makes and revokes one with an authority of its own; lends credentials to sessions, also across a crash;
-//! rotates the keys during reads; shows the errors for a wrong key, tampered and exchanged records and
-//! data of another version; and checks every result itself. It exits with 1 if a check fails.
+//! It lists the linked plugins. It opens a store file that Convection's Python plugin wrote, and copies it into a
+//! generic store on SQLite. It works with environments, versions and compare-and-set. It lets an application read
+//! through the client, with an audit. It makes passwords, and reads a project of the service Locker. It issues logins
+//! by SSH key and revokes them, also through an executable. It orders certificates, also across a crash, and makes and
+//! revokes one with an authority of its own. It lends credentials to sessions, also across a crash. It rotates the keys
+//! during reads. It shows the errors for a wrong key, for tampered and swapped records, and for data of another
+//! version. It checks every result itself, and exits with 1 if a check fails.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 #[path = "host/accounts.rs"]
@@ -56,11 +56,11 @@ const PLUGINS: Plugins = plugins! {
     keyway_process, keyway_vaulted
 };
 
-/// The number of secrets that the rotation moves.
+/// The number of secrets that the rotation re-encrypts.
 const MANY: usize = 1500;
 
 fn main() -> ExitCode {
-    // One step runs this program again, as a plugin.
+    // One step of the example starts this program again, as a plugin.
     logins::run_as_plugin(&PLUGINS).unwrap_or_else(host)
 }
 
@@ -90,7 +90,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
         }
     });
     let host = logins::add_services(built, folder.path())?.start().await?;
-    // This task recovers and performs due work, until the host is told to end.
+    // This task recovers and performs due work until the host ends.
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn({
         let host = host.clone();
@@ -261,7 +261,7 @@ async fn versions(report: &mut Report, store: &Arc<HostedStore>) -> Result<(), F
     Ok(())
 }
 
-/// Reads, decides, and writes only if no other writer was faster.
+/// Adds one to a counter: reads it, and writes only if no other writer was faster.
 async fn add_one(store: &HostedStore, counter: &SecretAddress) -> Result<(), Failure> {
     loop {
         let secret = store.get(counter).await?;
@@ -301,7 +301,7 @@ async fn rotation(
             Ok::<_, Failure>(())
         }
     });
-    // On a terminal it draws a bar; elsewhere it draws nothing.
+    // The progress bar appears only on a terminal.
     let bar = ProgressBar::no_length()
         .with_style(ProgressStyle::with_template("  {bar:40} {pos}/{len} records {elapsed}")?);
     let listener = {
@@ -391,7 +391,7 @@ fn type_of(value: &SecretValue) -> &'static str {
     }
 }
 
-/// Collects the texts in a value, to search for them in the output.
+/// Collects the texts in a value, so that the output can be searched for them.
 fn collect_texts(value: &SecretValue, texts: &mut Vec<String>) {
     fn within(value: &Structured, texts: &mut Vec<String>) {
         match value {

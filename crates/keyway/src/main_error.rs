@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::fmt;
 
-/// The error that `main` returns, so that a program that fails says why in words.
+/// The error that `main` returns, so that a failing program prints the reason in plain words.
 ///
-/// Rust prints the `Debug` text of the error that `main` returns. `Box<dyn Error>` would show the fields of
-/// a type; this one shows the message and, each on a line, its causes. Every error converts into it with `?`.
+/// Rust prints the `Debug` text of the error that `main` returns. For a `Box<dyn Error>` that would be the fields of a
+/// type. `MainError` prints the message and its causes, each on a line of its own. Every error converts into it with
+/// `?`.
 ///
 /// ```
 /// use keyway::{Compatibility, MainError};
@@ -35,7 +36,7 @@ impl fmt::Debug for MainError {
         let mut cause = self.0.source();
         while let Some(error) = cause {
             let message = error.to_string();
-            // A transparent error repeats its cause.
+            // A transparent error has the same message as its cause.
             if !said.contains(&message) {
                 write!(f, "\n  because: {message}")?;
             }

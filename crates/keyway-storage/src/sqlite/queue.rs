@@ -244,7 +244,7 @@ fn commit_group(writer: &mut Writer, jobs: &[Job], patience: Duration) -> Result
     writer.commit_group(&batches, patience)
 }
 
-/// Gives each job its answer, or all of them the same error.
+/// Sends each job its answer, or the same error to all jobs.
 fn answer(jobs: Vec<Job>, result: Result<Vec<Answer>, StorageError>) {
     let answers = result.unwrap_or_else(|error| jobs.iter().map(|_| Err(error.clone())).collect());
     for (job, answer) in jobs.into_iter().zip(answers) {
@@ -253,7 +253,7 @@ fn answer(jobs: Vec<Job>, result: Result<Vec<Answer>, StorageError>) {
     }
 }
 
-/// Shared by the clones of a [`Sqlite`]; it closes the store when the last clone is dropped.
+/// The state that all clones of a [`Sqlite`] share. It closes the store when the last clone is dropped.
 #[derive(Debug)]
 pub(super) struct Handle {
     shared: Arc<Shared>,
@@ -266,8 +266,8 @@ impl Handle {
         &self.shared
     }
 
-    /// Returns the state for a commit. The first one starts the writer thread, since a program that only reads
-    /// needs none.
+    /// Returns the state for a commit. The first call starts the writer thread; a program that only reads needs no
+    /// thread.
     pub(super) fn to_commit(&self) -> Result<&Shared, StorageError> {
         if !self.has_thread.load(Ordering::Acquire) {
             let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -290,8 +290,8 @@ impl Handle {
         self.shared.called.notify_all();
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thread) = thread.take() {
-            // An answer may wake a task that drops the last handle on the writer thread itself,
-            // which cannot wait for its own end.
+            // An answer may wake a task on the writer thread, and this task may drop the last handle. A thread cannot
+            // wait for its own end.
             if thread.thread().id() != thread::current().id() {
                 let _ = thread.join();
             }
@@ -362,8 +362,8 @@ mod tests {
         assert_eq!([take(&[1, 1, 1, 1]), take(&[60, 41])], [3, 1]);
     }
 
-    /// Opens a store, queues three commits like tasks of one thread, and counts how many are
-    /// answered after the first of them was polled again.
+    /// Opens a store, queues three commits as the tasks of one thread do, and counts how many are answered after one of
+    /// them is polled again.
     #[test]
     fn tasks_of_one_thread_share_a_transaction() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Reads on a few dedicated connections.
+//! A pool of a few connections that only read.
 
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -20,9 +20,8 @@ const AFTER_BEFORE: &str =
     "SELECT revision, checksum, value, key FROM records WHERE key > ?1 AND key < ?2 ORDER BY key";
 
 /// The connections for reading. A read takes one, works, and puts it back.
-///
-/// The lock is held only while a connection is taken or put back, and a read with a connection
-/// waits only for the disk. So a caller that finds no connection waits for microseconds.
+/// The lock of the pool is held only while a connection is taken or put back. A read that has a connection waits only
+/// for the disk, so a caller that finds no idle connection waits for microseconds.
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
@@ -109,8 +108,7 @@ impl Readers {
         })
     }
 
-    /// Implements [`Sqlite::verify`](super::Sqlite::verify), on a separate connection because it
-    /// takes long.
+    /// Implements [`Sqlite::verify`](super::Sqlite::verify). It uses a separate connection, because it takes long.
     pub(super) fn verify(&self) -> Result<u64, StorageError> {
         if self.lock().closed {
             return Err(StorageError::Closed);
@@ -209,7 +207,7 @@ impl Readers {
     }
 }
 
-/// A connection on loan; it is put back on every path, a panic included.
+/// A connection that a read has taken. Dropping it puts the connection back, even during a panic.
 struct Lent<'a> {
     connection: Option<Connection>,
     readers: &'a Readers,

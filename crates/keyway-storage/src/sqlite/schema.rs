@@ -6,7 +6,7 @@ use super::connection::failure;
 use super::layout::damaged;
 use crate::StorageError;
 
-/// The version of this schema. A later one gets the next number.
+/// The version of this schema. A later schema gets the next number.
 pub(super) const VERSION: u32 = 1;
 
 /// The tables by name, in order. SQLite keeps the text of a statement unchanged, so a store file
@@ -42,8 +42,8 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     TABLES.iter().try_for_each(|(_, sql)| connection.execute_batch(sql))
 }
 
-/// Refuses a file with anything but these tables: a planted trigger, view or index would take part
-/// in every later commit.
+/// Refuses a file that has anything but these tables. A planted trigger, view or index would take part in every later
+/// commit.
 ///
 /// See decision H59.
 pub(super) fn check(connection: &Connection) -> Result<(), StorageError> {

@@ -1,4 +1,4 @@
-//! Writes through the one connection for writing.
+//! The writer: the only connection of a store that writes.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,7 +19,8 @@ type Answer = Result<CommitOutcome, StorageError>;
 pub(super) struct Writer {
     path: PathBuf,
     options: SqliteOptions,
-    /// The connection; `None` before the first commit, since a program that only reads needs none, and after closing.
+    /// The connection. It is `None` before the first commit, because a program that only reads needs none, and after
+    /// closing.
     connection: Option<Connection>,
     closed: bool,
     patience: Patience,
@@ -27,7 +28,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Creates the writer of a file that a reader could open. Does no I/O.
+    /// Creates the writer of a file that a reader has opened. Does no I/O.
     pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Self {
         let patience = Patience::new(options.busy_deadline);
         Self { path, options, connection: None, closed: false, patience, revisions: Revisions::new() }
@@ -49,12 +50,12 @@ impl Writer {
         Ok(())
     }
 
-    /// Commits batches with one sync of the disk, and waits at most `patience` for other processes.
-    /// Each batch is applied as a whole or not at all, and sees the batches before it.
+    /// Commits batches with one sync of the disk, and waits at most `patience` for other processes. Each batch is
+    /// applied as a whole or not at all, and sees the batches before it.
     ///
     /// # Errors
-    /// The file could not be opened, or not be locked ([`StorageError::Unavailable`]), or was closed; nothing was
-    /// written. Later failures are in the answers of the batches.
+    /// The file could not be opened or locked ([`StorageError::Unavailable`]), or the writer was closed. In these cases
+    /// nothing was written. Later failures are in the answers of the batches.
     pub(super) fn commit_group(
         &mut self,
         batches: &[&Batch],
@@ -121,8 +122,8 @@ fn never_began(error: &StorageError) -> bool {
 fn unfinished(outcome: CommitOutcome, error: &StorageError) -> StorageError {
     match outcome {
         CommitOutcome::Committed(_) => error.clone(),
-        // The batch wrote nothing, but it may have conflicted with a batch that is not stored
-        // either.
+        // This batch wrote nothing. But the batch that it conflicts with may not be stored either, so the caller may
+        // try again.
         CommitOutcome::Conflict { .. } => StorageError::Unavailable { retry_after: Some(Duration::ZERO) },
     }
 }
@@ -148,9 +149,9 @@ impl<'a> Transaction<'a> {
         let result = self.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
         match result {
             Ok(_) => Ok(()),
-            // A write to the log found no space. The last write completes a transaction, so this
-            // one is incomplete, and is undone when `self` is dropped. A file system that notices
-            // the full disk later fails the sync.
+            // A write to the log found no space. The last write to the log completes a transaction, so this one is
+            // incomplete, and is undone when `self` is dropped. If the file system notices the full disk only later,
+            // the sync fails instead.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 Err(failure("write a record", error))
             }

@@ -4,7 +4,7 @@ use der::Tag;
 use der::asn1::ObjectIdentifier;
 use der::oid::db::{rfc3280, rfc4519};
 
-/// The characters of a value, which determine its type in DER.
+/// The set of characters that a value may have. It determines the value's type in DER.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Characters {
     /// Any text without control characters, as a `UTF8String`.
@@ -20,11 +20,11 @@ pub(super) enum Characters {
 /// A type of attribute.
 #[derive(Debug)]
 pub(super) struct Type {
-    /// The name in a text; other cases are accepted.
+    /// The name in a text. The parser ignores its case.
     pub(super) name: &'static str,
     pub(super) id: ObjectIdentifier,
     pub(super) characters: Characters,
-    /// The most characters.
+    /// The maximum number of characters.
     pub(super) most: usize,
 }
 
@@ -43,7 +43,7 @@ impl Type {
         ALL.iter().find(|known| known.id == *id)
     }
 
-    /// Returns the type of values in DER.
+    /// Returns the tag of the values in DER.
     pub(super) const fn tag(&self) -> Tag {
         match self.characters {
             Characters::Text => Tag::Utf8String,
@@ -52,7 +52,7 @@ impl Type {
         }
     }
 
-    /// Tells whether the characters of a value fit.
+    /// Tells whether this type allows the characters of a value.
     pub(super) fn takes(&self, value: &str) -> bool {
         match self.characters {
             Characters::Text => !value.contains(char::is_control),
@@ -67,8 +67,8 @@ fn is_printable(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte)
 }
 
-/// The nine types of RFC 4514, and five that certificates use besides; lengths are those of RFC 5280,
-/// appendix A, and of X.520 where that has none. A `DC` is one label of a host name.
+/// The nine types of RFC 4514, and five more that certificates use. The lengths are those of RFC 5280, appendix A, and
+/// otherwise those of X.520. A `DC` is one label of a host name.
 const ALL: [Type; 14] = [
     Type::new("CN", rfc4519::CN, Characters::Text, 64),
     Type::new("L", rfc4519::L, Characters::Text, 128),

@@ -1,4 +1,4 @@
-//! The text of a name, by RFC 4514.
+//! The text of a name, in the form of RFC 4514.
 
 use std::fmt::{self, Write as _};
 
@@ -25,7 +25,8 @@ pub(super) fn write(name: &Name, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Returns the values of a known type, without escapes. One that is not a text is `#` and its DER in hexadecimal.
+/// Returns the values of a known type, without escapes. A value that is not a text is written as `#` and its DER in
+/// hexadecimal.
 pub(super) fn values(name: &Name, type_name: &str) -> Vec<String> {
     let is_it = |attribute: &&AttributeTypeAndValue| {
         Type::by_id(&attribute.oid).is_some_and(|known| known.name == type_name)
@@ -58,7 +59,7 @@ fn hexadecimal(value: &Any) -> String {
     der.iter().fold("#".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Returns the text of a value, if its type is one of those whose bytes are UTF-8.
+/// Returns the text of a value whose type in DER holds UTF-8, otherwise `None`.
 fn text(value: &Any) -> Option<&str> {
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => std::str::from_utf8(value.value()).ok(),

@@ -1,4 +1,4 @@
-//! The error for the text of a name.
+//! The error for a text that is not a distinguished name.
 
 /// The error for a text that is not a distinguished name of RFC 4514.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -11,7 +11,7 @@ pub struct DistinguishedNameError {
     pub fault: DistinguishedNameFault,
 }
 
-/// The fault of a text. The names of attributes in it are known ones, or escaped and shortened.
+/// The fault of a text. The names of attributes in a fault are known names, or are escaped and shortened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DistinguishedNameFault {
@@ -21,13 +21,13 @@ pub enum DistinguishedNameFault {
     /// The text is too long.
     #[error("it is longer than {most} bytes")]
     TooLong {
-        /// The longest text.
+        /// The maximum length.
         most: usize,
     },
     /// The text has too many attributes.
     #[error("it has more than {most} attributes")]
     TooMany {
-        /// The most attributes.
+        /// The maximum number of attributes.
         most: usize,
     },
     /// An attribute has no equals sign.
@@ -54,10 +54,10 @@ pub enum DistinguishedNameFault {
         /// The character.
         character: char,
     },
-    /// A blank stands at an end of a value.
+    /// A value begins or ends with a blank that is not escaped.
     #[error("a blank at the beginning or the end of a value must be escaped by a backslash")]
     Blank,
-    /// A backslash escapes nothing.
+    /// The text after a backslash is not an escape.
     #[error("after a backslash, write two hexadecimal digits or one of  \"#+,;<=>\\ and the blank")]
     Escape,
     /// The bytes of a value are not UTF-8.
@@ -77,10 +77,10 @@ pub enum DistinguishedNameFault {
     Length {
         /// The type.
         name: String,
-        /// The most characters.
+        /// The maximum number of characters.
         most: usize,
     },
-    /// A value in hexadecimal is not the DER of a value, or not one of its type.
+    /// A value in hexadecimal is not the DER of a value, or not of a value of this type.
     #[error("write the value of {name} as # and its DER in hexadecimal")]
     Hexadecimal {
         /// The type.

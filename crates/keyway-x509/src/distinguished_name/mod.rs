@@ -1,4 +1,4 @@
-//! Distinguished names, and their texts by RFC 4514.
+//! Distinguished names, and their texts in the form of RFC 4514.
 
 mod attribute;
 mod display;
@@ -15,7 +15,7 @@ use x509_cert::name::Name;
 
 /// The name of a subject or an issuer: a sequence of relative names, each of one or more attributes.
 ///
-/// Its text is that of RFC 4514, which begins with the last relative name:
+/// Its text has the form of RFC 4514, which begins with the last relative name:
 ///
 /// ```
 /// use keyway_x509::DistinguishedName;
@@ -29,21 +29,22 @@ use x509_cert::name::Name;
 /// ```
 ///
 /// # Parsing
-/// Every attribute is kept, with the order of the relative names. Within one of several attributes DER sorts them,
-/// and each type occurs once (decision B12).
+/// Every attribute is kept, and so is the order of the relative names. If a relative name has several attributes, DER
+/// sorts them, and each type occurs at most once (decision B12).
 ///
 /// * Types are `CN`, `L`, `ST`, `O`, `OU`, `C`, `STREET`, `DC`, `UID`, `SN`, `GN`, `title`, `serialNumber`,
-///   `emailAddress` in any case, or an object identifier. The value of another identifier is `#` and its DER in hexadecimal.
-/// * Blanks before a type are skipped. Within a value, blanks at its ends must be escaped, and so must
-///   `"`, `+`, `,`, `;`, `<`, `>` and `\`.
-/// * Values must fit the type: its characters, and its length of RFC 5280.
+///   `emailAddress` in any case, or an object identifier. The value of another identifier is `#` and its DER in
+///   hexadecimal.
+/// * Blanks before a type are skipped. Within a value, blanks at its ends must be escaped, and so must `"`, `+`, `,`,
+///   `;`, `<`, `>` and `\`.
+/// * Values must fit the type: its characters, and its length in RFC 5280.
 /// * The text has at most [`MAX_BYTES`](Self::MAX_BYTES), and 64 attributes. An empty text is refused: use
 ///   [`empty`](Self::empty).
 #[derive(Clone, PartialEq, Eq)]
 pub struct DistinguishedName(Name);
 
 impl DistinguishedName {
-    /// The longest text in bytes.
+    /// The maximum length of a text in bytes.
     pub const MAX_BYTES: usize = 8 << 10;
 
     /// Returns the name without attributes.
@@ -56,8 +57,9 @@ impl DistinguishedName {
         self.0.is_empty()
     }
 
-    /// Returns each common name, in the order of the name, for a policy. One whose characters are of a type that is not
-    /// read is `#` and its DER in hexadecimal digits, so it is never taken for another name.
+    /// Returns all common names, in the order of the name, for a policy. If the type of a value is not known to hold
+    /// text, the value is written as `#` and its DER in hexadecimal digits, so a policy never takes it for another
+    /// name.
     ///
     /// ```
     /// # use keyway_x509::DistinguishedName;
@@ -71,7 +73,7 @@ impl DistinguishedName {
 
     /// Returns the name in DER.
     pub fn to_der(&self) -> Vec<u8> {
-        // The parts of a name are in DER already, and far shorter than its longest length.
+        // This cannot fail: the parts of a name are in DER already, and far below the maximum length.
         self.0.to_der().unwrap_or_default()
     }
 
@@ -94,7 +96,8 @@ impl From<Name> for DistinguishedName {
     }
 }
 
-/// Writes the name by RFC 4514. Control characters are escaped, so it fits into a line of a log.
+/// Writes the name in the form of RFC 4514. Control characters are escaped, so that the name fits into one line of a
+/// log.
 impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         display::write(&self.0, f)

@@ -1,4 +1,6 @@
-//! The parser of RFC 4514 (decision B12).
+//! The parser for names in the form of RFC 4514.
+//!
+//! See decision B12.
 
 use der::asn1::{Any, ObjectIdentifier, SetOfVec};
 use der::{Decode as _, Encode as _, Tagged as _};
@@ -9,10 +11,10 @@ use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 use super::attribute::Type;
 use super::{DistinguishedName, DistinguishedNameError, DistinguishedNameFault as Fault};
 
-/// The most attributes of one name.
+/// The maximum number of attributes of a name.
 const MOST_ATTRIBUTES: usize = 64;
 
-/// Parses a text, which names the last relative name first.
+/// Parses a text. The text begins with the last relative name.
 pub(super) fn parse(text: &str) -> Result<Name, DistinguishedNameError> {
     let most = DistinguishedName::MAX_BYTES;
     if text.len() > most {
@@ -28,12 +30,12 @@ pub(super) fn parse(text: &str) -> Result<Name, DistinguishedNameError> {
     }
     relative_names.reverse();
     let der = RdnSequence::from(relative_names).to_der();
-    // `x509-cert` makes a name from DER only. It reads what it wrote.
+    // `x509-cert` makes a name only from DER, so this reads the DER that was just written.
     der.and_then(|der| Name::from_der(&der))
         .map_err(|_| DistinguishedNameError { at: 0, fault: Fault::TooLong { most } })
 }
 
-/// A place in a text.
+/// A text, and the place that the parser has reached.
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -50,14 +52,14 @@ impl Parser<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Takes a byte if it comes next.
+    /// Skips a byte if it comes next, and tells whether it did.
     fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    /// Takes bytes as long as they are of a kind, which is one of ASCII.
+    /// Takes bytes while they are of a kind. The kind contains only ASCII.
     fn take_while(&mut self, of_kind: impl Fn(u8) -> bool) -> &str {
         let begin = self.at;
         while self.peek().is_some_and(&of_kind) {
@@ -79,12 +81,12 @@ impl Parser<'_> {
                 break;
             }
         }
-        // The types differ, so the set has no duplicates, which alone it would refuse.
+        // The set would refuse only duplicates. There are none, because the types differ.
         let set = SetOfVec::try_from(attributes).unwrap_or_default();
         Ok(RelativeDistinguishedName::from(set))
     }
 
-    /// Parses `type "=" value`. Returns where it begins, and the name of the type.
+    /// Parses `type "=" value`. Also returns the place where it begins, and the name of the type.
     fn attribute(&mut self) -> Result<(usize, String, AttributeTypeAndValue), DistinguishedNameError> {
         self.attributes += 1;
         if self.attributes > MOST_ATTRIBUTES {
@@ -167,12 +169,12 @@ impl Parser<'_> {
             return self.fault(begin, Fault::NotUtf8 { name: name() });
         };
         self.check(begin, known, &text)?;
-        // The characters were checked, and the length is far below the longest.
+        // The characters were checked, and the length is far below the limit.
         Any::new(known.tag(), text.into_bytes())
             .or_else(|_| self.fault(begin, Fault::Characters { name: name() }))
     }
 
-    /// Parses a backslash and what follows it. Both are ASCII, so no character is cut in two.
+    /// Parses a backslash and the escape after it. Both are ASCII, so no character is cut in two.
     fn escaped(&mut self) -> Result<u8, DistinguishedNameError> {
         let begin = self.at;
         self.take(b'\\');
@@ -209,7 +211,7 @@ impl Parser<'_> {
     }
 }
 
-/// Reads pairs of hexadecimal digits, at least one.
+/// Reads one or more pairs of hexadecimal digits.
 fn bytes_of_pairs(digits: &str) -> Option<Vec<u8>> {
     if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;

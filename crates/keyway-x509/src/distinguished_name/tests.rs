@@ -12,7 +12,7 @@ fn fault(text: &str) -> DistinguishedNameFault {
     parse(text).unwrap_err().fault
 }
 
-/// Reads the attributes in the order of DER, as `TYPE=value` or with a `+` before the second of a relative name.
+/// Returns the relative names in the order of DER. Each is `TYPE=value`, with a `+` between several attributes.
 fn in_der_order(text: &str) -> Vec<String> {
     let name = parse(text).unwrap();
     let relative_names: Vec<_> = name.0.iter_rdn().cloned().collect();
@@ -25,7 +25,9 @@ fn in_der_order(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The subjects of the vectors `skcsr-*`, with every attribute that they name (decision B12).
+/// Tests the subjects of the vectors `skcsr-*`: every attribute in the text is kept.
+///
+/// See decision B12.
 #[test]
 fn subjects_of_stored_keys_keep_every_attribute() {
     for (text, expected) in [
@@ -118,7 +120,7 @@ fn values_of_other_types_are_shown_in_hexadecimal() {
     assert_eq!(DistinguishedName::empty().to_der(), [0x30, 0]);
 }
 
-/// Texts that are more like names than random ones.
+/// Returns texts that resemble names more than random texts do.
 fn like_names() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         Just("CN=".to_owned()),
@@ -136,7 +138,7 @@ fn like_names() -> impl Strategy<Value = String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// A parsed name is written so that it is parsed as the same name, and so is any value of a type.
+    /// Tests that the text of a parsed name is parsed as the same name.
     #[test]
     fn a_written_name_is_parsed_as_the_same(text in like_names()) {
         if let Ok(name) = parse(&text) {

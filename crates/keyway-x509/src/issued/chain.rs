@@ -1,4 +1,4 @@
-//! The links between an issued certificate and the last certificate of its chain.
+//! Checks of the links between an issued certificate and the last certificate of its chain.
 
 use std::time::Duration;
 
@@ -14,7 +14,8 @@ use super::{IssuedFault, Place};
 use crate::certificate::Certificate;
 use crate::signature::SignatureFault;
 
-/// The most intermediate certificates: the six that `webpki` follows, and the last one, which counts as the anchor.
+/// The maximum number of intermediate certificates: the six that `webpki` follows, and the last one, which counts as
+/// the anchor.
 pub(super) const MOST_INTERMEDIATES: usize = 7;
 
 /// Checks that each certificate after the first signed the one before it, and may do so.
@@ -25,11 +26,11 @@ pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), Iss
         check_issuer(chain, index)?;
     }
     if issued.is_authority() || chain.iter().any(Certificate::is_version_1) {
-        // `webpki` takes no authority and no old certificate as the first of a chain.
+        // `webpki` refuses a chain whose first certificate belongs to an authority, and every certificate of version 1.
         return check_signatures(chain);
     }
     match verify(issued, between, anchor, now) {
-        // It gives no place, and cannot tell a wrong signature from a wrong name.
+        // `webpki` does not say which certificate is wrong, and cannot tell a wrong signature from a wrong name.
         Err(Error::UnknownIssuer | Error::InvalidSignatureForPublicKey) => {
             check_signatures(chain)?;
             Err(IssuedFault::Chain { reason: Error::UnknownIssuer.to_string() })
@@ -38,13 +39,13 @@ pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), Iss
             Err(fault @ IssuedFault::SignatureAlgorithm { .. }) => Err(fault),
             _ => Err(IssuedFault::Chain { reason: error.to_string() }),
         },
-        // A shorter path does not prove every link.
+        // `webpki` found a shorter path, which does not prove every link.
         Ok(followed) if followed < between.len() => check_signatures(chain),
         Ok(_) => Ok(()),
     }
 }
 
-/// Checks that the second certificate is that of the issuer of the first one, and signed it.
+/// Checks that the second certificate belongs to the issuer of the first one, and signed it.
 pub(super) fn check_signature(chain: &[Certificate<'_>]) -> Result<(), IssuedFault> {
     let pair = &chain[..2];
     check_issuer_name(pair, 1)?;
@@ -59,12 +60,12 @@ fn check_issuer_name(chain: &[Certificate<'_>], index: usize) -> Result<(), Issu
     }
 }
 
-/// Checks a certificate as the issuer of the one before it, except for the signature.
+/// Checks that a certificate may be the issuer of the one before it. Does not check the signature.
 fn check_issuer(chain: &[Certificate<'_>], index: usize) -> Result<(), IssuedFault> {
     let issuer = &chain[index];
     let place = Place::of(index);
     check_issuer_name(chain, index)?;
-    // A root from before extensions says nothing about itself. Only the last one can be such a root.
+    // A root of version 1 has no extensions that mark it as an authority. Only the last certificate can be such a root.
     let old_root = issuer.is_version_1() && index == chain.len() - 1;
     let may_sign = issuer.usage.as_ref().is_none_or(KeyUsage::key_cert_sign);
     if !(issuer.is_authority() || old_root) || !may_sign {
@@ -77,8 +78,8 @@ fn check_issuer(chain: &[Certificate<'_>], index: usize) -> Result<(), IssuedFau
     if found > allowed { Err(IssuedFault::PathLength { place, allowed, found }) } else { Ok(()) }
 }
 
-/// Counts the authorities between the certificate with an index and the issued one, which do not count if they
-/// issued themselves (RFC 5280, section 4.2.1.9).
+/// Counts the authorities between the issued certificate and the certificate with an index. Authorities that issued
+/// themselves do not count (RFC 5280, section 4.2.1.9).
 fn authorities_below(chain: &[Certificate<'_>], index: usize) -> usize {
     let first = usize::from(!chain[0].is_authority());
     chain[first..index].iter().filter(|authority| authority.issuer() != authority.subject()).count()
@@ -91,7 +92,7 @@ fn check_signatures(chain: &[Certificate<'_>]) -> Result<(), IssuedFault> {
     Ok(())
 }
 
-/// Checks that the key of another certificate signed one.
+/// Checks that the key of `issuer` signed `certificate`.
 pub(super) fn check_signed(
     certificate: &Certificate<'_>,
     issuer: &Certificate<'_>,
@@ -103,8 +104,8 @@ pub(super) fn check_signed(
     })
 }
 
-/// Verifies the chain as a program that trusts its last certificate: signatures, validity, name constraints,
-/// critical extensions. Returns how many of the certificates between them it followed.
+/// Verifies the chain as a program does that trusts its last certificate: signatures, validity, name constraints,
+/// critical extensions. Returns how many of the certificates in `between` the verifier followed.
 fn verify(
     issued: &Certificate<'_>,
     between: &[Certificate<'_>],

@@ -1,29 +1,29 @@
-//! The expectations of an order.
+//! The certificate that an order expects.
 
 use crate::{AlternativeName, CertificateRequest, PublicKey};
 
-/// The certificate that an order expects.
+/// The properties of the certificate that an order expects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Expected {
-    /// The key. `None` accepts any, for an order whose plugin makes the key.
+    /// The key. `None` accepts any key, for an order whose plugin makes the key.
     pub public_key: Option<PublicKey>,
     /// The alternative names that the certificate must have.
     pub names: Vec<AlternativeName>,
-    /// Whether the certificate is that of an authority.
+    /// Whether the certificate must be that of an authority.
     pub authority: bool,
-    /// The certificates of the authority, as PEM, as far as they are known. They count for a certificate that comes
-    /// without intermediate ones.
+    /// The known certificates of the authority, as PEM. They are used for a certificate that comes without intermediate
+    /// certificates.
     pub signers: Vec<String>,
 }
 
 impl Expected {
-    /// Expects nothing of the content: any key and any names, but no authority.
+    /// Creates an expectation that accepts any key and any names, but no certificate of an authority.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Expects the key and the names of a request.
+    /// Creates an expectation of the key and the names of a request.
     pub fn from_request(request: &CertificateRequest) -> Self {
         Self::new().with_public_key(request.public_key().clone()).with_names(request.names().to_vec())
     }
@@ -49,7 +49,7 @@ impl Expected {
         self
     }
 
-    /// Expects the certificate of an authority.
+    /// Sets the expectation that the certificate is that of an authority.
     #[must_use]
     pub const fn with_authority(mut self) -> Self {
         self.authority = true;

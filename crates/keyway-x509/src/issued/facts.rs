@@ -14,7 +14,7 @@ use crate::{AlternativeName, DistinguishedName, IssuedFault, KeyType, PublicKey}
 pub struct IssuedFacts {
     /// The serial number in lower hexadecimal digits, two for each byte, without a leading zero byte.
     pub serial: String,
-    /// The name of the authority that signed it.
+    /// The name of the authority that signed the certificate.
     pub issuer: DistinguishedName,
     /// The subject, which may be empty.
     pub subject: DistinguishedName,
@@ -26,14 +26,14 @@ pub struct IssuedFacts {
     pub names: Vec<AlternativeName>,
     /// The identifier of the key, if the certificate has one.
     pub key_identifier: Option<Vec<u8>>,
-    /// The identifier of the key that signed the certificate, if it has one.
+    /// The identifier of the key that signed the certificate, if the certificate has this identifier.
     pub issuer_key_identifier: Option<Vec<u8>>,
-    /// The type of the key, if it is one that a request may have.
+    /// The type of the key, if a request may have a key of this type.
     pub key_type: Option<KeyType>,
 }
 
 impl IssuedFacts {
-    /// Returns the serial number as bytes, the first of which is not zero.
+    /// Returns the serial number as bytes, without leading zeros.
     pub fn serial_bytes(&self) -> Vec<u8> {
         let digit =
             |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok()).unwrap_or(0);
@@ -44,7 +44,7 @@ impl IssuedFacts {
             .collect()
     }
 
-    /// Reads the facts about a certificate that was checked before. It does not block.
+    /// Reads the facts about a certificate that was checked before. The call does not block.
     ///
     /// # Errors
     /// [`IssuedFault`] when the text is not one certificate in PEM.

@@ -30,16 +30,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// The rule that an issued certificate breaks (decisions B11, B11a).
+/// The rule that an issued certificate breaks.
 ///
-/// The certificate exists: the authority made it, and may have logged it publicly.
+/// The certificate exists: the authority made it, and may have logged it publicly (decisions B11, B11a).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuedFault {
     /// A text is too long.
     #[error("a PEM text with certificates has at most {most} bytes")]
     TooLong {
-        /// The longest text.
+        /// The maximum length.
         most: usize,
     },
     /// The certificate is not exactly one PEM block.
@@ -51,7 +51,7 @@ pub enum IssuedFault {
     /// There are more intermediate certificates than a verifier follows.
     #[error("there must be at most {most} intermediate certificates")]
     TooManyIntermediates {
-        /// The most.
+        /// The maximum number.
         most: usize,
     },
     /// A certificate is not X.509 in DER.
@@ -65,13 +65,13 @@ pub enum IssuedFault {
     /// The certificate is for another key.
     #[error("the certificate must have the public key of the request, and has another one")]
     AnotherKey,
-    /// An authority's certificate came for an ordinary order.
+    /// The certificate is that of an authority, and the order did not ask for one.
     #[error("the certificate must not be that of an authority: the order did not ask for one")]
     Authority,
-    /// An ordinary certificate came for an authority.
+    /// The certificate is not that of an authority, and the order asked for one.
     #[error("the certificate must be that of an authority")]
     NoAuthority,
-    /// The validity begins later.
+    /// The validity has not begun.
     #[error("{place} must be valid now, and becomes valid {} s from now", (.not_before.as_seconds()).saturating_sub(.now.as_seconds()))]
     NotYetValid {
         /// The certificate.
@@ -97,7 +97,7 @@ pub enum IssuedFault {
         /// The first name that is missing.
         name: AlternativeName,
     },
-    /// The issuer's name of a certificate is not the subject of the next one.
+    /// The issuer that a certificate names is not the subject of the next certificate.
     #[error("{place} must be issued by the certificate after it, and names another issuer")]
     AnotherIssuer {
         /// The certificate that names another issuer.
@@ -117,24 +117,24 @@ pub enum IssuedFault {
         /// The name or the object identifier of the algorithm.
         algorithm: String,
     },
-    /// A certificate of the chain must not sign others.
+    /// A certificate of the chain is not allowed to sign certificates.
     #[error("{place} must be allowed to sign certificates, and is not")]
     IssuerIsNoAuthority {
         /// The certificate.
         place: Place,
     },
-    /// A certificate of the chain allows fewer authorities below it.
+    /// A certificate of the chain has more authorities below it than it allows.
     #[error("{place} allows {allowed} authorities between it and the certificate, and there are {found}")]
     PathLength {
         /// The certificate.
         place: Place,
-        /// The number that it allows.
+        /// The number of authorities that the certificate allows.
         allowed: usize,
-        /// The number that the chain has.
+        /// The number of authorities in the chain.
         found: usize,
     },
-    /// A verifier refuses the chain for another reason: a name that an authority may not certify, or a
-    /// critical extension that it does not know.
+    /// A verifier refuses the chain for another reason, such as a name that an authority may not certify, or a critical
+    /// extension that the verifier does not know.
     #[error("the chain must be acceptable to a verifier, which says {reason}")]
     Chain {
         /// The verifier's reason.
@@ -152,7 +152,7 @@ impl PluginError for IssuedFault {
     }
 
     fn detail(&self) -> String {
-        // The message has the source's.
+        // The message contains the message of the source.
         self.to_string()
     }
 }

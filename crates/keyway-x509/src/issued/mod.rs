@@ -1,4 +1,6 @@
-//! The check of a certificate that an authority issued (decisions B11, B11a).
+//! The check of a certificate that an authority issued.
+//!
+//! See decisions B11, B11a.
 
 mod chain;
 mod expected;
@@ -16,28 +18,27 @@ use keyway_core::{Timestamp, Wiped};
 use crate::certificate::Certificate;
 use crate::{PublicKey, pem};
 
-/// The longest PEM text with certificates.
+/// The maximum length in bytes of a PEM text with certificates.
 pub const MAX_CHAIN_BYTES: usize = 64 << 10;
 
-/// The label of a certificate; nothing else is one.
+/// The only label of a certificate.
 const LABELS: [&str; 1] = ["CERTIFICATE"];
 
 /// Checks a certificate, and the certificates between it and the root, against an order.
 ///
-/// The rules, in this order; the first that is broken is returned:
+/// These are the rules, in this order. The first broken rule is returned:
 ///
-/// 1. The certificate is one PEM block, and each intermediate certificate is one; nothing is beside them.
+/// 1. The certificate is one PEM block, and each intermediate certificate is one; the texts hold nothing else.
 /// 2. It has the key of the request, if one is expected.
 /// 3. It is that of an authority exactly if that is expected.
 /// 4. All certificates are valid now.
 /// 5. It has every expected alternative name. It may have others. Subjects are not compared.
-/// 6. Each intermediate certificate signed the one before it, and may do so: it is an authority, its path length and
-///    its name constraints allow the certificate. There is no anchor to reach: the last of the chain counts as
-///    one.
-/// 7. A certificate without intermediate ones that names an expected [signer](Expected::signers) has its signature.
-///    A signer that cannot be read, or has another name or another identifier of its key, says nothing about it.
+/// 6. Each intermediate certificate signed the one before it, and may do so: it is an authority, and its path length
+///    and its name constraints allow the certificate. The last certificate of the chain counts as the trust anchor.
+/// 7. If the certificate comes without intermediate ones, and names expected [signers](Expected::signers), one of them
+///    signed it. A signer is ignored if it cannot be read, or if its name or the identifier of its key differs.
 ///
-/// It takes the time of one verification for each intermediate certificate, or signer, and does not block.
+/// The call takes the time of one verification for each intermediate certificate, or signer, and does not block.
 ///
 /// # Errors
 /// [`IssuedFault`] is the rule that is broken.
@@ -70,11 +71,11 @@ pub fn check_issued(
     IssuedFacts::of(issued)
 }
 
-/// Checks that an authority issued a certificate: it names the authority, and has its signature. Nothing else
-/// is checked, such as validity.
+/// Checks that an authority issued a certificate: the certificate names the authority, and has its signature. Nothing
+/// else is checked, such as validity.
 ///
 /// # Errors
-/// [`IssuedFault`] is the rule that is broken; the authority is the first intermediate certificate in it.
+/// [`IssuedFault`] is the rule that is broken. It calls the authority the first intermediate certificate.
 pub fn check_issuer(certificate: &str, authority: &str) -> Result<IssuedFacts, IssuedFault> {
     let ders = decode(certificate, Some(authority))?;
     let chain = read(&ders)?;
@@ -82,7 +83,7 @@ pub fn check_issuer(certificate: &str, authority: &str) -> Result<IssuedFacts, I
     IssuedFacts::of(&chain[0])
 }
 
-/// Reads the certificates of a PEM text that has nothing else, as DER.
+/// Reads the certificates of a PEM text, as DER. The text must have nothing else.
 ///
 /// # Errors
 /// [`PemError`](crate::PemError) says what is wrong with the text.
@@ -113,7 +114,8 @@ fn read(ders: &[Wiped<Vec<u8>>]) -> Result<Vec<Certificate<'_>>, IssuedFault> {
     all.map(|(index, der)| Certificate::from_der(der).map_err(malformed(index))).collect()
 }
 
-/// Checks the signature of a certificate with the keys of the signers that it names, if it names any.
+/// Checks the signature of a certificate against the signers that it names as its issuer. Without such a signer, the
+/// certificate passes.
 fn check_signers(issued: &Certificate<'_>, signers: &[String]) -> Result<(), IssuedFault> {
     let mut signed = None;
     for der in signers.iter().filter_map(|signer| pem::one(signer, &LABELS).ok()) {
@@ -134,7 +136,7 @@ fn check_key(issued: &Certificate<'_>, expected: Option<&PublicKey>) -> Result<(
 }
 
 fn check_validity(certificate: &Certificate<'_>, place: Place, now: Timestamp) -> Result<(), IssuedFault> {
-    // Certificates count whole seconds, and the last one is a part of the validity.
+    // The times in a certificate are whole seconds, and the last second belongs to the validity.
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
     if now < not_before {
         return Err(IssuedFault::NotYetValid { place, not_before, now });

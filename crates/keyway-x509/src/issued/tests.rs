@@ -10,7 +10,7 @@ use rcgen::{
 use super::*;
 use crate::{AlternativeName, CertificateRequest, PemError};
 
-/// Reads a file that `tests/chains/make.sh` made with OpenSSL.
+/// Returns the content of a file that `tests/chains/make.sh` made with OpenSSL.
 macro_rules! made {
     ($name:literal) => {
         include_str!(concat!("../../tests/chains/", $name, ".pem"))
@@ -170,7 +170,7 @@ fn every_link_is_checked() {
     let third = below(&root, "Third", |_| ()).pem();
     let another = IssuedFault::AnotherIssuer { place: Place::Intermediate(1) };
     assert_eq!(check(&[&sub_pem, &third]), another);
-    // The same names, and other keys.
+    // An authority with the same names as the real one, and another key.
     let imposter = below(&root, "Sub", |_| ());
     let not_signed = IssuedFault::NotSigned { place: Place::Certificate };
     assert_eq!(check(&[&imposter.pem()]), not_signed);
@@ -208,13 +208,13 @@ fn the_issuer_of_a_certificate_is_known_by_its_signature() {
     );
 }
 
-/// A chain in which an authority is left out, although another certificate has its name.
+/// Tests a chain with a superfluous authority, which has the same name as the one that signed.
 #[test]
 fn a_shorter_path_is_no_link() {
     let order = Order::new();
     let (one, two) = (root(|_| ()), root(|_| ()));
     let certificate = order.issued_by(&two, |_| ());
-    // `two` alone verifies the certificate, but `one`, of the same name, stands between them.
+    // `two` alone verifies the certificate. But `one`, which has the same name, stands between the two.
     assert!(order.check(&certificate, &[&two.pem()]).is_ok());
     let fault = order.check(&certificate, &[&one.pem(), &two.pem()]).unwrap_err();
     assert_eq!(fault, IssuedFault::NotSigned { place: Place::Certificate });
@@ -295,7 +295,7 @@ fn a_certificate_without_a_chain_has_the_signature_of_the_signer_that_it_names()
     // An authority that renewed its key has two certificates with one name.
     assert!(check(&good, &[other.pem(), root.pem()]).is_ok());
     assert!(check(&good, &[root.pem(), other.pem()]).is_ok());
-    // The host does not know the signer yet.
+    // The host does not know the signer: the first certificate has another name, and the second one cannot be read.
     assert!(check(&forged, &[sub.pem(), "no certificate".to_owned()]).is_ok());
     let with_identifier = order.issued_by(&other, |parameters| {
         parameters.use_authority_key_identifier_extension = true;
@@ -321,7 +321,7 @@ proptest! {
         };
         *place.get_mut(&mut ders[which][..]) ^= change;
         let checked = check_issued(&pem::write("CERTIFICATE", &ders[0]), Some(&pem::write("CERTIFICATE", &ders[1])), &expected, now());
-        // The anchor is trusted as it stands: its own signature and unused parts do not matter.
+        // The last certificate is trusted as it is: its own signature and its unused parts do not matter.
         prop_assert!(which == 1 || checked.is_err());
     }
 }

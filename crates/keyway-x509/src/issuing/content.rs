@@ -55,7 +55,7 @@ pub struct CertificateContent {
     pub not_before: Timestamp,
     /// The last second of the validity.
     pub not_after: Timestamp,
-    /// All extensions: signing adds none.
+    /// All extensions of the certificate. Signing adds none.
     pub extensions: Vec<Extension>,
 }
 
@@ -75,11 +75,11 @@ pub enum NewCertificateError {
 }
 
 impl CertificateContent {
-    /// The bytes of a random serial number.
+    /// The length of a random serial number in bytes.
     pub const SERIAL_BYTES: usize = 16;
 
-    /// Makes the certificate in DER, with a new serial number of 16 random bytes, and signs it with the key of
-    /// the authority. It takes the time of one signature, and does not block.
+    /// Makes the certificate in DER, with a new serial number of 16 random bytes, and signs it with the key of the
+    /// authority. The call takes the time of one signature, and does not block.
     ///
     /// # Errors
     /// [`NewCertificateError`]: the random source failed, or a part cannot be encoded, such as a year after 9999.
@@ -87,9 +87,10 @@ impl CertificateContent {
         self.sign_with_serial(&Self::random_serial()?, signer)
     }
 
-    /// Makes the certificate with a given serial number: at most 20 bytes, the first of which is not zero.
+    /// Makes the certificate with a given serial number of at most 20 bytes. The first byte must not be zero.
     ///
-    /// An authority never uses a number twice, and its next number must not be predictable: [`sign`](Self::sign) draws it.
+    /// An authority must never use a number twice, and its next number must not be predictable. [`sign`](Self::sign)
+    /// draws such a number.
     ///
     /// # Errors
     /// As [`sign`](Self::sign).
@@ -105,14 +106,14 @@ impl CertificateContent {
             Ok(builder.build::<_, Signature>(&KeySigner(signer))?.to_der()?)
         };
         made().map_err(|error: Error| match error {
-            // A key of ours fails for no other reason.
+            // A key that Keyway has read fails for no other reason.
             Error::Signature(_) => NewCertificateError::Random,
             other => NewCertificateError::Encoding { reason: other.to_string() },
         })
     }
 
-    /// Draws a serial number of [16 bytes](Self::SERIAL_BYTES), of which the first is neither zero nor negative:
-    /// 126 of its bits are random.
+    /// Draws a serial number of [16 bytes](Self::SERIAL_BYTES). It is positive, and its first byte is not zero, so 126
+    /// of its bits are random.
     ///
     /// # Errors
     /// [`NewCertificateError::Random`].
@@ -124,7 +125,7 @@ impl CertificateContent {
     }
 }
 
-/// A profile that takes the content as it is.
+/// A profile for the builder that adds nothing to the content.
 struct Profile<'a>(&'a CertificateContent);
 
 impl BuilderProfile for Profile<'_> {

@@ -21,7 +21,7 @@ use crate::{AlternativeName, PublicKey};
 /// Returns the identifier of a key: the first 160 bits of its SHA-256 (RFC 7093, method 1).
 ///
 /// # Errors
-/// For no key that was read.
+/// None for a key that this crate has read.
 pub fn key_identifier(key: &PublicKey) -> Result<Vec<u8>> {
     let info = SubjectPublicKeyInfoRef::from_der(key.as_der())?;
     Ok(Sha256::digest(info.subject_public_key.raw_bytes())[..20].to_vec())
@@ -43,7 +43,7 @@ pub fn raw(critical: bool, id: ObjectIdentifier, value: &[u8]) -> Result<Extensi
     Ok(Extension { extn_id: id, critical, extn_value: OctetString::new(value)? })
 }
 
-/// Holds the identifier of the certified key.
+/// Makes the extension that holds the identifier of the certified key.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -51,7 +51,7 @@ pub fn subject_key(identifier: &[u8]) -> Result<Extension> {
     extension(false, &SubjectKeyIdentifier(OctetString::new(identifier)?))
 }
 
-/// Holds the identifier of the authority's key.
+/// Makes the extension that holds the identifier of the authority's key.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -65,7 +65,7 @@ pub fn authority_key(identifier: &[u8]) -> Result<Extension> {
     extension(false, &identifier)
 }
 
-/// Marks a certificate that is not that of an authority, whatever the request says.
+/// Makes the extension of a certificate that is not that of an authority, whatever the request says.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -73,7 +73,8 @@ pub fn no_authority() -> Result<Extension> {
     extension(true, &BasicConstraints { ca: false, path_len_constraint: None })
 }
 
-/// Marks the certificate of an authority, with the number of authorities that may lie below it.
+/// Makes the extension of the certificate of an authority. `path_length` is the number of authorities that may be below
+/// it.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -81,7 +82,7 @@ pub fn authority(path_length: Option<u8>) -> Result<Extension> {
     extension(true, &BasicConstraints { ca: true, path_len_constraint: path_length })
 }
 
-/// Holds the usages of the key.
+/// Makes the extension that holds the usages of the key.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -89,7 +90,7 @@ pub fn key_usage(usage: KeyUsage) -> Result<Extension> {
     extension(true, &usage)
 }
 
-/// Holds the purposes of the certificate.
+/// Makes the extension that holds the purposes of the certificate.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -97,7 +98,7 @@ pub fn extended_key_usage(purposes: &[ObjectIdentifier]) -> Result<Extension> {
     extension(false, &ExtendedKeyUsage(purposes.to_vec()))
 }
 
-/// Holds the address of the revocation list of the issuer.
+/// Makes the extension that holds the address of the revocation list of the issuer.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -107,7 +108,7 @@ pub fn revocation_list(url: &str) -> Result<Extension> {
     extension(false, &CrlDistributionPoints(vec![point]))
 }
 
-/// Holds the address of the issuer's certificate.
+/// Makes the extension that holds the address of the issuer's certificate.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -116,7 +117,8 @@ pub fn issuer_certificate(url: &str) -> Result<Extension> {
     extension(false, &AuthorityInfoAccessSyntax(vec![access]))
 }
 
-/// Holds alternative names, in their order. It is critical if the certificate has no subject.
+/// Makes the extension that holds alternative names, in their order. It must be critical if the certificate has no
+/// subject.
 ///
 /// # Errors
 /// For a name that does not have the form of its kind.

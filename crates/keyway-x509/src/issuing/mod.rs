@@ -1,4 +1,4 @@
-//! New certificates, for plugins that are an authority.
+//! Making of new certificates, for plugins that are an authority.
 
 mod content;
 pub mod extensions;

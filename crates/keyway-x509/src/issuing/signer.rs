@@ -1,4 +1,4 @@
-//! A private key, as the builder of certificates uses it.
+//! The adapter of a private key to the builder of certificates.
 
 use der::Document;
 use der::asn1::BitString;

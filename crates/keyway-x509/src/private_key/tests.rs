@@ -4,7 +4,7 @@ use super::*;
 use crate::PemError;
 use crate::signature;
 
-/// Reads a key that `tests/keys/make.sh` made with OpenSSL.
+/// Returns the content of a file that `tests/keys/make.sh` made with OpenSSL.
 macro_rules! made {
     ($name:literal) => {
         include_str!(concat!("../../tests/keys/", $name, ".pem"))

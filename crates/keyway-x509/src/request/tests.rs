@@ -8,7 +8,7 @@ use keyway_core::{Effect, ErrorKind, PluginError as _};
 use super::*;
 use crate::{KeyType, PemError, PublicKeyError};
 
-/// Reads a file that `tests/requests/make.sh` made with OpenSSL.
+/// Returns the content of a file that `tests/requests/make.sh` made with OpenSSL.
 macro_rules! made {
     ($name:literal) => {
         include_str!(concat!("../../tests/requests/", $name, ".pem"))

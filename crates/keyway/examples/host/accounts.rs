@@ -1,5 +1,5 @@
-//! Shows accounts in a secret store of the host: a session gets a password, and the server gets another one when it comes
-//! back.
+//! Shows accounts in a secret store of the host. A session gets a password, and the server gets a new password when the
+//! session returns it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(crate) async fn show(
     secrets: &mut Vec<String>,
 ) -> Result<(), Failure> {
     report.step("Accounts in a secret store, with rotation");
-    // A real host lends the means of its servers, for example `authorized_keys` files and a login by `ssh`.
+    // A real host lends the means to reach its servers, for example `authorized_keys` files and a login by `ssh`.
     let target = ScriptedTarget::new();
     let lent = Resources::new()
         .with::<Arc<dyn Changer>>(Arc::new(target.clone()))

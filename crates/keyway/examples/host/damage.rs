@@ -1,5 +1,5 @@
-//! Shows damage and its errors: a wrong key, a tampered record, swapped records, a damaged file and
-//! another version's data are each refused by a specific error, without any effect.
+//! Shows damage and its errors. A wrong key, a tampered record, swapped records, a damaged file and data of another
+//! version are each refused with a specific error, without any effect.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -91,7 +91,7 @@ fn is_corrupt(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. })
 }
 
-/// Creates a secret, and finds the key of its record by comparing before and after.
+/// Creates a secret, and finds the key of its record by comparing the keys before and after.
 ///
 /// The key cannot be computed from the name.
 async fn create_and_find(

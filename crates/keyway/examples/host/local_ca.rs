@@ -1,5 +1,5 @@
-//! Shows a certificate authority of the host's own: a certificate for a stored key, kept in a secret store,
-//! verified, revoked, and renewed.
+//! Shows the host's own certificate authority. It issues a certificate for a stored key, keeps it in a secret store,
+//! verifies it, revokes it, and renews it.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -58,7 +58,7 @@ pub(crate) async fn show(
         .await?;
     let running = tokio::spawn({
         let host = host.clone();
-        // It ends with the task.
+        // The host is dropped when the task ends.
         async move { drop(host.run(std::future::pending()).await) }
     });
 
@@ -99,7 +99,7 @@ pub(crate) async fn show(
 
     let [certificate, root] = [&certificate, root.as_str()].map(certificates_of_pem);
     let (certificate, root) = (certificate?.swap_remove(0), root?.swap_remove(0));
-    // The engine signs revocation lists. What publishes them opens the authority by its type.
+    // The engine signs revocation lists. A program that publishes them opens the authority by its type.
     let (local, base) = (LocalCa::new(&list_context)?, CaId::new("base")?);
     let before = local.revocation_list(&base).await?;
     let verified = verify(&certificate, &root, &before.der, now);
@@ -121,7 +121,7 @@ pub(crate) async fn show(
     orders.wait_for(&joe, &order.id).await?;
     clock.0.store(26 * 86_400, Ordering::SeqCst);
     host.run_due(clock.now()).await?;
-    // The host's loop may have taken it up first.
+    // The host's loop may already have begun the renewal.
     let next = |order: &Order| order.state.renewal.as_ref().and_then(Renewing::order);
     let order = until(orders, &order, |order| next(order).is_some()).await?;
     let renewal = orders.wait_for(&joe, &next(&order).ok_or("it is renewed")?).await?;
@@ -139,7 +139,7 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// A clock that the example sets ahead, in seconds.
+/// A clock that the example moves ahead, in seconds.
 #[derive(Debug, Default)]
 struct Ahead(AtomicU64);
 
@@ -156,7 +156,7 @@ fn context(registry: &Registry, storage: &Arc<dyn Storage>, keys: &KeyRing) -> R
         .with_resources(Resources::new().with(Arc::clone(storage)).with(keys.clone())))
 }
 
-/// Verifies the certificate of a server as a TLS client does that knows the revocation list. All are DER.
+/// Verifies the certificate of a server, as a TLS client that knows the revocation list does. All inputs are DER.
 fn verify(certificate: &[u8], root: &[u8], list: &[u8], now: Timestamp) -> Result<(), Error> {
     let (certificate, root) = (CertificateDer::from(certificate), CertificateDer::from(root));
     let anchors = [anchor_from_trusted_cert(&root)?];

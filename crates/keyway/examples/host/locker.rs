@@ -1,4 +1,4 @@
-//! Shows a project of the service Locker as a store of the host. A server for tests stands for the service.
+//! Shows a project of the service Locker as a store of the host. A test double stands for the service.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -29,14 +29,15 @@ pub(crate) async fn show(
     service.put_secret("DATABASE_URL", None, "postgres://localhost/shop", "");
     secrets.extend(service.secrets().into_iter().map(|secret| secret.value));
 
-    // Only its owner may read such a file. A real one lasts, and the address is that of the service.
+    // Only the owner may read a file with credentials. In production the file is permanent, and the address is that of
+    // the service.
     let mut credentials = NamedTempFile::new_in(folder)?;
     writeln!(credentials, "access_key_id={}", service.access_key_id())?;
     writeln!(credentials, "secret_access_key={}", service.secret_access_key())?;
     secrets.push(service.secret_access_key().to_owned());
     let configuration =
         json!({ "api_base": service.base(), "credentials_file": credentials.path(), "proxy": "none" });
-    // The project has keys of its own, so the plugin does not use these.
+    // The project has its own keys, so the plugin does not use the given ones.
     let project = stores.adopt(&StoreName::new("shop")?, "locker", configuration, &new_ring()?).await?;
 
     let prod = EnvironmentName::new("prod")?;

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::report::{Failure, Report};
 
-/// The environment variable under which this program runs as a WaTTS plugin. The executable that
-/// the host starts is this program itself.
+/// The environment variable that makes this program run as a WaTTS plugin. The executable that the host starts is this
+/// program itself.
 const AS_PLUGIN: &str = "KEYWAY_EXAMPLE_AS_PLUGIN";
 
 /// Runs this program as a WaTTS plugin, if the environment variable is set.
@@ -23,7 +23,7 @@ pub(crate) fn run_as_plugin(plugins: &Plugins) -> Option<ExitCode> {
     }))
 }
 
-/// Returns the services: each a name, the id of its plugin, and the plugin's configuration.
+/// Returns the services. Each has a name, the id of its plugin, and the plugin's configuration.
 fn offered() -> Result<[(ServiceName, &'static str, Value); 2], Failure> {
     let program = std::env::current_exe()?;
     let run_program = json!({ "command": program, "environment": { AS_PLUGIN: "1" } });

@@ -1,5 +1,4 @@
-//! Shows certificate orders: one that waits, one that is changed, one that is canceled, and one that a crash
-//! interrupts.
+//! Shows four certificate orders. One waits, one is changed, one is canceled, and one is interrupted by a crash.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +20,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// Starts a host that shares the storage engine with the other one.
+    /// Starts a host. It shares the storage engine with the other host.
     async fn start(storage: &Arc<dyn Storage>, keys: &KeyRing, ca: &ScriptedCa) -> Result<Self, Failure> {
         let authority = Arc::new(ca.clone()) as Arc<dyn CertificateAuthority>;
         let host = Host::builder(Registry::builder().build()?, Arc::clone(storage), keys.clone())
@@ -32,13 +31,13 @@ impl Desk {
             .await?;
         let running = tokio::spawn({
             let host = host.clone();
-            // It ends with the task, as with a process.
+            // The host is dropped when the task ends, as at the end of a process.
             async move { drop(host.run(std::future::pending()).await) }
         });
         Ok(Self { host, running })
     }
 
-    /// Ends at once, as a process that is killed.
+    /// Ends the host at once, as if its process were killed.
     fn kill(self) {
         self.running.abort();
     }
@@ -48,7 +47,7 @@ fn metadata(name: &str) -> Result<OrderMetadata, Failure> {
     Ok(OrderMetadata::from_json(serde_json::json!({ "name": name }).to_string().as_bytes())?)
 }
 
-/// Waits until an order is as it should be.
+/// Waits until an order satisfies a condition.
 pub(crate) async fn until(
     orders: &Orders,
     order: &Order,
@@ -71,7 +70,8 @@ pub(crate) async fn show(
 ) -> Result<(), Failure> {
     report.step("Certificates on order");
     let joe = Owner::new("web team")?;
-    // The authority looks twice at an order, and asks for a short delay between two questions.
+    // The authority checks an order twice before it issues the certificate, and asks for a short delay between two
+    // checks.
     let ca = ScriptedCa::new().looks(2).retry_after(Duration::from_millis(50));
     let desk = Desk::start(storage, keys, &ca).await?;
     let orders = desk.host.orders().clone();

@@ -6,8 +6,8 @@ use std::time::Instant;
 /// An error that ends a step.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// Prints steps and checks, counts them, and remembers its output, so that the last step can search
-/// it for secrets.
+/// Prints steps and checks, and counts the checks. It remembers its output, so that the last step can search the output
+/// for secrets.
 pub(crate) struct Report {
     begun: Instant,
     printed: String,
@@ -61,7 +61,7 @@ impl Report {
 
     /// Searches the output for secrets.
     pub(crate) fn check_no_secret_was_printed(&mut self, secrets: &[String]) {
-        // Short ones occur by chance: "3" in a date.
+        // Short secrets occur by chance, such as "3" in a date.
         let telling: Vec<_> = secrets.iter().filter(|secret| secret.len() >= 6).collect();
         let leaked = telling.iter().filter(|secret| self.printed.contains(secret.as_str())).count();
         self.check(leaked == 0, &format!("none of {} secret texts was printed", telling.len()));

@@ -1,4 +1,4 @@
-//! Shows an order for a request that OpenSSL made, and the chain in a folder, where a server would read it.
+//! Shows an order for a request that OpenSSL made. The chain is stored in a folder, from which a server would read it.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::address;
 use crate::report::{Failure, Report};
 
-/// The request, which `make_request.sh` made beside it.
+/// The request. The script `make_request.sh` in the same folder made it.
 const REQUEST: &str = include_str!("../fixtures/request.pem");
 
 pub(crate) async fn show(

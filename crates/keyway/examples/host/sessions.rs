@@ -1,5 +1,5 @@
-//! Shows sessions: one that logs in, one whose authentication fails, one whose host is lost, one whose lease ends by
-//! itself, and one that waits in the queue.
+//! Shows five sessions. One logs in, one fails to authenticate, one loses its host, one has a lease that ends by
+//! itself, and one waits in the queue.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,7 +26,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a host that shares the storage engine with the others.
+    /// Starts a host. It shares the storage engine with the other hosts.
     async fn start(
         (storage, keys): (&Arc<dyn Storage>, &KeyRing),
         store: &ScriptedStore,
@@ -45,7 +45,7 @@ impl Gateway {
             .await?;
         let running = tokio::spawn({
             let host = host.clone();
-            // It ends with the task, as with a process.
+            // The host is dropped when the task ends, as at the end of a process.
             async move { drop(host.run(std::future::pending()).await) }
         });
         Ok(Self { host, running })
@@ -133,7 +133,7 @@ pub(crate) async fn show(
     report.check(found.is_some(), "a session waits in the queue, and has the account when it is free");
     second.end().await?;
 
-    // The host dies after the check-out, before it has the answer.
+    // The host dies after the check-out, before it receives the answer.
     store.script(StoreCall::Passwords, [Step::fault(Fault::HangsAfterwards)]);
     let session = gateway.begin("is lost")?;
     let fetching = tokio::spawn({

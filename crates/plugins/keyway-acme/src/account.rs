@@ -1,4 +1,4 @@
-//! The account at the server: made with the first order, kept in a record, its key rolled over.
+//! The account at the server. It is made with the first order and kept in a record, and its key can be replaced.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
@@ -18,7 +18,7 @@ use crate::jws::{Signer, bind, sign};
 use crate::problem::ProblemKind;
 use crate::records::{Kind, corrupt};
 
-/// How often an operation starts over because another writer was faster.
+/// The maximum number of attempts of an operation. It starts over when another writer was faster.
 const MAX_ATTEMPTS: usize = 16;
 
 /// An account that can sign requests.
@@ -35,8 +35,7 @@ impl Account {
 }
 
 impl Acme {
-    /// Sends a request of the account. If another handle changed the key meanwhile, the request is repeated with the new
-    /// one.
+    /// Sends a request of the account. If another handle has changed the key, the request is repeated with the new key.
     pub(crate) async fn post(
         &self,
         url: &str,
@@ -65,7 +64,7 @@ impl Acme {
         }
         for _ in 0..MAX_ATTEMPTS {
             let Some((record, revision)) = self.account_record().await? else {
-                // The key is stored first, so that no account at the server is without its key.
+                // The key is stored first, so that no account at the server is ever left without a known key.
                 let record = AccountRecord { key: AccountKey::generate()?, ..AccountRecord::default() };
                 self.store_account(&record, Expectation::Absent).await?;
                 continue;
@@ -96,18 +95,18 @@ impl Acme {
 
     /// Replaces the key of the account.
     ///
-    /// The new key is stored beside the old one before the server learns of it. After a crash, or a call that failed, the
-    /// key that the server accepts is used, and the next call goes on with the stored one.
+    /// The new key is stored beside the old one before the server learns of it. After a crash or a failed call, the
+    /// account uses the key that the server accepts, and the next call continues with the stored new key.
     ///
-    /// It waits for the server, and blocks the thread for `call_seconds` at most.
+    /// The call waits for the server, and blocks the thread for `call_seconds` at most.
     ///
     /// # Errors
-    /// [`Unsupported`](CertificateError::Unsupported) when the server changes no keys;
-    /// [`Unavailable`](CertificateError::Unavailable) when it cannot be reached. After any error the account can be used,
-    /// and the call be repeated.
+    /// [`Unsupported`](CertificateError::Unsupported) when the server does not support changes of keys;
+    /// [`Unavailable`](CertificateError::Unavailable) when the server cannot be reached. After any error the account is
+    /// usable, and the call can be repeated.
     ///
     /// # Cancel safety
-    /// A dropped call may have changed the key. The next operation finds out.
+    /// A dropped call may have changed the key. The next operation finds out which key the server accepts.
     pub async fn roll_over_account_key(&self) -> Result<(), CertificateError> {
         self.roll_over().await.map_err(Failure::into_error)
     }
@@ -131,7 +130,7 @@ impl Acme {
             let inner = sign(&next, Signer::Key, None, &url, Some(&change))?;
             self.client.post(&url, account.credentials(), Some(&inner), until)?;
             let promoted = AccountRecord { key: pending, ..record };
-            // If another writer was faster, it saw that the server accepts the new key.
+            // If another writer was faster, that writer found that the server accepts the new key, and stored it.
             self.store_account(&promoted, Expectation::Revision(revision)).await?;
             self.forget_account();
             return Ok(());
@@ -139,7 +138,7 @@ impl Acme {
         Err(busy().into())
     }
 
-    /// Asks the server for the account with a key. `None` if it has none.
+    /// Asks the server for the account of a key. Returns `None` if the key has no account.
     fn known(&self, pkcs8: &Wiped<Vec<u8>>, until: Instant) -> Result<Option<String>, Failure> {
         let payload = json!({ "onlyReturnExisting": true });
         match self.ask_for_account(pkcs8, &payload, until) {
@@ -149,7 +148,7 @@ impl Acme {
         }
     }
 
-    /// Makes the account with a key. With the key of an existing one, the server returns that.
+    /// Makes the account of a key. If the key has an account already, the server returns that account.
     fn new_account(&self, pkcs8: &Wiped<Vec<u8>>, until: Instant) -> Result<String, Failure> {
         let mut payload = json!({ "contact": self.configuration.contacts });
         if self.configuration.agree_to_terms {

@@ -1,4 +1,4 @@
-//! The key of an account: ECDSA on P-256, as ES256 signs.
+//! The key of an account: ECDSA on P-256, for signatures of the type ES256.
 
 use std::fmt;
 
@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 /// The length of one coordinate of the public key.
 const COORDINATE_BYTES: usize = 32;
 
-/// The key that signs the requests of an account. `Debug` shows its thumbprint only.
+/// The key that signs the requests of an account. `Debug` shows only its thumbprint.
 ///
-/// The number of the key is in the memory of `ring`, which does not wipe it. Every buffer of this crate on the way to
-/// it is wiped.
+/// The number of the key is in the memory of `ring`, which does not wipe it. This crate wipes every buffer that it uses
+/// to pass the number there.
 pub(crate) struct AccountKey {
     pair: EcdsaKeyPair,
     x: String,
@@ -34,7 +34,7 @@ pub(crate) struct AccountKeyError {
 const NO_RANDOMNESS: &str = "the system gives no random numbers";
 
 impl AccountKey {
-    /// Draws a key, and returns it in PKCS#8.
+    /// Makes a random key, and returns it as PKCS#8.
     pub(crate) fn generate() -> Result<Wiped<Vec<u8>>, AccountKeyError> {
         let made = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         let made = made.map_err(|_| AccountKeyError { attempt: "made", reason: NO_RANDOMNESS })?;
@@ -56,7 +56,7 @@ impl AccountKey {
         Ok(Self { pair, x, y })
     }
 
-    /// Signs as ES256 does (RFC 7518, section 3.4).
+    /// Signs a message with ES256 (RFC 7518, section 3.4).
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, AccountKeyError> {
         let signature = self.pair.sign(&SystemRandom::new(), message);
         let signature = signature.map_err(|_| AccountKeyError { attempt: "used", reason: NO_RANDOMNESS })?;
@@ -75,7 +75,8 @@ impl AccountKey {
 
     /// Returns the thumbprint of a public key on P-256.
     pub(crate) fn thumbprint_of(x: &str, y: &str) -> String {
-        // The members in the order of their names, without white space, are the text that counts.
+        // The thumbprint is the digest of this exact text: the members in the order of their names, without white
+        // space.
         let text = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
     }

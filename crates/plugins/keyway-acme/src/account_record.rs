@@ -1,11 +1,11 @@
-//! The account as it is stored.
+//! The stored form of the account.
 
 use keyway_core::Wiped;
 use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text};
 
 const SCHEMA: u8 = 1;
 
-/// The account of a connection: its key, its URL, and the key that is to replace the first.
+/// The account of a connection: its key, its URL, and the key that will replace the current one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AccountRecord {
     /// The key in PKCS#8.
@@ -18,7 +18,7 @@ pub(crate) struct AccountRecord {
 
 impl AccountRecord {
     pub(crate) fn encode(&self) -> Wiped<Vec<u8>> {
-        // Room for everything: a buffer that grows leaves a copy behind.
+        // The capacity suffices for the whole record, because a buffer that grows leaves an unwiped copy behind.
         let mut out = Wiped::new(Vec::with_capacity(4096));
         out.push(SCHEMA);
         put_bytes(&mut out, &self.key);

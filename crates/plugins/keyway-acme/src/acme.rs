@@ -18,10 +18,10 @@ use crate::responder::Responder;
 
 /// A connection to an ACME server, with one account.
 ///
-/// It is the [`CertificateAuthority`](keyway_certificates::CertificateAuthority) that the plugin opens. A host opens it
-/// by this type too where it [rolls over the account key](Self::roll_over_account_key), with the same context.
+/// It is the [`CertificateAuthority`](keyway_certificates::CertificateAuthority) that the plugin opens. A host that
+/// [rolls over the account key](Self::roll_over_account_key) opens this type directly, with the same context.
 ///
-/// Handles share nothing but the storage: there may be several, in several processes.
+/// Handles share nothing but the storage, so there may be several handles, in several processes.
 pub struct Acme {
     pub(crate) configuration: AcmeConfiguration,
     pub(crate) client: Client,
@@ -35,11 +35,11 @@ impl Acme {
     /// Opens a connection. It does no I/O and does not block.
     ///
     /// The host lends the storage engine as an `Arc<dyn Storage>`, the keys that seal its records as a [`KeyRing`], and
-    /// the proofs as an `Arc<dyn` [`Responder`]`>`; for some servers also an [`ExternalAccount`].
+    /// the place for proofs as an `Arc<dyn` [`Responder`]`>`. For some servers it also lends an [`ExternalAccount`].
     ///
     /// # Errors
     /// [`Invalid`](CertificateError::Invalid) names the key of the configuration that is not acceptable;
-    /// [`MissingResource`](CertificateError::MissingResource) the resource that was not lent.
+    /// [`MissingResource`](CertificateError::MissingResource) names the resource that was not lent.
     pub fn new(context: &OpenContext) -> Result<Self, CertificateError> {
         let configuration = AcmeConfiguration::read(&context.configuration)?;
         let storage = Arc::clone(context.resources.require::<Arc<dyn Storage>>()?);

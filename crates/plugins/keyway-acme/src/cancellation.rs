@@ -1,4 +1,6 @@
-//! Canceling an order (decision B16).
+//! Canceling an order.
+//!
+//! See decision B16.
 
 use std::time::Instant;
 
@@ -14,11 +16,11 @@ use crate::kept::Kept;
 const CANCELED: &str = "The order is canceled.";
 
 impl Acme {
-    /// Cancels an order. One whose certificate came first has its certificate.
+    /// Cancels an order. If the certificate was issued before the cancel, returns the certificate.
     pub(crate) async fn canceled(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let until = self.until();
         let kept = Kept(&order.plugin_meta);
-        // A cancel that has to wait goes on with the next check.
+        // If the cancel has to wait, the next check continues it.
         kept.set_canceling()?;
         let Some(url) = self.placed(order).await? else {
             kept.set_canceled()?;
@@ -31,7 +33,7 @@ impl Acme {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => OrderOutcome::Canceled(CANCELED.into()),
                 Err(failure) => match self.failed(order, &url, failure).await? {
-                    // The server does not have the order any more.
+                    // The server no longer has the order.
                     OrderOutcome::InvalidOperation(_) => OrderOutcome::Canceled(CANCELED.into()),
                     later => return Ok(later),
                 },
@@ -41,10 +43,11 @@ impl Acme {
         self.settled(order, &url, outcome).await
     }
 
-    /// Withdraws an order that is open. Returns the outcome of one that is not.
+    /// Withdraws an order that is open. If its certificate is being made or exists already, returns the outcome of the
+    /// order instead.
     ///
-    /// An authorization that another open order uses stays, and its proof too. An order that is placed at this very
-    /// moment and shares an authorization may end as invalid.
+    /// If another open order uses an authorization, the authorization and its proof stay. An order that is placed at
+    /// the same moment, and shares an authorization, may end as invalid.
     async fn withdrawn(
         &self,
         order: &CertificateOrder,
@@ -59,14 +62,15 @@ impl Acme {
                 return Ok(Some(self.gone_on(order, seen, until).await?));
             }
         }
-        // After a kill, an order without authorizations is a canceled one, and none that the server refused.
+        // The checkpoint stores that the order is being canceled. Otherwise, after a kill, an order whose
+        // authorizations are deactivated would look like one that the server refused.
         order.plugin_meta.checkpoint().await?;
         let others = self.authorizations_of_others(&order.id).await?;
         self.proofs_removed(order, &others).await?;
         for authorization in seen.state.authorizations.iter().filter(|url| !others.contains(*url)) {
             let payload = json!({ "status": "deactivated" });
             match self.post(authorization, Some(&payload), until).await {
-                // A refusal is that of an authorization which has ended already.
+                // The server refuses this for an authorization that has ended already.
                 Ok(_) | Err(Failure::Problem(_)) => {}
                 Err(failure) => return Err(failure),
             }

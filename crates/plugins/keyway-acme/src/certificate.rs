@@ -1,4 +1,4 @@
-//! Certificates: as a server sends them, and as requests name them.
+//! Conversion of certificates between the forms of servers, hosts and requests.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 
 const END: &str = "-----END CERTIFICATE-----";
 
-/// Splits a chain into the certificate and those above it.
+/// Splits a chain into the certificate and the intermediate certificates.
 pub(crate) fn split(chain: &str) -> Result<IssuedCertificate, Failure> {
     let no_pem = || Failure::Protocol("a certificate is not PEM");
     let (first, rest) = chain.split_at(chain.find(END).ok_or_else(no_pem)? + END.len());
@@ -25,7 +25,7 @@ pub(crate) fn der(pem: &Pem) -> Result<Vec<u8>, CertificateError> {
     Ok(read(pem)?.0)
 }
 
-/// Returns the name of a certificate in requests about its renewal (RFC 9773, section 4.1).
+/// Returns the identifier of a certificate in requests about its renewal (RFC 9773, section 4.1).
 pub(crate) fn renewal_id(pem: &Pem) -> Result<String, CertificateError> {
     let (_, certificate) = read(pem)?;
     let body = certificate.tbs_certificate();

@@ -13,14 +13,14 @@ use crate::http::{Answer, Http};
 use crate::jws::{Signer, sign};
 use crate::problem::{Problem, ProblemKind};
 
-/// How often a request is repeated with a new nonce.
+/// The maximum number of attempts of a request. Each attempt has a new nonce.
 const NONCE_ATTEMPTS: usize = 10;
-/// The most nonces that are kept. Each answer brings one.
+/// The maximum number of nonces that are kept. Each answer brings one.
 const MOST_NONCES: usize = 32;
-/// The time for which a directory counts.
+/// The time after which the directory is read again.
 const DIRECTORY_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// The client of one server, for any number of calls at a time. Its requests block the thread.
+/// The client of one server. Several calls may use it at the same time. Its requests block the thread.
 #[derive(Debug)]
 pub(crate) struct Client {
     http: Http,
@@ -29,7 +29,7 @@ pub(crate) struct Client {
     nonces: Mutex<Vec<String>>,
 }
 
-/// A key, and how it is named in requests.
+/// A key, and the way in which requests identify it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Credentials<'a> {
     pub(crate) key: &'a AccountKey,
@@ -41,7 +41,7 @@ impl Client {
         Self { http, url: directory, directory: Mutex::default(), nonces: Mutex::default() }
     }
 
-    /// Returns the addresses of the server's operations.
+    /// Returns the directory: the addresses of the server's operations.
     pub(crate) fn directory(&self, until: Instant) -> Result<Directory, Failure> {
         if let Some((directory, read)) = &*locked(&self.directory)
             && read.elapsed() < DIRECTORY_AGE
@@ -58,7 +58,8 @@ impl Client {
         accepted(self.http.get(url, until)?)
     }
 
-    /// Sends a signed request, again with a new nonce if the server does not take the old one. No payload is a read.
+    /// Sends a signed request. If the server refuses the nonce, the request is repeated with a new one. A request
+    /// without payload is a read.
     pub(crate) fn post(
         &self,
         url: &str,
@@ -83,7 +84,7 @@ impl Client {
         Err(Failure::Unavailable { retry_after: None, reason })
     }
 
-    /// Returns a nonce: the one that came last, or else a new one.
+    /// Returns the newest kept nonce, or requests a new one.
     fn nonce(&self, until: Instant) -> Result<String, Failure> {
         if let Some(nonce) = locked(&self.nonces).pop() {
             return Ok(nonce);
@@ -106,7 +107,7 @@ pub(crate) fn document<T: DeserializeOwned>(answer: &Answer, what: &'static str)
     serde_json::from_slice(&answer.body).map_err(|_| Failure::Protocol(what))
 }
 
-/// Passes an answer on if it is no error.
+/// Returns an answer with a status of success, or the failure that the answer means.
 fn accepted(answer: Answer) -> Result<Answer, Failure> {
     let status = answer.status;
     if (200..300).contains(&status) {

@@ -16,7 +16,7 @@ use crate::http::certificates;
 pub struct AcmeConfiguration {
     /// The URL of the server's directory: HTTPS, or HTTP to a loopback address.
     pub directory: String,
-    /// The name of the authority for people. Without it, that is the host of the directory.
+    /// The name of the authority, for people. The default is the host of the directory.
     #[serde(default)]
     pub name: Option<String>,
     /// Whether the operator agrees to the server's terms of service.
@@ -25,25 +25,24 @@ pub struct AcmeConfiguration {
     /// The addresses that the server may write to, such as `mailto:admin@example.org`.
     #[serde(default)]
     pub contacts: Vec<String>,
-    /// The proofs that the host's responder can give, the preferred one first.
+    /// The kinds of proofs that the host's responder can show, the preferred one first.
     #[serde(default = "http_only")]
     pub challenges: Vec<ChallengeKind>,
-    /// The roots that the server's own certificate is checked with, in PEM. Without them, those of Mozilla's program
-    /// count.
+    /// The roots that verify the server's own certificate, in PEM. The default are the roots of Mozilla's program.
     #[serde(default)]
     pub root_certificates: Option<String>,
-    /// The URL of an HTTP proxy. The environment names none.
+    /// The URL of an HTTP proxy. Environment variables for proxies are ignored.
     #[serde(default)]
     pub proxy: Option<String>,
     /// The longest time for one request, in seconds.
     #[serde(default = "ten")]
     pub request_seconds: u16,
-    /// The longest time for all requests of one call, in seconds: below the host's deadline for a call.
+    /// The longest time for all requests of one call, in seconds. It must be below the host's deadline for a call.
     #[serde(default = "twenty_five")]
     pub call_seconds: u16,
 }
 
-/// A kind of proof that a name is the account's.
+/// A kind of proof that the account controls a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
@@ -52,7 +51,7 @@ pub enum ChallengeKind {
     /// A page below `http://NAME/.well-known/acme-challenge/`.
     #[serde(rename = "http-01")]
     Http,
-    /// A TXT record at `_acme-challenge.NAME`, which wildcards need.
+    /// A TXT record at `_acme-challenge.NAME`. Wildcards need this kind.
     #[serde(rename = "dns-01")]
     Dns,
 }
@@ -113,7 +112,7 @@ impl AcmeConfiguration {
         self.root_certificates.as_deref().map(certificates).transpose().map(drop)
     }
 
-    /// Tells whether the directory is reached by HTTPS, and so everything else.
+    /// Tells whether the directory is reached by HTTPS. If so, all other addresses must be, too.
     pub(crate) fn is_https(&self) -> bool {
         self.directory.starts_with("https://")
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::ProblemDocument;
 
-/// The addresses of a server's operations.
+/// The directory of a server: the addresses of its operations.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Directory {
@@ -83,7 +83,8 @@ pub(crate) enum AuthorizationStatus {
     Revoked,
 }
 
-/// The permission to have a certificate for a name. A wildcard's has the name without `*.`.
+/// The permission of an account to get certificates for a name. The authorization of a wildcard has the name without
+/// `*.`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Authorization {
     pub(crate) status: AuthorizationStatus,
@@ -110,7 +111,7 @@ pub(crate) enum ChallengeStatus {
     Invalid,
 }
 
-/// A proof that the server offers to check. Of types that this client does not know, `token` may be missing.
+/// A proof that the server offers to check. The `token` may be missing if this client does not know the type.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Challenge {
     #[serde(rename = "type")]
@@ -122,7 +123,7 @@ pub(crate) struct Challenge {
     pub(crate) error: Option<ProblemDocument>,
 }
 
-/// The answer of a server that tells when to renew (RFC 9773).
+/// The server's answer to the question when to renew (RFC 9773).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct RenewalAnswer {
@@ -131,7 +132,7 @@ pub(crate) struct RenewalAnswer {
     pub(crate) explanation_url: Option<String>,
 }
 
-/// The window in which to renew, as RFC 3339 writes times.
+/// The window of time in which to renew. Times have the form of RFC 3339.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct SuggestedWindow {
     pub(crate) start: String,

@@ -1,4 +1,4 @@
-//! The external account that a new account is bound to.
+//! The external account to which a new account is bound.
 
 use std::fmt;
 
@@ -6,10 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyway_core::Wiped;
 
-/// An account at an authority's own customer service, which the host lends to bind the ACME account to it.
+/// An account at an authority's customer service. The host lends it, so that the plugin can bind the ACME account to
+/// it.
 ///
-/// It is needed for authorities whose directory says `externalAccountRequired`. `Debug` shows the id only, and the key
-/// is wiped.
+/// It is needed for authorities whose directory says `externalAccountRequired`. `Debug` shows only the id, and the key
+/// is wiped on drop.
 ///
 /// ```
 /// use keyway_acme::ExternalAccount;
@@ -32,10 +33,10 @@ pub struct ExternalAccount {
 pub struct InvalidExternalAccount;
 
 impl ExternalAccount {
-    /// Reads the key of an account, base64url as authorities show it.
+    /// Reads the key of an account. The key is base64url, which is how authorities show it.
     ///
     /// # Errors
-    /// [`InvalidExternalAccount`] when it is another text.
+    /// [`InvalidExternalAccount`] when the key has another form.
     pub fn new(key_id: impl Into<String>, mac_key: &str) -> Result<Self, InvalidExternalAccount> {
         let key = URL_SAFE_NO_PAD.decode(mac_key.trim().trim_end_matches('='));
         let mac_key = Wiped::new(key.map_err(|_| InvalidExternalAccount)?);

@@ -13,16 +13,16 @@ const UNREACHED: &str = "The certificate authority cannot be reached at the mome
 /// The failure of a request or of a step.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// The server was not reached, or asks to come later. The request had no effect.
+    /// The server was not reached, or asked to try again later. The request had no effect.
     #[error("the ACME server cannot be reached at the moment: {reason}")]
     Unavailable { retry_after: Option<Duration>, reason: String },
-    /// No answer came, or that of a server in trouble. The request may have had its effect.
+    /// There was no answer, or only an answer that the server had an error. The request may have had its effect.
     #[error("the ACME server gave no usable answer: {reason}")]
     NoAnswer { reason: String },
-    /// The server refused.
+    /// The server refused the request.
     #[error(transparent)]
     Problem(#[from] Problem),
-    /// The server's answer is not one of RFC 8555.
+    /// The server's answer does not follow RFC 8555.
     #[error("the ACME server does not keep to RFC 8555: {0}")]
     Protocol(&'static str),
     /// The host's storage, its responder or the system failed.
@@ -47,7 +47,7 @@ impl Failure {
         matches!(self, Self::Unavailable { .. } | Self::Problem(_))
     }
 
-    /// Returns the error of a call that is not about an order.
+    /// Converts the failure to the error of a call that is not for an order.
     pub(crate) fn into_error(self) -> CertificateError {
         match self {
             Self::Unavailable { retry_after, reason } => {
@@ -72,7 +72,8 @@ impl Failure {
         }
     }
 
-    /// Returns the outcome of a call for an order, or the error. A placed order is looked at again later.
+    /// Converts the failure to the outcome or the error of a call for an order. An order that was placed is checked
+    /// again later.
     pub(crate) fn into_outcome(self, is_placed: bool) -> Result<OrderOutcome, CertificateError> {
         let later = |retry_after: Option<Duration>| {
             let waiting = Waiting::new(UNREACHED);

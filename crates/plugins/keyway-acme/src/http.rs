@@ -11,7 +11,7 @@ use ureq::{Agent, Body, Error, Proxy};
 use crate::configuration::AcmeConfiguration;
 use crate::failure::Failure;
 
-/// The most bytes of an answer: a chain of certificates is the longest.
+/// The maximum size of an answer in bytes. The longest answer is a chain of certificates.
 const MOST_BYTES: u64 = 128 << 10;
 
 /// The client for HTTPS of one connection.
@@ -30,13 +30,13 @@ pub(crate) struct Answer {
     pub(crate) nonce: Option<String>,
     pub(crate) location: Option<String>,
     pub(crate) retry_after: Option<Duration>,
-    /// The next page of a list.
+    /// The URL of the next page of a list.
     pub(crate) next: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
 impl Http {
-    /// Makes the client. The configuration is a checked one.
+    /// Makes the client from a configuration that was checked.
     pub(crate) fn new(configuration: &AcmeConfiguration, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let roots = match &configuration.root_certificates {
             Some(pem) => RootCerts::Specific(Arc::new(certificates(pem)?)),
@@ -62,7 +62,7 @@ impl Http {
         self.answer(self.agent.get(url).config().timeout_global(Some(time)).build().call())
     }
 
-    /// Asks for the headers only.
+    /// Requests only the headers of a page.
     pub(crate) fn head(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
         let time = self.time(until)?;
         self.answer(self.agent.head(url).config().timeout_global(Some(time)).build().call())
@@ -75,7 +75,7 @@ impl Http {
         self.answer(request.content_type("application/jose+json").send(body))
     }
 
-    /// Returns the time for the next request.
+    /// Returns the time that is left for the next request.
     fn time(&self, until: Instant) -> Result<Duration, Failure> {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -100,7 +100,7 @@ impl Http {
     }
 }
 
-/// Tells a request that was not sent from one whose answer is missing.
+/// Distinguishes a request that was not sent from a request whose answer is missing.
 fn failure(error: &Error) -> Failure {
     let reason = error.to_string();
     if keyway_http::may_have_been_sent(error) {
@@ -110,7 +110,7 @@ fn failure(error: &Error) -> Failure {
     }
 }
 
-/// Returns the address of a link to the next page.
+/// Returns the address of a link header that names the next page.
 fn next_page(link: &str) -> Option<String> {
     let (url, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let is_next = parameters.split(';').any(|parameter| {

@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use crate::account_key::{AccountKey, AccountKeyError};
 use crate::external_account::ExternalAccount;
 
-/// The identification of the signer.
+/// The way in which a request identifies its signer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Signer<'a> {
-    /// The public key itself: for a new account and in a change of keys.
+    /// The public key itself. It is used for a new account, and within a change of keys.
     Key,
     /// The URL of the account.
     Account(&'a str),
 }
 
-/// Signs a request. No payload is the empty one, of a read.
+/// Signs a request. Without a payload, the request is a read.
 ///
-/// A change of keys holds a request without a nonce (RFC 8555, section 7.3.5).
+/// The inner request of a change of keys has no nonce (RFC 8555, section 7.3.5).
 pub(crate) fn sign(
     key: &AccountKey,
     signer: Signer<'_>,

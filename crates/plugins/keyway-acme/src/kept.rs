@@ -1,4 +1,4 @@
-//! The plugin's own data of an order: where it is at the server, and the proofs that are shown for it.
+//! The plugin's own data of an order: the URL of the order at the server, and the proofs that are shown for it.
 
 use keyway_certificates::{CertificateError, PluginMeta};
 use serde::{Deserialize, Serialize};
@@ -16,13 +16,13 @@ const CANCELING: &str = "canceling";
 /// Set when the order was canceled.
 const CANCELED: &str = "canceled";
 
-/// An authorization whose proof is shown or is to be.
+/// An authorization whose proof is shown, or will be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShownProof {
     pub(crate) authorization: String,
-    /// The proof, and the URL of the challenge that it answers. `None` if the name was proved before.
+    /// The proof, and the URL of its challenge. `None` if the name was proved before.
     pub(crate) proof: Option<(Proof, String)>,
-    /// The server needs not be told to look.
+    /// Whether the server has been told to check the proof, or need not be told.
     pub(crate) is_announced: bool,
 }
 

@@ -1,8 +1,8 @@
 //! Certificates from servers that speak ACME (RFC 8555), such as that of Let's Encrypt.
 //!
-//! The plugin is `acme` ([`AcmePlugin`]). It makes an account, places orders, shows proofs of their names through a
-//! [`Responder`] that the host lends, and downloads certificates. It waits as long as the server asks for, revokes, tells
-//! when to renew (RFC 9773), and changes the key of its account.
+//! The plugin is `acme` ([`AcmePlugin`]). It makes an account, places orders, and downloads certificates. A
+//! [`Responder`] that the host lends shows the proofs of names. The plugin waits as long as the server requests,
+//! revokes certificates, tells when to renew them (RFC 9773), and changes the key of its account.
 //!
 //! ```
 //! # #[cfg(feature = "double")] {
@@ -67,31 +67,32 @@
 //! | `replaces` | the certificate in PEM that the new one replaces, for servers with renewal information |
 //!
 //! The names are those of the request: up to 100 host names, wildcards (by `dns-01`) and IP addresses (by `http-01`).
-//! The subject is empty or one common name, which is a host name too. Servers leave everything else out, so a
-//! request that asks for more is not supported (decision B11a).
+//! The subject is empty or one common name, which is a host name too. Servers ignore everything else, so a request that
+//! asks for more is not supported (decision B11a).
 //!
-//! # The way of an order
+//! # The steps of an order
 //!
-//! `issue` places the order and shows the proofs; `check` looks at it, finalizes it, and downloads the chain. Proofs are
-//! removed before the finalization, and when an order ends in any other way; a proof that cannot be removed is tried again
-//! before the order goes on. A cancel removes the proofs and deactivates the authorizations, except those that other
-//! open orders of the connection use. A placed order is never changed (decision B16).
+//! `issue` places the order and shows the proofs. `check` looks at the order, finalizes it, and downloads the chain.
+//! The proofs are removed before the finalization, and when an order ends in any other way. If a proof cannot be
+//! removed, the plugin tries again before the order continues. A cancel removes the proofs and deactivates the
+//! authorizations, except those that other open orders of the connection use. A placed order is never changed (decision
+//! B16).
 //!
-//! Each call ends within `call_seconds`, and goes on at the next call. Its requests block the thread.
+//! Each call ends within `call_seconds`, and the next call continues. The requests of a call block the thread.
 //!
 //! # After a crash
 //!
-//! Placing an order twice makes two of them. So the plugin makes a checkpoint before it places an order, and a record
-//! after; each order at the server belongs to one order of the host. After a kill between the two, it takes up an open
-//! order for the same names that nothing claims, from the account's list. Servers without a list get another order, and
-//! the first one expires. No order is finalized twice: one that is not ready for its finalization is read (decision
-//! H150).
+//! Placing an order twice makes two orders at the server. So the plugin makes a checkpoint before it places an order,
+//! and a record after that; each order at the server belongs to one order of the host. After a kill between the two,
+//! the plugin searches the account's list for an open order for the same names that no order of the host has claimed,
+//! and claims it. At a server without a list, the plugin places another order, and the first one expires. No order is
+//! finalized twice: if the server says that an order is not ready, the plugin reads the order (decision H150).
 //!
 //! # Storage
 //!
-//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). The account with its key, and the open
-//! orders, are sealed records. Several handles and processes may use one connection. The account belongs to the name
-//! of the connection and the directory: another directory has another account.
+//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). The account with its key and the open
+//! orders are sealed records. Several handles and processes may use one connection. The account belongs to the name of
+//! the connection and the directory, so another directory has another account.
 //!
 //! # Features
 //! `double`: `AcmeDouble`, a server for tests. `schemars`: the JSON schema of [`AcmeConfiguration`]. Both are off by

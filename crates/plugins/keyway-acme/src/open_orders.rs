@@ -20,7 +20,7 @@ pub(crate) struct OpenOrder {
     pub(crate) id: String,
     /// The URL at the server.
     pub(crate) url: String,
-    /// The URLs of its authorizations, which orders of one account may share.
+    /// The URLs of the order's authorizations. Orders of one account may share authorizations.
     pub(crate) authorizations: Vec<String>,
 }
 
@@ -64,7 +64,8 @@ impl Acme {
         Ok(Some(open.url))
     }
 
-    /// Claims an order at the server for an order of the host. `false` if another one has it.
+    /// Claims an order at the server for an order of the host. Returns `false` if another order of the host has claimed
+    /// it.
     pub(crate) async fn claim(
         &self,
         id: &OrderId,
@@ -81,7 +82,7 @@ impl Acme {
         Ok(self.records.put(&records).await? || self.claimant(url).await?.as_deref() == Some(id.as_str()))
     }
 
-    /// Returns the id of the host's order that has an order at the server.
+    /// Returns the id of the order of the host that claimed an order at the server.
     pub(crate) async fn claimant(&self, url: &str) -> Result<Option<String>, CertificateError> {
         let claim = self.records.get(&self.records.key(Kind::Claim, url.as_bytes())).await?;
         let text = |content: &[u8]| String::from_utf8(content.to_vec());
@@ -90,7 +91,7 @@ impl Acme {
             .transpose()
     }
 
-    /// Gives up an order that has ended.
+    /// Removes the claim and the record of an order that has ended.
     pub(crate) async fn release(&self, id: &OrderId, url: &str) -> Result<(), CertificateError> {
         let order = self.records.key(Kind::Order, id.as_str().as_bytes());
         self.records.remove([order, self.records.key(Kind::Claim, url.as_bytes())]).await

@@ -85,14 +85,14 @@ impl CertificateAuthority for Acme {
             }
             IntendedCall::Cancel(order) => destroyed(self.is_withdrawn(order).await?),
             IntendedCall::Revoke(request) => destroyed(self.is_revoked(&request.certificate).await?),
-            // This connection changes no orders, and has one authority.
+            // A connection has only one authority, and never changes placed orders.
             _ => Reconciled::NothingHappened,
         })
     }
 }
 
 impl Acme {
-    /// Tells whether an order is at the server. One that is there and unclaimed is taken up.
+    /// Tells whether an order is at the server. An unclaimed order that fits is claimed for it.
     async fn is_placed(&self, order: &CertificateOrder) -> Result<bool, CertificateError> {
         if self.placed(order).await?.is_some() {
             return Ok(true);
@@ -102,7 +102,7 @@ impl Acme {
         else {
             return Ok(false);
         };
-        // Before the checkpoint of `issue` nothing was placed.
+        // `issue` makes a checkpoint before it places an order, so without that checkpoint nothing was placed.
         if !Kept(&order.plugin_meta).is_placing() {
             return Ok(false);
         }

@@ -1,4 +1,4 @@
-//! The request of an order: the names that the server is asked for, and the request of PKCS#10.
+//! The content of an order: the names for which it requests a certificate, and the PKCS#10 request.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ pub(crate) const CA: &str = "acme";
 
 /// The field with the certificate that the new one replaces.
 const REPLACES: &str = "replaces";
-/// The most names of an order.
+/// The maximum number of names of an order.
 const MOST_NAMES: usize = 100;
 
-/// A request of a client that an ACME server can be asked for.
+/// A client's request that an ACME server can fulfil.
 #[derive(Debug)]
 pub(crate) struct AcmeRequest {
     pub(crate) request: Arc<CertificateRequest>,
@@ -28,15 +28,15 @@ pub(crate) struct AcmeRequest {
 /// The answer to the question whether an order can be carried out.
 #[derive(Debug)]
 pub(crate) enum Readiness {
-    /// It can.
+    /// The order can be carried out.
     Ready(Box<AcmeRequest>),
-    /// It can, when the host has made the request from the stored key.
+    /// The order can be carried out after the host has made the request from the stored key.
     AwaitsRequest,
-    /// It cannot, for a reason that is for the client.
+    /// The order cannot be carried out. The reason is for the client.
     Unsupported(&'static str),
 }
 
-/// Reads an order. An error names the field that is not acceptable; nothing happened.
+/// Reads an order. An error names the field that is not acceptable. Nothing is sent.
 pub(crate) fn read(
     metadata: &OrderMetadata,
     context: &RequestContext,
@@ -46,7 +46,7 @@ pub(crate) fn read(
     let replaces = metadata.text(REPLACES)?.map(Pem::new).transpose();
     let replaces =
         replaces.map_err(|error| CertificateError::invalid("the field replaces", error.to_string()))?;
-    // The host knows the certificate that it renews; the client names another one at most.
+    // For a renewal, the host knows the certificate that is replaced. Otherwise the client may name one.
     let replaces = context.replaces.clone().or(replaces);
     let request = match metadata.pkcs10(context)? {
         Pkcs10::Sent(request) | Pkcs10::Made(request) => request,
@@ -59,7 +59,7 @@ pub(crate) fn read(
     })
 }
 
-/// Checks that an authority is the one of the connection.
+/// Checks that an authority is the only one of the connection.
 pub(crate) fn known(ca: Option<&CaId>) -> Result<(), CertificateError> {
     match ca {
         Some(other) if other.as_str() != CA => Err(CertificateError::UnknownCa { ca: other.clone() }),
@@ -67,9 +67,10 @@ pub(crate) fn known(ca: Option<&CaId>) -> Result<(), CertificateError> {
     }
 }
 
-/// Returns the names of a request. The reason is for the client, and repeats nothing of the request.
+/// Returns the names of a request. The error is a reason for the client, and repeats nothing of the request.
 ///
-/// A server of ACME certifies names only: what else a request asks for would be left out silently (decision B11a).
+/// An ACME server certifies only names. It would silently leave out everything else that a request asks for (decision
+/// B11a).
 fn names(
     request: &CertificateRequest,
     challenges: &[ChallengeKind],

@@ -14,10 +14,10 @@ use crate::http::Answer;
 use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
 
-/// How many orders of an account are read to find one that nothing claims. One that is not found is never finalized,
-/// so another one can be placed.
+/// The maximum number of orders of an account that are read to find an unclaimed one. If the order is not found,
+/// another one can be placed, because the first one is never finalized.
 const MOST_READ: usize = 100;
-/// How many pages of the list of orders are read.
+/// The maximum number of pages of the list of orders that are read.
 const MOST_PAGES: usize = 20;
 
 /// An order at the server, as it was last seen.
@@ -25,12 +25,12 @@ const MOST_PAGES: usize = 20;
 pub(crate) struct Seen {
     pub(crate) url: String,
     pub(crate) state: OrderState,
-    /// The server's wish about the next look.
+    /// The delay before the next look, as the server requests it.
     pub(crate) retry_after: Option<Duration>,
 }
 
 impl Acme {
-    /// Places an order, or goes on with a placed one.
+    /// Places an order. If the order was placed before, continues it.
     pub(crate) async fn issued(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let until = self.until();
         if let Some(url) = self.placed(order).await? {
@@ -46,7 +46,7 @@ impl Acme {
         };
         match self.place(order, &request, until).await {
             Ok(Some(seen)) => self.gone_on(order, seen, until).await,
-            // Some servers answer a new order with an open one for the same names.
+            // Some servers answer a new order with an order for the same names that is still open.
             Ok(None) => {
                 let message = "Another order for the same names is open at the certificate authority.";
                 Ok(OrderOutcome::WaitingForCa(Waiting::new(message).retry_method(RetryMethod::Issue)))
@@ -55,7 +55,7 @@ impl Acme {
         }
     }
 
-    /// Places an order and claims it. `None` if the server answers with the order of another claimant.
+    /// Places an order and claims it. Returns `None` if the server answers with an order that is claimed already.
     async fn place(
         &self,
         order: &CertificateOrder,
@@ -64,7 +64,7 @@ impl Acme {
     ) -> Result<Option<Seen>, Failure> {
         let kept = Kept(&order.plugin_meta);
         if kept.is_placing() {
-            // An earlier call may have placed it, and its answer was lost.
+            // An earlier call may have placed the order, and lost the answer.
             if let Some(seen) = self.found(order, &request.names, until).await? {
                 return Ok(Some(seen));
             }
@@ -72,7 +72,7 @@ impl Acme {
         kept.set_placing()?;
         order.plugin_meta.checkpoint().await?;
         let answer = self.new_order(request, until).await.inspect_err(|failure| {
-            // Nothing was placed, so the next call need not look for it.
+            // Nothing was placed, so the next call need not search for the order.
             if failure.leaves_nothing() {
                 kept.remove_placing();
             }
@@ -90,14 +90,15 @@ impl Acme {
     async fn new_order(&self, request: &AcmeRequest, until: Instant) -> Result<Answer, Failure> {
         let directory = self.client.directory(until)?;
         let mut payload = json!({ "identifiers": request.names });
-        // A certificate that does not name its issuer's key has no name in requests.
+        // A certificate has no renewal id if it does not identify the key of its issuer.
         let replaced = request.replaces.as_ref().filter(|_| directory.renewal_info.is_some());
         let replaced = replaced.and_then(|replaced| certificate::renewal_id(replaced).ok());
         if let Some(replaced) = &replaced {
             payload["replaces"] = replaced.as_str().into();
         }
         match self.post(&directory.new_order, Some(&payload), until).await {
-            // The server may refuse the replacement alone: it was replaced before, or is another account's.
+            // The server may refuse only the replacement: the certificate was replaced before, or belongs to another
+            // account.
             Err(Failure::Problem(_)) if replaced.is_some() => {
                 let payload = json!({ "identifiers": request.names });
                 self.post(&directory.new_order, Some(&payload), until).await
@@ -106,8 +107,8 @@ impl Acme {
         }
     }
 
-    /// Takes up an open order for the same names that nothing claims, from the list of the account's orders, if the
-    /// server keeps one.
+    /// Searches the list of the account's orders for an open, unclaimed order for the same names, and claims it. Some
+    /// servers keep no such list.
     pub(crate) async fn found(
         &self,
         order: &CertificateOrder,
@@ -132,7 +133,7 @@ impl Acme {
                 read += 1;
                 let seen = match self.seen(url, until).await {
                     Ok(seen) => seen,
-                    // The server lists an order that it does not keep any more.
+                    // The server lists an order that it no longer keeps.
                     Err(Failure::Problem(_)) => continue,
                     Err(failure) => return Err(failure),
                 };
@@ -156,7 +157,7 @@ impl Acme {
         Ok(Seen { state: document(&answer, "an order")?, retry_after: answer.retry_after, url })
     }
 
-    /// Tells whether a call has little time left, so that it ends with what it has done.
+    /// Tells whether a call has little time left, so that it should return what it has done so far.
     pub(crate) fn is_late(&self, until: Instant) -> bool {
         let left = until.saturating_duration_since(Instant::now());
         left < Duration::from_secs(self.configuration.call_seconds.into()) / 4

@@ -11,13 +11,13 @@ use crate::documents::Identifier;
 /// The prefix of the types that RFC 8555 names.
 const PREFIX: &str = "urn:ietf:params:acme:error:";
 
-/// An error that an ACME server answered. Its texts are those of the server.
+/// An error that an ACME server returned. Its texts are those of the server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the server answered {status}, {kind}: {}", ClientMessage::new(detail))]
 pub(crate) struct Problem {
     /// The kind of the error.
     pub kind: ProblemKind,
-    /// The status of HTTP.
+    /// The status code of HTTP.
     pub status: u16,
     /// The server's explanation for people.
     pub detail: String,
@@ -25,7 +25,7 @@ pub(crate) struct Problem {
     pub instance: Option<String>,
 }
 
-/// The kinds of errors that this client tells apart.
+/// The kinds of errors that this client distinguishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ProblemKind {
     /// The account does not exist.
@@ -38,7 +38,7 @@ pub(crate) enum ProblemKind {
     BadNonce,
     /// An external account is needed.
     ExternalAccountRequired,
-    /// The request cannot be read. Some servers answer so to a signature with another key.
+    /// The request cannot be read. Some servers also give this answer to a signature with another key.
     Malformed,
     /// The order is not ready for its finalization.
     OrderNotReady,
@@ -50,7 +50,7 @@ pub(crate) enum ProblemKind {
     Unauthorized,
     /// The user has to act at the server, for example to agree to new terms.
     UserActionRequired,
-    /// Another kind, by the last part of its name or the whole of it. It is shown to the operator.
+    /// Another kind: the last part of its name, or the whole name. It is shown to the operator.
     Other(String),
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for ProblemKind {
     }
 }
 
-/// A problem document as it is sent.
+/// A problem document, as the server sends it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ProblemDocument {
@@ -112,12 +112,12 @@ struct Subproblem {
 }
 
 impl ProblemDocument {
-    /// Returns the explanation, with those of its parts.
+    /// Returns the explanation, including the explanations of the parts.
     pub(crate) fn explanation(&self) -> String {
         let mut text = self.detail.clone();
         for part in &self.subproblems {
             let name = part.identifier.as_ref().map_or("", |identifier| &identifier.value);
-            // Writing to a text does not fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(text, " {name}: {}", part.detail);
         }
         text.trim().to_owned()

@@ -1,4 +1,4 @@
-//! The way of a placed order to its certificate.
+//! The steps of a placed order until it has its certificate.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use crate::order_request::{Readiness, read};
 use crate::placement::Seen;
 use crate::problem::{ProblemDocument, ProblemKind};
 
-/// Makes the outcome of an order that the server works on.
+/// Makes the outcome of an order that must wait for the server.
 fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
     let waiting = Waiting::new(message);
     OrderOutcome::WaitingForCa(match retry_after {
@@ -29,7 +29,7 @@ fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
 }
 
 impl Acme {
-    /// Looks at a placed order, and goes on with it.
+    /// Reads a placed order from the server, and continues it.
     pub(crate) async fn looked_at(
         &self,
         order: &CertificateOrder,
@@ -42,7 +42,7 @@ impl Acme {
         }
     }
 
-    /// Returns the outcome of a failure. An error that ends the order cleans up too.
+    /// Converts a failure to the outcome of an order. If the failure ends the order, also cleans up.
     pub(crate) async fn failed(
         &self,
         order: &CertificateOrder,
@@ -60,7 +60,7 @@ impl Acme {
         }
     }
 
-    /// Goes on with a placed order from its state.
+    /// Continues a placed order from its current state.
     pub(crate) async fn gone_on(
         &self,
         order: &CertificateOrder,
@@ -74,7 +74,7 @@ impl Acme {
         }
     }
 
-    /// Cleans up after an order that has ended. An order whose clean-up fails waits for it.
+    /// Cleans up after an order that has ended. If the clean-up fails for now, the order waits for it.
     pub(crate) async fn settled(
         &self,
         order: &CertificateOrder,
@@ -113,7 +113,7 @@ impl Acme {
                     if let Some(outcome) = self.proved(order, &seen, until).await? {
                         return Ok(outcome);
                     }
-                    // All authorizations were valid before, so the order is ready by now.
+                    // All authorizations are valid, so the order should be ready by now.
                     let before = seen.retry_after;
                     seen = self.seen(seen.url, until).await?;
                     if seen.state.status == OrderStatus::Pending {
@@ -138,8 +138,8 @@ impl Acme {
         }
     }
 
-    /// Sends the request for the certificate. If the server says that the order is not ready, the order is read: it may
-    /// have been finalized by a call whose answer was lost.
+    /// Sends the request for the certificate. If the server says that the order is not ready, the order is read again:
+    /// a call whose answer was lost may have finalized it.
     async fn finalized(&self, order: &CertificateOrder, seen: Seen, until: Instant) -> Result<Seen, Failure> {
         let Readiness::Ready(request) =
             read(&order.metadata, &order.context, &self.configuration.challenges)?

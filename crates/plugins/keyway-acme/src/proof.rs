@@ -10,7 +10,7 @@ use crate::documents::{Authorization, Challenge};
 use crate::failure::Failure;
 use crate::responder::Proof;
 
-/// Returns the challenge of an authorization whose proof the host can show.
+/// Returns the first challenge of an authorization for which the host can show a proof.
 pub(crate) fn choose<'a>(
     authorization: &'a Authorization,
     kinds: &[ChallengeKind],
@@ -28,7 +28,7 @@ pub(crate) fn proof(
     token: &str,
     key: &AccountKey,
 ) -> Result<Proof, Failure> {
-    // The token becomes part of a path.
+    // The token becomes part of a path, so its characters are checked.
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     if token.is_empty() || !token.bytes().all(is_token) {
         return Err(Failure::Protocol("the token of a challenge is not base64url"));

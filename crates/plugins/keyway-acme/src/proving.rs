@@ -18,9 +18,10 @@ use crate::responder::Visibility;
 const CHECKED: &str = "The certificate authority checks the names.";
 
 impl Acme {
-    /// Shows the proofs that an order needs, and tells the server to look. `None` if no name is left to prove.
+    /// Shows the proofs that an order needs, and tells the server to check them. Returns `None` if no name is left to
+    /// prove.
     ///
-    /// A call that has little time left ends with the names that it has done, and the next one goes on.
+    /// A call that has little time left returns after some of the names, and the next call continues.
     pub(crate) async fn proved(
         &self,
         order: &CertificateOrder,
@@ -49,7 +50,7 @@ impl Acme {
             return Ok(None);
         }
         if proofs.len() > known {
-            // Noted before they are shown, so that they are removed also after a kill.
+            // The proofs are recorded before they are shown, so that they are removed even after a kill.
             kept.set_proofs(&proofs)?;
             order.plugin_meta.checkpoint().await?;
         }
@@ -93,7 +94,7 @@ impl Acme {
         Ok(Needed::Proof(ShownProof { authorization, proof, is_announced }))
     }
 
-    /// Shows the proofs that the server was not told of. Returns the delay if some cannot be seen yet.
+    /// Shows the proofs that the server was not told to check. Returns the delay if some proofs cannot be seen yet.
     async fn shown(&self, proofs: &[ShownProof], until: Instant) -> Result<Option<Duration>, Failure> {
         let mut longest = None;
         let hidden = proofs.iter().filter(|shown| !shown.is_announced);
@@ -108,7 +109,7 @@ impl Acme {
         Ok(longest)
     }
 
-    /// Tells the server to look at the proofs. Returns its wish about the next look.
+    /// Tells the server to check the proofs. Returns the delay before the next look, as the server requests it.
     async fn announced(
         &self,
         kept: Kept<'_>,
@@ -130,7 +131,7 @@ impl Acme {
         Ok(longest)
     }
 
-    /// Removes the proofs of an order, except those of some authorizations.
+    /// Removes the proofs of an order, except the proofs for the authorizations in `except`.
     pub(crate) async fn proofs_removed(
         &self,
         order: &CertificateOrder,
@@ -146,10 +147,10 @@ impl Acme {
     }
 }
 
-/// The need of an authorization.
+/// What an authorization needs.
 enum Needed {
     /// A proof, or none if the name was proved before.
     Proof(ShownProof),
-    /// The order cannot come to a certificate, for a reason that is for the client.
+    /// The order can never get a certificate. The reason is for the client.
     Refused(String),
 }

@@ -1,4 +1,4 @@
-//! The records of a connection: the account with its key, and the open orders. All are sealed.
+//! The sealed records of a connection: the account with its key, the open orders, and the revoked certificates.
 //!
 //! ```text
 //! connection (16 bytes) | kind (1) | mark (16)
@@ -27,7 +27,8 @@ pub(crate) enum Kind {
     Account = 0,
     /// The order at the server, by the id of the host's order.
     Order = 1,
-    /// The host's order, by the URL of the order at the server: an order belongs to one.
+    /// The id of the host's order, by the URL of the order at the server. An order at the server belongs to one order
+    /// of the host.
     Claim = 2,
     /// A revoked certificate.
     Revocation = 3,
@@ -45,7 +46,8 @@ pub(crate) struct Records {
 pub(crate) type Content = (Wiped<Vec<u8>>, Revision);
 
 impl Records {
-    /// Names the records of a connection to one directory. A connection to another one has another account.
+    /// Creates the access to the records of a connection to one directory. A connection to another directory has
+    /// another account.
     pub(crate) fn new(
         name: &AuthorityName,
         directory: &str,
@@ -83,7 +85,7 @@ impl Records {
         }
     }
 
-    /// Stores records together. `false` if one of them has changed, and nothing was stored.
+    /// Stores records together. Returns `false` if one of them has changed; then nothing was stored.
     pub(crate) async fn put(
         &self,
         records: &[(&[u8], &[u8], Expectation)],
@@ -125,7 +127,8 @@ impl Records {
     }
 }
 
-/// Returns a mark of fixed length for texts, each of which is delimited.
+/// Returns a digest of fixed length for a list of texts. The length of each text is included, so that the texts are
+/// delimited.
 fn mark(parts: &[&[u8]]) -> [u8; MARK_BYTES] {
     let mut digest = Context::new(&SHA256);
     for part in parts {

@@ -1,4 +1,4 @@
-//! The server's wish when to renew a certificate (RFC 9773).
+//! The time at which the server wants a certificate to be renewed (RFC 9773).
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Acme {
     }
 }
 
-/// Reads a time as RFC 3339 writes it. Parts of a second are left out.
+/// Reads a time in the form of RFC 3339. Fractions of a second are dropped.
 fn timestamp(text: &str) -> Option<Timestamp> {
     const WHOLE: usize = "2026-11-29T11:00:00".len();
     let (whole, rest) = text.split_at_checked(WHOLE)?;
@@ -56,7 +56,7 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     Some(Timestamp::default().plus(seconds))
 }
 
-/// Reads the distance to UTC, as hours and minutes.
+/// Reads an offset from UTC in hours and minutes.
 fn distance(text: &str) -> Option<Duration> {
     let (hours, minutes) = text.split_once(':')?;
     let two = |digits: &str, most: u64| {

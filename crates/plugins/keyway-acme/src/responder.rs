@@ -1,4 +1,4 @@
-//! The place where proofs are shown, which the host lends.
+//! The trait for the place where proofs are shown. The host lends it.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,29 +6,29 @@ use std::time::Duration;
 use keyway_certificates::{CertificateError, async_trait};
 use serde::{Deserialize, Serialize};
 
-/// Shows proofs to an ACME server: pages of a web server, or TXT records. The host lends it as an
+/// Shows proofs to an ACME server, as pages of a web server or as TXT records. The host lends it as an
 /// `Arc<dyn Responder>`.
 ///
-/// A proof may be shown or removed several times, also by several processes. The plugin removes each proof that it has
-/// shown, whatever becomes of the order, also after a crash.
+/// A proof may be shown or removed several times, and by several processes. The plugin removes each proof that it has
+/// shown, whatever the outcome of the order, and even after a crash.
 #[async_trait]
 pub trait Responder: fmt::Debug + Send + Sync {
-    /// Shows a proof beside those that are shown. Showing a shown one succeeds.
+    /// Shows a proof, in addition to those that are shown. Showing a proof again succeeds.
     ///
-    /// Two TXT records of one name stand side by side: an order for `example.org` and `*.example.org` needs both.
+    /// Two TXT records of one name must coexist: an order for `example.org` and `*.example.org` needs both.
     ///
     /// # Errors
-    /// [`Unavailable`](CertificateError::Unavailable) and others. The plugin then tries again later.
+    /// [`Unavailable`](CertificateError::Unavailable) and others. The plugin tries again later.
     async fn put(&self, proof: &Proof) -> Result<Visibility, CertificateError>;
 
-    /// Removes a proof, and no other one. Removing a missing one succeeds.
+    /// Removes a proof, and no other proof. Removing a missing proof succeeds.
     ///
     /// # Errors
     /// As [`put`](Self::put).
     async fn remove(&self, proof: &Proof) -> Result<(), CertificateError>;
 }
 
-/// A proof that a name is the account's. It is public.
+/// A proof that the account controls a name. It is public.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -51,12 +51,12 @@ pub enum Proof {
     },
 }
 
-/// The moment at which a proof that was shown can be seen from outside.
+/// The time from which a proof can be seen from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
-    /// It can be seen now.
+    /// The proof can be seen now.
     Now,
-    /// It will be seen later, for example when the name servers have copied the zone. The plugin then shows it again
-    /// after the delay, until the answer is `Now`.
+    /// The proof will be seen later, for example when the name servers have copied the zone. The plugin shows the proof
+    /// again after the delay, until the answer is `Now`.
     After(Duration),
 }

@@ -1,4 +1,5 @@
-//! Revocation, and the record of it: a server cannot be asked for it by ACME.
+//! Revocation, and the record of it. The record is needed because ACME has no request that tells whether a certificate
+//! is revoked.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +14,7 @@ use crate::problem::ProblemKind;
 use crate::records::Kind;
 
 impl Acme {
-    /// Revokes a certificate. Revoking a revoked one succeeds.
+    /// Revokes a certificate. Revoking it again succeeds.
     pub(crate) async fn revoked(&self, request: &CertificateRevocation) -> Result<(), CertificateError> {
         let der = certificate::der(&request.certificate)?;
         if self.is_revoked(&request.certificate).await? {

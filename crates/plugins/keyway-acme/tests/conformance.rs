@@ -17,7 +17,7 @@ use serde_json::json;
 
 const PLUGINS: Plugins = plugins! { keyway_acme };
 
-/// The server and the storage of a rule, shared by all handles that it opens.
+/// The server and the storage of one rule. All handles that the rule opens share them.
 struct Site {
     server: AcmeDouble,
     storage: Arc<dyn Storage>,
@@ -36,7 +36,7 @@ fn registration() -> &'static Registration {
     registry.iter().find(|registration| registration.id() == "acme").expect("the plugin is registered")
 }
 
-/// Makes an order for a name, whose key is forgotten.
+/// Makes an order for a name. The key of its request is thrown away.
 fn order(name: AlternativeName) -> OrderExample {
     let (key, _) = PrivateKey::generate(KeyType::EcdsaP256).expect("a key");
     let request = CertificateRequest::sign(&key, &DistinguishedName::empty(), &[name]).expect("a request");

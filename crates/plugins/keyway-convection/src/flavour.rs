@@ -5,7 +5,7 @@ use keyway_secrets::{NewValue, Recipe, StoreError};
 
 use crate::{passdb, settings};
 
-/// Names the plugin that a file belongs to.
+/// The Convection plugin to which a file belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flavour {
     /// The Generic plugin.
@@ -15,7 +15,7 @@ pub(crate) enum Flavour {
 }
 
 impl Flavour {
-    /// Returns the folder of its stores within Convection's storage folder.
+    /// Returns the folder of the plugin's stores within Convection's storage folder.
     pub(crate) const fn folder(self) -> &'static str {
         match self {
             Self::Generic => "secrets",
@@ -47,7 +47,7 @@ impl Flavour {
         }
     }
 
-    /// Returns the settings in force if a file holds these.
+    /// Returns the settings in force for a file that holds these settings.
     pub(crate) fn settings_in_force(self, settings: Table) -> Table {
         match self {
             Self::Generic => settings::in_force(settings),
@@ -55,7 +55,7 @@ impl Flavour {
         }
     }
 
-    /// Tells whether its stores generate values.
+    /// Tells whether stores of this plugin generate values.
     pub(crate) const fn generates_values(self) -> bool {
         matches!(self, Self::PassDb)
     }

@@ -1,5 +1,5 @@
-//! Opens secret stores on the files of Convection's Generic and PassDB plugins. Each side opens
-//! files of the other.
+//! Opens secret stores on the files of Convection's Generic and PassDB plugins. Convection can open the files that this
+//! crate writes, and the other way round.
 //!
 //! ```
 //! use keyway_core::SecretValue;
@@ -31,8 +31,8 @@
 //!
 //! # Passwords
 //!
-//! `convection-passdb` uses the files of the PassDB plugin. A secret that is created without a
-//! value gets a password, by the settings in the file:
+//! `convection-passdb` uses the files of the PassDB plugin. A secret that is created without a value gets a password
+//! that follows the settings in the file:
 //!
 //! ```
 //! # use keyway_core::Table;
@@ -77,42 +77,39 @@
 //! TOML: texts, integers of any size, floating-point numbers, truth values, dates, lists, tables.
 //! Other content, such as unknown sections, is kept.
 //!
-//! Every operation reads the whole file, and every change rewrites it. That follows from the
-//! format; for stores of many thousands of secrets use another plugin.
+//! Every operation reads the whole file, and every change rewrites it, because the format requires it. For stores of
+//! many thousands of secrets use another plugin.
 //!
 //! # Improvements over Convection
 //!
-//! * A write is atomic and durable: an unacceptable value is refused before any data is touched,
-//!   and a crash at any moment leaves the old file or the new one (decision C6).
-//! * Writers in several processes wait for each other, with a lock on a file beside the store file.
-//!   Readers need no lock. **Convection's Python code takes no lock and overwrites files in
-//!   place**: while it writes, a reader of this crate may see a partial file and answer
-//!   [`Corrupt`](keyway_secrets::StoreError::Corrupt) or
-//!   [`WrongKey`](keyway_secrets::StoreError::WrongKey), and a simultaneous change by Convection
-//!   may be lost. A conflicting change that is noticed in time is a
-//!   [`Conflict`](keyway_secrets::StoreError::Conflict). Let one side write at a time.
-//! * Rotation works (decision C7), and data of another plugin or an unsupported version is refused
-//!   on every access (decision C4).
+//! * A write is atomic and durable: an unacceptable value is refused before any data is touched, and a crash at any
+//!   moment leaves the old file or the new one (decision C6).
+//! * Writers in several processes wait for each other, with a lock on a file beside the store file. Readers need no
+//!   lock. **Convection's Python code takes no lock and overwrites files in place**: while it writes, a reader of this
+//!   crate may see a partial file and answer [`Corrupt`](keyway_secrets::StoreError::Corrupt) or
+//!   [`WrongKey`](keyway_secrets::StoreError::WrongKey), and a simultaneous change by Convection may be lost. A
+//!   conflicting change that is noticed in time is a [`Conflict`](keyway_secrets::StoreError::Conflict). Let one side
+//!   write at a time.
+//! * Rotation works (decision C7), and data of another plugin or an unsupported version is refused on every access
+//!   (decision C4).
 //!
 //! # Differences from Convection
 //!
 //! * `initialize` never overwrites, and a deleted store stays deleted.
-//! * New names must follow decision C9. Other existing names can still be listed, read, changed and
-//!   destroyed.
-//! * A new value that is a table keeps its place in the order of the list. Python's writer moves
-//!   tables behind all other values on its next write.
-//! * A password follows the settings in the file, even the first one after a start (decision C11).
-//!   It has 8 to 1024 characters, and `printable` means neither white space nor control characters.
-//!   A file with another length in its settings opens, but makes no passwords until its settings
-//!   are changed.
-//! * `configure` writes (decision C10). For a PassDB file it accepts the three alphabets that
-//!   Convection allows in a file; a single value can use any alphabet of [`keyway_passwords`].
+//! * New names must follow decision C9. Other existing names can still be listed, read, changed and destroyed.
+//! * A new value that is a table keeps its place in the order of the list. Python's writer moves tables behind all
+//!   other values when it next writes the file.
+//! * A password follows the settings in the file, even the first password after a start (decision C11). It has 8 to
+//!   1024 characters, and `printable` includes neither white space nor control characters. A file whose settings have
+//!   another length can be opened, but makes no passwords until its settings are changed.
+//! * `configure` writes (decision C10). For a PassDB file it accepts the three alphabets that Convection allows in a
+//!   file; a single value can use any alphabet of [`keyway_passwords`].
 //! * A store file has at most 64 MiB. A larger one is refused before it is read.
-//! * Nesting deeper than [`format::MAX_DEPTH`] and integers longer than
-//!   [`format::MAX_INTEGER_DIGITS`] digits are refused.
+//! * Nesting deeper than [`format::MAX_DEPTH`] and integers longer than [`format::MAX_INTEGER_DIGITS`] digits are
+//!   refused.
 //!
-//! It needs a file system with locks and atomic renames. It blocks while it works, and declares so
-//! (decision R1).
+//! The plugins need a file system with locks and atomic renames. They block while they work, and declare this (decision
+//! R1).
 
 mod flavour;
 pub mod format;

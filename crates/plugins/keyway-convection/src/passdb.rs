@@ -1,9 +1,9 @@
-//! Handles the settings of a PassDB file, and generates passwords by them.
+//! The settings of a PassDB file, and the generation of passwords that follow them.
 //!
 //! See decisions C10, C11.
 //!
-//! In the file they are `[config.default]` with `length` and `letters`. Either key may be missing,
-//! and so may the table.
+//! The file holds the settings in the table `[config.default]`, with the keys `length` and `letters`. Either key may be
+//! missing, and so may the table.
 
 use keyway_core::{Structured, Table};
 use keyway_passwords::{Alphabet, MAX_LENGTH, MIN_LENGTH, PasswordRule, RuleError};
@@ -14,16 +14,16 @@ const DEFAULT: &str = "default";
 const LENGTH: &str = "length";
 const LETTERS: &str = "letters";
 
-/// The length if a file sets none.
+/// The length for a file that sets none.
 const DEFAULT_LENGTH: i64 = 20;
 const DEFAULT_LETTERS: &str = "printable";
 
-/// The alphabets that a file may name: Convection refuses a whole file that names another.
+/// The alphabets that a file may name. Convection refuses the whole file if it names another one.
 const STORABLE_LETTERS: [&str; 3] = ["printable", "ascii_letters", "digits"];
 
-/// The settings as they are read, with defaults filled in.
+/// The settings, with defaults filled in.
 struct Settings<'a> {
-    /// The length; `None` if it is out of range, and then no password is possible either.
+    /// The length. `None` if it is out of range; then no password can be generated.
     length: Option<i64>,
     letters: &'a str,
 }
@@ -33,7 +33,7 @@ fn invalid(reason: impl Into<String>) -> StoreError {
 }
 
 impl<'a> Settings<'a> {
-    /// Reads the settings with any length, since Convection stores any number.
+    /// Reads the settings. Accepts any length, because Convection stores any number.
     fn read(table: &'a Table) -> Result<Self, StoreError> {
         let mut settings = Self { length: Some(DEFAULT_LENGTH), letters: DEFAULT_LETTERS };
         for (name, value) in table.iter() {
@@ -72,7 +72,7 @@ impl<'a> Settings<'a> {
         Ok(())
     }
 
-    /// Returns the rule for a password: the recipe's, with gaps filled from the settings.
+    /// Returns the rule for a password. It is the rule of the recipe, with gaps filled from the settings.
     fn rule(&self, recipe: &Recipe) -> Result<PasswordRule, RuleError> {
         let length = recipe.length.map_or(self.length.unwrap_or(i64::MAX), i64::from);
         let alphabet: Alphabet = recipe.alphabet.as_deref().unwrap_or(self.letters).parse()?;
@@ -80,15 +80,14 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Checks settings before they are stored: passwords must be possible.
+/// Checks settings before they are stored. It must be possible to generate passwords with them.
 pub(crate) fn check(settings: &Table) -> Result<(), StoreError> {
     let rule = Settings::read(settings)?.rule(&Recipe::new());
     rule.map(drop).map_err(|error| invalid(format!("`default.length`: {error}")))
 }
 
-/// Checks the settings of a file as Convection does when it reads them. Convection also stores
-/// lengths that no password may have. Such a file can be read nevertheless, and reports the fault
-/// when a password is to be made (decision C11).
+/// Checks the settings of a file as Convection does when it reads them. Convection also stores lengths that are not
+/// possible for a password. Such a file can be read, and generating a password reports the fault (decision C11).
 pub(crate) fn check_stored(settings: &Table) -> Result<(), StoreError> {
     Settings::read(settings).map(drop)
 }
@@ -117,7 +116,7 @@ pub(crate) fn generate(settings: &Table, recipe: &Recipe) -> Result<Structured, 
                 .length
                 .is_none_or(|length| !(i64::from(MIN_LENGTH)..=i64::from(MAX_LENGTH)).contains(&length));
         if from_file {
-            // The caller did not choose this length: it comes from the file.
+            // The caller did not choose this length. It comes from the file.
             invalid(format!("`default.length` of the file: {error}, with `configure` or for this value"))
         } else {
             StoreError::invalid("the recipe for the value", error.to_string())

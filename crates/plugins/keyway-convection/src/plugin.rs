@@ -1,4 +1,4 @@
-//! Defines the plugins, which the registry holds and a host opens stores with.
+//! The plugins that the registry holds, and with which a host opens stores.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,8 +17,7 @@ use crate::store_file::StoreFile;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ConvectionPlugin;
 
-/// The plugin `convection-passdb`: stores on the files of Convection's PassDB plugin, which
-/// generate passwords.
+/// The plugin `convection-passdb`: stores on the files of Convection's PassDB plugin. These stores generate passwords.
 ///
 /// See decision C11.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,17 +35,16 @@ pub struct ConvectionPassDbPlugin;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ConvectionConfiguration {
-    /// Convection's storage folder: the store `name` is the file `secrets/name` in it, or
-    /// `passdb/name`.
+    /// Convection's storage folder. The file of the store `name` is `secrets/name` or `passdb/name` in this folder.
     #[serde(default)]
     pub directory: Option<PathBuf>,
-    /// The file itself, whatever the name of the store.
+    /// The path of the file, which does not depend on the name of the store.
     ///
     /// See decision C9.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// Whether each write is sealed with a key drawn from the ring, as Convection does (decision
-    /// C8), or always with the first key. True by default.
+    /// Whether each write is sealed with a random key of the ring, as Convection does, or always with the first key.
+    /// The default is true (decision C8).
     #[serde(default = "yes")]
     pub shuffle_keys: bool,
     /// The settings of a new store.
@@ -101,15 +99,14 @@ impl ConvectionConfiguration {
 impl Flavour {
     fn check_configuration(self, configuration: &Json) -> Result<(), StoreError> {
         let configuration = ConvectionConfiguration::read(self, configuration)?;
-        // Any name will do, since every name is a file's name.
+        // The check works with any name, because every name of a store is a valid file name.
         configuration.file(self, &StoreName::new("any")?)?;
         configuration.initial_settings(self).map(|_| ())
     }
 
     fn open(self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
         let configuration = ConvectionConfiguration::read(self, &context.configuration)?;
-        // The path is made absolute, since the process may change its folder while the store is
-        // open.
+        // The path is made absolute, because the process may change its working directory while the store is open.
         let path = std::path::absolute(configuration.file(self, &context.store)?)
             .map_err(|error| StoreError::system("find the folder of the store file", error))?;
         let file = StoreFile::new(

@@ -1,4 +1,4 @@
-//! Handles the settings of a store: the `[config]` of its file.
+//! The settings of a store, which are the section `[config]` of its file.
 //!
 //! See decision C10.
 
@@ -24,8 +24,7 @@ pub(crate) fn initial() -> Table {
     in_force(Table::new())
 }
 
-/// Returns the settings in force: a missing table `data` is an empty one, by Convection's
-/// specification.
+/// Returns the settings in force. By Convection's specification, a missing table `data` is an empty one.
 pub(crate) fn in_force(mut settings: Table) -> Table {
     if settings.get("data").is_none() {
         settings.push_new("data", Structured::Table(Table::new()));

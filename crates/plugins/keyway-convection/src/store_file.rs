@@ -1,4 +1,4 @@
-//! Implements the three protected hooks on a file.
+//! A store file: implements the three protected hooks `read`, `write` and `remove` on a file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use keyway_secrets::{AccessMode, Document, DocumentHooks, Recipe, StoreError};
 use crate::flavour::Flavour;
 use crate::format;
 
-/// How long a writer waits for the writers of other processes.
+/// The longest time that a writer waits for the writers of other processes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The size limit of a store file, for reading and writing.
@@ -35,7 +35,7 @@ pub(crate) struct StoreFile {
     cycle: Mutex<Cycle>,
 }
 
-/// The state since the last `close`.
+/// The state of a cycle of hook calls, which `close` ends.
 #[derive(Debug)]
 enum Cycle {
     /// The file was not read for a change, so no write is allowed.
@@ -66,7 +66,7 @@ impl StoreFile {
     }
 
     fn cycle(&self) -> MutexGuard<'_, Cycle> {
-        // A cycle is one value that is set in one step, so a panic elsewhere leaves it valid.
+        // The cycle is one value that is set in one step, so it is valid even after a panic elsewhere.
         self.cycle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -75,7 +75,7 @@ impl StoreFile {
         self.path.parent().unwrap_or(Path::new("/"))
     }
 
-    /// Finds the file, through symbolic links; `None` if its folder does not exist.
+    /// Finds the file, through symbolic links. Returns `None` if its folder does not exist.
     fn find(&self) -> Result<Option<SharedFile>, FileError> {
         match SharedFile::resolve(&self.path, Rights::Private, MAX_FILE_BYTES) {
             Err(FileError::NoDirectory(_)) => Ok(None),
@@ -99,8 +99,8 @@ impl StoreFile {
         })
     }
 
-    /// Opens the content of a file. White space around the token is ignored: an editor leaves a
-    /// line end, and Convection's own plugin also drops it (decision H76).
+    /// Decrypts and reads the content of a file. White space around the token is ignored: an editor leaves a line end,
+    /// and Convection's own plugin also ignores it (decision H76).
     fn open(&self, content: &[u8], keys: &KeyRing) -> Result<Document, StoreError> {
         let plaintext =
             keys.open(without_white_space(content)).map_err(|error| StoreError::from_open(FILE, &error))?;
@@ -108,8 +108,8 @@ impl StoreFile {
             StoreError::corrupt(FILE, format!("its text is not UTF-8 after byte {}", error.valid_up_to()))
         })?;
         format::parse(text).or_else(|error| match error.written_by() {
-            // Another version may arrange its files differently, so only the writer of the file is
-            // read then (decision C4).
+            // Another version may arrange its files differently, so only the writer of the file is read in that case
+            // (decision C4).
             Some(written) if self.metadata.check(written).is_err() => {
                 Ok(Document::empty(written.clone(), Table::new()))
             }
@@ -159,8 +159,8 @@ impl DocumentHooks for StoreFile {
     }
 
     fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
-        // Sealing turns three bytes into four. The size is checked first, since sealing so much
-        // takes seconds.
+        // Sealing turns three bytes into four. The size is checked first, because sealing a value of this size takes
+        // seconds.
         const MAX_VALUE_BYTES: usize = MAX_FILE_BYTES / 4 * 3;
         let bytes = format::text_bytes(value);
         if bytes > MAX_VALUE_BYTES {
@@ -177,7 +177,7 @@ impl DocumentHooks for StoreFile {
                 let file = match self.find().map_err(&reading)? {
                     Some(file) if file.read().map_err(&reading)?.is_some() => file,
                     _ => {
-                        // Even a lock file would be a change, so none is made.
+                        // Creating a lock file would be a change, so no lock is taken.
                         *self.cycle() = Cycle::New;
                         return Ok(None);
                     }
@@ -210,7 +210,7 @@ impl DocumentHooks for StoreFile {
             Cycle::Looking => {
                 Err(CallError::violation("remove", "it did not follow a read for update").into())
             }
-            // An earlier call may have removed the file without making that durable.
+            // An earlier call may have removed the file, but the removal may not be durable yet.
             Cycle::New => match keyway_files::sync_folder(self.folder()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     Err(StoreError::Indeterminate { what: CHANGE, source: error.into() })
@@ -226,7 +226,7 @@ impl DocumentHooks for StoreFile {
     }
 }
 
-/// Trims as [`<[u8]>::trim_ascii`] does, and vertical tabs, too.
+/// Trims white space as [`<[u8]>::trim_ascii`] does. Also trims vertical tabs.
 fn without_white_space(content: &[u8]) -> &[u8] {
     let is_text = |byte: &u8| !matches!(byte, b'\t'..=b'\r' | b' ');
     let start = content.iter().position(is_text).unwrap_or(content.len());
@@ -264,7 +264,7 @@ mod tests {
 
     use super::*;
 
-    /// Polls a future once. The hooks never wait, so that is enough.
+    /// Polls a future once. That is enough, because the hooks never wait.
     fn now<T>(future: impl Future<Output = T>) -> T {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answer) => answer,
@@ -314,7 +314,7 @@ mod tests {
             let whole = fs::read(&path).unwrap();
             fs::write(&path, &change).unwrap();
             if same_length {
-                // A coarse clock may not show a change at once.
+                // With a coarse clock, the change may not alter the time of the file, so the time is set.
                 let changed = File::options().write(true).open(&path).unwrap();
                 changed.set_modified(SystemTime::UNIX_EPOCH).unwrap();
             }
@@ -353,7 +353,7 @@ mod tests {
         let lock = file.find().unwrap().unwrap().lock(Duration::ZERO).unwrap();
         assert!(matches!(now(file.read(&keys, AccessMode::Update)), Err(StoreError::Unavailable { .. })));
         file.close();
-        // Reading continues meanwhile.
+        // Reading is possible while the lock is held.
         assert!(now(file.read(&keys, AccessMode::Read)).unwrap().is_some());
         drop(lock);
         assert!(now(file.read(&keys, AccessMode::Update)).unwrap().is_some());

@@ -1,5 +1,7 @@
-//! Tests that the plugins keep the contract for secret stores, and `convection-passdb` the promises
-//! of decision C11.
+//! Tests that the plugins keep the contract for secret stores, and that `convection-passdb` generates passwords as
+//! promised.
+//!
+//! See decision C11.
 
 use keyway_conformance::secrets::{GenerationExample, SecretStoreSubject};
 use keyway_core::{Plugins, Table, plugins};

@@ -1,5 +1,4 @@
-//! Tests stores on real files: the written content, refused files, and files that must stay
-//! untouched.
+//! Tests stores on real files: the written content, refused files, and files that must not be changed.
 
 mod support;
 
@@ -152,7 +151,7 @@ fn another_version_or_plugin_is_refused_and_its_file_left_as_it_is() {
     let store = open(root.path(), &keys);
     let other_name = text("1.0.0", "").replace("\"Generic\"", "\"PassDB\"");
     let other_type = text("1.0.0", "").replace("\"Secret\"", "\"Issuer\"");
-    // The parts that an unsupported version arranges differently are not read.
+    // An unsupported version may arrange these parts differently, so they are not read.
     let other_form =
         "[metadata]\nversion = \"3.0.0\"\nplugin = {name = \"Generic\", type = \"Secret\"}\nstore = 1\n";
     for content in [
@@ -304,7 +303,7 @@ fn rotation_needs_the_old_keys_no_more() {
     create(&*store, "a", "1").unwrap();
     block_on(store.rotate(&new, &|_| {})).unwrap();
     for number in 0..8 {
-        // Whichever key is drawn, it is a new one.
+        // Each write draws one of the new keys.
         create(&*store, &format!("b{number}"), "2").unwrap();
         assert_eq!(get(&*open(root.path(), &new), "a").unwrap(), "1");
     }
@@ -329,7 +328,7 @@ fn a_write_draws_a_key_unless_told_not_to() {
         ids
     };
     assert_eq!(sealed_by(false).into_iter().collect::<Vec<_>>(), [keys.primary_id().to_string()]);
-    // With four keys and 64 draws, one of them is missed once in 25 million runs.
+    // With four keys and 64 draws, some key is never drawn in one of 25 million runs.
     assert_eq!(sealed_by(true).len(), 4);
 }
 

@@ -1,5 +1,5 @@
-//! Tests `PassDB` files without Python: their place, the settings that are accepted and refused,
-//! and that passwords follow the file's settings while others change them.
+//! Tests `PassDB` files without Python: their place, the accepted and refused settings, and that passwords follow the
+//! settings of the file while other writers change them.
 
 mod support;
 
@@ -156,7 +156,7 @@ fn a_length_that_no_password_has_is_no_reason_not_to_read() {
             matches!(error, StoreError::Invalid { .. }) && error.to_string().contains("configure"),
             "{error}"
         );
-        // Other settings are not mended.
+        // A write of other values does not change the settings.
         assert!(text_of(&file, &keys).contains(&format!("length = {length}")), "{length}");
         let renewal = SecretChange::generated(Recipe::new().length(10));
         block_on(store.modify(&at("a"), renewal)).unwrap();

@@ -1,6 +1,6 @@
-//! Tests that a store opened by a relative path stays the same when the process changes its folder.
+//! Tests a store that was opened by a relative path: it stays the same when the process changes its working directory.
 //!
-//! The test is alone in its file, because the folder belongs to the whole process.
+//! The test is alone in its file, because the working directory belongs to the whole process.
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Tests several writers, and writers that die: no write is lost, and none is partial.
+//! Tests several writers, and writers that are killed: no write is lost, and no write is partial.
 
 mod support;
 
@@ -13,7 +13,7 @@ use keyway_secrets::StoreError;
 use pollster::block_on;
 use support::*;
 
-/// A key that is not secret: the processes of this test need the same one.
+/// A key that is not secret, because all processes of this test need the same one.
 const KEY: &str = "cHVibGljLXRlc3Qta2V5LW5vdC1mb3ItcmVhbC11c2U=";
 
 fn shared_ring() -> KeyRing {
@@ -74,7 +74,7 @@ fn deleting_and_making_again_goes_well_with_others_who_write() {
         let (root, keys) = (root.path(), &keys);
         scope.spawn(move || {
             while Instant::now() < until {
-                // Each round needs a new handle, since one that deleted the store stays deleted.
+                // Each round needs a new handle, because a handle that has deleted the store does not use a new store.
                 let _ = block_on(open(root, keys).initialize());
                 block_on(open(root, keys).marked_for_delete()).unwrap();
             }
@@ -118,8 +118,8 @@ fn files_of_a_dead_writer_are_swept_away() {
     assert!(files_in(&folder).is_empty());
 }
 
-/// Runs as the process that the next test kills; it is not a test of its own. It ends after a minute, should that test
-/// itself be killed.
+/// Runs in the process that the next test kills, and is not a test of its own. It ends after a minute, in case the
+/// other test is killed itself.
 #[test]
 #[ignore = "started by another test"]
 fn write_until_killed() {
@@ -161,7 +161,7 @@ fn writers_killed_at_any_moment_leave_a_whole_file() {
             writer.wait().unwrap();
         }
         assert_eq!(get(&*store, "keep").unwrap(), "1");
-        // The process's lock ended with it.
+        // The process held a lock, which ended with the process.
         create(&*store, &format!("after {round}"), "2").unwrap();
     }
     let kept = names(&*store).unwrap();
@@ -180,7 +180,7 @@ fn a_write_that_fails_leaves_the_file_and_says_so() {
     create(&*store, "a", "1").unwrap();
     let folder = root.path().join("secrets");
     let before = fs::read(folder.join("s")).unwrap();
-    // A folder in place of the temporary file stops every writer, root too.
+    // A folder in place of the temporary file stops every writer, even root.
     fs::create_dir(folder.join(".s.keyway-new")).unwrap();
     fs::write(folder.join(".s.keyway-new/x"), "").unwrap();
     assert!(matches!(create(&*store, "b", "2"), Err(StoreError::System { .. })));
@@ -189,7 +189,7 @@ fn a_write_that_fails_leaves_the_file_and_says_so() {
     fs::remove_dir_all(folder.join(".s.keyway-new")).unwrap();
     create(&*store, "b", "2").unwrap();
     assert_eq!(names(&*open(root.path(), &keys)).unwrap(), ["a", "b"]);
-    // Whatever mode the file had, after a write only its owner may read it.
+    // After a write only the owner may read the file, whatever its mode was before.
     fs::set_permissions(folder.join("s"), fs::Permissions::from_mode(0o644)).unwrap();
     create(&*store, "c", "3").unwrap();
     assert_eq!(fs::metadata(folder.join("s")).unwrap().permissions().mode() & 0o777, 0o600);
@@ -216,8 +216,8 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
     assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::NotReady { .. })));
 }
 
-/// Tests a lock that is a link: the account that owns the folder could use it to make a host with
-/// more rights create or lock another file.
+/// Tests a lock that is a symbolic link. Otherwise, the owner of the folder could make a host with more rights create
+/// or lock another file.
 #[test]
 #[cfg(unix)]
 fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
@@ -233,7 +233,7 @@ fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
         }
         fs::remove_file(&lock).unwrap();
         std::os::unix::fs::symlink(&victim, &lock).unwrap();
-        // A lock held by another process would stop every writer.
+        // If the link were followed, this lock of another process would stop every writer.
         let held = victim_is_there.then(|| {
             let victim = fs::File::open(&victim).unwrap();
             victim.lock().unwrap();
@@ -249,7 +249,7 @@ fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
     create(&*store, "a", "1").unwrap();
 }
 
-/// Tests that root, who may write every file, does not take a store away from its service.
+/// Tests that a write by root, who may write every file, does not change the owner of the files.
 #[test]
 #[cfg(unix)]
 #[allow(clippy::print_stderr)] // A tester who is not root should see the skip.
@@ -266,7 +266,7 @@ fn a_file_keeps_its_owner() {
         eprintln!("skipped: only root can give files to others");
         return;
     }
-    // The service deletes the lock file, or never had one.
+    // The writer must keep the owner of the lock file, and must also give a new lock file to the owner of the folder.
     for lock_is_there in [true, false] {
         if !lock_is_there {
             fs::remove_file(&files[1]).unwrap();

@@ -9,13 +9,13 @@ use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SecretRecord;
 use crate::storage_error::from_storage;
 
-/// A write that was checked as far as possible without the store.
+/// A write after all checks that do not need the store.
 enum Planned {
     Create(SecretRecord, NewValue),
     Modify(SecretAddress, SecretChange),
 }
 
-/// A write as an item of the batch.
+/// A write, in the form of an item of the batch.
 struct Put {
     key: Vec<u8>,
     sealed: Vec<u8>,
@@ -43,7 +43,7 @@ impl Handle {
             let Some(first) = puts.first() else { return Ok(Vec::new()) };
             let crowd = self.crowd_at(&first.key.clone());
             let headers = puts.iter().map(|put| put.header.clone()).collect();
-            // In key order, an engine with a tree visits each page once.
+            // The items are sorted by key, so that an engine with a tree visits each page once.
             let mut puts: Vec<_> = puts.into_iter().enumerate().collect();
             puts.sort_unstable_by(|(_, one), (_, other)| one.key.cmp(&other.key));
             let places: Vec<_> = puts.iter().map(|(at, _)| *at).collect();

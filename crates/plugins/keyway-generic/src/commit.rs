@@ -1,4 +1,4 @@
-//! Commits writes and checks the header, and replaces the header.
+//! Commits that also check the header, and replacement of the header.
 
 use keyway_seal::KeyId;
 use keyway_secrets::StoreError;
@@ -14,18 +14,18 @@ use crate::storage_error::from_storage;
 pub(crate) enum Committed {
     /// The commit succeeded.
     Done,
-    /// The header changed meanwhile: start again with a new view.
+    /// The header has changed. The caller starts again with a new view.
     HeaderChanged,
-    /// The expectation of this item failed, counted from 0 among the caller's items.
+    /// The expectation of the caller's item with this index, counted from 0, was not met.
     Conflict(usize),
 }
 
 impl Handle {
     /// Commits the caller's items if the header is still that of `view`.
     ///
-    /// So no write goes into a store that is being deleted, uses keys that a rotation has retired,
-    /// or follows a version that cannot read it. If an older version wrote last, the header is
-    /// raised to the running version.
+    /// So no write goes into a store that is being deleted, uses keys that a rotation has retired, or was last written
+    /// by a version that this plugin must not read. If an older version wrote last, the commit also raises the header
+    /// to the running version.
     pub(crate) async fn commit(
         &self,
         view: &View,
@@ -60,8 +60,8 @@ impl Handle {
         }
     }
 
-    /// Replaces the header if it is still that of `view`, and returns `false` otherwise. With
-    /// `key`, that key becomes the key of the store.
+    /// Replaces the header if it is still that of `view`, and returns `false` otherwise. If `key` is given, it becomes
+    /// the key of the store.
     pub(crate) async fn replace_header(
         &self,
         view: &View,

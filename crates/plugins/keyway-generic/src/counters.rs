@@ -1,9 +1,9 @@
-//! Counts reads and writes of a store, and estimates its number of secrets.
+//! Counters of reads and writes of a store, and an estimate of its number of secrets.
 //!
 //! See decision C12.
 //!
-//! Each handle counts in memory, and from time to time adds its counts to the stored numbers when
-//! it writes anyway. So a `get` never becomes a write, and a crash loses a few counts.
+//! Each handle counts in memory. From time to time, it adds its counts to the stored numbers as part of another write.
+//! So a `get` never becomes a write, and a crash loses a few counts.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -15,10 +15,10 @@ use crate::handle::{Handle, View};
 use crate::storage_error::from_storage;
 
 const WHAT: &str = "the counters of the store";
-/// How many operations are counted before the counts are stored.
+/// The number of counted operations after which the counts are stored.
 const FLUSH_AT: u64 = 1024;
 
-/// Counts of reads, of writes, and of secrets: those created, less those destroyed.
+/// The counts of reads and writes, and the number of created secrets less the destroyed ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) reads: u64,
@@ -55,7 +55,7 @@ impl Counts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tally {
     pub(crate) writes: u64,
-    /// The number of secrets created, less those destroyed.
+    /// The number of created secrets, less the destroyed ones.
     pub(crate) secrets: i64,
 }
 
@@ -93,7 +93,7 @@ impl Pending {
         }
     }
 
-    /// Takes the counts out, to store them.
+    /// Takes the counts out, so that they can be stored.
     pub(crate) fn take(&self) -> Counts {
         Counts {
             reads: self.reads.swap(0, Ordering::Relaxed),
@@ -143,7 +143,7 @@ impl Handle {
             Some(record) => (Counts::from_bytes(&record.value)?, Expectation::Revision(record.revision)),
             None => (Counts::default(), Expectation::Absent),
         };
-        // The store may have been deleted meanwhile; then the check fails.
+        // If the store has been deleted, the check of the header fails.
         let batch = Batch::new().check(self.prefix.header(), view.loaded.revision).put(
             key,
             stored.plus(counted).to_bytes(),

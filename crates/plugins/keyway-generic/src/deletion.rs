@@ -11,10 +11,11 @@ use crate::rotation::let_others_run;
 use crate::storage_error::from_storage;
 
 impl Handle {
-    /// Deletes the store: first the header is marked as deleting, which shuts out all writers; then
-    /// the records are deleted, and last the header. Every step is conditional on that header. The
-    /// first step is also conditional on the store that this handle saw last: another handle may
-    /// have finished the deletion and made a new store, which must stay.
+    /// Deletes the store. First the header is marked as deleting, which shuts out all writers. Then the records are
+    /// deleted, and last the header.
+    ///
+    /// Every step is conditional on that header. The first step is also conditional on the store that this handle saw
+    /// last: another handle may have finished the deletion and made a new store, which must stay.
     pub(crate) async fn delete_all(&self) -> Result<(), StoreError> {
         if self.is_deleted() {
             return Ok(());
@@ -26,8 +27,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Marks the header as deleting and returns its revision; `None` if the store is gone or is
-    /// another one.
+    /// Marks the header as deleting and returns its revision. Returns `None` if the store is gone or has been replaced.
     async fn mark_deleting(&self) -> Result<Option<Revision>, StoreError> {
         for _ in 0..MAX_ATTEMPTS {
             let keys = self.keys();
@@ -38,8 +38,8 @@ impl Handle {
             self.set_seen(Some(&header));
             match seen {
                 Seen::Store(mark) if mark != header.store_mark() => return Ok(None),
-                // The store was made since the last look, so the caller must ask again to delete
-                // it.
+                // The store was made after this handle last looked, so the caller must repeat the deletion if the new
+                // store is meant.
                 Seen::Nothing => return Err(StoreError::Conflict { attempts: 1 }),
                 Seen::Store(_) | Seen::Unknown => {}
             }

@@ -1,4 +1,4 @@
-//! Encodes an environment's record.
+//! The record of an environment.
 
 use keyway_core::Timestamp;
 use keyway_secrets::{Environment, EnvironmentName, StoreError};
@@ -54,7 +54,7 @@ impl EnvironmentRecord {
         Ok(Self { name, external_url, created, modified })
     }
 
-    /// Refuses the record of another environment in this place.
+    /// Refuses the record if it belongs to another environment.
     pub(crate) fn check_name(self, name: &EnvironmentName) -> Result<Self, StoreError> {
         if self.name == *name { Ok(self) } else { Err(misplaced()) }
     }

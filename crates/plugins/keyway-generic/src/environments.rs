@@ -25,7 +25,7 @@ impl Handle {
             if page.as_ref().is_ok_and(|page| !page.environments.is_empty()) {
                 return page;
             }
-            // If no record fits, the store may have been deleted or replaced.
+            // The page is empty. The store may have been deleted or replaced.
             let fresh = self.fresh_view().await?;
             if fresh.is_same_store(&view) {
                 return page;
@@ -127,7 +127,7 @@ impl Handle {
             if let Some(found) = self.storage.get(&key).await.map_err(from_storage)? {
                 let entry = Entry { key, value: found.value, revision: found.revision };
                 match EnvironmentRecord::open(&entry.value, view.keys()) {
-                    // A rotation began between taking the keys and reading the record.
+                    // A rotation began after this attempt had taken the keys, and before it read the record.
                     Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => {
                         view = self.view().await?;
                         continue;
@@ -147,7 +147,7 @@ impl Handle {
         }
     }
 
-    /// Opens an entry of a page; `None` if the store was deleted meanwhile.
+    /// Opens an entry of a page. Returns `None` if the entry has been deleted.
     async fn open_environment(
         &self,
         view: &View,

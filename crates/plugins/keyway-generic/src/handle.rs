@@ -1,4 +1,4 @@
-//! Prepares every operation of a handle: reads the header and chooses the keys.
+//! The handle to a store. It reads the header and chooses the keys for every operation.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -15,20 +15,19 @@ use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
 use crate::sealed_settings::{InForce, ReadSettings};
 use crate::storage_error::from_storage;
 
-/// How often an operation starts over because another writer was faster. Each restart means that
-/// another writer succeeded, and among the writers of one handle only one at a time retries. So
-/// only many handles on one record ever approach this limit.
+/// The maximum number of attempts of an operation, which starts over when another writer was faster. Each restart means
+/// that another writer succeeded, and the writers of one handle that retry take turns. So only many handles on one
+/// record approach this limit.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
-/// How many environments a handle remembers before it forgets them all. The memory only saves work,
-/// and must not grow with the store.
+/// The maximum number of environments that a handle remembers. Beyond it, the handle forgets them all. Remembering only
+/// saves work, and must not grow with the store.
 const REMEMBERED_ENVIRONMENTS: usize = 1024;
 
-/// The number of locks for writers that retry. Writers with the same lock retry one after the
-/// other.
+/// The number of locks for writers that retry. Writers that share a lock retry one after the other.
 const CROWDS: usize = 32;
 
-/// A store that is used through a storage engine.
+/// A handle to a store on a storage engine.
 pub(crate) struct Handle {
     pub(crate) store: StoreName,
     pub(crate) prefix: StorePrefix,
@@ -43,7 +42,7 @@ pub(crate) struct Handle {
 
 struct State {
     keys: KeyRing,
-    /// Distinguishes one set of keys from the next.
+    /// The number of the current set of keys. It changes with every change of the keys.
     generation: u64,
     view: Option<View>,
     seen: Seen,
@@ -57,7 +56,7 @@ pub(crate) enum Seen {
     Unknown,
     /// There was no store.
     Nothing,
-    /// There was this store. Another store of the same name has another mark.
+    /// There was this store. A later store of the same name has another mark.
     Store(StoreMark),
 }
 
@@ -73,18 +72,17 @@ pub(crate) struct Loaded {
     existing: Mutex<HashSet<EnvironmentName>>,
 }
 
-/// Everything that one attempt of an operation works with.
+/// The header and the keys that one attempt of an operation works with.
 #[derive(Clone)]
 pub(crate) struct View {
     pub(crate) loaded: Arc<Loaded>,
-    /// The handle's keys, led by the key that sealed the header, which is the key of the store. So
-    /// a handle that holds old and new keys in any order never seals with a key that a rotation has
-    /// retired.
+    /// The keys of the handle, led by the key of the store, which sealed the header. So even a handle that holds old
+    /// and new keys in any order never seals with a key that a rotation has retired.
     pub(crate) keys: KeyRing,
     generation: u64,
 }
 
-/// The keys, and the store that they are used for.
+/// The keys, and the store that they belong to.
 #[derive(Clone, Copy)]
 pub(crate) struct StoreKeys<'a> {
     pub(crate) ring: &'a KeyRing,
@@ -101,8 +99,7 @@ impl View {
         StoreKeys { ring, store: self.loaded.store_mark }
     }
 
-    /// Tells whether both are views of the same store, rather than of a deleted store and its
-    /// successor.
+    /// Tells whether both are views of the same store. A store that was deleted and made again is a different one.
     pub(crate) fn is_same_store(&self, other: &Self) -> bool {
         self.loaded.header.name_key == other.loaded.header.name_key
     }
@@ -129,8 +126,8 @@ impl View {
         self.loaded.index.environment_key(prefix, environment)
     }
 
-    /// Remembers that an environment exists. That stays true, since environments are never removed
-    /// while the store lives.
+    /// Remembers that an environment exists. This stays true, because environments are never removed while the store
+    /// exists.
     pub(crate) fn remember(&self, environment: &EnvironmentName) {
         let mut existing = lock(&self.loaded.existing);
         if existing.len() >= REMEMBERED_ENVIRONMENTS {
@@ -254,12 +251,12 @@ impl Handle {
         }
     }
 
-    /// Tells whether the header is still as in `view`. If not, the next view is a new one.
+    /// Tells whether the header is still as in `view`. If not, the next view is read from the storage.
     pub(crate) async fn is_current(&self, view: &View) -> Result<bool, StoreError> {
         Ok(self.fresh_view().await?.loaded.revision == view.loaded.revision)
     }
 
-    /// Reads the header, whoever wrote it and whatever is in progress.
+    /// Reads the header, whatever its writer and the operations in progress.
     pub(crate) async fn read_header(&self) -> Result<Option<StoredHeader>, StoreError> {
         self.read_header_with(&self.keys()).await
     }
@@ -277,9 +274,8 @@ impl Handle {
 
     /// Reads the first record of the store, which is its header.
     ///
-    /// The header is written before all other records and deleted with the last of them. If other
-    /// records exist without it, the header was lost, and the store is neither new nor deleted
-    /// (decision H58).
+    /// The header is written before all other records, and deleted after them. If there are other records but no
+    /// header, the header was lost, and the store is neither new nor deleted (decision H58).
     pub(crate) async fn first_record(&self) -> Result<Option<Record>, StoreError> {
         let page = self.storage.scan(&self.prefix.all(), None, 1).await.map_err(from_storage)?;
         match page.entries.into_iter().next() {
@@ -291,14 +287,14 @@ impl Handle {
         }
     }
 
-    /// Tells whether the keys changed since `view` was made, so that the new keys may open a record
-    /// that its keys did not.
+    /// Tells whether the keys have changed since `view` was made. If so, the new keys may open a record that the keys
+    /// of `view` did not open.
     pub(crate) fn keys_changed_since(&self, view: &View) -> bool {
         self.generation() != view.generation
     }
 
-    /// Returns the lock for writers that lost a race for the record at `key`. They retry one after
-    /// another: all at once, some of them would lose for ever.
+    /// Returns the lock for writers that lost a race for the record at `key`. They retry one after the other. If all
+    /// retried at once, some of them might never succeed.
     pub(crate) fn crowd_at(&self, key: &[u8]) -> &async_lock::Mutex<()> {
         &self.crowds[usize::from(key.last().copied().unwrap_or(0)) % CROWDS]
     }
@@ -343,8 +339,8 @@ impl Handle {
         self.read_state().generation
     }
 
-    // A panic of another thread cannot leave the state half-changed, since every change is one
-    // assignment. So a poisoned lock is still valid.
+    // Every change of the state is one assignment, so a panic of another thread cannot leave the state half-changed.
+    // Even a poisoned lock holds a valid state.
     fn read_state(&self) -> RwLockReadGuard<'_, State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -22,12 +22,11 @@ pub(crate) struct HeaderText {
     /// The store that the header belongs to, so that the header of another store is refused.
     pub(crate) store: String,
     pub(crate) written_by: WrittenBy,
-    /// The settings in force, of the plugin's own type. They are parsed only after the writer of
-    /// the header was checked.
+    /// The settings in force, in the plugin's own type. They are parsed only after the check of the header's writer.
     pub(crate) settings: Map<String, Value>,
-    /// The key to which a rotation in progress moves the records.
+    /// The key with which a rotation in progress reseals the records.
     pub(crate) rotating_to: Option<String>,
-    /// The number of rotations so far, which distinguishes one from another.
+    /// The number of rotations so far. It distinguishes one rotation from another.
     pub(crate) rotations: u64,
     /// Whether the store is being deleted.
     pub(crate) deleting: bool,
@@ -41,7 +40,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Returns the mark of the store, as its records carry it.
+    /// Returns the mark of the store, which its records carry.
     pub(crate) fn store_mark(&self) -> StoreMark {
         NameIndex::new(&self.name_key).store_mark()
     }

@@ -7,11 +7,11 @@ use keyway_secrets::{Count, StoreError, StoreInfo};
 use crate::handle::Handle;
 use crate::storage_error::from_storage;
 
-/// The most secrets that a quick answer counts.
+/// The maximum number of secrets that are counted without `counted`.
 const QUICK: usize = 1000;
 
 impl Handle {
-    /// Describes the store. Beyond [`QUICK`] secrets, unless `counted` is set, the number comes
+    /// Describes the store. If it has more than [`QUICK`] secrets and `counted` is not set, the number is an estimate
     /// from the handles' counts of created and destroyed secrets.
     pub(crate) async fn describe(&self, counted: bool) -> Result<StoreInfo, StoreError> {
         let view = self.fresh_view().await?;
@@ -22,8 +22,8 @@ impl Handle {
             let tallied = self.stored_counts().await?.plus(self.pending.look()).secrets;
             self.pending.correct(i64::try_from(known).unwrap_or(i64::MAX).saturating_sub(tallied));
         }
-        // Includes pending counts, so that an answer stays true after a restart. A mere correction
-        // waits for a write, since a look must not write.
+        // Pending counts are stored, so that the answer stays true after a restart. If only the number of secrets was
+        // corrected, the correction waits for a write, because reading the description must not write.
         let pending = self.pending.look();
         if counted || pending.reads > 0 || pending.writes > 0 {
             self.store_counts(&view).await;

@@ -60,8 +60,7 @@ impl StorePrefix {
         KeyRange::prefix(self.room(Room::Secrets))
     }
 
-    /// Returns the range of the secrets of one environment. They lie together, so a list scans one
-    /// range.
+    /// Returns the range of the secrets of one environment. They are next to each other, so a list scans one range.
     pub(crate) fn secrets_of(self, group: Group) -> KeyRange {
         let mut prefix = self.room(Room::Secrets);
         prefix.extend_from_slice(&group.0);
@@ -69,12 +68,12 @@ impl StorePrefix {
     }
 }
 
-/// The mark of an environment, or of the secrets without one.
+/// The keyed hash that stands for an environment, or for the secrets without an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Group([u8; GROUP_BYTES]);
 
-/// The mark in every sealed record of a store, so that records of another store under the same
-/// keys, or of an earlier store of this name, are refused. It is not a secret.
+/// The mark that every sealed record of a store carries. It makes the store refuse records of another store with the
+/// same keys, or of an earlier store of the same name. It is not a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreMark(pub(crate) [u8; StoreMark::BYTES]);
 
@@ -82,13 +81,13 @@ impl StoreMark {
     pub(crate) const BYTES: usize = 8;
 }
 
-/// Computes keys from names with a long-lived key that is itself sealed: the records alone reveal
+/// Computes keys of records from names. It uses a long-lived key, which is sealed itself. So the records alone reveal
 /// no name, and a rotation moves no record.
 ///
 /// See decision C15.
 #[derive(Clone)]
 pub(crate) struct NameIndex {
-    // The HMAC is keyed once: copying its state is cheap, keying it costs two hash blocks.
+    // The HMAC is keyed once. Copying its state is cheap, while keying it costs two hash blocks.
     keyed: Hmac<Sha256>,
 }
 
@@ -101,7 +100,7 @@ impl NameIndex {
         Self { keyed }
     }
 
-    /// Draws a fresh key.
+    /// Returns a new random key.
     pub(crate) fn draw_key() -> Result<Zeroizing<[u8; Self::KEY_BYTES]>, getrandom::Error> {
         let mut key = Zeroizing::new([0; Self::KEY_BYTES]);
         getrandom::fill(key.as_mut_slice())?;

@@ -1,9 +1,8 @@
 //! Keeps secrets as sealed records on any storage engine: the reference secret store.
 //!
-//! The plugin is `generic` ([`GenericPlugin`]). The host chooses the storage: it lends a storage
-//! engine as an `Arc<dyn Storage>`, and the same store runs in memory, in one SQLite file, or on
-//! any other engine. Every write is one atomic commit of that engine, and is durable when it
-//! returns (decision C6).
+//! The plugin is `generic` ([`GenericPlugin`]). The host chooses the storage and lends the engine as an
+//! `Arc<dyn Storage>`. The same store runs in memory, in one SQLite file, or on any other engine. Every write is one
+//! atomic commit of that engine, and is durable when it returns (decision C6).
 //!
 //! ```
 //! use std::sync::Arc;
@@ -63,23 +62,22 @@
 //!                                                                  '--- list ---'  '-- get --'
 //! ```
 //!
-//! `group` and `place` are keyed hashes (HMAC-SHA256, cut to 8 and 16 bytes): of the environment,
-//! and of environment and name. So the secrets of one environment lie together, no name can be
-//! read, and a rotation moves no record (decision C15). Their key is drawn when the store is made,
-//! and is sealed in the header. All tokens are Fernet tokens. Each carries the store's mark and its
-//! own address, and a value token carries the end of its header token. So a record in a wrong
-//! place, of another store, or combined from two versions is refused as
-//! [`Corrupt`](keyway_secrets::StoreError::Corrupt).
+//! `group` and `place` are keyed hashes (HMAC-SHA256, cut to 8 and 16 bytes). `group` is computed from the environment,
+//! and `place` from the environment and the name. So the secrets of one environment are next to each other, no name can
+//! be read, and a rotation moves no record (decision C15). The key of the hashes is drawn when the store is made, and
+//! is sealed in the header. All tokens are Fernet tokens. Each token carries the store's mark and its own address, and
+//! a value token carries the end of its header token. So a record is refused as
+//! [`Corrupt`](keyway_secrets::StoreError::Corrupt) if it is in a wrong place, belongs to another store, or is combined
+//! from two versions.
 //!
 //! # Keys and rotation
-//! The key that sealed the header is *the key of the store*: every writer seals with it, at
-//! whatever position of the handle's ring it is. `initialize` takes the first key of the ring;
-//! after that only `rotate` changes it. Every commit checks that the header is still the one that
-//! the writer has seen. So once a rotation has sealed the header with the new key, every writer
-//! uses the new key or is refused with [`WrongKey`](keyway_secrets::StoreError::WrongKey). The
-//! rotation then moves the records in batches, while reads and writes continue through every handle
-//! that has both keys. After a crash the next call of `rotate` resumes it. If another rotation
-//! overtakes it, it ends with [`Conflict`](keyway_secrets::StoreError::Conflict).
+//! The key that sealed the header is *the key of the store*. Every writer seals with this key, whatever the key's
+//! position in the handle's ring. `initialize` takes the first key of the ring; after that, only `rotate` changes the
+//! key. Every commit checks that the header is still the one that the writer has seen. So once a rotation has sealed
+//! the header with the new key, every writer uses the new key or is refused with
+//! [`WrongKey`](keyway_secrets::StoreError::WrongKey). The rotation then reseals the records in batches, while reads
+//! and writes continue through every handle that has both keys. After a crash, the next call of `rotate` resumes the
+//! rotation. If another rotation overtakes it, it ends with [`Conflict`](keyway_secrets::StoreError::Conflict).
 //!
 //! # What an attacker with read access learns
 //! A reader of the storage learns the number of secrets and environments, and the number of secrets
@@ -88,22 +86,20 @@
 //! which key; and how often the store was read and written.
 //!
 //! # Changes that the store does not detect
-//! It does not detect an older copy of the whole store or of a single record that is put back, or a
-//! record that was removed. A list without values does not notice a value of another version beside
-//! a header; reading the value does. The counters can be forged.
+//! The store does not detect an older copy of the whole store or of a single record that is put back, or a record that
+//! was removed. A list without values does not notice a value that is not of the same version as its header; reading
+//! the value does. The counters can be forged.
 //!
 //! # Limits
-//! The contract limits names of secrets, environments, and descriptions. The engine's record size
-//! limits values: tokens are Base64, so a value may have a little less than three quarters of it.
-//! The setting `maximum_value_bytes` limits them further (decision C10). A list has a stable order
-//! that reveals nothing about names.
+//! The contract limits names of secrets, environments, and descriptions. The engine's record size limits values: tokens
+//! are Base64, so a value may have a little less than three quarters of that size. The setting `maximum_value_bytes`
+//! limits values further (decision C10). A list has a stable order that reveals nothing about names.
 //!
 //! # Your own plugin on this store
-//! The store itself is [`SealedStore`], and any plugin can open one. Plugins differ in their
-//! [`StoreSettings`]: which settings exist, which values they allow, and whether the store
-//! generates values by them. `generic` is one such plugin, `keyway-passdb` another; each reads only
-//! its own stores (decision C4). A crate with such a plugin depends on this one without its default
-//! features, so that its host is not also offered `generic`.
+//! The store itself is [`SealedStore`], and any plugin can open one. Plugins differ in their [`StoreSettings`]: the
+//! settings that exist, the values that they allow, and whether the store generates values that follow them. `generic`
+//! is one such plugin, `keyway-passdb` another; each reads only its own stores (decision C4). A crate with such a
+//! plugin depends on this one without its default features. Otherwise its host would also be offered `generic`.
 //!
 //! # Features
 //! `plugin`: the plugin `generic`. On by default.

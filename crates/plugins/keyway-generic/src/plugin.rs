@@ -1,4 +1,4 @@
-//! Defines the plugin, which the registry holds and a host opens stores with.
+//! The plugin that the registry holds, and with which a host opens stores.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::store::SealedStore;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GenericPlugin;
 
-/// The plugin's configuration, which has no keys yet. The host chooses the storage engine, and
-/// everything else is a setting of the store, which `configure` changes at run time.
+/// The plugin's configuration, which has no keys yet. The host chooses the storage engine. Everything else is a setting
+/// of the store, which `configure` changes at run time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]

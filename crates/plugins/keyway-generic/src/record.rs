@@ -1,14 +1,13 @@
-//! Seals a secret's record, binds it to its place, and checks it when it is opened.
+//! The sealed record of a secret. It is bound to its place, and checked when it is opened.
 //!
 //! ```text
 //! format (1 byte) | key id (8) | length of the header token (4) | header token | value token
 //! ```
 //!
-//! Both tokens start with the same fields: the store's mark, id, version, dates, media kind,
-//! environment, name, description. In the value token the end of the header token follows, and then
-//! the value. So a `get` opens only the value token and a `list` only the header token, and both
-//! learn all they need. Opening a value proves that both halves are of the same version of the same
-//! secret.
+//! Both tokens start with the same fields: the store's mark, id, version, dates, media kind, environment, name,
+//! description. The value token continues with the end of the header token, and then the value. So a `get` opens only
+//! the value token, and a `list` only the header token. Opening a value proves that both tokens belong to the same
+//! version of the same secret.
 
 use keyway_core::{MediaKind, SecretValue, Structured, Timestamp};
 use keyway_seal::KeyId;
@@ -27,8 +26,7 @@ const WHAT: &str = "the record of a secret";
 const FORMAT: u8 = 1;
 const HEADER_TAG: u8 = b'H';
 const VALUE_TAG: u8 = b'V';
-/// How much of the end of the header token the value token repeats: 24 bytes of its signature, in
-/// Base64.
+/// The length of the part of the header token that the value token repeats: 24 bytes of its signature, in Base64.
 const TAIL_BYTES: usize = 32;
 const ID_BYTES: usize = 16;
 
@@ -44,7 +42,7 @@ pub(crate) struct SecretRecord {
 }
 
 impl SecretRecord {
-    /// Makes a record for a new secret, with an id from the system's random source.
+    /// Makes a record for a new secret, with a random id.
     pub(crate) fn new(
         address: SecretAddress,
         description: Option<String>,
@@ -66,7 +64,7 @@ impl SecretRecord {
         Secret { header: self.header(), value }
     }
 
-    /// Seals the record to the bytes to store.
+    /// Seals the record. Returns the bytes to store.
     pub(crate) fn seal(&self, value: &SecretValue, keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
         let value_bytes = value_bytes(value);
         let kind = value.kind();
@@ -116,8 +114,7 @@ impl SecretRecord {
         let text_bytes = environment.map_or(0, str::len)
             + self.address.name.as_str().len()
             + self.description.as_ref().map_or(0, String::len);
-        // The capacity suffices for everything: a growing vector would leave an unwiped copy
-        // behind.
+        // The capacity suffices for everything, because a vector that grows would leave an unwiped copy behind.
         let mut out = Zeroizing::new(Vec::with_capacity(72 + text_bytes + extra));
         out.push(tag);
         out.extend_from_slice(&store.0);
@@ -182,7 +179,7 @@ impl<'a> SealedRecord<'a> {
         Ok((record, value))
     }
 
-    /// Reseals the record under the first of `keys`, without parsing it: only the key changes.
+    /// Reseals the record with the first of `keys`, without parsing the content.
     pub(crate) fn reseal(&self, keys: StoreKeys<'_>) -> Result<Vec<u8>, StoreError> {
         let mut plaintext = keys
             .ring
@@ -206,8 +203,8 @@ impl<'a> SealedRecord<'a> {
         Ok(record)
     }
 
-    /// Opens only the header. If the value beside it is of another version of the same secret, only
-    /// opening the value finds that.
+    /// Opens only the header. If the value token belongs to another version of the same secret, only opening the value
+    /// detects that.
     pub(crate) fn open_header(&self, keys: StoreKeys<'_>) -> Result<SecretRecord, StoreError> {
         let plaintext = keys
             .ring
@@ -223,12 +220,12 @@ impl<'a> SealedRecord<'a> {
     }
 }
 
-/// Returns the length of a record whose fields and value have this many bytes.
+/// Returns the length of a record. `fields` and `value` are the lengths in bytes of its two parts.
 fn sealed_bytes(fields: usize, value: usize) -> usize {
     1 + 8 + 4 + keyway_seal::token_len(fields) + keyway_seal::token_len(fields + TAIL_BYTES + value)
 }
 
-/// Appends all parts before the value token.
+/// Appends all parts of a record that precede the value token.
 fn put_beginning(record: &mut Vec<u8>, header: &[u8], keys: StoreKeys<'_>) -> Result<(), StoreError> {
     let length = u32::try_from(keyway_seal::token_len(header.len())).unwrap_or(u32::MAX);
     record.push(FORMAT);
@@ -315,8 +312,8 @@ fn read_value(kind: u8, mut reader: Reader<'_>) -> Result<SecretValue, Malformed
     }
 }
 
-/// Writes bytes as hexadecimal digits. It runs on every read, and formatting would take ten times
-/// as long.
+/// Writes bytes as hexadecimal digits. It runs on every read, and the formatting of the standard library would take ten
+/// times as long.
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
 

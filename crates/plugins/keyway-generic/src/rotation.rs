@@ -1,17 +1,16 @@
-//! Moves a store to new keys in batches, while reads and writes continue.
+//! Rotation: moves a store to new keys in batches, while reads and writes continue.
 //!
 //! See decision C7.
 //!
 //! 1. The handle adds the new keys to the old ones, and reads with both.
-//! 2. The header is sealed with the new key and marked as rotating. From here on every writer seals
-//!    with the new key, because every writer uses the key of the header, and each commit checks
-//!    that the header is unchanged.
-//! 3. One record after another is resealed, on the condition that it is unchanged; a record that a
-//!    writer has changed already has the new key.
+//! 2. The header is sealed with the new key and marked as rotating. From here on every writer seals with the new key,
+//!    because every writer uses the key of the header, and each commit checks that the header is unchanged.
+//! 3. One record after another is resealed, on the condition that it is unchanged. A record that a writer has changed
+//!    already has the new key.
 //! 4. The header is marked as no longer rotating, and the handle discards the old keys.
 //!
-//! After a crash all steps are repeated; records that already have the new key are only read.
-//! Rotations are numbered in the header: a rotation that finds a later one gives up with an error.
+//! After a crash all steps are repeated; records that already have the new key are only read. Rotations are numbered in
+//! the header. A rotation that finds a later one ends with an error.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -26,10 +25,10 @@ use crate::record::SealedRecord;
 use crate::sealed_note;
 use crate::storage_error::from_storage;
 
-/// How many records are resealed in one commit, if the engine accepts that many.
+/// The number of records that are resealed in one commit, if the engine accepts a batch of that size.
 const BATCH_RECORDS: usize = 1000;
 
-/// The kind of records in a range, which decides how they are resealed.
+/// The kind of the records in a range. It decides how they are resealed.
 #[derive(Clone, Copy)]
 enum Kind {
     Secrets,
@@ -44,7 +43,7 @@ impl Handle {
         listener: &dyn RotationListener,
     ) -> Result<(), StoreError> {
         let both = new.with_retiring(&self.keys());
-        // The header is checked first, so that a store that may not be read does not get new keys.
+        // The header is checked before the keys of the handle change, in case the store must not be read.
         let found = self.read_header_with(&both).await?.ok_or(StoreError::NotInitialized)?;
         if found.header.text.deleting {
             return Err(StoreError::Deleted);
@@ -167,7 +166,7 @@ impl Handle {
 
             let batch = self.reseal_entries(kind, page.entries, view)?;
             let outcome = match batch.items().len() {
-                // The batch holds only the check of the header: no record needs resealing.
+                // The batch contains only the check of the header, because no record needs resealing.
                 1 => None,
                 _ => Some(self.storage.commit(batch).await.map_err(from_storage)?),
             };
@@ -185,9 +184,9 @@ impl Handle {
                     after = last;
                 }
                 Some(CommitOutcome::Conflict { item: 0 }) => *view = self.check_still_ours(view).await?,
-                // A writer with the new key has changed or destroyed a record meanwhile. Smaller
-                // batches make that less likely; and a single changed record needs no resealing,
-                // since its writer has sealed it.
+                // A writer has changed or destroyed a record of the batch. Smaller batches make such a conflict less
+                // likely. A batch of one changed record is never needed, because its writer has sealed the record with
+                // the new key.
                 Some(CommitOutcome::Conflict { .. }) => records = records.div_ceil(4),
             }
             let_others_run().await;
@@ -206,7 +205,7 @@ impl Handle {
         fitting.count().max(1).min(entries.len())
     }
 
-    /// Makes a batch that reseals every entry without the key of the store.
+    /// Makes a batch that reseals every entry that is not sealed with the key of the store.
     fn reseal_entries(&self, kind: Kind, entries: Vec<Entry>, view: &View) -> Result<Batch, StoreError> {
         let keys = view.keys();
         let mut batch =
@@ -223,8 +222,8 @@ impl Handle {
         Ok(batch)
     }
 
-    /// Checks a changed header during a rotation. The change is harmless unless another rotation or
-    /// a deletion has started.
+    /// Reads the new header after it changed during a rotation. The change is harmless unless another rotation or a
+    /// deletion has started.
     async fn check_still_ours(&self, view: &View) -> Result<View, StoreError> {
         let fresh = self.fresh_view().await?;
         if fresh.loaded.header.text.rotations == view.loaded.header.text.rotations

@@ -1,4 +1,4 @@
-//! Seals small records of one token: the store's own records and those of environments.
+//! Small sealed records of one token: the store's own records and those of environments.
 //!
 //! ```text
 //! format (1 byte) | key id (8) | token

@@ -1,4 +1,4 @@
-//! Handles the settings of a sealed store in the type of its plugin.
+//! The settings of a sealed store, in the type that its plugin defines.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,19 +9,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The settings of a [`SealedStore`](crate::SealedStore): the part of a store that a plugin adds.
-/// They are stored, sealed, in the header of the store, and operations follow the settings in force
-/// (decision C10).
+/// The settings of a [`SealedStore`](crate::SealedStore), which a plugin defines. They are stored, sealed, in the
+/// header of the store, and operations follow the settings in force (decision C10).
 ///
-/// The type is a `serde` struct with `deny_unknown_fields`; optional settings have a default. No
-/// function does I/O, except that [`generate`](Self::generate) draws random bytes.
+/// The type is a `serde` struct with `deny_unknown_fields`; optional settings have a default. No function does I/O,
+/// except that [`generate`](Self::generate) draws random bytes.
 pub trait StoreSettings: fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Whether stores with these settings generate values.
     ///
     /// See decision C11.
     const GENERATES_VALUES: bool = false;
 
-    /// Checks everything that the types alone do not ensure, before the settings are stored.
+    /// Checks everything that the types of the fields do not ensure, before the settings are stored.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) names the wrong setting.
@@ -32,14 +31,14 @@ pub trait StoreSettings: fmt::Debug + Serialize + DeserializeOwned + Send + Sync
     /// Checks a value before it is stored.
     ///
     /// # Errors
-    /// [`TooLarge`](StoreError::TooLarge), [`Invalid`](StoreError::Invalid); never with the value.
+    /// [`TooLarge`](StoreError::TooLarge), [`Invalid`](StoreError::Invalid). An error never holds the value.
     fn check_value(&self, value: &SecretValue) -> Result<(), StoreError> {
         let _ = value;
         Ok(())
     }
 
-    /// Generates a value from the recipe, and from the settings where the recipe is silent. If the
-    /// settings change before the value is stored, the store discards it and asks the new settings.
+    /// Generates a value from the recipe, with gaps filled from the settings. If the settings change before the value
+    /// is stored, the store discards the value and generates another one from the new settings.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) for a recipe that cannot be followed.
@@ -87,14 +86,14 @@ pub(crate) fn read<S: StoreSettings>(settings: &Map<String, Value>) -> Result<Ar
     Ok(Arc::new(settings))
 }
 
-/// Converts settings from a caller to their stored form.
+/// Converts settings from a caller to the form that is stored.
 pub(crate) fn given(table: &Table) -> Result<Map<String, Value>, StoreError> {
     table.to_json().ok_or_else(|| StoreError::invalid(WHAT, "no setting is of this type"))
 }
 
-/// Converts settings to the form that a caller gets.
+/// Converts settings to the form that is returned to a caller.
 pub(crate) fn answered(settings: &dyn InForce) -> Result<Table, StoreError> {
-    // A null setting counts as not set.
+    // A setting that is null counts as not set, so it is left out.
     let set = settings.to_json()?.into_iter().filter(|(_, value)| !value.is_null()).collect();
     Table::from_json(&set).ok_or_else(|| StoreError::invalid(WHAT, "a setting holds a null"))
 }

@@ -13,7 +13,7 @@ use crate::value_size::value_bytes;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
-    /// The largest value in bytes that may be created or set under these settings.
+    /// The maximum size in bytes of a value that is created or changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) maximum_value_bytes: Option<u64>,
 }

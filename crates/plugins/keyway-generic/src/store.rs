@@ -21,7 +21,7 @@ use crate::layout::NameIndex;
 use crate::sealed_settings::{self, StoreSettings};
 use crate::storage_error::from_storage;
 
-/// A secret store of sealed records on a storage engine, for a plugin to open.
+/// A secret store of sealed records on a storage engine, which any plugin can open.
 #[derive(Debug)]
 pub struct SealedStore {
     handle: Handle,
@@ -29,19 +29,19 @@ pub struct SealedStore {
     limits: BulkLimits,
     /// The settings of a new store.
     initial_settings: Map<String, Value>,
-    /// Allows one rotation of a handle at a time; a second one would remove the old keys of the
-    /// first.
+    /// Prevents a second rotation of a handle from starting during the first one. It would remove the old keys of the
+    /// first one.
     rotating: Mutex<()>,
 }
 
 impl SealedStore {
-    /// Makes a handle from the `context` of the caller's plugin, on the storage engine that the
-    /// host lends as an `Arc<dyn Storage>`. `initial` are the settings of a new store, in force
-    /// from its first secret on. Does no I/O.
+    /// Makes a handle from the `context` of the caller's plugin. The storage engine is the one that the host lends as
+    /// an `Arc<dyn Storage>`. `initial` are the settings of a new store, which are in force from its first secret on.
+    /// Does no I/O.
     ///
     /// # Errors
-    /// [`MissingResource`](StoreError::MissingResource) if no engine was lent;
-    /// [`Invalid`](StoreError::Invalid) if `initial` must not be stored.
+    /// [`MissingResource`](StoreError::MissingResource) if no engine was lent; [`Invalid`](StoreError::Invalid) if
+    /// `initial` must not be stored.
     pub fn new<S: StoreSettings>(context: &OpenContext, initial: &S) -> Result<Self, StoreError> {
         let storage = context.resources.require::<Arc<dyn Storage>>()?;
         initial.check()?;
@@ -56,7 +56,7 @@ impl SealedStore {
         );
         let mut capabilities =
             if S::GENERATES_VALUES { Capabilities::FULL.generating() } else { Capabilities::FULL };
-        // A list opens thousands of tokens in one poll, so `prompt` is never declared.
+        // A list decrypts thousands of tokens in one poll, so `prompt` is never declared.
         if matches!(storage.pace(), Pace::PromptReads | Pace::Prompt) {
             capabilities = capabilities.prompt_reads();
         }
@@ -65,7 +65,7 @@ impl SealedStore {
         Ok(Self { handle, capabilities, limits, initial_settings, rotating: Mutex::new(()) })
     }
 
-    /// Refuses to generate a value if that is not declared.
+    /// Refuses a recipe for a value if the store does not declare that it generates values.
     fn check_value_source(&self, recipe: Option<&Recipe>) -> Result<(), StoreError> {
         match recipe {
             Some(_) if !self.capabilities.generates_values => Err(NewValue::unsupported()),
@@ -74,8 +74,8 @@ impl SealedStore {
     }
 }
 
-/// Returns the size limits of a batch. A record takes four thirds of its content, and at most a
-/// thousand bytes more: the overhead of two tokens, and the names, which both hold.
+/// Returns the size limits of a bulk write. A record takes four thirds of its content and at most a thousand bytes
+/// more. These are the overhead of two tokens, and the names, which both tokens hold.
 fn bulk_limits(storage: &Limits) -> BulkLimits {
     // One item checks or replaces the header.
     let writes = storage.items_per_batch.saturating_sub(1).min(storage.batch_bytes / 4096);

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use keyway_core::codec::{Malformed, Reader, put_bytes, put_u32};
 
-/// Deeper nesting is refused, so that a value cannot overflow the stack.
+/// The maximum nesting depth. The limit prevents a value from overflowing the stack.
 pub(crate) const MAX_DEPTH: usize = 128;
 
 const TEXT: u8 = 1;

@@ -1,4 +1,4 @@
-//! Finds the largest value that a storage engine accepts, before anything is sealed.
+//! The check whether a value fits into a record of the storage engine. It is made before anything is sealed.
 
 use keyway_core::SecretValue;
 use keyway_secrets::StoreError;
@@ -18,11 +18,11 @@ pub(crate) fn value_bytes(value: &SecretValue) -> usize {
 impl SecretRecord {
     /// Refuses a value whose sealed record would be too large for the engine.
     ///
-    /// The check comes first, since sealing a far too large value takes seconds, and the engine
-    /// would report only the size of the sealed record.
+    /// The check precedes sealing, because sealing a far too large value takes seconds, and the engine would report
+    /// only the size of the sealed record.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] with the size of the value and the largest that fits under this name.
+    /// [`StoreError::TooLarge`] with the size of the value and the maximum size under this name.
     pub(crate) fn check_size(&self, value: &SecretValue, limits: Limits) -> Result<(), StoreError> {
         let fits = |bytes| self.sealed_bytes(bytes) <= limits.value_bytes;
         let bytes = value_bytes(value);

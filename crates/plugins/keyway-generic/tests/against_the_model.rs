@@ -1,5 +1,4 @@
-//! Compares a store with the model, by random operations through two handles, with restarts and
-//! rotations in between.
+//! Compares a store with the model. Random operations go through two handles, with restarts and rotations between them.
 
 mod model;
 mod support;
@@ -14,13 +13,13 @@ use support::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// An operation through the first or the second handle.
+    /// An operation, through the first handle if this is true, otherwise through the second one.
     Do(bool, Operation),
     /// Both handles are reopened.
     Reopen,
     /// The first handle rotates; the second one already has the new keys.
     Rotate,
-    /// The same, but the handle dies after this many commits, and the rotation is repeated.
+    /// The first handle rotates, but dies after this many commits, and the rotation is repeated.
     RotateTwice(u8),
 }
 
@@ -107,7 +106,7 @@ fn check(storage: &Arc<dyn Storage>, steps: &[Step]) -> Result<(), TestCaseError
                 }
             }
         }
-        // In the end the last keys alone read everything.
+        // At the end, the last keys alone must open everything.
         let last = open(storage, &keys);
         let all = Operation::List { environment: EnvironmentFilter::All, limit: 3, values: true };
         prop_assert_eq!(perform(&*last, &all).await, model.apply(&all));
@@ -135,7 +134,7 @@ proptest! {
     }
 }
 
-/// Tests the model itself, so that it is not merely a mirror of the store.
+/// Tests the model itself, because it must not merely repeat the behaviour of the store.
 #[test]
 fn the_model_refuses_what_the_contract_refuses() {
     let mut model = Model::default();

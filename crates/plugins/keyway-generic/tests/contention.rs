@@ -1,4 +1,4 @@
-//! Tests many tasks on one secret: no update is lost, and no caller is turned away.
+//! Tests many tasks on one secret: no update is lost, and no call fails.
 
 mod support;
 

@@ -37,7 +37,7 @@ async fn a_deletion_that_died_at_any_commit_is_finished() {
             ] {
                 assert!(matches!(error, StoreError::Deleted), "{error}");
             }
-            // A handle that used the store before cannot write any more either.
+            // A handle that has used the store can no longer write.
             let error = store.create(new(at("new"), "x")).await.unwrap_err();
             assert!(matches!(error, StoreError::Deleted), "{error}");
         } else if died {
@@ -45,7 +45,7 @@ async fn a_deletion_that_died_at_any_commit_is_finished() {
         }
         open(&storage, &keys).marked_for_delete().await.unwrap();
         assert_eq!(records(&storage).await, []);
-        // The name is free again.
+        // The name can be used for a new store.
         open(&storage, &keys).initialize().await.unwrap();
         if !died {
             break;
@@ -90,8 +90,8 @@ async fn a_write_during_the_deletion_of_the_store_leaves_nothing_behind() {
     }
 }
 
-/// Tests two hosts that delete one store; the second makes a new one of the same name before the
-/// first has started.
+/// Tests two hosts that delete the same store. The second host finishes, and a new store of the same name is made,
+/// before the first host starts.
 #[tokio::test]
 async fn a_deletion_that_comes_late_leaves_the_store_that_was_made_since() {
     for sees_it_by in 0..3 {
@@ -101,7 +101,7 @@ async fn a_deletion_that_comes_late_leaves_the_store_that_was_made_since() {
         match sees_it_by {
             0 => drop(late.written_by().await.unwrap()),
             1 => drop(late.create(new(at("old"), "1")).await.unwrap()),
-            // The handle that made the store has seen it.
+            // The handle has seen the store, because it made the store.
             _ => {}
         }
         let quick = open(&storage, &keys);
@@ -114,7 +114,7 @@ async fn a_deletion_that_comes_late_leaves_the_store_that_was_made_since() {
         assert!(matches!(late.get(&at("a")).await, Err(StoreError::Deleted)), "for this handle it is gone");
         assert_eq!(text(&*heir, &at("a")).await.unwrap(), "1", "{sees_it_by}");
 
-        // A handle that used the new store deletes it, and so does a handle that never looked.
+        // A handle that has used the new store deletes it. So does a handle that has used no store yet.
         let used = open(&storage, &keys);
         assert_eq!(text(&*used, &at("a")).await.unwrap(), "1");
         used.marked_for_delete().await.unwrap();

@@ -36,12 +36,12 @@ async fn filled(storage: &Arc<dyn Storage>, keys: &keyway_seal::KeyRing) -> Arc<
     store
 }
 
-/// Returns a text itself, and its forms in Base64 for each start within a group of three.
+/// Returns the bytes of a text, and its Base64 encodings for each offset within a group of three bytes.
 fn appearances(text: &str) -> Vec<Vec<u8>> {
     let mut all = vec![text.as_bytes().to_vec()];
     for engine in [&base64::prelude::BASE64_STANDARD_NO_PAD, &base64::prelude::BASE64_URL_SAFE_NO_PAD] {
         for skipped in 0..3 {
-            // Only whole groups count, so that neighbours do not matter.
+            // Only whole groups of three bytes are encoded, so that neighbouring bytes do not matter.
             let part = &text.as_bytes()[skipped..];
             all.push(engine.encode(&part[..part.len() / 3 * 3]).into_bytes());
         }

@@ -13,7 +13,7 @@ use keyway_secrets::{Configure, EnvironmentChange, ListQuery, SecretChange, Stor
 use keyway_storage::{Fault, FaultyStorage, Storage};
 use support::*;
 
-/// Polls this often; returns `None` if the future is not done by then and is dropped.
+/// Polls a future up to `times` times. Returns `None` if the future is not done by then, and drops it.
 fn poll_times<T>(future: impl Future<Output = T>, times: usize) -> Option<T> {
     let mut future: Pin<&mut _> = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
@@ -67,7 +67,7 @@ async fn a_future_dropped_anywhere_leaves_the_store_whole() {
                 };
                 poll_times(run, times)
             };
-            // With both rings, the store is entirely as before or entirely as after.
+            // Opened with both rings, the store must be entirely as before the operation, or entirely as after it.
             let both = open(&storage, &fresh.with_retiring(&keys));
             match operation {
                 0 => match both.initialize().await {

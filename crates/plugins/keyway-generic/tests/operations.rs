@@ -1,4 +1,4 @@
-//! Tests the operations one after another, on the memory engine.
+//! Tests the operations one after another, on the in-memory engine.
 
 mod support;
 
@@ -103,7 +103,7 @@ async fn compare_and_set_refuses_what_has_changed() {
     store.destroy(&at("a"), Some(second.revision())).await.unwrap();
 }
 
-/// Tests a secret that replaced another: versions start from 1 again, so a version alone does not
+/// Tests a secret that replaced another one of the same name. Versions start from 1 again, so a version alone does not
 /// distinguish the two.
 #[tokio::test]
 async fn compare_and_set_tells_a_secret_from_the_one_that_was_there_before() {
@@ -171,7 +171,7 @@ async fn environments_are_layers_of_their_own() {
         Err(StoreError::EnvironmentExists { .. })
     ));
     store.create(new(at("a"), "shared")).await.unwrap();
-    // Neither reads nor writes fall back.
+    // Neither reads nor writes fall back to a secret without an environment.
     assert!(matches!(store.get(&at_in("a", "prod")).await, Err(StoreError::SecretNotFound { .. })));
     let change = SecretChange::value(SecretValue::text("x"));
     assert!(matches!(
@@ -181,7 +181,7 @@ async fn environments_are_layers_of_their_own() {
     assert_eq!(text(&*store, &at("a")).await.unwrap(), "shared");
     store.create(new(at_in("a", "prod"), "own")).await.unwrap();
     assert_eq!(text(&*store, &at_in("a", "prod")).await.unwrap(), "own");
-    // Case matters, and an unknown environment has its own error.
+    // Upper and lower case differ, and an unknown environment has its own error.
     assert!(matches!(store.get(&at_in("a", "PROD")).await, Err(StoreError::EnvironmentNotFound { .. })));
     let change = EnvironmentChange { external_url: Some("prod.example".into()) };
     store.modify_environment(&environment("prod"), change.clone()).await.unwrap();
@@ -242,7 +242,7 @@ async fn lists_come_in_pages_and_by_environment() {
     assert!(names_only.secrets.iter().all(|listed| listed.value.is_none()));
 }
 
-/// Tests a value that is far too large: sealing 40 MB took 22 seconds without optimisation.
+/// Tests a value that is far too large. Sealing its 40 MB took 22 seconds without optimisation.
 #[tokio::test]
 async fn a_value_that_is_too_large_is_refused_by_its_own_size_and_before_it_is_sealed() {
     let store = open(&memory(), &ring());
@@ -306,11 +306,11 @@ async fn another_versions_data_is_refused_and_left_alone() {
     let store = open_as(&storage, &keys, "s", "1.2.0");
     store.initialize().await.unwrap();
     store.create(new(at("a"), "1")).await.unwrap();
-    // An older version within the range may write, and does not lower the stored version.
+    // An older version that is compatible may write, and does not lower the stored version.
     let older = open_as(&storage, &keys, "s", "1.0.0");
     older.create(new(at("b"), "2")).await.unwrap();
     assert_eq!(older.written_by().await.unwrap().unwrap().version.to_string(), "1.2.0");
-    // A newer version raises it with its first write, not earlier.
+    // A newer version raises the stored version with its first write, not earlier.
     let newer = open_as(&storage, &keys, "s", "1.3.0");
     newer.get(&at("a")).await.unwrap();
     assert_eq!(newer.written_by().await.unwrap().unwrap().version.to_string(), "1.2.0");

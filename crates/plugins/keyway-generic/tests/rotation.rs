@@ -281,7 +281,7 @@ async fn rotations_at_once_through_two_handles_never_both_claim_the_store() {
         for outcome in [&first, &second] {
             assert!(matches!(outcome, Ok(()) | Err(StoreError::Conflict { .. })), "{outcome:?}");
         }
-        // The last rotation to finish holds the store.
+        // The store has the keys of the rotation that finished last.
         match (first.is_ok(), second.is_ok()) {
             (true, false) => check_all(&*open(&storage, &one)).await,
             (false, true) => check_all(&*open(&storage, &two)).await,
@@ -305,7 +305,7 @@ async fn the_count_of_rotations_may_be_anything() {
     let (storage, keys) = (memory(), ring());
     filled(&storage, &keys).await;
     let header = records(&storage).await.into_iter().find(|record| record.key[16..] == [0]).unwrap();
-    // The record is format and key, then a token of a letter, the index key, and JSON.
+    // The record consists of format, key id and token. The token holds a letter, the index key, and JSON.
     let (beginning, token) = header.value.split_at(9);
     let plaintext = keys.open(token).unwrap();
     let mut text: serde_json::Value = serde_json::from_slice(&plaintext[33..]).unwrap();

@@ -1,5 +1,5 @@
-//! Tests the sealed store with another plugin's settings: which settings a generated value follows,
-//! whoever changes them and when.
+//! Tests the sealed store with another plugin's settings: a generated value follows the settings in force when it is
+//! stored, even if another handle changes them.
 
 mod support;
 
@@ -14,7 +14,7 @@ use keyway_storage::{FaultyStorage, Storage};
 use serde::{Deserialize, Serialize};
 use support::*;
 
-/// Settings that repeat a word, as often as the recipe says, or once.
+/// Settings that repeat a word. The recipe's length is the number of repetitions; the default is one.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Words {

@@ -1,4 +1,4 @@
-//! Tests that a handle never answers from an outdated cached header, whatever others do to the store.
+//! Tests that a handle never answers from an outdated cached header, whatever other handles do to the store.
 
 mod support;
 
@@ -10,7 +10,7 @@ use keyway_secrets::{Configure, EnvironmentFilter, ListQuery, SecretChange, Secr
 use keyway_storage::{Batch, Expectation, FaultyStorage, Storage};
 use support::*;
 
-/// Returns a handle that used a store which another handle then deleted and made again.
+/// Returns a stale handle: it used a store that other handles then deleted and made again.
 async fn made_anew() -> (Arc<dyn Storage>, Arc<dyn SecretStore>, Arc<dyn SecretStore>) {
     let (storage, keys) = (memory(), ring());
     let stale = open(&storage, &keys);
@@ -104,7 +104,7 @@ async fn counting_leaves_nothing_in_a_store_that_is_gone() {
         store.get(&at("a")).await.unwrap();
     }
     let (others, other_keys) = (Arc::clone(&storage), keys.clone());
-    // Commit 0 is the change, commit 1 the counters.
+    // Commit 0 is the change, and commit 1 stores the counters.
     interrupted.0.before_commit(1, async move {
         open(&others, &other_keys).marked_for_delete().await.unwrap();
     });
@@ -136,7 +136,7 @@ async fn deleting_twice_at_once_spares_a_store_that_was_made_anew() {
             break;
         }
         let kept = text(&*open(&storage, &keys), &at("a")).await;
-        // Before the first commit the store is not marked as deleting.
+        // Before commit 0, the store is not marked as deleting, so the outcome is not checked in that case.
         assert!(number == 0 || kept.as_deref().is_ok_and(|kept| kept == "new"), "{number}: {kept:?}");
         let _ = open(&storage, &keys).marked_for_delete().await;
     }
@@ -178,7 +178,7 @@ async fn a_handle_with_the_old_key_first_still_seals_with_the_key_of_the_store()
     // A newer version raises the header with its first write.
     open_as(&storage, &old.with_retiring(&new_ring), "s", "1.1.0").create(new(at("c"), "4")).await.unwrap();
     assert_eq!(text(&*open(&storage, &new_ring), &at("c")).await.unwrap(), "4");
-    // A deletion that stopped halfway is finished by a handle with the new keys.
+    // A handle with the new keys finishes a deletion that stopped halfway.
     let doomed = dying(&storage, 1);
     open(&doomed, &old.with_retiring(&new_ring)).marked_for_delete().await.unwrap_err();
     open(&storage, &new_ring).marked_for_delete().await.unwrap();
@@ -211,7 +211,7 @@ async fn a_rotation_that_another_one_overtook_does_not_say_that_it_is_done() {
         let overtaken = open(&(Arc::clone(&interrupted) as Arc<dyn Storage>), &all);
         let (others, ring_of_all, target) = (Arc::clone(&storage), all.clone(), second.clone());
         interrupted.0.before_commit(number, async move {
-            // The other rotation is still under way when the first one continues.
+            // The other rotation is not finished when the first one continues.
             let _ = open(&dying(&others, 2), &ring_of_all).rotate(&target, &silent).await;
         });
         let outcome = overtaken.rotate(&first, &silent).await;

@@ -1,4 +1,4 @@
-//! Tests that an attacker who can write to the storage but has no key can only destroy.
+//! Tests an attacker who can write to the storage but has no key. The attacker can destroy records, and nothing more.
 
 mod support;
 
@@ -35,7 +35,7 @@ fn is_refusal(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. } | StoreError::WrongKey { .. })
 }
 
-/// Reads every secret in every way: each answer must be true or a refusal. Counts the refusals.
+/// Reads every secret in every way. Each answer must be true or a refusal. Returns the number of refusals.
 async fn refusals(store: &dyn SecretStore) -> usize {
     let mut refused = 0;
     let mut note = |error: StoreError| {
@@ -81,8 +81,8 @@ async fn refusals(store: &dyn SecretStore) -> usize {
     refused
 }
 
-/// Tells whether an entry holds the counters, the only records in the clear: their key is the
-/// prefix of the store and 1.
+/// Tells whether an entry holds the counters, which are the only records in the clear. Their key is the prefix of the
+/// store and 1.
 fn is_counters(entry: &Entry) -> bool {
     entry.key.len() == 17 && entry.key[16] == 1
 }
@@ -177,7 +177,7 @@ async fn records_in_each_others_place_are_refused() {
     let (a, b) = {
         let mut of_shared = Vec::new();
         for entry in &all {
-            // The key is prefix, room, group and place.
+            // The key of a secret consists of prefix, kind, group and place.
             if entry.key.len() == 41 {
                 of_shared.push(entry);
             }

@@ -21,14 +21,14 @@
 //! ```
 //!
 //! # As an executable
-//! `cargo build -p keyway-info` builds `keyway-info`. The real WaTTS host runs it, and so does every host of
-//! this project through the plugin `process`.
+//! `cargo build -p keyway-info` builds the executable `keyway-info`. The real WaTTS host runs it, and every host of
+//! this project runs it through the plugin `process`.
 //!
 //! # Differences from the plugin of WaTTS
-//! The plugin of WaTTS returns the same state for all users, so its host needs an exception for it.
-//! Here every request has its own state (decision W6). `version` is the version of this plugin,
-//! since a linked plugin has no version of WaTTS. The JSON object holds only data about the user;
-//! tokens and configuration are left out, since they may be secret.
+//! The plugin of WaTTS returns the same state for all users, so its host needs an exception for it. Here every request
+//! has its own state (decision W6). `version` is the version of this plugin, because a linked plugin has no version of
+//! WaTTS. The JSON object holds only data about the user. Tokens and configuration are left out, because they may be
+//! secret.
 
 use std::sync::Arc;
 
@@ -39,8 +39,8 @@ use keyway_issuers::{
 
 const VERSION: &str = "1.0.0";
 
-/// The plugin in the registry. It has no configuration, so the default check of the trait suffices,
-/// which accepts an empty one.
+/// The plugin in the registry. It has no configuration, so the default check of the trait, which accepts an empty
+/// configuration, suffices.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InfoPlugin;
 
@@ -92,8 +92,8 @@ impl Issuer for Info {
     }
 }
 
-/// Returns the state of a request: that of its intent. A request from a host without intents, such
-/// as WaTTS itself, gets a random state.
+/// Returns the state of a request, which is derived from its intent. A request from a host without intents, such as
+/// WaTTS itself, gets a random state.
 fn state(context: &Context) -> Result<String, IssuerError> {
     if let Some(intent) = &context.intent {
         return Ok(format!("info-{intent}"));
@@ -102,7 +102,7 @@ fn state(context: &Context) -> Result<String, IssuerError> {
     Ok(format!("info-{number:016x}"))
 }
 
-/// Decodes the user id to the JSON that it was made of.
+/// Decodes the user id to the JSON from which it was made.
 fn decoded_user_id(context: &Context) -> String {
     match context.requester.user.parts() {
         Some((issuer, subject)) => serde_json::json!({ "issuer": issuer, "subject": subject }).to_string(),
@@ -110,11 +110,11 @@ fn decoded_user_id(context: &Context) -> String {
     }
 }
 
-/// Shows a claim to a user: a text as it is, anything else as JSON.
+/// Returns the form of a claim that users see: a text is unchanged, anything else is JSON.
 fn shown(claim: &Json) -> String {
     match claim {
         Json::Text(text) => text.expose().to_owned(),
-        // JSON libraries stop at 64 bits, so integers are written digit by digit.
+        // JSON libraries support only 64 bits, so integers are written as decimal digits.
         Json::Integer(integer) => integer.decimal().to_owned(),
         other => other.to_serde().to_string(),
     }
@@ -213,7 +213,7 @@ mod tests {
         assert_ne!(request(context()).state, request(context()).state);
     }
 
-    /// Shows that a user who chooses a claim cannot make the host refuse every answer.
+    /// Tests that a user cannot make the host refuse every answer by choosing the content of a claim.
     ///
     /// See decision W8.
     #[test]

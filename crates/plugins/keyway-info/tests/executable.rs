@@ -1,4 +1,4 @@
-//! Tests that the issuer shows the same as an executable and in this process.
+//! Tests that the issuer gives the same answers as an executable and in this process.
 
 use keyway_info::Info;
 use keyway_issuers::{

@@ -18,21 +18,21 @@ use crate::storage_error::corrupt;
 
 const WHAT: &str = "the record of an authority";
 
-/// An authority with its record as it was read.
+/// An authority, and its record as it was read.
 #[derive(Debug)]
 pub(crate) struct Authority {
     pub(crate) record: AuthorityRecord,
     pub(crate) revision: Revision,
     pub(crate) key: PrivateKey,
     pub(crate) certificate: Certificate,
-    /// The identifier of its key, as its certificate has it.
+    /// The identifier of the authority's key, in the form that its certificate has.
     pub(crate) key_identifier: Vec<u8>,
-    /// The number of authorities that may lie below it, if that is bounded.
+    /// The number of authorities that may be below this one, if that is limited.
     pub(crate) path_length: Option<u8>,
 }
 
 impl Authority {
-    /// Prepares an authority. `None` if it is deleted.
+    /// Prepares an authority from its record. Returns `None` if it is deleted.
     pub(crate) fn load(
         record: AuthorityRecord,
         revision: Revision,
@@ -56,33 +56,34 @@ impl Authority {
         Ok(CaId::new(self.record.id.as_str())?)
     }
 
-    /// Returns the last moment at which its certificate is valid.
+    /// Returns the last moment at which the authority's certificate is valid.
     pub(crate) fn not_after(&self) -> Timestamp {
         from_encoded(&self.certificate.tbs_certificate().validity().not_after)
     }
 
-    /// Returns the first moment at which its certificate is valid.
+    /// Returns the first moment at which the authority's certificate is valid.
     pub(crate) fn not_before(&self) -> Timestamp {
         from_encoded(&self.certificate.tbs_certificate().validity().not_before)
     }
 
-    /// Returns its name, as the certificates that it signs have it.
+    /// Returns the authority's name, in the form that is used in the certificates that it signs.
     pub(crate) fn subject(&self) -> DistinguishedName {
         DistinguishedName::from(self.certificate.tbs_certificate().subject().clone())
     }
 
-    /// Tells whether it is a root: no certificate stands above it.
+    /// Tells whether the authority is a root: it signed its own certificate.
     fn is_root(&self) -> bool {
         self.certificate.tbs_certificate().issuer() == self.certificate.tbs_certificate().subject()
     }
 
-    /// Returns the certificates between one that it signs and the root.
+    /// Returns the intermediate certificates of the certificates that this authority signs.
     pub(crate) fn chain(&self) -> Vec<Vec<u8>> {
         let own = (!self.is_root()).then(|| self.record.certificate.clone());
         own.into_iter().chain(self.record.issuers.iter().cloned()).collect()
     }
 
-    /// Describes it. The host asks again after a day, because another process may create authorities.
+    /// Returns the description of the authority. The host asks again after a day, because another process may create
+    /// authorities.
     pub(crate) fn information(&self, now: Timestamp) -> Result<CaInformation, CertificateError> {
         const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
         let mut information = CaInformation::new(self.id()?, self.record.name.clone())
@@ -97,7 +98,8 @@ impl Authority {
         Ok(information)
     }
 
-    /// Returns the extensions of every certificate that it signs: its key, and the configured addresses.
+    /// Returns the extensions of every certificate that the authority signs: the identifier of its key, and the
+    /// configured addresses.
     pub(crate) fn pointers(&self, configuration: &LocalCaConfiguration) -> der::Result<Vec<Extension>> {
         let mut all = vec![extensions::authority_key(&self.key_identifier)?];
         let id = &self.record.id;

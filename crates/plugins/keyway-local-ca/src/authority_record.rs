@@ -1,4 +1,4 @@
-//! An authority as it is stored.
+//! The stored form of an authority.
 
 use keyway_core::Wiped;
 use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, put_u32};
@@ -6,21 +6,21 @@ use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, p
 /// The schema of the record.
 const SCHEMA: u8 = 1;
 
-/// An authority: its description, its certificate, and its key as long as it exists.
+/// An authority: its description, its certificate, and its key until it is deleted.
 ///
-/// A deleted authority stays as a record without a key, so that its id is never used again.
+/// The record of a deleted authority stays without a key, so that its id is never used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorityRecord {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
-    /// The id of the authority that signed it, if that is one of this connection.
+    /// The id of the authority that signed the certificate, if it belongs to this connection.
     pub(crate) parent: Option<String>,
     /// The key in PKCS#8. `None` when the authority is deleted.
     pub(crate) key: Option<Wiped<Vec<u8>>>,
     /// The certificate in DER.
     pub(crate) certificate: Vec<u8>,
-    /// The certificates between it and the root in DER, its issuer first.
+    /// The certificates between this authority and the root in DER, its issuer first.
     pub(crate) issuers: Vec<Vec<u8>>,
 }
 
@@ -29,7 +29,7 @@ impl AuthorityRecord {
         let long = [&self.certificate[..]].into_iter().chain(self.issuers.iter().map(Vec::as_slice));
         let room = long.map(<[u8]>::len).sum::<usize>() + self.key.as_ref().map_or(0, |key| key.len());
         let description = self.description.as_ref().map_or(0, String::len);
-        // The buffer never grows, which would leave a copy of the key behind.
+        // The capacity suffices for everything, because a buffer that grows would leave a copy of the key behind.
         let texts =
             self.id.len() + self.name.len() + self.parent.as_ref().map_or(0, String::len) + description;
         let mut out = Wiped::new(Vec::with_capacity(room + texts + 64 + 4 * self.issuers.len()));

@@ -15,7 +15,7 @@ use crate::local_ca::{BASE, LocalCa};
 
 const DAY: u64 = 86_400;
 
-/// The validity of so many days.
+/// Converts a number of days to a duration.
 pub(crate) const fn days(days: u32) -> Duration {
     Duration::from_secs(days as u64 * DAY)
 }
@@ -38,7 +38,7 @@ impl LocalCa {
         Ok(NewKey { key, stored, identifier })
     }
 
-    /// Makes the configured root, unless another handle was faster.
+    /// Makes the configured root, unless another handle has made it first.
     pub(crate) async fn make_root(&self) -> Result<Option<Authority>, CertificateError> {
         let Some((root, subject)) = self.configuration.root.as_ref().zip(self.configuration.root_subject()?)
         else {
@@ -71,10 +71,10 @@ impl LocalCa {
 
     /// Imports an authority with its key, as the base authority of the connection.
     ///
-    /// The key is PKCS#8 in PEM, under a passphrase with the feature `encrypted-keys`: ECDSA on P-256 or P-384,
-    /// Ed25519, or RSA with 2048 to 4096 bits. The certificate is that of an authority; if it is not a root,
-    /// `intermediates` has the certificates between it and the root, its issuer first. Importing the same
-    /// authority again succeeds. A commit; reading a key under a passphrase blocks for up to a second.
+    /// The key is PKCS#8 in PEM. With the feature `encrypted-keys` it may be encrypted with a passphrase. It is ECDSA
+    /// on P-256 or P-384, Ed25519, or RSA with 2048 to 4096 bits. The certificate is that of an authority. If it is not
+    /// a root, `intermediates` has the certificates between it and the root, its issuer first. Importing the same
+    /// authority again succeeds. The call makes one commit. Reading an encrypted key blocks for up to a second.
     ///
     /// # Errors
     /// [`Invalid`](CertificateError::Invalid) names the part that is not acceptable, and
@@ -116,12 +116,12 @@ impl LocalCa {
     }
 }
 
-/// Reads certificates that were checked.
+/// Returns the certificates of a PEM text that was checked before, as DER.
 fn certificates(pem: Option<&str>) -> Vec<Vec<u8>> {
     pem.and_then(|pem| certificates_of_pem(pem).ok()).unwrap_or_default()
 }
 
-/// Leaves a root at the end out: a verifier has its own.
+/// Removes a root from the end of a chain, because a verifier has its own copy.
 fn without_root(mut chain: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let is_root = |der: &Vec<u8>| {
         Certificate::from_der(der)

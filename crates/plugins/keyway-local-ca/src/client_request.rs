@@ -1,4 +1,4 @@
-//! The request of an order: what the client asks for, checked.
+//! The client's request in an order, after its check.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, KeyUsages};
 /// The field with the validity.
 const DAYS: &str = "days";
 
-/// A request of a client that the authority carries out.
+/// A client's request that the authority can fulfil.
 #[derive(Debug)]
 pub(crate) struct ClientRequest {
     pub(crate) request: Arc<CertificateRequest>,
-    /// The extension with the alternative names in DER, if there are any.
+    /// The value in DER of the extension with the alternative names, if there are any.
     pub(crate) names: Option<Vec<u8>>,
     pub(crate) usage: KeyUsage,
     pub(crate) purposes: Vec<ObjectIdentifier>,
@@ -31,15 +31,15 @@ pub(crate) struct ClientRequest {
 /// The answer to the question whether an order can be carried out.
 #[derive(Debug)]
 pub(crate) enum Readiness {
-    /// It can.
+    /// The order can be carried out.
     Ready(Box<ClientRequest>),
-    /// It can, when the host has made the request from the stored key.
+    /// The order can be carried out after the host has made the request from the stored key.
     AwaitsRequest,
-    /// It cannot, for a reason that is for the client.
+    /// The order cannot be carried out. The reason is for the client.
     Unsupported(&'static str),
 }
 
-/// Reads an order. An error names the field that is not acceptable; nothing happened.
+/// Reads an order. An error names the field that is not acceptable. Nothing is signed.
 pub(crate) fn read(
     metadata: &OrderMetadata,
     context: &RequestContext,
@@ -78,7 +78,7 @@ fn days(metadata: &OrderMetadata, most: u32) -> Result<Option<u32>, CertificateE
     }
 }
 
-/// Checks what a request asks for. The reason repeats nothing of it.
+/// Checks that the authority makes what a request asks for. The error is a reason that repeats nothing of the request.
 fn check(request: &CertificateRequest) -> Result<(), &'static str> {
     if request.asks_for_authority() {
         return Err("it asks for the certificate of an authority, which no order gets");
@@ -94,7 +94,7 @@ fn check(request: &CertificateRequest) -> Result<(), &'static str> {
         ID_CE_KEY_USAGE,
         ID_CE_EXT_KEY_USAGE,
         ID_CE_BASIC_CONSTRAINTS,
-        // The authority computes it from the key, whatever the client proposes.
+        // The authority computes this extension from the key, and ignores the client's proposal.
         ID_CE_SUBJECT_KEY_IDENTIFIER,
     ];
     if !request.extensions().iter().all(|extension| known.iter().any(|id| extension.is(*id))) {
@@ -103,7 +103,7 @@ fn check(request: &CertificateRequest) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Returns the usages of the key: those that the request names, or else those for TLS.
+/// Returns the usages of the key: those in the request, otherwise those that TLS needs.
 fn usage(request: &CertificateRequest) -> Result<KeyUsage, &'static str> {
     let mut allowed = KeyUsages::DigitalSignature | KeyUsages::NonRepudiation;
     let mut default = KeyUsages::DigitalSignature.into();
@@ -121,7 +121,7 @@ fn usage(request: &CertificateRequest) -> Result<KeyUsage, &'static str> {
     }
 }
 
-/// Returns the purposes of the certificate: those that the request names, or else both of TLS.
+/// Returns the purposes of the certificate: those in the request, otherwise TLS servers and clients.
 fn purposes(request: &CertificateRequest) -> Result<Vec<ObjectIdentifier>, &'static str> {
     let allowed = [ID_KP_SERVER_AUTH, ID_KP_CLIENT_AUTH];
     let Some(value) = value(request, ID_CE_EXT_KEY_USAGE) else { return Ok(allowed.to_vec()) };

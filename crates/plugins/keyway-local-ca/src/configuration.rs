@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// The configuration of the plugin. Every key is optional.
 ///
-/// A change counts for the certificates that are made after it.
+/// A change applies to the certificates that are made after it.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
@@ -17,46 +17,49 @@ use serde::Deserialize;
 pub struct LocalCaConfiguration {
     /// The name of the base authority for people.
     pub name: String,
-    /// The root that the first operation makes. Without it, an authority must be imported
+    /// The root that the first operation makes. If this is missing, an authority must be imported
     /// ([`LocalCa::import`](crate::LocalCa::import)).
     pub root: Option<RootConfiguration>,
-    /// The validity of a certificate whose order names none, in days.
+    /// The validity, in days, of a certificate whose order does not name one.
     pub days: u32,
     /// The longest validity that an order may name, in days.
     pub most_days: u32,
-    /// How long before its issue a certificate is valid, in minutes, for clocks that are late.
+    /// The time in minutes by which the validity of a certificate begins before its issue, for clients whose clocks are
+    /// slow.
     pub backdate_minutes: u32,
-    /// The validity of a subordinate authority, in days; it ends with its parent at the latest.
+    /// The validity of a subordinate authority, in days. It ends with the validity of its parent at the latest.
     pub authority_days: u32,
-    /// The validity of a revocation list, in days. It is signed again when half of that has passed.
+    /// The validity of a revocation list, in days. A new list is signed when half of this time has passed.
     pub revocation_list_days: u32,
-    /// The address of revocation lists, in every certificate. `{ca}` in it is the id of the authority.
+    /// The address of revocation lists, for every certificate. `{ca}` in the address stands for the id of the
+    /// authority.
     pub revocation_list_url: Option<String>,
-    /// The address of the authorities' certificates in DER, in every certificate. `{ca}` in it is the id.
+    /// The address of the authorities' certificates in DER, for every certificate. `{ca}` in the address stands for the
+    /// id of the authority.
     pub certificate_url: Option<String>,
 }
 
-/// The root of an authority that makes its own.
+/// The root that the plugin makes.
 #[derive(Clone, Debug, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct RootConfiguration {
-    /// The subject, as RFC 4514 writes it.
+    /// The subject, in the form of RFC 4514.
     pub subject: String,
-    /// The type of its key, and of those of subordinate authorities.
+    /// The type of the root's key, and of the keys of subordinate authorities.
     #[serde(default)]
     pub key: AuthorityKey,
     /// The validity in days.
     #[serde(default = "ten_years")]
     pub days: u32,
-    /// The number of authorities that may lie between it and a certificate.
+    /// The maximum number of authorities between the root and a certificate.
     #[serde(default = "one")]
     pub path_length: u8,
 }
 
-/// The type of a key that the plugin makes. RSA keys are imported.
+/// The type of a key that the plugin makes. RSA keys can only be imported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
@@ -106,7 +109,7 @@ impl Default for LocalCaConfiguration {
     }
 }
 
-/// The validity of anything, in days: up to a hundred years.
+/// The possible validity of a certificate or list, in days: up to a hundred years.
 const DAYS: RangeInclusive<u32> = 1..=36_500;
 
 impl LocalCaConfiguration {
@@ -161,7 +164,7 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=200).contains(&name.len()) && !name.trim().is_empty() && !name.contains(char::is_control)
 }
 
-/// Puts the id of an authority into an address.
+/// Returns an address in which `{ca}` is replaced by the id of an authority.
 pub(crate) fn address(url: &str, ca: &str) -> String {
     url.replace("{ca}", ca)
 }

@@ -1,4 +1,4 @@
-//! Making the certificate of an order, once.
+//! Making the certificate of an order, at most once.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::records::Kind;
 use crate::storage_error::{busy, corrupt, from_storage};
 
 impl LocalCa {
-    /// Reads an order that came to its certificate.
+    /// Reads the record of an order whose certificate was made.
     pub(crate) async fn order(&self, id: &OrderId) -> Result<Option<OrderRecord>, CertificateError> {
         const WHAT: &str = "the record of an order";
         let key = self.records.key(Kind::Order, id.as_str());
@@ -25,9 +25,9 @@ impl LocalCa {
         OrderRecord::decode(&content).map(Some).map_err(|error| corrupt(WHAT, error.to_string()))
     }
 
-    /// Makes the certificate of an order, unless it was made before.
+    /// Makes the certificate of an order, or returns the one that was made before.
     ///
-    /// The certificate is returned only if its record is stored, so an order never has two.
+    /// A certificate is returned only if its record is stored, so an order never has two certificates.
     pub(crate) async fn made(
         &self,
         id: &OrderId,
@@ -85,7 +85,7 @@ impl LocalCa {
         Ok(OrderRecord { ca: authority.record.id.clone(), certificate, chain: authority.chain() })
     }
 
-    /// Returns the validity of a new certificate, which ends with that of its authority.
+    /// Returns the validity of a new certificate. It ends with the validity of its authority at the latest.
     fn validity(
         &self,
         authority: &Authority,
@@ -96,7 +96,7 @@ impl LocalCa {
             let reason = "its certificate has expired: create or import another one";
             return Err(CertificateError::not_ready("the authority", reason));
         }
-        // The last second is a part of the validity.
+        // The last second belongs to the validity.
         let lasts = days(asked.unwrap_or(self.configuration.days)).saturating_sub(Duration::from_secs(1));
         let last = now.plus(lasts);
         if asked.is_some() && last > end {
@@ -106,7 +106,7 @@ impl LocalCa {
         Ok((self.backdated(now).max(authority.not_before()), last.min(end)))
     }
 
-    /// Returns the beginning of a validity.
+    /// Returns the beginning of the validity of a certificate or list that is issued at `now`.
     pub(crate) fn backdated(&self, now: Timestamp) -> Timestamp {
         let minutes = u64::from(self.configuration.backdate_minutes);
         Timestamp::from_milliseconds(now.as_milliseconds().saturating_sub(minutes * 60_000))

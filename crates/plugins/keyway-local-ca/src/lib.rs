@@ -1,8 +1,8 @@
-//! A certificate authority of its own, on the storage engine of the host.
+//! A certificate authority whose keys and records are on the storage engine of the host.
 //!
 //! The plugin is `local-ca` ([`LocalCaPlugin`]). It makes a root, or signs with an [imported](LocalCa::import)
-//! authority, creates authorities below it, makes certificates from requests of PKCS#10, revokes them and signs
-//! revocation lists. All of it is records of a storage engine; keys are sealed.
+//! authority. It creates authorities below that, makes certificates from requests of PKCS#10, revokes certificates, and
+//! signs revocation lists. All its data are records of a storage engine; keys are sealed.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};
@@ -78,39 +78,40 @@
 //! | `request_data` | base64 of one request of PKCS#10 in PEM |
 //! | `days` | the validity, at most `most_days`; the default is `days` of the configuration |
 //!
-//! The certificate has the key, the subject and the alternative names of the request. An order whose request asks for
-//! more than the authority makes is refused, and an error names the reason: the certificate of an authority
-//! (decision B15), other extensions than key usages and names, other usages than those of TLS and
-//! signatures, other kinds of names than DNS, IP, e-mail and URI. Nothing that was asked for is left out
-//! silently, except for a proposed key identifier and for the attribute `challengePassword`.
+//! The certificate has the key, the subject and the alternative names of the request. An order is refused if its
+//! request asks for more than the authority makes: the certificate of an authority (decision B15), other extensions
+//! than key usages and names, other usages than those of TLS and signatures, or other kinds of names than DNS, IP,
+//! e-mail and URI. The error names the reason. No part of a request is silently ignored, except for a proposed key
+//! identifier and the attribute `challengePassword`.
 //!
 //! # Certificates
 //!
-//! They are X.509 version 3 with a serial number of 16 random bytes, basic constraints, key usages, the
-//! identifiers of both keys, and the configured addresses of the revocation list and of the issuer. They begin
-//! `backdate_minutes` before their issue, and end with their authority at the latest. Keys of authorities are ECDSA
-//! on P-256 or P-384 or Ed25519; imported ones also RSA with 2048 to 4096 bits.
+//! Certificates are X.509 version 3. They have a serial number of 16 random bytes, basic constraints, key usages, the
+//! identifiers of both keys, and the configured addresses of the revocation list and of the issuer. Their validity
+//! begins `backdate_minutes` before their issue, and ends with that of their authority at the latest. Keys of
+//! authorities are ECDSA on P-256 or P-384, or Ed25519. Imported keys may also be RSA with 2048 to 4096 bits.
 //!
 //! # Authorities
 //!
-//! The first operation makes the configured root, with the id `base`. Authorities below it are created and
-//! deleted by the contract; path lengths hold. The key of a deleted one is gone, its parent
-//! revokes its certificate, and its id is never used again. One that has others below it is not deleted.
+//! The first operation makes the configured root, with the id `base`. The operations of the contract create and delete
+//! authorities below it, within the limits of path lengths. When an authority is deleted, its key is destroyed, its
+//! parent revokes its certificate, and its id is never used again. An authority that has others below it cannot be
+//! deleted.
 //!
 //! # Revocation lists
 //!
-//! [`LocalCa::revocation_list`] returns the list of an authority. A list is signed again after a revocation, and when half
-//! of its time has passed: the engine of a host sees to that, and a host without one calls
-//! [`LocalCa::renew_revocation_lists`]. The host publishes the lists. An entry stays for ever, also after its certificate
-//! has expired.
+//! [`LocalCa::revocation_list`] returns the list of an authority. A new list is signed after a revocation, and when
+//! half of the list's time has passed. The engine of a host takes care of this; a host without one calls
+//! [`LocalCa::renew_revocation_lists`]. The host publishes the lists. An entry stays for ever, even after its
+//! certificate has expired.
 //!
 //! # Storage
 //!
-//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). Every effect is one atomic commit, so a
-//! kill at any point leaves it done or undone, and the same call settles it. Several handles and processes may
-//! use one connection. Authorities and orders are sealed, each for its place; revocations are in the clear,
-//! since the list publishes them. [`LocalCa::reseal`] moves the records to a new key. A record that is removed,
-//! or an older copy that is put back, is not detected.
+//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). Every effect is one atomic commit, so
+//! after a kill at any point the effect is either done or not, and repeating the call completes it. Several handles and
+//! processes may use one connection. Authorities and orders are sealed, each for its place. Revocations are in the
+//! clear, because the list publishes them. [`LocalCa::reseal`] seals the records with a new key. The plugin does not
+//! detect a record that is removed, or an older copy that is put back.
 //!
 //! # Features
 //! `encrypted-keys`: imported keys under a passphrase. `schemars`: the JSON schema of [`LocalCaConfiguration`]. Both

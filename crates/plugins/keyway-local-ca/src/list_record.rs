@@ -1,6 +1,6 @@
-//! Revocations, and the state of a revocation list, as they are stored.
+//! The stored forms of a revocation, and of the state of a revocation list.
 //!
-//! They are in the clear: a revocation list publishes all of it.
+//! Both are in the clear, because a revocation list publishes all their content.
 
 use der::{AnyRef, Decode as _, Encode as _, Tag, Tagged as _};
 use keyway_certificates::RevocationReason;
@@ -16,19 +16,19 @@ use x509_cert::serial_number::SerialNumber;
 const SCHEMA: u8 = 1;
 const NEWER: Malformed = Malformed { expected: "schema 1: use a newer program" };
 
-/// A revoked certificate, as its list has it: a `RevokedCert` in DER. Its serial number is in the key of the record
-/// too.
+/// A revoked certificate in the form of its list entry: a `RevokedCert` in DER. The key of the record holds the serial
+/// number, too.
 ///
-/// It is encoded when it is revoked, so that a list of many is signed as fast as it is read.
+/// The entry is encoded at the revocation, so that signing a list of many entries takes no longer than reading them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RevocationRecord {
     pub(crate) entry: Vec<u8>,
 }
 
 impl RevocationRecord {
-    /// Makes the entry of a certificate that is revoked now.
+    /// Makes the entry of a certificate that is being revoked.
     pub(crate) fn new(serial: &[u8], revoked_at: Timestamp, reason: RevocationReason) -> der::Result<Self> {
-        // A reason that says nothing is left out (RFC 5280, section 5.3.1).
+        // The reason "unspecified" is left out (RFC 5280, section 5.3.1).
         let extensions = match code(reason) {
             CrlReason::Unspecified => None,
             reason => Some(vec![extension(false, &reason)?]),
@@ -45,7 +45,7 @@ impl RevocationRecord {
         [&[SCHEMA], &self.entry[..]].concat()
     }
 
-    /// Returns the entry in a record, which is one sequence.
+    /// Returns the entry in a record. It must be one sequence.
     pub(crate) fn entry(bytes: &[u8]) -> Result<&[u8], Malformed> {
         let [SCHEMA, entry @ ..] = bytes else { return Err(NEWER) };
         match AnyRef::from_der(entry) {
@@ -72,15 +72,15 @@ const fn code(reason: RevocationReason) -> CrlReason {
 /// The state of a revocation list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ListRecord {
-    /// The number of the last list. 0 if none was signed.
+    /// The number of the last list, or 0 if none was signed.
     pub(crate) number: u64,
     /// The number of revocations so far.
     pub(crate) changes: u64,
-    /// How many of them the last list has.
+    /// The number of revocations that the last list has.
     pub(crate) signed: u64,
     /// The time when the last list was signed.
     pub(crate) this_update: Timestamp,
-    /// The time until which it counts.
+    /// The time until which the last list is valid.
     pub(crate) next_update: Timestamp,
 }
 
@@ -106,19 +106,19 @@ impl ListRecord {
         Ok(Self { number, changes, signed, this_update, next_update })
     }
 
-    /// Tells whether a new list is to be signed: there is none, a revocation is missing, or half of its time has
+    /// Tells whether a new list must be signed: there is none, a revocation is missing in it, or half of its time has
     /// passed.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.number == 0 || self.signed != self.changes || now >= self.half()
     }
 
-    /// Returns the moment at which half of its time has passed.
+    /// Returns the moment at which half of the list's time has passed.
     pub(crate) fn half(&self) -> Timestamp {
         let half = self.next_update.as_milliseconds() / 2 + self.this_update.as_milliseconds() / 2;
         Timestamp::from_milliseconds(half)
     }
 
-    /// Encodes a signed list, with the number by which it is known to be the last one.
+    /// Encodes a signed list together with its number, which tells whether it is the last list.
     pub(crate) fn encode_signed(&self, der: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(9 + der.len());
         out.push(SCHEMA);
@@ -127,7 +127,7 @@ impl ListRecord {
         out
     }
 
-    /// Reads a signed list. `None` if another one is the last.
+    /// Reads a signed list. Returns `None` if it is not the last list.
     pub(crate) fn decode_signed(&self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
         let mut reader = Reader::new(bytes);
         if reader.byte()? != SCHEMA {

@@ -1,4 +1,4 @@
-//! The handle to a local authority: its records, and the authorities that it has loaded.
+//! The handle to a local authority. It holds the records, and the authorities that were loaded.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,22 +18,22 @@ use crate::records::{Kind, Records};
 use crate::revocation_list::SignedLists;
 use crate::storage_error::{busy, corrupt, from_storage};
 
-/// The id of the authority that is always there: the root, or the imported one.
+/// The id of the base authority, which always exists: the root, or the imported authority.
 pub(crate) const BASE: &str = "base";
 
-/// How often an operation starts over because another writer was faster.
+/// The maximum number of attempts of an operation. It starts over when another writer was faster.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
-/// The most authorities of one connection.
+/// The maximum number of authorities of a connection.
 pub(crate) const MOST_AUTHORITIES: usize = 1000;
 
-/// A certificate authority of its own: a root, or an imported authority, and subordinate ones.
+/// A certificate authority of the host: a root or an imported authority, and the subordinate authorities.
 ///
-/// It is the [`CertificateAuthority`](keyway_certificates::CertificateAuthority) that the plugin opens. A host opens
-/// it by this type too where it [imports](Self::import) an authority or publishes
-/// [revocation lists](Self::revocation_list), with the same context.
+/// It is the [`CertificateAuthority`](keyway_certificates::CertificateAuthority) that the plugin opens. A host that
+/// [imports](Self::import) an authority or publishes [revocation lists](Self::revocation_list) opens this type
+/// directly, with the same context.
 ///
-/// Handles share nothing but the storage: there may be several, in several processes.
+/// Handles share nothing but the storage, so there may be several handles, in several processes.
 pub struct LocalCa {
     pub(crate) configuration: LocalCaConfiguration,
     pub(crate) records: Records,
@@ -45,12 +45,11 @@ pub struct LocalCa {
 impl LocalCa {
     /// Opens the authority of a connection. It does no I/O and does not block.
     ///
-    /// The host lends the storage engine as an `Arc<dyn Storage>`, and the keys that seal its records as a
-    /// [`KeyRing`].
+    /// The host lends the storage engine as an `Arc<dyn Storage>`, and the keys that seal its records as a [`KeyRing`].
     ///
     /// # Errors
     /// [`Invalid`](CertificateError::Invalid) names the key of the configuration that is not acceptable;
-    /// [`MissingResource`](CertificateError::MissingResource) the resource that was not lent.
+    /// [`MissingResource`](CertificateError::MissingResource) names the resource that was not lent.
     pub fn new(context: &OpenContext) -> Result<Self, CertificateError> {
         let configuration = LocalCaConfiguration::read(&context.configuration)?;
         let storage = Arc::clone(context.resources.require::<Arc<dyn Storage>>()?);
@@ -60,10 +59,11 @@ impl LocalCa {
         Ok(Self { configuration, records, clock: Arc::clone(&context.clock), loaded, lists })
     }
 
-    /// Returns an authority, as this handle knows it or as the storage has it. The base authority is made if it is
-    /// missing.
+    /// Returns an authority that this handle has loaded, or loads it from the storage. If the base authority is
+    /// missing, it is made.
     ///
-    /// A writer checks the revision in its commit, and [forgets](Self::forget) the authority if that fails.
+    /// A writer checks the revision of the authority in its commit. If that check fails, the writer
+    /// [forgets](Self::forget) the authority.
     pub(crate) async fn authority(&self, ca: Option<&CaId>) -> Result<Arc<Authority>, CertificateError> {
         let id = ca.map_or(BASE, CaId::as_str);
         if let Some(known) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(id) {
@@ -72,7 +72,7 @@ impl LocalCa {
         self.load(id).await
     }
 
-    /// Returns an authority as the storage has it now.
+    /// Loads an authority from the storage.
     pub(crate) async fn load(&self, id: &str) -> Result<Arc<Authority>, CertificateError> {
         self.forget(id);
         let found = self.find(id).await?;
@@ -92,7 +92,7 @@ impl LocalCa {
         self.loaded.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
-    /// Reads an authority. `None` if there is none, or a deleted one.
+    /// Reads an authority. Returns `None` if it does not exist or is deleted.
     pub(crate) async fn find(&self, id: &str) -> Result<Option<Authority>, CertificateError> {
         const WHAT: &str = "the record of an authority";
         let key = self.records.key(Kind::Authority, id);
@@ -125,7 +125,7 @@ impl LocalCa {
         Ok(all)
     }
 
-    /// Stores the base authority, unless another one was faster. Returns the one that is stored.
+    /// Stores the base authority, unless another writer was faster. Returns the stored base authority.
     pub(crate) async fn store_base(
         &self,
         record: &AuthorityRecord,
@@ -144,7 +144,7 @@ impl LocalCa {
     }
 }
 
-/// Ends a poll, so that none of them is long when there are many authorities.
+/// Ends the current poll, so that no poll takes long when there are many authorities.
 pub(crate) async fn pause() {
     let mut is_over = false;
     poll_fn(|context| {

@@ -13,13 +13,13 @@ use crate::local_ca::{LocalCa, pause};
 use crate::renewal;
 use crate::subordinate::id_of;
 
-/// The answer to an order that was never placed.
+/// The answer to a check of an order that was never placed.
 const UNKNOWN_ORDER: &str = "The authority has made no certificate for this order.";
 
 #[async_trait]
 impl CertificateAuthority for LocalCa {
     fn capabilities(&self) -> Capabilities {
-        // Keys that the plugin makes sign in a fraction of a millisecond, and an imported RSA key may not.
+        // The plugin makes only keys that sign in a fraction of a millisecond. An imported RSA key may take longer.
         let is_prompt = self.configuration.root.is_some() && self.records.storage.pace() == Pace::Prompt;
         Capabilities::MINIMAL
             .request_types(RequestTypes::CUSTOM.and(RequestTypes::SIMPLE_CMC).and(RequestTypes::STORED_KEY))
@@ -123,7 +123,7 @@ impl CertificateAuthority for LocalCa {
             IntendedCall::Revoke(request) => {
                 destroyed(self.is_revoked(&request.certificate, request.ca.as_ref()).await?)
             }
-            // An order has its certificate at once, so it is never changed or canceled.
+            // An order gets its certificate at once, so it is never changed or canceled.
             _ => Reconciled::NothingHappened,
         })
     }

@@ -1,4 +1,4 @@
-//! An order that came to its certificate, as it is stored.
+//! The stored form of an order whose certificate was made.
 
 use keyway_certificates::{CertificateError, IssuedCertificate, Pem};
 use keyway_core::codec::{Malformed, Reader, put_bytes, put_text, put_u32};
@@ -8,10 +8,10 @@ use crate::pem::{certificate_pem, chain_pem};
 /// The schema of the record.
 const SCHEMA: u8 = 1;
 
-/// A certificate that was made for an order, and the certificates above it at that time.
+/// A certificate that was made for an order, and its intermediate certificates at that time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OrderRecord {
-    /// The id of the authority that signed it.
+    /// The id of the authority that signed the certificate.
     pub(crate) ca: String,
     pub(crate) certificate: Vec<u8>,
     pub(crate) chain: Vec<Vec<u8>>,

@@ -1,4 +1,4 @@
-//! The plugin in the registry, which opens connections.
+//! The plugin that the registry holds. It opens connections.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
-//! The records of the authority: their keys, and their seals.
+//! The records of the authority: the keys under which they are stored, and their encryption.
 //!
 //! ```text
 //! connection (16 bytes) | kind (1) | mark (16) [| serial number]
 //! ```
 //!
-//! A sealed value is `format (1) | key id (8) | token`; its plaintext begins with the key of the record, so a
-//! value in another place is refused.
+//! A sealed value is `format (1) | key id (8) | token`. Its plaintext begins with the key of the record, so a value in
+//! another place is refused.
 
 use std::sync::Arc;
 
@@ -28,11 +28,12 @@ const MARK_BYTES: usize = 16;
 pub(crate) enum Kind {
     /// An authority, with its key. Sealed.
     Authority = 0,
-    /// The name of an authority, which makes names unique: a mark of it, and no content.
+    /// The name of an authority. The record keeps names unique: its key holds a digest of the name, and it has no
+    /// content.
     Name = 1,
     /// An order, with its certificate. Sealed.
     Order = 2,
-    /// A revoked certificate: what the revocation list publishes. In the clear.
+    /// A revoked certificate, in the form that the revocation list publishes. In the clear.
     Revocation = 3,
     /// The state of a revocation list. In the clear.
     List = 4,
@@ -53,7 +54,7 @@ impl Records {
         Self { connection: mark(&[b"keyway-local-ca", connection.as_str().as_bytes()]), storage, keys }
     }
 
-    /// Returns the key of a record that a text stands for.
+    /// Returns the key of the record of a kind that is identified by a text.
     pub(crate) fn key(&self, kind: Kind, text: &str) -> Vec<u8> {
         [&self.connection[..], &[kind as u8], &mark(&[&[kind as u8], text.as_bytes()])].concat()
     }
@@ -63,7 +64,8 @@ impl Records {
         KeyRange::prefix([&self.connection[..], &[kind as u8]].concat())
     }
 
-    /// Returns the key of a revoked certificate of an authority, or the beginning of all of them.
+    /// Returns the key of the revocation of a certificate. With an empty serial number, it is the prefix of the keys of
+    /// all revocations of the authority.
     pub(crate) fn revocation(&self, ca: &str, serial: &[u8]) -> Vec<u8> {
         let mut key = self.key(Kind::Revocation, ca);
         key.extend_from_slice(serial);
@@ -93,7 +95,7 @@ impl Records {
         Ok(value)
     }
 
-    /// Tells whether the first key sealed a value.
+    /// Tells whether a value was sealed with the first key.
     pub(crate) fn is_sealed_with_first(&self, value: &[u8]) -> bool {
         value.get(1..=KEY_ID_BYTES) == Some(&self.keys.primary_id().to_bytes()[..])
     }
@@ -123,7 +125,8 @@ impl Records {
     }
 }
 
-/// Returns a mark of fixed length for texts, each of which is delimited.
+/// Returns a digest of fixed length for a list of texts. The length of each text is included, so that the texts are
+/// delimited.
 pub(crate) fn mark(parts: &[&[u8]]) -> [u8; MARK_BYTES] {
     let digest = parts.iter().fold(Sha256::new(), |digest, part| {
         let length = u32::try_from(part.len()).unwrap_or(u32::MAX);

@@ -6,8 +6,8 @@ use keyway_certificates::{CertificateError, Pem, RenewalInformation};
 use keyway_core::Timestamp;
 use keyway_x509::IssuedFacts;
 
-/// Returns the window in which a certificate is to be renewed: from two thirds to five sixths of its validity, or
-/// now if it is revoked.
+/// Returns the window in which a certificate should be renewed. It is from two thirds to five sixths of the validity,
+/// or now if the certificate is revoked.
 pub(crate) fn window(
     certificate: &Pem,
     is_revoked: bool,

@@ -1,4 +1,4 @@
-//! Revoking certificates.
+//! Revocation of certificates.
 
 use keyway_certificates::{CaId, CertificateError, CertificateRevocation, Pem, RevocationReason};
 use keyway_core::Timestamp;
@@ -40,7 +40,8 @@ impl LocalCa {
         Ok(self.records.storage.get(&key).await.map_err(from_storage)?.is_some())
     }
 
-    /// Returns the id of the authority, and the serial number of a certificate that it signed.
+    /// Returns the id of the authority that signed a certificate, and the serial number of the certificate. Fails if
+    /// the authority did not sign it.
     async fn signed(
         &self,
         certificate: &Pem,
@@ -78,7 +79,7 @@ impl LocalCa {
         )))
     }
 
-    /// Reads the state of a revocation list, and the expectation of a writer that changes it.
+    /// Reads the state of a revocation list. Also returns the expectation with which a writer must change it.
     pub(crate) async fn list(&self, ca: &str) -> Result<(ListRecord, Expectation), CertificateError> {
         let key = self.records.key(Kind::List, ca);
         let Some(record) = self.records.storage.get(&key).await.map_err(from_storage)? else {

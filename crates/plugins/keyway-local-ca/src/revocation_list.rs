@@ -1,4 +1,4 @@
-//! Revocation lists: signed, and signed again before they end.
+//! Revocation lists, which are signed again before they expire.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -29,11 +29,11 @@ use crate::storage_error::{busy, corrupt, from_storage};
 pub struct RevocationList {
     /// The list in DER, as it is published.
     pub der: Vec<u8>,
-    /// Its number: a later list has a greater one.
+    /// The number of the list. A later list has a greater number.
     pub number: u64,
-    /// The beginning of its time.
+    /// The time from which the list is valid.
     pub this_update: Timestamp,
-    /// The end of its time. A verifier refuses certificates after it.
+    /// The time until which the list is valid. A verifier refuses certificates after it.
     pub next_update: Timestamp,
 }
 
@@ -44,7 +44,7 @@ impl RevocationList {
     }
 }
 
-/// The last list of each authority that this handle signed or read, with the state that it follows.
+/// The last list of each authority that this handle has signed or read, with the state to which the list belongs.
 #[derive(Debug, Default)]
 pub(crate) struct SignedLists(Mutex<HashMap<String, (ListRecord, RevocationList)>>);
 
@@ -62,14 +62,14 @@ impl SignedLists {
 impl LocalCa {
     /// Returns the revocation list of an authority, with every revocation so far.
     ///
-    /// It is the last one that was signed, by any handle, as long as nothing was revoked since and half of its time
-    /// has not passed; otherwise it is signed now, and has the next number. Signing reads the revocations page by page,
-    /// and encodes and signs them at once, a few milliseconds for 100,000.
+    /// If nothing was revoked since the last list was signed by any handle, and half of the time of that list has not
+    /// passed, the last list is returned. Otherwise a new list with the next number is signed. Signing reads the
+    /// revocations page by page. Encoding and signing block for a few milliseconds for 100,000 revocations.
     ///
     /// # Errors
-    /// [`UnknownCa`](CertificateError::UnknownCa), and those of the storage. Asking again is harmless.
+    /// [`UnknownCa`](CertificateError::UnknownCa), and the errors of the storage. The call can be repeated safely.
     pub async fn revocation_list(&self, ca: &CaId) -> Result<RevocationList, CertificateError> {
-        // Tells an authority that does not exist from one without revocations.
+        // Distinguishes an authority that does not exist from an authority without revocations.
         self.authority(Some(ca)).await?;
         let (state, _) = self.list(ca.as_str()).await?;
         if !state.is_due(self.clock.now())
@@ -80,20 +80,21 @@ impl LocalCa {
         self.sign_list(ca).await
     }
 
-    /// Signs every revocation list that is due: there is none yet, a revocation is missing, or half of its
-    /// time has passed. Returns the new lists, to be published.
+    /// Signs every revocation list that is due: there is none yet, a revocation is missing in it, or half of its time
+    /// has passed. Returns the new lists, so that they can be published.
     ///
-    /// A host whose engine runs need not call it, because [`maintain`](keyway_certificates::CertificateAuthority::maintain)
-    /// does. Another one calls it several times within half of `revocation_list_days`, and after a revocation.
+    /// A host whose engine runs need not call this function, because
+    /// [`maintain`](keyway_certificates::CertificateAuthority::maintain) does the same. Any other host calls it several
+    /// times within half of `revocation_list_days`, and after each revocation.
     ///
     /// # Errors
-    /// As [`revocation_list`](Self::revocation_list). Lists that were signed before the error count, and
+    /// As [`revocation_list`](Self::revocation_list). Lists that were signed before the error stay valid, and
     /// `revocation_list` returns them.
     pub async fn renew_revocation_lists(&self) -> Result<Vec<(CaId, RevocationList)>, CertificateError> {
         Ok(self.renewed_lists().await?.0)
     }
 
-    /// Signs the lists that are due. Also returns the moment at which the next one is.
+    /// Signs the lists that are due. Also returns the moment at which the next list will be due.
     pub(crate) async fn renewed_lists(
         &self,
     ) -> Result<(Vec<(CaId, RevocationList)>, Option<Timestamp>), CertificateError> {
@@ -103,7 +104,7 @@ impl LocalCa {
             if state.is_due(self.clock.now()) {
                 let ca = authority.id()?;
                 let list = match self.sign_list(&ca).await {
-                    // It was deleted meanwhile.
+                    // The authority has been deleted in the meantime.
                     Err(CertificateError::UnknownCa { .. }) => continue,
                     signed => signed?,
                 };
@@ -115,7 +116,7 @@ impl LocalCa {
         Ok((renewed, next))
     }
 
-    /// Returns the list that was signed last, if it is known to this handle or stored.
+    /// Returns the list that was signed last, if this handle knows it or it is stored.
     async fn last_list(
         &self,
         ca: &CaId,
@@ -142,7 +143,7 @@ impl LocalCa {
         for _ in 0..MAX_ATTEMPTS {
             let authority = self.authority(Some(ca)).await?;
             let ca = authority.record.id.as_str();
-            // A revocation after this makes the commit fail, and one before it is seen.
+            // A revocation before this read is in the list. A revocation after it makes the commit fail.
             let (state, expectation) = self.list(ca).await?;
             let now = self.clock.now();
             let next = ListRecord {
@@ -158,7 +159,7 @@ impl LocalCa {
                 .put(self.records.key(Kind::List, ca), next.encode(), expectation)
                 .check(self.records.key(Kind::Authority, ca), authority.revision);
             let stored = next.encode_signed(&der);
-            // A handle that does not find a list signs one itself.
+            // A list that is too large is not stored. A handle that finds no stored list signs a new one.
             if stored.len() <= self.records.storage.limits().value_bytes {
                 batch = batch.put(self.records.key(Kind::SignedList, ca), stored, Expectation::Any);
             }
@@ -170,7 +171,7 @@ impl LocalCa {
                     return Ok(list);
                 }
                 CommitOutcome::Conflict { item: 0 } => {}
-                // It was deleted, or another one was created below it.
+                // The authority was deleted, or another one was created below it.
                 CommitOutcome::Conflict { .. } => self.forget(ca),
             }
         }
@@ -197,7 +198,7 @@ impl LocalCa {
     }
 }
 
-/// The signed part of a list (RFC 5280, section 5.1), whose entries are encoded already.
+/// The signed part of a list (RFC 5280, section 5.1). Its entries are already encoded.
 #[derive(Sequence)]
 struct Content {
     version: Version,
@@ -210,7 +211,7 @@ struct Content {
     extensions: Extensions,
 }
 
-/// A list whose signed part is encoded already.
+/// A list. Its signed part is already encoded.
 #[derive(Sequence)]
 struct Signed<'a> {
     content: AnyRef<'a>,

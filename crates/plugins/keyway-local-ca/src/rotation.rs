@@ -1,4 +1,4 @@
-//! Sealing the records with a new key.
+//! Resealing of the records with a new key.
 
 use keyway_certificates::CertificateError;
 use keyway_storage::{Batch, CommitOutcome, Expectation};
@@ -8,14 +8,14 @@ use crate::records::Kind;
 use crate::storage_error::from_storage;
 
 impl LocalCa {
-    /// Seals every record with the first of the lent keys that another one sealed. Returns their number.
+    /// Reseals every record that is not sealed with the first of the lent keys. Returns the number of these records.
     ///
-    /// To change keys, open the authority with the new key before the old ones, call this until it returns 0,
-    /// and then leave the old ones out. Other handles go on meanwhile, if they have the new key too. It is one
-    /// commit for each record, and may be dropped and called again at any time.
+    /// To change keys, open the authority with the new key before the old ones, call this function until it returns 0,
+    /// and then remove the old keys. Other handles continue to work if they have the new key, too. The function makes
+    /// one commit for each record. It may be dropped and called again at any time.
     ///
     /// # Errors
-    /// Those of the storage, and [`NotReady`](CertificateError::NotReady) for a record that no lent key opens.
+    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that no lent key opens.
     pub async fn reseal(&self) -> Result<u64, CertificateError> {
         const WHAT: &str = "a sealed record of the authority";
         let mut resealed = 0;
@@ -33,7 +33,7 @@ impl LocalCa {
                     let expected = Expectation::Revision(entry.revision);
                     let batch = Batch::new().put(entry.key.clone(), value, expected);
                     match self.records.storage.commit(batch).await.map_err(from_storage)? {
-                        // A record that changed meanwhile counts: the caller looks again.
+                        // A record that has changed counts, too, so that the caller calls again.
                         CommitOutcome::Committed(_) | CommitOutcome::Conflict { .. } => resealed += 1,
                     }
                 }

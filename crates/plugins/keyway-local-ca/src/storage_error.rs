@@ -12,7 +12,7 @@ pub(crate) fn corrupt(what: &'static str, reason: impl Into<String>) -> Certific
     CertificateError::not_ready(what, format!("it is damaged ({}): restore it from a copy", reason.into()))
 }
 
-/// Creates the error for an operation that other writers overtook too often; nothing happened.
+/// Creates the error for an operation that failed because other writers were faster too often. Nothing happened.
 pub(crate) fn busy() -> CertificateError {
     CertificateError::Unavailable {
         what: "the authority, which many use at once,",

@@ -1,4 +1,4 @@
-//! Subordinate authorities: created, and deleted.
+//! Creation and deletion of subordinate authorities.
 
 use keyway_certificates::{CaId, CertificateError, CreateCa, DeleteCa, IntentId, RevocationReason};
 use keyway_core::Timestamp;
@@ -51,7 +51,7 @@ impl LocalCa {
             }
             let record = self.below(&parent, &id, request, &subject)?;
             let [key, above] = [&record, &parent.record].map(|of| self.records.key(Kind::Authority, &of.id));
-            // The parent is written again, so that it is not deleted at the same time.
+            // The commit also rewrites the parent, so that the parent cannot be deleted at the same time.
             let batch = Batch::new()
                 .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
                 .put(self.records.key(Kind::Name, &record.name), Vec::new(), Expectation::Absent)
@@ -84,7 +84,7 @@ impl LocalCa {
         Ok(is_there && self.find(id).await?.is_none())
     }
 
-    /// Makes an authority below another one.
+    /// Makes the record of an authority below another one.
     fn below(
         &self,
         parent: &Authority,
@@ -134,7 +134,7 @@ impl LocalCa {
         })
     }
 
-    /// Deletes a subordinate authority: its key is gone, and its parent revokes its certificate.
+    /// Deletes a subordinate authority: its key is destroyed, and its parent revokes its certificate.
     pub(crate) async fn deleted(&self, request: &DeleteCa) -> Result<(), CertificateError> {
         let id = request.ca.as_str();
         if id == BASE {

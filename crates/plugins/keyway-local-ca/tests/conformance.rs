@@ -15,12 +15,12 @@ use serde_json::json;
 
 const PLUGINS: Plugins = plugins! { keyway_local_ca };
 
-/// A request for `door.example.com`, whose key does not exist any more.
+/// A request for `door.example.com`. Its private key no longer exists.
 const REQUEST: &str = include_str!("requests/door.pem");
 /// A request for the certificate of an authority.
 const REFUSED: &str = include_str!("requests/authority.pem");
 
-/// The storage of each rule, shared by all handles that it opens.
+/// The storage of each rule. All handles that a rule opens share it.
 static STORAGE: LazyLock<Mutex<HashMap<PathBuf, Arc<dyn Storage>>>> = LazyLock::new(Mutex::default);
 
 fn registration() -> &'static Registration {
@@ -46,14 +46,14 @@ fn subject() -> CertificateSubject {
         .listing(effects)
 }
 
-/// Lists the records of orders, revocations and subordinate authorities. The base authority and the state of its
-/// revocation list are no effects of a call.
+/// Lists the effects of calls: the records of orders, revocations and subordinate authorities. The base authority and
+/// the state of its revocation list do not count as effects.
 fn effects(scratch: &Path) -> Vec<String> {
     const KIND: usize = 16;
     let page = pollster::block_on(storage(scratch).scan(&KeyRange::all(), None, 4096)).expect("a page");
     assert!(!page.more, "all records are on one page");
     let mut records: Vec<_> = page.entries.iter().map(|entry| entry.key.as_slice()).collect();
-    // A name stands for each authority, and one of them is that of the base authority.
+    // Each authority has a record of its name. One of these records is that of the base authority.
     let names = records.iter().filter(|key| key[KIND] == 1).count();
     records.retain(|key| matches!(key[KIND], 2 | 3));
     let records = records.iter().map(|key| format!("{key:?}"));

@@ -1,14 +1,14 @@
-//! Reads the service's answers. Fields that are not named here are ignored (decision L9).
+//! Reads the service's answers. Fields that the readers do not name are ignored (decision L9).
 
 use keyway_core::json::Reader;
 use keyway_core::{Json, Timestamp};
 
-/// The most bytes of an answer. A page of a list is the longest.
+/// The maximum size of an answer in bytes. The longest answer is a page of a list.
 pub(crate) const MAX_BYTES: usize = 32 << 20;
 
 const ANSWERS: Reader = Reader { max_bytes: MAX_BYTES, max_depth: 32, ..Reader::STRICT };
 
-/// The error for an answer of another form. It holds nothing of the answer.
+/// The error for an answer that does not have the expected form. It holds nothing of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the service's answer has no valid {0}")]
 pub(crate) struct Malformed(pub(crate) &'static str);
@@ -24,7 +24,7 @@ pub(crate) trait Record: Sized {
 pub(crate) struct Page<R> {
     /// The number of items in all pages.
     pub(crate) count: u64,
-    /// The date of the last change in the project, in seconds.
+    /// The date of the last change in the project, in seconds since the epoch.
     pub(crate) revised: Option<f64>,
     /// Whether there is another page.
     pub(crate) more: bool,
@@ -61,12 +61,12 @@ pub(crate) fn number(json: &Json) -> Option<u64> {
     }
 }
 
-/// Returns a text field; `None` if it is missing or empty, which the service does not tell apart.
+/// Returns a text field. Returns `None` if it is missing or empty, because the service does not distinguish the two.
 pub(crate) fn text<'a>(json: &'a Json, name: &str) -> Option<&'a str> {
     json.get(name).and_then(Json::as_text).filter(|text| !text.is_empty())
 }
 
-/// Returns an id, which becomes part of a path.
+/// Returns an id. Its characters are checked, because it becomes part of a path.
 pub(crate) fn id(json: &Json) -> Result<String, Malformed> {
     const LONGEST: usize = 128;
     let id = match json.get("id") {
@@ -82,7 +82,7 @@ pub(crate) fn id(json: &Json) -> Result<String, Malformed> {
 /// Returns a date, which the service gives in seconds with a fraction.
 pub(crate) fn date(json: &Json, name: &str) -> Option<Timestamp> {
     let seconds = json.get(name).and_then(seconds)?;
-    // Checked there: the number is neither negative nor too large.
+    // `seconds` has checked that the number is neither negative nor too large.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     Some(Timestamp::from_milliseconds((seconds * 1000.0).round() as u64))
 }

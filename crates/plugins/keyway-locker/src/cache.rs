@@ -1,7 +1,9 @@
-//! Keeps the service's answers for a while, as they came: names and values stay encrypted (decision L9).
+//! Keeps the service's answers for a while. They are kept in the form in which they came, so names and values stay
+//! encrypted (decision L9).
 //!
-//! The largest age of an answer is the staleness that the store declares (decision L12). Within it reads need no service, so
-//! they are also answered while the service is down. With a file, processes share the answers (decision H282).
+//! The maximum age of an answer is the staleness that the store declares (decision L12). Reads that a kept answer can
+//! serve need no service, so they succeed even while the service is down. With a file, processes share the answers
+//! (decision H282).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +15,8 @@ use crate::configuration::LockerConfiguration;
 use crate::kept_content::{Answers, Content, Generation};
 use crate::kept_file::{KeptFile, MAX_ANSWERS, Seen};
 
-/// The most bytes that are kept without a file. Beyond them, all answers are dropped.
+/// The maximum number of bytes that are kept without a file. If an answer would exceed it, all other answers are
+/// dropped.
 const MAX_BYTES: usize = 64 << 20;
 
 /// The answer to a read.
@@ -22,9 +25,9 @@ pub(crate) type Body = Arc<Wiped<Vec<u8>>>;
 /// The answers to reads, by path.
 #[derive(Debug)]
 pub(crate) struct Cache {
-    /// The age up to which answers are kept.
+    /// The maximum age of an answer that is kept.
     max_age: Duration,
-    /// The age up to which they are returned.
+    /// The maximum age of an answer that is returned.
     accepted: Duration,
     clock: Arc<dyn Clock>,
     file: Option<KeptFile>,
@@ -35,19 +38,20 @@ pub(crate) struct Cache {
 struct Kept {
     answers: Answers,
     bytes: usize,
-    /// The number of times that everything was dropped.
+    /// The number of times that all answers were dropped.
     drops: u64,
-    /// The beginning of the read of the profile.
+    /// The time at which the last read of the profile began.
     profile_at: Timestamp,
-    /// The version of the file that these answers agree with, but for those that are not saved.
+    /// The version of the file that the answers were last read from or written to. Answers that are not saved yet are
+    /// not in the file.
     seen: Option<Seen>,
     generation: Option<Generation>,
     is_unsaved: bool,
-    /// Whether the answers in the file have to be dropped before anything is read from it or kept.
+    /// Whether the answers in the file must be dropped before the file is read or written again.
     must_forget: bool,
 }
 
-/// The beginning of a read that may be kept.
+/// The beginning of a read whose answer may be kept.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Begun {
     at: Timestamp,
@@ -59,14 +63,15 @@ impl Begun {
         self.at
     }
 
-    /// Returns the beginning of two reads, of which this one began first unless the other one's answer was kept.
+    /// Returns the beginning of two reads together, which is the earlier one. `self` is the read that began first,
+    /// unless the answer to the other read was kept.
     pub(crate) fn or_earlier(self, other: Self) -> Self {
         Self { at: self.at.min(other.at), ..self }
     }
 }
 
 impl Cache {
-    /// Makes a cache in memory. An age of zero keeps nothing.
+    /// Makes a cache in memory. With an age of zero, it keeps nothing.
     pub(crate) fn new(max_age: Duration, clock: Arc<dyn Clock>) -> Self {
         Self { max_age, accepted: max_age, clock, file: None, kept: Mutex::default() }
     }
@@ -78,24 +83,24 @@ impl Cache {
         Self { max_age, accepted: max_age, clock, file: Some(file), kept: Mutex::new(kept) }
     }
 
-    /// Returns no answer that is older than this. Other processes may read older ones in the file.
+    /// Limits the age of the answers that are returned. The file may keep older ones, which other processes may return.
     pub(crate) fn accepting(self, age: Duration) -> Self {
         Self { accepted: self.max_age.min(age), ..self }
     }
 
-    /// Tells whether the profile in the file is young enough to be used without asking the service.
+    /// Tells whether the profile in the file is recent enough to be used without a request to the service.
     pub(crate) fn has_fresh_profile(&self) -> bool {
         is_fresh(self.kept().profile_at, self.clock.now(), self.accepted)
     }
 
-    /// Notes the beginning of the read of the profile.
+    /// Records the time at which the read of the profile began.
     pub(crate) fn keep_profile(&self, at: Timestamp) {
         let mut kept = self.kept();
         (kept.profile_at, kept.is_unsaved) = (at, true);
     }
 
-    /// Drops the profile and all answers, so that a session that is opened later asks the service. If the file cannot be
-    /// written, the profile in it is used until it is too old.
+    /// Drops the profile and all answers, so that a session that is opened later reads them from the service. If the
+    /// file cannot be written, the profile in it is used until it is too old.
     pub(crate) fn forget_profile(&self) {
         self.kept().profile_at = Timestamp::default();
         if let Err(error) = self.forget() {
@@ -103,7 +108,8 @@ impl Cache {
         }
     }
 
-    /// Returns an answer that is young enough and the beginning of its read, or the beginning of a new read.
+    /// Returns an answer that is recent enough, and the beginning of its read. Without such an answer, returns the
+    /// beginning of a new read as the error.
     pub(crate) fn find(&self, path: &str) -> Result<(Body, Begun), Begun> {
         let mut kept = self.kept();
         let is_usable = self.refresh(&mut kept);
@@ -112,7 +118,8 @@ impl Cache {
             Some((at, body)) if is_usable && is_fresh(*at, now, self.accepted) => {
                 return Ok((Arc::clone(body), Begun { at: *at, drops: kept.drops }));
             }
-            // The clock jumped back. When it comes to that time again, the answer would seem young.
+            // The clock has gone back. When it reaches the time of the answer again, the answer would wrongly seem
+            // recent, so all answers are dropped.
             Some((at, _)) if *at > now => {
                 kept.drop_all();
                 kept.must_forget = self.file.is_some();
@@ -129,12 +136,13 @@ impl Cache {
         self.refresh(&mut kept) && kept.drops == begun.drops
     }
 
-    /// Tells whether the answer to a read is young enough to be returned again.
+    /// Tells whether the answer to a read is recent enough to be returned again.
     pub(crate) fn is_fresh(&self, begun: Begun) -> bool {
         is_fresh(begun.at, self.clock.now(), self.accepted)
     }
 
-    /// Keeps the answer to a read, unless everything was dropped since the read began: it may be older than a write.
+    /// Keeps the answer to a read. If all answers were dropped after the read began, the answer is not kept, because it
+    /// may be older than a write.
     pub(crate) fn keep(&self, path: &str, begun: Begun, body: &Body) {
         let most = if self.file.is_some() { MAX_ANSWERS } else { MAX_BYTES };
         let mut kept = self.kept();
@@ -148,8 +156,8 @@ impl Cache {
         kept.is_unsaved = true;
     }
 
-    /// Writes the file, if there is one and something is new. A file that cannot be written is logged: the answers stay in
-    /// memory.
+    /// Writes the file, if there is one and there are unsaved answers. If the file cannot be written, this is logged,
+    /// and the answers stay in memory.
     pub(crate) fn save(&self) {
         let mut kept = self.kept();
         let Some(file) = self.file.as_ref().filter(|_| kept.is_unsaved && !kept.must_forget) else { return };
@@ -178,10 +186,11 @@ impl Cache {
         Ok(())
     }
 
-    /// Drops everything, before and after a write through this store: also what other processes kept in the file.
+    /// Drops all answers, including those that other processes keep in the file. A write through this store calls this
+    /// before and after its request.
     ///
     /// # Errors
-    /// [`StoreError::NotReady`] if the file cannot be written. Until it can be, nothing is read from it.
+    /// [`StoreError::NotReady`] if the file cannot be written. Until it can be written, no answers are read from it.
     pub(crate) fn forget(&self) -> Result<(), StoreError> {
         let mut kept = self.kept();
         if let Some(file) = &self.file {
@@ -240,8 +249,8 @@ impl Kept {
         self.bytes = self.answers.values().map(|(_, body)| body.len()).sum();
     }
 
-    /// Takes over the content of the file. If another process dropped everything, the own answers may be older than its
-    /// write, and are dropped.
+    /// Adds the content of the file to the answers in memory. If another process has dropped all answers, the answers
+    /// in memory may be older than the write of that process, so they are dropped first.
     fn adopt(&mut self, (seen, content): (Option<Seen>, Option<Content>)) {
         self.seen = seen;
         let generation = content.as_ref().map(|content| content.generation);
@@ -259,8 +268,8 @@ impl Kept {
     }
 }
 
-/// Tells whether an answer to a read that began at `at` is younger than `max_age`. A clock that jumped back makes it too
-/// old.
+/// Tells whether an answer to a read that began at `at` is younger than `max_age`. If the clock has gone back, the
+/// answer counts as too old.
 fn is_fresh(at: Timestamp, now: Timestamp, max_age: Duration) -> bool {
     at <= now && now < at.plus(max_age)
 }

@@ -15,41 +15,43 @@ use ureq::http::{HeaderName, HeaderValue};
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LockerConfiguration {
-    /// The URL of the service: HTTPS, or HTTP to a loopback address. Without it, that of the credentials.
+    /// The URL of the service: HTTPS, or HTTP to a loopback address. The default is the URL in the credentials.
     #[serde(default)]
     pub api_base: Option<String>,
-    /// The file with the credentials, which only its owner may read. Without it, the environment of the process is asked,
-    /// then `~/.locker/credentials` (decision L7). Credentials that the host lends come before all of them.
+    /// The file with the credentials, which only its owner may read. By default, the credentials are searched in the
+    /// environment variables of the process, and then in `~/.locker/credentials` (decision L7). Credentials that the
+    /// host lends precede all of them.
     #[serde(default)]
     pub credentials_file: Option<PathBuf>,
     /// Further headers of every request, at most 64.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The most attempts of a read after the first one, at most 20. Writes are never repeated.
+    /// The maximum number of attempts of a read after the first one, at most 20. Writes are never repeated.
     #[serde(default)]
     pub retries: u32,
     /// The longest time for one request, in seconds.
     #[serde(default = "ten")]
     pub request_seconds: u16,
-    /// The longest time for all requests of one operation and the waits between them, in seconds: below the host's
-    /// deadline for a call.
+    /// The longest time for all requests of one operation and the waits between them, in seconds. It must be below the
+    /// host's deadline for a call.
     #[serde(default = "twenty_five")]
     pub call_seconds: u16,
-    /// How long an answer of the service may be returned again, in seconds, at most a day: also while the service is down.
-    /// The store declares it as its staleness. Own writes show at once.
+    /// The time in seconds for which an answer of the service may be returned again, even while the service is down. It
+    /// is at most a day. The store declares it as its staleness. Writes through this store are visible at once.
     #[serde(default)]
     pub max_age_seconds: u32,
-    /// The folder of a file in which processes share these answers, so that one that starts while the service is down reads
-    /// them, too: an absolute path, or `xdg` for `keyway` in the user's folder for caches. The file has the name of the
-    /// store and mode 0600; the folder is made if it is missing. Needs `max_age_seconds`. Without it the answers stay in
-    /// memory.
+    /// The folder of a file in which processes share these answers, so that a process that starts while the service is
+    /// down can read them, too. It is an absolute path, or `xdg` for `keyway` in the user's folder for caches.
+    ///
+    /// The file has the name of the store and mode 0600; the folder is made if it is missing. The setting needs
+    /// `max_age_seconds`. Without this setting, the answers stay in memory.
     #[serde(default)]
     pub cache_folder: Option<PathBuf>,
-    /// A file of the roots, in PEM, that the service's certificate is checked with. Without it, that of the variable
-    /// `SSL_CERT_FILE`; else the roots of Mozilla's program count.
+    /// A file with the roots, in PEM, that verify the service's certificate. The default is the file that the variable
+    /// `SSL_CERT_FILE` names, otherwise the roots of Mozilla's program.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
-    /// The URL of an HTTP proxy, or `none`. Without it, the usual variables `HTTPS_PROXY` and `NO_PROXY` count.
+    /// The URL of an HTTP proxy, or `none`. The default is taken from the usual variables `HTTPS_PROXY` and `NO_PROXY`.
     #[serde(default)]
     pub proxy: Option<String>,
 }
@@ -62,14 +64,14 @@ const fn twenty_five() -> u16 {
     25
 }
 
-/// The headers that the plugin or the transport sets.
+/// The headers that the plugin or the HTTP client sets.
 const RESERVED: [&str; 7] =
     ["authorization", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"];
 
-/// The value of `cache_folder` for the place that the XDG specification names.
+/// The value of `cache_folder` that stands for the place in the XDG specification.
 const XDG: &str = "xdg";
 
-/// The value of `proxy` for no proxy at all.
+/// The value of `proxy` that stands for no proxy.
 pub(crate) const NO_PROXY: &str = "none";
 
 impl LockerConfiguration {
@@ -115,7 +117,7 @@ impl LockerConfiguration {
         Ok(())
     }
 
-    /// Returns the path of the file of kept answers.
+    /// Returns the path of the file of kept answers, if one is configured.
     pub(crate) fn kept_file(&self, store: &StoreName) -> Result<Option<PathBuf>, StoreError> {
         let Some(folder) = &self.cache_folder else { return Ok(None) };
         let folder = if folder == Path::new(XDG) {
@@ -131,7 +133,7 @@ impl LockerConfiguration {
         Ok(Some(folder.join(format!("{store}.locker"))))
     }
 
-    /// Returns the headers in the form of the transport.
+    /// Returns the headers in the form that the HTTP client needs.
     pub(crate) fn parsed_headers(&self) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
         let mut headers = Vec::with_capacity(self.headers.len());
         for (name, value) in &self.headers {

@@ -1,4 +1,4 @@
-//! Tests of connecting: credentials, addresses, keys, roots.
+//! Tests the opening of a connection: credentials, addresses, keys, roots.
 
 use std::fs;
 use std::net::TcpListener;

@@ -7,7 +7,7 @@ use crate::answer::{Malformed, Record, date, id, text};
 use crate::item_key::{CipherFault, ItemKey};
 use crate::secret_record::{damaged, opened};
 
-/// An environment of an answer. Name and URL are encrypted.
+/// An environment in an answer of the service. Name and URL are encrypted.
 #[derive(Clone, Debug)]
 pub(crate) struct EnvironmentRecord {
     pub(crate) id: String,

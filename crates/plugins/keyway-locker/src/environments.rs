@@ -57,7 +57,7 @@ pub(crate) fn modify(
     until: Instant,
 ) -> Result<Environment, StoreError> {
     let found = session.find_environment(name, until)?;
-    // An empty text removes it, as for descriptions.
+    // An empty text removes the URL, as it does for descriptions.
     let url = change.external_url.as_deref().map(|url| session.seal(url)).transpose()?.unwrap_or_default();
     let hash = session.hash(name.as_str());
     let path = format!("{}/{}", Items::Environments.path(), found.id);
@@ -70,7 +70,7 @@ pub(crate) fn modify(
     }
 }
 
-/// Reads the answer to a write of this environment.
+/// Reads the answer to a write of the environment `name`.
 fn answered(
     session: &Session,
     answer: &[u8],

@@ -16,21 +16,21 @@ pub(crate) enum Failure {
     /// The request did not reach the service, so it had no effect.
     #[error("{SERVICE} was not reached: {reason}")]
     Unreached { reason: String },
-    /// No answer came, so the request may have had its effect.
+    /// There was no answer, so the request may have had its effect.
     #[error("{SERVICE} gave no answer: {reason}")]
     NoAnswer { reason: String },
     /// The answer is larger than allowed.
     #[error("the answer of {SERVICE} is larger than allowed")]
     TooLarge,
-    /// The service answered with another status than success.
+    /// The service answered with a status other than success.
     #[error("{SERVICE} answered with status {}", .0.status)]
     Refused(Refusal),
-    /// The answer has another form.
+    /// The answer does not have the expected form.
     #[error(transparent)]
     Malformed(#[from] Malformed),
 }
 
-/// An answer with another status than success.
+/// An answer with a status other than success.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -41,9 +41,9 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Reads an error of the service, `{code, message}`, as far as it is one.
+    /// Reads the JSON error `{code, message}` of the service from a body, if the body has it.
     pub(crate) fn new(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        /// The end of the message for a second item of the same name.
+        /// The end of the message that refuses a second item with the same name.
         const DUPLICATE: &str = "hash already exists";
         let json = json(body).ok();
         let message = json.as_ref().and_then(|json| text(json, "message")).unwrap_or_default();
@@ -57,7 +57,7 @@ impl Refusal {
     }
 
     fn into_remote(self) -> RemoteError {
-        // The status alone decides: a word of the service must not make another error of it.
+        // Only the status decides the class of the error. The service's `code` must not change it.
         let class = match self.status {
             _ if self.is_duplicate => RemoteClass::AlreadyExists,
             401 | 403 | 404 | 409 | 422 | 429 | 500.. => {
@@ -75,13 +75,13 @@ impl Refusal {
     }
 }
 
-/// Tells whether a later attempt may get another status. An internal error would repeat.
+/// Tells whether a later attempt may get another status. An internal error (500) would only repeat.
 const fn is_passing(status: u16) -> bool {
     matches!(status, 429 | 502..=504)
 }
 
 impl Failure {
-    /// Returns the service's wait before another read; `None` if the failure will not pass.
+    /// Returns the delay that the service wants before another read. Returns `None` if the failure is permanent.
     pub(crate) fn passing(&self) -> Option<Passing> {
         match self {
             Self::Unreached { .. } | Self::NoAnswer { .. } => Some(Passing { retry_after: None }),
@@ -92,7 +92,7 @@ impl Failure {
         }
     }
 
-    /// Tells whether the service refused to make an item because there is one of the same name.
+    /// Tells whether the service refused to make an item because an item of the same name exists.
     pub(crate) fn is_duplicate(&self) -> bool {
         matches!(self, Self::Refused(refusal) if refusal.is_duplicate)
     }
@@ -102,7 +102,7 @@ impl Failure {
         matches!(self, Self::Refused(refusal) if refusal.status == status)
     }
 
-    /// Returns the error of an operation that only reads. It had no effect.
+    /// Returns the error of an operation that only reads. The operation had no effect.
     pub(crate) fn of_read(self, what: &'static str) -> StoreError {
         match self {
             Self::Unreached { .. } | Self::NoAnswer { .. } => {
@@ -115,7 +115,7 @@ impl Failure {
         }
     }
 
-    /// Returns the error of an operation that writes. Without an answer its effect is unknown.
+    /// Returns the error of an operation that writes. If there was no answer, the effect is unknown.
     pub(crate) fn of_write(self, what: &'static str) -> StoreError {
         match self {
             Self::Unreached { .. } => unavailable(RemoteError::new(RemoteClass::Connection)),
@@ -130,7 +130,7 @@ impl Failure {
 
 fn refused(refusal: Refusal, what: &'static str) -> StoreError {
     match refusal.status {
-        // Such an answer says nothing about a secret, and must not be taken for "there is no secret" (decision L5).
+        // The status 404 says nothing about a secret, and must not be mistaken for "there is no secret" (decision L5).
         404 => {
             StoreError::not_ready(SERVICE, "it answered with status 404: check `api_base`, and the project")
         }

@@ -43,7 +43,7 @@ impl Certifier {
         Self { issuer: Issuer::new(root, key), pem }
     }
 
-    /// Makes a certificate and its chain. `None` if the names or the key are not acceptable.
+    /// Makes a certificate and its chain. Returns `None` if the names or the key are not acceptable.
     pub(super) fn certify(&self, request: &CertificateRequest, names: &[Identifier]) -> Option<String> {
         let mut certificate = CertificateParams::default();
         certificate.use_authority_key_identifier_extension = true;

@@ -112,7 +112,7 @@ fn write(shared: &Shared, writer: &mut TcpStream, request: &Request, reply: &Rep
     let mut text = format!("HTTP/1.1 {} Status\r\n", reply.status);
     for (name, value) in headers {
         if let Some(value) = value {
-            // Writing to a text does not fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(text, "{name}: {value}\r\n");
         }
     }

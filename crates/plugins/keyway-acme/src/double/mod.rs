@@ -1,4 +1,4 @@
-//! A server for tests, on a loopback address.
+//! A test double of an ACME server, on a loopback address.
 
 mod certifier;
 mod exchange;
@@ -23,10 +23,11 @@ pub use settings::DoubleSettings;
 use crate::responder::{Proof, Responder, Visibility};
 use state::{OrderEntry, OrderStage, State};
 
-/// An ACME server for tests: on a loopback address, by plain HTTP, with faults to switch on.
+/// An ACME server for tests. It runs on a loopback address, with plain HTTP, and has faults to switch on.
 ///
 /// It checks every signature and nonce. It does not fetch proofs, but looks for them at its own
-/// [responder](Self::responder). Its certificates are from an authority that it makes when it starts. It ends on drop.
+/// [responder](Self::responder). Its certificates are from an authority that it makes when it starts. The server ends
+/// when it is dropped.
 ///
 /// ```
 /// use keyway_acme::AcmeDouble;
@@ -43,8 +44,8 @@ pub struct AcmeDouble {
     accepting: Option<JoinHandle<()>>,
 }
 
-/// The server, as its connections share it. A thread that needs several locks takes them in the order of state,
-/// settings, proofs.
+/// The state of the server that all its connections share. A thread that needs several locks takes them in this order:
+/// state, settings, proofs.
 #[derive(Debug)]
 struct Shared {
     base: String,
@@ -95,7 +96,7 @@ impl AcmeDouble {
         format!("{}/directory", self.shared.base)
     }
 
-    /// Returns the responder that the server looks at, for the resources of the plugin.
+    /// Returns the responder that the server checks for proofs, for the resources of the plugin.
     pub fn responder(&self) -> Arc<dyn Responder> {
         Arc::new(DoubleResponder(Arc::clone(&self.shared)))
     }
@@ -110,24 +111,24 @@ impl AcmeDouble {
         locked(&self.shared.proofs).clone()
     }
 
-    /// Returns how often an operation was asked for, by its name in the directory, or one of `order`, `finalize`,
-    /// `authorization`, `deactivate`, `challenge`, `certificate`, `account` and `orders`. Requests whose nonce was
-    /// refused are not among them.
+    /// Returns the number of requests for an operation. The operation is a name in the directory, or one of `order`,
+    /// `finalize`, `authorization`, `deactivate`, `challenge`, `certificate`, `account` and `orders`. Requests whose
+    /// nonce was refused do not count.
     pub fn count(&self, operation: &str) -> u32 {
         locked(&self.shared.counts).get(operation).copied().unwrap_or_default()
     }
 
-    /// Returns the number of all requests, except for refused nonces.
+    /// Returns the number of all requests. Requests whose nonce was refused do not count.
     pub fn count_all(&self) -> u32 {
         locked(&self.shared.counts).values().sum()
     }
 
-    /// Returns how often each order was finalized with success, the oldest order first.
+    /// Returns the number of successful finalizations of each order, the oldest order first.
     pub fn finalizations(&self) -> Vec<u32> {
         locked(&self.shared.state).orders.iter().map(|order| order.finalizations).collect()
     }
 
-    /// Returns the first name of each order, once for each finalization with success.
+    /// Returns the first name of each order, repeated for each successful finalization.
     pub fn issued(&self) -> Vec<String> {
         let state = locked(&self.shared.state);
         let names = |order: &OrderEntry| vec![order.names[0].value.clone(); order.finalizations as usize];

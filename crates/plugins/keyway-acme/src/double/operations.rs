@@ -9,7 +9,7 @@ use super::{Shared, locked};
 use crate::account_key::AccountKey;
 
 impl Shared {
-    /// Answers a request, and names its operation.
+    /// Answers a request. Also returns the name of the requested operation.
     pub(super) fn answered(&self, request: &Request) -> (String, Reply) {
         let (path, _) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let parts: Vec<_> = path.trim_start_matches('/').split('/').collect();
@@ -144,7 +144,7 @@ fn is_bound(binding: &Value, mac_key: &[u8], key: &Value) -> bool {
         && serde_json::from_slice::<Value>(&decoded("payload")).is_ok_and(|bound| bound == *key)
 }
 
-/// Returns the thumbprint of a public key that is not ours.
+/// Returns the thumbprint of a client's public key.
 pub(super) fn thumbprint(key: &Value) -> String {
     let text = |name: &str| key[name].as_str().unwrap_or_default().to_owned();
     AccountKey::thumbprint_of(&text("x"), &text("y"))

@@ -85,7 +85,8 @@ impl Shared {
             body["status"] = OrderStage::Ready.as_str().into();
             return Reply::json(200, &body);
         }
-        // The first look after the finalization finds the certificate.
+        // The first look after the finalization finds the certificate. Only the answer to the finalization says
+        // `processing`.
         state.orders[number].is_processing = false;
         Reply::json(200, &self.order_body(&state, number)).retried()
     }
@@ -222,7 +223,8 @@ impl Shared {
 }
 
 impl State {
-    /// Returns the number of an authorization for a name.
+    /// Returns the number of an authorization for a name. If `shares` is set, an earlier authorization is used where
+    /// possible.
     fn authorized(&mut self, name: &Identifier, shares: bool) -> usize {
         let (is_wildcard, plain) = match name.value.strip_prefix("*.") {
             Some(plain) => (true, plain.to_owned()),

@@ -9,39 +9,40 @@ use crate::external_account::ExternalAccount;
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // Each flag is a fault of its own, read by name.
 pub struct DoubleSettings {
-    /// Every request whose number is a multiple of this is answered with `badNonce`. Zero is never.
+    /// Every request whose number is a multiple of this number is answered with `badNonce`. With zero, no request is.
     pub bad_nonce_every: u32,
-    /// The number of the next signed requests that are answered with status 429.
+    /// The number of signed requests, from now on, that are answered with status 429.
     pub limited: u32,
-    /// The header `Retry-After` of orders, challenges and refusals by limit.
+    /// The header `Retry-After` in the answers for orders and challenges, and in answers with status 429.
     pub retry_after: Option<String>,
-    /// An operation that is answered late, and how late.
+    /// An operation that is answered late, and the delay.
     pub slow: Option<(String, Duration)>,
     /// An operation whose next answer is lost after its effect.
     pub lost: Option<String>,
     /// An operation whose next request is lost before its effect.
     pub unheard: Option<String>,
-    /// The number of the next looks at finalized orders that find them ready, as a copy that is behind does.
+    /// The number of reads, from now on, that show a finalized order as ready, as an outdated copy would.
     pub stale_looks: u32,
     /// Whether accounts have a list of their orders.
     pub lists_orders: bool,
-    /// Whether the server tells when to renew.
+    /// Whether the server offers renewal information.
     pub has_renewal_information: bool,
-    /// Whether orders that replace a certificate are refused, as for the certificate of another account.
+    /// Whether orders that replace a certificate are refused, as they are if the certificate belongs to another
+    /// account.
     pub refuses_replacements: bool,
-    /// Whether a new order for the names of an open one is that one.
+    /// Whether a new order for the names of an open order returns the open order.
     pub reuses_orders: bool,
-    /// Whether a new order shares the pending and valid authorizations of earlier ones.
+    /// Whether a new order shares the pending and valid authorizations of earlier orders.
     pub shares_authorizations: bool,
-    /// Whether each proof counts as shown, because the host's responder is not that of the server.
+    /// Whether every proof counts as shown. This is for a host whose responder is not that of the server.
     pub sees_every_proof: bool,
-    /// Whether each proof is refused.
+    /// Whether every proof is refused.
     pub refuses_proofs: bool,
     /// The external account that new accounts must be bound to.
     pub external_account: Option<ExternalAccount>,
     /// Whether the responder fails.
     pub responder_fails: bool,
-    /// The delay that the responder tells of the next proof.
+    /// The delay after which the next proof becomes visible, as the responder reports it.
     pub hidden_for: Option<Duration>,
 }
 

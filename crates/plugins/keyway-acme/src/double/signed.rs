@@ -11,7 +11,7 @@ use super::{Shared, locked};
 /// A request whose signature was verified.
 #[derive(Debug)]
 pub(super) struct Signed {
-    /// The public key that signed it.
+    /// The public key that signed the request.
     pub(super) key: Value,
     /// The number of the account, if the request names one.
     pub(super) account: Option<usize>,
@@ -19,7 +19,7 @@ pub(super) struct Signed {
     pub(super) payload: Value,
 }
 
-/// The parts of a flattened signature. `None` if one is missing.
+/// The parts of a flattened JSON web signature.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) protected: Value,
@@ -84,7 +84,7 @@ impl Shared {
             Some(None) => return Err(Reply::problem(400, "accountDoesNotExist", "No such account.")),
         };
         if !parts.is_signed_by(&key) {
-            // As Pebble answers it.
+            // Pebble answers in this way, too.
             return Err(malformed("The signature is not that of the account."));
         }
         Ok(Signed { key, account, payload: parts.payload })

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::certifier::Certifier;
 use crate::documents::Identifier;
 
-/// All objects. An object's number is its place in a list.
+/// All objects of the server. The number of an object is its index in a list.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) accounts: Vec<AccountEntry>,
@@ -34,7 +34,7 @@ pub(super) struct OrderEntry {
     pub(super) authorizations: Vec<usize>,
     /// The chain, once the order was finalized.
     pub(super) chain: Option<String>,
-    /// Whether the chain was not told of yet.
+    /// Whether the order is still shown as processing, although the chain exists.
     pub(super) is_processing: bool,
     pub(super) finalizations: u32,
     pub(super) replaces: Option<String>,
@@ -102,7 +102,7 @@ impl State {
         }
     }
 
-    /// Returns the stage of an order, which follows from those of its authorizations.
+    /// Returns the stage of an order. It follows from the stages of the authorizations.
     pub(super) fn stage(&self, order: &OrderEntry) -> OrderStage {
         let has = |stage| order.authorizations.iter().any(|at| self.authorizations[*at].stage == stage);
         if order.chain.is_some() {
@@ -118,7 +118,7 @@ impl State {
         }
     }
 
-    /// Makes a nonce that is good for one request.
+    /// Makes a nonce, which is valid for one request.
     pub(super) fn new_nonce(&mut self) -> String {
         let nonce = random();
         self.nonces.insert(nonce.clone());
@@ -126,7 +126,7 @@ impl State {
     }
 }
 
-/// Draws a text of base64url.
+/// Returns a random text of base64url.
 pub(super) fn random() -> String {
     URL_SAFE_NO_PAD.encode(random_bytes())
 }

@@ -1,4 +1,4 @@
-//! Canceled orders.
+//! Tests canceled orders.
 
 use keyway_certificates::{CertificateAuthority as _, IntendedCall, OrderOutcome, Reconciled};
 use pollster::block_on;
@@ -41,7 +41,7 @@ fn a_cancel_that_has_to_wait_goes_on_with_the_next_check() {
         assert!(matches!(outcome, Ok(OrderOutcome::WaitingForCa(_))), "{fault}: {outcome:?}");
         desk.server.set(|settings| settings.responder_fails = false);
     }
-    // A handle opened again has the plugin's data only.
+    // A handle that is opened again knows only the plugin's data in the order.
     let outcome = block_on(desk.open().check(&order.order)).unwrap();
     assert!(matches!(outcome, OrderOutcome::Canceled(_)), "{outcome:?}");
     assert_eq!((desk.server.proofs().len(), desk.server.finalizations()), (0, vec![0]));
@@ -52,7 +52,7 @@ fn a_cancel_that_has_to_wait_goes_on_with_the_next_check() {
 fn an_authorization_of_another_open_order_stays() {
     let desk = Desk::new();
     desk.server.set(|settings| settings.shares_authorizations = true);
-    // The proofs are shown, and the server is not told of them yet.
+    // The proofs are shown, but the server has not been told to check them.
     let hidden = std::time::Duration::from_secs(60);
     let acme = desk.open();
     let one = TestOrder::new("one", &["shared.example.com", "own.example.com"]);

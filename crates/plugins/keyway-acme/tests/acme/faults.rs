@@ -1,4 +1,4 @@
-//! A server in trouble: limits, lost answers, refused nonces.
+//! Tests a server in trouble: limits, lost answers, refused nonces.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ fn a_limit_is_unavailable_with_its_delay() {
         let delay = outcome.waiting().unwrap().retry_after.unwrap().as_secs();
         assert!((at_least..=at_least + 11).contains(&delay), "{header}: {delay}");
         certified(&acme, &order);
-        // Nothing was placed, so nothing is looked for.
+        // Nothing was placed, so the plugin does not search for the order.
         assert_eq!(desk.server.count("orders"), 0);
     }
 }
@@ -154,7 +154,7 @@ fn proved_names_are_not_asked_for_again() {
     desk.configuration["call_seconds"] = 2.into();
     desk.server.set(|settings| settings.shares_authorizations = true);
     let acme = desk.open();
-    // Names whose authorizations are proved by the time that the order is placed.
+    // The authorizations of these names are valid when the second order is placed.
     let names: Vec<_> = (0..6).map(|number| format!("host-{number}.example.com")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     certified(&acme, &TestOrder::new("before", &names));

@@ -1,4 +1,4 @@
-//! The life of a certificate: revocation and renewal.
+//! Tests revocation and renewal of a certificate.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn a_certificate_is_revoked_once() {
         CertificateRevocation::new(intent, issued.certificate, RevocationReason::CessationOfOperation);
     let question = || IntendedCall::Revoke(request.clone()).into();
     assert_eq!(block_on(acme.reconcile(&question())).unwrap(), Reconciled::NothingHappened);
-    // The answer is lost, and the next call finds the certificate revoked.
+    // The first call loses the answer. The next call finds the certificate revoked.
     desk.server.set(|settings| settings.lost = Some("revokeCert".into()));
     block_on(acme.revoke(&request)).unwrap_err();
     block_on(acme.revoke(&request)).unwrap();
@@ -61,6 +61,7 @@ fn a_renewal_names_the_certificate_that_it_replaces() {
     for number in 0..2 {
         certified(&acme, &TestOrder::with(&format!("renewal-{number}"), &["door.example.com"], &fields));
     }
-    // The second one is placed again without it: the server has an order that replaces the certificate.
+    // The server already has an order that replaces the certificate, so the second order is placed again without the
+    // replacement.
     assert_eq!((desk.server.replacements(), desk.server.count("newOrder")), (1, 4));
 }

@@ -1,4 +1,4 @@
-//! Orders without faults.
+//! Tests orders without faults.
 
 use keyway_acme::Proof;
 use keyway_certificates::{CertificateAuthority as _, OrderOutcome, OrderRequest, Support};
@@ -16,7 +16,8 @@ fn an_order_needs_no_more_requests_than_the_protocol() {
     assert_eq!(desk.server.proofs(), []);
     let before = desk.server.count_all();
     certified(&acme, &TestOrder::new("second", &["door.example.com"]));
-    // A new order, its authorization, its challenge, a look, the finalization, a look, the certificate.
+    // The seven requests: a new order, its authorization, its challenge, a look, the finalization, a look, the
+    // certificate.
     assert_eq!(desk.server.count_all() - before, 7);
     assert_eq!(desk.server.finalizations(), [1, 1]);
     assert_eq!(desk.server.count("newAccount"), 1);

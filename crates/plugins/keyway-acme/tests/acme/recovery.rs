@@ -1,4 +1,4 @@
-//! Orders after a kill.
+//! Tests orders after a kill.
 
 use keyway_certificates::{
     CertificateAuthority as _, IntendedCall, ObjectRef, OrderOutcome, Reconciled, RetryMethod,
@@ -7,12 +7,12 @@ use pollster::block_on;
 
 use crate::support::{Desk, TestOrder, certified, finished};
 
-/// Asks what became of an order that was dropped while it was placed.
+/// Asks the plugin about an order whose call was dropped while the order was placed.
 fn told(desk: &Desk, order: &keyway_certificates::CertificateOrder) -> Reconciled {
     block_on(desk.open().reconcile(&IntendedCall::Issue(order.clone()).into())).unwrap()
 }
 
-/// Places an order whose answer is lost, as a kill loses it.
+/// Places an order, and loses the answer as a kill would.
 fn killed_in_new_order(desk: &Desk, order: &TestOrder) {
     desk.server.set(|settings| settings.lost = Some("newOrder".into()));
     block_on(desk.open().issue(&order.order)).unwrap();
@@ -21,7 +21,7 @@ fn killed_in_new_order(desk: &Desk, order: &TestOrder) {
 #[test]
 fn an_order_whose_answer_was_lost_is_taken_up() {
     let desk = Desk::new();
-    // Other orders of the account: finished ones, claimed ones, one for other names.
+    // The account has other orders: finished ones, a claimed one, and one for other names.
     for number in 0..4 {
         certified(&desk.open(), &TestOrder::new(&format!("old-{number}"), &["door.example.com"]));
     }
@@ -38,7 +38,7 @@ fn an_order_whose_answer_was_lost_is_taken_up() {
     let OrderOutcome::Generated(issued) = outcome else { panic!("{outcome:?}") };
     order.is_answered_by(&issued);
     assert_eq!(desk.server.count("newOrder"), placed);
-    // The claimed order has its own certificate all the same.
+    // The claimed order still gets its own certificate.
     certified(&desk.open(), &claimed);
     assert_eq!(desk.server.finalizations(), [1, 1, 1, 1, 1, 0, 1]);
 }
@@ -86,7 +86,7 @@ fn a_server_that_answers_with_an_open_order_gives_it_to_one() {
     let acme = desk.open();
     block_on(acme.issue(&one.order)).unwrap();
     let outcome = block_on(acme.issue(&two.order)).unwrap();
-    // That is no failure, so nothing bounds how often the order is asked for again.
+    // This outcome is not a failure, so the host may repeat `issue` without a limit.
     assert!(matches!(outcome, OrderOutcome::WaitingForCa(_)), "{outcome:?}");
     assert_eq!(outcome.next_method(RetryMethod::Issue), Some(RetryMethod::Issue));
     certified(&acme, &one);

@@ -64,7 +64,7 @@ impl Desk {
     }
 }
 
-/// An order, with the checkpoints that its plugin made.
+/// An order that records the checkpoints of its plugin.
 pub(crate) struct TestOrder {
     pub(crate) order: CertificateOrder,
     pub(crate) saved: Arc<Mutex<JsonObject>>,
@@ -97,7 +97,7 @@ impl TestOrder {
         Self { order, saved, request }
     }
 
-    /// Returns the order as it is after a kill: with the last checkpoint alone.
+    /// Returns the order as it is after a kill: with the data of the last checkpoint.
     pub(crate) fn after_kill(&self) -> CertificateOrder {
         let values = self.saved.lock().unwrap().clone();
         let meta = PluginMeta::new(values, self.saved.clone());
@@ -117,7 +117,7 @@ impl TestOrder {
     }
 }
 
-/// Calls what the outcomes ask for, without waiting, until the order has ended.
+/// Makes the calls that the outcomes request, without waiting, until the order has ended.
 pub(crate) fn finished(acme: &Acme, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
     let mut outcome = block_on(acme.issue(order))?;
     let mut method = RetryMethod::Issue;

@@ -5,7 +5,7 @@ use toml::de::DeValue;
 
 use super::{MAX_DEPTH, MAX_INTEGER_DIGITS};
 
-/// Explains why a value cannot be written into a store file. Never holds the value.
+/// The reason why a value cannot be written into a store file. It never holds the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unstorable {
@@ -15,7 +15,7 @@ pub enum Unstorable {
     /// The value holds an integer that is too long.
     #[error("it holds an integer of more than {MAX_INTEGER_DIGITS} digits")]
     IntegerTooLong,
-    /// The value holds an invalid date or time, or one that some reader of the file would refuse.
+    /// The value holds a date or time that is invalid, or that some reader of the file would refuse.
     #[error(
         "it holds a date or time that is not one of TOML 1.0: the year must be 1 or later, seconds must be there and below 60"
     )]
@@ -25,7 +25,7 @@ pub enum Unstorable {
     NameTaken,
 }
 
-/// Checks that a store file can hold `value`, so that every reader of such files reads it back.
+/// Checks that a store file can hold `value`, and that every reader of the file gets the same value.
 ///
 /// # Errors
 /// [`Unstorable`] gives the reason.
@@ -33,7 +33,7 @@ pub fn check_value(value: &Structured) -> Result<(), Unstorable> {
     check_at(value, 1)
 }
 
-/// Counts the bytes of all texts and names in a value. A file with the value is never smaller.
+/// Counts the bytes of all texts and names in a value. A file that holds the value is at least as large.
 pub(crate) fn text_bytes(value: &Structured) -> usize {
     match value {
         Structured::Text(text) | Structured::DateTime(text) => text.len(),
@@ -71,11 +71,10 @@ fn check_at(value: &Structured, depth: usize) -> Result<(), Unstorable> {
     }
 }
 
-/// Tells whether `text` is a date, a time or both in the spelling of TOML 1.0, and a moment that
-/// every reader can represent.
+/// Tells whether `text` is a date, a time or both in the spelling of TOML 1.0, and every reader can represent it.
 fn is_date_time(text: &str) -> bool {
     let Ok(value) = DeValue::parse(text) else { return false };
-    // Other text around it, such as a comment, is refused.
+    // Anything else around the value, such as a comment, is refused.
     if value.span() != (0..text.len()) {
         return false;
     }

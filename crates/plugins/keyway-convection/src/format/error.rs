@@ -4,7 +4,7 @@ use std::fmt;
 
 use keyway_core::{ParseError, WrittenBy};
 
-/// Locates and explains a fault in the text inside a store file. Never holds any part of the text.
+/// The position and the explanation of a fault in the text inside a store file. It never holds any part of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableText {
     pub(super) line: usize,
@@ -62,8 +62,8 @@ impl UnreadableText {
         &self.problem
     }
 
-    /// Returns the writer of the file, if that could be read: another version may arrange the rest
-    /// differently.
+    /// Returns the writer of the file, if it could be read. Another version of the writer may arrange the rest of the
+    /// file differently.
     pub fn written_by(&self) -> Option<&WrittenBy> {
         self.written_by.as_deref()
     }

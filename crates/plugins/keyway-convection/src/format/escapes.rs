@@ -1,9 +1,8 @@
 //! Reads texts with escapes without leaving copies in memory.
 //!
-//! The TOML reader lends texts directly out of the document if they have no escapes. It assembles
-//! other texts in growing buffers, which leave unwiped copies behind. So it only sees a copy of the
-//! document in which those texts are blanked out. This module reads them separately, into a buffer
-//! that does not grow.
+//! The TOML reader lends a text directly out of the document if the text has no escapes. It assembles all other texts
+//! in growing buffers, which leave unwiped copies behind. So the TOML reader gets a copy of the document in which those
+//! texts are blanked out. This module reads them separately, into a buffer that does not grow.
 
 use std::ops::Range;
 
@@ -12,12 +11,11 @@ use toml_parser::parser::{Event, EventKind, RecursionGuard, parse_document};
 use toml_parser::{ErrorSink, ParseError, Raw, Source, Span};
 use zeroize::Zeroizing;
 
-/// The nesting limit of the TOML reader itself.
+/// The maximum nesting depth, which is that of the TOML reader.
 const DEEPEST: u32 = 80;
 
-/// Returns the document with its escaped texts blanked out, without moving any text; `None` if
-/// there are none, and the document can be read directly. Names of entries stay, since they are not
-/// secret.
+/// Returns the document with its escaped texts blanked out, without moving any text. Returns `None` if there are none,
+/// so that the document can be read directly. Names of entries are not blanked out, because they are not secret.
 pub(super) fn blanked(text: &str) -> Option<Zeroizing<String>> {
     if !is_escaped(text) {
         return None;
@@ -30,14 +28,14 @@ pub(super) fn blanked(text: &str) -> Option<Zeroizing<String>> {
         }
         let at = event.span().start()..event.span().end();
         let raw = text.get(at.clone()).filter(|raw| is_escaped(raw));
-        // An unterminated text stays: the whole document is refused then.
+        // An unterminated text is not blanked out, because the whole document is refused in that case.
         if let Some(inside) = raw.and_then(inside) {
             let inside = at.start + inside.start..at.start + inside.end;
             let filler = "x".repeat(inside.len());
             blanked.replace_range(inside, &filler);
         }
     };
-    // Faults are found when the text is read.
+    // Faults are ignored here. They are found when the text is read.
     parse_document(&tokens, &mut RecursionGuard::new(&mut blank, DEEPEST), &mut ());
     Some(blanked)
 }
@@ -51,7 +49,7 @@ pub(super) struct Malformed {
     pub(super) reason: String,
 }
 
-/// Reads the text at `at`, which includes the quotes; `None` if the TOML reader lent it.
+/// Reads the text at `at`, which includes the quotes. Returns `None` if the TOML reader lent the text.
 ///
 /// # Errors
 /// The position of the fault, and its kind.
@@ -64,7 +62,7 @@ pub(super) fn read(text: &str, at: Range<usize>) -> Option<Result<Zeroizing<Stri
         (b'\'', _) => Encoding::MlLiteralString,
         _ => return None,
     };
-    // An escape is longer than the character that it stands for, so this never grows.
+    // An escape is longer than the character for which it stands, so the buffer never grows.
     let mut decoded = Decoded(Zeroizing::new(String::with_capacity(raw.len())));
     let mut first: Option<ParseError> = None;
     let span = Span::new_unchecked(at.start, at.end);
@@ -79,14 +77,13 @@ pub(super) fn read(text: &str, at: Range<usize>) -> Option<Result<Zeroizing<Stri
     })
 }
 
-/// Tells whether the reader may assemble the text from pieces: because of escapes, or several
-/// lines.
+/// Tells whether the TOML reader may assemble the text from pieces, because the text has escapes or several lines.
 fn is_escaped(text: &str) -> bool {
     text.contains('\\') || text.contains("\"\"\"") || text.contains("'''")
 }
 
-/// Returns the range between the quotes, if both ends are quoted. In a text of several lines,
-/// further quotes at the end stay, since their number decides where the text ends.
+/// Returns the range between the quotes, if both ends are quoted. In a text of several lines, further quotes at the end
+/// are not part of the range, because their number decides where the text ends.
 fn inside(raw: &str) -> Option<Range<usize>> {
     let quotes = raw.get(..quotes(raw))?;
     let inside = raw.strip_prefix(quotes)?.strip_suffix(quotes)?;
@@ -95,7 +92,7 @@ fn inside(raw: &str) -> Option<Range<usize>> {
         blank = inside.trim_end_matches(quotes.get(..1)?);
         let backslashes = blank.len() - blank.trim_end_matches('\\').len();
         if quotes.starts_with('"') && backslashes % 2 == 1 {
-            // The first of these quotes is escaped.
+            // The first of these quotes is escaped, so it belongs to the text.
             blank = inside.get(..blank.len() + 1).unwrap_or(inside);
         }
     }
@@ -109,8 +106,8 @@ fn quotes(raw: &str) -> usize {
 struct Decoded(Zeroizing<String>);
 
 impl Decoded {
-    /// Tells whether the buffer has room. It always has, unless the TOML reader changes its
-    /// behaviour; then the text is refused rather than copied.
+    /// Tells whether the buffer has room. It always has, unless the TOML reader changes its behaviour. In that case the
+    /// text is refused, and not copied.
     fn has_room(&self, bytes: usize) -> bool {
         self.0.len() + bytes <= self.0.capacity()
     }
@@ -144,7 +141,7 @@ mod tests {
     use proptest::prelude::*;
     use toml::de::{DeTable, DeValue};
 
-    /// Reads the same value with our two steps and with the TOML reader alone.
+    /// Reads the same value in the two steps of this module, and with the TOML reader alone.
     fn both(spelled: &str) -> (Option<String>, Option<String>) {
         let text = format!("a = {spelled}\n");
         let value = |table: toml::Spanned<DeTable<'_>>| {

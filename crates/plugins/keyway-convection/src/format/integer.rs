@@ -5,12 +5,12 @@ use zeroize::Zeroizing;
 
 use super::MAX_INTEGER_DIGITS;
 
-/// Holds nine decimal digits in each limb.
+/// The base of the limbs: each limb holds nine decimal digits.
 const LIMB: u64 = 1_000_000_000;
 
-/// Reads `digits` in base `radix`; `None` if the integer is longer than [`MAX_INTEGER_DIGITS`].
+/// Reads `digits` in base `radix`. Returns `None` if the integer is longer than [`MAX_INTEGER_DIGITS`].
 pub(super) fn integer(digits: &str, radix: u32) -> Option<Integer> {
-    // The binary spelling is the longest, at less than four digits for each decimal one.
+    // The binary spelling is the longest. It has less than four digits for each decimal digit.
     let length = digits.trim_start_matches(['-', '+']).trim_start_matches('0').len();
     if length > MAX_INTEGER_DIGITS * if radix == 10 { 1 } else { 4 } {
         return None;
@@ -22,7 +22,7 @@ pub(super) fn integer(digits: &str, radix: u32) -> Option<Integer> {
 
 /// Converts unsigned `digits` to decimal.
 fn decimal(digits: &str, radix: u32) -> Option<Zeroizing<String>> {
-    // The limbs are little-endian, and allocated in full from the start.
+    // The limbs are little-endian. The full capacity is allocated at the start, so that no copy is left behind.
     let mut limbs: Zeroizing<Vec<u64>> = Zeroizing::new(Vec::with_capacity(digits.len() / 2 + 2));
     for character in digits.chars() {
         let mut carry = u64::from(character.to_digit(radix)?);

@@ -1,7 +1,7 @@
-//! Reads and writes the text inside a store file: TOML, without loss.
+//! The text inside a store file: reads and writes its TOML without loss.
 //!
-//! It consists of two pure functions, [`parse()`] and [`print()`]. `parse` reads the output of
-//! `print` back unchanged, and Python's TOML readers read it with the same types.
+//! The module has two pure functions, [`parse()`] and [`print()`]. `parse` reads the output of `print` back unchanged.
+//! Python's TOML readers read the output with the same types.
 //!
 //! ```text
 //! [metadata]               version, compatibility, author, updated: the last writer
@@ -26,12 +26,12 @@ pub use error::{Problem, UnreadableText};
 pub use parse::parse;
 pub use print::print;
 
-/// Values nested deeper than this are neither read nor written. The limit keeps hostile files from
-/// overflowing the stack of any reader.
+/// The maximum nesting depth of a value that is read or written. The limit prevents a hostile file from overflowing the
+/// stack of any reader.
 pub const MAX_DEPTH: usize = 64;
 
-/// Integers with more decimal digits are neither read nor written, since a Python reader with
-/// default settings could not open the file any more.
+/// The maximum number of decimal digits of an integer that is read or written. With a longer integer, a Python reader
+/// with default settings could not open the file.
 pub const MAX_INTEGER_DIGITS: usize = 4300;
 
 const METADATA: &str = "metadata";

@@ -15,20 +15,19 @@ use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 
 /// Reads the text of a store file. Pure; never panics; takes time proportional to the text.
 ///
-/// It judges only the form: not whether the running plugin may read the file (decision C4), nor
-/// whether the settings are valid. From `[metadata]` it reads only the writer of the file, since
-/// every writer replaces the rest. Unknown sections are kept in [`Document::other`].
+/// It checks only the form. It does not check whether the running plugin may read the file (decision C4), or whether
+/// the settings are valid. From `[metadata]` it reads only the writer of the file, because every writer replaces the
+/// rest. Unknown sections are kept in [`Document::other`].
 ///
-/// Secrets are moved into values that zeroize themselves, and no copy of a text stays in memory.
-/// The exception are integers with underscores, which no writer of these files produces.
+/// Secrets are moved into values that zeroize themselves, and no copy of a text stays in memory. The only exception are
+/// integers with underscores, which no writer of these files produces.
 ///
 /// # Errors
-/// [`UnreadableText`] gives the position and the fault, and the writer of the file if it could be
-/// read.
+/// [`UnreadableText`] gives the position and the fault, and the writer of the file if it could be read.
 pub fn parse(text: &str) -> Result<Document, UnreadableText> {
     let reader = Reader { text };
     if text.starts_with('\u{feff}') {
-        // Later versions of TOML allow it, but not every reader of these files does.
+        // Later versions of TOML allow a byte order mark, but not every reader of these files does.
         let reason = "it begins with a byte order mark".to_owned();
         return Err(reader.problem(0..0, Problem::Toml { reason }));
     }
@@ -190,7 +189,7 @@ impl<'text> Reader<'text> {
             ),
             DeValue::Float(number) => Structured::Float(Zeroizing::new(self.float(number.as_str(), at)?)),
             DeValue::Boolean(truth) => Structured::Boolean(Zeroizing::new(truth)),
-            // The spelling is kept, so that nothing is lost.
+            // The spelling of a date is kept, so that nothing is lost.
             DeValue::Datetime(_) => {
                 Structured::DateTime(Zeroizing::new(self.text.get(at).unwrap_or_default().to_owned()))
             }
@@ -201,7 +200,7 @@ impl<'text> Reader<'text> {
         })
     }
 
-    /// Returns a text: the lent one, or the escaped one that was blanked out.
+    /// Returns a text: the one that the TOML reader lent, or the escaped text that was blanked out.
     fn said(&self, at: Range<usize>, lent: Cow<'text, str>) -> Result<Zeroizing<String>, UnreadableText> {
         match escapes::read(self.text, at) {
             None => Ok(Zeroizing::new(lent.into_owned())),

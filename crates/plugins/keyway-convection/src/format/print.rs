@@ -9,14 +9,12 @@ use zeroize::Zeroizing;
 use super::check::{check_table, check_value};
 use super::{CONFIG, METADATA, STATS, STORE, Unstorable};
 
-/// Writes `document` as the text of a store file, in the name of the plugin that `metadata`
-/// describes. Pure.
+/// Writes `document` as the text of a store file. `metadata` describes the plugin that writes. Pure.
 ///
-/// The version in `[metadata]` is that of [`Document::written_by`], the newest writer so far. Every
-/// value is on one line, tables too, because an entry with its own section would lose its place in
-/// the order (decision C15).
+/// The version in `[metadata]` is that of [`Document::written_by`], the newest writer so far. Every value is on one
+/// line, even a table, because an entry with its own section would lose its place in the order (decision C15).
 ///
-/// The text is measured before it is written, so that its buffer never grows and leaves no copies
+/// The length of the text is computed before the text is written, so that its buffer never grows and leaves no copies
 /// behind.
 ///
 /// # Errors
@@ -46,7 +44,7 @@ fn check_unknown(name: &str, value: &Structured) -> Result<(), Unstorable> {
     if free { check_value(value) } else { Err(Unstorable::NameTaken) }
 }
 
-/// Counts the bytes that are written to it.
+/// Counts the bytes of the text that is written to it.
 struct Length(usize);
 
 impl Write for Length {
@@ -57,7 +55,7 @@ impl Write for Length {
 }
 
 fn write_document(out: &mut impl Write, document: &Document, metadata: &PluginMetadata) {
-    // Neither memory nor a counter fails to accept a write.
+    // Writing to a `String` or to a counter cannot fail.
     let _ = try_write_document(out, document, metadata);
 }
 
@@ -146,12 +144,12 @@ fn float(out: &mut impl Write, number: f64) -> fmt::Result {
     if number.is_nan() {
         return out.write_str("nan");
     }
-    // Writes "1.0", "1e300", "-0.0", "inf": the shortest text that reads back the same, and always
+    // Writes "1.0", "1e300", "-0.0", "inf": the shortest text that is read back as the same number, and is always
     // recognizable as a float.
     write!(out, "{number:?}")
 }
 
-/// Writes a basic string of TOML 1.0, without the escapes that 1.1 added.
+/// Writes a basic string of TOML 1.0. The escapes that TOML 1.1 added are not used.
 fn quoted(out: &mut impl Write, text: &str) -> fmt::Result {
     out.write_char('"')?;
     let mut rest = text;

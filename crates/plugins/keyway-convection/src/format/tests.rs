@@ -1,4 +1,4 @@
-//! Tests the text of store files: accepted and refused texts, and the way back.
+//! Tests the text of store files: accepted texts, refused texts, and writing a text that was read.
 
 use keyway_core::{Integer, PluginKind, PluginMetadata, Structured, Table, Version, WrittenBy};
 use keyway_secrets::Document;
@@ -16,7 +16,7 @@ fn metadata() -> PluginMetadata {
     .unwrap()
 }
 
-/// Returns a file as Python writes it, with this in `[store]`.
+/// Returns a file as Python writes it, with `store` in the section `[store]`.
 fn text(store: &str) -> String {
     format!(
         "[metadata]\nversion = \"1.0.0\"\ncompatibility = \"\"\nauthor = \"\"\nupdated = 1\n\n[metadata.plugin]\n\
@@ -248,8 +248,9 @@ fn an_unknown_part_never_takes_the_place_of_a_known_one() {
     }
 }
 
-/// Tests decision H75: the TOML reader sees names both as they are written and with escapes
-/// resolved.
+/// Tests that the TOML reader is given names both as they are written and with escapes resolved.
+///
+/// See decision H75.
 #[test]
 fn no_name_stands_twice() {
     let file = text("");

@@ -1,4 +1,4 @@
-//! Opens stores for the tests on files, and reads the content of a file.
+//! Helpers of the tests: open stores on files, and read the content of a file.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
 
 use std::path::Path;
@@ -58,7 +58,7 @@ pub fn text_of(file: &Path, keys: &KeyRing) -> String {
     String::from_utf8(keys.open(&std::fs::read(file).unwrap()).unwrap().to_vec()).unwrap()
 }
 
-/// Writes a text to a file, as a program without a lock would.
+/// Writes a text to a file without taking a lock.
 pub fn put_text(file: &Path, keys: &KeyRing, text: &str) {
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, keys.seal(text.as_bytes()).unwrap()).unwrap();

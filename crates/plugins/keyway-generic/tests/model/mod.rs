@@ -12,7 +12,7 @@ use keyway_secrets::{
     SecretAddress, SecretChange, SecretRevision, SecretStore, SecretVersion, StoreError,
 };
 
-/// An operation on a store. Small numbers stand for names, so that operations often meet.
+/// An operation on a store. Small numbers stand for names, so that operations often affect the same secret.
 #[derive(Clone, Debug)]
 pub enum Operation {
     Create {
@@ -182,7 +182,7 @@ fn check_version(told: &Told, expected: Option<u64>) -> Result<(), &'static str>
     if expected.is_some_and(|expected| expected != told.version) { Err("version conflict") } else { Ok(()) }
 }
 
-/// Does to a real store what [`Model::apply`] does to the model.
+/// Performs on a real store the operation that [`Model::apply`] performs on the model.
 pub async fn perform(store: &dyn SecretStore, operation: &Operation) -> Answer {
     try_perform(store, operation).await.unwrap_or_else(|error| Answer::Refused(class(&error)))
 }
@@ -267,7 +267,7 @@ async fn try_perform(store: &dyn SecretStore, operation: &Operation) -> Result<A
     })
 }
 
-/// Reads the existing secret, for a revision with this version.
+/// Reads the secret to learn its id, and returns a revision of it with this version.
 async fn revision(
     store: &dyn SecretStore,
     address: &SecretAddress,

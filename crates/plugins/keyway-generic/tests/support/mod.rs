@@ -1,4 +1,4 @@
-//! Opens stores for the tests of the generic store, and provides a storage that can fail.
+//! Helpers of the tests of the generic store: open stores, and provide a storage that can fail.
 #![allow(dead_code, missing_docs, unreachable_pub)] // Each test file uses a part of it.
 
 use std::sync::Arc;
@@ -74,7 +74,7 @@ pub fn silent(_: Progress) {}
 
 /// Wraps a storage so that its commits fail from the n-th on, as if the process had died.
 pub fn dying(inner: &Arc<dyn Storage>, commits: u64) -> Arc<dyn Storage> {
-    // Batches and pages are small, so that there are many points to die at.
+    // Batches and pages are small, so that a process can die at many points.
     let engine = FaultyStorage::over(inner).items_per_batch(4).page_records(5).into_engine();
     engine.0.end_after(commits, Fault::EndsBefore);
     engine

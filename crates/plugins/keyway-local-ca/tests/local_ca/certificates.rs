@@ -1,4 +1,4 @@
-//! The certificates that the authority makes, and the requests that it refuses.
+//! Tests the certificates that the authority makes, and the requests that it refuses.
 
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ fn a_refused_request_names_the_reason_and_has_no_effect() {
         assert_eq!((error.kind(), error.effect()), (ErrorKind::Invalid, Effect::None), "{metadata}: {error}");
         assert!(error.to_string().contains(reason), "{error}");
     }
-    // The order is still free.
+    // The id of the order is not used yet.
     issue(&ca, &order("order-1", &client.metadata())).unwrap();
 }
 
@@ -199,7 +199,7 @@ fn a_leaf_never_has_the_name_of_its_authority() {
 
 #[test]
 fn a_certificate_for_another_key_is_none_of_the_order() {
-    // The check of the host would find what a faulty authority does.
+    // If the authority returned a wrong certificate, the check of the host would detect it.
     let (ca, client) = (Desk::new().with_root(), Client::new("a.example.com"));
     let other = issued(&ca, &Client::new("a.example.com"), None);
     let now = keyway_certificates::core::SystemClock.now();
@@ -211,7 +211,7 @@ fn a_certificate_for_another_key_is_none_of_the_order() {
 fn only_an_authority_in_memory_with_its_own_keys_is_prompt() {
     let desk = Desk::new();
     assert!(desk.with_root().capabilities().prompt);
-    // An operator may import a key that takes longer.
+    // Without a configured root, an operator may import a key that signs more slowly.
     assert!(!desk.open(json!({})).capabilities().prompt);
     let elsewhere = Desk::over(FaultyStorage::over(&desk.storage).pauses().into_engine());
     assert!(!elsewhere.with_root().capabilities().prompt);

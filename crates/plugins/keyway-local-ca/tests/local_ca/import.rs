@@ -1,4 +1,4 @@
-//! Imported authorities.
+//! Tests imported authorities.
 
 use keyway_certificates::core::{Clock as _, ErrorKind, PluginError as _};
 use keyway_certificates::{CertificateAuthority as _, RevocationReason};
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{Client, Desk, issued, revoke, root};
 
-/// Reads a file that `tests/authorities/make.sh` made with OpenSSL.
+/// Returns the content of a file that `tests/authorities/make.sh` made with OpenSSL.
 macro_rules! made {
     ($name:literal) => {
         include_str!(concat!("../authorities/", $name, ".pem"))

@@ -1,4 +1,4 @@
-//! Handles that overtake each other, and processes that end.
+//! Tests handles that overtake each other, and processes that are killed.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use pollster::block_on;
 
 use crate::support::{Client, Desk, create, intent, issue, issued, order, revoke, root, with_root};
 
-/// Opens an authority over storage that a test disturbs.
+/// Opens an authority over a storage in which a test can cause faults.
 fn disturbed(desk: &Desk) -> (Desk, Arc<Layered<FaultyStorage>>) {
     let engine = FaultyStorage::over(&desk.storage).into_engine();
     (Desk { storage: engine.clone() as Arc<dyn Storage>, ..desk.clone() }, engine)
@@ -84,7 +84,7 @@ fn an_authority_is_not_deleted_while_another_is_created_below_it() {
     assert_eq!(block_on(slow.ca_information()).unwrap().len(), 3);
 }
 
-/// The calls that have an effect, each with what it leaves: the same call after a kill must leave the same.
+/// Tests every call that has an effect. Repeating the call after a kill must give the result of a call without a kill.
 #[test]
 fn a_call_is_settled_after_a_kill_at_every_commit() {
     for fault in [Fault::EndsBefore, Fault::EndsAfter] {
@@ -110,7 +110,7 @@ fn a_call_is_settled_after_a_kill_at_every_commit() {
                 done += u32::from(block_on(dying.delete_ca(delete)).is_ok());
             }
 
-            // The next process asks what became of each, and makes what did not happen.
+            // The next process asks for the outcome of each call, and repeats the calls that had no effect.
             let next = desk.with_root();
             let told = |call: IntendedCall| block_on(next.reconcile(&call.into())).unwrap();
             let issued = told(IntendedCall::Issue(one.clone()));

@@ -1,4 +1,4 @@
-//! Tests the authority by its operations, over storage that fails, and in TLS.
+//! Tests the authority through its operations, over a storage that fails, and in TLS.
 
 mod certificates;
 mod import;

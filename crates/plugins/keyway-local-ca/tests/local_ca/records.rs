@@ -1,4 +1,4 @@
-//! The records: sealed, in their places, under keys that change.
+//! Tests the records: they are sealed, bound to their places, and resealed when keys change.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use pollster::block_on;
 
 use crate::support::{Client, Desk, create, issued, order, root};
 
-/// The place of the kind in a key; authorities are of kind 0, orders of kind 2.
+/// The index of the kind in a key. Authorities are of kind 0, orders of kind 2.
 const KIND: usize = 16;
 
 fn entries(storage: &Arc<dyn Storage>, kind: u8) -> Vec<Entry> {

@@ -1,4 +1,4 @@
-//! Revocation, and revocation lists.
+//! Tests revocation and revocation lists.
 
 use std::sync::Arc;
 
@@ -78,7 +78,7 @@ fn a_list_is_signed_again_when_something_changed_or_half_of_its_time_has_passed(
     assert_eq!(numbers, [("base", 3, 1), (sub.id.as_str(), 1, 0)]);
     assert!(renewed[0].1.next_update > second.next_update);
 
-    // The engine of a host calls for it.
+    // In a host, the engine calls `maintain` to renew the lists.
     let half = block_on(ca.maintain()).unwrap().unwrap();
     assert!(half > desk.clock.now() && half < renewed[0].1.next_update);
     desk.clock.advance_days(4);
@@ -87,7 +87,7 @@ fn a_list_is_signed_again_when_something_changed_or_half_of_its_time_has_passed(
     assert_eq!([list(&another, "base").number, list(&another, sub.id.as_str()).number], [4, 2]);
 }
 
-/// A storage engine whose values are small. Only the list is larger than its limit.
+/// A storage engine with a small limit for values. Only the revocation list exceeds the limit.
 #[derive(Debug)]
 struct Small(Memory);
 
@@ -117,7 +117,7 @@ fn a_list_beyond_the_largest_value_is_signed_by_each_handle() {
     assert!(long.der.len() > 300 && long.number == 2 && entries(&long).len() == 5);
     assert_eq!(list(&ca, "base"), long, "the handle that signed it returns it");
 
-    // The stored list is older than the state, and never returned.
+    // The stored list is older than the state, so it is never returned.
     let another = desk.with_root();
     let own = list(&another, "base");
     assert_eq!((own.number, entries(&own)), (3, entries(&long)));
@@ -154,7 +154,7 @@ fn a_deleted_authority_is_revoked_by_its_parent_and_signs_nothing() {
     let delete = |id: &CaId| block_on(ca.delete_ca(&DeleteCa::new(intent(), id.clone())));
     assert_eq!(delete(&sub.id).unwrap_err().kind(), ErrorKind::Denied, "it has another one below it");
 
-    // Another handle knows the authority from before.
+    // Another handle has loaded the authority before its deletion.
     let another = desk.open(configuration);
     issued(&another, &Client::new("a.example.com"), Some(&below.id));
     delete(&below.id).unwrap();
@@ -167,6 +167,6 @@ fn a_deleted_authority_is_revoked_by_its_parent_and_signs_nothing() {
         .with_context(keyway_certificates::RequestContext::new().with_ca(below.id.clone()));
     assert_eq!(block_on(another.issue(&order)).unwrap_err().kind(), ErrorKind::NotFound);
     assert!(block_on(another.revocation_list(&below.id)).is_err());
-    // Its name is free again.
+    // The name of the deleted authority can be used again.
     create(&ca, "Sub");
 }

@@ -26,7 +26,7 @@ pub(crate) struct Desk {
     pub(crate) clock: Arc<TestClock>,
 }
 
-/// A clock that shows the time of the system, moved forward.
+/// A clock that shows the time of the system plus an offset.
 #[derive(Debug, Default)]
 pub(crate) struct TestClock(AtomicU64);
 
@@ -68,7 +68,7 @@ impl Desk {
         LocalCa::new(&self.context(configuration)).unwrap()
     }
 
-    /// Opens an authority with a root and every address.
+    /// Opens an authority with a root, and with all addresses configured.
     pub(crate) fn with_root(&self) -> LocalCa {
         self.open(with_root())
     }
@@ -123,7 +123,7 @@ pub(crate) fn issue(ca: &LocalCa, order: &CertificateOrder) -> Result<IssuedCert
     }
 }
 
-/// Issues a certificate for a client, by the base authority or another one.
+/// Issues a certificate for a client. Without `by`, the base authority issues it.
 pub(crate) fn issued(ca: &LocalCa, client: &Client, by: Option<&CaId>) -> IssuedCertificate {
     let order = order(intent().as_str(), &client.metadata());
     let context = by.map_or_else(RequestContext::new, |by| RequestContext::new().with_ca(by.clone()));

@@ -1,4 +1,4 @@
-//! TLS with certificates of the authority: rustls at both ends.
+//! Tests TLS with certificates of the authority. Both ends use rustls.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -27,7 +27,8 @@ fn key(client: &Client) -> PrivateKeyDer<'static> {
     PrivatePkcs8KeyDer::from(client.pkcs8.clone()).into()
 }
 
-/// Lets a client and a server, each with a certificate, shake hands in memory. Both look at the revocation lists.
+/// Performs a handshake between a client and a server in memory. Each has a certificate, and both check the revocation
+/// lists.
 fn handshake(
     ca: &LocalCa,
     server: (&Client, &IssuedCertificate),

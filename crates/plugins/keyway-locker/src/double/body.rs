@@ -1,17 +1,17 @@
-//! The bodies of writes, checked.
+//! The bodies of write requests, and their checks.
 
 use serde_json::{Map, Value};
 
 use super::refusal::Refusal;
 
-/// The parts of a body that are there.
+/// The fields of a body.
 #[derive(Debug)]
 pub(super) struct Body(Map<String, Value>);
 
-/// A field that a client may leave out or empty.
+/// A field that a client may omit or leave empty.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Field<'a> {
-    /// The field is not there.
+    /// The field is missing.
     Missing,
     /// The field is empty or null.
     Empty,
@@ -25,7 +25,7 @@ impl Body {
         serde_json::from_slice(bytes).map(Self).map_err(|_| Refusal::invalid("The body is not a JSON object"))
     }
 
-    /// Returns the text under a name, if the name is there.
+    /// Returns the text of a field, if the field exists.
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Refusal> {
         match self.0.get(name) {
             None => Ok(None),
@@ -34,12 +34,12 @@ impl Body {
         }
     }
 
-    /// Returns the text under a name.
+    /// Returns the text of a field that must exist.
     pub(super) fn required(&self, name: &str) -> Result<&str, Refusal> {
         self.text(name)?.ok_or_else(|| Refusal::invalid(format!("`{name}` is missing")))
     }
 
-    /// Returns the text under a name that a client may leave out or empty. Null is an empty text.
+    /// Returns a field that a client may omit or leave empty. Null counts as an empty text.
     pub(super) fn optional(&self, name: &str) -> Result<Field<'_>, Refusal> {
         if self.0.get(name).is_some_and(Value::is_null) {
             return Ok(Field::Empty);

@@ -1,6 +1,6 @@
-//! The cryptography of the service's clients, as the recorded vectors show it.
+//! The cryptography of the service's clients, reconstructed from the recorded vectors.
 //!
-//! It is written apart from the plugin, because it judges it.
+//! It shares no code with the plugin, because the double checks the plugin's cryptography.
 
 use aes::Aes256;
 use aes::cipher::{Array, BlockModeDecrypt as _, BlockModeEncrypt as _, KeyIvInit as _};
@@ -15,7 +15,7 @@ const BLOCK: usize = 16;
 /// The size of each key, in bytes.
 const KEY: usize = 32;
 
-/// The reason why a text does not open.
+/// The reason why a text cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum OpenError {
     /// The text is not a cipher string of type 2.
@@ -40,21 +40,21 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Returns the keys that open the key of the profile: expanded from the bytes of a secret access key.
+    /// Returns the keys that open the key of the profile. They are derived from the bytes of a secret access key.
     pub fn of_access_key(secret_access_key: &[u8]) -> Self {
-        // The one step of HKDF-Expand that 32 bytes need.
+        // The first step of HKDF-Expand, which is enough for 32 bytes.
         let expanded = |info: &[u8]| hmac(secret_access_key, &[info, &[1]]);
         Self { cipher: expanded(b"enc"), mac: expanded(b"mac") }
     }
 
-    /// Returns the keys in the first 64 bytes of a profile's opened key, or none if it is shorter.
+    /// Returns the keys in the first 64 bytes of the opened key of a profile. Returns `None` if it is shorter.
     pub fn of_project(opened: &[u8]) -> Option<Self> {
         let cipher = opened.first_chunk::<KEY>()?;
         let mac = opened[KEY..].first_chunk::<KEY>()?;
         Some(Self { cipher: *cipher, mac: *mac })
     }
 
-    /// Seals a plaintext into a cipher string.
+    /// Seals a plaintext. Returns a cipher string.
     pub fn seal(&self, plaintext: &[u8], iv: [u8; BLOCK]) -> String {
         let padding = BLOCK - plaintext.len() % BLOCK;
         let mut bytes = plaintext.to_vec();
@@ -66,7 +66,7 @@ impl Keys {
         format!("2.{iv}|{bytes}|{mac}")
     }
 
-    /// Opens a cipher string to its text.
+    /// Opens a cipher string, and returns its text.
     ///
     /// # Errors
     /// Each case of [`OpenError`].
@@ -74,7 +74,7 @@ impl Keys {
         String::from_utf8(self.open_bytes(text)?).map_err(|_| OpenError::Utf8)
     }
 
-    /// Opens a cipher string to its bytes.
+    /// Opens a cipher string, and returns its bytes.
     ///
     /// # Errors
     /// Each case of [`OpenError`] except `Utf8`.
@@ -90,7 +90,7 @@ impl Keys {
         Ok(bytes)
     }
 
-    /// Opens a cipher string to its blocks, with their padding.
+    /// Opens a cipher string, and returns its blocks, with their padding.
     pub(super) fn open_blocks(&self, text: &str) -> Result<Vec<u8>, OpenError> {
         let mut parts = text.strip_prefix("2.").ok_or(OpenError::Form)?.split('|');
         let mut part = || STANDARD.decode(parts.next()?).ok();
@@ -110,7 +110,7 @@ impl Keys {
     }
 }
 
-/// Returns the hash that finds a name of a secret or an environment.
+/// Returns the hash by which the service looks up the name of a secret or an environment.
 pub fn lookup_hash(project_id: u64, name: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(format!("{project_id}{name}")))
 }
@@ -215,7 +215,8 @@ mod tests {
         }
     }
 
-    /// Upstream cuts as many bytes as the last one says, if there are so many, and replaces what is not UTF-8.
+    /// Tests texts that upstream tolerates. Upstream removes as many bytes as the last byte says, if there are enough,
+    /// and replaces bytes that are not UTF-8.
     #[test]
     fn the_blocks_of_tolerated_texts_are_those_that_upstream_read() {
         for name in ["bad_padding_0", "bad_padding_big", "nonutf8", "two_blocks"] {

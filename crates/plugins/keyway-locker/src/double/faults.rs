@@ -53,7 +53,7 @@ impl Faults {
         *self = Self::default();
     }
 
-    /// Takes the fault of a request: the oldest that is for once, or else the newest that stays.
+    /// Returns the fault for a request: the oldest one-time fault, or else the newest permanent one.
     pub(super) fn take(&mut self, route: Option<Route>) -> Option<Fault> {
         let is_for = |of: &Option<Route>| of.is_none() || *of == route;
         if let Some(place) = self.once.iter().position(|(of, _)| is_for(of)) {

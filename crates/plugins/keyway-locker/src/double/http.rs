@@ -1,4 +1,4 @@
-//! A small server of HTTP/1.1 on loopback, one thread for each connection.
+//! A small HTTP/1.1 server on a loopback address, with one thread for each connection.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// The connections at one time. A further one is closed at once.
+/// The maximum number of connections at a time. Further connections are closed at once.
 const MAX_CONNECTIONS: usize = 256;
-/// The size of the head of a request, in bytes.
+/// The maximum size of the head of a request, in bytes.
 const MAX_HEAD: u64 = 64 << 10;
-/// The size of the body of a request, in bytes.
+/// The maximum size of the body of a request, in bytes.
 const MAX_BODY: usize = 16 << 20;
-/// The time after which a silent connection is closed.
+/// The time without traffic after which a connection is closed.
 const MAX_SILENCE: Duration = Duration::from_secs(60);
 
 /// A request that the double received.
@@ -23,7 +23,7 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 pub struct SeenRequest {
     /// The method.
     pub method: String,
-    /// The path, decoded, without the part that [`base`](super::LockerDouble::base) ends with.
+    /// The path, decoded, without the suffix of [`base`](super::LockerDouble::base).
     pub path: String,
     /// The parameters, decoded.
     pub query: BTreeMap<String, String>,
@@ -48,7 +48,7 @@ pub(super) struct Reply {
     pub(super) retry_after: Option<String>,
 }
 
-/// The last step of an exchange.
+/// The way in which the double ends an exchange.
 #[derive(Clone, Debug)]
 pub(super) enum Ending {
     /// Sends the answer.
@@ -59,10 +59,10 @@ pub(super) enum Ending {
     Close,
 }
 
-/// Answers requests. Several connections call it at once.
+/// The function that answers requests. Several connections may call it at the same time.
 type Answer = dyn Fn(&SeenRequest, &Stop) -> Ending + Send + Sync;
 
-/// Tells threads that the server ends.
+/// Tells the threads when the server ends.
 #[derive(Debug, Default)]
 pub(super) struct Stop {
     is_ended: AtomicBool,
@@ -80,7 +80,7 @@ impl Stop {
         self.is_ended.load(Ordering::SeqCst)
     }
 
-    /// Waits, but no longer than the server runs.
+    /// Waits for a time, or until the server ends.
     pub(super) fn wait(&self, time: Duration) {
         const STEP: Duration = Duration::from_millis(5);
         let mut left = time;
@@ -91,7 +91,7 @@ impl Stop {
     }
 }
 
-/// A running server. It ends on drop, with all its threads.
+/// A running server. When it is dropped, all its threads end.
 #[derive(Debug)]
 pub(super) struct Server {
     address: SocketAddr,
@@ -114,7 +114,7 @@ impl Server {
                 if stopped.is_ended() {
                     return;
                 }
-                // A connection that fails at once is its client's loss.
+                // If a connection fails here, only its client is affected.
                 let _ = stream.and_then(|stream| serve_apart(stream, &stopped, &answer));
             }
         })?;
@@ -154,16 +154,16 @@ fn serve_apart(stream: TcpStream, stop: &Arc<Stop>, answer: &Arc<Answer>) -> io:
     let kept = stream.try_clone()?;
     let (stopped, answer) = (Arc::clone(stop), Arc::clone(answer));
     let serving = thread::Builder::new().name("locker-double".to_owned()).spawn(move || {
-        // A client that goes away ends the connection, and nothing else.
+        // If the client closes the connection early, only this connection ends.
         let _ = serve(&stream, &stopped, &*answer);
-        // The other handle of the connection keeps it open.
+        // `open` holds another handle of the connection, so the connection must be shut down explicitly.
         let _ = stream.shutdown(Shutdown::Both);
     })?;
     open.push(Connection { stream: kept, serving });
     Ok(())
 }
 
-/// Answers the requests of one connection, until an end closes it.
+/// Answers the requests of one connection until the client or an [`Ending`] closes it.
 fn serve(stream: &TcpStream, stop: &Stop, answer: &Answer) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     let mut writer = stream;
@@ -192,7 +192,7 @@ fn serve(stream: &TcpStream, stop: &Stop, answer: &Answer) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes an answer as one piece, so that it leaves as one packet where it fits.
+/// Returns an answer as one piece, so that it is sent as one packet where possible.
 fn bytes(reply: &Reply) -> Vec<u8> {
     let (status, length) = (reply.status, reply.body.len());
     let mut text = format!("HTTP/1.1 {status} status\r\ncontent-type: application/json\r\n");
@@ -264,7 +264,7 @@ fn parsed(head: &str) -> Option<SeenRequest> {
     Some(SeenRequest { method: method.to_owned(), path: decoded(path)?, query, headers, body: Vec::new() })
 }
 
-/// Decodes the percent signs of a part of a URL.
+/// Decodes the percent-encoding of a part of a URL.
 fn decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut pieces = text.split('%');

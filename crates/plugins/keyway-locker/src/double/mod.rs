@@ -1,9 +1,9 @@
-//! A double of the service Locker Secrets, on a loopback address, for tests of its clients.
+//! A test double of the service Locker Secrets, on a loopback address.
 //!
-//! It serves the requests that Locker's native client sends, holds sealed rows, and has faults to switch on. Its
-//! credentials, keys and hashes are those of the recorded vectors `go.crypto.*`. It also judges its clients: a text
-//! that is not sealed with the project's keys, or a hash of another name, is refused (H278). It shares no code with the
-//! plugin.
+//! It serves the requests that Locker's native client sends, stores sealed rows, and has faults to switch on. Its
+//! credentials, keys and hashes are those of the recorded vectors `go.crypto.*`. The double also checks its clients: it
+//! refuses a text that is not sealed with the project's keys, and a hash that is not that of the name (H278). It shares
+//! no code with the plugin.
 //!
 //! ```
 //! use keyway_locker::double::{Fault, LockerDouble, Route};
@@ -46,23 +46,23 @@ use faults::Faults;
 use http::Server;
 use project::Project;
 
-/// The end of the base, before the paths of the service.
+/// The last part of the base URL, which precedes the paths of the service.
 const PREFIX: &str = "/locker_secrets";
 const ACCESS_KEY_ID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const SECRET_ACCESS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-/// The project's keys, sealed with those of the secret access key. A recorded text.
+/// The project's keys, sealed with the keys of the secret access key. This is a recorded text.
 const PROFILE_KEY: &str = "2.10uWcJHhTzGL4f2WpWP2qg==|rIrPomeF4IVpN51mvwt5UNAZiXHqjqPqZ6GTy2/lLAd2eCVbO8KPxZTddkOxH7MwL5k+jcW1O9wfro/3gPkqVMlVbS5yq/iDbWOyqHfld34=|wOIljy9D4moUmPpKHZHRPfsvmNVt4IX0+T9apc2+XpA=";
 
-/// A server that answers as Locker Secrets does. It ends on drop, which blocks until all its threads have ended.
+/// A server that answers as Locker Secrets does. Dropping it blocks until all its threads have ended.
 ///
-/// Two doubles that are seeded and asked in the same way answer the same, except for the port.
+/// Two doubles that get the same rows and the same requests give the same answers, except for the port.
 #[derive(Debug)]
 pub struct LockerDouble {
     shared: Arc<Shared>,
     server: Server,
 }
 
-/// The double, as its connections share it.
+/// The state of the double that all its connections share.
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
@@ -75,7 +75,7 @@ struct State {
     seen: Vec<SeenRequest>,
 }
 
-/// A secret in clear text.
+/// A secret, in plaintext.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlainSecret {
     /// The id.
@@ -92,7 +92,7 @@ pub struct PlainSecret {
     pub revision_date: f64,
 }
 
-/// An environment in clear text.
+/// An environment, in plaintext.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlainEnvironment {
     /// The id.
@@ -115,7 +115,7 @@ impl LockerDouble {
     /// Starts a double with an empty project.
     ///
     /// # Errors
-    /// The system's, if it gives no port or no thread.
+    /// The error of the system, if it provides no port or no thread.
     pub fn start() -> io::Result<Self> {
         let state = State { project: Project::new(), faults: Faults::default(), seen: Vec::new() };
         let shared = Arc::new(Shared { state: Mutex::new(state) });
@@ -128,12 +128,12 @@ impl LockerDouble {
         locked(&self.shared.state)
     }
 
-    /// Returns the base of all paths, `http://127.0.0.1:<port>/locker_secrets`.
+    /// Returns the base URL of all paths, `http://127.0.0.1:<port>/locker_secrets`.
     pub fn base(&self) -> String {
         format!("http://{}{PREFIX}", self.server.address())
     }
 
-    /// Returns the id of the access key, which the service wants as bearer token.
+    /// Returns the id of the access key. The service expects it as the bearer token.
     pub fn access_key_id(&self) -> &'static str {
         ACCESS_KEY_ID
     }
@@ -148,12 +148,12 @@ impl LockerDouble {
         project::ID
     }
 
-    /// Stores an environment, in place of one with the same name, and returns its id.
+    /// Stores an environment, and returns its id. Replaces an environment of the same name.
     pub fn put_environment(&self, name: &str, url: &str) -> String {
         self.state().project.put_environment(name, url)
     }
 
-    /// Stores a secret, in place of one with the same key and environment, and returns its id.
+    /// Stores a secret, and returns its id. Replaces a secret with the same key and environment.
     ///
     /// # Panics
     /// If the environment does not exist.
@@ -161,12 +161,12 @@ impl LockerDouble {
         self.state().project.put_secret(key, environment, value, description)
     }
 
-    /// Stores texts as a new secret, without any check, and returns its id.
+    /// Stores texts as a new secret, without any check, and returns the id of the secret.
     pub fn put_raw_secret(&self, texts: RawSecret) -> String {
         self.state().project.add_secret(texts).id
     }
 
-    /// Returns the stored texts of a secret, to store them elsewhere or changed.
+    /// Returns the stored texts of a secret, so that a test can change them or store them in another secret.
     pub fn raw_secret(&self, id: &str) -> Option<RawSecret> {
         let state = self.state();
         state.project.secrets.iter().find(|row| row.id == id).map(|row| row.texts.clone())
@@ -182,18 +182,18 @@ impl LockerDouble {
         self.state().project.seal(text)
     }
 
-    /// Returns the hash that finds a name of a secret or an environment.
+    /// Returns the hash by which the service looks up the name of a secret or an environment.
     pub fn lookup_hash(&self, name: &str) -> String {
         lookup_hash(project::ID, name)
     }
 
-    /// Deletes a secret, or an environment with its secrets. Clients cannot: it stands for a person at the service's
-    /// website. Tells whether the row was there.
+    /// Deletes a secret, or an environment with its secrets. Tells whether the row existed. Clients cannot delete: this
+    /// method stands for a person who uses the service's website.
     pub fn delete(&self, id: &str) -> bool {
         self.state().project.delete(id)
     }
 
-    /// Returns all secrets, the oldest first. A text that does not open is shown as it is stored.
+    /// Returns all secrets, the oldest first. A text that cannot be opened is returned as it is stored.
     pub fn secrets(&self) -> Vec<PlainSecret> {
         let state = self.state();
         let shown = |text: &str| state.project.shown(text);
@@ -226,20 +226,20 @@ impl LockerDouble {
             .collect()
     }
 
-    /// Returns the requests since the last call, in the order of their arrival, also those that were refused or
-    /// failed by a fault.
+    /// Returns the requests since the last call, in the order of their arrival. Requests that were refused, or failed
+    /// by a fault, are included.
     pub fn take_requests(&self) -> Vec<SeenRequest> {
         std::mem::take(&mut self.state().seen)
     }
 
     /// Switches a fault on for the next request to a route, or to any route.
     ///
-    /// Faults for once are used in the order in which they were switched on, and before all that stay.
+    /// One-time faults are used in the order in which they were switched on, and before all permanent faults.
     pub fn fail_once(&self, route: Option<Route>, fault: Fault) {
         self.state().faults.once(route, fault);
     }
 
-    /// Switches a fault on for all requests to a route, or to all routes. The newest one counts.
+    /// Switches a permanent fault on for all requests to a route, or to all routes. The newest permanent fault is used.
     pub fn fail_always(&self, route: Option<Route>, fault: Fault) {
         self.state().faults.always(route, fault);
     }
@@ -251,8 +251,8 @@ impl LockerDouble {
 
     /// Sets the clock, as time since the epoch.
     ///
-    /// Changes have increasing dates even while the clock stands or goes back: each is at least a microsecond later
-    /// than the one before.
+    /// The dates of changes increase even while the clock stands still or goes back: each is at least a microsecond
+    /// later than the one before.
     pub fn set_now(&self, now: Duration) {
         self.state().project.now = now;
     }
@@ -262,10 +262,10 @@ impl LockerDouble {
         self.state().project.now
     }
 
-    /// Sets the most rows that a page holds. A client may ask for fewer. 2,000 when the double starts.
+    /// Sets the maximum number of rows of a page. A client may request fewer. The initial value is 2,000.
     ///
     /// # Panics
-    /// If it is 0.
+    /// If `rows` is 0.
     pub fn set_page_limit(&self, rows: usize) {
         assert!(rows > 0, "a page holds at least one row");
         self.state().project.page_limit = rows;
@@ -282,7 +282,8 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Tests that a fault in the cryptography of the plugin is not in that of its judge, too (H278).
+    /// Tests that the double does not share the plugin's code. Otherwise, a fault in the plugin's cryptography would be
+    /// in the double, too, which could not detect it (H278).
     #[test]
     fn the_double_uses_no_code_of_the_plugin() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/double");
@@ -291,7 +292,7 @@ mod tests {
         assert!(texts.len() > 5);
         for line in texts.iter().flat_map(|text| text.lines()).filter(|line| !line.trim().starts_with("//")) {
             for foreign in [concat!("crate", "::"), concat!("super::", "super"), concat!("keyway", "_")] {
-                // The reader of the recorded vectors belongs to neither.
+                // The reader of the recorded vectors is shared, and belongs to neither the plugin nor the double.
                 let is_reader = line.trim() == concat!("use crate", "::vectors;");
                 assert!(is_reader || !line.contains(foreign), "{line}");
             }

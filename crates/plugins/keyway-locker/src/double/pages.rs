@@ -10,10 +10,10 @@ use super::project;
 use super::refusal::Refusal;
 use super::rows::Row;
 
-/// The rows of a page if the client names no number.
+/// The number of rows of a page if the request does not give one.
 const SIZE: usize = 100;
 
-/// Returns the page that a request asks for. `revised` is the project's revision date.
+/// Returns the requested page. `revised` is the project's revision date.
 pub(super) fn page<R: Row>(
     request: &SeenRequest,
     rows: &[R],
@@ -57,7 +57,7 @@ fn since(query: &BTreeMap<String, String>) -> Result<f64, Refusal> {
     date.ok_or_else(|| Refusal::invalid("`revision_date` is not a number"))
 }
 
-/// Returns the path of another page, which a client appends to its base.
+/// Returns the path of another page. A client appends the path to its base URL.
 fn path(request: &SeenRequest, page: usize) -> String {
     let mut query = request.query.clone();
     query.insert("page".to_owned(), page.to_string());

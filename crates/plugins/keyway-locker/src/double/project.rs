@@ -1,4 +1,4 @@
-//! The project behind the double: its keys, its clock and its rows.
+//! The project of the double: its keys, its clock and its rows.
 
 use std::time::Duration;
 
@@ -12,13 +12,13 @@ use super::refusal::Refusal;
 use super::rows::{Dates, EnvironmentRow, EnvironmentTexts, RawSecret, SecretRow};
 use super::{PROFILE_KEY, SECRET_ACCESS_KEY};
 
-/// The id of the project, as recorded.
+/// The id of the project, from the recorded vectors.
 pub(super) const ID: u64 = 4711;
 /// The start of the clock.
 pub(super) const START: Duration = Duration::from_secs(1_700_000_000);
-/// The precision of dates on the wire.
+/// The precision of dates in requests and answers.
 const TICK: Duration = Duration::from_micros(1);
-/// The most rows that a page holds.
+/// The maximum number of rows of a page, until a test changes it.
 const PAGE_LIMIT: usize = 2000;
 
 /// A project with its rows.
@@ -32,9 +32,9 @@ pub(super) struct Project {
     pub(super) deleted: Duration,
     pub(super) page_limit: usize,
     pub(super) is_editable: bool,
-    /// The rows that were ever made, secrets and environments together.
+    /// The number of rows that were ever made, secrets and environments together.
     made: u64,
-    /// The texts that were ever sealed.
+    /// The number of texts that were ever sealed.
     sealed: u64,
 }
 
@@ -54,7 +54,7 @@ impl Project {
         }
     }
 
-    /// Seals a text. Its initialization vector follows from the number of texts sealed before.
+    /// Seals a text. The initialization vector is derived from the number of texts that were sealed before.
     pub(super) fn seal(&mut self, text: &str) -> String {
         self.sealed += 1;
         let drawn: [u8; 32] = Sha256::digest(format!("vector {}", self.sealed)).into();
@@ -62,7 +62,7 @@ impl Project {
         self.keys.seal(text.as_bytes(), iv)
     }
 
-    /// Returns the date of a change: later than that of every change before.
+    /// Returns the date of a new change. It is later than that of every earlier change.
     pub(super) fn change(&mut self) -> Duration {
         self.revised = self.now.max(self.revised + TICK);
         self.revised
@@ -126,7 +126,7 @@ impl Project {
         Ok(row.clone())
     }
 
-    /// Takes over the value, the description and the environment that a body names.
+    /// Applies the value, the description and the environment of a body to a secret.
     fn apply(&self, body: &Body, texts: &mut RawSecret) -> Result<(), Refusal> {
         if let Some(value) = body.text("value")? {
             value.clone_into(&mut texts.value);
@@ -138,7 +138,8 @@ impl Project {
             Field::Empty => None,
             Field::Text(id) => Some(self.environment(id).ok_or_else(unknown_environment)?),
         };
-        // Clients send the name sealed, and the service has it already.
+        // Clients also send the sealed name of the environment. The service knows the name already, so it is only
+        // checked.
         if let Field::Text(name) = body.optional("environment_name")? {
             let meant = environment.map_or_else(String::new, |row| self.shown(&row.texts.name));
             if self.keys.open(name).ok() != Some(meant) {
@@ -192,7 +193,8 @@ impl Project {
         Ok(row.clone())
     }
 
-    /// Takes over the URL and the description that a body names, and checks that the name is free.
+    /// Applies the URL and the description of a body to an environment, and checks that no other environment has the
+    /// name.
     fn apply_to_environment(
         &self,
         body: &Body,
@@ -226,13 +228,16 @@ impl Project {
         if is_taken { Err(duplicate("secret")) } else { Ok(()) }
     }
 
-    /// Refuses what only a faulty client sends: the service could not see it (H278).
+    /// Refuses a text that is not sealed with the project's keys. Only a faulty client sends such a text. The real
+    /// service could not notice it (H278).
     fn check_sealed(&self, name: &str, text: &str) -> Result<(), Refusal> {
         let refused = |error| Refusal::invalid(format!("`{name}`: {error}"));
         self.keys.open(text).map(|_| ()).map_err(refused)
     }
 
-    /// Refuses a hash that is not that of the sealed name (H278).
+    /// Refuses a hash that is not that of the sealed name.
+    ///
+    /// See decision H278.
     fn check_named(&self, name: &str, hash: &str) -> Result<(), Refusal> {
         let opened = self.keys.open(name).map_err(|error| Refusal::invalid(format!("the name: {error}")))?;
         if lookup_hash(ID, &opened) == hash {
@@ -243,14 +248,14 @@ impl Project {
     }
 }
 
-/// Opens the recorded key of the profile, as a client does.
+/// Opens the recorded key of the profile in the same way as a client.
 fn keys() -> Keys {
     let access = STANDARD.decode(SECRET_ACCESS_KEY).expect("the access key is base64");
     let opened = Keys::of_access_key(&access).open_bytes(PROFILE_KEY).expect("the recorded key opens");
     Keys::of_project(&opened).expect("the recorded key has 64 bytes")
 }
 
-/// Takes over a new name and its hash, or checks that the hash is that of the old name.
+/// Applies a new name and its hash. Without a new name, checks that the hash is that of the old name.
 fn rename(name: &mut String, hash: &mut String, field: &str, body: &Body) -> Result<(), Refusal> {
     let sent = body.required("hash")?;
     if let Some(new) = body.text(field)? {

@@ -1,4 +1,4 @@
-//! The service's refusals.
+//! The answers with which the service refuses a request.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ impl Refusal {
         Self { status, code, message: message.into() }
     }
 
-    /// Refuses a request that is malformed, or that a client must not send.
+    /// Creates the refusal of a request that is malformed, or that a client must not send.
     pub(super) fn invalid(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_data", message)
     }

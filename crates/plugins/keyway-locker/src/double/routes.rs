@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::rows::Row;
 use super::{ACCESS_KEY_ID, PROFILE_KEY, Shared, locked};
 
-/// A request that the service answers.
+/// The route of a request that the service answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// `GET /v1/profile`.
@@ -73,7 +73,7 @@ impl Route {
     }
 }
 
-/// Answers a request, with the fault that is switched on for it.
+/// Answers a request. Applies the fault that is switched on for it, if any.
 pub(super) fn answer(shared: &Shared, request: &SeenRequest, stop: &Stop) -> Ending {
     let route = Route::of(request).map(|(route, _)| route);
     let fault = {

@@ -1,4 +1,4 @@
-//! The rows of a project, as the service stores and sends them.
+//! The rows of a project, in the form in which the service stores and sends them.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(super) struct SecretRow {
 
 /// The stored texts of a secret, exactly as the service sends them.
 ///
-/// A test writes what it wants: texts that are not sealed, those of another secret, a hash of another name.
+/// A test may set any texts: texts that are not sealed, texts of another secret, or a hash of another name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RawSecret {
     /// The key.
@@ -23,7 +23,7 @@ pub struct RawSecret {
     pub value: String,
     /// The description.
     pub description: String,
-    /// The hash that finds it.
+    /// The hash by which the service looks up the secret.
     pub hash: String,
     /// The id of the environment.
     pub environment_id: Option<String>,

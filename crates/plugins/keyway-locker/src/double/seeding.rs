@@ -61,12 +61,12 @@ impl Project {
         true
     }
 
-    /// Seals a text that a client leaves out when it is empty.
+    /// Seals a text. An empty text stays empty, as clients leave it out.
     fn sealed_or_empty(&mut self, text: &str) -> String {
         if text.is_empty() { String::new() } else { self.seal(text) }
     }
 
-    /// Opens a text. One that does not open is shown as it is stored.
+    /// Opens a text. A text that cannot be opened is returned as it is stored.
     pub(super) fn shown(&self, text: &str) -> String {
         self.keys.open(text).unwrap_or_else(|_| text.to_owned())
     }
