@@ -1,6 +1,6 @@
 //! Judges an answer of the protocol `locker.sdk` as Locker's official SDKs of the second generation do.
 //!
-//! One judge serves the golden vectors, which recorded the SDK's own verdicts, and every test that runs
+//! The same functions judge the golden vectors, which recorded the SDK's own verdicts, and every test that runs
 //! `locker-sdk`.
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use serde_json::Value;
 const MAX_BYTES: usize = 20 << 20;
 /// The deepest nesting that the SDKs read.
 const MAX_DEPTH: usize = 256;
-/// A request with credentials has at least this many bytes, and this many levels.
+/// The minimum size in bytes, and the minimum depth, of a request with credentials.
 const LEAST_REQUEST: u64 = 256;
 const LEAST_DEPTH: u64 = 4;
 const MAX_CURSOR_BYTES: usize = 4096;
@@ -35,9 +35,9 @@ const MANDATORY: [&str; 8] = [
 pub enum Accepted {
     /// A result.
     Result {
-        /// Its data, not yet judged: that needs the method.
+        /// The data of the result. They are not judged yet, because that needs the method.
         data: Value,
-        /// The version that it names.
+        /// The version of the program that the answer names.
         cli_version: String,
     },
     /// An error.
@@ -48,7 +48,7 @@ pub enum Accepted {
         kind: String,
         /// Whether the request may be tried again.
         retryable: bool,
-        /// The time to wait before.
+        /// The time to wait before the next attempt.
         retry_after: Option<Duration>,
     },
 }
@@ -56,7 +56,7 @@ pub enum Accepted {
 /// The reason why an SDK refuses an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// The program failed: its output does not count.
+    /// The program failed, so its output does not count.
     Program(i32),
     /// The output breaks the protocol.
     Protocol(&'static str),
@@ -84,7 +84,7 @@ pub fn judge(exit: i32, output: &[u8], id: &str) -> Judged<Accepted> {
     if exit != 0 {
         return Err(Refused::Program(exit));
     }
-    // The SDK counts the levels of values, and the reader those of arrays and objects around them.
+    // The SDK counts the nesting of values. The reader counts the arrays and objects around a value.
     let reader = Reader { max_bytes: MAX_BYTES, max_depth: MAX_DEPTH, ..Reader::STRICT };
     let answer =
         reader.read(output).map_err(|_| Refused::Protocol("the output is not one JSON value"))?.to_serde();
@@ -223,8 +223,8 @@ fn judge_environment(value: &Value) -> Judged<()> {
     judge_fields(value, "environment", &texts, &[], &["updated_date"])
 }
 
-/// Judges what a program says of its abilities, before a call of `method`. Tells whether it offers the typed
-/// errors.
+/// Judges the capabilities that a program reports, before a call of `method`. Returns whether the program offers the
+/// typed errors.
 ///
 /// # Errors
 /// [`Refused`] says what is wrong.

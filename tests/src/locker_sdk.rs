@@ -1,4 +1,5 @@
-//! Stores that `locker-sdk` opens, for tests: one of records, one of Convection, and a key that only reads.
+//! Stores that `locker-sdk` opens, for tests: one of records and one of Convection. One of the access keys may only
+//! read.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,10 +18,10 @@ use tempfile::TempDir;
 /// The plugins that the program of the tests offers.
 pub const PLUGINS: Plugins = plugins! { keyway_convection, keyway_generic, keyway_locker, keyway_passdb };
 
-/// The secret of every access key.
+/// The secret access key that belongs to every access key id.
 pub const SECRET_ACCESS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-/// The access keys, each by the store that it opens.
+/// The ids of the access keys, each with its name in the tests.
 pub const ACCESS_KEY_IDS: [(&str, &str); 3] = [
     ("records", "0f8fad5b-d9cb-469f-a165-70867728950e"),
     ("convection", "1f8fad5b-d9cb-469f-a165-70867728950e"),
@@ -95,15 +96,15 @@ impl SdkStores {
         Ok(plugin.open(&opening)?)
     }
 
-    /// Answers a call in this process, by the access key of this name. Returns the output.
+    /// Answers a call in this process, with the access key of this name. Returns the output.
     pub fn call(&self, access: &str, method: &str, parameters: Value) -> String {
         let id = ACCESS_KEY_IDS.into_iter().find(|(name, _)| *name == access).map(|(_, id)| id);
         call(&self.configuration, id, method, parameters)
     }
 }
 
-/// Answers a call in this process, by the access key with this id. Returns the output. Entries of the `context` among the
-/// parameters are kept.
+/// Answers a call in this process, with the access key of this id. Returns the output. Existing entries of `context` in
+/// the parameters are kept.
 pub fn call(configuration: &Configuration, id: Option<&str>, method: &str, mut parameters: Value) -> String {
     if method != "system.capabilities" {
         let context = &mut parameters["context"];

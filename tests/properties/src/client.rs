@@ -43,8 +43,8 @@ pub fn dotenv(data: &[u8]) {
 
 /// Checks a file of secrets as JSON.
 ///
-/// An object of texts only is read, and another reader agrees; the values survive a round trip; and
-/// an error shows no value.
+/// Only an object of texts is read, and another reader agrees; the values survive a round trip; and an error shows no
+/// value.
 pub fn bundle_json(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let other = serde_json::from_str::<Value>(text);
@@ -152,8 +152,8 @@ pub fn credentials_file(data: &[u8]) {
 
 /// Checks the output of a service's program.
 ///
-/// An answer is one JSON object, as another reader sees it; an error object becomes an error; and
-/// neither the error nor its redacted body shows the texts.
+/// An answer is one JSON object, as another reader sees it; an error object becomes an error; and neither the error nor
+/// its redacted body shows texts of the output.
 pub fn service_answer(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     for lines_to_skip in [0, 1] {

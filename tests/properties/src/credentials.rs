@@ -4,8 +4,9 @@ use keyway_credentials::{KeyError, KeyFacts, KeyForm, KeyType, PrivateKey, Secre
 
 /// Checks a private key of a credential store.
 ///
-/// A key that is read is read as the same with other line ends and white space around it, says what its form can
-/// say, and needs a passphrase exactly if it is encrypted. The error for another text is one line.
+/// A key that can be read is read as the same key with other line ends and with white space around it. It reports the
+/// facts that its form can hold, and needs a passphrase exactly if it is encrypted. The error for any other text is one
+/// line.
 pub fn credential_key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let facts = match KeyFacts::read(text) {
@@ -43,8 +44,8 @@ pub fn credential_key(data: &[u8]) {
 
 /// Checks the configuration text of an SPS plugin.
 ///
-/// A text that is read is read as the same with other line ends, and when all that was read is written anew. The error for
-/// another text, or for a value in it, is one line.
+/// A text that can be read has the same meaning with other line ends, and when all that was read is written again. The
+/// error for any other text, or for a value in it, is one line.
 pub fn sps_configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let is_one_line = |error: &dyn std::error::Error| !error.to_string().contains(['\n', '\r']);
@@ -67,7 +68,7 @@ pub fn sps_configuration(data: &[u8]) {
                 Ok(value) => {
                     let value = value.expect("the option is listed");
                     let escaped = if value.expose() == "$" { "$$" } else { value.expose() };
-                    // A line that begins with a comment, within a value, would not come back.
+                    // Within a value, a line that begins like a comment would be lost.
                     let lines: Vec<&str> = escaped.split('\n').collect();
                     assert!(!lines.iter().skip(1).any(|line| line.starts_with(['#', ';'])), "{section}");
                     let line = [option, " = ", &lines.join("\n  ").replace('%', "%%"), "\n"].concat();

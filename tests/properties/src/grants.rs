@@ -107,8 +107,7 @@ pub fn host_grant(data: &[u8]) {
     let (mut records, grant) = HOST.clone();
     let room_key = [PREFIX, &[GRANT, room]].concat();
     let key_length = match room {
-        // The record has the mark of a lane or of a host, a moment and the id of a grant; or the
-        // mark of a user.
+        // The key ends with the mark of a lane or of a host, a time and the id of a grant; or with the mark of a user.
         DUE | CLAIMED => 16 + 8 + 16,
         UNDECIDED => 16,
         _ => 0,

@@ -9,8 +9,8 @@ use keyway_locker::fuzzing;
 use keyway_locker_sdk::{Configuration, answer};
 use serde_json::Value;
 
-/// Access to a store whose plugin is not linked, so that a request comes as far as one can without a file. The
-/// secret is `QUI=`.
+/// A store whose plugin is not linked, so that a request gets as far as possible without a file. The secret access key
+/// is `QUI=`.
 const CONFIGURATION: &str = "
     [stores.web]
     plugin = 'generic'
@@ -24,8 +24,8 @@ const PLUGINS: Plugins = Plugins::new(&[]);
 
 /// Checks the answer to any bytes.
 ///
-/// It is one object of the protocol; it repeats the id exactly if another reader finds one too; it repeats
-/// nothing else of the request; and only a request for capabilities succeeds.
+/// The answer is one object of the protocol. It repeats the id exactly if another reader finds one, too, and repeats
+/// nothing else of the request. Only a request for capabilities succeeds.
 pub fn locker_request(data: &[u8]) {
     let text = answer(data, &PLUGINS, || Configuration::parse(CONFIGURATION, Path::new("locker-sdk.toml")));
     let answer: Value = serde_json::from_str(&text).expect("the answer is JSON");
@@ -51,8 +51,8 @@ pub fn locker_request(data: &[u8]) {
 
 /// Checks the texts in which Locker's service holds names and values.
 ///
-/// A text opens only if it is what sealing makes of the plaintext; every other text does not, nor a sealed one after a change
-/// of one character; and ciphertexts that are authentic open exactly if their padding is right.
+/// A text opens only if sealing its plaintext gives the same text. A sealed text does not open after a change of one
+/// character. An authentic ciphertext opens exactly if its padding is right.
 pub fn locker_cipher(data: &[u8]) {
     let iv = |bytes: &[u8]| bytes.first_chunk::<16>().copied();
     if let Ok(text) = std::str::from_utf8(data)
@@ -80,8 +80,8 @@ pub fn locker_cipher(data: &[u8]) {
 
 /// Checks the reading of the answers of Locker's service.
 ///
-/// Another reader of JSON accepts what is accepted, and finds as many items; ids are safe in paths; a second reading gives
-/// the same; and no error repeats anything of an answer.
+/// If an answer is accepted, another JSON reader accepts it, too, and finds the same number of items. Ids are safe in
+/// paths, a second reading gives the same result, and no error repeats any part of an answer.
 pub fn locker_answer(data: &[u8]) {
     for read in [fuzzing::secrets, fuzzing::environments] {
         let Some(page) = read(data) else { continue };
@@ -99,14 +99,16 @@ pub fn locker_answer(data: &[u8]) {
     let status = u16::from(data.first().copied().unwrap_or_default()) + 300;
     let usual = fuzzing::read_otherwise(status, b"");
     for said in fuzzing::read_otherwise(status, data).into_iter().filter(|said| !usual.contains(said)) {
-        // An answer may also say by itself what a message always says: then the message is the same for another answer.
+        // An answer may contain by itself the constant text of a message. Then the message is the same for another
+        // answer.
         let without = without_runs_of(data, said.as_bytes());
         let is_constant = without == data || fuzzing::read_otherwise(status, &without).contains(&said);
         assert!(is_constant, "an error repeats the answer: {said}");
     }
 }
 
-/// Returns the data with a change in each long run that it shares with a message. Such a run is no accident.
+/// Returns the data with a change in each long run of bytes that the data share with a message. Such a run is no
+/// coincidence.
 fn without_runs_of(data: &[u8], said: &[u8]) -> Vec<u8> {
     const LONG: usize = 40;
     let mut changed = data.to_vec();

@@ -11,8 +11,8 @@ pub use life::order_machine;
 
 /// Checks the metadata of an order.
 ///
-/// Metadata that is read is written as a text that is read as the same, within the limits, and is found in the
-/// body of an order. A request that is valid has its fields; the error for another one is one line.
+/// Metadata that can be read is written as a text within the limits, which is read as the same metadata. The metadata
+/// is also found in the body of an order. A valid request has its fields; the error for an invalid request is one line.
 pub fn order_metadata(data: &[u8]) {
     let is_one_line = |text: &str| assert!(!text.contains(char::is_control), "{text:?}");
     let metadata = match OrderMetadata::from_json(data) {

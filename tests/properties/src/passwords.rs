@@ -23,8 +23,8 @@ static METADATA: LazyLock<PluginMetadata> = LazyLock::new(|| {
 
 /// Checks the settings of the plugin `passdb`, as JSON.
 ///
-/// A store's initial settings are read back, and determine its passwords; a refusal shows only
-/// names: of settings, alphabets and classes (decision C11).
+/// A store's initial settings are read back, and determine its passwords. A refusal shows only the names of settings,
+/// alphabets and classes (decision C11).
 pub fn password_settings(data: &[u8]) {
     let Ok(settings) = serde_json::from_slice::<Value>(data) else { return };
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());

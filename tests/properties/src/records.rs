@@ -86,20 +86,20 @@ const SECRET: u8 = 3;
 /// The first byte chooses the kind, and whether the rest is the stored record or its plaintext,
 /// which is then sealed under the store's own key.
 ///
-/// A secret is read at its own address or not at all, equally by every query, also after a change
-/// of keys; an error shows nothing of the record (decisions C4, C15).
+/// A secret is read at its own address or not at all. Every query gives the same result, also after a change of keys.
+/// An error shows nothing of the record (decisions C4, C15).
 pub fn sealed_record(data: &[u8]) {
     let Some((what, data)) = data.split_first() else { return };
     let mut records = STORE.clone();
     let mut cursor = None;
     match what % 8 {
         0 => {
-            // The letter of its kind and the key of the index are kept.
+            // The letter of the record's kind and the key of the index are kept.
             let note = record(&mut records, HEADER);
             *note = sealed_anew(note, 1 + 32, data);
         }
         1 => {
-            // The letter of its kind and the mark of the store are kept.
+            // The letter of the record's kind and the mark of the store are kept.
             let note = record(&mut records, ENVIRONMENT);
             *note = sealed_anew(note, 1 + 8, data);
         }
@@ -128,7 +128,7 @@ fn record(records: &mut Records, room: u8) -> &mut Vec<u8> {
     &mut found.expect("such a record").1
 }
 
-/// Returns the name and the version of the plugin that a record says it was written by.
+/// Returns the name and the version of the plugin that wrote a record, as the record states them.
 fn writer(data: &[u8]) -> Vec<String> {
     let begin = data.iter().position(|byte| *byte == b'{').unwrap_or(data.len());
     let record: serde_json::Value = serde_json::from_slice(&data[begin..]).unwrap_or_default();
@@ -204,8 +204,7 @@ fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
     }
 }
 
-/// Seals `format | key id | token` again, with the first plaintext bytes kept and `data` after
-/// them.
+/// Seals `format | key id | token` again. The first plaintext bytes are kept, and `data` follows them.
 fn sealed_anew(note: &[u8], kept: usize, data: &[u8]) -> Vec<u8> {
     let (beginning, token) = note.split_at(1 + 8);
     let plaintext = keys().open(token).expect("our own");
@@ -213,10 +212,10 @@ fn sealed_anew(note: &[u8], kept: usize, data: &[u8]) -> Vec<u8> {
     [beginning, sealed.as_bytes()].concat()
 }
 
-/// Seals `format | key id | length | header token | value token` again, with other fields and
-/// another value after the letters of their kinds and the mark of the store.
+/// Seals `format | key id | length | header token | value token` again. The letters of the kinds and the mark of the
+/// store are kept, and other fields and another value follow them.
 ///
-/// Both halves fit each other.
+/// The two tokens fit each other.
 fn secret_sealed_anew(stored: &[u8], (fields, value): (&[u8], &[u8])) -> Vec<u8> {
     let (beginning, rest) = stored.split_at(1 + 8);
     let (length, tokens) = rest.split_first_chunk().expect("a length");
@@ -237,7 +236,7 @@ static HOST: LazyLock<Records> = LazyLock::new(|| {
         let storage: Arc<dyn Storage> = Arc::clone(&dying) as _;
         let host = host(&storage).await?;
         let store = host.stores().create(&StoreName::new("store")?, "generic", json!({}), &keys()).await?;
-        // Only the beginning of the rotation is stored.
+        // The host dies after it has stored the beginning of the rotation.
         dying.0.end_after(1, Fault::EndsBefore);
         store.rotate(&KeyRing::parse([ANOTHER_KEY])?, &|_| {}).await.expect_err("the host dies");
         assert_eq!(store.state().await?.phase, Phase::Rotating);
@@ -253,15 +252,15 @@ async fn host(storage: &Arc<dyn Storage>) -> Result<Host, Box<dyn std::error::Er
     Ok(host.takeover_after(Duration::ZERO).start().await?)
 }
 
-/// The prefix of the keys of a host's records; a kind and a room follow.
+/// The prefix of the keys of a host's records. A kind and a room follow it.
 pub(super) const PREFIX: &[u8] = b"keyway-host\0";
 
 /// The room of the records themselves; the other rooms index and count them.
 pub(super) const RECORD: u8 = 1;
 
-/// Returns `length | fixed | state` with one of the last two sealed again with another payload.
+/// Returns `length | fixed | state`, where the fixed part or the state is sealed again with another payload.
 ///
-/// Each of the two is `index key | part | length | key | payload`.
+/// Each of these two is `index key | part | length | key | payload`.
 pub(super) fn host_record_sealed_anew(value: &[u8], payload: &[u8], is_fixed: bool) -> Vec<u8> {
     let (length, sealed) = value.split_first_chunk().expect("a length");
     let (fixed, state) = sealed.split_at(u32::from_le_bytes(*length) as usize);
@@ -331,7 +330,7 @@ mod tests {
     use super::{HOST, host, run, storage_of};
     use keyway_host::WorkOutcome;
 
-    /// Checks the setup, because otherwise a recovery would never reach a damaged record.
+    /// Checks that the setup is right: otherwise a recovery would never reach a damaged record.
     #[test]
     fn an_undamaged_host_recovers_its_store() {
         let storage = storage_of(&HOST);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-/// Returns the variables after a shell has sourced the text, or `None` if it would do anything but
-/// assign texts: expand, run, fail.
+/// Returns the variables after a shell has sourced the text. Returns `None` if the shell would do anything else than
+/// assign texts: expand, run a command, or fail.
 pub(super) fn assigned(text: &str) -> Option<BTreeMap<String, String>> {
     let mut variables = BTreeMap::new();
     let mut rest = text.chars().peekable();
@@ -34,7 +34,7 @@ pub(super) fn assigned(text: &str) -> Option<BTreeMap<String, String>> {
         let value = word(&mut rest)?;
         variables.insert(name, value);
         while rest.next_if(|next| matches!(next, ' ' | '\t')).is_some() {}
-        // Another word on this line would be a command that runs with the variable.
+        // With another word on this line, the word would be a command that runs with the variable.
         if !matches!(rest.peek(), None | Some('\n' | '#')) {
             return None;
         }

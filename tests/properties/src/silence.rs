@@ -5,11 +5,9 @@ use std::str;
 
 use keyway_issuers::IssuerError;
 
-/// Checks that an error shows nothing of `foreign`, in its message, its debugging text, and those
-/// of its causes.
+/// Checks that an error shows nothing of `foreign` in its message, its debugging text, or those of its causes.
 ///
-/// It searches only for long, mixed words, as secrets are: other words occur in the messages
-/// themselves.
+/// Searches only for long, mixed words, such as secrets are: other words also occur in the fixed text of messages.
 pub(super) fn shows_nothing(error: &(dyn Error + 'static), foreign: &[u8]) {
     shows_nothing_but(error, foreign, &[]);
 }
@@ -22,7 +20,7 @@ pub(super) fn shows_nothing_but(error: &(dyn Error + 'static), foreign: &[u8], n
         said.push_str(&error.to_string());
         cause = error.source();
     }
-    // Foreign text may be escaped, and messages escape it again.
+    // Foreign text may already be escaped, and messages escape it again.
     let is_name = |word: &&str| {
         names.iter().any(|name| name.contains(word) || name.escape_debug().to_string().contains(word))
     };
@@ -31,7 +29,7 @@ pub(super) fn shows_nothing_but(error: &(dyn Error + 'static), foreign: &[u8], n
     }
 }
 
-/// Checks an error about a plugin's output. A refusal is in the plugin's own words.
+/// Checks an error about a plugin's output. A refusal may repeat it, because a refusal has the plugin's own words.
 pub(super) fn issuer_shows_nothing(error: &IssuerError, printed: &[u8]) {
     if !matches!(error, IssuerError::Refused { .. }) {
         shows_nothing(error, printed);

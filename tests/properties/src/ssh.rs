@@ -87,8 +87,8 @@ fn others(content: &[u8]) -> Vec<&[u8]> {
 
 /// Checks a user's public key.
 ///
-/// An accepted key becomes one line of type, key and state, with exactly the given key, and nothing
-/// else gets into the file; a refused one becomes no line, and no message repeats it.
+/// An accepted key becomes one line of type, key and state. The line has exactly the given key, and nothing else gets
+/// into the file. A refused key becomes no line, and no message repeats it.
 pub fn public_key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let folder = Scratch::new();
@@ -122,8 +122,8 @@ pub fn public_key(data: &[u8]) {
 
 /// Checks a key revocation list written by others.
 ///
-/// After a takeover, revoking adds to it and removes nothing; repeating it changes nothing; a
-/// refused list stays as it is, byte for byte.
+/// After a set-up with this list, a revocation adds to the list and removes nothing, and a repeated one changes
+/// nothing. A refused list stays as it is, byte for byte.
 pub fn revocation_list(data: &[u8]) {
     let issuer = authority(None);
     let folder = Scratch::new();
@@ -158,7 +158,7 @@ pub fn revocation_list(data: &[u8]) {
     assert_eq!(grown, 1, "one section is new or longer");
 }
 
-/// The list of a text without keys.
+/// The encoded list without any revocation.
 const EMPTY: &[u8; 44] =
     b"SSHKRL\n\0\0\0\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
@@ -192,8 +192,7 @@ impl<'a> List<'a> {
 
 /// Checks the file of an authority's key.
 ///
-/// An accepted key is never shown, and signs certificates or reports an error; a refused one is not
-/// shown.
+/// No message shows a key, whether it is accepted or refused. An accepted key signs certificates, or reports an error.
 pub fn authority_key(data: &[u8]) {
     let key = match CertificateAuthorityKey::from_openssh(data) {
         Ok(key) => key,

@@ -19,8 +19,8 @@ use super::{ANOTHER_KEY, PUBLISHED_KEY};
 
 /// Checks the text inside a store file of the Convection plugin.
 ///
-/// A text that was read can be written; the written text is read as the same, and written the same
-/// again, byte for byte; an error names a position in the text.
+/// A document that was read can be written. The written text is read as the same document, and written again as the
+/// same bytes. An error names a position in the text.
 pub fn store_document(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let document = match format::parse(text) {
@@ -48,8 +48,8 @@ pub fn store_document(data: &[u8]) {
 
 /// Checks a whole store file: the first byte chooses the plugin, the rest is the text inside.
 ///
-/// A readable secret is the same after a change, after a change of keys, and by every query; a
-/// refused file stays as it is; an error shows nothing of the text.
+/// A readable secret stays the same after another secret is created and after a change of keys, and every query returns
+/// it unchanged. A refused file stays as it is. An error shows nothing of the text.
 pub fn store_file(data: &[u8]) {
     let Some((plugin, text)) = data.split_first() else { return };
     let keys = KeyRing::parse([PUBLISHED_KEY]).expect("a key");
@@ -128,7 +128,7 @@ fn everything() -> ListQuery {
     ListQuery::all().with_values().limit(usize::MAX)
 }
 
-/// The plugins of Convection's files.
+/// The plugins for Convection's files.
 static REGISTRY: LazyLock<Registry> =
     LazyLock::new(|| plugins! { keyway_convection }.registry().expect("its plugins"));
 

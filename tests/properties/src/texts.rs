@@ -5,7 +5,7 @@ use std::str;
 use keyway_core::{Compatibility, PluginMetadata, Version, read_configuration};
 use serde_json::Value;
 
-/// Checks a compatibility string, and after a line break a version.
+/// Checks a compatibility string and a version, which a line break separates.
 ///
 /// Both survive a round trip; an error names a position in the text; and the whole string matches a
 /// version exactly when each clause by itself does (decisions C1 and C2).
@@ -71,8 +71,8 @@ enum KeySource {
 
 /// Checks a plugin's configuration as JSON.
 ///
-/// Every text in it is replaced by a unique one; the error of a refusal does not contain that,
-/// because a configuration may hold a secret.
+/// Every text in the configuration is replaced by a unique text. An error must not contain this text, because a
+/// configuration may hold a secret.
 pub fn configuration(data: &[u8]) {
     const CANARY: &str = "canary-5f2c91";
     fn with_canaries(value: &mut Value) {
@@ -87,7 +87,7 @@ pub fn configuration(data: &[u8]) {
     let read = read_configuration::<Configuration>(&value.clone().into()).is_ok();
     with_canaries(&mut value);
     match read_configuration::<Configuration>(&value.into()) {
-        // A text may name a variant, so only this direction holds.
+        // A text may name a variant, so the changed configuration may be refused although the original was read.
         Ok(_) => assert!(read, "texts decide nothing else"),
         Err(error) => {
             let said = format!("{error} {error:?}");

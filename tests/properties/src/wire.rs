@@ -12,9 +12,8 @@ use super::silence::{issuer_shows_nothing, shows_nothing};
 
 /// Checks a plugin's output after a request or a revocation.
 ///
-/// An answer survives a round trip; the lenient profile reads every strict answer the same; and an
-/// error shows nothing of the plugin's output, unless the plugin refused in its own words
-/// (decisions W2 and W3).
+/// An answer survives a round trip. The lenient profile reads every strict answer in the same way. An error shows
+/// nothing of the plugin's output, unless the plugin refused in its own words (decisions W2 and W3).
 pub fn wire_answer(data: &[u8]) {
     let strict = host::decode_outcome(data, Ended::SUCCESS, Profile::Strict);
     let lenient = host::decode_outcome(data, Ended::SUCCESS, Profile::Lenient);
@@ -49,7 +48,7 @@ pub fn wire_answer(data: &[u8]) {
 
 /// Checks a plugin's description of itself.
 ///
-/// It has the properties of [`wire_answer`], and is valid (decision W4).
+/// The description has the properties of [`wire_answer`], and is valid (decision W4).
 pub fn wire_description(data: &[u8]) {
     let strict = host::decode_description(data, Ended::SUCCESS, Profile::Strict);
     let lenient = host::decode_description(data, Ended::SUCCESS, Profile::Lenient);
@@ -90,10 +89,10 @@ pub fn wire_input(data: &[u8]) {
     }
 }
 
-/// Checks base64, then the same bytes as the content, and as the id of a user, which is base64.
+/// Checks base64, then the same bytes as content to encode, and as the id of a user, which is base64.
 ///
-/// An error names a position in the text; another reader reads the same; both alphabets give the
-/// bytes back; an id with readable parts survives a round trip (decision W1).
+/// An error names a position in the text. Another reader reads the same bytes. Both alphabets give the bytes back. An
+/// id with readable parts survives a round trip (decision W1).
 pub fn wire_base64(data: &[u8]) {
     use wire::Base64Error as E;
     match wire::base64::decode(data) {
@@ -116,7 +115,7 @@ pub fn wire_base64(data: &[u8]) {
     }
 }
 
-/// Returns the bytes of a text in either alphabet, read bit by bit.
+/// Returns the bytes of a base64 text in either alphabet, decoded bit by bit.
 fn bits(text: &str) -> Vec<u8> {
     let (mut bytes, mut bits, mut count) = (Vec::new(), 0_u32, 0);
     for symbol in text.trim_end_matches('=').bytes() {
@@ -140,9 +139,9 @@ fn bits(text: &str) -> Vec<u8> {
 
 /// Checks JSON.
 ///
-/// A text that the strict reader reads, the lenient one and another parser read the same; a text
-/// that the other parser reads and the strict reader refuses has a field twice or is nested too
-/// deep; an error names a position in the text (decision W2).
+/// If the strict reader reads a text, the lenient reader and another parser read the same. If the other parser reads a
+/// text and the strict reader refuses it, the text has a field twice or is nested too deep. An error names a position
+/// in the text (decision W2).
 pub fn wire_json(data: &[u8]) {
     let (strict, lenient) = (Reader::STRICT.read(data), Reader::LENIENT.read(data));
     let other = serde_json::from_slice::<serde_json::Value>(data);
@@ -176,8 +175,8 @@ pub fn wire_json(data: &[u8]) {
     }
 }
 
-/// Tells whether two readers read the same, within the limits of the other: it makes floats of
-/// integers beyond 64 bits and of `-0`, and is inexact in the last digits of floats.
+/// Tells whether two readers read the same value, within the limits of the other reader. It makes floats of `-0` and of
+/// integers beyond 64 bits, and is inexact in the last digits of floats.
 fn agree(json: &Json, other: &serde_json::Value) -> bool {
     use serde_json::Value;
     let near = |ours: f64, theirs: &serde_json::Number| {

@@ -3,13 +3,12 @@
 use keyway_core::Timestamp;
 use keyway_x509::{CertificateRequest, DistinguishedName, Expected, check_issued};
 
-/// A moment at which the certificates of the corpus are valid.
+/// A time at which the certificates of the corpus are valid.
 const NOW: Timestamp = Timestamp::from_milliseconds(1_800_000_000_000);
 
 /// Checks a certificate request, as PEM or as DER.
 ///
-/// A request that is read is read again from its DER, with the same content, and from the base64 of an
-/// order.
+/// A request that can be read has the same content when it is read again from its DER, or from the base64 in an order.
 pub fn certificate_request(data: &[u8]) {
     let from_der = CertificateRequest::from_der(data);
     let from_text = std::str::from_utf8(data).ok().map(CertificateRequest::from_pem);
@@ -22,8 +21,8 @@ pub fn certificate_request(data: &[u8]) {
 
 /// Checks the PEM texts of a certificate and its chain, which a zero byte separates.
 ///
-/// A certificate that is accepted with its chain is accepted without it, and for what it says about itself; a
-/// second certificate in its text is refused.
+/// A certificate that is accepted with its chain is also accepted without the chain, and with its own names as the
+/// expected ones. A second certificate in its text is refused.
 pub fn issued_certificate(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let (certificate, chain) = match text.split_once('\0') {
@@ -42,7 +41,7 @@ pub fn issued_certificate(data: &[u8]) {
 
 /// Checks the text of a distinguished name.
 ///
-/// A name that is parsed is written as a text that is parsed as the same name, without control characters.
+/// A name that can be parsed is written as a text without control characters, and that text is parsed as the same name.
 pub fn distinguished_name(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(name) = text.parse::<DistinguishedName>() else { return };

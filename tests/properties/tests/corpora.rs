@@ -54,7 +54,7 @@ fn every_property_has_a_target_and_a_corpus_and_the_other_way_round() {
     }
 }
 
-/// Draws bytes, the same in every run.
+/// Draws pseudorandom bytes, which are the same in every run.
 fn drawn(state: &mut u64, length: usize) -> Vec<u8> {
     let next = |_| {
         *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -74,7 +74,7 @@ fn random_bytes_have_every_property() {
     }
 }
 
-/// A session's life needs more inputs than a text, and shorter ones.
+/// The life of sessions needs more and shorter inputs than a text does.
 #[test]
 fn sessions_keep_no_lease_under_random_events() {
     let mut state = 2;

@@ -1,4 +1,4 @@
-//! Starts a double of Locker's service with a few secrets, to try a client by hand. It runs until it is killed.
+//! Starts a double of Locker's service with a few secrets, to try a client by hand. The double runs until it is killed.
 
 use std::io::{self, Write as _};
 use std::thread;

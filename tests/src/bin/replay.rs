@@ -48,7 +48,7 @@ fn run() -> Result<bool, String> {
     if update {
         files = vector_files().map_err(|error| format!("the folder of vectors cannot be read: {error}"))?;
     }
-    // All files are read before the replay, so that a missing one is reported at once.
+    // All files are read before the replay, so that a missing file is reported at once.
     let read: Vec<_> = files
         .iter()
         .map(|file| read_file(file))
@@ -70,7 +70,7 @@ fn run() -> Result<bool, String> {
     Ok(total.is_success())
 }
 
-/// Runs work without panic messages, because a panic is reported with its vector.
+/// Runs a function without panic messages, because a panic is reported with its vector.
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));

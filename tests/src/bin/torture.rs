@@ -56,7 +56,7 @@ enum Area {
 fn main() -> ExitCode {
     let mut raw = std::env::args().skip(1);
     let outcome = match (raw.next().as_deref(), raw.next()) {
-        // The torture and its tests start these themselves.
+        // The torture and its tests start these commands themselves.
         (Some("sample"), Some(name)) => {
             let folder = raw.next().unwrap_or_default();
             samples::write(&name, folder.as_ref()).map(|()| true)
@@ -176,7 +176,7 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
         }
         Area::Orders(defect) => {
             let options = Options { program, kills, seed, most_findings: 20, defect };
-            // The books of the authority are far away, and their files are not synced.
+            // The authority plays a remote service, and the files of its records are not synced.
             (orders::run(&options, &mut tell), false)
         }
         Area::Sessions(defect) => {

@@ -8,15 +8,14 @@ use super::{Class, Expected, Input};
 
 /// Replays the vectors of one kind.
 ///
-/// `run` and `rulings` see the input only. `demands` sees upstream's behaviour, and is called last.
+/// `run` and `rulings` see the input only. `demands` sees upstream's behaviour, and is called after them.
 pub trait Adapter: Sync {
     /// Runs Keyway on the input, step by step. Most kinds have one step.
     fn run(&self, input: &Input) -> Observed;
 
-    /// Returns the demands of decisions for each step of [`run`](Self::run), or `None` for a step
-    /// that must match upstream.
+    /// Returns what decisions demand in each step of [`run`](Self::run), or `None` for a step that must match upstream.
     ///
-    /// They are computed from the input, without the code under test.
+    /// The demands are computed from the input, without the code under test.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>>;
 
     /// Returns upstream's behaviour for each step.
@@ -164,7 +163,7 @@ impl Ruling {
 pub struct UpstreamStep {
     /// The observed behaviour.
     pub observed: Demand,
-    /// The documented behaviour, if the vector has that too.
+    /// The documented behaviour, if the vector has it, too.
     ///
     /// Keyway must satisfy it even under a decision.
     pub documented: Option<Demand>,
@@ -176,8 +175,7 @@ impl From<Demand> for UpstreamStep {
     }
 }
 
-/// Tells whether two JSON values are the same. Numbers of different types are different, and so are
-/// the two zeros.
+/// Tells whether two JSON values are the same. Numbers of different types are different, and so are `0.0` and `-0.0`.
 pub(crate) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.to_string() == b.to_string(),
@@ -189,7 +187,7 @@ pub(crate) fn same(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Shows a value to a reader, cut if it is long.
+/// A value to show in a message. A long value is cut.
 pub(crate) struct Brief<'a>(pub(crate) &'a Value);
 
 impl fmt::Display for Brief<'_> {

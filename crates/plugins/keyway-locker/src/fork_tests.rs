@@ -1,4 +1,4 @@
-//! Tests of a store in a process that was forked after it was opened.
+//! Tests of a store in a process that was forked after the store was opened.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -21,7 +21,7 @@ fn said(store: &dyn SecretStore) -> String {
     }
 }
 
-/// Runs in a forked process, and returns what it says.
+/// Runs a function in a forked process, and returns its result.
 fn in_a_fork(run: impl FnOnce() -> String) -> String {
     let (mut here, mut there) = UnixStream::pair().unwrap();
     here.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -1,4 +1,4 @@
-//! Access to the readers of foreign bytes, for fuzz targets.
+//! Access to the readers of bytes that others wrote, for fuzz targets.
 
 use keyway_core::Wiped;
 
@@ -10,14 +10,14 @@ use crate::kept_content::Content;
 use crate::profile::Profile;
 use crate::secret_record::SecretRecord;
 
-/// The project whose answers are read.
+/// The number of the project that the answers belong to.
 pub const PROJECT: u64 = 4711;
 
 fn key() -> ItemKey {
     ItemKey::new(&[1; 32], &[2; 32])
 }
 
-/// Decrypts a text of the service with a key that is fixed.
+/// Decrypts a text of the service with a fixed key.
 pub fn open(text: &str) -> Option<Vec<u8>> {
     key().open(text).ok().map(Wiped::take)
 }
@@ -27,23 +27,23 @@ pub fn seal(plaintext: &[u8], iv: &[u8; 16]) -> String {
     key().seal_with(plaintext, iv)
 }
 
-/// Makes a text of an initialization vector and a ciphertext, which is authentic, whatever they are.
+/// Makes a text with a valid tag from any initialization vector and any ciphertext.
 pub fn authenticate(iv: &[u8; 16], ciphertext: &[u8]) -> String {
     key().authenticated(iv, ciphertext)
 }
 
-/// The items of a page: their ids, and the texts of those that open.
+/// The items of a page: their ids, and their decrypted texts.
 #[derive(Debug, PartialEq, Eq)]
 pub struct PageRead {
     /// The number of items in all pages.
     pub count: u64,
     /// The ids, which become parts of paths.
     pub ids: Vec<String>,
-    /// What opens of each item.
+    /// The decrypted text of each item, or `None` if it cannot be decrypted.
     pub opened: Vec<Option<String>>,
 }
 
-/// Reads an answer as a page of secrets, and opens each: name, environment, description and value.
+/// Reads an answer as a page of secrets, and decrypts name, environment, description and value of each secret.
 pub fn secrets(body: &[u8]) -> Option<PageRead> {
     read_page::<SecretRecord>(body, |record| {
         let secret = record.secret(&key()).ok()?;
@@ -51,7 +51,7 @@ pub fn secrets(body: &[u8]) -> Option<PageRead> {
     })
 }
 
-/// Reads an answer as a page of environments, and opens each.
+/// Reads an answer as a page of environments, and decrypts each environment.
 pub fn environments(body: &[u8]) -> Option<PageRead> {
     read_page::<EnvironmentRecord>(body, |record| Some(format!("{:?}", record.environment(&key()).ok()?)))
 }
@@ -62,8 +62,8 @@ fn read_page<R: Record>(body: &[u8], opened: impl Fn(&R) -> Option<String>) -> O
     Some(PageRead { count: page.count, ids, opened: page.records.iter().map(opened).collect() })
 }
 
-/// Reads an answer in all other ways: as the profile, a single item, a number, an error, and the content of a file of kept
-/// answers. Returns what errors say.
+/// Reads an answer in all other ways: as the profile, a single item, a number, an error, and the content of a file of
+/// kept answers. Returns the messages of the errors.
 pub fn read_otherwise(status: u16, body: &[u8]) -> Vec<String> {
     let mut said = Vec::new();
     said.extend(Profile::read(body).err().map(|error| error.to_string()));

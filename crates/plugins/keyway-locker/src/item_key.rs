@@ -22,7 +22,8 @@ const TAG: usize = 32;
 /// The number of bytes decrypted at once.
 const PIECE: usize = 1024;
 
-/// The labels of the keys for the file of kept answers. No item has the length of one, so none has such a tag.
+/// The labels from which the keys for the file of kept answers are derived. The tag of an item never covers an input of
+/// the same length as a label, so no tag equals one of these keys.
 const ENCRYPTION: &[u8] = b"keyway kept answers, encryption";
 const AUTHENTICATION: &[u8] = b"keyway kept answers, authentication";
 
@@ -34,7 +35,7 @@ pub(crate) struct ItemKey {
     mac: Hmac<Sha256>,
 }
 
-/// The reason why a text does not open. It holds nothing of the text.
+/// The reason why a text cannot be decrypted. It contains no part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CipherFault {
     /// The text is not three parts of strict Base64 after `2.`, of the right lengths.
@@ -46,7 +47,7 @@ pub(crate) enum CipherFault {
     /// The plaintext has no valid padding.
     #[error("its padding is wrong")]
     Padding,
-    /// The plaintext is not what belongs there.
+    /// The plaintext is not of the kind that is expected in this place.
     #[error("its content is not of the kind that belongs there")]
     Content,
 }
@@ -79,7 +80,7 @@ impl ItemKey {
         let mut bytes = Wiped::new(Vec::with_capacity(plaintext.len() + padding));
         bytes.extend_from_slice(plaintext);
         bytes.resize(plaintext.len() + padding, u8::try_from(padding).unwrap_or(0));
-        // Encrypts in place, so no plaintext stays behind.
+        // Encrypts in place, so that no copy of the plaintext stays in memory.
         cbc::Encryptor::<&Aes256>::inner_iv_init(&self.cipher, iv.into())
             .encrypt_blocks(Array::slice_as_chunks_mut(&mut bytes).0);
         keyway_seal::overwrite_stack();
@@ -143,9 +144,9 @@ pub(crate) fn mac(key: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
 }
 
-/// Decodes an IV or a tag, which are not secret, without an allocation.
+/// Decodes an IV or a tag without an allocation. Neither is secret.
 fn exactly<const N: usize>(part: &str) -> Result<[u8; N], CipherFault> {
-    // Base64 decodes whole groups, so a longer part needs some room.
+    // The decoder wants room for whole groups of three bytes, which is more than the result takes.
     let mut room = [0; 2 * TAG];
     let length = STANDARD.decode_slice(part, &mut room).map_err(|_| CipherFault::Malformed)?;
     room[..length].try_into().map_err(|_| CipherFault::Malformed)
@@ -185,7 +186,8 @@ mod tests {
 
     #[test]
     fn the_keys_of_the_file_are_not_tags_of_items() {
-        // An item is authenticated with its IV, and both are whole blocks.
+        // The tag of an item covers the IV and the ciphertext. Both are whole blocks, so they never have the length of
+        // a label.
         assert!([ENCRYPTION, AUTHENTICATION].iter().all(|label| label.len() % BLOCK != 0));
         let key = ItemKey::new(&[1; 32], &[2; 32]);
         let sealed = key.seal(b"a").unwrap();

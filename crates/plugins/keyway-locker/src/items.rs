@@ -1,4 +1,4 @@
-//! Reads the service's lists, whose pages have numbers.
+//! Reads the lists of the service, page by page.
 
 use std::time::Instant;
 
@@ -10,9 +10,9 @@ use crate::cache::Begun;
 use crate::failure::Failure;
 use crate::session::{READ, Session};
 
-/// The items of a page.
+/// The number of items on a page.
 const PAGE: u32 = 1000;
-/// How often a list is read again because items were added or removed between its pages.
+/// The number of attempts to read a list, because items may be added or removed between its pages.
 const ATTEMPTS: u32 = 5;
 
 /// The lists of the service.
@@ -22,18 +22,18 @@ pub(crate) enum Items {
     Environments,
 }
 
-/// All items with a hash, as they were at one moment.
+/// All items with one look-up hash, as they were at one moment.
 #[derive(Debug)]
 pub(crate) struct Whole<R> {
     /// The items in the order of their ids.
     pub(crate) records: Vec<R>,
     /// The beginning of the earliest read of a page.
     pub(crate) begun: Begun,
-    /// The time of the service at that beginning.
+    /// The service's time at `begun`.
     pub(crate) begun_there: Timestamp,
     /// The number of items, as the service counted them.
     pub(crate) count: u64,
-    /// The date of the last change, in seconds, if all pages have the same.
+    /// The date of the last change, in seconds, if all pages have the same date.
     pub(crate) revised: Option<f64>,
 }
 
@@ -60,10 +60,10 @@ impl Items {
 }
 
 impl Session {
-    /// Reads all items with a hash, or all items if it is empty.
+    /// Reads all items with this hash, or all items if the hash is empty.
     ///
-    /// The service has no cursor, only numbers of pages. If items are added or removed between two pages, others move over
-    /// the border, so the list is read again.
+    /// The service has no cursor, only numbered pages. If items are added or removed while the pages are read, other
+    /// items move to a different page, so the list is read again.
     pub(crate) fn items<R: Record>(
         &self,
         items: Items,
@@ -79,7 +79,7 @@ impl Session {
         Err(StoreError::Conflict { attempts: ATTEMPTS })
     }
 
-    /// Reads all pages, or returns `None` if they are not those of one moment.
+    /// Reads all pages. Returns `None` if the list changed between two of them.
     fn items_at_once<R: Record>(
         &self,
         items: Items,

@@ -7,10 +7,10 @@ use keyway_core::{Timestamp, Wiped};
 
 use crate::cache::Body;
 
-/// The answers to reads, by path, with the beginnings of the reads.
+/// The kept answers, by path, each with the time at which its read began.
 pub(crate) type Answers = HashMap<String, (Timestamp, Body)>;
 
-/// The state of a file. Every write to the service through a store that shares the file draws a new one.
+/// The random id of a file's state. Each write to the service, through any store that shares the file, draws a new id.
 pub(crate) type Generation = [u8; 16];
 
 /// The first bytes, which change with the format.
@@ -48,7 +48,7 @@ pub(crate) fn to_bytes(
 }
 
 fn put(bytes: &mut Vec<u8>, field: &[u8]) {
-    // Answers are shorter by far.
+    // Answers are far shorter than 4 GiB.
     let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(field);

@@ -5,8 +5,8 @@
 //! <the project's key, encrypted as the service sent it>
 //! <everything else, encrypted with keys that follow from the project's key>
 //! ```
-//! Without the secret access key the file shows its size and the number of the project, and every change to it is noticed.
-//! It is replaced whole.
+//! A reader without the secret access key learns only the size of the file and the number of the project. Every change
+//! by others is noticed. The file is always replaced as a whole.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,11 +19,11 @@ use crate::item_key::ItemKey;
 use crate::kept_content::{Answers, Content, Generation, to_bytes};
 use crate::profile::Profile;
 
-/// The most bytes of the answers in a file.
+/// The upper bound of the answers in a file, in bytes.
 pub(crate) const MAX_ANSWERS: usize = 16 << 20;
-/// The most bytes of the file. Base64 makes four of three.
+/// The upper bound of the file, in bytes. Base64 turns three bytes into four.
 const MAX_BYTES: usize = 32 << 20;
-/// The longest wait for other processes.
+/// The maximum time to wait for another process that holds the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The file of kept answers of one project.
@@ -42,7 +42,7 @@ pub(crate) struct Seen {
     version: Version,
 }
 
-/// The file under its lock.
+/// The locked file.
 #[derive(Debug)]
 pub(crate) struct Locked {
     file: SharedFile,
@@ -50,7 +50,7 @@ pub(crate) struct Locked {
 }
 
 impl KeptFile {
-    /// Returns the profile in a file, whose key is still encrypted.
+    /// Returns the profile in a file. The key in the profile is still encrypted.
     pub(crate) fn profile_in(path: &Path) -> Option<Profile> {
         let found = open(path).ok()?.read().ok()??;
         parts(found.content()).map(|(profile, _)| profile)
@@ -61,7 +61,8 @@ impl KeptFile {
         Self { path, service, profile, key: project_key.of_kept_answers() }
     }
 
-    /// Tells whether the file is still the one that was seen, or still cannot be opened.
+    /// Tells whether the file still has the version that was seen. If none was seen, tells whether the file still
+    /// cannot be opened.
     pub(crate) fn is_at(&self, seen: Option<&Seen>) -> bool {
         match seen {
             Some(seen) => seen.file.has_version(&seen.version),
@@ -69,9 +70,9 @@ impl KeptFile {
         }
     }
 
-    /// Reads the file. A file that is damaged, of another project or under other keys has no content.
+    /// Reads the file. The content is `None` if the file is damaged, or belongs to another project or other keys.
     pub(crate) fn load(&self) -> (Option<Seen>, Option<Content>) {
-        // Before the content: if the file is replaced in between, the next look at it notices that.
+        // The version is read before the content. If the file is replaced between the two, the next check notices it.
         let file = open(&self.path);
         let seen = file.and_then(|file| Ok(file.version()?.map(|version| Seen { file, version })));
         match seen.map(|seen| seen.map(|seen| (seen.file.read(), seen))) {
@@ -111,7 +112,7 @@ impl KeptFile {
         }
     }
 
-    /// Makes the folder, if it is missing, and locks the file.
+    /// Locks the file, and makes its folder if it is missing.
     pub(crate) fn lock(&self) -> Result<Locked, StoreError> {
         let locked = || {
             if let Some(folder) = self.path.parent() {
@@ -138,7 +139,7 @@ impl KeptFile {
         let replaced = || {
             let Locked { file, lock } = locked;
             let found = match file.read() {
-                // It is not one of this plugin's.
+                // This plugin never writes a file that is so long.
                 Err(FileError::TooLong { .. }) => {
                     file.remove(lock)?;
                     return Ok(None);
@@ -146,7 +147,7 @@ impl KeptFile {
                 found => found?,
             };
             match file.replace(&lock, found.as_ref(), text.as_bytes()) {
-                // After a power failure the file before is back, whose answers are not too old either.
+                // After a power failure the previous file may be back. Its answers are not too old either.
                 Ok(()) | Err(FileError::Indeterminate { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -160,7 +161,7 @@ fn open(path: &Path) -> Result<SharedFile, FileError> {
     SharedFile::resolve(path, Rights::Private, MAX_BYTES)
 }
 
-/// Splits a file into the profile and the part that is encrypted once more.
+/// Splits a file into the profile and the encrypted rest.
 fn parts(bytes: &[u8]) -> Option<(Profile, &str)> {
     let mut lines = std::str::from_utf8(bytes).ok()?.split('\n');
     let (project, key, sealed) = (lines.next()?, lines.next()?, lines.next()?);

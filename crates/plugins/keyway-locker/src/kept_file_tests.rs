@@ -40,7 +40,7 @@ fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("made/s.locker")
 }
 
-/// Opens the file as a process does that has these keys.
+/// Opens the file as a process with these keys does.
 fn opened(path: &Path, key: u8, clock: Arc<dyn Clock>) -> Cache {
     let profile = Profile { project: PROJECT, key: format!("2.{key}|b|c") };
     let file = KeptFile::new(path, "http://127.0.0.1/x", profile, &ItemKey::new(&[key; 32], &[key; 32]));
@@ -87,7 +87,7 @@ fn a_process_that_starts_later_needs_no_service_for_what_another_one_read() {
     assert_eq!(block_on(later.list(&ListQuery::all())).unwrap().secrets.len(), 5);
     assert_eq!((service.connections(), service.requests().len()), (0, 0));
 
-    // Without the age, nothing is read from the file.
+    // A store without these settings reads nothing from the file.
     let fresh = service.store(json!({}));
     block_on(fresh.get(&at("A", Some("prod")))).unwrap();
     assert_eq!((service.connections(), service.requests().len()), (1, 1));
@@ -123,7 +123,7 @@ fn an_answer_that_began_before_a_write_of_another_handle_is_not_kept() {
         one.save();
         assert_eq!((found(&one, "a"), found(&other, "a"), found(&other, "x")), (None, None, None));
     }
-    // Also a list that is kept between pages.
+    // A list that is kept between pages is outdated, too.
     let begun = one.find("a").unwrap_err();
     assert!(one.is_current(begun));
     other.forget().unwrap();
@@ -184,7 +184,7 @@ fn a_file_under_other_keys_is_replaced_and_its_owner_asks_the_service_again() {
     read(&other, "a", "other");
     assert_eq!(found(&other, "a").as_deref(), Some("other"));
     assert_eq!(found(&one, "a"), None);
-    // A write under one key does not keep answers from before it under the other one.
+    // After a write under one key, an answer that was read earlier under the other key is not kept.
     let begun = one.find("a").unwrap_err();
     other.forget().unwrap();
     one.keep("a", begun, &body("one"));
@@ -260,7 +260,7 @@ fn a_host_may_accept_less_than_is_kept() {
         block_on(store.get(&at("A", None))).unwrap();
         assert_eq!((service.connections(), service.requests().len()), (requests, requests));
     }
-    // A write empties the file all the same.
+    // A write through a store that accepts no kept answers still empties the file.
     let lent = Resources::new().with(service.credentials()).with(AcceptedAge(Duration::ZERO));
     let new = NewSecret::new(at("N", None), SecretValue::text("v"));
     block_on(open(shared(&folder), lent).create(new)).unwrap();
@@ -318,7 +318,7 @@ fn a_clock_that_jumps_back_empties_the_file() {
     read(&cache, "a", "A");
     clock.set(9_000_000);
     assert_eq!(found(&open(), "a"), None);
-    // The time comes again, and the answer is older than it seems.
+    // The clock reaches the time of the answer a second time. The answer is older than this clock shows.
     clock.set(10_000_001);
     assert_eq!((found(&cache, "a"), found(&open(), "a")), (None, None));
 }
@@ -342,7 +342,7 @@ fn the_age_counts_from_the_beginning_of_the_read_in_every_process() {
 #[test]
 fn a_file_that_cannot_be_written_keeps_no_secret_from_its_reader_but_stops_a_write() {
     let (service, folder) = (recorded(), folder());
-    // A folder in the place of the file.
+    // A folder is in the place of the file.
     fs::create_dir_all(path(&folder)).unwrap();
     let store = service.store(shared(&folder));
     block_on(store.get(&at("A", None))).unwrap();
@@ -371,8 +371,8 @@ fn a_folder_that_cannot_be_used_is_refused_in_the_configuration() {
 /// The path of the file, for the process that a test starts and kills.
 const PLACE: &str = "KEYWAY_LOCKER_TEST_FILE";
 
-/// Keeps and drops answers until it is killed, if a test started this process for that; at most a minute, should the test
-/// itself be killed.
+/// Keeps and drops answers until it is killed, if a test started this process for that. Ends after a minute, in case
+/// the test itself was killed.
 #[test]
 fn a_process_that_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(PLACE) else { return };
@@ -403,7 +403,7 @@ fn a_process_that_is_killed_at_any_moment_leaves_a_whole_file() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        // It dropped the own answer and kept one, so it runs.
+        // The child process runs as soon as it has dropped the answer `own` and kept the answer `a`.
         let started = Instant::now();
         while own.find("own").is_ok() || own.find("a").is_err() {
             assert!(started.elapsed() < Duration::from_secs(60), "the process does not write");

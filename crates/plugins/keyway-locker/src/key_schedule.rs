@@ -1,8 +1,8 @@
-//! The way from the secret access key to the key of a project.
+//! Derives the key of a project from the secret access key.
 //!
-//! The secret access key gives two keys by HKDF-Expand (RFC 5869) with SHA-256, without its extraction: one that encrypts
-//! and one that authenticates. They open the key in the profile, whose first 32 bytes encrypt the items of the project,
-//! and whose next 32 bytes authenticate them.
+//! HKDF-Expand (RFC 5869, with SHA-256, without the extraction step) derives two keys from the secret access key: one
+//! for encryption and one for authentication. They open the key in the profile. The first 32 bytes of that key encrypt
+//! the items of the project, and the next 32 bytes authenticate them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -29,7 +29,7 @@ pub(crate) fn project_key(access: &ItemKey, profile_key: &str) -> Result<ItemKey
     Ok(ItemKey::new(encryption, authentication))
 }
 
-/// Returns the first 32 bytes that HKDF-Expand makes of a key of any length: one HMAC, of the label and the number 1.
+/// Returns the first 32 bytes of HKDF-Expand: one HMAC over the label and the number 1. The key may have any length.
 fn expanded(key: &[u8], label: &[u8]) -> Zeroizing<[u8; KEY]> {
     let mut bytes = Zeroizing::new([0; KEY]);
     bytes.copy_from_slice(&mac(key).chain_update(label).chain_update([1]).finalize().into_bytes());

@@ -1,12 +1,12 @@
 //! Reads and writes the secrets of a project of the service Locker, over its HTTP interface.
 //!
-//! The plugin is `locker` ([`LockerPlugin`]). It needs no program of the service's: it speaks HTTPS, and encrypts and
-//! decrypts by itself. The service never gets the secret access key, a name or a value that it could read.
+//! The plugin is `locker` ([`LockerPlugin`]). It needs no program of the vendor: it speaks HTTPS, and encrypts and
+//! decrypts by itself. The service never gets the secret access key, and gets names and values only encrypted.
 //!
 //! # Tutorial
 //! Put the two access keys of a project into the environment of the process, as `LOCKER_ACCESS_KEY_ID` and
-//! `LOCKER_SECRET_ACCESS_KEY`, or into `~/.locker/credentials`, which only you may read; or lend them, as here. Then open
-//! the project as a store, and use it through the client of `keyway-client`:
+//! `LOCKER_SECRET_ACCESS_KEY`, or into `~/.locker/credentials`, which only you may read. Or lend them, as this example
+//! does. Then open the project as a store, and use it through the client of `keyway-client`:
 //!
 //! ```
 //! # #[cfg(feature = "double")] {
@@ -50,8 +50,9 @@
 //! # }
 //! ```
 //!
-//! A misspelt environment is an error, and a secret of another layer is never read or changed instead, unless the client
-//! asks for it ([`Resolution`](keyway_client::Resolution)). `docs/migrating.md` compares with Locker's own clients.
+//! A misspelt environment is an error, and a secret of another layer is never read or changed instead, unless the
+//! client chooses a [`Resolution`](keyway_client::Resolution) that allows it. `docs/migrating.md` compares with
+//! Locker's own clients.
 //!
 //! # Configuration
 //! [`LockerConfiguration`] has the keys. The host may lend the credentials instead, as a
@@ -59,38 +60,40 @@
 //!
 //! # Capabilities
 //! The store keeps texts, environments, descriptions and dates. The service has no versions, so there is no
-//! compare-and-set; it destroys nothing, and has no settings, no rotation and no deletion of a project. Those operations
-//! answer [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision C16). `initialize` finds that the project
-//! exists. Every operation blocks its thread, which the store declares.
+//! compare-and-set; it destroys nothing, and has no settings, no rotation and no deletion of a project. Those
+//! operations answer [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision C16). `initialize` finds that
+//! the project exists. Every operation blocks its thread, and the store declares this.
 //!
 //! # Failures
-//! An answer of the service that is not a success is the cause of the [`StoreError`](keyway_secrets::StoreError), as a
-//! [`RemoteError`](keyway_client::RemoteError), which the client of `keyway-client` unwraps. Reads are repeated as
-//! configured, if the failure may pass. A write is sent once. If its answer is lost the effect is unknown:
+//! If the service answers with a failure, the [`StoreError`](keyway_secrets::StoreError) has a
+//! [`RemoteError`](keyway_client::RemoteError) as its cause. The client of `keyway-client` unwraps it. Reads are
+//! repeated as configured, if the failure may pass. A write is sent once. If its answer is lost the effect is unknown:
 //! [`Indeterminate`](keyway_secrets::StoreError::Indeterminate).
 //!
 //! # Stale reads
-//! With `max_age_seconds` the store keeps the service's answers, encrypted as they came, in the memory of the handle, and
-//! returns them again up to that age, also while the service is down (decision L12). It declares the age as its staleness;
-//! zero, the default, keeps nothing. A handle has to have reached the service once.
+//! With `max_age_seconds` the store keeps the service's answers in the memory of the handle, still encrypted. It
+//! returns them again up to that age, also while the service is down (decision L12). It declares the age as its
+//! staleness; zero, the default, keeps nothing. A handle must have reached the service once.
 //!
-//! With `cache_folder` processes share these answers in a file, also with one that starts while the service is down. The
-//! file has mode 0600 and shows nothing but its size and the number of the project; it is worth nothing without the secret
-//! access key (decision H282). A write through any of these processes drops all of them (decision H283).
+//! With `cache_folder` several processes share these answers in a file, also with a process that starts while the
+//! service is down. The file has mode 0600 and shows nothing but its size and the number of the project; it is worth
+//! nothing without the secret access key (decision H282). A write through any of these processes drops all these
+//! answers (decision H283).
 //!
 //! # Forks
 //! A store is for the process that opened it. In a process that was forked later every operation is
 //! [`NotReady`](keyway_secrets::StoreError::NotReady): open the store again there (decision H284).
 //!
 //! # What the service learns, and what it can do
-//! It learns the number of secrets and environments, the environment of each secret, the length of every text to 16 bytes,
-//! and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed name. A changed
-//! text is noticed. What the format of the service leaves open is not: the service can exchange the values of two secrets,
-//! return older ones, hide secrets, and pass a secret of an environment off as one that belongs to none.
+//! The service learns the number of secrets and environments, the environment of each secret, the length of every text
+//! to 16 bytes, and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed
+//! name. The plugin notices a changed text. The format of the service does not let it notice everything: the service
+//! can exchange the values of two secrets, return older ones, hide secrets, and pass a secret of an environment off as
+//! one that belongs to none.
 //!
 //! # Features
-//! `double`: the module `double`, a server for tests. `schemars`: the JSON schema of [`LockerConfiguration`]. Both are off
-//! by default.
+//! `double`: the module `double`, a server for tests. `schemars`: the JSON schema of [`LockerConfiguration`]. Both are
+//! off by default.
 
 mod answer;
 mod cache;

@@ -1,4 +1,4 @@
-//! Tests of the list that is kept between pages, against a project that changes meanwhile.
+//! Tests of the list that is kept between pages, against a project that changes between two pages.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -11,9 +11,9 @@ use crate::recorded_world::{at, secret};
 use crate::scripted_service::{Answer, Request, ScriptedService, answer};
 use crate::vectors;
 
-/// The secrets of a page of the service.
+/// The number of secrets on a page of the service.
 const SERVED: usize = 3;
-/// The secrets of a page of the store.
+/// The number of secrets on a page of the store.
 const ASKED: usize = 2;
 /// An old date, in seconds.
 const OLD: f64 = 1000.0;
@@ -68,7 +68,7 @@ impl Project {
     }
 }
 
-/// Returns a date of HTTP in the first hour of 1970.
+/// Returns an HTTP date in the first hour of 1970.
 fn http_date(seconds: u64) -> String {
     format!("Thu, 01 Jan 1970 00:{:02}:{:02} GMT", seconds / 60, seconds % 60)
 }
@@ -96,7 +96,7 @@ fn told(page: &SecretPage) -> String {
     told.collect::<Vec<_>>().join(" ")
 }
 
-/// Reads all pages from a cursor on.
+/// Reads all pages after a cursor.
 fn rest(store: &dyn SecretStore, mut after: Option<Cursor>) -> String {
     let mut all = Vec::new();
     while let Some(cursor) = after {
@@ -122,7 +122,7 @@ fn an_unchanged_project_is_read_once_for_all_pages() {
     let (_, service) = Project::start();
     let store = service.store(json!({}));
     let first = page(&*store, None).unwrap();
-    // Four pages of the service, and the date of the last deletion.
+    // The store requested four pages, and the date of the last deletion.
     assert_eq!(service.requests().len(), 5);
     assert_eq!(rest(&*store, first.next), "s2=0 s3=0 s4=0 s5=0 s6=0 s7=0 s8=0 s9=0");
     let later: Vec<_> = service.requests().into_iter().map(|request| request.path).collect();
@@ -130,7 +130,7 @@ fn an_unchanged_project_is_read_once_for_all_pages() {
     for (path, expected) in later.iter().zip(["size=1&", "deleted_item_date"].iter().cycle()) {
         assert!(path.contains(expected), "{path}");
     }
-    // The end of a list drops it.
+    // When its last page is read, the kept list is dropped.
     page(&*store, None).unwrap();
     assert_eq!(service.requests().len(), 5);
 }
@@ -142,10 +142,11 @@ fn every_change_between_two_pages_shows_on_the_next_one() {
         project.revised = OLD + 0.001;
     };
     assert_eq!(rest_after(changed), "s2=0 s3=0 s4=0 s5=new s6=0 s7=0 s8=0 s9=0");
-    // Only the count tells.
+    // Only the number of secrets shows the change.
     let removed = |project: &mut Project| drop(project.items.remove(5));
     assert_eq!(rest_after(removed), "s2=0 s3=0 s4=0 s6=0 s7=0 s8=0 s9=0");
-    // Only the date of the last deletion tells: that of an environment whose secrets stay, for example.
+    // Only the date of the last deletion shows the change, for example the deletion of an environment whose secrets
+    // stay.
     let with_other_deletion = |project: &mut Project| {
         project.change(5, "new");
         project.deleted = json!(OLD);
@@ -200,7 +201,7 @@ fn a_date_that_differs_between_the_pages_of_the_service_validates_nothing() {
     let service = ScriptedService::start(move |request| {
         let mut project = seen.lock().unwrap();
         if request.query("page") == Some("2") {
-            // A change on a page that was read already.
+            // This secret is on a page that was already read.
             project.change(1, "new");
             project.revised = OLD + 1.0;
         }

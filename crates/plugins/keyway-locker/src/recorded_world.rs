@@ -35,7 +35,7 @@ impl World {
         Self { secrets: secrets.collect(), environments: environments.collect() }
     }
 
-    /// Answers reads. Writes are not for it.
+    /// Answers a read. Writes are not supported.
     pub(crate) fn answer(&self, request: &Request) -> Answer {
         let items = match request.path.split('?').next().unwrap_or_default() {
             "/v1/secrets" => &self.secrets,

@@ -3,7 +3,7 @@
 use keyway_core::Wiped;
 use keyway_core::json::Writer;
 
-/// Writes an object of texts.
+/// Writes a JSON object whose values are texts.
 pub(crate) fn body(fields: &[(&str, &str)]) -> Wiped<String> {
     let bytes = fields.iter().map(|(name, text)| name.len() + text.len() + 16).sum();
     let mut writer = Writer::with_capacity(bytes);

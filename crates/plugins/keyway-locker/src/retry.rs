@@ -5,10 +5,11 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Decides about further attempts of a read. Writes have none, because a lost answer does not tell their effect.
+/// Decides about further attempts of a read. A write is never repeated, because its effect is unknown if its answer is
+/// lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RetryPolicy {
-    /// The most attempts after the first one.
+    /// The maximum number of attempts after the first one.
     pub(crate) retries: u32,
 }
 
@@ -20,12 +21,12 @@ pub(crate) struct Passing {
 }
 
 impl RetryPolicy {
-    /// Returns the time to wait before the next attempt, or `None` to give up: after the last attempt, and if the time that
-    /// is left for all attempts ends first.
+    /// Returns the time to wait before the next attempt. Returns `None` after the last attempt, and if the time for all
+    /// attempts would end before the wait.
     ///
-    /// The waits grow from 0.1 s to 2 s by a factor of two, each shortened to a random share between one half and the
-    /// whole, but never below 0.1 s and the service's own wish. `jitter` chooses that share: 0 is one half, the largest number
-    /// the whole.
+    /// The waits double from 0.1 s to 2 s. Each one is shortened to a random share between one half and the whole, but
+    /// never below 0.1 s or the wait that the service asks for. `jitter` chooses the share: 0 is one half, the largest
+    /// number the whole.
     pub(crate) fn next(
         self,
         failures: u32,

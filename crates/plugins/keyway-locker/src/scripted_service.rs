@@ -1,4 +1,4 @@
-//! A service on the loopback that answers as a test tells it, for tests.
+//! A service on the loopback for tests. Each test decides what it answers.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write};
@@ -37,10 +37,10 @@ impl Request {
     }
 }
 
-/// An answer. Without a status the connection is closed instead.
+/// An answer: status, headers and body. With the status [`LOST`] the connection is closed instead.
 pub(crate) type Answer = (u16, Vec<(&'static str, String)>, String);
 
-/// Closes the connection without an answer.
+/// The status that closes the connection without an answer.
 pub(crate) const LOST: u16 = 0;
 
 pub(crate) fn answer(status: u16, body: &Value) -> Answer {
@@ -64,7 +64,7 @@ impl ScriptedService {
         Self::over("http://127.0.0.1", answers, |mut stream, serve| serve(&mut stream))
     }
 
-    /// Starts a service whose connections `wrapped` prepares, before it serves one request.
+    /// Starts a service. `wrapped` prepares each connection, which then serves one request.
     pub(crate) fn over(
         address: &str,
         answers: impl Fn(&Request) -> Answer + Send + 'static,

@@ -16,15 +16,15 @@ use crate::items::{Items, Whole};
 use crate::secret_record::SecretRecord;
 use crate::session::Session;
 
-/// The most bytes of a list that is kept.
+/// The upper bound of a kept list, in bytes.
 const MAX_BYTES: usize = 64 << 20;
-/// The age of the last change from which on every later change has a later date.
+/// The minimum age of a date, for which every change that shows later has a later date.
 ///
-/// A change may get its date a while before it shows, and another one may show meanwhile with a later date. The
-/// longest request of the service's own clients is 30 s.
+/// The service may date a change some time before the change shows. Before it does, a change with a later date may
+/// show. The longest request of the service's own clients is 30 s.
 const SETTLED: Duration = Duration::from_secs(60);
 
-/// All secrets in the order of their ids, encrypted as they came.
+/// All secrets in the order of their ids, still encrypted.
 #[derive(Debug)]
 pub(crate) struct SecretList {
     pub(crate) records: Vec<SecretRecord>,
@@ -42,7 +42,7 @@ struct Mark {
     deleted: f64,
 }
 
-/// The list that is kept, and its mark, if the service can show that it is still valid.
+/// The kept list. It has a mark if the service can show that the list is still valid.
 #[derive(Debug, Default)]
 pub(crate) struct KeptList(Mutex<Option<(Arc<SecretList>, Option<Mark>)>>);
 
@@ -62,10 +62,10 @@ impl SecretList {
         self.records.iter().map(SecretRecord::bytes).sum()
     }
 
-    /// Tells whether a change that this list lacks has a later date than this one.
+    /// Tells whether this date is so old that every change that the list lacks has a later date.
     fn is_settled(&self, seconds: f64) -> bool {
         let latest = self.begun_there.minus(SETTLED).as_milliseconds();
-        // Exact: a date in milliseconds has far less than 53 bits.
+        // The conversion is exact, because a date in milliseconds has far less than 53 bits.
         #[allow(clippy::cast_precision_loss)]
         let latest = latest as f64;
         seconds * 1000.0 <= latest
@@ -73,7 +73,7 @@ impl SecretList {
 }
 
 impl Session {
-    /// Returns all secrets: those that are kept, if they are still valid.
+    /// Returns all secrets: the kept ones if they are still valid, otherwise those of the service.
     pub(crate) fn all_secrets(&self, until: Instant) -> Result<Arc<SecretList>, StoreError> {
         let kept = self.list.lock().clone();
         if let Some((list, mark)) = kept
@@ -86,7 +86,7 @@ impl Session {
         Ok(Arc::new(SecretList { records, begun, begun_there, count, revised }))
     }
 
-    /// Keeps a list for the next page, if it can be shown to be valid then.
+    /// Keeps a list for the next page, if the service can then show that it is still valid.
     pub(crate) fn keep_list(&self, list: &Arc<SecretList>, until: Instant) {
         if self.list.lock().as_ref().is_some_and(|(kept, _)| Arc::ptr_eq(kept, list)) {
             return;
@@ -96,20 +96,20 @@ impl Session {
         *self.list.lock() = is_kept.then(|| (Arc::clone(list), mark));
     }
 
-    /// Returns the mark of a list, unless a change that the list lacks may have the same one.
+    /// Returns the mark of a list, or `None` if the mark could stay the same after a change that the list lacks.
     fn mark_of(&self, list: &SecretList, until: Instant) -> Option<Mark> {
         let revised = list.revised.filter(|revised| list.is_settled(*revised))?;
-        // Without this date the next page reads the list again, and reports what fails then.
+        // If this date cannot be read, the next page reads the list again, and reports the failure if there is one.
         let deleted = self.deleted(until).ok().filter(|deleted| list.is_settled(*deleted))?;
         Some(Mark { count: list.count, revised, deleted })
     }
 
-    /// Asks the service whether nothing changed.
+    /// Asks the service whether the list is still valid.
     fn is_valid(&self, mark: Mark, until: Instant) -> bool {
         self.mark_now(until).is_ok_and(|now| now == Some(mark))
     }
 
-    /// Reads the mark of the project: first what changes show, then what deletions show.
+    /// Reads the mark of the project. First reads what shows changes, then what shows deletions.
     fn mark_now(&self, until: Instant) -> Result<Option<Mark>, Failure> {
         let body = self.service.get(&Items::Secrets.page(1, 1, ""), until)?.body;
         let page = page::<SecretRecord>(&body)?;

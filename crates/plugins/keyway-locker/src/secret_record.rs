@@ -6,7 +6,7 @@ use keyway_secrets::{EnvironmentName, Secret, SecretAddress, SecretHeader, Secre
 use crate::answer::{Malformed, Record, date, id, text};
 use crate::item_key::{CipherFault, ItemKey};
 
-/// A secret of an answer. Texts are encrypted, except for ids.
+/// A secret in an answer of the service. Its texts are encrypted, except for ids.
 #[derive(Clone, Debug)]
 pub(crate) struct SecretRecord {
     pub(crate) id: String,
@@ -41,7 +41,7 @@ impl Record for SecretRecord {
 }
 
 impl SecretRecord {
-    /// Returns about the memory that it takes.
+    /// Returns the approximate size of this record in memory, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let optional = [&self.description, &self.environment_id, &self.environment_name];
         let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
@@ -60,7 +60,7 @@ impl SecretRecord {
         let environment = environment
             .map_err(|_| damaged("the environment of a secret", &self.id, CipherFault::Content))?;
         if environment.is_none() && self.environment_id.is_some() {
-            // Without its name, a secret of an environment would pass for one that belongs to none.
+            // With no name of its environment, the secret would be taken for one that belongs to no environment.
             return Err(damaged("the environment of a secret", &self.id, CipherFault::Content));
         }
         Ok(SecretAddress { environment, name: SecretName::of_existing(name) })
@@ -71,7 +71,7 @@ impl SecretRecord {
         self.header_at(self.address(key)?, key)
     }
 
-    /// Decrypts the description. The address is the one of this record.
+    /// Decrypts the description, and returns the header. `address` is the decrypted address of this record.
     pub(crate) fn header_at(
         &self,
         address: SecretAddress,
@@ -100,7 +100,7 @@ impl SecretRecord {
     }
 }
 
-/// Decrypts a name or a description, which is not wiped.
+/// Decrypts a name or a description. The result is not wiped.
 pub(crate) fn opened(key: &ItemKey, text: &str) -> Result<String, CipherFault> {
     key.open_text(text).map(keyway_core::Wiped::take)
 }

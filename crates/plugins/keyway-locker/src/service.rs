@@ -17,12 +17,13 @@ use crate::configuration::{LockerConfiguration, NO_PROXY};
 use crate::failure::{Failure, Refusal};
 use crate::retry::RetryPolicy;
 
-/// The client for one account of the service, for any number of calls at a time. Its requests block the thread.
+/// The HTTP client for one account of the service. Any number of threads may call it at the same time, and each request
+/// blocks its thread.
 #[derive(Debug)]
 pub(crate) struct Service {
     agent: Agent,
     base: String,
-    /// All headers, that with the access key ID included. Their values are marked as sensitive.
+    /// All headers of a request, including the access key ID. Their values are marked as sensitive.
     headers: Vec<(HeaderName, HeaderValue)>,
     policy: RetryPolicy,
     /// The longest time for one request.
@@ -30,16 +31,16 @@ pub(crate) struct Service {
     clock: Arc<dyn Clock>,
 }
 
-/// An answer of the service that is a success.
+/// A successful answer of the service.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) body: Wiped<Vec<u8>>,
-    /// The time of the service, to the second, if it says it.
+    /// The time of the service, to the second, if the answer has a date.
     pub(crate) date: Option<Timestamp>,
 }
 
 impl Service {
-    /// Makes the client. The configuration is a checked one. Reads the file of roots, if one is named.
+    /// Makes the client from a checked configuration. Reads the file of root certificates, if one is named.
     pub(crate) fn new(
         configuration: &LockerConfiguration,
         credentials: &Credentials,
@@ -87,7 +88,7 @@ impl Service {
         &self.base
     }
 
-    /// Reads. A failure that may pass is tried again, as the configuration allows.
+    /// Sends a read. If the failure may pass, sends the read again, within the limits of the configuration.
     pub(crate) fn get(&self, path: &str, until: Instant) -> Result<Answer, Failure> {
         let mut failures = 0;
         loop {
@@ -105,13 +106,13 @@ impl Service {
         }
     }
 
-    /// Makes an item. It is sent once.
+    /// Creates an item. The request is sent once.
     pub(crate) fn post(&self, path: &str, body: &str, until: Instant) -> Result<Wiped<Vec<u8>>, Failure> {
         let time = self.time(until)?;
         self.send(self.agent.post(format!("{}{path}", self.base)), body, time)
     }
 
-    /// Changes an item. It is sent once.
+    /// Changes an item. The request is sent once.
     pub(crate) fn put(&self, path: &str, body: &str, until: Instant) -> Result<Wiped<Vec<u8>>, Failure> {
         let time = self.time(until)?;
         self.send(self.agent.put(format!("{}{path}", self.base)), body, time)
@@ -137,7 +138,7 @@ impl Service {
         self.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 
-    /// Returns the time for the next request.
+    /// Returns the time limit of the next request.
     fn time(&self, until: Instant) -> Result<Duration, Failure> {
         match until.saturating_duration_since(Instant::now()) {
             Duration::ZERO => Err(Failure::Unreached { reason: "the time for one operation is over".into() }),
@@ -186,7 +187,7 @@ fn bearer(credentials: &Credentials) -> Result<HeaderValue, StoreError> {
     Ok(value)
 }
 
-/// Returns the roots that the service's certificate is checked with.
+/// Returns the root certificates that the service's certificate is checked against.
 fn roots(configuration: &LockerConfiguration) -> Result<RootCerts, StoreError> {
     let variable = || std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()).map(Into::into);
     let Some(path) = configuration.ca_file.clone().or_else(variable) else { return Ok(RootCerts::WebPki) };

@@ -1,4 +1,4 @@
-//! A project of the service that was reached: its number, its key, and its items.
+//! A connected project of the service: its number, its key, and its items.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -40,13 +40,14 @@ pub(crate) struct Session {
 pub(crate) struct Read {
     pub(crate) body: Body,
     pub(crate) begun: Begun,
-    /// The time of the service at the beginning of the read: by its answer, or by the host's clock if the answer has no
-    /// date.
+    /// The time of the service at the beginning of the read, by the date of its answer. If the answer has no date, the
+    /// time of the host's clock.
     pub(crate) begun_there: Timestamp,
 }
 
 impl Session {
-    /// Reads the profile, from the file of kept answers if it is young enough there, and opens the key of the project.
+    /// Reads the profile, and decrypts the key of the project. Uses the profile in the file of kept answers, if that is
+    /// young enough.
     pub(crate) fn open(
         configuration: &LockerConfiguration,
         credentials: &Credentials,
@@ -90,7 +91,7 @@ impl Session {
         Ok(Self { service, cache, list, key, profile })
     }
 
-    /// Asks the service whether the project has another key by now.
+    /// Asks the service whether the key of the project has changed.
     pub(crate) fn has_other_key(&self, until: Instant) -> bool {
         read_profile(&self.service, until).is_ok_and(|profile| profile != self.profile)
     }
@@ -99,7 +100,7 @@ impl Session {
         lookup_hash(self.profile.project, name)
     }
 
-    /// Reads from the service, or from what is kept of its answers.
+    /// Returns a kept answer, or reads from the service if none is kept.
     pub(crate) fn read(&self, path: &str, until: Instant) -> Result<Read, Failure> {
         let begun = match self.cache.find(path) {
             Ok((body, begun)) => return Ok(Read { body, begun, begun_there: begun.at() }),
@@ -113,7 +114,8 @@ impl Session {
         Ok(Read { body, begun, begun_there })
     }
 
-    /// Runs an operation that writes. It reads nothing that was kept before, and nothing older is read after it.
+    /// Runs an operation that writes. The operation uses no kept answers, and later reads use no answers from before
+    /// the write.
     pub(crate) fn writing<T>(
         &self,
         operation: impl FnOnce(&Service) -> Result<T, StoreError>,
@@ -145,7 +147,7 @@ impl Session {
         let records: Vec<SecretRecord> =
             self.items(Items::Secrets, &self.hash(address.name.as_str()), until)?.records;
         let mut found = None;
-        // They all have the name, and belong to different environments.
+        // All these records have the name, in different environments.
         for record in records {
             let there = record.address(&self.key)?;
             if there.name != address.name {

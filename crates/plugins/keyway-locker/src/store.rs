@@ -30,13 +30,13 @@ pub(crate) struct LockerStore {
     metadata: PluginMetadata,
     /// The file of kept answers.
     kept_file: Option<PathBuf>,
-    /// The age of answers that the host accepts.
+    /// The age of kept answers that the host accepts.
     accepted: Duration,
     clock: Arc<dyn Clock>,
-    /// The process that opened the store.
+    /// The id of the process that opened the store.
     process: u32,
     session: Mutex<Option<Arc<Session>>>,
-    /// The reads and writes of secrets through this handle. The service keeps no such numbers.
+    /// The numbers of reads and writes of secrets through this handle. The service does not count them.
     reads: AtomicU64,
     writes: AtomicU64,
 }
@@ -59,7 +59,8 @@ impl LockerStore {
     }
 
     /// Runs an operation in the session. If the service does not accept the credentials, the next operation reads them
-    /// again. If an item does not open and the project has another key since, the next operation opens the project again.
+    /// again. If an item cannot be decrypted and the key of the project has changed, the next operation opens the
+    /// project again.
     fn run<T>(
         &self,
         operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
@@ -84,8 +85,10 @@ impl LockerStore {
         answer
     }
 
-    /// Refuses to work in a process that was forked after the store was opened (decision H284). It has the connections of
-    /// the process that opened the store, and perhaps locks that no thread will ever release, so this takes none.
+    /// Refuses to work in a process that was forked after the store was opened.
+    ///
+    /// Such a process has the connections of the process that opened the store, and perhaps locks that no thread will
+    /// ever release. So this method takes no lock (decision H284).
     fn check_process(&self) -> Result<(), StoreError> {
         if std::process::id() == self.process {
             return Ok(());
@@ -116,7 +119,8 @@ impl LockerStore {
         Ok(answer)
     }
 
-    /// Returns the session, or connects. Several callers may connect at the same time, which harms nothing.
+    /// Returns the session, and connects first if there is none. Several callers may connect at the same time without
+    /// harm.
     fn session(&self, until: Instant) -> Result<Arc<Session>, StoreError> {
         if let Some(session) = &*self.kept() {
             return Ok(Arc::clone(session));
@@ -178,7 +182,7 @@ impl SecretStore for LockerStore {
         absent("the last writer of the data")
     }
 
-    /// Answers that the store exists: a project exists if it has an access key, which the profile proves.
+    /// Reads the profile, and answers that the store exists: a project that has an access key exists.
     async fn initialize(&self) -> Result<(), StoreError> {
         self.run(|_, _| Err(StoreError::AlreadyInitialized))
     }

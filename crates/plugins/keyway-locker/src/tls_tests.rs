@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::recorded_world::{World, at};
 use crate::scripted_service::{ScriptedService, Stream};
 
-/// Starts the recorded project over HTTPS, for this name, and returns its certificate.
+/// Serves the recorded project over HTTPS, with a certificate for this name. Returns the service and the certificate.
 fn secured(name: &str) -> (ScriptedService, String) {
     let made = rcgen::generate_simple_self_signed([name.to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();

@@ -9,7 +9,7 @@ use crate::recorded_world::{World, at, environment, secret};
 use crate::scripted_service::{Answer, LOST, Request, ScriptedService, answer};
 use crate::vectors;
 
-/// Starts the recorded project with an answer to every write.
+/// Starts the recorded project. Its writes are answered by `answers`.
 fn answering_writes(answers: impl Fn(&Request) -> Answer + Send + 'static) -> ScriptedService {
     let world = World::recorded();
     ScriptedService::start(
@@ -22,7 +22,7 @@ fn writes(service: &ScriptedService) -> Vec<Request> {
     service.requests().into_iter().filter(|request| request.method != "GET").collect()
 }
 
-/// Compares a body with the recorded one: method, fields, hash, and which fields are encrypted.
+/// Compares a request with the recorded one: method, fields, hash, and which fields are encrypted.
 fn assert_recorded(request: &Request, vector: &str) {
     let vector = vectors::of(vector).remove(0);
     let expected = &vector["expected"]["writes"][0];

@@ -14,7 +14,8 @@ use crate::service::Service;
 use crate::session::Session;
 use crate::written::written;
 
-/// The longest value. The service's own limit is not known; longer values would not fit into the answer to a list.
+/// The maximum length of a value, in bytes. The service's own limit is not known; longer values would not fit into the
+/// answer to a list.
 const MAX_VALUE_BYTES: usize = 1 << 20;
 const CREATE: &str = "create the secret at the service";
 const MODIFY: &str = "change the secret at the service";
@@ -97,7 +98,8 @@ pub(crate) fn modify(
     let description = match &change.description {
         None => None,
         Some(Some(text)) => Some(session.seal(text)?),
-        // The service has no other way to remove it; an empty description that is meant is an encrypted text.
+        // An empty text is the only way to remove a description. A description that is empty on purpose is sent
+        // encrypted, so it differs.
         Some(None) => Some(String::new()),
     };
     if value.is_none() && description.is_none() {
@@ -110,7 +112,7 @@ pub(crate) fn modify(
     let path = format!("{}/{}", Items::Secrets.path(), found.id);
     match service.put(&path, &body(&fields), until) {
         Ok(answer) => answered(session, &answer, address, MODIFY),
-        // It was there a moment ago.
+        // The secret was removed after it was found.
         Err(failure) if failure.has_status(404) => {
             Err(StoreError::SecretNotFound { address: address.clone() })
         }

@@ -5,7 +5,8 @@ use keyway_secrets::StoreError;
 use crate::answer::{Record, record};
 use crate::failure::Failure;
 
-/// Reads the answer to a write, which has to be about the item that `is_meant`. If it is not, the effect is unknown.
+/// Reads the answer to a write. If the answer is not about the item for which `is_meant` is true, the effect is
+/// unknown.
 pub(crate) fn written<R: Record, T>(
     answer: &[u8],
     what: &'static str,

@@ -1,4 +1,4 @@
-//! Defines the plugin, which the registry holds and a host opens stores with.
+//! Defines the plugin. The registry holds it, and a host opens stores with it.
 
 use std::sync::Arc;
 

@@ -22,13 +22,12 @@ pub struct PassDbSettings {
     pub length: u32,
     /// The name of the alphabet that characters are drawn from: see [`Alphabet`].
     pub alphabet: String,
-    /// The names of the classes of which a password has at least one character: see
-    /// [`CharacterClass`].
+    /// The names of the required classes: a password has at least one character of each class. See [`CharacterClass`].
     pub require: Vec<String>,
 }
 
 impl Default for PassDbSettings {
-    /// Returns twenty printable characters, as Convection's PassDB plugin does.
+    /// Returns settings for twenty printable characters, as in Convection's PassDB plugin.
     fn default() -> Self {
         Self { length: DEFAULT_LENGTH, alphabet: Alphabet::Printable.name().to_owned(), require: Vec::new() }
     }
@@ -44,7 +43,7 @@ impl PassDbSettings {
         PasswordRule::new(self.length, self.alphabet.parse()?)?.requiring(classes)
     }
 
-    /// Returns the rule for one password: the recipe's, with gaps filled from the settings.
+    /// Returns the rule for one password: that of the recipe, completed from the settings.
     fn rule_for(&self, recipe: &Recipe) -> Result<PasswordRule, RuleError> {
         let alphabet: Alphabet = recipe.alphabet.as_deref().unwrap_or(&self.alphabet).parse()?;
         let in_alphabet =

@@ -172,7 +172,7 @@ fn stores_of_generic_and_of_passdb_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let (file, keys) = (folder.path().join("passwords.db"), ring());
     block_on(open(&file, &keys).initialize()).unwrap();
-    // This crate links the plugin `generic`, as its front page says.
+    // The tests link the plugin `generic` by a dev-dependency with the feature `plugin`.
     let generic = open_with("generic", &file, &keys, &json!({}));
     assert!(matches!(block_on(generic.get(&at("a"))), Err(StoreError::Incompatible(_))));
     assert!(matches!(block_on(generic.initialize()), Err(StoreError::AlreadyInitialized)));

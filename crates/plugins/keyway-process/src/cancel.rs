@@ -1,4 +1,4 @@
-//! Cancels a worker thread whose caller is gone.
+//! Cancels the run of a worker thread whose caller is gone.
 
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::ioctl_fionbio;
 
-/// Set once the run is cancelled.
+/// The flag of a run. It is set when the run is cancelled.
 pub(crate) type Cancelled = Arc<AtomicBool>;
 
-/// The receiver of the worker thread. The pipe is created once per thread, because one per run would be costly.
-/// A late message for an earlier run is recognized by its flag.
+/// The receiving end in the worker thread. The pipe is created once per thread, because one pipe per run would be
+/// costly. The flag of a run tells whether a late message was for an earlier run.
 #[derive(Debug)]
 pub(crate) struct CancelSignal {
     woken: PipeReader,
     cancelled: Cancelled,
 }
 
-/// The sender of the callers.
+/// The sending end, for the callers.
 #[derive(Clone, Debug)]
 pub(crate) struct Canceller(Arc<PipeWriter>);
 
@@ -31,13 +31,13 @@ impl CancelSignal {
         Ok((Self { woken, cancelled: Arc::default() }, Canceller(Arc::new(wake))))
     }
 
-    /// Begins a run.
+    /// Watches a new run for its flag.
     pub(crate) fn watch(&mut self, cancelled: Cancelled) {
         self.cancelled = cancelled;
     }
 
     /// Tells whether this run is cancelled. Empties the pipe, so that an old message does not wake the thread
-    /// again and again.
+    /// repeatedly.
     pub(crate) fn is_cancelled(&self) -> bool {
         let mut told = [0; 64];
         while matches!((&self.woken).read(&mut told), Ok(1..)) {}

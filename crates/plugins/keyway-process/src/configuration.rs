@@ -51,7 +51,7 @@ pub struct ProcessConfiguration {
     /// The deviations from the wire format that are accepted in the output.
     #[serde(default)]
     pub profile: ProfileChoice,
-    /// The version of WaTTS that the executable is told.
+    /// The version of WaTTS that is reported to the executable.
     #[serde(default = "defaults::watts_version")]
     pub watts_version: String,
     /// The time limit of a run, in milliseconds. Waiting for a permit does not count.
@@ -60,11 +60,11 @@ pub struct ProcessConfiguration {
     /// The limit of the output, in bytes.
     #[serde(default = "defaults::output_limit_bytes")]
     pub output_limit_bytes: NonZeroUsize,
-    /// Variables of its environment, in addition to or in place of the host's `PATH`, `HOME`, `LANG` and `TZ`.
-    /// Never put a secret here: other processes may read it.
+    /// Variables of the executable's environment, in addition to or in place of the host's `PATH`, `HOME`, `LANG` and
+    /// `TZ`. Never put a secret here: other processes may read it.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// The number of runs at once. More wait.
+    /// The maximum number of runs at once. Further runs wait.
     #[serde(default = "defaults::parallel")]
     pub parallel: NonZeroUsize,
     /// The absolute path of the helper `keyway-run`, which ends all processes that the executable starts, also
@@ -90,7 +90,7 @@ pub enum AlphabetChoice {
     /// `-` and `_`, without padding, as the real host writes it.
     #[default]
     UrlSafe,
-    /// `+` and `/`, with padding, an earlier reading of the WaTTS documents.
+    /// `+` and `/`, with padding, as the WaTTS documents were understood earlier.
     Standard,
 }
 
@@ -106,13 +106,13 @@ pub enum ProfileChoice {
     /// All that the real host accepts, for old executables.
     Lenient,
     /// The text of the WaTTS seed alone, for executables that were written from it: every request is an argument, in
-    /// padded standard base64. The real host sends base64url without padding, on standard input where it may.
-    /// Needs `allow_argv`; `alphabet` does not count.
+    /// padded standard base64. The real host sends base64url without padding, and uses standard input if the executable
+    /// reads it. Needs `allow_argv`; `alphabet` is ignored.
     Seed,
 }
 
 impl ProfileChoice {
-    /// All of them.
+    /// All profiles.
     pub const ALL: [Self; 3] = [Self::Strict, Self::Lenient, Self::Seed];
 
     /// Returns the word in configurations: `strict`, `lenient` or `seed`.
@@ -188,7 +188,7 @@ impl ProcessConfiguration {
         keyway_core::read_configuration(configuration).map_err(|error| invalid(&error))
     }
 
-    /// Chooses the channel of every request; `None` leaves it to the executable.
+    /// Tells whether every request goes by argument. If not, the features of the executable decide.
     pub(crate) fn always_by_argument(&self) -> Result<bool, IssuerError> {
         match (self.profile, self.allow_argv) {
             (ProfileChoice::Seed, false) => Err(invalid(
@@ -232,7 +232,7 @@ impl ProcessConfiguration {
         }))
     }
 
-    /// Refuses a helper: this system has none.
+    /// Refuses a helper, because helpers need Linux.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn configured_helper(&self) -> Result<Option<std::convert::Infallible>, IssuerError> {
         match (&self.helper, &self.cgroup) {
@@ -259,7 +259,7 @@ impl ProcessConfiguration {
 }
 
 impl fmt::Debug for ProcessConfiguration {
-    /// Shows only the names of variables and the number of arguments: they may hold a password in spite of the
+    /// Shows only the names of variables and the number of arguments: the values may hold a password in spite of the
     /// warnings.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessConfiguration")

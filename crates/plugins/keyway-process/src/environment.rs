@@ -10,7 +10,7 @@ use std::fmt;
 ///
 /// Every run also gets [`RUN_MARK`](Self::RUN_MARK), by which the processes that it leaves behind are found.
 ///
-/// Every process of the same user can read a value, so it must not be a secret.
+/// Every process of the same user can read the values, so they must not be secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<OsString, OsString>,
@@ -20,7 +20,7 @@ pub struct Environment {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the environment variable {name:?} {reason}")]
 pub struct EnvironmentError {
-    /// The name that was asked for.
+    /// The requested name.
     pub name: String,
     /// The fault.
     pub reason: &'static str,

@@ -1,12 +1,12 @@
-//! The helper program that holds a run together.
+//! The helper program, which starts programs and ends all their processes.
 
 use std::path::{Path, PathBuf};
 
 /// The helper program `keyway-run`, which starts the programs of a [`Runner`](crate::Runner) and ends all their
 /// processes. It needs Linux.
 ///
-/// A runner starts as many helpers as programs run at once, and keeps them until it is dropped. They end with
-/// the host, however that ends.
+/// A runner starts as many helpers as programs run at once, and keeps them until it is dropped. The helpers end when
+/// the host ends, even if it is killed.
 ///
 /// ```
 /// use keyway_process::Helper;

@@ -31,7 +31,7 @@ pub struct ProcessIssuer {
     options: WireOptions,
     profile: Profile,
     allow_argv: bool,
-    /// Requests are arguments although the executable reads standard input.
+    /// Set if requests go by argument even if the executable reads standard input.
     always_by_argument: bool,
     idempotent: bool,
     /// The features that the executable declared last.
@@ -105,7 +105,7 @@ impl ProcessIssuer {
                 Err(error) => Err(IssuerError::Unavailable {
                     what: "the description of the executable",
                     retry_after: None,
-                    // Adds the end of its error output.
+                    // Adds the end of the program's error output.
                     source: Some(error.detail().into()),
                 }),
             },
@@ -126,8 +126,8 @@ impl ProcessIssuer {
         }
     }
 
-    /// Requests an effect. `secrets` are the texts to hide if the executable writes them to its error output;
-    /// `revealed` are those of the answer.
+    /// Requests an effect. If the executable writes secrets to its error output, they are hidden. `secrets` are those
+    /// of the request, and `revealed` are those of the answer.
     async fn ask<'a, T>(
         &self,
         action: Action,
@@ -205,13 +205,13 @@ impl ProcessIssuer {
 
 #[async_trait]
 impl Issuer for ProcessIssuer {
-    /// Declares it idempotent if the configuration says so. An executable cannot be asked about the outcome of
-    /// an intent. Its concurrency is that of the configuration.
+    /// Declares the executable idempotent if the configuration says so. An executable cannot be asked about the outcome
+    /// of an intent. Its concurrency is that of the configuration.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(self.idempotent).max_concurrency(self.runner.parallel())
     }
 
-    /// Asks the executable, always by argument, because the question is not secret.
+    /// Asks the executable for its description. The question always goes by argument, because it is not secret.
     ///
     /// See decision W1.
     ///
@@ -254,8 +254,8 @@ impl Issuer for ProcessIssuer {
     }
 }
 
-/// Makes the error of a refused answer, with the end of the error output. The secrets of the call are hidden in
-/// it, and so is the whole answer, because the host cannot tell its secret parts apart.
+/// Makes the error for a refused answer, with the end of the error output. Both the secrets of the call and the whole
+/// answer are hidden in this output. The host cannot tell the secret parts of the answer from the others.
 fn refused(error: IssuerError, finished: &mut Finished, secrets: &[&str]) -> IssuerError {
     finished.errors.hide_output(&finished.output);
     error.with_note(&finished.errors.for_log(secrets.iter().copied()))

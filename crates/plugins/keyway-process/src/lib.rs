@@ -1,8 +1,8 @@
 //! Any WaTTS executable as an issuer.
 //!
-//! The plugin `process` ([`ProcessPlugin`]) runs the executable of its configuration: once to describe itself,
-//! once for each request and each revocation. [`keyway_issuers::wire`] defines the format of the messages; this
-//! crate starts the executable and handles all that it can do wrong (decision W7).
+//! The plugin `process` ([`ProcessPlugin`]) runs the executable of its configuration: once to describe itself, once for
+//! each request and each revocation. [`keyway_issuers::wire`] defines the format of the messages; this crate starts the
+//! executable and handles all its possible faults (decision W7).
 //!
 //! ```
 //! use keyway_issuers::{
@@ -81,36 +81,36 @@
 //! The helper also closes descriptors that the host opened without close-on-exec, and ends a run when the host
 //! dies (H65). Without a helper:
 //!
-//! Every executable leads a process group of its own. When it ends, the rest of the group is killed
-//! (`SIGKILL`). When it must end, because of its deadline, its output, or because its caller is gone, it and
-//! the group get `SIGTERM`, half a second of grace, and `SIGKILL`, even if it left the group.
+//! Every executable leads a process group of its own. When it ends, the rest of the group is killed (`SIGKILL`). If its
+//! deadline is over, its output is too large or its caller is gone, the executable and the group get `SIGTERM`, and
+//! half a second later `SIGKILL`. The executable gets both signals even if it left the group.
 //!
-//! On Linux, processes that left the group are killed too, including daemons. Such a process is recognized by
-//! the variable `KEYWAY_RUN` in its environment, which has a new value for each run, or, while the executable
-//! still runs, by its parents. **A process escapes** if it leaves the group, replaces its environment, and
-//! loses its parent before a search looks at it. If the host is not root, a process also escapes if its
-//! environment cannot be read: because it changed to another user, or because it forbids reading, as
-//! `ssh-agent` does. This crate does not make the host a subreaper: that would affect all other children of the
-//! host, too. On other systems, only the process group is killed.
+//! On Linux, processes that left the group are killed too, including daemons. Such a process is recognized by the
+//! variable `KEYWAY_RUN` in its environment, which has a new value for each run. While the executable still runs, the
+//! process is also recognized by its parents. **A process escapes** if it leaves the group, replaces its environment,
+//! and loses its parent before a search looks at it. If the host is not root, a process also escapes if its environment
+//! cannot be read, because the process changed to another user or forbids reading, as `ssh-agent` does. This crate does
+//! not make the host a subreaper: that would affect all other children of the host, too. On other systems, only the
+//! process group is killed.
 //!
-//! A search ends with the deadline of the run, after two seconds at the latest, and never before 50
-//! milliseconds. A large environment, or one that cannot be read without waiting, does not delay it: only
-//! processes younger than the executable are read, each up to a megabyte (H64). If a process could not be
-//! checked in time, that is logged at level warn.
+//! A search ends with the deadline of the run, after two seconds at the latest, and never before 50 milliseconds. A
+//! large environment, or one that cannot be read without waiting, does not delay the search: only processes younger
+//! than the executable are read, each up to a megabyte (H64). If a process could not be checked in time, that is logged
+//! at level warn.
 //!
-//! If the host itself is killed, its executables go on, unless there is a helper. The intent that the host
-//! stored before tells about them after the restart (decision R2).
+//! If the host itself is killed, its executables go on, unless there is a helper. After the restart, the intent that
+//! the host had stored shows which runs these were (decision R2).
 //!
 //! # Requirements on the host
 //!
-//! The standard library waits for a child to learn how it ended. If a host ignores `SIGCHLD`, or waits for
-//! children that are not its own, runs end with an error. Files that a host opens without close-on-exec (Rust
-//! opens none so) are open in every executable that no helper starts.
+//! The standard library waits for a child to learn how it ended. If a host ignores `SIGCHLD`, or waits for children
+//! that this crate started, runs end with an error. A file that a host opens without close-on-exec (Rust's standard
+//! library always sets it) is open in every executable that is started without a helper.
 //!
 //! # Visible data
 //!
-//! Every user of the machine can see an argument while the executable runs, and copies of it in the system are
-//! not wiped. Standard input is not visible; it is zeroized here, as the output is.
+//! Every user of the machine can see an argument while the executable runs, and copies of it in the system are not
+//! wiped. Standard input is not visible. This crate zeroizes its copies of the input and the output.
 //!
 //! # Features
 //! `schemars`: the JSON schema of [`ProcessConfiguration`]. Off by default.

@@ -1,8 +1,8 @@
-//! Hides the parts of a text that it shares with secrets.
+//! Hides the parts of a text that also occur in secrets.
 //!
-//! A byte is hidden or shown depending on the seven bytes on each side of it only. So the end of a long text,
-//! with the seven bytes before it, is redacted exactly as within the whole text, also if a secret is longer
-//! than that end or cut by its beginning (H62).
+//! Whether a byte is hidden depends only on the byte and the seven bytes on each side of it. So the end of a long text
+//! can be redacted without the rest, if the seven bytes before the end are known. The result is the same as for the
+//! whole text, even if a secret is longer than the end or begins before it (H62).
 
 use keyway_core::Wiped;
 use keyway_issuers::Json;
@@ -14,11 +14,11 @@ pub(crate) const SHORTEST: usize = 8;
 /// The replacement of a hidden part.
 const REDACTED: &str = "[REDACTED]";
 
-/// Searches secrets for the runs of one text.
+/// Searches secrets for the byte runs of one text.
 pub(crate) struct Redaction {
-    /// All runs of the text, sorted, each with its end in the text.
+    /// All runs of eight bytes in the text, sorted, each with its end in the text.
     runs: Zeroizing<Vec<(u64, usize)>>,
-    /// True for each run that a secret has; of equal runs, only the first is marked.
+    /// True for each run that occurs in a secret; of equal runs, only the first is marked.
     shared: Vec<bool>,
     /// A filter that rules out most other runs without a search.
     filter: Zeroizing<Vec<u64>>,
@@ -39,7 +39,7 @@ impl Redaction {
         Self { shared: vec![false; runs.len()], runs, filter }
     }
 
-    /// Hides every run that `secret` has, too.
+    /// Hides every run that also occurs in `secret`.
     pub(crate) fn hide_bytes(&mut self, secret: &[u8]) {
         for (run, _) in runs_of(secret) {
             let (word, bit) = Self::place_in_filter(run);
@@ -53,7 +53,7 @@ impl Redaction {
         }
     }
 
-    /// Hides every run that `secret` has, too, ignoring white space around it, also in its JSON form.
+    /// Hides every run that also occurs in `secret` or in its JSON form. White space around `secret` is ignored.
     pub(crate) fn hide_text(&mut self, secret: &str) {
         let secret = secret.trim();
         if secret.len() < SHORTEST {
@@ -67,7 +67,7 @@ impl Redaction {
         }
     }
 
-    /// Hides every run that the output of a program has, too, also in the decoded texts of its JSON.
+    /// Hides every run that also occurs in the output of a program, as it is or with JSON escapes decoded.
     pub(crate) fn hide_printed(&mut self, printed: &[u8]) {
         self.hide_bytes(printed);
         if printed.contains(&b'\\') {
@@ -75,7 +75,7 @@ impl Redaction {
         }
     }
 
-    /// Marks the hidden bytes of the text in `hidden`.
+    /// Sets `hidden` for each byte of the text that must be hidden.
     pub(crate) fn mark(&self, hidden: &mut [bool]) {
         let mut last_shared = None;
         for ((run, end), shared) in self.runs.iter().zip(&self.shared) {
@@ -95,8 +95,8 @@ impl Redaction {
     }
 }
 
-/// Formats a text for a log: hidden parts become `[REDACTED]`, bytes that are not UTF-8 are replaced, and
-/// control characters other than line feed and tab are shown as `\u{1b}` is.
+/// Formats a text for a log: hidden parts become `[REDACTED]`, bytes that are not UTF-8 are replaced, and control
+/// characters other than line feed and tab are escaped, such as `\u{1b}`.
 pub(crate) fn show(text: &[u8], hidden: &[bool]) -> Wiped<String> {
     let mut shown = Wiped::new(String::with_capacity(text.len() + REDACTED.len()));
     let mut rest = text;
@@ -161,7 +161,7 @@ fn unescaped(json: &[u8]) -> Wiped<Vec<u8>> {
     plain
 }
 
-/// Decodes the four digits after `\u`, and a second such escape if it is the second half of a pair.
+/// Decodes the four digits after `\u`, and also the next escape if the two form a surrogate pair.
 fn code_point(digits: &[u8]) -> (char, &[u8]) {
     let unit = |bytes: &[u8]| {
         let digits = bytes.get(..4).and_then(|digits| str::from_utf8(digits).ok());
@@ -245,7 +245,7 @@ mod tests {
     }
 
     proptest! {
-        /// Implements the rule byte by byte, to compare with.
+        /// Compares the result with a simple implementation, which applies the rule byte by byte.
         #[test]
         fn exactly_the_shared_runs_are_hidden(
             text in proptest::collection::vec(0..3_u8, 0..60),

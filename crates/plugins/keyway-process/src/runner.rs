@@ -15,8 +15,8 @@ use crate::workers::{Cancellation, Workers};
 #[cfg(target_os = "linux")]
 use crate::{helper::Helper, supervisor::Supervisors};
 
-/// Runs one program with limited concurrency (decision W7). Needs no runtime: the caller's thread starts a
-/// program, which takes a fraction of a millisecond, and threads of the runner wait for it.
+/// Runs one program with limited concurrency. Needs no runtime: the caller's thread starts a program, which takes a
+/// fraction of a millisecond, and threads of the runner wait for its end (decision W7).
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -60,8 +60,8 @@ impl Runner {
         }
     }
 
-    /// Lets a helper start the programs and end all their processes (H65). Helpers are started on first use,
-    /// and end when the runner is dropped.
+    /// Lets a helper start the programs and end all their processes. Helpers are started on first use, and end when the
+    /// runner is dropped (H65).
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn with_helper(mut self, helper: Helper) -> Self {
@@ -116,7 +116,7 @@ impl Runner {
         let cancellation = worker
             .start(Box::new(move |cancel| {
                 let result = running.finish(cancel);
-                // Free the permit before the answer: its receiver may ask again at once.
+                // Free the permit before the answer is sent, because the receiver may start the next run at once.
                 drop(permit);
                 // The receiver may be gone.
                 let _ = sender.send(result);

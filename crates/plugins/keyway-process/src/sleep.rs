@@ -1,8 +1,8 @@
-//! Sleep of an idle thread.
+//! The sleep of an idle thread.
 //!
-//! Waking a thread costs about a twentieth of a short run. So the thread that will wait for a program is not
-//! woken at the program's start, but by its end, or after a while. It sleeps on a set of descriptors to which
-//! other threads can add meanwhile.
+//! Waking a thread costs about a twentieth of a short run. So the thread that will wait for a program is not woken when
+//! the program starts, but when it ends, or after a while. The thread sleeps on a set of descriptors, to which other
+//! threads can add while it sleeps.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -34,8 +34,8 @@ impl Sleep {
         Ok(Self { waited_for, timer })
     }
 
-    /// Lets the sleep end when `notice` can be read, after this time at the latest. Returns false if that
-    /// fails.
+    /// Lets the sleep end when `notice` can be read, and after this time at the latest. Returns false if that cannot be
+    /// set up.
     pub(crate) fn end_at(&self, notice: BorrowedFd<'_>, at_the_latest: Duration) -> bool {
         // A timer of zero would never fire.
         let at_the_latest = at_the_latest.max(Duration::from_nanos(1));
@@ -49,18 +49,18 @@ impl Sleep {
             .is_ok()
     }
 
-    /// Sleeps. Tells whether anything but this time ended the sleep. The event may be out of date.
+    /// Sleeps for this time at most. Returns true if an event ended the sleep before, even an outdated one.
     pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let at_most = Timespec::try_from(at_most).ok();
         let mut happened = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 1];
         let woken = match epoll::wait(&self.waited_for, &mut happened[..], at_most.as_ref()) {
             Ok(events) => events > 0,
-            // A caller that sees no event sleeps again.
+            // The caller finds no event, and sleeps again.
             Err(Errno::INTR) => true,
             Err(_) => false,
         };
         if woken {
-            // The notice is used up. If it stays, it ends one sleep too many.
+            // The notice is used up, so the timer is stopped. If that fails, the timer ends one later sleep too early.
             let _ = self.set_timer(Duration::ZERO);
         }
         woken

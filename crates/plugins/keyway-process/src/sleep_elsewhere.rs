@@ -1,4 +1,5 @@
-//! Sleep of an idle thread on systems without a set of descriptors that others can add to: only a wake ends it.
+//! The sleep of an idle thread on systems where other threads cannot add descriptors while it sleeps. Only a wake ends
+//! the sleep early.
 
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -19,17 +20,17 @@ impl Sleep {
         Ok(Self { wake: wake.try_clone_to_owned()? })
     }
 
-    /// Returns false: nothing else can end the sleep.
+    /// Returns false, because only a wake can end the sleep.
     pub(crate) fn end_at(&self, _: BorrowedFd<'_>, _: Duration) -> bool {
         false
     }
 
-    /// Sleeps. Tells whether anything but this time ended the sleep. The event may be out of date.
+    /// Sleeps for this time at most. Returns true if an event ended the sleep before, even an outdated one.
     pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let at_most = Timespec::try_from(at_most).ok();
         match poll(&mut [PollFd::new(&self.wake, PollFlags::IN)], at_most.as_ref()) {
             Ok(ready) => ready > 0,
-            // A caller that sees no event sleeps again.
+            // The caller finds no event, and sleeps again.
             Err(Errno::INTR) => true,
             Err(_) => false,
         }

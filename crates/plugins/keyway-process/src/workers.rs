@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::cancel::{CancelSignal, Cancelled, Canceller};
 use crate::sleep::Sleep;
 
-/// The work of a thread, with the signal that cancels it.
+/// The work of a thread. It gets the signal that cancels it.
 pub(crate) type Work = Box<dyn FnOnce(&CancelSignal) + Send>;
 
 struct Job {
@@ -19,8 +19,8 @@ struct Job {
     run: Cancelled,
 }
 
-/// Threads that stay for a while after their work, because starting one costs about a tenth of a program. There
-/// are as many as there was work at once.
+/// Threads that stay for a while after their work, because starting a thread costs about a tenth of a run. There are as
+/// many threads as there were jobs at once.
 #[derive(Debug)]
 pub(crate) struct Workers {
     state: Arc<Mutex<State>>,
@@ -103,7 +103,7 @@ impl Workers {
 /// A thread that waits for its work. Dropping it ends the thread.
 #[derive(Debug)]
 pub(crate) struct Reserved {
-    /// `None` once the thread has work.
+    /// The thread. `None` once it has work.
     worker: Option<Worker>,
     sleeps_on: bool,
 }
@@ -116,12 +116,12 @@ impl Reserved {
             self.worker.as_ref().is_some_and(|worker| worker.sleep.end_at(notice, at_the_latest));
     }
 
-    /// Gives the thread its work. The result cancels it.
+    /// Gives the thread its work. Returns a handle that cancels the work.
     pub(crate) fn start(mut self, work: Work) -> io::Result<Cancellation> {
         let gone = || io::Error::other("the worker thread is gone");
         let Worker { jobs, canceller, .. } = self.worker.take().ok_or_else(gone)?;
         let run = Cancelled::default();
-        // The thread is gone only if it panicked, which it cannot while it waits.
+        // Sending fails only if the thread panicked, and a thread cannot panic while it waits.
         jobs.send(Job { work, run: Arc::clone(&run) }).map_err(|_| gone())?;
         if !self.sleeps_on {
             canceller.wake();
@@ -144,7 +144,7 @@ struct Thread {
     signal: CancelSignal,
     canceller: Canceller,
     sleep: Arc<Sleep>,
-    /// The workers, unless they were dropped. Then the thread ends after its work.
+    /// The shared state of the workers. If it was dropped, this thread ends after its current job.
     state: Weak<Mutex<State>>,
     idle_for: Duration,
 }
@@ -169,7 +169,7 @@ impl Thread {
         loop {
             let woken = self.sleep.sleep(until.saturating_duration_since(Instant::now()));
             match jobs.try_recv() {
-                // A message in the pipe is about this job, or harmless to it.
+                // A message in the pipe is for this job, or does not affect it.
                 Ok(job) => return Some(job),
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {}
@@ -185,14 +185,14 @@ impl Thread {
                 state.idle.remove(&self.id);
                 return None;
             }
-            // Only a late cancellation of an ended run woke it. The pipe is emptied while no caller can reserve
-            // this thread, so that the message of new work is not lost.
+            // A late cancellation of an earlier run woke this thread. The pipe is emptied under the lock, while no
+            // caller can reserve this thread, so that the message of new work is not lost.
             self.signal.is_cancelled();
         }
     }
 }
 
-/// Cancels work.
+/// A handle that cancels the work of a thread.
 #[derive(Debug)]
 pub(crate) struct Cancellation {
     canceller: Canceller,
@@ -255,7 +255,8 @@ mod tests {
             .reserve()
             .unwrap()
             .start(Box::new(move |_| {
-                // A thread may hold the workers only until its work ends, not until it ends itself.
+                // The drop of `sender` shows that the work has ended. From then on, the idle thread must not hold the
+                // workers.
                 let _held = sender;
             }))
             .unwrap();

@@ -13,7 +13,7 @@ use keyway_issuers::{
 use keyway_process::{ProfileChoice, RunError};
 use support::{Executable, ISSUED, joe};
 
-/// Makes a daemon of a child, in Python: an orphan in a session of its own, without streams.
+/// A Python function that makes a daemon: an orphan in a session of its own, without streams.
 const DAEMON: &str = r#"
 import os, sys, time
 def daemon(clean):
@@ -99,7 +99,7 @@ fn an_answer_may_have_exactly_the_limit() {
     executable.configuration.output_limit_bytes = 300.try_into().unwrap();
     executable.request().unwrap();
     executable.configuration.output_limit_bytes = (ISSUED.len() - 1).try_into().unwrap();
-    // The description is longer than the answer.
+    // Even the description exceeds this limit, because it is longer than the answer.
     assert!(matches!(executable.request(), Err(IssuerError::Unavailable { .. })));
 }
 
@@ -155,7 +155,7 @@ fn a_hanging_program_is_killed_at_the_deadline() {
         "sleep 1000",
         "exec sleep 1000",
         "trap '' TERM; while :; do sleep 1000; done",
-        // A complete answer does not count while the program goes on.
+        // A complete answer does not count while the program still runs.
         &format!("echo '{ISSUED}'; exec >&-; sleep 1000"),
         "kill -STOP $$",
     ] {

@@ -39,7 +39,7 @@ fn a_program_that_leaves_its_group_is_killed_and_nothing_stays_behind() {
         Limits { deadline: Duration::from_millis(60), grace: Duration::from_millis(20), ..Limits::DEFAULT };
     let runners = [
         Program::new(&own).unwrap(),
-        // The same, ignoring `SIGTERM`.
+        // The same program, started so that it ignores `SIGTERM`.
         Program::new("/bin/sh")
             .unwrap()
             .argument("-c")

@@ -55,7 +55,7 @@ fn a_program_leads_its_group_and_has_three_streams_only() {
     let (group, id) = own.trim().split_once('\n').unwrap();
     assert_eq!(group, id);
     let open = shell("exec ls /proc/self/fd", nothing(), Environment::of_the_host());
-    // The fourth is the folder that `ls` reads. Descriptors that this process itself inherited do not count.
+    // The fourth descriptor is the folder that `ls` reads. Descriptors that this process itself inherited do not count.
     let inherited = descriptors_that_stay_open();
     let open: Vec<_> =
         open.split_whitespace().filter(|fd| !inherited.iter().any(|other| other == fd)).collect();
@@ -207,7 +207,7 @@ esac"#
 
 #[test]
 fn no_secret_of_a_call_is_in_an_error() {
-    // It prints its input, and the answer that it would have given, to its error output.
+    // The program prints its input to its error output, as it came and decoded.
     let body = "cat > \"$FOLDER/input\"; cat \"$FOLDER/input\" >&2; echo >&2; \
                 tr -- '-_' '+/' < \"$FOLDER/input\" | base64 -d 2>/dev/null | tr -d '\\\\' >&2; exit 1";
     let executable = Executable::reading_stdin(body);
@@ -292,8 +292,8 @@ fn a_mark_does_not_reveal_that_of_another_run() {
     assert!(marks[0].len() >= 32 && same < 20, "{marks:?}");
 }
 
-/// The system may have no thread left to wait for a program. That must show before the program is started,
-/// since it may do its work before it could be killed.
+/// The system may have no thread left to wait for a program. The run must then fail before the program is started,
+/// because the program may do its work before it can be killed.
 #[test]
 fn nothing_is_started_without_a_worker_thread() {
     const AGAIN: &str = "KEYWAY_TEST_WITHOUT_THREADS";

@@ -31,7 +31,8 @@ fn joe() -> Requester {
 fn a_refused_answer_is_not_quoted() {
     let part = format!(r#"{{"name":"k","type":"text","value":"{MADE}"}}"#);
     for answer in [
-        // A surplus comma, a repeated name, a part without a value, a contradicting status, no object.
+        // These answers have a surplus comma, a repeated name, a part without a value, a contradicting status, or no
+        // object.
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],}}'"#),
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],"result":"ok"}}'"#),
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part},{{"name":"x"}}]}}'"#),
@@ -45,7 +46,7 @@ fn a_refused_answer_is_not_quoted() {
         assert!(detail.ends_with("made the key [REDACTED] for joe"), "{answer}: {detail}");
         assert!(!format!("{error:?}").contains("s3cr3t"), "{error:?}");
     }
-    // A key of several lines is in the answer with escapes.
+    // In the answer, the line breaks of this key are escaped.
     let executable = Executable::with(
         r#"printf -- '-----BEGIN-----\nAAAABBBBCCCCDDDD\nEE==\n-----END-----\n' >&2
            printf '{"result":"ok","state":"s","credential":[{"name":"k","type":"text",'
@@ -104,7 +105,7 @@ fn no_piece_of_the_input_decodes_to_a_secret() {
         r#"echo "cannot parse: $(cat)" >&2"#,
         "cat | tr -- '-_' '+/' | fold -w 76 >&2",
         "cat | head -c 3000 >&2",
-        // As JSON, in which the slash is escaped.
+        // Prints the input as JSON, in which the slash is escaped.
         "cat | tr -- '-_' '+/' | base64 -d 2>/dev/null | tail -c 400 >&2",
     ] {
         let executable = Executable::reading_stdin(&format!("{complaint}; exit 1"));
@@ -115,7 +116,7 @@ fn no_piece_of_the_input_decodes_to_a_secret() {
         if complaint.contains("base64") {
             continue;
         }
-        // Decodes every word that may be a piece of base64, from each of its characters on.
+        // Decodes every word that may be a piece of base64, starting at each of its characters.
         for word in detail.split(|c: char| !(c.is_ascii_alphanumeric() || "-_+/".contains(c))) {
             assert!(word.len() < 20, "{complaint}: {word}");
         }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use keyway_process::{Environment, Finished, Input, Limits, Program, Runner};
 use pollster::block_on;
 
-/// Claims, in Python, an environment of 512 MiB.
+/// A Python program that claims to have an environment of 512 MiB.
 const LARGE_ENVIRONMENT: &str = r#"
 import ctypes, os, struct, sys, time
 length = 512 << 20
@@ -30,7 +30,7 @@ os.close(1)
 time.sleep(20)
 "#;
 
-/// A process that ends with the test.
+/// A process that is killed on drop.
 struct Ended(Child);
 
 impl Drop for Ended {
@@ -73,7 +73,7 @@ fn assert_little_memory(before: u64) {
 #[test]
 fn older_processes_are_not_read() {
     let (_stranger, before, begun) = (stranger(), most_memory(), Instant::now());
-    // Runs so long that all processes are checked.
+    // The run is so long that all processes are checked.
     run("sleep 1.1", Duration::from_secs(10));
     assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     assert_little_memory(before);
@@ -83,7 +83,7 @@ fn older_processes_are_not_read() {
 fn a_younger_process_does_not_delay_the_answer() {
     let before = most_memory();
     let begun = Instant::now();
-    // Uses a session of its own, so that its group does not reveal it.
+    // The process has a session of its own, so that it cannot be found by its group.
     let script = r#"mkfifo "$0.$$"; setsid python3 -c "$1" > "$0.$$" & read -r ready < "$0.$$"; rm "$0.$$"; echo "$ready""#;
     let folder = tempfile::tempdir().unwrap();
     let script = script.replace("$0", folder.path().join("pipe").to_str().unwrap());
@@ -92,6 +92,6 @@ fn a_younger_process_does_not_delay_the_answer() {
     assert!(begun.elapsed() < deadline, "{:?}", begun.elapsed());
     assert_eq!(finished.output.as_slice(), b"ready\n");
     assert_little_memory(before);
-    // The process escapes, like one that cleared the mark: its environment no longer shows it.
+    // The process escapes, because the environment that it claims does not contain the mark.
     assert_eq!(finished.left_behind, 0);
 }

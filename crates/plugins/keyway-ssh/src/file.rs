@@ -7,7 +7,7 @@ use keyway_files::{FileError, FilePath, Rights, SharedFile};
 use keyway_issuers::IssuerError;
 use zeroize::Zeroizing;
 
-/// A file of another program, reached without links.
+/// A file that an issuer shares with other programs. No symbolic link to it is followed.
 #[derive(Clone, Debug)]
 pub(crate) struct IssuerFile(FilePath);
 
@@ -63,7 +63,7 @@ pub(crate) fn failed(error: FileError) -> IssuerError {
             retry_after: Some(Duration::from_secs(1)),
             source: Some(error.into()),
         },
-        // Both variants promise that nothing happened.
+        // The `Unavailable` and the not-ready error both promise that nothing happened.
         error if error.may_pass() => IssuerError::Unavailable {
             what: "a file that the issuer needs",
             retry_after: None,

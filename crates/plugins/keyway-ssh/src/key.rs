@@ -148,7 +148,7 @@ impl LoginKey {
 }
 
 fn not_written(error: ssh_key::Error) -> IssuerError {
-    // No step came before, and no outside system is the cause.
+    // Nothing has happened before this step, and no outside system is the cause.
     IssuerError::Unavailable { what: "the encoder of keys", retry_after: None, source: Some(error.into()) }
 }
 

@@ -1,7 +1,7 @@
 //! Two issuers of SSH logins: `ssh-authorized-keys` manages lines in the `authorized_keys` file of an account;
 //! `ssh-ca` signs user certificates, and revokes them by a list that `sshd` reads.
 //!
-//! A user gives a public key, or gets a new key pair; then the private half is in the answer and nowhere else.
+//! A user gives a public key, or gets a new key pair. The private half of a new pair is in the answer and nowhere else.
 //!
 //! ```
 //! use keyway_issuers::core::{Plugins, plugins};
@@ -66,23 +66,23 @@
 //!
 //! # Promises
 //!
-//! * A file changes as a whole or not at all, even if the power fails. Its mode and owner stay; a new file and
-//!   its lock belong to the owner of the directory. A host that is not in the file's group cannot keep the
-//!   group, and removes the group's rights. Access lists and labels of the system are not kept.
-//! * Foreign lines stay byte for byte; a last line without its end gets one.
+//! * A file changes as a whole or not at all, even if the power fails. Its mode and owner stay; a new file and its lock
+//!   belong to the owner of the directory. A host that is not in the file's group cannot keep the group, and removes
+//!   the group's rights. Access lists and labels of the system are not kept.
+//! * Foreign lines stay byte for byte; a last line without a line break gets one.
 //! * Calls of these issuers, in any process, wait for each other by a lock beside the file, for example
-//!   `.authorized_keys.keyway-lock`. The lock file stays. A change by a program without the lock is detected,
-//!   except between the last check and the replacement.
-//! * No symbolic link is followed, neither in place of the file nor in its path, and a path has no `..`. So the
-//!   owner of the file cannot redirect the issuer.
+//!   `.authorized_keys.keyway-lock`. The lock file stays. A change by a program without the lock is detected, except
+//!   between the last check and the replacement.
+//! * No symbolic link is followed, neither in place of the file nor in its path, and a path has no `..`. So the owner
+//!   of the file cannot redirect the issuer.
 //! * Of a user's public key, only type and key are used, not options, comments and further lines.
-//! * An intent has one credential. If it is repeated, `ssh-authorized-keys` replaces the line of the intent, so
-//!   the last of two key pairs counts; `ssh-ca` signs again with the same key id.
-//! * The key of the authority is used only if its file belongs to the user of the process or to root, and no
-//!   other user may read it.
-//! * Revoking twice succeeds. A failure promises, if it can, that nothing happened.
-//! * A missing `authorized_keys` file has no lines: requests create it, and its former lines count as revoked,
-//!   because they let no user in. An old copy that is restored lets in users whose lines were removed since.
+//! * An intent has one credential. If it is repeated, `ssh-authorized-keys` replaces the line of the intent, so the
+//!   last of two key pairs counts; `ssh-ca` signs again with the same key id.
+//! * The key of the authority is used only if its file belongs to the user of the process or to root, and no other user
+//!   may read it.
+//! * Revoking twice succeeds. An error promises that nothing happened if that is certain.
+//! * A missing `authorized_keys` file has no lines: requests create it, and its former lines count as revoked, because
+//!   they let no user in. An old copy that is restored lets in users whose lines were removed since.
 //!
 //! # How certificates are revoked
 //!
@@ -111,7 +111,7 @@
 //! authority another key, remove list and record, and create the list.
 //!
 //! # Platforms
-//! On Unix. Both issuers block, and declare so (decision R1).
+//! Unix only. Calls of both issuers block their thread, and the issuers declare this (decision R1).
 #![cfg(unix)]
 
 mod authority;

@@ -240,7 +240,7 @@ fn a_path_that_is_no_file_is_refused() {
     let gone =
         Account { file: account.file.parent().unwrap().join("gone/authorized_keys"), ..Account::new() };
     is_refused_untouched(&gone, Path::new("/nowhere"));
-    // The disk of a missing home may come back.
+    // A missing home may be on a disk that comes back, so the revocation fails.
     assert!(revoke(gone.context(None), &CredentialRef::new("KEYWAY_1")).is_err());
 }
 

@@ -48,8 +48,8 @@ impl Accounts {
         Ok(Some(Loaded { account, header: secret.header }))
     }
 
-    /// Stores an account if nothing has changed it since it was loaded. Returns the header for the next change, or
-    /// `None` if something has.
+    /// Stores an account if it has not changed since it was loaded. Returns the header for the next change, or `None`
+    /// if the account has changed.
     pub(crate) async fn store(
         &self,
         loaded: &SecretHeader,

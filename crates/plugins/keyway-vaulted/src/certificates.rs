@@ -12,8 +12,8 @@ use crate::returning::contended;
 use crate::store::{ATTEMPTS, VaultedStore};
 
 impl VaultedStore {
-    /// Requests a certificate under a lease that is stored. Each request is counted first, so that the check-in revokes
-    /// all of them: the key of an earlier request is lost with its answer.
+    /// Requests a certificate under a stored lease. Each request is counted before it is made, so that the check-in
+    /// revokes all certificates, including those whose answer was lost together with their key.
     pub(crate) async fn certificate(
         &self,
         candidate: &Candidate,

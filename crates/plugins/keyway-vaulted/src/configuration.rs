@@ -22,8 +22,8 @@ pub struct VaultedConfiguration {
     /// The name of the secret store, which the host opens. Its environments are the assets, and its names the accounts. The
     /// store may be made after the host has started.
     pub store: String,
-    /// Whether one session at a time has an account, under a lease. Otherwise sessions only read, and the secret store is
-    /// never written. True by default.
+    /// Whether an account is leased to one session at a time. If not, sessions only read, and the secret store is never
+    /// written to. True by default.
     #[serde(default = "yes")]
     pub exclusive: bool,
     /// The time of a lease, in minutes. 60 by default.
@@ -32,9 +32,10 @@ pub struct VaultedConfiguration {
     /// The longest time of a lease with all its renewals, in minutes. 1440, a day, by default.
     #[serde(default = "day")]
     pub most_lease_minutes: u32,
-    /// How credentials are changed at their target when they come back. Without it they stay.
+    /// The rules for changing credentials at their target when they are checked in. Without this entry, credentials
+    /// stay the same.
     pub rotation: Option<RotationConfiguration>,
-    /// The service that makes short-lived certificates. Without it there are none.
+    /// The service that makes short-lived certificates. Without this entry there are no certificates.
     pub certificates: Option<CertificateConfiguration>,
 }
 
@@ -49,7 +50,7 @@ pub struct RotationConfiguration {
     pub password_length: u32,
     /// The alphabet of a password, by its name in keyway-passwords. `printable` by default.
     pub password_alphabet: String,
-    /// The type of a private key. One with a passphrase is replaced by one with a new passphrase.
+    /// The type of a new private key. A key with a passphrase is replaced by a key with a new passphrase.
     pub key: KeyKind,
 }
 

@@ -2,8 +2,8 @@
 //! one-time codes, and short-lived certificates.
 //!
 //! The plugin `vaulted` ([`VaultedPlugin`]) keeps each account as one secret. The environments of the secret store are
-//! the assets, and the names in them the accounts. So the accounts of a host need no other database, and have the
-//! encryption, the copies and the tools of its secrets.
+//! the assets, and the names in them the accounts. So the accounts of a host need no other database, and share the
+//! encryption, the backups and the tools of its secrets.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -81,12 +81,13 @@
 //! | environments | keep accounts for each asset; without them it refuses the store |
 //! | versions, and reads that show every write at once (decision C16) | give an account to one session at a time, rotate, and hand a one-time code out once |
 //!
-//! Without the second, set `exclusive` to false: then sessions only read, and there are no leases.
+//! If the store lacks the features in the second row, set `exclusive` to false. Then sessions only read, and there are
+//! no leases.
 //!
 //! # In a host
 //!
-//! A host lends its stores by itself, and checks in what a session has checked out. Only the way to the targets is the
-//! program's to lend: [`targets`](#features), or a [`Changer`](keyway_credentials::Changer) and a
+//! A host lends its stores by itself, and checks in what a session has checked out. The program lends only the access
+//! to the targets: [`targets`](#features), or a [`Changer`](keyway_credentials::Changer) and a
 //! [`Prober`](keyway_credentials::Prober) of its own.
 //!
 //! ```
@@ -150,8 +151,8 @@
 //!
 //! # How a credential is changed
 //!
-//! A check-in of a password or a private key changes it, if the configuration has `rotation` (decision S10), also if the
-//! session has not used it. The host lends a [`Changer`](keyway_credentials::Changer) and a
+//! A check-in of a password or a private key changes it, if the configuration has `rotation` (decision S10), even if
+//! the session has not used the credential. The host lends a [`Changer`](keyway_credentials::Changer) and a
 //! [`Prober`](keyway_credentials::Prober).
 //!
 //! | step | the secret holds | after a crash |
@@ -161,13 +162,13 @@
 //! | a login at the target with the new one | old, new | as above |
 //! | the new one is confirmed, and the lease ends | new | done |
 //!
-//! Each row is one compare-and-set of one secret, so the secret has the credential that the target accepts at every
-//! moment. Until the end the lease is held, and no session gets the account. A failed check-in is repeated by the host;
-//! a lease that never comes back is changed before the next check-out.
+//! Each row is one compare-and-set of one secret, so at every moment the secret has the credential that the target
+//! accepts. The lease is held until the end, and no session gets the account. A failed check-in is repeated by the
+//! host; if a lease is never checked in, its credential is changed before the next check-out.
 //!
-//! If a login shows that the target takes neither, for example because someone changed it by hand, the account has
-//! *diverged*: the check-in says so ([`Rotation::Diverged`](keyway_credentials::Rotation)), and check-outs are denied. Give
-//! the target a credential by hand, and store the account anew with it.
+//! If a login shows that the target accepts neither credential, for example because someone changed it by hand, the
+//! account has *diverged*: the check-in says so ([`Rotation::Diverged`](keyway_credentials::Rotation)), and check-outs
+//! are denied. Give the target a credential by hand, and store the account again with that credential.
 //!
 //! # Features
 //! * `ssh`: changes keys in `authorized_keys` files, and logs in with the system's `ssh`. `command`: changes and checks
@@ -175,14 +176,14 @@
 //!
 //! # Limits
 //!
-//! * If the store and the target both fail while a change runs, and another host goes on with it after the claim of the
-//!   first one, a change that arrives late at the target is repeated with the same credential. A target that accepts
-//!   changes without looking at the old credential can take a late one after the next change; the next verification
-//!   shows it.
-//! * One private key and one password for an account. A key is replaced by one of the type in the configuration.
+//! * If the store and the target both fail while a change runs, and another host continues the change after the claim
+//!   of the first host, a change that arrives late at the target is repeated with the same credential. A target that
+//!   does not check the old credential may carry out a late change after the next change; the next verification shows
+//!   this.
+//! * An account has one private key and one password. A key is replaced by a key of the configured type.
 //! * A one-time code counts as used when it is handed out, whether or not the target got it.
 //! * A certificate is for `account@asset`, with a key pair of its own that is never stored.
-//! * Errors of reading a secret that is not an account name the entry, and never the content.
+//! * If a secret is not an account, the error names the entry, and never the content.
 
 mod account;
 mod accounts;

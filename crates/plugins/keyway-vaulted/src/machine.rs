@@ -29,7 +29,7 @@ pub(crate) struct Terms {
     pub(crate) lease: Duration,
     /// The longest time of a lease with all its renewals.
     pub(crate) longest: Duration,
-    /// Whether a credential is changed at its target when it comes back.
+    /// Whether a credential is changed at its target when it is checked in.
     pub(crate) rotates: bool,
 }
 
@@ -51,11 +51,11 @@ pub(crate) enum CheckOut {
     Store(Box<StoredAccount>, Lease),
     /// Take this lease back first, because its time is over.
     TakeBack(LeaseId),
-    /// The account has no such credentials.
+    /// The account has no credentials of this kind.
     Unsupported,
     /// Another session has them, or a one-time code was handed out in this period.
     Busy { until: Option<Timestamp>, holder: Option<SessionId> },
-    /// The target takes no credential of the account.
+    /// The target accepts no credential of the account.
     Diverged,
     /// The host was told that this fetch checked nothing out, or its lease was given back.
     TooLate,
@@ -100,7 +100,7 @@ pub(crate) fn check_out(account: &StoredAccount, asked: &Asked, now: Timestamp, 
     if account.has_diverged() {
         return CheckOut::Diverged;
     }
-    // Comes before the change, which begins when the lease is taken back.
+    // An expired lease comes before an unfinished change, because taking the lease back completes the change.
     if let Some(over) = account.leases.iter().find(|lease| lease.until <= now) {
         return CheckOut::TakeBack(over.id.clone());
     }
@@ -135,7 +135,8 @@ pub(crate) fn check_out(account: &StoredAccount, asked: &Asked, now: Timestamp, 
     CheckOut::Store(next, given)
 }
 
-/// Returns the code that counts as used after the request, or the end of the period in which another one was.
+/// Returns the code that counts as used after the request. The error is the end of the period whose code is already
+/// used.
 fn used_code(account: &StoredAccount, asked: &Asked, now: Timestamp) -> Result<Option<UsedCode>, Timestamp> {
     let Some(seed) = account.totp.as_ref().filter(|_| asked.kind == CredentialKind::TotpCodes) else {
         return Ok(account.used_code.clone());
@@ -143,7 +144,7 @@ fn used_code(account: &StoredAccount, asked: &Asked, now: Timestamp) -> Result<O
     let begin = seed.begin(now);
     match &account.used_code {
         Some(used) if used.lease == asked.lease && used.valid_from == begin => Ok(Some(used.clone())),
-        // A clock that was set back must not bring a period again.
+        // After the clock is set back, an earlier period must not count again.
         Some(used) if used.valid_from >= begin => Err(used.valid_from.plus(seed.period())),
         _ => Ok(Some(UsedCode { valid_from: begin, lease: asked.lease.clone() })),
     }
@@ -179,14 +180,14 @@ pub(crate) fn check_in(account: &StoredAccount, lease: &LeaseId, terms: Terms) -
     if !changes || !terms.rotates || account.has_diverged() || account.credential(known.kind).is_none() {
         return CheckIn::Store(take_back(account, lease, Rotation::NotRotated), Rotation::NotRotated);
     }
-    // The session still uses the credential under another lease, which then changes it.
+    // The session still uses the credential under another lease, and the check-in of that lease changes it.
     if account.leases.iter().any(|other| other.id != *lease && other.kind == known.kind) {
         return CheckIn::Store(take_back(account, lease, Rotation::Scheduled), Rotation::Scheduled);
     }
     CheckIn::Begin(known.kind)
 }
 
-/// Begins the change that a check-in needs. It is stored before the target is asked.
+/// Begins the change that a check-in needs. The returned account is stored before the target is asked.
 pub(crate) fn begin(account: &StoredAccount, lease: &LeaseId, new: TargetCredential) -> Box<StoredAccount> {
     let change = StoredChange { lease: lease.clone(), new, has_diverged: false };
     Box::new(StoredAccount { change: Some(change), ..account.clone() })
@@ -200,8 +201,8 @@ pub(crate) fn take_back(account: &StoredAccount, lease: &LeaseId, rotation: Rota
     next
 }
 
-/// Renews a lease. The account is to be stored, unless the renewal was made before. `None` if the account does not have
-/// the lease any longer.
+/// Renews a lease. Returns the lease, and the account to store, unless this renewal was already made. Returns `None` if
+/// the account no longer has the lease, or if the lease has expired.
 pub(crate) fn renew(
     account: &StoredAccount,
     renewal: &LeaseRenewal,
@@ -220,7 +221,7 @@ pub(crate) fn renew(
     Some((Some(next), renewed))
 }
 
-/// Counts a certificate that is asked for under a lease; `None` if the account does not have the lease.
+/// Counts a requested certificate of a lease. Returns `None` if the account does not have the lease.
 pub(crate) fn count_certificate(account: &StoredAccount, lease: &LeaseId) -> Option<Box<StoredAccount>> {
     let mut next = Box::new(account.clone());
     next.leases.iter_mut().find(|known| known.id == *lease)?.certificates += 1;

@@ -98,7 +98,7 @@ fn a_lease_whose_time_is_over_is_taken_back_before_the_next() {
     let leased = stored(&account(), &password("a", "one"), at(0));
     let CheckOut::TakeBack(over) = check_out(&leased, &password("b", "two"), at(60), TERMS) else { panic!() };
     assert_eq!(over, id("a"));
-    // Its session knows the password, so it is changed first.
+    // The session of the expired lease knows the password, so the password is changed first.
     assert!(matches!(check_in(&leased, &over, TERMS), CheckIn::Begin(CredentialKind::Passwords)));
 }
 
@@ -144,11 +144,11 @@ fn a_code_is_handed_out_once_in_its_period() {
     assert!(matches!(check_out(&used, &codes("a", "one"), at(59), TERMS), CheckOut::HandOut(_)));
     let CheckOut::Busy { until, .. } = check_out(&used, &codes("b", "one"), at(59), TERMS) else { panic!() };
     assert_eq!(until, Some(at(60)));
-    // A clock that was set back brings no period again.
+    // After the clock is set back, an earlier period gives no new code.
     assert!(matches!(check_out(&used, &codes("b", "one"), at(2), TERMS), CheckOut::Busy { .. }));
     let next = stored(&used, &codes("b", "one"), at(60));
     assert_eq!(next.used_code.unwrap().valid_from, at(60));
-    // A repetition in a later period gets the code of that one, and keeps its lease.
+    // A request that is repeated in a later period gets the code of that period, and keeps its lease.
     let repeated = stored(&used, &codes("a", "one"), at(60));
     assert_eq!(repeated.leases, used.leases);
 }
@@ -163,7 +163,7 @@ fn a_renewal_ends_at_the_longest_time() {
     assert!(repeated.is_none() && same == lease, "a repeated renewal gives the same lease");
     let (next, lease) = renew(&next, &renewal("a", "second", Some(1000)), at(80), TERMS).unwrap();
     assert_eq!((lease.expires_at, lease.renewable), (Some(at(100)), false));
-    // A shorter wish does not shorten it.
+    // A shorter extension does not shorten the lease.
     let (_, lease) = renew(&next.unwrap(), &renewal("a", "third", Some(1)), at(81), TERMS).unwrap();
     assert_eq!(lease.expires_at, Some(at(100)));
     assert!(renew(&leased, &renewal("a", "late", None), at(60), TERMS).is_none());

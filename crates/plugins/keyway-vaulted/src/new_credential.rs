@@ -1,4 +1,4 @@
-//! Makes the credentials that replace others.
+//! Makes the new credentials of rotations.
 
 use keyway_credentials::{CredentialError, Password, PrivateKey, TargetCredential};
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! The plugin.
+//! The plugin in the registry, which opens credential stores.
 
 use std::sync::Arc;
 

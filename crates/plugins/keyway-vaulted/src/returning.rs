@@ -1,4 +1,4 @@
-//! Takes leases back, with the change of the credential that it may need.
+//! Takes leases back, and changes their credentials if necessary.
 
 use keyway_core::{Effect, IntentId, PluginError as _};
 use keyway_credentials::{
@@ -12,7 +12,7 @@ use crate::rotation::{Answer, Course, Next, Question, confirm, diverge, give_up}
 use crate::store::{ATTEMPTS, VaultedStore};
 
 impl VaultedStore {
-    /// Takes a lease back, and says what became of the credential. It can be repeated after any failure.
+    /// Takes a lease back, and returns whether the credential was changed. The call can be repeated after any failure.
     pub(crate) async fn take_back(
         &self,
         candidate: &Candidate,
@@ -45,7 +45,7 @@ impl VaultedStore {
                         self.change(candidate, Loaded { account: *next, header }, Course::fresh()).await?;
                     }
                 }
-                // It may be that of another lease of the account; then this one is looked at again.
+                // The change may belong to another lease of the account. The loop then checks this lease again.
                 CheckIn::Resume => {
                     self.change(candidate, Loaded { account, header }, Course::resumed()).await?;
                 }
@@ -83,13 +83,13 @@ impl VaultedStore {
                     diverge(&account)
                 }
             };
-            // If another call was faster, the account is looked at again.
+            // If another call was faster, nothing is stored, and the caller loads the account again.
             self.accounts.store(&header, &next).await?;
             return Ok(());
         }
     }
 
-    /// Asks the target, and returns its answer with the failure that it comes from.
+    /// Asks the target, and returns its answer, with the failure that led to the answer.
     async fn ask(&self, order: &CredentialChange, question: Question) -> (Answer, Option<CredentialError>) {
         let (Some(changer), Some(prober)) = (&self.changer, &self.prober) else {
             return (Answer::NotAsked, Some(CredentialError::Unsupported { what: "rotation" }));
@@ -123,7 +123,7 @@ fn order(candidate: &Candidate, account: &crate::StoredAccount) -> Option<Creden
     Some(CredentialChange::new(intent, candidate.clone(), old, change.new.clone()))
 }
 
-/// Says that nothing has changed, which a login has shown, and keeps the failure of the change as the cause.
+/// Makes the error for a login that shows that nothing has changed. Keeps the failure of the change as the cause.
 fn target_does_not_take(of_change: Option<CredentialError>) -> CredentialError {
     CredentialError::Unavailable {
         what: "the target, which was told of a new credential and still takes the old one,",

@@ -13,8 +13,8 @@
 //!  a crash      └─► log in with the new one again, refused ───► diverged
 //! ```
 //!
-//! The target is asked only for what is stored. Only a login proves what the target accepts. Two hosts may go on with one
-//! change, after a pause of the first: each step holds for both.
+//! A change is stored before the target is asked for it. Only a login proves which credential the target accepts. If
+//! one host pauses, a second host may continue the same change; each step is right for both.
 
 use keyway_core::{Effect, ErrorKind};
 use keyway_credentials::{Rotation, TargetCredential};
@@ -36,21 +36,21 @@ pub(crate) enum Question {
 /// The answers of the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    /// It says that it changed the credential, or whether it did is not known.
+    /// The target reports that it changed the credential, or it is unknown whether it did.
     MayHaveChanged,
-    /// Its changer refuses the new credential, and it accepts what it accepted before.
+    /// The changer refuses the new credential. The target accepts the same credential as before.
     NotTaken,
-    /// The credential opens it.
+    /// The credential opens the target.
     Opens,
-    /// The credential does not open it.
+    /// The credential does not open the target.
     Refused,
-    /// It could not be asked, and accepts what it accepted before.
+    /// The target could not be asked, and accepts the same credential as before.
     NotAsked,
 }
 
 impl Answer {
-    /// Decides what the end of a change means, from the effect and the kind of its failure. Only a refusal without an
-    /// effect gives the new credential up.
+    /// Returns the answer for the result of a change, from the effect and the kind of its failure. The new credential
+    /// is not taken only if the failure is a refusal without an effect.
     pub(crate) const fn of_change(failure: Option<(Effect, ErrorKind)>) -> Self {
         match failure {
             None | Some((Effect::Unknown, _)) => Self::MayHaveChanged,
@@ -69,7 +69,7 @@ pub(crate) enum Next {
     Confirm,
     /// The target takes neither credential: store that.
     Diverge,
-    /// The target does not accept the new credential: store that it is given up, and try with another one later.
+    /// The target does not accept the new credential: store that it is given up, and try with another credential later.
     GiveUp,
     /// Leave everything stored as it is, and try again later.
     Leave,
@@ -80,10 +80,11 @@ pub(crate) enum Next {
 pub(crate) struct Course {
     question: Question,
     asked_for_change: bool,
-    /// Whether the target refuses the new credential by its rules, if it still takes the old one.
+    /// Whether the changer refused the new credential. If the target still accepts the old one, its rules are the
+    /// reason.
     is_not_taken: bool,
-    /// Whether the target refused the old credential. Another host may have changed it since the new one was refused, so
-    /// only a later refusal of the new one tells that the target takes neither.
+    /// Whether the target refused the old credential. Another host may have changed the target after it refused the new
+    /// credential. So only a later refusal of the new credential shows that the target accepts neither.
     old_is_refused: bool,
 }
 
@@ -93,7 +94,7 @@ impl Course {
         (Self::at(Question::Change), Question::Change)
     }
 
-    /// Goes on with a change that another attempt has left, perhaps after it asked the target.
+    /// Continues a change that another attempt has left, perhaps after it asked the target.
     pub(crate) const fn resumed() -> (Self, Question) {
         (Self::at(Question::New), Question::New)
     }
@@ -103,14 +104,14 @@ impl Course {
         Self { question, asked_for_change, is_not_taken: false, old_is_refused: false }
     }
 
-    /// Decides after an answer.
+    /// Decides on the next step after an answer.
     pub(crate) fn after(&mut self, answer: Answer) -> Next {
         let next = match (self.question, answer) {
             (_, Answer::NotAsked) => Next::Leave,
             (_, Answer::MayHaveChanged) | (Question::Old, Answer::Refused) => Next::Ask(Question::New),
             (Question::New | Question::Change, Answer::Opens) => Next::Confirm,
             (Question::New | Question::Change, Answer::Refused) if self.old_is_refused => Next::Diverge,
-            // A changer may also refuse because the target does not take the old credential, which only a login tells.
+            // A changer may also refuse because the target does not accept the old credential. Only a login shows this.
             (_, Answer::NotTaken) | (Question::New | Question::Change, Answer::Refused) => {
                 Next::Ask(Question::Old)
             }
@@ -141,7 +142,7 @@ pub(crate) fn confirm(account: &StoredAccount) -> Box<StoredAccount> {
     next
 }
 
-/// Stores that the target takes neither credential. The lease ends, and no session gets another one.
+/// Stores that the target accepts neither credential. The lease ends, and no session gets another lease.
 pub(crate) fn diverge(account: &StoredAccount) -> Box<StoredAccount> {
     let Some(mut change) = account.change.clone() else { return Box::new(account.clone()) };
     let mut next = take_back(account, &change.lease, Rotation::Diverged);
@@ -150,7 +151,7 @@ pub(crate) fn diverge(account: &StoredAccount) -> Box<StoredAccount> {
     next
 }
 
-/// Stores that the new credential is given up. The lease stays, and so does its need for a change.
+/// Stores that the new credential is given up. The lease stays, and still needs a change.
 pub(crate) fn give_up(account: &StoredAccount) -> Box<StoredAccount> {
     Box::new(StoredAccount { change: None, ..account.clone() })
 }

@@ -1,4 +1,4 @@
-//! Tests the course of changes against a target that fails and a process that dies anywhere.
+//! Tests the course of changes with a target that fails, and a process that dies at any point.
 
 use keyway_core::Timestamp;
 use keyway_credentials::{CredentialKind, LeaseId, Password, Rotation, SessionId, TargetCredential};
@@ -26,7 +26,7 @@ enum Fault {
     ByHand,
 }
 
-/// A target, and what the store has.
+/// A target, and the account in the store.
 struct World {
     accepts: String,
     stored: Box<StoredAccount>,

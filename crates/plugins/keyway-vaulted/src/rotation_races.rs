@@ -1,4 +1,4 @@
-//! Tests two hosts that go on with one change, after a pause of the first.
+//! Tests two hosts that work on the same change, because the first one paused.
 
 use keyway_credentials::{CredentialKind, Password, TargetCredential};
 use proptest::prelude::*;
@@ -7,7 +7,7 @@ use super::properties::{lease, leased};
 use super::*;
 use crate::machine::begin;
 
-/// A secret with its version, and a target that takes no credential with an odd number.
+/// A secret with its version, and a target. A picky target refuses each credential with an odd number.
 struct World {
     accepts: u32,
     stored: Box<StoredAccount>,

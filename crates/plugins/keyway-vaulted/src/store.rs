@@ -17,7 +17,7 @@ use crate::configuration::Settings;
 use crate::machine::{Asked, CheckOut, Told, check_out, renew, tell_fetch};
 use crate::returning::contended;
 
-/// How often a call starts anew when others change the account.
+/// The maximum number of attempts of a call while other calls change the account.
 pub(crate) const ATTEMPTS: usize = 64;
 
 /// A credential store over a secret store of the host. See the [crate](crate).
@@ -41,8 +41,8 @@ struct CheckedOut {
 type Outcome<T> = Result<FetchOutcome<T>, CredentialError>;
 
 impl VaultedStore {
-    /// Checks credentials of a kind out. Everything that fails without an effect is an outcome, so that a search goes on
-    /// with the next candidate.
+    /// Checks out credentials of a kind. A failure without an effect is returned as an outcome, so that a search
+    /// continues with the next candidate.
     async fn check_out(&self, kind: CredentialKind, fetch: &Fetch) -> Outcome<CheckedOut> {
         match self.try_check_out(kind, fetch).await {
             Err(error) if error.effect() == keyway_core::Effect::None => match error.kind() {

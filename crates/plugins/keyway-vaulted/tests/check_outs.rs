@@ -105,7 +105,7 @@ fn a_certificate_ends_with_its_lease() {
     let ask = || block_on(store.certificates(&fetch("joe", "a", "s"))).unwrap();
     let (certificates, lease) = found(ask());
     assert!(certificates.first().certificate.ends_with(" joe a-1"));
-    // The key of the first is lost with its answer, so a repetition makes another one.
+    // The key of the first certificate is lost with its answer, so a repeated request makes another certificate.
     assert!(found(ask()).0.first().certificate.ends_with(" joe a-2"));
     assert_eq!(*world.grants.0.lock().unwrap(), ["a-1", "a-2"]);
     check_in(&*store, "joe", &lease).unwrap();
@@ -143,7 +143,7 @@ fn a_store_that_only_reads_writes_nothing() {
     assert_eq!(block_on(world.secrets.get(&support::address("root"))).unwrap().header, before);
 }
 
-/// Declares other capabilities than the store has.
+/// A store that declares other capabilities than it has.
 #[derive(Debug)]
 struct Declares(Arc<dyn SecretStore>, Capabilities);
 

@@ -1,4 +1,4 @@
-//! Tests the change of a credential at its target when it comes back.
+//! Tests the change of a credential at its target when the credential is checked in.
 
 mod support;
 
@@ -96,7 +96,8 @@ fn a_target_that_takes_neither_is_reported_and_mended_by_hand() {
     let store = world.open();
     let (_, lease) = found(check_out(&*store, "a", "one"));
     world.target.script([QuestionLost]);
-    // The old password opens still, so the next try would go on; but someone changes it by hand.
+    // The old password still opens the target, so the next attempt would continue. But someone changes the password by
+    // hand.
     assert!(check_in(&*store, "root", &lease).is_err());
     world.target.accept(&root(), password("by hand"));
     assert_eq!(check_in(&*store, "root", &lease).unwrap().rotation, Rotation::Diverged);

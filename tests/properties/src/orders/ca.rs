@@ -1,4 +1,4 @@
-//! An authority whose answers are bytes of an input.
+//! An authority whose answers come from the bytes of an input.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +14,7 @@ use keyway_certificates::{
 const CERTIFICATE: &str =
     include_str!("../../../../crates/keyway-conformance/src/certificates/scripted/pem/leaf.pem");
 
-/// The authority. Without a further byte, it waits.
+/// The authority. Without another byte, its answer is that the order waits.
 #[derive(Debug)]
 pub(super) struct Ca {
     pub(super) capabilities: Capabilities,

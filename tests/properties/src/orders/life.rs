@@ -19,9 +19,9 @@ use keyway_storage::{Memory, Storage};
 use super::ca::Ca;
 use crate::records::{keys, run};
 
-/// The most events of one input.
+/// The maximum number of events in one input.
 const MOST_EVENTS: usize = 48;
-/// The first moment: the certificate is valid then.
+/// The time at the beginning, at which the certificate is valid.
 const BEGINNING: u64 = 1_800_000_000_000;
 
 #[derive(Debug)]
@@ -81,7 +81,7 @@ impl World {
         self.host.run_due(self.clock.now()).await.expect("the storage engine works");
     }
 
-    /// Lets one event happen; refusals are as good as anything else.
+    /// Lets one event happen. A refusal is a valid result.
     async fn happen(&mut self, order: &OrderId, event: u8, more: u8) {
         let orders = self.host.orders().clone();
         match event % 10 {
@@ -105,7 +105,7 @@ impl World {
                 let decisions = [Decision::NotPlaced, Decision::Placed, Decision::GiveUp];
                 drop(orders.decide(&owner(), order, decisions[usize::from(more % 3)]).await);
             }
-            // The process ends, and starts again.
+            // The process ends, and a new one starts.
             7 => {
                 self.host = host(&self.storage, &self.clock, &self.ca).await;
                 self.host.recover().await.expect("the storage engine works");
@@ -115,10 +115,10 @@ impl World {
     }
 }
 
-/// Checks the life of an order, whose events and answers are the bytes of the input.
+/// Checks the life of an order. The bytes of the input are the events and the answers.
 ///
-/// After each event there is no illegal state, at most one action is scheduled, and an order that is finished
-/// stays as it ended (decision B8).
+/// After each event the state is legal, at most one action is scheduled, and a finished order keeps its end (decision
+/// B8).
 pub fn order_machine(data: &[u8]) {
     let Some((capabilities, events)) = data.split_first() else { return };
     run(async {
@@ -156,7 +156,7 @@ fn check(order: &Order) {
             let status = if end == End::Failed { OrderStatus::Error } else { OrderStatus::Active };
             (status, scheduled.is_none() || (scheduled == Some(Action::Revoke) && is_late))
         }
-        // The host has no secret store, and between two events nobody asks.
+        // The host has no secret store, and no call is in progress between two events.
         Phase::Storing | Phase::Asking(_) => panic!("{state:?}"),
     };
     assert!(state.status() == status && is_scheduled, "{state:?}");
@@ -174,7 +174,7 @@ async fn check_lists(host: &Host, order: &Order) {
     assert_eq!(undecided.orders.len(), usize::from(order.state.phase == Phase::Undecided));
 }
 
-/// Checks that a finished order stays as it ended.
+/// Checks that the result of a finished order does not change.
 fn check_final(earlier: &OrderState, later: &OrderState) {
     if let Phase::Finished(_) = earlier.phase {
         assert_eq!(earlier.phase, later.phase);

@@ -6,33 +6,35 @@ use keyway_credentials::CredentialError;
 
 use super::silence::SECRET;
 
-/// How a call of a vault ends. `effect` is whether it has its effect all the same.
+/// How a call of a vault ends. `effect` tells whether a call that fails still has its effect.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ending {
-    /// It works, or answers as this number says.
+    /// The call succeeds, or gives the answer with this number.
     Answer(u8),
-    /// It works after a while.
+    /// The call succeeds after a while.
     Slow(Duration),
-    /// Its answer breaks the contract: credentials of which the lease is missing, or is there without being declared.
+    /// The answer breaks the contract: it has credentials without a declared lease, or with a lease that is not
+    /// declared.
     Violation,
-    /// It refuses: there is no effect.
+    /// The vault refuses, without an effect.
     Refused,
-    /// It asks for patience: there is no effect.
+    /// The vault asks the host to wait, without an effect.
     Unavailable(Duration),
-    /// It fails, and does not know of an effect.
+    /// The call fails, and the error does not tell whether there is an effect.
     Failed { effect: bool },
-    /// It panics.
+    /// The call panics.
     Panic { effect: bool },
-    /// It does not end until the deadline.
+    /// The call does not end before the deadline.
     Hang { effect: bool },
 }
 
-/// The answer of a vault to one call: the lower half of a byte is the ending, the upper half its details. 0 works.
+/// The answer of a vault to one call. The lower half of the byte is the ending, the upper half its details. With 0 the
+/// call succeeds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Answer(pub(super) u8);
 
 impl Answer {
-    /// Returns the details, less than 16.
+    /// Returns the details, a number below 16.
     pub(super) const fn details(self) -> u8 {
         self.0 / 16
     }
@@ -65,7 +67,7 @@ impl Ending {
         }
     }
 
-    /// Returns in time if the call works, and else fails, panics, or never returns.
+    /// Returns `Ok` if the call succeeds. Otherwise fails, panics, or never returns.
     pub(super) async fn carry_out(self) -> Result<(), CredentialError> {
         match self {
             Self::Answer(_) | Self::Violation => Ok(()),
@@ -78,7 +80,7 @@ impl Ending {
                 Err(CredentialError::Unavailable { what: "the input", retry_after: Some(wait), source: None })
             }
             Self::Failed { .. } => Err(CredentialError::system("answer", "the input ends it")),
-            // A fuzzer's hook would end the process at a panic that is raised in the usual way.
+            // With a usual panic, a fuzzer's hook would end the process.
             Self::Panic { .. } => std::panic::resume_unwind(Box::new(SECRET.to_owned())),
             Self::Hang { .. } => std::future::pending().await,
         }

@@ -1,4 +1,4 @@
-//! A clock that goes with the paused time of the runtime, and that an input warps.
+//! A clock that follows the paused time of the runtime, and that an input can set forward and back.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -6,19 +6,19 @@ use std::time::Duration;
 use keyway_core::{Clock, Timestamp};
 use tokio::time::Instant;
 
-/// The first moment.
+/// The time at the beginning.
 const BEGINNING: u64 = 1_800_000_000_000;
 
 /// The clock of the hosts and of the vault.
 #[derive(Debug)]
 pub(super) struct WarpedClock {
     begun: Instant,
-    /// The milliseconds that it is ahead of the runtime's time.
+    /// The lead over the runtime's time, in milliseconds.
     ahead: AtomicU64,
 }
 
 impl WarpedClock {
-    /// Creates a clock. It is read only on the runtime on which it was created.
+    /// Creates a clock. It must be read on the same runtime.
     pub(super) fn new() -> Self {
         Self { begun: Instant::now(), ahead: AtomicU64::new(BEGINNING) }
     }

@@ -1,4 +1,4 @@
-//! Records the effects of a vault, and the calls that asked for them.
+//! Records the effects of a vault, and the calls that led to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,28 +13,29 @@ pub(super) struct Given {
     pub(super) intent: String,
 }
 
-/// The books of a vault, which outlive every host.
+/// The records of a vault, which outlive every host.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     leases: u32,
-    /// The leases that are given, and neither checked in nor renewed under another id.
+    /// The leases that were given, and neither checked in nor renewed under another id.
     pub(super) held: BTreeMap<LeaseId, Given>,
     /// Every lease that was ever given.
     given: BTreeMap<LeaseId, Given>,
     /// The lease of each fetch, by its intent.
     by_intent: BTreeMap<String, Lease>,
-    /// The outcome of each renewal, by its intent, and how often it was asked for without an answer since.
+    /// The outcome of each renewal, by its intent, and the number of its repetitions without an answer.
     renewed: BTreeMap<String, (Lease, u32)>,
     /// The intents of the check-ins of each lease.
     check_ins: BTreeMap<LeaseId, BTreeSet<String>>,
     /// The intents of the notices that each session has ended.
     ends: BTreeMap<SessionId, BTreeSet<String>>,
-    /// The demands of the contract that hosts did not keep. A panic would be caught as the plugin's own.
+    /// The demands of the contract that a host did not meet. They are collected, because a panic here would be taken
+    /// for the plugin's own.
     pub(super) faults: Vec<String>,
 }
 
 impl Ledger {
-    /// Notes a demand of the contract that a host has to keep.
+    /// Notes a demand of the contract if the host did not meet it.
     pub(super) fn demand(&mut self, kept: bool, demand: impl FnOnce() -> String) {
         if !kept {
             self.faults.push(demand());
@@ -46,7 +47,7 @@ impl Ledger {
         self.by_intent.get(intent.as_str())
     }
 
-    /// Gives a lease on these terms, unless the intent has made one.
+    /// Gives a lease on these terms, or returns the lease that the intent has already made.
     pub(super) fn give(&mut self, fetch: &Fetch, terms: impl FnOnce(LeaseId) -> Lease) -> Lease {
         let intent = fetch.intent.as_ref().map(ToString::to_string).unwrap_or_default();
         if let Some(made) = self.by_intent.get(&intent) {
@@ -85,7 +86,7 @@ impl Ledger {
         self.held.remove(lease);
     }
 
-    /// Renews a held lease, perhaps under another id, unless the intent has done so.
+    /// Renews a held lease, perhaps under another id. Does nothing if the intent has already renewed it.
     pub(super) fn renew(
         &mut self,
         renewal: &LeaseRenewal,
@@ -104,12 +105,12 @@ impl Ledger {
         self.renewed.insert(intent, (lease, 0));
     }
 
-    /// Returns the outcome of a renewal, if it had one.
+    /// Returns the outcome of a renewal, if it took effect.
     pub(super) fn renewal(&mut self, intent: &IntentId) -> Option<&mut (Lease, u32)> {
         self.renewed.get_mut(intent.as_str())
     }
 
-    /// Lists the leases whose renewal was asked for so often without an answer.
+    /// Lists the leases with a renewal that was repeated at least `failures` times without an answer.
     pub(super) fn unanswered_renewals(&self, failures: u32) -> BTreeSet<LeaseId> {
         let unanswered = self.renewed.values().filter(|(_, failed)| *failed >= failures);
         unanswered.map(|(lease, _)| lease.id.clone()).collect()
@@ -125,8 +126,8 @@ impl Ledger {
     }
 }
 
-/// Tells whether the intent of a check-in follows from that of a fetch. A person who decides about fetches of one session
-/// cannot tell which of them made a lease; such a check-in has the highest number.
+/// Tells whether the intent of a check-in follows from that of a fetch. A person who decides about the fetches of one
+/// session cannot tell which fetch made a lease. A check-in after such a decision has the highest number.
 fn is_of_fetch(fetch: &str, check_in: &str) -> bool {
     let parts =
         |intent: &str| intent.split_once('.').map(|(fetch, rest)| (fetch.to_owned(), rest.to_owned()));

@@ -11,20 +11,20 @@ use tokio::time::timeout;
 use super::oracle::check;
 use super::world::{World, fetch, settled};
 
-/// The most events of one input. A host remembers the latest 32 fetches of a session.
+/// The maximum number of events in one input. A host remembers the latest 32 fetches of a session.
 const MOST_EVENTS: usize = 31;
 
-/// Checks the sessions of a host whose calls, and the answers of whose vault, are the bytes of the input.
+/// Checks the sessions of a host. The bytes of the input are the calls of the host and the answers of its vault.
 ///
-/// The first byte chooses what the vault can do; then each event has a byte for what happens, and one for its details.
-/// Answers come from the same input, failures and crashes as well.
+/// The first byte chooses the capabilities of the vault. Then each event has one byte for its kind, and one for its
+/// details. Answers, failures and crashes come from the same input.
 ///
-/// When everything has ended and the vault works, exactly the leases that were checked out are checked in, repeats had
-/// the same intent, and no lease was forgotten or handed out twice. Nothing that the host says shows a secret
-/// (decisions R2, S2, S3).
+/// When everything has ended and the vault works, exactly the leases that were checked out are checked in, each
+/// repeated call had the intent of the first one, and no lease was forgotten or handed out twice. No text of the host
+/// shows a secret (decisions R2, S2, S3).
 pub fn session_machine(data: &[u8]) {
     let Some((capabilities, events)) = data.split_first() else { return };
-    // Deadlines pass at once when nothing else can go on.
+    // The time is paused, so a deadline passes at once when no task can go on.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let mut world = World::new(*capabilities).await;
@@ -36,7 +36,7 @@ pub fn session_machine(data: &[u8]) {
 }
 
 impl World {
-    /// Lets one event happen; refusals are as good as anything else.
+    /// Lets one event happen. A refusal is a valid result.
     async fn happen(&mut self, event: u8, more: u8) {
         let slot = usize::from(more % 2);
         match event % 16 {
@@ -94,7 +94,7 @@ impl World {
         }
     }
 
-    /// Fetches credentials: on a task of its own, or for at most a second, or to the end.
+    /// Fetches credentials: on a separate task, for at most a second, or to the end.
     async fn fetch(&mut self, slot: usize, more: u8) {
         if self.sessions[slot].is_none() {
             self.begin(slot, false);
@@ -127,7 +127,7 @@ impl World {
         }
     }
 
-    /// Plans that a commit fails, or that everything ends at it.
+    /// Plans a fault at a later commit: the commit fails, or the process ends there.
     fn plan_fault(&self, more: u8) {
         let (commits, storage) = (u64::from(more >> 2 & 7), &self.storage.0);
         match more % 4 {

@@ -1,4 +1,4 @@
-//! What must be true when everything has ended, and the vault works.
+//! Checks the result when everything has ended and the vault works.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::records::{PREFIX, RECORD};
 /// The kind of the records of sessions.
 const SESSION: u8 = 8;
 
-/// How many passes the host gets, each two hours later.
+/// The maximum number of passes that the host gets, each two hours after the last one.
 const MOST_PASSES: usize = 24;
 
 /// Ends everything, and checks that nothing is left.

@@ -1,4 +1,4 @@
-//! A vault whose answers are bytes of an input.
+//! A vault whose answers come from the bytes of an input.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +17,7 @@ use super::clock::WarpedClock;
 use super::ledger::Ledger;
 use super::silence::{KEY, SECRET};
 
-/// The vault. Without a further byte, its calls work.
+/// The vault. Without another byte, its calls succeed.
 #[derive(Debug)]
 pub(super) struct InputVault {
     capabilities: Capabilities,
@@ -32,12 +32,12 @@ impl InputVault {
         Self { capabilities, clock, answers: Mutex::default(), ledger: Mutex::default() }
     }
 
-    /// Adds the answer of a further call.
+    /// Adds the answer of a later call.
     pub(super) fn will_answer(&self, answer: u8) {
         self.answers().push_back(answer);
     }
 
-    /// Has all further calls work.
+    /// Lets all later calls succeed.
     pub(super) fn works(&self) {
         self.answers().clear();
     }
@@ -50,7 +50,7 @@ impl InputVault {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the answer of a call, which keeps a secret in both cookies.
+    /// Takes the answer of a call, and puts a secret into both cookies.
     fn next(&self, session: &SessionContext) -> Result<Answer, CredentialError> {
         let answer = Answer(self.answers().pop_front().unwrap_or_default());
         session.cookie.set("token", format!("{SECRET}-{}", answer.0))?;
@@ -58,7 +58,7 @@ impl InputVault {
         Ok(answer)
     }
 
-    /// Returns the terms of a lease, which is chosen by the details of an answer.
+    /// Returns the terms of a lease. The details of an answer choose them.
     fn terms(&self, details: u8) -> impl FnOnce(LeaseId) -> Lease {
         let minutes = [None, Some(1), Some(10), Some(60)][usize::from(details / 4)];
         let ends = minutes.map(|minutes: u64| self.clock.now().plus(Duration::from_secs(minutes * 60)));
@@ -87,7 +87,7 @@ impl InputVault {
             ledger.demand(made.is_none() || self.capabilities.idempotent, || {
                 format!("the intent of {made:?} is used again")
             });
-            // The same intent has the same answer, if it is one.
+            // A repeated intent gets the same lease, if the answer has one.
             let gives = match ending {
                 Ending::Answer(other) => other == 0 || made.is_some(),
                 _ => ending.has_effect(),
@@ -102,7 +102,7 @@ impl InputVault {
         })
     }
 
-    /// Ends a call that has no lease of its own.
+    /// Answers a call that makes no lease.
     async fn simple(&self, session: &SessionContext) -> Result<(), CredentialError> {
         self.next(session)?.ending().carry_out().await
     }
@@ -211,7 +211,7 @@ impl CredentialStore for InputVault {
     }
 }
 
-/// A list that fails after so many accounts.
+/// A list of accounts that fails after this many accounts.
 struct BrokenList(u8);
 
 #[async_trait]

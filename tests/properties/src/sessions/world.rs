@@ -22,7 +22,7 @@ use super::silence::{SECRET, error_is_silent, is_silent, text_is_silent};
 use super::vault::InputVault;
 use crate::records::keys;
 
-/// How often a renewal without an answer is tried.
+/// The number of attempts of a renewal without an answer.
 pub(super) const ATTEMPTS: u32 = 4;
 
 /// The leases that were handed out, each with the session and the call of its fetch.
@@ -45,7 +45,7 @@ pub(super) struct World {
     /// The leases that an operator gave up.
     pub(super) forgotten: BTreeSet<LeaseId>,
     pub(super) handed_out: HandedOut,
-    /// The reports of all hosts, which are checked at the end: a panic of the audit would be caught.
+    /// The reports of all hosts. They are checked at the end, because a panic in the audit would be caught.
     pub(super) audit: Arc<Mutex<Vec<String>>>,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn ada() -> Holder {
     Holder::new("ada").expect("a name")
 }
 
-/// Checks the error of a call; refusals are as good as anything else.
+/// Checks the error of a call. A refusal is a valid result.
 fn checked<T>(outcome: Result<T, SessionsError>) -> Option<T> {
     let error = outcome.as_ref().err();
     if let Some(error) = error {
@@ -103,7 +103,7 @@ impl World {
         }
     }
 
-    /// Ends the process, at the latest now, and starts another.
+    /// Ends the process, if it still runs, and starts another one.
     pub(super) async fn restart(&mut self) {
         self.storage.0.end_after(0, Fault::EndsBefore);
         for running in self.running.drain(..) {
@@ -137,7 +137,7 @@ impl World {
         self.sessions[slot] = Some(session);
     }
 
-    /// Takes up a session that outlives its host.
+    /// Resumes a session that outlives its host.
     pub(super) async fn resume(&mut self, slot: usize, id: SessionId) {
         let new = NewSession::new(connection(id, slot)).detached(true);
         if let Some(session) = checked(self.host.sessions().resume(new).await) {
@@ -161,7 +161,7 @@ impl World {
         }
     }
 
-    /// Works off what is due.
+    /// Does all work that is due.
     pub(super) async fn work(&self) {
         for _ in 0..8 {
             let reports = match self.host.run_due(self.clock.now()).await {
@@ -180,7 +180,7 @@ impl World {
         }
     }
 
-    /// Lists the leases of which the host knows.
+    /// Lists the leases that the host knows.
     pub(super) async fn leases(&self) -> Vec<OpenLease> {
         let mut leases = Vec::new();
         for account in ["root", "ada"] {
@@ -197,15 +197,15 @@ impl World {
         settled(self.host.sessions().check_in(lease, ada()).await);
     }
 
-    /// Gives a lease up. A commit that fails may take effect, so the lease counts as forgotten in any case.
+    /// Gives a lease up. The lease counts as forgotten in any case, because a commit that fails may still take effect.
     pub(super) async fn forget(&mut self, lease: &OpenLease) {
         self.forgotten.insert(lease.lease.id.clone());
         let _ = checked(self.host.sessions().forget(lease, ada()).await);
     }
 
-    /// Has a person decide all undecided fetches. Returns whether there were some.
+    /// Decides all undecided fetches, as a person would. Returns whether there were any.
     ///
-    /// The person looks into the vault, and at the leases of which the host knows.
+    /// The person looks at the vault, and at the leases that the host knows.
     pub(super) async fn decide(&self) -> bool {
         let sessions = self.host.sessions();
         let page = checked(sessions.undecided(None, 100).await);

@@ -13,7 +13,7 @@ use keyway_storage::{KeyRange, Memory, Storage};
 use keyway_x509::{AlternativeName, CertificateRequest, KeyType, PrivateKey};
 use serde_json::json;
 
-/// The storage of each rule, shared by all handles that it opens.
+/// The storage of each rule. All handles that the rule opens share it.
 static STORAGE: LazyLock<Mutex<HashMap<PathBuf, Arc<dyn Storage>>>> = LazyLock::new(Mutex::default);
 
 fn storage(scratch: &Path) -> Arc<dyn Storage> {
@@ -35,7 +35,7 @@ pub(crate) fn local_ca(subject: CertificateSubject) -> Result<CertificateSubject
         .listing(effects))
 }
 
-/// The server of each rule.
+/// The test server of each rule.
 static SERVERS: LazyLock<Mutex<HashMap<PathBuf, Arc<AcmeDouble>>>> = LazyLock::new(Mutex::default);
 
 fn server(scratch: &Path) -> Arc<AcmeDouble> {
@@ -68,8 +68,8 @@ fn request() -> Result<String, String> {
     Ok(request.to_pem())
 }
 
-/// Lists the orders, the revocations, and the subordinate authorities, which have a name each as the base
-/// authority has. The kind of a record is in its key.
+/// Lists the orders, the revocations, and the subordinate authorities. Each authority has a name record, and so has the
+/// base authority. The kind of a record is in its key.
 fn effects(scratch: &Path) -> Vec<String> {
     const KIND: usize = 16;
     let Ok(page) = pollster::block_on(storage(scratch).scan(&KeyRange::all(), None, 4096)) else {

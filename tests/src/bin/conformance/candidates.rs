@@ -52,7 +52,7 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
         certificates::mutants::reference().name("scripted-ca").into(),
         credentials::mutants::reference().name("scripted-store").into(),
     ];
-    // The tortures link a plugin that follows their books, which has no setup of its own.
+    // The torture tests link the plugin `tortured-vaulted`, which has no setup in this program.
     for registration in registry()?.iter().filter(|it| it.id() != "tortured-vaulted") {
         candidates.push(RegisteredPlugin::from(registration).into());
         if let Some(subject) = issuer(registration)? {
@@ -79,7 +79,7 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
     Ok(candidates.into_iter().map(by_name).collect())
 }
 
-/// Returns every candidate that a second run of this program may be about.
+/// Returns every candidate that a second run of this program may test.
 pub(crate) fn of_second_run() -> Vec<Candidate> {
     let mut candidates = all().unwrap_or_default();
     candidates.extend(certificates::mutants::candidates());
@@ -112,7 +112,7 @@ fn issuer(registration: &keyway_core::Registration) -> Result<Option<IssuerSubje
     let Some(subject) = IssuerSubject::of(registration) else { return Ok(None) };
     Ok(Some(match registration.id() {
         "echo" => echo(subject),
-        // Its executable is this program itself, as the issuer `echo`.
+        // The executable of this plugin is the program itself, as the issuer `echo`.
         "process" => echo(process(registration.id())?),
         "ssh-authorized-keys" => authorized_keys(subject),
         "ssh-ca" => certificates(subject)?,
@@ -131,7 +131,7 @@ fn echo(subject: IssuerSubject) -> IssuerSubject {
 const PUBLIC_KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti joe@example.org";
 
-/// Sets up `authorized-keys`: the lines of a file are the credentials that exist.
+/// Sets up `ssh-authorized-keys`: the lines of a file are the credentials that exist.
 fn authorized_keys(subject: IssuerSubject) -> IssuerSubject {
     let example = IssuerExample::new().configured("authorized_keys_file", "{scratch}/authorized_keys");
     let states = |folder: &Path| {
@@ -155,7 +155,7 @@ fn certificates(subject: IssuerSubject) -> Result<IssuerSubject, String> {
         .example(example.clone().parameter("pub_key", PUBLIC_KEY))
         .refused(example.parameter("pub_key", "ssh-dss AAAA"))
         .lending(move |resources, scratch| {
-            // An operator does the same. A failure shows in the rules.
+            // An operator also does this. If it fails, the rules fail and show that.
             let _ = keyway_ssh::set_up_revocation_list(scratch.join("krl"));
             resources.with(key.clone())
         }))

@@ -1,4 +1,4 @@
-//! The setup of `locker`: for each store of a rule a project of its own, at a double of the service.
+//! The setup of `locker`: each store of a rule has a project of its own, at a double of the service.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use keyway_secrets::{
 };
 use serde_json::json;
 
-/// A secret access key that opens no project. It has the length of those that do.
+/// A secret access key that opens no project. It has the length of a valid key.
 const OTHER_KEY: &str = "//79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA=";
 
 /// Sets up `locker`, and the same plugin with answers that may be a minute old.
@@ -59,13 +59,14 @@ type Projects = HashMap<(PathBuf, StoreName), Arc<Project>>;
 #[derive(Debug)]
 struct Project {
     double: LockerDouble,
-    /// The key of the host under which the project was opened first. It stands for the project's secret access key.
+    /// The key of the host that first opened the project. Only a host with this key gets the project's secret access
+    /// key.
     key: KeyId,
     is_made: AtomicBool,
 }
 
 impl Project {
-    /// Starts the service, which does not know the access key yet.
+    /// Starts the service. It does not know the access key yet.
     fn new(key: KeyId) -> Self {
         let double = LockerDouble::start().expect("a port on loopback");
         let unknown = r#"{"code": "unauthorized", "message": "the access key is not known"}"#.to_owned();
@@ -83,7 +84,7 @@ impl Project {
         Arc::clone(all.entry(place).or_insert_with(new))
     }
 
-    /// Makes the project, as a person does at the service's website. Tells whether there was none.
+    /// Makes the project, as a person does on the service's website. Returns true if the project was not made before.
     fn make(&self) -> bool {
         let is_new = !self.is_made.swap(true, Ordering::SeqCst);
         if is_new {
@@ -92,7 +93,7 @@ impl Project {
         is_new
     }
 
-    /// Returns the credentials of a host with these keys: those of the project, or others.
+    /// Returns the credentials for a host: those of the project if the host has its key, otherwise wrong ones.
     fn credentials(&self, has_key: bool) -> Result<Credentials, StoreError> {
         let secret = if has_key { self.double.secret_access_key() } else { OTHER_KEY };
         let given = Credentials::source()
@@ -125,7 +126,7 @@ impl SecretStorePlugin for ProjectsPlugin {
     }
 }
 
-/// A store whose project is made by `initialize`, at a service with the host's clock.
+/// A store that makes its project in `initialize`. The service uses the host's clock.
 #[derive(Debug)]
 struct ProjectStore {
     store: Arc<dyn SecretStore>,

@@ -27,7 +27,7 @@ use serde_json::json;
 const KEY: &str =
     include_str!("../../../../crates/keyway-conformance/src/credentials/scripted/keys/ed25519.pem");
 
-/// Holds what all handles of a rule share: a secret store, a target, and the grants of a host.
+/// The state that all handles of a rule share: a secret store, a target, and the grants of a host.
 struct Ground {
     secrets: Arc<dyn SecretStore>,
     target: ScriptedTarget,
@@ -117,7 +117,7 @@ fn secret_store() -> Arc<dyn SecretStore> {
     store
 }
 
-/// The grants of a host, whose service makes certificates that open nothing.
+/// The grants of a host. Its service makes certificates that open nothing.
 #[derive(Debug, Default)]
 struct Grants(Mutex<Vec<IntentId>>);
 

@@ -90,7 +90,7 @@ impl Adapter for Table {
     }
 }
 
-/// Writes a row of upstream's database in the same form. Bytes are texts.
+/// Converts a row of upstream's database to the form of Keyway's rows. Bytes become texts.
 fn plain(row: &Value) -> Value {
     let mut meta = row["meta"].clone();
     for value in meta.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {

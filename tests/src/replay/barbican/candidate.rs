@@ -1,4 +1,4 @@
-//! A connection that answers whether it supports an order, and remembers that it was asked.
+//! A connection that answers whether it supports an order, and records that it was asked.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -65,7 +65,7 @@ impl Candidate for Scripted<'_> {
     }
 }
 
-/// Tells whether Python takes a value for true.
+/// Tells whether Python treats a value as true.
 pub(super) fn is_true(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

@@ -1,4 +1,4 @@
-//! `cert`: the certificates of an order, and texts that are none.
+//! `cert`: the certificates of an order, and texts that are not certificates.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The connections of a host that its configuration lists.
+//! The connections in the configuration of a host.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::script::Scripted;
 use super::stage::run;
 use crate::replay::{Class, StepOutcome};
 
-/// A plugin that cannot be opened here: nothing lends it the keys that it needs.
+/// A plugin that cannot be opened here, because it needs keys that nothing lends.
 const PLUGINS: Plugins = plugins! { keyway_local_ca };
 
 /// A connection, by its name.

@@ -1,4 +1,4 @@
-//! An authority that creates and deletes subordinate ones by the script of a vector, and remembers its calls.
+//! An authority that creates and deletes subordinate authorities by the script of a vector, and records its calls.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,14 +12,15 @@ use serde_json::{Value, json};
 
 use crate::replay::oracle::barbican::subordinate::{Answer, BASE, NEW, SUB};
 
-/// A moment at which descriptions expire.
+/// A time in the future, at which descriptions expire.
 const LATER: Timestamp = Timestamp::from_milliseconds(4_000_000_000_000);
 
 /// The authority.
 #[derive(Debug)]
 pub(super) struct Creator {
     pub(super) capabilities: Capabilities,
-    /// The answer to the request of the vector. Any other one creates what the owner has before.
+    /// The answer to the request of the vector. Any other request creates an authority that the owner has before the
+    /// vector begins.
     pub(super) answer: Answer,
     known: Mutex<Vec<CaInformation>>,
     created: Mutex<Vec<Value>>,

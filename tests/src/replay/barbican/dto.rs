@@ -1,6 +1,6 @@
-//! `dto`: the values that upstream's host and plugins exchange, and its constants.
+//! `dto`: the values that upstream's host and plugins exchange, and upstream's constants.
 //!
-//! The delay of a result is seen in the next call of an order.
+//! The delay of a result shows in the time of the next call for an order.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ enum Made {
     Certificate,
     /// The result of a call, with its delay.
     Result,
-    /// The follow-on of a call that is over.
+    /// The follow-on of a call after which the order has ended.
     NoFollowOn,
     /// The follow-on of a call, by its name.
     FollowOn,
@@ -37,7 +37,7 @@ enum Made {
     Constants,
 }
 
-/// Reads what is made. The name of upstream's class stands in words beside the input.
+/// Reads which value a vector makes. The vector names upstream's class in words beside the input.
 fn made(input: &Input) -> Option<Made> {
     Some(match input.situation() {
         "ResultDTO" if input.value().get("certificate").is_some() => Made::Certificate,
@@ -50,14 +50,14 @@ fn made(input: &Input) -> Option<Made> {
     })
 }
 
-/// Returns the result of a plugin that the vector means.
+/// Returns the plugin's result that the vector describes.
 fn result(input: &Input) -> Value {
-    // The host's own follow-on of an order that ended.
+    // The host makes this follow-on itself for an order that ended.
     if made(input) == Some(Made::NoFollowOn) {
         return json!({ "result": { "status": "request canceled" } });
     }
     let mut result = json!({ "status": WAITING });
-    // Upstream's follow-on takes null as 0.
+    // Upstream's follow-on treats null as 0.
     let is_follow_on = input.situation() == UPDATE;
     match input.value().get("retry_msec") {
         Some(Value::Null) if is_follow_on => result["retry_msec"] = 0.into(),
@@ -81,7 +81,7 @@ fn certificate(input: &Input) -> Result<Value, Class> {
     Ok(json!({ "certificate": issued.certificate.as_str(), "intermediates": chain }))
 }
 
-/// Returns the status of an order with this follow-on.
+/// Accepts a follow-on whose task is known, and refuses any other.
 fn follow_on(input: &Input) -> Result<Value, Class> {
     let task = input.text("retry_task");
     let is_known = task == SAME_TASK || task.parse::<RetryMethod>().is_ok();
@@ -148,7 +148,7 @@ impl Adapter for Dto {
                 .demand()
         };
         let demand = match made(input).ok_or("no such value")? {
-            // Upstream's host fails an order whose plugin raises.
+            // If a plugin raises an exception, upstream's host fails the order.
             Made::Result if is_raised => {
                 Demand::answer("an order that failed", |order| order["status"] == "ERROR")
             }

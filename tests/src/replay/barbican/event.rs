@@ -10,7 +10,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Event;
 
-/// Tells whether the event is that a certificate is ready; otherwise an authority is unavailable.
+/// Tells whether the event is that a certificate is ready. If not, the event is that an authority is unavailable.
 fn is_ready(input: &Input) -> bool {
     input.text("call") == "notify_certificate_is_ready"
 }
@@ -28,7 +28,7 @@ fn listeners(input: &Input) -> Vec<Listener> {
     plugins.iter().filter_map(listener).collect()
 }
 
-/// Returns the listeners that were told, and whether the order went on.
+/// Returns the listeners that were notified, and whether the order continued.
 async fn replay(input: &Input) -> Result<(Vec<Value>, bool), Class> {
     let answer = if is_ready(input) { Answer::generated(false) } else { Answer::unavailable() };
     let stage = Stage::new([("a", Arc::new(Scripted::new([answer])))], listeners(input)).await?;

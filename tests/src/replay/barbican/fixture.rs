@@ -1,4 +1,4 @@
-//! The labels of vectors that stand for keys and requests, and upstream's references.
+//! The labels in vectors, which stand for keys and requests, and the references of upstream.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,13 +11,13 @@ static FIXTURES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     serde_json::from_value(file["fixtures"].take()).expect("fixtures are texts")
 });
 
-/// The label of a plain request, whose fixture has a longer name.
+/// The label of a plain request. The name of its fixture is longer.
 const PLAIN: &str = "base64(PEM CSR)";
 /// The passphrase of encrypted keys.
 pub(super) const PASSPHRASE: &str = "pass word";
 const VALID: &str = "base64(PEM CSR, valid signature)";
 
-/// Returns the text that a label stands for, or else the text itself.
+/// Returns the text that a label stands for. Returns any other text unchanged.
 pub(super) fn text(text: &str) -> &str {
     let label = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
     let label = label.map(|label| match label {
@@ -28,7 +28,7 @@ pub(super) fn text(text: &str) -> &str {
     label.and_then(|label| FIXTURES.get(label)).map_or(text, String::as_str)
 }
 
-/// Tells whether a text is a label of a request with a valid signature, by the subject CN=server1.
+/// Tells whether a label stands for the request with a valid signature and the subject CN=server1.
 pub(super) fn is_request(label: &str) -> bool {
     label != VALID && text(label) == FIXTURES[VALID]
 }
@@ -43,8 +43,8 @@ pub(super) fn encrypted_key() -> &'static str {
     &FIXTURES["encrypted_private_key_pem (aes256, passphrase \"pass word\")"]
 }
 
-/// Replaces the labels in the metadata of an order, and upstream's references to containers, which are addresses:
-/// the container `1` of upstream is the container `1` of the store `containers`.
+/// Replaces the labels in the metadata of an order. Also replaces upstream's references to containers, which are
+/// addresses: the container `1` of upstream is the container `1` of the store `containers`.
 pub(super) fn with_fixtures(mut body: Value) -> Value {
     if let Some(Value::String(data)) = body.pointer_mut("/meta/request_data") {
         *data = text(data).to_owned();

@@ -1,4 +1,4 @@
-//! `flow`: several answers after each other.
+//! `flow`: several answers for one order, one after the other.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Flow;
 
-/// Reads a sequence in words.
+/// Reads a sequence of answers that is written in words.
 fn told(input: &Input) -> Vec<Told> {
     flow::sequence(input.text("sequence"))
 }
@@ -74,7 +74,7 @@ impl Adapter for Flow {
         let methods = expected.get("plugin_calls").as_array().ok_or("no `plugin_calls`")?;
         let methods: Vec<Value> = methods.iter().map(|call| call["method"].clone()).collect();
         let ours = flow::length(&told(input));
-        // Upstream may end where the seed goes on, and the other way round: then nothing is known of the rest.
+        // If upstream ends earlier than the seed, or later, nothing is known about the remaining steps.
         let nothing = || std::iter::repeat_with(|| Demand::Nothing);
         let orders = steps.iter().map(|step| Ok(outcome::shape(step)?.demand()));
         let orders: Vec<Demand> = orders.collect::<Result<_, String>>()?;

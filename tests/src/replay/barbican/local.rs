@@ -1,4 +1,4 @@
-//! The authority on storage in memory that stands for upstream's snake oil.
+//! The authority with storage in memory that replaces upstream's snake-oil authority.
 
 use std::sync::{Arc, Mutex};
 
@@ -19,8 +19,8 @@ use crate::replay::oracle::barbican::{issued, subject};
 
 const PLUGINS: Plugins = plugins! { keyway_local_ca };
 
-/// The storage and the key of an authority, and its clock, which stands still: a host that starts after it finds
-/// its certificates valid.
+/// The storage, the key and the clock of an authority. The clock stands still, so the certificates are valid for a host
+/// that starts later.
 pub(super) struct Desk {
     storage: Arc<dyn Storage>,
     keys: KeyRing,
@@ -73,7 +73,7 @@ pub(super) fn new_ca(name: &str, subject: &str, parent: &str) -> Result<CreateCa
     Ok(CreateCa::new(intent(name)?, name, subject, parent, owner))
 }
 
-/// Returns the facts of a certificate, as vectors have them.
+/// Returns the facts of a certificate, in the form of the vectors.
 pub(super) fn facts(certificate: &str) -> Result<Value, Class> {
     let facts = IssuedFacts::read(certificate).map_err(|_| Class::Invalid)?;
     let milliseconds = facts.not_after.as_milliseconds() - facts.not_before.as_milliseconds();

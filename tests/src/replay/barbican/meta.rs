@@ -10,7 +10,7 @@ pub(super) struct Meta;
 
 fn written(input: &Input) -> Value {
     let written = input.get("plugin_meta_written").as_object().cloned().unwrap_or_default();
-    // An order that ended has no next call, in which the data could be seen.
+    // An order that ended has no next call in which the data could be seen.
     if state::expected_after(input.value()).shape.next.is_some() { written.into() } else { Value::Null }
 }
 
@@ -29,7 +29,7 @@ impl Adapter for Meta {
         let written = written(input);
         let is_text =
             |written: &Value| written.as_object().is_some_and(|all| all.values().all(Value::is_string));
-        // Upstream keeps texts, and fails for what it cannot turn into one.
+        // Upstream keeps only texts, and fails for a value that it cannot turn into a text.
         let order = (!is_text(&written))
             .then(|| Ruling::new("B9", state::expected_after(input.value()).shape.demand()));
         let data = (!is_text(&written)).then(|| Ruling::new("B9", Demand::Exactly(written)));

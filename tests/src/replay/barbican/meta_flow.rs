@@ -25,7 +25,7 @@ enum Told {
     Raises,
 }
 
-/// Reads a script in words. Each ends with a check that sees the data, or with an exception.
+/// Reads a script that is written in words. Each script ends with a check that sees the data, or with an exception.
 fn calls(script: &str) -> Vec<Call> {
     let call = |writes: Value, told| Call { writes, told };
     let first = |writes| call(writes, Told::Wait);
@@ -73,7 +73,7 @@ fn seen(call: &Value) -> Value {
     json!({ "method": call["method"], "plugin_meta_in": call["plugin_meta_in"] })
 }
 
-/// Returns what each call sees: exactly what the last one left (decision B9).
+/// Returns the data that each call sees: exactly those that the call before left (decision B9).
 fn rule(calls: &[Call]) -> Vec<Value> {
     let (mut data, mut method) = (Map::new(), "issue");
     let mut all = Vec::new();
@@ -103,7 +103,7 @@ impl Adapter for MetaFlow {
         let is_text =
             |writes: &Value| writes.as_object().is_none_or(|all| all.values().all(Value::is_string));
         let is_emptied = |writes: &Value| writes.as_object().is_some_and(Map::is_empty);
-        // Upstream keeps texts that were added or changed.
+        // Upstream only keeps texts that were added or changed.
         let is_upstreams = calls.iter().all(|call| is_text(&call.writes) && !is_emptied(&call.writes));
         vec![(!is_upstreams).then(|| Ruling::new("B9", Demand::Exactly(rule(&calls).into())))]
     }

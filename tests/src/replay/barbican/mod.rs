@@ -1,7 +1,7 @@
 //! Vectors of Barbican: the host of certificate plugins, and its validators.
 //!
-//! Upstream's sub-statuses, tasks and references are read as the seed's words that mean the same. The
-//! engine runs on a clock that stands still, and each step of a vector is one pass over the due work.
+//! Upstream's words for sub-statuses, tasks and references are translated to the seed's words with the same meaning.
+//! The engine's clock stands still, and each step of a vector is one pass over the due work.
 
 mod ca_table;
 mod candidate;
@@ -32,7 +32,7 @@ mod validate;
 
 use super::{Family, Form, Scope};
 
-/// The family.
+/// The family of these vectors.
 pub(super) const FAMILY: Family = Family {
     name: "Barbican",
     form: Form::BeginningOfId,
@@ -56,7 +56,7 @@ pub(super) const FAMILY: Family = Family {
         ("dto", Scope::Replayed(&dto::Dto)),
         ("subca", Scope::Replayed(&subordinate::Created)),
         ("delca", Scope::Replayed(&subordinate::Deleted)),
-        // The REST interface and its database.
+        // Kinds that concern the REST interface and its database.
         ("container", Scope::OutOfScope),
         ("caid", Scope::OutOfScope),
         ("skcontainer", Scope::OutOfScope),
@@ -64,7 +64,7 @@ pub(super) const FAMILY: Family = Family {
         ("exc", Scope::OutOfScope),
         ("safemsg", Scope::OutOfScope),
         ("dnparse", Scope::OutOfScope),
-        // Authorities that ACME reaches today.
+        // Kinds for authorities that are reached by ACME today.
         ("dogtag", Scope::OutOfScope),
         ("symantec", Scope::OutOfScope),
     ],

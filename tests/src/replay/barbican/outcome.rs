@@ -22,7 +22,7 @@ pub(super) fn answer(input: &Value) -> Answer {
     }
 }
 
-/// Converts a result, as a plugin that talks to upstream's kind of authority would.
+/// Converts a result to the outcome of a plugin for upstream's kind of authority.
 fn result_of(result: &Value) -> Result<OrderOutcome, String> {
     let status: CertificateStatus = match result["status"].as_str().map(str::parse) {
         Some(Ok(status)) => status,
@@ -60,7 +60,7 @@ fn result_of(result: &Value) -> Result<OrderOutcome, String> {
     })
 }
 
-/// Reads upstream's order after a step. Its own words for sub-statuses and tasks are translated.
+/// Reads upstream's order after a step. Upstream's own words for sub-statuses and tasks are translated.
 pub(super) fn shape(order: &Value) -> Result<Shape, String> {
     let status = order["status"].as_str().ok_or("no status")?;
     let sub_status = match order["sub_status"].as_str() {
@@ -86,7 +86,8 @@ pub(super) fn shape(order: &Value) -> Result<Shape, String> {
     };
     let container = &order["container"];
     let secrets = if container["secrets"].is_object() { &container["secrets"] } else { container };
-    // The key of an order with a stored key is a part of its container when keys are stored.
+    // If keys are stored, the container of an order with a stored key also has the key. It does not count as a part
+    // here.
     let parts =
         ["certificate", "intermediates"].into_iter().filter(|part| secrets[part].is_object()).collect();
     Ok(Shape {

@@ -1,4 +1,4 @@
-//! `route`: the authority that an order names, or that is preferred.
+//! `route`: the authority of an order, which the order names or which is preferred.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Route;
 
-/// Returns a plugin with its authorities, of which one may have an expired description.
+/// Returns a plugin with its authorities. One of them may have an expired description.
 fn plugin(name: &str, input: &Value) -> Result<Arc<Scripted>, Class> {
     let answers = input["issue"].as_array().map_or(&[][..], Vec::as_slice);
     let answer =
@@ -28,7 +28,7 @@ fn plugin(name: &str, input: &Value) -> Result<Arc<Scripted>, Class> {
     Ok(Arc::new(scripted))
 }
 
-/// Returns the plugin and its authority, and the authority in the second call for the order.
+/// Returns the plugin and the authority of the first call for the order, and the authority of the second call.
 async fn replay(input: &Input) -> Result<(Value, Value), Class> {
     let names = oracle::plugins(input.value());
     let plugins: Vec<(&str, Arc<Scripted>)> =

@@ -1,6 +1,7 @@
 //! `sched`: the next call of a plugin, scheduled after its answer.
 //!
-//! Upstream's worker turns a result into a row for one of two tasks; here the same results are answers of a plugin.
+//! Upstream's worker turns a result into a row for one of two tasks. In the replay, a plugin gives the same result as
+//! its answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Sched;
 
-/// Returns the sub-status and the method that are meant, or `None` where upstream has nothing to schedule: no order,
-/// no result, or a task that is not known. The typed interface has no such answer.
+/// Returns the sub-status and the method of the result. Returns `None` if upstream has nothing to schedule: no order,
+/// no result, or an unknown task. The typed interface has no such answer.
 fn meant(input: &Input) -> Option<(&'static str, &'static str)> {
     input.get("kwargs")["order_id"].as_str()?;
     match input.get("result")["retry_task"].as_str()? {
@@ -63,7 +64,7 @@ impl Adapter for Sched {
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        // Without a delay, ours is the seed's default; a failed call has a shortest delay.
+        // If the result has no delay, Keyway uses the seed's default. A failed call has a minimum delay.
         let delay = delay(input);
         let ruling = if delay == 0 { shape(input, DEFAULT) } else { shape(input, delay) };
         vec![ruling.map(|demand| Ruling::new("B7", demand))]

@@ -1,4 +1,4 @@
-//! An authority that answers by the script of a vector, and remembers its calls.
+//! An authority that answers by the script of a vector, and records its calls.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ use serde_json::{Map, Value, json};
 
 use crate::replay::oracle::barbican::placeholder;
 
-/// The certificate that stands for the placeholders of vectors, and its chain.
+/// The certificate that replaces the placeholders in vectors, and its chain.
 const CERTIFICATE: &str = include_str!("pem/leaf.pem");
 const CHAIN: &str = include_str!("pem/signer.pem");
 
 /// The behaviour in one call for an order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Answer {
-    /// The entries that the plugin writes before it answers; null for none, and an empty object removes all.
+    /// The entries that the plugin writes before it answers. Null writes none, and an empty object removes all.
     pub(super) writes: Value,
     pub(super) told: Told,
 }
@@ -72,18 +72,18 @@ pub(super) fn issued(with_chain: bool) -> IssuedCertificate {
     if with_chain { issued.with_intermediates(pem(CHAIN)) } else { issued }
 }
 
-/// Returns the certificate that a vector means.
+/// Returns the certificate that a vector stands for.
 pub(super) fn certificate(value: &Value) -> Result<Option<Pem>, String> {
     meant(value, placeholder::CERTIFICATE, CERTIFICATE)
 }
 
-/// Returns the chain that a vector means.
+/// Returns the chain that a vector stands for.
 pub(super) fn chain(value: &Value) -> Result<Option<Pem>, String> {
     meant(value, placeholder::CHAIN, CHAIN)
 }
 
-/// Returns the PEM that a value means: a real one for the placeholder, which upstream's plugins have to encode in
-/// base64, and any other text as it is. An empty text is none.
+/// Returns the PEM that a value stands for. For the placeholder this is a real PEM, which upstream's plugins have to
+/// encode in base64. Any other text is used as it is, and an empty text means none.
 fn meant(value: &Value, placeholder: &str, real: &str) -> Result<Option<Pem>, String> {
     let text = placeholder::text(value);
     let text = if text == Some(placeholder) { Some(real) } else { text.filter(|text| !text.is_empty()) };

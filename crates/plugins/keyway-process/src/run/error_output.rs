@@ -16,9 +16,9 @@ use crate::redaction::{self, Redaction, SHORTEST};
 /// secrets, and `Debug` shows the length only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ErrorOutput {
-    /// Up to twice the kept length, so that bytes are seldom moved to the front.
+    /// The last bytes, up to twice as many as are kept, so that they are seldom moved to the front.
     bytes: Wiped<Vec<u8>>,
-    /// Marks of the kept bytes that must not be shown. Empty if none is hidden yet.
+    /// True for each kept byte that must not be shown. Empty if no byte is hidden yet.
     hidden: Vec<bool>,
     written: u64,
 }
@@ -27,7 +27,7 @@ impl ErrorOutput {
     /// The largest number of bytes shown, before secrets are replaced.
     pub const MAX_BYTES: usize = 8 * 1024;
 
-    /// The number of bytes kept: redaction depends on some before the first shown one.
+    /// The number of bytes kept. It includes the bytes before the first shown one, because redaction depends on them.
     const KEPT: usize = Self::MAX_BYTES + SHORTEST - 1;
 
     /// Returns the end of the error output, unredacted: it may hold secrets, and is not for a log. Bytes hidden
@@ -54,10 +54,10 @@ impl ErrorOutput {
         self.written == 0
     }
 
-    /// Hides from now on every run of eight bytes or more that `output`, the output of the program, has, too,
-    /// as it is or with JSON escapes decoded.
+    /// Hides from now on every run of eight bytes or more that also occurs in `output`, the output of the program, as
+    /// it is or with JSON escapes decoded.
     ///
-    /// Treats every part of a refused answer as a secret: the host cannot tell the secret parts apart.
+    /// Every part of a refused answer is treated as a secret, because the host cannot tell which parts are secret.
     pub fn hide_output(&mut self, output: &[u8]) {
         if self.is_empty() {
             return;
@@ -67,13 +67,13 @@ impl ErrorOutput {
         self.hidden = self.hidden_by(&redaction);
     }
 
-    /// Formats the end for a log. Bytes that are not UTF-8 are replaced, and control characters other than line
-    /// feed and tab are shown as `\x1b` is.
+    /// Formats the end for a log. Bytes that are not UTF-8 are replaced, and control characters other than line feed
+    /// and tab are escaped, such as `\u{1b}`.
     ///
-    /// Every run of eight bytes or more that one of `secrets` has, too, becomes `[REDACTED]`: a whole secret,
-    /// and any piece of it. White space around a secret is ignored. The two alphabets of base64 count as one,
-    /// and JSON escapes count as the characters that they stand for. The search comes before the text is cut,
-    /// so the end of a secret is not shown either (H62).
+    /// Every run of eight bytes or more that also occurs in one of `secrets` becomes `[REDACTED]`: a whole secret, and
+    /// any piece of it. White space around a secret is ignored. The two alphabets of base64 count as one, and JSON
+    /// escapes count as the characters that they stand for. The search comes before the text is cut, so the end of a
+    /// secret is not shown either (H62).
     ///
     /// Does not find a shorter secret, one in any other form, or one that the program made itself: treat the
     /// log as confidential.
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(*errors.for_log([]), "made the key [REDACTED]cdef for joe");
         assert_eq!(**errors.bytes(), *b"made the key \0\0\0\0\0\0\0\0\0\0\0\0cdef for joe");
         errors.hide_output(b"something else");
-        // Searches for every piece in the original text: hidden parts may overlap with it.
+        // Each piece is searched for in the original text, where it may overlap with hidden parts.
         assert_eq!(*errors.for_log(["89abcdef"]), "made the key [REDACTED] for joe");
         let mut silent = written("");
         silent.hide_output(b"something");

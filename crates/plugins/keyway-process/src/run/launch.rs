@@ -42,8 +42,8 @@ impl Launch<'_> {
         self.start_alone(mark, input)
     }
 
-    /// Starts the program in a process group of its own. Uses only what the standard library does by
-    /// `posix_spawn`, so the cost does not grow with the host.
+    /// Starts the program in a process group of its own. Uses only what the standard library does by `posix_spawn`, so
+    /// the cost does not grow with the memory of the host.
     fn start_alone(&self, mark: RunMark, input: Input) -> Result<Started, RunError> {
         let mut command = Command::new(self.program.locate(self.environment)?);
         command.args(self.program.arguments());
@@ -106,7 +106,7 @@ impl Launch<'_> {
             })
         };
         let pipes = ask().map_err(|source| RunError::Start { source })?;
-        // Reports a failed start as the end of the run, so that no caller waits for the start here.
+        // A failed start is reported as the end of the run, so that no caller waits here for the start.
         let helped = Helped::new(supervisor, std::sync::Arc::clone(supervisors), mark);
         Ok((Ending::Helped(helped), pipes, input))
     }

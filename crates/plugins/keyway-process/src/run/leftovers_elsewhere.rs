@@ -1,4 +1,4 @@
-//! Finds no processes outside of the process group: only Linux has a way.
+//! Replaces the search for processes outside of the process group on systems other than Linux, where it finds none.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

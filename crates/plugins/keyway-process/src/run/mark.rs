@@ -1,4 +1,4 @@
-//! The mark of the processes of one run.
+//! The random mark that all processes of one run have in their environment.
 
 use std::io;
 
@@ -53,7 +53,7 @@ mod tests {
             assert_eq!(mark.as_str().len(), 32);
             for other in &marks[..index] {
                 let same = mark.as_str().bytes().zip(other.as_str().bytes()).filter(|(a, b)| a == b).count();
-                // Of 32 random digits two are equal on average.
+                // Two marks of 32 random digits have two equal digits on average.
                 assert!(same < 20, "{} {}", mark.as_str(), other.as_str());
             }
         }

@@ -1,4 +1,4 @@
-//! One run of a program: starts it, feeds it, reads its output, ends it and all that it started.
+//! Runs a program: starts it, writes its input, reads its output, and ends it with all processes that it started.
 
 mod ending;
 mod error_output;
@@ -103,7 +103,7 @@ impl fmt::Debug for Finished {
     }
 }
 
-/// A run without output.
+/// The reason why a run has no result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -154,7 +154,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Tells whether certainly no program ran.
+    /// Tells whether it is certain that no program ran.
     pub const fn nothing_started(&self) -> bool {
         matches!(self, Self::Program(_) | Self::ArgumentTooLong { .. } | Self::Start { .. })
     }
@@ -188,8 +188,8 @@ impl Running {
         Ok(Self { ending, streams, started, limits })
     }
 
-    /// Returns a descriptor and a time after which the run needs attention: once the one is readable, or the
-    /// other is over. `None` if the run must be polled, or input is left to be written.
+    /// Returns a descriptor and a duration. The run needs attention when the descriptor is readable or the duration is
+    /// over. Returns `None` if the run must be polled, or if input is left to be written.
     pub(crate) fn next_look(&self) -> Option<(BorrowedFd<'_>, Duration)> {
         let notice = self.ending.exit_notice()?;
         let short = Streams::SHORT_RUN.min(self.limits.deadline);
@@ -198,7 +198,7 @@ impl Running {
 
     /// Waits for the end of the program, on this thread. Call it once, then drop the run.
     pub(crate) fn finish(&mut self, cancel: &CancelSignal) -> Result<Finished, RunError> {
-        // A deadline too far in the future for the clock is none.
+        // A deadline that is too far in the future for the clock counts as no deadline.
         let until = self.started.checked_add(self.limits.deadline);
         let short = Streams::SHORT_RUN.checked_sub(self.started.elapsed());
         let stop = self.streams.pump(&self.ending, until, short, cancel);

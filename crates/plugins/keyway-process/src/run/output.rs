@@ -38,8 +38,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// The capacity at first: enough for most answers, since wiping takes time, and below 1024 bytes, from
-    /// which the system's allocator is slower.
+    /// The initial capacity. It is enough for most answers, and small because wiping takes time. It is below 1024
+    /// bytes, from which on the system's allocator is slower.
     const FIRST_CAPACITY: usize = 960;
 
     pub(super) fn new(limit: usize) -> Self {
@@ -48,7 +48,7 @@ impl Output {
 
     pub(super) fn read(&mut self, stream: impl AsFd) -> Result<Read, Errno> {
         if self.bytes.len() == self.bytes.capacity() {
-            // One byte beyond the limit shows that there is more.
+            // The buffer may hold one byte beyond the limit, which shows that the output is too large.
             let most = self.limit.saturating_add(1);
             let capacity = (self.bytes.capacity() * 2).max(Self::FIRST_CAPACITY).min(most);
             let mut grown = Wiped::new(Vec::with_capacity(capacity.max(self.bytes.len() + 1)));

@@ -1,4 +1,4 @@
-//! Writes the input of a program and reads its output, both at once and with a deadline.
+//! Writes the input of a program and reads its output at the same time, with a deadline.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,7 +21,7 @@ pub(super) enum Stop {
     Ended,
     /// The deadline passed.
     Deadline,
-    /// The program printed more than it may.
+    /// The program printed more than the limit.
     OutputTooLarge,
     /// The caller is gone.
     Cancelled,
@@ -56,9 +56,8 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// The time before the output is read. A program that ends within it, as most do, wakes the thread only
-    /// once, by its end: its output fits into the pipes meanwhile. A program with more output waits at most so
-    /// long.
+    /// The time before the output is read. Most programs end within it and wake the thread only once, at their end,
+    /// because their output fits into the pipes. A program with more output is delayed by this time at most.
     pub(super) const SHORT_RUN: Duration = Duration::from_millis(10);
 
     pub(super) fn new(pipes: Pipes, input: Option<Wiped<Vec<u8>>>, output_limit: usize) -> io::Result<Self> {
@@ -90,11 +89,11 @@ impl Streams {
         (self.output.take(), std::mem::take(&mut self.errors))
     }
 
-    /// Feeds and reads until the program ends or must end. `short` is the rest of a [short
+    /// Writes input and reads output until the program ends or must end. `short` is the rest of a [short
     /// run](Self::SHORT_RUN).
     ///
-    /// The end is that of the program itself. Processes that it started may hold its streams open for ever, so
-    /// only the content of the pipes at that moment is read.
+    /// Only the end of the program itself counts. Processes that it started may hold its streams open for ever, so
+    /// after its end only the bytes that are already in the pipes are read.
     pub(super) fn pump(
         &mut self,
         ending: &Ending,
@@ -131,7 +130,7 @@ impl Streams {
         }
     }
 
-    /// Waits until there is something to do. With `short`, waits at most so long, and not for output.
+    /// Waits until there is something to do. With `short`, waits at most for that time, and not for output.
     fn wait(
         &self,
         ending: &Ending,
@@ -154,7 +153,7 @@ impl Streams {
         let mut fds: Vec<PollFd<'_>> = polled.iter_mut().filter_map(Option::take).collect();
         let at_most = if ending.ticks() { Some(Ending::TICK) } else { short };
         let timeout = [timeout, at_most].into_iter().flatten().min();
-        // A time too long for the system is unlimited.
+        // A time that is too long for the system counts as unlimited.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match poll(&mut fds, timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -172,7 +171,7 @@ impl Streams {
         })
     }
 
-    /// Writes as much as the pipe takes. It is no error if a program closes its input before it read all of it.
+    /// Writes as much as the pipe takes. It is not an error if a program closes its input before it has read all of it.
     fn write(&mut self) -> io::Result<()> {
         while let Some((stdin, input, written)) = &mut self.input {
             if *written == input.len() {
@@ -218,7 +217,8 @@ impl Streams {
                 return Ok(Stop::OutputTooLarge);
             }
         }
-        // Another process may write here without end; a pipe holds less than this.
+        // Another process may write to this pipe without end, so the loop is limited. The limit is more than a pipe
+        // holds.
         for _ in 0..64 {
             match &self.stderr {
                 Some(stderr) if self.errors.read(stderr)? == Read::Some => {}
@@ -240,9 +240,9 @@ struct Ready {
     cancel: bool,
 }
 
-/// Waits until the descriptor can be read, at most so long.
+/// Waits until the descriptor can be read, for this time at most.
 pub(super) fn wait_readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
-    // A time too long for the system is unlimited.
+    // A time that is too long for the system counts as unlimited.
     let until = Instant::now().checked_add(timeout);
     loop {
         let left = until.map(|until| until.saturating_duration_since(Instant::now()));

@@ -50,7 +50,7 @@ impl Group {
         let modified = fs::metadata(folder).and_then(|metadata| metadata.modified());
         let age = modified.ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
         if age > Duration::from_secs(60) {
-            // A cgroup that has processes stays.
+            // The system refuses to remove a cgroup that has processes.
             let _ = fs::remove_dir(folder);
         }
     }

@@ -98,7 +98,7 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    /// Orders the start of a program. If this fails, none is started.
+    /// Orders the start of a program. If this fails, no program is started.
     pub(crate) fn order(&self, run: &[u8], streams: [BorrowedFd<'_>; 3]) -> io::Result<()> {
         send_frame(&self.socket, run, streams)
     }
@@ -111,7 +111,7 @@ impl Supervisor {
 
     /// Asks all processes of the run to end.
     pub(crate) fn terminate(&self) {
-        // A helper that is gone is noticed by the wait for it.
+        // If the helper is gone, the wait for it notices that.
         let _ = write_frame(&self.socket, Order::TERMINATE);
     }
 
@@ -141,7 +141,7 @@ impl Drop for Supervisor {
         if let Some(group) = &self.group {
             group.kill();
         }
-        // The end of the socket tells the helper that the host is gone. The helper then ends the run.
+        // The closed socket tells the helper that the host is gone. The helper then ends the run.
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
         let until = Instant::now() + Self::ENDED;
         while matches!(self.child.try_wait(), Ok(None)) {

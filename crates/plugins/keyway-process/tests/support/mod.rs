@@ -10,7 +10,7 @@ use keyway_process::{ProcessConfiguration, ProcessIssuer};
 /// A plugin in shell: it describes itself, and handles requests and revocations as a test wants.
 pub(crate) struct Executable {
     folder: tempfile::TempDir,
-    /// The mark in the environment, and perhaps the arguments, of each of its processes.
+    /// The mark in the environment, and perhaps in the arguments, of each process of this plugin.
     pub(crate) mark: String,
     pub(crate) configuration: ProcessConfiguration,
 }
@@ -62,7 +62,7 @@ impl Executable {
         pollster::block_on(self.issuer().request(&joe()))
     }
 
-    /// Lists its remaining processes.
+    /// Lists the remaining processes of this plugin.
     pub(crate) fn left(&self) -> Vec<String> {
         let mut left = Vec::new();
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -74,7 +74,7 @@ impl Executable {
             let (environ, command) = (read("environ"), read("cmdline"));
             let has =
                 |bytes: &[u8]| bytes.windows(self.mark.len()).any(|window| window == self.mark.as_bytes());
-            // A dead process that is not reaped has neither.
+            // A dead process that is not reaped has no environment and no command line.
             let ended_with_it = |bytes: &[u8]| {
                 // `keyway-test-1-1` is a part of `keyway-test-1-11`, too.
                 bytes.split(|byte| *byte == 0).any(|text| text.ends_with(self.mark.as_bytes()))

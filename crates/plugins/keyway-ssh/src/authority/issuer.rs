@@ -1,4 +1,4 @@
-//! The plugin and the issuer.
+//! The plugin `ssh-ca` and its issuer.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl IssuerPlugin for CertificateAuthorityPlugin {
 
 /// Signs user certificates, and revokes them by a list. See the [crate](crate).
 ///
-/// It blocks, and declares so. Dropping the future of a call stops nothing.
+/// Calls block their thread, and the issuer declares this. Dropping the future of a call stops nothing.
 #[derive(Clone, Debug)]
 pub struct CertificateAuthority {
     lent: Option<CertificateAuthorityKey>,
@@ -45,7 +45,7 @@ struct Contents<'a> {
 }
 
 impl CertificateAuthority {
-    /// The seconds before its creation from which a certificate is valid, because clocks differ.
+    /// The number of seconds by which a certificate is valid before its creation, because clocks differ.
     const EARLIER_SECONDS: u64 = 300;
 
     fn make(&self, request: &CredentialRequest) -> Result<Issued, IssuerError> {
@@ -92,7 +92,7 @@ fn sign(
     let until = contents.now.saturating_add(contents.settings.valid_seconds);
     let build = || {
         let mut builder = Builder::new(nonce.as_slice(), key.public().clone(), from, until)?;
-        // A certificate with serial number zero has none.
+        // The number zero means that a certificate has no serial number.
         builder.serial(u64::from_be_bytes(serial).max(1))?;
         builder.cert_type(CertType::User)?.key_id(contents.key_id)?.comment(contents.key_id)?;
         for principal in contents.principals {
@@ -119,9 +119,9 @@ fn not_signed(error: ssh_key::Error) -> IssuerError {
 
 #[async_trait]
 impl Issuer for CertificateAuthority {
-    /// Declares the issuer idempotent: the same intent has one key id, by which all its certificates are
-    /// revoked at once. A certificate leaves no trace, so the outcome of a request cannot be looked up; asking
-    /// again is harmless.
+    /// Declares the issuer idempotent: all certificates of one intent have the same key id, so they are revoked
+    /// together. The issuer keeps no trace of a certificate, so it cannot look up the outcome of a request. Repeating a
+    /// request is harmless.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true).blocking(true)
     }

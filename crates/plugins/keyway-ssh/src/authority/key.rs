@@ -35,8 +35,8 @@ pub enum InvalidAuthorityKey {
 }
 
 impl CertificateAuthorityKey {
-    /// Reads an Ed25519 key in OpenSSH's format, as `ssh-keygen -t ed25519` makes it without a passphrase. As
-    /// in OpenSSH, lines may have any length and end, and text after the key is ignored.
+    /// Reads an Ed25519 key in OpenSSH's format, as `ssh-keygen -t ed25519` makes it without a passphrase. As in
+    /// OpenSSH, lines may have any length and any line break, and text after the key is ignored.
     ///
     /// # Errors
     /// [`InvalidAuthorityKey`].
@@ -52,8 +52,8 @@ impl CertificateAuthorityKey {
         Ok(Self(Arc::new(key)))
     }
 
-    /// Makes a new key, for an authority that lives no longer than the host. Give its [public
-    /// half](Self::public_key) each time to the machines that trust it.
+    /// Makes a new key, for an authority that lives no longer than the host. After each start of the host, give the
+    /// [public half](Self::public_key) to the machines that trust the authority.
     ///
     /// # Errors
     /// [`Unavailable`](IssuerError::Unavailable) if the system's random source fails.

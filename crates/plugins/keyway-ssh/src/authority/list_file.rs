@@ -16,8 +16,8 @@ use crate::file::{IssuerFile, failed};
 /// Keeps an existing list, and adds its record if that is missing. Calling it again is harmless.
 ///
 /// # Errors
-/// An error if the record shows that the list is missing or older: restore it from a copy. Also if the system
-/// refuses a step; the next call continues from there.
+/// An error if the record shows that the list is missing or older: restore it from a copy. Also an error if the system
+/// refuses a step; the next call continues with that step.
 pub fn set_up_revocation_list(krl_file: impl AsRef<Path>) -> Result<(), IssuerError> {
     let invalid =
         |reason: &dyn std::fmt::Display| IssuerError::invalid("the path of the list", reason.to_string());
@@ -94,8 +94,8 @@ impl ListFile {
         Self { record: list.beside(".keyway-record"), list }
     }
 
-    /// Records that a certificate is about to be issued: checks that it is not revoked and can be, and that its
-    /// revocation will be kept long enough.
+    /// Records that a certificate is about to be issued. Checks that the certificate is not revoked, that it can be
+    /// revoked, and that its revocation would be kept long enough.
     pub(super) fn admit(&self, key_id: &str, valid_seconds: u64, now: u64) -> Result<(), IssuerError> {
         self.change(now, |Opened { list, mut record, recorded }| {
             if list.revokes(key_id)? {
@@ -154,7 +154,8 @@ impl ListFile {
     ) -> Result<(), IssuerError> {
         self.rewrite(|content, record| {
             let mut opened = self.compare(content, record)?;
-            // Completes it as a step of its own: two changes in one would put the record two ahead.
+            // The interrupted change is completed in a step of its own: with two changes in one step, the record would
+            // be two ahead of the list.
             if opened.catch_up(now)? {
                 return Ok(Change { list: Some(opened.list), again: true, record: None });
             }
@@ -192,7 +193,7 @@ impl ListFile {
             let change = edit(old.as_ref().map(Found::content), noted)?;
             let new = change.list.map(|list| list.encode());
             if let Some(new) = new.as_ref().filter(|new| new.len() > IssuerFile::MAX_CONTENT_BYTES) {
-                // Records no change that is impossible.
+                // Refuses the list before the record names a change that is impossible.
                 let (bytes, limit) = (new.len() as u64, IssuerFile::MAX_CONTENT_BYTES);
                 return Err(failed(FileError::TooLong { path: self.list.path(), bytes, limit }));
             }
@@ -246,8 +247,8 @@ impl ListFile {
 }
 
 impl Opened {
-    /// Completes the revocation that the record names, if the list lacks it: a process ended between the two
-    /// writes, or the last list was replaced by the one before. Returns true if the list was changed.
+    /// Completes the revocation that the record names, if the list lacks it. This happens if a process ended between
+    /// the two writes, or if the previous list was restored. Returns true if the list was changed.
     fn catch_up(&mut self, now: u64) -> Result<bool, ListFault> {
         match &self.record.last {
             Some(last) if self.list.version() < self.record.number => {

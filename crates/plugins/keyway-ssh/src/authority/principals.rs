@@ -171,7 +171,7 @@ mod tests {
         ] {
             assert!(matches!(of(text), Err(IssuerError::Refused { .. })), "{text:?}");
         }
-        // A prefix makes it another account.
+        // With a prefix, it is the name of another account.
         assert_eq!(of("x{admin}").unwrap(), ["xroot"]);
     }
 

@@ -1,4 +1,4 @@
-//! The record beside a list. It reveals a list that was lost or restored from an old copy.
+//! The record beside a list. It shows whether the list was lost, or restored from an old copy.
 
 /// The last known facts about a list, stored apart from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(super) struct Record {
     pub(super) number: u64,
     /// The longest validity of an issued certificate, in seconds.
     pub(super) longest_seconds: u64,
-    /// The key id that the change to this number revokes.
+    /// The key id that was revoked by the last change, which led to `number`.
     pub(super) last: Option<String>,
 }
 
@@ -21,12 +21,13 @@ impl Record {
     /// The record of a list under which no certificate was issued.
     pub(super) const NEW: Self = Self { number: 0, longest_seconds: 0, last: None };
 
-    /// Makes the record of a list of another program: it assumes certificates of any validity.
+    /// Makes the record for a list that another program made. It assumes that certificates have the longest possible
+    /// validity.
     pub(super) const fn of_others(number: u64) -> Self {
         Self { number, longest_seconds: super::settings::LONGEST_MINUTES * 60, last: None }
     }
 
-    /// Reads a record. `None` if the bytes are none.
+    /// Reads a record. Returns `None` if the bytes are not a record.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut lines = str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split('\n');
         lines.next().filter(|line| *line == FIRST_LINE)?;

@@ -23,8 +23,8 @@ const HOST: &str = "host";
 /// The longest validity of a certificate, in minutes.
 pub(super) const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
-/// The longest restriction, in bytes. Two of them in a certificate fit into an answer under WaTTS, which has at
-/// most 65,500.
+/// The longest restriction, in bytes. A certificate with two of them fits into an answer under WaTTS, which has at most
+/// 65,500 bytes.
 const LONGEST_OPTION: usize = 16 * 1024;
 
 /// The extensions that `sshd` knows. It would silently ignore others.
@@ -73,14 +73,14 @@ impl RevocationSettings {
     }
 }
 
-/// The further settings of a request.
+/// The settings that only a request needs.
 #[derive(Debug)]
 pub(super) struct Settings<'a> {
     principals: Principals,
     trusted_issuer: &'a str,
     pub(super) valid_seconds: u64,
     pub(super) extensions: Vec<&'a str>,
-    /// Pairs of name and value, with the names of `sshd`.
+    /// The critical options: pairs of name and value, with the names of `sshd`.
     pub(super) critical_options: Vec<(&'static str, &'a str)>,
     pub(super) key_types: KeyTypes,
     pub(super) host: &'a str,
@@ -173,8 +173,8 @@ fn extensions(text: &str) -> Result<Vec<&str>, IssuerError> {
     Ok(names)
 }
 
-/// Tells whether a text is an address, or a network in CIDR form with zeros in the host part. `sshd` refuses
-/// every login by a certificate with a list that it cannot read.
+/// Tells whether a text is an address, or a network in CIDR form with zeros in the host part. If `sshd` cannot read the
+/// list of addresses in a certificate, it refuses every login with the certificate.
 fn is_network(text: &str) -> bool {
     let (address, bits) = text.split_once('/').map_or((text, None), |(address, bits)| (address, Some(bits)));
     let Ok(address) = address.parse::<IpAddr>() else { return false };

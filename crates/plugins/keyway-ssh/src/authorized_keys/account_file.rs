@@ -51,9 +51,9 @@ impl AuthorizedKeysFile {
         Self(IssuerFile::new(path))
     }
 
-    /// Puts the new key in place of the old one, in each line of the old one. The options and the comment of a line
-    /// stay, and so do all other lines. Comments of the keys do not matter. Succeeds without a change if the new key is
-    /// there and the old one is not.
+    /// Replaces the old key by the new one in each line that has the old key. The options and the comment of a line
+    /// stay, and so do all other lines. The comments of the two given keys are ignored. Succeeds without a change if
+    /// the file has the new key and not the old one.
     ///
     /// Blocks, for ten seconds at most while another program holds the lock.
     ///
@@ -74,7 +74,7 @@ impl AuthorizedKeysFile {
     }
 }
 
-/// Returns type and key.
+/// Returns the type and the key, without a comment.
 fn line(key: &PublicKey) -> Result<String, ReplaceKeyError> {
     PublicKey::from(key.key_data().clone()).to_openssh().map_err(ReplaceKeyError::Key)
 }

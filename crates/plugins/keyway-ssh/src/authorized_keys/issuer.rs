@@ -1,4 +1,4 @@
-//! The plugin and the issuer.
+//! The plugin `ssh-authorized-keys` and its issuer.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ impl IssuerPlugin for AuthorizedKeysPlugin {
 
 /// Manages lines in the `authorized_keys` file of one account. See the [crate](crate).
 ///
-/// It blocks, and declares so. Dropping the future of a call stops nothing.
+/// Calls block their thread, and the issuer declares this. Dropping the future of a call stops nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AuthorizedKeys;
 
@@ -64,21 +64,21 @@ impl AuthorizedKeys {
         let RevocationSettings { file, prefix } =
             RevocationSettings::read(&revocation.context.configuration)?;
         let state = prefix.own(&revocation.state)?;
-        // A missing directory is an error: it may be on a disk that comes back.
+        // A missing directory is an error: it may be on a disk that is only temporarily absent.
         file.change(Self::NEW_MODE, |content| {
             Ok((content.and_then(|content| lines::without(content, state)), ()))
         })?;
         Ok(())
     }
 
-    /// Looks under the lock, so that any other change is complete. A state that was not issued is void from here on: a
-    /// process that was suspended before it took the lock may still ask for it.
+    /// Looks for the state under the lock, so that no other change is in progress. A state that was not issued becomes
+    /// void, because a process that was suspended before it took the lock may still request it.
     fn tell(question: &Reconciliation) -> Result<Reconciled, IssuerError> {
         let RevocationSettings { file, prefix } = RevocationSettings::read(&question.context.configuration)?;
         let state = match (&question.effect, &question.context.intent) {
             (IntendedEffect::Revoke(state), _) => prefix.own(state)?.to_owned(),
             (IntendedEffect::Request, Some(_)) => prefix.state(&question.context)?,
-            // Its state was random, and only the answer contained it.
+            // Without an intent, the state was random, and only the answer contained it.
             (IntendedEffect::Request, None) => return Ok(Reconciled::Unknown),
         };
         let is_there = file.change(Self::NEW_MODE, |content| {

@@ -27,14 +27,15 @@ pub(super) fn without(content: &[u8], state: &str) -> Option<Vec<u8>> {
         .then(|| lines(content).filter(|line| !is_of(line, state)).collect::<Vec<_>>().concat())
 }
 
-/// How many void states are noted. A call that is later than that many others is not refused.
+/// The maximum number of void states in a file. If more are added, the oldest one is dropped, and a late request for it
+/// is no longer refused.
 const MOST_VOID: usize = 64;
 
 const VOID_BEGINS: &[u8] = b"# keyway: ";
 const VOID_ENDS: &[u8] = b" was never issued";
 
 /// Returns the content with a comment that says that this state was never issued, so that a late request for it is
-/// refused. The oldest such comments go.
+/// refused. The oldest of these comments are removed if there are too many.
 pub(super) fn with_void(content: &[u8], state: &str) -> Vec<u8> {
     let void = lines(content).filter(|line| void_of(line).is_some()).count();
     let mut surplus = (void + 1).saturating_sub(MOST_VOID);
@@ -60,7 +61,7 @@ fn void_of(line: &[u8]) -> Option<&[u8]> {
     line.trim_ascii_end().strip_prefix(VOID_BEGINS)?.strip_suffix(VOID_ENDS)
 }
 
-/// Ends the last line, which would merge with a new one.
+/// Ends the last line, because it would otherwise merge with a new line.
 fn end_line(content: &mut Vec<u8>) {
     if content.last().is_some_and(|last| *last != b'\n') {
         content.push(b'\n');
@@ -86,8 +87,8 @@ fn is_of(line: &[u8], state: &str) -> bool {
     KeyLine::read(line).is_some_and(|read| words(read.behind).any(|word| word == state.as_bytes()))
 }
 
-/// Returns the content with the key `new` in each line of the key `old`, each a type, a space and the key. The options
-/// and the comment of a line stay. `None` if no line has the old key.
+/// Returns the content with `new` in place of `old` in each line that has the key `old`. Both are a type, a space and
+/// the key. The options and the comment of a line stay. `None` if no line has the old key.
 pub(super) fn with_key_replaced(content: &[u8], old: &str, new: &str) -> Option<Vec<u8>> {
     let mut changed = Vec::with_capacity(content.len() + new.len());
     let mut is_found = false;
@@ -110,9 +111,10 @@ pub(super) fn has_key(content: &[u8], key: &str) -> bool {
     lines(content).filter_map(KeyLine::read).any(|line| line.has(key))
 }
 
-/// A line of a key.
+/// The parts of a line that has a key.
 struct KeyLine<'a> {
-    /// White space, and the options. They may hold quoted white space: a command in an option is not a comment.
+    /// The leading white space, and the options. They may hold quoted white space: a command in an option is not a
+    /// comment.
     before: &'a [u8],
     kind: &'a [u8],
     key: &'a [u8],

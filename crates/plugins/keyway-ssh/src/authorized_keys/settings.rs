@@ -42,7 +42,7 @@ impl RevocationSettings {
     }
 }
 
-/// The further settings of a request.
+/// The settings that only a request needs.
 #[derive(Debug)]
 pub(super) struct Settings<'a> {
     pub(super) key_options: &'a str,
@@ -70,8 +70,8 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Tells whether a text is empty or a list of options: it ends, as `sshd` reads it, at the first white space
-/// outside of quotes. Does not interpret the options. As in `sshd`, a quote after a backslash does not count,
+/// Tells whether a text is empty or a single list of options, without white space outside of quotes. `sshd` ends the
+/// list at such white space. Does not interpret the options. As in `sshd`, a quote after a backslash does not count,
 /// whatever is before the backslash.
 fn are_options(text: &str) -> bool {
     let (mut quoted, mut escaped) = (false, false);

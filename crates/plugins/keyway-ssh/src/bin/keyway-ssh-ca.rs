@@ -11,7 +11,7 @@ const PLUGINS: Plugins = plugins! { keyway_ssh };
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    // A host sends an object in Base64, which never begins so.
+    // A host sends an object in Base64, which never begins with `set-up`.
     if arguments.next().is_some_and(|first| first == "set-up") {
         return set_up(&arguments.collect::<Vec<_>>());
     }

@@ -88,7 +88,7 @@ impl Authority {
         block_on(self.issuer.revoke(&Revocation::new(self.context(&[]), state.clone())))
     }
 
-    /// Sets the clock to so many seconds after `NOW`.
+    /// Sets the clock to this many seconds after `NOW`.
     pub(crate) fn at(&self, seconds: u64) {
         self.clock.0.store(NOW + seconds, Ordering::Relaxed);
     }

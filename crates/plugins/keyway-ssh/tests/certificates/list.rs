@@ -32,7 +32,7 @@ impl Authority {
         fs::read(self.file("krl")).unwrap().windows(key_id.len()).any(|bytes| bytes == key_id.as_bytes())
     }
 
-    /// Checks that calls change nothing, and that their error holds all of these texts.
+    /// Checks that requests and revocations fail and change nothing, and that their errors contain all of these texts.
     fn is_stuck(&self, says: &[&str]) {
         let before = [fs::read(self.file("krl")).ok(), fs::read(self.file(RECORD)).ok()];
         for error in [self.issue("stuck").unwrap_err(), self.revoke_intent("stuck").unwrap_err()] {
@@ -55,7 +55,8 @@ fn a_lost_list_is_not_replaced() {
     let error = authority.set_up().unwrap_err();
     assert!(error.detail().contains("is missing"), "{}", error.detail());
     assert!(!authority.file("krl").exists());
-    // An empty file in its place is refused, too.
+    // An empty file in place of the list lacks one revocation, which the next call completes. If it lacks two, it is
+    // refused.
     fs::write(authority.file("krl"), "").unwrap();
     authority.issue("two").unwrap();
     assert!(authority.lists("one"), "the last revocation is known");
@@ -93,7 +94,7 @@ fn without_a_set_up_nothing_is_issued() {
     authority.is_stuck(&["there is no list yet", "keyway-ssh-ca set-up"]);
     authority.set_up().unwrap();
     authority.set_up().unwrap();
-    // The process ended between its two writes.
+    // This is the state after a set-up that ended between its two writes.
     fs::remove_file(authority.file("krl")).unwrap();
     authority.is_stuck(&["there is no list yet"]);
     authority.set_up().unwrap();
@@ -168,7 +169,7 @@ fn a_changed_list_needs_its_record() {
     assert!(authority.lists("two"));
 }
 
-/// Two revocations after the time remove an entry: a single time may be wrong.
+/// An entry is removed by the second revocation after its time, because a single time of the clock may be wrong.
 #[test]
 fn entries_are_removed_a_day_after_the_longest_validity() {
     let authority = Authority::new();

@@ -28,7 +28,7 @@ pub enum AccountError {
     /// The private key cannot be used.
     #[error("the private key of the account cannot be used: {0}")]
     Key(#[from] KeyError),
-    /// A name in the account does not have its form.
+    /// A name in the account is not valid.
     #[error("the account has a name that does not fit: {0}")]
     Text(#[from] InvalidText),
     /// The seed of one-time codes cannot be used.

@@ -132,7 +132,7 @@ fn change_entry(change: &StoredChange) -> Json {
     ])
 }
 
-/// Entries that are taken one by one, so that the rest is unknown.
+/// The entries of an object that are not read yet. An entry that is left at the end is an error.
 struct Object(JsonObject);
 
 impl Object {
@@ -166,7 +166,7 @@ impl Object {
         }
     }
 
-    /// Returns `read` if every entry was taken.
+    /// Returns `read` if every entry was read.
     fn empty<T>(self, read: T) -> Result<T, AccountError> {
         if self.0.is_empty() { Ok(read) } else { Err(AccountError::UnknownEntry) }
     }

@@ -15,8 +15,8 @@ pub use totp::TotpSeed;
 /// An account as a secret store keeps it: its credentials, its leases, and an unfinished change of a credential. All of
 /// it is one secret, so every change is one compare-and-set (decision S10).
 ///
-/// An operator makes one and stores its [value](Self::to_value) under the account's name, in the environment of the
-/// asset. A secret that is a plain text works as well: it is a private key if it is PEM, and else a password. The
+/// An operator makes an account and stores its [value](Self::to_value) under the account's name, in the environment of
+/// the asset. A secret that is a plain text works as well: it is a private key if it is PEM, and else a password. The
 /// first check-out gives it the form of an account.
 ///
 /// ```
@@ -51,9 +51,9 @@ pub(crate) struct StoredLease {
     pub(crate) kind: CredentialKind,
     pub(crate) since: Timestamp,
     pub(crate) until: Timestamp,
-    /// The number of certificates that were asked for.
+    /// The number of requested certificates.
     pub(crate) certificates: u32,
-    /// The intent of the last renewal, so that a repeated one has the same answer.
+    /// The intent of the last renewal, so that a repeated renewal has the same answer.
     pub(crate) renewal: Option<IntentId>,
 }
 
@@ -62,9 +62,9 @@ pub(crate) struct StoredLease {
 pub(crate) struct StoredChange {
     /// The lease whose return needs the change.
     pub(crate) lease: LeaseId,
-    /// The credential that the target is to accept. The kind is that of the old one.
+    /// The credential that the target is to accept. Its kind is that of the old credential.
     pub(crate) new: TargetCredential,
-    /// Whether the target takes neither the old credential nor the new one.
+    /// Whether the target accepts neither the old credential nor the new one.
     pub(crate) has_diverged: bool,
 }
 
@@ -109,7 +109,7 @@ impl StoredAccount {
         self
     }
 
-    /// Lets sessions have short-lived certificates for the account, of the service that the configuration names.
+    /// Lets sessions have short-lived certificates for the account, made by the service that the configuration names.
     #[must_use]
     pub const fn with_certificates(mut self) -> Self {
         self.has_certificates = true;
@@ -131,13 +131,14 @@ impl StoredAccount {
         self.leases.iter().map(|lease| (&lease.id, &lease.session, lease.until))
     }
 
-    /// Tells whether the target takes neither the credential of the account nor the one that it was to get. To mend it,
-    /// give the target a credential by hand, and store the account anew with that.
+    /// Tells whether the target accepts neither the credential of the account nor its replacement. To repair the
+    /// account, give the target a credential by hand, and store the account again with that credential.
     pub fn has_diverged(&self) -> bool {
         self.change.as_ref().is_some_and(|change| change.has_diverged)
     }
 
-    /// Returns the credential that a change gave up or has not confirmed yet, for an operator that mends the account.
+    /// Returns the new credential of a change that has diverged or is not confirmed yet, for an operator who repairs
+    /// the account.
     pub fn unconfirmed(&self) -> Option<&TargetCredential> {
         self.change.as_ref().map(|change| &change.new)
     }

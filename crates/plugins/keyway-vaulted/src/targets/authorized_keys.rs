@@ -16,11 +16,12 @@ use super::path_pattern::PathPattern;
 /// options and the comment of the line stay, and so do all other lines.
 ///
 /// The file is replaced as a whole, under the lock of `keyway-ssh`; see the [promises](keyway_ssh#promises) of that
-/// crate. A file without the old key and the new one is an error that promises no effect; one that another program keeps
-/// locked is not, since that program may be carrying out the same order.
+/// crate. If the file has neither the old key nor the new one, the error promises no effect. If another program keeps
+/// the file locked, the error does not, because that program may be carrying out the same order.
 ///
-/// It needs keys in OpenSSH's form, which has the public key in clear beside an encrypted private one. It blocks, for ten
-/// seconds at most while another program holds the lock. Dropping the future of a change stops nothing.
+/// Keys must have OpenSSH's form, which holds the public key in plain text beside an encrypted private key. A change
+/// blocks its thread, for ten seconds at most while another program holds the lock. Dropping the future of a change
+/// stops nothing.
 pub struct AuthorizedKeysChanger(Files);
 
 type Choose = dyn Fn(&Candidate) -> Option<PathBuf> + Send + Sync;

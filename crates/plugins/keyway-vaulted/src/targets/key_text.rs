@@ -4,13 +4,13 @@ use keyway_credentials::{CredentialError, KeyForm, PrivateKey};
 use ssh_key::{LineEnding, PublicKey};
 use zeroize::Zeroizing;
 
-/// Returns the public half of a key, which OpenSSH's form has in clear.
+/// Returns the public half of a key, which OpenSSH's form holds in plain text.
 pub(super) fn public_half(key: &PrivateKey) -> Result<PublicKey, CredentialError> {
     read(key).map(|key| key.public_key().clone())
 }
 
-/// Returns the text of a key without its passphrase, as `ssh` reads it: `ssh` refuses other ends of lines, and a last line
-/// without its end. Decrypting takes some tenths of a second.
+/// Returns the text of a key without its passphrase, as `ssh` reads it: `ssh` refuses other line breaks, and a last
+/// line without a line break. Decrypting takes some tenths of a second.
 pub(super) fn without_passphrase(key: &PrivateKey) -> Result<Zeroizing<String>, CredentialError> {
     if let Some(passphrase) = key.expose_passphrase() {
         let decrypted =

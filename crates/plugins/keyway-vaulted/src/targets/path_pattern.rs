@@ -50,7 +50,7 @@ impl PathPattern {
     pub(super) fn path(&self, candidate: &Candidate) -> Result<FilePath, CredentialError> {
         let (account, asset) = (candidate.account.as_str(), candidate.asset.as_str());
         let parts = self.0.split('/').map(|part| {
-            // One pass for each part: a name may look like a placeholder.
+            // Each part is replaced in one pass, because a name may look like a placeholder.
             if let Some((before, behind)) = part.split_once(ACCOUNT) {
                 Ok([before, name("the account", account)?, behind].concat())
             } else if let Some((before, behind)) = part.split_once(ASSET) {
@@ -65,8 +65,8 @@ impl PathPattern {
     }
 }
 
-/// Checks that a name stays within its part of a path. A dot begins the names of locks, too, which lie beside their
-/// files.
+/// Checks that a name stays within its part of a path. A dot at the beginning is refused, because lock files beside the
+/// files have such names.
 fn name<'a>(what: &'static str, name: &'a str) -> Result<&'a str, CredentialError> {
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
         return Err(CredentialError::invalid(

@@ -127,7 +127,7 @@ impl World {
     }
 }
 
-/// Opens the plugin with what a host lends.
+/// Opens the plugin with the resources of a host.
 pub(crate) fn open_with(
     configuration: &Value,
     lent: Resources,

@@ -1,4 +1,4 @@
-//! The end of a program that the host started directly.
+//! Ends a program that the host started directly.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -13,14 +13,16 @@ use crate::run::leftovers::{Leftovers, Listed, Search};
 use crate::run::mark::RunMark;
 use crate::run::streams::wait_readable;
 
-/// A program that runs or is not yet reaped. Until it is reaped, no other process gets its id or that of its
-/// group, so the group is killed before. The program may have left its group, so it is signalled directly, too.
+/// A program that runs or is not yet reaped.
+///
+/// Until the program is reaped, no other process gets its id or the id of its group, so the group is killed before
+/// that. The program may have left its group, so it is also signalled directly.
 #[derive(Debug)]
 pub(in crate::run) struct Alone {
-    /// `None` once it is reaped or given up.
+    /// The child process. `None` once it is reaped or given up.
     child: Option<Child>,
     pid: Pid,
-    /// Readable once the program has ended. `None` if the system has no such descriptor.
+    /// A descriptor that is readable once the program has ended. `None` if the system has no such descriptor.
     exit_notice: Option<OwnedFd>,
     mark: Arc<RunMark>,
     /// The entry in the list of running programs. Dropped just before the program is reaped.
@@ -28,8 +30,8 @@ pub(in crate::run) struct Alone {
 }
 
 impl Alone {
-    /// The time limit for a killed program to be gone. A program that hangs inside the system is not waited
-    /// for.
+    /// The time limit for a killed program to be gone. A program that hangs inside the system is not awaited any
+    /// longer.
     const KILLED: Duration = Duration::from_secs(2);
     /// The time limit for killing processes that fork as fast as they are killed.
     const SEARCH: Duration = Duration::from_secs(2);
@@ -98,7 +100,7 @@ impl Alone {
             leftovers.signal(Signal::TERM);
             self.wait_exit(grace);
             leftovers.end_at(Instant::now() + Self::LATE_SEARCH);
-            // Finds processes that were started in the meantime, too.
+            // Also finds processes that were started during the time of grace.
             leftovers.find_descendants();
         }
         self.signal_program(Signal::KILL);
@@ -144,9 +146,9 @@ impl Alone {
         }
     }
 
-    /// Signals the program, in whatever group it is, and its group.
+    /// Signals the program, whichever group it is in, and the group that it was started in.
     fn signal_program(&self, signal: Signal) {
-        // An error only means that they are gone. Until the program is reaped, no other process has its id.
+        // An error only means that the program is gone. Until it is reaped, no other process has its id.
         let _ = match self.exit_notice() {
             #[cfg(target_os = "linux")]
             Some(handle) => rustix::process::pidfd_send_signal(handle, signal),

@@ -1,4 +1,4 @@
-//! The end of a program that a helper runs.
+//! Ends a program that a helper runs.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
@@ -19,7 +19,7 @@ use crate::supervisor::{Supervisor, Supervisors};
 /// A program that a helper runs. The helper reports the end of the program, and is then free for the next one.
 #[derive(Debug)]
 pub(in crate::run) struct Helped {
-    /// `None` once the run is over.
+    /// The helper. `None` once the run is over.
     supervisor: Option<Supervisor>,
     all: Arc<Supervisors>,
     mark: Arc<RunMark>,
@@ -28,7 +28,7 @@ pub(in crate::run) struct Helped {
 impl Helped {
     /// The time limit for a helper to kill all processes.
     const KILLED: Duration = Duration::from_secs(4);
-    /// The same with a cgroup, which is then killed together with the helper.
+    /// The same time limit for a helper with a cgroup. After it, the cgroup is killed together with the helper.
     const KILLED_BY_HELPER: Duration = Duration::from_millis(500);
     /// The time limit for the search by marks after a helper was killed.
     const SEARCH: Duration = Duration::from_secs(1);

@@ -11,8 +11,8 @@ pub(super) fn younger(than: i32, last: Option<i32>) -> Option<RangeInclusive<i32
     Some(than + 1..=last)
 }
 
-/// Returns the id given out last, to a process or a thread. `None` if the system does not tell it, or if
-/// another file is in its place.
+/// Returns the id given out last, to a process or a thread. Returns `None` if the system does not tell it, or if
+/// another file is mounted over the system's.
 pub(super) fn last_process() -> Option<i32> {
     // Opened once, because opening takes longer than reading.
     static FILE: OnceLock<Option<File>> = OnceLock::new();

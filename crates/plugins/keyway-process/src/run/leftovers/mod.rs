@@ -1,12 +1,12 @@
 //! Searches for the processes that a program left behind, also outside of its process group.
 //!
-//! A process is recognized by the mark in its environment, which it inherited, and, while the program still
-//! runs, by the chain of parents up to the program. A process escapes if it clears its environment, leaves the
+//! A process is recognized by the mark in its environment, which it inherited. While the program still runs, it is also
+//! recognized by the chain of parents up to the program. A process escapes if it clears its environment, leaves the
 //! process group, and loses its parent before a search looks at it.
 //!
-//! A search through all of `/proc` takes milliseconds, longer than a short run. But Linux gives out process ids
-//! in order and tells the last one. So the processes of a short run have ids between the program's own and the
-//! last one, and usually there are none.
+//! A search through all of `/proc` takes milliseconds, longer than a short run. But Linux gives out process ids in
+//! order and tells the last id. So the processes that a short run started have ids between the program's own and the
+//! last id. Usually there are no such ids.
 //!
 //! Other processes cannot delay a search. A process that is older than the program, or that cannot be
 //! signalled, is never read. At most a megabyte of an environment is read. If a read hangs, its thread is given
@@ -66,10 +66,10 @@ pub(super) struct Leftovers {
 }
 
 impl Leftovers {
-    /// The number of rounds that take up new processes. A program that starts processes without end is killed
-    /// after that.
+    /// The number of rounds in which a search adds new processes. Without this limit, a program that starts processes
+    /// without end would never be killed.
     const ROUNDS: usize = 6;
-    /// The time between two looks at a process that is being loaded.
+    /// The time between two checks of a process that is being loaded.
     const LOADING: Duration = Duration::from_micros(200);
     /// The largest number of ids that are tried one by one.
     const MOST_CANDIDATES: i32 = 4096;
@@ -107,7 +107,7 @@ impl Leftovers {
         let mut seen = candidates.last;
         for round in 1.. {
             candidates.ids.retain(|pid| self.look_at(*pid) == Look::Undecided);
-            // Processes that have ended since may have started others.
+            // Processes that ended during this round may have started others.
             if let Some(before) = seen.filter(|_| round <= Self::ROUNDS) {
                 seen = last_process();
                 candidates.ids.extend(younger(before, seen).into_iter().flatten());
@@ -116,7 +116,7 @@ impl Leftovers {
                 break;
             }
             if seen == candidates.last {
-                // On a busy machine, a process is loaded as late as the system gives it time.
+                // On a busy machine, the system may take long to load a process.
                 std::thread::sleep(Self::LOADING);
             }
             candidates.last = seen;
@@ -141,7 +141,7 @@ impl Leftovers {
                 if !family.insert(child) {
                     continue;
                 }
-                // The id cannot be reused while a descriptor holds the process, so its parent is read after that.
+                // The parent is read only after a descriptor holds the process, because its id cannot be reused then.
                 let Some(handle) = open(child) else { continue };
                 if Status::of(child).is_some_and(|status| status.parent == parent) {
                     self.found.entry(child).or_insert(handle);
@@ -159,8 +159,8 @@ impl Leftovers {
         }
     }
 
-    /// Kills all processes found, and searches again until none is left, or the time is over. Returns their
-    /// number.
+    /// Kills all processes found, and searches again until none is left, or the time is over. Returns the number of
+    /// killed processes.
     pub(super) fn kill_all(&mut self, search: Search) -> usize {
         let mut killed = 0;
         while !self.found.is_empty() {
@@ -178,7 +178,7 @@ impl Leftovers {
         killed
     }
 
-    /// Tells whether the time is over. The remaining processes are not looked at then.
+    /// Tells whether the time is over. Then the remaining processes are not checked.
     fn is_over(&mut self) -> bool {
         let is_over = Instant::now() >= self.until;
         self.gave_up |= is_over;
@@ -198,7 +198,7 @@ impl Leftovers {
         if !user.is_root() && owner(pid) != Some(user.as_raw()) {
             return Look::Another;
         }
-        // The id cannot be reused while a descriptor holds the process. A thread cannot be held.
+        // The id cannot be reused while a descriptor holds the process. A thread has no such descriptor.
         let Some(handle) = open(pid) else { return Look::Another };
         let look = self.marked(pid);
         if look == Look::Marked {
@@ -242,7 +242,7 @@ impl Leftovers {
 #[derive(Debug)]
 struct Candidates {
     ids: Vec<i32>,
-    /// The id given out last, if only younger processes count.
+    /// The id given out last, if only younger processes are searched.
     last: Option<i32>,
 }
 
@@ -250,7 +250,7 @@ fn open(pid: i32) -> Option<OwnedFd> {
     pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
 }
 
-/// Returns the owner of a process: root, if the process forbids reading.
+/// Returns the owner of a process. This is root if the process forbids reading.
 fn owner(pid: i32) -> Option<u32> {
     rustix::fs::stat(format!("/proc/{pid}")).ok().map(|stat| stat.st_uid)
 }

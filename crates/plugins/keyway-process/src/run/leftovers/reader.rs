@@ -57,10 +57,10 @@ static GIVEN_UP: AtomicUsize = AtomicUsize::new(0);
 impl Reader {
     /// The time limit for one check.
     pub(super) const PATIENCE: Duration = Duration::from_millis(250);
-    /// The number of threads that may hang. While so many hang, no process is checked.
+    /// The maximum number of hanging threads. While that many hang, no process is checked.
     const MOST_GIVEN_UP: usize = 8;
 
-    /// Starts the thread. `None` if too many hang, or the system has none left.
+    /// Starts the thread. Returns `None` if too many threads hang, or if the system has no thread left.
     pub(super) fn start(mut look: impl FnMut(i32) -> Look + Send + 'static) -> Option<Self> {
         if GIVEN_UP.load(Ordering::Relaxed) >= Self::MOST_GIVEN_UP {
             return None;
@@ -85,7 +85,7 @@ impl Reader {
         Some(Self { asked, told, given_up })
     }
 
-    /// Checks a process. `None` if that does not end in time; the reader is then useless.
+    /// Checks a process. Returns `None` if the check does not end in time; then the reader is useless.
     pub(super) fn look(&self, pid: i32, until: Instant) -> Option<Look> {
         self.asked.send(pid).ok()?;
         let patience = Self::PATIENCE.min(until.saturating_duration_since(Instant::now()));

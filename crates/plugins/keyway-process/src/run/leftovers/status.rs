@@ -10,8 +10,8 @@ pub(super) struct Status {
     flags: u32,
     /// The start time, in ticks since the system started.
     pub(super) started: u64,
-    /// The addresses of the start and the end of the environment. Zero until a program that is being loaded
-    /// has one.
+    /// The addresses of the start and the end of the environment. Both are zero while a program is loaded and has no
+    /// environment yet.
     environment: (u64, u64),
 }
 
@@ -35,10 +35,11 @@ impl Status {
         Some(Self { state, parent, flags, started, environment })
     }
 
-    /// Tells whether the environment is empty. One that is not there yet has no end, and counts as unknown.
+    /// Tells whether the environment is empty. Returns false if there is no environment yet, because its end is then
+    /// unknown.
     ///
-    /// A read that began before another program was loaded returns nothing, although there is an environment
-    /// before and after.
+    /// A read that began before another program was loaded returns nothing, although there is an environment before and
+    /// after.
     pub(super) const fn has_empty_environment(self) -> bool {
         let (start, end) = self.environment;
         end != 0 && start == end

@@ -9,9 +9,9 @@
 /// A key revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RevocationList {
-    /// Increases with each change.
+    /// The number of the list, which increases with each change.
     version: u64,
-    /// Seconds since 1970.
+    /// The time of the last change, in seconds since 1970.
     generated: u64,
     flags: u64,
     reserved: Vec<u8>,
@@ -28,7 +28,7 @@ enum Section {
 /// The revoked certificates of one authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Certificates {
-    /// The key of the authority in SSH's encoding. Empty for every authority.
+    /// The key of the authority in SSH's encoding. Empty if the section applies to every authority.
     authority: Vec<u8>,
     reserved: Vec<u8>,
     sections: Vec<(u8, Vec<u8>)>,
@@ -65,7 +65,7 @@ const PERIOD: u64 = 3600;
 const UNTIL: &str = "keyway until ";
 
 impl RevocationList {
-    /// The list without revocations that was never changed.
+    /// The empty list, before its first change.
     pub(super) const EMPTY: Self = Self {
         version: 0,
         generated: 0,
@@ -227,13 +227,13 @@ impl Certificates {
         8 + self.authority.len() + self.reserved.len() + sections.sum::<usize>()
     }
 
-    /// Tells whether this holds only key ids for every authority, so that one more can be added. A section with
-    /// an extension cannot be changed: the extension may cover the key ids.
+    /// Tells whether this section holds only key ids for every authority, so that another key id can be added. A
+    /// section with an extension cannot be changed: the extension may cover the key ids.
     fn is_ours(&self) -> bool {
         self.authority.is_empty() && self.sections.iter().all(|(kind, _)| *kind == KEY_IDS)
     }
 
-    /// Returns the time until which this is needed, if it holds only our key ids and states the time.
+    /// Returns the time until which this section is needed, if it holds only our key ids and states the time.
     fn until(&self) -> Option<u64> {
         let text = str::from_utf8(&self.reserved).ok()?.strip_prefix(UNTIL)?;
         text.parse().ok().filter(|_| self.is_ours())

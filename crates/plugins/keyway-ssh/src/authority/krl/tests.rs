@@ -102,8 +102,8 @@ proptest! {
 
 const START: u64 = 1_800_000_000;
 
-/// Tells which key ids are revoked after these were, in order, each at its hour. Certificates are valid for two
-/// hours.
+/// Revokes key ids in order, each at its hour, and tells which of `ids` are still revoked. Certificates are valid for
+/// two hours.
 fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
     let mut list = RevocationList::EMPTY;
     for (key_id, hour) in revoked {
@@ -116,11 +116,11 @@ fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
 #[test]
 fn entries_expired_for_a_day_are_removed() {
     let early = [("a", 0), ("b", 1), ("c", 20), ("d", 26)];
-    // An expired key id is removed by the first change after its time.
+    // An expired key id is removed by the second change at or after its expiry.
     assert_eq!(left(&early, ["a", "b", "c", "d"]), [true; 4]);
     let late = [early.as_slice(), &[("e", 27), ("f", 28)]].concat();
     assert_eq!(left(&late, ["a", "b", "c", "d", "e", "f"]), [false, false, true, true, true, true]);
-    // It is removed however long before the others it was revoked.
+    // This also holds if the key id was revoked long before the others.
     let year = 366 * 24;
     assert_eq!(left(&[("a", 0), ("b", year), ("c", year + 1)], ["a", "b", "c"]), [false, true, true]);
 }
@@ -130,7 +130,7 @@ fn entries_stay_for_the_longest_validity() {
     for longest in [60, HOUR, 100 * DAY + 1, 366 * DAY] {
         let mut list = RevocationList::EMPTY;
         list.revoke("a", START + 1, longest).unwrap();
-        // The first change at a time confirms the time.
+        // The first change at or after an expiry only confirms the time.
         for (key_id, now, is_left) in [
             ("b", DAY + longest, true),
             ("c", DAY + longest, true),
@@ -143,7 +143,7 @@ fn entries_stay_for_the_longest_validity() {
     }
 }
 
-/// Revokes twice as many in a day as once filled the list.
+/// Revokes twice as many key ids per day as once filled the list.
 #[test]
 fn a_list_does_not_grow_for_ever() {
     let mut list = RevocationList::EMPTY;
@@ -158,9 +158,9 @@ fn a_list_does_not_grow_for_ever() {
 
 #[test]
 fn a_wrong_clock_removes_no_revocation() {
-    // Once far in the future.
+    // The clock is far in the future once.
     assert_eq!(left(&[("a", 0), ("b", 1_000_000), ("c", 1)], ["a", "b", "c"]), [true; 3]);
-    // In the past for a while: these revocations are kept for ever.
+    // The clock is in the past for a while. Revocations of that time are kept for ever.
     let mut list = RevocationList { generated: START, ..RevocationList::EMPTY };
     for (key_id, now) in [("a", 5), ("b", 6), ("c", START + 1), ("d", START + 2), ("e", START + 5000 * DAY)] {
         list.revoke(key_id, now, HOUR).unwrap();

@@ -23,7 +23,7 @@ use super::run::run;
 /// | `old`, `new` | `{"password": ".."}`, or `{"private_key": ".."}` as PEM, with `"passphrase"` if it has one |
 ///
 /// # The answer
-/// It prints one word, and exits with status 0:
+/// The executable prints one word, and exits with status 0:
 ///
 /// | word | it says | the store |
 /// | --- | --- | --- |
@@ -31,8 +31,9 @@ use super::run::run;
 /// | `refused` | the target does not take the new credential, such as a password that is too short; nothing changed, and the same order would be refused again | gives the new credential up |
 /// | `unchanged` | nothing changed, and the same order may succeed later | tries again later |
 ///
-/// Everything else says that the effect is unknown: another status, another output, a signal, a passed deadline. So a script that
-/// fails in the middle needs no care. The same order may come again, also when it was carried out: the answer is then `changed`.
+/// Any other result means that the effect is unknown: another status, another output, a signal, a passed deadline. So a
+/// script may simply fail in the middle. The same order may come again, even after it was carried out. The answer is
+/// then `changed`.
 ///
 /// ```
 /// use std::num::NonZeroUsize;

@@ -3,7 +3,7 @@
 use keyway_core::{Integer, Json, JsonObject, Wiped};
 use keyway_credentials::{Candidate, CredentialError, TargetCredential};
 
-/// The version of the form.
+/// The version of the order's form.
 const VERSION: &str = "1";
 
 /// An order as it is sent, and the secret texts in it.

@@ -9,17 +9,17 @@ use super::run::run;
 
 /// Checks credentials by an executable that logs in to the target, and out again.
 ///
-/// The order has the entries `version`, `account`, `asset` and `kind` as that of a [`CommandChanger`](super::CommandChanger);
-/// `action` is `"probe"`, and `credential` has the form of `old` and `new` there. The executable prints one word, and
-/// exits with status 0:
+/// The order has the entries `version`, `account`, `asset` and `kind` as that of a
+/// [`CommandChanger`](super::CommandChanger); `action` is `"probe"`, and `credential` has the form of `old` and `new`
+/// there. The executable prints one word, and exits with status 0:
 ///
 /// | word | it says |
 /// | --- | --- |
 /// | `opens` | the target accepts the credential |
 /// | `refused` | the target was asked, and refuses the credential |
 ///
-/// Everything else says that the target could not be asked. Print `refused` only where the target certainly said so: an account
-/// that refuses its old and its new credential counts as diverged.
+/// Any other result means that the target could not be asked. Print `refused` only if the target certainly refused the
+/// credential: an account that refuses its old and its new credential counts as diverged.
 ///
 /// ```
 /// use std::num::NonZeroUsize;

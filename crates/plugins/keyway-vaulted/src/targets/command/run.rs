@@ -9,13 +9,13 @@ use super::order::Order;
 /// The answer of an executable, and the end of its error output without the secrets of the order.
 #[derive(Debug)]
 pub(super) struct Answer {
-    /// The word; `None` if it gave none of its words, or did not exit with 0.
+    /// The word of the answer. `None` if the executable printed none of its words, or did not exit with status 0.
     pub(super) word: Option<&'static str>,
     pub(super) note: String,
 }
 
-/// Runs an executable that answers with one of `words`. Its error says that nothing was started; a run that was cut short has
-/// no word.
+/// Runs an executable that answers with one of `words`. An error means that nothing was started. The answer of a run
+/// that was cut short has no word.
 pub(super) async fn run(
     runner: &Runner,
     order: &Order<'_>,

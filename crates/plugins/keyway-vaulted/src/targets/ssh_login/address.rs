@@ -30,8 +30,8 @@ impl SshAddress {
         self
     }
 
-    /// Checks that host and user are arguments that mean nothing else to `ssh`: no option, no URL, no second user, and
-    /// no character that `ssh` or a shell would expand.
+    /// Checks that `ssh` cannot misread host and user: they are no option and no URL, name no second user, and have no
+    /// character that `ssh` or a shell would expand.
     pub(super) fn check(&self) -> Result<(), CredentialError> {
         let is_plain = |text: &str, others: &str| {
             let is_allowed =

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use keyway_credentials::CredentialError;
 use tempfile::TempDir;
 
-/// A key in a file of its own folder, which is removed on drop.
+/// A key in a file, which has a folder of its own. The folder is removed on drop.
 #[derive(Debug)]
 pub(super) struct KeyFile(TempDir);
 
@@ -43,7 +43,7 @@ impl KeyFile {
     }
 }
 
-/// Makes the error of a check without an answer. The target is unchanged.
+/// Makes the error for a check without an answer. The target is unchanged.
 fn failed(what: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> CredentialError {
     CredentialError::Unavailable { what, retry_after: None, source: Some(source.into()) }
 }

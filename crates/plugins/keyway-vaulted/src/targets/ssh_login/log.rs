@@ -2,10 +2,10 @@
 
 use keyway_credentials::Probed;
 
-/// The answer of the target to the one key that was offered; `None` if it is not clear.
+/// Returns the answer of the target to the one key that was offered; `None` if the answer is not clear.
 ///
-/// A refusal of the connection, of the host's key or of the whole account says nothing about the key. Neither does a refusal
-/// after the target accepted the key: it may ask for a second factor.
+/// A refusal of the connection, of the host's key or of the whole account says nothing about the key. Neither does a
+/// refusal after the target accepted the key: it may ask for a second factor.
 pub(super) fn judge(log: &str) -> Option<Probed> {
     let has = |beginning: &str| log.lines().any(|line| line.starts_with(beginning));
     let was_asked = has("debug1: Offering public key: ") && !has("debug1: send_pubkey_test: ");
@@ -24,7 +24,7 @@ pub(super) fn judge(log: &str) -> Option<Probed> {
     is_refused.then_some(Probed::Refused)
 }
 
-/// Returns the lines that are no debugging, for an error.
+/// Returns the lines that are not debugging output, for an error.
 pub(super) fn told(log: &str) -> String {
     let told = log.lines().filter(|line| !is_debugging(line)).collect::<Vec<_>>().join("; ");
     told.escape_debug().to_string()
@@ -74,7 +74,7 @@ mod tests {
             ),
             None
         );
-        // The key was not offered: `ssh` could not read it.
+        // The key was not offered, because `ssh` could not read it.
         assert_eq!(judge("Load key \"k\": error\njoe@web1: Permission denied (publickey).\n"), None);
     }
 

@@ -18,7 +18,7 @@ use key_file::KeyFile;
 
 use super::key_text::without_passphrase;
 
-/// The output when the target has let the key in.
+/// The output of `ssh` when the target has accepted the key.
 const OPENED: &str = "opened";
 /// The longest log that is read, in bytes.
 const MAX_LOG_BYTES: usize = 256 * 1024;
@@ -31,12 +31,13 @@ type Addresses = dyn Fn(&Candidate) -> Option<SshAddress> + Send + Sync;
 /// forced command. [`Probed::Refused`] is the target's refusal of this very key; everything else is an error: a target
 /// that cannot be reached, an unknown key of a host, a second factor, a locked account.
 ///
-/// `ssh` gets the key as a file of mode 0600 in a folder of mode 0700, without its passphrase. Both are removed when `ssh`
-/// has ended, or the future is dropped; if the process of the host is killed, they stay, so
-/// [choose](Self::with_temporary_folder) a folder that is not on a disk. `ssh` reads no configuration, asks no agent, offers no other
-/// key, and accepts only keys of hosts in the file of known hosts, whose names there are those of the addresses.
+/// `ssh` gets the key as a file of mode 0600 in a folder of mode 0700, without its passphrase. Both are removed when
+/// `ssh` has ended, or the future is dropped; if the process of the host is killed, they stay, so
+/// [choose](Self::with_temporary_folder) a folder that is not on a disk. `ssh` reads no configuration, asks no agent,
+/// offers no other key, and accepts only the keys of hosts that the file of known hosts lists, under the host names of
+/// the addresses.
 ///
-/// It blocks while it decrypts a key and writes the file.
+/// A check blocks its thread while it decrypts a key and writes the file.
 pub struct SshLoginProber {
     known_hosts: PathBuf,
     temporary_folder: PathBuf,
@@ -53,7 +54,7 @@ pub struct ProberSettingError {
 }
 
 impl SshLoginProber {
-    /// The time of a login, if none is set.
+    /// The time limit of a login, if no other is set.
     pub const USUAL_DEADLINE: Duration = Duration::from_secs(15);
 
     /// Logs in to hosts whose keys are in the file `known_hosts`. The asset is the host, and the account the user.
@@ -81,14 +82,14 @@ impl SshLoginProber {
         self
     }
 
-    /// Sets the time of a login.
+    /// Sets the time limit of a login.
     #[must_use]
     pub const fn with_deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Sets the folder in which the file of a key is created; that of the system if none is set.
+    /// Sets the folder in which the file of a key is created. The default is the system's temporary folder.
     ///
     /// # Errors
     /// [`ProberSettingError`].
@@ -99,7 +100,8 @@ impl SshLoginProber {
 
     fn runner(&self, address: &SshAddress, key: &KeyFile) -> Result<Runner, RunError> {
         let text = |path: &Path| path.display().to_string();
-        // The command runs here and not at the target. `ssh` would wait for the end of the connection.
+        // The command runs on this machine, not at the target. It kills `ssh`, which would otherwise wait for the end
+        // of the connection.
         let local_command = format!("LocalCommand=echo {OPENED}; kill -9 $PPID");
         let known_hosts = format!("UserKnownHostsFile=\"{}\"", text(&self.known_hosts));
         let connect_timeout = format!("ConnectTimeout={}", self.deadline.as_secs().max(1));

@@ -1,4 +1,4 @@
-//! Tests without a server; `keyway-tests` has those with one.
+//! Tests of the login prober without a server. The package `keyway-tests` has the tests with a server.
 
 use keyway_core::{Effect, PluginError as _};
 use keyway_credentials::{Account, Asset, Password, PrivateKey};
