@@ -1,4 +1,4 @@
-//! Writes `docs/rules.md`: all rules of the conformance kit, and the clauses that they come from.
+//! Writes `docs/rules.md`: all rules of the conformance kit, and the clauses from which they follow.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use keyway_conformance::{
 struct Section {
     kind: &'static str,
     title: &'static str,
-    /// Id, level, sentence, clauses and capability of each rule.
+    /// The id, level, sentence, clauses and capability of each rule.
     rules: Vec<[String; 5]>,
     coverage: Vec<(Clause, Vec<&'static str>)>,
 }
@@ -94,7 +94,7 @@ fn rows(sections: &[Section]) -> Vec<Row> {
         })
         .collect();
     rows.sort_by_key(|row| {
-        // C2 comes before C10.
+        // The length is compared before the text, so that C2 comes before C10.
         let letters = row.clause.id.trim_end_matches(|digit: char| digit.is_ascii_digit());
         (letters, row.clause.id.len(), row.clause.id, row.kind)
     });

@@ -17,7 +17,7 @@ use keyway_x509::{AlternativeName, CertificateRequest, DistinguishedName, KeyTyp
 use serde_json::json;
 
 const PLUGINS: Plugins = plugins! { keyway_acme };
-/// The time after which a thousandth of the validity has passed: the server's certificates last for two millennia.
+/// A time longer than a thousandth of the validity: the server's certificates last for two millennia.
 const YEARS: Duration = Duration::from_secs(4 * 365 * 24 * 3600);
 
 /// A clock that is set ahead.
@@ -64,7 +64,7 @@ impl Site {
         }
     }
 
-    /// Places an order that is renewed, and returns the renewing order when that has its certificate.
+    /// Places an order that is renewed, and returns the renewing order as soon as it has its certificate.
     async fn renewed(&self) -> Order {
         let owner = Owner::new("joe").expect("an owner");
         let orders = self.host.orders();

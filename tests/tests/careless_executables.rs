@@ -1,5 +1,4 @@
-//! Tests executables that pass foreign text to a shell: the suite finds them, and finds no fault in
-//! careful ones.
+//! Tests that the suite finds executables that pass foreign text to a shell, and finds no fault in careful executables.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -9,7 +8,7 @@ use keyway_conformance::issuers::{IssuerExample, IssuerSubject};
 use keyway_conformance::{Candidate, Format, RunOptions};
 use keyway_process::ProcessConfiguration;
 
-/// A plugin in shell; `REQUEST` and `REVOKE` stand for its actions besides its answers.
+/// A plugin in shell. `REQUEST` and `REVOKE` stand for commands that these actions run before they answer.
 const PLUGIN: &str = r#"
     text() {
         rest=${input#*"\"$1\":\""}
@@ -33,7 +32,7 @@ const PLUGIN: &str = r#"
     esac
 "#;
 
-/// Returns the broken rules among those about texts that are not commands and not paths.
+/// Returns the broken rules about texts that are neither commands nor paths.
 fn broken(folder: &Path, request: &str, revoke: &str) -> BTreeSet<&'static str> {
     let file = folder.join("plugin.sh");
     std::fs::write(&file, PLUGIN.replace("REQUEST", request).replace("REVOKE", revoke)).unwrap();
@@ -55,14 +54,14 @@ fn a_value_that_a_shell_receives_is_seen() {
         (r#"eval "echo \"$(text email)\"" > /dev/null 2>&1"#, nothing, "ISS-030"),
         (nothing, r#"sh -c "echo '$(text name)'" > /dev/null 2>&1"#, "ISS-030"),
         (r#"sh -c "echo '$(text say)'" > /dev/null 2>&1"#, nothing, "ISS-031"),
-        // It refuses an unknown subject, but only after the claims have run.
+        // The plugin refuses an unknown subject, but only after it has run the claims as a command.
         (
             r#"sh -c "echo $(text given_name)" > /dev/null 2>&1
                [ "$(text sub)" = kit-12345678 ] || { echo '{"result":"error","user_msg":"No.","log_msg":"who?"}'; exit 1; }"#,
             nothing,
             "ISS-030",
         ),
-        // If it checks the subject first, it runs the claims of known users only.
+        // A plugin that checks the subject first runs the claims of known users only.
         (
             r#"[ "$(text sub)" = kit-12345678 ] || { echo '{"result":"error","user_msg":"No.","log_msg":"who?"}'; exit 1; }
                sh -c "echo $(text given_name)" > /dev/null 2>&1"#,

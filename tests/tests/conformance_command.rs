@@ -76,7 +76,7 @@ fn an_executable_is_run_through_its_suite() {
 
 #[test]
 fn an_executable_that_is_none_is_caught() {
-    // One message must replace the failures of all rules.
+    // A single message must replace the failures of all rules.
     let run = conformance(&["--exec", "/bin/true", "--allow-argv"]);
     let told = String::from_utf8_lossy(&run.stderr).into_owned();
     assert!(!run.status.success() && said(&run).is_empty(), "{}", said(&run));
@@ -121,7 +121,7 @@ fn an_old_executable_passes_only_leniently() {
 
 #[test]
 fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
-    // The names need quoting, and every option matters: without it another subject is judged.
+    // The names need quoting, and every option matters: without one of them, another subject is judged.
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("it's here");
     std::fs::create_dir(&folder).unwrap();
@@ -174,7 +174,7 @@ fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
     let arguments = repeat.strip_prefix("cargo xtask conformance ").unwrap_or_else(|| panic!("{repeat}"));
     assert!(arguments.ends_with("--rule ISS-019 --seed 7"), "{arguments}");
 
-    // The command must work when it is pasted in any folder.
+    // The command must work when it is pasted into a shell in any folder.
     let repeated = Command::new("sh")
         .args(["-c", &format!("\"$0\" {arguments}"), env!("CARGO_BIN_EXE_conformance")])
         .current_dir("/")

@@ -14,8 +14,7 @@ use keyway_storage::Memory;
 
 const PLUGINS: Plugins = plugins! { keyway_process };
 
-/// Checks that a request that never started does not become indeterminate, and does not wait for a
-/// person.
+/// Checks that a request that never started does not become indeterminate, and does not need a decision by a person.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_waits_for_a_place_is_not_in_doubt() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,4 @@
-//! Tests that an issuer behaves the same as an executable, run through the plugin `process`, and in
-//! this process.
+//! Tests that an issuer behaves in the same way in this process and as an executable, which the plugin `process` runs.
 
 use keyway_core::Effect;
 use std::io::Write as _;
@@ -94,8 +93,8 @@ fn requests() -> impl Strategy<Value = CredentialRequest> {
     })
 }
 
-/// Returns the part of a result that a host can see. Of an error it is the plugin's text, also
-/// after a transfer over the wire.
+/// Returns the part of a result that a host can see. For an error, this is the plugin's text, even if it went over the
+/// wire.
 fn seen<T>(result: Result<T, IssuerError>) -> Result<T, (String, String, bool)> {
     result
         .map_err(|error| (error.user_message().into_owned(), error.detail(), error.effect() == Effect::None))
@@ -119,7 +118,7 @@ proptest! {
         prop_assert!(is_certain(&inside) || !is_certain(&outside), "{:?}", outside);
         let (inside, mut outside) = (seen(inside), seen(outside));
         if let Err((_, log, _)) = &mut outside {
-            // The output to standard error follows after it.
+            // The log begins with the plugin's text, and the output to standard error follows.
             prop_assert!(log.starts_with(&inside.as_ref().unwrap_err().1), "{log}");
             log.clone_from(&inside.as_ref().unwrap_err().1);
         }
@@ -192,7 +191,7 @@ fn it_reads_the_argument_first_and_standard_input_without_one() {
     let input = input.expose().as_bytes();
     let by_argument = described(&run(&[input], b"not looked at"));
     assert_eq!(by_argument, described(&run(&[], input)));
-    // Old hosts and shells add a line break, and some pad.
+    // Old hosts and shells add a line break, and some add padding.
     assert_eq!(by_argument, described(&run(&[], &[input, b"\n"].concat())));
 }
 

@@ -1,4 +1,4 @@
-//! What OpenSSL says about the certificates and revocation lists of `keyway-local-ca`.
+//! Tests the certificates and revocation lists of `keyway-local-ca` with OpenSSL.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ impl Bench {
         text(&path)
     }
 
-    /// Runs OpenSSL. Returns whether it succeeds, and all that it says.
+    /// Runs OpenSSL. Returns whether it succeeds, and all its output.
     fn run(&self, arguments: &[&str]) -> (bool, String) {
         let output = Command::new(&self.openssl).args(arguments).output().expect("openssl starts");
         let said = [output.stdout, output.stderr].concat();

@@ -1,4 +1,4 @@
-//! A project of Locker's service behind `locker-sdk`, and moved into a store of this project.
+//! Tests a project of Locker's service, behind `locker-sdk` and when it is moved into a store of Keyway.
 #![cfg(unix)]
 
 use std::path::Path;
@@ -17,7 +17,7 @@ use pollster::block_on;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The access key that an application has, which is not that of the project.
+/// The access key of an application, which is not the access key of the project.
 const ACCESS_KEY_ID: &str = "3f8fad5b-d9cb-469f-a165-70867728950e";
 
 /// `locker-sdk` with one store: the project of a double.
@@ -31,7 +31,7 @@ impl Served {
         Self::configured(double, secret_access_key, |_| String::new())
     }
 
-    /// Serves the project with more entries of its configuration, which may name a folder.
+    /// Serves the project with additional entries in its configuration. `more` gets a folder that an entry may name.
     fn configured(
         double: &LockerDouble,
         secret_access_key: &str,
@@ -100,7 +100,7 @@ fn locker_sdk_serves_a_project_of_the_service() {
     assert_eq!(served.call("secret.get", nowhere), Err("environment_not_found".to_owned()));
 }
 
-/// Each request opens the store anew, as each process does.
+/// Each request opens the store anew, as a process of its own would.
 #[test]
 fn requests_share_kept_answers_up_to_the_age_that_their_caller_accepts() {
     let double = LockerDouble::start().unwrap();
@@ -258,7 +258,7 @@ fn what_others_change_between_two_pages_shows_and_an_unchanged_list_is_read_once
         let there = now.iter().find(|secret| secret.id == id);
         match page {
             0 | 1 => {}
-            // Before the change of the values.
+            // This page was read after the deletion, but before the values changed.
             2 => assert!(there.is_some(), "a deleted secret is listed"),
             _ => assert_eq!(there.map(|secret| &secret.value), Some(&value)),
         }
@@ -296,7 +296,7 @@ fn a_bundle_of_a_layer_carries_keys_and_values_both_ways() {
         assert_eq!(plan.created.len(), bundle.len());
         assert!(block_on(layer(&to, environment).export()).unwrap().same_as(&bundle));
     }
-    // Back again, into a project that has some of it.
+    // Moves the secrets back, into a project that already has some of them.
     let other = LockerDouble::start().unwrap();
     other.put_secret("A", None, "older", "kept");
     other.put_secret("EMPTY", None, "", "");

@@ -1,5 +1,5 @@
-//! The answers of `locker-sdk` where the official SDK does not lead to: stores and configurations that cannot be
-//! used, values that cannot be shown, and sizes.
+//! Tests answers of `locker-sdk` that the official SDK does not lead to: stores and configurations that cannot be used,
+//! values that cannot be shown, and sizes.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
@@ -140,12 +140,12 @@ fn a_store_that_cannot_be_used_is_no_missing_secret() {
         let (found, log) = with(from, to);
         assert!(found == kind && log.contains(reason), "{from}: {found}: {log}");
     }
-    // Another store of the same database was not made.
+    // This store of the same database was never created.
     let renamed = text.replace("[stores.web]", "[stores.later]").replace("store = 'web'", "store = 'later'");
     fs::write(&path, renamed).unwrap();
     assert_eq!(fails(&stores).0, "database_error");
     fs::write(&path, &text).unwrap();
-    // The keys are others.
+    // The store was created with other keys.
     let keys = stores.path("keys");
     fs::write(&keys, keyway_seal::Key::generate().unwrap().expose_text().expose()).unwrap();
     assert_eq!(fails(&stores).0, "database_error");
@@ -169,7 +169,7 @@ fn requests_and_answers_have_a_largest_size() {
     let output = run(&stores, &long);
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&answer["id"], &answer["error"]["data"]["kind"]), (&Value::Null, &json!("parse_error")));
-    // Each character needs six bytes in an answer.
+    // Each character takes six bytes in an answer.
     let value = "\u{e9}".repeat(200_000);
     for number in 0..18 {
         call(&stores, "secret.create", json!({"key": format!("k{number}"), "value": value})).unwrap();

@@ -50,7 +50,7 @@ fn stores_that_are_made_rotated_and_deleted_survive_a_power_cut() {
     assert_sound(&report(&strace, tasks, true, cuts(60, 80)), 80);
 }
 
-/// Proves that this layer notices: a store that does not sync loses acknowledged writes, and one
+/// Proves that the simulation detects missing syncs: a store that does not sync loses acknowledged writes, and a store
 /// that syncs does not.
 #[test]
 fn stores_that_do_not_sync_are_caught() {

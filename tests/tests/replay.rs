@@ -94,7 +94,7 @@ fn another_outcome_fails() {
     assert!(wrong.values().all(|count| *count >= 3) && wrong.len() >= 20, "{wrong:?}");
 }
 
-/// Tests that upstream's outcome counts wherever no decision rules.
+/// Tests that upstream's outcome is demanded wherever no decision rules.
 #[test]
 fn another_expectation_fails_where_no_decision_rules() {
     let mut failed = 0;
@@ -114,8 +114,8 @@ fn another_expectation_fails_where_no_decision_rules() {
     assert!(failed > 50, "{failed}");
 }
 
-/// Tests inputs beyond the recorded ones: those of the vectors, mixed with each other and damaged.
-/// Nothing may panic, and the outcome must follow the decisions even without a vector.
+/// Tests inputs that were not recorded: the inputs of the vectors, mixed with each other and damaged. Nothing may
+/// panic, and the outcome must follow the decisions even without a vector.
 #[test]
 fn the_decisions_hold_for_unrecorded_inputs() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
@@ -139,7 +139,7 @@ fn the_decisions_hold_for_unrecorded_inputs() {
     assert!(ruled > 1000, "{ruled}");
 }
 
-/// A small generator, so that a failure can be repeated.
+/// A small generator of random numbers with a fixed seed, so that a failure can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -152,7 +152,7 @@ impl Random {
     fn cross(&mut self, value: &mut Value, other: &Value) {
         match (value, other) {
             (Value::Object(ours), Value::Object(theirs)) if !ours.is_empty() => {
-                // The plugin of a vector decides how it is read.
+                // The plugin and the store of a vector stay, because they decide how the vector is read.
                 let keys: Vec<_> =
                     ours.keys().filter(|key| *key != "plugin" && *key != "world").cloned().collect();
                 if keys.is_empty() {

@@ -1,4 +1,5 @@
-//! Tests the model of sessions of SPS against upstream, and the scripted plugin, both without the engine.
+//! Tests the model of SPS sessions against upstream, and the scripted plugin against the model. Both tests run without
+//! the engine.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +20,7 @@ fn sessions() -> Vec<Vector> {
     vectors.into_iter().filter(|vector| vector.kind == "session").collect()
 }
 
-/// Upstream's name of a hook of the model.
+/// Returns upstream's name of a hook of the model.
 fn upstream_name(hook: &str) -> &'static str {
     match hook {
         "password" => "do_get_password_list",
@@ -66,7 +67,7 @@ fn without_a_decision_the_model_does_what_upstream_did() {
             model.iter().flat_map(|step| &step.hooks).filter(|call| call.hook == "check_in").count();
         assert_eq!(check_ins as u64, Accounting::read(&vector.expected).unwrap().check_ins, "{}", vector.id);
     }
-    // The numbers of vectors that each decision overrules, so that none grows silently.
+    // The number of vectors that each decision overrules, so that no number grows unnoticed.
     let known = [
         ("H181", 4),
         ("H200", 6),
@@ -93,7 +94,7 @@ fn opened(vector: &Vector, journal: &Arc<Journal>) -> Option<Scripted> {
     Some(Scripted::new(Arc::new(plan), login, Arc::clone(journal)))
 }
 
-/// The model and the plugin read the rules of a vector independently of each other.
+/// Compares the plugin with the model, which read the rules of a vector independently of each other.
 #[tokio::test]
 async fn the_plugin_answers_the_first_fetch_as_the_model_says() {
     let mut compared = 0;
@@ -119,7 +120,7 @@ async fn the_plugin_answers_the_first_fetch_as_the_model_says() {
             };
             let noted: Vec<HookCall> = journal.take().into_iter().map(|(call, _)| call).collect();
             assert_eq!(noted, [hook_call(call)], "{}", vector.id);
-            // Only the last one may end the search.
+            // Only the last hook may end the search.
             let is_last = index + 1 == first.hooks.len();
             match answer {
                 Ok(None) => {}

@@ -1,5 +1,5 @@
-//! Compares the oracle of the issuers' vectors with the wire format, for answers that were not
-//! recorded: whole answers with some values replaced, rather than damaged bytes.
+//! Compares the oracle of the issuers' vectors with the wire format, for answers that were not recorded. These are
+//! whole answers in which some values are replaced, not damaged bytes.
 
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{IssuerError, RequestOutcome, Rule};
@@ -24,7 +24,7 @@ fn adapter(vector: &Vector) -> Option<&'static dyn Adapter> {
     }
 }
 
-/// A small generator, so that a failure can be repeated.
+/// A small generator of random numbers with a fixed seed, so that a failure can be repeated.
 struct Random(u64);
 
 impl Random {
@@ -33,7 +33,7 @@ impl Random {
         usize::try_from(self.0 >> 33).unwrap() % limit
     }
 
-    /// Returns some value, of any type.
+    /// Returns a random value, of any type.
     fn value(&mut self) -> Value {
         let values = [
             json!(null),
@@ -136,7 +136,7 @@ impl Random {
     }
 }
 
-/// Makes answers like these, of one action.
+/// Makes random variants of the recorded answers to one action.
 fn answers(random: &mut Random, action: &str, count: usize) -> Vec<(String, Ended)> {
     let printed: Vec<Value> = vectors()
         .iter()
@@ -275,7 +275,7 @@ fn the_wire_reads_descriptions_as_the_oracle_does() {
     assert!(good > 2000, "{good}");
 }
 
-/// Tests whole vectors with such answers: nothing may panic, and the engine must follow the
+/// Tests whole vectors with random variants of their answers. Nothing may panic, and the engine must follow the
 /// decisions.
 #[test]
 fn the_engine_does_what_decisions_demand_of_answers_that_nobody_recorded() {

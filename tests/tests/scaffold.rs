@@ -8,7 +8,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
-/// Returns a cargo command without the variables of the cargo that runs this test.
+/// Returns a cargo command without the variables that were set by the cargo that runs this test.
 fn cargo(folder: &Path) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(folder);
@@ -36,7 +36,8 @@ fn new(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Returns the profile for development of the workspace, without the level of debug information if the environment sets it.
+/// Returns the workspace's profile for development. Leaves out the level of debug information if the environment sets
+/// it.
 fn profile_of_the_workspace() -> String {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let (mut profile, mut is_profile, mut of_all) = (String::new(), false, false);
@@ -60,8 +61,8 @@ fn made_and_tested(kind: &str, name: &str, folder: &Path) -> String {
     let made = new(&[kind, name, "--path", path]);
     assert!(made.status.success(), "{}", said(&made));
 
-    // The plugin uses the workspace's lock file and target folder, with its profile, so that only packages with other
-    // features are compiled again.
+    // The plugin uses the lock file, the target folder and the profile of the workspace, so that cargo compiles only
+    // those packages again that have other features here.
     let plugin = folder.join(name);
     fs::copy(root().join("Cargo.lock"), plugin.join("Cargo.lock")).unwrap();
     let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -82,7 +83,7 @@ fn made_and_tested(kind: &str, name: &str, folder: &Path) -> String {
     text
 }
 
-/// Checks that the places to fill in are marked, and that the README names each file with one.
+/// Checks that the places to fill in are marked, and that the README names each file with such a place.
 #[track_caller]
 fn marks_what_to_fill_in(plugin: &Path, files: &[&str]) {
     let readme = fs::read_to_string(plugin.join("README.md")).unwrap();

@@ -1,5 +1,5 @@
-//! Tests failing system calls under the SQLite engine. strace makes them fail in a child, which is
-//! this test binary again and runs only the test `child`.
+//! Tests failing system calls under the SQLite engine. strace makes them fail in a child, which is a second process of
+//! this test binary that runs only the test `child`.
 
 use std::path::Path;
 use std::process::Command;
@@ -46,7 +46,7 @@ fn kind(error: &StorageError) -> &'static str {
     }
 }
 
-/// Returns the child's answers about the store `file` while calls on `path` fail.
+/// Returns the output of the child for the store `file`, while calls on `path` fail.
 fn said(strace: &Path, path: Option<&Path>, inject: &str, file: &Path) -> Vec<String> {
     let mut command = Command::new(strace);
     command.args(["-f", "-qq", "-o", "/dev/null"]);
@@ -103,7 +103,7 @@ fn a_store_is_made_where_folders_cannot_be_synced() {
     assert_eq!(broken, ["open: nothing written"], "a disk that fails is another matter");
 }
 
-/// Tests that whichever write to the log finds no space, nothing is written, and the error says so.
+/// Tests a full disk at each write to the log: nothing is written, and the error says that the disk is full.
 #[test]
 fn a_full_disk_is_told_from_a_sync_that_failed() {
     let Some(strace) = strace().or_skip("a commit on a full disk") else { return };
@@ -119,7 +119,7 @@ fn a_full_disk_is_told_from_a_sync_that_failed() {
             failed += 1;
             assert_eq!(said[1..], ["two: ok, there: true", "verify: Some(1)"], "write {write}");
         } else {
-            // The write was one of the second commit, or of none.
+            // The write that fails belongs to the second commit, or to no commit.
             assert_eq!(said[0], WORKS[0], "write {write}");
             assert!(!said[1].contains("not known"), "write {write}: {said:?}");
         }

@@ -1,4 +1,4 @@
-//! Tests the torture of secret stores: a short run, and that it notices faults.
+//! Tests the torture of secret stores. The tests make a short run, and check that the torture detects faults.
 
 use std::path::PathBuf;
 use std::process::{Command, Output};
@@ -78,8 +78,8 @@ fn an_unknown_argument_is_reported() {
     }
 }
 
-/// Tests the first fault that the torture found: Convection seals with a key drawn from the ring,
-/// and during a rotation a handle has a ring of new and old keys.
+/// Tests the first fault that the torture found. Convection seals with a key drawn from the ring, and during a rotation
+/// a handle has a ring of new and old keys, so a write could bring an old key back.
 #[tokio::test]
 async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
     const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
@@ -98,7 +98,7 @@ async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
     let settings = json!({ "directory": folder.path() });
     stores.create(&name, "convection-generic", settings, &old).await.unwrap();
 
-    // The rotating host dies before it can record that the file is rotated.
+    // The rotating host ends before it can record that the file is rotated.
     let dying = FaultyStorage::over(&storage).into_engine();
     dying.0.end_after(2, Fault::EndsBefore);
     let rotates = start(&(dying as Arc<dyn Storage>)).await.stores().open_with(&name, &old).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
     for report in start(&storage).await.recover().await.unwrap() {
         assert!(matches!(report.outcome, WorkOutcome::Settled), "{report:?}");
     }
-    // With two keys to draw from, a faulty store passes this by chance once in 2^30 times.
+    // A faulty store draws one of two keys, so it passes this by chance only once in 2^30 times.
     for number in 0..30 {
         let address = SecretAddress::shared(SecretName::new(format!("a{number}")).unwrap());
         from_the_middle.create(NewSecret::new(address, SecretValue::text("1"))).await.unwrap();

@@ -1,4 +1,4 @@
-//! Tests the torture of certificate orders: a short run, and that it notices faults.
+//! Tests the torture of certificate orders. The tests make a short run, and check that the torture detects faults.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,7 +13,7 @@ fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
     let options = Options { program: PathBuf::from(PROGRAM), kills, seed, most_findings: 1, defect };
     let report = orders::run(&options, &mut |_| {}).unwrap();
     if defect.is_some() {
-        // They were broken on purpose.
+        // These folders were broken on purpose.
         for folder in &report.kept {
             let _ = std::fs::remove_dir_all(folder);
         }

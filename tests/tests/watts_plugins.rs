@@ -1,5 +1,5 @@
-//! Tests executables in other languages, written for the tests (`tests/watts_plugins`), through the
-//! plugin `process`, as a host uses them.
+//! Tests executables in other languages, which were written for the tests (`tests/watts_plugins`). The plugin `process`
+//! runs them, as in a host.
 
 use keyway_core::PluginError as _;
 use keyway_issuers::{
@@ -17,7 +17,7 @@ struct Plugin {
 }
 
 impl Plugin {
-    /// Returns `None` after reporting that there is no Python.
+    /// Prepares a plugin. Returns `None` after reporting that there is no Python.
     fn new(file: &str, change: impl FnOnce(&mut ProcessConfiguration)) -> Option<Self> {
         let mut configuration = watts_plugin(file)?;
         change(&mut configuration);
@@ -80,7 +80,7 @@ fn info_in_python() {
             .expose_value()
     };
     assert_eq!(value("user id"), joe.requester.user.as_str());
-    // The slash at the end counts, and slashes are escaped.
+    // The slash at the end is part of the issuer, and slashes are escaped.
     assert_eq!(value("user id, decoded"), r#"{"issuer":"https:\/\/issuer.example.com\/","subject":"joe"}"#);
     assert_eq!(value("name"), "J\u{f6}e \u{1F600}");
     assert_eq!(value("groups"), r#"["a", "b"]"#);

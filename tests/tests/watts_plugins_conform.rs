@@ -12,7 +12,7 @@ use keyway_issuers::{CredentialRef, Login, UserInfo};
 use keyway_process::{ProcessConfiguration, ProfileChoice};
 use keyway_tests::services::watts_plugin;
 
-/// Returns `None` after reporting that there is no Python.
+/// Prepares the test of a plugin. Returns `None` after reporting that there is no Python.
 fn plugin(file: &str, change: impl FnOnce(&mut ProcessConfiguration)) -> Option<IssuerSubject> {
     let mut configuration = watts_plugin(file)?;
     configuration.parallel = NonZeroUsize::new(4).unwrap();
@@ -84,8 +84,7 @@ fn info_keeps_the_contract() {
     info().iter().for_each(assert_conforms);
 }
 
-/// Tests an executable that was written from the seed alone, which says less than today's hosts
-/// send.
+/// Tests an executable that was written from the seed alone. The seed describes less than today's hosts send.
 #[test]
 fn door_keeps_the_contract_of_the_seed() {
     door().iter().for_each(assert_conforms);

@@ -1,4 +1,4 @@
-//! Compares `keyway-x509` with OpenSSL: the requests that it makes, and those that it reads.
+//! Compares `keyway-x509` with OpenSSL, for requests that `keyway-x509` makes and for requests that it reads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ fn run(openssl: &Path, arguments: &[&str]) -> Output {
     Command::new(openssl).args(arguments).output().expect("openssl starts")
 }
 
-/// OpenSSL verifies requests for every type of key, and reads subject and names as they were given.
+/// Tests that OpenSSL verifies requests for every type of key, and reads subject and names as they were given.
 #[test]
 fn openssl_verifies_our_requests() {
     let Some(openssl) = openssl("requests that it verifies") else { return };
@@ -64,7 +64,7 @@ fn openssl_verifies_our_requests() {
     }
 }
 
-/// What OpenSSL refuses to verify is refused here too, whichever byte was changed.
+/// Tests that every request that OpenSSL refuses to verify is refused here too, whichever byte was changed.
 #[test]
 fn a_request_that_openssl_refuses_is_refused() {
     let Some(openssl) = openssl("requests that it refuses") else { return };

@@ -27,7 +27,7 @@ use crate::{Failure, cargo, expect_no_more, rooms};
 /// The packages that one package depends on.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Arrows {
-    /// Whether everything is allowed, so that nothing is compared.
+    /// Whether everything is allowed. Then nothing is compared.
     anything: bool,
     library: BTreeSet<String>,
     tests: BTreeSet<String>,
@@ -151,7 +151,7 @@ fn from_metadata(metadata: &Value) -> Result<House, Failure> {
         let arrows = package["name"].as_str().and_then(|name| house.get_mut(name)).ok_or_else(unknown)?;
         for dependency in package["dependencies"].as_array().ok_or_else(unknown)? {
             let name = dependency["name"].as_str().ok_or_else(unknown)?;
-            // A registry package may have the name of one of ours; a path tells them apart.
+            // A registry package may have the name of a package of the workspace. Only the latter has a path.
             if !members.contains(name) || dependency["path"].is_null() {
                 continue;
             }

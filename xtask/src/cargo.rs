@@ -10,8 +10,8 @@ use std::{
 
 use crate::Failure;
 
-/// Returns the root of the workspace: that of the package that cargo runs, or of the current folder. The path at
-/// compile time does not count, because clones of the repository may share a target folder.
+/// Returns the root of the workspace of the package that cargo runs, or otherwise of the current folder. The path at
+/// compile time is not used, because clones of the repository may share a target folder.
 pub(crate) fn workspace_root() -> PathBuf {
     let start = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| env::current_dir().ok());
     let start = start.unwrap_or_default();
@@ -27,8 +27,8 @@ pub(crate) fn target_directory() -> PathBuf {
     }
 }
 
-/// Prepares the cargo that runs this task with a subcommand, in the root of the workspace. It builds only the
-/// versions of the lock file.
+/// Prepares a subcommand of the cargo that runs this task, in the root of the workspace. It builds only the versions of
+/// the lock file.
 pub(crate) fn cargo(subcommand: &[&str]) -> Command {
     let mut command = unlocked(subcommand);
     command.arg("--locked");
@@ -42,8 +42,8 @@ pub(crate) fn unlocked(subcommand: &[&str]) -> Command {
     command
 }
 
-/// Prepares the cargo of another toolchain, by rustup: under `cargo xtask`, `cargo` is the stable one itself
-/// and does not know `+toolchain`.
+/// Prepares the cargo of another toolchain, by rustup: under `cargo xtask`, `cargo` is the stable cargo itself and does
+/// not know `+toolchain`.
 pub(crate) fn rustup_cargo(toolchain: &str) -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", toolchain, "cargo"]).current_dir(workspace_root());
@@ -83,7 +83,8 @@ pub(crate) fn output(command: &mut Command) -> Result<Output, Failure> {
     command.output().map_err(|error| does_not_start(command, &error))
 }
 
-/// Runs a command that reports its failure itself, so only its status remains.
+/// Runs a command that reports its failure itself. If it fails, this process ends with a failure and prints nothing
+/// more.
 pub(crate) fn hand_over_to(command: &mut Command) -> Result<(), Failure> {
     if succeeds(command)? { Ok(()) } else { std::process::exit(1) }
 }

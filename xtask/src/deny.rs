@@ -2,11 +2,11 @@
 
 use crate::{Failure, cargo, expect_no_more, tools};
 
-/// Both workspaces: cargo-fuzz requires the second one.
+/// The manifests of both workspaces. cargo-fuzz requires the second one.
 const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 
-/// Runs the task. Without cargo-deny, and without a registry to install it from, prints one line and succeeds;
-/// without the database of advisories, skips that check in the same way.
+/// Runs the task. Prints one line and succeeds if cargo-deny is missing, and there is no registry to install it from.
+/// Skips the check of advisories in the same way if their database is missing.
 pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     expect_no_more(arguments)?;
     let skipped = "bans, licences, sources and advisories of all dependencies";

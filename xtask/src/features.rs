@@ -1,8 +1,8 @@
-//! `cargo xtask features`: checks the packages that a package brings with some of its features, and that it
-//! compiles.
+//! `cargo xtask features`: checks on which packages a package depends with some of its features, and that it compiles
+//! with them.
 //!
-//! A user who leaves a feature out wants to leave its packages out, too. The build of the whole workspace does
-//! not show that, because there a feature that one package requests is on for all.
+//! A user who leaves a feature out wants to leave its packages out, too. The build of the whole workspace does not show
+//! this, because there a feature that one package requests is on for all packages.
 
 use std::collections::BTreeSet;
 
@@ -12,12 +12,12 @@ use crate::{Failure, cargo, expect_no_more};
 struct Choice {
     package: &'static str,
     features: &'static str,
-    /// Every package of the workspace that it then depends on, with that package's features.
+    /// The packages of the workspace on which the package then depends, each with its features.
     brings: &'static [&'static str],
 }
 
-/// The contracts that stand on the core alone. A plugin that implements one brings at most
-/// [`MOST_PACKAGES`] packages with it, those from outside included.
+/// The contracts that depend on the core only. A plugin that implements one of them brings at most [`MOST_PACKAGES`]
+/// packages with it, including external ones.
 const CONTRACTS: [&str; 3] = ["keyway-certificates", "keyway-credentials", "keyway-issuers"];
 const MOST_PACKAGES: usize = 60;
 
@@ -88,7 +88,7 @@ const CHOICES: [Choice; 26] = [
         features: "",
         brings: &["keyway-core", "keyway-files", "keyway-seal", "keyway-secrets", "keyway-storage"],
     },
-    // The records of `keyway-generic` without the plugin.
+    // The records of `keyway-generic`, without the plugin.
     Choice {
         package: "keyway-passdb",
         features: "",
@@ -115,7 +115,7 @@ const CHOICES: [Choice; 26] = [
             "keyway-x509",
         ],
     },
-    // Without its server for tests.
+    // The plugin without its server for tests.
     Choice {
         package: "keyway-locker",
         features: "",
@@ -128,7 +128,7 @@ const CHOICES: [Choice; 26] = [
             "keyway-secrets",
         ],
     },
-    // For a program with plugins of its user's choice.
+    // The library for programs that choose their own plugins.
     Choice {
         package: "keyway-locker-sdk",
         features: "",
@@ -237,7 +237,8 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         }
         println!("{shown}: as it should be");
     }
-    // Checks a developer of this crate alone; `cargo xtask test` builds the example with everything else.
+    // Checks the example as a developer of this crate alone sees it; `cargo xtask test` builds the example with
+    // everything else.
     let example = ["--quiet", "--package", "keyway", "--example", "host", "--", "-D", "warnings"];
     if !cargo::succeeds(cargo::cargo(&["clippy"]).args(example))? {
         return Err("the example host, of keyway alone, does not compile without warnings".to_owned());
@@ -267,7 +268,7 @@ fn differences(choice: &Choice, tree: &str) -> Vec<String> {
     too_many.chain(missing).chain(heavy).collect()
 }
 
-/// Counts the packages of a tree, the first included.
+/// Counts the packages of a tree, including the first one.
 fn packages(tree: &str) -> usize {
     let name_and_version = |line: &str| line.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ");
     tree.lines().map(name_and_version).collect::<BTreeSet<_>>().len()

@@ -86,7 +86,7 @@ fn build(only: Option<&str>) -> Result<PathBuf, Failure> {
     Ok(folder.join(host()?).join("release"))
 }
 
-/// Returns the compiler's name of the host system.
+/// Returns the target triple of this machine.
 fn host() -> Result<String, Failure> {
     let output = Command::new(env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()))
         .arg("-vV")

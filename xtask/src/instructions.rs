@@ -1,8 +1,8 @@
-//! `cargo xtask instructions`: counts the instructions of the hot paths under callgrind and compares
-//! them with the committed baseline.
+//! `cargo xtask instructions`: counts the instructions of the hot paths under callgrind and compares them with the
+//! committed baseline.
 //!
-//! Instruction counts, unlike times, are the same on a busy machine. They depend on the compiler, so the
-//! baseline names its compiler, and counts of another one are not compared.
+//! Instruction counts, unlike times, are the same on a busy machine. They depend on the compiler, so the baseline names
+//! its compiler, and counts of another compiler are not compared.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -60,7 +60,7 @@ Tasks:
   miri                        the parser and the registry under miri (needs nightly and miri)
 ";
 
-/// The failure of a task, a text for the person at the terminal.
+/// The failure of a task: a text for the person at the terminal.
 type Failure = String;
 
 fn main() -> ExitCode {

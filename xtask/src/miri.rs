@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::{Failure, cargo, expect_no_more};
 
-/// The prefixes of the tests that miri runs; they do no I/O. Each runs in a process of its own, because miri
+/// The prefixes of the tests that miri runs. These tests do no I/O. Each runs in a process of its own, because miri
 /// runs all threads of a program on one processor.
 const TESTS: [&str; 3] = ["compatibility::", "version::", "registry::"];
 
@@ -52,7 +52,7 @@ fn miri() -> Command {
     let mut command = cargo::rustup_cargo("nightly");
     command
         .args(["miri", "test", "--locked", "--package", "keyway-core", "--lib"])
-        // Runs few cases of each property: miri is some hundred times slower.
+        // Runs few cases of each property, because miri is several hundred times slower.
         .env("PROPTEST_CASES", "4")
         // The tests leak values that must be `'static`.
         .env("MIRIFLAGS", "-Zmiri-disable-isolation -Zmiri-ignore-leaks");

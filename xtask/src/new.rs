@@ -67,7 +67,7 @@ const CREDENTIAL_STORE: Files = &[
     ("tests/conformance.rs", include_str!("../templates/credential-store/tests/conformance.rs.template")),
 ];
 
-/// The suites of the kit that a plugin needs, without the others.
+/// The options for the kit if a plugin needs only one of its suites.
 const CLIENT: &str = ", default-features = false, features = [\"client\"]";
 const CERTIFICATES: &str = ", default-features = false, features = [\"certificates\"]";
 const CREDENTIALS: &str = ", default-features = false, features = [\"credentials\"]";
@@ -172,14 +172,14 @@ fn make(kind: &str, files: Files, name: &str, folder: &Path) -> Result<(), Failu
         check_workspace(folder)
     };
     write().inspect_err(|_| {
-        // A workspace that cargo cannot read would stop all work in it.
+        // Undoes the changes, because a workspace that cargo cannot read would stop all work in it.
         let _ = fs::remove_dir_all(folder);
         for (file, content) in &before {
             let _ = fs::write(file, content);
         }
     })?;
     println!("{} is made. Search it for FILL IN; `cargo test` there runs the suite.", folder.display());
-    // Formats it in the style of its place. Without rustfmt it stays as the templates are.
+    // Formats the crate in the style of its folder. Without rustfmt, the files stay as they are in the templates.
     let formatted = ["src/lib.rs", "src/main.rs", "tests/conformance.rs"];
     let formatted = formatted.into_iter().filter(|path| folder.join(path).exists());
     let _ = Command::new("rustfmt")

@@ -27,13 +27,13 @@ use crate::rust_paths::paths;
 
 /// The sources whose rooms are compared.
 const SOURCES: &str = "crates/keyway-host/src";
-/// The beginning of the names of the workspace's crates, in code.
+/// The prefix of the names of the workspace's crates in code.
 const CRATES: &str = "keyway_";
 
 /// Maps each room, or folder, to everything that is listed for it.
 pub(crate) type Lists = BTreeMap<String, BTreeSet<String>>;
 
-/// Reads the lines of a block. `lines` come with their numbers.
+/// Reads the lines of a block. `lines` has each line with its number.
 pub(crate) fn lists(lines: &[(usize, &str)]) -> Result<Lists, Failure> {
     let mut lists = Lists::new();
     for (number, line) in lines {
@@ -148,7 +148,7 @@ fn module(file: &Path) -> Vec<String> {
     parts.filter(|part| part != "mod" && part != "lib").collect()
 }
 
-/// Maps the items that the root exports to their rooms.
+/// Maps each item that the root exports to the room of the item.
 fn exported(lib: &str, rooms: &BTreeSet<String>) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     let code: String = lib.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -170,7 +170,7 @@ enum Target {
     Room(String, Option<String>),
     /// A crate of the workspace.
     Crate(String),
-    /// A name that neither a room nor the root has.
+    /// A name that is neither a room nor exported by the root.
     Unknown(String),
 }
 
@@ -186,7 +186,7 @@ fn targets(
         let ups = path.iter().take_while(|part| *part == "super").count();
         let from_root = match path[0].as_str() {
             "crate" => &path[1..],
-            // Enough of these lead to the root.
+            // With enough of these, the path begins at the root.
             "super" if ups >= depth => &path[ups..],
             "super" | "keyway_host" => continue,
             name => {
@@ -195,7 +195,7 @@ fn targets(
             }
         };
         match from_root {
-            // `pub(crate)`.
+            // This is `pub(crate)`, which names no item.
             [] => {}
             [room, item @ ..] if rooms.contains(room) => {
                 let item = item.first().filter(|item| *item != "self");

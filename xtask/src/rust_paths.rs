@@ -1,7 +1,7 @@
 //! Finds the paths that a Rust source names.
 
-/// Finds the paths that start with `crate`, `super` or a name with `prefix`, in groups, too.
-/// Comments, texts and modules of tests are skipped.
+/// Finds the paths that start with `crate`, `super` or a name with `prefix`, including paths in groups. Comments, texts
+/// and modules of tests are skipped.
 pub(crate) fn paths(source: &str, prefix: &str) -> Vec<Vec<String>> {
     let tokens = without_tests(tokens(source));
     let mut found = Vec::new();
@@ -51,7 +51,7 @@ fn follow(tokens: &[String], at: usize, before: &[String], found: &mut Vec<Vec<S
             _ => break,
         }
     }
-    // A new name follows for the used item.
+    // The new name of the used item follows.
     if tokens.get(at).is_some_and(|token| token == "as") {
         at += 2;
     }
@@ -119,7 +119,7 @@ fn skipped(code: &str) -> Option<usize> {
     let mut letters = code.chars();
     match (letters.next(), letters.next(), letters.next()) {
         (Some('"'), ..) => quoted('"'),
-        // Anything else with this mark is a lifetime.
+        // Any other quote of this kind begins a lifetime.
         (Some('\''), Some('\\'), _) | (Some('\''), _, Some('\'')) => quoted('\''),
         _ => None,
     }

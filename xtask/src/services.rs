@@ -12,9 +12,9 @@ const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
     ("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"]),
     ("strace", &["--version"], &["strace"]),
     ("ssh", &["-V"], &["openssh-client"]),
-    // `sshd` has no version option in every version. Instead, the program is looked up by its file (`-x`).
+    // Not every version of `sshd` has a version option. Instead, the program is looked up by its file (`-x`).
     ("test", &["-x", "/usr/sbin/sshd"], &["openssh-server"]),
-    // Its programs have no version option.
+    // The programs of Pebble have no version option.
     ("test", &["-x", "/usr/bin/pebble"], &["pebble"]),
 ];
 
@@ -45,7 +45,7 @@ pub(crate) fn begin() -> Result<Installation, Failure> {
         }
     }
     forget_failed_environments();
-    // Builds it together with the tests: alone, its dependencies have other features and are compiled twice.
+    // Builds the installer together with the tests: alone, its dependencies have other features and are compiled twice.
     let build = ["--quiet", "--workspace", "--bin", PROGRAM];
     if !cargo::succeeds(cargo::cargo(&["build"]).args(build))? {
         return Err(format!("{PROGRAM} does not compile"));
@@ -63,7 +63,7 @@ pub(crate) fn begin() -> Result<Installation, Failure> {
 }
 
 impl Installation {
-    /// Waits for the end, and prints the output.
+    /// Waits for the end of the installation, and prints its output.
     pub(crate) fn end(self) -> Result<(), Failure> {
         let output = self.0.wait_with_output().map_err(|error| format!("{PROGRAM}: {error}"))?;
         print!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -13,7 +13,8 @@ pub(crate) const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 
 /// The variable that, set to `1`, lets tests change the system: `--install-services` sets it.
 pub(crate) const CHANGE_VARIABLE: &str = "KEYWAY_CHANGE_SYSTEM";
-/// Names the permission to change the system, which some tests need. It is not a program, so its lack never fails.
+/// Names the permission to change the system, which some tests need. It is not a program, so a run never fails because
+/// of its absence.
 const PERMISSION: &str = "permission to change the system";
 
 /// A missing program, and the tests that were skipped for it.

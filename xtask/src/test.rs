@@ -42,7 +42,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
         ended.push(Ended::new(name, &ran, begun.elapsed()));
         Ok::<_, Failure>(())
     };
-    // After the build, the installer of the services is built, too, and it waits for the network while the
+    // The installer of the services is built and started after this build. It waits for the network while the
     // processors have other work.
     println!("== build");
     let (build, tests) = tests();
@@ -65,7 +65,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
 /// A step: its name and its command.
 type Step = (&'static str, Command);
 
-/// Returns the build of the tests and of all other steps, and the tests.
+/// Returns the command that builds the tests and the programs of all other steps, and the step that runs the tests.
 fn tests() -> (Command, Step) {
     let nextest = cargo::answers("cargo", &["nextest", "--version"]);
     let command = || {
@@ -100,9 +100,9 @@ fn others() -> Vec<Step> {
     steps.push(("documentation tests", documentation));
     if cargo::workspace_root().join("crates/keyway/examples/host.rs").exists() {
         let mut example = cargo::cargo(&["run"]);
-        // Names no package, so that the example is the one that was built with the tests. With a package, its
-        // dependencies have other features, and half of the workspace is compiled again. `cargo xtask features`
-        // checks that the package alone compiles.
+        // No package is named, so that the example is the one that was built with the tests. With a package, its
+        // dependencies have other features, and half of the workspace is compiled again. `cargo xtask features` checks
+        // that the package alone compiles.
         example.args(["--example", "host"]);
         steps.push(("example host", example));
     }

@@ -12,7 +12,7 @@ use crate::{Failure, cargo};
 pub(crate) struct Tool {
     package: &'static str,
     version: &'static str,
-    /// The arguments that check for it, in any version.
+    /// The arguments that check whether the tool is installed, in any version.
     question: [&'static str; 2],
 }
 
@@ -22,8 +22,8 @@ pub(crate) const DENY: Tool =
     Tool { package: "cargo-deny", version: "0.20.2", question: ["deny", "--version"] };
 
 impl Tool {
-    /// Installs the tool if it is missing, with the dependencies of its release. Returns false if the registry
-    /// cannot be reached, after a line that names what was `skipped`.
+    /// Installs the tool if it is missing, with the dependencies of its release. If the registry cannot be reached,
+    /// prints a line that names what was `skipped`, and returns false.
     pub(crate) fn ensure(&self, skipped: &str) -> Result<bool, Failure> {
         if cargo::answers("cargo", &self.question) {
             return Ok(true);
@@ -32,7 +32,7 @@ impl Tool {
         let mut install = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         install
             .args(["install", self.package, "--version", self.version, "--locked", "--quiet"])
-            // Unoptimized, it compiles in a third of the time, and it runs for seconds only.
+            // An unoptimized tool compiles in a third of the time, and it runs for seconds only.
             .arg("--debug")
             .envs([("CARGO_PROFILE_DEV_DEBUG", "false"), ("CARGO_INCREMENTAL", "0")])
             // Cargo would otherwise apply the configuration of the workspace, such as its target folder.
@@ -52,8 +52,8 @@ impl Tool {
     }
 }
 
-/// Downloads the packages of a workspace's lock file. Returns false if the registry cannot be reached, after a
-/// line that names what was `skipped`.
+/// Downloads the packages of a workspace's lock file. If the registry cannot be reached, prints a line that names what
+/// was `skipped`, and returns false.
 pub(crate) fn fetch(manifest: &Path, skipped: &str) -> Result<bool, Failure> {
     let mut fetch = cargo::cargo(&["fetch"]);
     if cargo::succeeds(fetch.arg("--manifest-path").arg(manifest))? {
@@ -68,7 +68,7 @@ pub(crate) fn fetch(manifest: &Path, skipped: &str) -> Result<bool, Failure> {
 
 /// Tells whether crates.io, or its replacement, can be reached.
 fn registry_answers() -> bool {
-    // Runs in a folder without a workspace, because cargo would otherwise answer from that.
+    // Runs in a folder without a workspace, because cargo would otherwise answer from the workspace.
     let folder = env::temp_dir();
     let _ = fs::create_dir_all(&folder);
     Command::new("cargo")

@@ -16,7 +16,7 @@ pub enum Class {
     AlreadyExists,
     /// The store was deleted.
     Deleted,
-    /// Another writer was first.
+    /// Another writer changed the data first.
     Conflict,
     /// The operation is not offered.
     Unsupported,
@@ -24,7 +24,7 @@ pub enum Class {
     Invalid,
     /// The data was written by another plugin or version.
     Incompatible,
-    /// None of the available keys opens it.
+    /// None of the available keys opens the data.
     WrongKey,
     /// The data is damaged.
     Corrupt,
@@ -74,7 +74,7 @@ impl Class {
         }
     }
 
-    /// Returns the class of an error kind, which all contracts share.
+    /// Returns the class of an error kind. All contracts share the kinds.
     pub fn of_kind(kind: ErrorKind) -> Self {
         match kind {
             ErrorKind::NotFound => Self::NotFound,

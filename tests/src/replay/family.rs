@@ -36,7 +36,7 @@ pub struct Family {
     pub name: &'static str,
     /// The place of a vector's kind.
     pub form: Form,
-    /// Its kinds.
+    /// The kinds of the system's vectors.
     pub kinds: &'static [(&'static str, Scope)],
 }
 

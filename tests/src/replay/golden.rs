@@ -1,5 +1,5 @@
-//! The number of vectors that each decision overrules, in a file, so that it changes only on
-//! purpose.
+//! The golden file: the number of vectors that each decision overrules. A test compares it, so that a number does not
+//! change by accident.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub fn golden_path() -> PathBuf {
 /// Returns the files of vectors in the repository, ordered by name.
 ///
 /// # Errors
-/// Those of the system.
+/// The errors of the file system.
 pub fn vector_files() -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder())? {

@@ -10,9 +10,9 @@ use super::{Adapter, Class, Input, Observed, StepOutcome, Vector};
 pub enum Verdict {
     /// The outcome equals upstream's.
     Passed,
-    /// The outcome satisfies these decisions, and upstream's differs.
+    /// The outcome satisfies these decisions, and differs from upstream's.
     Decided(BTreeSet<&'static str>),
-    /// The outcome satisfies neither.
+    /// The outcome neither satisfies decisions nor equals upstream's.
     Failed {
         /// The expected outcome.
         expected: String,
@@ -78,8 +78,8 @@ pub fn judge(adapter: &dyn Adapter, vector: &Vector) -> Verdict {
     if decisions.is_empty() { Verdict::Passed } else { Verdict::Decided(decisions) }
 }
 
-/// Replays an input that was not recorded, so that only decisions determine the outcome. Returns
-/// the number of steps that they rule.
+/// Replays an input that was not recorded, so that only decisions determine the outcome. Returns the number of steps
+/// that have a ruling.
 ///
 /// # Panics
 /// When an outcome breaks a ruling, or is a panic.
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::replay::{Demand, Expected, Ruling, UpstreamStep};
 
-    /// Answers its input and refuses nothing; `ruling` is the demand of its decision.
+    /// An adapter that returns its input and refuses nothing. `ruling` is the demand of a decision.
     struct Echo {
         ruling: Option<fn() -> Ruling>,
     }

@@ -32,7 +32,7 @@ pub struct Failed {
     pub id: String,
     /// The subject.
     pub what: String,
-    /// Its input, in short.
+    /// The input, shortened.
     pub input: String,
     /// The expected outcome.
     pub expected: String,

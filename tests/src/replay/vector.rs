@@ -11,7 +11,7 @@ use super::oracle::json_text;
 /// One observation of an upstream system.
 #[derive(Clone, Debug)]
 pub struct Vector {
-    /// Its name, for reports only.
+    /// The name, for reports only.
     pub id: String,
     /// The kind, which chooses the adapter.
     pub kind: String,
@@ -40,8 +40,8 @@ impl Input {
         Self::in_situation(value, "")
     }
 
-    /// Creates an input whose situation stands in words beside it: several kinds of Barbican have vectors with
-    /// an empty input, and the method that is called is in the vector's description.
+    /// Creates an input with a situation in words. Several kinds of Barbican have vectors with an empty input, and only
+    /// the vector's description names the called method.
     pub fn in_situation(value: Value, situation: impl Into<String>) -> Self {
         Self { value, situation: situation.into() }
     }
@@ -128,8 +128,8 @@ pub fn read_file(path: &Path) -> Result<Vec<Vector>, UnreadableVectors> {
 
 /// Reads the text of a file of vectors.
 ///
-/// Its form determines the place of the kind: a list whose items have it at the beginning of their
-/// `id`, or an object with a list `vectors` of items with a `kind`.
+/// The form of the file determines the place of the kind. In a list, each item has the kind at the beginning of its
+/// `id`; in an object with a list `vectors`, each item has a field `kind`.
 ///
 /// Integers beyond 64 bits become `{"$integer": "123..."}`, so that no digit is lost.
 ///

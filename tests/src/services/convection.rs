@@ -1,4 +1,4 @@
-//! Runs Convection's own plugins by a Python program.
+//! Runs Convection's own plugins in a Python program.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -24,11 +24,11 @@ impl ConvectionPlugin {
         Ok(Self { python: python_with(&CONVECTION)?, plugin })
     }
 
-    /// Runs these steps on a store and returns the plugin's answers; `python/convection_driver.py`
-    /// lists the steps. `config` are the settings of a new store. Blocks.
+    /// Runs these steps on a store and returns the plugin's answers; `python/convection_driver.py` lists the steps.
+    /// `config` has the settings of a new store. Blocks.
     ///
     /// # Panics
-    /// If the program itself fails, since that is no answer of the plugin.
+    /// If the program itself fails, because that is not an answer of the plugin.
     pub fn answers(
         &self,
         root: &Path,

@@ -6,15 +6,15 @@ use std::sync::LazyLock;
 
 use super::Skip;
 
-/// The options for a script that needs only Python's standard library: most of the time of a small
-/// script goes to installed packages.
+/// The options for a script that needs only Python's standard library. Without them, a small script spends most of its
+/// time on loading the installed packages.
 pub const BARE: [&str; 3] = ["-E", "-s", "-S"];
 
-/// Returns the Python 3 of the search path. If a version manager has put a wrapper script there,
-/// returns the program itself, since the wrapper takes longer than a plugin. Blocks the first time.
+/// Returns the path of Python 3. If the search path has a wrapper script of a version manager, returns the program
+/// behind it, because the wrapper takes longer than a plugin. Blocks the first time.
 ///
 /// # Errors
-/// A [`Skip`] if there is none.
+/// A [`Skip`] if there is no Python 3.
 pub fn python() -> Result<String, Skip> {
     static FOUND: LazyLock<Result<String, Skip>> = LazyLock::new(find);
     FOUND.clone()

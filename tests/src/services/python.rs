@@ -19,7 +19,8 @@ pub struct PythonPackages {
     pub requirements: &'static str,
     /// Modules that must be importable; otherwise the environment is useless.
     pub modules: &'static [&'static str],
-    /// Whether pip also installs what the requirements depend on. If not, they list all that is needed.
+    /// Whether pip also installs the dependencies of the requirements. If not, the requirements list all that is
+    /// needed.
     pub with_dependencies: bool,
 }
 
@@ -37,7 +38,7 @@ pub const CONVECTION: PythonPackages = PythonPackages {
 
 /// The real SDK of SPS for credential-store plugins.
 ///
-/// One of its dependencies, which these plugins do not use, is built from C and needs the headers of LDAP.
+/// One of its dependencies is built from C, and needs the headers of LDAP. These plugins do not use it.
 pub const SPS: PythonPackages = PythonPackages {
     name: "sps",
     requirements: include_str!("../../python/sps.txt"),
@@ -53,8 +54,8 @@ pub const LOCKER: PythonPackages = PythonPackages {
     with_dependencies: false,
 };
 
-/// How long a failed attempt keeps other test processes from trying again. A new run of `cargo
-/// xtask test` tries at once.
+/// The time after a failed attempt during which other test processes do not try again. A new run of `cargo xtask test`
+/// tries at once.
 const FAILURE_COUNTS_FOR: Duration = Duration::from_secs(300);
 
 /// Returns the interpreter of a virtual environment with these packages.
@@ -139,7 +140,7 @@ fn install(directory: &Path, packages: &PythonPackages) -> Result<(), Skip> {
     run(Command::new(&python).args(["-c", &imports])).map_err(missing)
 }
 
-/// Runs a program; on failure, returns its last line as the reason.
+/// Runs a program. On failure, returns the last line of its output as the reason.
 fn run(command: &mut Command) -> Result<(), String> {
     let output = command
         .stdin(Stdio::null())

@@ -2,16 +2,17 @@
 
 use std::{env, ffi::OsStr, fs::OpenOptions, io::Write as _, path::Path};
 
-/// Names the file that skips are appended to; `cargo xtask test` sets it.
+/// The variable that names the file to which skips are appended. `cargo xtask test` sets it.
 pub const REPORT_VARIABLE: &str = "KEYWAY_SKIP_REPORT";
-/// Set to `1`, it makes a missing program a failure.
+/// The variable that makes a missing program a failure, if it is `1`.
 pub const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 
-/// Set to `1`, it lets tests change the system, such as add an account; `cargo xtask test --install-services` sets it.
+/// The variable that permits tests to change the system, such as to add an account, if it is `1`. `cargo xtask test
+/// --install-services` sets it.
 pub const CHANGE_VARIABLE: &str = "KEYWAY_CHANGE_SYSTEM";
 
-/// Tells whether tests may change the system, which needs root, too. If not, reports that `what` was skipped, which is
-/// no failure where programs are required. Blocks.
+/// Tells whether tests may change the system, for which they also need to run as root. If not, reports that `what` was
+/// skipped. This skip is not a failure, even if real programs are required. Blocks.
 ///
 /// # Panics
 /// If the report cannot be written.
@@ -63,7 +64,7 @@ impl Skip {
         let Some(file) = file else {
             return;
         };
-        // Test processes share the file: one write of one line in append mode keeps lines whole.
+        // Test processes share the file. Each line is written by one write in append mode, so lines are not mixed.
         let line = format!("{}\t{}\t{}\n", self.program, one_line(what), self.reason);
         OpenOptions::new()
             .create(true)

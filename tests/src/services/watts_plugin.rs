@@ -6,8 +6,8 @@ use keyway_process::ProcessConfiguration;
 
 use super::{BARE, OrSkip as _, python};
 
-/// Configures the plugin `process` for a file of `watts_plugins`, with the interpreter that its
-/// name asks for. Returns `None` after reporting that there is no Python.
+/// Configures the plugin `process` for a file of `watts_plugins`, with the interpreter for the extension of the file.
+/// Returns `None` after reporting that Python is missing.
 ///
 /// # Panics
 /// If the path of the workspace is not UTF-8.

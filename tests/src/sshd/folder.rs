@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-/// A folder with no links in its path, which the issuers would refuse.
+/// A folder whose path has no links, because the issuers refuse links.
 #[derive(Debug)]
 pub struct Folder {
     _folder: TempDir,
@@ -23,12 +23,12 @@ impl Folder {
         Self { _folder: folder, path }
     }
 
-    /// Returns the path of a file in it.
+    /// Returns the path of a file in the folder.
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Reads a file in it.
+    /// Reads a file in the folder.
     ///
     /// # Panics
     /// If it cannot be read.

@@ -42,10 +42,11 @@ impl OpenSsh {
         said(Command::new(&self.ssh_keygen).args(arguments))
     }
 
-    /// Makes a key pair without a passphrase; the public half is next to it, as `.pub`.
+    /// Makes a key pair without a passphrase. The public key is beside the private one, in the file whose name has
+    /// `.pub` added.
     ///
     /// # Panics
-    /// If there is a file of this name, or it cannot be made.
+    /// If a file of this name exists already, or the key pair cannot be made.
     pub fn make_key(&self, file: &Path) {
         let (made, said) = self.keygen(["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", text(file)]);
         assert!(made, "{said}");
@@ -59,12 +60,12 @@ pub struct Server {
     folder: TempDir,
     child: Child,
     port: u16,
-    /// The user that it runs as, and lets in.
+    /// The user that the server runs as and lets in.
     pub user: String,
 }
 
 impl Server {
-    /// Starts a server with these settings, one a line, which go before its own.
+    /// Starts a server. `settings` has one setting a line; they come before the server's own settings.
     ///
     /// # Panics
     /// If it does not start.
@@ -84,8 +85,8 @@ impl Server {
              PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n",
             host_key.display()
         );
-        // Since 9.8, failed logins are locked out for a while, and these tests fail on purpose.
-        // Earlier versions refuse the setting.
+        // Since 9.8, `sshd` locks out a client for a while after failed logins, and logins fail on purpose in these
+        // tests. Earlier versions refuse the setting.
         let config = file("config");
         fs::write(&config, format!("{common}PerSourcePenalties no\n")).expect("a configuration");
         if !said(Command::new(&programs.sshd).arg("-t").arg("-f").arg(&config)).0 {
@@ -97,8 +98,7 @@ impl Server {
         Self { programs: programs.clone(), folder, child, port, user }
     }
 
-    /// Starts `sshd` on a free port. Another program may take the port first; then another port is
-    /// tried.
+    /// Starts `sshd` on a free port. If another program takes the port first, tries another one.
     fn listen(programs: &OpenSsh, config: &Path, log: &Path) -> (Child, u16) {
         for _ in 0..5 {
             let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
@@ -127,7 +127,7 @@ impl Server {
     /// Tells whether this key, with this certificate if given, lets a user in.
     ///
     /// # Panics
-    /// If the answer is unclear: a server that is gone proves no refusal.
+    /// If the answer is unclear: a server that does not run any more has not refused the key.
     pub fn lets_in(&self, key: &Path, certificate: Option<&Path>) -> bool {
         let known_hosts = format!("UserKnownHostsFile={}", self.known_hosts().display());
         let mut command = Command::new(&self.programs.ssh);
@@ -148,8 +148,8 @@ impl Server {
             command.arg("-o").arg(format!("CertificateFile={}", certificate.display()));
         }
         let address = format!("{}@127.0.0.1", self.user);
-        // The output of `ssh -v` counts, not the result of the command: a user can log in to an
-        // account without a shell, too.
+        // The output of `ssh -v` decides, not the exit status of the command: a user can also log in to an account
+        // without a shell.
         let (_, said) = said(command.args(["-v", &address, "true"]));
         if said.contains("Authenticated to 127.0.0.1") {
             return true;
@@ -192,7 +192,7 @@ pub fn write_private(file: &Path, content: &str) {
     file.write_all(content.as_bytes()).expect("it is written");
 }
 
-/// Returns a path as text; those of the tests are plain.
+/// Returns a path as text. All paths of the tests are UTF-8.
 ///
 /// # Panics
 /// If it is not UTF-8.

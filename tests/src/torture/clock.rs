@@ -7,11 +7,10 @@ use keyway_core::{Clock, SystemClock, Timestamp};
 
 use super::draw::Draw;
 
-/// Follows the system's clock, and jumps forward or back every few readings.
+/// A clock that follows the system's, and jumps forward or back every few readings.
 ///
-/// Real clocks jump when a machine was suspended or its clock is set by hand.
-/// Hosts with such clocks share records, so none may trust a time that another one wrote (decision
-/// R5).
+/// Real clocks jump when a machine was suspended or its clock is set by hand. Hosts with such clocks share records, so
+/// a host must not trust a time that another host wrote (decision R5).
 #[derive(Debug)]
 pub(super) struct JumpingClock(Mutex<Jumps>);
 
@@ -22,7 +21,7 @@ struct Jumps {
 }
 
 impl JumpingClock {
-    /// The furthest that the clock is ahead of the system's.
+    /// The maximum by which this clock is ahead of the system's.
     pub(super) const FURTHEST: Duration = Duration::from_secs(20 * 60);
 
     pub(super) fn new(draw: Draw) -> Self {

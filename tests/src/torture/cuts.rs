@@ -1,4 +1,4 @@
-//! Power cuts: checks of the disks that a traced process could have left.
+//! Power cuts: checks the disks that a traced process could have left.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +25,7 @@ pub struct Cuts {
     pub anywhere: usize,
 }
 
-/// Creates a folder for a traced process and the disks it leaves.
+/// Creates a folder for a traced process, and for the disks that the process leaves.
 ///
 /// The disk is simulated from the trace, so the folder may be in memory, where checks are faster.
 ///
@@ -37,12 +37,11 @@ pub fn folder() -> Result<TempDir, TortureError> {
         .map_err(|source| TortureError::System { action: "make a folder", source })
 }
 
-/// Simulates power cuts at moments of a trace below `root`, and checks each disk that they leave.
+/// Simulates power cuts at moments of a trace below `root`, and checks each disk that remains after a cut.
 ///
-/// The remaining files are written back below `root`, since stores know their paths. `look` gets
-/// that folder and reports its content ([`Line::Observed`]); it must be able to read the folder
-/// after every one of these cuts. Writes acknowledged before a cut must be present after it, and
-/// writes in progress may be.
+/// The remaining files are written back below `root`, because stores know their paths. `look` gets that folder and
+/// reports its content ([`Line::Observed`]); it must be able to read the folder after every one of these cuts. Writes
+/// acknowledged before a cut must be present after it, and writes in progress may be.
 ///
 /// # Errors
 /// When the trace has events that cannot be judged, or the system refuses.
@@ -102,7 +101,7 @@ fn empty(folder: &Path) -> Result<(), TortureError> {
     emptied.map_err(|source| TortureError::System { action: "empty a folder", source })
 }
 
-/// Chooses the events at which power is cut, and the data that survive.
+/// Chooses the events at which power is cut, and which data survive.
 fn moments(trace: &Trace, cuts: Cuts, draw: &mut Draw) -> BTreeMap<usize, Vec<Survives>> {
     let mut moments: BTreeMap<usize, Vec<Survives>> = BTreeMap::new();
     let is_acknowledgement = |event: &Event| matches!(event, Event::Said(Line::Acknowledged { .. }));
@@ -119,7 +118,7 @@ fn moments(trace: &Trace, cuts: Cuts, draw: &mut Draw) -> BTreeMap<usize, Vec<Su
     }
     for number in 0..cuts.anywhere {
         let at = usize::try_from(draw.below(trace.events.len() as u64)).unwrap_or_default();
-        // Usually any part survives; sometimes all or nothing, the two extremes.
+        // Usually a random part survives; sometimes everything or nothing does.
         let survives = match number % 8 {
             0 => Survives::Nothing,
             1 => Survives::Everything,

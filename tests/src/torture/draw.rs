@@ -12,7 +12,7 @@ impl Draw {
 
     /// Creates another stream, which depends on this seed and on `label` only.
     ///
-    /// The choices of one part then do not change those of another.
+    /// If each part has such a stream, the choices of one part do not change those of another.
     #[must_use]
     pub fn fork(&self, label: u64) -> Self {
         let mut mixed = Self(self.0 ^ label.wrapping_mul(0xd6e8_feb8_6659_fd93));

@@ -1,4 +1,5 @@
-//! The parent's loop of all areas: folder after folder, round after round, kill and check.
+//! The loop of the parent process in all areas: in each folder it runs several rounds, which kill processes and check
+//! the state.
 
 use std::process::Command;
 use std::thread::{self, ScopedJoinHandle};
@@ -17,7 +18,7 @@ use super::{Options, Report, TortureError};
 /// The role of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
-    /// Works until it is killed.
+    /// Works until the process is killed.
     Write,
     /// Recovers, and ends.
     Recover,
@@ -37,7 +38,7 @@ pub(super) trait Area {
     /// When processes cannot be started or killed.
     fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError>;
 
-    /// Returns what the parent itself found after a check.
+    /// Returns the faults that the parent itself finds after a check.
     fn judge(&self) -> Vec<Finding> {
         Vec::new()
     }
@@ -56,8 +57,8 @@ pub(super) struct Fixture {
     pub(super) draw: Draw,
 }
 
-/// Kills processes until the options are met. `tell` receives the progress after each round. After so many rounds it
-/// begins again in an empty folder, so that the creation of everything is interrupted too.
+/// Kills processes until the options are met. `tell` receives the progress after each round. After `rounds_in_a_folder`
+/// rounds, the torture begins again in an empty folder, so that the creation of everything is interrupted too.
 pub(super) fn run<A: Area, D>(
     options: &Options<D>,
     rounds_in_a_folder: u64,
@@ -95,8 +96,8 @@ pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, TortureError>>) -
     thread.join().unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))
 }
 
-/// Runs one host up to `most` times: it is started again after each kill, at its own pace, while other hosts
-/// continue. `start` gets the number of the start, and the earlier runs.
+/// Runs one host up to `most` times. The host is started again after each kill, while other hosts continue. `start`
+/// gets the number of the start, and the earlier runs.
 pub(super) fn lives(
     draw: &mut Draw,
     most: u64,
@@ -113,7 +114,7 @@ pub(super) fn lives(
     Ok(lives)
 }
 
-/// Makes the runtime of a process that works or looks.
+/// Makes the runtime of a process that works or checks.
 pub(super) fn runtime() -> Result<Runtime, TortureError> {
     let builder = &mut tokio::runtime::Builder::new_multi_thread();
     let made = builder.worker_threads(2).enable_time().build();
@@ -131,7 +132,7 @@ impl Fixture {
             let running = victims.into_iter().map(|(mut command, moment)| {
                 scope.spawn(move || Victim::start(&mut command)?.kill_at(moment))
             });
-            // All are started before the first is waited for.
+            // All processes are started before the first one is waited for.
             let running: Vec<_> = running.collect();
             running.into_iter().map(joined).collect::<Vec<_>>()
         });
@@ -174,7 +175,7 @@ impl Fixture {
         }
     }
 
-    /// Compares the state with the ledger. Recovery is interrupted too.
+    /// Kills some recovering processes, and then compares the state with the ledger.
     fn check(&mut self, area: &impl Area, round: u64, report: &mut Report) -> Result<(), TortureError> {
         while self.draw.chance(35) {
             let pause = Duration::from_micros(self.draw.below(25_000));

@@ -16,7 +16,7 @@ use super::draw::Draw;
 use super::lazy_storage::LazyStorage;
 use super::line::{Line, say};
 
-/// Opens the storage engine of a process, which all its hosts share. A lazy one acknowledges before it writes.
+/// Opens the storage engine of a process, which all its hosts share. A lazy engine acknowledges before it writes.
 pub(super) async fn storage(folder: &Path, slot: u32, is_lazy: bool) -> Result<Arc<dyn Storage>, String> {
     let mode = if slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
     let engine = Sqlite::options().commit_mode(mode).open_or_create(folder.join("host.db"));
@@ -27,13 +27,13 @@ pub(super) async fn storage(folder: &Path, slot: u32, is_lazy: bool) -> Result<A
     Ok(Arc::new(LazyStorage::over(engine).await.map_err(|error| error.detail())?))
 }
 
-/// Returns the keys of the hosts. They are not secret: all processes have the same.
+/// Returns the keys of the hosts. They are not secret: all processes have the same keys.
 pub(super) fn keys() -> Result<KeyRing, String> {
     KeyRing::new([Key::from_bytes(&mut [7; 32])]).map_err(|error| error.to_string())
 }
 
-/// Begins to build the host of a slot, with a clock that jumps. The parent starts a host again when its last run has
-/// ended, so the name is free.
+/// Begins to build the host of a slot, with a clock that jumps. The parent starts a host again only after its last run
+/// has ended, so the name is free.
 pub(super) fn builder(
     registry: Registry,
     storage: &Arc<dyn Storage>,
@@ -47,7 +47,8 @@ pub(super) fn builder(
         .clock(Arc::new(JumpingClock::new(draw)))
 }
 
-/// Tries again soon and often, first after so many milliseconds, so that a check comes to an end.
+/// Returns retries that come soon and often, so that a check comes to an end. `first` is the delay of the first retry
+/// in milliseconds.
 pub(super) fn often(first: u64) -> Retries {
     Retries::default()
         .with_first(Duration::from_millis(first))
@@ -55,7 +56,7 @@ pub(super) fn often(first: u64) -> Retries {
         .with_attempts(10_000)
 }
 
-/// Draws what a scripted plugin does in a call: it works after a delay, or fails.
+/// Draws the behaviour of a scripted plugin in a call: it works after a delay, or fails.
 pub(super) fn scripted_call(draw: &mut Draw) -> Result<Duration, Fault> {
     match draw.below(20) {
         0 | 1 => Err(Fault::Unavailable),
@@ -68,20 +69,20 @@ pub(super) fn scripted_call(draw: &mut Draw) -> Result<Duration, Fault> {
     }
 }
 
-/// Does the work of a process, and says if it fails.
+/// Does the work of a process, and reports a failure.
 pub(super) async fn reported(work: impl Future<Output = Result<(), String>>) {
     if let Err(fault) = work.await {
         say(&Line::Corrupt(fault));
     }
 }
 
-/// Says everything that a check found, and whether it came to its end.
+/// Prints all findings of a check, and whether the check was completed.
 pub(super) fn say_all(mut lines: Vec<Line>, ended: Result<(), String>) {
     lines.push(ended.map_or_else(Line::Corrupt, |()| Line::Complete));
     lines.iter().for_each(say);
 }
 
-/// Tells whether nothing is wrong: another host was first, or the file was locked for long.
+/// Tells whether an error is not a fault: another host was first, or the file was locked for a long time.
 pub(super) fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Unavailable { .. })
 }

@@ -35,7 +35,8 @@ impl Fate {
         Self { stop: None, kill }
     }
 
-    /// Stops the process at a moment for a while, as if its machine was suspended, and kills it a time after that.
+    /// Stops the process at a moment for the time `pause`, as if its machine was suspended, and kills it after the time
+    /// `rest`.
     pub const fn stopped_at(moment: Moment, pause: Duration, rest: Duration) -> Self {
         Self { stop: Some((moment, pause)), kill: Moment::AfterStart(rest) }
     }
@@ -90,7 +91,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Tells whether it was killed, and had not ended before.
+    /// Tells whether the process was killed before it ended by itself.
     pub fn was_killed(&self) -> bool {
         #[cfg(unix)]
         return std::os::unix::process::ExitStatusExt::signal(&self.status) == Some(9);
@@ -120,7 +121,7 @@ impl Victim {
         Ok(Self { child, heard, listener })
     }
 
-    /// Waits for the moment, and kills it.
+    /// Waits for the moment, and kills the process.
     ///
     /// # Errors
     /// When the system refuses.
@@ -131,7 +132,8 @@ impl Victim {
         self.end()
     }
 
-    /// Lets the process have its fate. A stopped process continues without noticing the lost time.
+    /// Stops the process for a while if its fate says so, and kills it. A stopped process does not notice the lost
+    /// time.
     ///
     /// # Errors
     /// When the system refuses.
@@ -150,8 +152,8 @@ impl Victim {
     }
 
     fn signal(&self, signal: &str) -> Result<(), TortureError> {
-        // The child has not been waited for, so its number is not reused. It is no error if it has
-        // ended.
+        // The child has not been waited for, so its process number is not reused. A child that has already ended is not
+        // an error.
         let told = Command::new("kill")
             .args([signal, &self.child.id().to_string()])
             .stdin(Stdio::null())
@@ -186,7 +188,7 @@ impl Victim {
         std::thread::sleep(pause);
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the process ends by itself.
     ///
     /// # Errors
     /// When the system refuses.

@@ -14,7 +14,7 @@ const LAZINESS: Duration = Duration::from_millis(25);
 
 /// A storage engine that answers from memory, and writes commits to the disk later.
 ///
-/// It is correct only as long as it is not killed and no other process writes.
+/// It is correct only as long as its process is not killed and no other process writes.
 pub(super) struct LazyStorage {
     memory: Memory,
     later: mpsc::Sender<Batch>,
@@ -39,7 +39,7 @@ impl LazyStorage {
         thread::spawn(move || {
             for batch in batches {
                 thread::sleep(LAZINESS);
-                // No caller is left to receive an error: that is the defect.
+                // The caller already has its answer and cannot receive an error. That is the defect.
                 let _ = runtime.block_on(below.commit(batch));
             }
         });

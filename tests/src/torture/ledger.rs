@@ -22,12 +22,12 @@ pub enum Finding {
     Corrupt(String),
     /// An effect happened twice that should happen once.
     Doubled(String),
-    /// A target does not accept what the store has for it.
+    /// A target does not accept the key that the store has for it.
     LockedOut(String),
 }
 
 impl Finding {
-    /// Adds the preceding event to the message.
+    /// Puts the preceding event in front of the message.
     #[must_use]
     pub fn after(self, what: &str) -> Self {
         match self {
@@ -53,9 +53,9 @@ pub struct Ledger {
 struct Cell {
     /// The result of the last check.
     settled: State,
-    /// The last acknowledged state of each writer since then.
+    /// The last acknowledged state of each writer since the last check.
     last: BTreeMap<Writer, State>,
-    /// The possible states: operations that were neither acknowledged nor refused.
+    /// The possible states, from operations that were neither acknowledged nor refused.
     pending: BTreeMap<Writer, State>,
     /// The author of each version, for a cell with versions.
     chain: BTreeMap<u64, State>,
@@ -71,7 +71,7 @@ impl Cell {
         }
     }
 
-    /// Tells whether the writes compare and set, so that each version has one author.
+    /// Tells whether the cell is written by compare-and-set, so that each version has one author.
     fn is_chain(&self) -> bool {
         let states = self.chain.values().chain(self.pending.values());
         states.into_iter().any(|state| state.version().is_some()) || self.settled.version().is_some()
@@ -79,8 +79,8 @@ impl Cell {
 
     /// Tells whether a reader may find this state.
     ///
-    /// For one writer it is the last acknowledged one, or one in progress. For several that do not
-    /// read before they write, it is the last one of any of them.
+    /// With one writer, this is its last acknowledged state, or one in progress. With several writers that do not read
+    /// before they write, it is the last state of any of them.
     fn allows(&self, found: &State) -> bool {
         let is_found = |state: &State| state.is_same_value(found);
         let before =
@@ -88,7 +88,7 @@ impl Cell {
         before || self.pending.values().any(is_found)
     }
 
-    /// Returns the reason why `found` is impossible, if it is.
+    /// Returns the reason why `found` is impossible, or `None` if it is possible.
     fn chain_fault(&self, found: &State) -> Option<String> {
         let Some(there) = found.version() else {
             let was = self.settled.version().is_some() || !self.chain.is_empty();
@@ -124,7 +124,8 @@ impl Cell {
 }
 
 impl Ledger {
-    /// Records the lines that a process printed. Returns what contradicts earlier lines.
+    /// Records the lines that a process printed. Returns the faults that they report, and contradictions to earlier
+    /// lines.
     pub fn record(&mut self, process: u32, lines: &[Line]) -> Vec<Finding> {
         let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
         let mut findings = Vec::new();
@@ -173,7 +174,8 @@ impl Ledger {
 
     /// Records the lines of a check, and compares them with the model.
     ///
-    /// A check that did not complete has found a fault, or it is a finding itself, with `ending`.
+    /// If the check did not complete and has not reported a fault, its early end is a finding, with `ending` in the
+    /// message.
     pub fn record_check(&mut self, process: u32, lines: &[Line], ending: &str) -> Vec<Finding> {
         let mut findings = self.record(process, lines);
         if lines.last() != Some(&Line::Complete) {
@@ -190,7 +192,7 @@ impl Ledger {
         findings
     }
 
-    /// Compares the model with the result of a check, and continues from that.
+    /// Compares the model with the result of a check, and continues from this result.
     pub fn settle(&mut self, found: &BTreeMap<String, State>) -> Vec<Finding> {
         let mut findings = Vec::new();
         let names: BTreeSet<String> = self.cells.keys().chain(found.keys()).cloned().collect();

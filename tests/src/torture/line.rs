@@ -1,7 +1,7 @@
 //! The lines that a process prints before it is killed.
 //!
-//! Each line is one write to a pipe, short enough to be atomic: so it arrives complete or not at
-//! all, and it stays readable when the process is killed.
+//! Each line is one write to a pipe, short enough to be atomic. So it arrives complete or not at all, and remains
+//! readable when the process is killed.
 
 use std::fmt;
 use std::io::Write as _;
@@ -14,7 +14,7 @@ pub enum State {
     Absent,
     /// The cell is present.
     Present {
-        /// The token, which distinguishes it from every other write.
+        /// The token, which distinguishes this write from all others.
         token: String,
         /// The version, if the cell has versions.
         version: Option<u64>,
@@ -40,7 +40,7 @@ impl State {
         }
     }
 
-    /// Tells whether both are absent, or carry the same token.
+    /// Tells whether both states are absent, or have the same token.
     pub fn is_same_value(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Absent, Self::Absent) => true,
@@ -85,7 +85,7 @@ pub enum Line {
         /// The new state.
         state: State,
     },
-    /// The task's operation is acknowledged: durable from here on.
+    /// The task's operation is acknowledged, and durable from now on.
     Acknowledged {
         /// The task.
         task: u32,
@@ -108,9 +108,9 @@ pub enum Line {
     Corrupt(String),
     /// An effect happened twice that should happen once.
     Doubled(String),
-    /// A target does not accept what the store has for it.
+    /// A target does not accept the key that the store has for it.
     LockedOut(String),
-    /// A mark of progress for a parent that waits for it; it changes nothing.
+    /// A mark of progress, for a parent that waits for it. It does not change the state.
     Note(String),
     /// The check is complete: cells that were not observed are absent.
     Complete,
@@ -177,7 +177,7 @@ impl FromStr for Line {
 /// Prints a line to standard output, in one write.
 ///
 /// # Panics
-/// When the pipe is closed: then the process has no purpose.
+/// When the pipe is closed, because then no parent reads the lines.
 pub fn say(line: &Line) {
     let text = format!("{line}\n");
     let mut out = std::io::stdout().lock();
@@ -186,7 +186,7 @@ pub fn say(line: &Line) {
 
 fn one_line(text: &str) -> String {
     let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // A pipe takes 4096 bytes atomically; line buffers are shorter.
+    // A pipe takes 4096 bytes atomically, but line buffers are shorter.
     while line.len() > 800 {
         line.pop();
     }

@@ -50,8 +50,7 @@ use std::path::PathBuf;
 use ledger::Finding;
 pub use options::Options;
 
-/// An error of a torture that could not be carried out. Findings are not errors; they are in the
-/// [`Report`].
+/// An error that prevents the torture. Findings are not errors; they are in the [`Report`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TortureError {
@@ -117,7 +116,7 @@ impl Report {
     pub fn doubled(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding, Finding::Doubled(_))).count()
     }
-    /// Returns the number of targets that do not accept what the store has for them.
+    /// Returns the number of targets that do not accept the key that the store has for them.
     pub fn locked_out(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding, Finding::LockedOut(_))).count()
     }

@@ -1,4 +1,4 @@
-//! The options of a run, which all areas have.
+//! The options of a run, which are the same in all areas.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub struct Options<D> {
     /// The program `torture`, which the area starts again for each process to be killed.
     pub program: PathBuf,
-    /// The least number of processes to kill.
+    /// The minimum number of processes to kill.
     pub kills: u64,
     /// The seed of all choices. The machine decides which instruction a kill hits.
     pub seed: u64,

@@ -15,7 +15,7 @@ pub enum Sample {
     SqliteFull,
     /// SQLite without syncs.
     SqliteOff,
-    /// A file that is written under another name, synced, renamed, and its folder synced.
+    /// A file that is written under another name, synced and renamed. Then its folder is synced.
     FileSynced,
     /// As [`FileSynced`](Self::FileSynced), without the sync of the file.
     FileWithoutSync,
@@ -50,8 +50,7 @@ impl Sample {
 /// The number of values to write.
 const VALUES: u32 = 12;
 
-/// Writes values to the sample of this name in a folder, and acknowledges each. A traced process
-/// runs it.
+/// Writes values to the sample of this name in a folder, and acknowledges each. This function runs in a traced process.
 ///
 /// # Errors
 /// Any error, as a text.

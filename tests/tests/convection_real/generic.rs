@@ -69,7 +69,7 @@ fn typed(value: &Structured) -> Value {
         Structured::Float(number) if number.is_nan() => json!({ "float": "nan" }),
         Structured::Float(number) => json!({ "float": format!("{:016x}", number.to_bits()) }),
         Structured::Boolean(truth) => json!({ "boolean": **truth }),
-        // TOML allows several spellings of a moment.
+        // TOML allows several spellings of a date and time.
         Structured::DateTime(text) => json!({ "moment": text.replace('Z', "+00:00").replace(' ', "T") }),
         Structured::Array(items) => json!({ "array": items.iter().map(typed).collect::<Vec<_>>() }),
         Structured::Table(table) => {
@@ -120,7 +120,7 @@ fn a_file_that_python_writes_opens_here() {
     assert_eq!(found, expected);
 
     let here = block_on(shared.here(&OLD).info()).unwrap();
-    // Python's last read, of `info` itself, is only in its memory; ours counts instead.
+    // Python has counted its last read, by `info` itself, only in memory. Keyway's read by `info` counts in its place.
     assert_eq!(json!(here.reads), info["ok"]["stats"]["reads"]);
     assert_eq!(json!(here.writes), info["ok"]["stats"]["writes"]);
     assert_eq!(json!(here.secrets.number), info["ok"]["stats"]["secret_count"]);
@@ -174,7 +174,7 @@ fn both_sides_take_turns() {
         .chain((0..3).map(|turn| (format!("there {turn}"), text("from there"))))
         .collect();
     assert_eq!(all_here(&*shared.here(&OLD)), expected);
-    // Settings that Keyway wrote are also Python's.
+    // Python accepts settings that Keyway wrote.
     let settings = Table::from_json(json!({ "data": { "k": [1] } }).as_object().unwrap()).unwrap();
     block_on(shared.here(&OLD).configure(Configure::Write(settings))).unwrap();
     let answers = shared.there(&OLD, &[json!(["list"]), json!(["configure"])]);

@@ -74,7 +74,7 @@ fn a_file_that_python_writes_opens_here() {
     assert!(text(&answers[7]).bytes().any(|byte| !byte.is_ascii_graphic()), "300 characters without any");
     assert_eq!(read_settings(&*store), json!({ "default": { "length": 12, "letters": "digits" } }));
 
-    // Python's reads after its last write are only in its memory; one of ours counts instead.
+    // Python has counted the reads after its last write only in memory. One read by Keyway counts in their place.
     let here = block_on(shared.here(&OLD).info()).unwrap();
     assert_eq!(json!(here.reads), answers[5]["ok"]["stats"]["reads"]);
     assert_eq!(json!(here.writes), answers[5]["ok"]["stats"]["writes"]);
@@ -92,7 +92,7 @@ fn a_file_that_is_written_here_opens_in_python() {
     block_on(store.create(NewSecret::new(at("empty"), SecretValue::text("")))).unwrap();
     let mut passwords = vec![make(&*store, "as always", Recipe::new()).unwrap()];
     for (name, recipe) in [
-        // These passwords use every character that Keyway puts into one.
+        // These passwords use every character that Keyway puts into passwords.
         ("printable", Recipe::new().length(1024)),
         ("punctuation", Recipe::new().length(64).alphabet("punctuation")),
         ("digits", Recipe::new().alphabet("digits")),
@@ -172,7 +172,7 @@ fn settings_that_are_written_here_are_pythons_too_and_hold_from_the_first_passwo
     let is_of_first =
         |password: &str| password.len() == 14 && password.bytes().all(|byte| byte.is_ascii_alphabetic());
     assert!(is_of_first(&make(&*store, "a", Recipe::new()).unwrap()));
-    // A handle that has not read anything yet must follow them, too (C11).
+    // A handle that has not read anything yet must follow the settings, too (C11).
     assert!(is_of_first(&make(&*shared.here(&OLD), "b", Recipe::new()).unwrap()));
     // Python reads the settings with its first access, and follows them from its second password
     // on.
@@ -184,7 +184,7 @@ fn settings_that_are_written_here_are_pythons_too_and_hold_from_the_first_passwo
     let answers = shared.there(&OLD, &[json!(["create", "d", null]), json!(["get", "d"])]);
     assert_eq!(text(&answers[1]).chars().count(), 20);
 
-    // `configure` writes (C10): other handles and Python see it.
+    // `configure` writes the settings (C10): other handles and Python see the change.
     let other = shared.here(&OLD);
     assert_eq!(read_settings(&*other), first);
     let second = json!({ "default": { "length": 9, "letters": "digits" } });
@@ -231,7 +231,7 @@ fn a_file_with_a_length_that_no_password_has_opens_and_makes_none() {
         let error = make(&*store, "b", Recipe::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{name}: {error}");
         assert_eq!(std::fs::read(shared.file()).unwrap(), before, "{name}");
-        // With an explicit length it works, and the settings can be mended.
+        // A call with an explicit length works, and the settings can be repaired.
         assert_eq!(make(&*store, "c", Recipe::new().length(8)).unwrap().len(), 8);
         write_settings(&*store, &json!({ "default": {} })).unwrap();
         assert_eq!(make(&*store, "b", Recipe::new()).unwrap().len(), 20);

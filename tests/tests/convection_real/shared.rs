@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 const PLUGINS: Plugins = plugins! { keyway_convection };
 
-/// Throw-away keys, as many as Convection has.
+/// Throw-away keys, the same number as Convection has.
 pub(crate) const OLD: [&str; 5] = [
     "h6t5m4sfcek0UQoEhfu37A8kmJ_2awT4oUfNfct1sVU=",
     "ptRxCnGIAfjcm7Mi16GQGP0jre1vWKEvZgqVh8c8ES0=",
@@ -34,7 +34,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Returns `None`, after reporting it, if there is no Python to compare with.
+    /// Makes a store for the Generic plugin. Returns `None`, after reporting it, if there is no Python to compare with.
     pub(crate) fn generic(what: &str) -> Option<Self> {
         Self::new("generic", "convection-generic", "secrets", what)
     }
@@ -53,12 +53,12 @@ impl Shared {
         self.root.path().join(self.folder).join("shared")
     }
 
-    /// Opens a new handle of Keyway's.
+    /// Opens a new handle of Keyway's plugin.
     pub(crate) fn here(&self, keys: &[&str]) -> Arc<dyn SecretStore> {
         opened_by(self.ours, keys, json!({ "directory": self.root.path() }))
     }
 
-    /// Does the same, with settings for a new store.
+    /// Does the same as [`here`](Self::here), with settings for a new store.
     pub(crate) fn here_with_settings(&self, keys: &[&str], settings: &Value) -> Arc<dyn SecretStore> {
         opened_by(self.ours, keys, json!({ "directory": self.root.path(), "settings": settings }))
     }
@@ -68,7 +68,7 @@ impl Shared {
         self.theirs.answers(self.root.path(), "shared", keys, None, steps)
     }
 
-    /// Does the same on a handle that gets settings, as for a new store.
+    /// Does the same as [`there`](Self::there), on a handle that gets settings as for a new store.
     pub(crate) fn there_with(&self, config: &Value, steps: &[Value]) -> Vec<Value> {
         self.theirs.answers(self.root.path(), "shared", &OLD, Some(config), steps)
     }

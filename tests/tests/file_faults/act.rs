@@ -31,11 +31,11 @@ const FOLDER: &str = "KEYWAY_TEST_FOLDER";
 pub(crate) enum Operation {
     /// Makes the store file `s`.
     Initialize,
-    /// Changes it.
+    /// Changes the store file.
     Create,
-    /// Seals it with other keys.
+    /// Seals the store file with other keys.
     Rotate,
-    /// Removes it.
+    /// Removes the store file.
     Delete,
     /// Writes a line to `authorized_keys`.
     Authorize,
@@ -73,8 +73,8 @@ impl Operation {
         }
     }
 
-    /// Carries the operation out in a process that `command` starts. The program to run, its
-    /// arguments and its environment are added.
+    /// Carries the operation out in a process that `command` starts. This method adds the program, its arguments and
+    /// its environment.
     pub(crate) fn run_in(self, mut command: Command, program: &Path, folder: &Path) -> String {
         let output = command
             .args([program.as_os_str(), "--exact".as_ref(), "act::one_operation".as_ref()])
@@ -90,7 +90,7 @@ impl Operation {
     }
 }
 
-/// Runs as the process that the other tests start; it is not a test of its own.
+/// Runs in a process that other tests start. It is not a test of its own.
 #[test]
 #[ignore = "started by other tests"]
 #[allow(clippy::print_stdout)] // The parent test reads the output.
@@ -105,8 +105,8 @@ fn one_operation() {
 /// Copies this test program to a place where every user can run it.
 pub(crate) fn program_for_all(folder: &Path) -> PathBuf {
     let program = folder.join("program");
-    // `cp` writes the copy, because a process that another test starts meanwhile would inherit a
-    // file that this process writes, and a program that is open for writing does not start.
+    // `cp` writes the copy. If this process wrote it, a process that another test starts at that moment would inherit
+    // the open file, and a program that is open for writing does not start.
     let copied = Command::new("cp").arg(std::env::current_exe().unwrap()).arg(&program).status();
     assert!(copied.unwrap().success());
     for path in [&program, folder] {

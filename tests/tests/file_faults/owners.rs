@@ -1,4 +1,4 @@
-//! Tests files of accounts that root or the account itself changes.
+//! Tests changes to an account's files, by root and by the account itself.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -14,7 +14,7 @@ const ACCOUNT: u32 = 54_321;
 /// A group that the account is not in.
 const OTHER_GROUP: u32 = 777;
 
-/// The folder of an account, whose group is a foreign one.
+/// The folder of an account. The group of the folder is not one of the account's.
 struct Home {
     _folder: tempfile::TempDir,
     path: PathBuf,

@@ -32,7 +32,7 @@ impl Fixture {
         fs::read(self.path.join(name)).ok()
     }
 
-    /// Carries the operation out while the n-th sync of the process answers `error`.
+    /// Carries the operation out while the n-th sync of the process fails with `error`.
     fn run(&self, strace: &Path, operation: Operation, sync: usize, error: &str) -> String {
         let mut command = Command::new(strace);
         command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"]);
@@ -41,8 +41,8 @@ impl Fixture {
     }
 }
 
-/// Returns the number of the sync of the folder. A write syncs the new file, renames it, and syncs
-/// the folder. A removal only syncs the folder.
+/// Returns which sync of the process syncs the folder. A write syncs the new file, renames it, and syncs the folder. A
+/// removal only syncs the folder.
 fn sync_of_the_folder(operation: Operation) -> usize {
     if operation == Operation::Delete { 1 } else { 2 }
 }
@@ -96,7 +96,7 @@ fn a_file_that_is_not_synced_does_not_replace_another() {
     }
 }
 
-/// Checks the removal; otherwise the folder would count as durable the next time.
+/// Checks that the folder is removed. Otherwise the next attempt would take the folder for durable.
 #[test]
 fn a_folder_that_is_not_made_durable_is_removed_again() {
     let Some(strace) = strace().or_skip("folders that cannot be made durable") else { return };

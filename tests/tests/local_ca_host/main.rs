@@ -1,4 +1,4 @@
-//! A host whose authority is `keyway-local-ca`.
+//! Tests a host whose authority is `keyway-local-ca`.
 
 mod office;
 mod revocation_lists;

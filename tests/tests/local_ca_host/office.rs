@@ -48,7 +48,7 @@ impl Office {
         Self { storage: Arc::new(Memory::new()), keys, clock }
     }
 
-    /// Starts a host on a storage engine. An engine that ends may end while the host starts.
+    /// Starts a host on a storage engine. Returns `None` if the engine ends while the host starts.
     pub(crate) async fn host(&self, storage: &Arc<dyn Storage>) -> Option<Host> {
         let authority = Authority::new(name(), "local-ca").plugin_configuration(configuration());
         let host = Host::builder(PLUGINS.registry().unwrap(), Arc::clone(storage), self.keys.clone())
@@ -64,7 +64,7 @@ impl Office {
         self.local_ca_on(&self.storage)
     }
 
-    /// Opens the authority as another process does that cannot write.
+    /// Opens the authority as another process does, on a storage engine that cannot write.
     pub(crate) fn reader(&self) -> LocalCa {
         let engine = FaultyStorage::over(&self.storage).into_engine();
         engine.0.end_after(0, Fault::EndsBefore);
@@ -81,7 +81,7 @@ impl Office {
         LocalCa::new(&context).unwrap()
     }
 
-    /// Works off everything that is due now.
+    /// Does all work that is due now.
     pub(crate) async fn work(&self, host: &Host) {
         for _ in 0..20 {
             if host.run_due(self.clock.now()).await.unwrap().is_empty() {

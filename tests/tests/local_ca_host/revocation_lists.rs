@@ -1,4 +1,4 @@
-//! Revocation lists of a local authority, which a host keeps fresh without a call of its own.
+//! Tests the revocation lists of a local authority, which a host keeps fresh on its own.
 
 use std::fs;
 use std::process::Command;
@@ -19,10 +19,11 @@ use webpki::{
 use crate::office::{Office, joe};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// The time of a list in the configuration of the plugin, by default.
+/// The lifetime of a list in days, which is the default of the plugin's configuration.
 const WEEK: u32 = 7;
 
-/// Returns the list that another process publishes. It cannot write, so it signs none: there is none while one is due.
+/// Returns the list that another process publishes. That process cannot write, so it signs no list, and has none while
+/// a new list is due.
 async fn published(office: &Office) -> Option<RevocationList> {
     office.reader().revocation_list(&CaId::new("base").unwrap()).await.ok()
 }
@@ -86,7 +87,7 @@ async fn a_host_signs_them_again_before_they_end() {
 
     let first = kept(&office, &host, 1).await;
     assert_eq!(verify(&leaf, &anchor, &first, time()), Ok(()));
-    // Half of its time has passed.
+    // Half of the lifetime of the list has passed.
     office.clock.advance(DAY * 4);
     assert_eq!(published(&office).await, None);
     let second = kept(&office, &host, 2).await;

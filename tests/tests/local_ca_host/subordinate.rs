@@ -1,4 +1,4 @@
-//! Subordinate authorities of a local authority, with a crash between any two steps of host and plugin.
+//! Tests subordinate authorities of a local authority, with a crash between any two steps of host and plugin.
 
 use std::sync::Arc;
 
@@ -46,16 +46,16 @@ async fn it_issues_the_orders_of_its_owner() {
     let issued = order.state.certificate.unwrap();
     let facts = IssuedFacts::read(issued.certificate.as_str()).unwrap();
     assert_eq!(facts.issuer, "CN=Team,O=Example".parse().unwrap());
-    // Its own certificate is the chain.
+    // The authority's own certificate is the chain.
     assert_eq!(issued.intermediates, hosted.information.signing_certificate);
 
     subordinate.delete(&joe(), &id).await.unwrap();
     assert_eq!((existing(&office).await, subordinate.list(&joe()).await.unwrap().len()), (0, 0));
 }
 
-/// Ends the storage engine that host and plugin share at its n-th commit, for every n, whether that commit took effect
-/// or not. Then a new run continues: the authority is there once with its record, or not at all, and it is nobody
-/// else's.
+/// Ends the storage engine that host and plugin share at its n-th commit, for every n. The commit takes effect in some
+/// of the runs, and does not in others. Then a new run continues: the authority exists once with its record, or not at
+/// all, and belongs to no other owner.
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
     let mut left = 0;
@@ -80,7 +80,7 @@ async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
             left += listed.len();
             let made = match listed.into_iter().next() {
                 Some(made) => made,
-                // An id of a request serves one authority, and the first may have been deleted.
+                // A request id serves only one authority, and the first authority may have been deleted.
                 None => subordinate.create(team(&host).unwrap().with_request_id("again")).await.unwrap(),
             };
             assert_eq!(made.state.phase, Phase::Active, "{case}");

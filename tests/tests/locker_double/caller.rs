@@ -1,4 +1,4 @@
-//! A caller of the double that sends requests as they are written, and knows nothing of the contract.
+//! A caller of the double that sends raw requests, without any code of the plugin.
 
 use keyway_locker::double::LockerDouble;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ pub(crate) struct Caller {
     token: String,
 }
 
-/// An answer: its status, and its body, null if it is not JSON.
+/// An answer: its status and its body. The body is null if it is not JSON.
 pub(crate) type Answer = (u16, Value);
 
 impl Caller {
@@ -78,7 +78,7 @@ pub(crate) fn environment(double: &LockerDouble, name: &str, url: &str) -> Value
     })
 }
 
-/// Returns a double with the rows of the recorded vectors, under the ids of the recorded vectors.
+/// Returns a double with the rows and the ids of the recorded vectors.
 pub(crate) fn recorded_world() -> LockerDouble {
     let double = LockerDouble::start().expect("a port");
     double.put_environment("prod", "p.host");

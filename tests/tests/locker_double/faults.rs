@@ -1,4 +1,4 @@
-//! Each fault, and the end of the double.
+//! Tests each fault, and the end of the double.
 
 use std::thread;
 use std::time::{Duration, Instant};

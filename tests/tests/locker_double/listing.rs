@@ -1,4 +1,4 @@
-//! The pages of secrets and environments, and their filters.
+//! Tests the pages of secrets and environments, and their filters.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::caller::{Caller, recorded_world};
 
-/// Follows the pages from a path, and returns their counts of rows and all ids.
+/// Follows the pages from a path. Returns the number of rows of each page, and all ids.
 fn followed(caller: &Caller, first: &str) -> (Vec<usize>, Vec<String>) {
     let (mut sizes, mut ids) = (Vec::new(), Vec::new());
     let mut path = first.to_owned();

@@ -1,4 +1,4 @@
-//! The profile, the dates, the counts, and the authentication.
+//! Tests the profile, the dates, the counts, and the authentication.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,4 +1,4 @@
-//! The recorded requests of Locker's native client, sent to the double.
+//! Sends the recorded requests of Locker's native client to the double.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// Returns the body of a recorded write, of which the fields and the hash are recorded.
+/// Returns the body of a recorded write. The vector records the names of the fields, and the hash.
 fn body(double: &LockerDouble, input: &Value, write: &Value) -> Value {
     let fields = write["fields"].as_array().expect("fields");
     let sealed = |name: &str| Value::from(double.sealed(text(&input[name])));
@@ -103,7 +103,8 @@ fn the_recorded_requests_of_a_cold_client_are_seen_as_they_were_recorded() {
     assert_eq!(double.take_requests(), []);
 }
 
-/// Reads as the recorded client does: the rows of a hash, of them the one in the environment, else the one in none.
+/// Reads as the recorded client does: of the rows with the hash, it takes the one in the environment, or otherwise the
+/// one without an environment.
 fn looked_up(double: &LockerDouble, key: &str, environment: Option<&str>) -> Value {
     let path = format!("/v1/secrets?paging=1&page=1&size=2000&hash={}", double.lookup_hash(key));
     let (_, page) = Caller::of(double).get(&path);

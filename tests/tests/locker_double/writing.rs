@@ -1,4 +1,4 @@
-//! Writes: what they change, and which are refused.
+//! Tests writes: their effects, and which writes are refused.
 
 use std::thread;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::caller::{Caller, environment, recorded_world, secret};
 
-/// Returns a body with a field in addition, or changed.
+/// Returns the body with this field added or replaced.
 fn with(mut body: Value, name: &str, value: impl Into<Value>) -> Value {
     body[name] = value.into();
     body
@@ -48,7 +48,7 @@ fn a_key_exists_once_in_each_environment_and_once_in_none() {
         assert_eq!(caller.post("/v1/secrets", &body).0, 201);
         assert_eq!(refused(caller.post("/v1/secrets", &body)), (400, "duplicate_hash".to_owned()));
     }
-    // Neither a move nor a rename gets past the rule.
+    // A move and a rename must follow the rule, too.
     let moved = json!({ "hash": double.lookup_hash("A"), "environment_id": "" });
     assert_eq!(refused(caller.put("/v1/secrets/sec4", &moved)), (400, "duplicate_hash".to_owned()));
     let renamed = json!({ "hash": double.lookup_hash("A"), "key": double.sealed("A") });

@@ -1,4 +1,4 @@
-//! Locker's official SDK of the second generation, with `locker-sdk` as its program.
+//! Tests Locker's official SDK of the second generation, with `locker-sdk` as its program.
 #![cfg(unix)]
 
 use std::fs;
@@ -27,7 +27,7 @@ fn recording_program(folder: &Path) -> PathBuf {
     program
 }
 
-/// Judges every answer that was written, and returns their number.
+/// Judges every recorded answer, and returns the number of answers.
 fn judge_all(folder: &Path) -> usize {
     let mut judged = 0;
     for record in fs::read_dir(folder.join("records")).unwrap() {
@@ -68,7 +68,7 @@ fn run(store: &str) {
     let (told, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && told.ends_with("done\n"), "{told}\n{errors}");
     assert!(judge_all(stores.folder()) > 150);
-    // The log of the program goes to standard error, which the SDK does not show, and no answer holds it.
+    // The program writes its log to standard error, which the SDK does not show. No answer contains the log.
     assert!(!errors.contains(SECRET_ACCESS_KEY), "{errors}");
 }
 

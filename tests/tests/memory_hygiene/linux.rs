@@ -28,15 +28,15 @@ const MASKED: &str = "KEYWAY_HYGIENE_MASKED";
 
 /// The bits that are flipped in each byte of the needle when it is passed to the child.
 const MASK: u8 = 0b0101_1011;
-/// The needle is so long that a reallocation moves it, and that its parts do not occur by chance.
+/// The needle is so long that a reallocation moves it, and that parts of it do not occur by chance.
 const NEEDLE_BYTES: usize = 192;
-/// The length of the parts that are searched for. The allocator overwrites the start of freed
-/// memory, so parts near the end show more.
+/// The length of the parts that are searched for. The allocator overwrites the start of freed memory, so parts near the
+/// end of the needle are more likely to be found.
 const PART_BYTES: usize = 24;
 
 const PLUGINS: Plugins = plugins! { keyway_generic, keyway_convection };
 
-/// Makes a masked needle, different each time; it is text when it is unmasked.
+/// Makes a masked needle, which is different each time. The unmasked needle is a text.
 fn masked_needle() -> Vec<u8> {
     let mut noise = [0; NEEDLE_BYTES];
     File::open("/dev/urandom").unwrap().read_exact(&mut noise).unwrap();
@@ -47,14 +47,14 @@ fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// Unmasks the needle directly into the type that wipes it.
+/// Unmasks the needle into a buffer of its final size, which the caller passes to a type that wipes it.
 fn unmasked(masked: &[u8]) -> String {
     let mut text = String::with_capacity(masked.len());
     text.extend(masked.iter().map(|byte| char::from(byte ^ MASK)));
     text
 }
 
-/// Runs as the process whose memory is searched; it is not a test of its own.
+/// Runs in the process whose memory is searched. It is not a test of its own.
 #[test]
 #[ignore = "started by another test"]
 fn child() {
@@ -63,7 +63,7 @@ fn child() {
     let hex = std::env::var(MASKED).unwrap();
     let masked: Vec<u8> =
         (0..hex.len() / 2).map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap()).collect();
-    // A control keeps the secret, or forgets to wipe it.
+    // In the control cases, the process keeps the secret, or does not wipe it.
     let mut kept = None;
     match case.as_str() {
         "kept" => kept = Some(unmasked(&masked)),
@@ -154,7 +154,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
             table.push_new("inside", Structured::text(unmasked(masked)));
             SecretValue::Structured(Structured::Table(table))
         }
-        // Characters that need escapes take other ways through the format of a file.
+        // Characters that need escapes take another path through the code for the file format.
         Some((_, "escaped")) => SecretValue::text(escaped(masked)),
         // The value is larger than any first buffer.
         Some((_, "large")) => {
@@ -182,8 +182,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
         }
     }
     if steps.is_some() {
-        // The handles are leaked rather than closed, which is stricter: less memory is overwritten
-        // afterwards.
+        // The handles are leaked rather than closed. This is stricter, because less memory is overwritten afterwards.
         std::mem::forget((store, stores, sqlite));
         return;
     }
@@ -193,7 +192,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
     }
 }
 
-/// A child that has done its work and waits; it ends on drop.
+/// A child that has done its work and waits. It ends on drop.
 struct Waiting(Child);
 
 impl Drop for Waiting {
@@ -253,8 +252,8 @@ fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// Counts the parts of the needle in `content`. A needle consists of small letters, so only long
-/// runs of letters are compared.
+/// Counts the parts of the needle in `content`. A needle consists of lower-case letters, so only long runs of them are
+/// compared.
 fn parts_in(content: &[u8], masked: &[u8]) -> usize {
     let is_letter = |byte: &u8| byte.is_ascii_lowercase();
     let (mut count, mut at) = (0, PART_BYTES - 1);
@@ -275,8 +274,8 @@ fn parts_in(content: &[u8], masked: &[u8]) -> usize {
     count
 }
 
-/// Returns the remains of a needle in a process that ran `case`; `None`, after reporting it, if no
-/// process may read another's memory.
+/// Returns the remains of a needle in a process that ran `case`. Returns `None`, after reporting it, if a process may
+/// not read the memory of another one.
 fn left_over(case: &str) -> Option<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let masked = masked_needle();

@@ -13,7 +13,7 @@ pub(crate) struct OrderCounts {
     pub(crate) requests: usize,
     /// The finalizations that succeeded.
     pub(crate) finalizations: usize,
-    /// The looks that came before the delay that the server asked for.
+    /// The polls that came before the end of the delay that the server had demanded.
     pub(crate) hurried: usize,
     not_before: Option<Instant>,
 }
@@ -23,15 +23,15 @@ pub(crate) struct OrderCounts {
 pub(crate) struct Books {
     /// The orders, by their paths.
     pub(crate) orders: BTreeMap<String, OrderCounts>,
-    /// The orders that the paths of other objects belong to.
+    /// The order to which each path of another object belongs.
     order_of: HashMap<String, String>,
-    /// The number of all requests, those that were refused among them.
+    /// The number of all requests, including those that were refused.
     pub(crate) requests: usize,
     /// The number of requests for a nonce.
     pub(crate) nonces: usize,
-    /// The number of requests that a refused nonce made useless.
+    /// The number of requests that failed because of a refused nonce.
     pub(crate) refused_nonces: usize,
-    /// The number of requests that were refused because they were too many.
+    /// The number of requests that were refused because of a rate limit.
     pub(crate) limited: usize,
     /// The certificates that new orders replace.
     pub(crate) replaced: Vec<String>,
@@ -75,7 +75,7 @@ impl Books {
     }
 }
 
-/// Returns the paths of all objects that an object names.
+/// Returns the paths of all objects to which this object refers.
 fn urls(body: &Value) -> impl Iterator<Item = String> {
     let texts = |value: &Value| value.as_str().map(path);
     let authorizations = body["authorizations"].as_array().into_iter().flatten().filter_map(texts);

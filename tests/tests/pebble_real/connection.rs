@@ -83,7 +83,7 @@ impl Connection {
     pub(crate) async fn run_hosts(&self, number: usize, test: impl AsyncFnOnce(Vec<Host>)) {
         let storage: Arc<dyn Storage> = Arc::new(Memory::new());
         let keys = KeyRing::new([Key::generate().expect("a key")]).expect("a ring");
-        // Pebble names no delay, and the proxy one of a second.
+        // Pebble demands no delay, and the proxy demands a second.
         let limits = Limits::default()
             .with_check_every(Duration::from_millis(50))
             .with_retries(Retries::default().with_first(Duration::from_secs(1)));
@@ -111,7 +111,7 @@ impl Connection {
     }
 }
 
-/// Makes an order for names, whose key is forgotten.
+/// Makes an order for these names. The private key is not kept.
 pub(crate) fn metadata(names: &[AlternativeName]) -> OrderMetadata {
     let (key, _) = PrivateKey::generate(KeyType::EcdsaP256).expect("a key");
     let request = CertificateRequest::sign(&key, &DistinguishedName::empty(), names).expect("a request");
@@ -123,7 +123,7 @@ pub(crate) fn dns(name: &str) -> AlternativeName {
     AlternativeName::dns(name).expect("a name")
 }
 
-/// Places an order for names with the engine, which checks the certificate, and waits for its end.
+/// Places an order for these names with the engine, and waits for its end. The engine checks the certificate.
 pub(crate) async fn certified(host: &Host, names: &[AlternativeName]) -> Order {
     finished(host, metadata(names)).await
 }

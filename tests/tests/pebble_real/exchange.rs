@@ -20,7 +20,7 @@ pub(crate) struct Answer {
 }
 
 impl Request {
-    /// Reads the next request. `None` if the client has closed the connection.
+    /// Reads the next request. Returns `None` if the client has closed the connection.
     pub(crate) fn read(reader: &mut impl BufRead) -> io::Result<Option<Self>> {
         let mut line = String::new();
         if reader.read_line(&mut line)? == 0 {

@@ -10,12 +10,12 @@ use super::connection::{Connection, certified, dns};
 use super::proxy::{Faults, Proxy};
 use super::server::{Pebble, Settings};
 
-/// The number of orders without the variable.
+/// The number of orders, if the variable is not set.
 const ORDERS: usize = 100;
-/// The number of hosts that work on them, each with one worker.
+/// The number of hosts that work on the orders, each with one worker.
 const WORKERS: usize = 4;
-/// The least requests of an order by RFC 8555: the order, its authorization, the challenge, a look, the
-/// finalization, a look, the certificate.
+/// The minimum number of requests for an order by RFC 8555: the order, its authorization, the challenge, a poll, the
+/// finalization, a poll, the certificate.
 const LEAST: usize = 7;
 
 #[expect(clippy::print_stdout, reason = "figures of a measurement")]
@@ -23,7 +23,7 @@ const LEAST: usize = 7;
 async fn many_orders_at_once_need_few_more_requests_than_the_protocol() {
     let Some(programs) = Pebble::find().or_skip("many orders at Pebble") else { return };
     let orders = env::var("KEYWAY_PEBBLE_ORDERS").map_or(ORDERS, |number| number.parse().expect("a number"));
-    // Pebble's own default is 5. Each refused nonce costs a request, which counts.
+    // Pebble's own default is 5. Each refused nonce costs one more request, which is counted.
     let server = programs.start(Settings { refused_nonces: 5, ..Settings::default() });
     let proxy = Proxy::start(&server, Faults { limited_every: 20, slow_every: 50 });
     let connection = Connection { directory: proxy.directory(), ..Connection::new(server) };

@@ -110,7 +110,7 @@ async fn an_order_whose_answer_was_lost_is_taken_up_from_the_list() {
     taken.await.expect("no panic");
 }
 
-/// Places an order, forgets every record but that of the account, and asks what became of the order.
+/// Places an order, deletes every record except that of the account, and asks for the outcome of the order.
 async fn taken_up(connection: Connection) {
     const KIND: usize = 16;
     let placed = order("lost", JsonObject::new());
@@ -124,7 +124,7 @@ async fn taken_up(connection: Connection) {
         assert!(matches!(outcome, CommitOutcome::Committed(_)));
     }
     let connection = Connection { storage: forgotten, ..connection };
-    // Its plugin made this checkpoint before it placed the order.
+    // The plugin made this checkpoint before it placed the order.
     let mut checkpoint = JsonObject::new();
     checkpoint.insert("placing".into(), "yes".into());
     let mut killed = order("lost", checkpoint);

@@ -1,4 +1,4 @@
-//! A proxy on loopback in front of Pebble: it adds what this Pebble lacks, and counts.
+//! A proxy on loopback in front of Pebble. It adds what this version of Pebble lacks, and counts the requests.
 
 use std::io::{self, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -19,14 +19,14 @@ use super::books::Books;
 use super::exchange::{Answer, Request};
 use super::server::{Identity, Server};
 
-/// The delay that waiting and refused requests are asked for, in seconds.
+/// The delay in seconds that the proxy demands in answers about waiting orders, and in refusals of new orders.
 const RETRY_AFTER: &str = "1";
-/// The headers that are passed on.
+/// The headers of an answer that the proxy passes on.
 const HEADERS: [&str; 4] = ["replay-nonce", "location", "link", "content-type"];
-/// The page with renewal information, which this Pebble has not.
+/// The page with renewal information, which this version of Pebble does not have.
 const RENEWAL_INFORMATION: &str = "/renewal-info";
 
-/// A proxy. Its thread ends with the proxy, those of its connections with their clients.
+/// A proxy. Its own thread ends with the proxy, and the thread of a connection ends with the client.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     port: u16,
@@ -46,12 +46,12 @@ struct Shared {
     is_ended: AtomicBool,
 }
 
-/// The faults that a proxy adds. Zero is never.
+/// The faults that a proxy adds. Zero means never.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Faults {
-    /// One new order of this many is refused as one too many.
+    /// One of this many new orders is refused because of a rate limit.
     pub(crate) limited_every: usize,
-    /// One answer of this many is slow.
+    /// One of this many answers is slow.
     pub(crate) slow_every: usize,
 }
 
@@ -82,7 +82,7 @@ impl Proxy {
                     return;
                 }
                 let (serving, Ok(stream)) = (Arc::clone(&serving), stream) else { continue };
-                // A client that goes away ends its connection.
+                // The connection ends when its client goes away.
                 thread::spawn(move || drop(serving.serve(stream)));
             }
         });
@@ -94,7 +94,7 @@ impl Proxy {
         format!("https://127.0.0.1:{}/dir", self.port)
     }
 
-    /// Returns what the proxy has noted, and begins new books.
+    /// Returns the books of the proxy so far, and begins new ones.
     pub(crate) fn take_books(&self) -> Books {
         std::mem::take(&mut self.shared.books.lock().expect("no thread panics within it"))
     }
@@ -168,7 +168,8 @@ impl Shared {
         Ok(if is_waiting { answer.with_header("Retry-After", RETRY_AFTER) } else { answer })
     }
 
-    /// Passes a request on. Pebble takes the addresses of its objects from the host of the request.
+    /// Passes a request on. Pebble makes the addresses of its objects from the header `host`, so this header names the
+    /// proxy.
     fn passed_on(&self, request: &Request) -> Result<Answer, ureq::Error> {
         let url = format!("https://127.0.0.1:{}{}", self.pebble, request.path);
         let passed = http::Request::builder().method(&request.method[..]).uri(url).header("host", &self.host);
@@ -188,7 +189,7 @@ impl Shared {
     }
 }
 
-/// Tells whether it is the turn of one of so many requests.
+/// Counts a call, and tells whether the count is a multiple of `every`.
 fn is_turn(count: &AtomicUsize, every: usize) -> bool {
     (count.fetch_add(1, Ordering::SeqCst) + 1).is_multiple_of(every)
 }

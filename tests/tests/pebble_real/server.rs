@@ -1,4 +1,4 @@
-//! Runs a real Pebble on loopback, and the server that its proofs are fetched from.
+//! Runs a real Pebble on loopback, and the server from which Pebble fetches proofs.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -26,7 +26,7 @@ pub(crate) struct Pebble {
     proofs: PathBuf,
 }
 
-/// A server, and the server of its proofs. They end on drop.
+/// A server, and the server of its proofs. Both end on drop.
 #[derive(Debug)]
 pub(crate) struct Server {
     folder: TempDir,
@@ -36,7 +36,7 @@ pub(crate) struct Server {
     pub(crate) identity: Identity,
 }
 
-/// The certificate of a server on loopback, and its key, in PEM. It is its own root.
+/// The certificate of a server on loopback, and its key, in PEM. The certificate is its own root.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) certificate: String,
@@ -126,7 +126,7 @@ impl Pebble {
     }
 }
 
-/// Returns ports that nothing listens at. All are taken before the first is given back.
+/// Returns ports on which nothing listens. All ports are taken before the first one is released, so that they differ.
 fn free_ports<const N: usize>() -> [u16; N] {
     let taken = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
     taken.map(|listener| listener.local_addr().expect("an address").port())
@@ -157,11 +157,11 @@ impl Drop for Server {
     }
 }
 
-/// Shows proofs by the server that Pebble fetches them from.
+/// A responder that shows proofs through the server from which Pebble fetches them.
 #[derive(Debug)]
 pub(crate) struct RealResponder {
     management: SocketAddr,
-    /// The TXT records that are shown: the server removes all of a name.
+    /// The TXT records that are shown. They are kept here, because the server can only remove all records of a name.
     records: Mutex<Vec<(String, String)>>,
 }
 

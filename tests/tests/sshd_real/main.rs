@@ -1,5 +1,5 @@
-//! Tests the issuers of `keyway-ssh` against a real `sshd`: no user gets in before, the credential
-//! lets the user in, and after its revocation it does not.
+//! Tests the issuers of `keyway-ssh` against a real `sshd`: no user gets in without a credential, the credential lets
+//! the user in, and after its revocation it no longer does.
 #![cfg(unix)]
 
 mod service;
@@ -11,7 +11,7 @@ use keyway_tests::services::OrSkip as _;
 use keyway_tests::sshd::{Folder, OpenSsh, Server, text};
 use service::Service;
 
-/// An account with its owner's own line, whose key must keep working all the time.
+/// An account with a line of its owner, whose key must work all the time.
 struct Account {
     folder: Folder,
     server: Server,
@@ -100,7 +100,7 @@ impl Trusting {
 
     async fn admit(&self, service: &Service) {
         let (guest, made) = (self.folder.file("guest"), self.folder.file("made"));
-        // The certificates are not named after the keys, or `ssh` would find them on its own.
+        // The files of the certificates are not named after the keys, because `ssh` would then find them on its own.
         let certificates = ["first", "second"].map(|name| self.folder.file(name));
         assert!(!self.server.lets_in(&guest, None));
 
@@ -124,7 +124,7 @@ impl Trusting {
     }
 }
 
-/// Returns the settings of every authority.
+/// Returns the settings that every authority has.
 fn settings<'a>(
     [key, list]: &'a [PathBuf; 2],
     principals: &'a str,
@@ -175,8 +175,8 @@ async fn a_certificate_lets_in_nobody_else_and_from_nowhere_else() {
     }
 }
 
-/// Tests that an operator's `touch` makes a list, for `sshd` and for the issuer. Without any list,
-/// no user gets in, and the issuer says so.
+/// Tests that an operator's `touch` makes a valid list for `sshd` and for the issuer. Without a list, no user gets in,
+/// and the issuer says so.
 #[tokio::test]
 async fn an_empty_list_lets_in_and_a_missing_one_nobody() {
     let Some(programs) = OpenSsh::find().or_skip("empty lists of revoked SSH keys") else { return };
@@ -200,8 +200,7 @@ async fn an_empty_list_lets_in_and_a_missing_one_nobody() {
     assert!(said.contains("is older") && said.contains("`sshd` accepts"), "{said}");
 }
 
-/// Tests that the authority reads every layout of a private key that OpenSSH reads, as the same
-/// key.
+/// Tests that the authority reads every layout of a private key that OpenSSH reads, and that it gets the same key.
 #[tokio::test]
 async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
     let Some(programs) = OpenSsh::find().or_skip("layouts of SSH keys") else { return };
@@ -239,7 +238,7 @@ async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
     assert!(read >= 6 * 5 * 3, "ssh-keygen read {read}");
 }
 
-/// Tests that OpenSSH's own program and the issuer can take turns at one list.
+/// Tests that OpenSSH's own program and the issuer can change the same list in turns.
 #[tokio::test]
 async fn the_list_is_shared_with_ssh_keygen() {
     let Some(programs) = OpenSsh::find().or_skip("lists of revoked SSH keys") else { return };

@@ -1,4 +1,4 @@
-//! Asks a service directly, or through the host's engine.
+//! Calls a service directly, or through the host's engine.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use keyway_tests::sshd::write_private;
 
 const PLUGINS: Plugins = plugins! { keyway_ssh };
 
-/// The way in which the issuer is asked.
+/// The way in which the issuer is called.
 pub(crate) enum Service {
-    /// The test asks the issuer.
+    /// The test calls the issuer.
     Direct(Arc<dyn Issuer>, Context),
-    /// The engine for grants asks it.
+    /// The engine for grants calls the issuer.
     Grants(Grants, ServiceName),
 }
 
@@ -104,7 +104,7 @@ impl Service {
         }
     }
 
-    /// Returns the operator's message when the issuer gives no credential.
+    /// Requests a credential that the issuer refuses, and returns the operator's message.
     pub(crate) async fn refusal(&self) -> String {
         let Self::Direct(issuer, context) = self else { panic!("the engine tells users another text") };
         issuer.request(&CredentialRequest::new(context.clone())).await.expect_err("no credential").detail()

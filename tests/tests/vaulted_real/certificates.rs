@@ -1,4 +1,4 @@
-//! Short-lived certificates, which a service of the host makes and revokes.
+//! Tests short-lived certificates, which a service of the host makes and revokes.
 
 use keyway_core::Resources;
 use keyway_credentials::Certificates;
@@ -47,7 +47,7 @@ async fn a_certificate_opens_the_target_until_the_session_is_over() {
     let session = gateway.begin();
     let certificates = gateway.fetch::<Certificates>(&session).await;
     let credential = certificates.first();
-    // The certificate is not named after the key, or `ssh` would find it on its own.
+    // The file of the certificate is not named after the key, because `ssh` would then find it on its own.
     let (key, certificate) = (folder.file("key"), folder.file("certificate"));
     write_private(&key, credential.key.expose_pem());
     write_private(&certificate, &credential.certificate);

@@ -58,7 +58,7 @@ impl Gateway {
         Self { host, accounts, address, sessions: AtomicU32::new(0) }
     }
 
-    /// Begins a session of a user who asks for the account.
+    /// Begins a session of a user who wants to use the account.
     pub(crate) fn begin(&self) -> Session {
         let number = self.sessions.fetch_add(1, Ordering::Relaxed);
         let mut connection = Connection::new(SessionId::new(format!("session-{number}")).expect("an id"));
@@ -74,7 +74,7 @@ impl Gateway {
         fetched.found().unwrap_or_else(|| panic!("there are no credentials: {shown}")).credentials
     }
 
-    /// Lets a session prove what it has, and ends it.
+    /// Reports a completed authentication for a session, and ends the session.
     pub(crate) async fn complete(&self, session: Session) {
         for settled in [session.authentication_completed().await, session.end().await] {
             let Settled { failures, .. } = settled.expect("it is recorded");

@@ -1,4 +1,4 @@
-//! Private keys, which a rotation changes in an `authorized_keys` file.
+//! Tests private keys, which a rotation changes in an `authorized_keys` file.
 
 use std::fs;
 
@@ -53,7 +53,7 @@ async fn a_key_opens_the_target_until_the_session_is_over() {
     }
 }
 
-/// Believes the file that the target decides by. No target should be checked so.
+/// A prober that trusts the file by which the target decides. A real target needs a prober that logs in.
 #[derive(Debug)]
 struct ReadsTheFile(std::path::PathBuf);
 
@@ -69,14 +69,15 @@ impl Prober for ReadsTheFile {
     }
 }
 
-/// A target that lets in no key of the new type, although its file has it.
+/// Starts a target that lets in no key of the new type, even if its file has the key.
 fn choosy(programs: &OpenSsh) -> (Target, PrivateKey) {
     let target = Target::start(programs, "PubkeyAcceptedAlgorithms ssh-ed25519");
     let key = target.admit("ed25519", "");
     (target, key)
 }
 
-/// Rotates the key of a target, and returns the account with whether the host thinks that its key opens the target.
+/// Rotates the key of a target. Returns the account, and whether the host thinks that the key of the account opens the
+/// target.
 async fn rotated(target: &Target, key: PrivateKey, prober: impl Prober + 'static) -> (StoredAccount, bool) {
     let configuration = json!({ "store": STORE, "rotation": { "key": "ecdsa-p256" } });
     let stored = StoredAccount::new().with_key(key);

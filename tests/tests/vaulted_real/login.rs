@@ -1,4 +1,4 @@
-//! The prober that logs in with the system's `ssh`.
+//! Tests the prober that logs in with the system's `ssh`.
 
 use std::fs;
 
@@ -80,7 +80,7 @@ async fn an_answer_that_does_not_judge_the_key_is_an_error() {
     let detail = keyway_core::PluginError::detail(&error);
     assert!(detail.contains("Connection refused"), "{detail}");
 
-    // The server has another key than the operator knows.
+    // The server has another key than the one that the operator knows.
     let known = fs::read_to_string(target.server.known_hosts()).expect("a file");
     let address = known.split(' ').next().expect("an address");
     stranger(&target);

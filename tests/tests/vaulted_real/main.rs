@@ -1,5 +1,6 @@
-//! Tests the credential store `vaulted`, and the targets that it rotates credentials at, in a whole host against a real
-//! `sshd`: a login fails before, works with what a session has checked out, and fails with it when the session is over.
+//! Tests the credential store `vaulted`, and the targets at which it rotates credentials, in a whole host against a
+//! real `sshd`. A login fails before the check-out, works with the credential that the session has checked out, and
+//! fails with that credential after the session.
 #![cfg(unix)]
 
 mod certificates;

@@ -1,4 +1,5 @@
-//! Passwords of a throw-away account, which commands change by `chpasswd` and check by a login.
+//! Tests passwords of a throw-away account. One command changes them by `chpasswd`, and another one checks them by a
+//! login.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -18,7 +19,7 @@ use serde_json::json;
 use crate::gateway::{ASSET, Gateway, STORE};
 use crate::target::lent;
 
-/// The name of the account. One that an earlier run has left is removed.
+/// The name of the account. An account that an earlier run has left is removed.
 const ACCOUNT: &str = "keyway-throwaway";
 
 /// An account of the system, which is removed on drop.
@@ -39,7 +40,7 @@ impl ThrowAway {
     }
 
     fn remove(&self) {
-        // There may be none.
+        // The account may not exist.
         let _ = Command::new(&self.userdel).arg(ACCOUNT).stderr(Stdio::null()).status();
     }
 }
@@ -56,7 +57,7 @@ struct Scripts {
 }
 
 impl Scripts {
-    /// Writes the scripts. The password goes from one standard input to the next.
+    /// Writes the scripts. Each script reads the password from standard input.
     fn write(python: &str, chpasswd: &Path, server: &Server) -> Self {
         let folder = Folder::new();
         let decode = "import json, sys\norder = json.load(sys.stdin)\nvalue = order\n\

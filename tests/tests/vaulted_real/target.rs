@@ -13,7 +13,7 @@ use crate::gateway::ASSET;
 
 /// The account, which is the user of the test at the server.
 pub(crate) const ACCOUNT: &str = "deploy";
-/// What stands in the file beside the account's key.
+/// The content of the file besides the account's key.
 const FOREIGN: &str = "# keys of the team\n";
 
 /// A server, the `authorized_keys` file of its account, and a folder for keys.
@@ -25,7 +25,7 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    /// Starts a server with these settings, which knows no key yet.
+    /// Starts a server with these settings. The server knows no key yet.
     pub(crate) fn start(programs: &OpenSsh, settings: &str) -> Self {
         let folder = Folder::new();
         fs::create_dir_all(folder.file(ASSET).join(ACCOUNT)).expect("a folder");
@@ -34,7 +34,7 @@ impl Target {
         Self { programs: programs.clone(), server, folder, saved: std::cell::Cell::new(0) }
     }
 
-    /// Makes a key of this type, with this passphrase, and lets it in by a line with options and a comment.
+    /// Makes a key of this type with this passphrase. Lets the key in, by a line with options and a comment.
     pub(crate) fn admit(&self, kind: &str, passphrase: &str) -> PrivateKey {
         let key = self.folder.file("first");
         let arguments = ["-q", "-t", kind, "-N", passphrase, "-C", "", "-f", text(&key)];
@@ -49,7 +49,7 @@ impl Target {
         fs::write(file(&self.folder), lines).expect("a file");
     }
 
-    /// Tells whether the file has the line of this key, and nothing else but what was there before.
+    /// Tells whether the file has the line of this key, and otherwise only its original content.
     pub(crate) fn knows_only(&self, key: &PrivateKey) -> bool {
         let public = self.save(key);
         let (read, public) = self.programs.keygen(["-y", "-f", text(&public)]);
@@ -94,7 +94,7 @@ impl Target {
         prober.with_addresses(move |_| Some(SshAddress::new("127.0.0.1", user.clone()).with_port(port)))
     }
 
-    /// Lends a host what it needs for rotations at this target.
+    /// Returns the resources that a host needs for rotations at this target.
     pub(crate) fn lent(&self) -> Resources {
         lent(self.changer(), self.prober())
     }

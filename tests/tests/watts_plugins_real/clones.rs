@@ -65,7 +65,7 @@ pub(crate) fn convert(script: &Path) {
     );
 }
 
-/// Changes lines of a script, at least one of which must exist.
+/// Replaces texts in a script, at least one of which must occur.
 pub(crate) fn mend(script: &Path, lines: &[(&str, &str)]) {
     let text = std::fs::read_to_string(script).unwrap();
     let mended = lines.iter().fold(text.clone(), |text, (wrong, right)| text.replace(wrong, right));

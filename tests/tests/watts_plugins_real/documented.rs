@@ -1,4 +1,4 @@
-//! Reads `docs/real-plugins.md`: which rules each plugin breaks.
+//! Reads from `docs/real-plugins.md` which rules each plugin breaks.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ pub(crate) fn broken_rules(plugin: &str) -> BTreeSet<String> {
     rules.into_iter().filter(|rule| rule != "none").collect()
 }
 
-/// Returns plugin and rule of each row of the page's table.
+/// Returns the plugin and the rule of each row of the page's table.
 fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
     PAGE.lines().filter_map(|line| {
         let mut cells = line.strip_prefix("| `")?.split('|').map(str::trim);

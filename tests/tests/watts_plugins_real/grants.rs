@@ -1,5 +1,4 @@
-//! Tests a host's `Grants` over each plugin: the users' answers, the records, and the state after a
-//! failure.
+//! Tests a host's `Grants` with each plugin: the users' answers, the records, and the state after a failure.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -108,7 +107,7 @@ async fn one_state_for_all_is_one_grant() {
     let handed = host.granted().await;
     assert_eq!(handed.credential.last().unwrap().name, "json object");
 
-    // The state is taken: by default the second request is refused, and its credential counts as an
+    // Another grant already has this state. By default the second request is refused, and its credential counts as an
     // orphan.
     let error = host.ask(Parameters::new()).await.unwrap_err();
     assert!(matches!(error, GrantsError::StateTaken { grant } if grant == handed.grant), "{error:?}");
@@ -132,7 +131,7 @@ async fn one_state_for_all_is_shared_where_the_service_allows_it() {
     let second = host.granted().await;
     assert!(!first.reused && second.reused && first.grant == second.grant);
     assert_eq!(second.credential.len(), first.credential.len(), "the new credential is handed over");
-    // The limit counts grants, and there is one.
+    // The limit counts grants, and there is only one grant.
     assert!(host.granted().await.reused);
     let list = host.list().await;
     assert_eq!((Host::only(&list).id, Host::only(&list).state.orphans), (first.grant, 0));
@@ -165,7 +164,7 @@ async fn a_state_that_is_part_of_the_credential_is_given_to_nobody() {
         assert_eq!(std::fs::read_to_string(cloud.accounts()).unwrap(), "", "the account is gone");
         assert!(host.list().await.is_empty());
     }
-    // Without a service that makes accounts, the plugin refuses.
+    // The service that makes accounts has ended, so the plugin refuses.
     drop(cloud);
     let error = host.ask(Parameters::new()).await.unwrap_err();
     assert!(matches!(&error, GrantsError::Issuer(IssuerError::Refused { .. })), "{error:?}");
@@ -179,7 +178,7 @@ async fn each_fault_is_a_typed_error_and_no_grant_is_lost_or_doubled() {
     let good = host.granted().await;
     for (failed, key) in FAULTS.into_iter().enumerate() {
         let error = host.ask(Parameters::new().with(key, "x")).await.unwrap_err();
-        // The plugin did not say whether it made a credential, so it is unknown.
+        // The plugin did not say whether it made a credential, so the outcome is unknown.
         let GrantsError::Uncertain { grant, error: IssuerError::ContractViolation(_) } = &error else {
             panic!("{key}: {error:?}");
         };
@@ -307,7 +306,7 @@ async fn a_plugin_that_reads_one_alphabet_alone_is_told_in_that() {
     let configured = [("ssh_ca", "ca.example.com"), ("ssh_user", "watts"), ("ssh_key", "/nowhere/key")];
     let kept = Kept::in_memory();
 
-    // The plugin drops unknown letters, so the rest is not JSON.
+    // The plugin drops letters that its alphabet does not have, so the rest is not JSON.
     let host = kept.start(service(&real, &configured)).await;
     let error = host.0.request(&name(), request.clone()).await.unwrap_err();
     assert!(matches!(&error, GrantsError::Issuer(IssuerError::Refused { .. })), "{error:?}");
@@ -366,11 +365,11 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
     let host = kept.start(service(&real, &configured)).await;
     assert_eq!(host.revoke(&first).await.unwrap(), Revoked::Destroyed);
     assert!(!is_valid(&first) && is_valid(&second));
-    // The plugin refuses to revoke twice. A host without the grant does not ask it.
+    // The plugin refuses to revoke twice. But the host no longer has the grant, so it does not call the plugin.
     assert_eq!(host.revoke(&first).await.unwrap(), Revoked::NotThere);
 
-    // The other grant is revoked behind the host's back. The plugin refuses, the grant stays, and a
-    // person decides after a look.
+    // The other grant is revoked behind the host's back. The plugin refuses, the grant stays, and a person decides
+    // after a check.
     let issuer = ProcessIssuer::new(&real.configuration()).unwrap();
     let description = host.0.service(&name()).unwrap().description.unwrap();
     let values = configured.map(|(name, value)| (name, Json::from(value)));

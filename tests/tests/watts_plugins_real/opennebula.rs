@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use keyway_tests::services::{BARE, python};
 use tempfile::TempDir;
 
-/// A running stand-in; it ends on drop.
+/// A running stand-in. It ends on drop.
 pub(crate) struct OpenNebula {
     server: Child,
     /// The address for the plugin.

@@ -18,7 +18,7 @@ pub(crate) struct Real {
     pub(crate) folder: TempDir,
     script: PathBuf,
     search_path: Option<String>,
-    /// Whether the plugin reads an argument; only the one in Python 3 reads standard input.
+    /// Whether the plugin reads an argument. Only the plugin in Python 3 reads standard input.
     reads_argument: bool,
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn ssh_ca_as_published() -> Option<Real> {
     Real::new("watts_plugin_ssh-ca", "src/watts/main.py", "main.py", false)
 }
 
-/// Prepares the same plugin with that fault mended: a call with one argument instead of two.
+/// Prepares the same plugin without that fault, which is a call with one argument instead of two.
 pub(crate) fn ssh_ca() -> Option<Real> {
     let real = ssh_ca_as_published()?;
     clones::mend(&real.script, &[("isinstance(str_input) is bytes", "isinstance(str_input, bytes)")]);
@@ -70,7 +70,7 @@ impl Real {
         Some(real)
     }
 
-    /// Returns `None`, after reporting it, if there are no clones.
+    /// Prepares a plugin. Returns `None`, after reporting it, if there are no clones.
     fn new(repository: &str, path: &str, name: &'static str, reads_argument: bool) -> Option<Self> {
         let source = clones::file(repository, path)?;
         let folder = tempfile::tempdir().unwrap();
@@ -124,13 +124,13 @@ impl Real {
     }
 }
 
-/// Stands in for a host that gets keys: it accepts everything, and records its input.
+/// A stand-in for a host that gets keys. It accepts everything, and records its input.
 pub(crate) const SAYS_YES: &str = r#"#!/bin/sh
 echo "$@" >> LOG
 echo '{"result":"ok","credential":[{"name":"Username","type":"text","value":"watts7"}]}'
 "#;
 
-/// Stands in for an authority for SSH certificates: it counts, and records its input.
+/// A stand-in for an authority for SSH certificates. It counts, and records its input.
 pub(crate) const SIGNS: &str = r#"#!/bin/sh
 echo "$@" >> LOG
 for order; do :; done

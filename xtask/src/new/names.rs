@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::{Failure, cargo};
 
-/// Keywords of Rust, of any edition. A crate of such a name cannot be used.
+/// The keywords of Rust, of any edition. A crate with such a name cannot be used.
 const KEYWORDS: &[&str] = &[
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
     "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
@@ -49,8 +49,8 @@ pub(super) fn check_free(name: &str, manifest: &str) -> Result<(), Failure> {
     Err(format!("{name:?} {reason}: choose another name, such as `team-{name}`"))
 }
 
-/// Checks that no package of this workspace or below it has the name already: cargo would not know which one is
-/// meant.
+/// Checks that no package of this workspace or below it has the name already. Otherwise cargo would not know which
+/// package is meant.
 pub(super) fn check_member(name: &str) -> Result<(), Failure> {
     let lock = cargo::workspace_root().join("Cargo.lock");
     let text = fs::read_to_string(&lock).map_err(|error| format!("{}: {error}", lock.display()))?;

@@ -97,12 +97,12 @@ pub(super) struct Scripted {
     pub(super) capabilities: Capabilities,
     answers: Mutex<VecDeque<Answer>>,
     calls: Mutex<Vec<Value>>,
-    /// The authorities behind it.
+    /// The certificate authorities that this authority describes.
     pub(super) cas: Vec<CaInformation>,
 }
 
 impl Scripted {
-    /// Creates an authority that gives these answers, and then says that it waits.
+    /// Creates an authority that gives these answers in order. After the last one, it answers that the order waits.
     pub(super) fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         let types = RequestTypes::CUSTOM.and(RequestTypes::SIMPLE_CMC).and(RequestTypes::STORED_KEY);
         Self {
@@ -114,7 +114,7 @@ impl Scripted {
         }
     }
 
-    /// Returns the calls for orders so far, as vectors have them.
+    /// Returns the calls for orders so far, in the form of the vectors.
     pub(super) fn calls(&self) -> Vec<Value> {
         locked(&self.calls).clone()
     }

@@ -11,8 +11,8 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Select;
 
-/// The types of requests that a vector lists. Upstream also takes a text, and matches parts of it; the typed
-/// interface takes it for one type.
+/// Returns the request types that a plugin of a vector supports. Upstream also accepts a text, and looks for the type
+/// in it; the typed interface reads a text as one type.
 fn types(plugin: &Value) -> Vec<&str> {
     match &plugin["types"] {
         Value::String(text) => vec![text.as_str()],
@@ -25,7 +25,7 @@ fn plugins(input: &Input) -> &[Value] {
     input.get("plugins_in_order").as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Whether the vector gives plugins and metadata that the interface expresses.
+/// Tells whether the typed interface can express the plugins and the metadata of the vector.
 fn is_expressible(input: &Input) -> bool {
     let is_known = |plugin: &Value| {
         types(plugin).iter().any(|name| !matches!(RequestType::from_text(name), RequestType::Other(_)))
@@ -34,7 +34,7 @@ fn is_expressible(input: &Input) -> bool {
     plugins(input).iter().all(fits) && input.get("order_meta").is_object()
 }
 
-/// Returns the outcome, and the plugins that were asked.
+/// Returns the outcome, and the plugins that were asked whether they support the order.
 fn select(input: &Input) -> (StepOutcome, Vec<String>) {
     let asked = Mutex::default();
     let meta = input.get("order_meta");
@@ -51,7 +51,7 @@ fn select(input: &Input) -> (StepOutcome, Vec<String>) {
     (outcome, asked.into_inner().unwrap_or_default())
 }
 
-/// Returns the plugin that decisions demand, and the plugins that are asked, for an order that names no authority.
+/// Returns, for an order that names no authority, the plugin that decisions demand, and the plugins that are asked.
 fn demanded(input: &Input) -> (Option<&str>, Vec<&str>) {
     let request_type = match input.get("order_meta").get("request_type") {
         None => "custom",
@@ -72,7 +72,7 @@ fn demanded(input: &Input) -> (Option<&str>, Vec<&str>) {
     (None, asked)
 }
 
-/// The connections that a vector configures, or `None` if it chooses among plugins.
+/// Returns the connections that a vector configures, or `None` if the vector is about the choice among plugins.
 fn configured(input: &Input) -> Option<Vec<Connection<'_>>> {
     let value = input.value();
     if let Some(names) = value["enabled_certificate_plugins"].as_array() {
@@ -82,7 +82,7 @@ fn configured(input: &Input) -> Option<Vec<Connection<'_>>> {
             names.iter().filter_map(Value::as_str).filter(|name| is_name(name)).map(connection).collect(),
         );
     }
-    // The constructor of the first plugin raises.
+    // In a vector with an empty input, the constructor of the first plugin raises.
     let is_empty = value.as_object().is_some_and(serde_json::Map::is_empty);
     is_empty.then(|| vec![Connection::Fails("first"), Connection::Works("second")])
 }
@@ -93,7 +93,7 @@ fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-/// The demand of decisions on what is loaded: each connection that works, in the configured order.
+/// Returns the ruling on the plugins that are loaded: each connection that works, in the configured order.
 fn loaded(connections: &[Connection<'_>]) -> Ruling {
     let names: Vec<&str> = connections.iter().map(Connection::name).collect();
     if (1..names.len()).any(|at| names[..at].contains(&names[at])) {

@@ -24,12 +24,13 @@ enum Question {
     Modify,
     Check,
     Facts,
-    /// An order that the local authority carries out, and then whether it is checked once more.
+    /// An order that the local authority carries out. `CheckedAgain` asks whether the finished order is checked once
+    /// more.
     Order,
     CheckedAgain,
 }
 
-/// Reads the question from the input. An empty one says in words what is asked.
+/// Reads the question from the input. If the input is empty, the description of the vector says what is asked.
 fn question(input: &Input) -> Option<Question> {
     Some(match input.situation() {
         _ if input.value().get("request_data").is_some() => Question::Order,
@@ -87,7 +88,7 @@ async fn replay(input: &Input) -> Result<Value, Class> {
     }
 }
 
-/// Returns the order that the local authority has carried out. Its root is no part of the chain.
+/// Returns the order that the local authority has carried out. The chain does not contain the root.
 fn carried_out() -> Shape {
     Shape {
         status: "ACTIVE".to_owned(),

@@ -16,7 +16,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct SnakeOil;
 
-/// The subject of the subordinate authority that vectors speak of.
+/// The subject of the subordinate authority in the vectors.
 const SUB: &str = "cn=Sub One,o=Org";
 const NEW_SUB: &str = "<new sub-CA>";
 
@@ -25,7 +25,7 @@ const NEW_SUB: &str = "<new sub-CA>";
 enum Question {
     Issue,
     CreateCa,
-    /// A method that upstream does not have.
+    /// A call of a method that upstream does not have.
     Method,
     Supports,
     Reopened,
@@ -33,7 +33,7 @@ enum Question {
     Deleted,
 }
 
-/// Reads the question from the input. Only an empty one says in words what is asked.
+/// Reads the question from the input. If the input is empty, the description of the vector says what is asked.
 fn question(input: &Input) -> Option<Question> {
     let has = |key| input.value().get(key).is_some();
     Some(match input.situation() {
@@ -92,7 +92,8 @@ async fn create(ca: &LocalCa, input: &Input) -> Result<Value, Class> {
     facts(made.signing_certificate.ok_or(Class::MissingResult)?.as_str())
 }
 
-/// Asks about a request type. Each type has what belongs to it, so that only the type is judged.
+/// Asks whether the authority supports a request type. The order has all data that its type needs, so the answer
+/// depends on the type only.
 async fn supports(ca: &LocalCa, input: &Input) -> Result<Value, Class> {
     let mut metadata = json!({ "request_data": fixture::text("<CSR>") });
     if let Some(request_type) = input.value().get("request_type") {
@@ -190,7 +191,7 @@ impl Adapter for SnakeOil {
         let exactly = |value: &Value| Demand::Exactly(value.clone());
         let question = question(input).ok_or("no such question")?;
         let demand = match question {
-            // Upstream's plugin has no classes of failures.
+            // Upstream's plugin does not classify failures, so any refusal is accepted.
             _ if expected.get("raises").is_string() => Demand::AnyRefusal,
             Question::Issue if *expected.get("status") == "client data issue seen" => Demand::AnyRefusal,
             Question::Issue if *expected.get("status") == "certificate generated" => {

@@ -52,7 +52,7 @@ struct Heard {
 /// A listener of a vector.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Listener {
-    /// Its name, if the vector tells listeners apart.
+    /// The name of the listener, if the vector tells listeners apart.
     pub(super) name: Option<String>,
     pub(super) fails: bool,
 }
@@ -84,10 +84,10 @@ pub(super) struct Stage {
     events: Arc<Mutex<Vec<Value>>>,
 }
 
-/// An order after a pass, as vectors describe it.
+/// An order after a pass, in the form of the vectors.
 #[derive(Clone, Debug)]
 pub(super) struct View {
-    /// The status, the sub-status, the parts of the container, and the next call.
+    /// The status, the sub-status, the parts of the container, and the next call of the plugin.
     pub(super) order: Value,
     pub(super) message: String,
     pub(super) events: Vec<Value>,
@@ -144,7 +144,7 @@ impl Stage {
         store.create(secret).await.map(drop).map_err(|_| Class::Internal)
     }
 
-    /// Places an order, and works off what is due.
+    /// Places an order, and runs everything that is due.
     pub(super) async fn submit(&self, metadata: &Value) -> Result<OrderId, Class> {
         let metadata =
             OrderMetadata::from_json(metadata.to_string().as_bytes()).map_err(|_| Class::Invalid)?;
@@ -154,7 +154,7 @@ impl Stage {
         Ok(placed.id)
     }
 
-    /// Changes an order, and works off what is due.
+    /// Changes an order, and runs everything that is due.
     pub(super) async fn modify(&self, order: &OrderId, metadata: &Value) -> Result<(), Class> {
         let metadata =
             OrderMetadata::from_json(metadata.to_string().as_bytes()).map_err(|_| Class::Invalid)?;
@@ -197,7 +197,7 @@ impl Stage {
         preferred.map_err(|error| class(&error))
     }
 
-    /// Works off everything that is due.
+    /// Runs the host until nothing is due.
     pub(super) async fn work(&self) -> Result<(), Class> {
         const PASSES: usize = 10;
         for _ in 0..PASSES {
@@ -206,11 +206,12 @@ impl Stage {
                 return Ok(());
             }
         }
-        // A listener that fails is told again later, and ends this too.
+        // The host notifies a failing listener again and again, so the number of passes is limited.
         Ok(())
     }
 
-    /// Sets the clock to the next call of an order, and works off what is due. Returns false if there is none.
+    /// Sets the clock to the next call of an order, and runs everything that is due. Returns false if the order has no
+    /// next call.
     pub(super) async fn next(&self, order: &OrderId) -> Result<bool, Class> {
         let Some(scheduled) = self.order(order).await?.state.scheduled else { return Ok(false) };
         self.clock.0.store(scheduled.at.as_milliseconds(), Ordering::SeqCst);
@@ -222,7 +223,7 @@ impl Stage {
         self.host.orders().get(&owner(), order).await.map_err(|error| class(&error))
     }
 
-    /// Describes an order, with the events since the last look.
+    /// Describes an order, with the events since the last call of this method.
     pub(super) async fn view(&self, order: &OrderId) -> Result<View, Class> {
         let order = self.order(order).await?;
         let now = self.clock.now().as_milliseconds();

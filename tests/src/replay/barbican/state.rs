@@ -12,12 +12,12 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct State;
 
-/// Returns the call that has the answer: the first one places the order, and the second one checks it.
+/// Returns the call that gets the answer: `issue` places the order, and `check` checks it.
 fn method(input: &Value) -> &'static str {
     if input["method"] == "check_certificate_status" { "check" } else { "issue" }
 }
 
-/// Returns what the plugin writes, if that can be seen: in the next call.
+/// Returns the data that the plugin writes, if the order has a next call. Only that call shows the data.
 fn written(input: &Value) -> Option<Value> {
     let written = input["plugin_meta_written"].as_object().filter(|written| !written.is_empty())?;
     expected_after(input).shape.next.is_some().then(|| written.clone().into())

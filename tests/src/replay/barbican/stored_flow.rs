@@ -12,7 +12,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct StoredFlow;
 
-/// The key of the certificate that the authority makes, under the passphrase of the fixtures.
+/// The private key of the certificate that the authority makes, encrypted with the passphrase of the fixtures.
 const ENCRYPTED: &str = include_str!("pem/encrypted-key.pem");
 
 fn has_key(input: &Input) -> bool {
@@ -54,7 +54,7 @@ impl Adapter for StoredFlow {
         let body = json!({ "type": "certificate", "meta": metadata(input) });
         vec![match request::ruling(&body) {
             Some(refused @ Ruling { required: Demand::Refused(_), .. }) => Some(refused),
-            // The client learns of it at once, and no order is stored.
+            // The client learns at once that the key is missing, and no order is stored.
             Some(_) if !has_key(input) => Some(Ruling::refused("B12", &[Class::NotFound])),
             _ => None,
         }]
@@ -65,7 +65,7 @@ impl Adapter for StoredFlow {
             return Err("not one step".to_owned());
         };
         let shape = outcome::shape(step)?.demand();
-        // Upstream's container names the key of the pair; ours has the reference of the pair.
+        // Upstream's container has the key of the pair; Keyway's has the reference of the pair.
         let key = step["container"]["private_key"].is_string().then_some("vault/pair");
         let demand = Demand::answer(format!("{shape}, with the key {key:?}"), move |found| {
             shape.admits(&StepOutcome::Ok(found["order"].clone())) && found["key"] == json!(key)

@@ -14,7 +14,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct StoredKey;
 
-/// The parts of a container of upstream.
+/// The stored container that a vector describes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Container {
     Plain,
@@ -60,7 +60,7 @@ async fn replay(input: &Input) -> Result<Value, Class> {
     stage.submit(&metadata(input)).await?;
     let call = authority.calls().pop().ok_or(Class::Internal)?;
     let request = call["generated_csr"].as_str().ok_or(Class::MissingResult)?;
-    // The signature is verified here.
+    // The parser also verifies the signature of the request.
     let request = CertificateRequest::from_pem(request).map_err(|_| Class::BadResult)?;
     let key = PrivateKey::from_pem(fixture::key(), None).map_err(|_| Class::Internal)?;
     Ok(json!({

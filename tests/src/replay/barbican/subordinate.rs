@@ -15,14 +15,14 @@ pub(super) struct Created;
 
 pub(super) struct Deleted;
 
-/// The answer that has everything.
+/// The usual answer, which has all optional parts.
 const USUAL: Answer = Answer::Described { has_id: true, has_intermediates: true, expires: true };
 
 fn outcome(result: Result<Value, Class>) -> StepOutcome {
     result.map_or_else(StepOutcome::Refused, StepOutcome::Ok)
 }
 
-/// Starts a host with the authority, and creates the subordinate one that the owner has before.
+/// Starts a host with the authority, and creates the subordinate authority that the owner already has in the vectors.
 async fn stage(creator: &Arc<Creator>) -> Result<Stage, Class> {
     let stage = Stage::new([("Scripted", Arc::clone(creator))], []).await?;
     if creator.capabilities.creates_cas {
@@ -90,8 +90,8 @@ impl Adapter for Created {
     }
 }
 
-/// Deletes an authority, and returns the outcome and what is left: the plugin's authorities, and the one that gets an
-/// order that names none.
+/// Deletes an authority. Returns the outcome and the state after it: the remaining authorities, and the authority that
+/// gets an order that names none.
 async fn delete(creator: &Arc<Creator>, deletion: Deletion) -> Result<(StepOutcome, Value), Class> {
     let stage = stage(creator).await?;
     let ca = |name: &str| stage.ca(name).ok_or(Class::Internal);

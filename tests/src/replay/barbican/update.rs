@@ -1,4 +1,4 @@
-//! `update`: changes of an order, orders of other types, and work that is done twice.
+//! `update`: changes of an order, orders of other types, and two passes over the same order.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ enum Scene<'a> {
     Modified(&'a Value),
     /// An order has another type.
     OtherType(&'a str),
-    /// A plugin gets metadata that it tries to change.
+    /// A plugin tries to change the metadata that it gets.
     Added(&'a Value),
-    /// The due work of one order is taken up twice.
+    /// Two passes take up the due work of one order.
     Twice,
 }
 
@@ -56,7 +56,7 @@ async fn modified(updated: &Value) -> Result<Value, Class> {
     Ok(json!({ "status": view.order["status"], "order_meta": metadata, "calls": calls }))
 }
 
-/// Works off the same order twice at the same moment.
+/// Runs two passes over the same due order at the same time.
 async fn twice() -> Result<Value, Class> {
     let authority = Arc::new(Scripted::new([Answer::waiting()]));
     let stage = Stage::new([("a", Arc::clone(&authority))], []).await?;
@@ -71,7 +71,7 @@ async fn twice() -> Result<Value, Class> {
     }))
 }
 
-/// Returns the metadata that the plugin saw, and those of the order afterwards.
+/// Returns the metadata that the plugin saw, and the metadata of the order after the call.
 async fn added(meta: &Value) -> Result<Value, Class> {
     let stage = Stage::new([("a", Arc::new(Scripted::new([])))], []).await?;
     let order = stage.submit(meta).await?;
@@ -110,7 +110,7 @@ impl Adapter for Update {
         let fails = |order: &Value| order["status"] == "ERROR";
         let demand = match Scene::of(input) {
             Scene::Added(_) if expected.value().is_object() => Demand::Exactly(expected.value().clone()),
-            // A list has the order at several moments.
+            // The expected value may be a list of states of the order.
             _ if [expected.get("order"), expected.value(), &expected.value()[0]].into_iter().any(fails) => {
                 Demand::AnyRefusal
             }

@@ -1,4 +1,4 @@
-//! `base`: the behaviour of upstream's base class, and the keys it takes.
+//! `base`: the behaviour of upstream's base class, and the keys that the class accepts.
 
 use keyway_core::PluginError as _;
 use keyway_seal::{Choice, Key, KeyRing};
@@ -11,7 +11,7 @@ use super::upstream_error;
 use crate::replay::oracle::base64;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The source of the traits: only that shows their required methods.
+/// The source of the traits, because only the source shows which methods a plugin must have.
 const STORE: &str = include_str!("../../../../crates/keyway-secrets/src/plugin.rs");
 const HOOKS: &str = include_str!("../../../../crates/keyway-secrets/src/document/hooks.rs");
 
@@ -62,7 +62,7 @@ impl Adapter for Base {
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (expected.value().get("ok"), upstream_error(expected.value())) {
             (Some(Value::Null), None) => Demand::done(),
-            // A base class has a file, and a trait does not.
+            // Upstream's base class also has a file. A trait has none, so only the number of keys is compared.
             (Some(made), None) => {
                 Demand::Exactly(json!({ "n_keys": made.get("n_keys").ok_or("no `n_keys`")? }))
             }
@@ -74,14 +74,14 @@ impl Adapter for Base {
     }
 }
 
-/// Returns the outcome of a plugin without a method of the contract.
+/// Returns the outcome of a plugin that lacks a method of the contract.
 ///
-/// It does not compile, which is sooner than upstream's error at the first call.
+/// In Rust, such a plugin does not compile. Upstream reports the error only at the first call.
 fn unwritten(contract: &str, method: &str) -> StepOutcome {
     let declared = contract.find(&format!("fn {method}(")).map(|at| &contract[at..]);
     match declared.and_then(|declared| declared.find([';', '{']).map(|end| declared.as_bytes()[end])) {
         Some(b';') => StepOutcome::Refused(Class::Unsupported),
-        // A default body answers for it.
+        // The trait has a default body for this method, so the call succeeds.
         Some(_) => StepOutcome::done(),
         None => StepOutcome::Refused(Class::NotFound),
     }
@@ -97,7 +97,7 @@ fn shuffle() -> StepOutcome {
     sealed.map_or(StepOutcome::Refused(Class::Internal), |_| StepOutcome::done())
 }
 
-/// Rotates a real store: it begins with these keys, and ends without the old ones.
+/// Rotates a real store to these keys. If `is_finished`, also checks that only the new keys open the store.
 fn rotate(keys: &Value, is_finished: bool) -> StepOutcome {
     let attempt = || -> Result<(), Class> {
         let plugin = Plugin::named("generic").ok_or(Class::Internal)?;

@@ -1,4 +1,4 @@
-//! The operations of a life: `["create", "name", "value"]`.
+//! The operations in the life of a store, such as `["create", "name", "value"]`.
 
 use std::sync::LazyLock;
 
@@ -20,10 +20,9 @@ impl<'a> Call<'a> {
         Self { operation, arguments }
     }
 
-    /// Returns the arguments by position, as the operation takes them, with null for a missing one.
+    /// Returns the arguments in the order of the operation's parameters, with null for a missing one.
     ///
-    /// Returns `None` when the operation does not take these arguments: in Rust, such a call does
-    /// not compile.
+    /// Returns `None` if the operation does not take these arguments: in Rust, such a call does not compile.
     pub(super) fn bound(self, plugin: &str) -> Option<Vec<Value>> {
         let (names, required): (&[&str], usize) = match (self.operation, plugin) {
             ("create" | "modify", "passdb") => (&["secret_name", "secret_value", "length", "value_type"], 1),
@@ -68,12 +67,12 @@ impl<'a> Call<'a> {
     }
 }
 
-/// Tells whether it is `{"$none": true}`.
+/// Tells whether the value is `{"$none": true}`.
 fn is_none(value: &Value) -> bool {
     matches!(super::node::marked(value), Some(("$none", _)))
 }
 
-/// A key of the vectors: its set, and its position in that.
+/// A key of the vectors: the number of its set, and its position in the set.
 pub(super) type KeyName = (u8, u8);
 
 /// A key of a set.
@@ -81,15 +80,15 @@ pub(super) type KeyName = (u8, u8);
 pub(super) enum SetKey<'a> {
     /// One of the vectors' own keys.
     Named(KeyName),
-    /// Any other key: its text, or another text in place of a key.
+    /// The text of any other key, or a text that is not a key.
     Text(&'a str),
 }
 
-/// Returns the keys of a set: the names of sets, joined by `+`, or a list of names and keys in
-/// text.
+/// Returns the keys of a set. A vector gives the names of sets, joined by `+`, or a list of the names and texts of
+/// keys.
 ///
-/// A store is written with the first key of `old`; `one` lacks it; `mixed` has it, and writes with
-/// the first of `new`.
+/// A store is written with the first key of `old`. The set `one` lacks that key; `mixed` has it, and writes with the
+/// first key of `new`.
 pub(super) fn key_set(set: &Value) -> Vec<SetKey<'_>> {
     match set {
         Value::String(names) => names.split('+').flat_map(keys_of).collect(),

@@ -8,7 +8,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Compat;
 
-/// Returns the oracle's reading of both, if both follow the grammar.
+/// Returns the range and the version as the oracle reads them, if both follow the grammar.
 fn well_formed(input: &Input) -> Option<(oracle::Compatibility, oracle::Version)> {
     let range = oracle::Compatibility::read(input.get("compatibility").as_str()?)?;
     Some((range, oracle::Version::read(input.get("version").as_str()?)?))
@@ -42,8 +42,8 @@ impl Adapter for Compat {
             Some("raises") => Ok(Demand::AnyRefusal),
             _ => Err(format!("{said} is neither match, no_match nor raises")),
         };
-        // The vectors document a meaning for some texts outside the grammar too; decision C1
-        // overrules it, and mentions them.
+        // The vectors also document a meaning for some texts outside the grammar. Decision C1 mentions these texts, and
+        // overrules that meaning.
         let documented = match expected.get("documented") {
             said @ Value::String(_) if well_formed(input).is_some() => Some(demand(said)?),
             _ => None,

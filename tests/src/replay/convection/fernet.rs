@@ -14,7 +14,8 @@ use super::upstream_error;
 use crate::replay::oracle::base64;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The classes of upstream's invalid token: wrong key, damage, age.
+/// The classes that upstream's error of an invalid token may have: the key is wrong, or the token is damaged or too
+/// old.
 const INVALID_TOKEN: &[Class] = &[Class::WrongKey, Class::Corrupt, Class::Expired, Class::Invalid];
 
 /// The length of a token's fixed parts before the first block: version, time, IV.
@@ -88,7 +89,7 @@ impl Adapter for FernetKey {
     }
 }
 
-/// Returns the demand of `ok`, or a refusal.
+/// Returns the demand for the value under `ok`, or `refusal` if upstream reports an error.
 fn demand_of(expected: &Value, refusal: Demand) -> Result<Demand, String> {
     match (expected.get("ok"), upstream_error(expected)) {
         (Some(value), None) => Ok(Demand::Exactly(value.clone())),
@@ -103,8 +104,8 @@ impl Adapter for Encrypt {
     fn run(&self, input: &Input) -> Observed {
         let token = || -> Result<(KeyRing, String), StepOutcome> {
             let ring = ring([input.text("key")])?;
-            // A time is a number of seconds since 1970, an IV 16 bytes; the interface cannot
-            // express others.
+            // A time is a number of seconds since 1970, and an IV has 16 bytes. The interface cannot express other
+            // values.
             let no_type = StepOutcome::Refused(Class::Invalid);
             let iv = unhex(input.text("iv_hex")).and_then(|iv| iv.try_into().ok()).ok_or(no_type.clone())?;
             let plaintext = unhex(input.text("plaintext_hex")).ok_or(no_type.clone())?;
@@ -153,7 +154,7 @@ impl Adapter for Decrypt {
             Ok(ring) => {
                 let plaintext = match input.get("ttl") {
                     Value::Null => Some(ring.open(token)),
-                    // A time to live is a duration, and now is counted from 1970.
+                    // The time to live is a duration, and the current time is counted from 1970.
                     ttl => ttl
                         .as_u64()
                         .zip(now(input))
@@ -194,8 +195,8 @@ fn now(input: &Input) -> Option<u64> {
 
 /// A ring of several keys.
 ///
-/// A vector does not name its operation: its answer is either the plaintext or the token sealed
-/// again. So both operations run.
+/// A vector does not name its operation: upstream's answer is either the plaintext or the token sealed again. So both
+/// operations run.
 pub(super) struct Ring;
 
 impl Adapter for Ring {

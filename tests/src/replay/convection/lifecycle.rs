@@ -61,7 +61,7 @@ fn operations(input: &Input) -> &[Value] {
 
 fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
     Ok(match (answer.get("ok"), upstream_error(answer)) {
-        // A file that could not be changed or shown says nothing about the plugin.
+        // If upstream could not change or show the file, its answer says nothing about the plugin.
         (None, Some(_)) if is_outside(call.operation) => Demand::Nothing.into(),
         (Some(file), None) if call.operation == "file" && file.get("content").is_none() => {
             let wanted = ["exists", "empty", "mode"].map(|key| (key, file.get(key).cloned()));
@@ -70,7 +70,7 @@ fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
             Demand::answer(format!("like {file}"), holds).into()
         }
         (None, Some(error)) => Demand::Refused(classes_of(error, call.operation)).into(),
-        // Upstream's handle has private fields, and Keyway's has none like them.
+        // The operation reads private fields of upstream's handle. Keyway's handle has no such fields.
         (Some(_), None) if call.operation == "internal" => Demand::Nothing.into(),
         (Some(value), None) => {
             let mut value = value.clone();
@@ -97,8 +97,7 @@ fn is_outside(operation: &str) -> bool {
 
 /// Returns the classes of an upstream error.
 ///
-/// Its name is ambiguous: a `KeyError` may mean an existing secret, a missing one, or a gap in the
-/// file.
+/// The name of the error is ambiguous: a `KeyError` may mean an existing secret, a missing one, or a gap in the file.
 pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
     match (error, operation) {
         ("FileNotFoundError", _) => &[Class::NotInitialized],
@@ -115,12 +114,12 @@ pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
         (error, _) if error.ends_with("OSError") || error == "IsADirectoryError" => {
             &[Class::Internal, Class::Invalid]
         }
-        // These are the many errors of the TOML reader, of UTF-8, and of settings.
+        // All other errors come from the TOML reader, from invalid UTF-8, or from the settings.
         _ => &[Class::Corrupt],
     }
 }
 
-/// A folder with one store, and its handles.
+/// A folder with one store, and the open handles of the store.
 struct Fixture {
     plugin: Plugin,
     plugin_name: String,
@@ -261,7 +260,7 @@ impl Fixture {
         };
         // Upstream creates the folder as soon as a handle is opened.
         let folder = self.root.path().join(self.plugin.folder);
-        // A missing file gets the mode that the plugin uses: the model knows no other mode.
+        // A missing file gets the mode that the plugin uses, because the model knows no other mode.
         let write = || {
             fs::create_dir_all(&folder)?;
             let options =
@@ -349,14 +348,14 @@ async fn configure(store: &dyn SecretStore, name: &Value, value: &Value) -> Answ
     store.configure(Configure::Write(changed)).await.map(|settings| table_json(&settings)).map_err(class)
 }
 
-/// Converts a name, which must be a text. Others cannot be expressed.
+/// Converts a name, which must be a text. The interface cannot express other names.
 fn address(name: &Value) -> Result<SecretAddress, Class> {
     let name = name.as_str().ok_or(Class::Invalid)?;
     Ok(SecretAddress::shared(SecretName::of_existing(name)))
 }
 
-/// Returns the value to store. Null cannot be expressed; for a store that makes passwords, it
-/// requests one.
+/// Returns the value to store. Null requests a generated value from a store that makes passwords. For other stores,
+/// null cannot be expressed.
 fn given(arguments: &[Value]) -> Result<NewValue, Class> {
     let value = &arguments[1];
     if let [_, Value::Null, length, letters] = arguments {
@@ -381,12 +380,12 @@ fn given(arguments: &[Value]) -> Result<NewValue, Class> {
     }
 }
 
-/// Tells whether the first poll of a future has to wait: here, for another one's lock.
+/// Tells whether the first poll of a future has to wait. Here it waits for the lock of another operation.
 fn is_busy<T>(future: impl Future<Output = T>) -> bool {
     matches!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Pending)
 }
 
-/// Returns the keys of a set. Invalid keys are refused before a ring exists to open or rotate with.
+/// Returns the ring of the keys of a set. Invalid keys are refused here, before a store is opened or rotated.
 fn ring(set: &Value) -> Result<KeyRing, Class> {
     let key = |key| match key {
         SetKey::Named((kind, at)) => {
@@ -394,7 +393,7 @@ fn ring(set: &Value) -> Result<KeyRing, Class> {
         }
         SetKey::Text(text) => match Key::parse(text) {
             Err(_) => Err(Class::Invalid),
-            // The model has names for the vectors' own keys only.
+            // The model knows only the vectors' own keys by name.
             Ok(_) => Err(Class::Unsupported),
         },
     };

@@ -93,7 +93,7 @@ impl Adapter for CompatCheck {
 
     /// Returns upstream's answer without its warning for a changed version.
     ///
-    /// Keyway keeps the version that wrote the data beside the data instead.
+    /// Instead of a warning, Keyway keeps beside the data the version that wrote the data.
     ///
     /// See decisions C4, H9.
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {

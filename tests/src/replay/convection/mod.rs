@@ -15,7 +15,7 @@ mod version;
 
 use super::{Family, Form, Scope};
 
-/// The family.
+/// The kinds of Convection's vectors.
 pub(super) const FAMILY: Family = Family {
     name: "Convection",
     form: Form::OwnField,
@@ -34,7 +34,7 @@ pub(super) const FAMILY: Family = Family {
         ("fernet_decrypt", Scope::Replayed(&fernet::Decrypt)),
         ("fernet_key", Scope::Replayed(&fernet::FernetKey)),
         ("multifernet", Scope::Replayed(&fernet::Ring)),
-        // These test the server around the plugins.
+        // These kinds test the server around the plugins.
         ("acl", Scope::OutOfScope),
         ("access_mode", Scope::OutOfScope),
         ("token_life", Scope::OutOfScope),

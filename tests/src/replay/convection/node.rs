@@ -252,7 +252,7 @@ fn float(number: f64) -> Value {
     json!({ "float": name })
 }
 
-/// Converts TOML's spelling of a moment to Python's.
+/// Converts TOML's spelling of a date or time to Python's.
 fn date_time(text: &str) -> Value {
     let value = DeValue::parse(text).ok().map(toml::Spanned::into_inner);
     let Some(DeValue::Datetime(moment)) = value else { return json!({ "datetime": text }) };

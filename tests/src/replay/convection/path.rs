@@ -22,7 +22,7 @@ fn is_identifier(name: &str) -> bool {
 }
 
 impl Adapter for StorePath {
-    /// Looks for the file after `initialize`, because a handle touches nothing before.
+    /// Looks for the file after `initialize`, because opening a handle does not create the file.
     fn run(&self, input: &Input) -> Observed {
         let refused = |class| {
             let refused = StepOutcome::Refused(class);

@@ -48,7 +48,7 @@ impl Adapter for StoreFile {
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let keys: Vec<_> =
             input.get("keys").as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        // Characters around the token are ignored, by upstream too (decision H76).
+        // White space around the token is ignored, by upstream too (decision H76).
         let around = ['\t', '\n', '\u{b}', '\u{c}', '\r', ' '];
         let (token, text) = (input.text("token").trim_matches(around), input.text("toml"));
         let ruling = || {
@@ -58,7 +58,7 @@ impl Adapter for StoreFile {
             if !keys.is_empty() && base64::decode_strictly(token.as_bytes()).is_none() {
                 return Some(Ruling::refused("C8", &[Class::Corrupt]));
             }
-            // The content of the text rules only if the token holds exactly this text.
+            // The content of the text matters only if the token holds exactly this text.
             let opens = |key: &&str| {
                 fernet::Fernet::new(key)
                     .is_some_and(|key| key.decrypt(token).is_ok_and(|plain| plain == text.as_bytes()))
@@ -81,7 +81,7 @@ impl Adapter for StoreFile {
     }
 }
 
-/// Lists the names in order, then reads each value by itself.
+/// Lists the names in order, and reads each value with a call of its own.
 async fn read(store: &dyn SecretStore) -> Result<Value, StoreError> {
     let page = store.list(&ListQuery::all().limit(usize::MAX)).await?;
     let (mut names, mut values) = (Vec::<Value>::new(), Map::new());

@@ -67,8 +67,7 @@ impl Adapter for Parse {
         let version = input.get("version").as_str().and_then(|text| Version::parse(text).ok());
         let outcome = version.map_or(StepOutcome::Refused(Class::Invalid), |version| {
             let text = version.to_string();
-            // A version is printed as written, so the number of dots shows the number of
-            // components.
+            // A version is printed as it was written, so the number of dots shows the number of components.
             let written = text.split(['-', '+']).next().unwrap_or_default().split('.').count();
             let numbers = &[version.major(), version.minor(), version.patch()][..written.min(3)];
             let mut parts: Vec<Value> = numbers.iter().map(|number| (*number).into()).collect();

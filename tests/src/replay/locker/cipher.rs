@@ -12,10 +12,10 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 /// The key of the secret whose stored text is replaced.
 const KEY: &str = "Z";
 
-/// The names whose hashes are observed. The empty one is not a name (decision C9).
+/// The names whose hashes are observed. The empty text is not a name (decision C9).
 const NAMES: [&str; 3] = ["A", "prod", "\u{e9}"];
 
-/// The vectors of this kind: a stored text, the keys of the project, or a secret access key that is not the project's.
+/// The forms of the vectors: a stored text, the keys of the project, or a secret access key that is not the project's.
 enum Form<'a> {
     Stored(&'a str),
     Keys,
@@ -37,7 +37,7 @@ impl<'a> Form<'a> {
 /// Tests the cryptography of the plugin.
 pub(super) struct Cipher;
 
-/// Returns a project with a secret of this stored text.
+/// Returns a project with a secret that has this stored text.
 fn with_stored(stored: &str) -> Project {
     let project = Project::new();
     let id = project.double.put_secret(KEY, None, "replaced", "");
@@ -47,7 +47,7 @@ fn with_stored(stored: &str) -> Project {
     project
 }
 
-/// Opens a project with another secret access key, and then reads.
+/// Opens a project with another secret access key, and then reads a secret.
 fn opened_with(secret_access_key: &str) -> Observed {
     let project = Project::new();
     let (opened, answer) = match project.open(secret_access_key, &Value::Null) {
@@ -57,7 +57,8 @@ fn opened_with(secret_access_key: &str) -> Observed {
     Observed::steps([("init", opened), ("get", answer)])
 }
 
-/// Returns the hashes that the plugin asks with, and tells whether the texts that it writes open with the project's keys.
+/// Returns the hashes in the plugin's requests, and tells whether the texts that the plugin writes open with the
+/// project's keys.
 fn keys(input: &Input) -> Observed {
     let project = Project::new();
     let names = ["hashes", "a secret that it writes opens"];
@@ -91,18 +92,18 @@ impl Adapter for Cipher {
                 Observed::one("get", outcome)
             }
             Form::Keys => keys(input),
-            // 32 bytes, as those of the project.
+            // A wrong key with 32 bytes, like the key of the project.
             Form::Wrong => opened_with("//79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA="),
             Form::Malformed => opened_with("!!!"),
         }
     }
 
-    /// Demands that a text which does not open strictly is refused (L9): plaintext, a wrong padding, bytes that are not UTF-8,
-    /// and a text with something behind it. A wrong secret access key is a wrong key (H276).
+    /// Demands that a stored text that does not open strictly is refused: plaintext, wrong padding, bytes that are not
+    /// UTF-8, or extra bytes at the end (L9). Another secret access key than the project's is a wrong key (H276).
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         match Form::of(input) {
             Form::Stored(stored) => {
-                // The double opens strictly, and shows what does not open as it is.
+                // The double opens strictly. It shows a text that does not open unchanged, as it was stored.
                 let shown = with_stored(stored).double.secrets();
                 let is_shut = shown.iter().any(|secret| secret.key == KEY && secret.value == stored);
                 vec![is_shut.then(|| Ruling::refused("L9", &[Class::Corrupt]))]

@@ -63,7 +63,7 @@ impl Adapter for Given {
     }
 }
 
-/// Tests credentials of an environment.
+/// Tests credentials from environment variables.
 pub(super) struct FromEnvironment;
 
 impl Adapter for FromEnvironment {

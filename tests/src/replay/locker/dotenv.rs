@@ -23,7 +23,7 @@ impl Adapter for Dotenv {
         Observed::one("dotenv", outcome)
     }
 
-    /// Demands that a POSIX shell reads back the written line: it does not know `\n`, and expands `$` and
+    /// Demands a line that a POSIX shell reads back to the same value: a shell does not know `\n`, and expands `$` and
     /// backticks.
     ///
     /// See decision H16.
@@ -34,7 +34,7 @@ impl Adapter for Dotenv {
         if !begins || !key.chars().all(|character| in_shell(character) || ".-".contains(character)) {
             return vec![None];
         }
-        // A shell cannot have a variable of this name (decision H74).
+        // A shell cannot have a variable with this name (decision H74).
         if !key.chars().all(in_shell) || KEPT.split_whitespace().any(|kept| kept == key) {
             return vec![Some(Ruling::refused("H74", &[Class::Invalid]))];
         }

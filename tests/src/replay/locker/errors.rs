@@ -17,9 +17,9 @@ fn row(error: &RemoteError) -> Value {
     json!({ "class": error.class().name(), "code": error.row().code(), "http_status": error.row().http_status() })
 }
 
-/// Returns the rows that decision L6 adds to the 1.x table: 409 and 422, if no line above fits.
+/// Returns the row that Keyway adds to the 1.x table for the status 409 or 422, if no line above fits.
 ///
-/// A status that is not an integer is ignored.
+/// A status that is not an integer is ignored. See decision L6.
 fn added_row(object: &Value) -> Option<Value> {
     let status = object.get("status_code").and_then(Value::as_i64);
     let word = object.get("error").and_then(Value::as_str).unwrap_or_default();
@@ -40,7 +40,7 @@ fn added_row(object: &Value) -> Option<Value> {
     }
 }
 
-/// Returns the 1.x table, line by line (Locker seed, "Error Handling").
+/// Returns the row of the 1.x table for an error: the first line that fits (Locker seed, "Error Handling").
 fn table_row(object: &Value) -> Value {
     let status = object.get("status_code").and_then(Value::as_i64);
     let word = object.get("error").and_then(Value::as_str).unwrap_or_default();
@@ -121,8 +121,8 @@ impl Adapter for Table {
     }
 }
 
-/// Tests the class that the SDK of the second generation gives an error object. The seed's table counts (decision
-/// L6): its lines are fewer.
+/// Tests the class that the SDK of the second generation gives an error object. The seed's table has fewer lines than
+/// the SDK, and decides (decision L6).
 pub(super) struct SecondTable;
 
 impl Adapter for SecondTable {
@@ -164,7 +164,7 @@ fn is_raw(input: &Input) -> bool {
 impl Adapter for Interpret {
     fn run(&self, input: &Input) -> Observed {
         let (text, lines) = (input.text("text"), lines_to_skip(input));
-        // Output that is not an answer is an error of the program, as in the table's row.
+        // The table has a row for output that is not an answer: an error of the program.
         let protocol = |error: RemoteError| match error.class() {
             RemoteClass::Protocol => StepOutcome::Refused(Class::Invalid),
             _ => StepOutcome::Refused(Class::Internal),
@@ -181,8 +181,8 @@ impl Adapter for Interpret {
         Observed::one("answer", outcome)
     }
 
-    /// Demands that an object that claims to be an error is one, in any spelling. Upstream compares
-    /// the text of the JSON.
+    /// Demands that an object that claims to be an error is read as an error, with any spacing and order in the JSON.
+    /// Upstream compares the text of the JSON.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let rest = input.text("text").split('\n').skip(lines_to_skip(input)).collect::<Vec<_>>().join("\n");
         let object: Option<Value> = serde_json::from_str(&rest).ok().filter(Value::is_object);
@@ -194,8 +194,8 @@ impl Adapter for Interpret {
         let error = expected.get("error");
         let demand = match (expected.value().get("ok"), error.get("code")) {
             (Some(value), _) => Demand::Exactly(value.clone()),
-            // Output that is not JSON is the program's fault; so is a value that Python cannot
-            // index.
+            // Output that is not JSON is the program's fault. A value that Python cannot index is also the program's
+            // fault.
             (None, Some(code))
                 if error.get("class") == Some(&"CliRunError".into()) && code == "cli_error" =>
             {
@@ -250,7 +250,7 @@ impl Adapter for Rpc {
         Observed::steps(names.into_iter().zip(outcomes.map(StepOutcome::Ok)))
     }
 
-    /// Demands that a default never replaces a missing environment.
+    /// Demands that a missing environment is an error, even if the call has a default.
     ///
     /// See decision L2.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

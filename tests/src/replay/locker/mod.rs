@@ -15,7 +15,7 @@ mod writing;
 
 use super::{Family, Form, Scope};
 
-/// The family.
+/// The kinds of Locker's vectors.
 pub(super) const FAMILY: Family = Family {
     name: "Locker",
     form: Form::BeginningOfId,
@@ -42,7 +42,7 @@ pub(super) const FAMILY: Family = Family {
         ("go.status", Scope::Replayed(&native::Status)),
         ("go.crypto", Scope::Replayed(&cipher::Cipher)),
         ("go.offline", Scope::Replayed(&native::Offline)),
-        // These test the process of the 1.x command line: arguments, output, its options.
+        // These kinds test the process of the 1.x command line: its arguments, output and options.
         ("v1.argv", Scope::OutOfScope),
         ("v1.out", Scope::OutOfScope),
         ("v1.config", Scope::OutOfScope),
@@ -55,7 +55,7 @@ pub(super) const FAMILY: Family = Family {
         ("v1.threadlock_truthy", Scope::OutOfScope),
         ("v1.log_leak", Scope::OutOfScope),
         ("v1.log_env", Scope::OutOfScope),
-        // These test the process of the 2.x command line: its path, updates and start.
+        // These kinds test the process of the 2.x command line: its path, updates and start.
         ("v2.ctx", Scope::OutOfScope),
         ("v2.childenv", Scope::OutOfScope),
         ("v2.legacy", Scope::OutOfScope),

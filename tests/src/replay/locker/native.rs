@@ -1,4 +1,4 @@
-//! `go.http`, `go.status`, `go.offline`: the requests of the plugin, and its answers to a service that fails.
+//! `go.http`, `go.status`, `go.offline`: the requests of the plugin, and its answers when the service fails.
 
 use keyway_client::{Error, Secrets};
 use keyway_locker::double::{Route, SeenRequest};
@@ -23,7 +23,8 @@ pub(super) fn read(client: &Secrets, key: &str, environment: Option<&str>) -> St
     }
 }
 
-/// Returns the demand of `ok`, or of an error of any class: upstream's have one class.
+/// Returns the demand for the value under `ok`, or for an error of any class, because all errors of upstream have the
+/// same class.
 pub(super) fn demand(recorded: &Value) -> Result<Demand, String> {
     match (recorded.get("ok"), recorded.get("error")) {
         (Some(value), None) => Ok(Demand::Exactly(value.clone())),
@@ -43,14 +44,16 @@ fn in_full(seen: &SeenRequest) -> Value {
 }
 
 impl Requests {
-    /// Returns the environment of a read. A call that is recorded as "the same again" has that of the first one.
+    /// Returns the environment of a read. A call that is recorded as "the same again" has the environment of the first
+    /// call.
     fn environment(input: &Input) -> Option<&str> {
         let given = input.get("environment").as_str();
         given.or_else(|| input.situation().starts_with("same call again").then_some("prod"))
     }
 
-    /// Returns the requests that a read needs: the list with the name's hash, and where the environment has no such
-    /// secret, the environment itself (decision L2), and the list again for the shared secret.
+    /// Returns the requests that a read needs. The first one lists the secrets with the name's hash. If the environment
+    /// has no such secret, the second one looks up the environment (decision L2), and the third one lists again, to
+    /// find the shared secret.
     fn needed(input: &Input) -> Vec<Value> {
         let project = Project::new();
         let request = |path: &str, counted_by: &str, name: &str| {
@@ -98,9 +101,9 @@ impl Adapter for Requests {
         ])
     }
 
-    /// Demands the requests of our own client: it asks for no dates and counts.
+    /// Demands the requests of Keyway's client, which sends none for dates and counts.
     ///
-    /// See decision L12: the number and order of requests are ours.
+    /// The client decides on the number and order of requests. See decision L12.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let needed = Self::needed(input);
         let paths: Vec<_> = needed.iter().map(|request| request["path"].clone()).collect();
@@ -152,8 +155,8 @@ impl Adapter for Status {
         Observed::steps(names.into_iter().zip(outcomes))
     }
 
-    /// Demands the row of the status (decision L6), except that a missing route is no missing secret (H271), and
-    /// that no default replaces a failure (L5).
+    /// Demands the row of the status, and that no default replaces a failure. A missing route is not a missing secret.
+    /// See decisions L6, L5 and H271.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let line = |code: &str, status: u16| Demand::Exactly(json!({ "code": code, "http_status": status }));
         let row = match Self::of(input) {
@@ -174,7 +177,7 @@ impl Adapter for Status {
 pub(super) struct Offline;
 
 impl Offline {
-    /// Returns the route that fails, or `None` if all do.
+    /// Returns the route that fails, or `None` if all routes fail.
     fn failing(input: &Input) -> Option<Route> {
         input.situation().contains("only revision_date").then_some(Route::RevisionDate)
     }
@@ -201,7 +204,7 @@ impl Adapter for Offline {
         ])
     }
 
-    /// Demands that an answer which is young enough is returned, whether the service is down or not.
+    /// Demands that a kept answer is returned while it is young enough, whether the service is down or not.
     ///
     /// See decision L12.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

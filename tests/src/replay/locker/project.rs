@@ -1,4 +1,5 @@
-//! A project of the service: the double of the service with the secrets of a vector, and the plugin over it.
+//! A project of the service: the double of the service, with the secrets of a vector, and the plugin that calls the
+//! double.
 
 use keyway_client::{Credentials, Resolution, Secrets};
 use keyway_core::{Plugins, Resources, plugins};
@@ -58,7 +59,7 @@ impl Project {
         Ok(Secrets::new(store).with_resolution(Resolution::SharedFallback))
     }
 
-    /// Opens the project with its own keys, and reads its profile, as upstream does when it gets its keys.
+    /// Opens the project with its own keys, and reads its profile, as upstream does when it fetches the keys.
     pub(super) fn client(&self, changed: &Value) -> Result<Secrets, Class> {
         let client = self.open(self.double.secret_access_key(), changed)?;
         block_on(client.list_environments()).map_err(|error| super::store::class_of(&error))?;
@@ -72,7 +73,7 @@ impl Project {
         seen.into_iter().filter(|seen| seen.method == method && seen.path == path).collect()
     }
 
-    /// Makes every request to a route, or every request, fail with this status.
+    /// Makes every request to a route fail with this status, or every request at all if `route` is `None`.
     pub(super) fn fail(&self, route: Option<Route>, code: u16, body: &Value) {
         self.double.fail_always(route, Fault::Status { code, body: body.to_string(), retry_after: None });
     }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::store::{StoreFixture, class_of, in_layer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The classes of a missing environment, which is an error of its own and never a fallback. A value
-/// that is not a text is an error too.
+/// The classes of a missing environment, which is always an error: the client never falls back to the shared secrets. A
+/// value that is not a text is an error too.
 ///
 /// See decision L2.
 const NO_ENVIRONMENT: &[Class] = &[Class::NotFound, Class::Invalid];
@@ -70,8 +70,8 @@ fn sorted(list: impl IntoIterator<Item = Value>) -> Value {
 impl Adapter for List {
     /// Lists and reads.
     ///
-    /// Upstream's list of an environment has only that one's secrets; without an environment it has
-    /// all. The second step checks that the list agrees with single reads.
+    /// Upstream's list of an environment has only the secrets of that environment; without an environment, the list has
+    /// all secrets. The second step checks that the list agrees with single reads.
     fn run(&self, input: &Input) -> Observed {
         let environment = input.get("environment").as_str();
         let list = with_client(input, |client| {
@@ -139,7 +139,7 @@ impl Adapter for Environment {
         Observed::one("retrieve_environment", outcome)
     }
 
-    /// Refuses the empty name, which is invalid.
+    /// Demands that an environment that does not exist is refused. The empty name is invalid.
     ///
     /// Decision C9 does the same for stores.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

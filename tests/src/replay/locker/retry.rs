@@ -12,7 +12,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 const STEPS: [&str; 3] = ["attempts", "the outcome", "the seconds of all attempts"];
 
-/// Tests the attempts of a call, over a service that fails as the program of the SDK did.
+/// Tests the attempts of a call. The service fails in the same way as the program of the SDK did.
 pub(super) struct Retry;
 
 /// The request that a call needs.
@@ -38,8 +38,8 @@ impl Needed {
     }
 }
 
-/// Returns the fault of the service for an error of the SDK's program, or `None` for a success, and for a
-/// secret that does not exist, which is no fault.
+/// Returns the fault by which the service causes the error that the SDK's program reported. Returns `None` for a
+/// success, and for a secret that does not exist, because that is not a fault.
 fn fault(answer: &Value) -> Option<Fault> {
     let status = |code| {
         let retry_after = answer[3]["retry_after_seconds"].as_u64().map(|seconds| seconds.to_string());
@@ -51,7 +51,7 @@ fn fault(answer: &Value) -> Option<Fault> {
         "internal_error" => status(500),
         "unauthorized" => status(401),
         "not_found" => None,
-        // A failure that is not known, and that says of itself that it may pass.
+        // An unknown failure that reports itself as transient.
         _ => status(503),
     }
 }
@@ -106,7 +106,9 @@ impl Adapter for Retry {
         Observed::steps(STEPS.into_iter().zip(outcomes.map(StepOutcome::Ok)))
     }
 
-    /// Demands that a write whose answer is lost has an unknown effect (H280).
+    /// Demands that the effect of a write is unknown if its answer is lost.
+    ///
+    /// See decision H280.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let is_lost = Needed::by(input.text("call")).is_write()
             && answers(input).first().and_then(fault) == Some(Fault::CutConnection);
@@ -125,7 +127,7 @@ impl Adapter for Retry {
             Some(other) => return Err(format!("the class `{other}` is not known")),
         };
         let waits = expected.get("sleeps").as_array().ok_or("no `sleeps`")?;
-        // The waits were recorded with a jitter of 0, which makes each the shortest that may be.
+        // The waits were recorded with a jitter of 0, so each is the shortest possible wait.
         let least: f64 = waits.iter().filter_map(Value::as_f64).sum();
         let seconds = Demand::answer(format!("at least {least} seconds"), move |seconds| {
             seconds.as_f64().is_some_and(|seconds| seconds >= least)

@@ -1,5 +1,5 @@
-//! `v2.resp`, `v2.exit`, `v2.dto`, `v2.caps`: the answers that the official SDK accepts. `v2.req`: its requests,
-//! which the program has to accept.
+//! `v2.resp`, `v2.exit`, `v2.dto`, `v2.caps`: the answers that the official SDK accepts. `v2.req`: the requests of the
+//! SDK, which the program has to accept.
 //!
 //! See decision L10.
 
@@ -119,10 +119,10 @@ impl Adapter for Data {
     }
 }
 
-/// Tests what a program says of its abilities, before a call of `get`.
+/// Tests the capabilities that a program reports before a call of `get`.
 pub(super) struct Capabilities;
 
-/// Returns what `locker-sdk` says of its abilities.
+/// Returns the capabilities that `locker-sdk` reports.
 fn announced() -> Value {
     let Ok(stores) = SdkStores::new() else { return Value::Null };
     let answer = stores.call("records", "system.capabilities", json!({}));
@@ -140,7 +140,7 @@ impl Adapter for Capabilities {
                 }
                 (announced, missing)
             }
-            // The SDK asks once and then calls `get` three times.
+            // The SDK asks for the capabilities once, and then calls `get` three times.
             (Value::Null, None) => {
                 return Observed::one("methods", StepOutcome::Ok(announced()["methods"].clone()));
             }
@@ -179,7 +179,7 @@ impl Adapter for Capabilities {
         if outcome.value().get("ok").is_some() {
             return Ok(vec![Demand::Exactly(expected.get("error_contract").clone()).into()]);
         }
-        // A program may allow so little that no request fits.
+        // A program may allow so little that it accepts no request.
         match outcome.get("error")["class"].as_str() {
             Some("ProtocolError" | "InvalidRequestError") => {
                 Ok(vec![Demand::Refused(&[Class::Invalid]).into()])
@@ -189,13 +189,15 @@ impl Adapter for Capabilities {
     }
 }
 
-/// Tests the requests that the SDK makes of its caller's arguments.
+/// Tests the requests that the SDK builds from its caller's arguments.
 pub(super) struct Requests;
 
-/// A parameter of a method, and the arguments of the SDK that give it, the first of which counts.
+/// A parameter of a method, and the arguments of the SDK for it. If several are given, the first one in the list
+/// counts.
 type Parameter = (&'static str, &'static [&'static str]);
 
-/// The calls of the SDK, their methods, and the parameters of these. A name after `changes/` is one of its entries.
+/// The calls of the SDK, the method of each, and the parameters of the method. A name after `changes/` is an entry of
+/// the parameter `changes`.
 const ARGUMENTS: [(&str, &str, &[Parameter]); 14] = [
     ("list", "secret.list", &[("environment", &["environment_name", "environment", "env"])]),
     ("export", "secret.list", &[("environment", &["environment_name"])]),
@@ -251,12 +253,12 @@ const ARGUMENTS: [(&str, &str, &[Parameter]); 14] = [
 ];
 const SECRET: &[Parameter] = &[("key", &["key"]), ("environment", &["environment_name"])];
 
-/// The arguments that the SDK keeps to itself.
+/// The arguments that the SDK does not send to the program.
 const OF_THE_SDK: [&str; 5] =
     ["timeout", "cancel_event", "default_value", "output_format", "max_network_retries"];
 
 impl Requests {
-    /// Returns the method and the parameters of a call; `None` for one that cannot be expressed.
+    /// Returns the method and the parameters of a call, or `None` for a call that cannot be expressed.
     fn request(input: &Input) -> Option<(&'static str, Value)> {
         let call = input.text("call").replace("list_environments_page", "list_page");
         let (_, method, names) = ARGUMENTS.iter().find(|(name, ..)| *name == call)?;
@@ -275,7 +277,7 @@ impl Requests {
             let Some(value) = values.into_iter().next() else { continue };
             match name.strip_prefix("changes/") {
                 Some(name) => parameters["changes"][name] = value,
-                // An environment that is none, and a description, are left out.
+                // A null environment or description is left out.
                 None if value.is_null() && *name != "key" && *name != "value" && *name != "name" => {}
                 None => parameters[*name] = value,
             }
@@ -331,10 +333,10 @@ impl Adapter for Requests {
             let text = |name: &str| parameters[name].as_str();
             let blank = |name: &str| text(name).is_some_and(|text| text.trim().is_empty());
             let invalid = |decision| Some(Ruling::refused(decision, &[Class::Invalid]));
-            // Another parameter may be wrong as well, which is found first.
+            // Another parameter may be invalid too, and its error may be found first.
             let missing = |decision| Some(Ruling::refused(decision, &[Class::NotFound, Class::Invalid]));
             match method {
-                // An environment without a name is not an environment.
+                // A blank name is not the name of an environment.
                 "secret.list" if blank("environment") => invalid("L2"),
                 "secret.list" | "secret.list_page"
                     if text("environment").is_some_and(|name| !["", "prod", "stg"].contains(&name)) =>
@@ -345,9 +347,9 @@ impl Adapter for Requests {
                 "environment.create" if text("description").is_some_and(|text| !text.is_empty()) => {
                     invalid("H266")
                 }
-                // A cursor is what an earlier page named.
+                // A valid cursor comes from an earlier page; this one does not.
                 "secret.list_page" | "environment.list_page" if text("cursor").is_some() => invalid("C15"),
-                // Names are not trimmed, so this is another one.
+                // Names are not trimmed, so a key with spaces around it is a different name.
                 "secret.get" if text("key").is_some_and(|key| key.trim() != key) => missing("C9"),
                 "environment.get" if text("name") == Some("a b") => missing("L2"),
                 _ => None,
@@ -359,7 +361,7 @@ impl Adapter for Requests {
     fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (Self::request(input), expected.get("outcome")) {
             (_, outcome) if !outcome.is_object() => return Err("no outcome".to_owned()),
-            // The SDK judges such a call by itself.
+            // The SDK handles such a call without a request.
             (None, _) => Demand::Exactly("not a request".into()),
             (Some(_), outcome) if outcome.get("ok").is_some() => Demand::Exactly("accepted".into()),
             (Some(_), outcome) if outcome["error"]["class"].is_string() => Demand::AnyRefusal,

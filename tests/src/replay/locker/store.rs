@@ -22,7 +22,7 @@ pub(super) struct StoreFixture {
 }
 
 impl StoreFixture {
-    /// Reads the store of a vector. Vectors that write omit it, and mean the default one.
+    /// Reads the store of a vector. A vector that writes omits the store, and means the default one.
     pub(super) fn of(world: &Value) -> Self {
         let usual = json!({
             "environments": ["prod", "stg"],
@@ -79,7 +79,7 @@ impl StoreFixture {
     }
 }
 
-/// Returns the client in an environment, or among the shared secrets.
+/// Returns the client of an environment, or of the shared secrets.
 pub(super) fn in_layer(client: &Secrets, environment: Option<&str>) -> Secrets {
     environment.map_or_else(|| client.shared(), |environment| client.in_environment(environment))
 }

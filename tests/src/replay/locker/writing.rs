@@ -1,8 +1,8 @@
 //! `go.write`: writes of the native client.
 //!
 //! The tests of `keyway-locker` compare the form of the HTTP requests; here the vectors test the effect and the answer
-//! of a write. They were recorded one after the other on one store and do not record the changes of earlier ones, so a
-//! value that a write did not set is not compared.
+//! of a write. The vectors were recorded one after the other on one store, and a vector does not tell the changes of
+//! earlier ones. So a value that the write did not set is not compared.
 
 use keyway_client::{Change, Error, Secrets};
 use pollster::block_on;
@@ -23,7 +23,7 @@ fn sets_value(input: &Input) -> bool {
 
 /// Tells whether a change names another environment or another key.
 ///
-/// Keyway cannot express that, because an address identifies a secret.
+/// Keyway cannot express such a change, because an address identifies a secret.
 fn moves(input: &Input) -> bool {
     ["NewEnv", "NewKey", "NewName"].iter().any(|key| input.get(key).is_string())
 }
@@ -81,7 +81,7 @@ impl Adapter for Write {
         } else if environment.is_some_and(|name| is_of_secret && !world.has_environment(name)) {
             Some(Ruling::refused("L2", &[Class::NotFound, Class::Invalid]))
         } else if input.text("op") == "update" && world.value(input.text("Key"), environment).is_none() {
-            // The secret is not in this layer, and another layer's is never changed.
+            // The secret is not in this layer, and a write never changes a secret of another layer.
             Some(Ruling::refused("L4", &[Class::NotFound]))
         } else {
             None

@@ -1,5 +1,5 @@
-//! Strict URL-safe Base64, as decision C8 requires it: with padding, nothing else, and one spelling
-//! for every value.
+//! Strict URL-safe Base64, as decision C8 requires it: with padding, without other characters, and with only one
+//! encoding of each value.
 
 /// Returns the bytes, if the text is strict.
 pub fn decode_strictly(text: &[u8]) -> Option<Vec<u8>> {
@@ -30,7 +30,7 @@ pub fn decode_strictly(text: &[u8]) -> Option<Vec<u8>> {
         }
         bits &= (1 << count) - 1;
     }
-    // Any remaining bits are stray.
+    // Leftover bits must be zero, so that each value has only one encoding.
     (bits == 0).then_some(bytes)
 }
 

@@ -38,12 +38,11 @@ pub fn broken_decision(document: &Value) -> Option<&'static str> {
     let (Some(version), Some(range)) = (Version::read(version), Compatibility::read(range)) else {
         return Some("C1");
     };
-    // The version is outside its own range, as is every version if the range is unsatisfiable
-    // (decision C2).
+    // The version is outside its own range. A range that cannot be satisfied admits no version (decision C2).
     (!range.admits(&version)).then_some("C4")
 }
 
-/// Returns the object, if it has exactly these keys.
+/// Returns the object if it has exactly these keys.
 fn object_of<'a>(value: &'a Value, keys: &[&str]) -> Option<&'a Map<String, Value>> {
     let object = value.as_object()?;
     (object.len() == keys.len() && keys.iter().all(|key| object.contains_key(*key))).then_some(object)

@@ -83,7 +83,7 @@ impl Compatibility {
                 "==" => order.is_eq(),
                 "!=" => order.is_ne(),
                 ">" => order.is_gt(),
-                // `<:X` without a pre-release excludes those of X too.
+                // `<:X` also excludes the pre-releases of X, unless X itself is a pre-release.
                 _ => {
                     order.is_lt()
                         && !(bound.full.pre.is_empty()

@@ -9,7 +9,7 @@ pub(super) struct AddCookies;
 
 const COOKIES: [&str; 2] = ["cookie", "session_cookie"];
 
-/// Merges what the result has for one cookie. A cookie is an object, which the typed interface demands.
+/// Merges the change that a result has for one cookie. The typed interface demands that a cookie is an object.
 fn merged(stored: &Value, change: Option<&Value>) -> Result<Value, Class> {
     let object = |value: &Value| match Json::from(value.clone()) {
         Json::Object(entries) => Ok(entries),
@@ -22,7 +22,7 @@ fn merged(stored: &Value, change: Option<&Value>) -> Result<Value, Class> {
     Ok(Json::Object(cookie.snapshot()).to_serde())
 }
 
-/// Returns the result with the merged cookies. A result that is not an object has none.
+/// Returns the result with the merged cookies. A result that is not an object has no cookies, and is returned as it is.
 fn finished(input: &Input) -> Result<Value, Class> {
     let Value::Object(result) = input.get("result") else { return Ok(input.get("result").clone()) };
     let mut finished = result.clone();

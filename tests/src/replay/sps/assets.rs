@@ -47,7 +47,7 @@ impl Adapter for Assets {
         Observed::one("the assets", outcome)
     }
 
-    /// Demands that a value that is missing makes no asset, and fails nothing, and that an asset comes once.
+    /// Demands that a missing value makes no asset and causes no failure, and that no asset occurs twice.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let settings = Settings::read(input.text("config")).filter(|settings| !settings.has_references);
         let mut facts = input.get("connection").as_object().into_iter().flatten();

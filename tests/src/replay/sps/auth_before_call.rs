@@ -1,4 +1,4 @@
-//! `auth_before_call`: the login to the vault, asked for outside of a call.
+//! `auth_before_call`: the login to the vault, outside of a call.
 
 use keyway_core::PluginError as _;
 use keyway_credentials::{CredentialError, SpsConfiguration};
@@ -8,7 +8,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct BeforeCall;
 
-/// Returns the user's name for the vault. A plugin without a section has none.
+/// Returns the user's name for the vault. A plugin without a configuration section has no name.
 fn username(input: &Input) -> Result<Option<String>, Class> {
     let Some(section) = input.get("configuration_section").as_str() else { return Ok(None) };
     let login = SpsConfiguration::default().vault_login(section).map_err(|_| Class::Invalid)?.login(None);

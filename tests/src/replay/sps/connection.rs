@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::replay::Class;
 
-/// Converts the facts that a vector gives; what it leaves out, or gives as null, is not known.
+/// Converts the facts of a vector to a connection. A fact that is missing or null is not known.
 pub(super) fn connection(facts: &Value) -> Result<Connection, Class> {
     let text = |name: &str| match &facts[name] {
         Value::Null => Ok(None),

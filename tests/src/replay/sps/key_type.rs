@@ -17,7 +17,7 @@ impl Adapter for Type {
         Observed::one("the type", outcome)
     }
 
-    /// Demands that the type is read from the key, not from the first line: a line alone is not a key.
+    /// Demands that the type is read from the whole key. A first line alone is not a key.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let is_line = input.text("key").trim().lines().count() <= 1;
         vec![is_line.then(|| Ruling::refused("S7", &[Class::Corrupt]))]

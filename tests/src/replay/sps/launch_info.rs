@@ -7,7 +7,7 @@ use crate::replay::{Adapter, Demand, Expected, Input, Observed, Ruling, StepOutc
 
 pub(super) struct LaunchInfo;
 
-/// Returns upstream's list: the program, or null, and then the arguments. Without a text there is no start.
+/// Returns upstream's list: the program or null, and then the arguments. The list is empty if there is no text.
 fn arguments(input: &Input) -> Vec<Value> {
     let Some(text) = input.get("launch_information").as_str() else { return Vec::new() };
     let mut launch = LaunchInformation::new(text);

@@ -12,7 +12,7 @@ pub mod session;
 
 use super::{Family, Form, Scope};
 
-/// The family.
+/// The kinds of the vectors of SPS.
 pub(super) const FAMILY: Family = Family {
     name: "SPS",
     form: Form::OwnField,
@@ -25,7 +25,7 @@ pub(super) const FAMILY: Family = Family {
         ("launch_info", Scope::Replayed(&launch_info::LaunchInfo)),
         ("connection_alias", Scope::Replayed(&connection_alias::Alias)),
         ("auth_before_call", Scope::Replayed(&auth_before_call::BeforeCall)),
-        // The services of the appliance.
+        // These kinds test the services of the appliance.
         ("config", Scope::OutOfScope),
         ("credential_store", Scope::OutOfScope),
         ("user_list", Scope::OutOfScope),
@@ -36,7 +36,7 @@ pub(super) const FAMILY: Family = Family {
         ("endpoint", Scope::OutOfScope),
         ("tls_session", Scope::OutOfScope),
         ("aa_response", Scope::OutOfScope),
-        // The language of the SDK, and its packages.
+        // These kinds test the language of the SDK, and its packages.
         ("exception_text", Scope::OutOfScope),
         ("property", Scope::OutOfScope),
         ("manifest", Scope::OutOfScope),

@@ -22,7 +22,7 @@ impl Adapter for Base64 {
         if oracle::is_plain(text) {
             return vec![None];
         }
-        // The four existing libraries disagree on other texts.
+        // The four existing libraries disagree on the remaining texts.
         vec![Some(match oracle::decode(text) {
             Some(bytes) => Ruling::new(
                 "W1",

@@ -9,7 +9,7 @@ use crate::replay::{Adapter, Demand, Expected, Input, Observed, Ruling, StepOutc
 
 pub(super) struct Encode;
 
-/// Converts the value, with integers that `serde_json` cannot represent.
+/// Converts the value, including integers that `serde_json` cannot represent.
 pub(super) fn json_of(value: &Value) -> Json {
     match value {
         Value::Object(entries) => {

@@ -18,10 +18,11 @@ use crate::replay::{Class, Input, StepOutcome};
 
 /// The deadline for a plugin that hangs.
 ///
-/// The vectors use hundreds of milliseconds; it only matters that the plugin never answers.
+/// The vectors have deadlines of hundreds of milliseconds. A shorter one has the same effect, because the plugin never
+/// answers.
 const DEADLINE_OF_HANGING: Duration = Duration::from_millis(30);
 
-/// The records that outlive the engines.
+/// The storage of the records, which outlive the engines.
 pub(super) struct Fixture {
     storage: Arc<dyn Storage>,
 }
@@ -60,8 +61,7 @@ pub(super) fn description(sets: &Value) -> Result<Description, Class> {
 
 /// Returns the parameters of a vector.
 ///
-/// A value that is not an object cannot be expressed; an invalid name replaces it, which fits no
-/// set.
+/// A value that is not an object cannot be expressed. A parameter with an invalid name, which fits no set, replaces it.
 pub(super) fn parameters(value: &Value) -> Parameters {
     match value {
         Value::Null => Parameters::new(),
@@ -72,8 +72,7 @@ pub(super) fn parameters(value: &Value) -> Parameters {
     }
 }
 
-/// Returns the features that the vector gives for the plugin of the service: in the record of a
-/// service, or under their own name.
+/// Returns the features of the service's plugin. The vector names them `plugin_features` or `features`.
 pub(super) fn features(input: &Input) -> &Value {
     let service = input.get("service");
     if service["plugin_features"].is_null() { &service["features"] } else { &service["plugin_features"] }
@@ -88,7 +87,7 @@ pub(super) fn is_described(features: &Value, profile: Profile) -> bool {
         || host::decode_description(described.to_string().as_bytes(), Ended::SUCCESS, profile).is_ok()
 }
 
-/// The features under decision W3: the profile refuses the plugin, or treats features that crash
+/// The treatment of a plugin's features. By decision W3, the profile refuses the plugin, or treats features that crash
 /// the real host as missing.
 pub(super) enum Features {
     Plain,
@@ -152,8 +151,8 @@ impl Fixture {
     }
 }
 
-/// Returns the user's records: the number of grants, the state of the issued one, and the number of
-/// grants that may have a credential.
+/// Returns the user's records: the number of grants, the state of the grant that was issued, and the number of grants
+/// that may have a credential.
 pub(super) async fn records(grants: &Grants, granted: Option<GrantId>, revoked: Vec<String>) -> StepOutcome {
     let Ok(listed) = grants.list(&user().user_id()).await else {
         return StepOutcome::Refused(Class::Internal);

@@ -1,8 +1,8 @@
-//! Vectors of WaTTS: request and revoke plugins, their wire, and the host that drives them.
+//! Vectors of WaTTS: request and revoke plugins, their wire format, and the host that drives them.
 //!
-//! The real host is tolerant, and the lenient profile promises its tolerance (decision W2). So each
-//! vector is replayed in both profiles, and both results are compared with the same observation; if
-//! the strict profile refuses more, a decision has to demand that.
+//! The real host is tolerant, and the lenient profile promises its tolerance (decision W2). So each vector is replayed
+//! in both profiles, and both results are compared with the same observation. If the strict profile refuses more, a
+//! decision has to demand that.
 
 mod base64;
 mod encode;
@@ -23,7 +23,7 @@ mod wire;
 
 use super::{Family, Form, Scope};
 
-/// The family.
+/// The kinds of the vectors of WaTTS.
 pub(super) const FAMILY: Family = Family {
     name: "WaTTS",
     form: Form::BeginningOfId,

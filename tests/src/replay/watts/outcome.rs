@@ -94,7 +94,7 @@ pub(super) fn requested(answer: &Result<GrantOutcome, GrantsError>) -> StepOutco
     }
 }
 
-/// Returns the demand of the real host's verdict on an answer.
+/// Converts the real host's verdict on an answer to a demand.
 pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
     let text = |key: &str| host[key].as_str();
     let refused = |classes| Ok(Demand::Refused(classes));
@@ -104,10 +104,10 @@ pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
         }
         Some("ok") => Ok(Demand::done()),
         Some("oidc_login") => Ok(Demand::Exactly(json!({ "login": host["oidc_login"] }))),
-        // It is a bug of the real host; here it is an ordinary error.
+        // The crash is a bug of the real host; here the same answer is an ordinary error.
         Some("crash") => Ok(Demand::AnyRefusal),
         Some("error") => match (text("error_type"), text("reason")) {
-            // The shell of the real host does not report a missing program.
+            // The shell of the real host does not report that a program is missing.
             (Some("bad_json"), _) => refused(&[Class::BadJson, Class::Program]),
             (Some("no_map"), _) => refused(&[Class::NotAnObject]),
             (Some("missing_result"), _) => refused(&[Class::MissingResult]),
@@ -128,7 +128,7 @@ pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
     }
 }
 
-/// Tells whether a message for the user is the host's own.
+/// Tells whether a message for the user comes from the host itself.
 fn is_of_the_host(message: &str) -> bool {
     ["the plugin had an error", "the plugin returned a bad result", "the service does not exist"]
         .iter()

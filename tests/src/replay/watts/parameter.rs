@@ -1,4 +1,4 @@
-//! `parameter`: a plugin's description of itself, and the fate of its service.
+//! `parameter`: a plugin's description of itself, and the resulting state of its service.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::replay::oracle::watts::answer::Printed;
 use crate::replay::oracle::watts::description as oracle;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// Tests a service when the host starts, in both profiles.
+/// Tests the state of a service after the host has started, in both profiles.
 pub(super) struct Parameter;
 
-/// Describes itself with a vector's output.
+/// An issuer whose description of itself is the output in a vector.
 #[derive(Debug)]
 struct Describing {
     run: Run,
@@ -58,7 +58,8 @@ fn allows_argv(input: &Input) -> bool {
     *input.get("allow_insecure") == Value::Bool(true)
 }
 
-/// Returns a real program for a host without that permission: the runner of the program checks it.
+/// Returns a real program for a host that does not permit arguments, because the runner of programs checks this
+/// permission.
 fn program(run: &Run, profile: Profile) -> Result<ProcessIssuer, Class> {
     let mut configuration = ProcessConfiguration::new("/bin/sh");
     let script = match run.ended {

@@ -15,7 +15,7 @@ impl Adapter for ParamsValid {
         let parameters = fixture::parameters(input.get("params"));
         let has_none = sets.as_array().is_none_or(Vec::is_empty);
         let outcome = if has_none {
-            // A description always has a set; the function accepts an empty list.
+            // A description always has a set, so the function is called with an empty list.
             StepOutcome::Ok(fitting_set(&[], &parameters).is_ok().into())
         } else {
             match fixture::description(sets) {

@@ -1,4 +1,4 @@
-//! `plugin_input`: the inputs that a plugin accepts, and its output for others.
+//! `plugin_input`: the inputs that a plugin accepts, and its output for other inputs.
 
 use keyway_issuers::IssuerError;
 use keyway_issuers::wire::plugin::{decode_input, encode_error};
@@ -11,12 +11,12 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct PluginInput;
 
-/// Returns raw bytes, if the vector does not have JSON.
+/// Returns the raw text of an input, if the vector does not have it as JSON.
 fn raw(input: &Input) -> Option<&str> {
     input.get("raw").as_str()
 }
 
-/// Tells whether the decisions accept it, and returns the decision that differs from the library.
+/// Tells whether the decisions accept the input, and returns the decision that differs from the library.
 fn judged(input: &Input) -> oracle::Judged {
     let Some(raw) = raw(input) else {
         if Plain::is_too_deep(&input.get("input").to_string()) {

@@ -7,7 +7,7 @@ use crate::replay::{Class, Observed, Ruling, StepOutcome};
 
 const ORDER: [Profile; 2] = [Profile::Lenient, Profile::Strict];
 
-/// Replays in both profiles, and returns the two steps of each, named by `what`.
+/// Replays in both profiles. Returns the two steps of each profile, named by `what`.
 pub(super) fn observed<F>(what: [&str; 2], replay: impl Fn(Profile) -> F) -> Observed
 where
     F: Future<Output = Result<[StepOutcome; 2], Class>>,

@@ -15,8 +15,7 @@ use crate::replay::oracle::watts::Answer;
 use crate::replay::oracle::watts::answer::{Printed, request as read_answer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// Tests the results of the requests, in any order, and the number of grants afterwards; in both
-/// profiles.
+/// Tests, in both profiles, the results of the requests in any order, and the number of grants after them.
 pub(super) struct Race;
 
 /// A limit far above the number of requests of any vector.

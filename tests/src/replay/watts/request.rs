@@ -61,7 +61,8 @@ pub(super) fn has_no_token(input: &Input) -> bool {
     input.get("user").get("access_token") == Some(&Value::Null)
 }
 
-/// Calls the program that a service names by a command, with a description as if it had been asked.
+/// An issuer that calls the program named by a service's command. Its description is given, without a call of the
+/// program.
 #[derive(Debug)]
 struct Named {
     script: Arc<Script>,
@@ -69,7 +70,7 @@ struct Named {
 }
 
 impl Named {
-    /// Returns the program. With an invalid command it would not have been started.
+    /// Returns the program. If the command is invalid, returns that the program was not started.
     fn program(&self) -> Result<&ProcessIssuer, IssuerError> {
         self.program.as_ref().map_err(|error| IssuerError::NotStarted { source: error.to_string().into() })
     }
@@ -168,7 +169,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     match gate(input, &setup, &features) {
         Gate::Open => {}
         Gate::Closed => return [None, None],
-        // The real host accepts it, and stores a record.
+        // The real host accepts the request, and stores a record.
         Gate::ClosedBy(id, classes) => {
             let left = Ruling::new(id, records(before, None, 0, &[]));
             return [Some(Ruling::refused(id, classes)), Some(left)];
@@ -189,10 +190,10 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
         Printed { text: &run.printed, success: run.is_success(), lenient: profile == Profile::Lenient };
     let Reading { answer, decision } = read_answer(printed);
     let is_taken = |state: &str| setup.preload.iter().any(|known| known == state);
-    // A session without a token passes the gate, which does not need one (decision W5).
+    // A session without a token passes the checks, which need no token (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
     let decision = decision.or(matches!(features, Features::TakenForMissing).then_some("W3"));
-    // The real host's limit comes from its way of starting programs; it is not part of the wire.
+    // The real host's limit comes from its way of starting programs, and does not belong to the wire format.
     let decision = decision.or(is_large(input).then_some("W1"));
     match answer {
         Answer::Issued(entries, state) if !is_taken(&state) || setup.is_true("allow_same_state") => {
@@ -239,7 +240,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     }
 }
 
-/// Returns one class in the form of a demand.
+/// Returns a list of this class, in the form that a demand needs.
 pub(super) fn only(class: Class) -> &'static [Class] {
     match class {
         Class::BadJson => &[Class::BadJson],
@@ -254,17 +255,17 @@ pub(super) fn only(class: Class) -> &'static [Class] {
     }
 }
 
-/// The decision of the checks before a request, which the real host makes too.
+/// The result of the checks before a request. The real host makes such checks too.
 enum Gate {
     /// The request passes.
     Open,
-    /// The request is refused, as by the real host.
+    /// The request is refused, as it is by the real host.
     Closed,
     /// The request is refused because of a decision of this project.
     ClosedBy(&'static str, &'static [Class]),
 }
 
-/// Returns the gate's treatment, in the order of decision W5.
+/// Returns the result of the checks, in the order of decision W5.
 fn gate(input: &Input, setup: &Setup<'_>, features: &Features) -> Gate {
     let sets = match &setup.service["params"] {
         Value::Array(list) if !list.is_empty() => Sets::of(&setup.service["params"]),
@@ -295,7 +296,7 @@ fn gate(input: &Input, setup: &Setup<'_>, features: &Features) -> Gate {
     if setup.limit().is_some_and(|limit| held >= limit) { Gate::Closed } else { Gate::Open }
 }
 
-/// Returns the demand of the real host's records.
+/// Converts the real host's records to a demand.
 fn demanded_records(host: &Value) -> Result<Demand, String> {
     let stored = host["stored_count"].as_u64().ok_or("no `stored_count`")?;
     let state = host.get("stored_state").cloned();

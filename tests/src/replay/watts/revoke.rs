@@ -14,7 +14,7 @@ use crate::replay::oracle::watts::answer::{Printed, revocation};
 use crate::replay::oracle::watts::{Answer, Reading};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// Tests a revocation of the only grant, in both profiles: the answer, and the records afterwards.
+/// Tests a revocation of the only grant, in both profiles: the answer, and the records after it.
 pub(super) struct Revoke;
 
 fn is_true(value: &Value) -> bool {

@@ -1,4 +1,4 @@
-//! A plugin that follows a vector, without a process: its output goes through the wire decoder.
+//! A plugin that follows a vector without a process of its own. Its output goes through the wire decoder.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,12 +18,12 @@ use crate::replay::Input;
 pub(super) struct Run {
     pub(super) printed: String,
     pub(super) ended: Ended,
-    /// True if it does not answer in time.
+    /// True if the plugin does not answer in time.
     pub(super) hangs: bool,
 }
 
 impl Run {
-    /// Prints this, and exits with success.
+    /// Creates a run that prints this text and exits with success.
     pub(super) fn printing(printed: impl Into<String>) -> Self {
         Self { printed: printed.into(), ended: Ended::SUCCESS, hangs: false }
     }
@@ -43,8 +43,7 @@ impl Run {
     }
 }
 
-/// Returns the output of a vector's plugin. The vector describes an output that is too long for the
-/// file.
+/// Returns the output of a vector's plugin. If the output is too long for the file, the vector only describes it.
 fn printed(input: &Input) -> String {
     if let Value::String(text) = input.get("stdout") {
         return text.clone();
@@ -91,7 +90,7 @@ fn signal(name: &str) -> i32 {
     }
 }
 
-/// The plugin. Its n-th request runs the n-th of `requests`, and later ones the last.
+/// The plugin. Its n-th request makes the n-th run of `requests`; later requests repeat the last run.
 #[derive(Debug)]
 pub(super) struct Script {
     profile: Profile,
@@ -119,7 +118,7 @@ impl Script {
         self
     }
 
-    /// Returns the states that it had to revoke.
+    /// Returns the states that the plugin was told to revoke.
     pub(super) fn revoked(&self) -> Vec<String> {
         self.revoked.lock().map(|revoked| revoked.clone()).unwrap_or_default()
     }

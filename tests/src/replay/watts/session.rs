@@ -1,6 +1,6 @@
-//! The claims of a session about its user, as they reach a plugin.
+//! The claims about the user of a session, as a plugin gets them.
 //!
-//! The host around the plugins collects them; here the vectors give them.
+//! The host around the plugins collects the claims; here the vectors give them.
 
 use keyway_issuers::{JsonObject, UserInfo};
 use serde_json::{Map, Value};
@@ -16,8 +16,8 @@ const OF_THE_TOKEN: [&str; 10] =
 const OF_THE_ACCESS: [&str; 11] =
     ["active", "aud", "sub", "iss", "client_id", "token_type", "exp", "iat", "nbf", "jti", "scope"];
 
-/// The sources of claims, of which later ones win: the endpoint for user information, the ID token,
-/// the introspection of the access token.
+/// The sources of claims: the endpoint for user information, the ID token, and the introspection of the access token. A
+/// later source overrides earlier ones.
 const SOURCES: [(&str, &[&str]); 3] =
     [("id_info", &[]), ("id_claims", &OF_THE_TOKEN), ("token_info", &OF_THE_ACCESS)];
 

@@ -20,7 +20,7 @@ fn steps(input: &Input) -> &[Value] {
     input.get("steps").as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Returns the subject that requests: the user of all vectors, unless the step names another.
+/// Returns the subject that makes the request: the user of all vectors, unless the step names another.
 fn subject(step: &Value) -> &str {
     step["user"].as_str().unwrap_or("joe")
 }
@@ -84,7 +84,8 @@ impl Adapter for Store {
         )
     }
 
-    /// Demands that a state is a text: another value is not stored, and takes no space.
+    /// Demands that a state is a text. A step with another value stores nothing, so later steps cannot conflict with
+    /// it.
     ///
     /// See decision W8.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

@@ -1,4 +1,4 @@
-//! `wire`: the input that reaches a plugin, and its channel. A real program records it.
+//! `wire`: the input that reaches a plugin, and the channel of the input. A real program records both.
 
 use std::fs;
 use std::path::Path;
@@ -18,8 +18,8 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Wire;
 
-/// A program that records the number of its arguments, the last one, and its standard input, and
-/// prints the given answer.
+/// A program that records the number of its arguments, its last argument and its standard input, and prints the given
+/// answer.
 const RECORDER: &str = r#"
     IFS= read -r input
     printf %s "$input" > "$0/input"
@@ -30,19 +30,19 @@ const RECORDER: &str = r#"
 
 const SERVICE: &str = "svc";
 
-/// The size of parameters that is too much for the real host.
+/// The size of parameters that is too large for the real host.
 const LARGE: usize = 48_500;
-/// The size that is too much for an argument of any program.
+/// The size that is too large for an argument of any program.
 const ARGUMENT: usize = 90_000;
 
-/// Tells whether the parameters are more than the real host can send.
+/// Tells whether the parameters are too large for the real host to send.
 pub(super) fn is_large(input: &Input) -> bool {
     input.get("params").to_string().len() >= LARGE
 }
 
 /// Returns the context that a host of this project makes from the vector's session.
 ///
-/// The host chooses the logins of a service: those made for it, the latest of each provider.
+/// The host selects the logins that were made for the service, and of these the latest one of each provider.
 fn context(input: &Input) -> Result<Context, Class> {
     let (user, service) = (input.get("user"), input.get("service"));
     let info = session::claims(user).ok_or(Class::Invalid)?;
@@ -102,7 +102,7 @@ async fn call(input: &Input, folder: &Path) -> Result<[StepOutcome; 2], Class> {
     configuration.profile = ProfileChoice::Lenient;
     let issuer = ProcessIssuer::new(&configuration).map_err(|_| Class::Invalid)?;
     let options = WireOptions::new("1.6.1");
-    // Its answer to the action is invalid, and this test ignores it.
+    // The program's answer to this action is invalid, and this test ignores it.
     let written = match input.text("action") {
         "parameter" => {
             issuer.describe().await.map_err(|_| Class::Program)?;
@@ -152,7 +152,7 @@ impl Adapter for Wire {
         };
         let action = input.text("action");
         if action == "parameter" {
-            // A description request always goes by argument: nothing in it is secret (decision W1).
+            // A description request is always sent as an argument, because nothing in it is secret (decision W1).
             let way = Demand::Exactly(json!({ "channel": "argv", "argc": 1 }));
             return vec![None, Some(Ruling::new("W1", way))];
         }
@@ -177,8 +177,7 @@ impl Adapter for Wire {
             ];
         }
         if is_large(input) && input.get("params").to_string().len() < ARGUMENT {
-            // The real host's limit comes from its way of starting programs; it is not part of the
-            // wire.
+            // The real host's limit comes from its way of starting programs, and does not belong to the wire format.
             let is_written = |told: &Value| told["wire"].is_string();
             let way = |told: &Value| told["channel"].is_string();
             return vec![
@@ -199,7 +198,7 @@ impl Adapter for Wire {
         }
         let field = |key| expected.get(key).clone();
         let bytes = if session::has_more_claims(input.get("user")) {
-            // The real host's order depends on the names that it has met before (decision H77).
+            // The real host's order of names depends on the names that it has seen before (decision H77).
             session::same_json(expected.get("json"))
         } else {
             Demand::Exactly(json!({ "wire": field("wire"), "json": field("json") }))

@@ -21,8 +21,8 @@ pub enum Survives {
     Nothing,
     /// All unsynced data, because only the process was killed.
     Everything,
-    /// Any part of the unsynced data: each write as a whole, not at all or torn between sectors;
-    /// each change of a name or none.
+    /// Any part of the unsynced data. A write survives as a whole, not at all, or torn between sectors; a change of a
+    /// name survives or does not.
     Anything,
 }
 
@@ -41,7 +41,7 @@ struct Open {
 }
 
 impl Disk {
-    /// Creates an empty folder at `root`, durable.
+    /// Creates the disk of an empty, durable folder at `root`.
     pub fn empty(root: &Path) -> Self {
         Self { root: root.to_owned(), nodes: vec![Node::folder()], open: BTreeMap::new() }
     }
@@ -140,7 +140,7 @@ impl Disk {
     /// # Errors
     /// When the system refuses.
     pub fn after_power_cut(&self, survives: Survives, draw: &mut Draw, into: &Path) -> io::Result<()> {
-        // A file with two names is one file, so each node survives in one way.
+        // A file with two names is one node, so both names show the same surviving content.
         let left: Vec<Node> = self.nodes.iter().map(|node| node.survive(survives, draw)).collect();
         let mut seen = BTreeSet::new();
         write_folder(&left, 0, into, &mut seen)

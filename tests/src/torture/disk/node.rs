@@ -50,7 +50,7 @@ impl Node {
         Self::Folder { durable: Names::new(), now: Names::new(), pending: Vec::new() }
     }
 
-    /// Creates an empty file. It has its mode from its creation on.
+    /// Creates an empty file. It is created with its mode, so the mode is durable.
     pub(super) fn file(mode: u32) -> Self {
         let content = Content { mode, ..Content::default() };
         Self::File { durable: content.clone(), now: content, pending: Vec::new() }
@@ -63,7 +63,7 @@ impl Node {
         }
     }
 
-    /// Makes the changes before `began` durable.
+    /// Makes all changes that were made before the moment `began` durable.
     pub(super) fn sync(&mut self, began: usize) {
         match self {
             Self::File { durable, pending, .. } => {
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// Returns the part that survives, all of it durable.
+    /// Returns the part of the node that survives. All of this part is durable.
     pub(super) fn survive(&self, survives: Survives, draw: &mut Draw) -> Self {
         match self {
             Self::File { durable, now, pending } => {
@@ -165,7 +165,7 @@ impl NameChange {
                 names.remove(name);
             }
             Self::Rename { from, to, node } => {
-                // The old name may belong to another file by now, if earlier changes were lost.
+                // If earlier changes were lost, the old name may belong to another file.
                 if names.get(from) == Some(node) {
                     names.remove(from);
                 }

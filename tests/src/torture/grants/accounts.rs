@@ -27,9 +27,9 @@ pub(super) struct IssueRequest<'a> {
     pub(super) cell: &'a str,
     /// The state, if the issuer does not use a new one for each credential.
     pub(super) state: Option<&'a str>,
-    /// True if the same intent gets the same credential.
+    /// True if a repeated intent gets the same credential.
     pub(super) idempotent: bool,
-    /// The most credentials of a user; more are a fault.
+    /// The limit of credentials of a user. A credential beyond the limit is a fault.
     pub(super) limit: Option<u64>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct IssueRequest<'a> {
 pub(super) enum Made {
     /// The credential with this state exists.
     Made(String),
-    /// The intent was answered to have had no effect, or its credential was destroyed.
+    /// The issuer answered that the intent had no effect, or the credential of the intent was destroyed.
     TooLate,
 }
 
@@ -122,7 +122,7 @@ impl Accounts {
             let live = before.into_iter().find(|(_, live)| *live);
             return Ok(live.map_or(Made::TooLate, |(state, _)| Made::Made(state)));
         }
-        // If credentials share a state, a second one is an orphan that their grant counts.
+        // If credentials share a state, a second one is an orphan. The grant with this state counts its orphans.
         if wanted.state.is_none() && before.iter().any(|(_, live)| *live) {
             let what = format!("{cell} has two credentials of the intent {intent}");
             change.execute("INSERT INTO faults VALUES (1, ?1)", [what])?;
@@ -159,7 +159,7 @@ impl Accounts {
         self.connection().execute("UPDATE credentials SET live = 0 WHERE intent = ?1", [intent]).map(|_| ())
     }
 
-    /// Tells the outcome of an intent. An intent without effect will have none from here on.
+    /// Tells the outcome of an intent. If the intent had no effect so far, it cannot have one later.
     pub(super) fn tell(&self, intent: &str) -> rusqlite::Result<IntentOutcome> {
         let mut connection = self.connection();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

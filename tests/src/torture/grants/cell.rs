@@ -1,11 +1,11 @@
-//! The ledger's names of requests.
+//! The names of requests in the ledger.
 
 use std::fmt;
 use std::str::FromStr;
 
 /// A request: `service/user/name`.
 ///
-/// Besides, `service/user/name/values` is present when a host got the values of the credential.
+/// A second cell, `service/user/name/values`, is present if a host got the values of the credential.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cell {
     pub(super) service: String,
@@ -13,18 +13,18 @@ pub(super) struct Cell {
     pub(super) author: Author,
     /// True if the caller chose the id of the request.
     pub(super) has_id: bool,
-    /// The part of the name that is unique to its author.
+    /// The part of the name that only this author uses.
     pub(super) number: String,
 }
 
 /// The author of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Author {
-    /// A task of a host, the same in each of its runs.
+    /// A task of a host. It is the same author in each run of the host.
     Task { slot: u32, task: u32 },
     /// All hosts together.
     All,
-    /// The check.
+    /// The process that checks.
     Check,
 }
 

@@ -80,18 +80,18 @@ async fn all(host: &Host) -> Result<Vec<Grant>, String> {
     Ok(grants)
 }
 
-/// Compares the records with the accounts, and returns the cells of all grants, with a flag whether
-/// their values were delivered.
+/// Compares the records with the accounts. Returns the cells of all grants, each with a flag whether its values were
+/// delivered.
 ///
-/// No credential exists that no record knows of, and none is gone that a record says exists. Once
-/// everything `is_settled`, records and credentials correspond one to one.
+/// Every credential must be known to a record, and every credential in a record must exist. Once everything
+/// `is_settled`, records and credentials correspond one to one.
 async fn compare(
     host: &Host,
     is_settled: bool,
     lines: &mut Vec<Line>,
 ) -> Result<BTreeMap<Cell, bool>, String> {
-    // An executable that a killed host left behind may still make a credential. Its intent is
-    // recorded, so the credentials are read first.
+    // An executable that a killed host left behind may make a credential at any time. Its intent is recorded before
+    // that, so the credentials are read before the records.
     let live = host.accounts.live().map_err(|error| error.to_string())?;
     let grants = all(host).await?;
     for credential in &live {
@@ -131,7 +131,7 @@ async fn compare(
         if !states.insert((grant.service.clone(), grant.user.clone(), state.clone())) {
             lines.push(Line::Doubled(format!("two grants have the state {}", state.as_str())));
         }
-        // If credentials share a state, one may be destroyed with another.
+        // If credentials share a state, the destruction of one may also destroy another.
         if !offer.few_states && !live.iter().any(|credential| credential.intent == intent) {
             lines
                 .push(Line::Lost(format!("the grant {intent} of {} has no credential any more", offer.name)));
@@ -146,13 +146,13 @@ async fn compare(
     Ok(cells)
 }
 
-/// Tells whether both are of the same service and user.
+/// Tells whether a grant and a credential have the same service and user.
 fn is_of(grant: &Grant, credential: &Credential) -> bool {
     grant.service.as_str() == credential.service
         && grant.user == user_info(credential.user.parse().unwrap_or(u32::MAX)).user_id()
 }
 
-/// Tells whether the record of a grant leads to the credential.
+/// Tells whether the record of a grant identifies the credential.
 fn knows(grant: &Grant, credential: &Credential) -> bool {
     let (state, is_same) = (&grant.state, grant.id.to_string() == credential.intent);
     is_of(grant, credential)
@@ -171,14 +171,14 @@ async fn settle(hosts: &[Host]) -> Result<(), String> {
     }
     let host = hosts.first().ok_or("there are no hosts")?;
     for _ in 0..PASSES {
-        // The later clock makes postponed attempts due.
+        // The clock is set ahead, so that postponed attempts are due.
         let now = SystemClock.now().plus(std::time::Duration::from_secs(3600));
         host.engines.run_due(now).await.map_err(|error| error.detail())?;
         decide(host).await?;
         if all(host).await?.iter().all(|grant| grant.state.phase == Phase::Granted) {
             return Ok(());
         }
-        // Only work claimed by another host remains: its claim has to expire.
+        // Only work claimed by another host remains, and the claim has to expire.
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     Ok(())
@@ -197,7 +197,7 @@ async fn decide(host: &Host) -> Result<(), String> {
             | Err(GrantsError::Refused(
                 TransitionError::InFlight | TransitionError::NoGrant | TransitionError::NothingToDo,
             )) => {}
-            // Only the accounts distinguish it from the credential of the other grant.
+            // Two credentials have this state, and only the accounts can tell them apart.
             Err(GrantsError::StateTaken { .. }) => {
                 host.accounts.destroy_of_intent(&grant.id.to_string()).map_err(|error| error.to_string())?;
                 let forgotten = host.grants.decide(&grant.user, grant.id, Decision::NothingThere).await;
@@ -209,8 +209,8 @@ async fn decide(host: &Host) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that a user gets exactly as many credentials as the limit leaves, so the limit counts the
-/// grants correctly.
+/// Checks that a user gets exactly the number of credentials that the limit still allows. This shows that the limit
+/// counts the grants correctly.
 async fn probe(
     host: &Host,
     service: &str,

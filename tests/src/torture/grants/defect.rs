@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 pub enum Defect {
     /// The storage engine acknowledges a commit, and writes it a little later.
     AcknowledgesBeforeWriting,
-    /// The issuers claim to be idempotent, and make another credential on each call.
+    /// The issuers claim to be idempotent, but make another credential on each call.
     MakesAnother,
     /// The issuers report that nothing happened although they made a credential.
     DeniesWhatItMade,
-    /// The issuers sometimes report that they destroyed a credential, and did not.
+    /// The issuers sometimes report that they destroyed a credential, although they did not.
     KeepsWhatIsRevoked,
 }
 

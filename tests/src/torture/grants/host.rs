@@ -42,11 +42,10 @@ impl HostResources {
         Ok(Self { plan: plan.clone(), storage, accounts })
     }
 
-    /// Starts the host of this slot, without resuming interrupted work. At most one run of it may
-    /// exist.
+    /// Starts the host of this slot, without resuming interrupted work. At most one run of this host may exist.
     pub(super) async fn host(&self, slot: u32) -> Result<Host, String> {
         let deadline = Duration::from_millis(250);
-        // The claim is short enough for one host to see another's expire.
+        // The claim is so short that one host can see another host's claim expire.
         let limits = Limits::default()
             .with_deadline(deadline)
             .with_lease_grace(Duration::from_millis(50))
@@ -66,7 +65,8 @@ impl HostResources {
         }
         let engines = builder.start().await.map_err(|error| error.detail())?;
         let grants = engines.grants().clone();
-        // On a busy machine an executable may exceed its time limit.
+        // On a busy machine an executable may exceed its time limit, and its service then has a fault. So services with
+        // faults are asked again.
         for attempt in 0.. {
             let Some(view) = grants.services().into_iter().find(|view| !view.faults.is_empty()) else {
                 break;
@@ -85,7 +85,7 @@ impl HostResources {
         if offer.executable && tasks.executable && *role != Role::Check {
             return executable(program, folder, draw).map_err(|error| error.detail());
         }
-        // A checking process has to come to an end.
+        // A checking process has to come to an end, so its issuers work correctly.
         let behaviour = if *role == Role::Check { Behaviour::Correct } else { Behaviour::Faulty };
         let accounts = Arc::clone(&self.accounts);
         Ok(Arc::new(FaultyIssuer { offer, accounts, behaviour, draw: Mutex::new(draw), defect: *defect }))
@@ -110,7 +110,7 @@ fn executable(
 }
 
 impl Host {
-    /// Makes the request of a cell.
+    /// Makes the request that belongs to a cell.
     pub(super) async fn request(&self, cell: &Cell, then: Then) -> Result<GrantOutcome, GrantsError> {
         let parameters = Parameters::new().with("cell", cell.to_string()).with("then", then.word());
         let mut request = GrantRequest::new(user_info(cell.user)).with_parameters(parameters);

@@ -16,7 +16,7 @@ use super::offer::Offer;
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, say};
 
-/// The failure that a request asks for in its parameter `then`.
+/// The failure that a request demands by its parameter `then`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Then {
     /// No failure.
@@ -25,15 +25,15 @@ pub(super) enum Then {
     Refused,
     /// The issuer is unavailable, and nothing happened.
     Away,
-    /// The issuer fails with unknown effect; there is none.
+    /// The issuer fails with unknown effect. In fact, nothing happened.
     FailsBefore,
-    /// The issuer fails with unknown effect; there is one.
+    /// The issuer fails with unknown effect. In fact, it made the credential.
     FailsAfter,
     /// The issuer makes the credential, and never answers.
     Hangs,
     /// The issuer makes the credential, and names it in an answer that breaks the contract.
     Violates,
-    /// The issuer makes the credential, and its state contains a part of it.
+    /// The issuer makes a credential whose state contains a part of the credential.
     Tells,
 }
 
@@ -71,10 +71,9 @@ impl Then {
 pub(super) enum Behaviour {
     /// Works correctly, at once.
     Correct,
-    /// Is sometimes slow; revocations and reconciliations sometimes fail. It reports its actions.
+    /// Is sometimes slow, and sometimes fails at revocations and reconciliations. It reports its actions.
     Faulty,
-    /// Behaves as [`Faulty`](Self::Faulty), in a separate process, whose output is its
-    /// answer.
+    /// Behaves as [`Faulty`](Self::Faulty) in a separate process. The output of that process is the answer.
     Executable,
 }
 
@@ -181,7 +180,7 @@ impl Issuer for FaultyIssuer {
         match then {
             Then::Hangs if self.behaviour != Behaviour::Executable => std::future::pending().await,
             Then::Hangs => {
-                // Its host ends it; if the host was killed, it ends by itself.
+                // The host ends this process. If the host was killed, the process ends by itself.
                 std::thread::sleep(Duration::from_secs(3));
                 Err(IssuerError::system("go on", "its host did not end it"))
             }
@@ -192,7 +191,7 @@ impl Issuer for FaultyIssuer {
                 orphan: Some(CredentialRef::new(state)),
                 note: String::new(),
             }))),
-            // The state contains the credential's part with its name.
+            // The credential has a part whose value is the state.
             Then::Tells => {
                 let part = CredentialPart::text("name", state.as_str());
                 Ok(Issued::new(state).with(part).into())

@@ -1,13 +1,11 @@
-//! The torture of grants: the host's engine for issuers, over records on SQLite and external
-//! accounts.
+//! The torture of grants: the host's engine for issuers, over records on SQLite and external accounts.
 //!
-//! Several hosts share the records. Their tasks request credentials, revoke them, and repeat
-//! requests by their ids. Their issuers are of every kind: some reconcile, some are idempotent,
-//! some both or neither, one repeats its states, and one is an executable. They fail in every way.
-//! Their credentials are in accounts of their own, durable before they answer. The hosts are
-//! killed, usually between an effect and its record, and started again while the others continue.
-//! Then a check compares records and accounts, recovers, decides the cases that need an operator,
-//! and compares again.
+//! Several hosts share the records. Their tasks request credentials, revoke them, and repeat requests by their ids. The
+//! issuers are of every kind: some reconcile, some are idempotent, some do both or neither, one repeats its states, and
+//! one is an executable. The issuers fail in every way. They keep their credentials in accounts of their own, which are
+//! durable before an issuer answers. The hosts are killed, usually between an effect and its record, and started again
+//! while the others continue. Then a check compares records and accounts, recovers, decides the cases that need an
+//! operator, and compares again.
 
 mod accounts;
 mod cell;

@@ -20,10 +20,10 @@ impl Offer {
     }
 }
 
-/// The most credentials of a service that a user may have.
+/// The limit of credentials that a user may have at a service.
 pub(super) const LIMIT: u64 = 5;
 
-/// The services that all hosts request at the same time.
+/// The services to which all hosts send the same requests at the same time.
 pub(super) const SHARED: [&str; 2] = ["shared", "shared-blindly"];
 
 pub(super) const OFFERS: [Offer; 8] = [

@@ -13,7 +13,7 @@ use crate::torture::kill::{Ended, Fate, Moment, Victim};
 use crate::torture::line::{Line, State};
 use crate::torture::{Options, Report, TortureError};
 
-/// The most starts of a host in a round.
+/// The maximum number of starts of a host in a round.
 const GENERATIONS: u64 = 4;
 /// The number of rounds before the torture begins again in an empty folder.
 const ROUNDS_IN_A_FOLDER: u64 = 6;
@@ -31,7 +31,7 @@ pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<R
 /// The hosts on one storage engine.
 struct Hosts<'a> {
     options: &'a Options<Defect>,
-    /// The largest number of hosts.
+    /// The maximum number of hosts.
     hosts: u32,
 }
 
@@ -81,7 +81,7 @@ fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
         if !draw.chance(20) {
             return Ok((victim, Fate::killed_at(moment(draw))));
         }
-        // The pause is longer than a lease, so that another host takes over its claims.
+        // The pause may be longer than a lease, so that another host takes over the claims of the stopped host.
         let pause = Duration::from_millis(250 + draw.below(350));
         let early = Duration::from_micros(draw.below(3000));
         let moment = if draw.chance(50) { Moment::AfterBegun("shared", early) } else { moment(draw) };
@@ -90,7 +90,7 @@ fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
     })
 }
 
-/// Chooses the moment of a kill. A note marks the time between an effect and its record.
+/// Chooses the moment of a kill. A process prints a note between an effect and the record of the effect.
 fn moment(draw: &mut Draw) -> Moment {
     let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
     match draw.below(20) {
@@ -111,7 +111,7 @@ fn start(plan: &Plan) -> Result<Victim, TortureError> {
     Victim::start(&mut command)
 }
 
-/// Returns the cells that a host may have filled, by its lines.
+/// Returns the cells that a host may have filled, according to its lines.
 fn unresolved<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<String> {
     let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
     let mut unresolved = BTreeSet::new();

@@ -14,7 +14,7 @@ pub struct Plan {
     pub role: Role,
     /// The folder of all files.
     pub folder: PathBuf,
-    /// The program that is an issuer when its first argument is `issuer`.
+    /// The program that runs as an issuer if its first argument is `issuer`.
     pub program: PathBuf,
     /// The seed of the choices.
     pub seed: u64,
@@ -24,7 +24,7 @@ pub struct Plan {
     pub hosts: u32,
     /// The number of the round. It is a part of all names, so that no name occurs in two rounds.
     pub round: u64,
-    /// The number of earlier starts of this host in the round, a part of all names.
+    /// The number of earlier starts of this host in the round. It is a part of all names.
     pub generation: u64,
     /// The cells of requests whose outcome this host does not know.
     pub unresolved: Vec<String>,
@@ -39,9 +39,9 @@ pub struct Plan {
 pub struct Tasks {
     /// The tasks with credentials of their own.
     pub own: u32,
-    /// The tasks that make the same requests as the other hosts at the same time.
+    /// The tasks that make the same requests as the tasks of other hosts, at the same time.
     pub sharing: u32,
-    /// The operations of each task; 0 means until it is killed.
+    /// The number of operations of each task; with 0, a task works until it is killed.
     pub operations: u32,
     /// True if one of the issuers is an executable.
     pub executable: bool,

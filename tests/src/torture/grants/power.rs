@@ -16,8 +16,8 @@ pub struct CutOptions {
     pub program: PathBuf,
     /// The program strace.
     pub strace: PathBuf,
-    /// The tasks of the traced host. There is no executable, because it would be traced too,
-    /// indistinguishable from its host.
+    /// The tasks of the traced host. No issuer is an executable, because strace would trace it too, and could not tell
+    /// it from the host.
     pub tasks: Tasks,
     /// The power cuts.
     pub cuts: Cuts,
@@ -34,7 +34,7 @@ pub struct CutOptions {
 pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     let system = |source| TortureError::System { action: "make a folder", source };
     let folder = cuts::folder()?;
-    // The trace shows the paths that the process opens, so they have no symbolic links.
+    // The trace shows the paths that the process opens, so the root must have no symbolic links.
     let root = folder.path().canonicalize().map_err(system)?;
     let plan = Plan {
         role: Role::Write,

@@ -21,7 +21,7 @@ use crate::torture::line::{Line, State, say};
 
 /// The content of a cell whose grant exists.
 pub(super) const THERE: &str = "there";
-/// The content of the cell of delivered values.
+/// The content of a cell that stands for delivered values.
 pub(super) const HANDED: &str = "handed";
 
 /// Carries out a plan until the process is killed, or all operations are done.
@@ -33,7 +33,7 @@ async fn work(plan: Plan) -> Result<(), String> {
     let resources = HostResources::open(&plan).await?;
     let host = Arc::new(resources.host(plan.slot).await?);
     let mut draw = Draw::new(plan.seed);
-    // A host should recover first; recovering while requests arrive must do no harm.
+    // A host should recover first. But recovering while requests arrive must do no harm.
     if draw.chance(70) {
         recover(&host).await?;
     }
@@ -83,7 +83,7 @@ async fn run_due(host: Arc<Host>, mut draw: Draw, recovers: bool) -> Result<(), 
 struct Held {
     cell: Cell,
     grant: GrantId,
-    /// True if its revocation was requested and the outcome is unknown.
+    /// True if the revocation of the grant was requested, and its outcome is unknown.
     is_going: bool,
 }
 
@@ -124,7 +124,7 @@ impl Task {
                 let cell =
                     self.host.accounts.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
                 let cell: Cell = cell.ok_or("a grant has no credential in the accounts")?.parse()?;
-                // Requests with unknown outcome are repeated, which shows the outcome.
+                // A request with an unknown outcome is left out here. It is repeated, which shows the outcome.
                 if cell.author == mine && !self.unresolved.contains(&cell) {
                     self.report_begun(cell.to_string(), State::of(THERE));
                     self.say_acknowledged();
@@ -233,10 +233,10 @@ impl Task {
         Ok(())
     }
 
-    /// Reports the known outcome after an error.
+    /// Reports what is known about the outcome after an error.
     fn not_granted(&mut self, cell: Cell, again: bool, error: &GrantsError) -> Result<(), String> {
         let is_doubt = match error {
-            // A refusal at the gate says nothing about the first attempt.
+            // A refusal before the call of the issuer says nothing about the first attempt.
             GrantsError::Refused(refusal) => match refusal {
                 TransitionError::InFlight
                 | TransitionError::BeingRevoked
@@ -259,7 +259,7 @@ impl Task {
         if !is_doubt {
             self.say_refused();
         }
-        // This attempt delivered no values; an earlier one reported its own.
+        // This attempt delivered no values. An earlier attempt has reported the values that it delivered.
         self.report_begun(cell.values(), State::of(HANDED));
         self.say_refused();
         let may_repeat = offer(&cell.service).is_some_and(|offer| offer.capabilities.idempotent);
@@ -269,7 +269,7 @@ impl Task {
         Ok(())
     }
 
-    /// Repeats a granted request: the answer is the same grant.
+    /// Repeats a granted request. The answer must be the same grant.
     async fn repeat(&mut self, held: Held) -> Result<(), String> {
         let then = self.then();
         match self.host.request(&held.cell, then).await {
@@ -313,7 +313,7 @@ impl Task {
                 has_id: true,
                 number: format!("{}.{number}", self.plan.round),
             };
-            // Sometimes it repeats the request until another host's lease has expired.
+            // Sometimes the task repeats the request until another host's lease has expired.
             let attempts = if self.draw.chance(30) { 25 } else { 1 };
             for _ in 0..attempts {
                 if self.share_one(&cell).await? {
@@ -326,7 +326,7 @@ impl Task {
         Ok(())
     }
 
-    /// Makes one of them, and returns true if it was granted.
+    /// Makes one of the shared requests, and returns true if it was granted.
     async fn share_one(&mut self, cell: &Cell) -> Result<bool, String> {
         let then = match self.draw.below(10) {
             0..6 => Then::Works,
@@ -348,7 +348,7 @@ impl Task {
                 Ok(true)
             }
             Ok(other) => Err(format!("{cell} was answered with {other:?}")),
-            // Another host has claimed it, or the outcome is unknown.
+            // Another host has claimed the request, or its outcome is unknown.
             Err(
                 GrantsError::Refused(TransitionError::InFlight | TransitionError::Undecided)
                 | GrantsError::Uncertain { .. }

@@ -51,7 +51,7 @@ pub(super) fn name(cell: &str) -> String {
     format!("{}.example.com", cell.replace('.', "-"))
 }
 
-/// Makes the request of a cell, whose key is forgotten.
+/// Makes the request of a cell. The private key is not kept.
 pub(super) fn request(cell: &str) -> String {
     let (key, _) = PrivateKey::generate(KeyType::EcdsaP256).expect("the system gives random numbers");
     let names = [AlternativeName::dns(&name(cell)).expect("a short name")];
@@ -64,13 +64,13 @@ fn folder(of: &Path) -> PathBuf {
     of.join("proofs")
 }
 
-/// Lists the proofs that are shown.
+/// Lists the proofs that the responder shows.
 pub(super) fn proofs(of: &Path) -> impl Iterator<Item = String> {
     let files = fs::read_dir(folder(of)).into_iter().flatten().flatten();
     files.map(|file| file.file_name().to_string_lossy().into_owned())
 }
 
-/// A responder with a file for each page.
+/// A responder that has a file for each page.
 #[derive(Debug)]
 struct FolderResponder(PathBuf);
 
@@ -92,13 +92,13 @@ impl Responder for FolderResponder {
     }
 
     async fn remove(&self, proof: &Proof) -> Result<(), CertificateError> {
-        // A missing one is removed.
+        // A missing file counts as removed.
         drop(fs::remove_file(self.file(proof)));
         Ok(())
     }
 }
 
-/// A connection that has each order made a second time, under another id.
+/// A connection that makes the server create each order a second time, under another id.
 #[derive(Debug)]
 struct Twice(Acme);
 

@@ -60,10 +60,10 @@ fn is_settled(order: &Order, ready: &BTreeSet<String>) -> bool {
     }
 }
 
-/// Works until every order is finished, and every notice is told.
+/// Works until every order is finished, and the listener has received every notice.
 async fn settle(host: &Host) -> Result<(), String> {
     for _ in 0..PASSES {
-        // No host's clock was further ahead, so everything is due.
+        // No host's clock was further ahead than this, so everything is due.
         let now = SystemClock.now().plus(2 * JumpingClock::FURTHEST);
         host.engines.run_due(now).await.map_err(|error| error.detail())?;
         decide(host).await?;
@@ -71,7 +71,7 @@ async fn settle(host: &Host) -> Result<(), String> {
         if all(host).await?.iter().all(|order| is_settled(order, &ready)) {
             return Ok(());
         }
-        // A claim of another host has to expire.
+        // Another host's claim has to expire.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())
@@ -168,7 +168,7 @@ async fn is_logged(host: &Host, order: &OrderId, name: &str) -> Result<bool, Str
     }
 }
 
-/// Tells whether the certificate of an order and its chain are in the secret store, as the order has them.
+/// Tells whether the secret store has the certificate and the chain that the order has.
 async fn is_stored(host: &Host, order: &Order) -> Result<bool, String> {
     let store = host.engines.stores().open(&store_name()).await.map_err(|error| error.detail())?;
     let Some(issued) = &order.state.certificate else { return Ok(false) };

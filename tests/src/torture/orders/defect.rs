@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 pub enum Defect {
     /// The storage engine acknowledges a commit, and writes it a little later.
     AcknowledgesBeforeWriting,
-    /// The authority claims to be idempotent, and places another order on each call.
+    /// The authority claims to be idempotent, but places another order on each call.
     PlacesAnother,
-    /// The connection to the ACME server has each order made a second time.
+    /// The connection to the ACME server makes it create each order a second time.
     FinalizesAnother,
-    /// The listener takes some notices and forgets them.
+    /// The listener accepts some notices, and forgets them.
     ForgetsNotices,
 }
 

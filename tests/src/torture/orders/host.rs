@@ -29,7 +29,7 @@ use crate::torture::hosting;
 const PLUGINS: Plugins = plugins! { keyway_generic };
 /// The store of certificates.
 const STORE: &str = "vault";
-/// The number of scripted calls of each operation; later ones work.
+/// The number of scripted calls of each operation. Later calls succeed.
 const SCRIPTED: usize = 300;
 
 /// A host of a process.
@@ -57,10 +57,10 @@ pub(super) async fn storage(plan: &Plan) -> Result<Arc<dyn Storage>, String> {
 }
 
 impl Host {
-    /// Starts the host of this slot. At most one run of it may exist.
+    /// Starts the host of this slot. At most one run of this host may exist.
     pub(super) async fn start(plan: &Plan, slot: u32, storage: &Arc<dyn Storage>) -> Result<Self, String> {
-        // The claim is short enough for one host to see another's expire.
-        // A request to the ACME server has seconds.
+        // The claim is so short that one host can see another host's claim expire. A request to the ACME server gets
+        // more than a second.
         let deadline = if plan.kind == Kind::Acme { 1250 } else { 250 };
         let limits = Limits::default()
             .with_deadline(Duration::from_millis(deadline))
@@ -87,9 +87,9 @@ impl Host {
         Ok(Self { engines, orders, ca, keys, folder: plan.folder.clone() })
     }
 
-    /// Makes the store of certificates, if it is missing. Until then, certificates wait in their orders.
+    /// Makes the store of certificates, if it is missing. Certificates wait in their orders until the store exists.
     pub(super) async fn make_store(&self) {
-        // Another host may be making it, and a killed one may have begun it.
+        // Another host may be creating the store, and a killed host may have begun it, so an error is ignored.
         drop(self.engines.stores().create(&store_name(), "generic", json!({}), &self.keys).await);
     }
 
@@ -107,7 +107,7 @@ impl Host {
         lines(&self.folder.join("deleted"))
     }
 
-    /// Returns the orders whose certificates the listener was told of.
+    /// Returns the orders whose certificates the listener was told about.
     pub(super) fn ready(&self) -> Vec<String> {
         lines(&self.folder.join("ready"))
     }
@@ -117,7 +117,7 @@ pub(super) fn authority_name() -> AuthorityName {
     AuthorityName::new("ca").expect("a valid name")
 }
 
-/// Opens the authority. A checking process has to come to an end, so there it works.
+/// Opens the authority. In a checking process all its calls work, because the check has to come to an end.
 fn ca(plan: &Plan, mut draw: Draw) -> ScriptedCa {
     let capabilities = match plan.defect {
         Some(Defect::PlacesAnother) => plan.kind.capabilities().idempotent(false),

@@ -1,14 +1,14 @@
-//! The torture of certificate orders: the host's engine, over records on SQLite and an authority whose
-//! books are in a folder.
+//! The torture of certificate orders: the host's engine, over records on SQLite and an authority whose books are in a
+//! folder.
 //!
-//! Several hosts share the records and the books. Their tasks place orders, wait for certificates, change, cancel
-//! and delete orders, and place some twice by their ids. The authority is idempotent, or it tells what became
-//! of a call, or it does neither and makes checkpoints; it loses requests and answers, hangs, and cannot be
-//! reached. The hosts are killed, and recovering hosts too. Then a check recovers, decides as an operator
-//! would, and compares records, certificates, notices and books.
+//! Several hosts share the records and the books. Their tasks place orders, wait for certificates, change, cancel and
+//! delete orders, and place some twice by their ids. The authority is idempotent, or it tells the outcome of a call, or
+//! it does neither and makes checkpoints. It loses requests and answers, hangs, and sometimes cannot be reached. The
+//! hosts are killed, and recovering hosts too. Then a check recovers, decides as an operator would, and compares
+//! records, certificates, notices and books.
 //!
 //! A fourth authority is an ACME server for tests, reached by `keyway-acme`; it runs in the process that kills, and
-//! says how often it made a certificate for each order.
+//! counts the certificates that it made for each order.
 //!
 //! There are no power cuts: the books stand for an authority far away.
 

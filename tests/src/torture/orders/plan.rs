@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Defect;
 use crate::torture::fixture::Role;
 
-/// The most hosts of a round, each in a process of its own.
+/// The maximum number of hosts of a round, each in a process of its own.
 pub(super) const HOSTS: u32 = 3;
 
 /// The instructions for a process.
@@ -23,7 +23,7 @@ pub struct Plan {
     pub seed: u64,
     /// The number of this host.
     pub slot: u32,
-    /// The number of the round, a part of all names, so that no name occurs in two rounds.
+    /// The number of the round. It is a part of all names, so that no name occurs in two rounds.
     pub round: u64,
     /// The authority.
     pub kind: Kind,
@@ -33,16 +33,16 @@ pub struct Plan {
     pub defect: Option<Defect>,
 }
 
-/// What an authority does about calls that were cut short.
+/// The way in which an authority treats calls that were cut short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Kind {
-    /// The same call twice has one effect.
+    /// A repeated call has only one effect.
     Idempotent,
-    /// It tells what became of a call.
+    /// The authority tells the outcome of a call.
     Reconciles,
-    /// It only keeps a ticket with each order, by checkpoints.
+    /// The authority only keeps a ticket with each order, by checkpoints.
     Checkpoints,
-    /// `keyway-acme`, and a server that survives the kills.
+    /// `keyway-acme`, with a server that survives the kills.
     Acme,
 }
 
@@ -50,7 +50,7 @@ impl Kind {
     /// All kinds.
     pub const ALL: [Self; 4] = [Self::Idempotent, Self::Reconciles, Self::Checkpoints, Self::Acme];
 
-    /// Returns the capabilities of such a scripted authority. Its books are files, so it blocks.
+    /// Returns the capabilities of a scripted authority of this kind. It blocks, because its books are files.
     pub(super) fn capabilities(self) -> Capabilities {
         let capabilities = ScriptedCa::CAPABILITIES.blocking(true).idempotent(false).reconciles(false);
         match self {

@@ -64,7 +64,8 @@ impl Client {
         }
     }
 
-    /// The certificate is a cell of its own: it can come long after its order was acknowledged.
+    /// Returns the number of the task for the certificate. The certificate is a cell of its own, because it can come
+    /// long after its order was acknowledged.
     fn certificate_task(&self) -> u32 {
         TASKS + self.number
     }
@@ -148,7 +149,7 @@ fn metadata(cell: &str, change: u32, request: Option<&str>) -> OrderMetadata {
     OrderMetadata::from_json(fields.to_string().as_bytes()).expect("a small object")
 }
 
-/// Tells whether a client's wish was taken; an order that is finished or undecided does not take it.
+/// Tells whether a client's wish was accepted. An order that is finished or undecided does not accept it.
 async fn is_taken<T>(wish: impl Future<Output = Result<T, OrdersError>>) -> Result<bool, OrdersError> {
     match wish.await {
         Ok(_) => Ok(true),

@@ -67,7 +67,7 @@ pub async fn observe(plan: &Plan) -> Vec<Line> {
 
 /// Starts all hosts again, one after the other, and returns the first.
 ///
-/// Each takes over only its own claims.
+/// Each host takes over only its own claims.
 async fn recovered(plan: &Plan) -> Result<Host, String> {
     let mut first = None;
     for slot in 0..HOSTS {
@@ -82,7 +82,7 @@ async fn recovered(plan: &Plan) -> Result<Host, String> {
 async fn recover_one(host: &Host) -> Result<(), String> {
     let failed = |error: keyway_host::HostError| format!("nothing can be recovered: {}", error.detail());
     let mut reports = host.engines.recover().await.map_err(failed)?;
-    // The later clock makes postponed attempts due.
+    // The clock is set ahead, so that postponed attempts are due.
     let later = SystemClock.now().plus(Duration::from_secs(3600));
     reports.extend(host.engines.run_due(later).await.map_err(failed)?);
     for report in reports {
@@ -93,7 +93,7 @@ async fn recover_one(host: &Host) -> Result<(), String> {
     Ok(())
 }
 
-/// Lists a store with all values, and reads each secret once more by itself.
+/// Lists a store with all values, and reads each secret again with a call of its own.
 async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(), String> {
     let store = host.open(name).await.map_err(|error| error.detail())?;
     let mut query = ListQuery::all().with_values().limit(50);
@@ -122,10 +122,10 @@ async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(),
     }
 }
 
-/// Returns files of stores that the host does not know.
+/// Reports the files of stores that the host does not know.
 ///
-/// An acknowledged deletion removed the file first, and a creation is recorded before the file is
-/// made.
+/// Such a file is a fault: an acknowledged deletion has removed the file first, and a creation is recorded before the
+/// file is made.
 fn orphans(plan: &Plan, stores: &BTreeMap<String, String>) -> Vec<Line> {
     let Ok(files) = std::fs::read_dir(Host::files(&plan.folder).join("secrets")) else { return Vec::new() };
     let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());

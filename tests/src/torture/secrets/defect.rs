@@ -26,7 +26,7 @@ impl Defect {
     }
 }
 
-/// Writes a file in place: its content is lost until the second half is written.
+/// Writes a file in place. Its content is lost until the second half is written.
 pub(super) fn write_in_place(path: &Path) {
     let Ok(content) = fs::read(path) else { return };
     let (first, _) = content.split_at(content.len() / 2);

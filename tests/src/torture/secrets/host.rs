@@ -30,7 +30,7 @@ pub(super) const FILES: &str = "files";
 /// The environment of half of the secrets on records.
 pub(super) const ENVIRONMENT: &str = "staging";
 
-/// The first keys of a store of a making task, and those it is rotated to.
+/// The key with which a task creates a store of its own. `GROWN` is the key to which the task rotates the store.
 pub(super) const FIRST: &str = "born";
 pub(super) const GROWN: &str = "grown";
 
@@ -43,8 +43,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    /// Starts the host of this slot, without resuming interrupted work. At most one run of it may
-    /// exist.
+    /// Starts the host of this slot, without resuming interrupted work. At most one run of this host may exist.
     pub(super) async fn start(plan: &Plan, slot: u32) -> Result<Self, String> {
         let path = plan.folder.join("host.db");
         let mode = if plan.slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
@@ -65,7 +64,7 @@ impl Host {
             .collect();
         let keys = ring(labels.clone());
         let labels = keys.ids().zip(labels).collect();
-        // An earlier run of it was killed, so no live run answers.
+        // An earlier run of this host was killed and cannot answer, so its claims are taken over at once.
         let builder = Engines::builder(registry, lent, host_keys)
             .name(&format!("host-{slot}"))
             .store_keys(keys.clone())
@@ -86,7 +85,7 @@ impl Host {
         ids.iter().map(|id| name(id).unwrap_or("unknown")).collect::<Vec<_>>().join("+")
     }
 
-    /// Creates a store, sealed by the key of this label.
+    /// Creates a store that is sealed by the key with this label.
     pub(super) async fn create(
         &self,
         name: &str,
@@ -100,7 +99,8 @@ impl Host {
 
     /// Opens a store.
     ///
-    /// If another process rotates it meanwhile, the recorded keys are wrong: then it tries again.
+    /// If another process rotates the store at the same time, the recorded keys are wrong. Then this method tries
+    /// again.
     pub(super) async fn open(&self, name: &str) -> Result<HostedStore, StoresError> {
         let mut attempts = 0;
         loop {
@@ -162,7 +162,7 @@ pub(super) fn label(number: u64) -> String {
     number.to_string()
 }
 
-/// Returns the keys with these labels. They are not secret: all processes derive the same.
+/// Returns the keys with these labels. They are not secret: all processes derive the same keys.
 pub(super) fn ring(labels: impl IntoIterator<Item = String>) -> KeyRing {
     let keys = labels.into_iter().map(|label| {
         let mut bytes: [u8; 32] = Sha256::digest(format!("keyway torture {label}")).into();
@@ -175,7 +175,7 @@ pub(super) fn store_name(name: &str) -> StoreName {
     StoreName::new(name).expect("a name of the torture is valid")
 }
 
-/// Returns the address of a secret that a cell names `name` or `environment:name`.
+/// Returns the address of the secret that is called `name` or `environment:name` in a cell.
 pub(super) fn address(text: &str) -> SecretAddress {
     let name = |name: &str| SecretName::new(name).expect("a name of the torture is valid");
     match text.split_once(':') {
@@ -187,7 +187,7 @@ pub(super) fn address(text: &str) -> SecretAddress {
     }
 }
 
-/// Returns the cell's name for the secret at an address.
+/// Returns the name that a cell uses for the secret at an address.
 pub(super) fn cell_of(address: &SecretAddress) -> String {
     match &address.environment {
         None => address.name.to_string(),

@@ -9,7 +9,7 @@ use super::value;
 use super::writer::Task;
 use crate::torture::line::{Line, State, say};
 
-/// The number of secrets of such a store.
+/// The number of secrets in each of these stores.
 const SECRETS: u32 = 4;
 
 /// Deletes the stores of an earlier process, then creates, rotates and deletes stores.
@@ -47,12 +47,12 @@ async fn one(task: &mut Task, number: u32) -> Result<(), String> {
     let plugin = if is_file { "convection-generic" } else { "generic" };
     let name = format!("{}{}-{number}", prefix(task), task.plan.round);
     task.begin(&name, State::of(&name));
-    // The creation includes its keys.
+    // The creation of a store includes its keys.
     task.begin_keys(&name, FIRST);
     let mut store = match task.host.create(&name, plugin, FIRST).await {
         Ok(store) => store,
         Err(error) if is_busy(&error) => {
-            // It may exist: so the operation stays open, and the name is not used again.
+            // The store may exist. So the operation stays open, and the name is not used again.
             return Ok(());
         }
         Err(error) => return Err(error.detail()),

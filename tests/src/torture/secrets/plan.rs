@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Defect;
 pub use crate::torture::fixture::Role;
 
-/// The most hosts that write in a round, each in a process of its own.
+/// The maximum number of hosts that write in a round, each in a process of its own.
 pub(super) const HOSTS: u32 = 3;
 
 /// The instructions for a process.
@@ -19,13 +19,13 @@ pub struct Plan {
     pub folder: PathBuf,
     /// The seed of the choices.
     pub seed: u64,
-    /// The number of the process in its round. It owns the same secrets in each round.
+    /// The number of the process in its round. A process with the same number owns the same secrets in each round.
     pub slot: u32,
-    /// The round, a part of all values, so that no value is written twice.
+    /// The number of the round. It is a part of all values, so that no value is written twice.
     pub round: u64,
     /// The oldest key that a store may still need.
     pub oldest_key: u64,
-    /// The newest key. A rotation moves to it.
+    /// The newest key, to which a rotation moves a store.
     pub newest_key: u64,
     /// The stores to rotate to the newest key, one after the other.
     pub rotates: Vec<String>,
@@ -42,11 +42,11 @@ pub struct Tasks {
     pub on_records: u32,
     /// The tasks with secrets of their own, on files.
     pub on_files: u32,
-    /// The tasks that change secrets of all writers.
+    /// The tasks that change the secrets which all writers share.
     pub sharing: u32,
     /// The tasks that create, rotate and delete stores.
     pub making: u32,
-    /// The operations of each task; 0 means until it is killed.
+    /// The number of operations of each task; with 0, a task works until it is killed.
     pub operations: u32,
 }
 

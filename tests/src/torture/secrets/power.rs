@@ -17,7 +17,7 @@ pub struct CutOptions {
     pub strace: PathBuf,
     /// The tasks of the traced process.
     pub tasks: Tasks,
-    /// True if the stores of all tasks are rotated meanwhile.
+    /// True if the stores of all tasks are rotated while the tasks work.
     pub rotates: bool,
     /// The power cuts.
     pub cuts: Cuts,
@@ -30,7 +30,7 @@ pub struct CutOptions {
 pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     let system = |source| TortureError::System { action: "make a folder", source };
     let folder = cuts::folder()?;
-    // The trace shows the paths that the process opens, so they have no symbolic links.
+    // The trace shows the paths that the process opens, so the root must have no symbolic links.
     let root = folder.path().canonicalize().map_err(system)?;
     let rotates = if options.rotates { ["files", "records"].map(String::from).to_vec() } else { Vec::new() };
     let plan = Plan {

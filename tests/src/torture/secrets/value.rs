@@ -1,4 +1,4 @@
-//! Values that show their integrity and their write by themselves.
+//! Values that show whether they are intact, and which write made them.
 
 use keyway_core::SecretValue;
 
@@ -9,7 +9,7 @@ const FILLER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 /// Returns the value of a token: the token, a bar, and a text that is computed from the token.
 pub(super) fn of(token: &str) -> SecretValue {
     let text = text_of(token);
-    // Records take bytes too; tokens for files begin with an f, and files take texts only.
+    // Records also take bytes. Files take only texts, and the tokens for files begin with an f.
     if !token.starts_with('f') && hash(token).is_multiple_of(3) {
         SecretValue::bytes(text.into_bytes())
     } else {
@@ -38,7 +38,7 @@ fn text_of(token: &str) -> String {
 }
 
 fn hash(token: &str) -> u64 {
-    // FNV-1a is small, and the same everywhere.
+    // FNV-1a is short, and gives the same result on every machine.
     token
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -22,10 +22,10 @@ use crate::torture::line::{Line, State, say};
 const SECRETS: u64 = 6;
 /// The number of secrets that all tasks share, in each store.
 const SHARED: u64 = 2;
-/// The number of the task that opens the shared stores and rotates.
+/// The number of the task that opens the shared stores. `ROTATOR` is the task that rotates them.
 const COORDINATOR: u32 = 100;
 const ROTATOR: u32 = 101;
-/// The offset that turns a task's number into that of the writer of its stores' keys.
+/// The offset from the number of a task to the number under which it reports the keys of its stores.
 const KEYS: u32 = 200;
 
 /// Writes until the process is killed, or all tasks did their operations.
@@ -87,7 +87,7 @@ async fn begin_main_store(host: &Host, plan: &Plan, name: &str) -> Result<(), St
         Err(error) => return Err(error.detail()),
         Ok(_) => false,
     };
-    // Only the process that creates it knows its first keys.
+    // Only the process that creates the store knows its first keys.
     cell(COORDINATOR, name, State::of(name));
     if is_new {
         cell(ROTATOR, &format!("{name}/#keys"), State::of(label(plan.oldest_key)));
@@ -112,7 +112,7 @@ async fn rotate(host: &Host, plan: &Plan, name: &str) {
     for _ in 0..100 {
         match store.rotate(&ring([new.clone()]), &|_| {}).await {
             Ok(()) => return say(&Line::Acknowledged { task: ROTATOR }),
-            // The rotation continues where it stopped.
+            // The next attempt continues the rotation where it stopped.
             Err(error) if is_passing(error.kind()) => tokio::time::sleep(Duration::from_millis(1)).await,
             Err(error) => {
                 return say(&Line::Corrupt(format!("{name} could not be rotated: {}", error.detail())));
@@ -147,7 +147,7 @@ impl Task {
         Self { host: Arc::clone(host), plan: plan.clone(), number, draw, written: 0 }
     }
 
-    /// Returns a token that is used once in the life of a folder.
+    /// Returns a token that is used only once in a folder.
     pub(super) fn token(&mut self, is_file: bool) -> String {
         self.written += 1;
         let kind = if is_file { 'f' } else { 'r' };
@@ -166,8 +166,8 @@ impl Task {
         say(&Line::Acknowledged { task: self.number });
     }
 
-    /// Does the same as [`begin`](Self::begin) for the keys of a store, which are created and
-    /// deleted with it.
+    /// Does the same as [`begin`](Self::begin) for the keys of a store. The keys are created and deleted with the
+    /// store.
     pub(super) fn begin_keys(&self, store: &str, label: &str) {
         let cell = format!("{store}/#keys");
         say(&Line::Begun { task: self.number + KEYS, cell, state: State::of(label) });
@@ -199,9 +199,9 @@ impl Task {
         None
     }
 
-    /// Reads until the answer is final, with the header.
+    /// Reads a secret and its header, and repeats this until the answer is final.
     ///
-    /// It opens the store again when that was rotated to keys that this handle does not have.
+    /// Opens the store again if it was rotated to keys that this handle does not have.
     async fn read(
         &self,
         store: &mut HostedStore,
@@ -231,7 +231,7 @@ impl Task {
         None
     }
 
-    /// Reports the outcome of the write.
+    /// Reports the outcome of a write.
     async fn end(&self, outcome: Result<(), StoreError>, store: &mut HostedStore, what: &str) -> Wrote {
         let name = store.name().as_str().to_owned();
         match outcome {
@@ -316,7 +316,7 @@ impl Task {
         if store == RECORDS && self.number.is_multiple_of(2) { format!("{ENVIRONMENT}:{name}") } else { name }
     }
 
-    /// Changes secrets that all writers change, each time from a version that it has read.
+    /// Changes secrets that all writers change. Each change is based on a version that the task has read.
     async fn compare_and_set(mut self) {
         let Some(mut store) = self.reopen(RECORDS).await else { return };
         let mut operations = 0;

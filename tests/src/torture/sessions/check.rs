@@ -62,10 +62,10 @@ async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {
 
 type Vaults = [(&'static VaultTerms, ScriptedStore)];
 
-/// Works until nothing is due, nothing is held, and nothing is undecided.
+/// Works until no work is due, no lease is held, and no fetch is undecided.
 async fn settle(host: &Host, vaults: &Vaults, lines: &mut Vec<Line>) -> Result<(), String> {
     for _ in 0..PASSES {
-        // No host's clock was further ahead, so everything is due.
+        // No host's clock was further ahead than this, so everything is due.
         let now = SystemClock.now().plus(2 * JumpingClock::FURTHEST);
         let reports = host.engines.run_due(now).await.map_err(|error| error.detail())?;
         let undecided = host.sessions.undecided(None, 1000).await.map_err(|error| error.detail())?;
@@ -76,14 +76,14 @@ async fn settle(host: &Host, vaults: &Vaults, lines: &mut Vec<Line>) -> Result<(
         for fetch in undecided.fetches {
             decide(host, vaults, &fetch).await?;
         }
-        // A claim of another host has to expire.
+        // Another host's claim has to expire.
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     lines.push(Line::Lost(format!("something is always due: {:?}", held(host).await?)));
     Ok(())
 }
 
-/// Returns the ids of the leases that the records have as held, with their vaults.
+/// Returns the leases that are held according to the records: the vault and the lease id of each.
 async fn held(host: &Host) -> Result<BTreeSet<(String, String)>, String> {
     let query = LeaseQuery::Holder(Holder::new(USER).map_err(|error| error.to_string())?);
     let (mut after, mut held) = (None, BTreeSet::new());
@@ -98,8 +98,8 @@ async fn held(host: &Host) -> Result<BTreeSet<(String, String)>, String> {
     }
 }
 
-/// Decides as an operator would, after a look at the vault: what the vault gave to the session and no record has, was made
-/// by one of its undecided fetches.
+/// Decides as an operator would, after a look at the vault. If the vault gave the session a lease that no record has,
+/// one of the session's undecided fetches made it.
 async fn decide(host: &Host, vaults: &Vaults, fetch: &UndecidedFetch) -> Result<(), String> {
     let vault = vaults.iter().find(|(terms, _)| terms.name == fetch.store.as_str());
     let (terms, vault) = vault.ok_or("a fetch has no vault")?;
@@ -121,7 +121,7 @@ async fn decide(host: &Host, vaults: &Vaults, fetch: &UndecidedFetch) -> Result<
     };
     let by = Holder::new("ada").map_err(|error| error.to_string())?;
     match host.sessions.decide(fetch, decision, by).await {
-        // It is tried again in the next pass.
+        // A decision that is refused is tried again in the next pass.
         Ok(_) | Err(SessionsError::Refused(_)) => Ok(()),
         Err(error) => Err(format!("it cannot be decided: {}", error.detail())),
     }
@@ -141,14 +141,15 @@ fn is_fetch(entry: &StoreEntry) -> bool {
     matches!(entry.call, StoreCall::Passwords | StoreCall::PrivateKeys)
 }
 
-/// Compares what the vault gave with what came back to it, and with the ends that it was told of.
+/// Compares the leases that the vault gave with those that it got back, and with the ends of sessions that were
+/// reported to it.
 fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
     let (effects, calls) = (vault.effects(), vault.calls());
     for lease in vault.held() {
         lines.push(Line::Lost(format!("the vault {} holds {lease}, which no record has", terms.name)));
     }
     for doubled in vault.doubled() {
-        // Without `idempotent` a notice or a renewal may come twice (decision R3).
+        // Without `idempotent`, a notice or a renewal may reach the vault twice (decision R3).
         if is_fetch(&doubled) || doubled.call == StoreCall::CheckIn || terms.capabilities.idempotent {
             lines.push(Line::Doubled(format!("in the vault {}: {doubled:?}", terms.name)));
         }

@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 pub enum Defect {
     /// The storage engine acknowledges a commit, and writes it a little later.
     AcknowledgesBeforeWriting,
-    /// The vaults claim to be idempotent, and give another lease on each call.
+    /// The vaults claim to be idempotent, but give another lease on each call.
     GivesAnother,
-    /// The vaults say that they took a lease back, and sometimes keep it.
+    /// The vaults say that they took a lease back, but sometimes keep it.
     KeepsLeases,
-    /// The vaults take some notices of a session's end and forget them.
+    /// The vaults accept some notices of a session's end, and forget them.
     ForgetsEnds,
-    /// The vault that rotates believes that a new key opens the target, without a login.
+    /// The rotating vault assumes that a new key opens the target, without a login.
     PromotesUnverified,
-    /// The vault that rotates changes the key at the target before it stores the new one.
+    /// The rotating vault changes the key at the target before it stores the new key.
     ChangesBeforeStoring,
 }
 

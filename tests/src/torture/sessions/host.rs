@@ -27,9 +27,9 @@ pub(super) async fn storage(plan: &Plan) -> Result<Arc<dyn Storage>, String> {
 }
 
 impl Host {
-    /// Starts the host of this slot. At most one run of it may exist.
+    /// Starts the host of this slot. At most one run of this host may exist.
     pub(super) async fn start(plan: &Plan, slot: u32, storage: &Arc<dyn Storage>) -> Result<Self, String> {
-        // The claim is short enough for one host to see another's expire.
+        // The claim is so short that one host can see another host's claim expire.
         let limits = Limits::default()
             .with_deadline(Duration::from_millis(250))
             .with_lease_grace(Duration::from_millis(50))

@@ -1,14 +1,15 @@
 //! The torture of sessions: the host's engine for credential stores, over records on SQLite and vaults in folders.
 //!
 //! Several hosts share the records and the vaults. Their clients begin sessions, fetch credentials from one vault or
-//! two, and end the sessions, drop them, or leave them to a later run of the host; operators take leases back. Each vault
-//! does something else about calls that were cut short, or has other leases; all lose requests and answers, hang,
-//! and cannot be reached. The hosts are killed, usually between an effect and its record, stopped for longer than their
-//! claims last, and started again while the others continue. Then a check recovers, decides as an operator would, works
-//! everything off, and compares the records with the vaults.
+//! two, and end the sessions, drop them, or leave them to a later run of the host; operators take leases back. The
+//! vaults differ in their treatment of calls that were cut short, or in their leases. All of them lose requests and
+//! answers, hang, and sometimes cannot be reached. The hosts are killed, usually between an effect and its record,
+//! stopped for longer than their claims last, and started again while the others continue. Then a check recovers,
+//! decides as an operator would, does all remaining work, and compares the records with the vaults.
 //!
 //! One vault is the plugin `vaulted`, over a secret store of the hosts: it changes the key of an account in a real
-//! `authorized_keys` file each time that it comes back. After a check the target must accept the key that the store has.
+//! `authorized_keys` file each time that the account is checked in. After a check the target must accept the key that
+//! the store has.
 //!
 //! There are no power cuts: the vaults are far away, and their files are not synced.
 

@@ -1,4 +1,4 @@
-//! The names of sessions, which say everything about them.
+//! The names of sessions. A name contains all properties of its session.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,19 +8,19 @@ use keyway_host::sessions::NewSession;
 
 use super::vaults::{VAULTS, VaultTerms};
 
-/// The user of all sessions at the gateway, who is their holder.
+/// The user of all sessions at the gateway, and the holder of their leases.
 pub(super) const USER: &str = "joe";
 
 /// The name of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SessionName {
-    /// Whether it outlives its host.
+    /// Whether the session outlives its host.
     pub(super) is_detached: bool,
-    /// The author: the host's slot, the round, its start in the round, and the client.
+    /// The author: the host's slot, the round, the number of the host's start in the round, and the client.
     pub(super) author: (u32, u64, u64, u32),
-    /// The number of the session at its client.
+    /// The number of the session among those of its client.
     pub(super) number: u32,
-    /// The vaults that it uses, as indexes of [`VAULTS`].
+    /// The vaults that the session uses, as indexes of [`VAULTS`].
     pub(super) vaults: Vec<usize>,
 }
 
@@ -43,7 +43,7 @@ impl SessionName {
         format!("given.{}.{self}", VAULTS[vault].name)
     }
 
-    /// Names the cell of the end of the session, of which a vault was told.
+    /// Names the cell that stands for the notice of the session's end to a vault.
     pub(super) fn ended(&self, vault: usize) -> String {
         format!("ended.{}.{self}", VAULTS[vault].name)
     }

@@ -14,7 +14,7 @@ use crate::torture::kill::{Ended, Fate, Moment, Victim};
 use crate::torture::line::Line;
 use crate::torture::{Options, Report, TortureError};
 
-/// The most starts of a host in a round.
+/// The maximum number of starts of a host in a round.
 const GENERATIONS: u64 = 3;
 /// The number of rounds before the torture begins again in an empty folder.
 const ROUNDS_IN_A_FOLDER: u64 = 4;
@@ -33,7 +33,7 @@ pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<R
 /// The hosts in one folder.
 struct Hosts<'a> {
     options: &'a Options<Defect>,
-    /// The largest number of hosts.
+    /// The maximum number of hosts.
     running: u32,
     /// The sessions of the round that outlive their hosts.
     detached: BTreeSet<String>,
@@ -84,7 +84,7 @@ impl Hosts<'_> {
             if !draw.chance(20) {
                 return Ok((victim, Fate::killed_at(moment(draw))));
             }
-            // The pause is longer than a claim, so that another host takes over.
+            // The pause is longer than a claim lasts, so that another host takes over.
             let pause = Duration::from_millis(350 + draw.below(350));
             let rest = Duration::from_micros(draw.below(150_000));
             Ok((victim, Fate::stopped_at(moment(draw), pause, rest)))
@@ -98,7 +98,7 @@ impl Hosts<'_> {
     }
 }
 
-/// Chooses the moment of a kill. A note marks the time between an effect and its record.
+/// Chooses the moment of a kill. A process prints a note between an effect and the record of the effect.
 fn moment(draw: &mut Draw) -> Moment {
     let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
     match draw.below(22) {
@@ -115,7 +115,7 @@ fn moment(draw: &mut Draw) -> Moment {
     }
 }
 
-/// Returns the sessions that outlive their hosts, by the lines of the hosts.
+/// Returns the sessions that outlive their hosts, according to the lines of the hosts.
 fn detached(runs: &[Ended]) -> BTreeSet<String> {
     let lines = runs.iter().flat_map(|ended| &ended.lines);
     let names = lines.filter_map(|line| match line {

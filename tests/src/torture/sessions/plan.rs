@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Defect;
 use crate::torture::fixture::Role;
 
-/// The most hosts of a round, each in a process of its own.
+/// The maximum number of hosts of a round, each in a process of its own.
 pub(super) const HOSTS: u32 = 3;
 
 /// The instructions for a process.
@@ -23,9 +23,9 @@ pub struct Plan {
     pub slot: u32,
     /// The number of the round. It is a part of all names, so that no name occurs in two rounds.
     pub round: u64,
-    /// The number of earlier starts of this host in the round, a part of all names.
+    /// The number of earlier starts of this host in the round. It is a part of all names.
     pub generation: u64,
-    /// The sessions of earlier runs that outlive their hosts: those of this host, or for a check all.
+    /// The sessions of earlier runs that outlive their hosts. A host gets its own sessions, and a check gets all.
     pub detached: Vec<String>,
     /// The deliberate defect.
     pub defect: Option<Defect>,

@@ -20,7 +20,7 @@ use crate::torture::fixture::Role;
 use crate::torture::hosting;
 use crate::torture::line::{Line, say};
 
-/// The number of scripted calls of each operation; later ones work.
+/// The number of scripted calls of each operation. Later calls succeed.
 const SCRIPTED: usize = 300;
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -29,13 +29,14 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(super) struct VaultTerms {
     pub(super) name: &'static str,
     pub(super) capabilities: Capabilities,
-    /// How long its leases last. The clocks of the hosts jump over most of these times, the vault's does not.
+    /// The time that a lease of the vault lasts. The clocks of the hosts jump further than most of these times; the
+    /// vault's clock does not jump.
     lease_time: Option<Duration>,
     is_exclusive: bool,
     renews_ids: bool,
 }
 
-/// The host's own candidates, and all that helps after a call that was cut short is missing.
+/// The capabilities of a vault that does not help after a call that was cut short. The host makes the candidates.
 const FORGETFUL: Capabilities = ScriptedStore::CAPABILITIES
     .blocking(true)
     .own_accounts(false)
@@ -66,7 +67,7 @@ pub(super) const VAULTS: [VaultTerms; 6] = [
         is_exclusive: true,
         renews_ids: false,
     },
-    // Some of its leases end before a host returns them.
+    // Some leases of this vault end before a host returns them.
     VaultTerms {
         name: "short",
         capabilities: FORGETFUL.idempotent(true).reconciles(true),
@@ -101,17 +102,17 @@ impl VaultTerms {
         CredentialStoreName::new(self.name).expect("a valid name")
     }
 
-    /// Tells whether the vault is scripted, and not the one that rotates.
+    /// Tells whether the vault is scripted. Only the rotating vault is not.
     pub(super) fn is_scripted(&self) -> bool {
         self.name != ROTATING
     }
 
-    /// Tells whether a host can find out what became of a fetch.
+    /// Tells whether a host can find out the outcome of a fetch.
     pub(super) const fn resolves(&self) -> bool {
         self.capabilities.idempotent || self.capabilities.reconciles
     }
 
-    /// Opens the vault, whose calls work.
+    /// Opens the vault. All its calls work.
     pub(super) fn open(&self, folder: &Path) -> ScriptedStore {
         let mut store = ScriptedStore::in_folder(folder.join(self.name))
             .with_capabilities(self.capabilities)
@@ -126,7 +127,7 @@ impl VaultTerms {
         }
     }
 
-    /// Connects a host to the vault. A checking process has to come to an end, so there it works.
+    /// Connects a host to the vault. In a checking process all calls work, because the check has to come to an end.
     pub(super) fn connect(&self, plan: &Plan, mut draw: Draw) -> Vault {
         if !self.is_scripted() {
             return rotating::connect(self);

@@ -22,7 +22,7 @@ use crate::torture::line::{Line, State, say};
 
 /// The number of clients.
 const CLIENTS: u32 = 4;
-/// The most sessions that a client has besides the one that it works with.
+/// The maximum number of sessions that a client keeps besides the one that it works with.
 const KEPT: usize = 4;
 /// The content of every cell.
 pub(super) const THERE: &str = "there";
@@ -58,7 +58,8 @@ struct Client {
 struct Open {
     name: SessionName,
     session: Session,
-    /// The vaults that gave it a lease, or may have: with a doubt, nothing can be said any more.
+    /// The vaults that may have given the session a lease. After a doubt, the client reports nothing more about that
+    /// vault.
     doubts: BTreeSet<usize>,
     given: BTreeSet<usize>,
     calls: u32,
@@ -79,7 +80,7 @@ impl Client {
                 self.go_on(&mut open).await?;
             }
             match self.draw.below(10) {
-                // The host ends it, unless it outlives its host.
+                // The host ends a dropped session, unless the session outlives its host.
                 0 | 1 => drop(open),
                 2..6 if kept.len() < KEPT => kept.push(open),
                 _ => self.end(open).await?,
@@ -123,7 +124,7 @@ impl Client {
         say(&Line::Acknowledged { task: self.number });
     }
 
-    /// Lets one thing happen to a session.
+    /// Makes one random call in a session.
     async fn go_on(&mut self, open: &mut Open) -> Result<(), String> {
         match self.draw.below(10) {
             0..6 if self.draw.chance(50) => self.fetch::<Passwords>(open).await,
@@ -170,7 +171,7 @@ impl Client {
         let fetch = open.session.fetch::<C>(&store, request);
         let place = open.name.given(vault);
         self.say_begun(place.clone());
-        // A dropped call is one without an answer.
+        // A dropped call counts as a call without an answer.
         let answer = timeout(Duration::from_millis(patience), fetch).await;
         let error = match answer {
             Ok(Ok(Fetched::Found(found))) => {
@@ -211,7 +212,7 @@ impl Client {
     async fn end(&self, open: Open) -> Result<(), String> {
         match open.session.end().await {
             Ok(_) => {
-                // A session knows the vaults that it fetched from.
+                // A session knows the vaults from which it has fetched.
                 let used = open.given.iter().chain(&open.doubts);
                 let used: BTreeSet<_> = used.collect();
                 for vault in used {
@@ -223,7 +224,7 @@ impl Client {
         }
     }
 
-    /// Lets a session rest, and takes it up again.
+    /// Resumes a session that is still open.
     async fn resume(&self, open: &mut Open) -> Result<(), String> {
         match self.host.sessions.resume(open.name.session()).await {
             Ok(Some(session)) => open.session = session,
@@ -234,7 +235,7 @@ impl Client {
         Ok(())
     }
 
-    /// Takes up a session that an earlier run of the host has left.
+    /// Resumes a session that an earlier run of the host has left.
     async fn take_up(&mut self, name: SessionName) -> Result<(), String> {
         let session = match self.host.sessions.resume(name.session()).await {
             Ok(Some(session)) => session,
@@ -269,7 +270,7 @@ impl Client {
     }
 }
 
-/// Passes over errors at which nothing is wrong.
+/// Ignores errors that are not faults.
 fn passing(result: Result<(), SessionsError>) -> Result<(), String> {
     match result {
         // A session whose first call was dropped may have no record.

@@ -2,7 +2,7 @@
 //!
 //! It accepts exactly the bytes that `keyway-ssh` writes.
 
-/// The prefix of a section's end of use; seconds follow.
+/// The prefix of the time until which a section is needed. A number of seconds follows.
 const UNTIL: &[u8] = b"keyway until ";
 
 /// Returns the key ids that a list revokes, for any signer.

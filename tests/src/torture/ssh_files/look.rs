@@ -23,12 +23,12 @@ pub fn look(folder: &Path) -> Vec<Line> {
 fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     let own = fs::metadata(folder).map_err(|error| error.to_string())?;
     let own = (own.uid(), own.gid());
-    // The owner is that of the creation: only root can give files away.
+    // The owner is the one from the creation of the file: only root can give files to another user.
     let given = if own.0 == 0 { (OWNER, OWNER) } else { own };
     if let Some(content) = read(folder, OLD, MODE, given)? {
         let ours =
             content.strip_prefix(FOREIGN.as_bytes()).ok_or("what others wrote is not there any more")?;
-        // The first line of the issuer ends the foreign lines.
+        // The issuer begins with a line end, which the last foreign line lacks.
         let ours =
             if ours.is_empty() { ours } else { ours.strip_prefix(b"\n").ok_or("their last line grew")? };
         observe_keys(OLD, ours, lines)?;
@@ -47,8 +47,8 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the record is at most one ahead of the list, and that the next call repairs that.
-/// The record is written first.
+/// Checks that the record, which is written first, is at most one ahead of the list. If it is ahead, the next call must
+/// repair the list.
 fn fit(folder: &Path, own: (u32, u32)) -> Result<(), String> {
     let number_of_list = || -> Result<Option<u64>, String> {
         let Some(list) = read(folder, LIST, 0o644, own)? else { return Ok(None) };
@@ -93,7 +93,7 @@ fn read(folder: &Path, name: &str, mode: u32, owner: (u32, u32)) -> Result<Optio
     fs::read(path).map(Some).map_err(|error| error.to_string())
 }
 
-/// Reports the lines of a file. Every line must be a complete requested key.
+/// Reports the lines of a file. Every line must be a complete key that was requested.
 fn observe_keys(name: &str, content: &[u8], lines: &mut Vec<Line>) -> Result<(), String> {
     lines.push(observed(name, "file"));
     let content = std::str::from_utf8(content).map_err(|_| format!("{name} is not a text"))?;

@@ -1,9 +1,8 @@
-//! Power cuts under the files of `keyway-ssh`: after each, a file is the complete old one or the
-//! complete new one, with its mode and owner.
+//! Power cuts under the files of `keyway-ssh`: after each cut, a file is the complete old one or the complete new one,
+//! with its mode and owner.
 //!
-//! There are four files: one of keys that others created and wrote to, one that the issuer creates,
-//! the revocation list, and the record beside it, which is never behind the list and at most one
-//! ahead.
+//! There are four files: a file of keys that others created and wrote to, a file of keys that the issuer creates, the
+//! revocation list, and the record beside the list. The record is never behind the list, and at most one ahead.
 
 mod list;
 mod look;
@@ -18,16 +17,16 @@ use super::cuts::{self, Cuts, cut_power};
 use super::trace::{Event, Trace};
 use super::{Report, TortureError};
 
-/// The existing file, with the lines of others.
+/// The file of keys that exists already, with lines that others wrote.
 const OLD: &str = "authorized_keys";
 /// The file of keys that the issuer creates.
 const NEW: &str = "fresh_keys";
 /// The revocation list.
 const LIST: &str = "krl";
-/// The record beside it.
+/// The record beside the revocation list.
 const RECORD: &str = "krl.keyway-record";
 
-/// The lines of others. The last one has no line end.
+/// The lines that others wrote. The last line has no line end.
 const FOREIGN: &str = "# of others\nssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMcyD6tTmBBWiBLmsCaQbYR1OtNKVUQdOdjrP+qXKkVo joe@laptop";
 /// The mode of the old file.
 const MODE: u32 = 0o640;
@@ -56,7 +55,7 @@ pub struct CutOptions {
 /// A deliberate defect of a disk, which the torture must detect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiskDefect {
-    /// The disk claims to sync files, and does not; it does sync folders.
+    /// The disk claims to sync files, but does not. It does sync folders.
     FilesUnsynced,
     /// The disk loses changes of owner and mode.
     ModesLost,

@@ -42,7 +42,7 @@ pub fn write(folder: &Path) -> Result<(), String> {
             let cell = format!("{name}/k{number}");
             change(&cell, State::of(label), || request(&*keys, &settings, number, line))?;
             say_there(name);
-            // The same intent with another key replaces the first.
+            // A repeated intent with another key replaces the first key.
             if number % 3 == 0 {
                 let (label, line) = KEYS[(number + 1) % 2];
                 change(&cell, State::of(label), || request(&*keys, &settings, number, line))?;
@@ -62,7 +62,7 @@ pub fn write(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the issuer use the remaining list and its record, which repairs them.
+/// Makes the issuer use the list and the record that remain after a cut. This use repairs them.
 ///
 /// # Errors
 /// When the issuer refuses.
@@ -80,7 +80,7 @@ fn make_old(folder: &Path) -> std::io::Result<()> {
     let beside = folder.join("beside");
     let mut file = File::create_new(&beside)?;
     file.write_all(FOREIGN.as_bytes())?;
-    // Only a process that may give files away can check that they stay given away.
+    // Only a process with the right to change owners can give the file away. Otherwise the owner is not tested.
     let _ = fchown(&file, Some(OWNER), Some(OWNER));
     file.set_permissions(std::fs::Permissions::from_mode(MODE))?;
     file.sync_all()?;
@@ -88,7 +88,7 @@ fn make_old(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Reports a file as created. The first call creates it, and later calls find it.
+/// Reports a file as created. The first call of the issuer creates the file, and later calls find it.
 fn say_made(name: &str) {
     say(&Line::Begun { task: 1, cell: name.to_owned(), state: State::of("file") });
 }

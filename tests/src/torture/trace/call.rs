@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Event, Which};
 
-/// Returns the effect of a call under these `paths` of descriptors, or `None` for an unknown call.
+/// Returns the effect of a call, or `None` for an unknown call. `paths` has the paths of the descriptors.
 pub(super) fn event(call: &str, began: usize, paths: &BTreeMap<i32, PathBuf>) -> Option<Event> {
     let (name, rest) = call.split_once('(')?;
     let (arguments, result) = rest.rsplit_once(" = ")?;
@@ -19,7 +19,7 @@ pub(super) fn event(call: &str, began: usize, paths: &BTreeMap<i32, PathBuf>) ->
     let number = |at: usize| arguments.get(at)?.parse::<u64>().ok();
     let octal = |at: usize| u32::from_str_radix(arguments.get(at)?, 8).ok();
     let path = |at: usize| text(arguments.get(at)?).map(|bytes| path_of(&bytes));
-    // The argument before a path may be the folder to which it is relative.
+    // The argument before a relative path may be its folder.
     let path_in = |folder: usize, at: usize| {
         let path = path(at)?;
         if path.is_absolute() || arguments.get(folder)? == "AT_FDCWD" {

@@ -60,11 +60,11 @@ pub enum Event {
         /// The new length.
         length: u64,
     },
-    /// Made a file or a folder durable, with all changes before the call began.
+    /// Made a file or a folder durable, with all changes that were made before the call began.
     Synced {
         /// The descriptor.
         descriptor: i32,
-        /// The moment of the call's beginning.
+        /// The moment at which the call began.
         began: usize,
     },
     /// Changed the mode of a file.
@@ -79,7 +79,7 @@ pub enum Event {
     Unlinked(PathBuf),
     /// Created a folder.
     MadeFolder(PathBuf),
-    /// Nothing: the call failed, or changes no file.
+    /// No effect: the call failed, or changes no file.
     Nothing,
     /// Mapped a file so that it can be written without a call.
     Mapped(i32),
@@ -99,8 +99,7 @@ pub enum Which {
 /// All events of a process, each with its moment.
 #[derive(Debug)]
 pub struct Trace {
-    /// The events. The moment of an effect is the end of its call; that of a line is the beginning
-    /// of its call.
+    /// The events. An effect has the moment at which its call ended, and a line has the moment at which its call began.
     pub events: Vec<(usize, Event)>,
 }
 
@@ -155,7 +154,7 @@ impl Trace {
     /// As [`of`](Self::of).
     pub fn parse(text: &str) -> Result<Self, TortureError> {
         let mut unfinished: BTreeMap<&str, (usize, String)> = BTreeMap::new();
-        // A descriptor that is free again gets its next path when it is opened again.
+        // A descriptor that was closed gets a new path when it is opened again.
         let mut paths: BTreeMap<i32, PathBuf> = BTreeMap::new();
         let mut events = Vec::new();
         for (moment, line) in text.lines().enumerate() {
@@ -182,8 +181,8 @@ impl Trace {
                 paths.insert(*descriptor, path.clone());
             }
             if event != Event::Nothing {
-                // A descriptor is free as soon as closing begins, and a line counts from the moment
-                // at which the parent may have read it.
+                // A descriptor is free as soon as its closing begins. A line counts from the moment at which the parent
+                // may have read it.
                 let is_early = matches!(event, Event::Closed(_) | Event::Said(_));
                 events.push((if is_early { began } else { moment }, event));
             }

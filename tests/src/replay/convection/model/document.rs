@@ -1,4 +1,4 @@
-//! The decision whether a document may be read.
+//! The conditions under which a document may be read.
 //!
 //! See decisions C1, C3, C4.
 
@@ -16,7 +16,7 @@ const TYPES: [&str; 4] = ["Secret", "Certificate", "Credential", "Issuer"];
 /// The reason why a document must not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::replay::convection) struct Problem {
-    /// The decision that refuses it, or `None` if upstream refuses it too.
+    /// The decision that refuses the document, or `None` if upstream refuses it too.
     pub(in crate::replay::convection) decision: Option<&'static str>,
     /// The permitted classes of the refusal.
     pub(in crate::replay::convection) classes: &'static [Class],
@@ -41,12 +41,12 @@ pub(in crate::replay::convection) fn problem(
     specification: &Specification,
     document: &Node,
 ) -> Option<Problem> {
-    // The writer is checked first: another version may arrange the rest differently.
+    // The version of the writer is checked first, because another version may arrange the rest differently.
     let Some(metadata) = table(document, "metadata") else { return Some(Problem::corrupt(None)) };
     let version = match metadata.get("version") {
         None => return Some(Problem::corrupt(None)),
         Some(Node::Text(version)) => Version::read(version),
-        // Upstream converts a number to its text.
+        // Upstream accepts a number, and converts it to text.
         Some(_) => return Some(Problem::corrupt(Some("C3"))),
     };
     let Some(version) = version else { return Some(Problem::corrupt(Some("C1"))) };

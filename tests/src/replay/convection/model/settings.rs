@@ -7,9 +7,9 @@ use crate::replay::convection::node::Node;
 /// A plugin, by its name in the vectors.
 #[derive(Clone, Debug)]
 pub(in crate::replay::convection) struct Specification {
-    /// Its name in metadata.
+    /// The name of the plugin in metadata.
     pub(super) name: &'static str,
-    /// True if it makes passwords.
+    /// True if the plugin makes passwords.
     pub(super) generates: bool,
 }
 
@@ -40,7 +40,7 @@ impl Specification {
         }
     }
 
-    /// Returns the settings in force when these are stored.
+    /// Returns the settings that are in force if `settings` are stored.
     pub(super) fn in_force(&self, settings: &Node) -> Node {
         if !self.generates {
             let mut whole = settings.clone();
@@ -58,7 +58,7 @@ impl Specification {
         whole
     }
 
-    /// Returns the decision that new settings break, or `None` for valid ones.
+    /// Returns the decision that new settings violate, or `None` for valid ones.
     pub(super) fn broken_decision(&self, settings: &Node) -> Option<&'static str> {
         if let broken @ Some(_) = self.stored_is_broken(settings).then_some("C10") {
             return broken;
@@ -81,7 +81,7 @@ impl Specification {
         })
     }
 
-    /// Returns the length and letters of a recipe's password, or `None` if it makes none.
+    /// Returns the length and letters of the password that a recipe makes, or `None` if the recipe makes none.
     pub(super) fn password(
         settings: &Node,
         length: Option<i64>,
@@ -112,7 +112,7 @@ fn is_default((name, value): &(String, Node)) -> bool {
     }
 }
 
-/// Tells whether `character` belongs to the letters of this name, or `None` for an unknown name.
+/// Tells whether `character` belongs to the alphabet with this name, or returns `None` for an unknown name.
 ///
 /// By decision C11, `printable` excludes white space and control characters.
 pub(super) fn is_letter_of(letters: &str, character: char) -> Option<bool> {
@@ -124,7 +124,7 @@ pub(super) fn is_letter_of(letters: &str, character: char) -> Option<bool> {
         "digits" => character.is_ascii_digit(),
         "hexdigits" => character.is_ascii_hexdigit(),
         "octdigits" => matches!(character, '0'..='7'),
-        // Python's alphabets do not have these.
+        // Python's `string` module does not have the following alphabets.
         "alphanumeric" => character.is_ascii_alphanumeric(),
         "hex" => matches!(character, '0'..='9' | 'a'..='f'),
         "url_safe" => character.is_ascii_alphanumeric() || "-_".contains(character),

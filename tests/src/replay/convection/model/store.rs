@@ -37,7 +37,7 @@ struct Handle {
     sealing: KeyName,
     initial_settings: Node,
     deleted: bool,
-    /// The number of reads that no write has stored yet.
+    /// The number of reads since the last write. Only a write stores the count.
     unwritten: i64,
     upstream: Counts,
 }
@@ -91,7 +91,7 @@ impl Model {
             "ls" => self.ls(),
             "file" => self.file(),
             "internal" => None,
-            // A remaining lock would be a `close` that did not run.
+            // A lock that is still there would mean that `close` did not run.
             "locked" => self.said(Some("C13"), Demand::Exactly(false.into())),
             "raw_write" | "truncate" | "remove_file" | "patch_doc" | "put_doc" => self.outside(call),
             _ => match call.bound(&self.plugin) {
@@ -129,7 +129,7 @@ impl Model {
         self.departed.get_or_insert(decision);
     }
 
-    /// Answers a refused change that upstream may have made.
+    /// Answers that a change is refused, and notes that upstream may have made the change.
     fn change_refused(&mut self, problem: Problem) -> Answer {
         let answer = self.refused(problem.decision, problem.classes);
         if let Some(decision) = problem.decision {
@@ -150,7 +150,7 @@ impl Model {
             Ok(keys) => keys,
             Err(Unnamed::Key) => return self.refused(None, &[Class::Unsupported]),
             Err(Unnamed::Malformed) => {
-                // Upstream's reader of keys drops unknown ones.
+                // Upstream's reader of keys ignores malformed ones.
                 self.depart("C8");
                 return self.refused(Some("C8"), &[Class::Invalid]);
             }
@@ -186,7 +186,7 @@ impl Model {
 
 /// A key text that is not one of the vectors' own keys.
 enum Unnamed {
-    /// Another key.
+    /// A valid key that the vectors do not name.
     Key,
     /// A text that is not a key.
     ///

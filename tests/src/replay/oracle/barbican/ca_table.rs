@@ -23,7 +23,7 @@ pub struct Described {
     pub description: Option<String>,
     /// The certificate.
     pub signing_certificate: Option<String>,
-    /// The certificates above it.
+    /// The certificates above the signing certificate.
     pub intermediates: Option<String>,
     /// The moment at which the description expires.
     pub expiration: Option<u64>,
@@ -61,7 +61,7 @@ fn usual(id: &str) -> Described {
     }
 }
 
-/// Reads a description in words.
+/// Reads a description that a vector gives in words.
 fn described(id: &str, words: &Value) -> Option<Described> {
     let usual = usual(id);
     match words.as_str() {
@@ -91,7 +91,8 @@ fn answer(said: &Value) -> Option<Vec<Described>> {
     }
 }
 
-/// Reads changes to the authorities `a` and `b`: `a.name` and so on, or `a` itself.
+/// Returns the authorities `a` and `b` with the changes of a vector. A change is named `a.name` and so on, or `a` for
+/// the whole authority.
 fn overridden(input: &Value) -> Vec<Described> {
     let text = |value: &Value| value["bytes"].as_str().or(value.as_str()).map(str::to_owned);
     let mut all = vec![usual("a"), usual("b")];
@@ -107,7 +108,7 @@ fn overridden(input: &Value) -> Vec<Described> {
             "description" => ca.description = text(value),
             "ca_signing_certificate" => ca.signing_certificate = text(value),
             "intermediates" => ca.intermediates = text(value),
-            // No vector has a date that can be read.
+            // No vector has a date that can be read, so the authority is left out.
             "expiration" => gone.push(id),
             "" if value.is_null() => gone.push(id),
             // The contract has no further fields, and a plugin cannot rename itself.
@@ -136,7 +137,7 @@ pub fn tables(input: &Value) -> Vec<Value> {
             }
             let listed: Vec<Described> = answer.into_iter().flatten().filter(fits).collect();
             if listed.is_empty() {
-                // It is asked again before the next round.
+                // The plugin is asked again before the next round.
                 continue;
             }
             let expires = listed.iter().filter_map(|ca| ca.expiration).min().unwrap_or(now + DAY);

@@ -1,4 +1,4 @@
-//! The states of an order during several answers.
+//! The states of an order after each of several answers.
 
 use serde_json::{Value, json};
 
@@ -9,11 +9,11 @@ use crate::replay::{Demand, Ruling};
 /// One answer of a plugin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// It waits.
+    /// The order waits.
     Wait,
-    /// It cannot be reached.
+    /// The authority cannot be reached.
     Unavailable,
-    /// It has a certificate with its chain.
+    /// The authority made the certificate and its chain.
     Generated,
     /// The client has to correct its data.
     DataIssue,
@@ -23,10 +23,10 @@ pub enum Told {
     Invalid,
 }
 
-/// Reads a sequence in words, such as `unavailable twice at issue, then wait`. An order is placed once.
+/// Reads a sequence in words, such as `unavailable twice at issue, then wait`. An order is placed only once.
 pub fn sequence(words: &str) -> Vec<Told> {
     let mut all = Vec::new();
-    // A remark in parentheses, with the number of further calls.
+    // A remark in parentheses gives the number of further calls.
     let (words, remark) = words.split_once('(').unwrap_or((words, ""));
     let again = remark.split_whitespace().next().and_then(|count| count.parse::<usize>().ok());
     let parts = words.split(',').flat_map(|part| part.split("then ")).map(str::trim);
@@ -69,7 +69,7 @@ pub fn length(all: &[Told]) -> usize {
     all.iter().position(ends).map_or(all.len(), |at| at + 1)
 }
 
-/// Returns the rulings on the order after each call, on the events of each, and on the methods.
+/// Returns the rulings on the order after each call, on the events of each call, and on the methods that are called.
 pub fn rulings(all: &[Told]) -> Vec<Option<Ruling>> {
     let (mut orders, mut events, mut methods) = (Vec::new(), Vec::new(), Vec::new());
     let mut method = "issue";

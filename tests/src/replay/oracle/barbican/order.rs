@@ -1,15 +1,15 @@
 //! The state of an order after its plugin answered.
 //!
-//! See decisions B1 to B7. Delays have jitter, which only adds.
+//! Jitter can only make a delay longer. See decisions B1 to B7.
 
 use serde_json::{Value, json};
 
 use super::placeholder::{self, Given};
 use crate::replay::{Demand, Ruling};
 
-/// The default delay, in milliseconds: that of the seed's `ResultDTO`.
+/// The default delay in milliseconds, which is the default of the seed's `ResultDTO`.
 pub const DEFAULT: u64 = 3_600_000;
-/// The shortest delay after a failure, in milliseconds: a host does not ask faster.
+/// The shortest delay after a failure, in milliseconds. A host does not call the plugin sooner.
 const SHORTEST: u64 = 10_000;
 
 /// An order between two passes.
@@ -35,7 +35,7 @@ pub struct Next {
 }
 
 impl Shape {
-    /// Returns the demand for such an order.
+    /// Returns the demand for an order of this shape.
     pub fn demand(self) -> Demand {
         let what = format!("{self:?}");
         Demand::answer(what, move |order| {
@@ -56,7 +56,8 @@ impl Shape {
     }
 }
 
-/// Reads a delay as Python's `int` does. `None` is not a number; a missing delay is the default.
+/// Reads a delay as Python's `int` does. Returns `None` for a value that is not a number, and the default for a missing
+/// delay.
 pub fn milliseconds(delay: Option<&Value>) -> Option<i64> {
     match delay {
         None => i64::try_from(DEFAULT).ok(),
@@ -73,13 +74,13 @@ pub fn milliseconds(delay: Option<&Value>) -> Option<i64> {
 pub struct After {
     /// The order.
     pub shape: Shape,
-    /// The message; `None` where it is the host's own.
+    /// The message, or `None` if the host has a message of its own.
     pub message: Option<String>,
     /// The events.
     pub events: Vec<Value>,
     /// The decision.
     pub decision: &'static str,
-    /// Whether upstream does the same.
+    /// Whether upstream behaves the same.
     pub is_upstreams: bool,
 }
 
@@ -102,7 +103,7 @@ pub fn after(method: &'static str, input: &Value) -> After {
         is_upstreams: false,
     };
     let Some(delay) = delay else { return failed(None) };
-    // Zero and less mean the default.
+    // A delay of zero or less means the default.
     let is_default = delay <= 0;
     let delay = u64::try_from(delay).ok().filter(|delay| *delay > 0).unwrap_or(DEFAULT);
     let wanted = result["retry_method"].as_str().and_then(short_method);
@@ -141,7 +142,7 @@ pub fn after(method: &'static str, input: &Value) -> After {
         Some(INVALID) => failed(Some(message)),
         Some(GENERATED) => match placeholder::given(result) {
             Given::Nothing => After { decision: "B2", ..failed(None) },
-            // It is kept with the order, and not stored (decision B11).
+            // A damaged certificate is kept with the order, and does not get into the store (decision B11).
             Given::Damaged => {
                 let failed = failed(None);
                 let shape = Shape { sub_status: Some(GENERATED), ..failed.shape };
@@ -175,8 +176,8 @@ fn shown(text: &str) -> String {
 }
 
 impl After {
-    /// Returns the rulings on the order, its message and its events. Upstream has no such message, and never
-    /// tells that a certificate is ready (decision B13).
+    /// Returns the rulings on the order, its message and its events. Upstream has no such message, and never reports
+    /// that a certificate is ready (decision B13).
     pub fn rulings(self) -> [Option<Ruling>; 3] {
         let Self { shape, message, events, decision, is_upstreams } = self;
         let order = (!is_upstreams).then(|| Ruling::new(decision, shape.demand()));

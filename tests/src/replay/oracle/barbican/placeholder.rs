@@ -2,19 +2,19 @@
 
 use serde_json::Value;
 
-/// Stands for a certificate: upstream's plugins answer it in base64.
+/// Stands for a certificate. Upstream's plugins return it in Base64.
 pub const CERTIFICATE: &str = "Q0VSVC1CWVRFUw==";
 /// Stands for a chain.
 pub const CHAIN: &str = "Q0hBSU4tQllURVM=";
 
-/// The certificate of a result.
+/// The certificate and the chain in a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Given {
-    /// There is none.
+    /// The result has no certificate.
     Nothing,
-    /// It is neither a placeholder nor a certificate.
+    /// The text is neither a placeholder nor a certificate.
     Damaged,
-    /// These parts are there.
+    /// The result has these parts.
     Parts(Vec<&'static str>),
 }
 
@@ -23,7 +23,7 @@ pub fn text(value: &Value) -> Option<&str> {
     value.as_str().or(value["bytes"].as_str())
 }
 
-/// Tells what a result gives.
+/// Returns the certificate and the chain that a result has.
 pub fn given(result: &Value) -> Given {
     match (text(&result["certificate"]), text(&result["intermediates"])) {
         (None | Some(""), _) => Given::Nothing,

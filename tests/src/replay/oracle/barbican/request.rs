@@ -1,13 +1,14 @@
 //! The metadata that an order may have.
 //!
-//! See decisions B12, B20, H116 and H130. It knows no keys: of a request of PKCS#10 it sees the envelope.
+//! This oracle does not read keys: it checks only the PEM envelope of a PKCS#10 request. See decisions B12, B20, H116
+//! and H130.
 
 use serde_json::Value;
 
 use super::subject;
 use crate::replay::{Class, Demand, Ruling};
 
-/// Returns the demand on the outcome for a body, where decisions differ from upstream or go further.
+/// Returns the demand on the outcome for a body if decisions differ from upstream, or are stricter.
 pub fn ruling(body: &Value) -> Option<Ruling> {
     let refused = |decision| Some(Ruling::refused(decision, &[Class::Invalid]));
     let is_of_upstream = |order_type: &str| matches!(order_type, "key" | "asymmetric");
@@ -41,7 +42,7 @@ fn is_ca_id(text: &str) -> bool {
 }
 
 fn of_request_data(data: &Value) -> Option<Ruling> {
-    // Upstream decodes base64 leniently, and finds a request in any text around it.
+    // Upstream decodes Base64 leniently, and finds a request inside any other text.
     let pem = data.as_str().and_then(decoded)?;
     let lines: Vec<&str> = pem.lines().map(str::trim_end).collect();
     let is_marker = |line: &&&str| line.starts_with("-----");

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-/// The types, with the most characters of a value, and the characters that it may have.
+/// The attribute types, each with the maximum length of a value in characters, and with the characters that a value may
+/// have.
 const TYPES: [(&str, usize, Characters); 14] = [
     ("cn", 64, Characters::Text),
     ("l", 128, Characters::Text),
@@ -28,7 +29,7 @@ enum Characters {
     Printable,
 }
 
-/// Tells whether a text is a name that an order may have; `None` for values in hexadecimal digits.
+/// Tells whether an order may have this text as a name. Returns `None` for values in hexadecimal digits.
 pub fn verdict(text: &str) -> Option<bool> {
     if text.len() > 8192 || text.trim_ascii().is_empty() {
         return Some(false);
@@ -65,14 +66,14 @@ pub fn encoded(text: &str) -> Value {
     };
     let relative_name = |text: &str| {
         let mut attributes: Vec<Value> = split(text, '+').into_iter().map(attribute).collect();
-        // Their order within one relative name has no meaning.
+        // The order of attributes within one relative name has no meaning.
         attributes.sort_by_key(Value::to_string);
         Value::from(attributes)
     };
     split(text, ',').into_iter().rev().map(relative_name).collect()
 }
 
-/// Splits a text where a separator is not escaped.
+/// Splits a text at the separators that are not escaped.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut parts, mut begin, mut is_escaped) = (Vec::new(), 0, false);
     for (at, character) in text.char_indices() {

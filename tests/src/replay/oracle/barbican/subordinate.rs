@@ -10,25 +10,25 @@ use crate::replay::{Class, Demand, Ruling};
 pub const BASE: [&str; 2] = ["a", "b"];
 /// The subordinate authority that the owner has already.
 pub const SUB: &str = "sub1";
-/// The one that is created.
+/// The subordinate authority that is created.
 pub const NEW: &str = "new1";
-/// The request for it.
+/// The name in the request for the new authority.
 pub const NAME: &str = "n";
-/// Its subject.
+/// The subject in the request for the new authority.
 pub const SUBJECT: &str = "cn=sub";
-/// Its description.
+/// The description in the request for the new authority.
 pub const DESCRIPTION: &str = "desc";
 
 /// The answer of the plugin to the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// It raises an exception.
+    /// The plugin raises an exception.
     Raises,
-    /// It describes the authority: whether with an id, with the certificates above it, and with an expiration.
+    /// The plugin describes the authority, with or without its optional parts.
     Described {
-        /// Whether it tells the id.
+        /// Whether the description has the id.
         has_id: bool,
-        /// Whether it tells the certificates above the authority.
+        /// Whether the description has the certificates above the authority.
         has_intermediates: bool,
         /// Whether the description expires.
         expires: bool,
@@ -46,7 +46,8 @@ pub fn answer(input: &Value) -> Option<Answer> {
             "no expiration" => expires = false,
             _ => return None,
         },
-        // Changes to the usual answer. The contract has no owners in it.
+        // The vector changes the usual answer. A changed owner is ignored, because an answer of the contract has no
+        // owner.
         Value::Object(changes) => has_intermediates = changes.get("intermediates") != Some(&Value::Null),
         _ => return None,
     }
@@ -82,10 +83,10 @@ pub fn created(intermediates: Option<&str>, expires: bool, id: &str) -> Value {
 pub fn creation(input: &Value) -> [Option<Ruling>; 2] {
     let ruling = |demand| Some(Ruling::new("B19", demand));
     let no_calls = || ruling(Demand::Exactly(json!([])));
-    // Decisions say nothing of an answer that is none.
+    // Decisions do not cover any other answer.
     let Some(answer) = answer(input) else { return [None, None] };
     let Some(parent) = parent(input) else {
-        // Some texts are no id of an authority at all.
+        // The parent is unknown, or its text is not valid as an id.
         return [ruling(Demand::Refused(&[Class::NotFound, Class::Invalid])), no_calls()];
     };
     if !creates(input) {
@@ -103,17 +104,17 @@ pub fn creation(input: &Value) -> [Option<Ruling>; 2] {
     [Some(made), ruling(Demand::Exactly(json!([call])))]
 }
 
-/// The authority that is deleted, and the one that the owner prefers before.
+/// The authority that is deleted, and the authority that the owner preferred before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deletion {
-    /// The authority, by the plugin's id.
+    /// The deleted authority, by the plugin's id.
     pub deleted: &'static str,
-    /// The preferred one.
+    /// The preferred authority, by the plugin's id.
     pub preferred: Option<&'static str>,
 }
 
-/// Reads what is deleted. These vectors have an empty input, and tell in words what there is. An owner's authorities
-/// are always on its list.
+/// Reads which authority is deleted. The vectors of this kind have an empty input, and describe the situation in words.
+/// An owner's authorities are always on the owner's list.
 pub fn deletion(situation: &str) -> Option<Deletion> {
     let (deleted, preferred) = match situation {
         "base CA" => (BASE[0], None),
@@ -125,7 +126,7 @@ pub fn deletion(situation: &str) -> Option<Deletion> {
     Some(Deletion { deleted, preferred })
 }
 
-/// Returns the rulings on the deletion, on what is left, and on the calls of the plugin.
+/// Returns the rulings on the deletion, on the state after it, and on the calls of the plugin.
 pub fn deletion_rulings(deletion: Deletion) -> [Option<Ruling>; 3] {
     let ruling = |demand| Some(Ruling::new("B19", demand));
     let is_base = BASE.contains(&deletion.deleted);

@@ -17,15 +17,15 @@ pub fn account(settings: &Settings, username: &Value) -> Option<String> {
 /// The assets of a connection, and the generators that are not built in.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Assets {
-    /// The assets of built-in generators, in order, with `None` at the place of another generator.
+    /// The assets of built-in generators, in order. `None` marks the place of a generator that is not built in.
     pub in_order: Vec<Option<String>>,
     /// The names of the other generators, in order.
     pub own: Vec<String>,
-    /// Whether a value was missing or came a second time.
+    /// Whether a value was missing or occurred twice.
     pub has_gaps: bool,
 }
 
-/// Returns the assets of a connection, each once.
+/// Returns the assets of a connection, without duplicates.
 pub fn assets(settings: &Settings, connection: &Value) -> Assets {
     let mut found = Assets::default();
     for generator in generators(settings) {
@@ -54,7 +54,7 @@ pub fn generators(settings: &Settings) -> Vec<&str> {
         .map_or(BUILT_IN.to_vec(), |list| list.split(',').map(str::trim).collect())
 }
 
-/// Tells whether upstream makes an asset, or fails, where the value is missing.
+/// Tells whether upstream makes an asset, or fails, if the value is missing.
 fn is_expected(settings: &Settings, generator: &str) -> bool {
     let has_suffix = settings.get("assets", "domain_suffix").is_some_and(|suffix| !suffix.is_empty());
     match generator {

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct Settings {
     options: BTreeMap<(String, String), String>,
-    /// Whether a value is in the appliance's own credential store.
+    /// Whether a value refers to the appliance's own credential store.
     pub has_references: bool,
 }
 
 impl Settings {
-    /// Reads a text, or returns `None` for one that is refused, or that is not of this simple form.
+    /// Reads a text. Returns `None` if the text is refused, or does not have the simple form that this oracle reads.
     pub fn read(text: &str) -> Option<Self> {
         let (mut settings, mut section, mut sections) = (Self::default(), None, BTreeSet::new());
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
@@ -43,7 +43,7 @@ impl Settings {
         Some(settings)
     }
 
-    /// Puts defaults under these options.
+    /// Adds the defaults for all options that are missing.
     #[must_use]
     pub fn over(mut self, defaults: Self) -> Self {
         self.has_references |= defaults.has_references;

@@ -18,14 +18,14 @@ const LONGEST_STATE: usize = 16 << 10;
 /// See decision W8.
 const SHORTEST_SECRET: usize = 8;
 
-/// A plugin's run.
+/// The output and the result of a plugin's run.
 #[derive(Clone, Copy, Debug)]
 pub struct Printed<'a> {
     /// The output.
     pub text: &'a str,
-    /// True if it exited with status 0.
+    /// True if the plugin exited with status 0.
     pub success: bool,
-    /// True if the lenient profile reads it.
+    /// True if the output is read in the lenient profile.
     pub lenient: bool,
 }
 
@@ -110,7 +110,7 @@ pub fn request(printed: Printed<'_>) -> Reading {
 pub fn revocation(printed: Printed<'_>) -> Reading {
     let object = match object_of(printed) {
         Ok(object) => object,
-        // A revocation makes no credential.
+        // A revocation makes no credential, so a state in the output does not count.
         Err(Reading { answer: Answer::Broken(class, _), decision }) => {
             return Reading::broken(class, decision);
         }
@@ -131,8 +131,8 @@ pub fn revocation(printed: Printed<'_>) -> Reading {
     }
 }
 
-/// Reads an answer to a revocation that has a key `error`: the strict profile refuses it, the
-/// lenient one takes it for an error.
+/// Reads an answer to a revocation that has a key `error`. The strict profile refuses the answer, and the lenient
+/// profile reads it as an error.
 ///
 /// See decision W10.
 fn contradiction(object: &Plain, error: &Plain, word: &str, lenient: bool) -> Reading {
@@ -150,7 +150,7 @@ fn contradiction(object: &Plain, error: &Plain, word: &str, lenient: bool) -> Re
     Reading::new(Answer::TransitionError(json!({ "user_msg": user, "log_msg": log })), Some("W10"))
 }
 
-/// Reads an error, with any exit status.
+/// Reads an error. The exit status of the plugin does not matter.
 pub(super) fn refusal(object: &Plain, lenient: bool) -> Reading {
     let (user, log) = (object.get("user_msg"), object.get("log_msg"));
     let Some(user) = user else { return Reading::broken(Class::BadError, None) };
@@ -225,10 +225,9 @@ fn issued(object: &Plain, printed: Printed<'_>) -> Reading {
     }
 }
 
-/// Reads a part of a credential, and whether its display equals the real host's.
+/// Reads a part of a credential, and tells whether the real host displays the part in the same way.
 ///
-/// Returns `None` if it breaks the contract; the real host drops such a part silently (decision
-/// W3).
+/// Returns `None` if the part breaks the contract; the real host drops such a part silently (decision W3).
 fn part(part: &Plain, lenient: bool) -> Option<(Value, bool)> {
     const KEYS: [&str; 6] = ["name", "type", "value", "rows", "cols", "save_as"];
     let Plain::Object(keys) = part else { return None };
@@ -262,7 +261,7 @@ fn part(part: &Plain, lenient: bool) -> Option<(Value, bool)> {
     for key in ["rows", "cols"] {
         let Some(count) = part.get(key) else { continue };
         if kind == "text" {
-            // The key has no meaning there and is dropped; the real host passes it on.
+            // The key has no meaning for a part of this type, and is dropped. The real host passes it on.
             is_plain = false;
             continue;
         }

@@ -1,10 +1,10 @@
-//! The base64 that a plugin reads: either alphabet, padded or not, no mixture.
+//! The base64 that a plugin reads: in either alphabet but not in a mixture of both, with or without padding.
 //!
 //! See decision W1.
 
 use crate::replay::oracle::base64;
 
-/// Decodes a permitted text; a valid one has one meaning in either alphabet.
+/// Decodes a permitted text. A valid text has only one meaning, whichever its alphabet.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();

@@ -11,7 +11,7 @@ use super::gate::is_name;
 use super::{Answer, Plain};
 use crate::replay::Class;
 
-/// The fate of the service, and the decision that makes it differ from the real host's.
+/// The result for a service, and the decision that makes it differ from the real host's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// The service's view when it is enabled, or the class of its fault.
@@ -40,7 +40,7 @@ impl Reading {
     }
 }
 
-/// Returns the fate of a service whose plugin printed this, with these values configured.
+/// Returns the result for a service whose plugin printed this description, with these configured values.
 pub fn service(printed: Printed<'_>, configured: &Map<String, Value>, allow_argv: bool) -> Service {
     let refused = |class, decision| Service { enabled: Err(class), decision };
     let object = match object_of(printed) {
@@ -136,7 +136,7 @@ fn configuration(object: &Plain, reading: &mut Reading) -> Vec<(String, Value)> 
     described
 }
 
-/// Checks a name. The real host accepts the empty one, and duplicates.
+/// Checks a name. The real host also accepts the empty name and duplicates.
 ///
 /// See decision W4.
 fn check_name<'a>(name: Option<&'a str>, seen: &mut BTreeSet<&'a str>, reading: &mut Reading) {
@@ -164,7 +164,7 @@ fn sets(object: &Plain, reading: &mut Reading) -> Value {
         let mut seen = BTreeSet::new();
         let parameters: Vec<_> = parameters.iter().map(|each| parameter(each, &mut seen, reading)).collect();
         if parameters.len() > 1 && reading.is_good {
-            // The order is kept; the real host reverses it.
+            // Keyway keeps the order of the parameters; the real host reverses it.
             reading.decision = reading.decision.or(Some("W4"));
         }
         sets.push(parameters);
@@ -203,7 +203,7 @@ fn parameter<'a>(each: &'a Plain, seen: &mut BTreeSet<&'a str>, reading: &mut Re
     })
 }
 
-/// Resolves the configured values over the defaults, or returns the decision that refuses them.
+/// Combines the configured values with the described defaults, or returns the decision that refuses the values.
 fn resolve(
     described: Vec<(String, Value)>,
     configured: &Map<String, Value>,
@@ -212,7 +212,7 @@ fn resolve(
     let mut refused = None;
     for (name, value) in configured {
         let Some(known) = resolved.get_mut(name) else {
-            // The real host drops it, with a warning.
+            // The real host drops the unknown value, with a warning.
             refused = Some(Some("W4"));
             continue;
         };

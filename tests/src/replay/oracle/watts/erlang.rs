@@ -1,7 +1,6 @@
-//! The text that Erlang (OTP 25) prints for a value, which the real host shows in place of a text.
+//! The text that Erlang (OTP 25) prints for a value. The real host shows it in place of a text.
 //!
-//! It is on one line, and shows the names of objects as texts: that differs from Erlang (decision
-//! W3).
+//! In two points it differs from Erlang (decision W3): it is on one line, and shows the names of objects as texts.
 
 use super::Plain;
 
@@ -20,8 +19,8 @@ pub(super) fn marked(text: &str) -> String {
     lossy(&binary(text.as_bytes()))
 }
 
-/// Tells whether the real host may print it differently: it breaks lines at 80 columns, and prints
-/// names that its virtual machine happens to know as atoms.
+/// Tells whether the real host may print the value differently: it breaks lines at 80 columns, and prints a name as an
+/// atom if its virtual machine happens to know the name.
 pub(super) fn is_ours(value: &Plain) -> bool {
     !matches!(value, Plain::Text(_)) && (value.holds_object() || shown(value).len() > 60)
 }
@@ -52,7 +51,7 @@ fn term(value: &Plain) -> Vec<u8> {
             }
         }
         Plain::Object(entries) => {
-            // The first of duplicate names counts, and they are printed in order.
+            // Of duplicate names, the first one counts. The names are printed in sorted order.
             let mut kept: Vec<&(String, Plain)> = Vec::new();
             for entry in entries {
                 if !kept.iter().any(|(name, _)| *name == entry.0) {
@@ -113,8 +112,8 @@ fn binary(bytes: &[u8]) -> Vec<u8> {
 
 /// Prints the fewest digits that identify the number.
 ///
-/// Within 2^53, it chooses the shorter of the two notations; beyond, always the one with an
-/// exponent (`float_to_list(F, [short])`).
+/// Within 2^53, Erlang chooses the shorter of the two notations; beyond, always the one with an exponent
+/// (`float_to_list(F, [short])`).
 fn float(number: f64) -> String {
     let sign = if number.is_sign_negative() { "-" } else { "" };
     if number == 0.0 {

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-/// The sets of a service: the key of each parameter, and true if it is mandatory.
+/// The sets of a service. A parameter has its key, and true if it is mandatory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sets(Vec<Vec<(String, bool)>>);
 
@@ -13,7 +13,7 @@ pub struct Sets(Vec<Vec<(String, bool)>>);
 pub enum Fit {
     /// A set has these keys, and the values are texts.
     Fits,
-    /// A set has these keys, and a value is not a text: the real host checks only keys.
+    /// A set has these keys, but a value is not a text. The real host checks only keys.
     WrongType,
     /// No set has these keys.
     No,

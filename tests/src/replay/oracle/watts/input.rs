@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 
 use super::gate::is_name;
 
-/// True if an input is accepted, and the decision that makes the answer differ from that of the
-/// plugins' own library.
+/// Whether an input is accepted, and the decision that makes the answer differ from that of the plugins' own library.
 pub type Judged = (bool, Option<&'static str>);
 
 /// Tells whether a plugin of this project accepts the JSON.
@@ -37,7 +36,7 @@ fn call(keys: &Map<String, Value>, is_revocation: bool) -> Judged {
         && is_text(keys, "cred_state")
         && is_token(keys)
         && configuration.keys().all(|name| is_name(name));
-    // The library drops the parameters of a revocation, and old hosts send a text there.
+    // The library drops the parameters of a revocation, and old hosts send a text in their place.
     let parameters = object("params");
     let has_parameters = parameters.is_some_and(|given| given.keys().all(|name| is_name(name)));
     if !is_good || !(is_revocation || has_parameters) {

@@ -30,12 +30,12 @@ pub enum Plain {
 }
 
 impl Plain {
-    /// Parses the first value of a text, and returns the rest. `None` when there is none.
+    /// Parses the first value of a text. Returns the value and the rest of the text, or `None` if there is no value.
     pub fn first_of(text: &str) -> Option<(Self, &str)> {
         let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Self>();
         stream.next()?.ok()?;
         let (value, rest) = text.split_at(stream.byte_offset());
-        // The second parse keeps the integers that were too long.
+        // The second parse keeps the integers that are too long for `serde_json`.
         Some((serde_json::from_str(&json_text::with_all_integers(value)).ok()?, rest))
     }
 
@@ -88,7 +88,7 @@ impl Plain {
         here || self.children().any(Self::has_duplicates)
     }
 
-    /// Tells whether the first value of a text is nested too deep for a reader.
+    /// Tells whether the first value of a text is nested too deeply for a reader.
     ///
     /// It counts brackets, because `serde_json` has a limit of its own.
     pub fn is_too_deep(text: &str) -> bool {

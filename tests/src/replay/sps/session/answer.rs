@@ -1,7 +1,7 @@
-//! The answer of a call, in the form that ours and upstream's share.
+//! The answer of a call, in a form that the answers of Keyway and of upstream have in common.
 //!
-//! Upstream's cookie has the account and the asset, and its host's own state. Here they are typed (decision S5): the
-//! account and the asset stand beside the cookie, and the rest of that state is not compared.
+//! Upstream's cookie has the account, the asset, and the host's own state. In Keyway, the account and the asset are
+//! typed fields beside the cookie (decision S5), and the rest of that state is not compared.
 
 use keyway_credentials::{
     Password, Passwords, PrivateKey, PrivateKeys, RemoteAppCredentials, TotpCode, TotpCodes,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 const UPSTREAM: [&str; 5] =
     ["account", "asset", "remote_app_account", "remote_app_asset", "__plugin_sdk_private"];
 
-/// Returns the entries of a cookie that are the plugin's.
+/// Returns the plugin's own entries of a cookie.
 pub(super) fn own_entries(cookie: &Value) -> Value {
     let mut own = cookie.clone();
     if let Some(entries) = own.as_object_mut() {
@@ -24,10 +24,10 @@ pub(super) fn own_entries(cookie: &Value) -> Value {
 
 /// Credentials in the form of vectors.
 pub(super) trait Shown {
-    /// Whether upstream counts a fetch that finds some.
+    /// Whether upstream counts a fetch that finds credentials of this type.
     const IS_COUNTED: bool;
 
-    /// Returns the credentials. The type stands for a key.
+    /// Returns the credentials. A private key is represented by the name of its type.
     fn shown(&self) -> Value;
 }
 

@@ -22,7 +22,7 @@ use super::plan::{HostCall, Plan};
 use super::scripted::Scripted;
 use crate::replay::{Class, Input};
 
-/// Time stands still, so that the host tries nothing again.
+/// A clock that stands still, so that the host does not repeat a failed call.
 #[derive(Debug)]
 struct Still;
 
@@ -32,8 +32,8 @@ impl Clock for Still {
     }
 }
 
-/// The host of a vector. It starts with the configuration of its first call, and starts again when a fetch has another
-/// one, as upstream reads it anew for each fetch.
+/// The host of a vector. It starts with the configuration of its first call. It starts again if a fetch has another
+/// configuration, because upstream reads the configuration for each fetch.
 pub(super) struct Driver {
     plan: Arc<Plan>,
     configuration: String,
@@ -43,7 +43,7 @@ pub(super) struct Driver {
     storage: Arc<dyn Storage>,
     running: Option<Running>,
     has_ended: bool,
-    /// How many fetches of passwords or keys found some.
+    /// The number of fetches of passwords or keys that found some.
     pub(super) found: u64,
 }
 
@@ -64,7 +64,8 @@ fn object(value: &Value) -> Result<JsonObject, Class> {
     }
 }
 
-/// Returns the class of a refusal or of a plugin's failure, which no vector compares. The host itself does not fail.
+/// Returns the class of a refusal or of a plugin's failure. No vector compares this class. The host itself does not
+/// fail.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
 fn class(error: SessionsError) -> Class {
     match error {
@@ -76,8 +77,8 @@ fn class(error: SessionsError) -> Class {
 }
 
 impl Driver {
-    /// Prepares the host of a vector with these calls. All have the connection of the first fetch, as the user has
-    /// one.
+    /// Prepares the host of a vector with these calls. All calls have the connection of the first fetch, because the
+    /// user has only one.
     pub(super) fn new(input: &Input, calls: &[HostCall]) -> Result<Self, Class> {
         let connections = calls.iter().filter(|call| call.is_fetch() && !call.is_misfit);
         let connection = connections.map(HostCall::connection).find_map(Result::ok);
@@ -95,7 +96,7 @@ impl Driver {
         })
     }
 
-    /// Makes a call, and returns what it answers.
+    /// Makes a call, and returns its answer.
     pub(super) async fn call(&mut self, call: &HostCall) -> Result<Value, Class> {
         let text = call.configuration.as_ref().unwrap_or(&self.configuration).clone();
         let vault = self.vault(&text)?;
@@ -171,7 +172,7 @@ impl Driver {
             .busy_wait(Duration::ZERO))
     }
 
-    /// Starts the host, and begins the session or takes it up again.
+    /// Starts the host, and begins or resumes the session.
     async fn start(&mut self, vault: Vault, configuration: String) -> Result<(), Class> {
         let shared = self.running.take().map(|running| running.session.cookie().snapshot());
         let keys = KeyRing::new([Key::from_bytes(&mut [9; 32])]).map_err(|_| Class::Internal)?;

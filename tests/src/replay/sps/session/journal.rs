@@ -10,9 +10,9 @@ use serde_json::Value;
 pub struct HookCall {
     /// The hook.
     pub hook: String,
-    /// The account that it sees.
+    /// The account that the hook sees.
     pub account: Option<String>,
-    /// The asset that it sees.
+    /// The asset that the hook sees.
     pub asset: Option<String>,
 }
 
@@ -23,7 +23,7 @@ pub struct Journal {
     cookie: Mutex<Seen>,
 }
 
-/// The plugin's cookie: of its last call, or one that the next call begins with.
+/// The plugin's cookie: that of its last call, or one with which the next call begins.
 #[derive(Debug, Default)]
 struct Seen {
     cookie: Cookie,
@@ -31,8 +31,8 @@ struct Seen {
 }
 
 impl Journal {
-    /// Returns the calls since the last time, each with its trace: the connection and the login, if the vector asks for
-    /// them.
+    /// Returns the calls since the last `take`. The trace of each call has the connection and the login, if the vector
+    /// asks for them.
     pub fn take(&self) -> Vec<(HookCall, Value)> {
         std::mem::take(&mut *self.calls.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -42,7 +42,7 @@ impl Journal {
         self.seen().cookie.snapshot()
     }
 
-    /// Puts other entries into the plugin's cookie. No host can do that here, so the next call does.
+    /// Replaces the entries of the plugin's cookie. A host cannot do that here, so the next call of the plugin does it.
     pub fn plant(&self, entries: JsonObject) {
         *self.seen() = Seen { cookie: Cookie::new(entries), is_planted: true };
     }
@@ -51,7 +51,7 @@ impl Journal {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push((call, trace));
     }
 
-    /// Takes over the cookie of a call.
+    /// Keeps the cookie of a call. If entries were planted, replaces its entries first.
     pub(super) fn see(&self, cookie: &Cookie) -> Result<(), CredentialError> {
         let mut seen = self.seen();
         if seen.is_planted {

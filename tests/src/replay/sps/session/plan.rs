@@ -61,7 +61,7 @@ impl Plan {
         })
     }
 
-    /// Returns the rules for assets: those of the configuration, unless the plugin makes all of its own.
+    /// Returns the rules for assets: those of the configuration, unless the plugin generates all assets itself.
     ///
     /// # Errors
     /// [`Class::Invalid`] when the configuration has a wrong value.
@@ -92,11 +92,11 @@ pub struct HostCall {
     pub facts: Value,
     /// The asset of a remote application.
     pub asset: Option<String>,
-    /// The configuration, if the call has another than the vector.
+    /// The configuration, if the call has another one than the vector.
     pub configuration: Option<String>,
-    /// The cookie that the host puts in the place of the stored one.
+    /// The cookie with which the host replaces the stored one.
     pub cookie: Option<Value>,
-    /// The session cookie that the host puts in the place of the stored one.
+    /// The session cookie with which the host replaces the stored one.
     pub session_cookie: Option<Value>,
     /// Whether an argument is missing or unknown, which the typed interface cannot express.
     pub is_misfit: bool,

@@ -12,12 +12,12 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(in crate::replay::sps) struct Sessions;
 
-/// Shows the hooks of a call and its answer, which is null for one that is refused or fails.
+/// Shows the hooks of a call, and its answer. The answer is null if the call is refused or fails.
 fn shown(hooks: impl IntoIterator<Item = (HookCall, Value)>, answer: &Value) -> Value {
     let hook = |(call, trace): (HookCall, Value)| {
         let mut trace = trace;
         if !call.hook.starts_with("do_get_") {
-            // The facts that other hooks see are the host's to choose (decision S6).
+            // The host chooses the facts that other hooks see (decision S6).
             trace["connection"] = Value::Null;
         }
         json!({ "hook": call.hook, "account": call.account, "asset": call.asset, "trace": trace })
@@ -78,7 +78,8 @@ impl Adapter for Sessions {
         }
     }
 
-    /// Demands what the model of sessions says, from the first decision on that makes it another session than upstream's.
+    /// Demands the result of the session model, from the first decision on that makes the session differ from
+    /// upstream's.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let outcomes = outcomes(input.value());
         let hooks = outcomes.iter().flat_map(|outcome| &outcome.hooks);

@@ -22,22 +22,22 @@ pub struct Rule {
 pub enum Effect {
     /// Sets an entry of the cookie.
     SetCookie(String, Value),
-    /// Adds one to an entry of the cookie, which begins with zero.
+    /// Adds one to an entry of the cookie, which starts at zero.
     CountCookie(String),
     /// Sets an entry of the session cookie.
     SetSessionCookie(String, Value),
     /// Replaces all entries of the cookie.
     ReplaceCookie(Map<String, Value>),
-    /// Replaces the account or the asset, which a plugin here cannot.
+    /// Replaces the account or the asset. A plugin of this project cannot do that.
     SetCandidate,
 }
 
 /// The end of a hook's call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
-    /// It returns a value.
+    /// The hook returns a value.
     Returns(Value),
-    /// It raises an exception of this class.
+    /// The hook raises an exception of this class.
     Raises(String),
 }
 
@@ -51,7 +51,7 @@ impl Rules {
         rules.iter().map(rule).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Returns the first rule whose values `seen` has.
+    /// Returns the first rule whose values are all in `seen`.
     pub fn fitting(&self, seen: &Map<String, Value>) -> Option<&Rule> {
         let fits = |rule: &&Rule| {
             rule.when.iter().all(|(name, value)| seen.get(name).unwrap_or(&Value::Null) == value)

@@ -16,7 +16,7 @@ use super::rules::{Effect, End};
 use super::typed::{self, Convert};
 use super::yields::Yields;
 
-/// The store. It keeps nothing between its calls, so that a host may open a new one for each (decision S9).
+/// The store. It keeps nothing between its calls, because a host may open a new store for each call (decision S9).
 #[derive(Debug)]
 pub struct Scripted {
     plan: Arc<Plan>,
@@ -35,7 +35,8 @@ impl Scripted {
         Self { plan, login, journal }
     }
 
-    /// Calls a hook: notes it, and follows its rule. Returns null without a rule, and `None` without the hook.
+    /// Notes the call of a hook, and follows the hook's rule. Returns null if no rule fits, and `None` if the plugin
+    /// does not have the hook.
     fn call(
         &self,
         hook: &str,
@@ -70,7 +71,7 @@ impl Scripted {
         })
     }
 
-    /// Returns what the vector asks for: the facts that are known, and the login, which may be none.
+    /// Returns the facts and the login, as far as the vector asks for them. The login may be missing.
     fn trace(&self, session: &SessionContext) -> Value {
         let mut trace = Map::new();
         let connection = &session.connection;
@@ -117,7 +118,7 @@ impl Scripted {
         };
         let mut outcome = typed::outcome(&returned, convert)?;
         if let FetchOutcome::Found(found) = &mut outcome {
-            // A plugin here writes into its cookie; one that finds nothing returns none.
+            // A plugin here writes into the cookie of the call. A fetch that finds nothing returns no cookie.
             for (name, cookie) in
                 [("cookie", &fetch.session.cookie), ("session_cookie", &fetch.session.session_cookie)]
             {
@@ -180,7 +181,8 @@ fn apply(effect: &Effect, session: &SessionContext) -> Result<(), CredentialErro
 
 #[async_trait]
 impl CredentialStore for Scripted {
-    /// Every plugin of upstream has all hooks: one that it does not override answers that it is not supported.
+    /// Returns the capabilities of upstream's plugins. All of them have all hooks: a hook that a plugin does not
+    /// override answers that it is not supported.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL
             .passwords(true)
@@ -222,7 +224,7 @@ impl CredentialStore for Scripted {
             let script = self.plan.assets.as_ref().unwrap_or(&Value::Null);
             return Ok(Candidates::new(Yields::read(script, Asset::new)?));
         }
-        // Such a generator returns one asset. One that the plugin does not have returns none.
+        // A generator with a name returns one asset, or none if the plugin does not have the generator.
         let script = match self.plan.generators.get(name) {
             Some(script) if script["raise"].is_string() => script.clone(),
             script => json!({ "yield": [script.map(|script| &script["return"])] }),

@@ -1,6 +1,6 @@
-//! The typed credentials for what a hook of a vector returns.
+//! The typed credentials for the values that a vector's hooks return.
 //!
-//! A vector has placeholders for keys, such as `KEYDATA`. Here a real key of the named type stands for each.
+//! A vector has placeholders for keys, such as `KEYDATA`. A real key of the named type replaces each of them.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ const RSA: &str = include_str!("../../../../../crates/keyway-credentials/src/key
 const DSA: &str = include_str!("../../../../../crates/keyway-credentials/src/key/keys/dsa_traditional.pem");
 const ED25519: &str = include_str!("../../../../../crates/keyway-credentials/src/key/keys/ed25519_pkcs8.pem");
 
-/// A conversion of what a hook returns.
+/// A conversion of the value that a hook returns.
 pub(super) type Convert<C> = fn(&Value) -> Result<Option<C>, CredentialError>;
 
-/// Returns the outcome of a fetch: nothing, as upstream reads it, is `NotFound`.
+/// Returns the outcome of a fetch. A value that upstream reads as nothing becomes `NotFound`.
 pub(super) fn outcome<C>(returned: &Value, convert: Convert<C>) -> Result<FetchOutcome<C>, CredentialError> {
     Ok(convert(returned)?.map_or(FetchOutcome::NotFound, |credentials| Found::new(credentials).into()))
 }
@@ -27,7 +27,7 @@ fn no_such_type() -> CredentialError {
     CredentialError::invalid("the result of the hook", "the typed interface has no such value")
 }
 
-/// Returns the non-empty list under a key of an object; anything else that is false in Python is nothing.
+/// Returns the non-empty list under a key of an object, or `None` for any other value that is false in Python.
 fn list<'a>(returned: &'a Value, key: &str) -> Result<Option<&'a [Value]>, CredentialError> {
     match returned.get(key) {
         Some(Value::Array(items)) => Ok((!items.is_empty()).then_some(items)),

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use keyway_credentials::{CandidateStream, CredentialError, InvalidText, async_trait};
 use serde_json::Value;
 
-/// Accounts or assets of a vector's plugin. What cannot be one is left out.
+/// The accounts or assets that a vector's plugin generates. Items that are not valid are left out.
 pub(super) struct Yields<T> {
     items: VecDeque<T>,
     raises: Option<String>,

@@ -1,4 +1,4 @@
-//! The accounts: their first keys, their files, and the secret store that keeps them.
+//! The accounts of the rotating vault: their first keys, their files, and the secret store that keeps the accounts.
 
 use std::fs;
 use std::io;
@@ -48,13 +48,13 @@ pub(super) fn file(folder: &Path, candidate: &Candidate) -> PathBuf {
         .join("authorized_keys")
 }
 
-/// Returns the whole file of an account whose key this is. The reader of the target knows no white space in options and
-/// comments.
+/// Returns the whole file of an account with this public key. Options and comments have no white space, because the
+/// reader of the target does not support it.
 pub(super) fn content(public: &str) -> String {
     format!("# keys of the team\nrestrict,command=\"a\" {public} joe@home\n\n# end")
 }
 
-/// Creates files, store and accounts where they are missing. Other hosts may do the same at the same time.
+/// Creates the files, the store and the accounts that are missing. Other hosts may do the same at the same time.
 pub(in super::super) async fn set_up(plan: &Plan, host: &Host) -> Result<(), String> {
     let store = store(host).await?;
     for (candidate, number) in candidates().zip(1..) {
@@ -67,7 +67,7 @@ pub(in super::super) async fn set_up(plan: &Plan, host: &Host) -> Result<(), Str
         let pem = key.to_openssh(LineEnding::LF).map_err(|error| error.to_string())?;
         let key = PrivateKey::new(pem.as_str(), None).map_err(|error| error.to_string())?;
         let name = EnvironmentName::new(ASSET).map_err(|error| error.to_string())?;
-        // Accounts of an earlier run stay. The check below finds missing ones.
+        // Accounts of an earlier run stay, so errors are ignored. The `get` below finds missing accounts.
         let _ = store.create_environment(NewEnvironment { name, external_url: None }).await;
         let (address, account) = (address(&candidate), StoredAccount::new().with_key(key));
         let _ = store.create(NewSecret::new(address.clone(), account.to_value())).await;
@@ -99,7 +99,7 @@ pub(super) fn address(candidate: &Candidate) -> SecretAddress {
     SecretAddress::in_environment(name, EnvironmentName::new(ASSET).expect("a valid name"))
 }
 
-/// Creates a file with all of its content, unless there is one. A kill leaves no part of it.
+/// Creates a file with all of its content, unless the file exists. A kill cannot leave a part of the content.
 fn create(file: &Path, plan: &Plan, content: &str) -> io::Result<()> {
     if file.exists() {
         return Ok(());

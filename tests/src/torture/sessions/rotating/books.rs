@@ -1,4 +1,5 @@
-//! The books of the vault: what it gave, and the ends that it was told of. A kill leaves whole lines.
+//! The books of the vault: the keys that it gave, and the ends of sessions that were reported to it. A kill leaves only
+//! whole lines.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -6,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use keyway_credentials::CredentialError;
 
-/// The books, a file.
+/// The file that holds the books.
 #[derive(Debug)]
 pub(super) struct Books(PathBuf);
 

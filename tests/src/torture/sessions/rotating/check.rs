@@ -45,7 +45,7 @@ pub(in super::super) async fn compare(
     Ok(())
 }
 
-/// Checks that nothing is left of an account's leases and changes, and that its key opens the target. Returns the key.
+/// Checks that an account has no lease and no unfinished change, and that its key opens the target. Returns the key.
 async fn account(
     target: &Target,
     host: &Host,
@@ -75,8 +75,8 @@ async fn account(
     Ok(Some(key.clone()))
 }
 
-/// Checks that no key was given to two sessions, and that no end was told twice. One session may have several leases of an
-/// account at a time, which share its key.
+/// Checks that no key was given to two sessions, and that no end was told twice. One session may have several leases of
+/// an account at the same time. These leases share the account's key.
 fn books(entries: &[Entry], terms: &VaultTerms, lines: &mut Vec<Line>) {
     let mut sessions = BTreeMap::<&str, BTreeSet<&str>>::new();
     let mut ends = BTreeMap::<&str, BTreeSet<&str>>::new();

@@ -7,13 +7,13 @@ use keyway_credentials::{Candidate, PrivateKey};
 use super::accounts::{candidates, file};
 use crate::sshd::{OpenSsh, Server, write_private};
 
-/// Tells of each account whether its key opens it at a real server; `None` where there is no `sshd`. Blocks.
+/// Tells for each account whether its key opens it at a real server. Returns `None` if there is no `sshd`. Blocks.
 pub(super) fn opened(
     folder: &Path,
     accounts: &[(Candidate, PrivateKey)],
 ) -> Result<Option<Vec<(Candidate, bool)>>, String> {
     let Ok(programs) = OpenSsh::find() else { return Ok(None) };
-    // The accounts are one user there. A key of one account is in no other file.
+    // All accounts are the same user at that server. No key is in the files of two accounts.
     let files = candidates().map(|candidate| file(folder, &candidate).display().to_string());
     let settings = format!("AuthorizedKeysFile {}", files.collect::<Vec<_>>().join(" "));
     let server = Server::start(&programs, &settings);

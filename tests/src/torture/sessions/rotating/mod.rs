@@ -1,8 +1,9 @@
-//! The vault that rotates: the plugin `vaulted`, over a secret store of the hosts, with keys in `authorized_keys` files.
+//! The vault that rotates: the plugin `vaulted`, over a secret store of the hosts, with keys in `authorized_keys`
+//! files.
 //!
-//! The target is a stand-in that decides by the files as `sshd` does, with a reader of its own, because a login takes longer
-//! than all else that a session does. It loses requests and answers, hangs, and cannot be reached. A check logs in to a real
-//! `sshd` over the same files, where there is one.
+//! The target is a stand-in for `sshd`, because a login takes longer than everything else in a session. It decides by
+//! the same files, with a reader of its own. It loses requests and answers, hangs, and sometimes cannot be reached. A
+//! check logs in to a real `sshd` with the same files, if the machine has one.
 
 mod accounts;
 mod books;
@@ -30,7 +31,7 @@ pub(super) use check::compare;
 /// The plugins of the hosts.
 pub(super) const PLUGINS: Plugins = plugins! { plugin, keyway_generic };
 
-/// The time of a lease, in minutes. The clocks of the hosts jump further at times.
+/// The time of a lease, in minutes. The clocks of the hosts sometimes jump further.
 const LEASE_MINUTES: u32 = 18;
 
 /// Connects a host to the vault.
@@ -45,7 +46,7 @@ pub(super) fn connect(terms: &VaultTerms) -> Vault {
         .check_in_triggers(triggers())
 }
 
-/// Lends the plugin what it needs.
+/// Returns the resources that the plugin needs.
 pub(super) fn lent(plan: &Plan, draw: Draw) -> Result<Resources, String> {
     let target = Arc::new(Target::new(plan, draw)?);
     Ok(Resources::new()

@@ -1,4 +1,4 @@
-//! The plugin `vaulted` with books, and with a defect if its process has one.
+//! The plugin `vaulted` with books. It has the defect of its process.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::defective;
 use super::target::{Target, read};
 use crate::torture::line::{Line, say};
 
-/// Opens the plugin `vaulted`, and watches it.
+/// A plugin that opens `vaulted`, and watches its effects.
 #[derive(Debug)]
 struct TorturedVaulted;
 

@@ -21,7 +21,7 @@ use crate::torture::fixture::Role;
 use crate::torture::hosting;
 use crate::torture::line::{Line, say};
 
-/// The target as a host reaches it. In a checking process, which has to come to an end, all calls work.
+/// The target as a host reaches it. In a checking process all calls work, because the check has to come to an end.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) folder: PathBuf,
@@ -32,7 +32,7 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(plan: &Plan, draw: Draw) -> Result<Self, String> {
-        // The files are not reached through links, which the folder may have in its path.
+        // The path of the folder may have links, through which the files must not be reached.
         let folder = plan.folder.canonicalize().map_err(|error| error.to_string())?;
         let changer = AuthorizedKeysChanger::new(&pattern(&folder)).map_err(|error| error.to_string())?;
         let faults = (plan.role != Role::Check).then(|| Mutex::new(draw));

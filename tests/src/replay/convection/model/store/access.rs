@@ -11,7 +11,7 @@ use crate::replay::convection::node::Node;
 use crate::replay::oracle::version::Version;
 
 impl Model {
-    /// Returns the unsealed document, or the problem before its content matters.
+    /// Returns the unsealed document, or the problem that prevents unsealing. Does not check the content.
     pub(super) fn unsealed(&mut self) -> Result<Node, Problem> {
         let handle = self.handle().clone();
         if handle.deleted {
@@ -32,7 +32,7 @@ impl Model {
         let node = self.unsealed()?;
         if let Some(mut problem) = document::problem(&self.specification, &node) {
             if problem.only_counters && self.handle().upstream.reads != 0 {
-                // Upstream reads the settings once for each handle.
+                // Upstream checks the counters only at the first read of a handle.
                 problem.decision = Some("H18");
             }
             return Err(problem);
@@ -70,7 +70,7 @@ impl Model {
         set_counts(&mut node, reads, writes);
         let metadata = self.metadata();
         if running.compare(&stored).is_lt() {
-            // The newest version that wrote the file is kept.
+            // The file keeps the newest version that ever wrote it.
             let version = text_at(&node, "metadata", "version");
             node.set(&["metadata"], Some(metadata));
             node.set(&["metadata", "version"], Some(Node::Text(version)));
@@ -105,8 +105,7 @@ impl Model {
     }
 }
 
-/// Returns the parts of a metadata block that are not specific to the plugin, without author, date
-/// and description.
+/// Returns a metadata block without the parts that depend on the plugin: author, date and description.
 pub(in crate::replay::convection) fn projected(metadata: &Value) -> Value {
     let Some(block) = metadata.as_object() else { return metadata.clone() };
     let mut kept = serde_json::Map::new();

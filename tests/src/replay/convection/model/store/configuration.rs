@@ -9,8 +9,8 @@ use crate::replay::{Class, Demand};
 impl Model {
     /// Reads the settings.
     ///
-    /// Upstream answers from memory: before the store exists, and without later changes by another
-    /// handle. It does not count the read either.
+    /// Upstream answers from memory. So it answers even before the store exists, does not see later changes by another
+    /// handle, and does not count the read.
     pub(super) fn read_settings(&mut self, name: &Value) -> Answer {
         let node = match self.read_uncounted_upstream() {
             Ok(node) => node,
@@ -28,7 +28,7 @@ impl Model {
         }
     }
 
-    /// Writes the settings. Upstream cannot.
+    /// Writes the settings, which upstream cannot do.
     pub(super) fn write_settings(&mut self, name: &Value, value: &Value) -> Answer {
         let node = match self.read_uncounted_upstream() {
             Ok(node) => node,

@@ -2,7 +2,7 @@
 
 use crate::replay::convection::node::Node;
 
-/// Counts reads and writes as upstream does: in each handle by itself.
+/// Counts reads and writes as upstream does: each handle has its own counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     pub(super) reads: i64,

@@ -1,4 +1,4 @@
-//! The file, read and changed from outside.
+//! Operations that read or change the file without the plugin.
 
 use serde_json::{Value, json};
 

@@ -33,7 +33,7 @@ impl Model {
                 _ => &[Class::AlreadyExists],
             },
         };
-        // Keyway never overwrites.
+        // Keyway never overwrites an existing store.
         self.depart("C4");
         self.refused(Some("C4"), classes)
     }
@@ -65,9 +65,8 @@ impl Model {
             Ok(new) => new,
         };
         if new.is_empty() {
-            // Upstream has made its copy by then.
-            //
-            // A ring without keys or with an invalid one cannot exist, in any state of the store.
+            // A ring without keys or with an invalid key cannot exist, so the state of the store does not matter here.
+            // Upstream has already made its copy of the file when it finds the error.
             let answer = self.refused(Some("C8"), &[Class::Invalid]);
             self.depart("C7");
             return answer;
@@ -90,7 +89,7 @@ impl Model {
         match self.read() {
             Err(problem) => {
                 let answer = self.refused(problem.decision, problem.classes);
-                // Upstream keeps its copy, and its handle has the new keys.
+                // After the failure, upstream keeps its copy of the file, and its handle has the new keys.
                 self.depart("C7");
                 answer
             }
@@ -110,7 +109,7 @@ impl Model {
 
     pub(super) fn delete(&mut self) -> Answer {
         let problem = match self.unsealed() {
-            // Upstream finds no file.
+            // The store was deleted before, so upstream finds no file.
             Err(problem) if problem.decision == Some("C13") => return self.said(Some("C13"), Demand::done()),
             Err(_) if matches!(self.file, File::Absent) => {
                 self.depart("C13");
@@ -123,7 +122,7 @@ impl Model {
             }
         };
         if let Some(problem) = problem {
-            // Upstream checks nothing.
+            // Upstream deletes the file without any check.
             self.depart("C13");
             return self.refused(Some("C13"), problem.classes);
         }

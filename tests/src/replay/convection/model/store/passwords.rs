@@ -25,7 +25,7 @@ pub(super) fn content_has_generated(value: &Value) -> bool {
     }
 }
 
-/// Demands this value, with passwords in place of their placeholders.
+/// Demands this value. Each placeholder stands for any password of its length and letters.
 pub(super) fn like(wanted: Value) -> Demand {
     if !content_has_generated(&wanted) {
         return Demand::Exactly(wanted);

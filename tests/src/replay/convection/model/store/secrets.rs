@@ -31,14 +31,14 @@ impl Model {
         if length.is_some_and(|length| !has_type(length))
             || letters.is_some_and(|letters| !letters.is_string())
         {
-            // The recipe has no valid length and no known alphabet.
+            // The length of the recipe is not a number of the right size, or the alphabet is not a text.
             return self.change_refused(Problem::new(Some("C11"), &[Class::Invalid]));
         }
         let mut node = match self.read() {
             Ok(node) => node,
             Err(mut problem) => {
                 if is_generated {
-                    // Upstream checks the recipe first, with the settings in its memory.
+                    // Upstream checks the recipe before it reads the document, and uses the settings in its memory.
                     problem.decision = problem.decision.or(Some("C11"));
                 }
                 return self.change_refused(problem);
@@ -69,7 +69,7 @@ impl Model {
         self.said(None, Demand::Exactly(true.into()))
     }
 
-    /// Answers a name that is not a text. Upstream reads the document before it looks for the name.
+    /// Answers an operation whose name is not a text. Upstream reads the document before it looks for the name.
     fn no_name(&mut self) -> Answer {
         let unwritten = self.handle().unwritten;
         let _ = self.read();
@@ -113,7 +113,7 @@ impl Model {
             Ok(node) => {
                 let Some(Node::Table(secrets)) = node.get("store") else { return None };
                 let names: Value = secrets.iter().map(|(name, _)| Value::from(name.as_str())).collect();
-                // Python's writer moves tables to the end.
+                // Python's TOML writer moves tables to the end, so upstream's order may differ.
                 let moves = secrets.iter().any(|(_, value)| match value {
                     Node::Table(_) => true,
                     Node::Array(items) => items.iter().any(|item| matches!(item, Node::Table(_))),

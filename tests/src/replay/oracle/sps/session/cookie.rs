@@ -8,14 +8,14 @@ use super::Model;
 const UPSTREAM: [&str; 5] =
     ["account", "asset", "remote_app_account", "remote_app_asset", "__plugin_sdk_private"];
 
-/// Returns the entries that are the plugin's.
+/// Returns the plugin's own entries of a cookie.
 pub(super) fn own_entries(cookie: &Map<String, Value>) -> Value {
     let own = cookie.iter().filter(|(name, _)| !UPSTREAM.contains(&name.as_str()));
     own.map(|(name, value)| (name.clone(), value.clone())).collect::<Map<_, _>>().into()
 }
 
 impl Model<'_> {
-    /// Takes the cookies that a host puts in the place of the stored ones.
+    /// Replaces the stored cookies by those that the host gives.
     pub(super) fn take_cookies(&mut self, step: &Value) {
         if let Some(cookie) = step["cookie"].as_object() {
             if UPSTREAM.iter().any(|name| cookie.contains_key(*name)) || self.upstream.shown.is_some() {
@@ -28,7 +28,7 @@ impl Model<'_> {
         }
     }
 
-    /// Merges the cookies that a fetch returns, or returns `None` for one that is not an object.
+    /// Merges the cookies that a fetch returns. Returns `None` if one of them is not an object.
     pub(super) fn merge(&mut self, returned: &Value) -> Option<()> {
         for name in ["cookie", "session_cookie"] {
             let Some(changes) = returned.get(name) else { continue };
@@ -42,7 +42,7 @@ impl Model<'_> {
         Some(())
     }
 
-    /// Follows an effect of a hook.
+    /// Applies an effect of a hook to the model.
     pub(super) fn apply(&mut self, effect: &Value) {
         let (key, value) = (effect["key"].as_str().unwrap_or_default().to_owned(), effect["value"].clone());
         match effect["op"].as_str() {

@@ -1,8 +1,8 @@
-//! A model of sessions under the decisions: the hooks that each call of a host reaches, its answer, and the decisions
-//! that make them others than upstream's.
+//! A model of sessions under the decisions: for each call of a host, the hooks that are called, the answer, and the
+//! decisions that make these differ from upstream's.
 //!
-//! Beside its own state, the model keeps what upstream's cookie would say, only to tell where the two part. Time stands
-//! still in a vector, so what failed is not tried again.
+//! The model also keeps the content of upstream's cookie, but only to tell where upstream's behaviour differs. Time
+//! stands still in a vector, so a failed call is not tried again.
 
 mod cookie;
 mod plugin;
@@ -21,9 +21,9 @@ use setup::{Setup, is_one_session};
 pub struct Call {
     /// The hook, by its name in the vectors' rules.
     pub hook: String,
-    /// The account that it sees.
+    /// The account that the hook sees.
     pub account: Option<String>,
-    /// The asset that it sees.
+    /// The asset that the hook sees.
     pub asset: Option<String>,
     /// The facts that the vector traces.
     pub trace: Value,
@@ -36,11 +36,11 @@ pub struct Outcome {
     pub hooks: Vec<Call>,
     /// The answer; null if the call is refused or fails.
     pub answer: Value,
-    /// Whether it is a fetch of passwords or keys that found some.
+    /// Whether the call is a fetch of passwords or keys that found some.
     pub is_found: bool,
-    /// The decisions by which it differs from upstream so far.
+    /// The decisions that made the session differ from upstream's so far.
     pub decisions: BTreeSet<&'static str>,
-    /// The last of them, unless the model cannot read the input.
+    /// The last of these decisions. `None` if the model cannot read the input.
     pub ruling: Option<&'static str>,
 }
 
@@ -54,9 +54,9 @@ struct CheckOut {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Held,
-    /// Its check-in failed, and is tried again later.
+    /// The check-in failed, and is tried again later.
     Failing,
-    /// It is checked in, and the end of the session is told of it.
+    /// It is checked in. The event at the end of the session still names it.
     Returned,
 }
 
@@ -74,9 +74,10 @@ struct Model<'a> {
     cookie: Map<String, Value>,
     session_cookie: Map<String, Value>,
     outs: Vec<CheckOut>,
-    /// The credentials of a plugin without leases since the last event.
+    /// The accounts and assets whose credentials were read since the last event, for a plugin without leases.
     read: Vec<Pair>,
-    /// The moment for check-ins as of the last fetch: when the authentication is completed, or at the end.
+    /// Whether check-ins follow the authentication, as of the last fetch. Otherwise they wait for the end of the
+    /// session.
     after_authentication: bool,
     is_authenticated: bool,
     is_ended: bool,
@@ -86,7 +87,7 @@ struct Model<'a> {
     is_faulty: bool,
     /// Whether the plugin failed at an event, or at a check-in.
     has_failed: bool,
-    /// Whether the model cannot read the input so far.
+    /// Whether a part of the input so far cannot be read by the model.
     is_blind: bool,
     /// The facts and the login that hooks see.
     seen: Value,
@@ -98,7 +99,7 @@ struct Model<'a> {
 /// The account and asset in upstream's cookie.
 #[derive(Default)]
 struct Upstream {
-    /// The account and the asset that its host would check in.
+    /// The account and the asset that upstream's host would check in.
     shown: Option<Pair>,
     /// Whether a check-in was made.
     was_checked_in: bool,
@@ -160,7 +161,7 @@ impl Model<'_> {
         let mut answer = match method {
             _ if self.is_ended => {
                 self.decisions.insert("S8");
-                // A second end changes nothing.
+                // A second call of `session_ended` changes nothing.
                 return (method == "session_ended").then(|| json!({ "failed": false }));
             }
             "get_password_list" => self.fetch(&setup, "password", "passwords")?,
@@ -181,7 +182,7 @@ impl Model<'_> {
         Some(answer)
     }
 
-    /// Starts the host, and again for a fetch with another configuration.
+    /// Starts the host. A fetch with another configuration starts it again.
     fn open(&mut self, setup: &Setup, is_fetch: bool) {
         let is_other = self.configuration.as_ref() != Some(&setup.configuration);
         if self.configuration.is_none() || (is_fetch && is_other && !self.is_ended) {
@@ -206,7 +207,7 @@ impl Model<'_> {
             self.event("auth_completed", last);
         }
         if self.after_authentication {
-            // Upstream checks in whatever its cookie has, also nothing.
+            // Upstream checks in the content of its cookie, even if that is empty.
             let upstream = [self.upstream.shown.clone().unwrap_or_default()];
             self.check_in(|out| out.is_proven, &upstream, if is_repeated { "S8" } else { "S3" });
             self.upstream.was_checked_in = true;
@@ -226,7 +227,7 @@ impl Model<'_> {
         self.event("session_ended", last);
     }
 
-    /// Calls the hook of an event, whose failure is noted and does not stop the session.
+    /// Calls the hook of an event. A failure is noted, and does not stop the session.
     fn event(&mut self, hook: &str, pair: Option<Pair>) {
         let pair = pair.unwrap_or_default();
         if self.is_faulty {
@@ -246,12 +247,13 @@ impl Model<'_> {
         }
     }
 
-    /// Tells whether the plugin gives leases: it has the hook that checks in.
+    /// Tells whether the plugin gives leases: whether it has the hook that checks in.
     fn has_leases(&self) -> bool {
         self.plugin["hooks"].get("check_in").is_some()
     }
 
-    /// Checks in what is held and meant, and notes the decision if upstream would check in others.
+    /// Checks in the held credentials that `is_meant` selects, and notes the decision if upstream would check in
+    /// others.
     fn check_in(&mut self, is_meant: fn(&CheckOut) -> bool, upstream: &[Pair], decision: &'static str) {
         if !self.has_leases() {
             return;

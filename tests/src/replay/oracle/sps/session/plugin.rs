@@ -33,7 +33,8 @@ pub(super) fn run(model: &mut Model<'_>, hook: &str, pair: &Pair, names: [&str; 
 }
 
 impl Model<'_> {
-    /// Returns what the vector traces of a hook. A plugin has the user's login at the gateway only for a fetch.
+    /// Returns the facts that the vector traces of a hook. A plugin sees the user's login at the gateway only in a
+    /// fetch.
     fn trace(&self, hook: &str) -> Value {
         let mut trace = Map::new();
         let is_fetch = !["auth_completed", "check_in", "session_ended"].contains(&hook);
@@ -62,14 +63,14 @@ impl Model<'_> {
 pub(super) enum Reading {
     Nothing,
     Found,
-    /// A value that upstream passes on, and the types do not have.
+    /// A value that upstream passes on, but that the types cannot express.
     NoSuchType,
 }
 
 /// The key for one-time codes, which a hook returns as a bare list.
 pub(super) const TOTP_CODES: &str = "totp_codes";
 
-/// Shows the credentials under a key. The type stands for a key.
+/// Returns the credentials under a key in the form of the answers. A private key is represented by its type.
 pub(super) fn shown(returned: &Value, key: &str) -> Value {
     let items = if key == TOTP_CODES { returned } else { &returned[key] };
     let item = |item: &Value| match key {

@@ -30,7 +30,7 @@ impl Model<'_> {
         let cookies = (self.cookie.clone(), self.session_cookie.clone());
         let found = self.search(setup, hook, key);
         if found.is_none() && cookies != (self.cookie.clone(), self.session_cookie.clone()) {
-            // Upstream loses what a failing call wrote.
+            // Upstream loses the cookies that a failing call wrote.
             self.decisions.insert("S5");
         }
         let found = found?;
@@ -47,7 +47,7 @@ impl Model<'_> {
         (!self.is_faulty).then_some(())
     }
 
-    /// Keeps a check-out, and makes the answer.
+    /// Keeps a check-out, and returns the answer.
     fn keep(&mut self, found: Option<Found>) -> Value {
         let Some((pair, credentials)) = found else {
             return json!({ "credentials": [], "candidate": null });
@@ -61,7 +61,7 @@ impl Model<'_> {
         json!({ "credentials": credentials, "candidate": candidate })
     }
 
-    /// Returns what was found, or `None` for a failure.
+    /// Searches through the candidates. Returns the first credentials that are found, or `None` for a failure.
     fn search(&mut self, setup: &Setup, hook: &str, key: &str) -> Option<Option<Found>> {
         let accounts = self.accounts(setup)?;
         let (mut tried, mut was_unsupported) = (BTreeSet::new(), false);
@@ -110,7 +110,8 @@ impl Model<'_> {
         Some(Some(shown(value, key)))
     }
 
-    /// Fails; upstream reads `NotImplementedError` of a generator as unsupported.
+    /// Fails because a generator raised an exception. Upstream reads `NotImplementedError` of a generator as
+    /// unsupported.
     fn generator_raised(&mut self, which: &str) -> Option<Option<Found>> {
         if self.plugin[which]["then_raise"] == "NotImplementedError" {
             self.decisions.insert("S1");
@@ -154,12 +155,12 @@ impl Model<'_> {
         Some(assets)
     }
 
-    /// Returns what a plugin's own generator yields, with an empty text for what is not a text.
+    /// Returns the items of a plugin's own generator. An item that is not a text becomes an empty text.
     fn own(&mut self, script: &Value) -> Option<List> {
         let items = match (&script["yield"], &script["return"]) {
             (Value::Array(items), _) | (_, Value::Array(items)) => items,
             (_, Value::String(_)) => {
-                // Upstream takes the characters of a text.
+                // Upstream iterates over the characters of a text.
                 self.decisions.insert("S4");
                 return None;
             }
@@ -181,7 +182,8 @@ impl Model<'_> {
         let account = asked("account").or(username).filter(|text| !text.is_empty()).map(str::to_owned);
         let asset =
             asked("asset").or(setup.asset.as_deref()).filter(|text| !text.is_empty()).map(str::to_owned);
-        // Upstream keeps no check-out of its own for these: at the end it checks in whatever account was named.
+        // Upstream keeps no separate check-out for these credentials: at the end it checks in whatever account was
+        // named.
         self.decisions.insert("S2");
         self.is_usable()?;
         let (Some(account), Some(asset)) = (account, asset) else { return Some(self.keep(None)) };
@@ -195,7 +197,8 @@ impl Model<'_> {
         Some(self.keep_beside(setup, found.map(|credentials| (pair, credentials))))
     }
 
-    /// Keeps what is used beside a password. Upstream takes no moment for check-ins from such a fetch.
+    /// Keeps a check-out of credentials that are used beside a password. Upstream does not set the moment of check-ins
+    /// in such a fetch.
     fn keep_beside(&mut self, setup: &Setup, found: Option<Found>) -> Value {
         if found.is_some() {
             self.after_authentication = setup.after_authentication;
@@ -203,7 +206,7 @@ impl Model<'_> {
         self.keep(found)
     }
 
-    /// Fetches one-time codes: for each candidate, where upstream asks once and for none.
+    /// Fetches one-time codes for each candidate. Upstream asks once, without a candidate.
     pub(super) fn totp(&mut self, setup: &Setup) -> Option<Value> {
         if self.plugin["hooks"].get("totp").is_some() {
             self.decisions.insert("S7");

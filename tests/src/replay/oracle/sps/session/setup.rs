@@ -20,7 +20,7 @@ pub(super) struct Setup {
     pub(super) configuration: String,
     pub(super) settings: Settings,
     pub(super) facts: Value,
-    /// Whether check-ins follow the authentication, by the protocol.
+    /// Whether check-ins follow the authentication. The protocol of the connection determines that.
     pub(super) after_authentication: bool,
     /// The asset of a remote application.
     pub(super) asset: Option<String>,
@@ -29,13 +29,15 @@ pub(super) struct Setup {
 }
 
 impl Setup {
-    /// Returns `None` for a call that is refused before the plugin is asked.
+    /// Reads the configuration and the arguments of a call. Returns `None` if the call is refused before the plugin is
+    /// called.
     pub(super) fn read(input: &Value, step: &Value, model: &mut Model<'_>) -> Option<Self> {
         let decisions = &mut model.decisions;
         let text = step["config"].as_str().or(input["config"].as_str())?;
         let defaults = input["defaults"].as_str().unwrap_or_default();
         if settings_of_the_host(text) {
-            // The log and the proxy are the host's: upstream fails for a wrong value.
+            // The settings of the log and the proxy belong to the host. Upstream fails if one of them has a wrong
+            // value.
             decisions.insert("S9");
         }
         let Some((settings, defaults)) = Settings::read(text).zip(Settings::read(defaults)) else {
@@ -77,7 +79,7 @@ fn settings_of_the_host(text: &str) -> bool {
     ["[logging]", "[https_proxy]", "[https-proxy]"].iter().any(|section| text.contains(section))
 }
 
-/// Whether the login to the vault is not complete, or has an unknown source.
+/// Tells whether the login to the vault is incomplete, or has an unknown source.
 fn has_wrong_login(settings: &Settings, section: Option<&str>) -> bool {
     let Some(section) = section else { return false };
     let filled = |option| settings.get(section, option).is_some_and(|value| !value.is_empty());
@@ -104,8 +106,9 @@ fn seen(settings: &Settings, section: Option<&str>, facts: &Value) -> Value {
     json!({ "connection": facts, "login": login, "is_explicit": is_explicit })
 }
 
-/// Tells whether the model can read the session: its facts are texts, all fetches have the same, and its plugin gives
-/// leases if the configuration changes, because a host keeps no record of what is only read.
+/// Tells whether the model can read the session: its facts are texts, and all fetches have the same facts. If the
+/// configuration changes, the plugin must give leases, because a host keeps no record of credentials that are only
+/// read.
 pub(super) fn is_one_session(input: &Value) -> bool {
     let steps = input["steps"].as_array().map_or(&[][..], Vec::as_slice);
     let is_text = |value: &Value| {
