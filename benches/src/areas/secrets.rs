@@ -25,8 +25,8 @@ const CACHES_FULL: u32 = 10_000;
 const CREATE_ROUNDS: usize = 61;
 /// The number of creates in a batch.
 ///
-/// It is small, because each create enlarges the small store. All batches together add 600 secrets, which adds at most
-/// one level to the tree of the store, and to the tree of the peer.
+/// It is small, because each create enlarges the small store. All batches together add about 600 secrets, which adds at
+/// most one level to the tree of the store, and to the tree of the peer.
 const CREATES: u32 = 10;
 const GET_ROUNDS: usize = 61;
 const GETS: u32 = 200;

@@ -164,7 +164,8 @@ fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered)
 }
 
 /// Computes the state when the CA does not support an action. After an update, the order stays as it was (decision
-/// B16). After a cancellation, the order ends as canceled (decision B19).
+/// B16). After a cancellation, the order ends as canceled (decision B19). After a question about an outcome, a person
+/// decides. After any other action, the order has failed.
 fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let now = answered.again.now;
     match action {

@@ -11,7 +11,7 @@ use super::workflow::{Carried, Step, Workflow};
 use crate::plugin::Permit;
 use crate::records::{ATTEMPTS, Applied, Change, Claim, Due, Entry, RecordError};
 
-/// The maximum number of commands that may follow from one event. The machines need three.
+/// The maximum number of commands that may follow from one event. The tests of the machines allow six.
 const MAX_COMMANDS: u32 = 64;
 
 /// The result of an event.

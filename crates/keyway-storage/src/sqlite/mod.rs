@@ -37,8 +37,8 @@ use queue::Handle;
 /// A read works inside the call on one of a few connections: it takes microseconds for a record, and a page is bounded.
 /// It never waits for a writer, and waits for other reads only if there are more of them than connections.
 /// [`CommitMode`] decides where a commit works. A call whose file is locked by another process waits at most
-/// [`SqliteOptions::busy_deadline`] and then returns [`StorageError::Locked`]. Commits wait for this on the writer
-/// thread, not on the caller's thread.
+/// [`SqliteOptions::busy_deadline`] and then returns [`StorageError::Locked`]. After about 0.5 ms, commits wait on the
+/// writer thread, not on the caller's thread.
 ///
 /// # Damage
 /// Every record carries a checksum over key, revision and value, which every read verifies, and

@@ -90,9 +90,9 @@
 //!
 //! # Storage
 //!
-//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). The account with its key and the open
-//! orders are sealed records. Several handles and processes may use one connection. The account belongs to the name of
-//! the connection and the directory, so another directory has another account.
+//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). The account with its key, the open
+//! orders, and the revocations that succeeded are sealed records. Several handles and processes may use one connection.
+//! The account belongs to the name of the connection and the directory, so another directory has another account.
 //!
 //! # Features
 //! `double`: `AcmeDouble`, a server for tests. `schemars`: the JSON schema of [`AcmeConfiguration`]. Both are off by

@@ -31,8 +31,8 @@ fn joe() -> Requester {
 fn a_refused_answer_is_not_quoted() {
     let part = format!(r#"{{"name":"k","type":"text","value":"{MADE}"}}"#);
     for answer in [
-        // These answers have a surplus comma, a repeated name, a part without a value, a contradicting status, or no
-        // object.
+        // These answers have a surplus comma, a repeated name, a part without a value, a contradicting status, an
+        // unknown field, or no object.
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],}}'"#),
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],"result":"ok"}}'"#),
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part},{{"name":"x"}}]}}'"#),

@@ -60,7 +60,7 @@ fn a_late_fetch_is_refused_after_the_answer_that_it_made_nothing() {
     let returned = take_back(&leased, &id("b"), Rotation::NotRotated);
     assert!(matches!(told(&returned, "b"), Told::Nothing));
     assert!(matches!(check_out(&returned, &password("b", "one"), at(0), TERMS), CheckOut::TooLate));
-    // The oldest are forgotten.
+    // An account keeps a bounded number of voided intents: the oldest one is dropped.
     for number in 0..MOST_VOIDED {
         let Told::Store(more) = told(&next, &format!("more-{number}")) else { panic!() };
         next = more;
