@@ -51,7 +51,7 @@ impl Drop for ThrowAway {
     }
 }
 
-/// The scripts of both commands.
+/// The folder of two scripts: one changes a password, the other tries a login with it.
 struct Scripts {
     folder: Folder,
 }

@@ -55,7 +55,7 @@ impl<C: Ord + Copy, O: Clone> Player<C, O> {
         locked(&self.script).add(call, object, steps.into_iter());
     }
 
-    /// Sets the step of all calls for an object for which the script has no other step.
+    /// Sets the step that a call for this object takes if the script has no other step for it.
     #[cfg(feature = "credentials")]
     pub(crate) fn always(&self, call: C, object: &str, step: Step<O>) {
         locked(&self.script).always(call, object, step);

@@ -83,7 +83,7 @@ impl<C: Ord + Copy, O: Clone> Script<C, O> {
         self.steps.entry((call, object.map(str::to_owned))).or_default().extend(steps);
     }
 
-    /// Sets the step of all calls for an object for which the script has no other step.
+    /// Sets the step that a call for this object takes if the script has no other step for it.
     #[cfg(feature = "credentials")]
     pub(super) fn always(&mut self, call: C, object: &str, step: Step<O>) {
         self.always.insert((call, object.to_owned()), step);

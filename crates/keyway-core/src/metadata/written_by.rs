@@ -66,7 +66,7 @@ impl PluginMetadata {
     }
 }
 
-/// The error for data whose writer has a name, a type or a version that the running plugin must not read.
+/// The error for data that the running plugin must not read, because of the name, the type or the version of its writer.
 ///
 /// Nothing was changed (decision C4).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -56,7 +56,7 @@ const LATE: Duration = Duration::from_millis(20);
 /// The number of late polls after which a plugin is no longer trusted.
 const LATE_POLLS: u32 = 3;
 
-/// Counts the polls of plugins that run on worker threads, in all runtimes of the process.
+/// The number of plugin polls that run on worker threads now, in all runtimes of the process.
 static POLLS: AtomicUsize = AtomicUsize::new(0);
 
 /// Observes the polls of a plugin.

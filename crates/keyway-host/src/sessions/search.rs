@@ -90,7 +90,7 @@ pub(super) struct Walk {
     tried: Vec<(Candidate, Option<FetchOutcome<Infallible>>)>,
     /// The numbers of these candidates, sorted by name, to find a repeated candidate.
     sorted: Vec<u16>,
-    /// The position of the last candidate in `sorted`.
+    /// The position at which the last candidate is to be inserted into `sorted`.
     at: usize,
     /// How many accounts and assets were taken so far.
     names: u32,

@@ -165,7 +165,7 @@ mod defaults {
 }
 
 impl ProcessConfiguration {
-    /// Makes a configuration of a command and the defaults.
+    /// Makes a configuration with this command and the defaults.
     pub fn new(command: impl Into<String>) -> Self {
         Self {
             command: command.into(),

@@ -31,13 +31,17 @@ fn joe() -> Requester {
 fn a_refused_answer_is_not_quoted() {
     let part = format!(r#"{{"name":"k","type":"text","value":"{MADE}"}}"#);
     for answer in [
-        // These answers have a surplus comma, a repeated name, a part without a value, a contradicting status, an
-        // unknown field, or no object.
+        // A surplus comma.
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],}}'"#),
+        // A repeated name.
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}],"result":"ok"}}'"#),
+        // A part without a value.
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part},{{"name":"x"}}]}}'"#),
+        // The exit status contradicts the result.
         format!(r#"printf '{{"result":"ok","state":"s1","credential":[{part}]}}'; exit 1"#),
+        // An error with an unknown field, which holds the secret.
         format!(r#"printf '{{"result":"error","user_msg":"no","x":[{part}]}}'"#),
+        // No JSON object.
         format!("printf '%s' {MADE}"),
     ] {
         let executable = Executable::with(&format!("echo 'made the key {MADE} for joe' >&2; {answer}"));

@@ -221,7 +221,7 @@ impl ScriptedStore {
         self.player.add(call, Some(account.as_str()), steps);
     }
 
-    /// Sets the step of every fetch of an account for which the script has no other step.
+    /// Sets the step that a fetch of this account takes if the script has no other step for it.
     pub fn script_always(&self, account: &Account, step: &Step) {
         for kind in KINDS {
             self.player.always(StoreCall::fetching(kind), account.as_str(), step.clone());

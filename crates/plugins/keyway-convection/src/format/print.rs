@@ -158,7 +158,7 @@ fn quoted(out: &mut impl Write, text: &str) -> fmt::Result {
     {
         let (plain, escaped) = rest.split_at(at);
         out.write_str(plain)?;
-        // The match is one byte long.
+        // `find` stops at ASCII characters only, so the character to escape is one byte long.
         match escaped.as_bytes()[0] {
             b'"' => out.write_str("\\\"")?,
             b'\\' => out.write_str("\\\\")?,

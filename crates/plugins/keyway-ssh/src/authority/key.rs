@@ -17,7 +17,7 @@ use crate::key::LoginKey;
 #[derive(Clone)]
 pub struct CertificateAuthorityKey(Arc<PrivateKey>);
 
-/// A text that is not a key for signing certificates. Does not repeat the text.
+/// The error for a text that is not a key for signing certificates. It does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAuthorityKey {
