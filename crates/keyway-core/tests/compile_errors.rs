@@ -7,7 +7,7 @@ use std::path::Path;
 
 use cargo_project::Project;
 
-/// A file of `tests/ui`, and the messages that the compiler must print about it.
+/// The files of `tests/ui`, each with the messages that the compiler must print about it.
 const CASES: [(&str, &[&str]); 12] = [
     (
         "malformed_compatibility",
@@ -41,7 +41,7 @@ fn bad_metadata_does_not_compile_and_the_message_says_why() {
         let source = std::fs::read_to_string(folder.join(format!("{name}.rs"))).unwrap();
         project.write(&format!("cases/src/bin/{name}.rs"), &source);
     }
-    // A correct version of one file compiles, which shows that the files fail only because of their faults.
+    // One file compiles after its fault is corrected. This shows that the files fail only because of their faults.
     let good = std::fs::read_to_string(folder.join("bad_id.rs")).unwrap().replace("Bad_Id", "good-id");
     project.write("cases/src/bin/good.rs", &good);
 

@@ -23,7 +23,7 @@ impl Candidate {
     }
 }
 
-/// A question about the candidates that the store itself has.
+/// The question to a store that lists accounts or assets itself.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CandidateQuestion {

@@ -90,8 +90,8 @@ pub enum Rotation {
 
 /// The moment at which the host checks in credentials that the target accepted (decision S3).
 ///
-/// With either trigger, the host checks in all other credentials earlier: before the next fetch, or at the end of the
-/// session.
+/// The trigger does not affect any other credentials. The host checks those in before the next fetch, or at the end of
+/// the session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CheckInTrigger {
     /// When the authentication at the target has succeeded. This is the default of the seed.

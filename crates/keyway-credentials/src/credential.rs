@@ -1,4 +1,4 @@
-//! Typed credentials (decision S7).
+//! The credentials that a store returns: passwords, private keys, certificates and one-time codes (decision S7).
 
 use std::time::Duration;
 

@@ -104,7 +104,7 @@ pub enum CredentialError {
         #[source]
         source: BoxedError,
     },
-    /// The call gave the host no usable answer of the plugin.
+    /// The host got no usable answer from the plugin.
     #[error(transparent)]
     Call(#[from] CallError),
 }

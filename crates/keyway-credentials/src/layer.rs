@@ -85,10 +85,10 @@ pub enum Call<'a> {
 ///
 /// Implement this trait instead of [`CredentialStore`], and put the value into [`Layered`] to get a store. The trait
 /// will also forward operations that the contract gains later. A wrapper that implements [`CredentialStore`] itself
-/// would answer a new operation with the default of the contract, as it would answer [`passwords`](Self::passwords)
-/// with `Unsupported`.
+/// would not forward a new operation. The default body of the contract would answer it, as it answers
+/// [`passwords`](Self::passwords) with `Unsupported`.
 ///
-/// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
+/// * Override one operation to change it, and call the store below by [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
 /// * Override [`capabilities`](Self::capabilities) if the layer offers less than the store below, or blocks.
 ///

@@ -174,8 +174,8 @@
 //! | [`check_configuration`](CredentialStorePlugin::check_configuration) | may have it | before it stores a configuration | "way of working" |
 //! | [`open`](CredentialStorePlugin::open) | must have it | before the first call, after a panic, and as often as it likes | "way of working" |
 //!
-//! The members of [`CredentialStore`]. If a member has a capability, its default answers `Unsupported`, and the host
-//! calls it only if the store declares the capability:
+//! The members of [`CredentialStore`]. If a member needs a capability, its default body answers `Unsupported`, and the
+//! host calls the member only if the store declares the capability:
 //!
 //! | member | a plugin | the host calls it | seed |
 //! | --- | --- | --- | --- |

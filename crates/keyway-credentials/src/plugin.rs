@@ -50,7 +50,8 @@ pub type OpenContext = keyway_core::OpenContext<CredentialStoreName>;
 /// out credentials. After a dropped call or a crash, the host repeats the call if the store is
 /// [idempotent](Capabilities::idempotent), and asks for the outcome if the store
 /// [reconciles](Capabilities::reconciles). With any other store, the host lists the intent until a person decides
-/// (decision R2). If the store has no [leases](Capabilities::leases), the host just repeats the call.
+/// (decision R2). A store without [leases](Capabilities::leases) is an exception: its fetches have no effect, so the
+/// host repeats the call.
 ///
 /// # Errors
 /// Any error may leave an effect behind, unless its [`effect`](keyway_core::PluginError::effect) is `None`. The host

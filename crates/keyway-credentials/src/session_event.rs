@@ -6,7 +6,7 @@ use crate::{Candidate, Lease, SessionContext};
 
 /// An event of a session (seed, `do_authentication_completed` and `do_session_ended`).
 ///
-/// The host sends it once. After a crash it sends it again with the same intent (decision S6).
+/// The host sends each event once. After a crash, the host may send an event again, with the same intent (decision S6).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionEvent {

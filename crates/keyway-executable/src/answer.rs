@@ -10,9 +10,9 @@ use keyway_issuers::{
 ///
 /// A failure becomes an error object, even for an unknown action (decision W1).
 ///
-/// The contract promises an issuer that every described name has a value, and that the parameters fit one of the
-/// described sets. A host of this project ensures both. The executable checks them too, because it may run under other
-/// hosts.
+/// The contract promises an issuer that every configuration name in its description has a value, and that the
+/// parameters of a request fit one of the sets in the description. Hosts of this project ensure this. The executable
+/// checks it again, because it may run under other hosts.
 ///
 /// This function does not block unless the issuer does.
 ///
@@ -49,7 +49,8 @@ async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, I
     }
 }
 
-/// Returns the description, which every call to the issuer needs. If this fails, nothing has happened.
+/// Returns the description, which every call to the issuer needs. An error always says that nothing has happened,
+/// because a description has no effect.
 async fn described(issuer: &dyn Issuer) -> Result<Description, IssuerError> {
     issuer.describe().await.map_err(|error| match error {
         error if error.effect() == Effect::None => error,
@@ -61,7 +62,7 @@ async fn described(issuer: &dyn Issuer) -> Result<Description, IssuerError> {
     })
 }
 
-/// Gives every described name its value, converted to the type of the name.
+/// Gives every configuration name of the description its value, converted to the type in the description.
 fn resolve(description: &Description, configuration: &mut Configuration) -> Result<(), IssuerError> {
     let received: Vec<(&str, Json)> = configuration
         .iter()

@@ -1,6 +1,6 @@
 //! The wrapper that turns any issuer into a WaTTS executable with one line.
 //!
-//! The executable runs under the real host, and under every host of this project through the plugin
+//! The executable runs under WaTTS itself (the real host), and under every host of this project through the plugin
 //! `process` (crate `keyway-process`).
 //!
 //! A crate that registers an issuer becomes an executable by this `src/main.rs`:

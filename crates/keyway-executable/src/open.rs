@@ -40,7 +40,7 @@ impl From<OpenError> for IssuerError {
 
 /// Opens the issuer that `plugins` register under `id`, or the only issuer if `id` is `None`.
 ///
-/// This does no I/O. The service has the same name as the issuer's id, and the host lends nothing.
+/// This does no I/O. The issuer gets its own id as the name of the service, and gets no resources.
 ///
 /// # Errors
 /// [`OpenError`].

@@ -80,7 +80,7 @@ fn run_on(
     }
 }
 
-/// Runs everything from the input to the printed answer, whatever the issuer does.
+/// Does everything from reading the input to printing the answer. A panic of the issuer becomes an error object.
 fn live(
     read: impl FnOnce() -> Result<Wiped<Vec<u8>>, IssuerError>,
     open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>,

@@ -1,4 +1,4 @@
-//! The streams for the input and the answer.
+//! Reads the host's input, and reserves the standard output for the answer.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -27,7 +27,7 @@ pub(crate) fn read_input() -> Result<Wiped<Vec<u8>>, IssuerError> {
 }
 
 fn read_all(from: impl io::Read) -> Result<Wiped<Vec<u8>>, IssuerError> {
-    // The buffer is large enough for any usual input, so it rarely grows and leaves an unwiped copy.
+    // The buffer is large enough for any usual input. If it grew, it would leave an unwiped copy.
     let mut input = Wiped::new(Vec::with_capacity(128 * 1024));
     from.take(LONGEST_INPUT + 1)
         .read_to_end(&mut input)

@@ -22,7 +22,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The time that the creator of a lock file needs at most to give it to the owner of the folder.
+    /// The time within which a process gives a lock file that it created to the owner of the folder. Until then,
+    /// another process may not be allowed to open the lock file.
     const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 

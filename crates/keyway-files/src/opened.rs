@@ -129,8 +129,8 @@ impl Found {
         &self.metadata
     }
 
-    /// Tells whether both are the same, unchanged file. The content is compared too, because two writes within one tick
-    /// of the clock have the same time.
+    /// Tells whether `self` and `other` were read from the same file, and the file did not change between the two
+    /// reads. The content is compared too, because two writes within one tick of the clock have the same time.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         is_same_version(&self.metadata, &other.metadata) && self.content == other.content
     }

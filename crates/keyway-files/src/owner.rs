@@ -125,7 +125,7 @@ mod unix {
 #[cfg(not(unix))]
 pub(crate) use elsewhere::{give_file, give_folder, give_lock};
 
-/// Does nothing, because these systems have no such owners and modes.
+/// Does nothing, because these systems do not have the owners and modes of Unix.
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)] // As on Unix.
 mod elsewhere {

@@ -5,16 +5,15 @@ use std::io;
 use std::path::Path;
 
 /// Gives the file `draft` the name `path` in the same folder, and never replaces a file. A reader finds either the
-/// whole file or no file. On return the name `draft` either is gone, or still refers to the same file; then the caller
-/// removes it. Blocks. The new name is durable after [`sync_folder`](crate::sync_folder).
+/// whole file or no file. On return, the name `draft` may still refer to the same file; in that case the caller removes
+/// the name. Blocks. The new name is durable after [`sync_folder`](crate::sync_folder).
 ///
 /// If the file system does not support or allow a second name (FAT, some network and FUSE file systems),
 /// the file is renamed.
 ///
 /// # Errors
-/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when `path` exists. Otherwise the error of the system; if the file
-/// can get neither a second name nor a new name, it is the error of adding the second name. After an error nothing was
-/// changed.
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when `path` exists. Otherwise the error of the system. If the file
+/// can be neither linked nor renamed, the error is that of the link. After an error nothing was changed.
 pub fn publish(draft: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(draft, path) {
         // These kinds stand for EPERM and EACCES, and for EOPNOTSUPP and ENOSYS.

@@ -1,4 +1,4 @@
-//! The order of versions: Semantic Versioning 2.0, section 11.
+//! Compares versions as section 11 of Semantic Versioning 2.0 requires.
 //!
 //! See decision C2.
 

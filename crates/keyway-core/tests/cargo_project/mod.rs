@@ -23,7 +23,7 @@ impl Project {
                 members.join(", ")
             ),
         );
-        // Copies this repository's lock file, because without a network only its versions are available.
+        // Copies this repository's lock file: without a network, only the versions in that file are available.
         let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
         if let Ok(lock) = std::fs::read_to_string(lock) {
             project.write("Cargo.lock", &lock);

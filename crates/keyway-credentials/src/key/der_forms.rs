@@ -69,7 +69,7 @@ pub(super) fn pkcs8(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
             Ok::<_, der::Error>((algorithm, optional(reader)?))
         })?;
         let key: &OctetStringRef = reader.decode()?;
-        // Skips the attributes, and the public key of version 1.
+        // Skips the attributes, and the public key that a structure of version 1 may have.
         while !reader.is_finished() {
             reader.decode::<AnyRef<'_>>()?;
         }
@@ -109,7 +109,7 @@ pub(super) fn encrypted_pkcs8(bytes: &[u8]) -> Result<KeyFacts, KeyError> {
     Ok(KeyFacts::new(KeyForm::Pkcs8, None, None, true))
 }
 
-/// Returns the curve of an `ECPrivateKey`, if it names one, and the length of its number.
+/// Returns the curve of an `ECPrivateKey`, if it names one, and the length of its private key in bytes.
 fn ec_private_key(bytes: &[u8]) -> Result<(Option<EcdsaCurve>, usize), KeyError> {
     let (curve, scalar_bytes) = whole(bytes, "SEC1", |reader| {
         if reader.decode::<u8>()? != 1 {

@@ -102,7 +102,7 @@ impl CredentialStoreLayer for Recording {
     }
 }
 
-/// Answers the end of a session itself, and forwards the rest.
+/// Answers the end of a session itself, and forwards every other operation.
 #[derive(Debug)]
 struct Ending(Named);
 

@@ -1,4 +1,4 @@
-//! A folder, on systems where only its path identifies it.
+//! A folder on systems other than Unix, where only its path identifies it.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};

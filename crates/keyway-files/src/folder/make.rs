@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::Folder;
 use crate::{FileError, owner};
 
-/// Creates the folder `path` and its missing parents durably. Does nothing if the folder exists. Only the owner of a
-/// new folder has rights in it. That is the owner of its parent, if this process may give the new folder away. Blocks.
+/// Creates the folder `path` and its missing parents durably. Does nothing if the folder exists. A new folder gives
+/// rights to its owner only. If this process may give the folder away, the folder belongs to the owner of its parent.
+/// Blocks.
 ///
 /// # Errors
 /// [`FileError`]. Folders created before the failure are removed again if they are empty.
@@ -44,7 +45,8 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
         })
         .inspect_err(|_| {
             if made {
-                // The first error is reported. The folder is removed, because the next call would take it for durable.
+                // If the folder stayed, the next call would take it for durable, so it is removed. The first error is
+                // reported, not that of the removal.
                 let _ = parent.remove_folder(name);
             }
         })

@@ -101,7 +101,7 @@ impl Folder {
         match openat(&self.handle, name, flags, Mode::empty()) {
             Ok(descriptor) => Ok(Some(descriptor.into())),
             Err(Errno::NOENT) => Ok(None),
-            // A link, a pipe without a reader, a socket, a device or a directory.
+            // These errors stand for a link, a pipe without a reader, a socket, a device or a directory.
             Err(Errno::LOOP | Errno::MLINK | Errno::NXIO | Errno::ISDIR) => {
                 Err(FileError::NotAFile(self.path_of(name)))
             }

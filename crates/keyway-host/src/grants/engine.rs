@@ -231,8 +231,8 @@ impl Grants {
         Ok(self.running(name)?.view())
     }
 
-    /// Asks the plugin of a service to describe itself. The host uses the new description if its
-    /// version changed, or if the service had faults, and then returns true (decision W4).
+    /// Asks the plugin of a service to describe itself. Returns true if the host uses the new description. The host
+    /// does so if the version of the description changed, or if the service had faults (decision W4).
     ///
     /// # Errors
     /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]. If the plugin described

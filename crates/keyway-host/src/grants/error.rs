@@ -159,7 +159,7 @@ impl GrantsError {
 }
 
 impl GrantsError {
-    /// Adds the state machine's decision to the error of a failed revocation.
+    /// Adds the number of failures and the time of the next attempt to the error of a failed revocation.
     pub(super) fn completed(self, state: Option<&GrantState>) -> Self {
         match (self, state) {
             (Self::NotRevoked { grant, error, .. }, Some(state)) => {

@@ -1,4 +1,4 @@
-//! Opens issuers in the way that plugins of all kinds are opened.
+//! Implements `Opens` for issuers: the host opens plugins of every kind through this trait.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Lends the grants of this host to plugins of other contracts.
+//! Implements `HostGrants`, through which plugins of other contracts use the grants of this host.
 
 use keyway_core::{Effect, PluginError as _};
 use keyway_issuers::{

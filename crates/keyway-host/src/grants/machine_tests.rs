@@ -1,4 +1,4 @@
-//! Tests the properties of the machine over any sequence of events, with a crash at any point.
+//! Tests the properties of the state machine of grants over any sequence of events, with a crash at any point.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -93,7 +93,8 @@ impl Life {
             Act::OrphanSeen => Event::OrphanSeen,
             Act::DecideTruthfully => {
                 let decision = match self.made.keys().next() {
-                    // If a grant had two credentials, this decision would forget one of them. The test detects this.
+                    // The decision names the first credential. A second one makes the test fail, because the test
+                    // counts the credentials.
                     Some(state)
                         if self.state.as_ref().is_some_and(|state| state.phase == Phase::Indeterminate) =>
                     {
@@ -190,8 +191,8 @@ fn any_act() -> impl Strategy<Value = (Act, Answer)> {
 }
 
 proptest! {
-    /// Checks that no credential exists without a record, that a credential with a known state is the existing one or
-    /// gone, and that no credential is made twice for one id.
+    /// Checks that no credential exists without a record, that a stored state is the state of the existing credential,
+    /// if there is one, and that no credential is made twice for one id.
     ///
     /// See decision R3.
     #[test]

@@ -26,8 +26,9 @@ impl GrantRequest {
     }
 
     /// Gives the request an id. A repeated request with the same id is answered with the same grant, as long as the
-    /// grant exists, and makes no second one. If the first attempt was interrupted, the host repeats the call to a
-    /// plugin that is [idempotent](keyway_issuers::Capabilities::idempotent), which returns the same credential.
+    /// grant exists, and makes no second one. If the first attempt was interrupted and the plugin is
+    /// [idempotent](keyway_issuers::Capabilities::idempotent), the host repeats the call, and the plugin returns the
+    /// same credential.
     #[must_use]
     pub fn with_id(mut self, id: IntentId) -> Self {
         self.id = Some(id);

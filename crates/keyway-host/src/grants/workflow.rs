@@ -1,4 +1,4 @@
-//! Carries out the commands of the machine on issuers.
+//! Carries out the commands of the state machine by calls to issuers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -103,7 +103,8 @@ impl Workflow for GrantWorkflow {
         let reuses = |policy: DuplicatePolicy| holds.is_some_and(|phase| policy.reuses(phase));
         match event {
             Event::Issued { .. } => Event::StateTaken { reuse: duplicates.is_some_and(reuses) },
-            // A credential that may belong to the other grant must not be revoked (decision W6).
+            // The credential may be that of `holder`, the grant that has the same state. So it must not be revoked
+            // (decision W6).
             Event::Discard { .. } => Event::StateTaken { reuse: false },
             Event::Decide { .. } => Event::DecisionTaken,
             other => other.clone(),

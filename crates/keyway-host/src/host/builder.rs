@@ -101,7 +101,7 @@ impl HostBuilder {
         self
     }
 
-    /// Sets the observer. It gets a report about each piece of work of the host's loop.
+    /// Sets the observer. The host's loop gives it a report on each record that was worked on.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Arc::new(observer);
         self
@@ -150,7 +150,7 @@ impl HostBuilder {
     }
 
     /// Sets the policy for the names and key types that clients may order. Without a policy, clients may order any
-    /// (decision B18).
+    /// names and key types (decision B18).
     #[cfg(feature = "certificates")]
     pub fn order_policy(mut self, policy: impl crate::orders::OrderPolicy + 'static) -> Self {
         self.orders.policy = Some(Arc::new(policy));
@@ -179,7 +179,7 @@ impl HostBuilder {
         self
     }
 
-    /// Sets the audit. It gets each transition of a session.
+    /// Sets the audit. The host reports each transition of a session to it.
     #[cfg(feature = "credentials")]
     pub fn session_audit(mut self, audit: impl crate::sessions::SessionAudit + 'static) -> Self {
         self.sessions.audit = Some(Arc::new(audit));
@@ -213,9 +213,8 @@ impl HostBuilder {
     /// Interrupted work is resumed later, by [`Host::run`] or [`Host::recover`].
     ///
     /// # Errors
-    /// [`HostError::Registry`] lists every plugin that was built for another contract than this
-    /// host drives (decision K3); [`HostError::DuplicateService`];
-    /// [`HostError::Running`] when another run of the same name is alive;
+    /// [`HostError::Registry`] lists every plugin that was built for a contract that this host does not drive (decision
+    /// K3); [`HostError::DuplicateService`]; [`HostError::Running`] when another run of the same name is alive;
     /// [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with these keys.
     ///
     /// # Cancel safety
@@ -311,8 +310,8 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// Lends a resource to the plugins that are opened from now on. The engine behind the resource is open already, so
-    /// the engine does not hold itself.
+    /// Lends a resource to the plugins that are opened from now on. The resource is a handle to an engine that is open
+    /// already, so the plugins of that engine do not get it, and the engine does not keep itself alive.
     #[cfg(any(feature = "secrets", feature = "issuers"))]
     fn lending<T: std::any::Any + Send + Sync>(mut self, resource: T) -> Self {
         self.plugins.resources = self.plugins.resources.with(resource);

@@ -17,11 +17,11 @@ use super::HostError;
 use crate::records::{Address, Applied, Change, Entry, Journal, RecordError, RecordKind, Recorded, Stored};
 use crate::work::{Run, Stopped};
 
-/// The number of times within the wait that a run checks for a contender. A contender checks twice as often for the
-/// answer.
+/// The number of times that a run looks for a contender while the contender waits. The contender looks for the answer
+/// twice as often.
 const CHECKS: u32 = 4;
 
-/// The time between two checks that a run still has the name, if contenders do not wait.
+/// The interval at which a run checks that it still has the name, if contenders do not wait.
 const UNASKED: Duration = Duration::from_secs(1);
 
 /// The kind of record that holds the run of a host.
@@ -77,7 +77,7 @@ impl Stored for Running {
     }
 }
 
-/// Takes the name for a run. An earlier run first gets `wait` to answer.
+/// Takes the name for a run. If an earlier run has the name, waits at most `wait` for an answer of that run.
 pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) -> Result<(), HostError> {
     let own = Running { run: run.number, asked_by: None };
     loop {
@@ -148,7 +148,8 @@ pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
             match answer(&inner.runs, &inner.run).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    // If this run was ended, it gave the name back itself, and nothing is logged.
+                    // If `stop` returns false, this run had ended before and released the name itself. That is no
+                    // error.
                     if inner.run.stop(Stopped::Superseded) {
                         error!(host = %inner.run.host, "another run of this host has taken over; this one stops working");
                     }

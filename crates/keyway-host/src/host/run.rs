@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_millis(200);
 /// The time that a lane rests after a failed pass.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// The work of one task of the loop: the claims of an engine, or one lane of an engine.
+/// The work of one task of the loop: to free the ended claims of an engine, or to work on one lane of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
     Claims(usize),
@@ -159,7 +159,7 @@ impl Inner {
 struct Tasks {
     host: Arc<Inner>,
     running: JoinSet<(Task, Result<Pass, RecordError>)>,
-    /// The running tasks by their tokio id, because the report of a panic names nothing else.
+    /// The running tasks by their tokio id. If a task panics, tokio reports only this id.
     busy: BTreeMap<tokio::task::Id, Task>,
     rests: BTreeMap<Task, Instant>,
 }

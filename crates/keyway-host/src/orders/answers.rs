@@ -182,7 +182,8 @@ fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Ans
     }
 }
 
-/// Computes the state after the revocation of a certificate succeeded or failed. The order keeps its end.
+/// Computes the state after the revocation of a certificate succeeded or failed. The order stays finished, with the
+/// same result.
 fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
     let (mut next, now) = (state.clone(), answered.again.now);
     let is_done = answered.answer == Answer::Revoked;
@@ -209,8 +210,8 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     next
 }
 
-/// Returns the action that a plugin requested. A modification needs an open change, and a cancellation a client's wish
-/// to cancel; otherwise the order is checked.
+/// Returns the action that a plugin requested. A modification is possible only if there is a change to send, and a
+/// cancellation only if a client canceled the order. In all other cases the order is checked.
 fn of_method(told: &OrderState, method: RetryMethod) -> Action {
     match method {
         RetryMethod::Issue => Action::Issue,
@@ -241,11 +242,13 @@ impl OrderState {
 
     fn with_late(self, certificate: &IssuedCertificate, answered: &Answered) -> Self {
         if self.late.is_some() {
-            // Only one late certificate is kept. If there are more, the plugin issues certificates again and again.
+            // Only one late certificate is kept. A plugin that returns a second one issues certificates again and
+            // again.
             return self;
         }
         let revoke = Scheduled { action: Action::Revoke, at: answered.again.now };
-        // If the order is being stored, its own action comes first, and the revocation follows.
+        // In the phase Storing, the scheduled action stays: the certificate is stored first, and the late one is
+        // revoked afterwards.
         let is_finished = matches!(self.phase, Phase::Finished(_));
         let scheduled = if is_finished { Some(revoke) } else { self.scheduled };
         Self {

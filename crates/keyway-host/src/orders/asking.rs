@@ -25,12 +25,12 @@ use crate::work::{Carried, Claimed};
 
 type Done = Carried<OrderWorkflow>;
 
-/// The result of a call: the outcome of an order, or an answer of another kind.
+/// A result with the error of a plugin.
 type Result<T> = std::result::Result<T, CertificateError>;
 
-/// The answer to one call.
+/// The plugin's answer to one call: the outcome of an order, or an answer of another kind.
 enum Told {
-    /// The outcome, and the order that the plugin got.
+    /// The outcome, and the order that was sent to the plugin.
     Outcome(OrderOutcome, Box<CertificateOrder>),
     Answer(Answer),
 }
@@ -168,7 +168,7 @@ impl OrderWorkflow {
         issued.message = ClientMessage::default();
         let Some(state) = &on.entry.state else { return (Answer::CannotTell, Err(String::new())) };
         let (policy, owner) = (self.policy.as_deref(), &on.entry.fixed.owner);
-        // A chain is checked by itself, so the known signers are not needed.
+        // A certificate with a chain is checked against its chain, so the known signers are not needed.
         let signers = match &issued.intermediates {
             Some(_) => Vec::new(),
             None => self.cas.table().signers(&on.entry.fixed.authority, order.context.ca.as_ref()),

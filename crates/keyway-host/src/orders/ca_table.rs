@@ -210,7 +210,7 @@ impl CaTable {
         self.get(ca).map(drop).ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })
     }
 
-    /// Copies the stored preference of an owner, or with `None` that of all owners, into the table.
+    /// Copies a stored preference into the table: that of an owner, or with `None` that of all owners.
     pub(super) fn set_preferred(&mut self, owner: Option<&Owner>, ca: Option<&CaId>) {
         self.owners.set_preferred(owner, ca);
     }

@@ -80,7 +80,7 @@ impl Cas {
         Ok(self.table().usable(owner, ca)?.clone())
     }
 
-    /// Reads the stored preference of an owner, or with `None` that of all owners, into the table.
+    /// Reads a stored preference into the table: that of an owner, or with `None` that of all owners.
     pub(super) async fn read_preference(
         &self,
         owner: Option<&Owner>,
@@ -99,7 +99,8 @@ impl Cas {
         Ok(())
     }
 
-    /// Stores the preference of an owner, or with `None` that of all owners.
+    /// Stores a preference: that of an owner, or with `None` as owner that of all owners. `None` as authority removes
+    /// the preference.
     pub(super) async fn prefer(&self, owner: Option<&Owner>, ca: Option<&CaId>) -> Result<(), OrdersError> {
         match (owner, ca) {
             (Some(owner), Some(ca)) => drop(self.usable::<OrdersError>(owner, ca).await?),
@@ -238,8 +239,8 @@ impl Cas {
     }
 }
 
-/// Asks all connections that are due for their authorities. The calls run in parallel, so a connection that hangs does
-/// not delay the others. Does not wait for the answers.
+/// Asks every due connection for its authorities. The calls run in parallel, so a connection that hangs does not delay
+/// the others. Does not wait for the answers.
 pub(super) fn refresh_due(cas: &Arc<Cas>, authorities: &Connections, now: Timestamp) -> JoinSet<()> {
     let due: Vec<_> = cas.table().due(now).cloned().collect();
     let mut asked = JoinSet::new();

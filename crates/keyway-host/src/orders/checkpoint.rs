@@ -1,4 +1,4 @@
-//! Stores the data of a plugin during a call.
+//! Stores the data that a plugin saves during a call.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::workflow::OrderWorkflow;
 use crate::records::{ATTEMPTS, Address, Applied, Change, Claim, Journal, RecordError};
 use crate::work::{Limits, Standing};
 
-/// Saves the data of one order while the claim of the call is on the order (decision B9).
+/// Saves a plugin's data of one order during a call, as long as the worker's claim on the order lasts (decision B9).
 pub(super) struct Saver {
     pub(super) journal: Arc<Journal<OrderWorkflow>>,
     pub(super) address: Address,

@@ -322,8 +322,9 @@ impl Orders {
         Ok(OrderPage { orders, next: next.as_ref().map(order_id) })
     }
 
-    /// Records the decision of a person who has looked at the order at the authority. Returns the order. Returns `None`
-    /// if a client has deleted the order and the decision ends it, because its record is then removed.
+    /// Records the decision of a person who has looked at the order at the authority. Returns the order after the
+    /// decision. Returns `None` if the decision ends an order that a client has deleted: the record of such an order is
+    /// removed.
     ///
     /// # Errors
     /// [`TransitionError::NothingToDecide`], [`TransitionError::NoOrder`]; [`OrdersError::Record`].
@@ -357,8 +358,9 @@ impl Orders {
         table.all().filter(|ca| table.owners().may_use(owner, &ca.id)).cloned().collect()
     }
 
-    /// Sets the preferred certificate authority of an owner. It gets those orders of the owner that name no authority.
-    /// `None` as owner sets the preference for all owners that have none. `None` as authority removes the preference.
+    /// Sets the preferred certificate authority of an owner. An order of the owner that names no authority goes to the
+    /// preferred one. `None` as owner sets the preference for all owners without a preference of their own. `None` as
+    /// authority removes the preference.
     ///
     /// # Errors
     /// [`OrdersError::Ca`] when the owner may not use the authority (decision B19); [`OrdersError::Record`].

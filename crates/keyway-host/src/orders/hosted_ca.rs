@@ -58,6 +58,6 @@ pub(super) fn host_id(authority: &AuthorityName, ca: &CaId) -> CaId {
     hash.update("/");
     hash.update(ca.as_str());
     let number = hash.finalize()[..16].iter().fold(0, |number: u128, byte| number << 8 | u128::from(*byte));
-    // A prefix and 32 digits are always an id.
+    // This text always has the form of an id, so the fallback is never used.
     CaId::new(format!("ca-{number:032x}")).unwrap_or_else(|_| ca.clone())
 }

@@ -60,12 +60,13 @@ pub(crate) struct Setup {
     pub(crate) keeps: bool,
 }
 
-/// The answer of a plugin, without the facts about a certificate, which the host finds itself.
+/// The answer of a plugin. The host reads the facts about a certificate from the certificate itself, so they are not
+/// part of the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Answer {
     /// A certificate that passed the host's checks.
     Generated(IssuedCertificate),
-    /// A certificate that broke a rule. The rule is the order's message.
+    /// A certificate that broke a rule. The order's message names the rule.
     Rejected(Option<IssuedCertificate>),
     WaitingForCa,
     CaUnavailable,
@@ -287,7 +288,7 @@ fn wake(
     }
 }
 
-/// Commands a call of the plugin. A finished order stays finished: only a certificate is revoked then.
+/// Commands a call of the plugin. A finished order stays finished: the only call for it revokes a certificate.
 pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
     if !matches!(state.phase, Phase::Finished(_)) {

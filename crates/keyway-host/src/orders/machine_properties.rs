@@ -1,4 +1,4 @@
-//! Tests the properties of the machine over any sequence of events, with a crash at any point.
+//! Tests the properties of the state machine of orders over any sequence of events, with a crash at any point.
 
 use keyway_core::codec::Reader;
 use proptest::prelude::*;
@@ -146,7 +146,8 @@ proptest! {
                     prop_assert_eq!(&before.metadata, &after.metadata);
                     prop_assert_eq!((before.status(), before.sub_status), (after.status(), after.sub_status));
                 }
-                // A certificate is never dropped: it is the order's own or its late certificate.
+                // A new certificate becomes the order's own or its late certificate, unless the order has a late
+                // certificate already.
                 if let Some(brought) = brings {
                     let late = after.late.as_ref().map(|late| &late.certificate);
                     let kept = after.certificate.as_ref() == Some(&brought) || late == Some(&brought.certificate);

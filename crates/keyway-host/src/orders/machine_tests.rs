@@ -1,4 +1,4 @@
-//! Tests single cases of the machine's table.
+//! Tests single cases of the table of events and phases in `machine.rs`.
 
 use std::time::Duration;
 

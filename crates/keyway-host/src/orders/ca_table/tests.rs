@@ -260,8 +260,8 @@ fn events() -> impl Strategy<Value = Vec<(Event, u64)>> {
 }
 
 proptest! {
-    /// Tests after each event that names are unique and found, that after an answer the next time of each connection is
-    /// in the future, and that only its owner uses an authority.
+    /// Checks after each event that each name is unique and leads to its authority, that a connection is not due right
+    /// after an answer, and that an authority with an owner is only for its owner.
     #[test]
     fn no_event_breaks_the_table(events in events()) {
         const NAMES: [&str; 5] = ["A", "B", "C", "D", ""];
