@@ -169,7 +169,7 @@ impl IssuerError {
         self
     }
 
-    /// Returns the state of the credential that exists although the host discarded the plugin's answer.
+    /// Returns the state of a credential that the plugin made, if the host discarded the answer with this state.
     pub fn orphan(&self) -> Option<&CredentialRef> {
         match self {
             Self::ContractViolation(violation) => violation.orphan.as_ref(),

@@ -1,4 +1,4 @@
-//! Lets a plugin of another contract use the grants of its host.
+//! Defines the trait by which a plugin of another contract requests and revokes grants of its host.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use keyway_core::IntentId;
 
 use crate::{CredentialPart, IssuerError, Parameters, ServiceName, UserInfo};
 
-/// A request for a grant, which a plugin makes on behalf of a user.
+/// A plugin's request for a grant, on behalf of a user.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct GrantQuestion {
@@ -45,8 +45,9 @@ pub enum GrantAnswer {
     Repeated,
 }
 
-/// The grants of a host. A host lends them as `Arc<dyn HostGrants>`, so that a plugin gets credentials from an issuer
-/// that it does not know. The host applies its limits, records the grant, and revokes it (decisions R2 and W6).
+/// The grants of a host. The host passes them to a plugin as `Arc<dyn HostGrants>`, so that the plugin gets credentials
+/// without knowing which issuer makes them. The host applies its limits, records the grant, and revokes it (decisions
+/// R2 and W6).
 #[async_trait]
 pub trait HostGrants: fmt::Debug + Send + Sync {
     /// Requests a grant.

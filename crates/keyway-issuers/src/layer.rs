@@ -51,9 +51,10 @@ pub enum Call<'a> {
 /// contract gains later are then forwarded, too. A wrapper that implements [`Issuer`] itself would run the contract's
 /// default body for them; the default body of [`reconcile`](Self::reconcile) returns `Unsupported`.
 ///
-/// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
+/// * Override one operation to change it, and call the issuer below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
-/// * Override [`capabilities`](Self::capabilities) if the layer offers less than the issuer below, or blocks.
+/// * Override [`capabilities`](Self::capabilities) if the layer offers less than the issuer below, or if the layer
+///   itself blocks.
 ///
 /// A layer must keep the promises of the contract: see [`Issuer`]. It returns [`Refused`](IssuerError::Refused) only if
 /// nothing happened, neither in the layer nor in the issuer below. A forwarded operation has the errors, blocking and

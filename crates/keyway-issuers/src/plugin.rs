@@ -31,9 +31,8 @@ pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     /// Creates a handle to an issuer. It does no I/O and does not block.
     ///
     /// # Errors
-    /// As [`check_configuration`](Self::check_configuration), and
-    /// [`MissingResource`](IssuerError::MissingResource) when the host did not lend a resource that
-    /// the plugin needs.
+    /// As [`check_configuration`](Self::check_configuration), and [`MissingResource`](IssuerError::MissingResource)
+    /// when the host passed no resource of a kind that the plugin needs.
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn Issuer>, IssuerError>;
 }
 
@@ -87,7 +86,7 @@ pub trait Issuer: fmt::Debug + Send + Sync {
     /// Reports the outcome of an effect that was intended before a crash.
     ///
     /// After the answer [`NothingHappened`](Reconciled::NothingHappened), the host forgets the request. So the issuer
-    /// refuses a request with the same intent that arrives later (decision H294). See decision R2.
+    /// refuses a later request with the same intent (decision H294). See decision R2.
     ///
     /// # Errors
     /// [`Unsupported`](IssuerError::Unsupported) without the capability `reconciles`.

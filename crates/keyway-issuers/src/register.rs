@@ -1,4 +1,4 @@
-//! The registration of plugins of this contract.
+//! Defines [`Issuers`], by which the registry knows this contract.
 
 use keyway_core::{Contract, ContractVersion, PluginKind};
 

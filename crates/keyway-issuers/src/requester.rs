@@ -1,8 +1,8 @@
-//! The user that asks for a credential or for its end.
+//! The user that asks for a credential or for its revocation.
 
 use crate::{Login, SecretText, UserId, UserInfo};
 
-/// A user that asks for a credential or for its end, as the host's login identified them.
+/// A user that asks for a credential or for its revocation, as the host's login identified them.
 ///
 /// A [`UserInfo`] converts to a requester. `Debug` shows no claim and no token.
 #[derive(Clone, Debug, PartialEq)]

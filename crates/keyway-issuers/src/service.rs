@@ -29,7 +29,7 @@ pub struct ServiceName(Arc<str>);
 pub struct InvalidServiceName;
 
 impl ServiceName {
-    /// The longest name in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_BYTES: usize = 128;
 
     /// Checks a name.
@@ -48,7 +48,7 @@ impl ServiceName {
     }
 }
 
-/// Lets a map be searched for a service by a text.
+/// Makes it possible to look a service up in a map by a plain text.
 impl std::borrow::Borrow<str> for ServiceName {
     fn borrow(&self) -> &str {
         &self.0

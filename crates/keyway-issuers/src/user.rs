@@ -12,12 +12,12 @@ use crate::{Json, JsonObject, SecretText};
 
 /// The id of a user within WaTTS, made of issuer and subject.
 ///
-/// It is base64url of `{"issuer":"...","subject":"..."}`, written exactly as the real host writes
-/// it, because plugins store it.
+/// It is base64url of `{"issuer":"...","subject":"..."}`, written exactly as the real host writes it, because plugins
+/// store it.
 ///
 /// See decision W1 and the WaTTS seed, key `watts_userid`.
 ///
-/// Nothing is normalized: an issuer with a slash at its end is another issuer.
+/// Nothing is normalized: an issuer with a slash at its end differs from the same issuer without the slash.
 ///
 /// A clone costs one reference count.
 ///

@@ -103,7 +103,7 @@ pub enum Rule {
     },
 }
 
-/// One or more violations: the first [`MOST_KEPT`](Self::MOST_KEPT), and the number of all.
+/// One or more violations: the first [`MOST_KEPT`](Self::MOST_KEPT), and the total number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violations(Found);
 

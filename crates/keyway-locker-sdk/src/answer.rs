@@ -1,4 +1,4 @@
-//! The answer to one request.
+//! Answers one request of the protocol `locker.sdk`.
 
 use keyway_core::json::Writer;
 use keyway_core::{Plugins, Wiped, with_causes};

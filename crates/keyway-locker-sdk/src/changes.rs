@@ -1,4 +1,4 @@
-//! The changes of a secret, and whether they move it.
+//! Reads the changes that `secret.update` makes, and tells whether they move the secret.
 
 use keyway_client::{Change, SecretValue};
 use keyway_core::SecretText;

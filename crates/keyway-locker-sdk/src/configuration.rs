@@ -29,9 +29,9 @@ pub struct Configuration {
 pub(crate) struct StoreEntry {
     /// The id of the plugin.
     pub(crate) plugin: String,
-    /// The file with the keys. A plugin whose stores a foreign service seals needs no keys.
+    /// The file with the keys. A plugin needs no keys if an external service seals its data.
     pub(crate) keys: Option<PathBuf>,
-    /// The database that is lent to the plugin.
+    /// The SQLite file. The plugin gets its database as a resource.
     pub(crate) sqlite: Option<PathBuf>,
     /// The project number that objects show.
     #[serde(default)]
@@ -95,7 +95,8 @@ impl Configuration {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
         let invalid = |reason: String| ConfigurationError::invalid(path, reason);
         let table: toml::Table = toml::from_str(text).map_err(|error| {
-            // The text of the error itself would repeat the line, so only its message is used.
+            // The error's `Display` text would repeat the line of the file, which may hold a password. So only the
+            // message is used.
             let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
             invalid(format!("line {line}: {}", error.message()))
         })?;

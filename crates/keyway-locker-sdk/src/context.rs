@@ -16,8 +16,8 @@ pub(crate) const PROTOCOL_VERSION: u32 = 1;
 /// The maximum age of a cached answer that a caller may accept, in seconds.
 const OLDEST: u32 = 86400;
 
-/// Checks a context. Returns the access that the context proves, and the age of kept answers that the caller accepts.
-/// Unknown entries are ignored, because later SDKs add entries.
+/// Checks a context. Returns the access whose id and secret the context holds, and the maximum age of cached answers
+/// that the caller accepts. Unknown entries are ignored, because later SDKs add entries.
 ///
 /// # Errors
 /// [`Failure::Unauthorized`] for a wrong id and for a wrong secret; other failures for a context that is not

@@ -1,4 +1,4 @@
-//! The methods of environments.
+//! Carries out the methods of the protocol that read and change environments.
 
 use keyway_core::SecretText;
 use keyway_core::json::Writer;

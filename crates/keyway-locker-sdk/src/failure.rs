@@ -90,7 +90,7 @@ impl Failure {
     }
 
     fn rate_limited(after: Option<Duration>) -> Self {
-        // Rounds up, so that the caller does not return too early.
+        // Rounds up, so that the caller does not try again too early.
         let seconds = after.map(|after| after.as_secs() + u64::from(after.subsec_nanos() > 0));
         Self::RateLimited {
             after: seconds.and_then(|seconds| u32::try_from(seconds.min(LONGEST_DELAY)).ok()),

@@ -14,9 +14,9 @@
 //! export LOCKER_CLI_PATH=$(command -v locker-sdk)
 //! ```
 //!
-//! The configuration is `$XDG_CONFIG_HOME/keyway/locker-sdk.toml`, or `~/.config/keyway/locker-sdk.toml`.
-//! It is refused if another user can read or write it. It needs no secret: access keys stand in it as
-//! hashes, and the keys of the stores in files of their own.
+//! The configuration is `$XDG_CONFIG_HOME/keyway/locker-sdk.toml`, or `~/.config/keyway/locker-sdk.toml`. It is refused
+//! if another user can read or write it. It needs no secret: access keys are in it as hashes, and the keys of the
+//! stores are in separate files.
 //!
 //! ```toml
 //! log = "warning"                    # debug, info, warning or error; written to standard error
@@ -43,8 +43,9 @@
 //! read_only = false                  # true refuses writes as `forbidden`
 //! ```
 //!
-//! A plugin that does not rotate, such as `locker`, keeps data that foreign keys seal: its stores need no `keys`. For
-//! any other plugin a store without `keys` is refused as `file_error`, and the log names the remedy (H292).
+//! A plugin that does not rotate, such as `locker`, keeps data that an external service seals with its own keys, so its
+//! stores need no `keys`. For any other plugin a store without `keys` is refused as `file_error`, and the log names the
+//! remedy (H292).
 //!
 //! # A program with your own plugins
 //!
@@ -79,8 +80,8 @@
 //!
 //! * A read in an environment falls back to the secret without an environment, and a list of an environment holds the
 //!   secrets that such reads return (decisions L1, L3). Writes never fall back (decision L4).
-//! * A missing environment is `environment_not_found`. The official SDKs treat it as a missing secret,
-//!   so their `get` returns the default value for it.
+//! * A missing environment is `environment_not_found`. The official SDKs treat it as a missing secret, so their `get`
+//!   returns the default value for it.
 //! * A rename, or a move to another environment, creates the secret and then destroys the old one. If the process is
 //!   killed between the two steps, both secrets remain (decision L12). In a store without versions, a change that
 //!   another caller makes between the two steps is lost. For a store that cannot destroy, the answer is
@@ -91,8 +92,8 @@
 //!   is its name.
 //! * Environments have no description and cannot be renamed: `validation_error`.
 //! * `transport` is ignored, since no service is called; `insecure_skip_tls_verify` is refused as `request_rejected`.
-//!   `cache` is honoured: a store that keeps answers returns no kept answer older than `max_age_seconds`, and no kept
-//!   answer at all with `force_refresh`.
+//!   `cache` is honoured: a store that caches answers returns no cached answer that is older than `max_age_seconds`,
+//!   and no cached answer at all with `force_refresh`.
 //!
 //! No host engine is started, so nothing is recovered or rotated. Each call of a plugin has a deadline, and a panic of
 //! the plugin becomes an error in the answer.

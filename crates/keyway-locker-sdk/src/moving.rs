@@ -2,7 +2,7 @@
 //!
 //! Stores have no such operation, so the secret is created in its new place and then destroyed in the old one (decision
 //! L12). In a store with versions no step loses a value: the old secret is destroyed only if it is unchanged since it
-//! was copied. A store without versions cannot tell.
+//! was copied. A store without versions cannot detect a change.
 
 use keyway_client::{Draft, Error, PluginError as _, ResolvedSecret, SecretHeader, SecretValue, Secrets};
 use keyway_core::{Effect, SecretText};
@@ -40,8 +40,8 @@ impl Project {
         let header = there.create(place.key.expose(), copy).await?;
         let destroyed = destroy_unchanged(here, key, &found.header).await;
         if let Err(error) = destroyed {
-            // The old secret certainly still exists, perhaps with a later value, so the copy is destroyed. After any
-            // other failure the copy may be the only secret left.
+            // After an error without an effect, the old secret certainly still exists, perhaps with a later value, so
+            // the copy is destroyed. After any other error, the copy may be the only secret left.
             if error.effect() == Effect::None {
                 destroy_unchanged(&there, &place.key, &header).await?;
             }
@@ -51,8 +51,8 @@ impl Project {
     }
 }
 
-/// Destroys a secret, unless it changed since it was read. A store without versions cannot tell, and destroys it in any
-/// case.
+/// Destroys a secret, unless it changed since it was read. A store without versions cannot detect a change, so there
+/// the secret is destroyed in any case.
 async fn destroy_unchanged(secrets: &Secrets, key: &SecretText, read: &SecretHeader) -> Result<(), Error> {
     match read.version {
         Some(_) => secrets.delete_if_unchanged(key.expose(), read).await,

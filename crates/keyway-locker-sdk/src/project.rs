@@ -40,7 +40,7 @@ impl Project {
         Ok(Self { secrets: Secrets::new(Arc::new(store)), id: entry.project_id })
     }
 
-    /// Returns the client for an environment, or for the secrets without one.
+    /// Returns the client for an environment, or for the secrets without an environment.
     pub(crate) fn within(&self, environment: Option<&SecretText>) -> Secrets {
         match environment {
             Some(environment) => self.secrets.in_environment(environment.expose()),
@@ -49,7 +49,7 @@ impl Project {
     }
 }
 
-/// Opens a store without touching its data. The store gets these resources, and its database if it has one.
+/// Opens a store without touching its data. The store gets `resources`, and also its database if `entry` names one.
 ///
 /// # Errors
 /// As [`Project::open`].
@@ -97,7 +97,8 @@ pub(crate) fn open(
             }
             error => failed(Failure::File, &with_causes(&error)),
         })?;
-    // A store that cannot rotate is sealed by foreign keys, so only such a store needs no keys (decision C16).
+    // Only a store that cannot rotate works without keys of this program: an external service seals its data with other
+    // keys (decision C16).
     if entry.keys.is_none() && store.capabilities().rotates {
         let reason =
             format!("the plugin `{}` needs keys: give the path of a file with them as `keys`", entry.plugin);
@@ -106,7 +107,7 @@ pub(crate) fn open(
     Ok(store)
 }
 
-/// Reads the keys in a file. A store without a file gets random keys, with which its plugin must not seal.
+/// Reads the keys in a file. Without a file, it returns random keys, with which the plugin must not seal anything.
 fn keys(file: Option<&Path>) -> Result<KeyRing, (Failure, String)> {
     let Some(file) = file else {
         let drawn = Key::generate().and_then(|key| KeyRing::new([key]));

@@ -1,4 +1,4 @@
-//! The methods of secrets.
+//! Carries out the methods of the protocol that read and change secrets.
 
 use keyway_client::{Resolution, ResolvedSecret, SecretValue};
 use keyway_core::SecretText;

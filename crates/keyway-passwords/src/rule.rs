@@ -77,9 +77,9 @@ impl PasswordRule {
     pub fn bits(&self) -> f64 {
         let characters = self.alphabet.characters().len();
         let all = f64::from(self.length) * number(characters).log2();
-        // For a subset of the classes, (characters outside of the subset / all characters) to the power of the length
-        // is the share of the passwords without any class of the subset. Inclusion and exclusion gives the share of the
-        // passwords with all classes.
+        // For a subset of the classes, the share of the passwords without any character of the subset is (characters
+        // outside of the subset / all characters) to the power of the length. Inclusion and exclusion over all subsets
+        // gives the share of the passwords with all classes.
         let share: f64 = (0_u32..1 << self.required.len())
             .map(|subset| {
                 let chosen = self.required.iter().enumerate().filter(|(at, _)| subset & (1 << at) != 0);

@@ -25,8 +25,8 @@ impl<F: FnMut(&mut [u8]) -> Result<(), RandomnessError>> Sampler<F> {
 
     /// Draws one of `characters`, each equally likely. There must be 1 to 256 of them.
     pub(crate) fn draw(&mut self, characters: &[u8]) -> Result<u8, RandomnessError> {
-        // Bytes are used only below the largest multiple of the number of characters. The others would favour the first
-        // characters.
+        // Only bytes below the largest multiple of the number of characters are used. The other bytes would favour the
+        // first characters.
         let usable = 256 - 256 % characters.len();
         for _ in 0..MOST_REJECTED {
             let byte = usize::from(self.byte()?);

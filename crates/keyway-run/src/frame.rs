@@ -1,4 +1,4 @@
-//! Frames on a stream.
+//! Reads and writes frames: a length, then the content.
 
 use std::io::{self, Read, Write};
 

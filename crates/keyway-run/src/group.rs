@@ -1,4 +1,4 @@
-//! The cgroup of the helper and of the processes of its run.
+//! Enters the cgroup of a run, and kills the processes in it.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
 //! The helper program `keyway-run`, and the protocol between it and a host.
 //!
-//! A host library must not make its host a subreaper. And a program that a host starts inherits every descriptor that
-//! the host opened without close-on-exec. This helper is a subreaper, and closes such descriptors. It is installed
-//! beside the host, and `keyway-process` starts it if the configuration names it (H65).
+//! A host library must not turn the process of its host into a subreaper. Without the helper, a program would also
+//! inherit every descriptor that the host opened without close-on-exec. This helper is a subreaper, and closes those
+//! descriptors. It is installed beside the host, and `keyway-process` starts it if the configuration names it (H65).
 //!
 //! A helper runs one program after another. Every process that a program leaves behind becomes a child of the helper,
 //! however often it forks, and whatever its session and environment are. If there is a cgroup for the run, it also
@@ -10,17 +10,17 @@
 //!
 //! # Installing it
 //!
-//! `cargo install --locked --path crates/keyway-run` builds it. Name its absolute path in the
-//! configuration of each service (`"helper": "/usr/local/bin/keyway-run"`).
+//! `cargo install --locked --path crates/keyway-run` builds it. Name its absolute path in the configuration of each
+//! service (`"helper": "/usr/local/bin/keyway-run"`).
 //!
 //! A host that systemd runs gets cgroups of its own by `Delegate=yes` in its unit. Name the cgroup of the unit,
-//! `"cgroup": "/sys/fs/cgroup/system.slice/NAME.service"`. If no cgroup can be created in it, the helper works
-//! without one, and logs that.
+//! `"cgroup": "/sys/fs/cgroup/system.slice/NAME.service"`. If no cgroup can be created in it, the helper works without
+//! one, and logs that.
 //!
 //! # The protocol
 //!
-//! The helper's standard input is a stream socket. It carries frames ([`write_frame`]): four bytes of length,
-//! then the content.
+//! The helper's standard input is a stream socket. It carries frames ([`write_frame`]): four bytes of length, then the
+//! content.
 //!
 //! | from | frame | means |
 //! | --- | --- | --- |

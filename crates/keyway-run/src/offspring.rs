@@ -46,8 +46,8 @@ pub(crate) fn signal(signal: Signal) {
     let mut next = vec![getpid().as_raw_pid()];
     while let Some(parent) = next.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
-            // The descriptor keeps naming the same process even if its id is reused. So the parent is checked after the
-            // descriptor is opened.
+            // The descriptor keeps naming the same process even if the process id is reused. So the parent is checked
+            // only after the descriptor is opened: the check then shows that this very process belongs to the run.
             let Some(id) = Pid::from_raw(child) else { continue };
             let Ok(handle) = pidfd_open(id, PidfdFlags::empty()) else { continue };
             if parent_of(child).is_some_and(|now| now == parent || now == getpid().as_raw_pid()) {

@@ -90,8 +90,8 @@ impl Order {
 }
 
 fn put_number(frame: &mut Vec<u8>, number: usize) {
-    // A number that does not fit into 32 bits is the length of something too long for a frame. The frame is then
-    // refused as a whole.
+    // A number that does not fit into 32 bits is the length of a text that is too long for a frame. `send_frame` then
+    // refuses the whole frame.
     frame.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }
 
@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(Order::read(&frame), Some(Order::Run(run)));
         for cut in 0..frame.len() {
             let cut = Order::read(&frame[..cut]);
-            // A frame cut between two variables is valid.
+            // A frame that is cut between two variables is a valid frame with fewer variables.
             assert!(
                 !matches!(cut, Some(Order::Run(run)) if run.environment.len() != 1 && !run.environment.is_empty())
             );

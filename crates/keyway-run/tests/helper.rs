@@ -143,7 +143,7 @@ fn a_helper_serves_one_run_after_the_other() {
         let id = String::from_utf8(first.to_vec()).unwrap();
         assert_ne!(id, std::process::id().to_string());
         drop(fixture);
-        // A helper that is cleaning up after its run ends after the clean-up.
+        // A helper that is still cleaning up after a run first finishes that, and then ends.
         let begun = std::time::Instant::now();
         while PathBuf::from(format!("/proc/{id}")).exists() {
             assert!(begun.elapsed() < Duration::from_secs(5), "{way}: the helper ends with the runner");

@@ -7,8 +7,8 @@ const BLOCK: usize = 16;
 
 /// Returns the length of a decrypted text without its padding (PKCS #7), or `None` if the padding is wrong.
 ///
-/// Verify the text before you call this function. Otherwise it is a padding oracle: whether the padding of a forged
-/// text is right reveals the plaintext of other texts.
+/// Verify the text before you call this function. Otherwise the function is a padding oracle: whether the padding of a
+/// forged text is right reveals the plaintext of other texts.
 pub fn unpadded_len(padded: &[u8]) -> Option<usize> {
     let padding = usize::from(*padded.last()?);
     let len = padded.len().checked_sub(padding)?;
@@ -17,8 +17,8 @@ pub fn unpadded_len(padded: &[u8]) -> Option<usize> {
     is_padding.then_some(len)
 }
 
-/// Overwrites the part of the stack that a call at this depth has used. A cipher decrypts several blocks at once in its
-/// own stack frames, which it does not wipe.
+/// Overwrites the part of the stack that earlier calls by the same caller have used. A cipher decrypts several blocks
+/// at once in its own stack frames, and does not wipe them.
 #[inline(never)]
 pub fn overwrite_stack() {
     const BYTES: usize = 2048;

@@ -199,7 +199,7 @@ mod tests {
             (format!(" {TEXT}"), 0, Expected::Symbol),
             (format!("{unpadded} "), 43, Expected::Padding),
             (format!("{unpadded}A"), 43, Expected::Padding),
-            // 31 bytes.
+            // This text decodes to 31 bytes.
             (format!("{}==", &TEXT[..42]), 42, Expected::Symbol),
             (TEXT.replace('_', "/"), 2, Expected::Symbol),
             (TEXT.replace('-', "+"), 11, Expected::Symbol),

@@ -86,8 +86,8 @@ impl KeyRing {
     }
 
     /// Returns this ring's keys followed by the keys of `old`. During a rotation, a host needs both: it reads with new
-    /// and old keys, and writes with the new ones (decision C7). Keys of `old` that this ring does not have retire:
-    /// they open tokens, and never seal under any [`Choice`].
+    /// and old keys, and writes with the new ones (decision C7). The keys that only `old` has are retired in the new
+    /// ring: they open tokens, and never seal under any [`Choice`].
     #[must_use]
     pub fn with_retiring(&self, old: &KeyRing) -> KeyRing {
         let keys = Self::collect(self.keys.iter().chain(old.keys.iter()).cloned());
@@ -161,21 +161,20 @@ impl KeyRing {
         Ok(key.id)
     }
 
-    /// Seals with a given IV, only to replay recorded tokens and to measure. A repeated IV reveals which
-    /// plaintexts begin alike.
+    /// Seals with a given IV. Use it only to replay recorded tokens and to measure the time of sealing. A repeated IV
+    /// reveals which plaintexts begin alike.
     #[doc(hidden)]
     pub fn seal_with_iv(&self, time: u64, iv: [u8; 16], plaintext: &[u8]) -> String {
         seal_text(self.primary(), plaintext, time, &iv)
     }
 
-    /// Opens a token with the key of the ring that made it. Its time does not matter.
+    /// Opens a token with the key of the ring that made it. The time in the token does not matter.
     ///
     /// The form is checked first, then the signature, in constant time. Only then the plaintext is decrypted. The
     /// plaintext is wiped when it is dropped.
     ///
     /// # Errors
-    /// [`OpenError::Empty`], [`Malformed`](OpenError::Malformed) or
-    /// [`NotAuthentic`](OpenError::NotAuthentic).
+    /// [`OpenError::Empty`], [`Malformed`](OpenError::Malformed) or [`NotAuthentic`](OpenError::NotAuthentic).
     pub fn open(&self, token: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let (key, binary) = self.verify(token)?;
         key.decrypt(binary)
@@ -193,8 +192,9 @@ impl KeyRing {
     /// Opens a token with one key, whose name was stored with the token. Tries no other key.
     ///
     /// # Errors
-    /// [`OpenError::UnknownKey`] if the ring does not have it, `Empty`, `Malformed`, or
-    /// [`Altered`](OpenError::Altered), because a wrong key cannot be the reason.
+    /// [`OpenError::UnknownKey`] if the ring does not have the key, `Empty`, `Malformed`, or
+    /// [`Altered`](OpenError::Altered) if the key does not verify the token: its own key was tried, so the token itself
+    /// must have changed.
     pub fn open_with(&self, id: KeyId, token: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let key = self.keys.iter().find(|key| key.id == id).ok_or(OpenError::UnknownKey(id))?;
         let binary = Binary::decode(token)?;
@@ -224,7 +224,7 @@ impl KeyRing {
         }
     }
 
-    /// Returns the time at which a token was made, in seconds since 1970. A key of the ring must have made it.
+    /// Returns the time at which a token was made, in seconds since 1970. A key of the ring must have made the token.
     ///
     /// # Errors
     /// As [`open`](Self::open).

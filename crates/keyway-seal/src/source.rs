@@ -184,7 +184,7 @@ pub enum KeySourceError {
     NotText {
         /// The file.
         path: PathBuf,
-        /// The position of the first such byte, from 0.
+        /// The position of the first byte that is not text, counted from 0.
         at: usize,
     },
     /// The content of the key file is not a list of keys.

@@ -41,7 +41,7 @@ const TAG: usize = 32;
 
 /// The number of bytes that are encrypted, authenticated and encoded at once. They fit into the first-level cache.
 const PIECE: usize = 1024;
-/// The same number for shorter plaintexts.
+/// As [`PIECE`], for plaintexts that are shorter than this number.
 const SMALL_PIECE: usize = 320;
 
 /// Returns the length in bytes of the token for a plaintext of `plaintext` bytes.
@@ -73,7 +73,7 @@ const STRICT: GeneralPurposeConfig = GeneralPurposeConfig::new()
 /// A key with its key schedules, which are computed once and not for every token.
 pub(crate) struct ReadyKey {
     pub(crate) id: KeyId,
-    // Both wipe themselves when dropped, and so do their clones (feature `zeroize` of their crates).
+    // The two fields wipe themselves when dropped, and so do their clones (feature `zeroize` of their crates).
     mac: Hmac<Sha256>,
     cipher: Aes128,
 }
@@ -88,7 +88,8 @@ impl ReadyKey {
 
     /// Writes the token for `plaintext` to `text`, which has exactly [`token_len`] bytes.
     pub(crate) fn seal(&self, plaintext: &[u8], time: u64, iv: &[u8; BLOCK], text: &mut [u8]) {
-        // Preparing a large buffer takes as long as encrypting a small token.
+        // A short plaintext gets a small buffer, because preparing a large one takes as long as encrypting a small
+        // token.
         if plaintext.len() < SMALL_PIECE {
             self.seal_in(Encoder::<{ pending(SMALL_PIECE) }>::new(text), plaintext, time, iv);
         } else {
@@ -224,8 +225,8 @@ fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
     }
 }
 
-/// Returns the size of the encoder's buffer. It has room for the header or the rest of the previous piece, for a piece,
-/// and for the last block with the tag.
+/// Returns the size of the encoder's buffer. It has room for the header or the bytes that are left from the previous
+/// piece, for a piece, and for the last block with the tag.
 const fn pending(piece: usize) -> usize {
     HEADER + piece + BLOCK + TAG
 }
@@ -263,7 +264,7 @@ impl<'text, const PENDING: usize> Encoder<'text, PENDING> {
         self.filled -= whole;
     }
 
-    /// Encodes the rest, with padding.
+    /// Encodes all remaining bytes, with padding.
     fn encode_rest(&mut self) {
         self.encode(self.filled);
     }

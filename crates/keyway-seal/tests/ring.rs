@@ -59,7 +59,7 @@ fn a_random_choice_uses_no_key_that_retires() {
         let used: HashSet<_> = (0..200).map(|_| ring.seal_with(Choice::Random, b"x").unwrap().1).collect();
         assert_eq!(used, seals.ids().collect());
     }
-    // Keys that are selected by name all seal.
+    // In a ring of keys that were selected by name, every key can seal.
     let named = both.select(old.ids()).unwrap();
     assert!(old.contains(named.seal_with(Choice::Random, b"x").unwrap().1));
     let led = both.led_by(old.primary_id()).unwrap();

@@ -1,5 +1,5 @@
-//! Tests the examples of the Fernet specification, and the forged tokens that it refuses. Complete tokens were
-//! made by Python's `cryptography`.
+//! Tests the examples of the Fernet specification, its list of invalid tokens, and tokens made by Python's
+//! `cryptography`.
 
 use std::time::Duration;
 

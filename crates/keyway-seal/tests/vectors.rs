@@ -34,7 +34,7 @@ fn vectors_tell_a_holder_of_the_key_nothing() {
     }
 }
 
-/// Checks that a thread can still seal while it drops its last values.
+/// Checks that a thread can still seal while its thread-local values are dropped.
 #[test]
 fn a_thread_that_ends_can_seal() {
     struct Last(KeyRing, std::sync::mpsc::Sender<String>);

@@ -42,7 +42,7 @@ impl SecretWrite {
     }
 
     /// Splits writes into batches that the store accepts, in order. A write that is too large for a batch gets a batch
-    /// of its own. If the store has no bulk write, every write does. Write the batches with
+    /// of its own, and so does every write if the store has no bulk write. Write the batches with
     /// [`write_batch`](Self::write_batch).
     pub fn batches(writes: Vec<Self>, limits: Option<BulkLimits>) -> Vec<Vec<Self>> {
         let limits = limits.unwrap_or(BulkLimits { writes: 1, bytes: 0 });

@@ -53,8 +53,8 @@ pub struct Capabilities {
     pub prompt: bool,
     /// Removes single secrets by `destroy`.
     pub destroys: bool,
-    /// Moves to other keys by `rotate`. A store whose data is sealed by foreign keys, such as a store over a foreign
-    /// service, cannot rotate.
+    /// Moves to other keys by `rotate`. A store whose data is sealed by other keys than the host's, such as a store
+    /// over an external service, cannot rotate.
     pub rotates: bool,
     /// Has settings, which `configure` reads and replaces.
     pub configures: bool,
@@ -76,8 +76,8 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// The abilities that every store with its own data has at least: texts by name, without environments,
-    /// descriptions, dates and versions, in unspecified order, without blocking and without generated values. Abilities
-    /// that only a store over a foreign service may lack are included; take them away by methods such as
+    /// descriptions, dates and versions, in unspecified order, without blocking and without generated values. The
+    /// abilities that only a store over an external service may lack are included; switch them off by methods such as
     /// [`destroys`](Self::destroys).
     pub const MINIMAL: Self = Self {
         environments: false,

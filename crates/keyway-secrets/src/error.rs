@@ -91,7 +91,7 @@ pub enum StoreError {
         /// The reason, without the value.
         reason: String,
     },
-    /// The plugin needs a resource that the host did not lend.
+    /// The plugin needs a resource that the host did not pass.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
     /// The data was written by another plugin, or by a version that the running version cannot read.
@@ -205,7 +205,7 @@ impl StoreError {
         Self::InBatch { at, source: Box::new(self) }
     }
 
-    /// Makes the error for a token of `what` that did not open.
+    /// Makes the error for a token that did not open. `what` names the data in the token.
     pub fn from_open(what: &'static str, error: &OpenError) -> Self {
         match error {
             OpenError::UnknownKey(key) => Self::WrongKey { what, sealed_by: Some(*key) },

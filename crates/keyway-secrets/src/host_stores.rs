@@ -1,4 +1,4 @@
-//! Gives a plugin of another contract the secret stores of its host.
+//! Defines the trait by which a plugin of another contract uses the secret stores of its host.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use crate::{SecretStore, StoreError, StoreName};
 
-/// The secret stores of a host, by their names. A host lends them as `Arc<dyn HostStores>`, so that a plugin can keep
-/// its own secrets in any of them.
+/// The secret stores of a host, by their names. The host passes them to a plugin as `Arc<dyn HostStores>`, so that the
+/// plugin can keep its own secrets in any of them.
 #[async_trait]
 pub trait HostStores: fmt::Debug + Send + Sync {
     /// Opens a store with its keys. The host guards the store: missed deadlines, panics and broken promises become
@@ -23,7 +23,7 @@ pub trait HostStores: fmt::Debug + Send + Sync {
     async fn open(&self, name: &StoreName) -> Result<Arc<dyn SecretStore>, StoreError>;
 }
 
-/// Lends stores that are already open, for a test or for a host without an engine.
+/// Returns stores that are already open, for a test or for a host without an engine.
 #[async_trait]
 impl HostStores for BTreeMap<StoreName, Arc<dyn SecretStore>> {
     async fn open(&self, name: &StoreName) -> Result<Arc<dyn SecretStore>, StoreError> {

@@ -34,8 +34,7 @@ pub struct StoreInfo {
     /// The number of secrets. It is an estimate if counting takes long; [`exact_info`](crate::SecretStore::exact_info)
     /// always counts.
     pub secrets: Count,
-    /// The number of counted reads. Each handle counts its reads and writes the count in batches, so a crash may lose
-    /// some reads.
+    /// The number of counted reads. A handle stores its count from time to time, so a crash may lose some reads.
     pub reads: u64,
     /// The number of counted writes.
     pub writes: u64,

@@ -24,13 +24,13 @@ pub use call::Call;
 /// the contract gains later are then forwarded, too. A wrapper that implements [`SecretStore`] itself would run the
 /// contract's default bodies for them, which often return `Unsupported`.
 ///
-/// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
+/// * Override one operation to change it, and call the store below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
-/// * Override [`capabilities`](Self::capabilities) if the layer offers less than the store below, or blocks.
+/// * Override [`capabilities`](Self::capabilities) if the layer offers less than the store below, or if the layer
+///   itself blocks.
 ///
-/// A layer must keep the promises of the contract: see "What holds for every operation" of
-/// [`SecretStore`]. A forwarded operation has the errors, blocking and cancel safety of the store
-/// below.
+/// A layer must keep the promises of the contract: see "What holds for every operation" of [`SecretStore`]. A forwarded
+/// operation has the errors, blocking and cancel safety of the store below.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -1,9 +1,8 @@
 //! Defines the contract for secret stores: the duties of a plugin, and the promises to a host.
 //!
-//! A *plugin* makes handles to *stores*. A store keeps *secrets*: values under a name, optionally
-//! in an *environment*, sealed by keys that the host supplies. The operations are those of the
-//! Convection seed ("Functions / Methods"); the environment operations are those of the Locker
-//! seed.
+//! A *plugin* makes handles to *stores*. A store keeps *secrets*: values under a name, optionally in an *environment*,
+//! sealed by keys that the host supplies. The operations are those of the Convection seed ("Functions / Methods"); the
+//! environment operations are those of the Locker seed.
 //!
 //! # The life of a store
 //!
@@ -14,9 +13,8 @@
 //!                           └───┘ create, get, modify, destroy, list, info, configure, rotate
 //! ```
 //!
-//! Opening a handle touches no data, and works before the store exists. Every operation checks the
-//! writer of the data first: a plugin neither reads nor overwrites data that it does not understand
-//! (decision C4).
+//! Opening a handle touches no data, and works before the store exists. Every operation checks the writer of the data
+//! first: a plugin neither reads nor overwrites data that it does not understand (decision C4).
 //!
 //! | operation | does | needs the capability |
 //! | --- | --- | --- |
@@ -41,10 +39,9 @@
 //!
 //! # A complete plugin: a store that is one document
 //!
-//! If all secrets lie in one unit that is read and written as a whole (a file, an object in a
-//! bucket), implement [`DocumentHooks`]: read, write, remove and close. [`DocumentStore`] builds
-//! all operations on them and keeps the rules: early checks, rotation, paging, and `close` on every
-//! path. This plugin keeps its documents in memory:
+//! If all secrets lie in one unit that is read and written as a whole (a file, an object in a bucket), implement
+//! [`DocumentHooks`]: read, write, remove and close. [`DocumentStore`] builds all operations on them and keeps the
+//! rules: early checks, rotation, paging, and `close` on every path. This plugin keeps its documents in memory:
 //!
 //! ```
 //! # mod notebook {
@@ -175,20 +172,20 @@
 //!
 //! # Record by record
 //!
-//! A store that keeps separate records (a table, a key-value store, a service) implements
-//! [`SecretStore`] itself, since a document is rewritten as a whole for every change. It must then
-//! keep these rules, which the template keeps for documents:
+//! A store that keeps separate records (a table, a key-value store, a service) implements [`SecretStore`] itself, since
+//! a document is rewritten as a whole for every change. It must then keep these rules, which `DocumentStore` keeps for
+//! documents:
 //!
-//! * refuse unacceptable input before touching any data: names ([`SecretName::check_creatable`]),
-//!   kinds of values, capabilities that it does not declare;
-//! * check the writer of the data before each operation; raise the recorded version with the first
-//!   write of a newer version, and never lower it (decision C4);
-//! * make each operation atomic and durable, and lose no update: compare a version or revision in
-//!   the same step that writes (decision C6);
+//! * refuse unacceptable input before touching any data: names ([`SecretName::check_creatable`]), kinds of values,
+//!   capabilities that it does not declare;
+//! * check the writer of the data before each operation; raise the recorded version with the first write of a newer
+//!   version, and never lower it (decision C4);
+//! * make each operation atomic and durable, and lose no update: compare a version or revision in the same step that
+//!   writes (decision C6);
 //! * bind each sealed record to its place, so that swapped records are refused;
 //! * let `rotate` and `marked_for_delete` be called again after an interruption at any point.
 //!
-//! The crate `keyway-generic` is such a plugin, on any storage engine that the host lends
+//! The crate `keyway-generic` is such a plugin, on any storage engine that the host passes to it
 //! ([`OpenContext::resources`]).
 //!
 //! # Where to look

@@ -26,13 +26,12 @@ pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
             .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
     }
 
-    /// Makes a handle to a store. It does no I/O, does not block, and succeeds whether or not the
-    /// store exists; the first operation finds that out.
+    /// Makes a handle to a store. It does no I/O, does not block, and succeeds whether or not the store exists; the
+    /// first operation finds that out.
     ///
     /// # Errors
-    /// As [`check_configuration`](Self::check_configuration), and
-    /// [`MissingResource`](StoreError::MissingResource) if the host did not lend a resource that
-    /// the plugin needs.
+    /// As [`check_configuration`](Self::check_configuration), and [`MissingResource`](StoreError::MissingResource) if
+    /// the host passed no resource of a kind that the plugin needs.
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError>;
 }
 
@@ -47,7 +46,7 @@ pub struct OpenContext {
     pub keys: KeyRing,
     /// The plugin's configuration.
     pub configuration: Json,
-    /// Resources that the host lends.
+    /// The resources that the host passes to the plugin.
     pub resources: Resources,
     /// The host's clock.
     pub clock: Arc<dyn Clock>,
@@ -85,7 +84,7 @@ impl OpenContext {
         self
     }
 
-    /// Sets the resources that the host lends.
+    /// Sets the resources that the host passes to the plugin.
     #[must_use]
     pub fn with_resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
@@ -134,13 +133,13 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// Returns the store's capabilities. They never change during the life of the handle. Does not block.
     fn capabilities(&self) -> Capabilities;
 
-    /// Returns the last writer of the data; `None` if there is no data. A host asks this first on
-    /// every open, and checks the answer (decision C4).
+    /// Returns the last writer of the data; `None` if there is no data. A host calls this first whenever it opens a
+    /// store, and checks the answer (decision C4).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `tracks_writer`.
-    /// [`Deleted`](StoreError::Deleted), [`WrongKey`](StoreError::WrongKey),
-    /// [`Corrupt`](StoreError::Corrupt); never `Incompatible`.
+    /// [`Deleted`](StoreError::Deleted), [`WrongKey`](StoreError::WrongKey), [`Corrupt`](StoreError::Corrupt); never
+    /// `Incompatible`.
     async fn written_by(&self) -> Result<Option<WrittenBy>, StoreError>;
 
     /// Makes the store. It never overwrites.
@@ -200,14 +199,12 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError>;
 
     /// Changes an existing secret and returns its new header. It never creates a secret, and never changes a secret of
-    /// another layer. If the change asks for a generated value, the store generates it as in [`create`](Self::create),
-    /// and it replaces the old value (decision L4).
+    /// another layer. If the change asks for a generated value, the store generates that value as in
+    /// [`create`](Self::create) and replaces the old value by it (decision L4).
     ///
     /// # Errors
-    /// As [`create`](Self::create) for a generated value;
-    /// [`SecretNotFound`](StoreError::SecretNotFound),
-    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound),
-    /// [`VersionConflict`](StoreError::VersionConflict),
+    /// As [`create`](Self::create) for a generated value; [`SecretNotFound`](StoreError::SecretNotFound),
+    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound), [`VersionConflict`](StoreError::VersionConflict),
     /// [`UnsupportedValue`](StoreError::UnsupportedValue).
     async fn modify(&self, address: &SecretAddress, change: SecretChange)
     -> Result<SecretHeader, StoreError>;

@@ -70,7 +70,7 @@ impl Item {
         &self.action
     }
 
-    /// Returns the expectation. The whole batch commits only if it is met.
+    /// Returns the expectation. The whole batch commits only if the expectation is met.
     pub fn expectation(&self) -> Expectation {
         self.expectation
     }

@@ -59,7 +59,7 @@ pub enum StorageError {
     /// A key occurs twice in a batch. Nothing was written.
     #[error("item {item} has the key of an earlier item: a key must be unique in a batch")]
     DuplicateKey {
-        /// The later of the two items.
+        /// The position of the later of the two items in the batch.
         item: usize,
     },
     /// A delete expects its record to be absent. Nothing was written.

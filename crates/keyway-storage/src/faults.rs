@@ -1,4 +1,4 @@
-//! A storage engine for tests, which fails, waits and counts by a plan.
+//! A storage engine for tests: it counts calls, and fails or waits as the test has planned.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -79,7 +79,7 @@ pub struct FaultyStorage {
 struct State {
     operations: u64,
     commits: u64,
-    /// The faults of single commits, by number.
+    /// The faults of single commits, each with the number of its commit.
     faults: Vec<(u64, Fault)>,
     /// The number of the commit at which the simulated process ends.
     end: Option<(u64, Fault)>,
@@ -133,28 +133,28 @@ impl FaultyStorage {
         Arc::new(Layered(self))
     }
 
-    /// Plans a fault for one commit, after this many other commits.
+    /// Plans a fault for a later commit: `commits` other commits come before it.
     pub fn fail_after(&self, commits: u64, fault: Fault) {
         let mut state = self.state();
         let number = state.commits.saturating_add(commits);
         state.faults.push((number, fault));
     }
 
-    /// Plans the end of the simulated process: after this many other commits, one commit has this fault, and all later
-    /// commits return [`StorageError::Closed`].
+    /// Plans the end of the simulated process: after `commits` other commits, the next commit has this fault, and all
+    /// later commits return [`StorageError::Closed`].
     pub fn end_after(&self, commits: u64, fault: Fault) {
         let mut state = self.state();
         state.end = Some((state.commits.saturating_add(commits), fault));
     }
 
-    /// Plans an event right before one commit, after this many other commits.
+    /// Plans an event right before a later commit: `commits` other commits come first.
     pub fn before_commit(&self, commits: u64, event: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let number = state.commits.saturating_add(commits);
         state.before_commits.push((number, Box::pin(event)));
     }
 
-    /// Plans an event right before one operation, after this many other operations.
+    /// Plans an event right before a later operation: `operations` other operations come first.
     pub fn before_operation(&self, operations: u64, event: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let number = state.operations.saturating_add(operations);

@@ -42,14 +42,13 @@ pub enum Call<'a> {
 /// the contract gains later are then forwarded, too. A wrapper that implements [`Storage`] itself would run the
 /// contract's default bodies for them.
 ///
-/// * Override one operation to change it, and call [`inner`](Self::inner) for the rest.
+/// * Override one operation to change it, and call the engine below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
 /// * Override [`pace`](Self::pace) with [`Pace::Unknown`] if the layer itself waits.
 ///
-/// A layer must keep the promises of the contract: [`commit`](Self::commit) applies all items or
-/// none, and an error that says that nothing was written is never returned after the inner engine
-/// has committed. A forwarded operation has the errors, blocking and cancel safety of the inner
-/// engine.
+/// A layer must keep the promises of the contract: [`commit`](Self::commit) applies all items or none, and an error
+/// that says that nothing was written is never returned after the inner engine has committed. A forwarded operation has
+/// the errors, blocking and cancel safety of the inner engine.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};

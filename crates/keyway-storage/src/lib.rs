@@ -10,8 +10,8 @@
 //!
 //! # Tutorial
 //!
-//! A store maps keys to values; both are bytes. Every record carries the [`Revision`] of its last
-//! write. A [`Batch`] lists changes and their conditions, and is applied as a whole or not at all:
+//! A store maps keys to values; both are bytes. Every record carries the [`Revision`] of its last write. A [`Batch`]
+//! lists changes and their conditions, and is applied as a whole or not at all:
 //!
 //! ```
 //! use keyway_storage::{Batch, Expectation, KeyRange, Memory, CommitOutcome, Storage};
@@ -54,10 +54,9 @@
 //!
 //! # Sealing and limits
 //!
-//! This crate does not seal values: a caller that stores secrets seals them first, and hides names
-//! in keys if they must not be read (decisions K1 and C15). Every engine takes at least
-//! [`Limits::MINIMUM`]; [`Storage::limits`] returns an engine's own limits. A batch beyond them is
-//! a typed error, and nothing is written.
+//! This crate does not seal values: a caller that stores secrets seals them first, and hides names in keys if they must
+//! not be read (decisions K1 and C15). Every engine takes at least [`Limits::MINIMUM`]; [`Storage::limits`] returns an
+//! engine's own limits. A batch that exceeds them is refused with a typed error, and nothing is written.
 //!
 //! # Time and threads
 //!
@@ -67,8 +66,8 @@
 //!
 //! # Tests
 //!
-//! The feature `faults` provides `FaultyStorage`, which wraps an engine in tests of the engine's callers. It fails,
-//! ends, pauses and counts by the plan of the test.
+//! The feature `faults` provides `FaultyStorage`, which wraps an engine in tests of the engine's callers. It counts
+//! calls, and fails, pauses or ends as the test has planned.
 
 // The crate documentation links to the SQLite engine even without its feature.
 #![cfg_attr(not(feature = "sqlite"), allow(rustdoc::broken_intra_doc_links))]

@@ -1,4 +1,4 @@
-//! The engine whose records live as long as the process.
+//! Implements the storage engine that keeps its records in memory until the process ends.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -62,9 +62,9 @@ impl fmt::Debug for Memory {
     }
 }
 
-// A poisoned lock is used again. While the lock is held, only a failed allocation can panic. Between its first and its
-// last change, a batch allocates only tree nodes, and a failure of that aborts the process. So a panic never leaves a
-// batch half applied.
+// A poisoned lock is used again, because a panic never leaves a batch half applied. While the lock is held, only a
+// failed allocation can panic. Between its first and its last change, a batch allocates only tree nodes, and if such an
+// allocation fails, the process aborts.
 #[async_trait]
 impl Storage for Memory {
     fn limits(&self) -> Limits {

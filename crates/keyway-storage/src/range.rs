@@ -1,4 +1,4 @@
-//! The keys that a scan visits.
+//! Defines the range of keys that a scan visits.
 
 use std::fmt;
 

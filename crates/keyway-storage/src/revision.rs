@@ -66,9 +66,9 @@ impl Revisions {
     }
 }
 
-/// Maps 64 bits to 64 bits, one to one, so that neighbours look unrelated.
+/// Maps 64 bits to 64 bits, one to one, so that neighbouring numbers look unrelated.
 ///
-/// So callers cannot rely on an order of revisions, which other engines do not have.
+/// Then callers cannot rely on an order of revisions, which other engines do not have.
 const fn scatter(number: u64) -> u64 {
     let mut mixed = number;
     // Odd multipliers and right shifts with xor are invertible, so their combination is too.

@@ -3,8 +3,8 @@
 //! See decision W1.
 //!
 //! The seed says base64, the real host writes base64url without padding, and its tester writes the standard alphabet
-//! with padding. So a plugin reads either alphabet. It refuses a mixture, because a library that skips foreign
-//! characters would decode a mixture to other bytes than were sent.
+//! with padding. So a plugin reads either alphabet. It refuses a text that mixes the alphabets, because a library that
+//! skips the characters of the other alphabet would decode such a text to different bytes.
 
 use std::sync::LazyLock;
 
@@ -59,7 +59,8 @@ type Base64 = base64::engine::Simd;
 #[cfg(not(any(target_arch = "x86_64", all(target_arch = "aarch64", target_feature = "neon"))))]
 type Base64 = base64::engine::GeneralPurpose;
 
-/// The configuration of the decoders. They ignore leftover bits. The caller removes the padding before decoding.
+/// The configuration of the decoders. They ignore leftover bits in the last character. The caller removes the padding
+/// before decoding.
 const READING: GeneralPurposeConfig = GeneralPurposeConfig::new()
     .with_decode_allow_trailing_bits(true)
     .with_decode_padding_mode(DecodePaddingMode::RequireNone);
@@ -104,7 +105,7 @@ pub fn encode(bytes: &[u8], alphabet: Alphabet) -> SecretText {
 pub fn decode(text: &[u8]) -> Result<Wiped<Vec<u8>>, Base64Error> {
     let body = without_padding(text)?;
     let length = body.len().div_ceil(4) * 3;
-    // Avoids `vec!`, which asks for zeroed memory: glibc has no quick way to allocate that.
+    // Avoids `vec!`: it asks for zeroed memory, which glibc allocates slowly.
     let mut bytes = Wiped::new(Vec::with_capacity(length));
     bytes.resize(length, 0);
     // The decoder of each alphabet refuses characters of the other, so a mixture is never decoded.

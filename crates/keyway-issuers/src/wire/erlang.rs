@@ -1,5 +1,5 @@
-//! Prints values as Erlang does. If a plugin sends another value in place of a text, the real host shows users this
-//! form of it.
+//! Prints values as Erlang does. If a plugin sends another value where a text belongs, the real host shows users the
+//! form that Erlang prints.
 //!
 //! Only the lenient profile needs this form.
 //!

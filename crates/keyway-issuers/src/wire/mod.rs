@@ -48,8 +48,8 @@
 #![doc = include_str!("table.md")]
 //!
 //! In both profiles a result that the table does not allow is a contract violation. The violation names the key and the
-//! rule, never a value. Nothing is dropped silently (decision W3). Keys outside the table are ignored, so that plugins
-//! can send further keys to newer hosts.
+//! rule, never a value. Nothing is dropped silently (decision W3), except for keys outside the table: they are ignored,
+//! so that plugins can send further keys to newer hosts.
 
 pub mod base64;
 mod erlang;
@@ -73,11 +73,10 @@ pub enum Profile {
     /// Accepts the documented format only: one object on standard output and nothing else.
     #[default]
     Strict,
-    /// Also accepts everything that the real host accepts, for old plugins: of duplicate names the first counts, text
-    /// after the object and the exit status are ignored, and some values are converted.
+    /// Also accepts everything that the real host accepts, for old plugins: the first of duplicate names counts; text
+    /// after the object and the exit status are ignored; some values are converted.
     ///
-    /// Arrays and objects may be nested [64 deep](Reader::MAX_DEPTH) in both profiles (decision
-    /// H78).
+    /// Arrays and objects may be nested [64 deep](Reader::MAX_DEPTH) in both profiles (decision H78).
     Lenient,
 }
 

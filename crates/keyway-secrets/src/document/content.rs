@@ -17,7 +17,7 @@ pub struct Document {
     pub reads: i64,
     /// The number of counted writes.
     pub writes: i64,
-    /// Parts of the document that this template does not know. They are written back unchanged.
+    /// Parts of the document that `DocumentStore` does not know. They are written back unchanged.
     pub other: Table,
 }
 

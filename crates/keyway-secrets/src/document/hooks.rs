@@ -110,8 +110,8 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
     /// underlying system.
     async fn read(&self, keys: &KeyRing, access: AccessMode) -> Result<Option<Document>, StoreError>;
 
-    /// Writes the whole document durably, sealed by `keys`, or nothing. During a rotation `keys`
-    /// holds only the new keys (decision C6).
+    /// Writes the whole document durably and sealed by `keys`, or changes nothing. During a rotation `keys` holds only
+    /// the new keys (decision C6).
     ///
     /// # Errors
     /// Errors of the underlying system; the document is then unchanged.

@@ -14,19 +14,18 @@ use crate::{
     SecretWrite, StoreError, StoreInfo,
 };
 
-/// A [`SecretStore`] on [`DocumentHooks`]: every operation reads the whole document, changes it in
-/// memory, and writes it back.
+/// A [`SecretStore`] on [`DocumentHooks`]: every operation reads the whole document, changes it in memory, and writes
+/// it back.
 ///
-/// The template keeps these rules, so the hooks need not: it checks compatibility first (decision
-/// C4), refuses values before it touches data (C6), rotates with a ring that reads new and old keys
-/// and writes only new ones (C7), calls `close` once on every path (C13), keeps insertion order
-/// (C15) and counts exactly (C12).
+/// `DocumentStore` keeps these rules, so the hooks need not: it checks compatibility first (decision C4), refuses
+/// unacceptable values before it touches data (C6), rotates with a ring that reads new and old keys and writes only new
+/// ones (C7), calls `close` once on every path (C13), keeps insertion order (C15) and counts exactly (C12).
 ///
 /// The store has no environments, descriptions, dates or versions. It destroys, rotates, has settings, can be deleted,
 /// records the last writer, and is immediate (decision C16).
 ///
-/// Every operation checks the writer of the document again, since another program may replace the
-/// document at any time. A `written_by` call is not counted as a read.
+/// Every operation checks the writer of the document again, since another program may replace the document at any time.
+/// A `written_by` call is not counted as a read.
 ///
 /// A rotation is one write. Until it is known to be done, the handle reads with new and old keys. It seals with the old
 /// keys, unless they no longer open the document. So a ring of the old and the new keys opens the document in any case,
@@ -147,13 +146,13 @@ impl<H: DocumentHooks> DocumentStore<H> {
     }
 }
 
-/// A value that may be stored, or the recipe for one.
+/// A checked value in its stored form, or the recipe for a value.
 enum Storable {
     Given(Structured),
     Generated(Recipe),
 }
 
-/// A write that may be applied to a document.
+/// A write that passed all checks that need no document.
 struct Planned {
     address: SecretAddress,
     value: Option<Storable>,

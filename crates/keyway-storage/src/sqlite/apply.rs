@@ -24,7 +24,7 @@ pub(super) enum Applied {
     All,
     /// No item is applied, because the expectation of an item failed.
     Conflict {
-        /// The position of the first such item in the batch.
+        /// The position of the first item whose expectation failed.
         item: usize,
     },
 }
@@ -58,8 +58,8 @@ pub(super) fn apply(
     let items = batch.items();
     let is_alone =
         company == Company::Alone || items.iter().filter(|item| creates_small(item)).nth(1).is_none();
-    // An insert itself detects an existing record. That saves a search of the tree. In a large batch, it also saves
-    // reading again the pages that the cache does not hold.
+    // An insert itself detects an existing record, so no search of the tree is needed before it. In a large batch, a
+    // search would also read pages that the cache no longer holds at the time of the insert.
     let is_direct = |item: &Item| is_alone && creates_small(item);
     let mut found = Vec::with_capacity(items.len());
     for (place, item) in items.iter().enumerate() {
@@ -137,7 +137,7 @@ fn write(
     Ok(changed == 1)
 }
 
-/// Stores a large value in place of the old one. For a small value, only removes the old large value.
+/// Stores a large value in place of the old one. If the new value is small, only removes the old large value.
 fn store_large(
     connection: &Connection,
     key: &[u8],

@@ -12,8 +12,8 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, ffi};
 use super::{SqliteOptions, schema};
 use crate::StorageError;
 
-/// The flags of every connection. No two threads use a connection at the same time, so SQLite needs no lock for that. A
-/// connection does not create the file; only the module `file` does.
+/// The flags of every connection. No two threads use a connection at the same time, so SQLite needs no mutex in the
+/// connection. A connection does not create the file; only the module `file` does.
 pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
 
 /// The number of prepared statements that a connection caches. The engine has fewer statements.
@@ -116,8 +116,8 @@ impl Patience {
     }
 }
 
-/// Converts an error of SQLite for callers. It never holds a value, since statements are constants
-/// and values are bound.
+/// Converts an error of SQLite for callers. The result never holds a value, since statements are constants and values
+/// are bound.
 pub(super) fn failure(action: &'static str, error: rusqlite::Error) -> StorageError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {

@@ -56,7 +56,8 @@ pub(super) fn prepare(path: &Path, expected: Presence) -> Result<(), StorageErro
                 });
             }
             create(path, expected)?;
-            // Another process may have made the file first, and it may run another program.
+            // Another process may have made the file first. That process may run another program, so the file is
+            // probed.
             probe(path)
         }
         Err(error) => Err(system("look at the store file", path, &error)),
@@ -108,8 +109,8 @@ fn create(path: &Path, expected: Presence) -> Result<(), StorageError> {
         _ => Ok(()),
     };
     if let Some(companion) = companion(path) {
-        // A store file gets its name before it has companions. So if it exists now, another process
-        // has just made and opened it.
+        // A store file gets its name before it has companions. So if the store file exists now, another process has
+        // just made and opened it.
         return if path.exists() { taken() } else { Err(without_its_file(&companion)) };
     }
     let draft = beside(path, &format!(".{:016x}.new", Revisions::new().next().to_bits()));

@@ -24,28 +24,26 @@ use queue::Handle;
 
 /// A store in one SQLite file: the embedded default.
 ///
-/// A clone is a handle to the same open store. Several handles and several processes of one machine
-/// may have the same file open; it must not be on a network file system. The file has mode 0600.
-/// While it is open, SQLite keeps two companion files beside it (`-wal`, `-shm`): never copy, move
-/// or delete one without the others.
+/// A clone is a handle to the same open store. Several handles and several processes of one machine may have the same
+/// file open; it must not be on a network file system. The file has mode 0600. While it is open, SQLite keeps two
+/// companion files beside it (`-wal`, `-shm`): never copy, move or delete one without the others.
 ///
 /// # Durability
-/// A commit is acknowledged after its transaction is synced to the disk (write-ahead log,
-/// `synchronous=FULL`), so it survives a killed process and a power cut (decision C6).
+/// A commit is acknowledged after its transaction is synced to the disk (write-ahead log, `synchronous=FULL`), so it
+/// survives a killed process and a power cut (decision C6).
 ///
 /// # Blocking
 /// A read works inside the call on one of a few connections: it takes microseconds for a record, and a page is bounded.
 /// It never waits for a writer, and waits for other reads only if there are more of them than connections.
-/// [`CommitMode`] decides where a commit works. A call whose file is locked by another process waits at most
+/// [`CommitMode`] decides on which thread a commit works. A call whose file is locked by another process waits at most
 /// [`SqliteOptions::busy_deadline`] and then returns [`StorageError::Locked`]. After about 0.5 ms, commits wait on the
 /// writer thread, not on the caller's thread.
 ///
 /// # Damage
-/// Every record carries a checksum over key, revision and value, which every read verifies, and
-/// SQLite checks its own structure as it reads. Damage that a call meets is
-/// [`StorageError::Corrupt`]. The same error refuses a file whose schema is not exactly Keyway's,
-/// so a planted trigger or view never runs (decision H59). Only [`verify`](Self::verify) finds
-/// damage that hides a record from its index.
+/// Every record carries a checksum over key, revision and value, which every read verifies, and SQLite checks its own
+/// structure as it reads. Damage that a call meets is [`StorageError::Corrupt`]. The same error refuses a file whose
+/// schema is not exactly Keyway's, so a planted trigger or view never runs (decision H59). Only
+/// [`verify`](Self::verify) finds damage that hides a record from its index.
 ///
 /// ```
 /// use keyway_storage::{Batch, Expectation, Sqlite, Storage};

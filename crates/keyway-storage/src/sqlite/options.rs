@@ -1,4 +1,4 @@
-//! Sets how a store file is opened.
+//! Defines the options with which a store file is opened.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::{Sqlite, StorageError};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CommitMode {
-    /// Commits on the calling thread. A commit queues its batch and lets the other tasks of its
-    /// thread run once. Then, if no other caller is committing, it commits all waiting batches as
-    /// one group. The writer thread commits the rest.
+    /// Commits on the calling thread. A commit queues its batch and lets the other tasks of its thread run once. Then,
+    /// if no other caller is committing, it commits all waiting batches as one group. The writer thread commits the
+    /// batches that are left after this group.
     ///
     /// This mode is the fastest, because no thread needs to wake up. It blocks the calling thread for one transaction
     /// and one sync of the disk: about 0.1 ms on a solid-state disk, 10 ms on a hard disk. Once every few hundred
@@ -107,8 +107,8 @@ impl SqliteOptions {
     /// Makes a store at `path` and opens it. Blocks.
     ///
     /// The new file appears complete or not at all, even if the process is killed, or another process opens the same
-    /// path at the same time. A killed process may leave a draft in the same folder (its name ends in `.new`), which
-    /// may be deleted. The file system needs no hard links and no sync of folders.
+    /// path at the same time. A killed process may leave a draft in the same folder: a file whose name ends in `.new`,
+    /// which you may delete. The file system needs no hard links and no sync of folders.
     ///
     /// # Errors
     /// [`StorageError::FileExists`] if the file exists; the file is not touched. Also the errors of

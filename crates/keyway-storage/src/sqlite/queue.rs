@@ -76,7 +76,8 @@ impl Shared {
     pub(super) async fn commit(&self, batch: Batch) -> Answer {
         let (answer, mut receiver) = oneshot::channel();
         self.enqueue(Job { batch, answer })?;
-        // From here on, the writer thread is told about the job on every path.
+        // From here on, every way out of this function drops `call` and so wakes the writer thread, unless
+        // `call.needed` is cleared.
         let mut call = CallTheThread { shared: self, needed: true };
         if self.options.commit_mode == CommitMode::Inline {
             let_others_run().await;
@@ -118,7 +119,7 @@ impl Shared {
             Err(StorageError::Unavailable { .. }) => {
                 let mut queue = self.queue();
                 if queue.closed {
-                    // The thread may already be gone.
+                    // The writer thread may have ended already, so the jobs are not queued again.
                     drop(queue);
                     answer(jobs, Err(StorageError::Unavailable { retry_after: None }));
                 } else {
@@ -181,7 +182,7 @@ impl Drop for EndOfService<'_> {
     }
 }
 
-/// A leader's finding about the queue behind its own batch.
+/// The state in which a caller leaves the queue after it has tried to lead.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Led {
     /// Every waiting job will be served without the writer thread.
@@ -227,7 +228,7 @@ struct Group {
 }
 
 impl Group {
-    /// Takes the first jobs, and at least one if the queue is not empty.
+    /// Takes the first jobs that fit into the limits, but at least one if the queue is not empty.
     fn take(&self, jobs: &mut VecDeque<Job>) -> Vec<Job> {
         let mut bytes = 0_usize;
         let fitting = jobs.iter().take(self.batches).enumerate().take_while(|(place, job)| {

@@ -124,8 +124,8 @@ impl Answer {
         Keys { entries: &mut self.entries, indexes, profile: self.profile, found: &mut self.found }
     }
 
-    /// Tells whether the result is a success. `allowed` lists the successes of this action. An error object is an error
-    /// whatever the exit status is.
+    /// Tells whether the result is a success. `allowed` lists the results that mean success for this action. An error
+    /// object is an error whatever the exit status is.
     ///
     /// See decision W2.
     fn is_ok(&mut self, allowed: &[&str]) -> Result<bool, IssuerError> {

@@ -38,7 +38,7 @@ impl Input {
     }
 }
 
-/// An error for bytes that are not an input. A plugin answers with an error object: see
+/// An error for bytes that are not an input. A plugin answers such bytes with an error object: see
 /// [`encode_error`](super::encode_error).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -79,8 +79,8 @@ fn every_operation_closes_once_wherever_it_ends() {
             }
         }
     }
-    // Each operation reads, whether or not the store exists. Operations that write or remove also reach the points of
-    // those hooks.
+    // Each operation reads, whether or not the store exists. Operations that write or remove also reach the points in
+    // the hooks `write` and `remove`.
     assert_eq!(ended_by_fault, 3 * (11 * 2 * 2 + 2 * (1 + 5) + 2 * 2));
 }
 

@@ -16,7 +16,8 @@ use crate::{
     SecretChange, SecretStore, StoreError,
 };
 
-/// Hooks that generate a value by repeating the setting `word`, as many times as the recipe says or else once.
+/// Hooks that generate a value by repeating the setting `word`. The length in the recipe is the number of repetitions;
+/// without a length, the value is the word itself.
 #[derive(Debug)]
 struct Maker(Memory);
 

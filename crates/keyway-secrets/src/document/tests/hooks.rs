@@ -1,4 +1,4 @@
-//! Implements hooks on a document in memory.
+//! Implements `DocumentHooks` on a document in memory.
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex};

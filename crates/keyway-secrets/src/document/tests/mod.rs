@@ -1,4 +1,4 @@
-//! Tests the template on hooks in memory that count, wait and fail on demand.
+//! Tests `DocumentStore` on hooks in memory that count, wait and fail on demand.
 
 mod cycles;
 mod generation;

@@ -27,7 +27,8 @@ enum Step {
     Reopen,
     /// Lets another handle write between two steps.
     Other(u8),
-    /// Makes the next step fail, before or after its write took effect.
+    /// Makes the next step fail. The first value tells whether the step's write takes effect nevertheless, and the
+    /// second whether the hook panics.
     Fail(bool, bool),
 }
 
@@ -62,7 +63,8 @@ impl Model {
         self.secrets.iter().position(|(other, _)| other == name)
     }
 
-    /// Models a write that took effect. `heard` tells whether the handle that wrote knows that.
+    /// Models a write that took effect. `heard` tells whether the tested handle knows about the write, and so starts to
+    /// count unwritten reads from 0 again.
     fn wrote(&mut self, unwritten: u64, heard: bool) {
         self.reads += unwritten;
         self.writes += 1;
@@ -74,7 +76,7 @@ impl Model {
 
 type Outcome = Result<String, Option<ErrorKind>>;
 
-/// The fault that the next step meets.
+/// The fault that the next step meets, with the values of [`Step::Fail`].
 type Armed = Option<(bool, bool)>;
 
 fn names(number: u8) -> String {
@@ -83,7 +85,7 @@ fn names(number: u8) -> String {
 
 /// Computes the expected answer of the step, and changes the model.
 fn expected(model: &mut Model, step: &Step, armed: &mut Armed) -> Outcome {
-    // Every one of these steps reads first.
+    // Every step that comes here reads the document first.
     model.unwritten += 1;
     let mut changed = model.clone();
     let mut writes = true;
@@ -245,7 +247,7 @@ proptest! {
                     block_on(other.create(secret(&names(*name), "other"))).unwrap();
                     if let Some(place) = model.place(&names(*name)) {
                         model.secrets.remove(place);
-                        // The other handle read and wrote, too.
+                        // The other handle's `destroy` counted one read and one write.
                         model.wrote(1, false);
                     } else {
                         model.reads += 1;

@@ -103,7 +103,7 @@ fn take_up_again(point: Point, fault: Fault, same_handle: bool) {
     assert_eq!(value(&handle(&stored, open_it)).unwrap(), "1", "{case}");
     assert!(matches!(value(&handle(&stored, do_not)), Err(StoreError::WrongKey { .. })), "{case}");
 
-    // The same handle resumes the rotation, or, as after a crash, a new handle with both rings.
+    // The same handle resumes the rotation, or a new handle with both rings does so, as after a crash.
     let again = if same_handle { store } else { handle(&stored, &new.with_retiring(&old)) };
     block_on(again.rotate(&new, &|_| {})).unwrap();
     assert_eq!(value(&handle(&stored, &new)).unwrap(), "1", "{case}");

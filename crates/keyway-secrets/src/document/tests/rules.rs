@@ -1,4 +1,4 @@
-//! Tests the rules that the template keeps for every document.
+//! Tests the rules that `DocumentStore` keeps for every document.
 
 use std::sync::{Arc, Mutex};
 
@@ -215,7 +215,7 @@ fn counters_are_exact_and_survive_nonsense() {
     assert_eq!(counters(&store), (5, 1), "`written_by` is not a read");
     block_on(store.create(secret("a", ""))).unwrap();
     assert_eq!(counters(&store), (7, 2));
-    // A handle that is dropped loses only its reads since the last write.
+    // A handle that is dropped loses only the count of its reads since the last write.
     assert_eq!(counters(&handle(&stored, &keys)), (7, 2));
 
     for (found, shown, after) in
