@@ -43,8 +43,8 @@ fn siblings(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Reads all records in every way, and compares them with the expected ones. A wrong value fails the test, because
-/// damage must be reported as an error.
+/// Reads all records with `get`, `scan` and `verify`, and compares them with the expected ones. A wrong value fails the
+/// test, because damage must be reported as an error.
 fn reads_as(store: &Sqlite, records: &Records) -> Result<(), StorageError> {
     let mut same = true;
     for (key, value) in records {
@@ -113,7 +113,7 @@ fn a_flipped_bit_gives_an_error_or_changes_nothing() {
             Err(StorageError::Corrupt { .. }) => recognised += 1,
             // These bits tell which program the file belongs to.
             Err(StorageError::Foreign { .. } | StorageError::Newer { .. }) if bit / 8 < 100 => {}
-            // These bits tell which SQLite may read or write the file.
+            // These bits tell which versions of SQLite may read or write the file.
             Err(StorageError::Engine { .. }) if (18..20).contains(&(bit / 8)) => {}
             Err(error) => panic!("bit {bit}: {error:?}"),
         }
@@ -300,7 +300,7 @@ fn the_log_of_small_commits_does_not_grow_for_long() {
     let mut longest = 0;
     for commit in 0..120_u32 {
         let batch = (0..40_u32).fold(Batch::new(), |batch, item| {
-            // The keys are spread over the tree, like hidden names.
+            // The keys are in no order, so every commit changes many pages of the B-tree.
             let key = (commit * 40 + item).wrapping_mul(2_654_435_761).to_be_bytes();
             batch.put(key, vec![7; 500], Expectation::Absent)
         });

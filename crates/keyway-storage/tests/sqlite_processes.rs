@@ -128,7 +128,7 @@ fn an_acknowledged_commit_survives_a_kill() {
         child.kill().unwrap();
         child.wait().unwrap();
         let lines = reader.join().unwrap();
-        // The last line may be cut off; then it names an earlier pair, or none.
+        // The kill may have cut off the last line. Its remaining part names an earlier pair, or no pair.
         acknowledged
             .extend(lines.iter().filter_map(|line| line.trim().strip_prefix("ack ")).map(ToOwned::to_owned));
 

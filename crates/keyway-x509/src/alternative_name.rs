@@ -93,7 +93,7 @@ impl AlternativeName {
         }
     }
 
-    /// Reads a name from an extension, whatever its form.
+    /// Reads a name from an extension without checking the form of the name.
     pub(crate) fn from_general(name: &GeneralName) -> Self {
         match name {
             GeneralName::DnsName(name) => Self::Dns(name.as_str().to_ascii_lowercase()),

@@ -144,8 +144,8 @@ impl<'a> Certificate<'a> {
         Some(self.extension::<AuthorityKeyIdentifier>()?.key_identifier?.into_bytes().into())
     }
 
-    /// Tells whether the certificate names another certificate as its issuer. It must name the subject of the other one
-    /// and, if both have the identifier of the key, its key.
+    /// Tells whether the certificate names `issuer` as its issuer. The named issuer must be the subject of `issuer`. If
+    /// both certificates have the identifier of the issuer's key, the two identifiers must be equal, too.
     pub(crate) fn names_issuer(&self, issuer: &Certificate<'_>) -> bool {
         let keys = self.issuer_key_identifier().zip(issuer.key_identifier());
         self.issuer() == issuer.subject() && keys.is_none_or(|(named, own)| named == own)

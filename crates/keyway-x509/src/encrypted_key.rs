@@ -22,7 +22,7 @@ pub(crate) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Wiped<Vec<u8>>, P
         Err(_) => return Err(PrivateKeyError::Encryption),
     };
     plain.truncate(length);
-    // With a wrong passphrase, the padding still looks right in one of 256 cases.
+    // The padding looks right for one of 256 wrong passphrases, so the result may not be a key.
     if pkcs8::PrivateKeyInfoRef::try_from(&plain[..]).is_err() {
         return Err(PrivateKeyError::WrongPassphrase);
     }

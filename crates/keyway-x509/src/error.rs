@@ -28,7 +28,7 @@ pub enum RequestError {
         /// The part that cannot be read.
         part: &'static str,
     },
-    /// Certificates are not made for the key of the request.
+    /// The key of the request is not acceptable.
     #[error("the public key of the certificate request is not acceptable: {0}")]
     PublicKey(#[source] PublicKeyError),
     /// The algorithm of the signature is not accepted.

@@ -90,8 +90,8 @@
 //!
 //! # Features
 //!
-//! Both are off by default. `encrypted-keys`: private keys that are encrypted with a passphrase. `issuing`: new
-//! certificates, for plugins that are an authority.
+//! Both features are off by default. `encrypted-keys` reads private keys that are encrypted with a passphrase.
+//! `issuing` makes new certificates, for plugins that are an authority.
 //!
 //! # Limits
 //!

@@ -99,7 +99,7 @@ impl CertificateRequest {
     }
 }
 
-/// The reason why a request could not be encoded.
+/// The reason why a request could not be encoded or signed.
 enum Fault {
     /// A part has a length that DER cannot express.
     Encoding,

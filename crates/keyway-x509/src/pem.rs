@@ -78,7 +78,7 @@ pub(crate) fn blocks(text: &str) -> Result<Vec<Block<'_>>, PemError> {
     if blocks.is_empty() { Err(PemError::Empty) } else { Ok(blocks) }
 }
 
-/// Reads a text of one block, whose label must be one of `labels`. Messages name the first of them.
+/// Reads a text of one block, whose label must be one of `labels`. The error names the first of these labels.
 pub(crate) fn one(text: &str, labels: &[&'static str]) -> Result<Wiped<Vec<u8>>, PemError> {
     Ok(one_of(text, labels)?.1)
 }
@@ -138,7 +138,8 @@ fn first(text: &str) -> Result<(Block<'_>, &str), PemError> {
     }
     let length = text.find(&end).ok_or_else(unterminated)? + end.len();
     let (block, after) = text.split_at(length);
-    // The first and the last line may share dashes in a malformed block.
+    // In a malformed block, the first and the last line may share dashes. This range is then invalid, and there is no
+    // body.
     let body = block.get(BEGIN.len() + label.len() + DASHES.len()..block.len() - end.len());
     let is_public = !label.ends_with(SECRET);
     let known = body.filter(|_| is_public).and_then(decode_lines).map(Wiped::new);

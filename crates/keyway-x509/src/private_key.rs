@@ -58,7 +58,7 @@ impl PrivateKey {
     /// demands, at most about a second. Call this function where it may block.
     ///
     /// # Errors
-    /// [`PrivateKeyError`] says what is wrong with the key or the passphrase. It holds neither.
+    /// [`PrivateKeyError`] says what is wrong with the key or the passphrase. The error holds neither of them.
     pub fn from_pem(text: &str, passphrase: Option<&[u8]>) -> Result<Self, PrivateKeyError> {
         Self::from_pkcs8(&Self::pkcs8_of_pem(text, passphrase)?)
     }

@@ -23,8 +23,9 @@ const LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
 
 /// A PKCS#10 request whose signature was verified with its own key.
 ///
-/// A value of this type proves that the signature was verified, so a function that takes a value need not verify again.
-/// The attribute `challengePassword` and unknown attributes are ignored; extensions are not (decision B12).
+/// A value of this type proves that the signature was verified, so a function that takes a `CertificateRequest` need
+/// not verify it again. The attribute `challengePassword` and unknown attributes are ignored; extensions are not
+/// (decision B12).
 #[derive(Clone, PartialEq, Eq)]
 pub struct CertificateRequest {
     der: Vec<u8>,
@@ -176,7 +177,7 @@ impl fmt::Debug for CertificateRequest {
     }
 }
 
-/// The outer structure of a request. Its information is kept as the signed bytes.
+/// The outer structure of a request. `information` keeps its bytes, because the signature covers exactly these bytes.
 #[derive(Sequence)]
 struct Signed {
     information: Any,

@@ -62,7 +62,8 @@ pub(crate) fn object_name(id: &ObjectIdentifier) -> String {
     der::oid::db::DB.by_oid(id).map_or_else(|| id.to_string(), str::to_owned)
 }
 
-/// Returns the contents of the sequence, which is the form that `webpki` compares.
+/// Returns the DER of an algorithm without the tag and the length of its sequence. `webpki` compares algorithms in this
+/// form.
 fn contents(algorithm: &AlgorithmIdentifierRef<'_>) -> Option<Vec<u8>> {
     let der = algorithm.to_der().ok()?;
     Some(AnyRef::from_der(&der).ok()?.value().to_vec())

@@ -3,10 +3,10 @@
 //! It lists the linked plugins. It opens a store file that Convection's Python plugin wrote, and copies it into a
 //! generic store on SQLite. It works with environments, versions and compare-and-set. It lets an application read
 //! through the client, with an audit. It makes passwords, and reads a project of the service Locker. It issues logins
-//! by SSH key and revokes them, also through an executable. It orders certificates, also across a crash, and makes and
-//! revokes one with an authority of its own. It lends credentials to sessions, also across a crash. It rotates the keys
-//! during reads. It shows the errors for a wrong key, for tampered and swapped records, and for data of another
-//! version. It checks every result itself, and exits with 1 if a check fails.
+//! by SSH key and revokes them, in this process and through a separate executable. It orders certificates, also across
+//! a crash, and makes and revokes one with an authority of its own. It lends credentials to sessions, also across a
+//! crash. It rotates the keys during reads. It shows the errors for a wrong key, for tampered and swapped records, and
+//! for data of another version. It checks every result itself, and exits with 1 if a check fails.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 #[path = "host/accounts.rs"]

@@ -36,7 +36,7 @@ impl fmt::Debug for MainError {
         let mut cause = self.0.source();
         while let Some(error) = cause {
             let message = error.to_string();
-            // A transparent error has the same message as its cause.
+            // A transparent error has the same message as its cause. This message is printed only once.
             if !said.contains(&message) {
                 write!(f, "\n  because: {message}")?;
             }

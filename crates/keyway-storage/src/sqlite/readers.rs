@@ -177,7 +177,7 @@ impl Readers {
             if pool.open < self.options.readers {
                 pool.open += 1;
                 drop(pool);
-                // The connection is already counted; `Lent` gives it back even if opening fails.
+                // The connection is already counted. If opening fails, dropping `lent` corrects the count.
                 let mut lent = Lent { connection: None, readers: self };
                 lent.connection = Some(self.connect()?);
                 return Ok(lent);

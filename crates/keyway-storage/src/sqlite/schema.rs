@@ -9,13 +9,13 @@ use crate::StorageError;
 /// The version of this schema. A later schema gets the next number.
 pub(super) const VERSION: u32 = 1;
 
-/// The tables by name, in order. SQLite keeps the text of a statement unchanged, so a store file
-/// has exactly these texts, white space included.
+/// The tables by name, in order. SQLite keeps the text of a statement unchanged, so a store file has exactly these
+/// texts, white space included.
 ///
-/// Small records are in the tree of keys itself: one search finds them, and neighbouring records
-/// share pages. So a list or a rotation reads a tenth of the pages that a table in creation order
-/// would need. A large value would slow every search for its neighbours, so it is in a separate
-/// table, and `value` holds its id. `layout` decides which values are large.
+/// `records` has no row ids, so its B-tree holds small records in the order of their keys: one search finds a record,
+/// and neighbouring records share pages. A list or a rotation therefore reads a tenth of the pages that a table in
+/// creation order would need. A large value would slow every search for its neighbours, so it is in `large_values`, and
+/// `value` holds its id. `layout` decides which values are large.
 const TABLES: [(&str, &str); 2] = [
     (
         "large_values",

@@ -19,8 +19,8 @@ type Answer = Result<CommitOutcome, StorageError>;
 pub(super) struct Writer {
     path: PathBuf,
     options: SqliteOptions,
-    /// The connection. It is `None` before the first commit, because a program that only reads needs none, and after
-    /// closing.
+    /// The connection. It is `None` before the first commit, because a program that only reads needs none. It is also
+    /// `None` after closing.
     connection: Option<Connection>,
     closed: bool,
     patience: Patience,
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn a_batch_that_the_engine_cannot_write_does_not_fail_its_neighbours() {
         let (_folder, mut writer) = writer();
-        // A limited page count makes the disk full for large values.
+        // With this limit on pages, a large value does not fit, as on a full disk.
         writer.connection.as_ref().unwrap().execute_batch("PRAGMA max_page_count = 20").unwrap();
         let batches = [("a", 1), ("x", 100_000), ("b", 1)].map(|(key, bytes)| {
             let two = [key, "2"].concat();

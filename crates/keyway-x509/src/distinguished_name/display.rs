@@ -25,8 +25,8 @@ pub(super) fn write(name: &Name, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Returns the values of a known type, without escapes. A value that is not a text is written as `#` and its DER in
-/// hexadecimal.
+/// Returns the values of all attributes that have the type `type_name`, without escapes. A value that is not a text is
+/// written as `#` and its DER in hexadecimal.
 pub(super) fn values(name: &Name, type_name: &str) -> Vec<String> {
     let is_it = |attribute: &&AttributeTypeAndValue| {
         Type::by_id(&attribute.oid).is_some_and(|known| known.name == type_name)

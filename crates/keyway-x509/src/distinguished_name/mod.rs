@@ -33,8 +33,8 @@ use x509_cert::name::Name;
 /// sorts them, and each type occurs at most once (decision B12).
 ///
 /// * Types are `CN`, `L`, `ST`, `O`, `OU`, `C`, `STREET`, `DC`, `UID`, `SN`, `GN`, `title`, `serialNumber`,
-///   `emailAddress` in any case, or an object identifier. The value of another identifier is `#` and its DER in
-///   hexadecimal.
+///   `emailAddress` in any case, or an object identifier. An object identifier of another type needs a value of the
+///   form `#` and its DER in hexadecimal.
 /// * Blanks before a type are skipped. Within a value, blanks at its ends must be escaped, and so must `"`, `+`, `,`,
 ///   `;`, `<`, `>` and `\`.
 /// * Values must fit the type: its characters, and its length in RFC 5280.
@@ -58,7 +58,7 @@ impl DistinguishedName {
     }
 
     /// Returns all common names, in the order of the name, for a policy. If the type of a value is not known to hold
-    /// text, the value is written as `#` and its DER in hexadecimal digits, so a policy never takes it for another
+    /// text, the value is written as `#` and its DER in hexadecimal digits, so a policy never mistakes the value for a
     /// name.
     ///
     /// ```

@@ -52,14 +52,14 @@ impl Parser<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Skips a byte if it comes next, and tells whether it did.
+    /// Skips `byte` if it is the next byte. Returns whether it was.
     fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    /// Takes bytes while they are of a kind. The kind contains only ASCII.
+    /// Takes bytes while `of_kind` accepts them. `of_kind` must accept only ASCII.
     fn take_while(&mut self, of_kind: impl Fn(u8) -> bool) -> &str {
         let begin = self.at;
         while self.peek().is_some_and(&of_kind) {
@@ -86,7 +86,7 @@ impl Parser<'_> {
         Ok(RelativeDistinguishedName::from(set))
     }
 
-    /// Parses `type "=" value`. Also returns the place where it begins, and the name of the type.
+    /// Parses `type "=" value`. Returns the place where the attribute begins, the name of the type, and the attribute.
     fn attribute(&mut self) -> Result<(usize, String, AttributeTypeAndValue), DistinguishedNameError> {
         self.attributes += 1;
         if self.attributes > MOST_ATTRIBUTES {
@@ -169,7 +169,7 @@ impl Parser<'_> {
             return self.fault(begin, Fault::NotUtf8 { name: name() });
         };
         self.check(begin, known, &text)?;
-        // The characters were checked, and the length is far below the limit.
+        // This cannot fail: the characters were checked, and the length is far below the limit of DER.
         Any::new(known.tag(), text.into_bytes())
             .or_else(|_| self.fault(begin, Fault::Characters { name: name() }))
     }

@@ -27,10 +27,12 @@ pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), Iss
     }
     if issued.is_authority() || chain.iter().any(Certificate::is_version_1) {
         // `webpki` refuses a chain whose first certificate belongs to an authority, and every certificate of version 1.
+        // For such a chain, only the signatures are checked.
         return check_signatures(chain);
     }
     match verify(issued, between, anchor, now) {
-        // `webpki` does not say which certificate is wrong, and cannot tell a wrong signature from a wrong name.
+        // `webpki` does not say which certificate is wrong, and does not distinguish a wrong signature from a wrong
+        // name. `check_signatures` finds the certificate with a wrong signature.
         Err(Error::UnknownIssuer | Error::InvalidSignatureForPublicKey) => {
             check_signatures(chain)?;
             Err(IssuedFault::Chain { reason: Error::UnknownIssuer.to_string() })
@@ -78,7 +80,7 @@ fn check_issuer(chain: &[Certificate<'_>], index: usize) -> Result<(), IssuedFau
     if found > allowed { Err(IssuedFault::PathLength { place, allowed, found }) } else { Ok(()) }
 }
 
-/// Counts the authorities between the issued certificate and the certificate with an index. Authorities that issued
+/// Counts the authorities between the issued certificate and the certificate at `index`. Authorities that issued
 /// themselves do not count (RFC 5280, section 4.2.1.9).
 fn authorities_below(chain: &[Certificate<'_>], index: usize) -> usize {
     let first = usize::from(!chain[0].is_authority());
@@ -104,8 +106,8 @@ pub(super) fn check_signed(
     })
 }
 
-/// Verifies the chain as a program does that trusts its last certificate: signatures, validity, name constraints,
-/// critical extensions. Returns how many of the certificates in `between` the verifier followed.
+/// Verifies the chain like a program that trusts its last certificate: signatures, validity, name constraints, critical
+/// extensions. Returns how many of the certificates in `between` the verifier followed.
 fn verify(
     issued: &Certificate<'_>,
     between: &[Certificate<'_>],

@@ -35,8 +35,9 @@ const LABELS: [&str; 1] = ["CERTIFICATE"];
 /// 5. It has every expected alternative name. It may have others. Subjects are not compared.
 /// 6. Each intermediate certificate signed the one before it, and may do so: it is an authority, and its path length
 ///    and its name constraints allow the certificate. The last certificate of the chain counts as the trust anchor.
-/// 7. If the certificate comes without intermediate ones, and names expected [signers](Expected::signers), one of them
-///    signed it. A signer is ignored if it cannot be read, or if its name or the identifier of its key differs.
+/// 7. If the certificate comes without intermediate ones, and expected [signers](Expected::signers) have the name and
+///    the key identifier of its issuer, one of these signers signed it. All other signers, and a signer that cannot be
+///    read, are ignored.
 ///
 /// The call takes the time of one verification for each intermediate certificate, or signer, and does not block.
 ///
@@ -75,7 +76,7 @@ pub fn check_issued(
 /// else is checked, such as validity.
 ///
 /// # Errors
-/// [`IssuedFault`] is the rule that is broken. It calls the authority the first intermediate certificate.
+/// [`IssuedFault`] is the rule that is broken. The error refers to the authority as the first intermediate certificate.
 pub fn check_issuer(certificate: &str, authority: &str) -> Result<IssuedFacts, IssuedFault> {
     let ders = decode(certificate, Some(authority))?;
     let chain = read(&ders)?;

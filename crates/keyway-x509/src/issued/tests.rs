@@ -214,7 +214,8 @@ fn a_shorter_path_is_no_link() {
     let order = Order::new();
     let (one, two) = (root(|_| ()), root(|_| ()));
     let certificate = order.issued_by(&two, |_| ());
-    // `two` alone verifies the certificate. But `one`, which has the same name, stands between the two.
+    // `two` alone verifies the certificate. The second chain has `one`, which has the same name, between the
+    // certificate and `two`.
     assert!(order.check(&certificate, &[&two.pem()]).is_ok());
     let fault = order.check(&certificate, &[&one.pem(), &two.pem()]).unwrap_err();
     assert_eq!(fault, IssuedFault::NotSigned { place: Place::Certificate });

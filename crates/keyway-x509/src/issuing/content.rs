@@ -106,7 +106,7 @@ impl CertificateContent {
             Ok(builder.build::<_, Signature>(&KeySigner(signer))?.to_der()?)
         };
         made().map_err(|error: Error| match error {
-            // A key that Keyway has read fails for no other reason.
+            // With a key that Keyway has read, a signature fails only if the random source fails.
             Error::Signature(_) => NewCertificateError::Random,
             other => NewCertificateError::Encoding { reason: other.to_string() },
         })
@@ -125,7 +125,7 @@ impl CertificateContent {
     }
 }
 
-/// A profile for the builder that adds nothing to the content.
+/// A profile that makes the builder add nothing to the content.
 struct Profile<'a>(&'a CertificateContent);
 
 impl BuilderProfile for Profile<'_> {

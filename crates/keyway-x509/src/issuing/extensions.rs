@@ -65,7 +65,7 @@ pub fn authority_key(identifier: &[u8]) -> Result<Extension> {
     extension(false, &identifier)
 }
 
-/// Makes the extension of a certificate that is not that of an authority, whatever the request says.
+/// Makes the basic constraints of a certificate that is not that of an authority. The request has no influence on them.
 ///
 /// # Errors
 /// For a value that cannot be encoded.

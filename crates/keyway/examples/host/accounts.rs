@@ -28,7 +28,8 @@ pub(crate) async fn show(
     secrets: &mut Vec<String>,
 ) -> Result<(), Failure> {
     report.step("Accounts in a secret store, with rotation");
-    // A real host lends the means to reach its servers, for example `authorized_keys` files and a login by `ssh`.
+    // A real host passes plugins the means to reach its servers, for example `authorized_keys` files and a login by
+    // `ssh`.
     let target = ScriptedTarget::new();
     let lent = Resources::new()
         .with::<Arc<dyn Changer>>(Arc::new(target.clone()))

@@ -67,7 +67,7 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// Shows a truncated file of Convection's, as after a crash of its own plugin.
+/// Shows a truncated file of Convection. A crash of Convection's own plugin can leave such a file.
 pub(crate) async fn show_truncated_file(
     report: &mut Report,
     stores: &Stores,

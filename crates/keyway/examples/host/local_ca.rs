@@ -99,7 +99,7 @@ pub(crate) async fn show(
 
     let [certificate, root] = [&certificate, root.as_str()].map(certificates_of_pem);
     let (certificate, root) = (certificate?.swap_remove(0), root?.swap_remove(0));
-    // The engine signs revocation lists. A program that publishes them opens the authority by its type.
+    // The engine signs revocation lists. A program that publishes them opens the authority as a `LocalCa`.
     let (local, base) = (LocalCa::new(&list_context)?, CaId::new("base")?);
     let before = local.revocation_list(&base).await?;
     let verified = verify(&certificate, &root, &before.der, now);

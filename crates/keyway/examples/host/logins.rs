@@ -1,4 +1,4 @@
-//! Requests, uses and revokes a login key, by a plugin in this process and by the same plugin as an
+//! Requests, uses and revokes a login key: once by a plugin in this process, and once by the same plugin in a separate
 //! executable.
 
 use std::path::Path;

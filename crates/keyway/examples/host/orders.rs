@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::report::{Failure, Report};
 
-/// A host for orders, and its loop.
+/// A host for orders, and the task that runs it.
 struct Desk {
     host: Host,
     running: JoinHandle<()>,

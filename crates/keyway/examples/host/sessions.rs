@@ -19,7 +19,7 @@ use crate::report::{Failure, Report};
 /// The lines of the audit.
 type Audit = Arc<Mutex<Vec<String>>>;
 
-/// A gateway: a host for sessions, and its loop.
+/// A gateway: a host for sessions, and the task that runs it.
 struct Gateway {
     host: Host,
     running: JoinHandle<()>,

@@ -34,12 +34,13 @@ pub struct Acme {
 impl Acme {
     /// Opens a connection. It does no I/O and does not block.
     ///
-    /// The host lends the storage engine as an `Arc<dyn Storage>`, the keys that seal its records as a [`KeyRing`], and
-    /// the place for proofs as an `Arc<dyn` [`Responder`]`>`. For some servers it also lends an [`ExternalAccount`].
+    /// The resources of the host must include the storage engine as an `Arc<dyn Storage>`, the keys that seal its
+    /// records as a [`KeyRing`], and the place for proofs as an `Arc<dyn` [`Responder`]`>`. Some servers also need an
+    /// [`ExternalAccount`].
     ///
     /// # Errors
     /// [`Invalid`](CertificateError::Invalid) names the key of the configuration that is not acceptable;
-    /// [`MissingResource`](CertificateError::MissingResource) names the resource that was not lent.
+    /// [`MissingResource`](CertificateError::MissingResource) names the missing resource.
     pub fn new(context: &OpenContext) -> Result<Self, CertificateError> {
         let configuration = AcmeConfiguration::read(&context.configuration)?;
         let storage = Arc::clone(context.resources.require::<Arc<dyn Storage>>()?);

@@ -33,7 +33,7 @@ impl Acme {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => OrderOutcome::Canceled(CANCELED.into()),
                 Err(failure) => match self.failed(order, &url, failure).await? {
-                    // The server no longer has the order.
+                    // An order that the server no longer has counts as canceled.
                     OrderOutcome::InvalidOperation(_) => OrderOutcome::Canceled(CANCELED.into()),
                     later => return Ok(later),
                 },
@@ -70,7 +70,7 @@ impl Acme {
         for authorization in seen.state.authorizations.iter().filter(|url| !others.contains(*url)) {
             let payload = json!({ "status": "deactivated" });
             match self.post(authorization, Some(&payload), until).await {
-                // The server refuses this for an authorization that has ended already.
+                // The server refuses to deactivate an authorization that has ended already.
                 Ok(_) | Err(Failure::Problem(_)) => {}
                 Err(failure) => return Err(failure),
             }

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use keyway_core::Wiped;
 
-/// An account at an authority's customer service. The host lends it, so that the plugin can bind the ACME account to
-/// it.
+/// An account that a customer of an authority has outside ACME. The host passes it to the plugin, which binds the ACME
+/// account to it.
 ///
 /// It is needed for authorities whose directory says `externalAccountRequired`. `Debug` shows only the id, and the key
 /// is wiped on drop.

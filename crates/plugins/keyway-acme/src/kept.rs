@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::responder::Proof;
 
-/// The URL of the order at the server.
+/// The field with the URL of the order at the server.
 const ORDER: &str = "order";
-/// Set while the order is being placed.
+/// The field that is set while the order is being placed.
 const PLACING: &str = "placing";
-/// The proofs that are shown.
+/// The field with the proofs that are shown.
 const PROOFS: &str = "proofs";
-/// Set when the order is to be canceled.
+/// The field that is set when the order is to be canceled.
 const CANCELING: &str = "canceling";
-/// Set when the order was canceled.
+/// The field that is set when the order was canceled.
 const CANCELED: &str = "canceled";
 
 /// An authorization whose proof is shown, or will be shown.

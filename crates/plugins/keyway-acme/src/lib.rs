@@ -1,7 +1,7 @@
 //! Certificates from servers that speak ACME (RFC 8555), such as that of Let's Encrypt.
 //!
 //! The plugin is `acme` ([`AcmePlugin`]). It makes an account, places orders, and downloads certificates. A
-//! [`Responder`] that the host lends shows the proofs of names. The plugin waits as long as the server requests,
+//! [`Responder`] of the host shows the proofs of names to the server. The plugin waits as long as the server requests,
 //! revokes certificates, tells when to renew them (RFC 9773), and changes the key of its account.
 //!
 //! ```
@@ -90,13 +90,14 @@
 //!
 //! # Storage
 //!
-//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). The account with its key, the open
-//! orders, and the revocations that succeeded are sealed records. Several handles and processes may use one connection.
-//! The account belongs to the name of the connection and the directory, so another directory has another account.
+//! The host passes an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing) to the plugin. The account with its
+//! key, the open orders, and the revocations that succeeded are sealed records. Several handles and processes may use
+//! one connection. The account belongs to the name of the connection and the directory, so another directory has
+//! another account.
 //!
 //! # Features
-//! `double`: `AcmeDouble`, a server for tests. `schemars`: the JSON schema of [`AcmeConfiguration`]. Both are off by
-//! default.
+//! `double`: `AcmeDouble`, a server for tests. `schemars`: the JSON schema of [`AcmeConfiguration`]. Both features are
+//! off by default.
 
 mod account;
 mod account_key;

@@ -85,14 +85,16 @@ impl CertificateAuthority for Acme {
             }
             IntendedCall::Cancel(order) => destroyed(self.is_withdrawn(order).await?),
             IntendedCall::Revoke(request) => destroyed(self.is_revoked(&request.certificate).await?),
-            // A connection has only one authority, and never changes placed orders.
+            // All other calls manage authorities or change orders. A connection has only one authority, and never
+            // changes placed orders.
             _ => Reconciled::NothingHappened,
         })
     }
 }
 
 impl Acme {
-    /// Tells whether an order is at the server. An unclaimed order that fits is claimed for it.
+    /// Tells whether an order is at the server. If the server has an unclaimed order for the same names, it is claimed
+    /// for this order.
     async fn is_placed(&self, order: &CertificateOrder) -> Result<bool, CertificateError> {
         if self.placed(order).await?.is_some() {
             return Ok(true);

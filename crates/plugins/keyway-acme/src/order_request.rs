@@ -11,7 +11,7 @@ use crate::documents::Identifier;
 /// The id of the one authority of a connection.
 pub(crate) const CA: &str = "acme";
 
-/// The field with the certificate that the new one replaces.
+/// The name of the field with the certificate that the new certificate replaces.
 const REPLACES: &str = "replaces";
 /// The maximum number of names of an order.
 const MOST_NAMES: usize = 100;
@@ -59,7 +59,7 @@ pub(crate) fn read(
     })
 }
 
-/// Checks that an authority is the only one of the connection.
+/// Checks that `ca` names the connection's only authority.
 pub(crate) fn known(ca: Option<&CaId>) -> Result<(), CertificateError> {
     match ca {
         Some(other) if other.as_str() != CA => Err(CertificateError::UnknownCa { ca: other.clone() }),

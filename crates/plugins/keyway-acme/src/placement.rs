@@ -14,8 +14,8 @@ use crate::http::Answer;
 use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
 
-/// The maximum number of orders of an account that are read to find an unclaimed one. If the order is not found,
-/// another one can be placed, because the first one is never finalized.
+/// The maximum number of orders of an account that are read to find an unclaimed one. If it is not among them, the
+/// plugin can place another order, because it never finalizes the first one.
 const MOST_READ: usize = 100;
 /// The maximum number of pages of the list of orders that are read.
 const MOST_PAGES: usize = 20;
@@ -46,7 +46,7 @@ impl Acme {
         };
         match self.place(order, &request, until).await {
             Ok(Some(seen)) => self.gone_on(order, seen, until).await,
-            // Some servers answer a new order with an order for the same names that is still open.
+            // Some servers answer a request for a new order with an open order for the same names.
             Ok(None) => {
                 let message = "Another order for the same names is open at the certificate authority.";
                 Ok(OrderOutcome::WaitingForCa(Waiting::new(message).retry_method(RetryMethod::Issue)))

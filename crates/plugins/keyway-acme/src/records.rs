@@ -4,8 +4,8 @@
 //! connection (16 bytes) | kind (1) | mark (16)
 //! ```
 //!
-//! A value is `format (1) | token`. Its plaintext begins with the key of the record, so a value in another place is
-//! refused.
+//! A value is `format (1) | token`. Its plaintext begins with the key of the record, so a value that was copied to
+//! another key is refused.
 
 use std::sync::Arc;
 
@@ -46,8 +46,8 @@ pub(crate) struct Records {
 pub(crate) type Content = (Wiped<Vec<u8>>, Revision);
 
 impl Records {
-    /// Creates the access to the records of a connection to one directory. A connection to another directory has
-    /// another account.
+    /// Creates the access to the records of a connection. A connection of the same name to another directory has other
+    /// records.
     pub(crate) fn new(
         name: &AuthorityName,
         directory: &str,

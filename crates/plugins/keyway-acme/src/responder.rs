@@ -1,4 +1,4 @@
-//! The trait for the place where proofs are shown. The host lends it.
+//! Defines the trait that shows proofs to an ACME server. The host passes an implementation to the plugin.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use keyway_certificates::{CertificateError, async_trait};
 use serde::{Deserialize, Serialize};
 
-/// Shows proofs to an ACME server, as pages of a web server or as TXT records. The host lends it as an
-/// `Arc<dyn Responder>`.
+/// Shows proofs to an ACME server, as pages of a web server or as TXT records. The host passes an implementation to the
+/// plugin as an `Arc<dyn Responder>`.
 ///
 /// A proof may be shown or removed several times, and by several processes. The plugin removes each proof that it has
 /// shown, whatever the outcome of the order, and even after a crash.

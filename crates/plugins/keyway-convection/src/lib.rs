@@ -1,5 +1,5 @@
 //! Opens secret stores on the files of Convection's Generic and PassDB plugins. Convection can open the files that this
-//! crate writes, and the other way round.
+//! crate writes, and this crate can open the files that Convection writes.
 //!
 //! ```
 //! use keyway_core::SecretValue;

@@ -43,8 +43,8 @@ pub struct ConvectionConfiguration {
     /// See decision C9.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// Whether each write is sealed with a random key of the ring, as Convection does, or always with the first key.
-    /// The default is true (decision C8).
+    /// True if each write is sealed with a random key of the ring, as Convection does it; false if each write is sealed
+    /// with the first key. The default is true (decision C8).
     #[serde(default = "yes")]
     pub shuffle_keys: bool,
     /// The settings of a new store.

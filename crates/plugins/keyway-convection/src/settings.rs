@@ -9,8 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::format;
 
-/// The settings by Convection's specification of the Generic plugin: one optional table with any
-/// content.
+/// The settings that Convection's specification defines for the Generic plugin: one optional table with any content.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(dead_code)] // Only the shape is used.

@@ -1,4 +1,4 @@
-//! A store file: implements the three protected hooks `read`, `write` and `remove` on a file.
+//! Implements the three protected hooks `read`, `write` and `remove` on a store file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ impl StoreFile {
     }
 
     fn folder(&self) -> &Path {
-        // The path is absolute, and names a file.
+        // The path is absolute and names a file, so it has a parent.
         self.path.parent().unwrap_or(Path::new("/"))
     }
 

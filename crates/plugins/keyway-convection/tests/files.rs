@@ -303,7 +303,7 @@ fn rotation_needs_the_old_keys_no_more() {
     create(&*store, "a", "1").unwrap();
     block_on(store.rotate(&new, &|_| {})).unwrap();
     for number in 0..8 {
-        // Each write draws one of the new keys.
+        // Each write is sealed with one of the new keys, chosen at random.
         create(&*store, &format!("b{number}"), "2").unwrap();
         assert_eq!(get(&*open(root.path(), &new), "a").unwrap(), "1");
     }

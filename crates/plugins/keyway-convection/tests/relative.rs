@@ -1,4 +1,5 @@
-//! Tests a store that was opened by a relative path: it stays the same when the process changes its working directory.
+//! Tests a store that was opened by a relative path. It must use the same file after the process changes its working
+//! directory.
 //!
 //! The test is alone in its file, because the working directory belongs to the whole process.
 

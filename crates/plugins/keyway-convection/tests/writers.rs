@@ -13,7 +13,7 @@ use keyway_secrets::StoreError;
 use pollster::block_on;
 use support::*;
 
-/// A key that is not secret, because all processes of this test need the same one.
+/// A fixed key, because all processes of this test need the same one. It is public.
 const KEY: &str = "cHVibGljLXRlc3Qta2V5LW5vdC1mb3ItcmVhbC11c2U=";
 
 fn shared_ring() -> KeyRing {
@@ -74,7 +74,8 @@ fn deleting_and_making_again_goes_well_with_others_who_write() {
         let (root, keys) = (root.path(), &keys);
         scope.spawn(move || {
             while Instant::now() < until {
-                // Each round needs a new handle, because a handle that has deleted the store does not use a new store.
+                // Each round needs a new handle, because a handle that has deleted the store never uses a store that is
+                // made later.
                 let _ = block_on(open(root, keys).initialize());
                 block_on(open(root, keys).marked_for_delete()).unwrap();
             }

@@ -9,7 +9,7 @@ use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SecretRecord;
 use crate::storage_error::from_storage;
 
-/// A write after all checks that do not need the store.
+/// A write that has passed all checks that do not need the store.
 enum Planned {
     Create(SecretRecord, NewValue),
     Modify(SecretAddress, SecretChange),
@@ -36,14 +36,14 @@ impl Handle {
             let puts = match self.puts(&view, &planned).await {
                 Ok(puts) => puts,
                 Err(_) if self.keys_changed_since(&view) => continue,
-                // The cached view of the store may be out of date.
+                // The refusal counts only if the cached view of the store is current.
                 Err(refusal) if self.is_current(&view).await? => return Err(refusal),
                 Err(_) => continue,
             };
             let Some(first) = puts.first() else { return Ok(Vec::new()) };
             let crowd = self.crowd_at(&first.key.clone());
             let headers = puts.iter().map(|put| put.header.clone()).collect();
-            // The items are sorted by key, so that an engine with a tree visits each page once.
+            // The items are sorted by key, so that an engine with a B-tree visits each page once.
             let mut puts: Vec<_> = puts.into_iter().enumerate().collect();
             puts.sort_unstable_by(|(_, one), (_, other)| one.key.cmp(&other.key));
             let places: Vec<_> = puts.iter().map(|(at, _)| *at).collect();

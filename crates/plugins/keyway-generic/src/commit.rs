@@ -23,9 +23,9 @@ pub(crate) enum Committed {
 impl Handle {
     /// Commits the caller's items if the header is still that of `view`.
     ///
-    /// So no write goes into a store that is being deleted, uses keys that a rotation has retired, or was last written
-    /// by a version that this plugin must not read. If an older version wrote last, the commit also raises the header
-    /// to the running version.
+    /// The check of the header prevents three kinds of writes: to a store that is being deleted, with keys that a
+    /// rotation has retired, and to a store whose last writer has a version that this plugin must not read. If an older
+    /// version wrote last, the commit also records the running version in the header.
     pub(crate) async fn commit(
         &self,
         view: &View,

@@ -1,4 +1,4 @@
-//! Deletes a store, resumable at every point.
+//! Deletes a store. A deletion can be interrupted at any point, and resumed later.
 //!
 //! See decision C13.
 

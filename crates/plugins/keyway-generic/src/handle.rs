@@ -20,8 +20,8 @@ use crate::storage_error::from_storage;
 /// record approach this limit.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
-/// The maximum number of environments that a handle remembers. Beyond it, the handle forgets them all. Remembering only
-/// saves work, and must not grow with the store.
+/// The maximum number of environments that a handle remembers. Beyond it, the handle forgets them all: remembering only
+/// saves work, and the memory for it must not grow with the store.
 const REMEMBERED_ENVIRONMENTS: usize = 1024;
 
 /// The number of locks for writers that retry. Writers that share a lock retry one after the other.
@@ -76,8 +76,8 @@ pub(crate) struct Loaded {
 #[derive(Clone)]
 pub(crate) struct View {
     pub(crate) loaded: Arc<Loaded>,
-    /// The keys of the handle, led by the key of the store, which sealed the header. So even a handle that holds old
-    /// and new keys in any order never seals with a key that a rotation has retired.
+    /// The keys of the handle. The first one is the key of the store, which sealed the header. So even a handle that
+    /// holds old and new keys in any order never seals with a key that a rotation has retired.
     pub(crate) keys: KeyRing,
     generation: u64,
 }
@@ -94,7 +94,7 @@ impl View {
         self.with(&self.keys)
     }
 
-    /// Returns other keys for the same store.
+    /// Returns the keys of `ring` for the same store.
     pub(crate) fn with<'a>(&self, ring: &'a KeyRing) -> StoreKeys<'a> {
         StoreKeys { ring, store: self.loaded.store_mark }
     }
@@ -256,7 +256,7 @@ impl Handle {
         Ok(self.fresh_view().await?.loaded.revision == view.loaded.revision)
     }
 
-    /// Reads the header, whatever its writer and the operations in progress.
+    /// Reads the header without checking its writer or the operations in progress.
     pub(crate) async fn read_header(&self) -> Result<Option<StoredHeader>, StoreError> {
         self.read_header_with(&self.keys()).await
     }

@@ -7,7 +7,7 @@ use keyway_secrets::{Count, StoreError, StoreInfo};
 use crate::handle::Handle;
 use crate::storage_error::from_storage;
 
-/// The maximum number of secrets that are counted without `counted`.
+/// The maximum number of secrets that are counted if `counted` is not set.
 const QUICK: usize = 1000;
 
 impl Handle {

@@ -1,8 +1,8 @@
 //! Keeps secrets as sealed records on any storage engine: the reference secret store.
 //!
-//! The plugin is `generic` ([`GenericPlugin`]). The host chooses the storage and lends the engine as an
-//! `Arc<dyn Storage>`. The same store runs in memory, in one SQLite file, or on any other engine. Every write is one
-//! atomic commit of that engine, and is durable when it returns (decision C6).
+//! The plugin is `generic` ([`GenericPlugin`]). The host chooses the engine, and passes it as an `Arc<dyn Storage>`.
+//! The same store runs in memory, in one SQLite file, or on any other engine. Every write is one atomic commit of that
+//! engine, and is durable when it returns (decision C6).
 //!
 //! ```
 //! use std::sync::Arc;

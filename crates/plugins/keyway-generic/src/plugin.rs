@@ -9,13 +9,12 @@ use serde::Deserialize;
 use crate::settings::Settings;
 use crate::store::SealedStore;
 
-/// The plugin `generic`: sealed records on the storage engine that the host lends as an
-/// `Arc<dyn Storage>`.
+/// The plugin `generic`: sealed records on the storage engine that the host passes as an `Arc<dyn Storage>`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct GenericPlugin;
 
-/// The plugin's configuration, which has no keys yet. The host chooses the storage engine. Everything else is a setting
-/// of the store, which `configure` changes at run time.
+/// The plugin's configuration, which has no fields yet. The host chooses the storage engine. Everything else is a
+/// setting of the store, which `configure` changes at run time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(keyway_core::configuration::schemars::JsonSchema))]
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]

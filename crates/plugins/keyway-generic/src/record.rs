@@ -87,7 +87,7 @@ impl SecretRecord {
         Ok(record)
     }
 
-    /// Returns the length of the sealed record with a value of this many bytes.
+    /// Returns the length of the sealed record for a value of `value_bytes` bytes.
     pub(crate) fn sealed_bytes(&self, value_bytes: usize) -> usize {
         sealed_bytes(self.fields_bytes(), value_bytes)
     }

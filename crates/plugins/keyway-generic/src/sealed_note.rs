@@ -1,11 +1,11 @@
-//! Small sealed records of one token: the store's own records and those of environments.
+//! Small sealed records of one token: the header of the store, and the records of environments.
 //!
 //! ```text
 //! format (1 byte) | key id (8) | token
 //! ```
 //!
-//! The plaintext of each kind of record starts with its own letter, so that kinds cannot be
-//! confused: `H` and `V` are the halves of a secret, `S` is the store's header, `E` an environment.
+//! The plaintext of each kind of record starts with its own letter, so that kinds cannot be confused: `H` and `V` are
+//! the two tokens of a secret, `S` is the store's header, `E` an environment.
 
 use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::StoreError;

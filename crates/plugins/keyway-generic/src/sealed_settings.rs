@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// The settings of a [`SealedStore`](crate::SealedStore), which a plugin defines. They are stored, sealed, in the
-/// header of the store, and operations follow the settings in force (decision C10).
+/// The settings of a [`SealedStore`](crate::SealedStore), which a plugin defines. They are sealed in the header of the
+/// store, and operations follow the settings in force (decision C10).
 ///
 /// The type is a `serde` struct with `deny_unknown_fields`; optional settings have a default. No function does I/O,
 /// except that [`generate`](Self::generate) draws random bytes.

@@ -36,7 +36,7 @@ impl Handle {
             let view = self.view().await?;
             let (key, sealed) = match self.created(&view, &record, &value).await {
                 Ok(created) => created,
-                // The cached view of the store may be out of date.
+                // The refusal counts only if the cached view of the store is current.
                 Err(refusal) if self.is_current(&view).await? => return Err(refusal),
                 Err(_) => continue,
             };
@@ -224,8 +224,8 @@ impl Handle {
                 secrets.extend(listed.filter(|listed| is_in(&query.environment, listed)));
             }
             match (&query.environment, next) {
-                // All entries of the page have been destroyed, or belong to another environment whose mark begins in
-                // the same way.
+                // All entries of the page have been destroyed, or belong to another environment whose keyed hash begins
+                // with the same bytes.
                 (_, Some(next)) if secrets.is_empty() => after = Some(next),
                 (EnvironmentFilter::In(environment), None)
                     if secrets.is_empty() && !self.has_environment(view, environment).await? =>

@@ -29,19 +29,19 @@ pub struct SealedStore {
     limits: BulkLimits,
     /// The settings of a new store.
     initial_settings: Map<String, Value>,
-    /// Prevents a second rotation of a handle from starting during the first one. It would remove the old keys of the
-    /// first one.
+    /// Ensures that a handle runs only one rotation at a time. A second rotation would remove the old keys, which the
+    /// first one still needs.
     rotating: Mutex<()>,
 }
 
 impl SealedStore {
-    /// Makes a handle from the `context` of the caller's plugin. The storage engine is the one that the host lends as
-    /// an `Arc<dyn Storage>`. `initial` are the settings of a new store, which are in force from its first secret on.
+    /// Makes a handle from the `context` of the caller's plugin. The storage engine is the `Arc<dyn Storage>` among the
+    /// resources of `context`. `initial` are the settings of a new store, which are in force from its first secret on.
     /// Does no I/O.
     ///
     /// # Errors
-    /// [`MissingResource`](StoreError::MissingResource) if no engine was lent; [`Invalid`](StoreError::Invalid) if
-    /// `initial` must not be stored.
+    /// [`MissingResource`](StoreError::MissingResource) if the resources have no engine;
+    /// [`Invalid`](StoreError::Invalid) if `initial` must not be stored.
     pub fn new<S: StoreSettings>(context: &OpenContext, initial: &S) -> Result<Self, StoreError> {
         let storage = context.resources.require::<Arc<dyn Storage>>()?;
         initial.check()?;

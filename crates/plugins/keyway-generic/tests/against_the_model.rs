@@ -13,13 +13,13 @@ use support::*;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// An operation, through the first handle if this is true, otherwise through the second one.
+    /// An operation. It goes through the first handle if the flag is true, otherwise through the second one.
     Do(bool, Operation),
     /// Both handles are reopened.
     Reopen,
     /// The first handle rotates; the second one already has the new keys.
     Rotate,
-    /// The first handle rotates, but dies after this many commits, and the rotation is repeated.
+    /// The first handle rotates, but dies after the given number of commits, and the rotation is repeated.
     RotateTwice(u8),
 }
 

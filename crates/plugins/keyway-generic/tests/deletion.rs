@@ -1,4 +1,4 @@
-//! Tests that deletion is complete, and resumable at every commit.
+//! Tests that a deletion is complete, and can be resumed after an interruption at any commit.
 //!
 //! See decision C13.
 

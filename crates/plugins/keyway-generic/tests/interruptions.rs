@@ -67,7 +67,8 @@ async fn a_future_dropped_anywhere_leaves_the_store_whole() {
                 };
                 poll_times(run, times)
             };
-            // Opened with both rings, the store must be entirely as before the operation, or entirely as after it.
+            // When the store is opened with both rings, it must be entirely as before the operation, or entirely as
+            // after the operation.
             let both = open(&storage, &fresh.with_retiring(&keys));
             match operation {
                 0 => match both.initialize().await {

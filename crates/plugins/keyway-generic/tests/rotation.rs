@@ -1,4 +1,5 @@
-//! Tests that rotation is complete, resumable at every commit, and invisible to other callers.
+//! Tests that a rotation is complete, can be resumed after an interruption at any commit, and is invisible to other
+//! callers.
 //!
 //! See decision C7.
 
@@ -33,7 +34,7 @@ async fn filled(storage: &Arc<dyn Storage>, keys: &KeyRing) {
     }
 }
 
-/// Reads every secret in every way.
+/// Reads all secrets and environments with every operation that reads.
 async fn check_all(store: &dyn SecretStore) {
     for number in 0..SHARED {
         assert_eq!(text(store, &at(&number.to_string())).await.unwrap(), format!("shared {number}"));

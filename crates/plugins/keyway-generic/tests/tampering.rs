@@ -35,7 +35,8 @@ fn is_refusal(error: &StoreError) -> bool {
     matches!(error, StoreError::Corrupt { .. } | StoreError::WrongKey { .. })
 }
 
-/// Reads every secret in every way. Each answer must be true or a refusal. Returns the number of refusals.
+/// Reads all secrets and environments with every operation that reads. Each operation must return the true content or
+/// refuse. Returns the number of refusals.
 async fn refusals(store: &dyn SecretStore) -> usize {
     let mut refused = 0;
     let mut note = |error: StoreError| {
@@ -173,7 +174,7 @@ async fn records_in_each_others_place_are_refused() {
         }
     }
     assert_eq!(refusals(&*open(&storage, &keys)).await, 0);
-    // The two secrets are found by name.
+    // Two of the secrets, which are told from other records by the length of their keys.
     let (a, b) = {
         let mut of_shared = Vec::new();
         for entry in &all {

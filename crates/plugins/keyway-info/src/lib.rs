@@ -56,8 +56,8 @@ pub struct Info;
 
 #[async_trait]
 impl Issuer for Info {
-    /// Declares the issuer idempotent: the same intent gets the same state again, and no outside
-    /// state changes.
+    /// Declares the issuer idempotent: the same intent gets the same state again, and nothing outside the issuer
+    /// changes.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true)
     }
@@ -114,7 +114,7 @@ fn decoded_user_id(context: &Context) -> String {
 fn shown(claim: &Json) -> String {
     match claim {
         Json::Text(text) => text.expose().to_owned(),
-        // JSON libraries support only 64 bits, so integers are written as decimal digits.
+        // JSON libraries limit integers to 64 bits, so an integer is written as its decimal digits.
         Json::Integer(integer) => integer.decimal().to_owned(),
         other => other.to_serde().to_string(),
     }

@@ -25,7 +25,7 @@ pub(crate) struct Authority {
     pub(crate) revision: Revision,
     pub(crate) key: PrivateKey,
     pub(crate) certificate: Certificate,
-    /// The identifier of the authority's key, in the form that its certificate has.
+    /// The identifier of the authority's key, as the authority's certificate gives it.
     pub(crate) key_identifier: Vec<u8>,
     /// The number of authorities that may be below this one, if that is limited.
     pub(crate) path_length: Option<u8>,

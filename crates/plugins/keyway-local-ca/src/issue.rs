@@ -96,7 +96,7 @@ impl LocalCa {
             let reason = "its certificate has expired: create or import another one";
             return Err(CertificateError::not_ready("the authority", reason));
         }
-        // The last second belongs to the validity.
+        // The last second belongs to the validity, so the duration is one second shorter.
         let lasts = days(asked.unwrap_or(self.configuration.days)).saturating_sub(Duration::from_secs(1));
         let last = now.plus(lasts);
         if asked.is_some() && last > end {

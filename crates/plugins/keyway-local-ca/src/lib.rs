@@ -86,10 +86,11 @@
 //!
 //! # Certificates
 //!
-//! Certificates are X.509 version 3. They have a serial number of 16 random bytes, basic constraints, key usages, the
-//! identifiers of both keys, and the configured addresses of the revocation list and of the issuer. Their validity
-//! begins `backdate_minutes` before their issue, and ends with that of their authority at the latest. Keys of
-//! authorities are ECDSA on P-256 or P-384, or Ed25519. Imported keys may also be RSA with 2048 to 4096 bits.
+//! Certificates are X.509 version 3. Each has a serial number of 16 random bytes, basic constraints, key usages, the
+//! identifiers of its own key and of the authority's key, and the configured addresses of the revocation list and of
+//! the issuer. Their validity begins `backdate_minutes` before their issue, and ends with that of their authority at
+//! the latest. Keys of authorities are ECDSA on P-256 or P-384, or Ed25519. Imported keys may also be RSA with 2048 to
+//! 4096 bits.
 //!
 //! # Authorities
 //!
@@ -101,21 +102,21 @@
 //! # Revocation lists
 //!
 //! [`LocalCa::revocation_list`] returns the list of an authority. A new list is signed after a revocation, and when
-//! half of the list's time has passed. The engine of a host takes care of this; a host without one calls
-//! [`LocalCa::renew_revocation_lists`]. The host publishes the lists. An entry stays for ever, even after its
-//! certificate has expired.
+//! half of the list's time has passed. The host's engine for certificate orders takes care of this; a host without that
+//! engine calls [`LocalCa::renew_revocation_lists`]. The host publishes the lists. An entry stays for ever, even after
+//! its certificate has expired.
 //!
 //! # Storage
 //!
-//! The host lends an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing). Every effect is one atomic commit, so
-//! after a kill at any point the effect is either done or not, and repeating the call completes it. Several handles and
-//! processes may use one connection. Authorities and orders are sealed, each for its place. Revocations are in the
-//! clear, because the list publishes them. [`LocalCa::reseal`] seals the records with a new key. The plugin does not
-//! detect a record that is removed, or an older copy that is put back.
+//! The host passes an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing) to the plugin. Every effect is one
+//! atomic commit, so after a kill at any point the effect is either done or not, and repeating the call completes it.
+//! Several handles and processes may use one connection. Authorities and orders are sealed, and each record is bound to
+//! its key in the storage. Revocations are in the clear, because the list publishes them. [`LocalCa::reseal`] seals the
+//! records with a new key. The plugin does not detect a record that is removed, or an older copy that is put back.
 //!
 //! # Features
 //! `encrypted-keys`: imported keys under a passphrase. `schemars`: the JSON schema of [`LocalCaConfiguration`]. Both
-//! are off by default.
+//! features are off by default.
 
 mod authority;
 mod authority_record;

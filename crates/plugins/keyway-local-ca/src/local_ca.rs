@@ -21,7 +21,7 @@ use crate::storage_error::{busy, corrupt, from_storage};
 /// The id of the base authority, which always exists: the root, or the imported authority.
 pub(crate) const BASE: &str = "base";
 
-/// The maximum number of attempts of an operation. It starts over when another writer was faster.
+/// The maximum number of attempts of an operation. An attempt fails when another writer was faster.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
 /// The maximum number of authorities of a connection.
@@ -45,11 +45,12 @@ pub struct LocalCa {
 impl LocalCa {
     /// Opens the authority of a connection. It does no I/O and does not block.
     ///
-    /// The host lends the storage engine as an `Arc<dyn Storage>`, and the keys that seal its records as a [`KeyRing`].
+    /// The resources of the host must include the storage engine as an `Arc<dyn Storage>`, and the keys that seal its
+    /// records as a [`KeyRing`].
     ///
     /// # Errors
     /// [`Invalid`](CertificateError::Invalid) names the key of the configuration that is not acceptable;
-    /// [`MissingResource`](CertificateError::MissingResource) names the resource that was not lent.
+    /// [`MissingResource`](CertificateError::MissingResource) names the missing resource.
     pub fn new(context: &OpenContext) -> Result<Self, CertificateError> {
         let configuration = LocalCaConfiguration::read(&context.configuration)?;
         let storage = Arc::clone(context.resources.require::<Arc<dyn Storage>>()?);
@@ -62,8 +63,8 @@ impl LocalCa {
     /// Returns an authority that this handle has loaded, or loads it from the storage. If the base authority is
     /// missing, it is made.
     ///
-    /// A writer checks the revision of the authority in its commit. If that check fails, the writer
-    /// [forgets](Self::forget) the authority.
+    /// A loaded authority may be out of date, so a writer checks the revision of the authority in its commit. If that
+    /// check fails, the writer [forgets](Self::forget) the authority.
     pub(crate) async fn authority(&self, ca: Option<&CaId>) -> Result<Arc<Authority>, CertificateError> {
         let id = ca.map_or(BASE, CaId::as_str);
         if let Some(known) = self.loaded.read().unwrap_or_else(PoisonError::into_inner).get(id) {

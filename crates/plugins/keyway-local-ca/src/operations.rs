@@ -19,7 +19,8 @@ const UNKNOWN_ORDER: &str = "The authority has made no certificate for this orde
 #[async_trait]
 impl CertificateAuthority for LocalCa {
     fn capabilities(&self) -> Capabilities {
-        // The plugin makes only keys that sign in a fraction of a millisecond. An imported RSA key may take longer.
+        // A configured root has a key that the plugin makes. Such a key signs in a fraction of a millisecond, but an
+        // imported RSA key may take longer.
         let is_prompt = self.configuration.root.is_some() && self.records.storage.pace() == Pace::Prompt;
         Capabilities::MINIMAL
             .request_types(RequestTypes::CUSTOM.and(RequestTypes::SIMPLE_CMC).and(RequestTypes::STORED_KEY))

@@ -7,7 +7,7 @@ use keyway_certificates::{CertificateAuthority, CertificateError, CertificatePlu
 use crate::LocalCa;
 use crate::configuration::LocalCaConfiguration;
 
-/// The plugin `local-ca`: a certificate authority on the storage engine that the host lends.
+/// The plugin `local-ca`: a certificate authority on the storage engine that the host passes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LocalCaPlugin;
 

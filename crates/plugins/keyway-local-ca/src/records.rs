@@ -4,8 +4,8 @@
 //! connection (16 bytes) | kind (1) | mark (16) [| serial number]
 //! ```
 //!
-//! A sealed value is `format (1) | key id (8) | token`. Its plaintext begins with the key of the record, so a value in
-//! another place is refused.
+//! A sealed value is `format (1) | key id (8) | token`. Its plaintext begins with the key of the record, so a value
+//! that was copied to another key is refused.
 
 use std::sync::Arc;
 
@@ -54,7 +54,7 @@ impl Records {
         Self { connection: mark(&[b"keyway-local-ca", connection.as_str().as_bytes()]), storage, keys }
     }
 
-    /// Returns the key of the record of a kind that is identified by a text.
+    /// Returns the key of a record. `text` identifies the record among those of its kind.
     pub(crate) fn key(&self, kind: Kind, text: &str) -> Vec<u8> {
         [&self.connection[..], &[kind as u8], &mark(&[&[kind as u8], text.as_bytes()])].concat()
     }

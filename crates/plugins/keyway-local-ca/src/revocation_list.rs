@@ -33,7 +33,7 @@ pub struct RevocationList {
     pub number: u64,
     /// The time from which the list is valid.
     pub this_update: Timestamp,
-    /// The time until which the list is valid. A verifier refuses certificates after it.
+    /// The time until which the list is valid. After this time, a verifier refuses the authority's certificates.
     pub next_update: Timestamp,
 }
 
@@ -104,7 +104,7 @@ impl LocalCa {
             if state.is_due(self.clock.now()) {
                 let ca = authority.id()?;
                 let list = match self.sign_list(&ca).await {
-                    // The authority has been deleted in the meantime.
+                    // The authority was deleted after this call had listed the authorities.
                     Err(CertificateError::UnknownCa { .. }) => continue,
                     signed => signed?,
                 };

@@ -8,14 +8,16 @@ use crate::records::Kind;
 use crate::storage_error::from_storage;
 
 impl LocalCa {
-    /// Reseals every record that is not sealed with the first of the lent keys. Returns the number of these records.
+    /// Reseals every record that is not sealed with the first of the keys that the host passed. Returns the number of
+    /// these records.
     ///
     /// To change keys, open the authority with the new key before the old ones, call this function until it returns 0,
     /// and then remove the old keys. Other handles continue to work if they have the new key, too. The function makes
     /// one commit for each record. It may be dropped and called again at any time.
     ///
     /// # Errors
-    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that no lent key opens.
+    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that none of the keys
+    /// opens.
     pub async fn reseal(&self) -> Result<u64, CertificateError> {
         const WHAT: &str = "a sealed record of the authority";
         let mut resealed = 0;

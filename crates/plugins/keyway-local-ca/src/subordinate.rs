@@ -84,7 +84,7 @@ impl LocalCa {
         Ok(is_there && self.find(id).await?.is_none())
     }
 
-    /// Makes the record of an authority below another one.
+    /// Makes the record of an authority below `parent`.
     fn below(
         &self,
         parent: &Authority,

@@ -1,9 +1,9 @@
-//! Keeps the service's answers for a while. They are kept in the form in which they came, so names and values stay
-//! encrypted (decision L9).
+//! Keeps the service's answers for a limited time. They are kept in the form in which they came, so names and values
+//! stay encrypted (decision L9).
 //!
-//! The maximum age of an answer is the staleness that the store declares (decision L12). Reads that a kept answer can
-//! serve need no service, so they succeed even while the service is down. With a file, processes share the answers
-//! (decision H282).
+//! The maximum age of an answer is the staleness that the store declares (decision L12). A read whose answer is kept
+//! needs no request, so it succeeds even while the service is down. With a file, processes share the answers (decision
+//! H282).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -42,8 +42,7 @@ struct Kept {
     drops: u64,
     /// The time at which the last read of the profile began.
     profile_at: Timestamp,
-    /// The version of the file that the answers were last read from or written to. Answers that are not saved yet are
-    /// not in the file.
+    /// The version of the file when this cache last read or wrote it. Unsaved answers are only in memory.
     seen: Option<Seen>,
     generation: Option<Generation>,
     is_unsaved: bool,
@@ -63,8 +62,8 @@ impl Begun {
         self.at
     }
 
-    /// Returns the beginning of two reads together, which is the earlier one. `self` is the read that began first,
-    /// unless the answer to the other read was kept.
+    /// Combines the beginnings of two reads. The time is the earlier one, and the number of drops is that of `self`.
+    /// `self` is the read that began first, unless the answer to the other read was kept.
     pub(crate) fn or_earlier(self, other: Self) -> Self {
         Self { at: self.at.min(other.at), ..self }
     }

@@ -19,14 +19,14 @@ pub struct LockerConfiguration {
     #[serde(default)]
     pub api_base: Option<String>,
     /// The file with the credentials, which only its owner may read. By default, the credentials are searched in the
-    /// environment variables of the process, and then in `~/.locker/credentials` (decision L7). Credentials that the
-    /// host lends precede all of them.
+    /// environment variables of the process, and then in `~/.locker/credentials` (decision L7). If the host passes
+    /// credentials, these are used instead.
     #[serde(default)]
     pub credentials_file: Option<PathBuf>,
     /// Further headers of every request, at most 64.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// The maximum number of attempts of a read after the first one, at most 20. Writes are never repeated.
+    /// The maximum number of times that a failed read is repeated, at most 20. Writes are never repeated.
     #[serde(default)]
     pub retries: u32,
     /// The longest time for one request, in seconds.
@@ -40,8 +40,8 @@ pub struct LockerConfiguration {
     /// is at most a day. The store declares it as its staleness. Writes through this store are visible at once.
     #[serde(default)]
     pub max_age_seconds: u32,
-    /// The folder of a file in which processes share these answers, so that a process that starts while the service is
-    /// down can read them, too. It is an absolute path, or `xdg` for `keyway` in the user's folder for caches.
+    /// The folder of a file in which processes share the kept answers, so that a process that starts while the service
+    /// is down can read them, too. It is an absolute path, or `xdg` for `keyway` in the user's folder for caches.
     ///
     /// The file has the name of the store and mode 0600; the folder is made if it is missing. The setting needs
     /// `max_age_seconds`. Without this setting, the answers stay in memory.
@@ -68,7 +68,7 @@ const fn twenty_five() -> u16 {
 const RESERVED: [&str; 7] =
     ["authorization", "connection", "content-length", "content-type", "expect", "host", "transfer-encoding"];
 
-/// The value of `cache_folder` that stands for the place in the XDG specification.
+/// The value of `cache_folder` that selects the folder of the XDG specification.
 const XDG: &str = "xdg";
 
 /// The value of `proxy` that stands for no proxy.

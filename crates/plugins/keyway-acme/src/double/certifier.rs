@@ -1,4 +1,4 @@
-//! The authority of the server for tests.
+//! The certificate authority of the ACME server for tests.
 
 use der::Decode as _;
 use keyway_x509::{CertificateRequest, KeyType};

@@ -23,7 +23,7 @@ pub use settings::DoubleSettings;
 use crate::responder::{Proof, Responder, Visibility};
 use state::{OrderEntry, OrderStage, State};
 
-/// An ACME server for tests. It runs on a loopback address, with plain HTTP, and has faults to switch on.
+/// An ACME server for tests. It runs on a loopback address, with plain HTTP, and has faults that a test can switch on.
 ///
 /// It checks every signature and nonce. It does not fetch proofs, but looks for them at its own
 /// [responder](Self::responder). Its certificates are from an authority that it makes when it starts. The server ends

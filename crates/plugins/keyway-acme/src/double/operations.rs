@@ -130,7 +130,7 @@ impl Shared {
     }
 }
 
-/// Tells whether the holder of an external account bound a key to it.
+/// Tells whether `binding` is signed with the key of an external account, and binds `key` to that account.
 fn is_bound(binding: &Value, mac_key: &[u8], key: &Value) -> bool {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -85,8 +85,8 @@ impl Shared {
             body["status"] = OrderStage::Ready.as_str().into();
             return Reply::json(200, &body);
         }
-        // The first look after the finalization finds the certificate. Only the answer to the finalization says
-        // `processing`.
+        // The first read of the order after the finalization shows the certificate. Only the answer to the finalization
+        // says `processing`.
         state.orders[number].is_processing = false;
         Reply::json(200, &self.order_body(&state, number)).retried()
     }

@@ -9,7 +9,7 @@ use crate::external_account::ExternalAccount;
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // Each flag is a fault of its own, read by name.
 pub struct DoubleSettings {
-    /// Every request whose number is a multiple of this number is answered with `badNonce`. With zero, no request is.
+    /// Every request whose number is a multiple of this number is answered with `badNonce`. Zero switches this off.
     pub bad_nonce_every: u32,
     /// The number of signed requests, from now on, that are answered with status 429.
     pub limited: u32,

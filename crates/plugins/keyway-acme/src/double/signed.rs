@@ -84,7 +84,7 @@ impl Shared {
             Some(None) => return Err(Reply::problem(400, "accountDoesNotExist", "No such account.")),
         };
         if !parts.is_signed_by(&key) {
-            // Pebble answers in this way, too.
+            // Pebble, the test server of Let's Encrypt, gives the same answer.
             return Err(malformed("The signature is not that of the account."));
         }
         Ok(Signed { key, account, payload: parts.payload })

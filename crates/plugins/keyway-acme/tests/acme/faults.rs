@@ -154,7 +154,7 @@ fn proved_names_are_not_asked_for_again() {
     desk.configuration["call_seconds"] = 2.into();
     desk.server.set(|settings| settings.shares_authorizations = true);
     let acme = desk.open();
-    // The authorizations of these names are valid when the second order is placed.
+    // The first order proves these names, so their authorizations are valid when the second order is placed.
     let names: Vec<_> = (0..6).map(|number| format!("host-{number}.example.com")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     certified(&acme, &TestOrder::new("before", &names));

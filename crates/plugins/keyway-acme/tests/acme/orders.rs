@@ -16,8 +16,8 @@ fn an_order_needs_no_more_requests_than_the_protocol() {
     assert_eq!(desk.server.proofs(), []);
     let before = desk.server.count_all();
     certified(&acme, &TestOrder::new("second", &["door.example.com"]));
-    // The seven requests: a new order, its authorization, its challenge, a look, the finalization, a look, the
-    // certificate.
+    // The seven requests: a new order, its authorization, its challenge, a read of the order, the finalization, another
+    // read of the order, and the certificate.
     assert_eq!(desk.server.count_all() - before, 7);
     assert_eq!(desk.server.finalizations(), [1, 1]);
     assert_eq!(desk.server.count("newAccount"), 1);
@@ -45,7 +45,7 @@ fn many_orders_at_once_need_no_more_requests_than_the_protocol() {
             });
         }
     });
-    // Each worker may ask for a nonce when the others have taken all.
+    // A worker requests a nonce when the other workers have taken all kept nonces.
     let needed = 7 * WORKERS * ORDERS;
     let asked = desk.server.count_all() - before;
     assert!((needed..=needed + 2 * WORKERS).contains(&asked), "{asked} instead of {needed}");

@@ -7,7 +7,7 @@ use pollster::block_on;
 
 use crate::support::{Desk, TestOrder, certified, finished};
 
-/// Asks the plugin about an order whose call was dropped while the order was placed.
+/// Asks the plugin about an order whose call was dropped while the plugin placed the order.
 fn told(desk: &Desk, order: &keyway_certificates::CertificateOrder) -> Reconciled {
     block_on(desk.open().reconcile(&IntendedCall::Issue(order.clone()).into())).unwrap()
 }

@@ -71,7 +71,8 @@ fn check_at(value: &Structured, depth: usize) -> Result<(), Unstorable> {
     }
 }
 
-/// Tells whether `text` is a date, a time or both in the spelling of TOML 1.0, and every reader can represent it.
+/// Tells whether `text` is a date, a time, or a date with a time, in the spelling of TOML 1.0 and within the range of
+/// every reader.
 fn is_date_time(text: &str) -> bool {
     let Ok(value) = DeValue::parse(text) else { return false };
     // Anything else around the value, such as a comment, is refused.

@@ -62,8 +62,8 @@ impl UnreadableText {
         &self.problem
     }
 
-    /// Returns the writer of the file, if it could be read. Another version of the writer may arrange the rest of the
-    /// file differently.
+    /// Returns the writer of the file, if it could be read. If the writer has another version, it may arrange its files
+    /// differently, which would explain the fault.
     pub fn written_by(&self) -> Option<&WrittenBy> {
         self.written_by.as_deref()
     }

@@ -1,8 +1,8 @@
 //! Reads texts with escapes without leaving copies in memory.
 //!
-//! The TOML reader lends a text directly out of the document if the text has no escapes. It assembles all other texts
-//! in growing buffers, which leave unwiped copies behind. So the TOML reader gets a copy of the document in which those
-//! texts are blanked out. This module reads them separately, into a buffer that does not grow.
+//! The TOML reader returns a text without escapes as a slice of the document. It assembles all other texts in growing
+//! buffers, which leave unwiped copies behind. So the TOML reader gets a copy of the document in which the other texts
+//! are blanked out. This module reads them separately, into a buffer that does not grow.
 
 use std::ops::Range;
 
@@ -49,7 +49,8 @@ pub(super) struct Malformed {
     pub(super) reason: String,
 }
 
-/// Reads the text at `at`, which includes the quotes. Returns `None` if the TOML reader lent the text.
+/// Reads the text at `at`, which includes the quotes. Returns `None` if the text needs no decoding, because the TOML
+/// reader returns it as a slice of the document.
 ///
 /// # Errors
 /// The position of the fault, and its kind.
@@ -106,8 +107,8 @@ fn quotes(raw: &str) -> usize {
 struct Decoded(Zeroizing<String>);
 
 impl Decoded {
-    /// Tells whether the buffer has room. It always has, unless the TOML reader changes its behaviour. In that case the
-    /// text is refused, and not copied.
+    /// Tells whether the buffer has room. The buffer always has room, unless the TOML reader changes its behaviour. In
+    /// that case, the text is refused instead of being copied into a larger buffer.
     fn has_room(&self, bytes: usize) -> bool {
         self.0.len() + bytes <= self.0.capacity()
     }

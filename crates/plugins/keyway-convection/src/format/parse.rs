@@ -17,7 +17,7 @@ use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 ///
 /// It checks only the form. It does not check whether the running plugin may read the file (decision C4), or whether
 /// the settings are valid. From `[metadata]` it reads only the writer of the file, because every writer replaces the
-/// rest. Unknown sections are kept in [`Document::other`].
+/// other entries. Unknown sections are kept in [`Document::other`].
 ///
 /// Secrets are moved into values that zeroize themselves, and no copy of a text stays in memory. The only exception are
 /// integers with underscores, which no writer of these files produces.
@@ -200,7 +200,7 @@ impl<'text> Reader<'text> {
         })
     }
 
-    /// Returns a text: the one that the TOML reader lent, or the escaped text that was blanked out.
+    /// Returns a text: `lent`, which is a slice of the document, or the escaped text that was blanked out.
     fn said(&self, at: Range<usize>, lent: Cow<'text, str>) -> Result<Zeroizing<String>, UnreadableText> {
         match escapes::read(self.text, at) {
             None => Ok(Zeroizing::new(lent.into_owned())),

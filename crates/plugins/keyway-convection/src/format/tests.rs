@@ -248,7 +248,7 @@ fn an_unknown_part_never_takes_the_place_of_a_known_one() {
     }
 }
 
-/// Tests that the TOML reader is given names both as they are written and with escapes resolved.
+/// Tests that a duplicate name is refused, even if only one of the two is written with escapes.
 ///
 /// See decision H75.
 #[test]

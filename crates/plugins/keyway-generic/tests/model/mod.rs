@@ -267,7 +267,7 @@ async fn try_perform(store: &dyn SecretStore, operation: &Operation) -> Result<A
     })
 }
 
-/// Reads the secret to learn its id, and returns a revision of it with this version.
+/// Reads the secret to learn its id, and makes a revision of that id and the given version.
 async fn revision(
     store: &dyn SecretStore,
     address: &SecretAddress,

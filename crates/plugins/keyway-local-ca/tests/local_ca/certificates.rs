@@ -103,7 +103,7 @@ fn a_refused_request_names_the_reason_and_has_no_effect() {
         assert_eq!((error.kind(), error.effect()), (ErrorKind::Invalid, Effect::None), "{metadata}: {error}");
         assert!(error.to_string().contains(reason), "{error}");
     }
-    // The id of the order is not used yet.
+    // The refusals did not use up the id of the order.
     issue(&ca, &order("order-1", &client.metadata())).unwrap();
 }
 
@@ -111,7 +111,7 @@ fn a_refused_request_names_the_reason_and_has_no_effect() {
 fn requested_purposes_are_kept() {
     let ca = Desk::new().with_root();
     let made = issue(&ca, &order("order-1", &request!("client-only"))).unwrap();
-    // The purpose of TLS servers is missing, so no server may use it.
+    // The purpose of TLS servers is missing, so no server may use the certificate.
     let der = &keyway_x509::certificates_of_pem(made.certificate.as_str()).unwrap()[0];
     let has = |id: &[u8]| der.windows(id.len()).any(|window| window == id);
     assert!(has(&[0x2b, 6, 1, 5, 5, 7, 3, 2]) && !has(&[0x2b, 6, 1, 5, 5, 7, 3, 1]));

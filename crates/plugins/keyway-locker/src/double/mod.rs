@@ -1,9 +1,9 @@
 //! A test double of the service Locker Secrets, on a loopback address.
 //!
-//! It serves the requests that Locker's native client sends, stores sealed rows, and has faults to switch on. Its
-//! credentials, keys and hashes are those of the recorded vectors `go.crypto.*`. The double also checks its clients: it
-//! refuses a text that is not sealed with the project's keys, and a hash that is not that of the name (H278). It shares
-//! no code with the plugin.
+//! It serves the requests that Locker's native client sends, stores sealed rows, and has faults that a test can switch
+//! on. Its credentials, keys and hashes are those of the recorded vectors `go.crypto.*`. The double also checks its
+//! clients: it refuses a text that is not sealed with the project's keys, and a hash that is not that of the name
+//! (H278). It shares no code with the plugin.
 //!
 //! ```
 //! use keyway_locker::double::{Fault, LockerDouble, Route};
@@ -50,7 +50,7 @@ use project::Project;
 const PREFIX: &str = "/locker_secrets";
 const ACCESS_KEY_ID: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const SECRET_ACCESS_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
-/// The project's keys, sealed with the keys of the secret access key. This is a recorded text.
+/// The project's keys, sealed with keys that are derived from the secret access key. This is a recorded text.
 const PROFILE_KEY: &str = "2.10uWcJHhTzGL4f2WpWP2qg==|rIrPomeF4IVpN51mvwt5UNAZiXHqjqPqZ6GTy2/lLAd2eCVbO8KPxZTddkOxH7MwL5k+jcW1O9wfro/3gPkqVMlVbS5yq/iDbWOyqHfld34=|wOIljy9D4moUmPpKHZHRPfsvmNVt4IX0+T9apc2+XpA=";
 
 /// A server that answers as Locker Secrets does. Dropping it blocks until all its threads have ended.
@@ -226,8 +226,8 @@ impl LockerDouble {
             .collect()
     }
 
-    /// Returns the requests since the last call, in the order of their arrival. Requests that were refused, or failed
-    /// by a fault, are included.
+    /// Returns the requests since the last call, in the order of their arrival. Refused requests, and requests that
+    /// failed because of a fault, are included.
     pub fn take_requests(&self) -> Vec<SeenRequest> {
         std::mem::take(&mut self.state().seen)
     }
@@ -283,7 +283,7 @@ mod tests {
     use std::path::Path;
 
     /// Tests that the double does not share the plugin's code. Otherwise, a fault in the plugin's cryptography would be
-    /// in the double, too, which could not detect it (H278).
+    /// in the double, too, and the double could not detect it (H278).
     #[test]
     fn the_double_uses_no_code_of_the_plugin() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/double");

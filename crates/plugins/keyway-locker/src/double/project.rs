@@ -138,8 +138,8 @@ impl Project {
             Field::Empty => None,
             Field::Text(id) => Some(self.environment(id).ok_or_else(unknown_environment)?),
         };
-        // Clients also send the sealed name of the environment. The service knows the name already, so it is only
-        // checked.
+        // Clients also send the sealed name of the environment. The service knows the name already, so it only checks
+        // the name.
         if let Field::Text(name) = body.optional("environment_name")? {
             let meant = environment.map_or_else(String::new, |row| self.shown(&row.texts.name));
             if self.keys.open(name).ok() != Some(meant) {

@@ -61,7 +61,7 @@ impl Project {
         true
     }
 
-    /// Seals a text. An empty text stays empty, as clients leave it out.
+    /// Seals a text. An empty text stays empty, because clients leave out empty texts.
     fn sealed_or_empty(&mut self, text: &str) -> String {
         if text.is_empty() { String::new() } else { self.seal(text) }
     }
