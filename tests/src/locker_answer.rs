@@ -12,7 +12,8 @@ use serde_json::Value;
 const MAX_BYTES: usize = 20 << 20;
 /// The deepest nesting that the SDKs read.
 const MAX_DEPTH: usize = 256;
-/// The minimum size in bytes, and the minimum depth, of a request with credentials.
+/// The minimum limits that a program must report, so that a request with credentials fits: its size in bytes, and its
+/// depth.
 const LEAST_REQUEST: u64 = 256;
 const LEAST_DEPTH: u64 = 4;
 const MAX_CURSOR_BYTES: usize = 4096;

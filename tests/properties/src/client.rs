@@ -1,4 +1,4 @@
-//! The inputs of a client: files for import, its credentials, answers of services.
+//! Checks the inputs of a client: files for import, the file of its credentials, and answers of services.
 
 use std::str;
 
@@ -21,7 +21,7 @@ pub fn dotenv(data: &[u8]) {
     };
     let written = match bundle.to_dotenv() {
         Ok(written) => written,
-        // The name is not valid for a shell's variable, or the shell changes the variable itself.
+        // The name is not a valid name of a shell variable, or the shell changes the variable by itself.
         Err(BundleError::NotDotenv { key, .. }) => return assert!(bundle.get(&key).is_some()),
         Err(other) => panic!("a file that was read can be written: {other}"),
     };
@@ -97,8 +97,8 @@ fn shows_no_value(error: &BundleError, data: &[u8]) {
 
 /// Checks the file of a client's credentials.
 ///
-/// The fields that are read occur in the file, and survive a round trip in the plainest form; a
-/// comment changes nothing; an error shows nothing of the file, and names one of its lines.
+/// The fields that are read occur in the file, and a file with only these fields is read as the same fields; a comment
+/// changes nothing; an error shows nothing of the file, and names one of its lines.
 pub fn credentials_file(data: &[u8]) {
     let folder = Scratch::new();
     let resolve = |content: &[u8]| {

@@ -1,4 +1,4 @@
-//! Private keys of credential stores, and the configuration of SPS plugins.
+//! Checks private keys of credential stores, and the configuration of SPS plugins.
 
 use keyway_credentials::{KeyError, KeyFacts, KeyForm, KeyType, PrivateKey, SecretText, SpsConfiguration};
 

@@ -1,4 +1,4 @@
-//! The records of a host about grants.
+//! Checks the records of a host about grants.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -88,15 +88,17 @@ const COUNT: u8 = 3;
 const DUE: u8 = 4;
 const CLAIMED: u8 = 5;
 const UNDECIDED: u8 = 6;
-/// The rooms to choose from. The grant occurs more often, because its record is the largest.
+/// The rooms (groups of records) that the first byte of an input chooses from. The room of the grant occurs more often,
+/// because its record is the largest.
 const ROOMS: [u8; 8] = [RECORD, COUNT, UNIQUE, DUE, RECORD, CLAIMED, UNDECIDED, RECORD];
-/// The number in [`ROOMS`] of the grant with another owner.
+/// The index in [`ROOMS`] at which the input replaces the owner in the grant's record. At the other places of
+/// [`RECORD`], it replaces the state.
 const OWNER: u8 = 4;
 
 /// Checks a record of a host about grants.
 ///
-/// The first byte chooses the room: a grant or its owner, both sealed with the host's own key; or
-/// the number of grants, the grant of a state, a due time, a claim or an undecided grant, which are
+/// The first byte chooses the group of records, which is called a room: a grant or its owner, both sealed with the
+/// host's own key; or the number of grants, the grant of a state, a due time, a claim or an undecided grant, which are
 /// not sealed, so any process may have written them.
 ///
 /// A host starts, lists, resumes and revokes, or reports an error; an unreadable record stays

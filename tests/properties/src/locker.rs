@@ -1,4 +1,4 @@
-//! The requests of Locker's official SDKs, and the answers of its service.
+//! Checks the requests of Locker's official SDKs, and the answers of Locker's service.
 
 use std::path::Path;
 
@@ -9,8 +9,8 @@ use keyway_locker::fuzzing;
 use keyway_locker_sdk::{Configuration, answer};
 use serde_json::Value;
 
-/// A store whose plugin is not linked, so that a request gets as far as possible without a file. The secret access key
-/// is `QUI=`.
+/// A store whose plugin is not linked, so a request gets as far as it can without a file of secrets. The secret access
+/// key is `QUI=`.
 const CONFIGURATION: &str = "
     [stores.web]
     plugin = 'generic'
@@ -99,8 +99,8 @@ pub fn locker_answer(data: &[u8]) {
     let status = u16::from(data.first().copied().unwrap_or_default()) + 300;
     let usual = fuzzing::read_otherwise(status, b"");
     for said in fuzzing::read_otherwise(status, data).into_iter().filter(|said| !usual.contains(said)) {
-        // An answer may contain by itself the constant text of a message. Then the message is the same for another
-        // answer.
+        // An answer may happen to contain the constant text of a message. A message is constant if another answer has
+        // the same message.
         let without = without_runs_of(data, said.as_bytes());
         let is_constant = without == data || fuzzing::read_otherwise(status, &without).contains(&said);
         assert!(is_constant, "an error repeats the answer: {said}");

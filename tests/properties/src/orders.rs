@@ -1,4 +1,4 @@
-//! Certificate orders: their metadata, and their life.
+//! Checks the metadata of certificate orders, and the life of an order.
 
 mod ca;
 mod life;

@@ -1,4 +1,4 @@
-//! The settings of stores that make passwords.
+//! Checks the settings of stores that generate passwords.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,4 +1,5 @@
-//! Records in a storage engine, which any process with access to it may have written.
+//! Checks how stores and hosts read records in a storage engine, which any process with access to the engine may have
+//! written.
 
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -74,7 +75,8 @@ static STORE: LazyLock<Records> = LazyLock::new(|| {
     records_of(&*storage)
 });
 
-/// The position of the room in a record's key, after the mark of the store.
+/// The position in a record's key, after the mark of the store, of the byte that names the room: the group of records
+/// to which the record belongs.
 const ROOM_AT: usize = 16;
 const HEADER: u8 = 0;
 const COUNTERS: u8 = 1;
@@ -83,8 +85,8 @@ const SECRET: u8 = 3;
 
 /// Checks a record of the plugin `generic`.
 ///
-/// The first byte chooses the kind, and whether the rest is the stored record or its plaintext,
-/// which is then sealed under the store's own key.
+/// The first byte chooses the kind, and whether the other bytes are the stored record or its plaintext, which is then
+/// sealed under the store's own key.
 ///
 /// A secret is read at its own address or not at all. Every query gives the same result, also after a change of keys.
 /// An error shows nothing of the record (decisions C4, C15).
@@ -94,12 +96,14 @@ pub fn sealed_record(data: &[u8]) {
     let mut cursor = None;
     match what % 8 {
         0 => {
-            // The letter of the record's kind and the key of the index are kept.
+            // The plaintext keeps the letter of the record's kind and the key of the index. The input replaces the
+            // other bytes.
             let note = record(&mut records, HEADER);
             *note = sealed_anew(note, 1 + 32, data);
         }
         1 => {
-            // The letter of the record's kind and the mark of the store are kept.
+            // The plaintext keeps the letter of the record's kind and the mark of the store. The input replaces the
+            // other bytes.
             let note = record(&mut records, ENVIRONMENT);
             *note = sealed_anew(note, 1 + 8, data);
         }

@@ -1,4 +1,4 @@
-//! A POSIX shell's reading of a file that contains only assignments.
+//! Reads a file of assignments as a POSIX shell does.
 
 use std::collections::BTreeMap;
 

@@ -12,7 +12,7 @@ pub(super) fn shows_nothing(error: &(dyn Error + 'static), foreign: &[u8]) {
     shows_nothing_but(error, foreign, &[]);
 }
 
-/// Does the same as [`shows_nothing`], except for names, which may be shown.
+/// Does the same as [`shows_nothing`], but allows the error to show `names`.
 pub(super) fn shows_nothing_but(error: &(dyn Error + 'static), foreign: &[u8], names: &[String]) {
     let mut said = format!("{error:?}\n");
     let mut cause = Some(error);
@@ -29,7 +29,8 @@ pub(super) fn shows_nothing_but(error: &(dyn Error + 'static), foreign: &[u8], n
     }
 }
 
-/// Checks an error about a plugin's output. A refusal may repeat it, because a refusal has the plugin's own words.
+/// Checks an error about a plugin's output. Only a refusal may repeat the output, because a refusal has the plugin's
+/// own words.
 pub(super) fn issuer_shows_nothing(error: &IssuerError, printed: &[u8]) {
     if !matches!(error, IssuerError::Refused { .. }) {
         shows_nothing(error, printed);

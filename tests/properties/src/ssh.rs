@@ -1,4 +1,4 @@
-//! Files of OpenSSH, and the public keys of users.
+//! Checks files of OpenSSH, and the public keys of users.
 
 use std::fs;
 use std::path::Path;
@@ -122,7 +122,7 @@ pub fn public_key(data: &[u8]) {
 
 /// Checks a key revocation list written by others.
 ///
-/// After a set-up with this list, a revocation adds to the list and removes nothing, and a repeated one changes
+/// After a set-up with this list, a revocation adds to the list and removes nothing. Repeating the revocation changes
 /// nothing. A refused list stays as it is, byte for byte.
 pub fn revocation_list(data: &[u8]) {
     let issuer = authority(None);

@@ -1,4 +1,4 @@
-//! Files of Convection's Generic and PassDB plugins.
+//! Checks files of Convection's Generic and PassDB plugins.
 
 use std::sync::LazyLock;
 use std::{fs, str};
@@ -46,7 +46,7 @@ pub fn store_document(data: &[u8]) {
     assert_eq!(again.written_by.version, document.written_by.version);
 }
 
-/// Checks a whole store file: the first byte chooses the plugin, the rest is the text inside.
+/// Checks a whole store file: the first byte chooses the plugin, the other bytes are the text inside the file.
 ///
 /// A readable secret stays the same after another secret is created and after a change of keys, and every query returns
 /// it unchanged. A refused file stays as it is. An error shows nothing of the text.

@@ -1,4 +1,4 @@
-//! Versions, metadata, configurations: small texts that plugins and operators write.
+//! Checks the small texts that plugins and operators write: versions, metadata and configurations.
 
 use std::str;
 
@@ -7,8 +7,8 @@ use serde_json::Value;
 
 /// Checks a compatibility string and a version, which a line break separates.
 ///
-/// Both survive a round trip; an error names a position in the text; and the whole string matches a
-/// version exactly when each clause by itself does (decisions C1 and C2).
+/// The string and the version survive a round trip; an error names a position in the text; and the whole string matches
+/// a version exactly when each clause by itself does (decisions C1 and C2).
 pub fn compatibility(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let (text, version) = text.split_once('\n').unwrap_or((text, "1.2.3"));

@@ -1,4 +1,4 @@
-//! The messages between hosts and executables of WaTTS.
+//! Checks the messages between hosts and executables of WaTTS.
 
 use std::str;
 
@@ -175,8 +175,8 @@ pub fn wire_json(data: &[u8]) {
     }
 }
 
-/// Tells whether two readers read the same value, within the limits of the other reader. It makes floats of `-0` and of
-/// integers beyond 64 bits, and is inexact in the last digits of floats.
+/// Tells whether two readers read the same value, within the limits of the other reader. The other reader makes floats
+/// of `-0` and of integers beyond 64 bits, and is inexact in the last digits of floats.
 fn agree(json: &Json, other: &serde_json::Value) -> bool {
     use serde_json::Value;
     let near = |ours: f64, theirs: &serde_json::Number| {

@@ -1,4 +1,4 @@
-//! Certificate requests and certificates.
+//! Checks certificate requests and certificates.
 
 use keyway_core::Timestamp;
 use keyway_x509::{CertificateRequest, DistinguishedName, Expected, check_issued};

@@ -32,7 +32,7 @@ fn the_corpus_of_keys_has_every_form() {
             forms.insert(format!("{:?}, encrypted: {}", facts.form, facts.encrypted));
         }
     }
-    // Five forms, each of them also encrypted.
+    // The corpus has keys in five forms, each of them also encrypted.
     assert_eq!(forms.len(), 10, "{forms:?}");
 }
 
@@ -74,7 +74,7 @@ fn random_bytes_have_every_property() {
     }
 }
 
-/// The life of sessions needs more and shorter inputs than a text does.
+/// Runs the property of sessions, which needs more and shorter inputs than the properties of texts.
 #[test]
 fn sessions_keep_no_lease_under_random_events() {
     let mut state = 2;

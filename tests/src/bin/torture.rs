@@ -56,7 +56,7 @@ enum Area {
 fn main() -> ExitCode {
     let mut raw = std::env::args().skip(1);
     let outcome = match (raw.next().as_deref(), raw.next()) {
-        // The torture and its tests start these commands themselves.
+        // The torture test and its own tests start this program again with these commands.
         (Some("sample"), Some(name)) => {
             let folder = raw.next().unwrap_or_default();
             samples::write(&name, folder.as_ref()).map(|()| true)
@@ -137,7 +137,7 @@ impl Area {
         }
     }
 
-    /// Returns the verdict, in numbers.
+    /// Returns the verdict as text: the number of findings of each kind.
     fn verdict(self, reports: &[Report]) -> String {
         let sum = |count: fn(&Report) -> usize| reports.iter().map(count).sum::<usize>();
         let verdict = format!("lost {}, corrupt {}", sum(Report::lost), sum(Report::corrupt));
@@ -176,7 +176,8 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
         }
         Area::Orders(defect) => {
             let options = Options { program, kills, seed, most_findings: 20, defect };
-            // The authority plays a remote service, and the files of its records are not synced.
+            // `false` skips the power cuts: the authority stands for a remote service, and the files of its records are
+            // not synced.
             (orders::run(&options, &mut tell), false)
         }
         Area::Sessions(defect) => {

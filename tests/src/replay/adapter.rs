@@ -8,7 +8,7 @@ use super::{Class, Expected, Input};
 
 /// Replays the vectors of one kind.
 ///
-/// `run` and `rulings` see the input only. `demands` sees upstream's behaviour, and is called after them.
+/// `run` and `rulings` see the input only. `demands` sees upstream's behaviour, and is called last.
 pub trait Adapter: Sync {
     /// Runs Keyway on the input, step by step. Most kinds have one step.
     fn run(&self, input: &Input) -> Observed;
@@ -163,9 +163,9 @@ impl Ruling {
 pub struct UpstreamStep {
     /// The observed behaviour.
     pub observed: Demand,
-    /// The documented behaviour, if the vector has it, too.
+    /// The documented behaviour, if the vector states it beside the observed behaviour.
     ///
-    /// Keyway must satisfy it even under a decision.
+    /// Keyway must show the documented behaviour even where a decision departs from the observed one.
     pub documented: Option<Demand>,
 }
 

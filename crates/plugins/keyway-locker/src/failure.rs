@@ -75,13 +75,14 @@ impl Refusal {
     }
 }
 
-/// Tells whether a later attempt may get another status. An internal error (500) would only repeat.
+/// Tells whether a failure with this status is temporary. A status of 500 is not: the same request would fail again.
 const fn is_passing(status: u16) -> bool {
     matches!(status, 429 | 502..=504)
 }
 
 impl Failure {
-    /// Returns the delay that the service wants before another read. Returns `None` if the failure is permanent.
+    /// Returns the failure as a temporary one, with the delay that the service asks for. Returns `None` if the failure
+    /// is permanent.
     pub(crate) fn passing(&self) -> Option<Passing> {
         match self {
             Self::Unreached { .. } | Self::NoAnswer { .. } => Some(Passing { retry_after: None }),

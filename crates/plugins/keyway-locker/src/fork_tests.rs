@@ -1,4 +1,5 @@
-//! Tests of a store in a process that was forked after the store was opened.
+//! Tests stores in a forked process: a store that was opened before the fork refuses to work there, and a store that
+//! the forked process opens works.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;

@@ -1,4 +1,4 @@
-//! Access to the readers of bytes that others wrote, for fuzz targets.
+//! Gives fuzz targets access to the functions that read untrusted bytes.
 
 use keyway_core::Wiped;
 

@@ -47,7 +47,7 @@ pub(crate) enum CipherFault {
     /// The plaintext has no valid padding.
     #[error("its padding is wrong")]
     Padding,
-    /// The plaintext is not of the kind that is expected in this place.
+    /// The text was decrypted, but its plaintext is not valid in this place, for example because it is not UTF-8.
     #[error("its content is not of the kind that belongs there")]
     Content,
 }
@@ -120,7 +120,7 @@ impl ItemKey {
         Ok(bytes)
     }
 
-    /// Opens a text of UTF-8.
+    /// Verifies and decrypts a text whose plaintext is UTF-8.
     pub(crate) fn open_text(&self, text: &str) -> Result<Wiped<String>, CipherFault> {
         match String::from_utf8(self.open(text)?.take()) {
             Ok(text) => Ok(Wiped::new(text)),
@@ -146,7 +146,7 @@ pub(crate) fn mac(key: &[u8]) -> Hmac<Sha256> {
 
 /// Decodes an IV or a tag without an allocation. Neither is secret.
 fn exactly<const N: usize>(part: &str) -> Result<[u8; N], CipherFault> {
-    // The decoder wants room for whole groups of three bytes, which is more than the result takes.
+    // The decoder needs room for whole groups of three bytes, so the buffer is longer than the result.
     let mut room = [0; 2 * TAG];
     let length = STANDARD.decode_slice(part, &mut room).map_err(|_| CipherFault::Malformed)?;
     room[..length].try_into().map_err(|_| CipherFault::Malformed)

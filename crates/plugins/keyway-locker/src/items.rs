@@ -15,7 +15,7 @@ const PAGE: u32 = 1000;
 /// The number of attempts to read a list, because items may be added or removed between its pages.
 const ATTEMPTS: u32 = 5;
 
-/// The lists of the service.
+/// The two kinds of items. The service has a list of each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Items {
     Secrets,
@@ -27,7 +27,7 @@ pub(crate) enum Items {
 pub(crate) struct Whole<R> {
     /// The items in the order of their ids.
     pub(crate) records: Vec<R>,
-    /// The beginning of the earliest read of a page.
+    /// The time at which the earliest read of a page began.
     pub(crate) begun: Begun,
     /// The service's time at `begun`.
     pub(crate) begun_there: Timestamp,

@@ -1,4 +1,4 @@
-//! The content of the file of kept answers, as bytes.
+//! Writes and reads the content of the file of kept answers.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -5,8 +5,8 @@
 //! <the project's key, encrypted as the service sent it>
 //! <everything else, encrypted with keys that follow from the project's key>
 //! ```
-//! A reader without the secret access key learns only the size of the file and the number of the project. Every change
-//! by others is noticed. The file is always replaced as a whole.
+//! A reader without the secret access key learns only the size of the file and the number of the project. If another
+//! program changes the file, a reader notices the change. The file is always replaced as a whole.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl KeptFile {
         Self { path, service, profile, key: project_key.of_kept_answers() }
     }
 
-    /// Tells whether the file still has the version that was seen. If none was seen, tells whether the file still
+    /// Tells whether the file still has the version that was seen. If no version was seen, tells whether the file still
     /// cannot be opened.
     pub(crate) fn is_at(&self, seen: Option<&Seen>) -> bool {
         match seen {
@@ -139,7 +139,7 @@ impl KeptFile {
         let replaced = || {
             let Locked { file, lock } = locked;
             let found = match file.read() {
-                // This plugin never writes a file that is so long.
+                // The file is longer than the limit, so this plugin did not write it.
                 Err(FileError::TooLong { .. }) => {
                     file.remove(lock)?;
                     return Ok(None);
@@ -147,7 +147,8 @@ impl KeptFile {
                 found => found?,
             };
             match file.replace(&lock, found.as_ref(), text.as_bytes()) {
-                // After a power failure the previous file may be back. Its answers are not too old either.
+                // After a power failure, the previous file may be in this place again. That does no harm, because its
+                // answers are not too old either.
                 Ok(()) | Err(FileError::Indeterminate { .. }) => {}
                 Err(error) => return Err(error),
             }

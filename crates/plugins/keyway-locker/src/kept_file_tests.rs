@@ -87,7 +87,7 @@ fn a_process_that_starts_later_needs_no_service_for_what_another_one_read() {
     assert_eq!(block_on(later.list(&ListQuery::all())).unwrap().secrets.len(), 5);
     assert_eq!((service.connections(), service.requests().len()), (0, 0));
 
-    // A store without these settings reads nothing from the file.
+    // A store without a cache folder reads nothing from the file.
     let fresh = service.store(json!({}));
     block_on(fresh.get(&at("A", Some("prod")))).unwrap();
     assert_eq!((service.connections(), service.requests().len()), (1, 1));
@@ -318,7 +318,8 @@ fn a_clock_that_jumps_back_empties_the_file() {
     read(&cache, "a", "A");
     clock.set(9_000_000);
     assert_eq!(found(&open(), "a"), None);
-    // The clock reaches the time of the answer a second time. The answer is older than this clock shows.
+    // The clock reaches the time of the answer a second time. The answer stays dropped, because it is older than the
+    // clock suggests.
     clock.set(10_000_001);
     assert_eq!((found(&cache, "a"), found(&open(), "a")), (None, None));
 }
@@ -368,11 +369,11 @@ fn a_folder_that_cannot_be_used_is_refused_in_the_configuration() {
     }
 }
 
-/// The path of the file, for the process that a test starts and kills.
+/// The environment variable with the path of the file, for the process that a test starts and kills.
 const PLACE: &str = "KEYWAY_LOCKER_TEST_FILE";
 
-/// Keeps and drops answers until it is killed, if a test started this process for that. Ends after a minute, in case
-/// the test itself was killed.
+/// If a test started this process for that, keeps and drops answers until the process is killed. Ends after a minute,
+/// in case the test itself was killed.
 #[test]
 fn a_process_that_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(PLACE) else { return };
@@ -403,7 +404,7 @@ fn a_process_that_is_killed_at_any_moment_leaves_a_whole_file() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        // The child process runs as soon as it has dropped the answer `own` and kept the answer `a`.
+        // The child process has begun its work once it has dropped the answer `own` and kept the answer `a`.
         let started = Instant::now();
         while own.find("own").is_ok() || own.find("a").is_err() {
             assert!(started.elapsed() < Duration::from_secs(60), "the process does not write");

@@ -5,8 +5,8 @@
 //!
 //! # Tutorial
 //! Put the two access keys of a project into the environment of the process, as `LOCKER_ACCESS_KEY_ID` and
-//! `LOCKER_SECRET_ACCESS_KEY`, or into `~/.locker/credentials`, which only you may read. Or lend them, as this example
-//! does. Then open the project as a store, and use it through the client of `keyway-client`:
+//! `LOCKER_SECRET_ACCESS_KEY`, or into `~/.locker/credentials`, which only you may read. Or pass them to the store as a
+//! resource, as this example does. Then open the project as a store, and use it through the client of `keyway-client`:
 //!
 //! ```
 //! # #[cfg(feature = "double")] {
@@ -50,13 +50,14 @@
 //! # }
 //! ```
 //!
-//! A misspelt environment is an error, and a secret of another layer is never read or changed instead, unless the
-//! client chooses a [`Resolution`](keyway_client::Resolution) that allows it. `docs/migrating.md` compares with
-//! Locker's own clients.
+//! A misspelt environment is an error, and a secret of another environment, or of none, is never read or changed in its
+//! place, unless the client chooses a [`Resolution`](keyway_client::Resolution) that allows it. `docs/migrating.md`
+//! compares with Locker's own clients.
 //!
 //! # Configuration
-//! [`LockerConfiguration`] has the keys. The host may lend the credentials instead, as a
-//! [`Credentials`](keyway_client::Credentials) among its resources; then no file and no environment is read.
+//! [`LockerConfiguration`] lists the settings. The host may pass the credentials to the store instead, as a
+//! [`Credentials`](keyway_client::Credentials) among its resources; then the plugin reads no credentials from a file or
+//! the environment.
 //!
 //! # Capabilities
 //! The store keeps texts, environments, descriptions and dates. The service has no versions, so there is no
@@ -67,13 +68,14 @@
 //! # Failures
 //! If the service answers with a failure, the [`StoreError`](keyway_secrets::StoreError) has a
 //! [`RemoteError`](keyway_client::RemoteError) as its cause. The client of `keyway-client` unwraps it. Reads are
-//! repeated as configured, if the failure may pass. A write is sent once. If its answer is lost the effect is unknown:
-//! [`Indeterminate`](keyway_secrets::StoreError::Indeterminate).
+//! repeated as configured, if the failure is temporary. A write is sent once. If the answer to a write is lost, the
+//! effect is unknown: [`Indeterminate`](keyway_secrets::StoreError::Indeterminate).
 //!
 //! # Stale reads
 //! With `max_age_seconds` the store keeps the service's answers in the memory of the handle, still encrypted. It
-//! returns them again up to that age, also while the service is down (decision L12). It declares the age as its
-//! staleness; zero, the default, keeps nothing. A handle must have reached the service once.
+//! returns them again up to that age, also while the service is down (decision L12). The store declares this age as its
+//! staleness; with zero, the default, it keeps nothing. Before a handle without a `cache_folder` can return kept
+//! answers, it must have reached the service once.
 //!
 //! With `cache_folder` several processes share these answers in a file, also with a process that starts while the
 //! service is down. The file has mode 0600 and shows nothing but its size and the number of the project; it is worth

@@ -130,7 +130,7 @@ fn an_unchanged_project_is_read_once_for_all_pages() {
     for (path, expected) in later.iter().zip(["size=1&", "deleted_item_date"].iter().cycle()) {
         assert!(path.contains(expected), "{path}");
     }
-    // When its last page is read, the kept list is dropped.
+    // The kept list is dropped when its last page is read.
     page(&*store, None).unwrap();
     assert_eq!(service.requests().len(), 5);
 }
@@ -201,7 +201,7 @@ fn a_date_that_differs_between_the_pages_of_the_service_validates_nothing() {
     let service = ScriptedService::start(move |request| {
         let mut project = seen.lock().unwrap();
         if request.query("page") == Some("2") {
-            // This secret is on a page that was already read.
+            // The changed secret is on a page that was already read.
             project.change(1, "new");
             project.revised = OLD + 1.0;
         }

@@ -1,4 +1,4 @@
-//! The plugin in the registry, which opens stores.
+//! Defines the plugin that the registry holds, and that opens stores.
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ pub(crate) struct RetryPolicy {
     pub(crate) retries: u32,
 }
 
-/// A failure that may pass.
+/// A temporary failure of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Passing {
     /// The time that the service asks to wait.
@@ -74,7 +74,8 @@ mod tests {
     fn waits_are_those_of_the_python_client() {
         let vectors = vectors::of("v2.retry.");
         assert!(vectors.len() >= 10);
-        // Whether a failure may pass at all is decided elsewhere, by its status and by the kind of the operation.
+        // This test leaves out the cases in which the failure is not temporary. The status and the kind of the
+        // operation decide that elsewhere.
         let lasting =
             ["write_never", "env_create_never", "not_retryable", "internal_never", "auth_flag_ignored"];
         let is_lasting =

@@ -18,10 +18,11 @@ use crate::session::Session;
 
 /// The upper bound of a kept list, in bytes.
 const MAX_BYTES: usize = 64 << 20;
-/// The minimum age of a date, for which every change that shows later has a later date.
+/// The age from which the date of the last change is trusted: every change that becomes visible afterwards has a later
+/// date.
 ///
-/// The service may date a change some time before the change shows. Before it does, a change with a later date may
-/// show. The longest request of the service's own clients is 30 s.
+/// The service may date a change some time before the change becomes visible. In that time, another change with a later
+/// date may become visible. The longest request of the service's own clients is 30 s.
 const SETTLED: Duration = Duration::from_secs(60);
 
 /// All secrets in the order of their ids, still encrypted.
@@ -109,7 +110,8 @@ impl Session {
         self.mark_now(until).is_ok_and(|now| now == Some(mark))
     }
 
-    /// Reads the mark of the project. First reads what shows changes, then what shows deletions.
+    /// Reads the mark of the project: first the number of secrets and the date of the last change, then the date of the
+    /// last deletion.
     fn mark_now(&self, until: Instant) -> Result<Option<Mark>, Failure> {
         let body = self.service.get(&Items::Secrets.page(1, 1, ""), until)?.body;
         let page = page::<SecretRecord>(&body)?;

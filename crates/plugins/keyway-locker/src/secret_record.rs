@@ -60,7 +60,8 @@ impl SecretRecord {
         let environment = environment
             .map_err(|_| damaged("the environment of a secret", &self.id, CipherFault::Content))?;
         if environment.is_none() && self.environment_id.is_some() {
-            // With no name of its environment, the secret would be taken for one that belongs to no environment.
+            // The record has the id of an environment, but no name. Without this error, the secret would count as one
+            // that belongs to no environment.
             return Err(damaged("the environment of a secret", &self.id, CipherFault::Content));
         }
         Ok(SecretAddress { environment, name: SecretName::of_existing(name) })

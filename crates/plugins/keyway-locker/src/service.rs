@@ -88,7 +88,7 @@ impl Service {
         &self.base
     }
 
-    /// Sends a read. If the failure may pass, sends the read again, within the limits of the configuration.
+    /// Sends a read. If the failure is temporary, sends the read again, within the limits of the configuration.
     pub(crate) fn get(&self, path: &str, until: Instant) -> Result<Answer, Failure> {
         let mut failures = 0;
         loop {

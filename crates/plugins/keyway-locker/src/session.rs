@@ -147,7 +147,7 @@ impl Session {
         let records: Vec<SecretRecord> =
             self.items(Items::Secrets, &self.hash(address.name.as_str()), until)?.records;
         let mut found = None;
-        // All these records have the name, in different environments.
+        // All these records have this name, each in a different environment.
         for record in records {
             let there = record.address(&self.key)?;
             if there.name != address.name {

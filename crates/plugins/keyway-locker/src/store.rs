@@ -25,7 +25,7 @@ use crate::{environments, listing, writing};
 /// A project of the service, as a secret store.
 pub(crate) struct LockerStore {
     configuration: LockerConfiguration,
-    /// The credentials that the host lends.
+    /// The credentials that the host passed, if it passed any. Otherwise they are read from the environment or a file.
     lent: Option<Credentials>,
     metadata: PluginMetadata,
     /// The file of kept answers.
@@ -156,7 +156,7 @@ impl fmt::Debug for LockerStore {
     }
 }
 
-/// Makes the error for an operation that a foreign service does not have (decision C16).
+/// Makes the error for an operation that Locker's service does not have (decision C16).
 fn absent<T>(what: &'static str) -> Result<T, StoreError> {
     Err(StoreError::Unsupported { what })
 }
@@ -182,7 +182,7 @@ impl SecretStore for LockerStore {
         absent("the last writer of the data")
     }
 
-    /// Reads the profile, and answers that the store exists: a project that has an access key exists.
+    /// Reads the profile, and answers that the store exists already, because a project with an access key exists.
     async fn initialize(&self) -> Result<(), StoreError> {
         self.run(|_, _| Err(StoreError::AlreadyInitialized))
     }

@@ -1,4 +1,5 @@
-//! Creates and changes secrets. A write is sent once, and never falls through to another layer (decision L4).
+//! Creates and changes secrets. A write is sent once, and affects only the secret at exactly the given address
+//! (decision L4).
 
 use std::time::Instant;
 

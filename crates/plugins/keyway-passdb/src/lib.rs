@@ -64,10 +64,9 @@
 //! | `alphabet` | a text | `printable` | one of [`keyway_passwords::Alphabet`]'s names |
 //! | `require` | a list of texts | none | classes of which each password has at least one character: `lowercase`, `uppercase`, `digit`, `punctuation` |
 //!
-//! The settings are checked and stored, sealed, with the store. A password follows the settings in
-//! force when it is stored: the commit checks that they have not changed meanwhile. `configure`
-//! replaces all of them; a missing setting gets its default. The key `settings` of
-//! [`PassDbConfiguration`] holds the settings of a new store.
+//! The settings are checked and stored, sealed, with the store. A password follows the settings in force when it is
+//! stored: the commit checks that they have not changed since the password was made. `configure` replaces all of them;
+//! a missing setting gets its default. The key `settings` of [`PassDbConfiguration`] holds the settings of a new store.
 //!
 //! A [`Recipe`](keyway_secrets::Recipe) replaces length and alphabet for one secret. A required
 //! class is ignored if the recipe's alphabet has none of its characters: a caller that asks for

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use crate::PassDbSettings;
 
-/// The plugin `passdb`: sealed records on the storage engine that the host lends as an
-/// `Arc<dyn Storage>`, and passwords by stored settings.
+/// The plugin `passdb`: sealed records on the storage engine that the host passes as an `Arc<dyn Storage>`, and
+/// passwords by stored settings.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PassDbPlugin;
 

@@ -119,8 +119,8 @@ fn settings_that_change_while_passwords_are_made_are_never_mixed() {
         for round in 0..20 {
             let (settings, length) = if round % 2 == 0 { (&letters, 48) } else { (&digits, 24) };
             configure(&*changer, settings).unwrap();
-            // From here on all passwords follow the new settings, although other handles have seen
-            // the old ones.
+            // From here on all passwords follow the new settings, even though other handles have read the old settings
+            // before.
             assert_eq!(make(&*store, &format!("after {round}")).len(), length);
         }
         writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()

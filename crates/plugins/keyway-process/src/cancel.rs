@@ -10,20 +10,23 @@ use rustix::io::ioctl_fionbio;
 /// The flag of a run. It is set when the run is cancelled.
 pub(crate) type Cancelled = Arc<AtomicBool>;
 
-/// The receiving end in the worker thread. The pipe is created once per thread, because one pipe per run would be
-/// costly. The flag of a run tells whether a late message was for an earlier run.
+/// The end of a pipe at which a worker thread learns that its run is cancelled. The pipe is created once per thread,
+/// because one pipe per run would be costly.
+///
+/// A message may arrive after its run has ended. The flag of the current run tells whether the message was for this
+/// run.
 #[derive(Debug)]
 pub(crate) struct CancelSignal {
     woken: PipeReader,
     cancelled: Cancelled,
 }
 
-/// The sending end, for the callers.
+/// The end of the pipe through which callers cancel a run, or wake the thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Canceller(Arc<PipeWriter>);
 
 impl CancelSignal {
-    /// Creates both ends.
+    /// Creates the pipe, and returns its two ends.
     pub(crate) fn pair() -> io::Result<(Self, Canceller)> {
         let (woken, wake) = io::pipe()?;
         ioctl_fionbio(&woken, true)?;
@@ -31,12 +34,12 @@ impl CancelSignal {
         Ok((Self { woken, cancelled: Arc::default() }, Canceller(Arc::new(wake))))
     }
 
-    /// Watches a new run for its flag.
+    /// Watches the flag of a new run.
     pub(crate) fn watch(&mut self, cancelled: Cancelled) {
         self.cancelled = cancelled;
     }
 
-    /// Tells whether this run is cancelled. Empties the pipe, so that an old message does not wake the thread
+    /// Tells whether the watched run is cancelled. Empties the pipe, so that an old message does not wake the thread
     /// repeatedly.
     pub(crate) fn is_cancelled(&self) -> bool {
         let mut told = [0; 64];
@@ -60,7 +63,7 @@ impl Canceller {
 
     /// Wakes the thread, so that it checks for work.
     pub(crate) fn wake(&self) {
-        // A full pipe wakes the thread, too.
+        // If the pipe is full, the thread wakes anyway.
         let _ = (&*self.0).write(&[1]);
     }
 }

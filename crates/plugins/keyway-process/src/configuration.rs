@@ -146,7 +146,7 @@ impl From<Profile> for ProfileChoice {
 mod defaults {
     use std::num::{NonZeroU64, NonZeroUsize};
 
-    /// Returns the last version of the real host.
+    /// Returns the default of `watts_version`: the last version of WaTTS.
     pub(super) fn watts_version() -> String {
         "1.6.1".to_owned()
     }
@@ -259,8 +259,8 @@ impl ProcessConfiguration {
 }
 
 impl fmt::Debug for ProcessConfiguration {
-    /// Shows only the names of variables and the number of arguments: the values may hold a password in spite of the
-    /// warnings.
+    /// Shows only the names of variables and the number of arguments. In spite of the warnings, a value may hold a
+    /// password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcessConfiguration")
             .field("command", &self.command)

@@ -175,7 +175,7 @@ impl ProcessIssuer {
             }
             RunError::Deadline { deadline, .. } => {
                 let deadline = *deadline;
-                // This error has no field for the error output.
+                // This error has no field for the error output, so only the log gets the output.
                 let program = self.runner.program().command().display();
                 tracing::warn!(%program, %action, ?deadline, errors = note.as_str(), "killed: it did not end in time");
                 return CallError::DeadlineExceeded { operation: action.word(), deadline }.into();

@@ -1,4 +1,4 @@
-//! The plugin in the registry, which opens issuers.
+//! Defines the plugin that the registry holds, and that opens issuers.
 
 use std::sync::Arc;
 

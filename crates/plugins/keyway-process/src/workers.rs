@@ -66,8 +66,8 @@ impl Workers {
         Self { state: Arc::default(), idle_for }
     }
 
-    /// Reserves an idle thread, or starts one. Reserve before the work begins, so that nothing has begun if
-    /// there is no thread.
+    /// Reserves an idle thread, or starts one. Reserve the thread before the work begins. If the system has no thread
+    /// left, nothing has begun.
     pub(crate) fn reserve(&self) -> io::Result<Reserved> {
         let idle = {
             let mut state = lock(&self.state);

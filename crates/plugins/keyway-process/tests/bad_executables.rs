@@ -312,7 +312,7 @@ fn a_program_that_cannot_describe_itself_is_not_asked_further() {
         assert!(!matches!(described, IssuerError::Unavailable { .. }), "{body}: {described:?}");
         let error = executable.request().unwrap_err();
         assert!(error.effect() == Effect::None, "{body}: {error:?}");
-        // The cause is in the detail.
+        // The error of the request ends with the error of the description, which is its cause.
         assert!(error.detail().ends_with(&described.detail()), "{body}: {}", error.detail());
         assert!(!executable.file("asked").exists());
     }

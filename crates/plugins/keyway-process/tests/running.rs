@@ -35,7 +35,7 @@ fn the_environment_has_only_the_listed_variables() {
     let printed = shell("exec /usr/bin/env -0", nothing(), environment);
     let mut names: Vec<&str> =
         printed.split_terminator('\0').map(|variable| variable.split_once('=').unwrap().0).collect();
-    // A shell adds these by itself.
+    // A shell adds these variables by itself.
     names.retain(|name| !["PWD", "OLDPWD", "SHLVL", "_"].contains(name));
     names.retain(|name| !Environment::PASSED_ON.contains(name));
     names.sort_unstable();
@@ -292,13 +292,13 @@ fn a_mark_does_not_reveal_that_of_another_run() {
     assert!(marks[0].len() >= 32 && same < 20, "{marks:?}");
 }
 
-/// The system may have no thread left to wait for a program. The run must then fail before the program is started,
-/// because the program may do its work before it can be killed.
+/// Checks that a run fails before its program is started, if the system has no thread left to wait for the program.
+/// Otherwise the program might do its work before it can be killed.
 #[test]
 fn nothing_is_started_without_a_worker_thread() {
     const AGAIN: &str = "KEYWAY_TEST_WITHOUT_THREADS";
     if std::env::var_os(AGAIN).is_none() {
-        // Runs in a process of its own, because the limit holds for a whole process.
+        // The test runs again in a process of its own, because the memory limit below holds for a whole process.
         let name = "nothing_is_started_without_a_worker_thread";
         let mut again = std::process::Command::new(std::env::current_exe().unwrap());
         let output = again.args(["--exact", name, "--nocapture"]).env(AGAIN, "1").output().unwrap();
@@ -310,7 +310,7 @@ fn nothing_is_started_without_a_worker_thread() {
     let script = format!("mkdir {}; exec sleep 1000", made.display());
     let program = Program::new("/bin/sh").unwrap().argument("-c").argument(script).argument("sh");
     let runner = Runner::new(program, Environment::of_the_host(), Limits::DEFAULT, 1.try_into().unwrap());
-    // Leaves memory for a small program, but not for the stack of another thread here.
+    // The limit leaves memory for a small program, but not for the stack of another thread of this process.
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let size = status.lines().find_map(|line| line.strip_prefix("VmSize:")).unwrap();
     let kilobytes: u64 = size.trim().trim_end_matches(" kB").parse().unwrap();

@@ -1,4 +1,5 @@
-//! Tests processes that are costly to check: unrelated ones, and those that a program started.
+//! Tests the search for the processes of a run while some processes are costly to check: unrelated ones, and those that
+//! a program started.
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead as _, BufReader};

@@ -1,4 +1,4 @@
-//! The files of the issuers.
+//! Reads and changes the files that the issuers share with other programs.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -63,7 +63,7 @@ pub(crate) fn failed(error: FileError) -> IssuerError {
             retry_after: Some(Duration::from_secs(1)),
             source: Some(error.into()),
         },
-        // The `Unavailable` and the not-ready error both promise that nothing happened.
+        // In the two cases below, nothing happened. `Unavailable` and the not-ready error promise that.
         error if error.may_pass() => IssuerError::Unavailable {
             what: "a file that the issuer needs",
             retry_after: None,

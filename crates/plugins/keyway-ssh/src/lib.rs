@@ -80,7 +80,7 @@
 //!   last of two key pairs counts; `ssh-ca` signs again with the same key id.
 //! * The key of the authority is used only if its file belongs to the user of the process or to root, and no other user
 //!   may read it.
-//! * Revoking twice succeeds. An error promises that nothing happened if that is certain.
+//! * Revoking twice succeeds. If it is certain that a failed call had no effect, its error promises that.
 //! * A missing `authorized_keys` file has no lines: requests create it, and its former lines count as revoked, because
 //!   they let no user in. An old copy that is restored lets in users whose lines were removed since.
 //!

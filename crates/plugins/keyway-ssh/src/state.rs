@@ -1,4 +1,4 @@
-//! The states of both issuers.
+//! Makes and recognizes the states of the credentials of the two issuers.
 
 use keyway_issuers::{Configuration, Context, CredentialPart, CredentialRef, Issued, IssuerError};
 
@@ -35,10 +35,10 @@ impl StatePrefix {
         Ok(format!("{}{:032x}", self.0, u128::from_be_bytes(random)))
     }
 
-    /// Returns the state, if it belongs to this service.
+    /// Returns the text of a state, if the state belongs to this service.
     ///
     /// # Errors
-    /// Any other state is refused: it is a line or a certificate of another service.
+    /// Any other state is refused: it belongs to a line or a certificate of another service.
     pub(crate) fn own<'a>(&self, state: &'a CredentialRef) -> Result<&'a str, IssuerError> {
         let text = state.as_str();
         let rest = text.strip_prefix(&self.0).unwrap_or_default();

@@ -55,7 +55,7 @@ impl Account {
         }
     }
 
-    /// Lists the files beside the file.
+    /// Lists the other files in the directory of the `authorized_keys` file.
     fn neighbours(&self) -> Vec<String> {
         let directory = self.file.parent().unwrap();
         let names =
@@ -174,7 +174,7 @@ fn foreign_lines_cannot_be_revoked() {
 fn mode_and_owner_stay() {
     let account = Account::with_foreign_lines();
     fs::set_permissions(&account.file, Permissions::from_mode(0o640)).unwrap();
-    // Only root can give a file away; otherwise the owner stays in any case.
+    // Only root can change the owner of a file. Without root, the owner stays in any case.
     let root = fs::metadata(&account.file).unwrap().uid() == 0;
     if root {
         std::os::unix::fs::chown(&account.file, Some(12_345), Some(54_321)).unwrap();

@@ -75,7 +75,7 @@ fn authorized_keys_executable() -> IssuerSubject {
         .listing(states)
 }
 
-/// Configures a key file, because a host lends nothing to an executable.
+/// Configures a key file, because a host cannot pass resources to an executable.
 fn certificates_executable() -> IssuerSubject {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).canonicalize().unwrap().join("conformance-ca");
     let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&[9; 32]));

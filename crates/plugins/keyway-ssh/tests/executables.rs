@@ -106,7 +106,7 @@ fn a_line_by_an_executable_that_is_killed() {
     const FOREIGN: &str = "# theirs\nssh-rsa AAAA joe@laptop\n";
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().canonicalize().unwrap().join("authorized_keys");
-    // Long enough that the system is unlikely to write it in one call.
+    // The content is so long that the system is unlikely to write it in one call.
     let foreign = FOREIGN.repeat(20_000);
     fs::write(&file, &foreign).unwrap();
     let command = env!("CARGO_BIN_EXE_keyway-ssh-authorized-keys");

@@ -86,9 +86,9 @@
 //!
 //! # In a host
 //!
-//! A host lends its stores by itself, and checks in what a session has checked out. The program lends only the access
-//! to the targets: [`targets`](#features), or a [`Changer`](keyway_credentials::Changer) and a
-//! [`Prober`](keyway_credentials::Prober) of its own.
+//! A host passes its secret stores to the plugin by itself, and checks in what a session has checked out. The program
+//! that embeds the host passes only the access to the targets: [`targets`](#features), or a
+//! [`Changer`](keyway_credentials::Changer) and a [`Prober`](keyway_credentials::Prober) of its own.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -152,7 +152,7 @@
 //! # How a credential is changed
 //!
 //! A check-in of a password or a private key changes it, if the configuration has `rotation` (decision S10), even if
-//! the session has not used the credential. The host lends a [`Changer`](keyway_credentials::Changer) and a
+//! the session has not used the credential. For that, the host passes a [`Changer`](keyway_credentials::Changer) and a
 //! [`Prober`](keyway_credentials::Prober).
 //!
 //! | step | the secret holds | after a crash |
@@ -176,10 +176,10 @@
 //!
 //! # Limits
 //!
-//! * If the store and the target both fail while a change runs, and another host continues the change after the claim
-//!   of the first host, a change that arrives late at the target is repeated with the same credential. A target that
-//!   does not check the old credential may carry out a late change after the next change; the next verification shows
-//!   this.
+//! * If the store and the target fail while a host changes a credential, another host may continue the change when the
+//!   claim of the first host has ended. The order of the first host may then arrive late at the target. It has the same
+//!   new credential, so repeating the change does no harm. But a target that does not check the old credential may
+//!   carry out a late order even after the next change; the next verification shows this.
 //! * An account has one private key and one password. A key is replaced by a key of the configured type.
 //! * A one-time code counts as used when it is handed out, whether or not the target got it.
 //! * A certificate is for `account@asset`, with a key pair of its own that is never stored.

@@ -47,13 +47,13 @@ pub(crate) struct Asked {
 pub(crate) enum CheckOut {
     /// The lease is stored: hand the credentials out.
     HandOut(Lease),
-    /// Store the account, then hand the credentials out.
+    /// Store the account with its new lease, then hand the credentials out.
     Store(Box<StoredAccount>, Lease),
     /// Take this lease back first, because its time is over.
     TakeBack(LeaseId),
     /// The account has no credentials of this kind.
     Unsupported,
-    /// Another session has them, or a one-time code was handed out in this period.
+    /// Another session has the credentials, or a one-time code was handed out in this period.
     Busy { until: Option<Timestamp>, holder: Option<SessionId> },
     /// The target accepts no credential of the account.
     Diverged,
@@ -64,15 +64,16 @@ pub(crate) enum CheckOut {
 /// The answer to the question whether a fetch checked something out.
 #[derive(Debug)]
 pub(crate) enum Told {
-    /// It has this lease.
+    /// The fetch made this lease.
     Made(Lease),
-    /// It checked nothing out, and never will.
+    /// The fetch checked nothing out, and never will.
     Nothing,
-    /// Store the account, so that a late fetch is refused. Then it checked nothing out, and never will.
+    /// The fetch checked nothing out so far. Store this account, so that the fetch is refused if it arrives late.
     Store(Box<StoredAccount>),
 }
 
-/// How many fetches an account keeps that may not check anything out any more. The oldest go.
+/// The maximum number of voided fetches that an account remembers, to refuse them if they arrive late. Beyond that
+/// number, the oldest one is dropped.
 pub(crate) const MOST_VOIDED: usize = 16;
 
 /// The decision about a check-in.
@@ -180,7 +181,7 @@ pub(crate) fn check_in(account: &StoredAccount, lease: &LeaseId, terms: Terms) -
     if !changes || !terms.rotates || account.has_diverged() || account.credential(known.kind).is_none() {
         return CheckIn::Store(take_back(account, lease, Rotation::NotRotated), Rotation::NotRotated);
     }
-    // The session still uses the credential under another lease, and the check-in of that lease changes it.
+    // The session still uses the credential under another lease. The check-in of that lease changes the credential.
     if account.leases.iter().any(|other| other.id != *lease && other.kind == known.kind) {
         return CheckIn::Store(take_back(account, lease, Rotation::Scheduled), Rotation::Scheduled);
     }
@@ -201,8 +202,8 @@ pub(crate) fn take_back(account: &StoredAccount, lease: &LeaseId, rotation: Rota
     next
 }
 
-/// Renews a lease. Returns the lease, and the account to store, unless this renewal was already made. Returns `None` if
-/// the account no longer has the lease, or if the lease has expired.
+/// Renews a lease. Returns the renewed lease, and the account to store. If this renewal was already made, there is no
+/// account to store. Returns `None` if the account no longer has the lease, or if the lease has expired.
 pub(crate) fn renew(
     account: &StoredAccount,
     renewal: &LeaseRenewal,
@@ -229,7 +230,7 @@ pub(crate) fn count_certificate(account: &StoredAccount, lease: &LeaseId) -> Opt
 }
 
 impl StoredAccount {
-    /// Tells whether the fetch with this intent may not check anything out any more.
+    /// Tells whether the fetch with this intent must be refused: it was voided, or its lease was given back.
     fn is_over(&self, intent: &LeaseId) -> bool {
         self.voided.contains(intent)
             || self.returned.as_ref().is_some_and(|returned| returned.lease == *intent)

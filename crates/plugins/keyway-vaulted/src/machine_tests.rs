@@ -56,7 +56,7 @@ fn a_late_fetch_is_refused_after_the_answer_that_it_made_nothing() {
     assert!(matches!(check_out(&next, &password("a", "one"), at(0), TERMS), CheckOut::TooLate));
     let leased = stored(&next, &password("b", "one"), at(0));
     assert!(matches!(told(&leased, "b"), Told::Made(lease) if lease.id == id("b")));
-    // A lease that was given back is over, too.
+    // A fetch whose lease was given back is refused, too.
     let returned = take_back(&leased, &id("b"), Rotation::NotRotated);
     assert!(matches!(told(&returned, "b"), Told::Nothing));
     assert!(matches!(check_out(&returned, &password("b", "one"), at(0), TERMS), CheckOut::TooLate));
@@ -75,7 +75,7 @@ fn one_session_at_a_time_has_an_account() {
         panic!()
     };
     assert_eq!((until, holder), (Some(at(60)), Some(SessionId::new("one").unwrap())));
-    // The same session may have another lease.
+    // The same session may have another lease at the same time.
     let both = stored(&leased, &asked(CredentialKind::TotpCodes, "c", "one"), at(1));
     assert_eq!(both.leases.len(), 2);
 }

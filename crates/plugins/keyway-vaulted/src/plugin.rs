@@ -1,4 +1,4 @@
-//! The plugin in the registry, which opens credential stores.
+//! Defines the plugin that the registry holds, and that opens credential stores.
 
 use std::sync::Arc;
 

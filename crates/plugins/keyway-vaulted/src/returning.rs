@@ -45,7 +45,8 @@ impl VaultedStore {
                         self.change(candidate, Loaded { account: *next, header }, Course::fresh()).await?;
                     }
                 }
-                // The change may belong to another lease of the account. The loop then checks this lease again.
+                // The change may belong to another lease of the account. So the loop checks the given lease again after
+                // the change.
                 CheckIn::Resume => {
                     self.change(candidate, Loaded { account, header }, Course::resumed()).await?;
                 }

@@ -49,8 +49,8 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    /// Returns the answer for the result of a change, from the effect and the kind of its failure. The new credential
-    /// is not taken only if the failure is a refusal without an effect.
+    /// Returns the answer for the result of a change, from the effect and the kind of its failure. The answer is
+    /// [`NotTaken`](Self::NotTaken) only if the failure is a refusal without an effect.
     pub(crate) const fn of_change(failure: Option<(Effect, ErrorKind)>) -> Self {
         match failure {
             None | Some((Effect::Unknown, _)) => Self::MayHaveChanged,
@@ -80,8 +80,8 @@ pub(crate) enum Next {
 pub(crate) struct Course {
     question: Question,
     asked_for_change: bool,
-    /// Whether the changer refused the new credential. If the target still accepts the old one, its rules are the
-    /// reason.
+    /// Whether the changer refused the new credential. If the target still accepts the old credential, its rules are
+    /// the reason for the refusal.
     is_not_taken: bool,
     /// Whether the target refused the old credential. Another host may have changed the target after it refused the new
     /// credential. So only a later refusal of the new credential shows that the target accepts neither.
@@ -129,7 +129,7 @@ impl Course {
     }
 }
 
-/// Stores that the target accepts the new credential. Its lease ends.
+/// Stores that the target accepts the new credential. The lease that needed the change ends.
 pub(crate) fn confirm(account: &StoredAccount) -> Box<StoredAccount> {
     let Some(change) = account.change.clone() else { return Box::new(account.clone()) };
     let mut next = take_back(account, &change.lease, Rotation::Rotated);

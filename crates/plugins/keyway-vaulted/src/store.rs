@@ -1,4 +1,4 @@
-//! The credential store.
+//! Implements the credential store: loads an account, decides about a call, and stores the account.
 
 use std::sync::Arc;
 
@@ -98,7 +98,8 @@ impl VaultedStore {
         Err(contended())
     }
 
-    /// Finds out what a fetch checked out. If that is nothing, a late call of it is refused from here on.
+    /// Finds out what a fetch checked out. If the fetch checked out nothing, it is refused from then on, should it
+    /// arrive late.
     async fn tell_fetch(&self, fetch: &Fetch) -> Result<Reconciled, CredentialError> {
         let Some(intent) = &fetch.intent else { return Ok(Reconciled::NothingHappened) };
         let intent = LeaseId::new(intent.as_str())?;
@@ -260,7 +261,7 @@ impl CredentialStore for VaultedStore {
         if account.has_diverged() {
             return Ok(Verified::Diverged);
         }
-        // The target may take either credential while a change is under way.
+        // While a change is under way, the target may accept the old or the new credential. So it is not asked.
         let asked = if account.change.is_some() { None } else { self.opens(candidate, &account).await };
         Ok(match asked {
             Some(true) => Verified::Opens,

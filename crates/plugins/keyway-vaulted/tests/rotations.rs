@@ -77,7 +77,7 @@ fn a_failure_anywhere_is_finished_by_the_next_try() {
         let (_, lease) = found(check_out(&*world.open(), "a", "one"));
         world.target.script(faults.clone());
         let mut tries = 0;
-        // Each try is made by a handle of its own, as after a restart.
+        // Each attempt uses a new handle of the store, as after a restart.
         while let Err(error) = check_in(&*world.open(), "root", &lease) {
             tries += 1;
             assert!(tries < 8, "{faults:?}: {}", error.detail());
@@ -124,7 +124,7 @@ fn a_refused_change_is_tried_with_another_password_or_has_diverged() {
     assert!(world.stored("root").unconfirmed().is_none(), "it is given up");
     assert_eq!(check_in(&*store, "root", &lease).unwrap().rotation, Rotation::Rotated);
 
-    // A changer that logs in with the old password refuses, too, if a person has changed it.
+    // A changer that logs in with the old password also refuses if a person has changed the password at the target.
     let (_, lease) = found(check_out(&*store, "b", "two"));
     world.target.accept(&root(), password("by hand"));
     world.target.script([Refuses]);

@@ -14,7 +14,7 @@ use keyway_certificates::{
 const CERTIFICATE: &str =
     include_str!("../../../../crates/keyway-conformance/src/certificates/scripted/pem/leaf.pem");
 
-/// The authority. Without another byte, its answer is that the order waits.
+/// An authority whose answers are the bytes of an input. Without a byte left, it answers that the order waits.
 #[derive(Debug)]
 pub(super) struct Ca {
     pub(super) capabilities: Capabilities,

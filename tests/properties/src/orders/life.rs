@@ -1,4 +1,4 @@
-//! The life of one order, under any sequence of events.
+//! Checks the life of one order under any sequence of events.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};

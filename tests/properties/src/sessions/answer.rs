@@ -1,4 +1,4 @@
-//! The meaning of a byte as the answer of a vault.
+//! Reads a byte of an input as the answer of a vault to one call.
 
 use std::time::Duration;
 

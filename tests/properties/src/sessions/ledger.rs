@@ -126,8 +126,10 @@ impl Ledger {
     }
 }
 
-/// Tells whether the intent of a check-in follows from that of a fetch. A person who decides about the fetches of one
-/// session cannot tell which fetch made a lease. A check-in after such a decision has the highest number.
+/// Tells whether the intent of a check-in is that of the fetch's check-in.
+///
+/// There is one exception. A person who decides about the fetches of a session cannot tell which fetch made a lease, so
+/// the check-in after such a decision has the number 65535 instead.
 fn is_of_fetch(fetch: &str, check_in: &str) -> bool {
     let parts =
         |intent: &str| intent.split_once('.').map(|(fetch, rest)| (fetch.to_owned(), rest.to_owned()));

@@ -1,4 +1,4 @@
-//! The life of two sessions, under any sequence of events.
+//! Checks the life of two sessions under any sequence of events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::oracle::check;
 use super::world::{World, fetch, settled};
 
-/// The maximum number of events in one input. A host remembers the latest 32 fetches of a session.
+/// The maximum number of events in one input. It is below 32, because a host remembers only the latest 32 fetches of a
+/// session.
 const MOST_EVENTS: usize = 31;
 
 /// Checks the sessions of a host. The bytes of the input are the calls of the host and the answers of its vault.

@@ -1,4 +1,4 @@
-//! Sessions at a credential store, under any sequence of calls, failures and crashes.
+//! Checks sessions at a credential store under any sequence of calls, failures and crashes.
 
 mod answer;
 mod clock;

@@ -17,7 +17,7 @@ use super::clock::WarpedClock;
 use super::ledger::Ledger;
 use super::silence::{KEY, SECRET};
 
-/// The vault. Without another byte, its calls succeed.
+/// A vault whose answers are the bytes of an input. Without a byte left, its calls succeed.
 #[derive(Debug)]
 pub(super) struct InputVault {
     capabilities: Capabilities,

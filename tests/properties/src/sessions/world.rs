@@ -1,4 +1,4 @@
-//! The host of the sessions, and everything around it.
+//! Defines the world of one input: a host, its storage, its clock, its vault and two sessions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ use super::silence::{SECRET, error_is_silent, is_silent, text_is_silent};
 use super::vault::InputVault;
 use crate::records::keys;
 
-/// The number of attempts of a renewal without an answer.
+/// The number of times that the host attempts a renewal to which the vault does not answer.
 pub(super) const ATTEMPTS: u32 = 4;
 
 /// The leases that were handed out, each with the session and the call of its fetch.

@@ -1,4 +1,4 @@
-//! The setup of certificate authorities.
+//! Sets up the certificate authorities for the conformance suites.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

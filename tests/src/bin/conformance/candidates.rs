@@ -144,7 +144,7 @@ fn authorized_keys(subject: IssuerSubject) -> IssuerSubject {
         .listing(states)
 }
 
-/// Returns an authority with a new key.
+/// Sets up `ssh-ca` as an authority with a new key.
 fn certificates(subject: IssuerSubject) -> Result<IssuerSubject, String> {
     let key = CertificateAuthorityKey::generate().map_err(|error| error.to_string())?;
     let example = IssuerExample::new()
@@ -155,7 +155,7 @@ fn certificates(subject: IssuerSubject) -> Result<IssuerSubject, String> {
         .example(example.clone().parameter("pub_key", PUBLIC_KEY))
         .refused(example.parameter("pub_key", "ssh-dss AAAA"))
         .lending(move |resources, scratch| {
-            // An operator also does this. If it fails, the rules fail and show that.
+            // The kit sets the list up, as an operator does. If that fails, the rules fail and report it.
             let _ = keyway_ssh::set_up_revocation_list(scratch.join("krl"));
             resources.with(key.clone())
         }))

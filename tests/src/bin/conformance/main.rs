@@ -207,7 +207,8 @@ fn conformance(options: &Options) -> Result<bool, String> {
     progress.finish_and_clear();
     print!("{}", report.format(options.format));
     if options.format != Format::Table && !report.succeeded() {
-        // The other formats are for programs, so the last line goes to the terminal too.
+        // The other formats are for programs, so a reader at the terminal gets the last line of the table on standard
+        // error.
         eprintln!("{}", last_line(&report.format(Format::Table)));
     }
     Ok(report.succeeded())

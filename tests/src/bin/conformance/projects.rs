@@ -1,4 +1,5 @@
-//! The setup of `locker`: each store of a rule has a project of its own, at a double of the service.
+//! Sets up `locker` for the conformance suites: each store of a rule has a project of its own, at a double of the
+//! service.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ pub(crate) fn locker(registration: &Registration) -> [Candidate; 2] {
         .map(|subject| absent().into_iter().fold(Candidate::from(subject), Candidate::exclude))
 }
 
-/// Returns the rules that a foreign service cannot keep.
+/// Returns the rules that Locker's service cannot keep, with the reasons.
 fn absent() -> [Exclusion; 2] {
     let exclusion = |rule, reason| Exclusion { rule, reason, until: Version::new(2, 0, 0) };
     [

@@ -1,4 +1,4 @@
-//! The setup of credential stores.
+//! Sets up the credential stores for the conformance suites.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ use super::script::Scripted;
 use super::stage::run;
 use crate::replay::{Class, StepOutcome};
 
-/// A plugin that cannot be opened here, because it needs keys that nothing lends.
+/// A plugin that cannot be opened here, because it needs keys, and this host passes none.
 const PLUGINS: Plugins = plugins! { keyway_local_ca };
 
 /// A connection, by its name.

@@ -1,4 +1,4 @@
-//! The labels in vectors, which stand for keys and requests, and the references of upstream.
+//! Replaces the labels in vectors, which stand for keys and requests, and upstream's references to containers.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

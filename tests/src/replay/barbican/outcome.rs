@@ -1,4 +1,4 @@
-//! The results of plugins and the orders of upstream, in the seed's words.
+//! Translates the results of plugins and the orders of upstream into the seed's words.
 
 use std::time::Duration;
 
@@ -86,8 +86,8 @@ pub(super) fn shape(order: &Value) -> Result<Shape, String> {
     };
     let container = &order["container"];
     let secrets = if container["secrets"].is_object() { &container["secrets"] } else { container };
-    // If keys are stored, the container of an order with a stored key also has the key. It does not count as a part
-    // here.
+    // If keys are stored, the container of an order with a stored key has this key, too. The key does not count as a
+    // part here.
     let parts =
         ["certificate", "intermediates"].into_iter().filter(|part| secrets[part].is_object()).collect();
     Ok(Shape {

@@ -1,4 +1,4 @@
-//! `route`: the authority of an order, which the order names or which is preferred.
+//! `route`: the authority of an order: the one that the order names, or the preferred one.
 
 use std::sync::Arc;
 

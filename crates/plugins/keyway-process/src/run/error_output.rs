@@ -1,4 +1,4 @@
-//! The end of a program's error output.
+//! Keeps the end of a program's error output, and hides secrets in it.
 
 use std::fmt;
 use std::os::fd::AsFd;
@@ -95,7 +95,7 @@ impl ErrorOutput {
     pub(super) fn read(&mut self, stream: impl AsFd) -> Result<Read, Errno> {
         if self.bytes.len() == self.bytes.capacity() && self.bytes.len() < 2 * Self::KEPT {
             let mut grown = Wiped::new(Vec::new());
-            // Most programs write nothing here, but the first read needs a buffer.
+            // The first buffer is small, because most programs write no error output.
             grown.reserve_exact(if self.bytes.is_empty() { 64 } else { 2 * Self::KEPT });
             grown.extend_from_slice(&self.bytes);
             self.bytes = grown;

@@ -20,7 +20,7 @@ use crate::supervisor::Supervisors;
 pub(crate) struct Launch<'a> {
     pub(crate) program: &'a Program,
     pub(crate) environment: &'a Environment,
-    /// The helpers, if one starts the program.
+    /// The helpers that can start the program. `None` if the host starts the program itself.
     #[cfg(target_os = "linux")]
     pub(crate) supervisors: Option<&'a std::sync::Arc<Supervisors>>,
 }

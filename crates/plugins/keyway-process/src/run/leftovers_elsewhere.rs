@@ -1,4 +1,5 @@
-//! Replaces the search for processes outside of the process group on systems other than Linux, where it finds none.
+//! Stands in for the search for processes outside of the process group on systems other than Linux. This version never
+//! finds a process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -168,7 +168,7 @@ impl RunError {
     }
 }
 
-/// A started program. Its input is written up to the capacity of the pipe. Dropping it kills the program.
+/// A started program. Its input is written as far as the pipe takes it. Dropping a `Running` kills the program.
 pub(crate) struct Running {
     ending: Ending,
     streams: Streams,

@@ -9,9 +9,9 @@ use rustix::io::Errno;
 /// The result of one read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Read {
-    /// There may be more.
+    /// Bytes were read. The stream may have more.
     Some,
-    /// There is nothing at the moment.
+    /// The stream has no bytes at the moment.
     NotNow,
     /// The other side closed the stream.
     End,
@@ -30,7 +30,7 @@ pub(super) fn read_into(stream: impl AsFd, buffer: &mut Vec<u8>) -> Result<Read,
     }
 }
 
-/// The whole standard output, up to a limit. It may hold credentials, so it leaves no copy behind when it
+/// The whole standard output, up to a limit. It may hold credentials, so no copy of it stays behind when the buffer
 /// grows.
 pub(super) struct Output {
     bytes: Wiped<Vec<u8>>,
@@ -39,7 +39,7 @@ pub(super) struct Output {
 
 impl Output {
     /// The initial capacity. It is enough for most answers, and small because wiping takes time. It is below 1024
-    /// bytes, from which on the system's allocator is slower.
+    /// bytes, because the system's allocator is slower for larger buffers.
     const FIRST_CAPACITY: usize = 960;
 
     pub(super) fn new(limit: usize) -> Self {

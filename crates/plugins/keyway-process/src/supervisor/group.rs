@@ -17,7 +17,7 @@ impl Group {
     /// The time limit for killed processes to be gone.
     const PATIENCE: Duration = Duration::from_secs(2);
 
-    /// Creates a cgroup below `parent`. Removes those that killed hosts left there.
+    /// Creates a cgroup below `parent`. Before that, removes the old cgroups that killed hosts left there.
     pub(super) fn make(parent: &Path) -> io::Result<Self> {
         for entry in fs::read_dir(parent)?.flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(Self::PREFIX.as_bytes()) {

@@ -1,4 +1,4 @@
-//! Running helpers, each for one program at a time.
+//! Starts helpers and keeps them for later runs. Each helper runs one program at a time.
 
 mod group;
 

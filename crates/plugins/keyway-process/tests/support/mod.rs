@@ -53,7 +53,7 @@ impl Executable {
         ProcessIssuer::new(&self.configuration).unwrap()
     }
 
-    /// Returns the path of a file in its folder.
+    /// Returns the path of a file in the plugin's folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

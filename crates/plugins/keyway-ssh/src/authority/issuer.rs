@@ -15,8 +15,8 @@ use super::settings::{RevocationSettings, Settings, authority_key, describe};
 use crate::key::LoginKey;
 use crate::state::{check, fill, with_text};
 
-/// The plugin `ssh-ca`. It has no configuration of its own; its issuer describes the settings of a service. A
-/// host may lend a [`CertificateAuthorityKey`].
+/// The plugin `ssh-ca`. It has no configuration of its own; its issuer describes the settings of a service. A host may
+/// pass the signing key as a resource of the type [`CertificateAuthorityKey`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CertificateAuthorityPlugin;
 
@@ -120,8 +120,8 @@ fn not_signed(error: ssh_key::Error) -> IssuerError {
 #[async_trait]
 impl Issuer for CertificateAuthority {
     /// Declares the issuer idempotent: all certificates of one intent have the same key id, so they are revoked
-    /// together. The issuer keeps no trace of a certificate, so it cannot look up the outcome of a request. Repeating a
-    /// request is harmless.
+    /// together. The issuer keeps no trace of a certificate, so it cannot look up the outcome of a request. A host can
+    /// repeat the request instead, which is harmless.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true).blocking(true)
     }

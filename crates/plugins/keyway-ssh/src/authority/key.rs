@@ -10,14 +10,14 @@ use super::pem::with_usual_layout;
 use crate::file::IssuerFile;
 use crate::key::LoginKey;
 
-/// The key of a certificate authority, for a host that does not keep it in a file. Lend it with
+/// The key of a certificate authority, for a host that does not keep it in a file. Pass it to the issuer with
 /// [`OpenContext::with_resources`](keyway_issuers::OpenContext::with_resources).
 ///
 /// `Debug` shows the fingerprint. The key is zeroized when the last clone is dropped.
 #[derive(Clone)]
 pub struct CertificateAuthorityKey(Arc<PrivateKey>);
 
-/// The error for a text that is not a key for signing certificates. It does not contain the text.
+/// The reason why a text is not a key for signing certificates. The error does not contain the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidAuthorityKey {

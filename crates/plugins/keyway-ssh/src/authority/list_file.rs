@@ -50,7 +50,7 @@ pub(super) enum ListFault {
     List(#[from] RevocationListFault),
 }
 
-/// The instruction for lost revocations.
+/// The part of an error message that tells what to do if revocations are lost and there is no copy of the list.
 const NO_COPY: &str = "Without a copy, give the authority another key, since the revoked certificates are valid again; \
     then remove list and record and run `keyway-ssh-ca set-up`";
 
@@ -67,11 +67,11 @@ impl From<ListFault> for IssuerError {
     }
 }
 
-/// A list that fits its record.
+/// A list that agrees with its record.
 struct Opened {
     list: RevocationList,
     record: Record,
-    /// True if the record is in its file.
+    /// Whether the record was read from its file. If not, it was assumed for a list that has no record yet.
     recorded: bool,
 }
 

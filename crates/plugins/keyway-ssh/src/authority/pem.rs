@@ -13,7 +13,7 @@ const WIDTH: usize = 70;
 /// Terraform writes lines of 64 characters, other programs of 76.
 pub(super) fn with_usual_layout(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let inside = text.trim_ascii_start().strip_prefix(BEGIN)?;
-    // Base64 has no dash.
+    // Base64 has no dash, so the first dash begins the marker after the key.
     let (body, behind) = inside.split_at(inside.iter().position(|byte| *byte == b'-')?);
     behind.starts_with(END).then_some(())?;
 

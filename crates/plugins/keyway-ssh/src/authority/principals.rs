@@ -171,7 +171,7 @@ mod tests {
         ] {
             assert!(matches!(of(text), Err(IssuerError::Refused { .. })), "{text:?}");
         }
-        // With a prefix, it is the name of another account.
+        // With a prefix, the value `root` of the claim makes the name of another account, which is allowed.
         assert_eq!(of("x{admin}").unwrap(), ["xroot"]);
     }
 

@@ -21,8 +21,8 @@ impl Record {
     /// The record of a list under which no certificate was issued.
     pub(super) const NEW: Self = Self { number: 0, longest_seconds: 0, last: None };
 
-    /// Makes the record for a list that another program made. It assumes that certificates have the longest possible
-    /// validity.
+    /// Makes the record for a list that has none: another program made the list, or the record was lost. The record
+    /// assumes that certificates with the longest possible validity were issued.
     pub(super) const fn of_others(number: u64) -> Self {
         Self { number, longest_seconds: super::settings::LONGEST_MINUTES * 60, last: None }
     }
@@ -35,7 +35,7 @@ impl Record {
         let (number, longest_seconds) = (field(NUMBER)?.parse().ok()?, field(LONGEST)?.parse().ok()?);
         let last = field(LAST).map(str::to_owned);
         let read = Self { number, longest_seconds, last };
-        // Accepts only the exact form that is written.
+        // A record is valid only if writing it gives the same bytes again.
         (read.text().as_bytes() == bytes).then_some(read)
     }
 

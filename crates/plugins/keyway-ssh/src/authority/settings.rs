@@ -1,4 +1,4 @@
-//! The settings of a service.
+//! Reads and checks the settings of a service of `ssh-ca`.
 
 use std::net::IpAddr;
 
@@ -135,7 +135,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// Returns the signing key: from the configured file, or the one that the host lent. Blocks.
+/// Returns the signing key: from the configured file, or the one that the host passed as a resource. Blocks.
 pub(super) fn authority_key(
     configuration: &Configuration,
     lent: Option<&CertificateAuthorityKey>,

@@ -1,4 +1,4 @@
-//! The settings of a service.
+//! Reads and checks the settings of a service of `ssh-authorized-keys`.
 
 use keyway_issuers::{Configuration, Description, IssuerError, ParameterDescriptor, Violations};
 

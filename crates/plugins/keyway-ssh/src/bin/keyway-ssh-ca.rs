@@ -30,7 +30,7 @@ fn set_up(files: &[OsString]) -> ExitCode {
         },
         _ => (USAGE.to_owned(), ExitCode::from(2)),
     };
-    // The exit code reports the failure, too.
+    // A failed write of the message is ignored, because the exit code reports the failure, too.
     let _ = writeln!(std::io::stderr(), "{said}");
     code
 }

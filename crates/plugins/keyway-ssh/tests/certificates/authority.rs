@@ -1,4 +1,4 @@
-//! An authority for the tests.
+//! Sets up an authority of `ssh-ca` for the tests, with its files and its clock.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

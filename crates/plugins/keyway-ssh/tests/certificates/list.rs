@@ -55,8 +55,8 @@ fn a_lost_list_is_not_replaced() {
     let error = authority.set_up().unwrap_err();
     assert!(error.detail().contains("is missing"), "{}", error.detail());
     assert!(!authority.file("krl").exists());
-    // An empty file in place of the list lacks one revocation, which the next call completes. If it lacks two, it is
-    // refused.
+    // An empty file in place of the list lacks one revocation, which the next call completes. An empty file that lacks
+    // two revocations is refused.
     fs::write(authority.file("krl"), "").unwrap();
     authority.issue("two").unwrap();
     assert!(authority.lists("one"), "the last revocation is known");
@@ -162,14 +162,15 @@ fn a_changed_list_needs_its_record() {
     authority.is_stuck(&["its record", "is missing", "keyway-ssh-ca set-up"]);
     authority.set_up().unwrap();
     authority.revoke_intent("two").unwrap();
-    // A certificate of any validity may have been issued before.
+    // The new record cannot know which certificates were issued before, so it assumes the longest possible validity.
     authority.at(366 * DAY);
     authority.revoke_intent("three").unwrap();
     authority.revoke_intent("four").unwrap();
     assert!(authority.lists("two"));
 }
 
-/// An entry is removed by the second revocation after its time, because a single time of the clock may be wrong.
+/// Checks that an entry is removed by the second revocation after its time. The first one may have a wrong time from
+/// the clock.
 #[test]
 fn entries_are_removed_a_day_after_the_longest_validity() {
     let authority = Authority::new();
@@ -183,7 +184,7 @@ fn entries_are_removed_a_day_after_the_longest_validity() {
     authority.revoke_intent("four").unwrap();
     authority.revoke_intent("five").unwrap();
     assert!(!authority.lists("one") && authority.lists("two"));
-    // One service with long certificates makes the list keep all entries as long.
+    // If one service issues certificates with a longer validity, the list keeps all entries for that longer time.
     let long = authority.context(&[("valid_minutes", "14400")]).with_intent(IntentId::new("long").unwrap());
     authority.ask(long, Some(KEY)).unwrap();
     authority.revoke_intent("long").unwrap();

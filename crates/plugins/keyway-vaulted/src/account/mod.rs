@@ -38,7 +38,8 @@ pub struct StoredAccount {
     pub(crate) change: Option<StoredChange>,
     pub(crate) returned: Option<Returned>,
     pub(crate) used_code: Option<UsedCode>,
-    /// The intents of fetches of which the host was told that they checked nothing out. They never will.
+    /// The intents of fetches that checked nothing out, as the host was told. A late fetch with such an intent is
+    /// refused.
     pub(crate) voided: Vec<LeaseId>,
 }
 

@@ -17,7 +17,7 @@ use super::path_pattern::PathPattern;
 ///
 /// The file is replaced as a whole, under the lock of `keyway-ssh`; see the [promises](keyway_ssh#promises) of that
 /// crate. If the file has neither the old key nor the new one, the error promises no effect. If another program keeps
-/// the file locked, the error does not, because that program may be carrying out the same order.
+/// the file locked, the error does not promise this, because that program may be carrying out the same order.
 ///
 /// Keys must have OpenSSH's form, which holds the public key in plain text beside an encrypted private key. A change
 /// blocks its thread, for ten seconds at most while another program holds the lock. Dropping the future of a change
@@ -98,7 +98,7 @@ fn not_replaced(error: ReplaceKeyError) -> CredentialError {
         ReplaceKeyError::File(error @ FileError::Indeterminate { .. }) => {
             CredentialError::system("make the change of the authorized_keys file durable", error)
         }
-        // The other program may be carrying out the same order.
+        // The effect is unknown, because the other program may be carrying out the same order.
         ReplaceKeyError::File(error @ (FileError::Busy(_) | FileError::Changed(_))) => {
             CredentialError::system(
                 "change the authorized_keys file, which others keep locked or change",

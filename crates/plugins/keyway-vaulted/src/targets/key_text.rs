@@ -9,8 +9,8 @@ pub(super) fn public_half(key: &PrivateKey) -> Result<PublicKey, CredentialError
     read(key).map(|key| key.public_key().clone())
 }
 
-/// Returns the text of a key without its passphrase, as `ssh` reads it: `ssh` refuses other line breaks, and a last
-/// line without a line break. Decrypting takes some tenths of a second.
+/// Returns the text of a key without its passphrase, with a line feed after each line: `ssh` refuses other line breaks,
+/// and a last line without a line break. Decrypting takes some tenths of a second.
 pub(super) fn without_passphrase(key: &PrivateKey) -> Result<Zeroizing<String>, CredentialError> {
     if let Some(passphrase) = key.expose_passphrase() {
         let decrypted =

@@ -1,4 +1,5 @@
-//! Targets that a host lends to the store, so that a rotation changes and checks credentials there (decision S10).
+//! Changers and probers for the usual targets. A host passes them to the store, so that a rotation can change and check
+//! credentials at a target (decision S10).
 //!
 //! | | feature | changes, or checks |
 //! | --- | --- | --- |

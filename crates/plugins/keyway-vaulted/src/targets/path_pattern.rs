@@ -17,13 +17,13 @@ pub enum PathPatternError {
     /// The pattern is not a path.
     #[error("the pattern is not a path: {0}")]
     Path(#[from] PathFault),
-    /// Two accounts would have one file.
+    /// The pattern has no placeholder for the account, so all accounts would have one file.
     #[error("the pattern has no {{account}}, so all accounts would have one file")]
     NoAccount,
     /// The pattern has a brace that belongs to no placeholder.
     #[error("the pattern has a brace that belongs to no placeholder: use {{account}} and {{asset}}")]
     Brace,
-    /// Two placeholders in one part of a path could make the same path of different names.
+    /// A part of the path has two placeholders, so different names could give the same path.
     #[error("a part of the pattern has two placeholders: put a slash between them")]
     TwoInAPart,
 }

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 const PLUGINS: Plugins = plugins! { keyway_generic, keyway_vaulted };
 
-/// A clock that stands until it is set.
+/// A clock that stands still until it is set.
 #[derive(Debug, Default)]
 pub(crate) struct HandClock(AtomicU64);
 

@@ -15,8 +15,8 @@ use crate::run::streams::wait_readable;
 
 /// A program that runs or is not yet reaped.
 ///
-/// Until the program is reaped, no other process gets its id or the id of its group, so the group is killed before
-/// that. The program may have left its group, so it is also signalled directly.
+/// Until the program is reaped, no other process gets its id or the id of its group, so the group is killed before the
+/// program is reaped. The program may have left its group, so it also gets each signal directly.
 #[derive(Debug)]
 pub(in crate::run) struct Alone {
     /// The child process. `None` once it is reaped or given up.
@@ -30,12 +30,12 @@ pub(in crate::run) struct Alone {
 }
 
 impl Alone {
-    /// The time limit for a killed program to be gone. A program that hangs inside the system is not awaited any
-    /// longer.
+    /// The time limit for a killed program to be gone. After that time, the host stops waiting for a program that hangs
+    /// inside the system.
     const KILLED: Duration = Duration::from_secs(2);
     /// The time limit for killing processes that fork as fast as they are killed.
     const SEARCH: Duration = Duration::from_secs(2);
-    /// The shortest time of a search, after a run that ended just before its deadline.
+    /// The minimum time for a search, for a run that ended just before its deadline.
     const SHORT_SEARCH: Duration = Duration::from_millis(50);
     /// The time limit for each search at the deadline: one before and one after the time of grace.
     const LATE_SEARCH: Duration = Duration::from_millis(500);
@@ -135,7 +135,7 @@ impl Alone {
         }
         let until = Instant::now().checked_add(timeout);
         loop {
-            // An error says that there is nothing to wait for.
+            // An error means that there is no program left to wait for.
             if self.has_exited().unwrap_or(true) {
                 return true;
             }

@@ -28,7 +28,8 @@ pub(in crate::run) struct Helped {
 impl Helped {
     /// The time limit for a helper to kill all processes.
     const KILLED: Duration = Duration::from_secs(4);
-    /// The same time limit for a helper with a cgroup. After it, the cgroup is killed together with the helper.
+    /// The time limit for a helper with a cgroup to kill all processes. After that time, the host kills the cgroup
+    /// together with the helper.
     const KILLED_BY_HELPER: Duration = Duration::from_millis(500);
     /// The time limit for the search by marks after a helper was killed.
     const SEARCH: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The process ids that the system gives out.
+//! Reads which process ids the system has given out.
 
 use std::fs::{self, File};
 use std::ops::RangeInclusive;
@@ -47,7 +47,7 @@ mod tests {
         let id = i32::try_from(child.id()).unwrap();
         let after = last_process().unwrap();
         child.wait().unwrap();
-        // Holds unless ids started over just now.
+        // The id of the child lies between the two last ids, unless the ids started over just now.
         assert!(after < before || (before < id && id <= after), "{before} {id} {after}");
     }
 

@@ -1,4 +1,4 @@
-//! The running programs of all runs.
+//! Lists the running programs of all runs of this host.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

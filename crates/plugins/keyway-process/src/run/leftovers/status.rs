@@ -38,8 +38,8 @@ impl Status {
     /// Tells whether the environment is empty. Returns false if there is no environment yet, because its end is then
     /// unknown.
     ///
-    /// A read that began before another program was loaded returns nothing, although there is an environment before and
-    /// after.
+    /// A read of an environment can also return nothing because it began before the process loaded another program. So
+    /// a read that returns nothing does not show that the environment is empty.
     pub(super) const fn has_empty_environment(self) -> bool {
         let (start, end) = self.environment;
         end != 0 && start == end

@@ -162,8 +162,9 @@ impl RevocationList {
         if self.revokes(key_id)? {
             return Ok(false);
         }
-        // A time before the last change means that the clock is wrong by an unknown amount. So this revocation
-        // is kept for ever, and a single time far in the future removes nothing.
+        // If this time is before the last change, the clock is or was wrong by an unknown amount, so the new revocation
+        // is kept for ever. Entries are removed only if they had expired at the last change too, so a single wrong time
+        // far in the future removes nothing.
         let until = (now >= self.generated).then(|| kept_until(now, longest));
         let passed = now.min(self.generated);
         self.sections.retain(|section| match section {

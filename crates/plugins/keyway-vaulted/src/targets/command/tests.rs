@@ -1,4 +1,4 @@
-//! Tests with scripts that answer, and scripts that do not.
+//! Tests executables that change and check credentials: with scripts that answer, and with scripts that do not.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;

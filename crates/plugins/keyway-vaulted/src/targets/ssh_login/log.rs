@@ -5,14 +5,14 @@ use keyway_credentials::Probed;
 /// Returns the answer of the target to the one key that was offered; `None` if the answer is not clear.
 ///
 /// A refusal of the connection, of the host's key or of the whole account says nothing about the key. Neither does a
-/// refusal after the target accepted the key: it may ask for a second factor.
+/// refusal after the target accepted the key: the target may ask for a second factor.
 pub(super) fn judge(log: &str) -> Option<Probed> {
     let has = |beginning: &str| log.lines().any(|line| line.starts_with(beginning));
     let was_asked = has("debug1: Offering public key: ") && !has("debug1: send_pubkey_test: ");
     if !was_asked || has("debug1: Server accepts key: ") {
         return None;
     }
-    // A target that allows one attempt disconnects instead of refusing.
+    // A target that allows only one attempt disconnects instead of refusing the key.
     let told = log.lines().filter(|line| !is_debugging(line));
     let is_refused = told.clone().any(|line| {
         let denied =

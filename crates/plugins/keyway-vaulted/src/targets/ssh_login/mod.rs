@@ -31,8 +31,8 @@ type Addresses = dyn Fn(&Candidate) -> Option<SshAddress> + Send + Sync;
 /// forced command. [`Probed::Refused`] is the target's refusal of this very key; everything else is an error: a target
 /// that cannot be reached, an unknown key of a host, a second factor, a locked account.
 ///
-/// `ssh` gets the key as a file of mode 0600 in a folder of mode 0700, without its passphrase. Both are removed when
-/// `ssh` has ended, or the future is dropped; if the process of the host is killed, they stay, so
+/// `ssh` gets the key as a file of mode 0600 in a folder of mode 0700, without its passphrase. The file and the folder
+/// are removed when `ssh` has ended, or the future is dropped; if the process of the host is killed, they stay, so
 /// [choose](Self::with_temporary_folder) a folder that is not on a disk. `ssh` reads no configuration, asks no agent,
 /// offers no other key, and accepts only the keys of hosts that the file of known hosts lists, under the host names of
 /// the addresses.
