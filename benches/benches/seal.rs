@@ -1,4 +1,4 @@
-//! Runs criterion over sealing and opening.
+//! Runs criterion over the sealing and opening of Fernet tokens.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use keyway_benches::areas::seal::Setup;

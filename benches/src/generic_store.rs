@@ -33,7 +33,7 @@ pub struct GenericStore {
 }
 
 impl GenericStore {
-    /// Creates a store in a new file, with this many secrets.
+    /// Creates a store in a new file, with the given number of secrets.
     ///
     /// # Errors
     /// Those of the store and of the system.
@@ -103,7 +103,7 @@ impl GenericStore {
         Ok(())
     }
 
-    /// Creates the secret of this number, durably.
+    /// Creates the secret with the given number, durably.
     ///
     /// # Errors
     /// Those of the store.
@@ -111,7 +111,7 @@ impl GenericStore {
         Ok(block_on(self.put_async(number))?)
     }
 
-    /// Creates the secret of this number, durably. It blocks only if the store does.
+    /// Creates the secret with the given number, durably. It blocks only if the store blocks.
     ///
     /// # Errors
     /// Those of the store.
@@ -138,7 +138,7 @@ impl GenericStore {
         Ok(())
     }
 
-    /// Returns the value of the secret of this number.
+    /// Returns the value of the secret with the given number.
     ///
     /// # Errors
     /// Those of the store.

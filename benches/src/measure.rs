@@ -1,4 +1,4 @@
-//! Interleaved measurement of two ways of doing the same.
+//! Interleaved measurement of Keyway and its peer.
 //!
 //! A shared machine may change its speed by half during a measurement. So both sides run in interleaved rounds (A, B,
 //! B, A, A, B, ...). Each round is a batch of calls that is long enough for the clock, and the result is the median of
@@ -39,7 +39,7 @@ impl Clock {
     }
 }
 
-/// The length and number of measurements.
+/// The clock of a measurement, and the number and the length of its batches.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// The clock.
@@ -58,7 +58,7 @@ impl Plan {
     pub const DISK: Self = Self { clock: Clock::Wall, rounds: 31, batch: Duration::from_millis(20) };
 }
 
-/// The medians of two ways of doing the same, each for one operation.
+/// The medians of Keyway and of its peer, for one operation.
 #[derive(Clone, Copy, Debug)]
 pub struct Compared {
     /// Keyway's median, in nanoseconds if it is a time.
@@ -147,10 +147,10 @@ pub fn compare<A, B>(plan: Plan, mut ours: impl FnMut() -> A, mut peer: impl FnM
     Compared::of(&our_times, &peer_times)
 }
 
-/// Runs any number of operations in alternation, with this many calls of each in a round.
+/// Runs any number of operations in alternation. A round has `calls` calls of each operation.
 ///
-/// It is for operations that change their data, whose number of calls must be known, and for long operations, because
-/// each call goes through a pointer.
+/// The number of calls is fixed, because operations that change their data need a known number. Each call goes through
+/// a pointer, so the operations should be long.
 pub fn interleave(clock: Clock, rounds: usize, calls: u32, operations: &mut [&mut dyn FnMut()]) -> Rounds {
     let mut times = vec![Vec::with_capacity(rounds); operations.len()];
     for round in 0..rounds {
@@ -247,7 +247,7 @@ mod tests {
             std::thread::sleep(Duration::from_micros(10));
         };
         compare(plan, || step('a'), || step('b'));
-        // The first two calls measure how long a call takes.
+        // The first two calls, `ab`, only measure how many calls fill a batch.
         assert_eq!(*order.borrow(), "ababbaabba");
     }
 

@@ -9,9 +9,9 @@ use crate::measure::Compared;
 /// The target of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
-    /// The value is at most this many times the peer's.
+    /// The value is at most the given multiple of the peer's value.
     RatioAtMost(f64),
-    /// The peer's value is at least this many times Keyway's.
+    /// The peer's value is at least the given multiple of Keyway's value.
     TimesFaster(f64),
     /// The value is at most this number, in the unit of the row.
     ValueAtMost(f64),
@@ -30,7 +30,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// A figure.
+/// A measured figure, with its target and its peer.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The area of the figure.
@@ -135,8 +135,8 @@ impl Row {
         }
     }
 
-    /// Writes the row for programs: area, name, value, unit, `peer_value`, ratio, target, ok, and a
-    /// note if there is one.
+    /// Returns the row as JSON for other programs: area, name, value, unit, `peer_value`, ratio, target, ok, and a note
+    /// if there is one.
     pub fn to_json(&self) -> Value {
         let mut row = json!({
             "area": self.area,

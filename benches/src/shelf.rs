@@ -18,7 +18,7 @@ use keyway_storage::Storage;
 
 use crate::areas::BenchError;
 
-/// The generator of assets that belongs to the store.
+/// The name of the store's generator of assets.
 const SHELVES: &str = "shelves";
 
 /// A store with the same password at every asset, and without private keys.
@@ -40,10 +40,10 @@ impl Shelf {
         Self { leases: Some(|_| None), ..Self::default() }
     }
 
-    /// Lists this many assets.
+    /// Sets the number of assets that the store lists.
     ///
     /// # Errors
-    /// None: the names are numbers.
+    /// Never, because the names consist of digits.
     pub fn listing(self, assets: u32) -> Result<Self, BenchError> {
         let names = (0..assets).map(|number| Asset::new(format!("asset-{number}")));
         Ok(Self { assets: names.collect::<Result<_, _>>()?, ..self })
@@ -177,10 +177,10 @@ pub fn ring() -> Result<KeyRing, BenchError> {
     Ok(KeyRing::new([Key::generate()?])?)
 }
 
-/// Returns a connection with as many facts as the connection of upstream's peer has.
+/// Returns a connection with as many facts as the connection of the upstream SDK's benchmark.
 ///
 /// # Errors
-/// None: the id is a number.
+/// Never, because the id consists of a word and a number.
 pub fn connection(session: u64) -> Result<Connection, BenchError> {
     let mut connection = Connection::new(SessionId::new(format!("session-{session}"))?);
     connection.protocol = Some("ssh".into());
@@ -201,7 +201,7 @@ pub fn connection(session: u64) -> Result<Connection, BenchError> {
 /// Returns a candidate.
 ///
 /// # Errors
-/// None: the names are fixed.
+/// Never, because the names are fixed.
 pub fn candidate() -> Result<Candidate, BenchError> {
     Ok(Candidate::new(Account::new("root")?, Asset::new("web1")?))
 }

@@ -1,5 +1,5 @@
 //! Reads records from a database and writes the last one to standard output. Any program that answers one read must do
-//! at least this much. It is a package of its own, so that the executable contains nothing else.
+//! at least this much work. This program is a package of its own, so that its executable contains nothing else.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
@@ -16,7 +16,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Takes the database and the keys as arguments, in hexadecimal, and reads standard input as a request.
+/// Reads the request on standard input to its end, and then the records. The first argument is the database, and the
+/// others are keys in hexadecimal.
 fn read() -> Result<(), Box<dyn std::error::Error>> {
     let mut request = Vec::new();
     std::io::stdin().read_to_end(&mut request)?;

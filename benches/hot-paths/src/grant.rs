@@ -31,7 +31,7 @@ impl Issuer for Idle {
     }
 
     async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-        // The earlier credential was revoked, so its state may be used again.
+        // Each credential is revoked before the next request, so all of them can have the same state.
         Ok(Issued::new("state-12345678").with(CredentialPart::text("password", "not a real one")).into())
     }
 

@@ -24,7 +24,7 @@ use pollster::block_on;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 const RANGE: &str = ">=:1.0,<:2.0";
-/// The number of secrets before the first `get`.
+/// The number of secrets in the store before the first `get`.
 const FILLED: u32 = 1000;
 
 type Failure = Box<dyn Error>;

@@ -1,5 +1,6 @@
 //! Measures sessions at a credential store that does nothing: a full session (private keys that are not found,
-//! passwords, and two events), a search that finds nothing, and the guarded call from which both are built.
+//! passwords, and two events), a search that finds nothing, and a guarded call, which is a part of every session and
+//! search.
 
 use std::hint::black_box;
 use std::sync::Arc;

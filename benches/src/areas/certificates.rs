@@ -26,7 +26,7 @@ const MANY: u64 = 100_000;
 /// The delay of the order that each measurement looks at, and the delay of all other orders.
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// The upstream system takes 14.5 to 18 ms a step, on the same machine.
+/// The time of one step in the upstream system, which takes 14.5 to 18 ms on the same machine.
 const UPSTREAM_MS: f64 = 14.5;
 
 /// An authority that never makes a certificate: it waits, refuses, or hangs.
@@ -137,7 +137,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// Measures a step whose authority answers that the order waits, and bare transactions of the same rows.
+/// Measures a step whose authority answers that the order waits, against bare transactions that write the same rows.
 fn steps(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     let recording = Recording::of(Arc::new(Sqlite::create(folder.path().join("keyway.db"))?));

@@ -1,7 +1,7 @@
 //! Measures the parsing and matching of compatibility strings, against `semver::VersionReq` on the same ranges.
 //!
-//! A test of keyway-tests checks that matching allocates nothing, because counting allocations here would slow both
-//! sides down.
+//! Matching must not allocate memory. A test of keyway-tests checks that, because counting allocations here would slow
+//! both sides down.
 
 use std::hint::black_box;
 
@@ -23,7 +23,7 @@ pub struct Range {
     pub ours: &'static str,
     /// The range as a requirement of the peer.
     pub peer: &'static str,
-    /// A version that its last clause refuses.
+    /// A version that the last clause of the range refuses.
     pub unfit: &'static str,
 }
 

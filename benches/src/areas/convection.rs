@@ -24,7 +24,7 @@ use crate::{
 const PLUGINS: Plugins = plugins! { keyway_convection };
 const SECRETS: u32 = 1_000;
 const VALUE: &str = "a value of thirty-two characters";
-/// The number of rounds. The real plugin takes seconds for one.
+/// The number of rounds. It is small, because one round takes the real plugin seconds.
 const ROUNDS: u32 = 7;
 /// The number of Keyway's operations in one measurement.
 ///
@@ -34,8 +34,8 @@ const GENERIC_CALLS: u32 = 200;
 
 /// The measured figures.
 ///
-/// The real plugin never asks the system to make a write durable. Therefore a bare durable insert is measured beside
-/// the durable create: no durable store on SQLite can be faster.
+/// The real plugin never asks the system to make a write durable. So the durable create is also measured beside a bare
+/// durable insert: no durable store on SQLite can be faster than this insert.
 const FIGURES: [(&str, Option<Target>); 6] = [
     ("keyway-generic durable create on SQLite, peer the real plugin", Some(Target::TimesFaster(10_000.0))),
     ("a bare durable SQLite insert as long, peer the real plugin", None),

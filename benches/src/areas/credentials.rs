@@ -17,7 +17,7 @@ use crate::shelf::{Shelf, Shelved, candidate, connection, ring};
 const ROUNDS: usize = 41;
 const CALLS: u32 = 200;
 const CANDIDATES: u32 = 100;
-/// The number of upstream's sessions in a batch, and the number of batches.
+/// The number of sessions of the upstream SDK in a batch, and the number of batches.
 const UPSTREAM_BATCHES: (u32, u32) = (500, 21);
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
@@ -83,8 +83,8 @@ fn in_memory(area: &'static str) -> Result<Vec<Row>, BenchError> {
     );
     let [with, without] = [0, 1].map(|side| times.median(side) / 1e3 / f64::from(CALLS));
     let note = "Isolation::Inline, processor time; keys, passwords, authentication completed, ended";
-    // The SDK records nothing. A store without leases is nearest to it, because only its notices are recorded (decision
-    // H223).
+    // The SDK records nothing. A store without leases is the most similar to it, because a host then records only the
+    // notices (decision H223).
     let name = "full session without leases, memory engine, peer the upstream SDK at its default log level";
     let mut rows = vec![
         Row::alone(area, "full session with leases, memory engine", with, "us")
@@ -115,7 +115,7 @@ fn in_memory(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// Measures the commits of a full session, and bare transactions of the same rows.
+/// Measures the commits of a full session, against bare transactions that write the same rows.
 fn on_sqlite(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     let recording = Recording::of(Arc::new(Sqlite::create(folder.path().join("keyway.db"))?));
@@ -125,8 +125,8 @@ fn on_sqlite(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let name = "full session with leases, SQLite; bare commits of its rows";
     Ok(vec![
         Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.3)),
-        // The calls that change something outside are two fetches, a check-in and two notices. The end needs no intent
-        // of its own, because the session's record serves as one (decision H222).
+        // The calls that change something outside are two fetches, a check-in and two notices. The call that ends the
+        // session needs no intent of its own, because the session's record serves as one (decision H222).
         Row::alone(area, "its durable commits", f64::from(commits), "")
             .must(Target::ValueAtMost(9.0))
             .noting("five calls that change something outside, and an intent for each call of the session but the end"),

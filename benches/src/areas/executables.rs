@@ -24,7 +24,8 @@ use crate::{
     row::{Row, Target},
 };
 
-/// A run takes about a millisecond. A round has only a few runs, so that both of its sides run at about the same time.
+/// A run takes about a millisecond. A round has only a few runs, so that Keyway and its peer run at about the same
+/// time.
 const ALONE: Plan = Plan { clock: Clock::Wall, rounds: 301, batch: Duration::from_millis(5) };
 const TOGETHER: Plan = Plan { clock: Clock::Wall, rounds: 41, batch: Duration::from_millis(50) };
 
@@ -33,7 +34,7 @@ const AT_ONCE: usize = 8;
 /// The number of each task's requests in a measured batch.
 const EACH: usize = 6;
 
-/// The compiled program, which is removed with its folder.
+/// The compiled program in a temporary folder. The folder is removed when this value is dropped.
 struct Program {
     _folder: TempDir,
     path: PathBuf,

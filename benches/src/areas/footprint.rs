@@ -12,7 +12,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for contract in CONTRACTS {
         let crates = crates_in_tree(contract)?;
-        // Adds the plugin's own crate.
+        // The plugin's own crate is one more.
         let value = f64::from(u32::try_from(crates.len() + 1)?);
         rows.push(
             Row::alone(area, format!("crates of a plugin on {contract}"), value, "crates")
@@ -36,7 +36,7 @@ fn crates_in_tree(package: &str) -> Result<BTreeSet<String>, BenchError> {
     Ok(names(&String::from_utf8(output.stdout)?))
 }
 
-/// Returns the name and version of each line of a tree, without the source.
+/// Returns the name and version from each line of the output of `cargo tree`, without the source.
 fn names(tree: &str) -> BTreeSet<String> {
     tree.lines()
         .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))

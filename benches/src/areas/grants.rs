@@ -28,7 +28,7 @@ use crate::{
 const ROUNDS: usize = 41;
 const CALLS: u32 = 400;
 
-/// Makes credentials and forgets them as fast as it can.
+/// An issuer that makes numbered credentials as fast as it can, and keeps no record of them.
 #[derive(Debug, Default)]
 struct Counter(AtomicU64);
 
@@ -88,7 +88,7 @@ impl Setup {
         if left.is_empty() { Ok(setup) } else { Err("something was left".into()) }
     }
 
-    /// Requests and revokes a credential the given number of times, as a task of the runtime does.
+    /// Requests and revokes a credential, the given number of times.
     fn cycle(&self, times: u32) -> Result<(), BenchError> {
         self.runtime.block_on(async {
             for _ in 0..times {

@@ -144,7 +144,8 @@ fn reads(area: &'static str) -> Result<Vec<Row>, BenchError> {
         .collect())
 }
 
-/// Measures how late a timer of a task is at most while other tasks call a plugin that blocks without declaring it.
+/// Measures the longest delay of a task's timer while other tasks call a plugin that blocks its thread without
+/// declaring that it does.
 fn timers(area: &'static str) -> Result<Row, BenchError> {
     const TICK: Duration = Duration::from_millis(20);
     let runtime = runtime()?;
@@ -207,7 +208,7 @@ fn service(lane: u64) -> Result<ServiceName, BenchError> {
     Ok(ServiceName::new(format!("lane-{lane}"))?)
 }
 
-/// Makes grants whose revocation failed and waits for hours.
+/// Makes grants whose revocation failed. The next attempt is hours later.
 async fn filled(waiting: u64, keys: &KeyRing) -> Result<Arc<Memory>, BenchError> {
     let storage = Arc::new(Memory::new());
     let host = lanes(Arc::clone(&storage) as Arc<dyn Storage>, keys).await?;

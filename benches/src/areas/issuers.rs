@@ -94,7 +94,7 @@ impl Setup {
     /// Writes the request as the host, and reads it as the plugin.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the plugin cannot read the request.
     pub fn request_there(&self) -> Result<plugin::Input, BenchError> {
         let sent = host::encode_request(&self.request, &self.options);
         Ok(plugin::decode_input(sent.expose().as_bytes())?)
@@ -103,15 +103,15 @@ impl Setup {
     /// Writes the answer as the plugin, and reads it as the host.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the host cannot read the answer.
     pub fn outcome_back(&self) -> Result<RequestOutcome, BenchError> {
         let printed = plugin::encode_outcome(&self.outcome);
         Ok(host::decode_outcome(printed.expose().as_bytes(), Ended::SUCCESS, Profile::Strict)?)
     }
 }
 
-/// Does the peer's work: the same JSON and base64 by `serde_json` and `base64`, unchecked, untyped
-/// and not wiped.
+/// Does the work of the peer: reads and writes the same JSON and base64 with the crates `serde_json` and `base64`,
+/// without checks, types and wiping.
 fn plain(json: &serde_json::Value) -> Result<serde_json::Value, BenchError> {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     let sent = URL_SAFE_NO_PAD.encode(serde_json::to_vec(json)?);

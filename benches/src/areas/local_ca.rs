@@ -1,4 +1,5 @@
-//! Measures the local certificate authority: a certificate, an order with one, and a long revocation list.
+//! Measures the local certificate authority: the issue of a certificate, a whole order in a host, and the signing of a
+//! long revocation list.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -141,7 +142,7 @@ struct Replay {
 }
 
 impl Replay {
-    /// Begins with the rows that the other engine had before the operation.
+    /// Creates an engine with the rows that the recorded engine had before the operation.
     fn of(before: Vec<Changes>, operation: &[Changes]) -> Self {
         let (bare, calls) = (Memory::new(), u32::try_from(ROUNDS).unwrap_or(u32::MAX) * CALLS);
         let prepared = (0..calls).map(|call| under_other_keys(operation, call)).collect();
@@ -186,7 +187,8 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// Measures a certificate by the plugin, against its bare cryptography and its commit, and against `rcgen`.
+/// Measures the issue of a certificate by the plugin, against its bare cryptography and its commit, and against
+/// `rcgen`.
 fn certificate(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let recording = Recording::of(Arc::new(Memory::new()));
     let root = serde_json::json!({ "root": { "subject": "CN=Bench Root" } });
@@ -386,7 +388,7 @@ fn revocation_list(area: &'static str) -> Result<Row, BenchError> {
     };
     let algorithm = algorithm.to_der()?;
     let mut bare_list = || {
-        // The entries are encoded once, as Keyway does.
+        // The peer encodes the entries only once, as Keyway does.
         let mut parts = content.to_der().expect("a list");
         let signature = BitString::from_bytes(&bare_key.sign(&parts)).expect("a signature");
         parts.extend_from_slice(&algorithm);

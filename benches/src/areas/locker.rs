@@ -14,7 +14,7 @@ use crate::measure::{Clock, Plan, compare};
 use crate::programs::build;
 use crate::row::{Row, Target};
 
-/// A run takes some milliseconds. A round has only a few runs, so that both of its sides run at about the same time.
+/// A run takes some milliseconds. A round has only a few runs, so that Keyway and its peer run at about the same time.
 const PLAN: Plan = Plan { clock: Clock::Wall, rounds: 301, batch: Duration::from_millis(10) };
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {

@@ -77,7 +77,7 @@ pub const AREAS: &[Area] = &[
 
 /// Measures the wire of issuers, and the engine that runs them.
 fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, BenchError> {
-    // The engine goes first, in a fresh process: after the other rows it takes a third longer.
+    // The engine is measured first, in a fresh process. After the other measurements it would be a third slower.
     let mut rows = grants::run(area)?;
     rows.extend(issuers::run(area)?);
     Ok(rows)

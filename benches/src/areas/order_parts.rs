@@ -12,7 +12,7 @@ use x509_cert::request::CertReq;
 use super::BenchError;
 use crate::peers::recording::Changes;
 
-/// The beginning of the key of each record of the host.
+/// The prefix of the keys of all records of the host.
 const OF_HOST: &[u8] = b"keyway-host\0";
 /// The bytes before the token in a record of the local authority.
 const BEFORE_TOKEN: usize = 1 + 8;
@@ -20,7 +20,7 @@ const BEFORE_TOKEN: usize = 1 + 8;
 /// The sealed values, texts and encodings of one order, to be repeated without Keyway's engine.
 pub(super) struct Parts {
     keys: KeyRing,
-    /// Plaintexts as long as those that the order seals. `sealed` has the values that it opens.
+    /// Plaintexts as long as the values that the order seals. `sealed` has the values that the order opens.
     plaintexts: Vec<Vec<u8>>,
     sealed: Vec<String>,
     fields: String,
@@ -44,7 +44,8 @@ impl Parts {
             if !key.starts_with(OF_HOST) {
                 tokens.extend(value.len().checked_sub(BEFORE_TOKEN));
             } else if let Some(fixed) = fixed_len(value) {
-                // The part that never changes is sealed only once, so it is counted after the loop.
+                // The fixed part of a record is the same in every commit, and is sealed only once. It is counted after
+                // the loop.
                 let state = value.len() - size_of::<u32>() - fixed;
                 tokens.push(state);
                 first.entry(key.clone()).or_insert((fixed, state));
@@ -65,7 +66,7 @@ impl Parts {
         Ok(Self { keys, plaintexts, sealed, fields, request, certificates, encoded })
     }
 
-    /// Returns how many values the order seals, and their bytes.
+    /// Returns the number of values that the order seals, and their total length in bytes.
     pub(super) fn sealed(&self) -> (usize, usize) {
         (self.plaintexts.len(), self.plaintexts.iter().map(Vec::len).sum())
     }

@@ -1,4 +1,4 @@
-//! Measures sealing and opening of Fernet tokens, wiping included, against the bare `fernet` crate.
+//! Measures the sealing and opening of Fernet tokens, including the wiping of buffers, against the bare `fernet` crate.
 
 use keyway_seal::{Key, KeyRing, SealError};
 
@@ -31,7 +31,7 @@ pub struct Setup {
     pub token: String,
 }
 
-/// The peer, without its key in `Debug`.
+/// The peer. Its `Debug` output does not show the key.
 pub struct Fernet(pub fernet::Fernet);
 
 impl std::fmt::Debug for Fernet {
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Fernet {
 }
 
 impl Setup {
-    /// Creates a new key, and a plaintext of this many bytes.
+    /// Creates a new key, and a plaintext of the given size in bytes.
     ///
     /// # Errors
     /// When the system has no random bytes, or the two sides do not open each other's tokens.
@@ -62,8 +62,8 @@ impl Setup {
 
 /// Measures the time that drawing the initialization vector adds to a seal.
 ///
-/// It seals the shortest plaintext, because the vector costs the same for any length, and the rest of the work is then
-/// measured most exactly.
+/// The time is the difference between a seal that draws a vector and a seal with a given vector. The plaintext is the
+/// shortest, because the difference is then most exact. The vector costs the same for any length.
 fn vector_row(area: &'static str) -> Result<Row, BenchError> {
     let (size_name, size, _) = SIZES[0];
     let Setup { ring, plaintext, .. } = Setup::new(size)?;

@@ -19,7 +19,7 @@ use crate::{
 
 const SMALL: u32 = 100;
 const LARGE: u32 = 100_000;
-/// The size of a store that fills every cache.
+/// The number of secrets at which a store fills every cache.
 const CACHES_FULL: u32 = 10_000;
 
 const CREATE_ROUNDS: usize = 61;
@@ -32,7 +32,7 @@ const GET_ROUNDS: usize = 61;
 const GETS: u32 = 200;
 const ROTATIONS: usize = 3;
 
-/// A generic store with this many secrets, and a bare table with as many rows of the same length.
+/// A generic store with the given number of secrets, and a bare table with as many rows of the same length.
 struct Pair {
     store: GenericStore,
     table: BareTable,

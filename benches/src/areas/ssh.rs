@@ -1,4 +1,4 @@
-//! Measures a revocation in a list of 100,000, and a bare write of the list.
+//! Measures a revocation in a list of 100,000 revocations, against a bare write of the list.
 
 use std::{
     fs::{self, File},
@@ -65,7 +65,7 @@ fn key_id(number: u32) -> String {
     format!("KEYWAY_{number:032x}")
 }
 
-/// Returns a list of this many key ids, in the format of OpenSSH's own program.
+/// Returns a list of revoked key ids, in the format of OpenSSH's own program. `count` is the number of ids.
 fn list_of(count: u32) -> Vec<u8> {
     let string = |content: &[u8]| {
         let length = u32::try_from(content.len()).expect("a list is short").to_be_bytes();

@@ -8,12 +8,12 @@ use super::sqlite::BareTable;
 use crate::measure::{Clock, Rounds, interleave};
 
 const ROUNDS: usize = 41;
-/// The number of pages at which a log of SQLite begins again. A sync of a log that still grows takes twice as long, so
-/// without a full log the moment of the measurement would decide which side is faster.
+/// The number of pages after which SQLite overwrites its log from the start. A sync takes twice as long while the log
+/// still grows. So the logs of both sides are filled before the measurement.
 const LOG_PAGES: usize = 1000;
 
-/// Compares an operation on a recording engine with bare transactions of the same rows. Returns the times of both, the
-/// operation first, and the commits of one operation.
+/// Compares an operation on a recording engine with bare transactions that write the same rows. Returns the times of
+/// the operation and of the transactions, and the number of commits of one operation.
 ///
 /// # Errors
 /// Those of SQLite.
@@ -30,7 +30,7 @@ pub fn compare_commits(
     for changes in recording.take() {
         table.change(&changes)?;
     }
-    // The peer repeats the commits in their order, some operations later.
+    // The peer repeats the recorded commits in the same order, some operations later.
     let waiting = RefCell::new(VecDeque::new());
     let mut ours = || {
         operation();

@@ -18,7 +18,7 @@ impl Reads {
         Layered(Self { inner, number: AtomicU32::new(0) })
     }
 
-    /// Returns the number of reads since the last call.
+    /// Returns the number of reads since this method was last called.
     pub fn take(&self) -> u32 {
         self.number.swap(0, Ordering::Relaxed)
     }

@@ -1,6 +1,6 @@
-//! The peers of Keyway.
+//! The peers: implementations with which Keyway is compared.
 //!
-//! `semver` and `fernet` need no file here: the areas call them directly.
+//! `semver` and `fernet` need no file here, because the areas call them directly.
 
 pub mod commits;
 pub mod counting;

@@ -34,10 +34,10 @@ pub struct Primitives {
 }
 
 impl Primitives {
-    /// Creates the buffers for plaintexts of this many bytes. The primitives work on the padded length.
+    /// Creates the buffers for plaintexts of the given length in bytes. The primitives work on the padded length.
     ///
     /// # Errors
-    /// Never happens with these lengths, which the primitives check.
+    /// Never. The primitive checks the length of the key, and this length is allowed.
     pub fn new(plaintext: usize) -> Result<Self, hmac::digest::InvalidLength> {
         let encrypted = (plaintext / BLOCK + 1) * BLOCK;
         let token = 25 + encrypted + 32;

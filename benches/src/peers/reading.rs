@@ -18,7 +18,7 @@ impl Reading {
         Arc::new(Layered(Self { inner, records: AtomicU32::new(0) }))
     }
 
-    /// Returns the number of records that were read since the last call.
+    /// Returns the number of records that were read since this method was last called.
     pub fn take(&self) -> u32 {
         self.records.swap(0, Ordering::Relaxed)
     }

@@ -21,13 +21,14 @@ impl Recording {
         Arc::new(Layered(Self { inner, batches: Mutex::new(Some(Vec::new())) }))
     }
 
-    /// Returns the batches since the last call.
+    /// Returns the batches since this method was last called.
     pub fn take(&self) -> Vec<Changes> {
         let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
         batches.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Returns the batches since the last call, and stops recording, so that the time of the copies is not measured.
+    /// Returns the batches that [`take`](Self::take) has not returned, and stops recording, so that the time of the
+    /// copies is not measured.
     pub fn stop(&self) -> Vec<Changes> {
         self.batches.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }

@@ -19,8 +19,8 @@ impl BareTable {
         Self::of_layout(file, "")
     }
 
-    /// Creates the table in a new file. The rows are kept in the tree of their keys, as the engine `Sqlite` keeps
-    /// records.
+    /// Creates the table in a new file. The table has no row ids: SQLite stores the rows sorted by key, as the engine
+    /// `Sqlite` stores records.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -38,7 +38,8 @@ impl BareTable {
         Ok(Self { connection })
     }
 
-    /// Creates the table in a new file, with this many rows. All have the same value, and a key of this length.
+    /// Creates the table in a new file, and fills it with `rows` rows. All rows have the same value, and keys of
+    /// `key_length` bytes.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -112,7 +113,7 @@ impl BareTable {
 
 /// Returns a key of the peer.
 ///
-/// Keys of the generic store are in an order that tells a reader nothing, so the keys of the peer are too.
+/// The keys are pseudo-random, because the order of the keys of the generic store is unrelated to the names, too.
 pub fn peer_key(number: u32, length: usize) -> Vec<u8> {
     let mut state = u64::from(number) + 1;
     let mut key = Vec::with_capacity(length + 8);

@@ -31,9 +31,10 @@ pub struct Capabilities {
     /// The authority has work of its own, such as signing revocation lists again. It implements
     /// [`maintain`](crate::CertificateAuthority::maintain).
     pub maintains: bool,
-    /// Several calls with the same [`IntentId`](crate::IntentId) have the effect of one call, and later answers are as
-    /// good as the first. A call that was answered by [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) counts as
-    /// not made.
+    /// Several calls with the same [`IntentId`](crate::IntentId) have one effect together, and the answer to each later
+    /// call is just as usable as the first answer. A call that was answered by
+    /// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) is an exception: it counts as not made, and the next call
+    /// has the effect.
     ///
     /// Decision R3.
     pub idempotent: bool,

@@ -16,7 +16,7 @@ pub type BoxedError = Box<dyn std::error::Error + Send + Sync>;
 /// An error of an operation of a [`CertificateAuthority`](crate::CertificateAuthority).
 ///
 /// An error of a call for an order ends the order as failed, unless the call may have left an effect or can be tried
-/// again. So a plugin answers an [`OrderOutcome`](crate::OrderOutcome) instead wherever one fits, above all
+/// again. So a plugin returns an [`OrderOutcome`](crate::OrderOutcome) instead wherever one fits, above all
 /// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) (seed, "Barbican Core Plugin Sequence"; decision B6).
 ///
 /// `Display` is for the operator, [`client_message`](Self::client_message) for the client of the order, and
@@ -72,7 +72,7 @@ pub enum CertificateError {
     /// The data that the plugin keeps with an order exceed the limits. An effect may remain.
     #[error(transparent)]
     PluginMeta(#[from] ObjectLimit),
-    /// The plugin needs a resource that the host did not lend.
+    /// The plugin needs a resource that the host did not pass to it.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
     /// An object that the authority needs is missing or cannot be used, until an operator repairs it. Nothing happened.
@@ -136,9 +136,9 @@ impl CertificateError {
 
     /// Creates the error of an authority whose own system failed, such as its storage engine. `what` names the system.
     ///
-    /// A failure that may pass and left no effect is [`Unavailable`](Self::Unavailable). For example, an order then
-    /// waits for space on the disk, and does not end because the disk is full. Damage is [`NotReady`](Self::NotReady).
-    /// A failure that may have left an effect is [`System`](Self::System).
+    /// A temporary failure without an effect becomes [`Unavailable`](Self::Unavailable), so a full disk makes an order
+    /// wait for space instead of failing it. Damage becomes [`NotReady`](Self::NotReady). A failure that may have left
+    /// an effect becomes [`System`](Self::System).
     pub fn of_system(what: &'static str, error: impl PluginError) -> Self {
         match SystemFault::of(&error) {
             SystemFault::Passing { retry_after } => {

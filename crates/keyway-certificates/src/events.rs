@@ -11,7 +11,7 @@ use crate::{CertificateError, ClientMessage, OrderId, Owner};
 /// A listener to the events of orders. A host application implements it.
 ///
 /// Each event is delivered at least once, and again after an error or a crash. The listener recognizes a repeated event
-/// by its order. An error of the listener affects neither the order nor its schedule (decisions B3 and B13).
+/// by the id of the order. An error of the listener affects neither the order nor its schedule (decisions B3 and B13).
 #[async_trait]
 pub trait CertificateEvents: fmt::Debug + Send + Sync {
     /// Learns that the certificate of an order is stored.
@@ -64,7 +64,7 @@ pub struct CertificateExpires {
     pub owner: Owner,
     /// The order.
     pub order: OrderId,
-    /// The end of the validity.
+    /// The end of the certificate's validity.
     pub expires: Timestamp,
 }
 

@@ -68,7 +68,7 @@ pub enum Call<'a> {
     Reconcile {
         /// The intent whose outcome is requested.
         intent: &'a IntentId,
-        /// The call that was intended.
+        /// The effect of the intended call.
         effect: &'a IntendedEffect,
     },
 }
@@ -136,8 +136,8 @@ pub trait CertificateAuthorityLayer: fmt::Debug + Send + Sync {
     /// Runs `next`, which carries out `call` by the layer's own method, and returns its result.
     ///
     /// An override may await `next` or drop it. If it drops `next` before the first poll, the operation has not run.
-    /// The result has one of the types that operations of the contract return. A layer that needs its content can
-    /// downcast it by [`Any`].
+    /// The result has one of the types that operations of the contract return. A layer that needs the content of a
+    /// result can downcast the result by [`Any`].
     ///
     /// # Errors
     /// Those of `next`.

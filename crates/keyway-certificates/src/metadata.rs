@@ -98,9 +98,9 @@ impl OrderMetadata {
         Ok(self.text(Self::REQUEST_TYPE)?.map_or(RequestType::Custom, RequestType::from_text))
     }
 
-    /// Returns the certificate authority that the client named, by the id that the host gave it.
+    /// Returns the id of the certificate authority that the client named. The host gave the authority this id.
     ///
-    /// A plugin reads its own id from [`RequestContext::ca`](crate::RequestContext::ca) instead
+    /// A plugin reads its own id of the authority from [`RequestContext::ca`](crate::RequestContext::ca) instead
     /// (decision B10).
     ///
     /// # Errors
@@ -142,7 +142,7 @@ impl OrderMetadata {
         &self.0.values
     }
 
-    /// Returns the place where the verified request is kept.
+    /// Returns the cell that keeps the verified request.
     #[cfg(feature = "pkcs10")]
     pub(crate) fn verified(&self) -> &Verified<()> {
         &self.0.request

@@ -17,10 +17,11 @@ pub struct CertificateOrder {
     ///
     /// Decision R2.
     pub intent: IntentId,
-    /// The client's data. From a call of [`modify`](crate::CertificateAuthority::modify) on, they are the new data.
+    /// The client's data. During and after a call of [`modify`](crate::CertificateAuthority::modify), these are the new
+    /// data.
     pub metadata: OrderMetadata,
-    /// The client's data before the change. Only [`modify`](crate::CertificateAuthority::modify) has
-    /// them.
+    /// The client's data before the change. They are present only in a call of
+    /// [`modify`](crate::CertificateAuthority::modify).
     pub previous_metadata: Option<OrderMetadata>,
     /// The plugin's own data.
     pub plugin_meta: PluginMeta,

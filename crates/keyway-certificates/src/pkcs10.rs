@@ -11,11 +11,11 @@ use crate::{CertificateError, MetadataError, OrderMetadata, RequestContext, Requ
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pkcs10 {
-    /// The client sent it, in [`request_data`](OrderMetadata::REQUEST_DATA).
+    /// A request that the client sent, in [`request_data`](OrderMetadata::REQUEST_DATA).
     Sent(Arc<CertificateRequest>),
-    /// The host made it from a stored key (decision B12).
+    /// A request that the host made from a stored key (decision B12).
     Made(Arc<CertificateRequest>),
-    /// The host will make it from a stored key before it issues the order.
+    /// A request that the host will make from a stored key before it issues the order.
     Awaited,
     /// Orders of this type have no PKCS#10 request.
     Other,
@@ -81,14 +81,14 @@ impl OrderMetadata {
     }
 }
 
-/// The first request that was read, with the text from which it was read.
+/// The first request that was verified, with the key under which it is found again.
 ///
-/// It is private to this crate, so that no other code can store a request here.
+/// The type is private to this crate, so that no other code can store a request here.
 #[derive(Clone)]
 pub(crate) struct Verified<K>(OnceLock<(K, Arc<CertificateRequest>)>);
 
 impl<K: Clone + PartialEq> Verified<K> {
-    /// Returns the request of `key`. Only the request of the first key is kept.
+    /// Returns the request of `key`, and reads it unless it is kept. Only the request of the first key is kept.
     fn get(
         &self,
         key: &K,
@@ -111,7 +111,7 @@ impl<K> Default for Verified<K> {
     }
 }
 
-/// Treats all values as equal, because the texts of the requests are compared as well.
+/// Treats all values as equal, because the types with such a field also compare the texts of the requests.
 impl<K> PartialEq for Verified<K> {
     fn eq(&self, _: &Self) -> bool {
         true

@@ -30,12 +30,12 @@ pub trait CertificatePlugin: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`check_configuration`](Self::check_configuration), and
-    /// [`MissingResource`](CertificateError::MissingResource) when the host did not lend a resource that
-    /// the plugin needs.
+    /// [`MissingResource`](CertificateError::MissingResource) when the host did not pass a resource that the plugin
+    /// needs.
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn CertificateAuthority>, CertificateError>;
 }
 
-/// The arguments with which a host opens a certificate authority. The name is the name of the connection.
+/// The arguments with which a host opens a certificate authority. The name among them is the name of the connection.
 pub type OpenContext = keyway_core::OpenContext<AuthorityName>;
 
 /// A connection to one or more certificate authorities (seed, "Plugin Base Class").
@@ -105,7 +105,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `cancels`. The host then cancels the order
-    /// on its side, and treats a certificate that arrives later as late (decision B19).
+    /// on its side. A certificate that still arrives for the canceled order is kept as its late certificate, and is
+    /// revoked (decision B19).
     async fn cancel(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let _ = order;
         Err(CertificateError::Unsupported { what: "cancelling" })
@@ -177,10 +178,10 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// Returns the time at which the next work is due, or `None` if the authority knows of none.
     ///
     /// The host calls it after the start, at the returned time, soon after each revocation and each creation or
-    /// deletion of an authority, and at least daily. Without such a change, at least a minute passes after an answer
-    /// (decision H166). A call does the work that is due now, or nothing. A call may be dropped and repeated, and
-    /// several hosts may call at once. A call may block and take long, even in a plugin that is
-    /// [`prompt`](Capabilities::prompt), because the host makes it on a thread for such work.
+    /// deletion of an authority, and at least daily. Unless there was such a change, at least a minute passes between
+    /// an answer and the next call (decision H166). A call does the work that is due now, or nothing. A call may be
+    /// dropped and repeated, and several hosts may call at once. A call may block and take long, even in a plugin that
+    /// is [`prompt`](Capabilities::prompt), because the host makes it on a thread for such work.
     ///
     /// # Errors
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `maintains`. After any error the host

@@ -51,13 +51,13 @@ type Values = BoundedObject<{ PluginMeta::MAX_BYTES }>;
 /// The storage behind the checkpoints of one order. The host implements it.
 #[async_trait]
 pub trait Checkpoint: fmt::Debug + Send + Sync {
-    /// Stores the values. They are durable when it returns.
+    /// Stores the values. They are durable when this method returns.
     ///
     /// [`PluginMeta::checkpoint`] calls it. For one handle and its clones, the calls run one at a time, in the order of
     /// the snapshots. The host refuses a call for an order that it has given to another worker.
     ///
     /// # Errors
-    /// When the values may not be stored.
+    /// When it is not certain that the values are stored.
     async fn save(&self, values: &JsonObject) -> Result<(), CertificateError>;
 }
 
@@ -87,7 +87,7 @@ impl PluginMeta {
         self.values().values().get(name).cloned()
     }
 
-    /// Returns the text of an entry, if it is one.
+    /// Returns the value of an entry, if the value is a text.
     pub fn text(&self, name: &str) -> Option<SecretText> {
         match self.get(name)? {
             Json::Text(text) => Some(text),
@@ -118,7 +118,7 @@ impl PluginMeta {
         object_to_ascii(self.values().values())
     }
 
-    /// Stores the current values. They are durable when it returns.
+    /// Stores the current values. They are durable when this method returns.
     ///
     /// Call it before an effect that must not be repeated: after a crash, the host then
     /// [checks](crate::CertificateAuthority::check) the order instead of issuing it again (decision B6).

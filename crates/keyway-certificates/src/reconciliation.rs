@@ -58,7 +58,7 @@ impl IntendedCall {
     }
 }
 
-/// Asks for the outcome of a call.
+/// Converts an intended call to the question about its outcome.
 impl From<IntendedCall> for Reconciliation {
     fn from(call: IntendedCall) -> Self {
         let effect = call.effect();

@@ -71,7 +71,7 @@ impl RequestTypes {
     /// Requests with a stored key only.
     pub const STORED_KEY: Self = Self(1 << 3);
 
-    /// Returns the types of both sets.
+    /// Returns the union of two sets.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

@@ -50,8 +50,8 @@ checked_text! {
 checked_text! {
     /// A PEM text: a certificate, a chain, or a request. `Debug` shows its length only.
     ///
-    /// This type checks only the length, and that the text is not blank. The host checks the rest, so a plugin may pass
-    /// on the answer of its authority as it is (decision B11).
+    /// This type checks only the length, and that the text is not blank. The host checks the content, so a plugin may
+    /// pass on the answer of its authority unchanged (decision B11).
     pub Pem: hidden, "a PEM text", up to 64 << 10, is_not_blank, "1 byte to 64 KiB that are not all white space"
 }
 

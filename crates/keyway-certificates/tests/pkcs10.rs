@@ -44,7 +44,7 @@ fn clones_of_an_order_share_the_verified_request() {
     assert_eq!(*sent(&metadata), request);
     assert!(Arc::ptr_eq(&sent(&metadata), &sent(&clone)));
     assert!(Arc::ptr_eq(&sent(&metadata), &clone.request_data().unwrap()));
-    // Metadata that are read again are verified again.
+    // Metadata that are read again from JSON have lost the verified request, so the request is verified again.
     let again = OrderMetadata::from_json(metadata.to_ascii().as_bytes()).unwrap();
     assert_eq!(again, metadata);
     assert!(!Arc::ptr_eq(&sent(&again), &sent(&metadata)));

@@ -102,9 +102,9 @@ pub enum Operation {
     CreateEnvironment,
     /// `modify_environment`.
     ModifyEnvironment,
-    /// `export`: all values of a layer, to take them elsewhere.
+    /// `export`: reads all values of a layer to write them elsewhere.
     Export,
-    /// `plan_import`: reads all values of a layer to compare them.
+    /// `plan_import`, and the first step of `import`: reads the current values to compare them.
     PlanImport,
 }
 

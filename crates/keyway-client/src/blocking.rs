@@ -1,17 +1,18 @@
 //! The blocking client.
 //!
-//! [`Secrets`] has the methods of [`crate::Secrets`] under the same names. Each waits on the
-//! calling thread until the store has answered.
+//! [`Secrets`] has the methods of [`crate::Secrets`] under the same names. Each waits on the calling thread until the
+//! store has answered.
 //!
 //! # Runtimes
 //!
-//! * Outside any runtime the future runs on the calling thread alone. That is enough for the
-//!   plugins and the storage engines of this project, which are independent of any runtime. A store
-//!   that `keyway-host` opened needs tokio: choose the runtime with [`Secrets::on`].
-//! * On a thread where a tokio runtime may be blocked (`spawn_blocking`) that runtime is used.
+//! * Outside any runtime the future runs on the calling thread alone. That is enough for the plugins and the storage
+//!   engines of this project, which are independent of any runtime. A store that `keyway-host` opened needs tokio:
+//!   choose the runtime with [`Secrets::on`].
+//! * On a thread of a tokio runtime where blocking is allowed (`spawn_blocking`), the future uses that runtime.
 //! * In asynchronous code on tokio every method returns [`InsideRuntime`](Error::InsideRuntime) and does nothing,
-//!   because it could wait for a task that the same thread has to run. tokio reports this only by a panic. The panic is
-//!   caught (in a build with `panic = "unwind"`), but its message still reaches the process's panic hook.
+//!   because the method could wait for a task that the same thread has to run. tokio reports such a thread only by a
+//!   panic. The panic is caught (in a build with `panic = "unwind"`), but its message still reaches the process's panic
+//!   hook.
 //! * Other executors cannot be detected. In their tasks use the asynchronous client.
 
 use std::future::Future;
@@ -69,7 +70,7 @@ impl Secrets {
 
     fn wait<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if let Ok(current) = Handle::try_current() {
-            // tokio has no function that tells whether this thread may block, and panics if it may not.
+            // tokio panics if this thread may not block, and has no function that tells it beforehand.
             return match catch_unwind(|| current.block_on(async {})) {
                 Ok(()) => current.block_on(future),
                 Err(_) => Err(Error::InsideRuntime),

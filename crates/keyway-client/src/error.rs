@@ -61,12 +61,12 @@ pub enum Error {
     /// The bundle to import or export is not acceptable. Nothing was written.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// An import stopped at a failure. The secrets written before remain.
+    /// An import stopped at a failure. The secrets that were written before the failure remain.
     #[error("the import stopped at the secret \"{key}\" after {written} of {total}: {}", Remedy(source))]
     ImportInterrupted {
         /// The key that could not be written.
         key: SecretName,
-        /// The number of secrets written before.
+        /// The number of secrets that were written before the failure.
         written: usize,
         /// The number of secrets to write.
         total: usize,

@@ -147,7 +147,7 @@ impl Row {
 mod tests {
     use super::*;
 
-    /// Compares with the error table of the Locker seed, and with the two rows of decision L6.
+    /// Compares the rows with the error table of the Locker seed, and with the two rows of decision L6.
     #[test]
     fn rows_have_the_codes_and_statuses_of_the_seed() {
         let rows = [

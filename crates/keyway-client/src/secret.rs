@@ -119,7 +119,7 @@ impl Draft {
         Self { value: NewValue::Given(value), description: None }
     }
 
-    /// Requests a value that the store generates. The recipe modifies the store's settings for it.
+    /// Requests a value that the store generates. The recipe modifies the store's settings for this value.
     ///
     /// A store that generates no values returns [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision
     /// C11).

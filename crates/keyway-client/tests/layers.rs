@@ -156,7 +156,7 @@ proptest! {
                         done
                     }
                 };
-                // A refused operation returns an error, and the model shows that it did nothing.
+                // A refused operation must return an error and change nothing, so the model stays as it is.
                 let error = done.unwrap_err();
                 if exists(place) {
                     assert_eq!(error.code(), if there { "conflict" } else { "not_found" });

@@ -32,7 +32,8 @@ fn an_import_creates_changes_and_leaves_alone() {
         prod.create("bytes", SecretValue::bytes("4")).await.unwrap();
         let new = bundle(&[("bytes", "4"), ("other", "22"), ("same", "1"), ("shared", "s"), ("new", "5")]);
         let plan = prod.plan_import(&new).await.unwrap();
-        // The import writes another layer than that of the shared secret, so it creates the secret there.
+        // The import writes into the environment. It creates `shared` there, because only the shared layer has this
+        // key.
         assert_eq!(plan.created, ["new", "shared"]);
         assert_eq!(plan.changed, ["bytes", "other"]);
         assert_eq!(plan.unchanged, ["same"]);

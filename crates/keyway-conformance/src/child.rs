@@ -20,7 +20,8 @@ use crate::{Broken, Candidate, History, RunOptions, broken, ensure};
 const WANTED: &str = "KEYWAY_CONFORMANCE_CHILD";
 /// The environment variable that names the file of the note.
 const NOTE: &str = "KEYWAY_CONFORMANCE_NOTE";
-/// The longest time of a second run. A first run may take 60 seconds.
+/// The longest time of a second run. It is shorter than the 60 seconds that the first run may take, because the first
+/// run waits for the second.
 const DEADLINE: Duration = Duration::from_secs(40);
 
 /// The note that a second run leaves for the first run.
@@ -48,7 +49,7 @@ pub(crate) fn starts_with(subject: Option<&Candidate>, with: &[&str]) {
     locked(&ARGUMENTS).insert(subject.map(of), with.iter().map(|&argument| argument.to_owned()).collect());
 }
 
-/// Runs the requested rule in a second run. Returns `None` in a first run.
+/// Runs the rule that the environment names, if this is a second run. Returns `None` in a first run.
 pub(crate) fn run(candidates: impl FnOnce() -> Vec<Candidate>, options: &RunOptions) -> Option<ExitCode> {
     is_child().then(|| {
         for candidate in candidates() {
@@ -58,7 +59,7 @@ pub(crate) fn run(candidates: impl FnOnce() -> Vec<Candidate>, options: &RunOpti
     })
 }
 
-/// Runs the requested rule in a second run, if the rule is about this candidate.
+/// Runs the rule that the environment names, if the environment also names this candidate.
 pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
     let wanted = env::var(WANTED).unwrap_or_default();
     let (subject, rule) = wanted.split_once('\n').unwrap_or_default();
@@ -144,7 +145,7 @@ fn of_unit_tests() -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    /// Runs the requested rule in a second run. Does nothing in a first run.
+    /// Runs the rule that the environment names, if this is a second run. Does nothing in a first run.
     #[test]
     fn a_second_run() {
         let _ = run(all, &crate::front::options());

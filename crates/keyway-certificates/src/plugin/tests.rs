@@ -10,7 +10,7 @@ use crate::{
     CaId, IntendedCall, JsonObject, OrderId, OrderMetadata, Owner, Pem, PluginMeta, RevocationReason,
 };
 
-/// Implements only the required methods, and describes these authorities.
+/// A plugin with only the required methods. It describes authorities with the given ids.
 #[derive(Debug)]
 struct Least(&'static [&'static str]);
 

@@ -95,8 +95,8 @@ fn is_plain(character: char) -> bool {
 }
 
 /// Reads the plain value at the start of `rest` as other readers of dotenv do: up to the end of the line, or to a
-/// comment after white space, without surrounding white space. Returns `None` for a value that these readers read
-/// differently, too.
+/// comment after white space, without surrounding white space. Returns `None` for a value about which these readers
+/// differ.
 fn lenient(rest: &str) -> Option<&str> {
     let line = rest.split('\n').next().unwrap_or_default();
     let comment = line.find(" #").into_iter().chain(line.find("\t#")).min();
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
         end.unwrap_or(self.rest.len())
     }
 
-    /// Continues after a quoted value.
+    /// Skips a quoted value of the given length, and returns `value`. Other text in the same line is a fault.
     fn quoted(&mut self, value: SecretText, length: usize) -> Result<SecretText, LineFault> {
         self.advance(length);
         if self.end_of_line() {

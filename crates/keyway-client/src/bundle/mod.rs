@@ -17,8 +17,8 @@ pub use error::{BundleError, LineFault};
 
 /// The content of an export or import in dotenv or JSON: keys and their texts, sorted by key. Each key occurs once.
 ///
-/// Its content, its output, and all temporary copies are zeroized on drop. The caller has to wipe the text that is
-/// read.
+/// Its content, its output, and all temporary copies are zeroized on drop. The text from which a bundle is read belongs
+/// to the caller, who has to wipe it.
 ///
 /// ```
 /// use keyway_client::{Bundle};
@@ -151,7 +151,7 @@ impl Bundle {
         json::write(self)
     }
 
-    /// Tells whether both have the same keys and values. The comparison does not take constant time.
+    /// Tells whether two bundles have the same keys and values. The comparison does not take constant time.
     pub fn same_as(&self, other: &Self) -> bool {
         self.len() == other.len()
             && self.0.iter().zip(&other.0).all(|((key, value), (other_key, other_value))| {

@@ -1,10 +1,10 @@
 //! Lists the variable names that shells use themselves.
 
-/// Tells whether a shell uses the name itself: it then stops reading the file, ignores the assignment, or replaces the
-/// value.
+/// Tells whether a shell uses the variable itself. When a file assigns to it, the shell stops reading the file, ignores
+/// the assignment, or replaces the value.
 ///
-/// The list was found by an experiment that assigned to every name in the programs of bash 5.2 and dash 0.5.12. It also
-/// ran bash in POSIX mode (decision H74).
+/// The list was found by an experiment that assigned to every name in the programs of bash 5.2 and dash 0.5.12. The
+/// experiment also ran bash in POSIX mode (decision H74).
 pub(super) fn is_kept(name: &str) -> bool {
     KEPT.binary_search(&name).is_ok()
 }

@@ -92,7 +92,7 @@ fn every_shell_reads_every_key_that_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let mut written = 0;
     for name in NAMES.split_whitespace() {
-        // If a shell ran a key as a command, its error output would show it.
+        // If a shell took an assignment for a command, it would write an error message with the key.
         let entries = [("A0", "before"), (name, "x y"), ("ZZ", "after")];
         let bundle = bundle(entries.map(|(key, value)| (key.to_owned(), value.to_owned())));
         let Ok(text) = bundle.to_dotenv() else { continue };

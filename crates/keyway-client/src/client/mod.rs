@@ -36,9 +36,9 @@ use crate::{AccessAudit, Error, Resolution};
 /// (decision L11).
 ///
 /// # Cancel safety
-/// Every future may be dropped. A dropped read has no effect, except that it may count as a read. A dropped write may
-/// have taken effect; read again to find out. The audit hook receives [`Cancelled`](crate::AccessOutcome::Cancelled). A
-/// future that was never polled did nothing, and is not reported.
+/// Every future may be dropped. A dropped read has no effect, except that the store may count the read. A dropped write
+/// may have taken effect; read again to find out. The audit hook receives
+/// [`Cancelled`](crate::AccessOutcome::Cancelled). A future that was never polled did nothing, and is not reported.
 ///
 /// # Blocking
 /// The futures block their thread only if the store declares that it blocks; stores that
@@ -66,7 +66,7 @@ enum Place {
     In(Arc<EnvironmentName>),
     /// The client has the name of an environment that cannot exist.
     ///
-    /// Choosing an environment never fails. Every operation returns the reason later, as it does for a missing
+    /// Choosing an environment never fails. The reason is returned by every later operation, just as for a missing
     /// environment.
     Nowhere(NameError),
 }

@@ -97,13 +97,12 @@ impl Secrets {
         self.resolve(Operation::Retrieve, key, |secret| Ok(ResolvedSecret::new(secret))).await
     }
 
-    /// Returns all secrets of the client's layer with their values, in bulk reads (Locker seed,
-    /// "List secrets").
+    /// Returns all secrets of the client's layer with their values, in bulk reads (Locker seed, "List secrets").
     ///
     /// The list agrees with [`retrieve`](Self::retrieve) under the same policy: with
-    /// [`SharedFallback`](crate::Resolution::SharedFallback) it includes the shared secrets that
-    /// the environment does not have. The order is the store's, the environment's secrets first.
-    /// Concurrent writes may or may not be seen (decision L3).
+    /// [`SharedFallback`](crate::Resolution::SharedFallback) it includes the shared secrets that the environment does
+    /// not have. The environment's secrets come first, and each layer is in the order of the store. Concurrent writes
+    /// may or may not be seen (decision L3).
     ///
     /// # Errors
     /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors.
@@ -162,7 +161,7 @@ impl Secrets {
         take: fn(Secret) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let call = Call::new(self, operation, Some(key), self.environment());
-        // A read also accepts names that may not be created, because a list may have returned them.
+        // A read also accepts names under which no secret may be created, because a list may have returned them.
         let address = match self.address(SecretName::of_existing(key)) {
             Ok(address) => address,
             Err(error) => return call.end(Err(error)),

@@ -16,7 +16,7 @@ use crate::{Bundle, BundleError, Error, Operation, Resolution, ResolvedSecret, S
 pub struct ImportPlan {
     /// The keys that do not exist yet.
     pub created: Vec<String>,
-    /// The keys that have another value.
+    /// The keys that exist with another value.
     pub changed: Vec<String>,
     /// The keys that have the same value already. They are not written.
     pub unchanged: Vec<String>,
@@ -99,7 +99,8 @@ impl Secrets {
             let names: Vec<_> = batch.iter().map(|write| write.address().name.clone()).collect();
             match self.write(&batch, &names).await {
                 Ok(()) => written += batch.len(),
-                // Old values may be so large that their changes do not fit into one commit.
+                // If the values to replace are large, a batch may not fit into one commit. Its writes are then made one
+                // by one.
                 Err((_, Error::Store(StoreError::TooLarge { .. }))) if batch.len() > 1 => {
                     for write in batch.into_iter().rev() {
                         batches.push_front(vec![write]);
@@ -168,8 +169,7 @@ impl Secrets {
                 Some(old) => {
                     plan.changed.push(key.to_owned());
                     let mut change = SecretChange::value(value);
-                    // If the store keeps versions, the secret must still be the one that was
-                    // compared.
+                    // If the store keeps versions, the secret must still have the revision that was compared.
                     change.expected = old.header.version.map(|_| old.header.revision());
                     writes.push(SecretWrite::Modify(address, change));
                 }

@@ -1,4 +1,4 @@
-//! Writes of secrets.
+//! The methods that write secrets.
 //!
 //! No write falls through to another layer (decision L4).
 

@@ -82,7 +82,8 @@ mod tests {
         for right in ["QUI=", " QUI=\n", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="] {
             assert_eq!(key(right).unwrap().expose(), right.trim());
         }
-        // Missing padding, bits after the end, another alphabet, white space inside, no content.
+        // These texts have missing padding, bits after the last byte, another alphabet, white space, wrong characters,
+        // or no content.
         for wrong in ["QUI", "QUJ=", "_-8=", "QU I=", "QUI==", "A", "!!!", "="] {
             assert!(matches!(key(wrong), Err(CredentialsError::MalformedSecretAccessKey)), "{wrong}");
         }

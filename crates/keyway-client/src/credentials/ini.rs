@@ -74,7 +74,7 @@ mod tests {
         let secret = |field: &'_ Option<SecretText>| field.as_ref().map(|text| text.expose().to_owned());
         let texts =
             [secret(&fields.access_key_id), secret(&fields.secret_access_key), fields.api_base.clone()];
-        // A test may leak the text, so that the comparison is short.
+        // The text is leaked, which is harmless in a test, to keep the comparison short.
         texts.map(|text| text.map(|text| &*text.leak()))
     }
 

@@ -40,7 +40,7 @@ impl fmt::Display for RedactedBody {
 
 const DEEPEST: usize = 8;
 const MOST: usize = 32;
-/// The names of the fields of an error in either form.
+/// The names of the fields in the older and the newer form of Locker's errors.
 const FIELDS: [&str; 18] = [
     "code",
     "data",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyway_core::ErrorKind;
 
-/// The class of a service's error. There are the classes of the seed's table, and the finer classes of newer Locker
+/// The class of a service's error. The classes are those of the seed's table, and the finer classes of newer Locker
 /// clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]

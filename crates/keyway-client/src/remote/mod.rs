@@ -95,9 +95,9 @@ impl RemoteError {
         self.word.as_deref()
     }
 
-    /// Returns the HTTP status that the service reported, or that its own client would give.
+    /// Returns the HTTP status that the service reported, or that Locker's own client would give the error.
     ///
-    /// The row's status may differ.
+    /// The status of the [`row`](Self::row) may differ.
     pub fn reported_status(&self) -> Option<u16> {
         self.reported_status
     }

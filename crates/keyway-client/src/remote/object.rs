@@ -47,7 +47,8 @@ impl ErrorObject<'_> {
             status if status.is_some_and(|status| status >= 500) || word(&["server_error"]) => {
                 RemoteClass::Server
             }
-            // Without these two lines, a duplicate secret would count as a broken connection.
+            // Without these two lines, Locker's error for a duplicate secret would have the class of a broken
+            // connection.
             Some(409) => RemoteClass::Conflict,
             Some(422) => RemoteClass::Validation,
             _ if word(&["http_error"]) => RemoteClass::Connection,

@@ -30,8 +30,8 @@ const LOCAL_STORAGE: i64 = -32060;
 const INTEGRITY: i64 = -32070;
 
 impl RpcError<'_> {
-    /// Returns the class of the error. It follows from the code; for the codes of a failed operation and of a conflict,
-    /// it follows from the kind.
+    /// Returns the class of the error. The kind decides it for the codes of a failed operation and of a conflict, and
+    /// the code decides it for all other errors.
     pub fn class(&self) -> RemoteClass {
         match self.code {
             OPERATION => match self.kind {

@@ -62,7 +62,8 @@ impl OrderExample {
         Ok(OrderRequest::new(self.metadata()?).with_context(self.context()))
     }
 
-    /// Returns the texts that the client gave, which may be secret. The type of the request is never secret.
+    /// Returns the texts that the client gave, which may be secret. The type of the request is omitted, because it is
+    /// never secret.
     pub(super) fn texts(&self) -> Vec<String> {
         let Json::Object(fields) = &self.metadata else { return Vec::new() };
         let given = fields.iter().filter(|(name, _)| *name != OrderMetadata::REQUEST_TYPE);

@@ -100,7 +100,7 @@ impl<'a> CertificateFixture<'a> {
         Ok(TestedOrder { order, checkpoints })
     }
 
-    /// Makes an order of the example.
+    /// Makes an order from the example.
     pub(super) fn order(&self) -> Result<TestedOrder, Broken> {
         self.order_of(self.example().metadata()?, self.example())
     }

@@ -47,8 +47,8 @@ impl<'f, 'a> Handle<'f, 'a> {
         Self { fixture, authority, permits }
     }
 
-    /// Waits, as a host does, until the authority works on fewer calls than it declares. The caller holds the permit
-    /// until its call has ended.
+    /// Waits, as a host does, until fewer calls are running than the authority declares as its limit. The caller holds
+    /// the permit until its call has ended.
     pub(super) fn permit(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
         let permits = self.permits.clone();
         // The semaphore is never closed.
@@ -146,7 +146,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         }
     }
 
-    /// Makes the certificate of the example.
+    /// Orders the certificate of the example. Returns the order and the certificate.
     pub(super) async fn issued(&self) -> Result<(TestedOrder, IssuedCertificate), Broken> {
         let mut order = self.order()?;
         let issued = self.certified(&mut order).await?;

@@ -11,8 +11,8 @@ use crate::Broken;
 /// The field with the request, as base64 of PEM (decision B20).
 pub(super) const REQUEST_DATA: &str = "request_data";
 
-/// Makes client data with a request in PEM: the data of the example with this request, and with this validity if the
-/// subject has a field for it.
+/// Makes the client data of the example with the request `pem`. If the subject has a field for the validity, the data
+/// also request `days`.
 pub(super) fn metadata(
     fixture: &CertificateFixture<'_>,
     pem: &str,
@@ -21,7 +21,7 @@ pub(super) fn metadata(
     with_request_data(fixture, &STANDARD.encode(pem), days)
 }
 
-/// Makes client data with this text in the field of the request.
+/// Makes the client data of the example with `request_data` in the field of the request.
 pub(super) fn with_request_data(
     fixture: &CertificateFixture<'_>,
     request_data: &str,

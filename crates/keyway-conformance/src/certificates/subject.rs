@@ -84,9 +84,9 @@ impl CertificateSubject {
         self
     }
 
-    /// States that the authority makes a real certificate for each PKCS#10 request, and that the certificate is valid
-    /// by the clock that the kit lends. Orders for the kit's own requests have the data of the example, with the type
-    /// `simple-cmc` and the request in `request_data`. The requests name `kit.example.com`, a wildcard below it, and
+    /// States that the authority makes a real certificate for each PKCS#10 request, valid by the kit's clock. The kit
+    /// then also orders certificates for its own requests. Such an order has the data of the example, the type
+    /// `simple-cmc`, and the request in `request_data`. The requests name `kit.example.com`, a wildcard below it, and
     /// addresses. Without this statement, the rules about issued certificates are skipped.
     #[must_use]
     pub const fn issues(mut self) -> Self {

@@ -27,7 +27,8 @@ use crate::{Broken, Trial, broken};
 /// The shortest text that the rules about secrets look for, in bytes. Shorter texts occur in other texts by chance.
 const SHORTEST_SECRET_BYTES: usize = 6;
 
-/// The time between the clocks of two rules. It is longer than the periods that pass within a rule.
+/// The difference between the clocks of two successive rules. It is longer than the time that a rule lets pass on its
+/// clock.
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Opens handles of the store under test, and checks in at the end the leases that are still open.
@@ -36,9 +37,9 @@ pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, CredentialSubject>,
     scratch: TempDir,
     pub(super) clock: Arc<KitClock>,
-    /// The check-ins of the leases that were given.
+    /// The check-ins for the leases that are still open.
     pub(super) left: Mutex<Vec<CheckIn>>,
-    /// The secret texts that were given.
+    /// The secret texts that the store has given.
     pub(super) secrets: Mutex<Vec<String>>,
 }
 
@@ -106,7 +107,7 @@ impl<'a> StoreFixture<'a> {
         KINDS.into_iter().filter(|kind| self.declared().offers(*kind)).collect()
     }
 
-    /// Returns a kind for rules that work with any kind. It is one-time codes only if there is no other.
+    /// Returns a kind for rules that work with any kind. Returns one-time codes only if the store has no other kind.
     pub(super) fn kind(&self) -> Result<CredentialKind, Broken> {
         let kinds = self.kinds();
         let codes = kinds.first().copied();

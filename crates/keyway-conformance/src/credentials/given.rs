@@ -63,7 +63,7 @@ pub(super) async fn fetch(store: &dyn CredentialStore, kind: CredentialKind, fet
 }
 
 impl Given {
-    /// Lists the secret texts.
+    /// Lists the secret texts in the credentials.
     pub(super) fn secrets(&self) -> Vec<String> {
         let passwords = |all: &Passwords| all.iter().map(|it| it.expose().to_owned()).collect();
         let key = |key: &keyway_credentials::PrivateKey| {

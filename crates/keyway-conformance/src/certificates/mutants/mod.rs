@@ -60,7 +60,7 @@ pub fn reference() -> CertificateSubject {
     plugin::subject("reference", ScriptedCa::new(), unchanged)
 }
 
-/// Makes an authority at which a call must not be repeated. After a crash its orders are checked.
+/// Makes an authority at which a call must not be repeated. After a crash, a host can only check its orders.
 pub fn once() -> CertificateSubject {
     plugin::subject("once", ScriptedCa::new().with_capabilities(plugin::ONCE), unchanged)
 }
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Tries each mutant with its own rules only. `xtask` runs the whole matrix.
+        // Runs each mutant only against the rules that it must break. `xtask` runs the whole matrix.
         let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {

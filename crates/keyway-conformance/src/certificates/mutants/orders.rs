@@ -162,7 +162,7 @@ fn other_certificate() -> Result<Pem, CertificateError> {
     Ok(Pem::new(include_str!("../scripted/pem/root.pem"))?)
 }
 
-/// Changes a certificate.
+/// Changes the certificate in an outcome, if there is one.
 fn repacked(
     outcome: Result<OrderOutcome, CertificateError>,
     change: impl Fn(IssuedCertificate) -> Result<IssuedCertificate, CertificateError>,

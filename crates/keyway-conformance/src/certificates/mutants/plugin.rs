@@ -18,8 +18,8 @@ pub(super) use crate::unique::new_intent;
 /// The result of an overridden operation.
 pub(super) type CaResult<T> = Result<T, CertificateError>;
 
-/// Makes the subject of a mutant for `mutants!`. The kind names the capabilities of the scripted authority below, and
-/// the change overrides operations of `CertificateAuthorityLayer`.
+/// Makes the subject of a mutant for `mutants!`. `$kind` is the constant with the capabilities of the scripted
+/// authority (`FULL` if it is omitted). The other arguments override operations of `CertificateAuthorityLayer`.
 macro_rules! ca_mutant {
     ($name:ident $change:tt) => { ca_mutant!($name FULL $change) };
     ($name:ident $kind:ident ($($operation:ident |$($argument:ident),+| $body:expr),+)) => {{
@@ -78,7 +78,7 @@ impl Mutated {
     }
 }
 
-/// Makes a checkpoint that is kept in memory.
+/// Makes a storage for checkpoints in memory.
 pub(super) fn memory() -> Arc<Mutex<JsonObject>> {
     Arc::default()
 }
@@ -127,12 +127,13 @@ impl CertificatePlugin for Opening {
     }
 }
 
-/// Returns the authority with the books of a scratch folder.
+/// Returns a new handle of the authority that belongs to a scratch folder. Each folder has an authority with books of
+/// its own.
 fn of_folder(all: &ByFolder<ScriptedCa>, folder: &Path, ca: &ScriptedCa) -> ScriptedCa {
     all.of(folder, || ca.with_empty_books()).reopened()
 }
 
-/// Makes a subject of the scripted authority with a change.
+/// Makes a subject: the scripted authority with the change of a mutant.
 pub(super) fn subject(
     name: &str,
     ca: ScriptedCa,

@@ -144,8 +144,8 @@ async fn odd_plugin_meta(fixture: &CertificateFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Calls `answer` with each path that leads into a trap. `answer` makes the plugin's call, and returns its whole result
-/// as text.
+/// Calls `answer` with each path of a `PathTrap`, and demands that the call neither shows nor touches a file. `answer`
+/// makes the plugin's call, and returns its whole result as text.
 async fn trapped(
     fixture: &CertificateFixture<'_>,
     of: &str,

@@ -30,7 +30,7 @@ rules! {
 /// The number of times that a call is dropped. Each time it is dropped one poll later.
 const POLLS: usize = 10;
 
-/// Drops a call after the given number of polls. Tells whether the call ended before.
+/// Drops a call after the given number of polls. Tells whether the call ended before it was dropped.
 async fn dropped(handle: &Handle<'_, '_>, method: RetryMethod, order: &TestedOrder, polls: usize) -> bool {
     let called = polled(polls, call(&*handle.authority, method, order));
     let answer = tokio::time::timeout(Duration::from_secs(5), called).await;
@@ -38,8 +38,8 @@ async fn dropped(handle: &Handle<'_, '_>, method: RetryMethod, order: &TestedOrd
     answer.is_ok_and(|answer| answer.is_some())
 }
 
-/// Settles an order whose call was dropped while it was placed, as a host does. Returns `None` if a person has to
-/// decide (decision B6).
+/// Settles an order whose `issue` call was dropped, as a host does. Returns `None` if a person has to decide (decision
+/// B6).
 async fn settled(
     fixture: &CertificateFixture<'_>,
     order: &mut TestedOrder,

@@ -103,8 +103,8 @@ async fn renewal_without_effect(fixture: &CertificateFixture<'_>) -> Checked {
     fixture.no_effect_since(&before, "`renewal_information`")
 }
 
-/// Orders two renewals of one certificate. A host tells every authority which certificate a renewal replaces, and
-/// repeats a renewal until it succeeds.
+/// Orders two renewals of one certificate. Every authority must accept that: a host always names the certificate that a
+/// renewal replaces, and repeats a renewal until it succeeds.
 async fn replaces(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let (_, replaced) = handle.issued().await?;

@@ -1,4 +1,4 @@
-//! The rules, with one file for each family.
+//! The rules for certificate authorities, with one file for each family.
 
 mod authorities;
 mod changes;

@@ -101,7 +101,7 @@ pub(super) fn nothing_happened(
     ensure(same, "nothing made", "something was made and refused")
 }
 
-/// Continues an order that must not end in a certificate.
+/// Places an order, and continues it. The order must not end in a certificate.
 pub(super) async fn comes_to_nothing(
     fixture: &CertificateFixture<'_>,
     metadata: OrderMetadata,

@@ -22,7 +22,7 @@ pub struct CaEffect {
 /// The state of an order at the authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum OrderState {
-    /// The certificate is made after this number of further checks.
+    /// The certificate is made after `looks` further checks.
     Open {
         looks: u32,
     },
@@ -59,7 +59,7 @@ impl Books {
         self.effects.push(CaEffect { call, object: object.to_owned(), intent });
     }
 
-    /// Returns the object of the effect of a call with this intent, if there was one.
+    /// Returns the object that a call with this intent made or changed, if the call had an effect.
     pub(super) fn done(&self, call: CaCall, intent: &IntentId) -> Option<&str> {
         let is_it = |effect: &&CaEffect| effect.call == call && effect.intent == intent.as_str();
         self.effects.iter().find(is_it).map(|effect| effect.object.as_str())

@@ -1,4 +1,4 @@
-//! The scripted authority's own authorities, and the life of its certificates.
+//! The authorities that the scripted plugin describes, creates and deletes, and the revocation of its certificates.
 
 use std::time::Duration;
 

@@ -88,7 +88,7 @@ impl ScriptedCa {
     }
 
     /// Opens the authority whose books are in a folder. A missing folder is created. The calls block on files, and the
-    /// authority declares it.
+    /// authority declares that they do.
     pub fn in_folder(folder: impl AsRef<Path>) -> Self {
         Self::with(Shelf::Folder(folder.as_ref().to_owned()), Self::CAPABILITIES.blocking(true))
     }
@@ -187,7 +187,7 @@ impl ScriptedCa {
         self.books(|books| books.effects.clone())
     }
 
-    /// Returns the effects that the same intent had more than once. Blocks when the books are in a folder.
+    /// Returns each effect that happened more than once for the same intent. Blocks when the books are in a folder.
     ///
     /// # Panics
     /// If the books cannot be read.

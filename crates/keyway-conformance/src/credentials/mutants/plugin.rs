@@ -20,8 +20,8 @@ pub(super) use crate::unique::new_intent;
 pub(super) type StoreResult<T> = Result<T, CredentialError>;
 pub(super) type Notes = mutated::Notes<Passwords>;
 
-/// Makes the subject of a mutant for `mutants!`. The kind names the function that makes the scripted store below, and
-/// the change overrides operations of `CredentialStoreLayer`.
+/// Makes the subject of a mutant for `mutants!`. `$kind` is the function that makes the scripted store (`full` if it is
+/// omitted). The other arguments override operations of `CredentialStoreLayer`.
 macro_rules! store_mutant {
     ($name:ident $change:tt) => { store_mutant!($name full $change) };
     ($name:ident $kind:ident ($($operation:ident |$($argument:ident),+| $body:expr),+)) => {{
@@ -118,9 +118,9 @@ fn with(capabilities: Capabilities) -> ScriptedStore {
 #[derive(Debug)]
 pub(super) struct Mutated {
     pub(super) store: ScriptedStore,
-    /// The notes of this handle.
+    /// The state that this handle keeps between calls.
     pub(super) notes: Notes,
-    /// The notes of the vault, which all handles share.
+    /// The state that all handles of the vault share.
     pub(super) vault: Arc<Notes>,
 }
 
@@ -206,13 +206,14 @@ impl CredentialStorePlugin for Opening {
             .ok_or_else(|| CredentialError::invalid("the configuration", "`folder` must be a path"))?;
         let (store, vault) = self.all.of(&folder, || ((self.make)(), Arc::default()));
         let store = store.reopened().with_clock(Arc::clone(&context.clock));
-        // The listed leases must end by this clock, too.
+        // The stored handle lists the held leases, so it needs this clock, too: the clock decides which leases have
+        // ended.
         self.all.set(&folder, (store.clone(), Arc::clone(&vault)));
         Ok((self.changed)(Mutated { store, notes: Notes::default(), vault }))
     }
 }
 
-/// Makes a subject of a scripted store with a change.
+/// Makes a subject: the scripted store with the change of a mutant.
 pub(super) fn subject(
     name: &str,
     make: fn() -> ScriptedStore,

@@ -1,4 +1,4 @@
-//! Rules about check-ins: of each lease, once, for every reason.
+//! Rules about check-ins: each lease is checked in once, for every reason.
 
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_credentials::{CheckInReason, CredentialKind, Holder, Lease, LeaseId, Rotation};
@@ -96,7 +96,7 @@ async fn exactly_it(fixture: &StoreFixture<'_>) -> Checked {
     let first = one.example_found(0).await?;
     let of_other = other.example_found(1).await?;
     let check_in = one.check_in(&first, USED)?;
-    // The rule uses a single handle, which could confuse the sessions.
+    // Both sessions use one handle. A store that keeps state in the handle would confuse them.
     let store = fixture.open()?;
     for wrong in [&check_in, &other.check_in(&of_other, USED)?] {
         let out = if wrong.lease.id == first.lease()?.id { &first } else { &of_other };

@@ -36,14 +36,14 @@ const MOST: usize = 8;
 /// to it.
 const PROMPT_POLL: Duration = Duration::from_millis(10);
 
-/// Makes concurrent fetches, of the examples or of an account that no store has.
+/// Makes concurrent fetches of the examples. Without examples, it fetches from an account that no store has.
 async fn fetched(fixture: &StoreFixture<'_>) -> Result<Vec<Answer>, Broken> {
     let (kind, store) = (fixture.kind()?, fixture.open()?);
     let declared = fixture.declared().max_concurrency;
     let calls = declared.map_or(MOST, |calls| calls.get().min(MOST));
     let permits = Arc::new(Semaphore::new(calls));
     let mut requests = Vec::new();
-    // There is one call more than the store works on at once. It waits for its permit.
+    // There is one call more than the store works on at once, so the last call waits for a permit.
     for number in 0..=calls {
         let session = fixture.session()?;
         let candidate = fixture.example(kind, number).or_else(|_| nobody())?;

@@ -22,7 +22,7 @@ rules! {
 }
 
 /// Settles a fetch whose answer is not known, as a host does. Returns the lease to check in, or `None` if nothing
-/// happened. It fails if the store cannot tell what happened.
+/// happened. Fails if the store cannot tell what happened.
 pub(super) async fn settled(
     session: &Session<'_, '_>,
     kind: CredentialKind,
@@ -58,7 +58,8 @@ pub(super) async fn give_back(session: &Session<'_, '_>, fetch: &Fetch, lease: L
     session.give_back(&check_in).await?.map(drop).map_err(|error| session.unexpected("the check-in", &error))
 }
 
-/// Makes each fetch that fails. `check` receives the request, the error and the leases from before the fetch.
+/// Fetches from each account whose fetch fails. `check` receives the request, the error, and the leases that were held
+/// before the fetch.
 async fn failed(
     fixture: &StoreFixture<'_>,
     check: impl AsyncFn(&Session<'_, '_>, CredentialKind, &Fetch, &CredentialError, &[String]) -> Checked,

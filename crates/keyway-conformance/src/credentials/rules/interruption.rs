@@ -23,7 +23,7 @@ rules! {
 /// The number of times that a call is dropped. Each time it is dropped one poll later.
 const POLLS: usize = 8;
 
-/// Drops a call after the given number of polls. Tells whether the call ended before.
+/// Drops a call after the given number of polls. Tells whether the call ended before it was dropped.
 async fn dropped<T>(session: &Session<'_, '_>, polls: usize, call: impl Future<Output = T> + Send) -> bool {
     let answer = tokio::time::timeout(Duration::from_secs(5), polled(polls, call)).await;
     session.history().record(format!("dropped after {polls} polls"));

@@ -98,7 +98,7 @@ async fn nothing_held(fixture: &StoreFixture<'_>) -> Checked {
     for candidate in &candidates {
         for kind in fixture.kinds() {
             let before = fixture.held()?;
-            // Other rules check errors.
+            // Other rules check fetches that fail.
             if session.fetch(kind, candidate).await?.is_ok_and(|outcome| outcome.found().is_none()) {
                 fixture.more_held(&before, 0, &format!("`{}` in vain", name(kind)))?;
             }

@@ -1,4 +1,4 @@
-//! The rules, with one file for each family.
+//! The rules for credential stores, with one file for each family.
 
 mod candidates;
 mod check_ins;

@@ -33,7 +33,8 @@ impl Provoked {
     }
 }
 
-/// Makes calls with canaries: in the login at the gateway, in the statements of other plugins, and in the cookies.
+/// Makes calls with canaries: in the login at the gateway, in `key_value_pairs` (statements of the user or of other
+/// plugins), and in the cookies.
 pub(super) async fn provoke(fixture: &StoreFixture<'_>) -> Result<Provoked, Broken> {
     let mut provoked = Provoked::default();
     let subject = fixture.subject();

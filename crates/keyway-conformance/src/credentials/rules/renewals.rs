@@ -1,4 +1,4 @@
-//! Renewals of leases.
+//! Rules about renewals of leases.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Checks that stored credentials still open their target.
+//! Rules about verification: whether stored credentials still open their target.
 
 use keyway_credentials::{Candidate, Verification, Verified};
 

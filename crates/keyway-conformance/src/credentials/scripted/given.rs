@@ -8,7 +8,7 @@ use keyway_credentials::{
 
 use super::vault::CheckedOut;
 
-/// Makes the password of an account, which changes with every check-in that rotates.
+/// Makes the password of an account. Every check-in that rotates the password changes it.
 pub(super) fn passwords(account: &str, given: &CheckedOut) -> Passwords {
     Passwords::new(Password::new(format!("password {} of {account}", given.version)))
 }

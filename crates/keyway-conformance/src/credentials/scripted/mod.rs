@@ -24,7 +24,7 @@ use crate::scripted::{self, Player, Shelf};
 pub use calls::{StoreCall, StoreEntry};
 use vault::Vault;
 
-/// A step of a script: answers one call of a credential store, or fails it, after a delay.
+/// A step of a script: it answers one call of a credential store, or makes the call fail, after a delay.
 pub type Step = scripted::Step<NoCredentials>;
 
 /// The outcome of a fetch that has no credentials, for a script: `NotFound`, `Busy`, `NeedInfo`, `Unsupported`,

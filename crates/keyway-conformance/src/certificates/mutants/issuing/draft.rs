@@ -29,7 +29,7 @@ pub(super) struct Draft {
     pub(super) issuer_key_identifier: Option<Vec<u8>>,
     pub(super) signer: Arc<PrivateKey>,
     pub(super) root_key: Arc<PrivateKey>,
-    /// The certificates that are handed over with it, in PEM. Empty if there are none.
+    /// The certificates that the authority returns with this one, in PEM. The text is empty if there are none.
     pub(super) intermediates: String,
     pub(super) root: String,
 }

@@ -32,15 +32,15 @@ use draft::Draft;
 /// The field with the validity in days.
 const DAYS: &str = "days";
 
-/// The capabilities, which concern only orders. The scripted authority does not know the real certificates, so it could
-/// not revoke them.
+/// The declared capabilities, which concern only orders. The scripted authority below could not revoke the real
+/// certificates, because it does not know them.
 const CAPABILITIES: Capabilities = Capabilities::MINIMAL
     .request_types(RequestTypes::SIMPLE_CMC)
     .cancels(true)
     .idempotent(true)
     .reconciles(true);
 
-/// Lists the ways in which a mutant differs.
+/// The ways in which a mutant differs from the correct authority.
 #[derive(Clone, Copy, Debug)]
 struct Habits {
     /// Changes a certificate before it is signed.
@@ -57,7 +57,7 @@ impl Default for Habits {
     }
 }
 
-/// Holds the part that all handles of the authority share.
+/// The state that all handles of the authority share.
 struct Office {
     signer: SigningAuthority,
     habits: Habits,
@@ -114,7 +114,7 @@ fn example() -> OrderExample {
     OrderExample::new(json!({ "request_type": "simple-cmc", REQUEST_DATA: STANDARD.encode(request) }))
 }
 
-/// Makes the subject of an authority with these habits.
+/// Makes the subject of an authority with the given `habits`.
 fn subject(name: &str, habits: Habits) -> CertificateSubject {
     let signer = SigningAuthority::new().expect("the kit makes an authority");
     let office = Arc::new(Office { signer, habits, issued: Mutex::default() });
