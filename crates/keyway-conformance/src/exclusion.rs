@@ -2,8 +2,9 @@
 
 /// A rule that a subject is known to break, with the reason, and with the version that ends the exception.
 ///
-/// An exclusion is stale if the subject keeps the rule, or the rule is skipped or unknown. It expires with the version
-/// `until`. Either fault fails the run, so that no exclusion is forgotten.
+/// An exclusion is stale if the subject keeps the rule, or if the rule is skipped or unknown. An exclusion expires when
+/// the subject reaches the version `until`. A stale or expired exclusion fails the run, so that no exclusion is
+/// forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exclusion {
     /// The id of the rule.

@@ -28,10 +28,10 @@ pub const RULE: &str = "KEYWAY_RULE";
 /// `generic::SEC-014`.
 ///
 /// The program works under `cargo test` and `cargo nextest`, and takes the arguments of a test program: `cargo test
-/// --test conformance -- STO-004` runs one rule. A rule that does not apply is an ignored test whose kind names the
-/// missing capability. A rule may find only at run time that it has nothing to test; it is then ignored with the
-/// reason. A broken rule with an exclusion is ignored in the same way. The last line names all rules that proved
-/// nothing. If there is no subject or no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
+/// --test conformance -- STO-004` runs one rule. A rule that does not apply becomes an ignored test, and the kind that
+/// is shown before its name contains the missing capability. A rule that finds only at run time that it has nothing to
+/// test is ignored with the reason, and so is a broken rule with an exclusion. The last line names all rules that
+/// proved nothing. If there is no subject or no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
 ///
 /// `cargo nextest` knows only the tests that are ignored from the start, and shows those that are ignored at run time
 /// as passed.
@@ -64,9 +64,9 @@ macro_rules! conformance_main {
     };
 }
 
-/// Makes one test that runs every rule of a subject's suite, and fails with an explanation of each
-/// broken rule. Use it only if the crate cannot set `harness = false`; otherwise
-/// [`conformance_main!`](crate::conformance_main) shows more.
+/// Makes one test that runs every rule of a subject's suite, and fails with an explanation of each broken rule. Use it
+/// only if the crate cannot set `harness = false`, because [`conformance_main!`](crate::conformance_main) shows each
+/// rule as a separate test.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -183,8 +183,8 @@ fn print_line(line: &str) {
 /// Collects the tests that proved nothing.
 type Unproved = Arc<Mutex<Vec<String>>>;
 
-/// Makes one test for each rule of each candidate, sorted. Adds failing tests for stale exclusions, and one if no rule
-/// applies.
+/// Makes one test for each rule of each candidate, sorted. Adds a failing test for each stale exclusion, and one more
+/// if no rule applies.
 pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
     noted_trials(candidates, options, &Unproved::default())
 }
@@ -226,7 +226,7 @@ fn trial(candidate: &Arc<Candidate>, rule: RuleSummary, options: &RunOptions, un
     let name = format!("{}::{}", candidate.name(), rule.id);
     let (candidate, options) = (Arc::clone(candidate), options.clone().only(rule.id));
     let (unproved, noted) = (Arc::clone(unproved), name.clone());
-    // An ignored test may be run explicitly. The rule then checks again whether the capability is there.
+    // A caller may run an ignored test explicitly. The rule then checks again whether the subject has the capability.
     let test = move || {
         let report = candidate.run(&options).repeated_by(|outcome| {
             let test = format!("{}::{}", outcome.subject, outcome.rule);

@@ -148,8 +148,8 @@ impl Matrix {
         faults
     }
 
-    /// Writes the matrix as text, one line for each row: the rule that the mutant breaks, whether that rule caught it,
-    /// and the other rules that caught it. Ends with the faults and the totals.
+    /// Writes the matrix as text, one line for each row: the rule that the mutant breaks, whether that rule caught the
+    /// mutant, and the other rules that caught it. Ends with the faults and the totals.
     pub fn format(&self) -> String {
         let mut text = String::new();
         let width = self.rows.iter().map(|row| row.mutant.len()).max().unwrap_or_default();

@@ -47,7 +47,7 @@ impl<K> Notes<K> {
     }
 }
 
-/// One value for each scratch folder. The value stands for the external system.
+/// Values of one type, one for each scratch folder. Each value stands for an external system.
 #[derive(Debug)]
 pub(crate) struct ByFolder<S>(Arc<Mutex<BTreeMap<PathBuf, S>>>);
 

@@ -1,4 +1,4 @@
-//! The subject of a suite about plugins: a plugin, its configuration, and the host's resources that it gets.
+//! The subject of a suite about plugins: a plugin, its configuration, and the resources that it gets from the host.
 
 use std::fmt;
 use std::ops::Deref;
@@ -34,8 +34,8 @@ pub struct PluginSubject<C: TestedContract> {
 }
 
 impl<C: TestedContract> PluginSubject<C> {
-    /// Makes a subject of a plugin. `name` is its name in reports, and `metadata` is the metadata under which the
-    /// plugin is registered. By default the plugin's configuration is empty, and it gets no resources of the host.
+    /// Makes a subject of a plugin. `name` is the subject's name in reports, and `metadata` is the metadata under which
+    /// the plugin is registered. By default, the plugin's configuration is empty, and the host gives it no resources.
     pub fn new(name: impl Into<String>, plugin: &'static C::Plugin, metadata: PluginMetadata) -> Self {
         let (configuration, lending) =
             (Arc::new(|_: &Path| Json::default()), Arc::new(|lent, _: &Path| lent));
@@ -67,7 +67,7 @@ impl<C: TestedContract> PluginSubject<C> {
         self
     }
 
-    /// Sets a function that adds resources of the host which the plugin needs, besides the kit's own.
+    /// Sets a function that adds host resources to those that the kit itself gives to the plugin.
     #[must_use]
     pub fn lending(
         mut self,
@@ -77,7 +77,7 @@ impl<C: TestedContract> PluginSubject<C> {
         self
     }
 
-    /// Returns a subject of the same plugin, without anything else that was told about it.
+    /// Returns a subject of the same plugin with the same configuration and resources, but without the facts in `told`.
     #[cfg(feature = "secrets")]
     pub(crate) fn untold(&self) -> Self {
         let (configuration, lending) = (Arc::clone(&self.configuration), Arc::clone(&self.lending));

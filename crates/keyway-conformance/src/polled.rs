@@ -45,7 +45,7 @@ pub(crate) async fn contained<T>(call: impl Future<Output = T>) -> Option<T> {
 const LONGEST_POLL: Duration = Duration::from_millis(50);
 
 /// How many times a call is made before a long poll counts as a fault. A busy machine may delay one of these calls, but
-/// hardly all of them.
+/// it is unlikely to delay all of them.
 const ATTEMPTS: usize = 5;
 
 /// Demands that at least one of a few attempts of a call has no long poll. Other rules judge whether the call works.

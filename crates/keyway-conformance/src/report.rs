@@ -61,7 +61,7 @@ impl Report {
         &self.faults
     }
 
-    /// Returns the call times of each subject: its kind, its name, and the times. They are in the order of the
+    /// Returns the call times of each subject: its kind, its name, and the times. The list is in the order of the
     /// subjects.
     pub fn call_times(&self) -> Vec<(&'static str, &str, CallTimes)> {
         let mut all: Vec<(&'static str, &str, CallTimes)> = Vec::new();

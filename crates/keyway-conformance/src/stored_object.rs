@@ -5,7 +5,8 @@ use keyway_core::json::Reader;
 
 use crate::{Broken, broken};
 
-/// Reads a JSON object with at most these numbers of bytes and levels. `what` is the name of the object in messages.
+/// Reads a JSON object of at most `max_bytes` bytes and `max_depth` levels. `what` is the name of the object in
+/// messages.
 pub(crate) fn stored_object(
     text: &[u8],
     max_bytes: usize,

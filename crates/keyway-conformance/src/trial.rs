@@ -69,7 +69,7 @@ pub struct History {
 }
 
 impl History {
-    /// The maximum number of calls that a report shows. It shows the latest.
+    /// The maximum number of calls that a report shows. A report shows the latest calls.
     pub(crate) const SHOWN: usize = 40;
 
     /// Adds a call and its outcome.

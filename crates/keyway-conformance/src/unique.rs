@@ -1,4 +1,4 @@
-//! Ids that are used only once.
+//! Makes ids that no other rule and no other run uses.
 
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};

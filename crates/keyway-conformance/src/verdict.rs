@@ -71,8 +71,8 @@ pub struct RuleOutcome {
     pub took: Duration,
     /// The times of the calls in this run.
     pub call_times: CallTimes,
-    /// The shell command that repeats the rule with the same random choices. Without a front end, it is the code of the
-    /// run options instead.
+    /// The shell command that repeats the rule with the same random choices. Without a front end, this is the Rust code
+    /// that makes the run options.
     pub repeat: String,
 }
 
@@ -82,8 +82,8 @@ impl RuleOutcome {
         matches!(self.verdict, Verdict::Failed(_)) && self.level <= Level::Should
     }
 
-    /// Explains briefly why the rule proves nothing. The text names the missing capability, the reason of the
-    /// exclusion, or the failure. It is empty if the rule passed.
+    /// Explains briefly why the rule did not pass. The text names the missing capability, the reason of the exclusion,
+    /// or the failure. It is empty if the rule passed.
     pub fn reason(&self) -> String {
         match &self.verdict {
             Verdict::Passed => String::new(),

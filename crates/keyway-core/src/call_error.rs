@@ -23,8 +23,8 @@ pub enum CallError {
     },
     /// The plugin was not called, because an earlier call to it still hangs.
     ///
-    /// The quarantine belongs to the plugin and its store or service. It ends when the hanging call ends, or with the
-    /// process. Opening the store or service again does not end it.
+    /// Until that call ends, or the process ends, the plugin is in quarantine for this store or service. Opening the
+    /// store or service again does not end the quarantine.
     #[error(
         "the plugin is not called, because {operation} hangs: it is called again when that call has ended"
     )]

@@ -56,7 +56,8 @@ pub fn put_text(out: &mut Vec<u8>, text: &str) {
     put_bytes(out, text.as_bytes());
 }
 
-/// Appends 0 if there is no value, or 1 and the value. So an empty text differs from a missing text.
+/// Appends 0 if there is no value, or 1 and the value. Readers can therefore distinguish an empty text from a missing
+/// text.
 pub fn put_optional<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOnce(&mut Vec<u8>, T)) {
     out.push(u8::from(value.is_some()));
     if let Some(value) = value {

@@ -9,7 +9,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// The maximum length of a quotation from a plugin author's text, in bytes.
+    /// The maximum length of a text that is quoted from a plugin's declaration, in bytes.
     const LONGEST_QUOTE: usize = 200;
 
     pub(crate) const fn new(text: &str) -> Self {

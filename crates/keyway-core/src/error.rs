@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// Every error of every contract has a kind, which [`PluginError::kind`] returns. So a host can decide whether to try
 /// again, to ask the user or to give up, without knowledge of the contract. The texts of the Locker seed's error table
-/// are not here, but in keyway-client (decision R7).
+/// are in keyway-client (decision R7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -23,7 +23,7 @@ pub enum ErrorKind {
     NotFound,
     /// The object to be created exists already.
     AlreadyExists,
-    /// Another writer changed the object first. Read it again, and decide again.
+    /// Another writer changed the object first. Read the object again, and decide again.
     Conflict,
     /// The object was deleted or is being deleted, so a handle to it is useless.
     Deleted,
@@ -84,7 +84,7 @@ impl ErrorKind {
 
     /// Tells whether the same call, unchanged, may succeed later.
     ///
-    /// Returns `false` for [`Conflict`](Self::Conflict), because the caller must read again first, and for
+    /// Returns `false` for [`Conflict`](Self::Conflict), because the caller must first read the object again, and for
     /// [`DeadlineExceeded`](Self::DeadlineExceeded), because the effect may have happened.
     pub const fn is_retryable(self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
@@ -110,8 +110,8 @@ pub enum Effect {
     Unknown,
 }
 
-/// The failure of a system that a plugin needs, such as its storage engine, classified by its consequence for the
-/// plugin's call.
+/// The class of a failure of a system that a plugin needs, such as its storage engine. The class tells what the failure
+/// means for the call to the plugin.
 ///
 /// Each contract derives its own error from this value (decision H128).
 ///
@@ -125,7 +125,7 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SystemFault {
-    /// Nothing happened, and the failure may pass, for example a full disk or a lost handle. The call can be made
+    /// Nothing happened, and the failure is temporary, for example a full disk or a lost handle. The call can be made
     /// again.
     Passing {
         /// The time to wait before the next attempt, if the system named one.

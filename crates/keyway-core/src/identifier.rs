@@ -1,4 +1,4 @@
-//! The characters that are allowed in the names that a host chooses.
+//! Checks the characters of the names that a host chooses.
 
 /// Tells whether a text has only `A-Z a-z 0-9 . _ -` and does not begin with a dot.
 ///

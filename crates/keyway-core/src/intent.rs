@@ -1,13 +1,13 @@
-//! Intended effects: their ids, and how a host asks for the outcome of one after a crash.
+//! Intended effects: their ids, and how a host asks after a crash for the outcome of an effect.
 
 use std::fmt;
 
 /// The id of one intended effect.
 ///
 /// The host stores the id before it calls the plugin, and sends the same id when it repeats the call for the same
-/// effect. An idempotent plugin has only one effect for each id, however often it is called (decision R2).
+/// effect. An idempotent plugin has only one effect for each id, however often the call is repeated (decision R2).
 ///
-/// An id consists of 1 to 128 of `A-Z a-z 0-9 . _ -`.
+/// An id consists of 1 to 128 characters of `A-Z a-z 0-9 . _ -`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IntentId(String);
 
@@ -40,7 +40,8 @@ impl fmt::Display for IntentId {
 ///
 /// See decision R2.
 ///
-/// `C` is the context of the contract's calls. `R` is the reference by which a plugin recognizes what it made.
+/// `C` is the context of the contract's calls. `R` is the reference by which a plugin recognizes an object that it
+/// made.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Reconciliation<C, R> {
@@ -70,12 +71,12 @@ pub enum IntendedEffect<R> {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reconciled<R> {
-    /// Nothing happened, and nothing will happen: the service refuses any call with this intent that is still on its
-    /// way. Such a call may come from a process that was suspended, or may wait in a queue of the service. After this
-    /// answer the host forgets the object that was to be made, so an object that is made later would be lost.
+    /// Nothing happened, and nothing will happen: if a call with this intent is still on its way, the service will
+    /// refuse it. Such a late call may come from a suspended process, or from a queue of the service. After this answer
+    /// the host forgets the object that was to be made, so an object that is made later would be lost.
     ///
-    /// If the service cannot refuse such a call, the plugin must answer with an error that may pass, until no such call
-    /// can exist.
+    /// As long as late calls are possible and the service cannot refuse them, the plugin must answer with a temporary
+    /// error.
     NothingHappened,
     /// The object was made, and has this reference. Its values cannot be recovered.
     Made(R),

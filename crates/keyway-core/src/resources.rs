@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-/// The resources that a host lends to a plugin, for example a storage engine, a clock or a client. Each is found by its
-/// type.
+/// The resources that a host lends to a plugin, for example a storage engine, a clock or a client. The plugin finds
+/// each resource by its type.
 ///
-/// A clone lends the same resources.
+/// A clone contains the same resources.
 ///
 /// Contract crates are independent of storage (see ARCHITECTURE.md). So a plugin that needs storage requests it by a
 /// type that host and plugin both know.

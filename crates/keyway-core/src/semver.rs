@@ -1,7 +1,7 @@
 //! Conversions from and to the types of the crate `semver`, for hosts that also use that crate.
 //!
-//! A range can be converted if both grammars can express it. Both ranges then match the same versions, except
-//! pre-releases: `semver` matches a pre-release only if the range names a pre-release of the same three numbers.
+//! A range can be converted if both grammars can express it. The original and the result match the same versions,
+//! except pre-releases: `semver` matches a pre-release only if the range names a pre-release of the same three numbers.
 
 use ::semver::{Comparator, Op, VersionReq};
 
@@ -67,7 +67,8 @@ impl TryFrom<&VersionReq> for Compatibility {
     }
 }
 
-/// Converts a comparator of `semver` to clauses: from the lowest version that it matches to the first version above.
+/// Converts a comparator of `semver` to clauses. Usually these are a lower bound, the lowest version that the
+/// comparator matches, and an upper bound, the first version above all matches.
 fn clauses(comparator: &Comparator) -> String {
     let Comparator { op, major, minor, patch, pre } = comparator;
     let tail = if pre.is_empty() { String::new() } else { format!("-{pre}") };

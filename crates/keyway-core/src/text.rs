@@ -1,10 +1,10 @@
-//! Text types with a checked form. Each contract defines its own, for names, ids and PEM.
+//! Text types with a checked form. Each contract defines its own text types, for names, ids and PEM.
 
 /// The error for a text that does not have the form of its type. The error does not repeat the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not {what}: use {expected}")]
 pub struct InvalidText {
-    /// The object that the text should be, for example the name of a door.
+    /// What the text should be, for example the name of a door.
     pub what: &'static str,
     /// The form that the text must have.
     pub expected: &'static str,
@@ -45,7 +45,7 @@ macro_rules! checked_text {
     ($(#[$documentation:meta])+ pub $name:ident: $debug:ident, $what:literal, up to $most:expr, $check:ident, $expected:literal) => {
         $(#[$documentation])+
         ///
-        /// A clone costs one reference count.
+        /// Cloning a text only increments a reference count.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(::std::sync::Arc<str>);
 

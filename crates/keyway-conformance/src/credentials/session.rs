@@ -89,7 +89,7 @@ impl<'f, 'a> Session<'f, 'a> {
         *locked(&self.stored) = texts;
     }
 
-    /// Makes the request of a fetch. It has an intent if the store leases.
+    /// Makes the request of a fetch. The request has an intent if the store declares leases.
     pub(super) fn request(&self, candidate: &Candidate) -> Result<Fetch, Broken> {
         let fetch = Fetch::new(candidate.clone(), self.context()?);
         Ok(if self.declared().leases { fetch.with_intent(new_intent()) } else { fetch })
@@ -142,7 +142,7 @@ impl<'f, 'a> Session<'f, 'a> {
         }
     }
 
-    /// Fetches the example with this number, which must be found.
+    /// Fetches the credentials of the example with this number. The fetch must find them.
     pub(super) async fn example_found(&self, number: usize) -> Result<CheckedOut, Broken> {
         let kind = self.kind()?;
         self.found(kind, &self.example(kind, number)?).await
@@ -201,14 +201,14 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(LeaseRenewal::new(new_intent(), lease, candidate, self.context()?))
     }
 
-    /// Makes an event of the session that names these check-outs.
+    /// Makes a session event that names these check-outs.
     pub(super) fn event(&self, intent: IntentId, all: &[&CheckedOut]) -> Result<SessionEvent, Broken> {
         let event = SessionEvent::new(intent, self.context()?);
         let out = |out: &&CheckedOut| CheckOut::new(out.candidate.clone(), out.lease.clone());
         Ok(all.iter().map(out).fold(event, SessionEvent::with_check_out))
     }
 
-    /// Tells the store that the session has ended (`ended`), or else that the authentication is completed.
+    /// Tells the store that the session has ended if `ended` is set, and otherwise that the authentication is complete.
     pub(super) async fn tell(
         &self,
         ended: bool,

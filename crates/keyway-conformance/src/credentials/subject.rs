@@ -61,17 +61,17 @@ pub struct ToldOfCredentials {
 }
 
 impl CredentialSubject {
-    /// Names an account that has credentials at an asset, of each kind that the store declares. If no account is named,
-    /// the rules about credentials are skipped. If leases are exclusive, name at least two accounts, because some rules
-    /// check out two at a time.
+    /// Names an account that has credentials at an asset: one of each kind that the store declares. If no account is
+    /// named, the rules about credentials are skipped. If leases are exclusive, name at least two accounts, because
+    /// some rules check out two accounts at a time.
     #[must_use]
     pub fn found(mut self, account: &str, asset: &str) -> Self {
         self.told.found.push((None, (account.to_owned(), asset.to_owned())));
         self
     }
 
-    /// Names an account that has credentials of one kind at an asset. For this kind it is used before the accounts of
-    /// [`found`](Self::found).
+    /// Names an account that has credentials of one kind at an asset. For this kind, the rules use it before the
+    /// accounts of [`found`](Self::found).
     #[must_use]
     pub fn found_of(mut self, kind: CredentialKind, account: &str, asset: &str) -> Self {
         self.told.found.push((Some(kind), (account.to_owned(), asset.to_owned())));
@@ -107,14 +107,14 @@ impl CredentialSubject {
         self
     }
 
-    /// Names an account whose stored credentials do not open their target.
+    /// Names an account whose stored credentials are not accepted by the asset.
     #[must_use]
     pub fn diverged(mut self, account: &str, asset: &str) -> Self {
         self.told.diverged = Some((account.to_owned(), asset.to_owned()));
         self
     }
 
-    /// Names a generator of the store's own that lists assets.
+    /// Names a generator that the store itself provides, and that lists assets.
     #[must_use]
     pub fn generator(mut self, name: &str) -> Self {
         self.told.generator = Some(name.to_owned());
@@ -128,15 +128,15 @@ impl CredentialSubject {
         self
     }
 
-    /// Sets a function that lists the ids of the leases that the vault holds. Without it the rules about held leases
-    /// are skipped, and only answers are judged.
+    /// Sets a function that lists the ids of the leases that the vault holds. Without it, the rules about held leases
+    /// are skipped, and the other rules judge only answers.
     #[must_use]
     pub fn held(mut self, held: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
         self.told.held = Some(Arc::new(held));
         self
     }
 
-    /// Sets a function that lists the effects of session events, one line for each.
+    /// Sets a function that lists the effects of session events in the vault, one text for each effect.
     #[must_use]
     pub fn notices(mut self, notices: impl Fn(&Path) -> Vec<String> + Send + Sync + 'static) -> Self {
         self.told.notices = Some(Arc::new(notices));
@@ -159,7 +159,7 @@ impl CredentialSubject {
     /// Returns the capabilities that the store declares. The kit asks the store only once.
     ///
     /// # Panics
-    /// If the plugin opens no store. The suite reports this too, since there is nothing to test.
+    /// If the plugin cannot open a store. The suite also reports this fault.
     pub fn capabilities(&self) -> Capabilities {
         *self.asked.get_or_init(|| {
             let scratch = tempfile::tempdir().expect("the system gives a scratch folder");

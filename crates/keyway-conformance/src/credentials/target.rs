@@ -1,4 +1,4 @@
-//! A target in memory, for tests of stores that rotate.
+//! A target in memory, for tests of stores that rotate credentials.
 
 use std::collections::VecDeque;
 use std::io;
@@ -56,7 +56,7 @@ pub enum TargetFault {
     Unreachable,
     /// The target acts, but the answer is lost.
     AnswerLost,
-    /// The target does not act, and the caller cannot tell.
+    /// The request is lost before the target acts, and the caller cannot tell.
     QuestionLost,
     /// The target's rules refuse a change, so nothing happens. Logins work as usual.
     Refuses,

@@ -162,7 +162,7 @@ impl IssuerExample {
         self.configured_by(description, [])
     }
 
-    /// Makes the context of a call to a plugin whose description is not known.
+    /// Makes the context of a call to a plugin whose description is unknown.
     pub(super) fn unbound(&self) -> Context {
         Context::new(self.user.clone())
     }

@@ -55,8 +55,8 @@ impl fmt::Debug for Printed {
     }
 }
 
-/// Runs one executable, once for each call. With the feature `executables`, `IssuerSubject::process` runs real
-/// ones.
+/// An executable under test. Each call of [`run`](Self::run) runs it once. With the feature `executables`,
+/// `IssuerSubject::process` runs real executables.
 #[async_trait]
 pub trait Executable: fmt::Debug + Send + Sync {
     /// Runs the executable to its end.
@@ -66,7 +66,7 @@ pub trait Executable: fmt::Debug + Send + Sync {
     async fn run(&self, input: ExecutableInput) -> Result<Printed, String>;
 }
 
-/// An issuer that calls an executable over the wire format, however the executable is run.
+/// An issuer that calls an [`Executable`] over the wire format.
 #[derive(Clone, Debug)]
 pub(super) struct WireIssuer {
     pub(super) executable: Arc<dyn Executable>,

@@ -41,7 +41,7 @@ impl<'f, 'a> Handle<'f, 'a> {
         issuer: Arc<dyn Issuer>,
         description: Description,
     ) -> Self {
-        // A semaphore has an upper bound of permits, which no host reaches.
+        // A semaphore takes at most `MAX_PERMITS` permits, which is more than any host needs.
         let most = |calls: usize| Arc::new(Semaphore::new(calls.min(Semaphore::MAX_PERMITS)));
         let permits = issuer.capabilities().max_concurrency.map(|calls| most(calls.get()));
         Self { fixture, issuer, description, permits }

@@ -56,7 +56,7 @@ pub struct ToldOfIssuers {
     pub(super) runner: Option<Box<Runner>>,
     pub(super) profile: Profile,
     pub(super) options: WireOptions,
-    /// Whether requests are sent as padded base64 in an argument, without any options, as the seed describes.
+    /// Whether the kit sends requests as padded base64 in an argument and without any options, as the seed describes.
     pub(super) follows_seed: bool,
     /// The capabilities and the description that the issuer returned when the kit first asked.
     asked: OnceLock<(Capabilities, Option<Description>)>,
@@ -98,8 +98,8 @@ impl<F: Fn(&OpenContext) -> IssuerResult + Send + Sync> IssuerPlugin for Opening
 }
 
 impl IssuerSubject {
-    /// Makes a subject of an executable, however it is run. Requests go through standard input if the executable
-    /// declares that it reads it, and otherwise through an argument.
+    /// Makes a subject of an executable. Requests go through standard input if the executable declares that it reads
+    /// standard input, and otherwise through an argument.
     pub fn executable(name: impl Into<String>, executable: Arc<dyn Executable>, profile: Profile) -> Self {
         let options = WireOptions::new("1.6.1");
         let (asked, sent) = (Arc::clone(&executable), options.clone());
@@ -149,16 +149,16 @@ impl IssuerSubject {
     }
 
     /// Sets a function that lists the existing credentials by their states. Without it, the rules about effects are
-    /// skipped, and only answers are judged.
+    /// skipped, and the other rules judge only answers.
     #[must_use]
     pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<CredentialRef> + Send + Sync + 'static) -> Self {
         self.told.listing = Some(Box::new(listing));
         self
     }
 
-    /// Sets how the plugin runs an executable of the kit: the function gets a command and its arguments, and the
-    /// plugin's deadline is a few seconds at most. Without it, the rules about running executables are skipped.
-    /// `IssuerSubject::process` sets it.
+    /// Sets a function that opens the plugin for an executable of the kit, and returns the issuer. The function gets
+    /// the command and its arguments, and must set a deadline of at most a few seconds. Without this function, the
+    /// rules about running executables are skipped. `IssuerSubject::process` sets it.
     #[must_use]
     pub fn running(
         mut self,
@@ -180,12 +180,12 @@ impl IssuerSubject {
     /// Returns the capabilities of the issuer. The kit asks the issuer only once.
     ///
     /// # Panics
-    /// If the plugin opens no issuer. The suite reports this too, since there is nothing to test.
+    /// If the plugin cannot open an issuer. The suite also reports this fault.
     pub fn capabilities(&self) -> Capabilities {
         self.asked().0
     }
 
-    /// Returns the features of the issuer's description; none if it does not describe itself.
+    /// Returns the features in the issuer's description. If there is no description, no feature is set.
     pub(super) fn features(&self) -> Features {
         self.asked().1.as_ref().map(Description::features).unwrap_or_default()
     }

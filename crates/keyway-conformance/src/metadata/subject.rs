@@ -17,7 +17,7 @@ pub trait MetadataSubject: Subject + fmt::Debug {
     /// Returns the kind of the contract that the plugin implements.
     fn contract(&self) -> PluginKind;
 
-    /// Tells whether the plugin would read data with this stamp of its writer.
+    /// Tells whether the plugin would read data that carries this stamp.
     fn reads(&self, stamp: &WrittenBy) -> bool {
         PluginMetadata::from_json(&self.document()).is_ok_and(|metadata| metadata.check(stamp).is_ok())
     }

@@ -1,4 +1,4 @@
-//! The notation of clauses.
+//! Defines the macro `clauses!`, in which suites list the clauses that their rules must cover.
 
 /// Declares the clauses that the rules of a suite must cover, as `CLAUSES`. A clause is an id and a paraphrased text.
 macro_rules! clauses {

@@ -1,11 +1,11 @@
-//! Defines the notation of mutants.
+//! Defines the macro `mutants!`, in which suites list their mutants.
 
 /// Lists mutants. Each has a name, the rules that must catch it, its fault, and code that makes its subject.
 ///
-/// There are two forms. If each subject is an expression, the macro makes a vector. If the list begins with `for` and
-/// the type of the subjects, and `by` and the name of a macro of the suite, it declares `MUTANTS`. The suite's macro
-/// makes the subject from the name, the kind of correct subject (after `of`), and the change, such as the overridden
-/// operations of a layer.
+/// The macro has two forms. In the first form, each subject is an expression, and the macro makes a vector. The second
+/// form begins with `for`, the type of the subjects, `by`, and the name of a macro of the suite. It declares `MUTANTS`.
+/// The macro of the suite makes each subject from three arguments: the name of the mutant, an optional kind after `of`,
+/// which selects the correct subject that is changed, and the change, such as the overridden operations of a layer.
 macro_rules! mutants {
     ($($name:ident breaks [$($rule:literal),+] $what:literal => $subject:expr;)+) => {
         vec![$($crate::Mutant {

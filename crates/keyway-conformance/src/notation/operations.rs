@@ -1,11 +1,10 @@
-//! Defines the notation of operations that mutants override.
+//! Defines the macro `operations!`, in which suites declare the operations that mutants can override.
 
 /// Declares the macro `operation!` for the layer of a contract. The arguments are the contract's error type, its
 /// capabilities if it has any, and its operations with their arguments and answers.
 ///
 /// `operation!` defines an operation that a mutant overrides. It takes the name of the operation, and a closure. The
-/// closure's arguments are the mutant's handle, which the layer wraps, and the arguments of the operation, which the
-/// closure may change.
+/// closure gets the mutant's handle and the arguments of the operation, and may change these arguments.
 macro_rules! operations {
     ($dollar:tt of $error:ty $(, $capabilities:ty)?; $($name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+) => {
         macro_rules! operation {

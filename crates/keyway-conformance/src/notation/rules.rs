@@ -1,9 +1,9 @@
-//! Defines the notation of rules.
+//! Defines the macro `rules!`, in which suites write their rules.
 
 /// Declares the rules of a file as `RULES`. Each has an id, a level, a capability, clauses, a sentence and a check. The
 /// list starts with the type of the fixture, which also determines the type of the subject. A check is an async
-/// function; its arguments are the fixture and the arguments that follow the function's name. After the word `plain`
-/// the check is not async.
+/// function; its arguments are the fixture and the arguments that follow the function's name. If the word `plain`
+/// follows, the function is not async.
 macro_rules! rules {
     (in $fixture:ident;
      $($id:literal $level:ident $(needs $need:ident)? from [$($clause:literal),+] $sentence:literal

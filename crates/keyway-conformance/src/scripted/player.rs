@@ -40,7 +40,7 @@ impl<C, O> Default for Player<C, O> {
 }
 
 impl<C: Ord + Copy, O: Clone> Player<C, O> {
-    /// Creates a player with the same script that is not killed.
+    /// Creates a player that has the same script and is not killed.
     pub(crate) fn reopened(&self) -> Self {
         Self { script: Arc::clone(&self.script), ..Self::default() }
     }
@@ -55,14 +55,14 @@ impl<C: Ord + Copy, O: Clone> Player<C, O> {
         locked(&self.script).add(call, object, steps.into_iter());
     }
 
-    /// Sets the step that a call for this object takes if the script has no other step for it.
+    /// Sets the step for every call for this object that no other step of the script covers.
     #[cfg(feature = "credentials")]
     pub(crate) fn always(&self, call: C, object: &str, step: Step<O>) {
         locked(&self.script).always(call, object, step);
     }
 
-    /// Follows the script for one call. `given` converts a scripted outcome to an answer, and returns `None` if this
-    /// call has no such outcome.
+    /// Follows the script for one call. `given` converts a scripted outcome to an answer. It returns `None` if a call
+    /// of this type cannot have the outcome.
     pub(crate) async fn play<T, E: ScriptedError>(
         &self,
         call: C,

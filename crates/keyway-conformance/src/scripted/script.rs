@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-/// A step of a script: answers one call, or fails it, after a delay. `O` is the type of the outcomes that a script can
-/// give.
+/// A step of a script: the answer or the failure of one call, and a delay before it. `O` is the type of the outcomes
+/// that a script can give.
 #[derive(Clone, Debug)]
 pub struct Step<O> {
     pub(super) delay: Duration,
@@ -46,8 +46,8 @@ impl<O> Step<O> {
         Self { delay: Duration::ZERO, act: Act::Work }
     }
 
-    /// Makes a step in which the plugin returns this outcome, and does nothing else. A call that cannot have this
-    /// outcome is answered as without a script.
+    /// Makes a step in which the plugin returns this outcome, and does nothing else. If the call cannot have this
+    /// outcome, the plugin answers as it does without a script.
     pub fn outcome(outcome: impl Into<O>) -> Self {
         Self { delay: Duration::ZERO, act: Act::Outcome(outcome.into()) }
     }
@@ -65,7 +65,8 @@ impl<O> Step<O> {
     }
 }
 
-/// The next steps, for each call and optionally for one object; and the step that is used after them.
+/// The steps of a script. `steps` has the next steps of each call, either for one object or for all objects. `always`
+/// has the step that a call for an object takes when no other step is left.
 #[derive(Debug)]
 pub(super) struct Script<C, O> {
     steps: BTreeMap<(C, Option<String>), VecDeque<Step<O>>>,
@@ -83,13 +84,13 @@ impl<C: Ord + Copy, O: Clone> Script<C, O> {
         self.steps.entry((call, object.map(str::to_owned))).or_default().extend(steps);
     }
 
-    /// Sets the step that a call for this object takes if the script has no other step for it.
+    /// Sets the step for every call for this object that no other step of the script covers.
     #[cfg(feature = "credentials")]
     pub(super) fn always(&mut self, call: C, object: &str, step: Step<O>) {
         self.always.insert((call, object.to_owned()), step);
     }
 
-    /// Takes the next step of a call. Steps for its object are used before steps for all objects.
+    /// Takes the next step of a call. Steps for `object` are used before steps for all objects.
     pub(super) fn next(&mut self, call: C, object: Option<&str>) -> Step<O> {
         let of_object = object.and_then(|object| self.steps.get_mut(&(call, Some(object.to_owned()))));
         let step = of_object.and_then(VecDeque::pop_front);

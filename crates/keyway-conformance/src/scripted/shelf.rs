@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::locked;
 
-/// The books, in shared memory or in a file that several processes share.
+/// The place of the state (the books): shared memory, or a file that several processes share.
 #[derive(Debug)]
 pub(crate) enum Shelf<B> {
     Memory(Arc<Mutex<B>>),

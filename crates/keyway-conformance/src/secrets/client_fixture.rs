@@ -18,7 +18,8 @@ use super::samples::{add_environments, put, text};
 use crate::lock::locked;
 use crate::{Broken, History, broken};
 
-/// A new store, and a client over it. A fault plan is between the two.
+/// A new store, and a client over it. A [`FaultPlan`] between the client and the store makes calls fail when a rule
+/// wants it.
 pub(super) struct ClientFixture<'a> {
     place: StoreFixture<'a>,
     /// A handle of the store that bypasses the client.
@@ -48,7 +49,7 @@ impl<'a> ClientFixture<'a> {
         let place = fixture.fresh()?;
         let store = place.initialized().await?;
         // The client gets its own handle, so that no rule passes only because a handle remembers something. If reads
-        // may be stale, it shares the handle, since another handle might return stale data.
+        // may be stale, the client shares the handle of the rule, since another handle might return stale data.
         let handle =
             if store.capabilities().immediate() { place.open()?.0.store } else { Arc::clone(&store.0.store) };
         let plan = Arc::new(Layered(FaultPlan::new(handle)));
@@ -184,7 +185,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Reads with one operation of [`READS`], and returns whether it found anything.
+    /// Reads a key with one operation of [`READS`], and returns whether the client found a value.
     pub(super) async fn read(&self, read: &str, key: &str) -> ClientResult<bool> {
         Ok(match read {
             "get" => self.get(key).await?.is_some(),

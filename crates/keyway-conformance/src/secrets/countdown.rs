@@ -1,6 +1,6 @@
 //! Faults that occur after a number of calls.
 
-/// A fault that waits for a number of calls. Then the next call fails, or all later calls fail.
+/// A fault that lets some calls succeed first. After them, either only the next call fails or all later calls fail.
 #[derive(Debug)]
 pub(super) struct Countdown<F> {
     /// The number of calls that still succeed.

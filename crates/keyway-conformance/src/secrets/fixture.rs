@@ -23,8 +23,8 @@ use crate::notation::Fixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
 
-/// Everything that a store needs from its host. Open a store several times to get a second handle, to simulate a
-/// restart, or to use other keys.
+/// Everything that a store needs from its host. A rule opens a store several times to get a second handle, to simulate
+/// a restart, or to use other keys.
 pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, SecretStoreSubject>,
     folder: PathBuf,
@@ -119,8 +119,8 @@ impl<'a> StoreFixture<'a> {
         &self.subject().metadata
     }
 
-    /// Opens the store with the fixture's own keys. If reads may be stale, first advances the clock until they no
-    /// longer are.
+    /// Opens the store with the fixture's own keys. If reads may be stale, first advances the clock until every read
+    /// sees all earlier writes.
     pub(super) fn open(&self) -> Result<Recorded<'a>, Broken> {
         self.open_with(&self.keys)
     }
@@ -173,7 +173,7 @@ impl<'a> StoreFixture<'a> {
         self.subject().plugin.open(&opening)
     }
 
-    /// Advances the clock until no read of a store may be stale.
+    /// Advances the clock until every read of the store sees all earlier writes.
     pub(super) fn settle(&self, store: &dyn SecretStore) {
         self.clock.advance(store.capabilities().staleness);
     }

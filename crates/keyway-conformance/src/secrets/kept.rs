@@ -11,8 +11,8 @@ use crate::notation::Fixture as _;
 use crate::runtime::runtime;
 use crate::{Broken, History, Trial};
 
-/// The time limit of the probe. A plugin that takes longer is treated as if it kept data in every place, so that no
-/// rule is skipped; the rules then time out.
+/// The time limit for finding out where a plugin keeps its data. A plugin that takes longer is treated as if it kept
+/// data in every place, so that no rule is skipped. The rules then time out too.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The places in which the data of a new secret were found.

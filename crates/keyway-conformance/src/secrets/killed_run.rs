@@ -15,7 +15,7 @@ use super::fixture::StoreFixture;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Subject as _, child};
 
-/// The environment variable that tells a second run where it is cut short.
+/// The environment variable that passes the [`Cut`] to a second run.
 const CUT: &str = "KEYWAY_CONFORMANCE_CUT";
 
 /// The maximum number of cuts of a rule, so that the rule ends in time.
@@ -76,7 +76,7 @@ impl KilledRun {
         of.within(self.folder.join("store"))
     }
 
-    /// Limits the files of this process, if its run is to be cut short at this write.
+    /// Limits the length of this process's files if the run must be cut short at this write.
     #[cfg(unix)]
     pub(super) fn begin(&self, write: usize) -> Result<(), Broken> {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -89,14 +89,14 @@ impl KilledRun {
         set.map_err(|error| child::failed(format!("its files cannot be limited: {error}")))
     }
 
-    /// Skips the rule, because this system cannot limit files.
+    /// Skips the rule, because this system cannot limit the length of files.
     #[cfg(not(unix))]
     pub(super) fn begin(&self, _: usize) -> Result<(), Broken> {
         Err(Broken::Missing { capability: "a system that limits files" })
     }
 
-    /// Writes a mark: one before the first write, and one after each write. In a run that is not cut short, a mark
-    /// contains the file sizes at which the last write may be cut short.
+    /// Writes a mark. A run writes one mark before its first write, and one after each write. In a run that is not cut
+    /// short, a mark contains the file sizes at which another run may cut short the write before the mark.
     pub(super) fn mark(&self, sizes: &BTreeSet<usize>) -> Result<(), Broken> {
         let sizes = if self.cut.is_some() { &BTreeSet::new() } else { sizes };
         let text: Vec<_> = sizes.iter().map(ToString::to_string).collect();
@@ -126,9 +126,9 @@ impl KilledRun {
     }
 }
 
-/// Lists the file sizes at which a write may be cut short, from the files before and after the write. For each changed
-/// file these are 0, the size at half of the write, and the new size without the last byte. If the file became longer,
-/// only the added bytes count as the write.
+/// Lists the file sizes at which a write may be cut short. `before` and `after` are the files before and after the
+/// write. For each changed file the sizes are 0, the size at half of the write, and the new size without the last byte.
+/// If the file became longer, only the added bytes count as the write.
 pub(super) fn sizes_of_cuts(before: &[(Vec<u8>, Vec<u8>)], after: &[(Vec<u8>, Vec<u8>)]) -> BTreeSet<usize> {
     let mut sizes = BTreeSet::new();
     for (name, content) in after {

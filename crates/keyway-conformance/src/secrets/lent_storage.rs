@@ -1,4 +1,5 @@
-//! The storage engine that the kit lends to plugins. It counts operations, yields to other tasks, and fails on demand.
+//! The storage engine that plugins under test get from the kit. It counts operations, yields to other tasks, and fails
+//! on demand.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -50,7 +51,8 @@ impl LentStorage {
         locked(&self.state).commits
     }
 
-    /// Lets `left` more operations succeed, and fails the next one. If `once` is not set, fails all later ones too.
+    /// Lets `left` more operations succeed. Then fails only the next operation if `once` is set, and all later
+    /// operations otherwise.
     pub(super) fn fail_after(&self, left: u64, failure: Failure, once: bool) {
         locked(&self.state).failing = Some(Countdown { left, once, fault: failure });
     }

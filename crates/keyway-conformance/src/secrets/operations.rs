@@ -13,8 +13,8 @@ use crate::Broken;
 /// The name of an operation, and its answer.
 pub(super) type Answered = (&'static str, Result<(), StoreError>);
 
-/// Calls every declared operation that reads or changes, except `written_by`, `initialize` and `marked_for_delete`. The
-/// operations concern the secret `name`, which need not exist.
+/// Calls every declared operation that reads or changes content, except `written_by`, `initialize` and
+/// `marked_for_delete`. The operations concern the secret `name`, which need not exist.
 pub(super) async fn each_operation(store: &dyn SecretStore, name: &str) -> Vec<Answered> {
     let mut answers = each_read(store, name).await;
     answers.extend(each_write(store, name).await);

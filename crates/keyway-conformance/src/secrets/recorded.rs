@@ -24,7 +24,7 @@ pub(super) struct Recorder<'a> {
     pub(super) history: &'a History,
 }
 
-/// An entry of the history. It is recorded on drop, whether or not the call has ended.
+/// An entry of the history. Dropping it records the call, whether or not the call has ended.
 struct Entry<'a> {
     history: &'a History,
     call: String,

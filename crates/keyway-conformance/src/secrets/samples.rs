@@ -1,4 +1,4 @@
-//! Sample names and values for rules.
+//! Makes the sample names, values and secrets that rules use.
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
@@ -41,7 +41,7 @@ pub(super) fn new(name: &str, value: &str) -> NewSecret {
     NewSecret::new(at(name), text(value))
 }
 
-/// Ignores the progress of a rotation; a listener for rules that do not need it.
+/// Ignores the progress of a rotation. Rules that do not check the progress pass this function to the store.
 pub(super) fn silent(_: Progress) {}
 
 /// Creates a text secret.

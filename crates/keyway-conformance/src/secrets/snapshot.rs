@@ -11,7 +11,7 @@ use keyway_secrets::{
 use super::expected_error::Answer;
 use crate::{Broken, broken, ensure};
 
-/// The maximum number of pages that are read of a list.
+/// The maximum number of pages of a list that are read.
 const MOST_PAGES: usize = 10_000;
 
 /// The visible content of a store: secrets with headers and values, environments and settings.
@@ -23,7 +23,7 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes a snapshot. Reads lists instead of single secrets.
+    /// Takes a snapshot from lists, without reads of single secrets.
     pub(super) async fn of(store: &dyn SecretStore) -> Result<Self, Broken> {
         let mut secrets = BTreeMap::new();
         for listed in list_all(store, &ListQuery::all().with_values()).await? {

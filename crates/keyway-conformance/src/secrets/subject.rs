@@ -65,7 +65,7 @@ impl SecretStoreSubject {
     }
 
     /// Sets example settings for generated passwords, with the properties of these passwords. Without them, the rules
-    /// about settings for passwords are skipped. They are also the example settings of the other rules, unless
+    /// about settings for passwords are skipped. The other rules use these settings as their example settings, unless
     /// [`example_settings`](Self::example_settings) sets others.
     #[must_use]
     pub fn generating(mut self, example: GenerationExample) -> Self {
@@ -74,8 +74,8 @@ impl SecretStoreSubject {
         self
     }
 
-    /// Sets the client that the rules about clients run over the plugin's stores; [`KeywayClient`] by default. Test
-    /// another client over a plugin that is known to be correct, such as [`reference`](super::reference()).
+    /// Sets the client that the rules about clients run over the plugin's stores. The default is [`KeywayClient`]. To
+    /// test another client, use a plugin that is known to be correct, such as [`reference`](super::reference()).
     #[cfg(feature = "client")]
     #[must_use]
     pub fn client(mut self, client: impl ClientMaker + 'static) -> Self {
@@ -86,7 +86,7 @@ impl SecretStoreSubject {
     /// Returns the capabilities of the plugin's stores. The first call asks a store.
     ///
     /// # Panics
-    /// If the plugin opens no store. The suite reports this too, since there is nothing to test.
+    /// If the plugin cannot open a store. The suite also reports this fault.
     pub fn capabilities(&self) -> Capabilities {
         *self.capabilities.get_or_init(|| {
             let history = History::default();

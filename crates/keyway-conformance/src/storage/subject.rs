@@ -34,8 +34,8 @@ pub(super) const COPYABLE: Need<StorageSubject> =
     Need { capability: "copyable", declared: |subject| subject.copyable };
 
 impl StorageSubject {
-    /// Makes a subject of an engine whose data ends with its handle. `open` gets an empty folder, which exists until
-    /// the rule ends.
+    /// Makes a subject of an engine whose data is lost when its handle is dropped. `open` gets an empty folder, which
+    /// exists until the rule ends.
     pub fn new(
         name: impl Into<String>,
         open: impl Fn(&Path) -> Result<Arc<dyn Storage>, StorageError> + Send + Sync + 'static,
@@ -74,7 +74,7 @@ impl StorageSubject {
         self
     }
 
-    /// Sets the version that is compared with the end of exclusions; 1.0.0 by default.
+    /// Sets the version of the engine, with which the ends of exclusions are compared. The default is 1.0.0.
     #[must_use]
     pub fn version(mut self, version: Version) -> Self {
         self.version = version;

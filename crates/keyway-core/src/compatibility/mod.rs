@@ -30,12 +30,12 @@ use crate::version::{Version, precedence, write_numbers};
 /// # Ok::<(), keyway_core::ParseError>(())
 /// ```
 ///
-/// The macro [`compatibility!`](crate::compatibility) makes one at compile time.
+/// The macro [`compatibility!`](crate::compatibility) makes a [`Compatibility`] at compile time.
 #[derive(Clone)]
 pub struct Compatibility {
     clauses: Cow<'static, [Clause]>,
-    /// The written text, if a clause has a pre-release or build part. Otherwise the text is not stored, since it can be
-    /// derived from the clauses.
+    /// The text as it was written, if a clause has a pre-release or build part. For all other strings the text is not
+    /// stored, since it can be derived from the clauses.
     text: Cow<'static, str>,
 }
 
@@ -269,7 +269,7 @@ impl fmt::Debug for Compatibility {
     }
 }
 
-/// Compares the texts. This is enough, because the grammar has only one way to write each clause.
+/// Compares the texts. This is enough, because each clause can be written in only one way.
 impl PartialEq for Compatibility {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()

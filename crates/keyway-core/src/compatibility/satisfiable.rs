@@ -8,8 +8,8 @@ use crate::version::{Version, precedence};
 /// Tells whether any version satisfies a range.
 ///
 /// The answer is exact. Each version has an immediate successor, and every clause except `!=` allows an interval of
-/// versions. So it is enough to find the least version that satisfies the lower bounds and the `!=` clauses: if it
-/// breaks an upper bound, every greater version breaks it too.
+/// versions. So it is enough to find the least version that satisfies the lower bounds and the `!=` clauses: if this
+/// version breaks an upper bound, every greater version breaks the same bound.
 pub(super) fn is_satisfiable(range: &Compatibility) -> bool {
     let Some(mut candidate) = least(range) else { return false };
     // Each `!=` excludes one version, so the loop takes at most one step for each clause.
@@ -42,8 +42,8 @@ fn is_excluded(range: &Compatibility, version: &Version) -> bool {
     })
 }
 
-/// Returns the least version above `version`. For a pre-release, it has one more identifier, the lowest. For a release,
-/// it is the lowest pre-release of the next numbers.
+/// Returns the least version above `version`. The successor of a pre-release has one more identifier, the lowest. The
+/// successor of a release is the lowest pre-release of the next numbers.
 fn successor(version: &Version) -> Option<Version> {
     if let Some(pre) = version.pre_release() {
         return Some(with_pre(version.parts().numbers, &format!("{pre}.0")));

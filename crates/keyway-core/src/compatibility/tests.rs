@@ -11,7 +11,7 @@ fn matches(range_text: &str, version: &str) -> bool {
     range(range_text).matches(&Version::parse(version).unwrap())
 }
 
-/// A second implementation of decision C2, simple and on texts, to compare with.
+/// Implements decision C2 a second time, in a simple way on texts, as an oracle.
 fn slow_matches(range: &str, version: &str) -> bool {
     range.split(',').all(|clause| {
         let (comparator, bound) = clause.split_once(':').unwrap();
@@ -65,7 +65,8 @@ fn below_excludes_the_pre_releases_of_its_version_only_when_it_has_none() {
     assert!(matches(">:1.9", "2.0.0-rc.1"));
 }
 
-/// Tests every way in which a string can break the grammar of decision C1, and the byte that the error names.
+/// Tests every way in which a string can break the grammar of decision C1, and checks that the error names the right
+/// byte.
 #[test]
 fn malformed_strings() {
     use Expected::{

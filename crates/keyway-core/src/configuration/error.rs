@@ -43,7 +43,7 @@ pub enum ConfigurationProblem {
     },
     /// A value of the right type that the plugin refuses.
     Refused {
-        /// The plugin's reason; empty if it may repeat the value.
+        /// The reason that the plugin gave. The reason is empty if it might repeat the value.
         reason: String,
     },
 }
@@ -68,7 +68,7 @@ impl ConfigurationError {
         self
     }
 
-    /// Returns the problem at that place.
+    /// Returns the problem at the place that [`path`](Self::path) names.
     pub fn problem(&self) -> &ConfigurationProblem {
         &self.problem
     }

@@ -1,8 +1,8 @@
 //! The reader of a plugin's configuration.
 //!
-//! A plugin's configuration is a `serde` structure with `deny_unknown_fields`. The host passes a [`Json`], which is
-//! wiped, since it may contain passwords. [`read_configuration`] converts it to the structure before the plugin is
-//! constructed.
+//! A plugin's configuration is a `serde` structure with `deny_unknown_fields`. The host passes the values as [`Json`],
+//! which is wiped on drop, since they may be passwords. [`read_configuration`] converts this JSON to the structure
+//! before the plugin is constructed.
 //!
 //! ```
 //! use keyway_core::configuration::read_configuration;

@@ -30,7 +30,7 @@ enum Step {
     Index(usize),
 }
 
-/// A failure, with the path to its place. The innermost step comes first.
+/// A failure, with the path to its place. `steps` begins with the innermost step.
 #[derive(Debug)]
 pub(super) struct Failure {
     /// The missing or unknown key at the place of the failure.

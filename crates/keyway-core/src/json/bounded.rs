@@ -1,4 +1,4 @@
-//! JSON objects of bounded size, in which plugins keep data.
+//! Limits the size of the JSON objects in which plugins keep their own data.
 
 use std::fmt;
 
@@ -6,8 +6,8 @@ use super::write::Writer;
 use super::{Json, JsonObject};
 use crate::Wiped;
 
-/// The number of bytes of an object without its entries. The comma or the closing brace after an entry counts as a part
-/// of the entry.
+/// The number of bytes of the opening brace. The comma or the closing brace after an entry counts as a part of the
+/// entry.
 pub const EMPTY_OBJECT_BYTES: usize = 1;
 
 /// Returns the number of bytes that an entry of an object takes in ASCII JSON.
@@ -27,7 +27,7 @@ pub fn object_to_ascii(entries: &JsonObject) -> Wiped<String> {
 }
 
 /// Tells whether arrays and objects in a value are nested at most `levels` deep. Stops at the first value that is
-/// deeper.
+/// nested deeper.
 pub fn nests_within(value: &Json, levels: usize) -> bool {
     match value {
         Json::Array(items) => levels > 0 && items.iter().all(|item| nests_within(item, levels - 1)),
@@ -46,8 +46,8 @@ pub struct BoundedObject<const MAX_BYTES: usize> {
 }
 
 impl<const MAX_BYTES: usize> BoundedObject<MAX_BYTES> {
-    /// The maximum nesting of arrays and objects, including the object itself. A host stores the object inside its own
-    /// record, which can be nested at most 64 levels deep.
+    /// The maximum nesting of arrays and objects, including the object itself. A host stores the object inside a record
+    /// of its own. The record, with the object in it, can be nested at most 64 levels deep.
     pub const MAX_DEPTH: usize = 32;
 
     /// Takes stored values without checking them again.

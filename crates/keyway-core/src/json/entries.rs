@@ -1,4 +1,5 @@
-//! Texts and entries while an object is read. They borrow from the input if possible.
+//! Defines the texts, values and entries that the reader passes on while it reads an object. They borrow from the input
+//! if possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -24,7 +25,7 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Returns the text as the name of an entry. A name is not secret, so it is not wiped.
+    /// Returns the text as the name of an entry. The name is not wiped, since names are not secret.
     pub fn into_name(self) -> Cow<'a, str> {
         match self {
             Self::Plain(text) => Cow::Borrowed(text),
@@ -69,7 +70,7 @@ impl From<Value<'_>> for Json {
     }
 }
 
-/// A collection that takes the entries of an object while it is read.
+/// A collection that takes the entries of an object one by one, while the reader reads the object.
 pub trait Entries<'a>: Default {
     /// Adds an entry, unless there already is an entry with this name.
     ///

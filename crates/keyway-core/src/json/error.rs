@@ -9,7 +9,7 @@ pub struct JsonError {
     pub at: usize,
     /// The fault.
     pub fault: JsonFault,
-    /// The duplicate name. It comes from outside, so no message shows it.
+    /// The duplicate name, if that is the fault. The name comes from outside, so no message shows it.
     pub(super) name: Option<Box<str>>,
 }
 
@@ -20,8 +20,8 @@ impl JsonError {
 
     /// Returns the duplicate name, if the fault is [`Duplicate`](JsonFault::Duplicate).
     ///
-    /// The name comes from outside, and may be a secret by mistake. Compare it with known names, and show only a known
-    /// name.
+    /// The name comes from outside, and may be a secret by mistake. Compare it with the names that you know, and show
+    /// it only if it is one of them.
     pub fn duplicate_name(&self) -> Option<&str> {
         self.name.as_deref()
     }

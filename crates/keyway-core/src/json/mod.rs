@@ -103,8 +103,8 @@ impl Json {
         }
     }
 
-    /// Writes the value as ASCII JSON in WaTTS's format: other characters are escaped, `/` is written as `\/`, names
-    /// are sorted, and nothing is indented.
+    /// Writes the value as ASCII JSON in WaTTS's format: characters outside ASCII are escaped, `/` is written as `\/`,
+    /// names are sorted, and nothing is indented.
     pub fn to_ascii(&self) -> crate::Wiped<String> {
         write::to_ascii(self)
     }

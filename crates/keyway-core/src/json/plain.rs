@@ -1,4 +1,4 @@
-//! A fast search for the end of the plain characters in a text. It checks eight bytes at a time.
+//! Searches a text for the first character that is not plain, eight bytes at a time.
 
 /// Returns a word that has this byte in each of its eight places.
 const fn everywhere(byte: u8) -> u64 {
@@ -7,7 +7,7 @@ const fn everywhere(byte: u8) -> u64 {
 
 /// Marks the bytes of `word` that are less than `bound`, which is at most 128.
 ///
-/// In the result, the high bit of each such byte is set. The result is zero if there is no such byte. Only the lowest
+/// In the result, the high bit of each marked byte is set. The result is zero if no byte is marked. Only the lowest
 /// marked byte is reliable: the bits above it are meaningless.
 const fn has_less(word: u64, bound: u8) -> u64 {
     word.wrapping_sub(everywhere(bound)) & !word & everywhere(0x80)
@@ -41,8 +41,8 @@ pub(super) fn before_end(bytes: &[u8]) -> usize {
     before_in_words(bytes, ends).unwrap_or_else(|| rest(bytes))
 }
 
-/// Returns the number of bytes before the first byte that a writer of JSON escapes: those of [`before_end`], slashes,
-/// and bytes that are not ASCII. Returns the length if there is none.
+/// Returns the number of bytes before the first byte that a writer of JSON escapes. These are the bytes at which
+/// [`before_end`] stops, slashes, and bytes that are not ASCII. Returns the length if there is none.
 #[inline]
 pub(super) fn before_escaped(bytes: &[u8]) -> usize {
     before_in_words(bytes, is_escaped).unwrap_or_else(|| before_in_rest(bytes, is_escaped))

@@ -1,7 +1,7 @@
 //! The reader of JSON.
 //!
-//! Keyway has its own reader for two reasons. Common readers accept duplicate names and numbers that do not fit, which
-//! must be refused (decision W2). And they leave copies of values in memory.
+//! Keyway has its own reader for two reasons. First, duplicate names and numbers that do not fit must be refused
+//! (decision W2), and common readers accept both. Second, common readers leave copies of values in memory.
 
 use crate::{Integer, JsonTextFault, unescape_json};
 
@@ -86,8 +86,8 @@ impl Reader {
 
     /// Reads one object into `T`.
     ///
-    /// If the text contains a value of another kind, the result is that kind. The value is still read to its end,
-    /// because a fault in it is reported first.
+    /// If the text contains a value of another kind, returns this kind as the inner error. The value is read to its end
+    /// even then, because a fault in the value is reported instead of its kind.
     ///
     /// # Errors
     /// The same as those of [`read`](Self::read).
@@ -144,7 +144,7 @@ impl<'a> Cursor<'a, '_> {
         Err(JsonError::new(self.at, fault).into())
     }
 
-    /// Returns the fault for a position at which a value or a punctuation mark was expected.
+    /// Returns the fault at the current position, where a value or a punctuation mark was expected.
     #[cold]
     fn unexpected<T>(&self) -> Result<T, Fault> {
         let rest = &self.bytes[self.at..];
@@ -216,7 +216,8 @@ impl<'a> Cursor<'a, '_> {
         Ok(())
     }
 
-    /// Skips the comma or the end after an element. Returns whether there was a comma, so that another element follows.
+    /// Skips the comma or the closing bracket or brace `end` after an element. Returns whether there was a comma, so
+    /// that another element follows.
     fn more(&mut self, end: u8) -> Result<bool, Fault> {
         self.skip_space();
         match self.peek() {
@@ -234,7 +235,8 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    /// Skips the end of an array or object that has no elements. Returns whether it did.
+    /// Skips the closing bracket or brace `end` if it comes at once, so that the array or object has no elements.
+    /// Returns whether it came at once.
     fn ends_at_once(&mut self, end: u8) -> bool {
         let ends = self.peek() == Some(end);
         if ends {
@@ -291,8 +293,8 @@ impl<'a> Cursor<'a, '_> {
 
     /// Reads a text, from its opening quote.
     ///
-    /// For a text with escapes, a buffer is allocated only once, in its full size. So no part of a secret stays in an
-    /// abandoned buffer.
+    /// If the text has escapes, the function allocates the buffer only once, in its full size. So no part of a secret
+    /// stays in an abandoned buffer.
     fn text(&mut self) -> Result<Text<'a>, Fault> {
         let start = self.at + 1;
         let rest = self.bytes.get(start..).unwrap_or_default();

@@ -78,7 +78,7 @@ fn leniently_the_first_duplicate_counts_and_the_rest_is_not_looked_at() {
         panic!("an object")
     };
     assert_eq!(entries.get("a").and_then(Json::as_text), Some("1"));
-    // Text before the end of the value is still checked.
+    // Even the lenient reader checks everything before the end of the value.
     assert!(Reader::LENIENT.read(b"{\"a\":1,\"a\":tru}").is_err());
     assert!(Reader::LENIENT.read(b"\"a\\ud800b\"").is_err());
 }
@@ -119,7 +119,7 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// Generates JSON texts. Most are valid; in the others some bytes are changed.
+/// Generates JSON texts. Most of them are valid. In the others, some bytes are changed.
 fn texts() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop::sample::select(vec![
         "{",
@@ -169,14 +169,14 @@ fn nearly(one: &Json, other: &Json) -> bool {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
-    /// Compares with `serde_json`, which accepts the same texts except for duplicate names and depth.
+    /// Compares the reader with `serde_json`, which accepts the same texts except for duplicate names and depth.
     #[test]
     fn it_reads_what_serde_json_reads(text in texts()) {
         let ours = Reader { duplicates: Duplicates::FirstCounts, ..Reader::STRICT }.read(&text);
         match (ours, serde_json::from_slice::<serde_json::Value>(&text)) {
             (Ok(ours), Ok(theirs)) => {
                 if Reader::STRICT.read(&text).is_ok() {
-                    // The two differ by design for integers beyond 64 bits.
+                    // The two readers differ by design for integers beyond 64 bits.
                     let bounded = Json::from(theirs);
                     if !text.windows(19).any(|digits| digits.iter().all(u8::is_ascii_digit)) {
                         prop_assert!(nearly(&ours, &bounded));

@@ -163,7 +163,7 @@ impl Writer {
 mod tests {
     use super::*;
 
-    /// Compares with the texts that WaTTS writes for these values.
+    /// Compares the output with the texts that WaTTS writes for these values.
     #[test]
     fn the_bytes_are_those_of_the_real_host() {
         for (value, text) in [

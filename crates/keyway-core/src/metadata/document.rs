@@ -11,8 +11,8 @@ use super::{Date, MetadataError, MetadataField, PluginKind, PluginMetadata, text
 use crate::key::{nearest, shown};
 use crate::{Compatibility, Version};
 
-/// Any JSON value that still contains duplicate keys. A JSON value of `serde_json` keeps only the last of them, but
-/// decision C3 refuses duplicates.
+/// Any JSON value, with all its duplicate keys. A JSON value of `serde_json` keeps only the last of several equal keys,
+/// but decision C3 refuses duplicates.
 enum Node {
     Null,
     Boolean,
@@ -116,7 +116,7 @@ fn read(node: Node) -> Result<PluginMetadata, MetadataError> {
     })
 }
 
-/// The entries of one object. Each entry is taken out when it is read.
+/// The entries of one object. Reading an entry removes it from the list.
 struct Fields(Vec<(MetadataField, Node)>);
 
 impl Fields {

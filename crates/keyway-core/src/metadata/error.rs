@@ -51,7 +51,7 @@ impl fmt::Display for MetadataField {
     }
 }
 
-/// A fault in a metadata document that breaks decision C3: the field, and what was expected.
+/// A fault in a metadata document, by the rules of decision C3: the field, and what was expected.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetadataError {

@@ -1,4 +1,4 @@
-//! The kinds of plugins.
+//! Defines the kinds of plugins, one for each contract.
 
 use std::fmt;
 

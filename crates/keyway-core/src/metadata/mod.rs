@@ -1,4 +1,4 @@
-//! A plugin's description of itself.
+//! Defines the metadata of a plugin: the plugin's description of itself.
 
 mod date;
 mod document;
@@ -25,8 +25,8 @@ use crate::{Compatibility, Version};
 ///
 /// See decision C3.
 ///
-/// `register!` creates one at compile time; [`from_json`](Self::from_json) reads one from a document. Every value of
-/// this type is valid: the date exists, and the version satisfies the plugin's own compatibility string.
+/// `register!` creates the metadata at compile time; [`from_json`](Self::from_json) reads metadata from a document.
+/// Every value of this type is valid: the date exists, and the version satisfies the plugin's own compatibility string.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginMetadata {
     version: Version,

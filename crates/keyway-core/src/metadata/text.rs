@@ -32,7 +32,7 @@ pub(super) const fn is_author(author: &str) -> bool {
         }
         index += 1;
     }
-    // The name has exactly one space after it and none before it, and the `@` has characters on both sides.
+    // Exactly one space follows the name, none precedes it, and the `@` has characters on both sides.
     open >= 2
         && bytes[0] != b' '
         && bytes[open - 1] == b' '

@@ -1,4 +1,4 @@
-//! The stamp of the plugin that wrote data, and the check whether another plugin may read the data.
+//! Defines the stamp of the plugin that wrote data, and checks whether another plugin may read the data.
 //!
 //! See decision C4.
 
@@ -66,9 +66,9 @@ impl PluginMetadata {
     }
 }
 
-/// The error for data that the running plugin must not read, because of the name, the type or the version of its writer.
+/// The error for data that the running plugin must not read because of the name, type or version of its writer.
 ///
-/// Nothing was changed (decision C4).
+/// The data was not changed (decision C4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IncompatibleData(Box<Sides>);
 

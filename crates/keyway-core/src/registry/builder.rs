@@ -108,7 +108,7 @@ impl RegistryBuilder {
 
     /// Declares that the host drives the contract `C`.
     ///
-    /// If a host declares a contract of a kind, a plugin of this kind for another version of the contract is a fault
+    /// If a host declares contracts of a kind, each plugin of this kind that was made for none of them is a fault
     /// (decision K3).
     #[must_use]
     pub fn drives<C: Contract>(mut self) -> Self {
@@ -174,7 +174,7 @@ fn contracts<'a>(
     driven: &[Driven],
     faults: &mut Vec<RegistryFault>,
 ) {
-    // The slots are sorted by kind. If the host declares no contract of a kind, the first plugin of that kind
+    // The slots are sorted by kind. If the host declares no contract for a kind, the first plugin of that kind
     // determines the contract.
     let mut first_of_kind: Option<(&'static Registration, TypeId)> = None;
     for slot in slots {

@@ -1,4 +1,4 @@
-//! The faults of a set of plugins.
+//! Defines the faults that a host finds when it builds the registry of its plugins.
 
 use std::fmt;
 
@@ -63,9 +63,9 @@ pub enum RegistryFault {
     MixedContracts {
         /// The kind of both plugins.
         kind: PluginKind,
-        /// One plugin.
+        /// One of the two plugins.
         first: ContractUse,
-        /// A plugin that is incompatible with the first.
+        /// The other plugin, which implements another contract.
         second: ContractUse,
     },
     /// A crate that `plugins!` lists registered nothing.

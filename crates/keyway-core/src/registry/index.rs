@@ -19,7 +19,7 @@ impl IdHash {
             hash = mix(hash, u64::from_le_bytes(*word));
             rest = after;
         }
-        // The last word overlaps the word before it. This is faster than reading the last bytes one by one.
+        // The last word overlaps the word before it, because this is faster than reading the last bytes one by one.
         let last = match id.as_bytes().last_chunk::<8>() {
             Some(word) => u64::from_le_bytes(*word),
             None => few_bytes(rest),
@@ -37,7 +37,8 @@ const fn few_bytes(bytes: &[u8]) -> u64 {
     word
 }
 
-/// Multiplies and combines both halves of the product, so that every input bit affects many output bits.
+/// Multiplies, and combines the upper and the lower half of the product, so that every input bit affects many output
+/// bits.
 #[inline]
 #[allow(clippy::cast_possible_truncation)] // folding takes both halves of the product
 const fn mix(hash: u64, word: u64) -> u64 {
@@ -50,8 +51,8 @@ const fn mix(hash: u64, word: u64) -> u64 {
 /// A hash table with open addressing. It maps each plugin to the position of its highest version in the sorted slots.
 #[derive(Clone)]
 pub(super) struct Index {
-    /// For each place, the position plus one, or 0 if the place is free. The length is a power of two, and at least
-    /// twice the number of slots, so that a search always ends.
+    /// The hash table. Each place contains the position in the sorted slots plus one, or 0 if the place is free. The
+    /// length is a power of two, and at least twice the number of slots, so that a search always ends.
     places: Vec<u32>,
 }
 

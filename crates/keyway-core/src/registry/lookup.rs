@@ -1,4 +1,4 @@
-//! The errors of a look-up.
+//! Defines the errors of looking up a plugin in the registry.
 
 use crate::{Compatibility, ContractVersion, Effect, ErrorKind, PluginError, PluginKind, Version};
 

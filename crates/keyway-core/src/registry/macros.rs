@@ -11,7 +11,7 @@
 ///
 /// A contract crate re-exports the macro (`pub use keyway_core::register;`), so that a plugin crate depends only on its
 /// contract crate. The macro works in crates that forbid unsafe code: the unsafe code is inside the expansion of
-/// `inventory`, and the lint ignores the macros of other crates.
+/// `inventory`, and the lint `unsafe_code` ignores the macros of other crates.
 ///
 /// The macro also defines `pub fn register(registry: &mut RegistryBuilder)`. This is the function that
 /// [`plugins!`](crate::plugins) and [`RegistryBuilder::with`](crate::RegistryBuilder::with) call. See the [crate's

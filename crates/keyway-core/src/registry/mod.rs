@@ -36,7 +36,7 @@ pub struct Registry {
     index: Index,
 }
 
-/// A registration, with a sort key that is enough for nearly every comparison.
+/// A registration, with a sort key. Nearly every comparison needs only the sort key.
 #[derive(Clone, Copy)]
 struct Slot {
     key: SortKey,
@@ -86,7 +86,7 @@ impl Registry {
         RegistryBuilder::default()
     }
 
-    /// Checks that every plugin of the same kind as `C` was made for exactly this contract.
+    /// Checks that every plugin of the kind of `C` was made for exactly the contract `C`.
     ///
     /// An engine calls this method before it drives any plugin, so that no plugin is silently missing.
     ///
@@ -110,7 +110,7 @@ impl Registry {
         }
     }
 
-    /// Looks up a plugin by its id or, if no plugin has this id, by its name. Returns its highest version that
+    /// Looks up a plugin by its id or, if no plugin has this id, by its name. Returns the plugin's highest version that
     /// satisfies `wanted`.
     ///
     /// # Errors

@@ -16,8 +16,8 @@ pub struct Registration {
     metadata: PluginMetadata,
     contract_version: ContractVersion,
     origin: Origin,
-    /// A `Holder<C::Plugin>` of the contract `C`. Its type distinguishes contracts, and different versions of a
-    /// contract's crate.
+    /// A `Holder<C::Plugin>` of the contract `C`. The type of the holder distinguishes contracts, and also versions of
+    /// a contract's crate.
     factory: &'static (dyn Any + Send + Sync),
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The target of a registration. It wraps a trait object in a sized type.
+/// The plugin's object in a registration. The holder wraps a trait object in a sized type.
 #[doc(hidden)]
 pub struct Holder<T: ?Sized + 'static>(&'static T);
 
@@ -148,7 +148,7 @@ impl fmt::Debug for Registration {
 
 /// The kind and the beginning of the id, as one number.
 ///
-/// It is enough for nearly every comparison in a sort, so that no pointer must be followed.
+/// Nearly every comparison in a sort needs only this key, so that no pointer must be followed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SortKey(u128);
 

@@ -7,7 +7,7 @@ use crate::compatibility::Clause;
 use crate::metadata::Declared;
 use crate::{PluginError, Version, compatibility};
 
-/// The first of two contracts of one kind, which stand for two versions of a contract crate.
+/// The first of two contracts of one kind. The two stand for two versions of a contract crate.
 trait First: Send + Sync {
     fn number(&self) -> u32;
 }
@@ -182,8 +182,8 @@ fn the_same_entry_by_both_ways_is_one() {
     assert_eq!(registry.unwrap().iter().count(), 1);
 }
 
-/// Checks that all problems are reported, each with both plugins, and that versions that differ only in their build
-/// parts are equal.
+/// Checks that all duplicates are reported, each with both plugins, and that two versions that differ only in their
+/// build parts count as duplicates.
 #[test]
 fn duplicates_are_reported_with_both_sides() {
     let faults = builder(&[
@@ -280,7 +280,7 @@ fn a_listed_crate_without_plugins_is_a_fault() {
 }
 
 proptest! {
-    /// Compares with a map: the found plugins, their versions, their order, and the refused sets.
+    /// Compares the registry with a map: the found plugins, their versions, their order, and the refused sets.
     #[test]
     fn the_registry_agrees_with_a_map(
         plugins in prop::collection::vec(("[a-c]{1,2}|long-common-prefix-[a-c]", 0_u64..4, any::<bool>()), 0..24),

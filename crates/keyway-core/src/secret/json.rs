@@ -25,7 +25,7 @@ impl Structured {
     ///
     /// Returns `None` if JSON has no equivalent: integers beyond 64 bits, infinities, NaN, dates and times.
     ///
-    /// JSON values are not zeroized, so use this only for data that is not secret.
+    /// JSON values are not zeroized, so use this function only for data that is not secret.
     pub fn to_json(&self) -> Option<Value> {
         Some(match self {
             Self::Text(text) => Value::String(text.to_string()),

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::Wiped;
 
-/// A text that is secret, or may be: a credential, a token, a user's input.
+/// A text that is or may be secret: a credential, a token, a user's input.
 ///
 /// The text is zeroized on drop. `Debug` shows no content, and there is no `Display` and no `Serialize`. To read the
 /// text, call [`expose`](Self::expose).

@@ -1,4 +1,4 @@
-//! A secret value.
+//! Defines the value of a secret: text, bytes or structured data.
 
 use std::fmt;
 

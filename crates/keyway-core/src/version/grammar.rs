@@ -1,7 +1,7 @@
 //! The version grammar of decision C1, written once for both compile time and run time.
 //!
-//! The parser is `const`, works on bytes, and writes its result to a mutable argument. This form is the fastest at run
-//! time, and the only one that `register!` can use.
+//! The parser is `const`, works on bytes, and writes its result to a mutable argument. No other form is as fast at run
+//! time, and `register!` can use only a `const` parser.
 
 use std::fmt;
 
@@ -55,7 +55,7 @@ pub enum Expected {
     Colon,
     /// A decimal number of ASCII digits.
     Number,
-    /// The same number without its leading zero.
+    /// The number without its leading zero.
     NoLeadingZero,
     /// A number that fits into 64 bits.
     SmallerNumber,
@@ -202,7 +202,7 @@ const fn number(text: &[u8], start: usize, into: &mut u64) -> Result<usize, Pars
     Ok(at)
 }
 
-/// Parses the pre-release and build parts of Semantic Versioning 2.0, starting at their first sign.
+/// Parses the pre-release and build parts of Semantic Versioning 2.0, from the `-` or `+` before them.
 #[allow(clippy::cast_possible_truncation)]
 #[cold]
 const fn tail(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, ParseError> {
@@ -223,8 +223,8 @@ const fn tail(text: &[u8], mut at: usize, parts: &mut Parts) -> Result<usize, Pa
     Ok(at)
 }
 
-/// Parses identifiers that are joined by dots. If `numbers_are_plain` is set, as in a pre-release, refuses leading
-/// zeros in numeric identifiers.
+/// Parses identifiers that are joined by dots. If `numbers_are_plain` is set, refuses leading zeros in numeric
+/// identifiers, as the grammar of a pre-release demands.
 const fn identifiers(text: &[u8], mut at: usize, numbers_are_plain: bool) -> Result<usize, ParseError> {
     loop {
         let start = at;

@@ -38,8 +38,8 @@ use grammar::{Expected, LONGEST, ParseError, Parts};
 #[derive(Clone)]
 pub struct Version {
     parts: Parts,
-    /// The written text, if the version has a pre-release or build part. Otherwise the text is not stored, since it can
-    /// be derived from the numbers.
+    /// The text as it was written, if the version has a pre-release or build part. For all other versions the text is
+    /// not stored, since it can be derived from the numbers.
     text: Cow<'static, str>,
 }
 

@@ -24,7 +24,7 @@ use crate::scripted::{self, Player, Shelf};
 pub use calls::{StoreCall, StoreEntry};
 use vault::Vault;
 
-/// A step of a script: it answers one call of a credential store, or makes the call fail, after a delay.
+/// A step of a script: answers one call of a credential store, or fails it, after a delay.
 pub type Step = scripted::Step<NoCredentials>;
 
 /// The outcome of a fetch that has no credentials, for a script: `NotFound`, `Busy`, `NeedInfo`, `Unsupported`,
@@ -76,7 +76,7 @@ pub struct ScriptedStore {
     terms: Terms,
 }
 
-/// The terms of leases, and what the store can do.
+/// The terms of the leases that the store grants, and the capabilities that it declares.
 #[derive(Clone, Copy, Debug)]
 struct Terms {
     capabilities: Capabilities,
@@ -164,7 +164,7 @@ impl ScriptedStore {
         self
     }
 
-    /// Sets the assets that the store's own generator lists for every account.
+    /// Sets the assets that the store lists for every account, as a generator of its own.
     #[must_use]
     pub fn with_own_assets(
         mut self,
@@ -221,7 +221,7 @@ impl ScriptedStore {
         self.player.add(call, Some(account.as_str()), steps);
     }
 
-    /// Sets the step that a fetch of this account takes if the script has no other step for it.
+    /// Sets the step for every fetch of this account that no other step of the script covers.
     pub fn script_always(&self, account: &Account, step: &Step) {
         for kind in KINDS {
             self.player.always(StoreCall::fetching(kind), account.as_str(), step.clone());
@@ -269,8 +269,8 @@ impl ScriptedStore {
         self.vault(|vault| vault.effects.clone())
     }
 
-    /// Returns each effect that happened more than once for the same intent, without its lease. Blocks when the vault
-    /// is in a folder.
+    /// Returns the effects that happened more than once for the same intent. The leases of repeated effects may differ,
+    /// so the returned entries have none. Blocks when the vault is in a folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -279,8 +279,8 @@ impl ScriptedStore {
         scripted::doubled(made.map(|effect| StoreEntry { lease: None, ..effect }).collect())
     }
 
-    /// Makes the stored credentials of an account differ from those of its target (the asset), so that their
-    /// verification fails from now on. Blocks when the vault is in a folder.
+    /// Makes the credentials that the vault stores for an account differ from those that the asset accepts, so that
+    /// their verification fails from now on. Blocks when the vault is in a folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -311,12 +311,12 @@ impl Default for ScriptedStore {
     }
 }
 
-/// Returns the name of an account at an asset.
+/// Returns the key of an account at an asset in the vault's tables.
 fn place(account: &str, asset: &str) -> String {
     format!("{account}\n{asset}")
 }
 
-/// Opens the store again for each handle, with the host's clock. Ignores the configuration.
+/// Each call of `open` returns a new handle to the same vault, with the host's clock. The configuration is ignored.
 impl CredentialStorePlugin for ScriptedStore {
     fn check_configuration(&self, _: &Json) -> Result<(), CredentialError> {
         Ok(())

@@ -1,4 +1,4 @@
-//! The operations of the scripted store.
+//! Implements the operations of the scripted credential store.
 
 use std::collections::VecDeque;
 
@@ -57,7 +57,7 @@ impl ScriptedStore {
         self.accounts.contains(account) || self.accounts.contains(&place(account, asset))
     }
 
-    /// Fails if the store needs a login to the vault, and the source has none.
+    /// Fails if the store needs a login to the vault, and its source of logins has none for this connection.
     fn logged_in(&self, connection: &Connection) -> Answer<()> {
         self.login.as_ref().map_or(Ok(()), |source| source.login(Some(connection)).map(drop))?;
         Ok(())

@@ -38,9 +38,9 @@ impl StoredLease {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct CheckedOut {
     lease: Option<StoredLease>,
-    /// The number of earlier changes of the credentials.
+    /// How many times the credentials had been changed before the fetch.
     pub(super) version: u64,
-    /// The number of the one-time code's period since the epoch.
+    /// The number of the one-time code's period, counted from the epoch.
     pub(super) period: Option<u64>,
 }
 
@@ -57,18 +57,18 @@ pub(super) struct Vault {
     pub(super) effects: Vec<StoreEntry>,
     /// The leases that were not checked in, by id.
     held: BTreeMap<String, StoredLease>,
-    /// The id of the exclusive lease for each account at an asset.
+    /// The ids of the exclusive leases, by account and asset.
     alone: BTreeMap<String, String>,
-    /// The result of each intent's fetch.
+    /// The results of fetches, by intent.
     checked_out: BTreeMap<String, CheckedOut>,
-    /// The intents of fetches about which the host was told that nothing happened. A later call with such an intent
+    /// The intents of fetches that the store reported to the host as not executed. A later call with such an intent
     /// must have no effect.
     voided: BTreeSet<String>,
     renewed: BTreeMap<String, StoredLease>,
     rotated: BTreeMap<String, bool>,
     noticed: BTreeSet<String>,
     versions: BTreeMap<String, u64>,
-    /// The period of the last one-time code, for each account at an asset.
+    /// The period of the last one-time code, by account and asset.
     periods: BTreeMap<String, u64>,
     pub(super) diverged: BTreeSet<String>,
     numbers: u64,
@@ -85,7 +85,7 @@ impl Vault {
         format!("lease-{}", self.numbers)
     }
 
-    /// Checks out, or returns that the account is busy.
+    /// Checks out the credentials of an account, or reports that the account is busy.
     pub(super) fn check_out(
         &mut self,
         terms: &Terms,
@@ -204,7 +204,7 @@ impl Vault {
         let id = renewal.lease.id.as_str();
         let unknown = || CredentialError::UnknownLease { lease: renewal.lease.id.clone() };
         let mut lease = self.held.get(id).filter(|lease| lease.lasts(now)).cloned().ok_or_else(unknown)?;
-        // The new end may be earlier than the host wants, but never earlier than the old end.
+        // The new end may be earlier than the host wants, but never earlier than the lease's old end.
         let time = match (terms.lease_time, renewal.extension) {
             (Some(most), Some(wanted)) => Some(most.min(wanted)),
             (most, _) => most,

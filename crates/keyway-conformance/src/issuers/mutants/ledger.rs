@@ -21,7 +21,7 @@ pub(super) struct Ledger(PathBuf);
 #[derive(Default)]
 struct Content {
     entries: BTreeMap<String, Entry>,
-    /// The intents of requests about which the host was told that nothing happened.
+    /// The intents of requests that the issuer reported to the host as not executed.
     voided: BTreeSet<String>,
 }
 

@@ -35,8 +35,9 @@ const BANNED: &str = "mallory";
 /// The provider of the login that some issuers ask for.
 const PROVIDER: &str = "else where/\u{f6}";
 
-/// Makes the subject of a mutant for `mutants!`. The arguments are the kind, which names the function that makes the
-/// subject, and the overridden operations of the reference issuer.
+/// Makes the subject of a mutant for `mutants!`. The optional kind is the name of the function that makes the subject,
+/// `reference_subject` by default. The other argument lists the operations of the reference issuer that the mutant
+/// overrides.
 macro_rules! issuer_mutant {
     ($name:ident $operations:tt) => { issuer_mutant!($name reference_subject $operations) };
     ($name:ident $kind:ident ($($operation:ident: $overridden:expr),*)) => {
@@ -67,7 +68,8 @@ pub fn all() -> Vec<Mutant<IssuerSubject>> {
     families.concat()
 }
 
-/// Lists the mutants with their suite, for a front end that tests one in a separate process.
+/// Lists the mutants and the correct subjects, each with its suite, for a front end that tests one of them in a
+/// separate process.
 pub fn candidates() -> Vec<Candidate> {
     let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
     let sound = [minimal(), reference(), strange(), executable(), strange_executable()];
@@ -126,7 +128,7 @@ fn reference_subject(name: &str, operations: Operations) -> IssuerSubject {
         })
 }
 
-/// Makes the same subject, but its example has a second login.
+/// Makes a reference subject whose example has a second login.
 fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
     let mut subject = reference_subject(name, operations);
     let user_info = UserInfo::new("https://elsewhere.example.com/", "joe").with("groups", Json::Null);

@@ -49,7 +49,8 @@ pub(super) fn strange(issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
 }
 
 impl Strange {
-    /// Refuses a second concurrent call. No host makes one, since the issuer declares a limit of one.
+    /// Refuses a call while another call runs. No host makes two calls at a time, since the issuer declares a limit of
+    /// one.
     fn permit(&self) -> IssuerResult<SemaphorePermit<'_>> {
         self.permits.try_acquire().map_err(|_| refused("another call has not ended"))
     }

@@ -48,7 +48,7 @@ impl Run<'_> {
         printed(&self.text)
     }
 
-    /// Prints the correct answer if `reads` is set. Otherwise ends as an interpreter does when its script fails.
+    /// Prints the correct answer if `reads` is set. Otherwise ends as a script interpreter does when its script fails.
     pub(super) fn read_if(&self, reads: bool) -> Printed {
         if reads {
             return self.right();

@@ -21,7 +21,7 @@ pub(super) struct ReferenceIssuer {
     operations: Operations,
     pub(super) ledger: Ledger,
     made: AtomicU64,
-    /// The slots that the concurrent calls of a mutant share.
+    /// The slots that concurrent calls of a mutant compete for.
     pub(super) slots: Semaphore,
     /// The notes that a mutant keeps between calls.
     pub(super) notes: Mutex<Vec<String>>,
@@ -32,14 +32,14 @@ pub(super) struct ReferenceIssuer {
 pub(super) struct Operations {
     pub(super) capabilities: fn(&ReferenceIssuer) -> Capabilities,
     pub(super) describe: fn(&ReferenceIssuer) -> IssuerResult<Description>,
-    /// Runs before a request. The caller may drop the request afterwards.
+    /// Runs at the beginning of a request, before the point at which the caller may drop the request.
     pub(super) before: fn(&ReferenceIssuer, &CredentialRequest) -> IssuerResult<()>,
     /// Changes a new credential before it is stored.
     pub(super) entry: fn(&ReferenceIssuer, &CredentialRequest, &mut Entry),
     /// Changes the answer to a request.
     pub(super) issued: fn(&mut Issued),
     pub(super) request: fn(&ReferenceIssuer, &CredentialRequest) -> IssuerResult<RequestOutcome>,
-    /// Runs before a revocation.
+    /// Runs at the beginning of a revocation.
     pub(super) revoking: fn(&ReferenceIssuer, &Revocation) -> IssuerResult<()>,
     pub(super) revoke: fn(&ReferenceIssuer, &Revocation) -> IssuerResult<()>,
     pub(super) reconcile: fn(&ReferenceIssuer, &Reconciliation) -> Reconciled,
@@ -195,7 +195,7 @@ impl ReferenceIssuer {
     }
 }
 
-/// Requests and revocations first yield to other tasks once.
+/// Requests and revocations yield to other tasks once before their effect.
 #[async_trait]
 impl Issuer for ReferenceIssuer {
     fn capabilities(&self) -> Capabilities {

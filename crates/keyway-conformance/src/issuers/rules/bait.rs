@@ -1,5 +1,5 @@
-//! Baits, and the traps that detect whether a plugin took one. A bait is a text that a shell would run, or that leads
-//! to a file.
+//! Baits, and the traps that detect whether a plugin takes a bait. A bait is a text that a shell would run, or that
+//! leads to a file.
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use super::{Broken, Checked, IssuerFixture, broken, ensure};
 use crate::path_trap::PathTrap;
 
-/// The forms in which a text escapes from its place in a shell command: the name, and the text, in which `{}` stands
-/// for the command. A final `#` makes the rest of the line a comment.
+/// The ways in which a text can escape from its place in a shell command. Each has a name, and a text in which `{}`
+/// stands for the command to run. A final `#` makes the rest of the line a comment.
 const FORMS: [(&str, &str); 6] = [
     ("$(...)", "$({})"),
     ("backquotes", "`{}`"),
@@ -33,7 +33,8 @@ pub(super) enum Trap {
 pub(super) struct Bait {
     pub(super) form: &'static str,
     text: String,
-    /// Whether the bait replaces the original text. A path does, because it works only at the start of a text.
+    /// Whether the bait replaces the original text. A bait that is a path replaces it, because a path works only at the
+    /// start of a text.
     alone: bool,
 }
 
@@ -47,7 +48,8 @@ impl Trap {
     }
 
     fn new() -> Result<Self, Broken> {
-        // The path must not need quotes, because a bait may run inside quotes, where further quotes would end them.
+        // The path must not need quotes. A bait may be inside quotes already, and quotes around the path would close
+        // those.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte);
         let plain = |path: &&std::path::PathBuf| path.to_str().is_some_and(|text| text.bytes().all(is_plain));
         let folder_in =
@@ -66,8 +68,9 @@ impl Trap {
         }
     }
 
-    /// Makes the most common bait, and one text with all forms, for rules where trying each form takes too long. Some
-    /// issuers refuse the text with all forms only because of its line breaks.
+    /// Makes few baits, for rules where trying each form takes too long. For commands, these are the most common form
+    /// and one text with all forms. The common form is tried alone too, because some issuers refuse the text with all
+    /// forms only because of its line breaks.
     pub(super) fn few_baits(&self) -> Vec<Bait> {
         const EVERY_FORM: &str = "$({})`{}`; {} #\n{}\n'; {} #\n\"; {} #";
         match self {
@@ -87,8 +90,8 @@ impl Trap {
         }
     }
 
-    /// Demands that no command ran and no file changed. Any file in the folder proves a command, since a shell may have
-    /// appended text to the file's name.
+    /// Demands that no command ran and no file changed. Any file in the folder proves that a command ran, whatever the
+    /// name of the file, since a shell may have appended text to the name.
     pub(super) fn is_empty(&self, of: &str, by: &str) -> Checked {
         let folder = match self {
             Self::Commands(folder) => folder,

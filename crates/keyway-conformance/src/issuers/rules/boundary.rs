@@ -191,8 +191,8 @@ fn no_inputs(alphabet: Alphabet) -> Vec<NamedInput> {
     inputs.map(|(what, input)| (what.to_owned(), what.to_owned(), input)).into()
 }
 
-/// Encodes one input in every form of base64. The last letters of the input encode to 62 and 63, where the alphabets
-/// differ, and its length needs padding.
+/// Encodes three inputs in every form of base64. Letters of the inputs encode to the values 62 and 63, which the two
+/// alphabets write differently. The lengths of the inputs differ by one byte, so that padding of every length occurs.
 fn forms(way: fn(SecretText) -> ExecutableInput) -> Vec<NamedInput> {
     let mut forms = Vec::new();
     for length in 0..3 {

@@ -1,6 +1,6 @@
 //! Tests that an issuer neither runs its input in a shell nor uses it as a path, for every source of input.
 //!
-//! A user chooses all parameters and many claims of a login. A state may be derived from both.
+//! A user chooses all parameters and many claims of a login. A state may be derived from parameters and claims.
 
 use std::slice;
 
@@ -45,8 +45,8 @@ struct Baited<'h, 'f, 'a> {
 }
 
 impl Baited<'_, '_, '_> {
-    /// Sends a request, and revokes the credential that it made. Returns whether it made one. Does not judge the
-    /// answer, since other rules do.
+    /// Sends a request, and revokes the credential that it made. Returns whether the request made a credential. Does
+    /// not judge the answer, since other rules do.
     async fn is_answered(&self, request: &CredentialRequest, of: &str) -> Result<bool, Broken> {
         let answer = contained(self.handle.request(request)).await;
         self.trap.is_empty(of, "a request")?;
@@ -90,7 +90,7 @@ fn told(user: &UserInfo, claims: &[String], bait: &Bait) -> UserInfo {
     UserInfo::from_claims(all).unwrap_or_else(|| user.clone())
 }
 
-/// Lists all claims except the issuer, because its name decides which users a service accepts.
+/// Lists all claims except the issuer (`iss`), because the issuer's name decides which users a service accepts.
 fn claims_of(user: &UserInfo) -> Vec<String> {
     user.claims().keys().filter(|name| *name != "iss").cloned().collect()
 }

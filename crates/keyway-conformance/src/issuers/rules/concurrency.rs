@@ -122,8 +122,8 @@ async fn together(fixture: &IssuerFixture<'_>) -> Checked {
     at_once(&fixture.handle().await?, CALLERS, &[]).await.map(drop)
 }
 
-/// Tells whether the issuer gives the same user a different credential for each request. If requests in sequence get
-/// the same credential, concurrent requests may get it too.
+/// Tells whether the issuer gives the same user a different credential for each request. If two requests in sequence
+/// get the same credential, concurrent requests may also get the same one.
 async fn tells_apart(handle: &Handle<'_, '_>) -> Result<bool, Broken> {
     Ok(handle.made().await?.1.state != handle.made().await?.1.state)
 }

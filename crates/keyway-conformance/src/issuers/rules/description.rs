@@ -43,8 +43,8 @@ async fn describes(fixture: &IssuerFixture<'_>) -> Checked {
     fixture.handle().await.map(drop)
 }
 
-/// Returns the description, or the violations of an invalid description. Other failures are left to the rule
-/// `describes`.
+/// Returns the description, or the violations of an invalid description. The rule `describes` judges all other
+/// failures.
 async fn asked(fixture: &IssuerFixture<'_>) -> Result<Result<Description, Vec<Violation>>, Broken> {
     judged(fixture, "describe", fixture.open()?.describe().await)
 }

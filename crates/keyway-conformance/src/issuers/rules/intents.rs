@@ -79,7 +79,7 @@ async fn ask(
 
 fn told(reconciled: &Reconciled) -> String {
     match reconciled {
-        // The text leaves out the state, since a state may contain secrets.
+        // The text leaves out the state of the credential, since a state may contain secrets.
         Reconciled::Made(_) => "that one was made".to_owned(),
         other => format!("{other:?}"),
     }

@@ -13,8 +13,8 @@ rules! {
         answers_are_not_quoted;
 }
 
-/// The cases in which an answer is not accepted: a name, and the shell command that ends the executable. In each case
-/// the executable prints half of a JSON object.
+/// The cases in which an answer is not accepted. Each case has a name, and the shell command that ends the executable.
+/// In each case the executable prints half of a JSON object.
 const ENDS: [(&str, &str); 3] = [
     ("whose answer is refused", "exit 0"),
     ("that fails", "exit 3"),

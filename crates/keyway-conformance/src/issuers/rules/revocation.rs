@@ -57,8 +57,8 @@ async fn leaves_others(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, first) = fixture.made().await?;
     let (_, second) = handle.made().await?;
     if first.state == second.state {
-        // Both requests gave the same state, so there is no other credential that could remain. A host reports such a
-        // state (decision W6).
+        // Both requests gave the same state, so no second credential exists that the revocation could destroy by
+        // mistake. A host reports such a state (decision W6).
         return Err(Broken::Missing { capability: "two credentials at once" });
     }
     let mut expected = fixture.listed()?;

@@ -41,8 +41,8 @@ pub fn suite() -> Suite<SecretStoreSubject> {
 
 /// Makes clients under test.
 pub trait ClientMaker: Send + Sync {
-    /// Makes a client over a store. The client works on the shared secrets, resolves exactly, and reports accesses only
-    /// if a hook is given.
+    /// Makes a client over a store. The client works on the shared secrets with the policy [`Resolution::Exact`], and
+    /// reports accesses only if a hook is given.
     fn client(&self, store: Arc<dyn SecretStore>, audit: Option<AuditHook>) -> Arc<dyn ApplicationClient>;
 
     /// Returns the credentials that the client chooses for a service. `None` means that the client does not have
@@ -116,7 +116,7 @@ pub struct Accessed {
     pub shown: String,
 }
 
-/// The credentials in the sources that decision L7 lists.
+/// The values that each source of credentials offers to a client. Decision L7 lists the sources.
 #[derive(Clone, Debug, Default)]
 pub struct GivenCredentials {
     /// The access key ID that is given explicitly.

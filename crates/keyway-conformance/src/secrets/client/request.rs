@@ -135,16 +135,16 @@ pub struct Found {
     pub shown: String,
 }
 
-/// A failure as a client returns it, in the terms of decision L6.
+/// A failure as a client returns it: the contents of a row of the error table in decision L6, and what happened.
 #[derive(Clone, Default)]
 pub struct ClientFailure {
-    /// The code of the failure's row in the error table.
+    /// The code in the failure's row of the error table.
     pub code: String,
     /// The HTTP status of the row; `None` for `cli_error` and `locker_error`.
     pub http_status: Option<u16>,
-    /// What happened in this case, for the user.
+    /// The message for the user, which says what happened in this case.
     pub user_message: String,
-    /// The general meaning of the row's errors.
+    /// The description that all errors of this row of the error table share.
     pub description: String,
     /// The missing item, if the failure names one.
     pub missing: Option<Missing>,

@@ -1,4 +1,4 @@
-//! Mutants with faults in failures, races and dropped calls.
+//! Mutants with faults in calls that fail, race or are dropped.
 
 use std::sync::atomic::Ordering;
 
@@ -35,7 +35,8 @@ mutants! {
             let Loaded { content: before, keys, .. } = mutant.store.load().await?;
             let header = mutant.store.create(secret).await?;
             let Loaded { mut content, .. } = mutant.store.load().await?;
-            // Keeps only the earlier secrets and the new one, so that concurrently created secrets are lost.
+            // Keeps only the new secret and those from before the creation, so that secrets of concurrent creations are
+            // lost.
             content.secrets.retain(|record| {
                 record.address() == header.address
                     || before.secrets.iter().any(|before| before.number == record.number)
@@ -56,7 +57,7 @@ mutants! {
             mutant.store.modify(address, change).await
         })
     Blocks breaks ["SEC-134"] "sleeps in an operation, and does not declare that it blocks"
-        // Other rules rarely call this operation, so the sleep delays none of them.
+        // The mutant sleeps in `destroy`, because other rules rarely call it and are hardly delayed.
         (destroy |mutant, address, expected| {
             std::thread::sleep(std::time::Duration::from_millis(80));
             mutant.store.destroy(address, expected).await

@@ -50,7 +50,7 @@ impl Files {
         }
         let engine = Memory::new();
         if !batch.is_empty() {
-            // The commit never waits, so one poll completes it.
+            // A commit to the engine in memory never waits, so one poll completes it.
             let done = pin!(engine.commit(batch)).poll(&mut Context::from_waker(Waker::noop()));
             assert!(matches!(done, Poll::Ready(Ok(_))), "the engine takes what it gave");
         }
@@ -110,15 +110,15 @@ macro_rules! file_mutant {
     };
 }
 
-/// The text that a list has instead of a value that is in its own file.
+/// The text that stands for a value in a list if the value is in its own file.
 const ELSEWHERE: &str = "in a file of its own";
 
 fn file_of(address: &SecretAddress) -> String {
     format!("values/{}", address.name)
 }
 
-/// Returns the listed value, or reads it from its file if the list refers to one. Returns `None` if the file does not
-/// exist.
+/// Returns a listed value. If the list has [`ELSEWHERE`] instead, reads the value from its file, and returns `None` if
+/// the file does not exist.
 async fn value(store: &ReferenceStore, address: &SecretAddress, listed: SecretValue) -> Option<SecretValue> {
     if listed.expose_text() != Some(ELSEWHERE) {
         return Some(listed);
@@ -127,7 +127,7 @@ async fn value(store: &ReferenceStore, address: &SecretAddress, listed: SecretVa
     Some(SecretValue::text(String::from_utf8_lossy(&record.value).into_owned()))
 }
 
-// The operations of the first mutant are correct. Its only fault is how it writes its file.
+// The operations of `WritesInPlace` are correct. Its only fault is how it writes its file.
 mutants! {
     for SecretStoreSubject, by file_mutant;
     WritesInPlace of IN_PLACE breaks ["SEC-147"] "empties its file and fills it again" (|store| store.habits.pauses = 0)

@@ -92,7 +92,7 @@ async fn write_empty(store: &ReferenceStore) -> StoreResult<()> {
     store.store(&content, &store.keys(), Expectation::Any).await.map(drop)
 }
 
-/// Returns the key of a record next to the store's own record, for data that a mutant should not keep.
+/// Returns the key of an additional record of the store, in which a mutant keeps data that it should not keep.
 fn beside(store: &ReferenceStore, what: &str) -> Vec<u8> {
     [store.key.as_slice(), what.as_bytes()].concat()
 }
@@ -105,7 +105,7 @@ async fn copy(store: &ReferenceStore, from: Vec<u8>, to: Vec<u8>) -> StoreResult
     Ok(())
 }
 
-/// Sets a mark while it works. Refuses if the mark is already set.
+/// Sets a mark in the storage during `work`. Refuses the call if the mark is already set.
 pub(super) async fn marked<T>(
     store: &ReferenceStore,
     work: impl Future<Output = StoreResult<T>> + Send,

@@ -47,8 +47,8 @@ pub fn of_stores() -> Vec<Mutant<SecretStoreSubject>> {
     families.concat()
 }
 
-/// Lists the mutants of stores with their suite, for a front end that tests one in a separate
-/// process.
+/// Lists the mutants of stores and the correct stores, each with its suite, for a front end that tests one of them in a
+/// separate process.
 pub fn candidates() -> Vec<crate::Candidate> {
     let mutants = of_stores().into_iter().map(|mutant| crate::Candidate::of_mutant(super::suite(), &mutant));
     mutants

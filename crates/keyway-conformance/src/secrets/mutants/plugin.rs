@@ -12,8 +12,8 @@ use crate::secrets::reference::{Habits, ReferencePlugin, ReferenceStore};
 /// The result of an overridden operation.
 pub(super) type StoreResult<T> = Result<T, StoreError>;
 
-/// Makes the subject of a mutant for `mutants!`. The kind names the variant of the reference store. The change is one
-/// of:
+/// Makes the subject of a mutant for `mutants!`. The optional kind is a constant of `Habits`, such as `FULL`, which is
+/// the default. The change is one of:
 ///
 /// * `(get |mutant, address| ..., ...)`: overridden operations of `SecretStoreLayer`;
 /// * `(given |value| ...)` or `(made |recipe, mutant| ...)`: replaces a given value, or a generated value;

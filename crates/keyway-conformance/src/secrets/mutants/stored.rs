@@ -1,4 +1,4 @@
-//! Mutants with faults in the other stored data: the writer, settings and counts.
+//! Mutants with faults in stored data other than secrets: the writer, settings and counts.
 
 use keyway_core::{PluginMetadata, SecretValue, Table};
 use keyway_secrets::{Configure, SecretStore, StoreError};

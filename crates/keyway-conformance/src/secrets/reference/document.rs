@@ -14,7 +14,7 @@ use tokio::task::yield_now;
 use super::{Content, Habits};
 use crate::lock::locked;
 
-/// The maximum number of attempts of a write that loses races.
+/// The maximum number of attempts of a write. A write is repeated if another handle wrote first.
 pub(super) const ATTEMPTS: u32 = 1000;
 
 /// Decides whether the running plugin may read the data of another writer.
@@ -22,7 +22,7 @@ pub(in crate::secrets) type Check = fn(&PluginMetadata, &WrittenBy) -> Result<()
 /// Decides which plugin counts as the writer of the data after a write.
 pub(in crate::secrets) type Stamp = fn(&PluginMetadata, &WrittenBy) -> WrittenBy;
 
-/// The document as it was read.
+/// The content of the document, and the revision at which it was read.
 pub(in crate::secrets) struct Loaded {
     pub(in crate::secrets) content: Content,
     pub(in crate::secrets) revision: Revision,
@@ -48,7 +48,7 @@ pub(in crate::secrets) struct ReferenceStore {
     pub(in crate::secrets) clock: Arc<dyn Clock>,
     pub(in crate::secrets) check: Check,
     pub(in crate::secrets) stamp: Stamp,
-    /// The keys that open the document. A write seals with the key that sealed the document it read, so that it never
+    /// The keys that open the document. A write seals the document with the key that sealed it before, so that no write
     /// undoes a rotation.
     keys: Mutex<KeyRing>,
     pub(super) deleted: AtomicBool,
@@ -118,7 +118,8 @@ impl ReferenceStore {
             let keys = self.keys();
             match keys.open_naming_key(&record.value) {
                 Ok((text, key)) => break (text, keys.led_by(key).unwrap_or(keys), record.revision),
-                // A rotation ended after the document was read and before the keys were taken, so both are read again.
+                // A rotation ended after the document was read and before the keys were taken. So the loop reads the
+                // document and the keys again.
                 Err(_) if !before.ids().eq(keys.ids()) => {}
                 Err(error) => return Err(StoreError::from_open("the store", &error)),
             }
@@ -166,7 +167,7 @@ impl ReferenceStore {
         Ok(content)
     }
 
-    /// Writes the document, and returns whether the expectation held.
+    /// Writes the document. Returns whether the document was still at the expected revision.
     pub(in crate::secrets) async fn store(
         &self,
         content: &Content,

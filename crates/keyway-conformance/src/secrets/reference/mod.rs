@@ -26,7 +26,7 @@ use super::{GenerationExample, SecretStoreSubject};
 /// The limits of a batch in the reference store.
 const BULK: BulkLimits = BulkLimits { writes: 7, bytes: 1000 };
 
-/// The choices that the contract leaves to a store.
+/// The choices that the contract leaves to a store, and its declared capabilities.
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::struct_excessive_bools)] // Each is independent.
 pub(super) struct Habits {
@@ -139,8 +139,8 @@ pub fn minimal() -> SecretStoreSubject {
     subject("minimal", &PLUGIN)
 }
 
-/// Makes a subject of a store that is limited as a store over a foreign service may be. It neither destroys nor
-/// rotates, has no settings, cannot be deleted, and does not track its writer.
+/// Makes a subject of a store with the limits that a store over a foreign service may have. The store neither destroys
+/// nor rotates, has no settings, cannot be deleted, and does not track its writer.
 pub fn foreign() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::FOREIGN);
     subject("foreign", &PLUGIN)

@@ -8,7 +8,7 @@ use keyway_secrets::{Recipe, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A note, and the length and alphabet of generated passwords for stores that generate them.
+/// The settings of a store: a note, and the length and alphabet of passwords if the store generates them.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::secrets) struct Settings {

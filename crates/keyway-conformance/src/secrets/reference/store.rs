@@ -74,7 +74,7 @@ impl SecretStore for ReferenceStore {
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         Self::need(self.habits.capabilities.rotates, "rotation")?;
-        // From here on the handle reads with both rings, whether or not the call completes.
+        // From here on, the handle reads with both the old and the new ring, whether or not the call completes.
         self.set_keys(new.with_retiring(&self.keys()));
         for _ in 0..ATTEMPTS {
             let Loaded { mut content, revision, .. } = self.load().await?;

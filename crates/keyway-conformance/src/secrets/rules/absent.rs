@@ -186,7 +186,7 @@ async fn no_versions(fixture: &StoreFixture<'_>) -> Checked {
     changed.refused("`modify` for a version", &[Unsupported])?;
     let destroyed = store.destroy(&at("a"), Some(versioned.revision())).await;
     destroyed.refused("`destroy` for a version", &[Unsupported])?;
-    // An unchanged header without a version is also a condition, which the store must refuse.
+    // `if_unchanged` is a condition even if the header has no version, so the store must refuse it too.
     let changed = store.modify(&at("a"), SecretChange::value(text("v")).if_unchanged(&read)).await;
     changed.refused("`modify` for an unchanged secret", &[Unsupported])?;
     before.must_hold_in(&store, "after refusals").await?;

@@ -35,7 +35,7 @@ rules! {
         incompatible_data_is_not_deleted;
 }
 
-/// Edits the plugin's metadata: its version, its range, and other keys with the function `edit`.
+/// Edits the plugin's metadata: the version, the compatibility string, and other keys with the function `edit`.
 fn edited(
     fixture: &StoreFixture<'_>,
     version: &str,

@@ -293,8 +293,8 @@ async fn given_values_stay_as_they_are(fixture: &StoreFixture<'_>) -> Checked {
 
 async fn characters_come_equally_often(fixture: &StoreFixture<'_>) -> Checked {
     const PASSWORDS: u32 = 16;
-    /// The upper bound of chi-squared. With 93 degrees of freedom, chance exceeds it about once in 10¹¹ runs. A random
-    /// byte modulo 94 gives 500 or more.
+    /// The upper bound of chi-squared. With 93 degrees of freedom, fair passwords exceed the bound about once in 10¹¹
+    /// runs. Passwords from random bytes modulo 94 give 500 or more.
     const MOST: f64 = 220.0;
 
     let store = fixture.initialized().await?;

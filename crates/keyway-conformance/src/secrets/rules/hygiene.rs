@@ -35,7 +35,7 @@ rules! {
         resources_are_given_back;
 }
 
-/// A text that the rules search for in several encodings. They also search for the store's key.
+/// A text that the rules search for in several encodings, together with the text of the store's key.
 struct Canary {
     text: String,
     forms: Vec<String>,

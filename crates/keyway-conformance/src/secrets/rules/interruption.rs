@@ -79,7 +79,7 @@ impl Write {
     ) -> Result<bool, Broken> {
         let after = Snapshot::of(store).await?;
         if before.difference(&after).is_none() {
-            // `before` may already have the settings that the write sets; then the write changes nothing visible.
+            // `before` may already have the settings that the write sets. The write then changes nothing visible.
             return Ok(self == Self::Configure && same_settings(&before.settings, settings));
         }
         let mut expected = before.clone();

@@ -146,7 +146,7 @@ async fn progress_is_reported(fixture: &StoreFixture<'_>) -> Checked {
     ensure(forward, "progress that never goes back", observed)
 }
 
-/// Demands after an interrupted rotation that nothing is lost, and that it can be resumed.
+/// Demands, after an interrupted rotation, that no data is lost and that the rotation can be resumed.
 async fn resumes(fixture: &StoreFixture<'_>, before: &Snapshot, new: &KeyRing) -> Checked {
     let both = fixture.open_with(&new.with_retiring(&fixture.keys))?;
     before.must_hold_in(&both, "with new and old keys after a rotation that did not end").await?;

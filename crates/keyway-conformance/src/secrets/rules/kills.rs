@@ -21,15 +21,15 @@ rules! {
         looked_at_after_kills(Look::AtLists);
 }
 
-/// A write of the process: the name of the secret, its value, and whether the secret exists before. Without a value,
-/// the write destroys the secret.
+/// A write of the process: the name of the secret, the new value, and whether the secret exists before the write. A
+/// write without a value destroys the secret.
 type Write = (&'static str, Option<String>, bool);
 
 /// The names of all secrets.
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
-/// Lists the writes of the process. The values are short and long, so that different files of a store reach a limit
-/// first.
+/// Lists the writes of the process. Some values are short and some long, so that the file that reaches a limit first is
+/// not always the same one.
 fn writes(destroys: bool) -> Vec<Write> {
     let value = |mark: char, length| Some(String::from(mark).repeat(length));
     let mut writes = vec![
@@ -65,7 +65,7 @@ fn after(writes: &[Write]) -> BTreeMap<&'static str, String> {
     secrets
 }
 
-/// The way to check a store after a kill: one for each rule.
+/// What a rule checks in a store after a kill.
 #[derive(Clone, Copy, Debug)]
 enum Look {
     AtValues,
@@ -84,7 +84,7 @@ impl Look {
 /// The store that is left after the process was killed.
 struct Left<'a> {
     store: Recorded<'a>,
-    /// The secrets without and with the write that was cut short.
+    /// The two correct contents of the store: without and with the write that was cut short.
     either: [BTreeMap<&'static str, String>; 2],
     when: String,
 }

@@ -39,7 +39,7 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    // Each step is made of four bytes. They shrink towards zeros, which stand for creating the shared secret 0.
+    // Each step is made of four bytes. The bytes shrink towards zeros, which stand for creating the shared secret 0.
     any::<(u8, u8, u8, u8)>().prop_map(|(kind, name, layer, value)| {
         let (name, layer) = (name % 4, layer % 3);
         let ahead = (value / 64).checked_sub(2);

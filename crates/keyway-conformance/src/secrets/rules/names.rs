@@ -21,9 +21,8 @@ rules! {
         all_environment_names_work;
 }
 
-/// Names that some stores handle wrongly, separated by bars. A faulty store may use a name as a path. Even then it does
-/// no harm, because no name leads further up than to the folder around the store's folder, and this folder belongs to
-/// the rule.
+/// Names that some stores handle wrongly, separated by bars. A faulty store may use a name as a path. Such a path does
+/// no harm: it leads at most to the folder around the store's folder, which belongs to the rule.
 const UNUSUAL: &str = "k|K|key|KEY|Key| key|key |k e y|.|..|a/../b|a/b|a\\b|C:\\x|~|*|%2e%2e|a=b|a.b|\
     [section]|#comment|'|\"|null|0|-1|\u{e9}|e\u{301}|\u{1f511}|\u{202e}gnp|stored_secrets|config|__info__|a:b|a,b";
 
@@ -107,7 +106,8 @@ mod tests {
 
     use super::UNUSUAL;
 
-    /// Checks each name as a path. A mutant once used a name that led outside, and overwrote a machine's list of users.
+    /// Checks each name as a path. A mutant once used a name that led out of the rule's folder, and overwrote a
+    /// machine's list of users.
     #[test]
     fn no_name_leads_out_of_the_folder_of_the_rule() {
         for name in UNUSUAL.split('|') {

@@ -15,7 +15,7 @@ rules! {
         environments_are_no_paths;
 }
 
-/// Uses an address in every operation. Other rules judge the answers; this one checks the trap.
+/// Uses an address in every operation. This rule checks only the trap; other rules judge the answers.
 async fn used(store: &dyn SecretStore, trap: &PathTrap, address: SecretAddress, form: &str) -> Checked {
     let of = format!("a name that is {form}");
     let mut values = Vec::new();

@@ -27,7 +27,7 @@ rules! {
         large_values_are_kept_or_refused;
 }
 
-/// Creates a secret with each value, and changes another secret to each value. Reads both in every way.
+/// Creates a secret with each value, and changes another secret to each value. Reads both secrets in every way.
 async fn come_back(fixture: &StoreFixture<'_>, values: Vec<SecretValue>) -> Checked {
     let store = fixture.filled(&["changed"]).await?;
     for (number, value) in values.iter().enumerate() {

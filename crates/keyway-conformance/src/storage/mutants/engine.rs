@@ -1,4 +1,4 @@
-//! A small correct engine. Mutants change its habits.
+//! A small, correct storage engine. Mutants change its [`Habits`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -32,7 +32,7 @@ pub(super) struct State {
 }
 
 impl Engine {
-    /// Opens a journal in `folder`, and reads the existing one.
+    /// Opens the journal in `folder`, and reads the blocks that it already has.
     pub(super) fn open(self, folder: &Path) -> StorageResult<Self> {
         let journal = Journal::open(folder, self.habits.writes_late, self.habits.reopened);
         let journal = journal.map_err(|error| failed("open the journal", error))?;

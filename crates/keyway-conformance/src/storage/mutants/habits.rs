@@ -1,4 +1,4 @@
-//! The habits of the engine, which mutants change.
+//! Defines [`Habits`]: the parts of the engine that mutants can change.
 
 use keyway_storage::{Batch, Expectation, ItemAction, KeyRange, Limits, Page, Record, StorageError};
 
@@ -20,7 +20,7 @@ pub(super) struct Habits {
     pub(super) page: fn(&mut Page, &KeyRange, usize),
     /// Makes the revision of a commit from its number, and from the record at its first key.
     pub(super) stamp: fn(u64, Option<&Record>) -> u64,
-    /// Returns the number of a commit, from its revision.
+    /// Returns the number of a commit from its revision: the inverse of `stamp`.
     pub(super) number: fn(u64) -> u64,
     /// Changes the existing blocks of a journal when it is opened.
     pub(super) reopened: fn(&mut Vec<Block>),
@@ -55,7 +55,7 @@ pub(super) struct ChangedItem {
     pub(super) expectation: Expectation,
 }
 
-/// Makes a batch of changed items. Leaves out a check without an expectation.
+/// Makes a batch of changed items. Leaves out an item that is only a check, if the change removed its expectation.
 pub(super) fn changed(batch: Batch, change: impl Fn(usize, &mut ChangedItem)) -> Batch {
     batch.into_items().into_iter().enumerate().fold(Batch::new(), |batch, (place, item)| {
         let expectation = item.expectation();

@@ -11,7 +11,7 @@ pub(super) type Block = (u64, Vec<(Vec<u8>, Option<Vec<u8>>)>);
 pub(super) struct Journal {
     file: File,
     read: u64,
-    /// The blocks that were read, but not returned yet.
+    /// The blocks that were read when the journal was opened, and that `news` has not returned yet.
     found: Vec<Block>,
     unwritten: Vec<u8>,
     writes_late: bool,
@@ -54,7 +54,8 @@ impl Journal {
         Ok(blocks)
     }
 
-    /// Appends a block. Does not sync the file, since it must survive a killed process, but not a crash of the machine.
+    /// Appends a block. Does not sync the file, since a block must survive a killed process, but not a crash of the
+    /// machine.
     pub(super) fn append(&mut self, block: &Block) -> io::Result<()> {
         serde_json::to_writer(&mut self.unwritten, block)?;
         self.unwritten.push(b'\n');
@@ -72,7 +73,8 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // An error does not matter: only an engine that writes late still has blocks here, and it is faulty anyway.
+        // An error does not matter. Only an engine that writes late still has blocks here, and such an engine is faulty
+        // anyway.
         let _ = self.write();
     }
 }

@@ -1,4 +1,4 @@
-//! Mutants of engines that prove the suite, and two engines that are unusual but correct.
+//! Mutants of engines, each of which a rule of the suite must catch, and two engines that are unusual but correct.
 
 mod batches;
 mod callers;

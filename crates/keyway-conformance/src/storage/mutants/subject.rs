@@ -1,4 +1,4 @@
-//! Makes the subjects of mutants: the correct engine with other habits, or with overridden operations.
+//! Makes the subjects of mutants: the correct engine with other `Habits`, or with overridden operations.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -9,8 +9,8 @@ use keyway_storage::{Record, Storage};
 use super::engine::Engine;
 use crate::storage::StorageSubject;
 
-/// Makes the subject of a mutant for `mutants!`. The kind names the function below that makes the subject. The change
-/// is one of:
+/// Makes the subject of a mutant for `mutants!`. The optional kind is the name of the function that makes the subject,
+/// `in_memory` or `with_journal`. The change is one of:
 ///
 /// * `(get |mutant, key| ..., ...)`: overridden operations of `StorageLayer`, or a block of its other methods;
 /// * `(|engine| ...)`: a closure that changes the habits of the engine.
@@ -50,7 +50,7 @@ pub(super) use engine_mutant;
 /// A function that wraps an engine in its overridden operations.
 type Wrap = fn(Engine) -> Arc<dyn Storage>;
 
-/// Makes a subject whose data ends with its handle.
+/// Makes a subject whose data is lost when its handle is dropped.
 pub(super) fn in_memory(name: &str, change: fn(&mut Engine), wrap: Wrap) -> StorageSubject {
     StorageSubject::new(name, move |_| {
         let mut engine = Engine::default();
@@ -78,6 +78,6 @@ pub(super) struct Mutated {
     pub(super) first: OnceLock<Vec<u8>>,
     pub(super) text: Mutex<String>,
     pub(super) read: Mutex<HashMap<Vec<u8>, Option<Record>>>,
-    /// The number of records that a scan had returned, for the last key of each page.
+    /// How many records a scan had returned at the end of a page, by the last key of the page.
     pub(super) passed: Mutex<HashMap<Vec<u8>, usize>>,
 }

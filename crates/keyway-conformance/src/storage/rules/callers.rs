@@ -151,7 +151,7 @@ async fn no_caller_starves(store: &StorageFixture<'_>) -> Checked {
 async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     const SMALL: u8 = 60;
     const RATIO: u32 = 8;
-    /// A read that is faster than this is never slow, whatever the ratio.
+    /// A read that takes less time than this is never slow, even if it takes `RATIO` times as long as before.
     const FLOOR: Duration = Duration::from_micros(250);
     for item in 0..SMALL {
         store.put([b's', item], [item; 40]).await?;
@@ -163,7 +163,7 @@ async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     let mut after = slowest(store, SMALL).await?;
     let bound = (before * RATIO).max(FLOOR);
     if after > bound {
-        // Measures once more, in case another program had used the processor.
+        // Measures once more, in case another program used the processor during the first measurement.
         after = after.min(slowest(store, SMALL).await?);
     }
     ensure(

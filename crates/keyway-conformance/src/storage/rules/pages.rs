@@ -124,8 +124,8 @@ async fn pages_are_stable(store: &StorageFixture<'_>) -> Checked {
         let page = store.scan(&KeyRange::all(), after.as_deref(), 7).await?;
         seen.extend(page.entries.iter().filter_map(|entry| entry.key.first().copied()));
         let Some(&last) = seen.last() else { break };
-        // Writes behind the scan, at its position and ahead of it. Deletes more records than it adds, so that positions
-        // move.
+        // Writes and deletes records behind the scan, at its position and ahead of it. Deletes more records than it
+        // adds, so that the positions of records change.
         store.put([last.saturating_sub(1)], "new").await?;
         store.delete([last]).await?;
         store.delete([last.saturating_sub(2)]).await?;

@@ -4,7 +4,8 @@ use std::process::Command;
 
 use super::*;
 
-/// Runs the shell command of a careless program, in which the bait replaces `{}`. Returns whether the trap noticed it.
+/// Runs the shell command of a careless program, in which the bait replaces `{}`. Returns whether the trap noticed the
+/// bait.
 fn catches(line: &str, removed: &[char], bait: impl Fn(&Trap) -> Bait) -> bool {
     let trap = Trap::new().unwrap();
     let text = bait(&trap).behind("joe").replace(removed, "");

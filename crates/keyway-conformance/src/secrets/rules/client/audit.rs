@@ -26,7 +26,7 @@ rules! {
         values_are_not_told;
 }
 
-/// The expected report of one access. Its layer is checked only if the access reads one secret.
+/// The expected report of one access. The layer is checked only if the access reads one secret.
 struct Expected<'r> {
     operation: Operation,
     key: Option<&'r str>,
@@ -248,8 +248,8 @@ async fn values_are_not_told(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Calls all operations with the canary as value, so that they succeed, fail and are dropped. Returns the `Debug` texts
-/// of the answers.
+/// Calls all operations with the canary as value, in calls that succeed, that fail and that are dropped. Returns the
+/// `Debug` texts of the answers.
 pub(super) async fn everything(
     fixture: &ClientFixture<'_>,
     client: &Client<'_>,

@@ -1,4 +1,4 @@
-//! Tests the sources of a service's credentials.
+//! Tests from which sources a client takes its credentials for the service.
 
 use std::fs;
 use std::path::Path;
@@ -67,7 +67,7 @@ fn fields_have_their_precedence(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..60 {
         let home = home()?;
         // Each field has four sources: an explicit value, the variable with the prefix `LOCKER_`, the variable without
-        // it, and the file.
+        // the prefix, and the file.
         let [id, key, base] = ["id", "key", "https://base"].map(|field| {
             ["explicit", "locker", "plain", "file"].map(|from| place(fixture, &format!("{field}-{from}")))
         });
@@ -102,7 +102,7 @@ fn fields_have_their_precedence(fixture: &StoreFixture<'_>) -> Checked {
             taken.fails_as("credentials without a key", "unauthorized")?;
             continue;
         };
-        // There is no variable for the base without the prefix.
+        // The base has only three sources: no variable without the prefix sets it.
         let base = first(&[&base[0], &base[1], &base[3]]).unwrap_or_else(|| DEFAULT_API_BASE.to_owned());
         let TakenCredentials { access_key_id, secret_access_key, api_base, .. } =
             taken.works("credentials with both keys")?;

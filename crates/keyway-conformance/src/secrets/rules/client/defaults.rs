@@ -1,4 +1,4 @@
-//! Tests default values.
+//! Tests the default values that a caller passes to a client.
 
 use keyway_core::CallError;
 use std::io;
@@ -83,7 +83,7 @@ pub(super) fn failures() -> Vec<NamedFailure> {
     ]
 }
 
-/// Demands that every read of a client fails, but not with an error that says that the secret is missing.
+/// Demands that every read of a client fails, and that the error does not say that the secret is missing.
 async fn each_read_raises(client: &Client<'_>, key: &str, when: &str) -> Checked {
     let what = |read: &str| format!("`{read}` to raise the failure {when}");
     for read in READS {
@@ -120,8 +120,7 @@ async fn failures_do_not_fall_back(fixture: &StoreFixture<'_>) -> Checked {
         for (left, layer) in [(0, "environment's"), (1, "shared")] {
             let when = format!("{name} of the {layer} layer");
             for read in READS {
-                // The store fails only once, so that a client that retries in another layer would wrongly find the
-                // secret.
+                // The store fails only once. A client that wrongly retries in another layer would find the secret.
                 fixture.faults().fail_once_after(left, failure);
                 let observed = match client.read(read, "a").await {
                     Ok(_) => "it answered Ok",

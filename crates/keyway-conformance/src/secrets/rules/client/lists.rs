@@ -65,7 +65,7 @@ async fn lists_agree_with_reads(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Changes one secret in each layer, and deletes another secret there.
+/// In each layer, changes one secret and deletes another.
 async fn change(world: &mut World, fixture: &ClientFixture<'_>) -> Checked {
     for (environment, secrets) in &mut world.layers {
         let client = fixture.client.in_scope(environment.as_deref(), Resolution::Exact);
@@ -211,9 +211,9 @@ impl Busy<'_> {
         at_layer(&found.key, own.filter(|_| found.layer == Layer::Environment))
     }
 
-    /// Sorts a list by key. The client read the list between two moments. A key may appear twice in its layer only if
-    /// its secret may have been destroyed between these moments: a new secret with the same name may then be on a later
-    /// page.
+    /// Sorts a list by key. The client read the list between the moments `from` and `to`. A key may appear twice in its
+    /// layer only if its secret may have been destroyed in that time: a new secret with the same name may then be on a
+    /// later page.
     fn each_once<'l>(
         &self,
         listed: &'l [Found],
@@ -237,9 +237,9 @@ impl Busy<'_> {
     async fn fill(&self) -> Checked {
         for (number, layer) in self.layers.iter().enumerate() {
             for key in 0..Self::STAYING {
-                // Mixes secrets that change with secrets that do not, so that lists contain both in turns.
+                // Mixes secrets that change with secrets that do not, so that every part of a list contains both kinds.
                 self.put(&at_layer(&format!("changes {key}"), *layer), "v", false).await?;
-                // Some of the unchanging secrets are in one layer, some in both.
+                // Some of the unchanging secrets are in one layer, and some in both layers.
                 if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {
                     let address = at_layer(&format!("stays {key}"), *layer);
                     put(&self.fixture.store, address, &format!("{number} {key}")).await?;

@@ -168,7 +168,7 @@ async fn transfers_keep_their_layer(fixture: &StoreFixture<'_>) -> Checked {
         let file = exact.export(format).await.works("`export`")?;
         let counts = exact.import(format, &file).await.works("`import` into where it comes from")?;
         ensure(counts == [0, 0, 2], "2 left", format!("{counts:?}"))?;
-        // The import creates in the environment those secrets that only the shared layer has.
+        // The import creates one secret in the environment: the one that only the shared layer has.
         let file = falling.export(format).await.works("`export`")?;
         let counts = falling.import(format, &file).await.works("`import` into where it comes from")?;
         ensure(counts == [1, 0, 2], "1 created and 2 left", format!("{counts:?}"))?;

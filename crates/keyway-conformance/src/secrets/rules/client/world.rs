@@ -10,7 +10,7 @@ use super::{
     StoreFixture, add_environments, at_layer, broken, ensure,
 };
 
-/// Both policies.
+/// The policies by which a client resolves keys: exact, and with a fallback to the shared secrets.
 pub(super) const POLICIES: [Resolution; 2] = [Resolution::Exact, Resolution::SharedFallback];
 
 /// The content of a store: the secrets of each layer. The layer without a name is the shared layer.
@@ -26,8 +26,8 @@ impl World {
     /// Keys that a layer may have.
     pub(super) const KEYS: [&'static str; 8] = ["a", "A", "b", "with space", "a.b/c", "clé", "a=b", "last"];
 
-    /// Makes a random world. If the store has environments, the world has three, and one of them is empty. Every other
-    /// layer has an empty value.
+    /// Makes a random world. If the store has environments, the world has three, and one of them is empty. Each layer
+    /// that is not empty has a secret with an empty value.
     fn random(fixture: &StoreFixture<'_>) -> Self {
         let capabilities = fixture.subject().capabilities();
         let mut names = vec![None];
@@ -42,8 +42,8 @@ impl World {
                         secrets.insert(key.to_owned(), random_value(fixture, capabilities.bytes));
                     }
                 }
-                // Every layer that is not empty gets a secret `always` and an empty value. Otherwise a rule might pass
-                // only because no value was empty, or because no environment hid a shared secret.
+                // Every layer that is not empty gets a secret `always` and a secret with an empty value. Otherwise a
+                // rule might pass only because no value was empty, or because no environment hid a shared secret.
                 secrets.insert("always".to_owned(), random_value(fixture, false));
                 secrets
                     .insert(format!("empty {}", name.as_deref().unwrap_or("shared")), SecretValue::text(""));
@@ -119,7 +119,8 @@ fn random_value(fixture: &StoreFixture<'_>, bytes: bool) -> SecretValue {
     }
 }
 
-/// Demands that every read of a key returns this value and, if it names a layer, this layer.
+/// Demands that every read of a key returns this value. A read that also names the layer of the secret must name this
+/// layer.
 pub(super) async fn gives(
     client: &Client<'_>,
     key: &str,
@@ -160,7 +161,8 @@ pub(super) async fn gives(
     Ok(())
 }
 
-/// Demands that a secret is the one in this layer.
+/// Demands that a client returned the right secret: this key, value and layer, and the environment if the layer is
+/// `Environment`.
 pub(super) fn is(
     what: &str,
     found: &Found,
