@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 /// The longest delay that is accepted from a server.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Reads the header `Retry-After`, up to a week. `None` for a text in neither form. A date in the past means no delay.
+/// Reads the header `Retry-After`. A delay of more than a week counts as a week, and a date in the past means no delay.
+/// Returns `None` for a text that is neither a number of seconds nor an HTTP date.
 pub fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     let text = text.trim();
     let delay = if text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -2,8 +2,8 @@
 
 use ureq::{Error, Timeout};
 
-/// Tells whether the service may have received a request that failed with this error. If it cannot have, the request
-/// can be repeated.
+/// Tells whether the service may have received a request that failed with this error. If not, the request can be
+/// repeated.
 pub fn may_have_been_sent(error: &Error) -> bool {
     match error {
         Error::Timeout(when) => !matches!(when, Timeout::Resolve | Timeout::Connect),

@@ -7,8 +7,8 @@ use std::num::NonZeroUsize;
 #[non_exhaustive]
 #[allow(clippy::struct_excessive_bools)] // Each flag is a separate declaration, read by name.
 pub struct Capabilities {
-    /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the answer to a repeated call serves as
-    /// well as the first one.
+    /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the answer to a repeated call is as
+    /// complete as the first answer.
     ///
     /// See decision R3.
     pub idempotent: bool,
@@ -25,8 +25,8 @@ pub struct Capabilities {
     pub prompt: bool,
     /// The maximum number of calls that the issuer works on at a time; `None` means no limit.
     ///
-    /// A host queues further requests and revocations before their deadline begins and before it stores anything
-    /// (decision W7).
+    /// Further requests and revocations wait in the host. While they wait, their deadlines do not run, and nothing is
+    /// stored for them (decision W7).
     pub max_concurrency: Option<NonZeroUsize>,
 }
 

@@ -48,7 +48,7 @@ pub enum IssuerError {
         /// The reason, without the value.
         reason: String,
     },
-    /// The plugin needs a resource that the host did not lend.
+    /// The plugin needs a resource that the host does not provide.
     #[error(transparent)]
     MissingResource(#[from] MissingResource),
     /// Something that the issuer needs is missing or unfit, and stays so until an operator repairs it; nothing

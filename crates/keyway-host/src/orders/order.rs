@@ -64,7 +64,7 @@ pub struct Order {
     pub owner: Owner,
     /// The connection to which the order was sent.
     pub authority: AuthorityName,
-    /// The certificate authority that signs, by the plugin's own id. `None` stands for the plugin's default authority.
+    /// The plugin's own id of the certificate authority that signs. `None` stands for the plugin's default authority.
     pub ca: Option<CaId>,
     /// The time at which the order was placed.
     pub made: Timestamp,
@@ -99,9 +99,9 @@ impl Order {
         })
     }
 
-    /// Returns the client's metadata, with the updates that the authority took over.
+    /// Returns the client's metadata, with the updates that the authority accepted.
     pub fn metadata(&self) -> OrderMetadata {
-        // The host wrote these metadata itself, so they can be read.
+        // The host wrote these metadata itself, so reading them does not fail.
         read_metadata(&self.state.metadata).unwrap_or_default()
     }
 }

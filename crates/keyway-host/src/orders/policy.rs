@@ -12,7 +12,7 @@ use super::name_pattern::NamePattern;
 ///
 /// The host supplies a policy. [`AllowList`] is a policy that can be written in a configuration.
 pub trait OrderPolicy: fmt::Debug + Send + Sync {
-    /// Checks an order. It must not block; a panic counts as a refusal.
+    /// Checks an order. The function must not block; a panic counts as a refusal.
     ///
     /// # Errors
     /// [`PolicyRefusal`] names the name or the key type that is not allowed, and the rule.
@@ -63,7 +63,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Creates a rule that allows no names, and keys of every type.
+    /// Creates a rule that allows keys of every type, but no names.
     pub fn new() -> Self {
         Self::default()
     }
@@ -76,7 +76,7 @@ impl Rule {
     }
 
     /// Adds a type to the allowed types of keys. Once one type was added, all types that were not added are refused. An
-    /// RSA key may be longer than its type says.
+    /// RSA type also allows longer RSA keys.
     #[must_use]
     pub fn key_type(mut self, key_type: KeyType) -> Self {
         self.key_types.push(key_type);

@@ -14,8 +14,8 @@ pub(super) struct Preferring(pub(super) Option<Owner>);
 pub(super) struct Preferred {
     /// The host's id of the authority.
     pub(super) ca: CaId,
-    /// Whether the owner created the authority. If so, the authority exists as long as its record does, whatever the
-    /// plugin answers.
+    /// Whether the owner created the authority. If so, the host's own record of the authority tells whether it still
+    /// exists, whatever the plugin answers.
     pub(super) is_own: bool,
 }
 
@@ -60,7 +60,7 @@ impl Stored for Preferred {
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let ca = CaId::new(reader.text()?).map_err(|_| Malformed { expected: "the id of an authority" })?;
-        // Records of earlier versions end here.
+        // Records of earlier versions end here, without the flag.
         let is_own = reader.end().is_err() && reader.flag()?;
         Ok(Self { ca, is_own })
     }

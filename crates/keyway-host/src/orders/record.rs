@@ -1,4 +1,4 @@
-//! The stored form of an order: the placed request, sealed once, and the state.
+//! The stored form of an order: the placed request, which is sealed once, and the state.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,7 +29,7 @@ const _: () = {
     assert!(asked < 512 << 10 && ended < 512 << 10);
 };
 
-/// The part of an order that never changes: routing is decided once (decision B10).
+/// The part of an order that never changes. For example, the authority is chosen only once (decision B10).
 #[derive(Clone, PartialEq)]
 pub(crate) struct Placed {
     pub(super) owner: Owner,
@@ -38,7 +38,7 @@ pub(crate) struct Placed {
     pub(super) ca: Option<CaId>,
     /// The request that the host made from a stored key.
     pub(super) generated_csr: Option<Pem>,
-    /// The certificate that the new one replaces, if this order is a renewal.
+    /// The certificate that this order's certificate replaces, if this order is a renewal.
     pub(super) replaces: Option<Pem>,
     /// The reference to the container with the stored key.
     pub(super) key_container: Option<String>,

@@ -21,8 +21,9 @@ const SHORTEST: Duration = Duration::from_secs(60);
 /// The wish that the certificate of an order is renewed before it expires.
 ///
 /// The host places a linked order with the same metadata when a share of the validity has passed, or when an authority
-/// with the capability `renewal_information` says so. The new order has the same request, and therefore the same key.
-/// For a stored key the host makes a new request, with the key that is in the container at that time (decision B18).
+/// with the capability `renewal_information` says so. The new order repeats the request, and so has the same key. Only
+/// for an order with a stored key does the host make a new request, with the key that the container holds at that time
+/// (decision B18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
     /// The share of the validity, in thousandths.
@@ -37,8 +38,8 @@ impl Default for Renewal {
 }
 
 impl Renewal {
-    /// Renews when this many thousandths of the validity have passed. Numbers below 1 count as 1, and numbers above 999
-    /// as 999.
+    /// Renews when this share of the validity has passed, in thousandths. Numbers below 1 count as 1, and numbers above
+    /// 999 as 999.
     #[must_use]
     pub fn at_thousandths(thousandths: u16) -> Self {
         Self { thousandths: thousandths.clamp(1, 999) }
@@ -71,8 +72,8 @@ impl Renewing {
     }
 }
 
-/// Returns the command for a renewal that a worker takes up. Before the chosen moment, an authority that says when to
-/// renew is asked again.
+/// Returns the command for a renewal whose next action is due. Before the chosen moment, an authority that can say when
+/// to renew is asked again. Otherwise the certificate is renewed.
 pub(super) fn command(state: &OrderState, can: Capabilities) -> Command {
     let is_early = state.renewal.as_ref().is_some_and(|renewal| renewal.next < renewal.due);
     if is_early && can.renewal_information { Command::AskRenewal } else { Command::Renew }

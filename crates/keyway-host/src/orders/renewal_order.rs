@@ -20,8 +20,8 @@ use crate::records::{Address, Change, Entry, NameTag};
 use crate::work::{Carried, Claimed, Standing};
 
 impl OrderWorkflow {
-    /// Places the order that renews a certificate. The id of that order is derived from this one, so placing it again
-    /// after a crash changes nothing.
+    /// Places the order that renews a certificate. The id of the new order is derived from the id of the old one, so
+    /// placing it again after a crash changes nothing.
     pub(super) async fn renew(&self, on: &Claimed<'_, Self>, state: &OrderState) -> Carried<Self> {
         match self.place_renewal(on, state).await {
             Ok(id) => {

@@ -33,14 +33,14 @@ pub trait Candidate: Sync {
 pub struct Route {
     /// The connection.
     pub authority: AuthorityName,
-    /// The plugin's own id of the authority behind the connection. `None` is the plugin's default.
+    /// The plugin's own id of the authority behind the connection. `None` stands for the plugin's default authority.
     pub ca: Option<CaId>,
     /// The connections that come earlier in the configured order, but did not take the request.
     pub passed_over: Vec<NotTaken>,
 }
 
 impl Route {
-    /// Returns the context that each call for the order has.
+    /// Returns the context that the plugin gets with each call for the order.
     pub fn context(&self) -> RequestContext {
         self.ca.iter().cloned().fold(RequestContext::new(), RequestContext::with_ca)
     }
@@ -74,13 +74,13 @@ pub enum NotTaken {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RouteError {
-    /// The field with the type of the request, or with the authority, is not acceptable.
+    /// The field `request_type` or `ca_id` is not acceptable.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// The owner may not use the authority that the client named, or that is preferred.
+    /// The owner may not use the authority that the client named or the owner prefers.
     #[error(transparent)]
     Ca(#[from] CaRefusal),
-    /// The authority that the client named, or that is preferred, does not take the request.
+    /// The authority that the client named or the owner prefers does not take the request.
     #[error("the certificate authority \"{}\" does not take the request: {reason}", name.escape_debug())]
     NotTaken {
         /// The host's id of the authority.

@@ -1,4 +1,4 @@
-//! The state of an order, and the ways from one state to the next.
+//! The state of an order, and its transitions.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub enum Phase {
 pub enum End {
     /// The order ended with a certificate.
     Generated = 1,
-    /// The CA or the client canceled it.
+    /// The CA or the client canceled the order.
     Canceled = 2,
     /// The order failed. Its message has the reason.
     Failed = 3,
@@ -126,7 +126,7 @@ pub struct Late {
 pub struct Revocation {
     /// The reason for the revocation.
     pub reason: RevocationReason,
-    /// The time at which the owner wanted the revocation.
+    /// The time at which the owner asked for the revocation.
     pub since: Timestamp,
     /// Whether the CA revoked the certificate.
     pub revoked: bool,
@@ -190,10 +190,10 @@ pub struct OrderState {
     pub renewal: Option<Renewing>,
     /// The metadata that the plugin works with, as JSON.
     pub(crate) metadata: Wiped<String>,
-    /// The client's update, as JSON, of which the plugin was not told yet.
+    /// The client's update, as JSON, that the plugin was not told of yet.
     pub(crate) proposed: Option<Wiped<String>>,
-    /// The update, as JSON, of which the plugin is being told. It becomes the order's metadata when the authority takes
-    /// it over.
+    /// The update, as JSON, that the plugin is being told of. It becomes the order's metadata when the authority
+    /// accepts it.
     pub(crate) changing: Option<Wiped<String>>,
     /// The plugin's own data for this order, as JSON (decision B9).
     pub(crate) plugin_meta: Wiped<String>,
@@ -272,8 +272,8 @@ impl OrderState {
         next.with_wishes(now)
     }
 
-    /// Schedules a client's wish before the scheduled action. A plugin that does not know the order is not told of the
-    /// wish.
+    /// Schedules the client's wish to change or cancel the order, before the scheduled action. If the plugin does not
+    /// know the order, the wish is carried out without a call.
     pub(super) fn with_wishes(mut self, now: Timestamp) -> Self {
         if self.phase != Phase::Waiting || self.is_being_placed() {
             return self;
@@ -296,8 +296,9 @@ impl OrderState {
         self
     }
 
-    /// Tells whether it is uncertain that the CA has the order, so that the order is placed again or looked for. A
-    /// client's wish waits until this is certain, because a CA refuses to change an order that it does not have.
+    /// Tells whether the CA may lack the order: the order is to be placed again, or the outcome of the call that placed
+    /// it is unknown. A client's wish waits until this is settled, because a CA refuses to change an order that it does
+    /// not have.
     fn is_being_placed(&self) -> bool {
         let is_next = self.scheduled.is_some_and(|scheduled| scheduled.action == Action::Issue);
         self.is_placed && (is_next || self.unknown == Some(Action::Issue))
@@ -360,7 +361,7 @@ impl OrderState {
         self.notice.as_ref().is_some_and(|notice| notice.about != About::Expiring)
     }
 
-    /// Tells whether at most the renewal is scheduled. A renewal does not delay the removal of the record.
+    /// Tells whether nothing is scheduled, or only the renewal, which does not delay the removal of the record.
     pub(super) fn is_at_rest(&self) -> bool {
         self.scheduled.is_none_or(|scheduled| scheduled.action == Action::Renew)
     }
@@ -408,7 +409,7 @@ impl OrderState {
     /// Returns the moment at which a worker looks at the order again, if no worker has claimed it.
     pub(super) fn next(&self) -> Option<Timestamp> {
         let scheduled = match self.phase {
-            // If no worker has a claim, the worker that asked the plugin was lost.
+            // No worker has a claim, so the worker that asked the plugin was lost, and the order is due at once.
             Phase::Asking(_) => Some(self.since),
             Phase::Undecided => None,
             _ => self.scheduled.map(|scheduled| scheduled.at),

@@ -1,4 +1,4 @@
-//! Remembers the verified requests of orders from their submission until they are issued.
+//! Remembers the verified request of a submitted order until the plugin is asked to issue it.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

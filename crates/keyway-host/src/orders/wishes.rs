@@ -66,11 +66,11 @@ pub(super) fn delete(
     if matches!(state.phase, Phase::Asking(_) | Phase::Waiting) && state.cancel == Cancel::No {
         next = next.with_cancel(now);
     }
-    // An order that the plugin does not know ends at once.
+    // If the plugin does not know the order, the order is settled at once, and its record is removed.
     Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
 }
 
-/// Revokes the certificate of an order that ended with one. The order's phase stays the same (decision B18).
+/// Revokes the certificate of an order that ended with a certificate. The order's phase stays the same (decision B18).
 pub(super) fn revoke(
     state: &OrderState,
     standing: Standing,

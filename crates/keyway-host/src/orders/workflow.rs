@@ -134,7 +134,7 @@ impl Workflow for OrderWorkflow {
 }
 
 impl OrderWorkflow {
-    /// Describes an authority and the host for the machine.
+    /// Describes an authority and the host for the state machine.
     pub(super) fn setup(&self, authority: &AuthorityName) -> Setup {
         Setup {
             can: self.authorities.capabilities(authority),

@@ -55,7 +55,7 @@ impl<F: Future> Future for Contained<'_, F> {
 
 impl<F> Drop for Contained<'_, F> {
     fn drop(&mut self) {
-        // The owner no longer waits for an answer.
+        // The owner of the call no longer waits for an answer, so a panic of the future's destructor is ignored.
         let _ = self.discard_future();
     }
 }

@@ -16,12 +16,12 @@ use super::pace::{Isolation, Pace};
 use super::permit::Permits;
 use super::running::{Calls, Running};
 
-/// How long a call that passed its deadline may take to end before the plugin is quarantined. A
-/// plugin that yields ends as soon as it is polled again.
+/// How much time a call has to end after its deadline, before the plugin is quarantined. A plugin that yields ends as
+/// soon as it is polled again.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// How long to wait after a failure before making another instance. Making one runs plugin code,
-/// which would otherwise run with every call.
+/// How long to wait between a failure and the next attempt to make an instance. Each attempt runs plugin code, which
+/// would otherwise run with every call.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// Makes instances of a plugin: the first, and another after each panic.
@@ -113,8 +113,9 @@ impl<M: Factory> State<M> {
 }
 
 impl<M: Factory> Guard<M> {
-    /// Makes the first instance. Its calls get this deadline and isolation. The permits are set later, because only an
-    /// open plugin says how many calls it takes. `calls` is shared by all guards of one plugin and store.
+    /// Makes the first instance, whose calls are limited by `deadline` and `isolation`. The permits are set later,
+    /// because only an open plugin says how many calls it takes. `calls` is shared by all guards of one plugin and
+    /// store.
     pub(crate) fn open(
         maker: M,
         (deadline, isolation): (Duration, Isolation),

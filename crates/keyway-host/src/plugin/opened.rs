@@ -40,7 +40,7 @@ pub(crate) trait Opens: Contract {
     fn pace(capabilities: &Self::Capabilities) -> (Pace, Option<NonZeroUsize>);
 }
 
-/// The parts of a host that it lends to its plugins.
+/// The parts of a host that its plugins may use.
 pub(crate) struct LentToPlugins {
     /// The plugins that are linked.
     pub(crate) registry: Registry,
@@ -50,7 +50,7 @@ pub(crate) struct LentToPlugins {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The host's choice of an instance for a name.
+/// The source of the instance for a name, as the host's configuration chooses it.
 pub(crate) enum Source<C: Opens> {
     /// The plugin with this id, and its configuration.
     Plugin(String, Json),
@@ -103,7 +103,7 @@ impl<C: Opens> Factory for Origin<C> {
     }
 }
 
-/// An instance whose calls return in time, and whose answers keep the contract.
+/// The opened instance of a plugin, with a guard that limits the time of its calls and contains its panics.
 pub(crate) struct Opened<C: Opens> {
     guard: Guard<Origin<C>>,
     /// The declaration, which stays known while there is no instance after a panic.
@@ -111,7 +111,7 @@ pub(crate) struct Opened<C: Opens> {
 }
 
 impl<C: Opens> Opened<C> {
-    /// Opens the instance of a name. Its calls get this deadline and isolation.
+    /// Opens the instance of a name. `limits` are the deadline and the isolation of its calls.
     pub(crate) fn open(
         name: &C::Name,
         source: &Source<C>,

@@ -12,9 +12,8 @@ use tracing::warn;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Isolation {
-    /// Runs a call that is declared prompt on the caller's task, and any other on a task of its
-    /// own, as [`Task`](Self::Task) does. A plugin that breaks its declaration three times is no
-    /// longer trusted.
+    /// Runs a call that is declared prompt on the caller's task, and any other call on a task of its own, as
+    /// [`Task`](Self::Task) does. A plugin that breaks its declaration three times is no longer trusted.
     #[default]
     Declared,
     /// Runs each call on a task of its own. A call moves to a blocking thread if its plugin
@@ -51,7 +50,7 @@ impl Pace {
 
 /// The longest poll that does not count as blocking. After a longer one, the plugin's calls move to blocking threads.
 const BLOCKS: Duration = Duration::from_millis(50);
-/// The longest poll of a prompt call that is in time.
+/// The longest poll of a prompt call that does not count as late.
 const LATE: Duration = Duration::from_millis(20);
 /// The number of late polls after which a plugin is no longer trusted.
 const LATE_POLLS: u32 = 3;

@@ -24,7 +24,7 @@ pub(crate) struct Permit(
 pub(crate) struct Permits(Option<Arc<Semaphore>>);
 
 impl Permits {
-    /// Creates this many permits; without a number there is no limit.
+    /// Creates `most` permits; `None` sets no limit.
     pub(crate) fn new(most: Option<NonZero<usize>>) -> Self {
         let semaphore = |most: NonZero<usize>| Semaphore::new(most.get().min(Semaphore::MAX_PERMITS));
         Self(most.map(|most| Arc::new(semaphore(most))))
@@ -43,8 +43,8 @@ impl Permits {
 
     /// Waits for a permit. The wait does not count towards a call's deadline.
     ///
-    /// While the plugin is quarantined, every caller gets an empty permit and finds the quarantine when it calls.
-    /// Otherwise the caller would wait for ever for the permit of a call that hangs (decision H48).
+    /// While the plugin is quarantined, every caller gets an empty permit, and its call then fails because of the
+    /// quarantine. Otherwise the caller would wait for ever for the permit of a call that hangs (decision H48).
     pub(crate) async fn acquire(&self, is_quarantined: impl Fn() -> bool) -> Permit {
         if let Some(permit) = self.try_acquire() {
             return permit;

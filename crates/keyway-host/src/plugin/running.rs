@@ -87,7 +87,8 @@ impl<T: Send + 'static> Running<T> {
         self.ended = true;
         match joined {
             Ok(Some(answer)) => Ok(answer),
-            // Only the owner of this value cancels the call, and it does not ask for an answer afterwards.
+            // Only the owner of this value cancels the call, and then does not ask for the answer. So the call
+            // panicked.
             Ok(None) | Err(_) => Err(Panicked),
         }
     }

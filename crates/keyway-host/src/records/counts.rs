@@ -81,7 +81,8 @@ impl Turn<'_> {
 
     /// Adds the new count to a batch.
     pub(super) fn put(&mut self, records: &SealedRecords, batch: Batch, old: Count, number: u64) -> Batch {
-        // If the commit fails or its caller is dropped, the count may be the old or the new one.
+        // If the commit fails or its caller is dropped, the count may be the old or the new one, so it is removed from
+        // the cache.
         self.remembered.remove(&self.tag);
         let expectation = old.revision.map_or(Expectation::Absent, Expectation::Revision);
         if number == 0 && old.revision.is_some() {

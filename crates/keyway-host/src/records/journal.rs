@@ -32,9 +32,10 @@ pub(crate) struct Change<'a, R: Recorded> {
     pub(crate) state: Option<R::State>,
     /// The claim after the change.
     pub(crate) claim: Option<Claim>,
-    /// The limit for the number of records under each of its counted names, including this record.
+    /// The limit for the number of records under each of the record's counted names, including this record.
     pub(crate) at_most: Option<u64>,
-    /// Another record that must be unchanged, and its new state.
+    /// Another record that must be unchanged since it was read. If a state is given, the batch also stores it in that
+    /// record.
     pub(crate) holder: Option<(&'a Entry<R>, Option<R::State>)>,
     /// New records of another kind in the same batch. If they exist already, they are left out.
     pub(crate) note: Option<Note>,
@@ -53,9 +54,9 @@ pub(crate) enum Applied<R: Recorded> {
     Stored,
     /// Another host changed the record first.
     Overtaken,
-    /// Another record holds its unique names.
+    /// Another record holds the unique names of this record.
     Taken(Box<Entry<R>>),
-    /// The limit of records under one of its counted names is reached.
+    /// The limit of records under a counted name of this record is reached.
     LimitReached,
 }
 
@@ -176,7 +177,8 @@ impl<R: Recorded> Journal<R> {
         loop {
             let count = turn.read(&self.records, fresh).await?;
             if adds && change.at_most.is_some_and(|most| count.number >= most) {
-                // A cached count may be out of date, because another host may have removed a record.
+                // A cached count may be out of date, because another host may have removed a record. So only a fresh
+                // count can refuse the change.
                 if fresh {
                     return Ok(Applied::LimitReached);
                 }
@@ -288,7 +290,7 @@ impl<R: Recorded> Journal<R> {
         batch
     }
 
-    /// Adds to a batch the changes of the lists in which the record is.
+    /// Adds the changes of the record's list entries to a batch.
     fn relisted(&self, mut batch: Batch, entry: &Entry<R>, change: &Change<'_, R>) -> Batch {
         let [before, after] = [&entry.state, &change.state]
             .map(|state| state.as_ref().map_or_else(Vec::new, |state| R::listed(&entry.fixed, state)));

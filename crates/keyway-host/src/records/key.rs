@@ -1,4 +1,5 @@
-//! Builds the keys of the host's records: a kind, a room, and bytes that reveal no name.
+//! Builds the keys of the host's records. A key consists of a kind, a room (a group of keys within the kind), and bytes
+//! that reveal no name.
 //!
 //! | room | rest of the key | value |
 //! | --- | --- | --- |
@@ -30,7 +31,7 @@ pub(crate) enum RecordKind {
     Host = 1,
     /// A secret store.
     Store = 2,
-    /// A grant, or the intent of one.
+    /// A grant, or the intent to make a grant.
     Grant = 3,
     /// An order for a certificate.
     Order = 4,
@@ -38,9 +39,9 @@ pub(crate) enum RecordKind {
     Issued = 5,
     /// The certificate authority that an owner prefers.
     PreferredCa = 6,
-    /// A subordinate certificate authority, or the intent of one.
+    /// A subordinate certificate authority, or the intent to create the authority.
     SubordinateCa = 7,
-    /// A session at a credential store, or the intent of a fetch for one.
+    /// A session at a credential store, with the intents of its fetches.
     Session = 8,
     /// A lock against new check-outs.
     SessionLock = 9,
@@ -64,7 +65,7 @@ pub(crate) type NameTag = [u8; 16];
 /// Writes the id of a record as 32 hexadecimal digits.
 pub(crate) fn id_text(id: &NameTag) -> String {
     let digit = |half: u8| char::from(b"0123456789abcdef"[usize::from(half)]);
-    // The capacity leaves space for what engines append.
+    // The capacity leaves space for suffixes that engines append.
     let mut text = String::with_capacity(4 * size_of::<NameTag>());
     for byte in id {
         text.push(digit(byte >> 4));

@@ -1,7 +1,7 @@
 //! Lists records: of a scope, due in a lane, claimed by a host, or waiting for a decision.
 //!
-//! The last three lists consist of index entries. An entry counts only if the sealed record confirms it. All others are
-//! removed, so that planted or stale entries cannot hide the entries after them.
+//! The last three lists consist of index entries. An entry counts only if the sealed record confirms it. All other
+//! entries are removed, so that planted or stale entries cannot hide the entries after them.
 
 use std::time::Duration;
 

@@ -67,8 +67,8 @@ impl SealedRecords {
         let drawn = Zeroizing::new(random::<INDEX_KEY_BYTES>()?);
         let all = KeyRange::prefix(PREFIX);
         loop {
-            // The index key sorts before every other record. One scan finds both, since another
-            // host could write between two scans.
+            // The index key sorts before every other record, so one scan finds it, or another record if it is missing.
+            // With two scans, another host could write between them.
             let page = storage.scan(&all, None, 1).await?;
             if let Some(found) = page.entries.first() {
                 if found.key != INDEX_KEY {

@@ -19,7 +19,8 @@ const _: () = assert!(
         < 500 << 10
 );
 
-/// Checks that the vault offers the kind of credentials, and that the request has what the host demands.
+/// Checks that the vault offers this kind of credentials, and that the request has the reason and the ticket that the
+/// host demands.
 pub(super) fn admit(
     vault: &RunningVault,
     kind: CredentialKind,

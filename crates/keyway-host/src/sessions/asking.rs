@@ -121,8 +121,8 @@ impl Asking<'_> {
     /// that was asked about is returned, too.
     ///
     /// A store that reconciles is asked about each candidate. A store that is only idempotent is asked for each
-    /// candidate's credentials again, even for candidates that the fetch may not have reached. A lease that it returns
-    /// was made by the fetch or is new; in both cases it is checked in (decision R2).
+    /// candidate's credentials again, even for candidates that the fetch may not have reached. The fetch made the lease
+    /// that the store returns, or the lease is new; in either case the host checks the lease in (decision R2).
     pub(super) async fn resolve(
         &self,
         now: Timestamp,
@@ -272,7 +272,7 @@ pub(super) fn intent(id: CheckOutId, suffix: &str) -> IntentId {
     IntentId::new(text).unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
 }
 
-/// Checks that a store that declares leases gives one, and that any other store gives none.
+/// Checks that a store that declares leases gives a lease, and that any other store gives no lease.
 fn check_lease(kind: CredentialKind, leases: bool, lease: Option<&Lease>) -> Result<(), CredentialError> {
     let violation = match (leases, lease) {
         (true, None) => "it declares leases, and gave credentials without one",

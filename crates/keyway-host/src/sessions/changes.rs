@@ -25,8 +25,8 @@ pub(super) fn settle_interrupted(next: &mut SessionState, now: Timestamp, resolv
     }
 }
 
-/// Begins a fetch. If the fetch replaces what the session holds, unproven check-outs are checked in first (decision
-/// S3).
+/// Begins a fetch. If the fetch replaces the credentials that the session holds, unproven check-outs are checked in
+/// first (decision S3).
 pub(super) fn begin(
     next: &mut SessionState,
     now: Timestamp,
@@ -59,8 +59,8 @@ pub(super) fn begin(
     Ok(())
 }
 
-/// Drops a repeated fetch whose check-out is already being returned. The store would take its intent for the intent of
-/// the old check-out.
+/// Drops a repeated fetch whose check-out is already being returned. The store would take the intent of the repetition
+/// for the intent of the old check-out.
 pub(super) fn drop_stale_repetitions(next: &mut SessionState) {
     let check_outs = &next.check_outs;
     let is_held = |id| check_outs.iter().any(|out| out.id == id && matches!(out.stage, Stage::Held { .. }));
@@ -70,8 +70,8 @@ pub(super) fn drop_stale_repetitions(next: &mut SessionState) {
     });
 }
 
-/// Tells whether a fetch of this kind shows that the session could not use its earlier credentials. A one-time code is
-/// used together with a password, and a remote application has credentials of its own.
+/// Tells whether a fetch of this kind shows that the session could not use its earlier credentials. Two kinds do not
+/// show this: a one-time code is used together with a password, and a remote application has credentials of its own.
 pub(super) const fn replaces(kind: CredentialKind) -> bool {
     !matches!(kind, CredentialKind::TotpCodes | CredentialKind::RemoteApp)
 }
@@ -160,7 +160,8 @@ pub(super) fn decide(
     Ok(())
 }
 
-/// Keeps a check-out, and returns true. If no caller waits for the check-out any more, it is checked in.
+/// Keeps a check-out, and returns true. If no caller waits for the check-out any more, it is checked in instead, and
+/// the function returns false.
 pub(super) fn found(
     next: &mut SessionState,
     now: Timestamp,
@@ -178,7 +179,7 @@ pub(super) fn found(
     match next.check_outs.iter().find(|out| out.id == check_out.id) {
         // The fetch is a repetition, and its lease is already being taken back.
         Some(known) if !matches!(known.stage, Stage::Held { .. }) => return false,
-        // The store may know the lease by its id before the renewal.
+        // The known lease may have got another id by a renewal, so it stays as it is.
         Some(known) if known.renewals > 0 || known.is_renewing => return true,
         _ => {}
     }
@@ -269,7 +270,8 @@ fn remember(next: &mut SessionState, fetches: impl IntoIterator<Item = NameTag>)
     next.used.drain(..surplus);
 }
 
-/// Plans the next check-in. The check-in is tried until it succeeds, because the lease counts as held until then.
+/// Plans the next try of a check-in that failed. The check-in is tried until it succeeds, because the lease counts as
+/// held until then.
 pub(super) fn not_returned(limits: &Limits, next: &mut SessionState, check_out: &CheckOut, again: Again) {
     if next.used.contains(&check_out.id.fetch) {
         // An operator forgot the check-out, or another caller checked it in.
@@ -346,7 +348,8 @@ pub(super) fn told(
     };
     let owed = match *notice {
         Notice::Owed(owed) => owed,
-        // The record itself was the intent of this notice (decision H222).
+        // The end was not stored as a notice before the call, because the record itself was the intent of this notice
+        // (decision H222).
         Notice::NotDue if what == Told::Ended => Owed::from(now),
         Notice::NotDue | Notice::Done => return,
     };

@@ -32,7 +32,7 @@ use crate::work::{Limits, Worker};
 /// Every step is stored before the store is asked (decision R2). Several hosts may share one storage engine.
 ///
 /// Get it from [`Host::sessions`](crate::Host::sessions); the host also carries out due work. A clone is another handle
-/// to the same engine. Its futures need a tokio runtime, and block as much as the storage engine does.
+/// to the same engine. The futures need a tokio runtime, and block as much as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct Sessions {
     pub(crate) worker: Arc<Worker<SessionWorkflow>>,

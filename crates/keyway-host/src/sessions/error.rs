@@ -107,7 +107,8 @@ impl From<Failed<SessionWorkflow>> for SessionsError {
             FailedBecause::Refused { error, .. } => Self::Refused(error),
             // A session's record is not counted, so this does not happen.
             FailedBecause::LimitReached(_) => Self::Refused(TransitionError::TooMany),
-            // The plugin's own failure tells the caller more than the failure to store the step.
+            // If a step cannot be stored after the plugin failed, the caller gets the plugin's failure, because it
+            // tells more.
             FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
         }
     }

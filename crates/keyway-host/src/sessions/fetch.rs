@@ -180,7 +180,8 @@ pub struct FoundCredentials<C> {
 }
 
 impl<C: CredentialType> Fetched<C> {
-    /// Converts the answer of a store to one kind; `None` if the answer is of another kind, which cannot happen.
+    /// Converts the answer of a store to credentials of one kind; `None` if the credentials are of another kind, which
+    /// cannot happen.
     pub(super) fn of(answer: Answer) -> Option<Self> {
         Some(match answer {
             Answer::Nothing(attempts) => Self::Nothing(attempts),

@@ -23,8 +23,8 @@ pub(super) fn renew_at(
     (lease.renewable && ends < made.plus(longest)).then_some(at)
 }
 
-/// Returns the duration that the host requests for a renewal at `now`: that of the current term, but not beyond the
-/// maximum age.
+/// Returns the duration that the host requests for a renewal at `now`. It is as long as the current term, but does not
+/// exceed the maximum age.
 pub(super) fn extension(
     lease: &Lease,
     (made, term): (Timestamp, Timestamp),
@@ -34,8 +34,8 @@ pub(super) fn extension(
     Some(length(lease, term)?.min(between(now, made.plus(longest))))
 }
 
-/// Tells whether a renewal begins a new term. If the end of the lease moved by at most a tenth of the term, it does
-/// not: the vault gives no more time, and further renewals would only delay the return.
+/// Tells whether a renewal begins a new term. It does not if the end of the lease moved by at most a tenth of the term:
+/// then the vault gives no more time, and further renewals would only delay the return.
 pub(super) fn begins_term(before: &Lease, term: Timestamp, renewed: &Lease) -> bool {
     let (Some(old), Some(new)) = (before.expires_at, renewed.expires_at) else { return true };
     between(old, new).max(between(new, old)) > part(between(term, old), 1, 10)

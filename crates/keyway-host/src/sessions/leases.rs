@@ -60,7 +60,7 @@ pub struct OpenLease {
     pub since: Timestamp,
     /// Whether the target accepted the credentials.
     pub is_proven: bool,
-    /// The check-in that is due, if one is.
+    /// The check-in, if it is due.
     pub returning: Option<Returning>,
 }
 

@@ -40,7 +40,7 @@ impl Live {
         let mut seen = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.calls > seen.call {
             *seen = Seen { cookie: cookie_of(stored.cookie.as_ref()), call: stored.calls };
-            // Entries that do not fit because other plugins have added entries since stay in the record.
+            // Other plugins may have added entries since. Entries that then do not fit stay only in the record.
             if let Some(stored) = &stored.session_cookie {
                 let _ = self.session_cookie.merge(read_object(stored).unwrap_or_default());
             }

@@ -42,7 +42,7 @@ pub(crate) struct Event {
     pub(super) resolves: bool,
     /// The data of the plugin after a call.
     pub(super) data: Option<Data>,
-    /// Whether the caller knows that the session has a record. If the record is gone, the session has ended.
+    /// Whether the caller knows that the session had a record. If that record is gone, the session has ended.
     pub(super) continues: bool,
     pub(super) what: What,
 }
@@ -121,7 +121,7 @@ pub enum TransitionError {
     /// A call for the session is being worked on.
     #[error("another call for this session is being worked on: try again when it has ended")]
     InFlight,
-    /// The fetch was made before and is over, or it was made before and the store is not idempotent.
+    /// The fetch was made before. It is over, or the store is not idempotent.
     #[error("this fetch was made before: make another, by a new call id")]
     Repeated,
     /// The session holds as many check-outs as it may.
@@ -129,7 +129,7 @@ pub enum TransitionError {
         "the session holds {MAX_CHECK_OUTS} check-outs already: end it, or wait until they are checked in"
     )]
     TooMany,
-    /// The session has no such check-out, or no undecided fetch.
+    /// The session has no such check-out, or no such undecided fetch.
     #[error("the session has no such check-out")]
     NoCheckOut,
     /// The same fetch was made before, and has no clear answer yet.
@@ -175,7 +175,7 @@ pub(crate) fn step(
     Ok(match standing {
         // A worker carries out the other due calls, so that the caller need not wait for them.
         _ if hands_out => Step::to(next).handing_out(),
-        // When a host is lost, many sessions are lost at once, so the lanes carry out their calls.
+        // When a host is lost, many sessions are lost at once, so the lanes carry out the calls of these sessions.
         _ if is_lost && standing != Standing::Others => Step::to(next),
         // The caller that has the claim carries out the due calls.
         Standing::Others => Step::to(next).beside(),

@@ -187,7 +187,7 @@ impl World {
         }
     }
 
-    /// Carries an event through, unless the process ends on the way.
+    /// Applies an event and carries out the commands that follow, unless the process ends before.
     fn submit(&mut self, what: What, fault: Fault) {
         let (mut event, mut standing) = (self.event(what), Standing::Free);
         for number in 0..64 {

@@ -25,7 +25,7 @@ pub(super) struct Queues(Mutex<HashMap<Account, (Arc<Queue>, usize)>>);
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Held by the first session. Others get the lock in the order of their arrival.
+    /// Held by the first session in the queue. The other sessions get the lock in the order of their arrival.
     turn: Arc<tokio::sync::Mutex<()>>,
     freed: Notify,
 }

@@ -1,4 +1,5 @@
-//! The stored form of a session at a credential store: the part that never changes, sealed once, and the state.
+//! The stored form of a session at a credential store: the part that never changes, which is sealed once, and the
+//! state.
 
 use std::sync::Arc;
 
@@ -20,10 +21,11 @@ use crate::records::{NameTag, Stored, read_code};
 #[derive(Clone, Debug)]
 pub(crate) struct SessionAtStore {
     pub(super) store: CredentialStoreName,
-    /// The facts about the connection, with the user's login only if the host lends it to check-ins (decision S6).
+    /// The facts about the connection. They include the user's login only if check-ins and notices get it (decision
+    /// S6).
     pub(super) connection: Arc<Connection>,
     pub(super) holder: Option<Holder>,
-    /// The host, and the run of it, that has the session in memory; `None` for a session that outlives its host.
+    /// The name and the run of the host that has the session in memory; `None` for a session that outlives its host.
     pub(super) host: Option<(Arc<str>, u64)>,
 }
 
@@ -238,7 +240,8 @@ fn read_check_out(reader: &mut Reader<'_>) -> Result<CheckOut, Malformed> {
     Ok(CheckOut { id, candidate, lease, made, term, renewals, is_renewing, is_proven, stage })
 }
 
-/// Returns the code of a reason, which is stored and never changes. This version makes no reason that it does not know.
+/// Returns the code of a reason, which is stored and never changes. The host itself makes the reasons, so there is none
+/// that this version does not know.
 fn reason_code(reason: &CheckInReason) -> u8 {
     match reason {
         CheckInReason::AuthenticationFailed => 1,

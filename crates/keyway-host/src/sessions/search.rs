@@ -81,16 +81,17 @@ pub(super) struct Walk {
     search: Search,
     own_accounts: Option<Candidates<Account>>,
     account: Option<Account>,
-    /// The number of the next source of assets. While the walk is in a store's list, it is the number of that list.
+    /// The number of the next source of assets. While the walk reads a store's list of assets, this is the number of
+    /// that source.
     place: usize,
     own_assets: Option<Candidates<Asset>>,
     /// The next asset of the store's list.
     own_asset: Option<Asset>,
     /// The candidates that the walk has visited, each with its outcome if it was asked for.
     tried: Vec<(Candidate, Option<FetchOutcome<Infallible>>)>,
-    /// The numbers of these candidates, sorted by name, to find a repeated candidate.
+    /// The numbers of the candidates in `tried`, sorted by name, to find a repeated candidate.
     sorted: Vec<u16>,
-    /// The position at which the last candidate is to be inserted into `sorted`.
+    /// The position in `sorted` at which the last candidate is to be inserted.
     at: usize,
     /// How many accounts and assets were taken so far.
     names: u32,
@@ -242,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    /// Lists two accounts, and either endless or few assets.
+    /// A store that lists two accounts, and either endless or few assets.
     #[derive(Debug)]
     struct Lists;
 

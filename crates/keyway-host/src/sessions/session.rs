@@ -35,7 +35,7 @@ use crate::work::Submitted;
 /// A session of a user.
 ///
 /// It makes one call at a time; a second caller waits. Every check-out is recorded before the caller gets the
-/// credentials. It is checked in when the session does not need it any more: at the latest when the session
+/// credentials. A check-out is checked in when the session does not need it any more: at the latest when the session
 /// [ends](Self::end), when its last handle is dropped, or when the host starts again after a crash. A clone is another
 /// handle to the same session.
 #[derive(Clone, Debug)]
@@ -163,8 +163,8 @@ impl Session {
     /// [`SessionsError::Overtaken`], [`SessionsError::Record`].
     ///
     /// # Cancel safety
-    /// A dropped future may leave a check-out that was not handed out, but never without its stored intent. The host
-    /// checks it in.
+    /// A dropped future may leave a check-out that was not handed out. Its intent is always stored, so the host checks
+    /// it in.
     pub async fn fetch<C: CredentialType>(
         &self,
         store: &CredentialStoreName,
@@ -449,7 +449,7 @@ impl Inner {
         first.map_or(Ok(settled), Err)
     }
 
-    /// Carries an event through. Returns the answer of the store, and its failures.
+    /// Applies an event and makes the calls of the store that follow. Returns the store's answer and failures.
     async fn submit(
         &self,
         part: &mut Part,

@@ -66,7 +66,7 @@ impl fmt::Debug for Data {
     }
 }
 
-/// A call that the host owes a plugin: the host makes it until it succeeds.
+/// A call that the host owes a plugin: the host repeats it until it succeeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owed {
     /// The time when the call became due first.
@@ -153,12 +153,12 @@ pub(crate) struct OpenFetch {
     pub(super) search: Search,
     pub(super) reason: Option<String>,
     pub(super) ticket: Option<String>,
-    /// The number of the only candidate that is asked for. A repeated call has one, so that it gets the same
+    /// The number of the only candidate that is asked for. It is set for a repeated call, which must get the same
     /// credentials as the first call.
     pub(super) only: Option<u16>,
     /// The number of the last candidate that was asked for, if it is known.
     pub(super) last: Option<u16>,
-    /// How many candidates are settled. The store was asked what it holds for them.
+    /// How many candidates are settled: the store was asked which leases it holds for them.
     pub(super) settled: u16,
     pub(super) stage: FetchStage,
 }
@@ -170,7 +170,7 @@ pub(crate) struct SessionState {
     pub(super) check_outs: Vec<CheckOut>,
     pub(super) fetches: Vec<OpenFetch>,
     /// The fetches whose check-outs are forgotten, the latest last. None of these fetches is made again, because the
-    /// store would take the intent for the earlier one.
+    /// store would take the intent of the new fetch for that of the earlier fetch.
     pub(super) used: Vec<NameTag>,
     /// How many times the authentication was completed.
     pub(super) authentications: u32,

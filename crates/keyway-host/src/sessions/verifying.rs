@@ -60,7 +60,7 @@ impl Verifying {
     }
 }
 
-/// Starts the verifications that are due, the vaults in parallel, and does not wait for their end.
+/// Starts the due verifications of all vaults in parallel, and does not wait for their end.
 pub(super) fn verify_due<'a>(
     vaults: impl Iterator<Item = &'a Arc<RunningVault>>,
     audit: Option<&Arc<dyn SessionAudit>>,

@@ -26,7 +26,7 @@ use crate::plugin::{LaneGuard, contain};
 use crate::records::{Due, Entry, Names, RecordKind, Recorded, id_text};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Run, Workflow};
 
-/// The vaults of a host, and what its sessions share.
+/// The vaults of a host, and the data that its sessions share.
 pub(crate) struct SessionWorkflow {
     pub(super) vaults: BTreeMap<CredentialStoreName, Arc<RunningVault>>,
     pub(super) limits: Limits,
@@ -90,7 +90,8 @@ impl Recorded for SessionWorkflow {
             Stage::Returned => None,
         });
         let fetches = state.fetches.iter().filter_map(|open| match open.stage {
-            // While a caller asks the store, it has a claim. Without a claim the caller is gone.
+            // A caller that asks the store has a claim. Without a claim the caller is gone, so the fetch is due at
+            // once.
             FetchStage::Pending | FetchStage::Asked => Some(Timestamp::default()),
             FetchStage::Unsettled(owed) => Some(owed.next),
             FetchStage::Undecided => None,

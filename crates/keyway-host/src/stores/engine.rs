@@ -22,9 +22,8 @@ use crate::work::{Limits, Worker};
 /// engine, sealed by the host's own keys (decision K1). Every step is stored before the plugin is
 /// asked (decision R2). Several hosts may share one storage engine.
 ///
-/// Get it from [`Host::stores`](crate::Host::stores); the host also resumes interrupted work. A
-/// clone is another handle to the same engine. Its futures need a tokio runtime, and block as much
-/// as the storage engine does.
+/// Get it from [`Host::stores`](crate::Host::stores); the host also resumes interrupted work. A clone is another handle
+/// to the same engine. The futures need a tokio runtime, and block as much as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct Stores {
     pub(crate) worker: Arc<Worker<StoreWorkflow>>,

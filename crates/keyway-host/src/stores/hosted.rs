@@ -1,4 +1,4 @@
-//! The store that the host hands out. It is guarded, and the changes of its life are journalled.
+//! The store that the host hands out. Its plugin is guarded, and each step of its life is stored before it is taken.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -162,7 +162,8 @@ fn step_existing(
     let keep = || Step::to(state.clone());
     let to = |phase, next| Step::to(StoreState { phase, failures: 0, next, ..state.clone() });
     Ok(match (state.phase, event) {
-        // If another host works on the store, that host will report. If another host has finished, this is a new store.
+        // If another host works on the store, that host will report. If another host has finished the work, this record
+        // is of a new store with the same name.
         (_, Event::Deleted | Event::NotInitialized | Event::Failed { .. }) if standing != Standing::Ours => {
             keep()
         }
@@ -206,7 +207,7 @@ fn step_existing(
 }
 
 impl StoreState {
-    /// Returns the state of a store that is not stored yet, so that it can be opened.
+    /// Returns the state with which a new store is opened before it has a record.
     pub(super) fn planned(keys: Vec<KeyId>) -> Self {
         Self::new(Phase::Creating, keys, Timestamp::default())
     }

@@ -54,7 +54,7 @@ fn answer(command: Command, state: &StoreState) -> Event {
 }
 
 proptest! {
-    /// Checks that every event leads to an end in every state, and that no command is given without a stored record.
+    /// Checks that no event leads to commands without end, and that no command is given without a stored record.
     #[test]
     fn every_event_ends_and_is_stored_before_its_command(
         before in prop::collection::vec(any_event(), 0..4),

@@ -1,4 +1,4 @@
-//! The stored form of a store: its origin, sealed once, and its state.
+//! The stored form of a store: its origin, which is sealed once, and its state.
 
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_text, put_time, put_u32};
 use keyway_core::{Json, Wiped};

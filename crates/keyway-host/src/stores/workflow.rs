@@ -206,8 +206,9 @@ impl StoreWorkflow {
     }
 
     /// Deletes the store. At any moment, another host may finish the same deletion and make a new store of the same
-    /// name. So the handle checks once more which store exists, between two reads of the unchanged record. This is the
-    /// store to delete, and a plugin that can distinguish stores deletes no other (decision H51).
+    /// name. So the handle checks once more which store exists, between two reads that find the record unchanged. The
+    /// store that exists then is the one to delete, and a plugin that can distinguish stores deletes no other (decision
+    /// H51).
     async fn delete(on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Result<Done, StoresError> {
         match guarded.written_by().await {
             Err(error) if leaves_open(&error) => return Err(error.into()),

@@ -12,7 +12,7 @@ pub(super) struct Holds {
 }
 
 /// Holds a record until the last clone is dropped. A plugin call keeps a clone until the call ends, even if its caller
-/// goes away. Before that, no other caller may settle the record (decision H47).
+/// goes away. Until then, no other caller may settle the record (decision H47).
 #[derive(Clone, Debug)]
 pub(crate) struct Hold(#[expect(dead_code, reason = "it is there to be dropped")] Arc<Held>);
 

@@ -18,8 +18,8 @@ use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
 use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
 
-/// How many entries of a lane a pass reads. It begins at a random entry, so that several hosts do not compete for the
-/// first one.
+/// How many entries of a lane a pass reads. The pass begins at a random entry, so that several hosts do not compete for
+/// the first one.
 const WINDOW: usize = 128;
 /// The maximum number of records of a lane that are worked on at a time, unless the plugin sets a lower limit.
 const MOST_AT_ONCE: usize = 8;
@@ -41,7 +41,7 @@ pub(crate) trait Engine: Send + Sync {
     /// Lists the lanes whose plugins can be called.
     fn lanes(&self) -> Vec<String>;
 
-    /// Does the engine's other regular work.
+    /// Does the engine's regular work that belongs to no record.
     fn tick(&self, now: Timestamp);
 
     /// Frees the claims of earlier runs of this host, and of ended calls of this run.

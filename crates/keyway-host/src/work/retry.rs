@@ -6,9 +6,9 @@ use keyway_core::Timestamp;
 
 /// Decides when a failed call of a plugin is tried again.
 ///
-/// The wait doubles from `first` up to `longest`; jitter adds at most half. Grants, subordinate authorities, and the
-/// fetches and notices of sessions end after `attempts` or `within`; orders end after `attempts`. Stores, check-ins,
-/// and the storing and the renewal of a certificate are tried until they succeed.
+/// The wait doubles from `first` up to `longest`; jitter adds at most half. For grants, subordinate authorities, and
+/// the fetches and notices of sessions, the retries end after `attempts` or `within`; for orders, after `attempts`.
+/// Stores, check-ins, and the storing and the renewal of a certificate are tried until they succeed.
 ///
 /// When its retries are used up, a grant stays listed. If the user requests another revocation, the retries start
 /// again.
@@ -76,16 +76,15 @@ impl Retries {
         self
     }
 
-    /// Returns how long to wait after this many failures, including the last one. The wait is never shorter than the
-    /// plugin asked for, and never longer than the longest `Duration`.
+    /// Returns how long to wait after the last of `failures` failures. The wait is never shorter than the plugin asked
+    /// for, and never longer than the longest `Duration`.
     pub(crate) fn wait(&self, failures: u32, Again { retry_after, jitter, .. }: Again) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest);
         stretched(wait.max(retry_after.unwrap_or_default()), jitter)
     }
 
-    /// Returns when to try again after this many failures, including the last one; `None` if the attempts or the time
-    /// are used up.
+    /// Returns when to try again after the last of `failures` failures; `None` if the attempts or the time are used up.
     pub(crate) fn next(&self, since: Timestamp, failures: u32, again: Again) -> Option<Timestamp> {
         let at = again.now.plus(self.wait(failures, again));
         (failures < self.attempts && at <= since.plus(self.within)).then_some(at)

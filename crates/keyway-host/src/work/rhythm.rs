@@ -9,7 +9,7 @@ use super::retry::{Again, Retries};
 /// The time between two questions, unless the plugin names another.
 pub(crate) const DAILY: Duration = Duration::from_secs(24 * 3600);
 
-/// The shortest time between two questions after an answer.
+/// The shortest time from an answer to the next question.
 const SHORTEST: Duration = Duration::from_secs(60);
 
 /// The times of a regular question to a plugin. The type is pure, without I/O.
@@ -25,14 +25,14 @@ pub(crate) struct Rhythm {
 }
 
 impl Rhythm {
-    /// Begins with a question at once.
+    /// Creates the times of a question that is first due at once.
     pub(crate) const fn new(now: Timestamp) -> Self {
         Self { since: now, next: now, failures: 0, is_wanted: false }
     }
 
     /// Tells whether the plugin is to be asked now.
     ///
-    /// If the clock was set back, the question is due, because the next time may be far away.
+    /// If the clock was set back, the question is due, because its planned time may then be far away.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.is_wanted || self.next <= now || now < self.since
     }
@@ -52,7 +52,7 @@ impl Rhythm {
         self.is_wanted = false;
     }
 
-    /// Notes an answer. The next question is at `next`, but not at once.
+    /// Notes an answer. The next question is at `next`, but not before the shortest time has passed.
     pub(crate) fn answered(&mut self, now: Timestamp, next: Timestamp) {
         *self = Self { since: now, next: next.max(now.plus(SHORTEST)), failures: 0, ..*self };
     }

@@ -25,8 +25,8 @@ struct SeenClaim {
 }
 
 impl SeenClaim {
-    /// Tells whether a claim was last seen so long ago that it must have ended. After its time has passed, a claim that
-    /// is still open is seen in every pass.
+    /// Tells whether a claim was last seen so long ago that it must have ended: a claim that is still open after its
+    /// time is seen in every pass.
     fn is_old(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) >= self.lasts.saturating_mul(2)
     }

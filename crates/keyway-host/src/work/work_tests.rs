@@ -1,4 +1,4 @@
-//! Tests the step loop with a machine of two phases: a record is made, and then it works until its plugin is done.
+//! Tests the step loop with a machine of two phases: a record is made, and then its plugin works until it is done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -30,7 +30,7 @@ pub(crate) struct Step<W: Workflow> {
     pub(crate) command: Option<W::Command>,
     /// The limit for the number of records under each of the counted names, including this record.
     pub(crate) at_most: Option<u64>,
-    /// The event for the record that holds the unique names. It is stored in the same batch.
+    /// The event for the record that holds the unique names. Its step is stored in the same batch.
     pub(crate) holder: Option<W::Event>,
     /// Whether the caller gets the plugin's answer when this step is stored.
     pub(crate) hands_out: bool,
@@ -38,7 +38,8 @@ pub(crate) struct Step<W: Workflow> {
     pub(crate) keeps_claim: bool,
     /// Whether the [note](Workflow::note) of the event is stored in the same batch.
     pub(crate) notes: bool,
-    /// Whether a restart would give the same command because of the stored state, so that nothing is stored before it.
+    /// Whether a restart would give the same command because of the stored state, so that nothing is stored before the
+    /// command.
     pub(crate) is_promised: bool,
 }
 
@@ -131,7 +132,7 @@ pub(crate) type Machine<W> = fn(
     <W as Workflow>::Event,
 ) -> Result<Step<W>, <W as Workflow>::TransitionError>;
 
-/// The part of an engine that is its own. Everything else is the same for all engines.
+/// The part of an engine that differs between engines. Everything else is the same for all engines.
 ///
 /// Each step is stored before its command is carried out, and a command depends on the record alone, so a restart can
 /// give the same command again (decision R2). Commands that [`undo`](Self::undo) an unstored step are the exception.
@@ -143,7 +144,7 @@ pub(crate) trait Workflow: Recorded + Sized {
     type Command: Send + Sync;
     /// The reason why an event does not fit the state.
     type TransitionError: Send;
-    /// The caller's own part (tokens, parameters, a listener). It is never stored.
+    /// The data that only the caller has (tokens, parameters, a listener). It is never stored.
     type Live: Send + Sync;
     /// The answer for the caller alone (a credential, a handle). It is never stored.
     type Answer: Send;
@@ -207,7 +208,7 @@ pub(crate) trait Workflow: Recorded + Sized {
         None
     }
 
-    /// Does the engine's other regular work.
+    /// Does the engine's regular work that belongs to no record.
     fn tick(&self, _now: Timestamp) {}
 
     /// Lists the lanes of this host.
@@ -218,8 +219,8 @@ pub(crate) trait Workflow: Recorded + Sized {
         None
     }
 
-    /// Tells whether a command has no deadline. If so, the claim for it is renewed whenever a third of its duration has
-    /// passed.
+    /// Tells whether a command has no deadline. If so, the claim for it is renewed whenever a third of the claim's
+    /// duration has passed.
     fn is_long(_command: &Self::Command) -> bool {
         false
     }

@@ -9,8 +9,8 @@ use keyway_issuers::{Issuer, Json, JsonObject, UserInfo};
 
 use super::world::*;
 
-/// Shows that grants that cannot be worked on do not stay at the front of the due ones. Otherwise 128 of them would
-/// hide all others.
+/// Shows that grants that cannot be worked on do not stay in front of the other due grants. Otherwise 128 such grants
+/// would hide all others, because a pass reads no more entries.
 #[tokio::test]
 async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     let (storage, keys) = (memory(), ring());
@@ -70,13 +70,13 @@ async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() 
     }
     assert_eq!(slow.change(|world| world.descriptions), 2, "at the start, and once since");
 
-    // The answer is used when it comes.
+    // The description that `slow` was asked for is used when it comes.
     slow.change(|world| world.version = "2".to_owned());
     let version = || grants.service(&name("slow")).unwrap().description.unwrap().version().to_owned();
     until("it described itself", || version() == "2").await;
 }
 
-/// Shows that stored claims can be read again. Otherwise only the user could act on the grant.
+/// Shows that a user's claims can be read again after they were stored. Otherwise only the user could act on the grant.
 #[tokio::test]
 async fn claims_that_are_stored_can_be_read_again() {
     let deep = (0..70).fold(Json::from(true), |inner, _| Json::Array(vec![inner]));

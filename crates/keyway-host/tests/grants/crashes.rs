@@ -1,4 +1,4 @@
-//! Ends the process at every commit, and lets another run of the host continue.
+//! Tests that another run of the host continues the work on grants, whichever commit the process ends at.
 
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ async fn nothing_is_lost_wherever_the_process_ends() {
                     !capabilities.reconciles || undecided == 0,
                     "a plugin that can tell was not asked: {case}"
                 );
-                // A second recovery finds nothing, and the count is right.
+                // A second recovery finds nothing, and the count of grants is right.
                 assert!(grants.recover().await.unwrap().is_empty(), "{case}");
                 let grants = host(&storage, &keys, service(&world).limit(1)).started().await;
                 let another = grants.request(&svc(), plain_request("joe")).await;

@@ -34,8 +34,8 @@ async fn a_refusal_has_a_message_for_the_user_and_one_for_the_log() {
     assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
 }
 
-/// Tests calls with an unknown effect. The grant stays listed until a person decides, it counts, and no message
-/// contains the plugin's text.
+/// Tests calls with an unknown effect. The grant stays listed until a person decides, it counts towards the limit, and
+/// no message contains the plugin's text.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_outcome_stays_listed_until_a_person_decides() {
     for isolation in [Isolation::Task, Isolation::Inline] {
@@ -191,7 +191,7 @@ async fn a_revocation_that_fails_keeps_the_grant_and_is_tried_again_with_longer_
         assert!(matches!(worked[0].outcome, WorkOutcome::Failed(_)), "{worked:?}");
         assert_eq!(only_grant(&grants).await.state.failures, failures);
     }
-    // The retries are used up. The grant waits for a person, is still listed, and still counts.
+    // The retries are used up. The grant waits for a person, is still listed, and still counts towards the limit.
     assert!(grants.run_due(clock.advance(Duration::from_secs(1_000_000))).await.unwrap().is_empty());
     assert_eq!(grants.all_undecided().await.len(), 1);
     assert_eq!(only_grant(&grants).await.state.failures, 3);
@@ -206,7 +206,7 @@ async fn a_grant_that_cannot_be_stored_is_revoked() {
     for applied in [false, true] {
         let (storage, keys, world) = (memory(), ring(), World::plain());
         host(&storage, &keys, service(&world)).started().await;
-        // Only the intent is stored.
+        // The intent can be stored. The next commit, which stores the grant, fails.
         let dying = dying(&storage, 1, applied, false);
         let grants = host(&dying, &keys, service(&world)).started().await;
         let answer = grants.request(&svc(), plain_request("joe")).await;

@@ -16,8 +16,8 @@ async fn refusal(grants: &Started, value: Option<(&str, keyway_issuers::Json)>) 
     }
 }
 
-/// Tests every combination of the four conditions. The answer names the first failed condition, and the plugin is asked
-/// only if all conditions hold.
+/// Tests every combination of the gate's four conditions. The answer names the first failed condition, and the plugin
+/// is asked only if all conditions hold.
 #[tokio::test]
 async fn the_first_condition_that_does_not_hold_is_the_answer() {
     for bits in 0..16_u8 {
@@ -71,13 +71,13 @@ async fn the_limit_is_each_users_own_and_what_is_revoked_makes_room() {
     let first = granted(grants.request(&svc(), plain_request("joe")).await);
     assert_eq!(refusal(&grants, None).await, Some(TransitionError::LimitReached { limit: 1 }));
     granted(grants.request(&svc(), plain_request("ann")).await);
-    // A grant that could not be revoked still counts.
+    // A grant that could not be revoked still counts towards the limit.
     world.change(|world| world.revocations_to_fail = 1);
     assert!(grants.revoke(first.grant, user("joe")).await.is_err());
     assert_eq!(refusal(&grants, None).await, Some(TransitionError::LimitReached { limit: 1 }));
     grants.revoke(first.grant, user("joe")).await.unwrap();
     assert_eq!(refusal(&grants, None).await, None);
-    // Neither a refused request nor a request for another login counts.
+    // Neither a refused request nor a request for another login counts towards the limit.
     for behaviour in [Request::Refuses, Request::WantsLogin] {
         world.set(behaviour);
         let _ = grants.request(&svc(), plain_request("eve")).await;

@@ -1,4 +1,4 @@
-//! Tests the users' answers, and the stored data.
+//! Tests the answers that users get, and the data that the host stores.
 
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::grants::{
@@ -62,7 +62,7 @@ async fn states_are_unique_for_a_user_and_a_service_only() {
     }
     assert_eq!(world.change(|world| world.revocations), 0);
 
-    // With the other policy, the answer is the old grant. It counts once.
+    // With the policy `Reuse`, the answer is the old grant, which counts once.
     let reusing = service(&world).duplicates(DuplicatePolicy::Reuse).limit(2);
     let grants = host(&storage, &keys, reusing).started().await;
     for _ in 0..3 {
@@ -87,7 +87,7 @@ async fn a_request_that_is_repeated_makes_nothing_twice() {
         other => panic!("{other:?}"),
     }
     assert_eq!((world.credentials(), world.change(|world| world.requests)), (1, 1));
-    // The id belongs to this user only.
+    // The id of a request belongs to one user, so the same id of another user makes another grant.
     let anns = plain_request("ann").with_id(IntentId::new("order-17").unwrap());
     assert!(granted(grants.request(&svc(), anns).await).grant != first.grant);
 }
@@ -136,7 +136,7 @@ async fn descriptions_are_refreshed_when_the_version_changes() {
     assert!(grants.refresh(&svc()).await.unwrap());
     assert_eq!(grants.service(&svc()).unwrap().description.unwrap().version(), "2");
 
-    // A plugin keeps its valid description when a new one breaks rules.
+    // The host keeps the valid description of a plugin when a new description breaks rules.
     world.change(|world| world.version = "broken".to_owned());
     assert!(!grants.refresh(&svc()).await.unwrap());
     assert!(grants.services()[0].enabled);
@@ -188,7 +188,7 @@ async fn nothing_is_decided_that_is_known() {
     let error =
         grants.decide(&joe.user, handed.grant, Decision::Made(CredentialRef::new("x"))).await.unwrap_err();
     assert!(matches!(error, GrantsError::Refused(TransitionError::NothingToDo)), "{error}");
-    // A decision about a missing grant is no error, like a revocation of one.
+    // A decision about a missing grant is no error, and neither is the revocation of a missing grant.
     for decision in [Decision::NothingThere, Decision::Made(CredentialRef::new("x"))] {
         assert!(grants.decide(&user("eve").user, handed.grant, decision).await.unwrap().is_none());
     }

@@ -1,5 +1,4 @@
-//! Tests the grant engine: the users' answers, the stored data, and the state after faults, races
-//! and crashes.
+//! Tests the grant engine: the answers that users get, the stored data, and the state after faults, races and crashes.
 
 mod backlog;
 mod crashes;

@@ -24,7 +24,7 @@ async fn a_second_run_is_refused_while_the_first_lives() {
     let first = named(&storage, &keys).start().await.unwrap();
     let refused = named(&storage, &keys).start().await.unwrap_err();
     assert!(matches!(&refused, HostError::Running { name } if name == "web-1"), "{refused}");
-    // A host with another name is another host.
+    // A host with another name can start while the first host runs.
     named(&storage, &keys).name("web-2").start().await.unwrap();
     // The first run releases its name, so the next run need not wait.
     first.close().await.unwrap();

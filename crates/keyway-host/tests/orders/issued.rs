@@ -1,4 +1,4 @@
-//! Tests the checks of issued certificates, and the log of the valid ones.
+//! Tests the checks of issued certificates, and the log of valid certificates.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -15,7 +15,7 @@ use crate::world::*;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A listener that records every event, and fails at the first ones.
+/// A listener that records every event, and fails at the first events.
 #[derive(Debug, Default)]
 struct Listener {
     heard: Mutex<Vec<String>>,

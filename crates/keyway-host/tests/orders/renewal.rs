@@ -15,7 +15,7 @@ use crate::world::*;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 const CERTIFICATE: &str = include_str!("pem/certificate.pem");
-/// The certificates are valid for a century.
+/// The length of a year. The certificates of these tests are valid for a century.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 fn scripted(capabilities: Capabilities) -> ScriptedCa {
@@ -99,8 +99,8 @@ async fn a_revoked_or_deleted_order_is_not_renewed() {
     assert_eq!((ca.calls(CaCall::Issue), ca.calls(CaCall::Revoke)), (2, 1));
 }
 
-/// Tests that the order that renews another is placed only once, even by two workers, or after a crash between the two
-/// records.
+/// Tests that a renewal order is placed only once, even if two workers place it, or if the process ends between the
+/// writes of the old and the new order.
 #[tokio::test]
 async fn a_renewal_is_placed_once() {
     let (storage, keys, clock) = (memory(), ring(), Arc::default());

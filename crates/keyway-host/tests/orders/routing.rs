@@ -67,7 +67,7 @@ async fn a_preference_is_seen_by_another_host() {
 #[tokio::test]
 async fn an_order_that_no_authority_takes_is_refused() {
     let (world, cas) = two().await;
-    // The scripted authorities refuse such names.
+    // The scripted authorities refuse this name.
     let nobody = NewOrder::new(joe(), metadata(r#"{"name": "a.refused"}"#));
     let refused = world.submit(nobody).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");

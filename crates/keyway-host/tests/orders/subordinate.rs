@@ -74,7 +74,7 @@ async fn only_its_owner_sees_uses_and_deletes_it() {
     assert_eq!(world.subordinate_cas().delete(&eve(), &id).await.unwrap_err().kind(), ErrorKind::NotFound);
     assert!(world.subordinate_cas().list(&eve()).await.unwrap().is_empty());
 
-    // The owner creates another authority below it.
+    // The owner creates another authority below the first one.
     let below = NewCa::new(joe(), id.clone(), "Below", "CN=Below");
     assert_eq!(world.subordinate_cas().create(below).await.unwrap().parent, made.state.ca.unwrap());
     world.subordinate_cas().delete(&joe(), &id).await.unwrap();

@@ -61,7 +61,7 @@ async fn locks_that_ended_do_not_pile_up() {
     assert!(world.locks().await.unwrap().len() < 50);
 }
 
-/// Tests a fetch that failed at its first candidate. When it is settled, it must not check out all candidates.
+/// Tests that settling a fetch that failed at its first candidate does not check out all candidates.
 #[tokio::test]
 async fn settling_a_fetch_checks_out_no_more_than_a_session_may_hold() {
     let clock = Arc::default();
@@ -100,7 +100,7 @@ async fn a_list_that_fails_first_leaves_nothing_undecided() {
     assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 0);
 }
 
-/// Tests that the end of a session does not wait for a fetch of the same session in a queue.
+/// Tests that a session ends at once while a fetch of this session waits in a queue.
 #[tokio::test]
 async fn the_end_ends_a_waiting_fetch() {
     let clock = Arc::default();

@@ -1,4 +1,4 @@
-//! Ends the process at every commit, and lets another run of the host continue.
+//! Tests that another run of the host continues the work on sessions, whichever commit the process ends at.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -39,7 +39,7 @@ async fn with_the_other_trigger_the_end_returns_what_was_proven() {
     session.authentication_completed().await.unwrap();
     session.authentication_completed().await.unwrap();
     assert_eq!((store.held().len(), store.count(StoreCall::AuthenticationCompleted)), (1, 1));
-    // A later fetch does not check in what was proven.
+    // A later fetch does not check in the credentials that the target accepted.
     session.fetch::<PrivateKeys>(&hall(), FetchRequest::new()).await.unwrap().found().unwrap();
     assert_eq!(store.held().len(), 2);
     session.end().await.unwrap();

@@ -1,4 +1,4 @@
-//! Tests fetches: candidates, outcomes, demands, and what is checked in before them.
+//! Tests fetches: candidates, outcomes, demands, and the leases that are checked in before a fetch.
 
 use std::sync::Arc;
 
@@ -134,7 +134,7 @@ async fn a_host_can_demand_a_reason_and_a_ticket() {
     assert!(line.contains(r#"user_reason="a disk is full" ticket="T-1""#), "{line}");
 }
 
-/// Tests that the audit does not report that the vault had no credentials when this is unknown.
+/// Tests that the audit does not report a fetch that failed as a fetch that found nothing.
 #[tokio::test]
 async fn the_audit_tells_a_fetch_that_failed_from_one_that_found_nothing() {
     let clock = Arc::default();

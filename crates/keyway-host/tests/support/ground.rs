@@ -27,8 +27,8 @@ impl Clock for TestClock {
     }
 }
 
-/// Makes a storage engine that fails at a commit of the host, after this many other commits, as if the process had
-/// died. `applied` tells whether that commit takes effect.
+/// Makes a storage engine that fails at a commit of the host, after `commits` other commits, as if the process had
+/// died. `applied` tells whether the failing commit takes effect.
 pub(crate) fn dying(
     inner: &Arc<dyn Storage>,
     commits: u64,

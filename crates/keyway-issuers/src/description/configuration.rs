@@ -111,7 +111,7 @@ impl ConfigurationValue {
 /// The resolved configuration of a plugin, with a value for every parameter that the plugin
 /// describes (WaTTS seed, key `conf_params`).
 ///
-/// A host makes one with
+/// A host makes a resolved configuration with
 /// [`Description::resolve_configuration`](super::Description::resolve_configuration).
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Configuration {

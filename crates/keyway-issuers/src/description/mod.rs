@@ -142,7 +142,8 @@ impl Description {
     /// See decision W5.
     ///
     /// # Errors
-    /// [`FitsNoSet`](crate::Rule::FitsNoSet), or a wrong type when the keys fit a set.
+    /// [`FitsNoSet`](crate::Rule::FitsNoSet), or [`Type`](crate::Rule::Type) when the keys fit a set, but a value does
+    /// not have the described type.
     pub fn fitting_set(&self, parameters: &Parameters) -> Result<usize, Violation> {
         fitting_set(&self.parameter_sets, parameters)
     }

@@ -124,7 +124,7 @@ impl ParameterType {
 /// (decision W5).
 ///
 /// # Errors
-/// [`Rule::FitsNoSet`], or [`Rule::Type`] when the keys fit a set.
+/// [`Rule::FitsNoSet`], or [`Rule::Type`] when the keys fit a set, but a value does not have the described type.
 pub fn fitting_set(sets: &[ParameterSet], parameters: &Parameters) -> Result<usize, Violation> {
     let mut violation = None;
     for (index, set) in sets.iter().enumerate().filter(|(_, set)| set.has_keys_of(parameters)) {

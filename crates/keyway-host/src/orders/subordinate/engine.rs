@@ -23,7 +23,7 @@ use crate::work::{Limits, Submitted, Worker};
 ///
 /// Get it from [`Orders::subordinate_cas`](crate::orders::Orders::subordinate_cas). Its calls ask the plugin and wait
 /// for its answer. The [host's loop](crate::Host::run) continues work that a call leaves open. A clone is another
-/// handle to the same engine. Its futures need a tokio runtime, and block as much as the storage engine does.
+/// handle to the same engine. The futures need a tokio runtime, and block as much as the storage engine does.
 #[derive(Clone, Debug)]
 pub struct SubordinateCas {
     pub(crate) worker: Arc<Worker<SubordinateWorkflow>>,
@@ -48,8 +48,9 @@ impl SubordinateCas {
     ///
     /// # Errors
     /// [`SubordinateError::Invalid`] names the field; [`SubordinateError::Ca`] when the owner may not use the parent;
-    /// [`TransitionError::NameTaken`]; [`SubordinateError::Authority`] if the plugin failed: if an effect may remain,
-    /// the host finds out what happened, and the authority stays in the list; [`SubordinateError::Record`].
+    /// [`TransitionError::NameTaken`]; [`SubordinateError::Record`]; [`SubordinateError::Authority`] if the plugin
+    /// failed. If the failed call may have had an effect, the host finds out what happened, and the authority stays in
+    /// the list.
     ///
     /// # Cancel safety
     /// If the future is dropped, the authority may have been requested or not. The host continues a request that was
@@ -102,8 +103,8 @@ impl SubordinateCas {
     ///
     /// # Errors
     /// [`SubordinateError::Ca`] when there is no such authority of this owner, when it is a base authority, or when the
-    /// owner prefers it and has others (decision B19). [`SubordinateError::Authority`] if the plugin failed: the
-    /// authority stays, and unless the plugin refused, the host tries again. [`TransitionError::NotDue`] while the
+    /// owner prefers it and has other authorities (decision B19). [`SubordinateError::Authority`] if the plugin failed:
+    /// the authority stays, and unless the plugin refused, the host tries again. [`TransitionError::NotDue`] while the
     /// authority is being deleted; [`SubordinateError::Record`].
     ///
     /// # Cancel safety
@@ -165,11 +166,11 @@ impl SubordinateCas {
     }
 
     /// Records a person's decision about an authority. The person should first look at the authorities of the plugin.
-    /// Returns the authority, unless the host forgets it.
+    /// Returns the authority; `None` if the decision makes the host forget it.
     ///
     /// # Errors
     /// [`TransitionError::NothingToDecide`], [`TransitionError::IdTaken`], [`TransitionError::NoCa`];
-    /// [`SubordinateError::Ca`] for an id that everybody uses; [`SubordinateError::Record`].
+    /// [`SubordinateError::Ca`] for the id of an authority that all owners may use; [`SubordinateError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the authority decided or unchanged.

@@ -49,7 +49,8 @@ impl From<Failed<SubordinateWorkflow>> for SubordinateError {
         match because {
             FailedBecause::Refused { error, .. } => Self::Refused(error),
             FailedBecause::LimitReached(_) => Self::Refused(TransitionError::Exists),
-            // The plugin's own failure tells the caller more than the failure to store the step.
+            // If a step cannot be stored after the plugin failed, the caller gets the plugin's failure, because it
+            // tells more.
             FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
         }
     }

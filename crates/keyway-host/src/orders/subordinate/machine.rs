@@ -20,9 +20,9 @@
 //! | refused to delete | | ignored | Active | |
 //! | decide | refused | refused | nothing there, when the retries are used up | Active, or gone |
 //!
-//! An answer counts only if its worker has the claim. The answer that the authority was created or deleted always
-//! counts. If the record is gone when the plugin has created the authority, the record is stored again, so that no
-//! authority is without an owner.
+//! An answer counts only if its worker has the claim, except that the answers "created" and "deleted" always count. If
+//! the record is gone when the plugin has created the authority, the record is stored again, so that no authority is
+//! without an owner.
 
 use keyway_certificates::{CaId, Capabilities};
 use keyway_core::Timestamp;
@@ -36,12 +36,12 @@ pub(super) type Step = crate::work::Step<SubordinateWorkflow>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
-    /// The plugin is asked to create it, now or again.
+    /// The plugin is being asked to create the authority, for the first time or again.
     Creating = 1,
-    /// It exists.
+    /// The authority exists.
     Active = 2,
-    /// The plugin is asked to delete it, now or again. If no next time is set, a person has to look at it, or the owner
-    /// deletes it again.
+    /// The plugin is being asked to delete the authority, for the first time or again. If no next time is set, a person
+    /// has to look at the authority, or the owner deletes it again.
     Deleting = 3,
     /// It is not known whether the authority was created. A person decides.
     Undecided = 4,
@@ -50,7 +50,7 @@ pub enum Phase {
 /// The calls that may have created an authority although no answer says so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
-    /// None.
+    /// No call.
     None = 0,
     /// The call that is running, or that was cut short.
     Asked = 1,
@@ -90,7 +90,7 @@ pub enum Decision {
 /// Something that happened to a subordinate authority.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Event {
-    /// An owner creates it, and its request passed the checks.
+    /// An owner requests the authority, and the request passed the checks.
     Create { now: Timestamp },
     /// Another authority has its name.
     NameTaken,
@@ -105,7 +105,7 @@ pub(crate) enum Event {
     NeverCreated { now: Timestamp },
     /// Only a person can tell what happened.
     CannotTell { now: Timestamp, message: String },
-    /// Its owner deletes it.
+    /// The owner asks to delete the authority.
     Delete { now: Timestamp },
     /// The plugin deleted it, or it was gone already.
     Deleted,
@@ -180,7 +180,7 @@ pub(crate) fn step(
         Event::Decide { now, decision } => decide(state, standing, now, decision),
         Event::Created { now, ca } if state.ca.is_none() => Ok(active(now, ca)),
         Event::Deleted if state.ca.is_some() => Ok(Step::gone()),
-        // No other answer counts if its worker has lost the claim.
+        // Any other answer counts only if its worker still has the claim.
         answer if standing == Standing::Ours => Ok(answered(limits, state, answer)),
         _ => Ok(Step::to(state.clone())),
     }
@@ -232,7 +232,7 @@ fn answered(limits: &Limits, state: &State, answer: Event) -> Step {
 }
 
 /// Tries the creation again until the retries are used up. After that, the host forgets an authority that certainly
-/// does not exist, and a person decides about any other.
+/// does not exist, and a person decides about any other authority.
 fn again_later(limits: &Limits, state: State, again: Again, can: Capabilities) -> Step {
     let failures = state.failures.saturating_add(1);
     let can_be_repeated = state.doubt == Doubt::None || can.idempotent || can.reconciles;

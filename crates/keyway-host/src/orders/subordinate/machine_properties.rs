@@ -179,8 +179,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
-    /// Tests that every existing authority has a record with its id, and that a plugin is never asked to create a
-    /// second one. This holds whatever fails, whatever the plugin can do, and wherever the process ends.
+    /// Tests that every existing authority has a record with its id, and that a plugin never creates a second
+    /// authority. This holds whatever fails, whatever the plugin can do, and wherever the process ends.
     #[test]
     fn nothing_is_lost_or_doubled(
         acts in acts(), answers in prop::collection::vec(prop::sample::select(&ANSWERS[..]), 0..30),
@@ -193,7 +193,8 @@ proptest! {
         }
     }
 
-    /// Tests that everything is settled that does not need a person's decision, if the plugin answers in the end.
+    /// Tests that every authority is settled in the end, or waits for a person's decision, if the plugin answers in the
+    /// end.
     #[test]
     fn an_open_step_comes_to_an_end(
         acts in acts(), answers in prop::collection::vec(prop::sample::select(&ANSWERS[..]), 0..9),

@@ -46,8 +46,8 @@
 //! | answers with an authority that was there before | waits for a person's decision |
 //!
 //! A deletion that fails is tried again, because it can be repeated. If the plugin refuses the deletion, the authority
-//! stays as it was. As long as a creation is not settled, an authority of its name is hidden, even if the plugin lists
-//! it: without an owner, everybody could use it.
+//! stays as it was. While a creation is not settled, an authority with the requested name is hidden, even if the plugin
+//! lists it: it has no owner yet, so everybody could use it.
 
 mod engine;
 mod error;

@@ -47,7 +47,7 @@ impl NewCa {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SubordinateCa {
-    /// The id of the authority's creation, which the plugin knows, too.
+    /// The id of the intent to create the authority. The plugin gets this id, too.
     pub intent: IntentId,
     /// The id by which orders name the authority, as [`Orders::cas`](crate::orders::Orders::cas) lists it; `None` while
     /// the authority is not known to exist.

@@ -59,7 +59,7 @@ impl Workflow for SubordinateWorkflow {
     type Event = Event;
     type Command = Command;
     type TransitionError = TransitionError;
-    /// A waiting owner adds no data of its own.
+    /// A waiting owner passes no data of its own to the worker.
     type Live = ();
     type Answer = CaInformation;
     type Failure = SubordinateError;
@@ -121,7 +121,7 @@ fn taken(now: Timestamp) -> Event {
     Event::CannotTell { now, message }
 }
 
-/// Returns the id of the intent to create an authority. The engine uses it as the id of the authority.
+/// Returns the id of the intent to create an authority. The engine also uses this id as the id of the authority.
 pub(super) fn creation(id: &NameTag) -> IntentId {
     intent(id_text(id))
 }
@@ -156,7 +156,7 @@ impl SubordinateWorkflow {
         }
     }
 
-    /// Accepts the plugin's answer, unless it names an authority that everybody uses.
+    /// Accepts the plugin's answer, unless it names an authority that all owners may use.
     fn created(&self, on: &Claimed<'_, Self>, information: CaInformation) -> Done {
         let (now, requested) = (on.now(), &on.entry.fixed);
         if !self.cas.may_be_new(requested, &information.id) {
@@ -242,7 +242,8 @@ fn failed(on: &Claimed<'_, SubordinateWorkflow>, event: Event, error: Certificat
 }
 
 impl Requested {
-    /// Describes the authority with the facts of the record. The plugin knows the other facts.
+    /// Describes the authority with the facts of the record. Other facts are left out, because only the plugin knows
+    /// them.
     pub(in super::super) fn information(&self, id: &CaId) -> CaInformation {
         let information = CaInformation::new(id.clone(), self.name.clone());
         match &self.description {
