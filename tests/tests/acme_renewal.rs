@@ -1,4 +1,4 @@
-//! The engine renews certificates at an ACME server, and tells it which certificate a new one replaces.
+//! The engine renews certificates at an ACME server, and tells the server which certificate is replaced.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -61,7 +61,7 @@ fn a_value_that_a_shell_receives_is_seen() {
             nothing,
             "ISS-030",
         ),
-        // A plugin that checks the subject first runs the claims of known users only.
+        // This plugin checks the subject before anything else, so it runs only the claims of known users.
         (
             r#"[ "$(text sub)" = kit-12345678 ] || { echo '{"result":"error","user_msg":"No.","log_msg":"who?"}'; exit 1; }
                sh -c "echo $(text given_name)" > /dev/null 2>&1"#,

@@ -90,7 +90,7 @@ fn an_executable_that_is_none_is_caught() {
 
 #[test]
 fn an_old_executable_passes_only_leniently() {
-    // The plugin prints more than its object, and ends with another status.
+    // The plugin prints text after its object, and does not exit with status 0.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("old.sh");
     std::fs::write(
@@ -121,7 +121,7 @@ fn an_old_executable_passes_only_leniently() {
 
 #[test]
 fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
-    // The names need quoting, and every option matters: without one of them, another subject is judged.
+    // The names need quoting. Every option matters: if one is left out, the command judges another subject.
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("it's here");
     std::fs::create_dir(&folder).unwrap();
@@ -185,7 +185,7 @@ fn a_failure_says_how_to_repeat_it_on_the_same_executable() {
 
 #[test]
 fn a_lenient_run_is_one_at_a_time_unless_it_is_told_otherwise() {
-    // The plugin answers no request while it answers another one.
+    // The plugin fails if it gets a request while it still answers another request.
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("alone.sh");
     let text = format!(

@@ -172,7 +172,7 @@ fn run(arguments: &[&[u8]], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The executable may close its input early.
+    // An error is ignored, because the executable may close its input early.
     let _ = child.stdin.take().unwrap().write_all(input);
     child.wait_with_output().unwrap()
 }
@@ -191,7 +191,7 @@ fn it_reads_the_argument_first_and_standard_input_without_one() {
     let input = input.expose().as_bytes();
     let by_argument = described(&run(&[input], b"not looked at"));
     assert_eq!(by_argument, described(&run(&[], input)));
-    // Old hosts and shells add a line break, and some add padding.
+    // Old hosts and shells add a line break, and some add padding. The answer stays the same.
     assert_eq!(by_argument, described(&run(&[], &[input, b"\n"].concat())));
 }
 
@@ -260,7 +260,7 @@ fn values_that_the_host_should_have_checked_are_checked() {
     for request in [mandatory_missing, wrong_type, unknown] {
         assert!(matches!(ask(&request), Err(IssuerError::Refused { .. })), "{request:?}");
     }
-    // A parameter without configuration has its default.
+    // The configuration gives no value for the parameter, so the parameter has its default.
     let Ok(RequestOutcome::Issued(issued)) = ask(&CredentialRequest::new(joe())) else { panic!() };
     assert!(issued.state.as_str().starts_with("echo/"), "{}", issued.state.as_str());
 }

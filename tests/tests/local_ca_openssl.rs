@@ -120,7 +120,7 @@ fn openssl_accepts_certificates_and_lists_strictly() {
                 AlternativeName::Ip("192.0.2.1".parse().unwrap()),
                 AlternativeName::email("ada@example.com").unwrap(),
             ];
-            // With a subject, and with names alone.
+            // One certificate has a subject, and one has alternative names only.
             for (subject, kind) in
                 [("CN=door".parse().unwrap(), "named"), (DistinguishedName::empty(), "bare")]
             {

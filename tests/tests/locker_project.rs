@@ -216,7 +216,7 @@ fn project() -> LockerDouble {
     for number in 0..30 {
         double.put_secret(&format!("K{number}"), None, &format!("value {number}"), "");
     }
-    // A page of the service's list is shorter than the list.
+    // The list is longer than a page of the service.
     double.set_page_limit(7);
     double
 }
@@ -258,7 +258,7 @@ fn what_others_change_between_two_pages_shows_and_an_unchanged_list_is_read_once
         let there = now.iter().find(|secret| secret.id == id);
         match page {
             0 | 1 => {}
-            // This page was read after the deletion, but before the values changed.
+            // The third page was read after the deletion of a secret, but before the values changed.
             2 => assert!(there.is_some(), "a deleted secret is listed"),
             _ => assert_eq!(there.map(|secret| &secret.value), Some(&value)),
         }

@@ -1,5 +1,5 @@
-//! Tests answers of `locker-sdk` that the official SDK does not lead to: stores and configurations that cannot be used,
-//! values that cannot be shown, and sizes.
+//! Tests answers of `locker-sdk` that calls of the official SDK do not produce: stores and configurations that cannot
+//! be used, values that cannot be shown, and sizes.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
@@ -34,7 +34,7 @@ fn run(stores: &SdkStores, request: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The program may end before it has read all of a request that is too long.
+    // An error is ignored, because the program may end before it has read all of a request that is too long.
     let _ = child.stdin.take().unwrap().write_all(request);
     child.wait_with_output().unwrap()
 }
@@ -140,12 +140,12 @@ fn a_store_that_cannot_be_used_is_no_missing_secret() {
         let (found, log) = with(from, to);
         assert!(found == kind && log.contains(reason), "{from}: {found}: {log}");
     }
-    // This store of the same database was never created.
+    // The store `later` was never created in this database.
     let renamed = text.replace("[stores.web]", "[stores.later]").replace("store = 'web'", "store = 'later'");
     fs::write(&path, renamed).unwrap();
     assert_eq!(fails(&stores).0, "database_error");
     fs::write(&path, &text).unwrap();
-    // The store was created with other keys.
+    // The store was created with a key that differs from this new key.
     let keys = stores.path("keys");
     fs::write(&keys, keyway_seal::Key::generate().unwrap().expose_text().expose()).unwrap();
     assert_eq!(fails(&stores).0, "database_error");
@@ -169,7 +169,7 @@ fn requests_and_answers_have_a_largest_size() {
     let output = run(&stores, &long);
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&answer["id"], &answer["error"]["data"]["kind"]), (&Value::Null, &json!("parse_error")));
-    // Each character takes six bytes in an answer.
+    // Each character takes six bytes in an answer, so a list of all values is too large for one answer.
     let value = "\u{e9}".repeat(200_000);
     for number in 0..18 {
         call(&stores, "secret.create", json!({"key": format!("k{number}"), "value": value})).unwrap();

@@ -152,7 +152,7 @@ impl Random {
     fn cross(&mut self, value: &mut Value, other: &Value) {
         match (value, other) {
             (Value::Object(ours), Value::Object(theirs)) if !ours.is_empty() => {
-                // The plugin and the store of a vector stay, because they decide how the vector is read.
+                // The plugin and the store of a vector are kept, because they decide how the vector is read.
                 let keys: Vec<_> =
                     ours.keys().filter(|key| *key != "plugin" && *key != "world").cloned().collect();
                 if keys.is_empty() {

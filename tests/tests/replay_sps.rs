@@ -120,7 +120,7 @@ async fn the_plugin_answers_the_first_fetch_as_the_model_says() {
             };
             let noted: Vec<HookCall> = journal.take().into_iter().map(|(call, _)| call).collect();
             assert_eq!(noted, [hook_call(call)], "{}", vector.id);
-            // Only the last hook may end the search.
+            // Only the last hook that the model calls may end the search.
             let is_last = index + 1 == first.hooks.len();
             match answer {
                 Ok(None) => {}

@@ -61,8 +61,8 @@ fn made_and_tested(kind: &str, name: &str, folder: &Path) -> String {
     let made = new(&[kind, name, "--path", path]);
     assert!(made.status.success(), "{}", said(&made));
 
-    // The plugin uses the lock file, the target folder and the profile of the workspace, so that cargo compiles only
-    // those packages again that have other features here.
+    // The plugin uses the lock file, the target folder and the profile of the workspace, so that cargo compiles again
+    // only the packages whose features differ.
     let plugin = folder.join(name);
     fs::copy(root().join("Cargo.lock"), plugin.join("Cargo.lock")).unwrap();
     let target = std::env::var_os("CARGO_TARGET_DIR")
@@ -77,7 +77,7 @@ fn made_and_tested(kind: &str, name: &str, folder: &Path) -> String {
     let text = said(&tested);
     assert!(tested.status.success(), "{text}");
 
-    // An existing crate is not overwritten.
+    // The command does not overwrite an existing crate.
     let again = new(&[kind, name, "--path", path]);
     assert!(!again.status.success() && said(&again).contains("is there already"), "{}", said(&again));
     text

@@ -119,7 +119,7 @@ fn a_full_disk_is_told_from_a_sync_that_failed() {
             failed += 1;
             assert_eq!(said[1..], ["two: ok, there: true", "verify: Some(1)"], "write {write}");
         } else {
-            // The write that fails belongs to the second commit, or to no commit.
+            // The failed write belongs to the second commit or to no commit, so the first commit works.
             assert_eq!(said[0], WORKS[0], "write {write}");
             assert!(!said[1].contains("not known"), "write {write}: {said:?}");
         }

@@ -21,7 +21,7 @@ fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
     let report =
         secrets::run(&Options { program, kills, seed, most_findings: 20, defect }, &mut |_| {}).unwrap();
     if defect.is_some() {
-        // These folders were broken on purpose, and are removed.
+        // The defect broke these folders on purpose, so they are removed.
         for folder in &report.kept {
             let _ = std::fs::remove_dir_all(folder);
         }
@@ -109,7 +109,7 @@ async fn a_handle_from_the_middle_of_a_rotation_does_not_bring_back_old_keys() {
     for report in start(&storage).await.recover().await.unwrap() {
         assert!(matches!(report.outcome, WorkOutcome::Settled), "{report:?}");
     }
-    // A faulty store draws one of two keys, so it passes this by chance only once in 2^30 times.
+    // If a store still drew one of two keys for each write, it would pass this check only once in 2^30 times.
     for number in 0..30 {
         let address = SecretAddress::shared(SecretName::new(format!("a{number}")).unwrap());
         from_the_middle.create(NewSecret::new(address, SecretValue::text("1"))).await.unwrap();

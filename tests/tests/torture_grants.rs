@@ -55,7 +55,7 @@ fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
     assert!(output.status.success(), "{text}");
     assert_eq!(text.lines().last(), Some("lost 0, corrupt 0, doubled 0"), "{text}");
     assert!(text.contains("cargo xtask torture grants --kills 2 --power-cuts 0 --seed 5"), "{text}");
-    // A defect of another area must be refused.
+    // The program refuses a defect of another area.
     let output = run(&["--defect", "writes-in-place"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("writes-in-place"));

@@ -12,7 +12,7 @@ fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
     let options = Options { program: PathBuf::from(PROGRAM), kills, seed, most_findings: 1, defect };
     let report = sessions::run(&options, &mut |_| {}).unwrap();
     if defect.is_some() {
-        // These folders were broken on purpose.
+        // The defect broke these folders on purpose, so they are removed.
         for folder in &report.kept {
             let _ = std::fs::remove_dir_all(folder);
         }
@@ -49,7 +49,7 @@ fn the_program_ends_with_the_counts_and_says_how_to_repeat() {
     assert!(output.status.success(), "{text}");
     assert_eq!(text.lines().last(), Some("lost 0, corrupt 0, doubled 0, locked out 0"), "{text}");
     assert!(text.contains("cargo xtask torture sessions --kills 2"), "{text}");
-    // A defect of another area must be refused.
+    // The program refuses a defect of another area.
     let output = run(&["--defect", "makes-another"]);
     assert_eq!(output.status.code(), Some(1));
 }

@@ -153,7 +153,7 @@ fn a_vault_in_python_that_needs_standard_input() {
     closed.requester.access_token = Some("a-token-of-joe".into());
     let error = plugin.ask(&CredentialRequest::new(closed)).unwrap_err();
     assert_eq!(error.user_message(), "The vault is closed.");
-    // The end of the error output is kept for the log, with the token redacted.
+    // The log gets the end of the error output, with the token redacted.
     assert!(error.detail().contains("asked by joe with [REDACTED]"), "{}", error.detail());
 }
 

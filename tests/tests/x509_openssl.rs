@@ -33,7 +33,8 @@ fn openssl_verifies_our_requests() {
         AlternativeName::uri("https://example.com/a").unwrap(),
     ];
     for key in keys {
-        // Attributes of one type, several in one relative name, escapes, text beyond ASCII, each type of string.
+        // The subject has two attributes of one type, two attributes in one relative name, escapes, text beyond ASCII,
+        // and each type of string.
         let subject =
             "CN=B\\c3\\bcrger\\, Ada+SN=Lovelace,OU=dev,OU=us,DC=example,DC=com,C=DE,serialNumber=1-2";
         let request = CertificateRequest::sign(&key, &subject.parse().unwrap(), &names).unwrap();

@@ -80,7 +80,7 @@ fn parse(text: &str) -> Result<House, Failure> {
     Ok(house)
 }
 
-/// Reads the lines of the one block of a language in the text, with their numbers.
+/// Reads the lines of the block of a language, with their numbers. The text must have exactly one such block.
 fn block<'a>(text: &'a str, language: &str) -> Result<Vec<(usize, &'a str)>, Failure> {
     let mut lines = Vec::new();
     let mut inside = false;
@@ -151,7 +151,8 @@ fn from_metadata(metadata: &Value) -> Result<House, Failure> {
         let arrows = package["name"].as_str().and_then(|name| house.get_mut(name)).ok_or_else(unknown)?;
         for dependency in package["dependencies"].as_array().ok_or_else(unknown)? {
             let name = dependency["name"].as_str().ok_or_else(unknown)?;
-            // A registry package may have the name of a package of the workspace. Only the latter has a path.
+            // A registry package may have the name of a package of the workspace. Only the package of the workspace has
+            // a path.
             if !members.contains(name) || dependency["path"].is_null() {
                 continue;
             }

@@ -6,7 +6,7 @@ use crate::{Failure, cargo};
 
 /// Runs the task. The program `measure` of keyway-benches does everything but the build.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
-    // Builds all programs of the package, because one starts another.
+    // Builds all programs of the package, because one program starts another.
     let build = ["--quiet", "--profile", "bench", "--package", "keyway-benches", "--bins"];
     if !cargo::succeeds(cargo::cargo(&["build"]).args(build))? {
         return Err("the benchmarks do not compile".to_owned());

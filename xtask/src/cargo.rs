@@ -47,7 +47,7 @@ pub(crate) fn unlocked(subcommand: &[&str]) -> Command {
 pub(crate) fn rustup_cargo(toolchain: &str) -> Command {
     let mut command = Command::new("rustup");
     command.args(["run", toolchain, "cargo"]).current_dir(workspace_root());
-    // The variables that the outer cargo set for its own toolchain would mislead the other one.
+    // The variables that the outer cargo set for its own toolchain would mislead the cargo of the other toolchain.
     for variable in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(variable);
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
         if !tools::fetch(&path, skipped)? {
             return Ok(());
         }
-        // All dependencies are fetched, and the lock files stay unchanged.
+        // `--frozen` keeps the lock files unchanged. It needs no network, because all dependencies were fetched before.
         let mut deny =
             cargo::unlocked(&["deny", "--frozen", "--log-level", "error", "--config", "deny.toml"]);
         deny.args(["--manifest-path", manifest, "check"]).args(&checks);

@@ -88,7 +88,7 @@ const CHOICES: [Choice; 26] = [
         features: "",
         brings: &["keyway-core", "keyway-files", "keyway-seal", "keyway-secrets", "keyway-storage"],
     },
-    // The records of `keyway-generic`, without the plugin.
+    // `keyway-passdb` needs the records of `keyway-generic`, without the plugin.
     Choice {
         package: "keyway-passdb",
         features: "",

@@ -186,7 +186,7 @@ fn targets(
         let ups = path.iter().take_while(|part| *part == "super").count();
         let from_root = match path[0].as_str() {
             "crate" => &path[1..],
-            // With enough of these, the path begins at the root.
+            // A path with as many `super` as its module has levels begins at the root.
             "super" if ups >= depth => &path[ups..],
             "super" | "keyway_host" => continue,
             name => {
@@ -195,7 +195,7 @@ fn targets(
             }
         };
         match from_root {
-            // This is `pub(crate)`, which names no item.
+            // A path that is only `crate`, as in `pub(crate)`, names no item.
             [] => {}
             [room, item @ ..] if rooms.contains(room) => {
                 let item = item.first().filter(|item| *item != "self");

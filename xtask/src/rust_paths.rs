@@ -51,7 +51,7 @@ fn follow(tokens: &[String], at: usize, before: &[String], found: &mut Vec<Vec<S
             _ => break,
         }
     }
-    // The new name of the used item follows.
+    // `as` and the new name of the item are skipped.
     if tokens.get(at).is_some_and(|token| token == "as") {
         at += 2;
     }

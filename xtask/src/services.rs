@@ -109,7 +109,7 @@ pub(crate) fn forget_failed_environments() {
     let directory = cargo::target_directory().join("python-environments");
     let Ok(environments) = fs::read_dir(directory) else { return };
     for environment in environments.flatten() {
-        // A missing file is fine.
+        // An error is ignored, because most environments have no mark.
         let _ = fs::remove_file(environment.path().join("failed"));
     }
 }

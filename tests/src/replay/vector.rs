@@ -134,7 +134,7 @@ pub fn read_file(path: &Path) -> Result<Vec<Vector>, UnreadableVectors> {
 /// Integers beyond 64 bits become `{"$integer": "123..."}`, so that no digit is lost.
 ///
 /// # Errors
-/// [`UnreadableVectors`]; `path` is the name of the file in it.
+/// [`UnreadableVectors`], which names the file by `path`.
 pub fn read(text: &str, path: &str) -> Result<Vec<Vector>, UnreadableVectors> {
     let form = |reason: String| UnreadableVectors::Form { path: path.to_owned(), reason };
     let value: Value = serde_json::from_str(&json_text::with_all_integers(text))

@@ -11,7 +11,7 @@ use super::Skip;
 pub const BARE: [&str; 3] = ["-E", "-s", "-S"];
 
 /// Returns the path of Python 3. If the search path has a wrapper script of a version manager, returns the program
-/// behind it, because the wrapper takes longer than a plugin. Blocks the first time.
+/// behind the wrapper, because the wrapper is slow: it takes longer than a plugin of the tests. Blocks the first time.
 ///
 /// # Errors
 /// A [`Skip`] if there is no Python 3.

@@ -38,7 +38,8 @@ pub const CONVECTION: PythonPackages = PythonPackages {
 
 /// The real SDK of SPS for credential-store plugins.
 ///
-/// One of its dependencies is built from C, and needs the headers of LDAP. These plugins do not use it.
+/// One of the SDK's dependencies is built from C, and needs the headers of LDAP. The plugins of the tests do not need
+/// that dependency, so it is left out.
 pub const SPS: PythonPackages = PythonPackages {
     name: "sps",
     requirements: include_str!("../../python/sps.txt"),

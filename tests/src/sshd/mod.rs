@@ -86,7 +86,7 @@ impl Server {
             host_key.display()
         );
         // Since 9.8, `sshd` locks out a client for a while after failed logins, and logins fail on purpose in these
-        // tests. Earlier versions refuse the setting.
+        // tests. Earlier versions refuse the setting, so it is left out if `sshd -t` refuses it.
         let config = file("config");
         fs::write(&config, format!("{common}PerSourcePenalties no\n")).expect("a configuration");
         if !said(Command::new(&programs.sshd).arg("-t").arg("-f").arg(&config)).0 {
@@ -176,7 +176,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // The server may have ended on its own.
+        // An error is ignored, because the server may have ended on its own.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

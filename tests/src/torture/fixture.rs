@@ -96,8 +96,8 @@ pub(super) fn joined<T>(thread: ScopedJoinHandle<'_, Result<T, TortureError>>) -
     thread.join().unwrap_or(Err(TortureError::NoOutput { program: "a thread".into() }))
 }
 
-/// Runs one host up to `most` times. The host is started again after each kill, while other hosts continue. `start`
-/// gets the number of the start, and the earlier runs.
+/// Starts a host up to `most` times in a row. Each run is killed before the next one starts, while other hosts
+/// continue. `start` gets the number of the start, and the earlier runs.
 pub(super) fn lives(
     draw: &mut Draw,
     most: u64,

@@ -82,7 +82,7 @@ pub(super) fn say_all(mut lines: Vec<Line>, ended: Result<(), String>) {
     lines.iter().for_each(say);
 }
 
-/// Tells whether an error is not a fault: another host was first, or the file was locked for a long time.
+/// Tells whether an error is harmless: another host was first, or the file was locked for a long time.
 pub(super) fn is_passing(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Conflict | ErrorKind::NotFound | ErrorKind::Unavailable { .. })
 }

@@ -1,4 +1,4 @@
-//! Processes to be killed.
+//! Starts processes, reads their lines, and kills them at chosen moments.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};

@@ -39,10 +39,10 @@ impl Finding {
     }
 }
 
-/// The knowledge about each cell.
+/// A model of the cells: for each cell, the states in which a check may find it.
 ///
-/// A cell holds one value: a store, a secret, the keys of a store. Its name is a path; the cells
-/// below an absent cell are absent too.
+/// A cell holds one value: a store, a secret, the keys of a store. Its name is a path; the cells below an absent cell
+/// are absent too.
 #[derive(Debug, Default)]
 pub struct Ledger {
     cells: BTreeMap<String, Cell>,
@@ -79,8 +79,8 @@ impl Cell {
 
     /// Tells whether a reader may find this state.
     ///
-    /// With one writer, this is its last acknowledged state, or one in progress. With several writers that do not read
-    /// before they write, it is the last state of any of them.
+    /// With one writer, this is the writer's last acknowledged state, or the state of a write in progress. With several
+    /// writers that do not read before they write, it is the last state of any of them.
     fn allows(&self, found: &State) -> bool {
         let is_found = |state: &State| state.is_same_value(found);
         let before =

@@ -69,7 +69,7 @@ fn typed(value: &Structured) -> Value {
         Structured::Float(number) if number.is_nan() => json!({ "float": "nan" }),
         Structured::Float(number) => json!({ "float": format!("{:016x}", number.to_bits()) }),
         Structured::Boolean(truth) => json!({ "boolean": **truth }),
-        // TOML allows several spellings of a date and time.
+        // TOML allows several spellings of a date and time, so the text is converted to Python's spelling.
         Structured::DateTime(text) => json!({ "moment": text.replace('Z', "+00:00").replace(' ', "T") }),
         Structured::Array(items) => json!({ "array": items.iter().map(typed).collect::<Vec<_>>() }),
         Structured::Table(table) => {

@@ -231,7 +231,7 @@ fn a_file_with_a_length_that_no_password_has_opens_and_makes_none() {
         let error = make(&*store, "b", Recipe::new()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{name}: {error}");
         assert_eq!(std::fs::read(shared.file()).unwrap(), before, "{name}");
-        // A call with an explicit length works, and the settings can be repaired.
+        // While the settings are broken, a call with an explicit length works. The settings can also be repaired.
         assert_eq!(make(&*store, "c", Recipe::new().length(8)).unwrap().len(), 8);
         write_settings(&*store, &json!({ "default": {} })).unwrap();
         assert_eq!(make(&*store, "b", Recipe::new()).unwrap().len(), 20);
@@ -262,7 +262,7 @@ fn after_a_rotation_here_python_reads_with_the_new_keys_alone() {
     assert!(matches!(block_on(shared.here(&OLD).info()), Err(StoreError::WrongKey { .. })));
     assert_eq!(get(&*shared.here(&NEW), "c"), text(&after[3]));
 
-    // In the other direction, the file that Python wrote with the new keys can be rotated again.
+    // Python has written the file with the new keys, and Keyway can rotate the file again.
     let keys = KeyRing::parse(OLD).unwrap();
     block_on(shared.here(&NEW).rotate(&keys, &|_| {})).unwrap();
     assert_eq!(shared.there(&OLD, &[json!(["list"])])[0]["ok"], json!(["a", "b", "c"]));

@@ -34,7 +34,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// Makes a store for the Generic plugin. Returns `None`, after reporting it, if there is no Python to compare with.
+    /// Makes a store for the Generic plugin. If there is no Python to compare with, reports that and returns `None`.
     pub(crate) fn generic(what: &str) -> Option<Self> {
         Self::new("generic", "convection-generic", "secrets", what)
     }

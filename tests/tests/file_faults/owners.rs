@@ -14,7 +14,7 @@ const ACCOUNT: u32 = 54_321;
 /// A group that the account is not in.
 const OTHER_GROUP: u32 = 777;
 
-/// The folder of an account. The group of the folder is not one of the account's.
+/// The folder of an account. The group of the folder is not a group of the account.
 struct Home {
     _folder: tempfile::TempDir,
     path: PathBuf,
@@ -66,7 +66,7 @@ fn an_account_changes_its_file_although_it_is_not_in_the_group_of_it() {
     home.give("s", OTHER_GROUP, 0o600);
     assert_eq!(home.run(Operation::Create), DONE);
     assert_eq!(home.rights("s"), (ACCOUNT, ACCOUNT, 0o600));
-    // A host that can keep the group does so.
+    // Root can keep the group of the file, and does so.
     home.give("authorized_keys", OTHER_GROUP, 0o640);
     assert_eq!(Operation::Authorize.run(&home.path), DONE);
     assert_eq!(home.rights("authorized_keys"), (ACCOUNT, OTHER_GROUP, 0o640));
@@ -94,7 +94,7 @@ fn one_run_as_root_does_not_lock_the_owner_out() {
     for operation in [Operation::Authorize, Operation::Create, Operation::Delete, Operation::Initialize] {
         assert_eq!(home.run(operation), DONE, "{operation:?}");
     }
-    // The same holds if root makes the folder of the store, too.
+    // If root also makes the folders of the store, these folders belong to the account.
     let inner = home.path.join("stores/convection");
     assert_eq!(Operation::Initialize.run(&inner), DONE);
     assert_eq!(home.rights("stores"), (ACCOUNT, ACCOUNT, 0o700));
@@ -108,7 +108,7 @@ fn those_who_share_a_folder_by_its_group_share_its_lock() {
     let Some(home) = Home::new(ACCOUNT).or_skip("folders that a group writes in") else { return };
     chown(&home.path, Some(0), Some(ACCOUNT)).unwrap();
     fs::set_permissions(&home.path, fs::Permissions::from_mode(0o770)).unwrap();
-    // The account cannot give its store to root, and so keeps it.
+    // The account cannot give its store file to root, which owns the folder. So the account keeps the file.
     assert_eq!(home.run(Operation::Initialize), DONE);
     assert_eq!(home.rights("s"), (ACCOUNT, ACCOUNT, 0o600));
     fs::remove_file(home.path.join(".s.keyway-lock")).unwrap();

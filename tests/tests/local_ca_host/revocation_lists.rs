@@ -87,12 +87,12 @@ async fn a_host_signs_them_again_before_they_end() {
 
     let first = kept(&office, &host, 1).await;
     assert_eq!(verify(&leaf, &anchor, &first, time()), Ok(()));
-    // Half of the lifetime of the list has passed.
+    // After half of the list's lifetime, a new list is due.
     office.clock.advance(DAY * 4);
     assert_eq!(published(&office).await, None);
     let second = kept(&office, &host, 2).await;
     assert!(second.next_update > first.next_update);
-    // The host was off, and the clock is beyond the end of the last list.
+    // The host was off for so long that the last list has expired.
     office.clock.advance(DAY * (WEEK + 1));
     assert!(second.next_update < office.clock.now());
     assert!(matches!(verify(&leaf, &anchor, &second, time()), Err(Error::CrlExpired { .. })));
@@ -105,7 +105,7 @@ async fn a_host_signs_them_again_before_they_end() {
         assert!(!accepted && said.contains("CRL has expired"), "{said}");
     }
 
-    // A revocation is on a list at once.
+    // After a revocation, the host publishes a new list at once, with the revoked certificate.
     host.orders().revoke(&joe(), &order.id, RevocationReason::KeyCompromise).await.unwrap();
     let fourth = kept(&office, &host, 4).await;
     assert_eq!(verify(&leaf, &anchor, &fourth, time()), Err(Error::CertRevoked));

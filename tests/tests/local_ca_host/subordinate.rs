@@ -46,7 +46,7 @@ async fn it_issues_the_orders_of_its_owner() {
     let issued = order.state.certificate.unwrap();
     let facts = IssuedFacts::read(issued.certificate.as_str()).unwrap();
     assert_eq!(facts.issuer, "CN=Team,O=Example".parse().unwrap());
-    // The authority's own certificate is the chain.
+    // The chain is the own certificate of the subordinate authority.
     assert_eq!(issued.intermediates, hosted.information.signing_certificate);
 
     subordinate.delete(&joe(), &id).await.unwrap();

@@ -1,4 +1,4 @@
-//! Tests each fault, and the end of the double.
+//! Tests each fault of the double of Locker's service, and the end of the double.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Tests the profile, the dates, the counts, and the authentication.
+//! Tests reads from the double of Locker's service: the profile, the dates, the counts, and the authentication.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

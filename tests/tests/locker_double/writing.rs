@@ -1,4 +1,4 @@
-//! Tests writes: their effects, and which writes are refused.
+//! Tests writes to the double of Locker's service: their effects, and which writes are refused.
 
 use std::thread;
 
@@ -48,7 +48,7 @@ fn a_key_exists_once_in_each_environment_and_once_in_none() {
         assert_eq!(caller.post("/v1/secrets", &body).0, 201);
         assert_eq!(refused(caller.post("/v1/secrets", &body)), (400, "duplicate_hash".to_owned()));
     }
-    // A move and a rename must follow the rule, too.
+    // A move or a rename must not make two secrets with the same hash.
     let moved = json!({ "hash": double.lookup_hash("A"), "environment_id": "" });
     assert_eq!(refused(caller.put("/v1/secrets/sec4", &moved)), (400, "duplicate_hash".to_owned()));
     let renamed = json!({ "hash": double.lookup_hash("A"), "key": double.sealed("A") });

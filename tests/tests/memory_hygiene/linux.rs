@@ -77,7 +77,7 @@ fn child() {
             runtime.shutdown_timeout(std::time::Duration::from_secs(5));
         }
     }
-    // The output bypasses the test's line buffer, which other tests may hold.
+    // The marker bypasses the line buffer of the test, because other tests may hold that buffer.
     let mut out = std::io::stdout();
     out.write_all(b"\nready\n").unwrap();
     out.flush().unwrap();
@@ -171,7 +171,7 @@ async fn use_a_store(case: &str, folder: &Path, masked: &[u8]) {
             0 => drop(store.create(NewSecret::new(at("a"), value())).await.unwrap()),
             1 => assert!(store.get(&at("a")).await.unwrap().value.same_as(&value())),
             2 => drop(store.modify(&at("a"), SecretChange::value(value())).await.unwrap()),
-            // Refused values go through the same code.
+            // The value of a refused write goes through the same code.
             3 => assert!(store.create(NewSecret::new(at("a"), value())).await.is_err()),
             4 => {
                 let page = store.list(&ListQuery::all().with_values()).await.unwrap();
@@ -230,7 +230,7 @@ fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
     for line in maps.lines() {
         let mut fields = line.split_whitespace();
         let (Some(range), Some(rights)) = (fields.next(), fields.next()) else { continue };
-        // The system's own variables cannot be read.
+        // These mappings belong to the kernel, and cannot be read.
         if !rights.starts_with('r') || line.ends_with("[vvar]") || line.ends_with("[vsyscall]") {
             continue;
         }
@@ -240,7 +240,7 @@ fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
         memory.seek(SeekFrom::Start(from))?;
         match memory.read_exact(&mut content) {
             Ok(()) => {}
-            // Pages after the end of a mapped file cannot be read.
+            // The pages after the end of a mapped file cannot be read, so an error there is ignored.
             Err(_) if line.contains('/') || line.contains("[vvar") => continue,
             Err(error) => return Err(error),
         }
@@ -274,8 +274,8 @@ fn parts_in(content: &[u8], masked: &[u8]) -> usize {
     count
 }
 
-/// Returns the remains of a needle in a process that ran `case`. Returns `None`, after reporting it, if a process may
-/// not read the memory of another one.
+/// Returns the remains of a needle in a process that ran `case`. If a process may not read the memory of another one,
+/// reports that and returns `None`.
 fn left_over(case: &str) -> Option<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let masked = masked_needle();

@@ -83,7 +83,7 @@ impl Connection {
     pub(crate) async fn run_hosts(&self, number: usize, test: impl AsyncFnOnce(Vec<Host>)) {
         let storage: Arc<dyn Storage> = Arc::new(Memory::new());
         let keys = KeyRing::new([Key::generate().expect("a key")]).expect("a ring");
-        // Pebble demands no delay, and the proxy demands a second.
+        // The intervals are short: Pebble demands no delay, and the proxy demands a delay of one second.
         let limits = Limits::default()
             .with_check_every(Duration::from_millis(50))
             .with_retries(Retries::default().with_first(Duration::from_secs(1)));

@@ -23,7 +23,7 @@ const LEAST: usize = 7;
 async fn many_orders_at_once_need_few_more_requests_than_the_protocol() {
     let Some(programs) = Pebble::find().or_skip("many orders at Pebble") else { return };
     let orders = env::var("KEYWAY_PEBBLE_ORDERS").map_or(ORDERS, |number| number.parse().expect("a number"));
-    // Pebble's own default is 5. Each refused nonce costs one more request, which is counted.
+    // 5 percent is Pebble's own default. Each refused nonce costs one more request, which is counted.
     let server = programs.start(Settings { refused_nonces: 5, ..Settings::default() });
     let proxy = Proxy::start(&server, Faults { limited_every: 20, slow_every: 50 });
     let connection = Connection { directory: proxy.directory(), ..Connection::new(server) };

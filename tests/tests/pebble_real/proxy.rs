@@ -26,7 +26,7 @@ const HEADERS: [&str; 4] = ["replay-nonce", "location", "link", "content-type"];
 /// The page with renewal information, which this version of Pebble does not have.
 const RENEWAL_INFORMATION: &str = "/renewal-info";
 
-/// A proxy. Its own thread ends with the proxy, and the thread of a connection ends with the client.
+/// A proxy. Its thread for new connections ends with the proxy. The thread of a connection ends with the client.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     port: u16,
@@ -49,9 +49,9 @@ struct Shared {
 /// The faults that a proxy adds. Zero means never.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Faults {
-    /// One of this many new orders is refused because of a rate limit.
+    /// The proxy refuses every n-th new order because of a rate limit. This field is n.
     pub(crate) limited_every: usize,
-    /// One of this many answers is slow.
+    /// The proxy delays every n-th answer. This field is n.
     pub(crate) slow_every: usize,
 }
 

@@ -11,7 +11,7 @@ use keyway_tests::services::OrSkip as _;
 use keyway_tests::sshd::{Folder, OpenSsh, Server, text};
 use service::Service;
 
-/// An account with a line of its owner, whose key must work all the time.
+/// An account. Its `authorized_keys` file has a line of the owner, and the owner's key must work all the time.
 struct Account {
     folder: Folder,
     server: Server,
@@ -248,7 +248,8 @@ async fn the_list_is_shared_with_ssh_keygen() {
         programs.make_key(key);
     }
     let public = |key: &Path| format!("{}.pub", text(key));
-    // The authority is also used for a certificate with a serial, one with an id, and a plain key.
+    // The authority also signs two certificates without the issuer. Below, `ssh-keygen` revokes `foreign` by its id,
+    // and `other` by its serial number.
     for (key, id, serial) in [(&foreign, "foreign-id", "1"), (&other, "other-id", "77")] {
         let signed =
             programs.keygen(["-q", "-s", text(&authority), "-I", id, "-n", "x", "-z", serial, &public(key)]);
@@ -294,11 +295,11 @@ async fn the_list_is_shared_with_ssh_keygen() {
     service.revoke(&certificates[0].1).await;
     state(1);
     assert!(!is_revoked(&certificate_of(&foreign)));
-    // ssh-keygen changes the issuer's list,
+    // `ssh-keygen` changes the list that the issuer wrote.
     revoke("id: foreign-id\n", &["-u"]);
     state(1);
     assert!(is_revoked(&certificate_of(&foreign)));
-    // and the issuer changes ssh-keygen's list.
+    // The issuer changes the list that `ssh-keygen` wrote.
     for revoked in [2, 3] {
         service.revoke(&certificates[revoked - 1].1).await;
         state(revoked);

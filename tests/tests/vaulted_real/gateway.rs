@@ -24,7 +24,7 @@ pub(crate) const ASSET: &str = "web1";
 /// The name of the secret store, for the configuration of the vault.
 pub(crate) const STORE: &str = "accounts";
 
-/// A host that lends the credentials of one account to sessions.
+/// A host whose sessions check out the credentials of one account.
 pub(crate) struct Gateway {
     host: Host,
     accounts: HostedStore,

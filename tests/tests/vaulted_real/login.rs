@@ -80,7 +80,7 @@ async fn an_answer_that_does_not_judge_the_key_is_an_error() {
     let detail = keyway_core::PluginError::detail(&error);
     assert!(detail.contains("Connection refused"), "{detail}");
 
-    // The server has another key than the one that the operator knows.
+    // The server has a key that differs from the key in the operator's file.
     let known = fs::read_to_string(target.server.known_hosts()).expect("a file");
     let address = known.split(' ').next().expect("an address");
     stranger(&target);

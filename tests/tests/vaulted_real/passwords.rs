@@ -1,5 +1,5 @@
-//! Tests passwords of a throw-away account. One command changes them by `chpasswd`, and another one checks them by a
-//! login.
+//! Tests passwords of a throw-away account. One script changes a password by `chpasswd`, and another script checks a
+//! password by a login.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -40,7 +40,7 @@ impl ThrowAway {
     }
 
     fn remove(&self) {
-        // The account may not exist.
+        // An error is ignored, because the account may not exist.
         let _ = Command::new(&self.userdel).arg(ACCOUNT).stderr(Stdio::null()).status();
     }
 }
@@ -51,7 +51,7 @@ impl Drop for ThrowAway {
     }
 }
 
-/// The folder of two scripts: one changes a password, the other tries a login with it.
+/// The two scripts: one changes a password, and one checks a password.
 struct Scripts {
     folder: Folder,
 }
@@ -73,7 +73,7 @@ impl Scripts {
             chpasswd.display()
         );
         fs::write(folder.file("change.sh"), change).expect("a file");
-        // `ssh` reads a password only from a terminal or from a program.
+        // `ssh` reads a password only from a terminal or from a program, so the script makes such a program.
         let probe = format!(
             "set -eu\numask 077\nfolder=$(mktemp -d)\ntrap 'rm -rf \"$folder\"' EXIT\n\
              {decode} credential.password > \"$folder/password\"\n\

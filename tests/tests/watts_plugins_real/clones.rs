@@ -5,8 +5,7 @@ use std::process::{Command, Stdio};
 
 use keyway_tests::services::python;
 
-/// Reads a file from the folder of clones. Returns `None`, after reporting it, if there is no such
-/// folder.
+/// Reads a file from the folder of clones. If there is no such folder, reports that and returns `None`.
 pub(crate) fn file(repository: &str, path: &str) -> Option<Vec<u8>> {
     let Some(clones) = std::env::var_os("KEYWAY_WATTS_PLUGINS") else {
         use std::io::Write as _;

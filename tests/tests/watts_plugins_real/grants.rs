@@ -57,7 +57,7 @@ fn name() -> ServiceName {
     ServiceName::new("real").unwrap()
 }
 
-/// Makes the service of a plugin, run by the plugin `process` with an operator's configuration.
+/// Makes the service of a plugin. The plugin `process` runs that plugin, with an operator's configuration.
 fn service(real: &Real, configured: &[(&str, &str)]) -> Service {
     let service = Service::new(name(), "process").plugin_configuration(real.written(2));
     configured.iter().fold(service, |service, (key, value)| service.configure(*key, *value))
@@ -131,7 +131,7 @@ async fn one_state_for_all_is_shared_where_the_service_allows_it() {
     let second = host.granted().await;
     assert!(!first.reused && second.reused && first.grant == second.grant);
     assert_eq!(second.credential.len(), first.credential.len(), "the new credential is handed over");
-    // The limit counts grants, and there is only one grant.
+    // The limit of the service counts grants, and there is only one grant, so this request is within the limit.
     assert!(host.granted().await.reused);
     let list = host.list().await;
     assert_eq!((Host::only(&list).id, Host::only(&list).state.orphans), (first.grant, 0));
@@ -306,7 +306,7 @@ async fn a_plugin_that_reads_one_alphabet_alone_is_told_in_that() {
     let configured = [("ssh_ca", "ca.example.com"), ("ssh_user", "watts"), ("ssh_key", "/nowhere/key")];
     let kept = Kept::in_memory();
 
-    // The plugin drops letters that its alphabet does not have, so the rest is not JSON.
+    // The plugin drops letters that its alphabet does not have, so the remaining text is not JSON.
     let host = kept.start(service(&real, &configured)).await;
     let error = host.0.request(&name(), request.clone()).await.unwrap_err();
     assert!(matches!(&error, GrantsError::Issuer(IssuerError::Refused { .. })), "{error:?}");
@@ -365,11 +365,12 @@ async fn a_certificate_is_issued_revoked_and_on_the_list() {
     let host = kept.start(service(&real, &configured)).await;
     assert_eq!(host.revoke(&first).await.unwrap(), Revoked::Destroyed);
     assert!(!is_valid(&first) && is_valid(&second));
-    // The plugin refuses to revoke twice. But the host no longer has the grant, so it does not call the plugin.
+    // The plugin refuses to revoke a credential twice. But the host no longer has the grant, so it does not call the
+    // plugin.
     assert_eq!(host.revoke(&first).await.unwrap(), Revoked::NotThere);
 
-    // The other grant is revoked behind the host's back. The plugin refuses, the grant stays, and a person decides
-    // after a check.
+    // The credential of the other grant is revoked without the host. When the host revokes it again, the plugin
+    // refuses, the grant stays, and a person decides after a check.
     let issuer = ProcessIssuer::new(&real.configuration()).unwrap();
     let description = host.0.service(&name()).unwrap().description.unwrap();
     let values = configured.map(|(name, value)| (name, Json::from(value)));

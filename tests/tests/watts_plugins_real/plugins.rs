@@ -56,7 +56,7 @@ pub(crate) fn ssh_ca_as_published() -> Option<Real> {
     Real::new("watts_plugin_ssh-ca", "src/watts/main.py", "main.py", false)
 }
 
-/// Prepares the same plugin without that fault, which is a call with one argument instead of two.
+/// Prepares the plugin of [`ssh_ca_as_published`] without its fault, which is a call with one argument instead of two.
 pub(crate) fn ssh_ca() -> Option<Real> {
     let real = ssh_ca_as_published()?;
     clones::mend(&real.script, &[("isinstance(str_input) is bytes", "isinstance(str_input, bytes)")]);
@@ -70,7 +70,7 @@ impl Real {
         Some(real)
     }
 
-    /// Prepares a plugin. Returns `None`, after reporting it, if there are no clones.
+    /// Prepares a plugin. If there are no clones, reports that and returns `None`.
     fn new(repository: &str, path: &str, name: &'static str, reads_argument: bool) -> Option<Self> {
         let source = clones::file(repository, path)?;
         let folder = tempfile::tempdir().unwrap();
@@ -90,7 +90,7 @@ impl Real {
         configuration
     }
 
-    /// Returns the same configuration, as a host's operator writes it for the plugin `process`.
+    /// Returns the configuration of the plugin as an operator writes it for the plugin `process`.
     pub(crate) fn written(&self, parallel: usize) -> serde_json::Value {
         let configuration = self.configuration();
         json!({
@@ -130,7 +130,8 @@ echo "$@" >> LOG
 echo '{"result":"ok","credential":[{"name":"Username","type":"text","value":"watts7"}]}'
 "#;
 
-/// A stand-in for an authority for SSH certificates. It counts, and records its input.
+/// A stand-in for an authority for SSH certificates. It makes a new serial number for each certificate, and records its
+/// input.
 pub(crate) const SIGNS: &str = r#"#!/bin/sh
 echo "$@" >> LOG
 for order; do :; done

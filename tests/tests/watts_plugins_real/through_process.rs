@@ -188,7 +188,7 @@ fn the_certificate_plugin() {
     revoke(&issuer, &joe, &first.state).unwrap();
     assert!(!verified(&first, true) && verified(&second, true));
 
-    // The plugin refuses to revoke twice, and the host reports that.
+    // The plugin refuses to revoke a credential twice, and the host reports that.
     let error = revoke(&issuer, &joe, &first.state).unwrap_err();
     assert!(matches!(error, IssuerError::Refused { .. }), "{error:?}");
     let stranger = Context::new(UserInfo::new("https://elsewhere.example.com", "joe"))

@@ -49,7 +49,7 @@ pub(super) fn check_free(name: &str, manifest: &str) -> Result<(), Failure> {
     Err(format!("{name:?} {reason}: choose another name, such as `team-{name}`"))
 }
 
-/// Checks that no package of this workspace or below it has the name already. Otherwise cargo would not know which
+/// Checks that no package in the lock file of the workspace has the name already. Otherwise cargo would not know which
 /// package is meant.
 pub(super) fn check_member(name: &str) -> Result<(), Failure> {
     let lock = cargo::workspace_root().join("Cargo.lock");

@@ -1,4 +1,5 @@
-//! `simple`: upstream's authority that only waits, and an order from the request to the certificate.
+//! Replays the vectors `simple`: upstream's authority that lets every order wait, and an order from the request to the
+//! certificate.
 
 use std::sync::Arc;
 
@@ -133,7 +134,7 @@ impl Adapter for Simple {
         let status = expected.get("status").as_str();
         let demand = match question(input).ok_or("no such question")? {
             Question::Issue | Question::Modify if status == Some("waiting for CA") => waiting()?,
-            // Upstream's order has a container without a certificate.
+            // Upstream's order has a container without a certificate, so no parts of the container are demanded.
             Question::Check if status == Some("certificate generated") => {
                 Shape { parts: Vec::new(), ..carried_out() }.demand()
             }

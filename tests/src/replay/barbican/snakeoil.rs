@@ -1,4 +1,5 @@
-//! `snakeoil`: upstream's authority with keys of its own, for tests; here the local authority.
+//! Replays the vectors `snakeoil`: upstream's authority for tests, which has keys of its own. Keyway's local authority
+//! takes its place.
 
 use keyway_certificates::{
     CaId, CaInformation, CertificateAuthority as _, DeleteCa, IntentId, OrderOutcome, OrderRequest,

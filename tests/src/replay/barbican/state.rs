@@ -1,4 +1,4 @@
-//! `state`: an order after one answer of its plugin.
+//! Replays the vectors `state`: an order after one answer of its plugin.
 
 use std::sync::Arc;
 

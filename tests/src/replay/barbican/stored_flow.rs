@@ -1,4 +1,4 @@
-//! `skflow`: an order whose request the host makes.
+//! Replays the vectors `skflow`: an order whose request the host makes.
 
 use std::sync::Arc;
 

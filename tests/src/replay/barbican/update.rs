@@ -1,4 +1,4 @@
-//! `update`: changes of an order, orders of other types, and two passes over the same order.
+//! Replays the vectors `update`: changes of an order, orders of other types, and two passes over the same order.
 
 use std::sync::Arc;
 
@@ -110,7 +110,7 @@ impl Adapter for Update {
         let fails = |order: &Value| order["status"] == "ERROR";
         let demand = match Scene::of(input) {
             Scene::Added(_) if expected.value().is_object() => Demand::Exactly(expected.value().clone()),
-            // The expected value may be a list of states of the order.
+            // The expected value is one state of the order or a list of states. For a list, the first state is checked.
             _ if [expected.get("order"), expected.value(), &expected.value()[0]].into_iter().any(fails) => {
                 Demand::AnyRefusal
             }

@@ -1,4 +1,4 @@
-//! `validate`: the body of an order.
+//! Replays the vectors `validate`: the checks of the body of an order.
 
 use keyway_core::ErrorKind;
 use keyway_host::orders::{read_body, validate};

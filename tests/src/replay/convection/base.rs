@@ -1,4 +1,4 @@
-//! `base`: the behaviour of upstream's base class, and the keys that the class accepts.
+//! Replays the vectors `base`: the behaviour of upstream's base class, and the keys that the class accepts.
 
 use keyway_core::PluginError as _;
 use keyway_seal::{Choice, Key, KeyRing};
@@ -62,7 +62,8 @@ impl Adapter for Base {
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (expected.value().get("ok"), upstream_error(expected.value())) {
             (Some(Value::Null), None) => Demand::done(),
-            // Upstream's base class also has a file. A trait has none, so only the number of keys is compared.
+            // Upstream's answer also has the path of a store file. A trait has no file, so only the number of keys is
+            // compared.
             (Some(made), None) => {
                 Demand::Exactly(json!({ "n_keys": made.get("n_keys").ok_or("no `n_keys`")? }))
             }

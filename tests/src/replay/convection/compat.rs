@@ -1,4 +1,4 @@
-//! `compat`: the match of a version and a compatibility string.
+//! Replays the vectors `compat`: whether a version satisfies a compatibility string.
 
 use keyway_core::{Compatibility, Version};
 use serde_json::Value;
@@ -22,7 +22,7 @@ impl Adapter for Compat {
                 (Ok(range), Ok(version)) => StepOutcome::Ok(range.matches(&version).into()),
                 _ => StepOutcome::Refused(Class::Invalid),
             },
-            // The interface takes only texts.
+            // The interface takes only texts, so any other value is refused.
             _ => StepOutcome::Refused(Class::Invalid),
         };
         Observed::one("match", outcome)

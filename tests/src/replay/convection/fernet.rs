@@ -1,8 +1,8 @@
-//! `fernet_key`, `fernet_encrypt`, `fernet_decrypt`, `multifernet`: keys, tokens, rings.
+//! Replays the vectors `fernet_key`, `fernet_encrypt`, `fernet_decrypt` and `multifernet`: keys, tokens, and rings of
+//! keys.
 //!
-//! Decision C8 requires strict forms. Strictness is visible without cryptography, so the rulings
-//! read only Base64 and lengths. The plaintext of a well-formed token is the one that upstream
-//! found.
+//! Decision C8 requires strict forms. The forms can be checked without cryptography, so the rulings read only Base64
+//! and lengths. The plaintext of a well-formed token is the plaintext that upstream found.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -154,7 +154,8 @@ impl Adapter for Decrypt {
             Ok(ring) => {
                 let plaintext = match input.get("ttl") {
                     Value::Null => Some(ring.open(token)),
-                    // The time to live is a duration, and the current time is counted from 1970.
+                    // The interface takes the time to live as a duration, and the current time as a time since 1970. It
+                    // cannot express other values.
                     ttl => ttl
                         .as_u64()
                         .zip(now(input))
@@ -195,8 +196,8 @@ fn now(input: &Input) -> Option<u64> {
 
 /// A ring of several keys.
 ///
-/// A vector does not name its operation: upstream's answer is either the plaintext or the token sealed again. So both
-/// operations run.
+/// A vector does not name its operation: upstream's answer is either the plaintext or the token sealed again. So the
+/// adapter runs each of the two operations.
 pub(super) struct Ring;
 
 impl Adapter for Ring {

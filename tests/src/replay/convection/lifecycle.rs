@@ -1,4 +1,4 @@
-//! `lifecycle_generic` and `lifecycle_passdb`: a store from its first operation to its last.
+//! Replays the vectors `lifecycle_generic` and `lifecycle_passdb`: a store from its first operation to its last.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -75,7 +75,7 @@ fn demand(call: Call<'_>, answer: &Value) -> Result<UpstreamStep, String> {
         (Some(value), None) => {
             let mut value = value.clone();
             for pointer in ["/metadata", "/content/metadata"] {
-                // Author, date and description are different for each plugin.
+                // Author, date and description are different for each plugin, so metadata is compared without them.
                 let is_answer = matches!(
                     (call.operation, pointer),
                     ("info", "/metadata") | ("file", "/content/metadata")
@@ -258,7 +258,7 @@ impl Fixture {
                 sealed(&node, set)?
             }
         };
-        // Upstream creates the folder as soon as a handle is opened.
+        // Upstream creates the folder as soon as a handle is opened, so the folder is created here if it is missing.
         let folder = self.root.path().join(self.plugin.folder);
         // A missing file gets the mode that the plugin uses, because the model knows no other mode.
         let write = || {
@@ -317,8 +317,8 @@ async fn ask(store: &dyn SecretStore, operation: &str, arguments: &[Value]) -> A
 
 /// Performs upstream's `configure(name, value)`.
 ///
-/// Keyway reads and writes the settings as a whole, and the caller finds and replaces the value
-/// under a name with dots.
+/// Keyway reads and writes the settings as a whole. So this function finds and replaces the value under a name with
+/// dots.
 async fn configure(store: &dyn SecretStore, name: &Value, value: &Value) -> Answer {
     let class = |error: StoreError| Class::of(&error);
     let settings = table_json(&store.configure(Configure::Read).await.map_err(class)?);
@@ -380,7 +380,7 @@ fn given(arguments: &[Value]) -> Result<NewValue, Class> {
     }
 }
 
-/// Tells whether the first poll of a future has to wait. Here it waits for the lock of another operation.
+/// Tells whether a future is not ready at its first poll, because it waits for the lock of another operation.
 fn is_busy<T>(future: impl Future<Output = T>) -> bool {
     matches!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Pending)
 }
@@ -393,7 +393,7 @@ fn ring(set: &Value) -> Result<KeyRing, Class> {
         }
         SetKey::Text(text) => match Key::parse(text) {
             Err(_) => Err(Class::Invalid),
-            // The model knows only the vectors' own keys by name.
+            // The text is a valid key, but not one of the vectors' own keys, and the model knows only those.
             Ok(_) => Err(Class::Unsupported),
         },
     };

@@ -1,4 +1,4 @@
-//! `metadata` and `compat_check`: a plugin's metadata, and the data that it may read.
+//! Replays the vectors `metadata` and `compat_check`: a plugin's metadata, and the data that it may read.
 
 use keyway_core::{PluginKind, PluginMetadata, Version, WrittenBy};
 use serde_json::{Value, json};
@@ -93,7 +93,7 @@ impl Adapter for CompatCheck {
 
     /// Returns upstream's answer without its warning for a changed version.
     ///
-    /// Instead of a warning, Keyway keeps beside the data the version that wrote the data.
+    /// Instead of a warning, Keyway stores the version that wrote the data next to the data.
     ///
     /// See decisions C4, H9.
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {

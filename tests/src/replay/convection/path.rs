@@ -1,4 +1,4 @@
-//! `path`: from the name of a store to its file.
+//! Replays the vectors `path`: the file of a store, given the name of the store.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct StorePath;
 
-/// Tells whether a name is an identifier, never a path.
+/// Tells whether a name is a plain identifier, which cannot be a path.
 ///
 /// See decision C9.
 fn is_identifier(name: &str) -> bool {

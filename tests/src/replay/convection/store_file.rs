@@ -1,4 +1,4 @@
-//! `store_file`: existing files of upstream.
+//! Replays the vectors `store_file`: stores whose files upstream wrote are opened and read.
 
 use std::fs;
 
@@ -58,7 +58,7 @@ impl Adapter for StoreFile {
             if !keys.is_empty() && base64::decode_strictly(token.as_bytes()).is_none() {
                 return Some(Ruling::refused("C8", &[Class::Corrupt]));
             }
-            // The content of the text matters only if the token holds exactly this text.
+            // The rules below apply only if one of the keys decrypts the token to exactly this text.
             let opens = |key: &&str| {
                 fernet::Fernet::new(key)
                     .is_some_and(|key| key.decrypt(token).is_ok_and(|plain| plain == text.as_bytes()))

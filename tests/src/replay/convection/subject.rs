@@ -36,7 +36,8 @@ impl Plugin {
 
     /// Opens the store `name` in Convection's storage folder `root`.
     ///
-    /// The vectors fix upstream's order of keys, so the first key seals here too.
+    /// Upstream seals with the first key of the ring, and the vectors depend on that. So this store does not draw a
+    /// random key.
     pub(super) fn open(
         self,
         root: &Path,
@@ -61,8 +62,8 @@ impl Plugin {
 
 /// Returns the files under `root`, relative and sorted.
 ///
-/// The lock beside a store file is omitted: it keeps other processes out (decision C6), and its
-/// name begins with a dot, which no store's name does.
+/// The lock file beside a store file is omitted. It keeps other processes out (decision C6), and its name begins with a
+/// dot, unlike the names of stores.
 pub(super) fn files(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     collect(root, "", &mut found);

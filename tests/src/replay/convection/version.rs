@@ -1,4 +1,4 @@
-//! `version_cmp` and `version_parse`: the order of versions, and their parts.
+//! Replays the vectors `version_cmp` and `version_parse`: the order of versions, and their parts.
 
 use std::cmp::Ordering;
 

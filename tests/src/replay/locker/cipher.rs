@@ -1,4 +1,4 @@
-//! `go.crypto`: stored texts, keys, and secret access keys.
+//! Replays the vectors `go.crypto`: stored texts, keys, and secret access keys.
 
 use keyway_locker::double::PlainSecret;
 use pollster::block_on;
@@ -98,12 +98,14 @@ impl Adapter for Cipher {
         }
     }
 
-    /// Demands that a stored text that does not open strictly is refused: plaintext, wrong padding, bytes that are not
-    /// UTF-8, or extra bytes at the end (L9). Another secret access key than the project's is a wrong key (H276).
+    /// Demands that a stored text is refused if it cannot be decrypted strictly: plaintext, wrong padding, bytes that
+    /// are not UTF-8, or extra bytes at the end (L9). A secret access key that is not the project's is a wrong key
+    /// (H276).
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         match Form::of(input) {
             Form::Stored(stored) => {
-                // The double opens strictly. It shows a text that does not open unchanged, as it was stored.
+                // The double decrypts strictly. For a text that cannot be decrypted, the double shows the stored text
+                // itself.
                 let shown = with_stored(stored).double.secrets();
                 let is_shut = shown.iter().any(|secret| secret.key == KEY && secret.value == stored);
                 vec![is_shut.then(|| Ruling::refused("L9", &[Class::Corrupt]))]

@@ -1,4 +1,4 @@
-//! `v2.cred` and `v2.from_env`: the credentials that are used, and those that are refused.
+//! Replays the vectors `v2.cred` and `v2.from_env`: the credentials that are used, and those that are refused.
 //!
 //! See decision L7.
 
@@ -31,7 +31,7 @@ pub(super) struct Given;
 impl Adapter for Given {
     fn run(&self, input: &Input) -> Observed {
         let mut source = Credentials::source();
-        // A value that is not a text cannot be passed.
+        // The interface takes only texts, so any other value counts as missing.
         if let Some(id) = input.get("access_key_id").as_str() {
             source = source.access_key_id(id);
         }

@@ -1,4 +1,4 @@
-//! `v2.dotenv`: a secret as a line of dotenv.
+//! Replays the vectors `v2.dotenv`: a secret as a line of dotenv.
 
 use keyway_client::Bundle;
 use serde_json::Value;

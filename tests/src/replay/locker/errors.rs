@@ -1,4 +1,4 @@
-//! `v1.table`, `v2.table`, `v1.interpret`, `v2.err`: the meaning of a service's errors.
+//! Replays the vectors `v1.table`, `v2.table`, `v1.interpret`, `v2.err`: the meaning of a service's errors.
 //!
 //! See decision L6.
 
@@ -17,7 +17,7 @@ fn row(error: &RemoteError) -> Value {
     json!({ "class": error.class().name(), "code": error.row().code(), "http_status": error.row().http_status() })
 }
 
-/// Returns the row that Keyway adds to the 1.x table for the status 409 or 422, if no line above fits.
+/// Returns the row that Keyway adds to the 1.x table for the status 409 or 422, if no row above it fits.
 ///
 /// A status that is not an integer is ignored. See decision L6.
 fn added_row(object: &Value) -> Option<Value> {
@@ -40,7 +40,7 @@ fn added_row(object: &Value) -> Option<Value> {
     }
 }
 
-/// Returns the row of the 1.x table for an error: the first line that fits (Locker seed, "Error Handling").
+/// Returns the row of the 1.x table for an error: the first row that fits (Locker seed, "Error Handling").
 fn table_row(object: &Value) -> Value {
     let status = object.get("status_code").and_then(Value::as_i64);
     let word = object.get("error").and_then(Value::as_str).unwrap_or_default();
@@ -95,7 +95,7 @@ impl Adapter for Table {
         }
         let status = object.get("status_code").filter(|status| !status.is_null() && !status.is_i64());
         let row = added_row(object).or_else(|| status.map(|_| table_row(object)));
-        // A text may be secret, so only code words are kept.
+        // A message may contain a secret, so it must not be kept. Only code words are kept.
         let has_text = object.get("message").is_some_and(Value::is_string);
         vec![
             row.map(|row| Ruling::new("L6", Demand::Exactly(row))),
@@ -121,8 +121,8 @@ impl Adapter for Table {
     }
 }
 
-/// Tests the class that the SDK of the second generation gives an error object. The seed's table has fewer lines than
-/// the SDK, and decides (decision L6).
+/// Tests the class that the SDK of the second generation gives an error object. The seed's table has fewer rows than
+/// the SDK. The table decides (decision L6).
 pub(super) struct SecondTable;
 
 impl Adapter for SecondTable {
@@ -164,7 +164,7 @@ fn is_raw(input: &Input) -> bool {
 impl Adapter for Interpret {
     fn run(&self, input: &Input) -> Observed {
         let (text, lines) = (input.text("text"), lines_to_skip(input));
-        // The table has a row for output that is not an answer: an error of the program.
+        // Output that is not an answer must be reported as such: in the table, it is an error of the program.
         let protocol = |error: RemoteError| match error.class() {
             RemoteClass::Protocol => StepOutcome::Refused(Class::Invalid),
             _ => StepOutcome::Refused(Class::Internal),
@@ -194,8 +194,8 @@ impl Adapter for Interpret {
         let error = expected.get("error");
         let demand = match (expected.value().get("ok"), error.get("code")) {
             (Some(value), _) => Demand::Exactly(value.clone()),
-            // Output that is not JSON is the program's fault. A value that Python cannot index is also the program's
-            // fault.
+            // The program is at fault if its output is not JSON, or is a value that Python cannot index. Any refusal is
+            // accepted.
             (None, Some(code))
                 if error.get("class") == Some(&"CliRunError".into()) && code == "cli_error" =>
             {

@@ -1,4 +1,5 @@
-//! `go.http`, `go.status`, `go.offline`: the requests of the plugin, and its answers when the service fails.
+//! Replays the vectors `go.http`, `go.status`, `go.offline`: the requests of the plugin, and its answers when the
+//! service fails.
 
 use keyway_client::{Error, Secrets};
 use keyway_locker::double::{Route, SeenRequest};
@@ -101,7 +102,7 @@ impl Adapter for Requests {
         ])
     }
 
-    /// Demands the requests of Keyway's client, which sends none for dates and counts.
+    /// Demands the requests of Keyway's client, which sends no requests for dates and counts.
     ///
     /// The client decides on the number and order of requests. See decision L12.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
@@ -155,8 +156,8 @@ impl Adapter for Status {
         Observed::steps(names.into_iter().zip(outcomes))
     }
 
-    /// Demands the row of the status, and that no default replaces a failure. A missing route is not a missing secret.
-    /// See decisions L6, L5 and H271.
+    /// Demands the error of the status, and that no default value replaces a failure. A status 404 means a missing
+    /// route, which is not a missing secret. See decisions L6, L5 and H271.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let line = |code: &str, status: u16| Demand::Exactly(json!({ "code": code, "http_status": status }));
         let row = match Self::of(input) {
@@ -204,7 +205,7 @@ impl Adapter for Offline {
         ])
     }
 
-    /// Demands that a kept answer is returned while it is young enough, whether the service is down or not.
+    /// Demands that a cached answer is returned while it is young enough, whether the service is down or not.
     ///
     /// See decision L12.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

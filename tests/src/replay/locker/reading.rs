@@ -1,4 +1,4 @@
-//! `go.lookup`, `go.list`, `go.envs`, `go.env`: the results of the native client.
+//! Replays the vectors `go.lookup`, `go.list`, `go.envs`, `go.env`: the results of the native client.
 
 use keyway_client::{Resolution, ResolvedSecret, Secrets};
 use pollster::block_on;
@@ -28,7 +28,7 @@ fn ruling_of_environment(input: &Input) -> Option<Ruling> {
     (!world.has_environment(name)).then(|| Ruling::refused("L2", NO_ENVIRONMENT))
 }
 
-/// Returns the demand of `ok`, or of an error.
+/// Returns the demand for the value under `ok`, or for an error.
 fn demand(expected: &Expected, project: impl Fn(&Value) -> Value) -> Result<Demand, String> {
     match (expected.value().get("ok"), expected.value().get("error")) {
         (Some(value), None) => Ok(Demand::Exactly(project(value))),
@@ -68,7 +68,7 @@ fn sorted(list: impl IntoIterator<Item = Value>) -> Value {
 }
 
 impl Adapter for List {
-    /// Lists and reads.
+    /// Lists the secrets, and compares the list with single reads.
     ///
     /// Upstream's list of an environment has only the secrets of that environment; without an environment, the list has
     /// all secrets. The second step checks that the list agrees with single reads.
@@ -139,9 +139,8 @@ impl Adapter for Environment {
         Observed::one("retrieve_environment", outcome)
     }
 
-    /// Demands that an environment that does not exist is refused. The empty name is invalid.
-    ///
-    /// Decision C9 does the same for stores.
+    /// Demands that an environment that does not exist is refused. The empty name is invalid, as it is for stores
+    /// (decision C9).
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let world = StoreFixture::of(input.get("world"));
         vec![(!world.has_environment(input.text("name"))).then(|| Ruling::refused("L2", NO_ENVIRONMENT))]

@@ -1,4 +1,4 @@
-//! `v2.retry`: the attempts of an operation, and the waits between them.
+//! Replays the vectors `v2.retry`: the attempts of an operation, and the waits between them.
 
 use std::time::Instant;
 

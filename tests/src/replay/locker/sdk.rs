@@ -1,5 +1,5 @@
-//! `v2.resp`, `v2.exit`, `v2.dto`, `v2.caps`: the answers that the official SDK accepts. `v2.req`: the requests of the
-//! SDK, which the program has to accept.
+//! Replays the vectors `v2.resp`, `v2.exit`, `v2.dto`, `v2.caps`: the answers that the official SDK accepts. Also
+//! replays `v2.req`: the requests of the SDK, which the program has to accept.
 //!
 //! See decision L10.
 
@@ -26,7 +26,7 @@ fn refused(reason: Refused) -> StepOutcome {
     }
 }
 
-/// Demands what the SDK answered its caller: a value, or an error of a class.
+/// Returns the demand for the SDK's answer to its caller: a value, or an error of a class.
 fn demand(expected: &Expected) -> Result<Demand, String> {
     if let Some(value) = expected.value().get("ok") {
         return Ok(Demand::Exactly(value.clone()));
@@ -343,7 +343,7 @@ impl Adapter for Requests {
                 {
                     missing("L2")
                 }
-                // Environments of this project have no description and no empty name.
+                // Keyway's environments have no description and no empty name.
                 "environment.create" if text("description").is_some_and(|text| !text.is_empty()) => {
                     invalid("H266")
                 }
@@ -361,7 +361,7 @@ impl Adapter for Requests {
     fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (Self::request(input), expected.get("outcome")) {
             (_, outcome) if !outcome.is_object() => return Err("no outcome".to_owned()),
-            // The SDK handles such a call without a request.
+            // A call without a request, because the SDK handles the call alone.
             (None, _) => Demand::Exactly("not a request".into()),
             (Some(_), outcome) if outcome.get("ok").is_some() => Demand::Exactly("accepted".into()),
             (Some(_), outcome) if outcome["error"]["class"].is_string() => Demand::AnyRefusal,

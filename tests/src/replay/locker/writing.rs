@@ -1,8 +1,8 @@
-//! `go.write`: writes of the native client.
+//! Replays the vectors `go.write`: writes of the native client.
 //!
 //! The tests of `keyway-locker` compare the form of the HTTP requests; here the vectors test the effect and the answer
-//! of a write. The vectors were recorded one after the other on one store, and a vector does not tell the changes of
-//! earlier ones. So a value that the write did not set is not compared.
+//! of a write. The vectors were recorded one after the other on one store, and a vector does not say what earlier
+//! vectors changed. So only the values that the write itself set are compared.
 
 use keyway_client::{Change, Error, Secrets};
 use pollster::block_on;

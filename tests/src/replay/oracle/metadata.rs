@@ -1,4 +1,4 @@
-//! The rules for a metadata document (decision C3), and the decision that an invalid one breaks.
+//! The rules for a metadata document (decision C3), and the decision that an invalid document breaks.
 
 use serde_json::{Map, Value};
 

@@ -94,7 +94,7 @@ impl Compatibility {
         })
     }
 
-    /// Returns the clauses, for a caller that checks whether a single one decides.
+    /// Returns the clauses, for a caller that checks whether a single clause decides.
     pub fn clauses(&self) -> impl Iterator<Item = (&str, &Version)> {
         self.0.iter().map(|(comparator, version)| (comparator.as_str(), version))
     }

@@ -1,4 +1,4 @@
-//! `accounts`: the account of a connection.
+//! Replays the vectors `accounts`: the account of a connection.
 
 use keyway_credentials::{Account, SpsConfiguration};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! `add_cookies`: the merge of the cookies that a call returns.
+//! Replays the vectors `add_cookies`: the merge of the cookies that a call returns.
 
 use keyway_credentials::{Cookie, Json};
 use serde_json::{Map, Value};

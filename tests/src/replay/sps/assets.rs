@@ -1,4 +1,4 @@
-//! `assets`: the assets of a connection, in order.
+//! Replays the vectors `assets`: the assets of a connection, in order.
 
 use keyway_credentials::{AssetSource, SpsConfiguration};
 use serde_json::{Value, json};

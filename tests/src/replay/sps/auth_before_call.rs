@@ -1,4 +1,4 @@
-//! `auth_before_call`: the login to the vault, outside of a call.
+//! Replays the vectors `auth_before_call`: the login to the vault, outside of a call.
 
 use keyway_core::PluginError as _;
 use keyway_credentials::{CredentialError, SpsConfiguration};

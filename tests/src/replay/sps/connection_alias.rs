@@ -1,4 +1,4 @@
-//! `connection_alias`: the older names of the facts about a connection.
+//! Replays the vectors `connection_alias`: the older names of the facts about a connection.
 
 use serde_json::{Value, json};
 

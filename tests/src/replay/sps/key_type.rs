@@ -1,4 +1,4 @@
-//! `key_type`: the type of a private key.
+//! Replays the vectors `key_type`: the type of a private key.
 
 use keyway_core::PluginError as _;
 use keyway_credentials::{CredentialError, KeyFacts};
@@ -17,7 +17,7 @@ impl Adapter for Type {
         Observed::one("the type", outcome)
     }
 
-    /// Demands that the type is read from the whole key. A first line alone is not a key.
+    /// Demands that the first line of a key alone is refused, because the type is read from the whole key.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let is_line = input.text("key").trim().lines().count() <= 1;
         vec![is_line.then(|| Ruling::refused("S7", &[Class::Corrupt]))]

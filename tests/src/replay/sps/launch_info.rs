@@ -1,4 +1,4 @@
-//! `launch_info`: the arguments that start a remote application.
+//! Replays the vectors `launch_info`: the arguments that start a remote application.
 
 use keyway_credentials::LaunchInformation;
 use serde_json::Value;

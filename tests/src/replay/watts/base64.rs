@@ -1,4 +1,4 @@
-//! `base64`: the texts that a plugin decodes.
+//! Replays the vectors `base64`: the texts that a plugin decodes.
 
 use keyway_issuers::wire::{Alphabet, base64};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ impl Adapter for Base64 {
         if oracle::is_plain(text) {
             return vec![None];
         }
-        // The four existing libraries disagree on the remaining texts.
+        // The four existing libraries disagree on texts in other forms, so the decision rules on those texts.
         vec![Some(match oracle::decode(text) {
             Some(bytes) => Ruling::new(
                 "W1",

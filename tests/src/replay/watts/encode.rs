@@ -1,4 +1,4 @@
-//! `encode`: the bytes of a JSON value on the wire.
+//! Replays the vectors `encode`: the bytes of a JSON value on the wire.
 
 use keyway_core::Integer;
 use keyway_issuers::Json;

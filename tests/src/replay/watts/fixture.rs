@@ -18,8 +18,8 @@ use crate::replay::{Class, Input, StepOutcome};
 
 /// The deadline for a plugin that hangs.
 ///
-/// The vectors have deadlines of hundreds of milliseconds. A shorter one has the same effect, because the plugin never
-/// answers.
+/// The vectors have deadlines of hundreds of milliseconds. A shorter deadline has the same effect, because the plugin
+/// never answers.
 const DEADLINE_OF_HANGING: Duration = Duration::from_millis(30);
 
 /// The storage of the records, which outlive the engines.
@@ -61,7 +61,8 @@ pub(super) fn description(sets: &Value) -> Result<Description, Class> {
 
 /// Returns the parameters of a vector.
 ///
-/// A value that is not an object cannot be expressed. A parameter with an invalid name, which fits no set, replaces it.
+/// The interface cannot express a value that is not an object. A parameter with an invalid name, which fits no set,
+/// replaces such a value.
 pub(super) fn parameters(value: &Value) -> Parameters {
     match value {
         Value::Null => Parameters::new(),
@@ -87,8 +88,8 @@ pub(super) fn is_described(features: &Value, profile: Profile) -> bool {
         || host::decode_description(described.to_string().as_bytes(), Ended::SUCCESS, profile).is_ok()
 }
 
-/// The treatment of a plugin's features. By decision W3, the profile refuses the plugin, or treats features that crash
-/// the real host as missing.
+/// The treatment of the features that a plugin describes. By decision W3, the strict profile refuses features of a
+/// wrong form, and the lenient profile treats features that crash the real host as missing.
 pub(super) enum Features {
     Plain,
     Refused,

@@ -94,7 +94,7 @@ pub(super) fn requested(answer: &Result<GrantOutcome, GrantsError>) -> StepOutco
     }
 }
 
-/// Converts the real host's verdict on an answer to a demand.
+/// Converts the real host's verdict on an answer into a demand.
 pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
     let text = |key: &str| host[key].as_str();
     let refused = |classes| Ok(Demand::Refused(classes));
@@ -107,7 +107,8 @@ pub(super) fn demanded(host: &Value) -> Result<Demand, String> {
         // The crash is a bug of the real host; here the same answer is an ordinary error.
         Some("crash") => Ok(Demand::AnyRefusal),
         Some("error") => match (text("error_type"), text("reason")) {
-            // The shell of the real host does not report that a program is missing.
+            // The shell of the real host hides that a program is missing, so upstream reports an output that is not
+            // JSON.
             (Some("bad_json"), _) => refused(&[Class::BadJson, Class::Program]),
             (Some("no_map"), _) => refused(&[Class::NotAnObject]),
             (Some("missing_result"), _) => refused(&[Class::MissingResult]),

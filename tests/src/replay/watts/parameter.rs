@@ -1,4 +1,4 @@
-//! `parameter`: a plugin's description of itself, and the resulting state of its service.
+//! Replays the vectors `parameter`: a plugin's description of itself, and the resulting state of its service.
 
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ fn allows_argv(input: &Input) -> bool {
     *input.get("allow_insecure") == Value::Bool(true)
 }
 
-/// Returns a real program for a host that does not permit arguments, because the runner of programs checks this
-/// permission.
+/// Returns a real program that prints the vector's output, for a host that does not permit arguments: only the runner
+/// of programs checks this permission.
 fn program(run: &Run, profile: Profile) -> Result<ProcessIssuer, Class> {
     let mut configuration = ProcessConfiguration::new("/bin/sh");
     let script = match run.ended {

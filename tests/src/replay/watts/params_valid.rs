@@ -1,4 +1,4 @@
-//! `params_valid`: the check of a request's parameters against a service's sets.
+//! Replays the vectors `params_valid`: the check of a request's parameters against a service's sets.
 
 use keyway_issuers::fitting_set;
 use serde_json::Value;
@@ -15,7 +15,7 @@ impl Adapter for ParamsValid {
         let parameters = fixture::parameters(input.get("params"));
         let has_none = sets.as_array().is_none_or(Vec::is_empty);
         let outcome = if has_none {
-            // A description always has a set, so the function is called with an empty list.
+            // A description always has a set, so the check itself is called, with an empty list.
             StepOutcome::Ok(fitting_set(&[], &parameters).is_ok().into())
         } else {
             match fixture::description(sets) {

@@ -1,4 +1,4 @@
-//! `plugin_input`: the inputs that a plugin accepts, and its output for other inputs.
+//! Replays the vectors `plugin_input`: the inputs that a plugin accepts, and its output for other inputs.
 
 use keyway_issuers::IssuerError;
 use keyway_issuers::wire::plugin::{decode_input, encode_error};

@@ -1,4 +1,4 @@
-//! `race`: several concurrent requests.
+//! Replays the vectors `race`: several concurrent requests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -126,7 +126,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     if are_odd && !lenient {
         return both("W3", counts(&[("Disabled", number)]), 0);
     }
-    // All requests begin before the first one ends, and the limit counts them (decision W5).
+    // All requests begin before the first one ends, and the limit counts requests that have begun (decision W5).
     let begun = limit(input).map_or(number, |limit| limit.min(number));
     let decision = if are_odd { Some("W3") } else { (begun < number).then_some("W5") };
     let printed = printed(input);

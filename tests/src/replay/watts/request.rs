@@ -1,4 +1,4 @@
-//! `request`: the gate, the plugin's output, and the resulting records.
+//! Replays the vectors `request`: the gate, the plugin's output, and the resulting records.
 
 use std::sync::Arc;
 
@@ -61,8 +61,8 @@ pub(super) fn has_no_token(input: &Input) -> bool {
     input.get("user").get("access_token") == Some(&Value::Null)
 }
 
-/// An issuer that calls the program named by a service's command. Its description is given, without a call of the
-/// program.
+/// An issuer that calls the program named by a service's command. The test gives the description of the issuer, so the
+/// program is not called for it.
 #[derive(Debug)]
 struct Named {
     script: Arc<Script>,
@@ -70,7 +70,7 @@ struct Named {
 }
 
 impl Named {
-    /// Returns the program. If the command is invalid, returns that the program was not started.
+    /// Returns the program. If the command is invalid, returns the error of a program that does not start.
     fn program(&self) -> Result<&ProcessIssuer, IssuerError> {
         self.program.as_ref().map_err(|error| IssuerError::NotStarted { source: error.to_string().into() })
     }
@@ -139,7 +139,7 @@ async fn steps(input: &Input, profile: Profile) -> Result<[StepOutcome; 2], Clas
     Ok([shortened(outcome::requested(&answer), input), records])
 }
 
-/// Replaces a value that the vector only describes by its length.
+/// Replaces the values in an answer by their lengths, if the vector gives only the length.
 fn shortened(mut outcome: StepOutcome, input: &Input) -> StepOutcome {
     if filling(input).is_some()
         && let StepOutcome::Ok(answer) = &mut outcome
@@ -169,7 +169,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     match gate(input, &setup, &features) {
         Gate::Open => {}
         Gate::Closed => return [None, None],
-        // The real host accepts the request, and stores a record.
+        // A decision refuses the request. The real host accepts such a request, and stores a record.
         Gate::ClosedBy(id, classes) => {
             let left = Ruling::new(id, records(before, None, 0, &[]));
             return [Some(Ruling::refused(id, classes)), Some(left)];
@@ -190,10 +190,12 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
         Printed { text: &run.printed, success: run.is_success(), lenient: profile == Profile::Lenient };
     let Reading { answer, decision } = read_answer(printed);
     let is_taken = |state: &str| setup.preload.iter().any(|known| known == state);
-    // A session without a token passes the checks, which need no token (decision W5).
+    // The real host crashes if a session has no token. Here the session passes the checks, which need no token
+    // (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
     let decision = decision.or(matches!(features, Features::TakenForMissing).then_some("W3"));
-    // The real host's limit comes from its way of starting programs, and does not belong to the wire format.
+    // The real host cannot send large parameters, because of its way of starting programs. Its limit does not belong to
+    // the wire format.
     let decision = decision.or(is_large(input).then_some("W1"));
     match answer {
         Answer::Issued(entries, state) if !is_taken(&state) || setup.is_true("allow_same_state") => {
@@ -219,7 +221,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
             [decision.map(|id| Ruling::new(id, Demand::Exactly(json!({ "error": messages })))), None]
         }
         Answer::Leaking(state) => {
-            // If the state belongs to a grant, nothing is revoked, and an operator has to decide.
+            // If another grant has the same state, nothing is revoked, and an operator has to decide.
             let left = if is_taken(&state) {
                 records(before, None, 1, &[])
             } else {
@@ -255,7 +257,7 @@ pub(super) fn only(class: Class) -> &'static [Class] {
     }
 }
 
-/// The result of the checks before a request. The real host makes such checks too.
+/// The result of the checks before a request. The real host has checks before a request, too.
 enum Gate {
     /// The request passes.
     Open,

@@ -1,4 +1,4 @@
-//! `revoke`: the plugin's output, and whether the grant is kept.
+//! Replays the vectors `revoke`: the plugin's output, and whether the grant is kept.
 
 use std::sync::Arc;
 
@@ -60,7 +60,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     let lenient = profile == Profile::Lenient;
     let Reading { answer, decision } =
         revocation(Printed { text: &run.printed, success: run.is_success(), lenient });
-    // A session needs no token (decision W5).
+    // The real host crashes if a session has no token. Here a session needs no token (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
     let Some(id) = decision else { return [None, None] };
     let (answer, kept) = match answer {

@@ -1,4 +1,4 @@
-//! `store`: consecutive requests, and their states.
+//! Replays the vectors `store`: consecutive requests, and their states.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

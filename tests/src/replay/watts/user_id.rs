@@ -1,4 +1,4 @@
-//! `userid`: the id by which plugins identify a user.
+//! Replays the vectors `userid`: the id by which plugins identify a user.
 
 use keyway_issuers::{JsonObject, UserInfo};
 use serde_json::{Value, json};

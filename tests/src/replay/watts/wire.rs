@@ -1,4 +1,5 @@
-//! `wire`: the input that reaches a plugin, and the channel of the input. A real program records both.
+//! Replays the vectors `wire`: the input that reaches a plugin, and the channel of the input. A real program records
+//! both.
 
 use std::fs;
 use std::path::Path;
@@ -42,7 +43,7 @@ pub(super) fn is_large(input: &Input) -> bool {
 
 /// Returns the context that a host of this project makes from the vector's session.
 ///
-/// The host selects the logins that were made for the service, and of these the latest one of each provider.
+/// The host selects the logins that were made for the service: for each provider, the latest login.
 fn context(input: &Input) -> Result<Context, Class> {
     let (user, service) = (input.get("user"), input.get("service"));
     let info = session::claims(user).ok_or(Class::Invalid)?;
@@ -102,7 +103,7 @@ async fn call(input: &Input, folder: &Path) -> Result<[StepOutcome; 2], Class> {
     configuration.profile = ProfileChoice::Lenient;
     let issuer = ProcessIssuer::new(&configuration).map_err(|_| Class::Invalid)?;
     let options = WireOptions::new("1.6.1");
-    // The program's answer to this action is invalid, and this test ignores it.
+    // The program's answer to a request or a revocation is invalid, and this test ignores it.
     let written = match input.text("action") {
         "parameter" => {
             issuer.describe().await.map_err(|_| Class::Program)?;
@@ -177,7 +178,8 @@ impl Adapter for Wire {
             ];
         }
         if is_large(input) && input.get("params").to_string().len() < ARGUMENT {
-            // The real host's limit comes from its way of starting programs, and does not belong to the wire format.
+            // The real host cannot send large parameters, because of its way of starting programs. Its limit does not
+            // belong to the wire format.
             let is_written = |told: &Value| told["wire"].is_string();
             let way = |told: &Value| told["channel"].is_string();
             return vec![

@@ -1,4 +1,4 @@
-//! A simulated disk that keeps synced data, and a random part of the rest.
+//! A simulated disk that keeps all synced data, and a random part of the unsynced data.
 
 mod left;
 mod node;

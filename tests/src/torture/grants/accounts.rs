@@ -122,7 +122,8 @@ impl Accounts {
             let live = before.into_iter().find(|(_, live)| *live);
             return Ok(live.map_or(Made::TooLate, |(state, _)| Made::Made(state)));
         }
-        // If credentials share a state, a second one is an orphan. The grant with this state counts its orphans.
+        // A second credential is a fault only if each credential has a state of its own. If credentials share a state,
+        // the second one is an orphan, and the grant with the state counts it.
         if wanted.state.is_none() && before.iter().any(|(_, live)| *live) {
             let what = format!("{cell} has two credentials of the intent {intent}");
             change.execute("INSERT INTO faults VALUES (1, ?1)", [what])?;

@@ -131,7 +131,8 @@ async fn compare(
         if !states.insert((grant.service.clone(), grant.user.clone(), state.clone())) {
             lines.push(Line::Doubled(format!("two grants have the state {}", state.as_str())));
         }
-        // If credentials share a state, the destruction of one may also destroy another.
+        // If credentials share a state, the destruction of one may also destroy another, so a missing credential is not
+        // a fault.
         if !offer.few_states && !live.iter().any(|credential| credential.intent == intent) {
             lines
                 .push(Line::Lost(format!("the grant {intent} of {} has no credential any more", offer.name)));
@@ -178,7 +179,7 @@ async fn settle(hosts: &[Host]) -> Result<(), String> {
         if all(host).await?.iter().all(|grant| grant.state.phase == Phase::Granted) {
             return Ok(());
         }
-        // Only work claimed by another host remains, and the claim has to expire.
+        // The work that is left is claimed by another host, whose claim has to expire.
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     Ok(())

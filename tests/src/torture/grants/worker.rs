@@ -253,7 +253,7 @@ impl Task {
             | GrantsError::Discarded { .. }
             | GrantsError::Overtaken { .. }
             | GrantsError::Record(RecordError::Contended) => true,
-            // The disk of the torture has no faults.
+            // Any other error is a fault of the host, because the disk of the torture never fails.
             other => return Err(format!("{cell} failed: {}", other.detail())),
         };
         if !is_doubt {

@@ -70,7 +70,7 @@ pub(super) fn proofs(of: &Path) -> impl Iterator<Item = String> {
     files.map(|file| file.file_name().to_string_lossy().into_owned())
 }
 
-/// A responder that has a file for each page.
+/// A responder that keeps the page of each proof in a file.
 #[derive(Debug)]
 struct FolderResponder(PathBuf);
 

@@ -71,7 +71,7 @@ async fn settle(host: &Host) -> Result<(), String> {
         if all(host).await?.iter().all(|order| is_settled(order, &ready)) {
             return Ok(());
         }
-        // Another host's claim has to expire.
+        // The work that is left is claimed by another host, whose claim has to expire.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(())

@@ -59,8 +59,8 @@ pub(super) async fn storage(plan: &Plan) -> Result<Arc<dyn Storage>, String> {
 impl Host {
     /// Starts the host of this slot. At most one run of this host may exist.
     pub(super) async fn start(plan: &Plan, slot: u32, storage: &Arc<dyn Storage>) -> Result<Self, String> {
-        // The claim is so short that one host can see another host's claim expire. A request to the ACME server gets
-        // more than a second.
+        // The claim is so short that one host can see another host's claim expire. With the ACME server, the deadline
+        // is more than a second, because requests to the server take longer.
         let deadline = if plan.kind == Kind::Acme { 1250 } else { 250 };
         let limits = Limits::default()
             .with_deadline(Duration::from_millis(deadline))
@@ -137,7 +137,7 @@ fn step(draw: &mut Draw) -> Step {
     hosting::scripted_call(draw).map_or_else(Step::fault, |delay| Step::work().after(delay))
 }
 
-/// An authority that claims to be idempotent.
+/// An authority that claims to be idempotent, but is not.
 #[derive(Debug)]
 struct Claiming(ScriptedCa);
 

@@ -149,7 +149,7 @@ fn metadata(cell: &str, change: u32, request: Option<&str>) -> OrderMetadata {
     OrderMetadata::from_json(fields.to_string().as_bytes()).expect("a small object")
 }
 
-/// Tells whether a client's wish was accepted. An order that is finished or undecided does not accept it.
+/// Tells whether an order accepted a client's request. An order that is finished or undecided does not.
 async fn is_taken<T>(wish: impl Future<Output = Result<T, OrdersError>>) -> Result<bool, OrdersError> {
     match wish.await {
         Ok(_) => Ok(true),

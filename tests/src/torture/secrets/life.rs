@@ -9,7 +9,7 @@ use super::value;
 use super::writer::Task;
 use crate::torture::line::{Line, State, say};
 
-/// The number of secrets in each of these stores.
+/// The number of secrets in each store that a task creates.
 const SECRETS: u32 = 4;
 
 /// Deletes the stores of an earlier process, then creates, rotates and deletes stores.

@@ -1,4 +1,4 @@
-//! The process that starts the others, kills them and keeps the ledger.
+//! The process that starts the writers, kills them, and keeps the ledger.
 
 use std::path::Path;
 use std::process::Command;

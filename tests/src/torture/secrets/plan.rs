@@ -1,4 +1,4 @@
-//! The plan of a process.
+//! The plan that the parent gives to each process of the torture.
 
 use std::path::PathBuf;
 

@@ -9,7 +9,8 @@ const FILLER: &[u8] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 /// Returns the value of a token: the token, a bar, and a text that is computed from the token.
 pub(super) fn of(token: &str) -> SecretValue {
     let text = text_of(token);
-    // Records also take bytes. Files take only texts, and the tokens for files begin with an f.
+    // The store on records also takes bytes. The store on a file takes only texts; the tokens of its secrets begin with
+    // an f.
     if !token.starts_with('f') && hash(token).is_multiple_of(3) {
         SecretValue::bytes(text.into_bytes())
     } else {

@@ -76,7 +76,7 @@ async fn settle(host: &Host, vaults: &Vaults, lines: &mut Vec<Line>) -> Result<(
         for fetch in undecided.fetches {
             decide(host, vaults, &fetch).await?;
         }
-        // Another host's claim has to expire.
+        // The work that is left is claimed by another host, whose claim has to expire.
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     lines.push(Line::Lost(format!("something is always due: {:?}", held(host).await?)));
@@ -99,7 +99,7 @@ async fn held(host: &Host) -> Result<BTreeSet<(String, String)>, String> {
 }
 
 /// Decides as an operator would, after a look at the vault. If the vault gave the session a lease that no record has,
-/// one of the session's undecided fetches made it.
+/// the lease belongs to one of the session's undecided fetches.
 async fn decide(host: &Host, vaults: &Vaults, fetch: &UndecidedFetch) -> Result<(), String> {
     let vault = vaults.iter().find(|(terms, _)| terms.name == fetch.store.as_str());
     let (terms, vault) = vault.ok_or("a fetch has no vault")?;
@@ -141,8 +141,8 @@ fn is_fetch(entry: &StoreEntry) -> bool {
     matches!(entry.call, StoreCall::Passwords | StoreCall::PrivateKeys)
 }
 
-/// Compares the leases that the vault gave with those that it got back, and with the ends of sessions that were
-/// reported to it.
+/// Compares the leases that the vault gave with the leases that it got back, and the sessions that got leases with the
+/// ends of sessions that were reported to the vault.
 fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
     let (effects, calls) = (vault.effects(), vault.calls());
     for lease in vault.held() {

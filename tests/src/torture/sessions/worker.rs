@@ -58,8 +58,7 @@ struct Client {
 struct Open {
     name: SessionName,
     session: Session,
-    /// The vaults that may have given the session a lease. After a doubt, the client reports nothing more about that
-    /// vault.
+    /// The vaults that may have given the session a lease, or not. The client reports nothing more about these vaults.
     doubts: BTreeSet<usize>,
     given: BTreeSet<usize>,
     calls: u32,
@@ -212,7 +211,7 @@ impl Client {
     async fn end(&self, open: Open) -> Result<(), String> {
         match open.session.end().await {
             Ok(_) => {
-                // A session knows the vaults from which it has fetched.
+                // The end of a session is reported to the vaults from which the session may have fetched.
                 let used = open.given.iter().chain(&open.doubts);
                 let used: BTreeSet<_> = used.collect();
                 for vault in used {

@@ -23,7 +23,7 @@ pub fn look(folder: &Path) -> Vec<Line> {
 fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     let own = fs::metadata(folder).map_err(|error| error.to_string())?;
     let own = (own.uid(), own.gid());
-    // The owner is the one from the creation of the file: only root can give files to another user.
+    // Only root can give a file to another user. Without root, the file belongs to the user that created it.
     let given = if own.0 == 0 { (OWNER, OWNER) } else { own };
     if let Some(content) = read(folder, OLD, MODE, given)? {
         let ours =

@@ -62,7 +62,8 @@ pub fn write(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the issuer use the list and the record that remain after a cut. This use repairs them.
+/// Makes the issuer use the list and the record that remain after a cut. The issuer repairs the list and the record
+/// first.
 ///
 /// # Errors
 /// When the issuer refuses.

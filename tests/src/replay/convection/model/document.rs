@@ -41,12 +41,12 @@ pub(in crate::replay::convection) fn problem(
     specification: &Specification,
     document: &Node,
 ) -> Option<Problem> {
-    // The version of the writer is checked first, because another version may arrange the rest differently.
+    // The version of the writer is checked first, because another version may have another layout.
     let Some(metadata) = table(document, "metadata") else { return Some(Problem::corrupt(None)) };
     let version = match metadata.get("version") {
         None => return Some(Problem::corrupt(None)),
         Some(Node::Text(version)) => Version::read(version),
-        // Upstream accepts a number, and converts it to text.
+        // Upstream accepts a number, and converts it to text. Decision C3 refuses numbers.
         Some(_) => return Some(Problem::corrupt(Some("C3"))),
     };
     let Some(version) = version else { return Some(Problem::corrupt(Some("C1"))) };

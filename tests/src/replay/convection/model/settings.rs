@@ -1,4 +1,4 @@
-//! The settings of a plugin.
+//! A model of a plugin's settings: the defaults, the valid settings, and the passwords that they permit.
 //!
 //! See decisions C10 and C11.
 

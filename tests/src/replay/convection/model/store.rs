@@ -1,4 +1,4 @@
-//! The life of a store.
+//! A model of a store and its handles: each operation changes the model, and returns what decisions demand.
 
 mod access;
 mod configuration;
@@ -91,7 +91,7 @@ impl Model {
             "ls" => self.ls(),
             "file" => self.file(),
             "internal" => None,
-            // A lock that is still there would mean that `close` did not run.
+            // Demands that no lock is held: a lock would show that `close` did not run.
             "locked" => self.said(Some("C13"), Demand::Exactly(false.into())),
             "raw_write" | "truncate" | "remove_file" | "patch_doc" | "put_doc" => self.outside(call),
             _ => match call.bound(&self.plugin) {
@@ -150,7 +150,7 @@ impl Model {
             Ok(keys) => keys,
             Err(Unnamed::Key) => return self.refused(None, &[Class::Unsupported]),
             Err(Unnamed::Malformed) => {
-                // Upstream's reader of keys ignores malformed ones.
+                // Upstream's reader of keys ignores malformed keys.
                 self.depart("C8");
                 return self.refused(Some("C8"), &[Class::Invalid]);
             }

@@ -108,10 +108,10 @@ fn overridden(input: &Value) -> Vec<Described> {
             "description" => ca.description = text(value),
             "ca_signing_certificate" => ca.signing_certificate = text(value),
             "intermediates" => ca.intermediates = text(value),
-            // No vector has a date that can be read, so the authority is left out.
+            // No vector has a valid expiration date, so the host ignores the authority.
             "expiration" => gone.push(id),
             "" if value.is_null() => gone.push(id),
-            // The contract has no further fields, and a plugin cannot rename itself.
+            // Other changes have no effect: the contract has no further fields, and a plugin cannot rename itself.
             _ => {}
         }
         if matches!(field, "description" | "ca_signing_certificate" | "intermediates")
@@ -137,7 +137,7 @@ pub fn tables(input: &Value) -> Vec<Value> {
             }
             let listed: Vec<Described> = answer.into_iter().flatten().filter(fits).collect();
             if listed.is_empty() {
-                // The plugin is asked again before the next round.
+                // The plugin listed no valid authority, so it is asked again before the next round.
                 continue;
             }
             let expires = listed.iter().filter_map(|ca| ca.expiration).min().unwrap_or(now + DAY);

@@ -176,8 +176,8 @@ fn shown(text: &str) -> String {
 }
 
 impl After {
-    /// Returns the rulings on the order, its message and its events. Upstream has no such message, and never reports
-    /// that a certificate is ready (decision B13).
+    /// Returns the rulings on the order, its message and its events. There is no ruling on a message of the host
+    /// itself. Upstream never reports that a certificate is ready (decision B13).
     pub fn rulings(self) -> [Option<Ruling>; 3] {
         let Self { shape, message, events, decision, is_upstreams } = self;
         let order = (!is_upstreams).then(|| Ruling::new(decision, shape.demand()));

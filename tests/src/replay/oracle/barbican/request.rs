@@ -42,7 +42,8 @@ fn is_ca_id(text: &str) -> bool {
 }
 
 fn of_request_data(data: &Value) -> Option<Ruling> {
-    // Upstream decodes Base64 leniently, and finds a request inside any other text.
+    // Upstream also decodes Base64 that is not strict; there is no ruling on such a text. Upstream also finds a request
+    // inside other text, which decision B20 refuses.
     let pem = data.as_str().and_then(decoded)?;
     let lines: Vec<&str> = pem.lines().map(str::trim_end).collect();
     let is_marker = |line: &&&str| line.starts_with("-----");

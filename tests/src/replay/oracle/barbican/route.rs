@@ -11,7 +11,7 @@ pub const CAS: [(&str, &str); 4] = [("ca-a1", "A"), ("ca-a2", "A"), ("ca-b1", "B
 /// The authority whose description has expired.
 pub const EXPIRED: &str = "ca-x";
 
-/// Returns the plugins in order: both, unless the vector lists some of them.
+/// Returns the plugins in order: `A` and `B`, unless the vector lists some of them.
 pub fn plugins(input: &Value) -> Vec<&'static str> {
     let listed = |names: &Vec<Value>| {
         let known = |name: &Value| ["A", "B"].into_iter().find(|known| name == *known);

@@ -1,4 +1,4 @@
-//! Subordinate authorities: created, and deleted.
+//! The rulings on the creation and the deletion of subordinate authorities.
 //!
 //! See decisions B14 and B19.
 
@@ -114,7 +114,7 @@ pub struct Deletion {
 }
 
 /// Reads which authority is deleted. The vectors of this kind have an empty input, and describe the situation in words.
-/// An owner's authorities are always on the owner's list.
+/// The project list makes no difference: in Keyway, an owner's authorities are always on the owner's list.
 pub fn deletion(situation: &str) -> Option<Deletion> {
     let (deleted, preferred) = match situation {
         "base CA" => (BASE[0], None),

@@ -13,7 +13,7 @@ use crate::replay::Class;
 const LONGEST: usize = 1 << 20;
 /// The longest permitted state, in bytes.
 const LONGEST_STATE: usize = 16 << 10;
-/// The shortest value that is searched for in a state. Shorter ones occur by chance.
+/// The shortest value that is searched for in a state. Shorter values occur by chance.
 ///
 /// See decision W8.
 const SHORTEST_SECRET: usize = 8;

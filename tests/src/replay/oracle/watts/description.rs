@@ -20,7 +20,7 @@ pub struct Service {
     pub decision: Option<&'static str>,
 }
 
-/// The state of the reading: valid so far, and the decisions involved.
+/// The state of the reading: whether the description is valid so far, and the decisions involved.
 struct Reading {
     lenient: bool,
     is_good: bool,

@@ -1,6 +1,7 @@
-//! The text that Erlang (OTP 25) prints for a value. The real host shows it in place of a text.
+//! The text that Erlang (OTP 25) prints for a value. The real host shows this text for a value that is not a text.
 //!
-//! In two points it differs from Erlang (decision W3): it is on one line, and shows the names of objects as texts.
+//! This module differs from Erlang in two points (decision W3): the text is on one line, and shows the names of objects
+//! as texts.
 
 use super::Plain;
 
@@ -51,7 +52,7 @@ fn term(value: &Plain) -> Vec<u8> {
             }
         }
         Plain::Object(entries) => {
-            // Of duplicate names, the first one counts. The names are printed in sorted order.
+            // If a name occurs twice, its first value counts. The names are printed in sorted order.
             let mut kept: Vec<&(String, Plain)> = Vec::new();
             for entry in entries {
                 if !kept.iter().any(|(name, _)| *name == entry.0) {
@@ -112,8 +113,8 @@ fn binary(bytes: &[u8]) -> Vec<u8> {
 
 /// Prints the fewest digits that identify the number.
 ///
-/// Within 2^53, Erlang chooses the shorter of the two notations; beyond, always the one with an exponent
-/// (`float_to_list(F, [short])`).
+/// For numbers within 2^53, Erlang chooses the shorter of the two notations; for larger numbers, always the notation
+/// with an exponent (`float_to_list(F, [short])`).
 fn float(number: f64) -> String {
     let sign = if number.is_sign_negative() { "-" } else { "" };
     if number == 0.0 {

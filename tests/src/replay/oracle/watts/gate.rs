@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-/// The sets of a service. A parameter has its key, and true if it is mandatory.
+/// The sets of a service. Each parameter of a set is a key, with true if the parameter is mandatory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sets(Vec<Vec<(String, bool)>>);
 

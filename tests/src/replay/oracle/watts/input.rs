@@ -1,4 +1,4 @@
-//! The inputs that a host may send to a plugin.
+//! Decides which inputs a plugin accepts.
 //!
 //! See decisions W1 to W4, and H29.
 
@@ -36,7 +36,7 @@ fn call(keys: &Map<String, Value>, is_revocation: bool) -> Judged {
         && is_text(keys, "cred_state")
         && is_token(keys)
         && configuration.keys().all(|name| is_name(name));
-    // The library drops the parameters of a revocation, and old hosts send a text in their place.
+    // The parameters of a revocation are not checked: the library drops them, and old hosts send a text in their place.
     let parameters = object("params");
     let has_parameters = parameters.is_some_and(|given| given.keys().all(|name| is_name(name)));
     if !is_good || !(is_revocation || has_parameters) {

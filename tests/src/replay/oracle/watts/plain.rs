@@ -30,7 +30,7 @@ pub enum Plain {
 }
 
 impl Plain {
-    /// Parses the first value of a text. Returns the value and the rest of the text, or `None` if there is no value.
+    /// Parses the first value of a text. Returns the value and the text after it, or `None` if there is no value.
     pub fn first_of(text: &str) -> Option<(Self, &str)> {
         let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Self>();
         stream.next()?.ok()?;

@@ -1,4 +1,4 @@
-//! Upstream's accounting of a session.
+//! Reads upstream's accounting of a session: the successful fetches, the check-ins, and the calls of hooks.
 
 use serde_json::Value;
 

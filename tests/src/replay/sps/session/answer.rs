@@ -1,7 +1,7 @@
 //! The answer of a call, in a form that the answers of Keyway and of upstream have in common.
 //!
 //! Upstream's cookie has the account, the asset, and the host's own state. In Keyway, the account and the asset are
-//! typed fields beside the cookie (decision S5), and the rest of that state is not compared.
+//! typed fields beside the cookie (decision S5), and the host's own state is not compared.
 
 use keyway_credentials::{
     Password, Passwords, PrivateKey, PrivateKeys, RemoteAppCredentials, TotpCode, TotpCodes,
@@ -78,7 +78,7 @@ pub(super) fn fetched<C: CredentialType + Shown>(answer: Fetched<C>) -> Value {
     }
 }
 
-/// Shows what upstream returned, or null for a call that failed.
+/// Returns upstream's answer in the common form, or null for a call that failed.
 pub(super) fn of_upstream(step: &Value) -> Result<Value, String> {
     if step.get("raised").is_some() || step["constructor"].get("error").is_some() {
         return Ok(Value::Null);

@@ -43,7 +43,7 @@ pub(super) struct Driver {
     storage: Arc<dyn Storage>,
     running: Option<Running>,
     has_ended: bool,
-    /// The number of fetches of passwords or keys that found some.
+    /// The number of fetches that found passwords or keys.
     pub(super) found: u64,
 }
 
@@ -64,8 +64,8 @@ fn object(value: &Value) -> Result<JsonObject, Class> {
     }
 }
 
-/// Returns the class of a refusal or of a plugin's failure. No vector compares this class. The host itself does not
-/// fail.
+/// Returns the class of an error: `Denied` if the host refused a call or the plugin failed. No vector compares this
+/// class. `Internal` is a failure of the host itself, which does not occur.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
 fn class(error: SessionsError) -> Class {
     match error {
@@ -78,7 +78,7 @@ fn class(error: SessionsError) -> Class {
 
 impl Driver {
     /// Prepares the host of a vector with these calls. All calls have the connection of the first fetch, because the
-    /// user has only one.
+    /// user has only one connection.
     pub(super) fn new(input: &Input, calls: &[HostCall]) -> Result<Self, Class> {
         let connections = calls.iter().filter(|call| call.is_fetch() && !call.is_misfit);
         let connection = connections.map(HostCall::connection).find_map(Result::ok);

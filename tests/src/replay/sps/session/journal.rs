@@ -1,4 +1,4 @@
-//! The calls of hooks, and the plugin's cookie between them.
+//! A record of the hook calls of a session, and the plugin's cookie between these calls.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +23,7 @@ pub struct Journal {
     cookie: Mutex<Seen>,
 }
 
-/// The plugin's cookie: that of its last call, or one with which the next call begins.
+/// The plugin's cookie: that of the plugin's last call, or a planted one with which the next call begins.
 #[derive(Debug, Default)]
 struct Seen {
     cookie: Cookie,
@@ -42,7 +42,8 @@ impl Journal {
         self.seen().cookie.snapshot()
     }
 
-    /// Replaces the entries of the plugin's cookie. A host cannot do that here, so the next call of the plugin does it.
+    /// Replaces the entries of the plugin's cookie. Keyway's interface does not let a host do that, so the next call of
+    /// the plugin does it.
     pub fn plant(&self, entries: JsonObject) {
         *self.seen() = Seen { cookie: Cookie::new(entries), is_planted: true };
     }
@@ -51,7 +52,7 @@ impl Journal {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push((call, trace));
     }
 
-    /// Keeps the cookie of a call. If entries were planted, replaces its entries first.
+    /// Keeps the cookie of a call. If entries were planted, they replace the entries of the cookie first.
     pub(super) fn see(&self, cookie: &Cookie) -> Result<(), CredentialError> {
         let mut seen = self.seen();
         if seen.is_planted {

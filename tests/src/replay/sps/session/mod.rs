@@ -1,4 +1,4 @@
-//! `session`: a plugin that follows a vector, and the calls of its host.
+//! Replays the vectors `session`: a plugin that follows a vector, and the calls of its host.
 //!
 //! Upstream's plugin reads and writes the account and the asset in its cookie; here they are typed fields, which the
 //! rules of a vector see under the same names (decision S5). An exception becomes an error without an effect, except

@@ -92,7 +92,7 @@ pub struct HostCall {
     pub facts: Value,
     /// The asset of a remote application.
     pub asset: Option<String>,
-    /// The configuration, if the call has another one than the vector.
+    /// The configuration of the call, if it differs from that of the vector.
     pub configuration: Option<String>,
     /// The cookie with which the host replaces the stored one.
     pub cookie: Option<Value>,

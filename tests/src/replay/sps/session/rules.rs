@@ -1,4 +1,4 @@
-//! The rules of a hook: the first one that fits counts.
+//! The rules by which a vector's plugin answers a hook. The first rule that fits counts.
 
 use serde_json::{Map, Value};
 

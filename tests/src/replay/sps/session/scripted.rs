@@ -118,7 +118,8 @@ impl Scripted {
         };
         let mut outcome = typed::outcome(&returned, convert)?;
         if let FetchOutcome::Found(found) = &mut outcome {
-            // A plugin here writes into the cookie of the call. A fetch that finds nothing returns no cookie.
+            // A plugin of Keyway writes its changes into the cookie of the call. Only a fetch that finds credentials
+            // changes the cookies.
             for (name, cookie) in
                 [("cookie", &fetch.session.cookie), ("session_cookie", &fetch.session.session_cookie)]
             {

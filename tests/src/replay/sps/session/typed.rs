@@ -27,7 +27,8 @@ fn no_such_type() -> CredentialError {
     CredentialError::invalid("the result of the hook", "the typed interface has no such value")
 }
 
-/// Returns the non-empty list under a key of an object, or `None` for any other value that is false in Python.
+/// Returns the non-empty list under a key of an object. Returns `None` for an empty list, and for any other value that
+/// is false in Python.
 fn list<'a>(returned: &'a Value, key: &str) -> Result<Option<&'a [Value]>, CredentialError> {
     match returned.get(key) {
         Some(Value::Array(items)) => Ok((!items.is_empty()).then_some(items)),

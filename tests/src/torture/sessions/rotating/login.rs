@@ -13,7 +13,8 @@ pub(super) fn opened(
     accounts: &[(Candidate, PrivateKey)],
 ) -> Result<Option<Vec<(Candidate, bool)>>, String> {
     let Ok(programs) = OpenSsh::find() else { return Ok(None) };
-    // All accounts are the same user at that server. No key is in the files of two accounts.
+    // At that server, one user stands for all accounts, with the files of all accounts. An accepted key still shows its
+    // account, because no key is in the files of two accounts.
     let files = candidates().map(|candidate| file(folder, &candidate).display().to_string());
     let settings = format!("AuthorizedKeysFile {}", files.collect::<Vec<_>>().join(" "));
     let server = Server::start(&programs, &settings);

@@ -1,9 +1,9 @@
 //! The vault that rotates: the plugin `vaulted`, over a secret store of the hosts, with keys in `authorized_keys`
 //! files.
 //!
-//! The target is a stand-in for `sshd`, because a login takes longer than everything else in a session. It decides by
-//! the same files, with a reader of its own. It loses requests and answers, hangs, and sometimes cannot be reached. A
-//! check logs in to a real `sshd` with the same files, if the machine has one.
+//! The target is a stand-in for `sshd`, because a login takes longer than everything else in a session. The target
+//! decides by the same files as `sshd`, with a reader of its own. The target loses requests and answers, hangs, and
+//! sometimes cannot be reached. A check also logs in to a real `sshd` with these files, if the machine has one.
 
 mod accounts;
 mod books;

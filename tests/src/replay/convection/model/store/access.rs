@@ -32,7 +32,8 @@ impl Model {
         let node = self.unsealed()?;
         if let Some(mut problem) = document::problem(&self.specification, &node) {
             if problem.only_counters && self.handle().upstream.reads != 0 {
-                // Upstream checks the counters only at the first read of a handle.
+                // Upstream checks the counters only at the first read of a handle. Decision H18 requires the check at
+                // every read.
                 problem.decision = Some("H18");
             }
             return Err(problem);

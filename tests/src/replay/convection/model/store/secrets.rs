@@ -31,7 +31,7 @@ impl Model {
         if length.is_some_and(|length| !has_type(length))
             || letters.is_some_and(|letters| !letters.is_string())
         {
-            // The length of the recipe is not a number of the right size, or the alphabet is not a text.
+            // The length in the recipe is not an unsigned 32-bit integer, or the alphabet is not a text.
             return self.change_refused(Problem::new(Some("C11"), &[Class::Invalid]));
         }
         let mut node = match self.read() {

@@ -1,5 +1,5 @@
 //! A model of sessions under the decisions: for each call of a host, the hooks that are called, the answer, and the
-//! decisions that make these differ from upstream's.
+//! decisions that make the hooks or the answer differ from upstream's.
 //!
 //! The model also keeps the content of upstream's cookie, but only to tell where upstream's behaviour differs. Time
 //! stands still in a vector, so a failed call is not tried again.
@@ -36,7 +36,7 @@ pub struct Outcome {
     pub hooks: Vec<Call>,
     /// The answer; null if the call is refused or fails.
     pub answer: Value,
-    /// Whether the call is a fetch of passwords or keys that found some.
+    /// Whether the call is a fetch that found passwords or keys.
     pub is_found: bool,
     /// The decisions that made the session differ from upstream's so far.
     pub decisions: BTreeSet<&'static str>,
@@ -56,7 +56,7 @@ enum Stage {
     Held,
     /// The check-in failed, and is tried again later.
     Failing,
-    /// It is checked in. The event at the end of the session still names it.
+    /// The credential is checked in. The event at the end of the session still names its account and asset.
     Returned,
 }
 
@@ -76,8 +76,8 @@ struct Model<'a> {
     outs: Vec<CheckOut>,
     /// The accounts and assets whose credentials were read since the last event, for a plugin without leases.
     read: Vec<Pair>,
-    /// Whether check-ins follow the authentication, as of the last fetch. Otherwise they wait for the end of the
-    /// session.
+    /// Whether credentials are checked in after the authentication, as of the last fetch. Otherwise they are checked in
+    /// at the end of the session.
     after_authentication: bool,
     is_authenticated: bool,
     is_ended: bool,
@@ -207,7 +207,7 @@ impl Model<'_> {
             self.event("auth_completed", last);
         }
         if self.after_authentication {
-            // Upstream checks in the content of its cookie, even if that is empty.
+            // Upstream checks in the account and the asset of its cookie, even if they are empty.
             let upstream = [self.upstream.shown.clone().unwrap_or_default()];
             self.check_in(|out| out.is_proven, &upstream, if is_repeated { "S8" } else { "S3" });
             self.upstream.was_checked_in = true;
@@ -253,7 +253,7 @@ impl Model<'_> {
     }
 
     /// Checks in the held credentials that `is_meant` selects, and notes the decision if upstream would check in
-    /// others.
+    /// different credentials.
     fn check_in(&mut self, is_meant: fn(&CheckOut) -> bool, upstream: &[Pair], decision: &'static str) {
         if !self.has_leases() {
             return;

@@ -1,4 +1,4 @@
-//! The plugin of a vector.
+//! A model of a vector's plugin: the hooks, and the meaning of the values that they return.
 
 use serde_json::{Map, Value, json};
 

@@ -93,7 +93,7 @@ impl Model<'_> {
         Some(None)
     }
 
-    /// Reads what a hook found.
+    /// Reads the credentials that a hook returned.
     fn found(&mut self, value: &Value, key: &str) -> Option<Option<Value>> {
         match read(value, key) {
             Reading::Nothing => return Some(None),
@@ -160,7 +160,7 @@ impl Model<'_> {
         let items = match (&script["yield"], &script["return"]) {
             (Value::Array(items), _) | (_, Value::Array(items)) => items,
             (_, Value::String(_)) => {
-                // Upstream iterates over the characters of a text.
+                // Upstream takes a text for a list of its characters. Decision S4 makes the generator fail.
                 self.decisions.insert("S4");
                 return None;
             }
@@ -182,8 +182,8 @@ impl Model<'_> {
         let account = asked("account").or(username).filter(|text| !text.is_empty()).map(str::to_owned);
         let asset =
             asked("asset").or(setup.asset.as_deref()).filter(|text| !text.is_empty()).map(str::to_owned);
-        // Upstream keeps no separate check-out for these credentials: at the end it checks in whatever account was
-        // named.
+        // Upstream keeps no separate check-out for these credentials: at the end of the session, it checks in whichever
+        // account was named.
         self.decisions.insert("S2");
         self.is_usable()?;
         let (Some(account), Some(asset)) = (account, asset) else { return Some(self.keep(None)) };
@@ -197,8 +197,8 @@ impl Model<'_> {
         Some(self.keep_beside(setup, found.map(|credentials| (pair, credentials))))
     }
 
-    /// Keeps a check-out of credentials that are used beside a password. Upstream does not set the moment of check-ins
-    /// in such a fetch.
+    /// Keeps a check-out of credentials that are used beside a password. The fetch also determines when credentials are
+    /// checked in; upstream's fetch does not.
     fn keep_beside(&mut self, setup: &Setup, found: Option<Found>) -> Value {
         if found.is_some() {
             self.after_authentication = setup.after_authentication;

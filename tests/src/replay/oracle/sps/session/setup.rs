@@ -1,4 +1,4 @@
-//! The configuration and the arguments of a call.
+//! Reads the configuration and the arguments of a call.
 
 use serde_json::{Map, Value, json};
 
@@ -20,7 +20,7 @@ pub(super) struct Setup {
     pub(super) configuration: String,
     pub(super) settings: Settings,
     pub(super) facts: Value,
-    /// Whether check-ins follow the authentication. The protocol of the connection determines that.
+    /// Whether credentials are checked in after the authentication. The protocol of the connection determines that.
     pub(super) after_authentication: bool,
     /// The asset of a remote application.
     pub(super) asset: Option<String>,
@@ -36,8 +36,8 @@ impl Setup {
         let text = step["config"].as_str().or(input["config"].as_str())?;
         let defaults = input["defaults"].as_str().unwrap_or_default();
         if settings_of_the_host(text) {
-            // The settings of the log and the proxy belong to the host. Upstream fails if one of them has a wrong
-            // value.
+            // The settings of the log and the proxy belong to the host, so a wrong value does no harm here. Upstream
+            // fails if one of them has a wrong value.
             decisions.insert("S9");
         }
         let Some((settings, defaults)) = Settings::read(text).zip(Settings::read(defaults)) else {
@@ -107,8 +107,7 @@ fn seen(settings: &Settings, section: Option<&str>, facts: &Value) -> Value {
 }
 
 /// Tells whether the model can read the session: its facts are texts, and all fetches have the same facts. If the
-/// configuration changes, the plugin must give leases, because a host keeps no record of credentials that are only
-/// read.
+/// configuration changes, the plugin must give leases, because a host keeps no record of credentials without a lease.
 pub(super) fn is_one_session(input: &Value) -> bool {
     let steps = input["steps"].as_array().map_or(&[][..], Vec::as_slice);
     let is_text = |value: &Value| {
