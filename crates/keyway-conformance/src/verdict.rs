@@ -82,7 +82,7 @@ impl RuleOutcome {
         matches!(self.verdict, Verdict::Failed(_)) && self.level <= Level::Should
     }
 
-    /// Explains briefly why the rule did not pass. The text names the missing capability, the reason of the exclusion,
+    /// Explains briefly why the rule did not pass. The text names the missing capability, the reason for the exclusion,
     /// or the failure. It is empty if the rule passed.
     pub fn reason(&self) -> String {
         match &self.verdict {

@@ -104,7 +104,8 @@ fn address(name: &str) -> Result<SecretAddress, StoreError> {
     Ok(SecretAddress::shared(name))
 }
 
-/// Returns the common part of the names of the newest certificate of a chain.
+/// Returns the prefix of the names under which the newest certificate of a chain of orders is stored. `first` is the
+/// first order of the chain.
 fn newest(first: &OrderId) -> String {
     format!("newest-{first}")
 }

@@ -56,7 +56,7 @@ pub(crate) enum What {
     AuthenticationCompleted { trigger: CheckInTrigger, read: Vec<CheckOut> },
     /// The target did not accept the credentials.
     AuthenticationFailed,
-    /// The session has ended. With `recovers`, a restart of the host ends the session if this call does not.
+    /// The session ends. `recovers` tells whether a restart of the host would also end the session if this event were lost.
     End { read: Vec<CheckOut>, recovers: bool },
     /// The host that had the session is gone.
     HostLost,

@@ -151,7 +151,8 @@ fn another_version_or_plugin_is_refused_and_its_file_left_as_it_is() {
     let store = open(root.path(), &keys);
     let other_name = text("1.0.0", "").replace("\"Generic\"", "\"PassDB\"");
     let other_type = text("1.0.0", "").replace("\"Secret\"", "\"Issuer\"");
-    // An unsupported version may arrange these parts differently, so they are not read.
+    // Its `store` is not a table, and its other sections are missing. Another version may arrange them so, and the plugin
+    // must refuse the version before it reads them.
     let other_form =
         "[metadata]\nversion = \"3.0.0\"\nplugin = {name = \"Generic\", type = \"Secret\"}\nstore = 1\n";
     for content in [
@@ -328,7 +329,7 @@ fn a_write_draws_a_key_unless_told_not_to() {
         ids
     };
     assert_eq!(sealed_by(false).into_iter().collect::<Vec<_>>(), [keys.primary_id().to_string()]);
-    // With four keys and 64 draws, some key is never drawn in one of 25 million runs.
+    // This can fail by chance: in about one run of 25 million, 64 draws from four keys miss a key.
     assert_eq!(sealed_by(true).len(), 4);
 }
 
