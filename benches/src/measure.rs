@@ -1,9 +1,9 @@
 //! Interleaved measurement of Keyway and its peer.
 //!
-//! A shared machine may change its speed by half during a measurement. So both sides run in interleaved rounds (A, B,
-//! B, A, A, B, ...). Each round is a batch of calls that is long enough for the clock, and the result is the median of
-//! the rounds. Each round has a ratio of its own, and the ratio of the measurement is their median. The two sides of a
-//! round run next to each other, so a machine that changes its speed between rounds does not change the ratio. Compare
+//! A shared machine may change its speed by half during a measurement. So each round runs one batch of calls of each
+//! side, and every other round runs them in reverse order (A B, B A, A B, ...). A batch is long enough for the clock to
+//! measure it well. The result of a side is the median of its batches. The ratio is computed in each round, and the
+//! ratio of the measurement is the median of these, so a change of speed between rounds does not change it. Compare
 //! ratios within one run, never absolute values between runs.
 
 use std::{

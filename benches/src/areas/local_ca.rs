@@ -126,7 +126,8 @@ impl BareKey {
     }
 }
 
-/// Does the work of the peer in every row about a certificate: the bare cryptography, and the recorded commits.
+/// Does the work of the peer that Keyway is compared with when it makes a certificate: the bare cryptography and the
+/// recorded commits.
 fn bare_order(bare: &BareKey, replay: &Replay) {
     bare.verify();
     bare.verify();

@@ -350,8 +350,8 @@ fn step_existing(
         }
         (Revoking, Event::Wake { .. }) => keep().then(revocation(state)),
         (Revoking, Event::Revoked { orphans }) if ours && orphans == state.orphans => Step::gone(),
-        // During this revocation, another credential with the same state was made, perhaps after the first one was
-        // destroyed. So the state is revoked again.
+        // An orphan was counted after the plugin was called, so it may have been made after the destruction. The plugin
+        // is asked to revoke again.
         (Revoking, Event::Revoked { .. }) if ours => keep().then(revocation(state)),
         (Revoking, Event::NotRevoked { again }) if ours => {
             let failures = state.failures.saturating_add(1);

@@ -1,4 +1,5 @@
-//! Tests of the file of kept answers: two handles, two processes, kills, rights, keys, damage and clocks.
+//! Tests of the cache file in which processes share answers of the service: two handles, two processes, killed
+//! processes, file permissions, changed keys, damaged files, and clocks that jump.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

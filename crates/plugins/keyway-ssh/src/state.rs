@@ -24,8 +24,8 @@ impl StatePrefix {
         Ok(Self(prefix.to_owned()))
     }
 
-    /// Returns the state of this call's credential. The same intent has the same state. A host without intents gets a
-    /// random state.
+    /// Returns the state, which is the reference to the credential of this call. Repeated calls with one intent get the
+    /// same state. If the host sends no intent, the state is random.
     pub(crate) fn state(&self, context: &Context) -> Result<String, IssuerError> {
         if let Some(intent) = &context.intent {
             return Ok(format!("{}{intent}", self.0));

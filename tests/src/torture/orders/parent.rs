@@ -49,7 +49,7 @@ fn server() -> AcmeDouble {
 
 impl Area for Hosts<'_> {
     fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
-        // A host that acknowledges before it writes is correct only while no other host writes, so it runs alone.
+        // A host that acknowledges before it writes runs alone. With other hosts it would go wrong without a kill, too.
         let is_alone = self.options.defect == Some(Defect::AcknowledgesBeforeWriting);
         let hosts = if is_alone { 1 } else { HOSTS };
         let mut victims = Vec::new();
