@@ -1,6 +1,6 @@
-//! Does as little as a WaTTS executable can: with an argument it describes itself; without one it
-//! reads standard input to its end and answers a request. It is compiled separately and linked
-//! statically, so that the benchmark measures how it is run.
+//! Does as little as a WaTTS executable can: with an argument it describes itself; without one it reads standard input
+//! to its end and answers a request. It is compiled separately and linked statically, so that the benchmark measures
+//! the cost of running an executable, and not the work of the executable.
 
 use std::io::{self, Read, Write};
 

@@ -178,8 +178,8 @@ impl GenericStore {
         }
     }
 
-    /// Returns the most frequent lengths of key and value among the stored records. Most records are records of
-    /// secrets, so these are their lengths.
+    /// Returns the most frequent lengths of key and value among the stored records. Most records hold secrets, so these
+    /// are the lengths of a record that holds a secret.
     ///
     /// # Errors
     /// Those of the storage.
@@ -206,7 +206,7 @@ pub struct Lengths {
     pub key: usize,
     /// The length of the record's value in the storage.
     pub record: usize,
-    /// The length of the token inside the value that a `get` opens.
+    /// The length of the token that a `get` opens. The token is a part of the record's value.
     pub value_token: usize,
 }
 

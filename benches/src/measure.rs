@@ -2,9 +2,9 @@
 //!
 //! A shared machine may change its speed by half during a measurement. So each round runs one batch of calls of each
 //! side, and every other round runs them in reverse order (A B, B A, A B, ...). A batch is long enough for the clock to
-//! measure it well. The result of a side is the median of its batches. The ratio is computed in each round, and the
-//! ratio of the measurement is the median of these, so a change of speed between rounds does not change it. Compare
-//! ratios within one run, never absolute values between runs.
+//! measure it well. The result of a side is the median of its batches. A ratio is computed in each round, and the ratio
+//! of the measurement is the median of these ratios. So a change of speed between rounds does not affect the result.
+//! Compare ratios within one run, never absolute values between runs.
 
 use std::{
     hint::black_box,
@@ -170,7 +170,7 @@ pub fn time<A>(plan: Plan, mut operation: impl FnMut() -> A) -> f64 {
     median(&mut times)
 }
 
-/// Returns the number of calls that fill a batch. The calls made to find it warm up the caches.
+/// Returns the number of calls that fill a batch. The calls that find this number also warm up the caches.
 fn calls_in_a_batch<A>(plan: Plan, operation: &mut impl FnMut() -> A) -> u32 {
     let mut calls = 1_u32;
     loop {

@@ -160,7 +160,7 @@ impl Shelved {
         }
     }
 
-    /// Asks the store whether a password opens its target. This is a guarded call, and nothing else.
+    /// Asks the store whether a password opens its target. The method makes one guarded call, and does nothing else.
     ///
     /// # Errors
     /// Those of the host.

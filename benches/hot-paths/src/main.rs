@@ -1,7 +1,7 @@
 //! Runs one hot path a given number of times: `keyway-hot-paths PATH TIMES`.
 //!
-//! `cargo xtask instructions` runs it twice under callgrind, with different numbers. The difference
-//! is the cost of the path itself, without start and preparation.
+//! `cargo xtask instructions` runs it twice under callgrind, with different values of `TIMES`. The difference between
+//! the two instruction counts is the cost of the path itself, without start and preparation.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 

@@ -18,7 +18,8 @@ use keyway_storage::Memory;
 
 use crate::{Failure, ring};
 
-/// A store with one password, with or without leases. A store that lists assets has no password.
+/// A store that has one password, and leases it if `leases` is set. A store with `assets` lists these instead, and has
+/// no password.
 #[derive(Debug, Default)]
 struct Idle {
     leases: bool,

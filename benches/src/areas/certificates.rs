@@ -23,7 +23,7 @@ use crate::row::{Row, Target};
 const CALLS: u32 = 20;
 const FEW: u64 = 100;
 const MANY: u64 = 100_000;
-/// The delay of the order that each measurement looks at, and the delay of all other orders.
+/// `SOON` is the delay of the order that each measurement looks at. `LATER` is the delay of all other orders.
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The time of one step in the upstream system, which takes 14.5 to 18 ms on the same machine.
@@ -163,7 +163,8 @@ fn next_due(area: &'static str) -> Result<Row, BenchError> {
     Ok(Row::compared(area, name, times.compared(0, 1)).must(Target::RatioAtMost(1.5)))
 }
 
-/// Measures the throughput of one authority while every call of another authority hangs, and without hanging calls.
+/// Measures the throughput of one authority twice: while every call of another authority hangs, and without the hanging
+/// calls.
 fn hanging(area: &'static str) -> Result<Row, BenchError> {
     const ROUNDS: usize = 9;
     const ORDERS: u32 = 400;

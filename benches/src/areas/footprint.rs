@@ -12,7 +12,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rows = Vec::new();
     for contract in CONTRACTS {
         let crates = crates_in_tree(contract)?;
-        // The plugin's own crate is one more.
+        // The count includes the plugin's own crate.
         let value = f64::from(u32::try_from(crates.len() + 1)?);
         rows.push(
             Row::alone(area, format!("crates of a plugin on {contract}"), value, "crates")

@@ -242,8 +242,8 @@ async fn on_disk(from: &Memory, path: &std::path::Path) -> Result<Arc<Sqlite>, B
     }
 }
 
-/// Measures the time to find that nothing is due, and to recover, with 100 and with 100,000 grants
-/// waiting in ten lanes.
+/// Measures, with 100 and with 100,000 grants that wait in ten lanes, how long it takes to find that nothing is due,
+/// and how long a recovery takes.
 fn waiting(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let runtime = runtime()?;
     let folder = tempfile::tempdir()?;

@@ -77,8 +77,8 @@ impl Open {
             while let Some(done) = running.join_next().await {
                 done?;
             }
-            // The leases of a group end within one second. Because of this additional second, all of them are due after
-            // each period.
+            // The leases of a group end within one second. With this additional second, all leases of a group are due
+            // when `end_a_group` has advanced the clock by one period.
             clock.advance(Duration::from_secs(1));
             Ok::<_, BenchError>((shelved, sessions))
         })?;

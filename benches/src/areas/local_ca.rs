@@ -83,7 +83,7 @@ fn request() -> Result<String, BenchError> {
     Ok(CertificateRequest::sign(&key, &format!("CN={HOST},O=Example").parse()?, &names)?.to_pem())
 }
 
-/// The metadata of an order, as a client sends them.
+/// Returns the metadata of an order, as a client sends them.
 fn fields(request: &str) -> serde_json::Value {
     serde_json::json!({
         "request_type": "simple-cmc", "request_data": STANDARD.encode(request), "days": 30,
@@ -126,8 +126,7 @@ impl BareKey {
     }
 }
 
-/// Does the work of the peer that Keyway is compared with when it makes a certificate: the bare cryptography and the
-/// recorded commits.
+/// Repeats only the cryptography and the recorded commits of an order. Keyway is compared with this work.
 fn bare_order(bare: &BareKey, replay: &Replay) {
     bare.verify();
     bare.verify();
@@ -135,7 +134,7 @@ fn bare_order(bare: &BareKey, replay: &Replay) {
     replay.commit();
 }
 
-/// Repeats the commits that another engine recorded during one operation, each time with other keys.
+/// Repeats the commits that another engine recorded during one operation. Each repetition uses other keys.
 struct Replay {
     bare: Memory,
     /// The commits of each call of the peer. They are copied before the measurement.
@@ -233,10 +232,11 @@ fn rcgen_issuer() -> Result<rcgen::Issuer<'static, rcgen::KeyPair>, BenchError> 
     Ok(rcgen::Issuer::new(parameters, rcgen::KeyPair::generate()?))
 }
 
-/// Names the authority that makes the certificate of an order.
+/// The authority that makes the certificate of an order.
 #[derive(Clone, Copy, PartialEq)]
 enum Signer {
-    /// The root. Its certificates have no chain: the host verifies them with the root that the authority describes.
+    /// The root. Its certificates have no chain: the host verifies them with the root certificate in the description of
+    /// the authority.
     Root,
     /// An authority below the root, whose certificates have a chain.
     Subordinate,
@@ -273,7 +273,8 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
         });
     };
     place();
-    // During this time the authority signs its first revocation lists. Their commits do not belong to the order.
+    // During the sleep the authority signs its first revocation lists. Their commits do not belong to the measured
+    // order.
     runtime.block_on(async { tokio::time::sleep(Duration::from_millis(300)).await });
     let before = recording.0.take();
     place();

@@ -77,8 +77,8 @@ fn run_program(mut command: Command, input: &str) -> Result<String, BenchError> 
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Returns the keys of the two longest records, in hexadecimal. In a store with one secret these are all that a read
-/// needs; the other records are the counters.
+/// Returns the keys of the two longest records, in hexadecimal. In a store with one secret, a read needs only these two
+/// records; the other records are counters.
 fn keys(database: &Path) -> Result<Vec<String>, BenchError> {
     let connection = Connection::open(database)?;
     let mut select =

@@ -1,4 +1,4 @@
-//! The parts of a certificate order that no implementation can avoid, besides its cryptography and its commits.
+//! Repeats the unavoidable work of a certificate order, except signatures and commits: it seals, reads and encodes.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +12,13 @@ use x509_cert::request::CertReq;
 use super::BenchError;
 use crate::peers::recording::Changes;
 
-/// The prefix of the keys of all records of the host.
+/// The prefix of every key under which the host stores a record.
 const OF_HOST: &[u8] = b"keyway-host\0";
 /// The bytes before the token in a record of the local authority.
 const BEFORE_TOKEN: usize = 1 + 8;
 
-/// The sealed values, texts and encodings of one order, to be repeated without Keyway's engine.
+/// Values, texts and a certificate as in one certificate order. The benchmark seals, reads and encodes them without
+/// Keyway's engine.
 pub(super) struct Parts {
     keys: KeyRing,
     /// Plaintexts as long as the values that the order seals. `sealed` has the values that the order opens.
@@ -30,7 +31,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Takes the sizes from the commits of one order. The commits come in the order in which they were made.
+    /// Takes the sizes of the values from the commits of one certificate order. The earliest commit must come first.
     pub(super) fn of<'a>(
         commits: impl Iterator<Item = &'a Changes>,
         fields: String,

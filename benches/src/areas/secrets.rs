@@ -26,7 +26,7 @@ const CREATE_ROUNDS: usize = 61;
 /// The number of creates in a batch.
 ///
 /// It is small, because each create enlarges the small store. All batches together add about 600 secrets, which adds at
-/// most one level to the tree of the store, and to the tree of the peer.
+/// most one level to the B-tree of the store's table, and to that of the peer's table.
 const CREATES: u32 = 10;
 const GET_ROUNDS: usize = 61;
 const GETS: u32 = 200;

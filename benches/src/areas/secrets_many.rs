@@ -1,11 +1,12 @@
 //! Measures many secrets at once: a bulk write and an import into a store of a million secrets, `info` on that store,
 //! and creates by many tasks.
 //!
-//! Nearly all the time of a bulk write is that of its transaction. Keyway's table is sorted by the keys of the records,
-//! and the order of these keys is unrelated to the names (decision C15). So nearly each record of a batch is on a page
-//! of its own, and SQLite reads the page, writes it to the log and copies it back. The peer of the target appends its
-//! rows, so only the index of its keys is spread over many pages. The two rows whose names begin with "of that" show
-//! the parts of the cost: the sorted table without Keyway, and sealing without SQLite (decision H238).
+//! A bulk write spends nearly all its time in its SQLite transaction. Keyway's table is sorted by the keys of the
+//! records, and the order of these keys is unrelated to the names (decision C15). So nearly each record of a batch is
+//! on a page of its own, and SQLite reads the page, writes it to the log and copies it back. The peer "a transaction of
+//! SQLite" appends its records, so only the index of its keys is spread over many pages. The two figures whose names
+//! begin with "of that" show the parts of the cost: the sorted table without Keyway, and sealing without SQLite
+//! (decision H238).
 
 use std::{path::Path, sync::Arc, time::Instant};
 

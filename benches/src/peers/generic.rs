@@ -14,7 +14,7 @@ use crate::areas::BenchError;
 #[derive(Debug)]
 pub struct GenericPeer {
     process: Child,
-    // The pipe to the process, which ends when the pipe is closed. The pipe is `None` only during the drop.
+    // The pipe to the process. The process ends when the pipe is closed. The pipe is `None` only during the drop.
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
     file: PathBuf,

@@ -1,7 +1,6 @@
-//! The primitives of a Fernet token, each called once over the whole token.
+//! The primitives of a Fernet token. Each primitive is called once, over the whole token.
 //!
-//! An implementation that passes over the token once cannot be much faster with the same
-//! primitives.
+//! An implementation that combines the same primitives in one pass over the token cannot be much faster.
 
 use std::sync::LazyLock;
 

@@ -197,8 +197,8 @@
 //! | [`maintain`](CertificateAuthority::maintain) | capability `maintains` | after the start, when it asked for it, after changes, and daily | decision H166 |
 //! | [`reconcile`](CertificateAuthority::reconcile) | capability `reconciles` | after a crash or a passed deadline | decision R2 |
 //!
-//! *sequence* is the chapter "Barbican Core Plugin Sequence"; names are those of the upstream system's base
-//! class, whose documentation the seed includes.
+//! In the last column, *sequence* is the chapter "Barbican Core Plugin Sequence". The names in that column are those of
+//! the upstream system's base class, whose documentation the seed includes.
 //!
 //! Of [`CertificateEvents`], which a host application implements, not a plugin:
 //!

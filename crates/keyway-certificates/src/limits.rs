@@ -1,4 +1,4 @@
-//! Checks the limit of the data of an order at compile time.
+//! Checks at compile time that the data of an order fit into one record.
 
 use crate::{OrderMetadata, Pem, PluginMeta};
 

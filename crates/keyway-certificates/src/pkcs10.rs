@@ -81,14 +81,16 @@ impl OrderMetadata {
     }
 }
 
-/// The first request that was verified, with the key under which it is found again.
+/// The first request that was verified, with the value `K` for which it was read: the PEM text, or `()` where only one
+/// request is possible.
 ///
 /// The type is private to this crate, so that no other code can store a request here.
 #[derive(Clone)]
 pub(crate) struct Verified<K>(OnceLock<(K, Arc<CertificateRequest>)>);
 
 impl<K: Clone + PartialEq> Verified<K> {
-    /// Returns the request of `key`, and reads it unless it is kept. Only the request of the first key is kept.
+    /// Returns the stored request if it was read for `key`, and otherwise calls `read`. Only the first request is
+    /// stored.
     fn get(
         &self,
         key: &K,

@@ -51,8 +51,8 @@ pub type OpenContext = keyway_core::OpenContext<AuthorityName>;
 /// [checkpoint](crate::PluginMeta::checkpoint). Otherwise a person has to decide (decision B6).
 ///
 /// # Errors
-/// Any error may leave an effect behind unless [`effect`](keyway_core::PluginError::effect) says that it does not. The
-/// host relies on that.
+/// Any error may leave an effect behind, unless [`effect`](keyway_core::PluginError::effect) says that there is none.
+/// The host relies on the answer of `effect`.
 #[async_trait]
 pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// Returns the authority's capabilities. They never change for one handle.
@@ -105,8 +105,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `cancels`. The host then cancels the order
-    /// on its side. A certificate that still arrives for the canceled order is kept as its late certificate, and is
-    /// revoked (decision B19).
+    /// on its side. A certificate that still arrives for the canceled order is kept as the order's late certificate,
+    /// and is revoked (decision B19).
     async fn cancel(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let _ = order;
         Err(CertificateError::Unsupported { what: "cancelling" })
@@ -174,8 +174,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
         Err(CertificateError::Unsupported { what: "renewal information" })
     }
 
-    /// Does the work of the authority that belongs to no call, such as signing revocation lists again before they end.
-    /// Returns the time at which the next work is due, or `None` if the authority knows of none.
+    /// Does work of the authority that no other operation does, such as signing revocation lists again before they
+    /// expire. Returns the time at which the next such work is due, or `None` if the authority knows of no such work.
     ///
     /// The host calls it after the start, at the returned time, soon after each revocation and each creation or
     /// deletion of an authority, and at least daily. Unless there was such a change, at least a minute passes between

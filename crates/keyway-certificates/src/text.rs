@@ -42,8 +42,8 @@ checked_text! {
     /// The owner of an order or of a subordinate authority: 1 to 255 bytes without control
     /// characters.
     ///
-    /// The host chooses it, and it means nothing to a plugin: the upstream system puts the id of a
-    /// project there (decision B19).
+    /// The host chooses the owner, and a plugin does not interpret it. In the upstream system the owner is the id of a
+    /// project (decision B19).
     pub Owner: shown, "an owner", up to 255, is_one_line, "1 to 255 bytes without control characters"
 }
 

@@ -70,7 +70,7 @@ impl Secrets {
 
     fn wait<T>(&self, future: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if let Ok(current) = Handle::try_current() {
-            // tokio panics if this thread may not block, and has no function that tells it beforehand.
+            // tokio panics if this thread may not block, and has no function that checks this beforehand.
             return match catch_unwind(|| current.block_on(async {})) {
                 Ok(()) => current.block_on(future),
                 Err(_) => Err(Error::InsideRuntime),

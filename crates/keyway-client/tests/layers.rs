@@ -10,7 +10,7 @@ use keyway_client::{Error, Layer, Resolution, Secrets};
 use proptest::prelude::*;
 use support::{Spy, spy, wait};
 
-/// The environments that exist, and `PROD`, which does not exist.
+/// The shared layer, two environments that exist, and `PROD`, which does not exist.
 const PLACES: [Option<&str>; 4] = [None, Some("prod"), Some("stg"), Some("PROD")];
 const KEYS: [&str; 4] = ["A", "a", "B", "päss wörd"];
 
@@ -34,7 +34,8 @@ fn steps() -> impl Strategy<Value = Vec<(Step, bool)>> {
 /// The existing secrets, by layer and key.
 type Model = BTreeMap<(Option<&'static str>, &'static str), String>;
 
-/// Computes the expected answer by the rule in its shortest form.
+/// Computes the expected answer of a read from the model. `falls` tells whether the policy falls back to the shared
+/// layer.
 fn expected(
     model: &Model,
     place: Option<&'static str>,

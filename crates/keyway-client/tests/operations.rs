@@ -30,8 +30,8 @@ fn the_operations_of_the_seed() {
         client.delete_if_unchanged("K", &second).await.unwrap();
         assert!(client.get("K").await.unwrap().is_none());
 
-        // The new secret has version 1, like the deleted secret had. Changes that expect the deleted secret are still
-        // conflicts (decision H73).
+        // The new secret has version 1, which the deleted secret had at first. A change that expects version 1 of the
+        // deleted secret is still a conflict (decision H73).
         client.create("K", "somebody else's").await.unwrap();
         let late = Change::from("lost update").if_unchanged(&header);
         assert_eq!(client.modify("K", late).await.unwrap_err().code(), "conflict");

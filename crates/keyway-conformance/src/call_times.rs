@@ -23,7 +23,7 @@ pub struct Times {
 }
 
 impl CallTimes {
-    /// The time from which a report names a call as slow.
+    /// A report names a call as slow if it took at least this time.
     pub const SLOW: Duration = Duration::from_millis(500);
 
     #[cfg(any(

@@ -9,7 +9,7 @@ use crate::runtime::runtime;
 use crate::{Broken, broken};
 
 /// Runs each call on a thread of its own, starts all at the same time, and waits for all of them. The caller's thread
-/// continues to serve its runtime, because some subjects have work there.
+/// keeps serving its own runtime, because some subjects run tasks on that runtime.
 pub(crate) async fn begun_together<T: Send + 'static, F: Future<Output = T>>(
     calls: Vec<impl FnOnce() -> F + Send + 'static>,
 ) -> Vec<Result<T, Broken>> {

@@ -110,8 +110,8 @@ pub(crate) fn command(subject: &str, rule: &str, seed: u64, note: &Path) -> Resu
     Ok(command)
 }
 
-/// Runs the rule in a separate process, and demands that its output holds no secret. The calls of
-/// that process are added to the history of this run. Blocks.
+/// Runs the rule in a second process, and demands that the output of the second process holds no secret. The calls that
+/// the second process made are added to `history`. Blocks.
 pub(crate) fn must_print_no_secret(
     subject: &str,
     rule: &str,

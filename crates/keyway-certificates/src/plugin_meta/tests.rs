@@ -222,7 +222,7 @@ proptest! {
         let checkpoints = steps[..done].iter().enumerate().filter(|(_, step)| matches!(step, Step::Checkpoint));
         let expected: Vec<_> = checkpoints.map(|(index, _)| model(&steps[..index])).collect();
         prop_assert_eq!(&*disk.saves.lock().unwrap(), &expected);
-        // The next call gets what is stored now.
+        // The next call gets the values that the handle has now.
         let next = PluginMeta::new(meta.snapshot(), disk.clone());
         prop_assert_eq!(next.snapshot(), meta.snapshot());
     }

@@ -97,10 +97,9 @@ impl Bundle {
         dotenv::read(text, false).map(|(bundle, _)| bundle)
     }
 
-    /// Reads dotenv that was written for other readers than a shell, such as `URL=http://host/?a&b`
-    /// without quotes. A plain value then ends at the end of the line, or before a comment after
-    /// white space. Values that these readers read differently (with `$`, `` ` ``, `\` and quotes)
-    /// are still refused.
+    /// Reads dotenv that was written for other readers than a shell, such as `URL=http://host/?a&b` without quotes. A
+    /// plain value then ends at the end of the line, or before a comment after white space. Values about which these
+    /// readers differ (those with `$`, `` ` ``, `\` or quotes) are still refused.
     ///
     /// # Errors
     /// As [`from_dotenv`](Self::from_dotenv).

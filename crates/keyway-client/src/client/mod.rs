@@ -94,9 +94,9 @@ impl Secrets {
 
     /// Returns the same client, working in an environment.
     ///
-    /// It does no I/O and does not check that the environment exists: the first operation returns
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), or [`InvalidName`](Error::InvalidName)
-    /// for a name that no environment can have.
+    /// It does no I/O, and does not check the environment. If the environment does not exist, the first operation
+    /// returns [`EnvironmentNotFound`](Error::EnvironmentNotFound), or [`InvalidName`](Error::InvalidName) for a name
+    /// that no environment can have.
     #[must_use]
     pub fn in_environment(&self, environment: &str) -> Self {
         Self { place: Place::named(environment), ..self.clone() }

@@ -117,9 +117,9 @@ impl RemoteError {
         self.body.as_ref()
     }
 
-    /// Tells whether the secret, and not its environment, does not exist.
+    /// Tells whether the service answered that the secret does not exist. A missing environment does not count.
     ///
-    /// It is the only answer for which a client returns a default value (decisions L2, L5).
+    /// A missing secret is the only failure for which a client returns a default value (decisions L2, L5).
     pub fn is_secret_not_found(&self) -> bool {
         self.class == RemoteClass::NotFound && self.word() != Some("environment_not_found")
     }

@@ -75,8 +75,8 @@ pub enum Answer<T> {
 
 /// Finds the part of a program's output that is its answer.
 ///
-/// It is the text between the first two lines `----------- LOG BREAK -----------` if the output has such lines, and
-/// otherwise the whole output. The given number of lines at its beginning is skipped.
+/// The answer is the text between the first two lines `----------- LOG BREAK -----------` if the output has such lines,
+/// and otherwise the whole output. `lines_to_skip` lines at the beginning of the answer are skipped.
 ///
 /// # Errors
 /// [`Protocol`](RemoteClass::Protocol) when there are fewer lines.

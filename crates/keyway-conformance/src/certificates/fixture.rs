@@ -25,7 +25,7 @@ use crate::{Broken, Trial, broken};
 /// The shortest text that the rules about secrets look for, in bytes. Shorter texts occur in other texts by chance.
 pub(super) const SHORTEST_SECRET_BYTES: usize = 6;
 
-/// Opens handles of the authority under test, and cancels at the end the orders that are still open.
+/// Opens handles of the authority under test. At the end of a rule, it cancels the orders that are still open.
 #[derive(Debug)]
 pub(super) struct CertificateFixture<'a> {
     trial: &'a Trial<'a, CertificateSubject>,

@@ -1,4 +1,4 @@
-//! A handle of the authority under test, which makes calls as a host does.
+//! A handle of the authority under test. The handle makes calls as a host does.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use crate::{Broken, broken};
 const CALLS: usize = 25;
 /// The delay before the next call when the authority does not choose one.
 const USUAL_DELAY: Duration = Duration::from_secs(60);
-/// The longest real time that the kit waits between two calls. It waits a millisecond at first, and twice as long each
-/// time after that. The kit's clock advances by the whole delay.
+/// The longest real time that the kit waits between two calls. The kit first waits a millisecond, and then doubles the
+/// wait from call to call. The kit's clock advances by the full delay that the authority requested.
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
 /// A handle. It makes calls as a host does, and records their outcomes.
@@ -51,7 +51,7 @@ impl<'f, 'a> Handle<'f, 'a> {
     /// the permit until its call has ended.
     pub(super) fn permit(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
         let permits = self.permits.clone();
-        // The semaphore is never closed.
+        // The semaphore is never closed, so a permit is always given.
         async move { permits?.acquire_owned().await.ok() }
     }
 
@@ -93,8 +93,8 @@ impl<'f, 'a> Handle<'f, 'a> {
         self.ask(method, order).await.map_err(|error| self.unexpected(name(method), &error))
     }
 
-    /// Continues an order until it is finished, as a host does. Each outcome decides the next method and the delay.
-    /// With `restarts`, each call uses a new handle and only the stored plugin metadata.
+    /// Continues an order, as a host does, until the order is finished. Each outcome decides the next method and the
+    /// delay. With `restarts`, each call uses a new handle and only the stored plugin metadata.
     pub(super) async fn finish(
         &self,
         order: &mut TestedOrder,

@@ -118,7 +118,7 @@ impl CertificateSubject {
     /// Returns the declared capabilities. The plugin is asked only once.
     ///
     /// # Panics
-    /// If the plugin opens no authority. There is nothing to test then, and the suite reports it.
+    /// If the plugin opens no authority, because then there is nothing to test. The suite reports the panic.
     pub fn capabilities(&self) -> Capabilities {
         *self.asked.get_or_init(|| {
             let scratch = tempfile::tempdir().expect("the system gives a scratch folder");

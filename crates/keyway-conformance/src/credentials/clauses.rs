@@ -1,5 +1,5 @@
 //! The sources of the rules: paraphrased clauses of the SPS seed, and the decisions. L1 to L11 are the defects of the
-//! upstream system that its own contract shows.
+//! upstream system that the upstream contract shows.
 
 use crate::notation::clauses;
 

@@ -31,7 +31,7 @@ const SHORTEST_SECRET_BYTES: usize = 6;
 /// clock.
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Opens handles of the store under test, and checks in at the end the leases that are still open.
+/// Opens handles of the store under test. At the end of a rule, it checks in the leases that are still open.
 #[derive(Debug)]
 pub(super) struct StoreFixture<'a> {
     trial: &'a Trial<'a, CredentialSubject>,
@@ -115,8 +115,8 @@ impl<'a> StoreFixture<'a> {
         other.or(codes).ok_or(Broken::Missing { capability: "a kind of credentials" })
     }
 
-    /// Returns an account that has credentials of a kind. `number` chooses among the examples, and starts again after
-    /// the last.
+    /// Returns an account that has credentials of a kind. `number` chooses one of the examples, modulo the number of
+    /// examples.
     pub(super) fn example(&self, kind: CredentialKind, number: usize) -> Result<Candidate, Broken> {
         let found = &self.subject().found;
         let of = |wanted| {
@@ -177,7 +177,8 @@ pub(super) fn placed(place: &Place) -> Result<Candidate, Broken> {
     ))
 }
 
-/// Returns the example of an account, or the error that the subject does not name one.
+/// Returns the candidate of an example. If the subject does not give the example, returns an error that contains
+/// `name`.
 pub(super) fn placed_if_told(place: Option<&Place>, name: &'static str) -> Result<Candidate, Broken> {
     placed(place.ok_or(Broken::Missing { capability: name })?)
 }

@@ -85,7 +85,7 @@ async fn cancels_after_restart(fixture: &CertificateFixture<'_>) -> Checked {
     is_canceled(&handle, &mut order, outcome).await.map(drop)
 }
 
-/// Gives an order the subject's new data, and an intent of its own.
+/// Gives an order the subject's new data, and a new intent.
 pub(super) fn change(fixture: &CertificateFixture<'_>, order: &mut TestedOrder) -> Checked {
     let previous = order.order.metadata.clone();
     if let Some(changed) = &fixture.subject().changed {

@@ -105,8 +105,8 @@ async fn absent(fixture: &CertificateFixture<'_>) -> Checked {
 
 async fn absent_without_effect(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
-    // This order is placed before the effects are counted. `each_absent` places a second order, and only that effect
-    // may be counted.
+    // This first order is placed before the effects are counted. `each_absent` places a second order, so exactly one
+    // effect may be added to the count.
     handle.issued().await?;
     let before = fixture.listed()?.len();
     each_absent(&handle).await?;

@@ -25,7 +25,7 @@ async fn same_order(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let mut order = fixture.order()?;
     let first = handle.certified(&mut order).await?;
-    // A host that was killed between the call and its record has only the checkpoint.
+    // A host that was killed after the call and before it recorded the outcome has only the checkpoint.
     for (mut again, when) in [(order.clone(), "again"), (order.after_kill(), "after a kill")] {
         let issued = fixture.handle()?.certified(&mut again).await?;
         let same = issued.certificate == first.certificate;

@@ -38,7 +38,7 @@ async fn dropped(handle: &Handle<'_, '_>, method: RetryMethod, order: &TestedOrd
     answer.is_ok_and(|answer| answer.is_some())
 }
 
-/// Settles an order whose `issue` call was dropped, as a host does. Returns `None` if a person has to decide (decision
+/// Settles, as a host does, an order whose `issue` call was dropped. Returns `None` if a person has to decide (decision
 /// B6).
 async fn settled(
     fixture: &CertificateFixture<'_>,

@@ -31,7 +31,7 @@ async fn described(handle: &Handle<'_, '_>) -> Result<Option<String>, Broken> {
     Ok(pem.map(|pem| pem.as_str().to_owned()))
 }
 
-/// Returns the certificate of the issuer: from its description, or else the first of the chain.
+/// Returns the certificate of the issuer: from the plugin's description, or else the first certificate of the chain.
 async fn issuer(handle: &Handle<'_, '_>, issued: &IssuedCertificate) -> Result<Option<String>, Broken> {
     const END: &str = "-----END CERTIFICATE-----";
     let described = described(handle).await?;

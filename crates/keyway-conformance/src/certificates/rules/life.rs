@@ -1,4 +1,4 @@
-//! Rules about the life of a certificate after its issue: revocation and renewal, and the authority's own work for it.
+//! Rules about the life of a certificate after its issue (revocation and renewal), and about the authority's own work.
 
 use std::time::Duration;
 

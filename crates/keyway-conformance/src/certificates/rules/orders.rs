@@ -1,4 +1,4 @@
-//! Rules about orders, from the question whether they can be carried out to the certificate.
+//! Rules about orders, from the call of `supports` up to the issued certificate.
 
 use keyway_certificates::{
     CaId, CertificateError, OrderMetadata, OrderOutcome, OrderRequest, RequestType, RetryMethod, Support,

@@ -17,8 +17,8 @@ rules! {
 
 /// The number of serial numbers that are compared.
 const SERIALS: usize = 8;
-/// The number of bits that must differ among [`SERIALS`] numbers. With 64 random bits in each number, fewer than 56
-/// bits differ in one of 10^8 runs.
+/// The number of bits that must differ among [`SERIALS`] numbers. If each number has 64 random bits, the probability
+/// that fewer than 56 bits differ is below 10^-8.
 const RANDOM_BITS: u32 = 56;
 
 /// Counts the bits that differ between any of the numbers. The numbers are aligned at their ends.

@@ -23,7 +23,7 @@ use books::Books;
 pub use books::CaEffect;
 pub use calls::CaCall;
 
-/// A step of a script: it answers one call of a certificate authority, or makes the call fail, after a delay.
+/// A step of a script. After a delay, it answers one call of a certificate authority or makes the call fail.
 pub type Step = scripted::Step<OrderOutcome>;
 
 /// A certificate authority with all capabilities, which answers, waits and fails as a script says. It counts the calls

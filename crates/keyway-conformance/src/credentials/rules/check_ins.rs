@@ -1,4 +1,4 @@
-//! Rules about check-ins: each lease is checked in once, for every reason.
+//! Rules about check-ins: a check-in gives back its own lease and no other, whatever the reason of the check-in is.
 
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_credentials::{CheckInReason, CredentialKind, Holder, Lease, LeaseId, Rotation};

@@ -53,7 +53,7 @@ async fn fetched(fixture: &StoreFixture<'_>) -> Result<Vec<Answer>, Broken> {
     let jobs = requests.iter().map(|(_, request)| {
         let (permits, store, request) = (Arc::clone(&permits), Arc::clone(&store), request.clone());
         move || async move {
-            // The semaphore is never closed.
+            // The semaphore is never closed, so a permit is always given.
             let _permit = permits.acquire_owned().await.ok();
             given::fetch(&*store, kind, &request).await
         }

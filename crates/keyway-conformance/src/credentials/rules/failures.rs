@@ -21,7 +21,7 @@ rules! {
         full_cookies;
 }
 
-/// Settles a fetch whose answer is not known, as a host does. Returns the lease to check in, or `None` if nothing
+/// Settles, as a host does, a fetch whose answer is not known. Returns the lease to check in, or `None` if nothing
 /// happened. Fails if the store cannot tell what happened.
 pub(super) async fn settled(
     session: &Session<'_, '_>,

@@ -70,7 +70,7 @@ async fn lost_cookies(fixture: &StoreFixture<'_>) -> Checked {
     let before = session.context()?;
     let fetch = session.request(&fixture.example(kind, 0)?)?;
     drop(session.ask(kind, &fetch).await?);
-    // The host died before it stored the cookies, so it has the cookies from before the call.
+    // Simulates a host that died before it stored the new cookies: it has the cookies from before the call.
     session.store(&before);
     let mut question = fetch.clone();
     question.session = session.context()?;
@@ -107,7 +107,7 @@ async fn late_fetches(fixture: &StoreFixture<'_>) -> Checked {
     let (kind, session) = (fixture.kind()?, fixture.session()?);
     let fetch = session.request(&fixture.example(kind, 0)?)?;
     must_tell(&session, IntendedCall::Fetch(kind, fetch.clone()), &Reconciled::NothingHappened).await?;
-    // Simulates a call of a suspended process, which reaches the store only after the question.
+    // Simulates a suspended process, whose call reaches the store only after the question.
     let answer = session.ask(kind, &fetch).await?;
     let given = answer
         .ok()

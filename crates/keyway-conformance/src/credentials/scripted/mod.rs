@@ -24,7 +24,7 @@ use crate::scripted::{self, Player, Shelf};
 pub use calls::{StoreCall, StoreEntry};
 use vault::Vault;
 
-/// A step of a script: answers one call of a credential store, or fails it, after a delay.
+/// A step of a script. After a delay, it answers one call of a credential store or makes the call fail.
 pub type Step = scripted::Step<NoCredentials>;
 
 /// The outcome of a fetch that has no credentials, for a script: `NotFound`, `Busy`, `NeedInfo`, `Unsupported`,
@@ -39,7 +39,7 @@ pub type NoCredentials = FetchOutcome<Infallible>;
 /// folder. A folder survives a kill, and several processes can share it. Clones and [reopened](Self::reopened) handles
 /// share vault and script.
 ///
-/// Each fetch sets `token` in the cookie, and counts the fetches as `fetches` in the session cookie.
+/// Each fetch sets `token` in the cookie, and increments the counter `fetches` in the session cookie.
 ///
 /// ```
 /// use keyway_credentials::{
