@@ -28,10 +28,10 @@ pub const RULE: &str = "KEYWAY_RULE";
 /// `generic::SEC-014`.
 ///
 /// The program works under `cargo test` and `cargo nextest`, and takes the arguments of a test program: `cargo test
-/// --test conformance -- STO-004` runs one rule. A rule that does not apply becomes an ignored test, and the kind that
-/// is shown before its name contains the missing capability. A rule that finds only at run time that it has nothing to
-/// test is ignored with the reason, and so is a broken rule with an exclusion. The last line names all rules that
-/// proved nothing. If there is no subject or no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
+/// --test conformance -- STO-004` runs one rule. A rule that does not apply becomes an ignored test. The output shows
+/// the missing capability in brackets before the name of the test. A test is also ignored, with the reason, if its rule
+/// finds at run time that it has nothing to test, or if the rule is broken and has an exclusion. The last line names
+/// all rules that proved nothing. If there is no subject or no rule applies, a test fails. `KEYWAY_SEED` sets the seed.
 ///
 /// `cargo nextest` knows only the tests that are ignored from the start, and shows those that are ignored at run time
 /// as passed.
@@ -99,9 +99,9 @@ pub fn options() -> RunOptions {
     options.seed(seed)
 }
 
-/// Handles the second run of this program: rules about printed output or killed processes start the program again
-/// without arguments. In a second run, runs the requested rule and returns the exit code that `main` must end with. In
-/// a first run, returns `None`, and `main` continues. Call this function first in your own `main`.
+/// Runs the requested rule if this process is a second run of the program: rules about printed output or killed
+/// processes start the program again without arguments. Call this function first in your own `main`. If it returns an
+/// exit code, `main` must end with this code. It returns `None` in a first run, and `main` then continues.
 ///
 /// `candidates` makes all subjects that the first run may test. Blocks the thread.
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]

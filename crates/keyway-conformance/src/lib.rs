@@ -40,7 +40,7 @@
 //! | [`storage`] | a storage engine | `STO-` |
 //!
 //! Each suite has a cargo feature of the same name. The rules about clients of stores have the feature `client`. All
-//! features are on by default; the author of a plugin can select one.
+//! features are on by default; the author of a plugin can select a single suite.
 //!
 //! # How the kit is tested
 //!

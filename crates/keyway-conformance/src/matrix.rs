@@ -65,8 +65,8 @@ pub struct MatrixRow {
 }
 
 impl Matrix {
-    /// Runs `suite` on every mutant, and makes one row for each rule that a mutant breaks. With `every_rule`, runs all
-    /// rules on each mutant. This takes longer, and also shows other rules that catch the mutant.
+    /// Runs on each mutant the rules of `suite` that the mutant breaks. If `every_rule` is set, runs all rules, which
+    /// takes longer and also shows other rules that catch the mutant. Makes one row for each rule that a mutant breaks.
     ///
     /// Mutants run in parallel, because many rules wait until they time out. `each` is called after each mutant, for a
     /// progress bar. Blocks until all runs have ended.
@@ -178,7 +178,7 @@ impl Matrix {
 
 /// Runs numbered jobs on several threads. Returns the results in the order of the numbers.
 pub(crate) fn side_by_side<T: Send>(count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    // Uses twice as many threads as the machine has cores, since some of them wait.
+    // Uses twice as many threads as the machine has cores, since some threads only wait.
     let threads = 2 * thread::available_parallelism().map_or(2, usize::from);
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(count));

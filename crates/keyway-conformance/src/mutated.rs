@@ -64,7 +64,7 @@ impl<S> Default for ByFolder<S> {
 }
 
 impl<S: Clone> ByFolder<S> {
-    /// Returns the value of a folder, and makes it if it is missing.
+    /// Returns the value of a folder. Calls `make` for the value if the folder has none.
     pub(crate) fn of(&self, folder: &Path, make: impl FnOnce() -> S) -> S {
         locked(&self.0).entry(folder.to_owned()).or_insert_with(make).clone()
     }

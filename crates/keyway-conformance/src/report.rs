@@ -56,7 +56,7 @@ impl Report {
         self.faults.iter().cloned().chain(self.ran_nothing().then_some(nothing)).collect()
     }
 
-    /// Lists the faults of exclusions alone, for a front end that runs one rule at a time.
+    /// Lists only the faults of the exclusions, for a front end that runs one rule at a time.
     pub(crate) fn exclusion_faults(&self) -> &[String] {
         &self.faults
     }

@@ -33,8 +33,8 @@ impl fmt::Display for Level {
     }
 }
 
-/// The source of a rule: a clause of a seed document, or a decision. A suite lists its clauses with its rules. A clause
-/// without a rule fails the build.
+/// The source of a rule: a clause of a seed document, or a decision. A suite lists the clauses that its rules must
+/// cover. A listed clause without a rule fails the suite's own tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Clause {
     /// The short name: `Convection/rotate`, `C7`.

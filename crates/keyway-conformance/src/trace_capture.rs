@@ -11,7 +11,7 @@ use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher};
 
 use crate::lock::locked;
 
-/// Runs a future, and also returns the traces of its thread while it runs: all events, all spans and all their fields.
+/// Awaits a future. Returns its result, and the traces of its polls: all events, all spans and all their fields.
 pub(crate) async fn traced<T>(future: impl Future<Output = T> + Send) -> (T, String) {
     let text = Arc::new(Mutex::new(String::new()));
     let dispatch = Dispatch::new(TraceCapture(Arc::clone(&text)));

@@ -67,8 +67,8 @@ impl TryFrom<&VersionReq> for Compatibility {
     }
 }
 
-/// Converts a comparator of `semver` to clauses. Usually these are a lower bound, the lowest version that the
-/// comparator matches, and an upper bound, the first version above all matches.
+/// Converts a comparator of `semver` to clauses. Usually there are two clauses: the lower bound is the lowest version
+/// that the comparator matches, and the upper bound is the first version above all matches.
 fn clauses(comparator: &Comparator) -> String {
     let Comparator { op, major, minor, patch, pre } = comparator;
     let tail = if pre.is_empty() { String::new() } else { format!("-{pre}") };

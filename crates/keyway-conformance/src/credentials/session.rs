@@ -208,7 +208,8 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(all.iter().map(out).fold(event, SessionEvent::with_check_out))
     }
 
-    /// Tells the store that the session has ended if `ended` is set, and otherwise that the authentication is complete.
+    /// Tells the store about an event: the end of the session if `ended` is set, and otherwise the completed
+    /// authentication.
     pub(super) async fn tell(
         &self,
         ended: bool,

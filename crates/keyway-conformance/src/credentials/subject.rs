@@ -61,7 +61,7 @@ pub struct ToldOfCredentials {
 }
 
 impl CredentialSubject {
-    /// Names an account that has credentials at an asset: one of each kind that the store declares. If no account is
+    /// Names an account and an asset at which the account has one credential of each declared kind. If no account is
     /// named, the rules about credentials are skipped. If leases are exclusive, name at least two accounts, because
     /// some rules check out two accounts at a time.
     #[must_use]
@@ -70,8 +70,8 @@ impl CredentialSubject {
         self
     }
 
-    /// Names an account that has credentials of one kind at an asset. For this kind, the rules use it before the
-    /// accounts of [`found`](Self::found).
+    /// Names an account that has credentials of one kind at an asset. For this kind of credentials, the rules prefer
+    /// this account to the accounts of [`found`](Self::found).
     #[must_use]
     pub fn found_of(mut self, kind: CredentialKind, account: &str, asset: &str) -> Self {
         self.told.found.push((Some(kind), (account.to_owned(), asset.to_owned())));
@@ -100,7 +100,7 @@ impl CredentialSubject {
     }
 
     /// Names an account whose fetch fails with an error. Call this method once for each way in which a fetch can fail,
-    /// for example before and after the vault has checked out.
+    /// for example before and after the check-out in the vault.
     #[must_use]
     pub fn failing(mut self, account: &str, asset: &str) -> Self {
         self.told.failing.push((account.to_owned(), asset.to_owned()));

@@ -56,7 +56,7 @@ pub enum TargetFault {
     Unreachable,
     /// The target acts, but the answer is lost.
     AnswerLost,
-    /// The request is lost before the target acts, and the caller cannot tell.
+    /// The request is lost before the target acts. The caller cannot know whether the target acted.
     QuestionLost,
     /// The target's rules refuse a change, so nothing happens. Logins work as usual.
     Refuses,
@@ -68,7 +68,7 @@ impl ScriptedTarget {
         Self::default()
     }
 
-    /// Makes the target accept a credential. It replaces the accepted credential of the same kind.
+    /// Makes the target accept a credential, which replaces the accepted credential of the same kind.
     pub fn accept(&self, candidate: &Candidate, credential: TargetCredential) {
         self.state().set(candidate, credential);
     }

@@ -1,4 +1,4 @@
-//! A handle of the issuer under test, which records the credentials that it makes.
+//! A handle of the issuer under test. It records the credentials that the issuer makes.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -2,8 +2,8 @@
 //!
 //! A subject is an [`IssuerSubject`]: a plugin, and an [`IssuerExample`], which is a request that the plugin answers
 //! with a credential. An executable can be a subject too ([`Executable`]): the same rules run over the wire format, and
-//! further rules test the boundary of the process. [`suite`] returns the rules. [`mutants`] holds subjects with faults,
-//! which show that the rules catch these faults.
+//! further rules test the boundary of the process. [`suite`] returns the rules. [`mutants`] holds subjects with
+//! deliberate faults, to prove that the rules catch these faults.
 //!
 //! ```
 //! use keyway_conformance::issuers::{IssuerExample, IssuerSubject};

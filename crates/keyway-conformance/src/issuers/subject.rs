@@ -133,8 +133,8 @@ impl IssuerSubject {
         self
     }
 
-    /// Sets a request that the issuer answers with a credential. If the example has logins, the kit expects the issuer
-    /// to ask for another login.
+    /// Sets a request that the issuer answers with a credential. If the example has additional logins, the kit expects
+    /// that the issuer asks for another login when a request lacks them.
     #[must_use]
     pub fn example(mut self, example: IssuerExample) -> Self {
         self.told.example = example;

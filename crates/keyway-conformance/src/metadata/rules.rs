@@ -1,5 +1,5 @@
-//! Tests metadata. The rules read the JSON document without the type [`PluginMetadata`], since it refuses most faults
-//! before a rule could report them.
+//! Tests metadata. The rules read the JSON document without the type [`PluginMetadata`], because that type refuses most
+//! faults before a rule could report them.
 
 use keyway_core::{Compatibility, Date, MetadataError, PluginKind, PluginMetadata, Version, WrittenBy};
 use serde_json::{Map, Value};

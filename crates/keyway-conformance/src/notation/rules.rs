@@ -2,8 +2,8 @@
 
 /// Declares the rules of a file as `RULES`. Each has an id, a level, a capability, clauses, a sentence and a check. The
 /// list starts with the type of the fixture, which also determines the type of the subject. A check is an async
-/// function; its arguments are the fixture and the arguments that follow the function's name. If the word `plain`
-/// follows, the function is not async.
+/// function; its arguments are the fixture and the arguments that follow the function's name. The word `plain` after
+/// these arguments marks a function that is not async.
 macro_rules! rules {
     (in $fixture:ident;
      $($id:literal $level:ident $(needs $need:ident)? from [$($clause:literal),+] $sentence:literal

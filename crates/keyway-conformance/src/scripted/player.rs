@@ -20,7 +20,8 @@ pub(crate) trait ScriptedError: Sized + Send {
     fn failed() -> Self;
 }
 
-/// Follows a script. Clones share the script, and are killed together.
+/// The player of a script. It decides how each call of a scripted plugin ends. Clones share the script, and are killed
+/// together.
 #[derive(Debug)]
 pub(crate) struct Player<C, O> {
     script: Arc<Mutex<Script<C, O>>>,

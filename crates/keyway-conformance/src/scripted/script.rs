@@ -26,7 +26,7 @@ pub enum Fault {
     Unavailable,
     /// Reports a refusal; nothing happens.
     Refused,
-    /// Reports that a system failed. Nothing happened, but the caller cannot tell.
+    /// Reports that a system failed. Nothing happened, but the caller cannot know whether something did.
     LostRequest,
     /// Reports that a system failed, after the effect.
     LostAnswer,

@@ -12,7 +12,7 @@ use crate::runtime::runtime;
 use crate::{Broken, History, Trial};
 
 /// The time limit for finding out where a plugin keeps its data. A plugin that takes longer is treated as if it kept
-/// data in every place, so that no rule is skipped. The rules then time out too.
+/// data in every place. So no rule is skipped, and the rules time out on this plugin.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The places in which the data of a new secret were found.

@@ -34,7 +34,7 @@ pub(super) struct Cut {
 pub(super) struct KilledRun {
     folder: PathBuf,
     cut: Option<Cut>,
-    /// Removes the folder. `None` in the second process, which must leave it.
+    /// Removes the folder on drop. `None` in the second process, which must not remove it.
     _scratch: Option<TempDir>,
 }
 

@@ -1,7 +1,7 @@
 //! Tests storage engines.
 //!
 //! A subject is a [`StorageSubject`]: a name, and a function that opens the engine in a folder. [`suite`] returns the
-//! rules. [`mutants`] holds subjects with faults, which show that the rules catch these faults.
+//! rules. [`mutants`] holds subjects with deliberate faults, to prove that the rules catch these faults.
 
 mod clauses;
 mod fixture;

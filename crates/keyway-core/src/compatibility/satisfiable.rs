@@ -42,8 +42,8 @@ fn is_excluded(range: &Compatibility, version: &Version) -> bool {
     })
 }
 
-/// Returns the least version above `version`. The successor of a pre-release has one more identifier, the lowest. The
-/// successor of a release is the lowest pre-release of the next numbers.
+/// Returns the least version above `version`. For a pre-release, this is the same pre-release with the lowest
+/// identifier appended. For a release, it is the lowest pre-release of the next numbers: 1.0.1-0 after 1.0.0.
 fn successor(version: &Version) -> Option<Version> {
     if let Some(pre) = version.pre_release() {
         return Some(with_pre(version.parts().numbers, &format!("{pre}.0")));

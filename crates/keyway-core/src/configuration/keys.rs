@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 /// Returns the keys that `T` reads, in the order of its fields. The list is empty if `T` is not a structure.
 pub fn configuration_keys<T: DeserializeOwned>() -> &'static [&'static str] {
     let mut keys: &'static [&'static str] = &[];
-    // Reading always fails, but it first reports the names of the fields to the probe.
+    // Reading `T` from the probe fails, but first passes the names of the fields of `T` to the probe.
     drop(T::deserialize(Probe { keys: &mut keys }));
     keys
 }

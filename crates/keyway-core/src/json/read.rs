@@ -216,8 +216,8 @@ impl<'a> Cursor<'a, '_> {
         Ok(())
     }
 
-    /// Skips the comma or the closing bracket or brace `end` after an element. Returns whether there was a comma, so
-    /// that another element follows.
+    /// Skips the comma after an element, or `end`, the closing bracket or brace. Returns true after a comma: another
+    /// element follows.
     fn more(&mut self, end: u8) -> Result<bool, Fault> {
         self.skip_space();
         match self.peek() {
@@ -235,8 +235,8 @@ impl<'a> Cursor<'a, '_> {
         }
     }
 
-    /// Skips the closing bracket or brace `end` if it comes at once, so that the array or object has no elements.
-    /// Returns whether it came at once.
+    /// Skips `end`, the closing bracket or brace, if it is the next byte: the array or object then has no elements.
+    /// Returns whether `end` was the next byte.
     fn ends_at_once(&mut self, end: u8) -> bool {
         let ends = self.peek() == Some(end);
         if ends {

@@ -45,7 +45,7 @@ impl PluginMetadata {
     /// # Errors
     /// [`MetadataError`] names the field and the rule that it breaks. Every field must be present and have its type.
     /// There must be no unknown and no repeated key. The date must exist, the type must be known, and the author must
-    /// be `Name <address>`. Some version, and also the plugin's own version, must satisfy the compatibility string.
+    /// be `Name <address>`. The plugin's own version must satisfy the compatibility string.
     pub fn from_json(json: &str) -> Result<Self, MetadataError> {
         let node = serde_json::from_str(json)
             .map_err(|error| MetadataError::NotJson { line: error.line(), column: error.column() })?;

@@ -108,8 +108,8 @@ impl RegistryBuilder {
 
     /// Declares that the host drives the contract `C`.
     ///
-    /// If a host declares contracts of a kind, each plugin of this kind that was made for none of them is a fault
-    /// (decision K3).
+    /// If a host declares contracts of a kind, each plugin of this kind must have been made for one of these contracts.
+    /// Any other plugin of this kind is a fault (decision K3).
     #[must_use]
     pub fn drives<C: Contract>(mut self) -> Self {
         self.driven.push(Driven::of::<C>());

@@ -7,7 +7,7 @@ use crate::compatibility::Clause;
 use crate::metadata::Declared;
 use crate::{PluginError, Version, compatibility};
 
-/// The first of two contracts of one kind. The two stand for two versions of a contract crate.
+/// The first of two contracts of one kind. The two contracts stand for two versions of a contract crate.
 trait First: Send + Sync {
     fn number(&self) -> u32;
 }

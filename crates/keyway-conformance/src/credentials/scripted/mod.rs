@@ -108,8 +108,8 @@ impl ScriptedStore {
         Self::with(Shelf::memory(), Self::CAPABILITIES)
     }
 
-    /// Opens a store whose vault is in a folder, and makes the folder if it is missing. Calls block on files, and the
-    /// store declares this.
+    /// Opens a store whose vault is in a folder, and makes the folder if it is missing. The store declares that its
+    /// calls block, because they read and write files.
     pub fn in_folder(folder: impl AsRef<Path>) -> Self {
         Self::with(Shelf::Folder(folder.as_ref().to_owned()), Self::CAPABILITIES.blocking(true))
     }
@@ -164,7 +164,7 @@ impl ScriptedStore {
         self
     }
 
-    /// Sets the assets that the store lists for every account, as a generator of its own.
+    /// Makes the store list these assets for the generator `generator`, whatever the account.
     #[must_use]
     pub fn with_own_assets(
         mut self,
@@ -269,8 +269,8 @@ impl ScriptedStore {
         self.vault(|vault| vault.effects.clone())
     }
 
-    /// Returns the effects that happened more than once for the same intent. The leases of repeated effects may differ,
-    /// so the returned entries have none. Blocks when the vault is in a folder.
+    /// Returns the effects that happened more than once for the same intent. The returned entries have no leases,
+    /// because a repeated effect may have another lease. Blocks when the vault is in a folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -279,8 +279,8 @@ impl ScriptedStore {
         scripted::doubled(made.map(|effect| StoreEntry { lease: None, ..effect }).collect())
     }
 
-    /// Makes the credentials that the vault stores for an account differ from those that the asset accepts, so that
-    /// their verification fails from now on. Blocks when the vault is in a folder.
+    /// Makes the credentials that the vault stores for an account differ from those that the asset accepts, so that the
+    /// asset refuses the stored credentials from now on. Blocks when the vault is in a folder.
     ///
     /// # Panics
     /// If the vault cannot be read.
@@ -288,8 +288,8 @@ impl ScriptedStore {
         self.vault(|vault| vault.diverged.insert(place(account, asset)));
     }
 
-    /// Takes the store down, for this handle and its clones. Running calls fail, although they may have had their
-    /// effect. Later calls fail as [`Unavailable`](CredentialError::Unavailable).
+    /// Takes the store down, for this handle and its clones. Running calls fail, but may already have had their effect.
+    /// Later calls fail as [`Unavailable`](CredentialError::Unavailable).
     pub fn kill(&self) {
         self.player.kill();
     }
@@ -311,7 +311,7 @@ impl Default for ScriptedStore {
     }
 }
 
-/// Returns the key of an account at an asset in the vault's tables.
+/// Returns the key under which the vault's tables store an account at an asset.
 fn place(account: &str, asset: &str) -> String {
     format!("{account}\n{asset}")
 }

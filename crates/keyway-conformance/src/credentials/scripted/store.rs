@@ -57,7 +57,7 @@ impl ScriptedStore {
         self.accounts.contains(account) || self.accounts.contains(&place(account, asset))
     }
 
-    /// Fails if the store needs a login to the vault, and its source of logins has none for this connection.
+    /// Fails if the store needs a login to the vault, and the source of logins has no login for this connection.
     fn logged_in(&self, connection: &Connection) -> Answer<()> {
         self.login.as_ref().map_or(Ok(()), |source| source.login(Some(connection)).map(drop))?;
         Ok(())

@@ -61,8 +61,8 @@ pub(super) struct Vault {
     alone: BTreeMap<String, String>,
     /// The results of fetches, by intent.
     checked_out: BTreeMap<String, CheckedOut>,
-    /// The intents of fetches that the store reported to the host as not executed. A later call with such an intent
-    /// must have no effect.
+    /// The intents of fetches that the store reported to the host as not executed. A later call with one of these
+    /// intents must have no effect.
     voided: BTreeSet<String>,
     renewed: BTreeMap<String, StoredLease>,
     rotated: BTreeMap<String, bool>,

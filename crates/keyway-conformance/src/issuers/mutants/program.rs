@@ -13,7 +13,7 @@ use keyway_issuers::{
 use super::{IssuerExample, IssuerSubject};
 use crate::issuers::executable::{Executable, ExecutableInput, Printed};
 
-/// An executable that passes each correct answer through `change` before it prints it.
+/// An executable that prints what `change` makes of each correct answer.
 #[derive(Debug)]
 struct Program {
     runs: AtomicU64,
@@ -65,14 +65,14 @@ impl Run<'_> {
         printed(plugin::encode_error(&IssuerError::refused("No.", "unknown input")).expose())
     }
 
-    /// Joins a text of the input to the path of a folder that does not exist, and calls `touch` with the path.
+    /// Joins a text of the input to the path of a folder that does not exist, and calls `touch` with the joined path.
     pub(super) fn touch(&self, pointer: &str, touch: fn(&Path)) {
         let input: serde_json::Value = serde_json::from_str(&self.json).unwrap_or_default();
         let text = input.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
         touch(&Path::new("/no-such-folder-of-the-kit").join(text));
     }
 
-    /// Replaces a text in the correct answer, and prints it. The text must occur there.
+    /// Prints the correct answer with `to` instead of the first `from`. The answer must contain `from`.
     pub(super) fn with(&self, from: &str, to: &str) -> Printed {
         assert!(self.text.contains(from), "{from} is not in what is printed");
         printed(&self.text.replacen(from, to, 1))

@@ -13,8 +13,9 @@ use keyway_issuers::{
 
 use super::{IssuerResult, IssuerSubject, mutants};
 
-/// Runs an executable for at most a third of a second, and always fails. If `if_killed` is set, the error quotes the
-/// error output of an executable that had to be killed, and otherwise that of an executable that ended in time.
+/// Runs an executable for at most a third of a second, and always fails. With `if_killed`, the error quotes the error
+/// output only if the executable had to be killed. Without it, the error quotes the output only if the executable ended
+/// in time.
 #[derive(Debug)]
 struct Quoting {
     command: String,

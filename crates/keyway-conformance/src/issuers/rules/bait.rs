@@ -68,9 +68,9 @@ impl Trap {
         }
     }
 
-    /// Makes few baits, for rules where trying each form takes too long. For commands, these are the most common form
-    /// and one text with all forms. The common form is tried alone too, because some issuers refuse the text with all
-    /// forms only because of its line breaks.
+    /// Makes a small number of baits, for rules in which trying each form would take too long. For commands, these are
+    /// the most common form and one text with all forms. The common form is tried alone too, because some issuers
+    /// refuse the text with all forms only because of its line breaks.
     pub(super) fn few_baits(&self) -> Vec<Bait> {
         const EVERY_FORM: &str = "$({})`{}`; {} #\n{}\n'; {} #\n\"; {} #";
         match self {

@@ -80,7 +80,7 @@ fn options(handle: &Handle<'_, '_>) -> WireOptions {
     handle.subject().options.clone().with_intent_id(handle.description.features().idempotent)
 }
 
-/// Chooses the input by which requests and revocations reach the executable.
+/// Decides whether a request or a revocation reaches the executable on standard input or as an argument.
 fn way(handle: &Handle<'_, '_>, sent: SecretText) -> ExecutableInput {
     let stdin = handle.description.features().stdin && !handle.subject().follows_seed;
     ExecutableInput::new(sent, stdin)

@@ -90,7 +90,7 @@ fn told(user: &UserInfo, claims: &[String], bait: &Bait) -> UserInfo {
     UserInfo::from_claims(all).unwrap_or_else(|| user.clone())
 }
 
-/// Lists all claims except the issuer (`iss`), because the issuer's name decides which users a service accepts.
+/// Lists all claims except `iss`, because this claim decides which users a service accepts.
 fn claims_of(user: &UserInfo) -> Vec<String> {
     user.claims().keys().filter(|name| *name != "iss").cloned().collect()
 }

@@ -183,7 +183,7 @@ fn same<T: PartialEq>(profile: Profile, what: &str, answered: &T, read: Result<T
     }
 }
 
-/// Demands that a plugin decodes the encoded request without a change.
+/// Demands that a plugin decodes the encoded request to an equal request.
 fn input_over_the_wire(handle: &Handle<'_, '_>, request: &CredentialRequest) -> Checked {
     let options = handle.subject().options.clone().with_intent_id(true);
     let sent = host::encode_request(request, &options);

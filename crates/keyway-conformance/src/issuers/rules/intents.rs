@@ -122,7 +122,7 @@ async fn late_requests(fixture: &IssuerFixture<'_>) -> Checked {
     let request = handle.example_request()?;
     let answer = ask(&handle, &request.context, IntendedEffect::Request).await?;
     ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))?;
-    // Simulates a call of a suspended process, which reaches the issuer only after the question.
+    // Simulates a suspended process, whose call reaches the issuer only after the question about the outcome.
     let answer = handle.request(&request).await;
     let made = matches!(answer, Ok(RequestOutcome::Issued(_)));
     ensure(

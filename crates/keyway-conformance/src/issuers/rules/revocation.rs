@@ -58,7 +58,7 @@ async fn leaves_others(fixture: &IssuerFixture<'_>) -> Checked {
     let (_, second) = handle.made().await?;
     if first.state == second.state {
         // Both requests gave the same state, so no second credential exists that the revocation could destroy by
-        // mistake. A host reports such a state (decision W6).
+        // mistake. A host reports a state that repeats (decision W6).
         return Err(Broken::Missing { capability: "two credentials at once" });
     }
     let mut expected = fixture.listed()?;
@@ -72,7 +72,7 @@ async fn twice(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, issued) = fixture.made().await?;
     handle.revoked(&context, &issued.state).await?;
     handle.revoked(&context, &issued.state).await?;
-    // Revokes again, as if after a restart.
+    // Revokes again through a new handle, as a host does after a restart.
     fixture.handle().await?.revoked(&context, &issued.state).await
 }
 

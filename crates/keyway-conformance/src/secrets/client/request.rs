@@ -50,8 +50,8 @@ pub enum Request {
     ListEnvironments,
     /// Reads the environment with this name. Answers [`Response::Environments`].
     RetrieveEnvironment(String),
-    /// Reads the environment with this name, by the seed's older operation, which decision L11 keeps. Answers
-    /// [`Response::Environments`], which is empty if there is no such environment.
+    /// Reads the environment with this name through the seed's older operation, which decision L11 keeps. Answers
+    /// [`Response::Environments`] with an empty list if the environment does not exist.
     GetEnvironment(String),
     /// Creates an environment. Answers [`Response::Environments`].
     CreateEnvironment {
@@ -135,7 +135,7 @@ pub struct Found {
     pub shown: String,
 }
 
-/// A failure as a client returns it: the contents of a row of the error table in decision L6, and what happened.
+/// A failure as a client returns it: its row of the error table in decision L6, and what happened in this case.
 #[derive(Clone, Default)]
 pub struct ClientFailure {
     /// The code in the failure's row of the error table.

@@ -57,7 +57,7 @@ mutants! {
             mutant.store.modify(address, change).await
         })
     Blocks breaks ["SEC-134"] "sleeps in an operation, and does not declare that it blocks"
-        // The mutant sleeps in `destroy`, because other rules rarely call it and are hardly delayed.
+        // The mutant sleeps only in `destroy`. Other rules rarely call `destroy`, so the sleep hardly delays them.
         (destroy |mutant, address, expected| {
             std::thread::sleep(std::time::Duration::from_millis(80));
             mutant.store.destroy(address, expected).await

@@ -127,7 +127,8 @@ async fn value(store: &ReferenceStore, address: &SecretAddress, listed: SecretVa
     Some(SecretValue::text(String::from_utf8_lossy(&record.value).into_owned()))
 }
 
-// The operations of `WritesInPlace` are correct. Its only fault is how it writes its file.
+// The closure of `WritesInPlace` changes nothing: the fault of this mutant is `IN_PLACE`, the way in which it writes
+// its file.
 mutants! {
     for SecretStoreSubject, by file_mutant;
     WritesInPlace of IN_PLACE breaks ["SEC-147"] "empties its file and fills it again" (|store| store.habits.pauses = 0)

@@ -86,7 +86,7 @@ macro_rules! store_mutant {
 
 pub(super) use store_mutant;
 
-/// The plugin of a mutant, which opens its stores.
+/// The plugin that opens the stores of a mutant.
 #[derive(Debug)]
 pub(super) struct MutantPlugin {
     pub(super) habits: Habits,

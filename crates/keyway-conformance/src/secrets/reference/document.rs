@@ -175,7 +175,7 @@ impl ReferenceStore {
         expectation: Expectation,
     ) -> Result<bool, StoreError> {
         let text = serde_json::to_vec(content).map_err(|error| StoreError::system("write JSON", error))?;
-        // A token is about a third longer than its content.
+        // The sealed token is about a third longer than its content.
         let (bytes, limit) = (text.len() / 3 * 4 + 128, self.storage.limits().value_bytes);
         if bytes > limit {
             return Err(StoreError::TooLarge { what: "the store", bytes, limit });

@@ -35,7 +35,7 @@ rules! {
         incompatible_data_is_not_deleted;
 }
 
-/// Edits the plugin's metadata: the version, the compatibility string, and other keys with the function `edit`.
+/// Returns the plugin's metadata with this version and compatibility string, and with the changes that `edit` makes.
 fn edited(
     fixture: &StoreFixture<'_>,
     version: &str,

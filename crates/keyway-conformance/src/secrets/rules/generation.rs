@@ -108,7 +108,7 @@ async fn generated_secrets_are_secrets(fixture: &StoreFixture<'_>) -> Checked {
     }
     ensure(passwords.len() == 20, "20 different passwords", format!("{}", passwords.len()))?;
 
-    // Generated values are ordinary secrets, so other handles and lists show the same values.
+    // Generated values are stored like other secrets, so other handles and lists must return the same values.
     let before = Snapshot::of(&store).await?;
     before.must_hold_in(&fixture.open()?, "after a restart").await?;
     let mut found = BTreeSet::new();
@@ -146,7 +146,7 @@ async fn the_first_password_uses_the_settings(fixture: &StoreFixture<'_>) -> Che
     let example = example(fixture)?;
     let (store, other) = (fixture.initialized().await?, fixture.open()?);
     fill(&store, &["a"]).await?;
-    // Makes both handles read the old settings, which they might remember.
+    // Makes both handles read the old settings, so that a handle that keeps using them fails.
     for handle in [&store, &other] {
         let settings = handle.configure(Configure::Read).await.works("reading the settings")?;
         let differ = !same_settings(&settings, &example.settings);
@@ -166,7 +166,7 @@ async fn the_first_password_uses_the_settings(fixture: &StoreFixture<'_>) -> Che
             check_example(example, &format!("in the {which} password of {who}"), &password)?;
         }
     }
-    // A new handle must use the settings also when it replaces a password.
+    // When a new handle replaces a password, the new password must follow the settings too.
     let restarted = fixture.open()?;
     let change = SecretChange::generated(Recipe::new());
     restarted.modify(&at("before"), change).await.works("renewing a password")?;

@@ -150,7 +150,8 @@ async fn dropped_calls_hold_nothing(fixture: &StoreFixture<'_>) -> Checked {
         let settings = Snapshot::of(&store).await?.settings;
         let mut all_done = true;
         for write in Write::ALL.into_iter().filter(|write| write.applies_to(&store)) {
-            // Most writes return an error in later rounds, because an earlier round has already taken effect.
+            // In later rounds most writes return an error, because the same write has already taken effect in an
+            // earlier round.
             all_done &= polled(polls, write.run(&store, &settings)).await.is_some();
         }
         all_done &= polled(polls, store.get(&at("b"))).await.is_some();

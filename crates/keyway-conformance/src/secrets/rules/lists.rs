@@ -41,7 +41,7 @@ pub(super) fn foreign_cursors() -> Vec<Cursor> {
 }
 
 fn names(count: usize) -> Vec<String> {
-    // The names are in no order, so that a store that sorts them fails.
+    // The names are not in alphabetical order, so that a store that sorts its lists by name fails.
     (0..count)
         .map(|number| format!("{}-{number}", (b'a' + u8::try_from(number * 7 % 26).unwrap_or(0)) as char))
         .collect()
@@ -97,7 +97,7 @@ async fn pages_are_stable(fixture: &StoreFixture<'_>) -> Checked {
             let Some(next) = page.next else { break };
             query.after = Some(next);
             page_number += 1;
-            // Between two pages, other callers write to secrets that were already listed, and to others.
+            // Between two pages, other callers write to secrets that were already listed, and to other secrets.
             let victim = usize::try_from(fixture.random() % staying.len() as u64).unwrap_or(0);
             if let Some(name) = staying.iter().nth(victim).cloned()
                 && writer.capabilities().destroys

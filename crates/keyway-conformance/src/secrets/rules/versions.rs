@@ -89,7 +89,8 @@ async fn stale_destructions_are_refused(fixture: &StoreFixture<'_>) -> Checked {
 async fn stale_revisions_match_nothing(fixture: &StoreFixture<'_>) -> Checked {
     let store = fixture.filled(&["b"]).await?;
     let mut read = Vec::new();
-    // Each new secret reaches the same versions as the destroyed ones before it.
+    // In a store that counts the versions of each secret, a new secret reaches the same versions as the destroyed
+    // secrets with its name.
     for round in 0..3 {
         read.push(store.create(new("a", &format!("value {round}"))).await.works("a creation")?);
         read.push(store.modify(&at("a"), SecretChange::value(text("changed"))).await.works("a change")?);

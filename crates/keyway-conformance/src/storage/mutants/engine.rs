@@ -40,7 +40,8 @@ impl Engine {
         Ok(self)
     }
 
-    /// Runs `work` on the state, with all changes of other handles applied. Other handles wait until it returns.
+    /// Runs `work` on the state, after all changes of other handles were applied. Other handles wait until `work`
+    /// returns.
     pub(super) fn with<T>(&self, work: impl FnOnce(&mut State) -> T) -> StorageResult<T> {
         let mut state = locked(&self.state);
         if let Some(journal) = &mut state.journal {

@@ -1,4 +1,4 @@
-//! Mutants with faults for several handles, or when they are closed and reopened.
+//! Mutants with faults that need several handles, or a handle that is closed and reopened.
 
 use keyway_storage::Storage;
 

@@ -151,7 +151,7 @@ async fn no_caller_starves(store: &StorageFixture<'_>) -> Checked {
 async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     const SMALL: u8 = 60;
     const RATIO: u32 = 8;
-    /// A read that takes less time than this is never slow, even if it takes `RATIO` times as long as before.
+    /// A read that takes less time than this never counts as slow, even if it takes `RATIO` times as long as before.
     const FLOOR: Duration = Duration::from_micros(250);
     for item in 0..SMALL {
         store.put([b's', item], [item; 40]).await?;

@@ -36,7 +36,7 @@ impl Timeline {
         self.now
     }
 
-    /// Records the beginning of a write. Without a text, it is a destruction.
+    /// Records the beginning of a write. A write without a text destroys the secret.
     pub(super) fn begins(&mut self, address: &SecretAddress, text: Option<&str>) {
         let now = self.tick();
         for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
@@ -78,8 +78,8 @@ impl Timeline {
         })
     }
 
-    /// Tells whether the secret may have been destroyed between two moments. A secret of the same name that is listed
-    /// afterwards is then a new secret.
+    /// Tells whether the secret may have been destroyed between two moments. If so, a secret with the same name in a
+    /// later page may be a new secret.
     pub(super) fn destroyed(&self, address: &SecretAddress, from: u64, to: u64) -> bool {
         let destroyed = |of: &Destruction| of.address == *address && of.began <= to && from <= of.ended;
         self.destructions.iter().any(destroyed)

@@ -82,7 +82,7 @@ async fn export_then_import_is_identity(fixture: &StoreFixture<'_>) -> Checked {
         let texts = AWKWARD.iter().map(ToString::to_string).chain((0..12).map(|_| random_text(fixture)));
         for (number, value) in texts.enumerate() {
             let name = match (format, number % 3) {
-                // The format dotenv allows fewer keys than JSON.
+                // A key in a dotenv file may contain fewer kinds of characters than a key in a JSON file.
                 (FileFormat::Json, 0) => format!("a key \"{number}\" \u{e9}"),
                 (FileFormat::Json, 1) => format!("_K.{number}-x"),
                 _ => format!("KEY_{number}"),
@@ -168,7 +168,7 @@ async fn transfers_keep_their_layer(fixture: &StoreFixture<'_>) -> Checked {
         let file = exact.export(format).await.works("`export`")?;
         let counts = exact.import(format, &file).await.works("`import` into where it comes from")?;
         ensure(counts == [0, 0, 2], "2 left", format!("{counts:?}"))?;
-        // The import creates one secret in the environment: the one that only the shared layer has.
+        // The import creates one secret in the environment: a copy of the secret that only the shared layer has.
         let file = falling.export(format).await.works("`export`")?;
         let counts = falling.import(format, &file).await.works("`import` into where it comes from")?;
         ensure(counts == [1, 0, 2], "1 created and 2 left", format!("{counts:?}"))?;

@@ -119,8 +119,7 @@ fn random_value(fixture: &StoreFixture<'_>, bytes: bool) -> SecretValue {
     }
 }
 
-/// Demands that every read of a key returns this value. A read that also names the layer of the secret must name this
-/// layer.
+/// Demands that every read of a key returns this value. A read that also returns a layer must return `layer`.
 pub(super) async fn gives(
     client: &Client<'_>,
     key: &str,
