@@ -27,7 +27,7 @@ impl Wipe for String {
 /// A buffer whose whole allocation is wiped when it is dropped. `Debug` shows no content.
 ///
 /// `zeroize::Zeroizing` wipes byte by byte, which takes as long as sealing a short record. This type fills the buffer
-/// at once. The barrier of the crate `zeroize` prevents the compiler from removing the fill.
+/// in one operation. The barrier of the crate `zeroize` prevents the compiler from removing the fill.
 ///
 /// If the buffer grows, its old memory is not wiped. So reserve the capacity before you write.
 ///
@@ -43,7 +43,7 @@ impl Wipe for String {
 pub struct Wiped<T: Wipe>(T);
 
 impl<T: Wipe> Wiped<T> {
-    /// Takes ownership of a buffer, and wipes it when it is dropped.
+    /// Takes ownership of a buffer. The buffer is wiped when the returned [`Wiped`] is dropped.
     pub const fn new(buffer: T) -> Self {
         Self(buffer)
     }

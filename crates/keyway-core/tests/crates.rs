@@ -8,8 +8,8 @@ use cargo_project::Project;
 const CONTRACT: &str = include_str!("fixture/contract.rs");
 const PLUGIN: &str = include_str!("fixture/plugin.rs");
 
-/// Returns the line of `Cargo.toml` that depends on one version of the contract crate. The dependent crate calls every
-/// version `greeters`, as it would with a crate from a registry.
+/// Returns the line of `Cargo.toml` that depends on one version of the contract crate. In the dependent crate, every
+/// version has the name `greeters`, because all versions of a crate from a registry have one name.
 fn depend_on(contract: &str) -> String {
     format!("greeters = {{ path = \"../contract-{contract}\", package = \"greeters-{contract}\" }}")
 }

@@ -1,7 +1,7 @@
 //! Tests `register!` and `plugins!` as plugin crates and hosts use them. Each module stands for the crate that has its
 //! name.
 
-// The modules stand for crates, whose items are public.
+// The modules stand for crates, and the items of a crate are public.
 #![allow(unreachable_pub)]
 
 mod keyway_greeters {

@@ -1,4 +1,4 @@
-//! Candidates: the accounts and assets whose credentials a host asks for, one after the other.
+//! Candidates, each an account at an asset, and the lists of accounts and assets from which a host makes candidates.
 
 use std::fmt;
 use std::task::Poll;
@@ -23,7 +23,7 @@ impl Candidate {
     }
 }
 
-/// The question to a store that lists accounts or assets itself.
+/// The question by which a host asks a store for accounts or assets.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CandidateQuestion {
@@ -62,8 +62,8 @@ pub trait CandidateStream<T>: Send {
     /// A host may drop the future. It then drops the list too.
     async fn next(&mut self) -> Result<Option<T>, CredentialError>;
 
-    /// Returns the next item without waiting, if the list knows it already. The default makes the host await
-    /// [`next`](Self::next).
+    /// Returns the next item if the list knows it already, and `Pending` otherwise. The default always returns
+    /// `Pending`, so the host awaits [`next`](Self::next).
     fn next_ready(&mut self) -> Poll<Option<T>> {
         Poll::Pending
     }

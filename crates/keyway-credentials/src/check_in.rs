@@ -15,9 +15,10 @@ pub struct CheckIn {
     pub intent: IntentId,
     /// The lease.
     pub lease: Lease,
-    /// The account and the asset of the check-out. The session may have tried other candidates since.
+    /// The account and the asset of the check-out. The session may have tried other candidates after this check-out.
     pub candidate: Candidate,
-    /// The session. Its connection has the login of the user only if the host allows it (decision S6).
+    /// The session. Its connection contains the user's login only if the host decides to pass the login on (decision
+    /// S6).
     pub session: SessionContext,
     /// The reason.
     pub reason: CheckInReason,
@@ -36,7 +37,7 @@ impl CheckIn {
     }
 }
 
-/// The reason of a check-in.
+/// The reason for a check-in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CheckInReason {
@@ -83,8 +84,8 @@ pub enum Rotation {
     Rotated,
     /// The credentials will be changed later.
     Scheduled,
-    /// The change failed: the target accepts neither the old credentials nor the new ones. The store gives them to no
-    /// session until an operator repairs them.
+    /// The change failed: the target accepts neither the old credentials nor the new ones. The store gives the
+    /// credentials to no session until an operator repairs them.
     Diverged,
 }
 

@@ -69,7 +69,7 @@ pub enum CredentialKind {
 #[non_exhaustive]
 pub struct Fetch {
     /// The intended check-out, if the store [leases](crate::Capabilities::leases). The host stores the intent before it
-    /// calls the store, and repeats the call with the same id (decisions R2 and S2).
+    /// calls the store. A repeated call has the same id (decisions R2 and S2).
     pub intent: Option<IntentId>,
     /// The account and the asset.
     pub candidate: Candidate,

@@ -43,7 +43,7 @@ pub enum AssetGenerator {
     Ip,
     /// The domain of the target, with the domain suffix.
     Domain,
-    /// The asset that the configuration maps the domain of the target to. The domain suffix is not added here.
+    /// The asset to which the configuration maps the domain of the target. The domain suffix is not added here.
     DomainMapping,
     /// One of the store's own generators, by its name: see [`assets`](crate::CredentialStore::assets).
     Own(String),

@@ -85,8 +85,8 @@ pub enum Call<'a> {
 ///
 /// Implement this trait instead of [`CredentialStore`], and put the value into [`Layered`] to get a store. The trait
 /// will also forward operations that the contract gains later. A wrapper that implements [`CredentialStore`] itself
-/// would not forward a new operation. The default body of the contract would answer it, as it answers
-/// [`passwords`](Self::passwords) with `Unsupported`.
+/// would not forward a new operation: the default body of the contract would answer the call, for example with
+/// `Unsupported`, as the default body of [`passwords`](Self::passwords) does in the contract.
 ///
 /// * Override one operation to change it, and call the store below by [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.

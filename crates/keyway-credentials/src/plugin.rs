@@ -49,9 +49,9 @@ pub type OpenContext = keyway_core::OpenContext<CredentialStoreName>;
 /// A host may drop the future of any operation, for example when a deadline passes. A dropped fetch may have checked
 /// out credentials. After a dropped call or a crash, the host repeats the call if the store is
 /// [idempotent](Capabilities::idempotent), and asks for the outcome if the store
-/// [reconciles](Capabilities::reconciles). With any other store, the host lists the intent until a person decides
-/// (decision R2). A store without [leases](Capabilities::leases) is an exception: its fetches have no effect, so the
-/// host repeats the call.
+/// [reconciles](Capabilities::reconciles). With any other store, the host keeps the intent in a list until a person
+/// decides (decision R2). A store without [leases](Capabilities::leases) is an exception: its fetches have no effect,
+/// so the host repeats the call.
 ///
 /// # Errors
 /// Any error may leave an effect behind, unless its [`effect`](keyway_core::PluginError::effect) is `None`. The host
@@ -184,7 +184,7 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
     /// The host does not call it when the authentication fails. The default does nothing.
     ///
     /// # Errors
-    /// The host records an error, and repeats the call with the same intent. It does not end the session.
+    /// An error does not end the session: the host records the error, and repeats the call with the same intent.
     async fn authentication_completed(&self, event: &SessionEvent) -> Result<(), CredentialError> {
         let _ = event;
         Ok(())
@@ -192,8 +192,8 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
 
     /// Tells the store that the session has ended (seed, `do_session_ended`).
     ///
-    /// The host calls it once for each session, after the check-ins. It does not wait for a check-in that failed, and
-    /// goes on repeating that check-in (decision S6). The default does nothing.
+    /// The host calls it once for each session, after the check-ins. A check-in that failed does not delay this call:
+    /// the host goes on repeating that check-in (decision S6). The default does nothing.
     ///
     /// # Errors
     /// Those of [`authentication_completed`](Self::authentication_completed).

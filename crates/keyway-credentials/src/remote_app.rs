@@ -63,8 +63,8 @@ impl LaunchInformation {
     /// Splits the options into arguments, as the upstream system does.
     ///
     /// The text is split at each `--`, even within a word. A part that begins with `cmd` or `args` becomes two
-    /// arguments. The first is the option `--cmd` or `--args`. The second is the part, from which every occurrence of
-    /// the option's name with a blank after it is removed. Any other part becomes an option.
+    /// arguments. The first is the option `--cmd` or `--args`. The second is the text of the part. Every occurrence of
+    /// the option's name with a blank after it is removed from that text. Any other part becomes an option.
     ///
     /// ```
     /// use keyway_credentials::LaunchInformation;

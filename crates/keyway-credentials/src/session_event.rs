@@ -12,7 +12,7 @@ use crate::{Candidate, Lease, SessionContext};
 pub struct SessionEvent {
     /// The intended notice.
     pub intent: IntentId,
-    /// The session. Its connection has the login of the user only if the host allows it.
+    /// The session. Its connection contains the user's login only if the host decides to pass the login on.
     pub session: SessionContext,
     /// The session's check-outs from this store: those that it held when the authentication was completed, or all that
     /// it ever had when the session ended.

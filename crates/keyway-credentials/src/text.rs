@@ -37,8 +37,8 @@ checked_text! {
     /// The store's own id of a lease: 1 to 512 bytes without control characters.
     ///
     /// The host stores it in its records and shows it to operators, so it holds no secret. It is unique within one
-    /// store, and the store never reuses it, because a host may repeat a check-in after other sessions have checked
-    /// out.
+    /// store, and the store never reuses it, because a host may repeat a check-in after another session got a new
+    /// lease.
     pub LeaseId: shown, "the id of a lease", up to 512, is_one_line,
         "1 to 512 bytes without control characters"
 }

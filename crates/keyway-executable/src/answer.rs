@@ -8,7 +8,7 @@ use keyway_issuers::{
 
 /// Answers the input of a host, and returns exactly one JSON object to print.
 ///
-/// A failure becomes an error object, even for an unknown action (decision W1).
+/// Every failure becomes an error object, and so does an unknown action (decision W1).
 ///
 /// The contract promises an issuer that every configuration name in its description has a value, and that the
 /// parameters of a request fit one of the sets in the description. Hosts of this project ensure this. The executable
@@ -28,7 +28,8 @@ pub async fn answer(issuer: &dyn Issuer, written: &[u8]) -> SecretText {
 async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, IssuerError> {
     match plugin::decode_input(written)? {
         Input::Parameter => {
-            // Any issuer can declare standard input, because this crate reads it.
+            // The description of every issuer declares the feature `stdin`, because this crate reads standard input for
+            // the issuer.
             let features = Features::NONE.stdin(true).idempotent(issuer.capabilities().idempotent);
             let description = issuer.describe().await?.with_features(features);
             Ok(plugin::encode_description(&description))

@@ -1,4 +1,4 @@
-//! The wrapper that turns any issuer into a WaTTS executable with one line.
+//! Turns any issuer into a WaTTS executable. That takes one line of code.
 //!
 //! The executable runs under WaTTS itself (the real host), and under every host of this project through the plugin
 //! `process` (crate `keyway-process`).
@@ -27,11 +27,10 @@
 //! | has a configuration of its own | `main!(passwords, configuration = serde_json::json!({"folder": "/srv/door"}));` |
 //! | needs tokio (feature `tokio`) | `main!(tokio, passwords);` |
 //!
-//! [`run`] does everything else: it reads the argument, or standard input if there is none, answers
-//! all three actions, prints exactly one JSON object and nothing else, and ends with status 0. A
-//! failure, even a panic, becomes an error object with a message for the user and one for the log.
-//! If an effect may remain, the object says so by the key `effect_unknown`, and a host of this
-//! project keeps its intent.
+//! [`run`] does everything else: it reads the argument, or standard input if there is none, answers all three actions,
+//! prints exactly one JSON object and nothing else, and ends with status 0. A failure, even a panic, becomes an error
+//! object with a message for the user and one for the log. If an effect may remain, the object says so by the key
+//! `effect_unknown`, and a host of this project then keeps the intent of the call.
 //!
 //! [`answer`] does the same without a process around it:
 //!

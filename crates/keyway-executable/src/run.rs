@@ -27,8 +27,8 @@ pub fn run(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitC
     run_on(open, |issuer, input| block_on(answer(issuer, input)))
 }
 
-/// Does the same as [`run`] on a current-thread tokio runtime with time and network. The issuer is opened inside the
-/// runtime too.
+/// Does the same as [`run`], but on a current-thread tokio runtime with time and network. The issuer is opened inside
+/// the runtime too.
 #[cfg(feature = "tokio")]
 pub fn run_on_tokio(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>) -> ExitCode {
     on_runtime(|runtime| {
@@ -43,7 +43,7 @@ pub fn run_on_tokio(open: impl FnOnce() -> Result<Arc<dyn Issuer>, IssuerError>)
     .unwrap_or_else(|error| run(|| Err(IssuerError::system("start a runtime", error))))
 }
 
-/// Runs work with a runtime.
+/// Runs a closure with a runtime of its own.
 ///
 /// It does not wait for remaining tasks, such as tasks on a thread for blocking work: the answer is printed already,
 /// and the host waits for this process to end.
@@ -98,7 +98,7 @@ fn live(
     let printed =
         printed.unwrap_or_else(|| plugin::encode_error(&IssuerError::system("answer", "it panicked")));
     let told = print(printed.expose());
-    // Dropping the issuer runs its code, so this comes last, when nothing can change the answer.
+    // Dropping the issuer runs the issuer's code. The drop comes last, so that it cannot change the answer.
     contained(|| drop(opened));
     told
 }

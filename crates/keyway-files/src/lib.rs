@@ -37,15 +37,15 @@
 //! * **Errors state the outcome.** Every error but [`FileError::Indeterminate`] means that the file is
 //!   unchanged. `Indeterminate` means that the file was changed, and that the change may not survive a power
 //!   failure. It is no error if a file system cannot sync a folder (`EINVAL`, `ENOTSUP`).
-//! * **One writer.** Writers of all processes take the lock of `.NAME.keyway-lock`. The lock ends when its process
-//!   ends, in any way. A program that takes no lock may write too: its change is detected and not overwritten, unless
-//!   it falls between the last comparison and the renaming.
+//! * **One writer.** Writers of all processes take the lock of `.NAME.keyway-lock`. The lock ends when the process that
+//!   holds it ends, for whatever reason. A program that takes no lock may write too: its change is detected and not
+//!   overwritten, unless it falls between the last comparison and the renaming.
 //! * **Bounds.** No read and no write exceeds the limit of the caller, so every written file can be read again.
 //! * **Regular files only.** The lock, the temporary file and the file itself must be regular files, and are never
 //!   reached through a symbolic link. [`SharedFile::open`] refuses links in the whole path. Use it for folders of an
 //!   account that is not trusted.
 //!
-//! # Owners and rights (Unix)
+//! # Owners and permissions (Unix)
 //!
 //! A host that runs as root must not take a file away from the account that owns it, and its lock file must not lock
 //! that account out:
@@ -58,8 +58,9 @@
 //! | a new folder ([`make_folder`]) | the owner and group of the folder that it is in | 0700 |
 //!
 //! A process that is not root cannot give files to groups that it is not in. If the group cannot be kept, the file is
-//! written without the rights of the group. All other users then keep only those rights that the group had too. A
-//! process that cannot give a new file to the owner of the folder keeps the file, or fails: [`Rights`] says which.
+//! written without the permissions of the group. All other users then keep only those permissions that the group had
+//! too. A process that cannot give a new file to the owner of the folder either stays the owner of the file, or fails:
+//! [`Rights`] says which.
 //!
 //! # Private files
 //!

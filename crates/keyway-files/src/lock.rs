@@ -23,7 +23,7 @@ pub struct Lock {
 
 impl Lock {
     /// The time within which a process gives a lock file that it created to the owner of the folder. Until then,
-    /// another process may not be allowed to open the lock file.
+    /// another process may lack the permission to open the lock file.
     const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
@@ -38,8 +38,9 @@ impl Lock {
         loop {
             if let Some(file) = open(folder, &name, started.elapsed() < Self::GIVEN_WITHIN)? {
                 match file.try_lock() {
-                    // The lock file is removed together with the locked file. A lock on a removed file is useless,
-                    // because other processes lock a new one. So the name must still refer to this file.
+                    // Another process may have removed the lock file together with the locked file. A lock on a removed
+                    // file is useless, because other processes lock a new one. So the name must still refer to this
+                    // file.
                     Ok(()) if folder.has(&name, &file).map_err(failed)? => {
                         return Ok(Self { _file: file, folder: Arc::clone(folder), name });
                     }

@@ -1,9 +1,9 @@
 //! Owners and modes of the files that this process creates.
 
-/// The mode of a file, and whether its owner may differ from the folder's owner.
+/// The rule for the mode of a file, and for the owner of a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
-    /// Only the owner has rights in the file (0600), whatever mode it had before. A new file belongs to the owner of
+    /// Only the owner can access the file (mode 0600), whatever mode it had before. A new file belongs to the owner of
     /// its folder if this process may give it away, and otherwise to the user of this process.
     Private,
     /// The file keeps its mode. A new file belongs to the owner of its folder. If this process may not give it away,
@@ -97,7 +97,7 @@ mod unix {
     }
 
     /// Returns the mode of a file whose group cannot be kept. The members of the group now count as other users. So
-    /// other users keep only the rights that the group had too.
+    /// other users keep only the permissions that the group had too.
     fn without_group(mode: u32) -> u32 {
         (mode & 0o5700) | (mode & (mode >> 3) & 0o007)
     }

@@ -16,7 +16,7 @@ use std::path::Path;
 /// can be neither linked nor renamed, the error is that of the link. After an error nothing was changed.
 pub fn publish(draft: &Path, path: &Path) -> io::Result<()> {
     match fs::hard_link(draft, path) {
-        // These kinds stand for EPERM and EACCES, and for EOPNOTSUPP and ENOSYS.
+        // `PermissionDenied` stands for EPERM and EACCES, `Unsupported` for EOPNOTSUPP and ENOSYS.
         Err(error)
             if matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported) =>
         {

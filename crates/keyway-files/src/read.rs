@@ -32,8 +32,8 @@ pub fn read_private(path: &Path, max_bytes: usize) -> Result<Option<Zeroizing<Ve
 
 fn open(path: &Path) -> Result<Option<Opened>, FileError> {
     let failed = |source| FileError::Io { what: "open", path: path.to_owned(), source };
-    // The check comes before opening, because opening a pipe would wait for its other end, and opening a device may
-    // have side effects.
+    // The type of the file is checked before the file is opened, because opening a pipe would wait for its other end,
+    // and opening a device may have side effects.
     let opened = fs::metadata(path)
         .and_then(|metadata| if metadata.is_file() { File::open(path).map(Some) } else { Ok(None) });
     match opened {

@@ -15,7 +15,7 @@ impl SharedFile {
     /// [`FileError::Changed`] if the file differs from `found`. [`FileError::Indeterminate`] if the file was replaced,
     /// but the folder could not be synced. After every other [`FileError`] nothing was changed.
     pub fn replace(&self, _: &Lock, found: Option<&Found>, content: &[u8]) -> Result<(), FileError> {
-        // A longer file could not be read again.
+        // A file longer than the limit could not be read again.
         if content.len() > self.max_bytes() {
             return Err(FileError::TooLong {
                 path: self.path(),
@@ -23,8 +23,8 @@ impl SharedFile {
                 limit: self.max_bytes(),
             });
         }
-        // This process holds the lock, so no other process uses the temporary file. If there is one, it was left by a
-        // process that died.
+        // This process holds the lock, so no other process uses the temporary file. If a temporary file exists, a
+        // process that died left it.
         let temporary = self.temporary_name();
         self.remove_left_over()?;
         self.write_new(&temporary, found, content)

@@ -123,7 +123,7 @@ impl Version {
     }
 }
 
-/// Parses a text that contains only a version, and nothing after it.
+/// Parses a text that consists of exactly one version.
 pub(crate) const fn read(text: &str) -> Result<Parts, ParseError> {
     let bytes = text.as_bytes();
     if bytes.len() > LONGEST {
@@ -137,7 +137,7 @@ pub(crate) const fn read(text: &str) -> Result<Parts, ParseError> {
     }
 }
 
-/// Prints the numbers as they were written.
+/// Prints the numbers of a version, but only the components that were written: `1.2` stays `1.2`.
 pub(crate) fn write_numbers(parts: &Parts, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let [major, minor, patch] = parts.numbers;
     match parts.components {

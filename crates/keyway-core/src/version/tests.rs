@@ -8,7 +8,7 @@ fn version(text: &str) -> Version {
     Version::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-/// Generates any version of the grammar. Small numbers are more frequent than large ones.
+/// Generates any version that the grammar allows. Small numbers are more frequent than large ones.
 pub(crate) fn any_version() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => "[0-3](\\.[0-3]){0,2}",

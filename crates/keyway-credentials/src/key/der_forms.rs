@@ -10,7 +10,7 @@ const DSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10040.4.1");
 const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
 const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 
-/// Reads one DER sequence, and requires that it is all that `bytes` holds.
+/// Reads one DER sequence, and requires that `bytes` holds nothing else.
 fn whole<'a, T>(
     bytes: &'a [u8],
     form: &'static str,

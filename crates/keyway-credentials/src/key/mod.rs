@@ -190,7 +190,7 @@ pub enum KeyType {
 }
 
 impl KeyType {
-    /// Tells whether new keys should have another type.
+    /// Tells whether the type is deprecated: new keys should then have another type.
     pub const fn is_deprecated(self) -> bool {
         matches!(self, Self::Dsa)
     }

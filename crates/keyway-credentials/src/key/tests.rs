@@ -127,7 +127,8 @@ fn a_key_that_is_cut_or_goes_on_is_damaged() {
         assert_eq!(KeyFacts::read(&write(&block.bytes)), Ok(facts), "{name}");
         for length in 0..block.bytes.len() {
             let read = KeyFacts::read(&write(&block.bytes[..length]));
-            // The tag of a cipher after the private part of an OpenSSH key is not checked.
+            // In an OpenSSH key, the tag of the cipher follows the private part. The tag is not checked, so a key
+            // without its whole tag is read.
             let tag_is_cut = name == "rsa_openssh_gcm" && length + 16 >= block.bytes.len();
             assert!(read.is_err() || tag_is_cut, "{name} to {length}");
         }

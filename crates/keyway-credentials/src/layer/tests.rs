@@ -7,7 +7,7 @@ use pollster::block_on;
 use super::*;
 use crate::{Candidate, CheckOut, Connection, Cookie, IntendedCall, Json};
 
-/// Answers each operation with an error that names it.
+/// A store that answers each operation with an error. The error names the operation.
 #[derive(Debug)]
 struct Named;
 
@@ -78,7 +78,7 @@ impl CredentialStore for Named {
     }
 }
 
-/// Records each call.
+/// A layer that records each call.
 #[derive(Debug)]
 struct Recording {
     inner: Arc<dyn CredentialStore>,
@@ -102,7 +102,7 @@ impl CredentialStoreLayer for Recording {
     }
 }
 
-/// Answers the end of a session itself, and forwards every other operation.
+/// A layer that answers the end of a session itself, and forwards every other operation.
 #[derive(Debug)]
 struct Ending(Named);
 
@@ -118,7 +118,7 @@ impl CredentialStoreLayer for Ending {
     }
 }
 
-/// Refuses every call before its first poll, so no call reaches the store below.
+/// A layer that refuses every call without polling `next`, so no call reaches the store below.
 #[derive(Debug)]
 struct Refusing(Layered<Recording>);
 

@@ -1,4 +1,4 @@
-//! The format of the configuration: that of Python's `ConfigParser`, with its default settings.
+//! Parses the format of the configuration, which is that of Python's `ConfigParser` with its default settings.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ pub(super) type Sections = BTreeMap<String, Options>;
 /// The section whose options are the defaults of every other section.
 pub(super) const DEFAULT: &str = "DEFAULT";
 
-/// Reads a text. Percent signs in the values are still doubled.
+/// Parses the text of a configuration. A doubled percent sign in a value stays doubled.
 pub(super) fn read(text: &str) -> Result<Sections, SpsConfigurationError> {
     let mut reader = Reader::default();
     for (index, line) in text.split('\n').enumerate() {

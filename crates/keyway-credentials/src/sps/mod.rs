@@ -1,4 +1,4 @@
-//! The configuration text of plugins of the upstream system. It helps to move such a plugin to Keyway.
+//! Reads the configuration texts of plugins of the upstream system. This helps to move such a plugin to Keyway.
 
 mod error;
 mod ini;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::Folder;
 use crate::{FileError, owner};
 
-/// Creates the folder `path` and its missing parents durably. Does nothing if the folder exists. A new folder gives
-/// rights to its owner only. If this process may give the folder away, the folder belongs to the owner of its parent.
-/// Blocks.
+/// Creates the folder `path` and its missing parents durably. Does nothing if the folder exists. A new folder is
+/// accessible only to its owner (mode 0700). If this process may give the folder away, the folder belongs to the owner
+/// of its parent. Blocks.
 ///
 /// # Errors
 /// [`FileError`]. Folders created before the failure are removed again if they are empty.
@@ -45,8 +45,8 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
         })
         .inspect_err(|_| {
             if made {
-                // If the folder stayed, the next call would take it for durable, so it is removed. The first error is
-                // reported, not that of the removal.
+                // The new folder is removed, because the next call would assume that an existing folder is durable. An
+                // error of the removal is not reported, but the first error is.
                 let _ = parent.remove_folder(name);
             }
         })
@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// An attack: the owner of the outer folder replaces a new folder by a folder of another user.
+    /// Tests an attack: the owner of the outer folder replaces a new folder by a folder of another user.
     #[test]
     #[allow(clippy::print_stderr)] // Tells a tester who is not root.
     fn only_an_empty_new_folder_is_given_to_the_owner_of_its_parent() {

@@ -29,10 +29,11 @@ impl Folder {
     }
 
     /// Opens the folder of a file without following symbolic links. The account that owns the file could replace a
-    /// folder by a link, so that a program with more rights writes somewhere else. So each folder is opened relative to
-    /// its parent, and a link is refused.
+    /// folder by a link, so that a program with more privileges writes somewhere else. So each folder is opened
+    /// relative to its parent, and a link is refused.
     pub(crate) fn open_without_links(file: &FilePath) -> Result<Self, FileError> {
-        // The access mode for the folders on the way. With `PATH`, this process needs no right to read them.
+        // The access mode for the folders above the last one. With `PATH`, this process needs no permission to read
+        // them.
         #[cfg(target_os = "linux")]
         const PASSING: OFlags = OFlags::PATH;
         #[cfg(not(target_os = "linux"))]
@@ -136,7 +137,7 @@ impl Folder {
         let ours = file.metadata()?;
         match statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
             #[allow(clippy::useless_conversion, clippy::unnecessary_fallible_conversions)]
-            // The types of these numbers differ between systems.
+            // The types of `st_dev` and `st_ino` differ between systems.
             Ok(found) => Ok(u64::try_from(found.st_dev).is_ok_and(|device| device == ours.dev())
                 && u64::try_from(found.st_ino).is_ok_and(|number| number == ours.ino())),
             Err(Errno::NOENT) => Ok(false),

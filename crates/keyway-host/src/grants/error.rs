@@ -102,7 +102,8 @@ pub enum Disposal {
     ToBeRevoked,
     /// The credential could not be revoked. The intent stays listed.
     NotRevoked,
-    /// The credential was not revoked, because a grant has the same state, and the plugin cannot tell the two apart.
+    /// The credential was not revoked, because a grant has the same state, and the plugin cannot tell the two
+    /// credentials apart.
     SharesState,
 }
 

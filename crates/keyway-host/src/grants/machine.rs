@@ -293,8 +293,8 @@ fn step_existing(
         (Intended | Indeterminate, Event::Begin { now, idempotent: true, .. }) if !others => resume(now),
         (Granted, Event::Begin { .. }) => return Err(TransitionError::Granted),
 
-        // The plugin made a credential. `Unstorable` credentials are revoked from memory, because their state must not
-        // be stored. Credentials that arrive too late are revoked from memory too.
+        // The plugin made a credential. If its state must not be stored (`Unstorable`), or if it arrives too late, the
+        // credential is revoked while its state is only in memory.
         (Intended | Indeterminate, Event::Issued { now, credential, undelivered }) => {
             issued(now, credential, undelivered).handing_out()
         }
@@ -395,8 +395,8 @@ fn indeterminate(now: Timestamp, reason: IndeterminateReason) -> Step {
     Step::to(GrantState { reason: Some(reason), ..GrantState::new(Phase::Indeterminate, now) })
 }
 
-/// Computes the step after a missing answer. A plugin that reconciles is asked about the outcome later, as often as the
-/// policy allows.
+/// Computes the step after a missing answer. A plugin that reconciles is asked about the outcome later, as often as
+/// `retries` allows.
 fn unanswered(
     retries: &Retries,
     state: &GrantState,

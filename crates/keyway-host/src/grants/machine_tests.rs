@@ -55,7 +55,7 @@ enum Act {
     OrphanSeen,
 }
 
-/// A grant, the plugin's state behind it, and the running call.
+/// A grant, and the credentials that its plugin made.
 struct Life {
     state: Option<GrantState>,
     /// The existing credentials of this grant. The number tells how often each was made.
@@ -93,8 +93,8 @@ impl Life {
             Act::OrphanSeen => Event::OrphanSeen,
             Act::DecideTruthfully => {
                 let decision = match self.made.keys().next() {
-                    // The decision names the first credential. A second one makes the test fail, because the test
-                    // counts the credentials.
+                    // The decision names the first credential. If there were a second credential, the test would fail
+                    // anyway, because it counts the credentials.
                     Some(state)
                         if self.state.as_ref().is_some_and(|state| state.phase == Phase::Indeterminate) =>
                     {
@@ -281,8 +281,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Checks that the commands end for each pair of state and event, and that discarding a credential is the only
-    /// command that may come without a stored record.
+    /// Checks that every pair of state and event leads to a finite sequence of commands, and that discarding a
+    /// credential is the only command that may come without a stored record.
     #[test]
     fn every_event_ends_and_is_stored_before_its_command(
         state in any_phase(),

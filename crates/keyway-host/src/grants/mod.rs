@@ -70,10 +70,10 @@
 //!
 //! A request must pass four checks, in this order: the [user](Service::allow) may use the service; the service is
 //! [enabled](Service::enabled) and without [faults](ServiceView::faults); the parameters fit one of the plugin's sets;
-//! and the user has fewer grants than the [limit](Service::limit) (decision W5). Every grant counts whose credential
-//! exists or may exist: requests in flight, grants, failed revocations, and indeterminate grants. The count is a
-//! separate record, which changes in the same atomic batch as the intent, so the limit holds for any number of requests
-//! on any number of hosts. A revocation passes no gate.
+//! and the user has fewer grants than the [limit](Service::limit) (decision W5). A grant counts if its credential
+//! exists or may exist: requests in flight, grants, failed revocations, and indeterminate grants all count. The count
+//! is a separate record, which changes in the same atomic batch as the intent, so the limit holds for any number of
+//! requests on any number of hosts. Revocations are not subject to the gate.
 //!
 //! # Plugins that fail
 //!
@@ -86,8 +86,8 @@
 //! | breaks the contract and names a credential | [`GrantsError::Discarded`] | is revoked, until that works |
 //! | does not revoke | [`GrantsError::NotRevoked`] | stays, and is tried again as [`Retries`] says |
 //!
-//! If the storage engine fails after the plugin's answer, the engine checks whether the grant was
-//! stored. If not, and no grant has its state, the new credential is revoked.
+//! If the storage engine fails after the plugin's answer, the host checks whether the grant was stored. If not, and no
+//! grant has its state, the new credential is revoked.
 //!
 //! # Crashes
 //!
@@ -104,11 +104,11 @@
 //! # Several hosts
 //!
 //! Every commit is conditional on the revision that was read, so hosts may share a storage engine. During a plugin's
-//! call, the host has a claim on the grant. The claim lasts longer than the plugin's deadline. No other host takes the
-//! grant over until it has seen the claim unchanged for its full duration, by its own monotonic clock (decision R5).
-//! The next run of a host with the same [name](crate::HostBuilder::name) takes the grant over at once. The previous
-//! owner notices at its next commit that it lost the claim. If it has a late credential, the credential is accepted if
-//! the grant still exists, and revoked otherwise.
+//! call, the host has a claim on the grant. The claim lasts longer than the plugin's deadline. Another host takes the
+//! grant over only after it has seen the claim unchanged for the claim's full duration, measured by that host's
+//! monotonic clock (decision R5). The next run of a host with the same [name](crate::HostBuilder::name) takes the grant
+//! over at once. The previous owner notices at its next commit that it lost the claim. If it has a late credential, the
+//! credential is accepted if the grant still exists, and revoked otherwise.
 //!
 //! # Limits
 //!

@@ -23,7 +23,7 @@ impl Owner {
     /// Takes the owner from a request.
     ///
     /// # Errors
-    /// [`TransitionError::Claims`] when the stored claims could not be read again.
+    /// [`TransitionError::Claims`] when the claims are nested too deeply to be read again from the record.
     pub(super) fn of(
         asked: &Requester,
         service: ServiceName,

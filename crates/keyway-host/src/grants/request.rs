@@ -26,7 +26,7 @@ impl GrantRequest {
     }
 
     /// Gives the request an id. A repeated request with the same id is answered with the same grant, as long as the
-    /// grant exists, and makes no second one. If the first attempt was interrupted and the plugin is
+    /// grant exists. It makes no second grant. If the first attempt was interrupted and the plugin is
     /// [idempotent](keyway_issuers::Capabilities::idempotent), the host repeats the call, and the plugin returns the
     /// same credential.
     #[must_use]

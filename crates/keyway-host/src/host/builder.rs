@@ -89,7 +89,7 @@ impl HostBuilder {
         self
     }
 
-    /// Lends plugins more resources than the storage engine.
+    /// Lends plugins further resources, in addition to the storage engine.
     pub fn resources(mut self, resources: Resources) -> Self {
         self.resources = resources;
         self

@@ -3,8 +3,8 @@
 //!
 //! See decision H38.
 //!
-//! If a run finds the name taken, it writes its own number next to the number of the other run. A live run answers by
-//! removing the new number. A run that does not answer in time is considered dead.
+//! If a run finds the name taken, it writes its own number next to the number of the other run. If the other run is
+//! alive, it answers by removing the new number. If it does not answer in time, it is considered dead.
 
 use std::time::Duration;
 

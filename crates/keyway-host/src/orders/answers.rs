@@ -113,13 +113,13 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
             told.waiting(now, Scheduled { action: Action::Check, at: now })
         }
         Answer::CannotTell => told.undecided(now),
-        // `generated` handles `Generated`, and `Revoked` is an answer for finished orders only.
+        // The function `generated` handles `Answer::Generated`. Only a finished order gets the answer `Revoked`.
         Answer::Generated(_) | Answer::Revoked => told,
     }
 }
 
-/// Computes the state after the CA accepted the call and works on the order. If the call sent new metadata, it becomes
-/// the order's metadata.
+/// Computes the state when the CA has accepted the call and is working on the order. If the call sent new metadata, it
+/// becomes the order's metadata.
 fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let Again { now, retry_after, jitter } = answered.again;
     if action == Action::Modify || told.unknown == Some(Action::Modify) {

@@ -155,8 +155,8 @@ impl OrderWorkflow {
 }
 
 impl OrderWorkflow {
-    /// Checks a certificate (decisions B11, B11a). Returns the answer, and the facts about the certificate or the rule
-    /// that it breaks.
+    /// Checks a certificate (decisions B11, B11a). Returns the answer, and a second result: the facts about the
+    /// certificate, or the rule that the certificate breaks.
     fn checked(
         &self,
         on: &Claimed<'_, Self>,

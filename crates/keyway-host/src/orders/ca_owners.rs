@@ -107,8 +107,8 @@ impl CaOwners {
         match (owner, ca) {
             (Some(owner), Some(ca)) => drop(self.preferred.insert(owner.clone(), ca.clone())),
             (Some(owner), None) => drop(self.preferred.remove(owner)),
-            // An authority with an owner is left out. Another host may have stored the preference before the authority
-            // got its owner.
+            // The preference of all owners is ignored if the preferred authority has an owner. Another host may have
+            // stored the preference before the authority got its owner.
             (None, ca) => self.preferred_by_all = ca.filter(|ca| !self.owners.contains_key(*ca)).cloned(),
         }
     }

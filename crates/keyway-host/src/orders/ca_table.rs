@@ -234,8 +234,8 @@ impl CaTable {
         ca.map(|ca| self.usable(owner, ca)).transpose()
     }
 
-    /// Tells whether an owner prefers an authority of its own that no longer exists. The table must have read the
-    /// owner's records before. A host may store such a preference while another host deletes the authority.
+    /// Tells whether an owner prefers an authority of its own that no longer exists. The owner's records must be in the
+    /// table already. Such a preference can remain when one host stores it while another host deletes the authority.
     pub(super) fn is_left(&self, owner: &Owner, preferred: &Preferred) -> bool {
         preferred.is_own && self.owners.owner_of(&preferred.ca) != Some(owner)
     }

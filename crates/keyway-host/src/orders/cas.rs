@@ -114,7 +114,7 @@ impl Cas {
         Ok(self.store_preference(owner, preferred, |_| true).await?)
     }
 
-    /// Stores a preference, if `replaces` accepts the stored one.
+    /// Stores a preference, if `replaces` accepts the preference that is stored so far.
     async fn store_preference(
         &self,
         owner: Option<&Owner>,

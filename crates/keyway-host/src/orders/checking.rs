@@ -59,7 +59,7 @@ fn check_parts(
         check_issued(issued.certificate.as_str(), intermediates, &expected, now)
     };
     let Some(changing) = &state.changing else { return fits(&order.metadata) };
-    // It is unknown which metadata the authority used for the certificate: the new or the previous.
+    // It is unknown for which metadata the authority made the certificate: the new metadata, or the previous metadata.
     match &order.previous_metadata {
         Some(before) => fits(&order.metadata).or_else(|_| fits(before)),
         None => fits(&read_metadata(changing).unwrap_or_default()).or_else(|_| fits(&order.metadata)),

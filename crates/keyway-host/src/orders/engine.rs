@@ -108,8 +108,8 @@ impl Orders {
         Ok(Self { worker: lent.worker(workflow), subordinate })
     }
 
-    /// Places an order. This method chooses the authority, and asks it whether it supports the order. The host's loop
-    /// then sends the order to the authority (decision B10).
+    /// Places an order. This method chooses the authority, and asks the authority's plugin whether the order is
+    /// supported. The host's loop then sends the order to the authority (decision B10).
     ///
     /// A repeated call with the same [request id](NewOrder::with_request_id) returns the first order, and places no
     /// second one.

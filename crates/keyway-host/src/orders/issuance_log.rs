@@ -13,8 +13,8 @@ use crate::records::{
     Recorded, Stored,
 };
 
-/// The number of names of a certificate that the log indexes, because the size of a batch is limited. The entry itself
-/// has all names.
+/// The largest number of names of a certificate that the log indexes. The number is limited because the size of a batch
+/// is limited. The entry itself has all names.
 const MOST_INDEXED: usize = 100;
 
 /// An entry in the log of issued certificates. It stays when the order is deleted.

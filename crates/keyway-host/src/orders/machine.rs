@@ -349,7 +349,7 @@ fn checkpoint(
 }
 
 /// Returns the time of the next attempt after this number of failures. Returns `None` when the attempts are used up.
-/// Only their number is limited, not the waiting time (decision B7).
+/// Only the number of attempts is limited, not the waiting time (decision B7).
 pub(super) fn next_try(limits: &Limits, failures: u32, again: Again) -> Option<Timestamp> {
     let at = again.now.plus(limits.retries.wait(failures, again));
     (failures < limits.retries.attempts).then_some(at)

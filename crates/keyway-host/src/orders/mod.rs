@@ -1,8 +1,9 @@
 //! The engine for certificate authorities.
 //!
-//! A client *places* an order. [`Orders`] chooses a connection to an authority, and asks its plugin to issue the order.
-//! It checks the status of the order as often as the authority wants, checks the certificate, and keeps it. Until the
-//! certificate is made, the client can change or cancel the order (Barbican seed, "Barbican Core Plugin Sequence").
+//! A client *places* an order. [`Orders`] chooses a connection to an authority, and asks the connection's plugin to
+//! issue the certificate. The host checks the status of the order as often as the authority wants. Then it checks the
+//! certificate, and keeps it. Until the certificate is made, the client can change or cancel the order (Barbican seed,
+//! "Barbican Core Plugin Sequence").
 //!
 //! ```
 //! # mod desk {
