@@ -1,4 +1,4 @@
-//! Orders, as clients place and see them.
+//! Defines orders as clients place and see them.
 
 use keyway_certificates::{AuthorityName, CaId, OrderId, OrderMetadata, Owner};
 use keyway_core::Timestamp;
@@ -30,7 +30,8 @@ impl NewOrder {
         Self { owner, metadata, request: None, deadline: None, renewal: None }
     }
 
-    /// Sets the caller's own id of the request. If the request is repeated with this id, the first order is returned.
+    /// Sets the caller's own id of the request. If the request is repeated with this id, the host returns the order of
+    /// the first request.
     #[must_use]
     pub fn with_request_id(mut self, request: impl Into<String>) -> Self {
         self.request = Some(request.into());

@@ -1,4 +1,4 @@
-//! Policies: which names and key types an owner may order certificates for.
+//! Decides for which names and key types an owner may order certificates.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ pub trait OrderPolicy: fmt::Debug + Send + Sync {
     /// Checks an order. The function must not block; a panic counts as a refusal.
     ///
     /// # Errors
-    /// [`PolicyRefusal`] names the name or the key type that is not allowed, and the rule.
+    /// [`PolicyRefusal`] tells which name or key type is not allowed, and which rule the order breaks.
     fn check(&self, owner: &Owner, asked: &Asked<'_>) -> Result<(), PolicyRefusal>;
 }
 

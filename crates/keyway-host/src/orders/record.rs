@@ -19,9 +19,9 @@ use super::state::{
 };
 use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
-/// The size of the largest order. While the plugin is asked, the order holds three versions of the metadata and the
-/// plugin's own data; later it holds a certificate with its chain, and a late certificate. Together with its request
-/// and the certificate that it replaces, the order stays below the limit of a record (decision R8).
+/// Checks that the record of the largest order stays below the size limit (decision R8). While the plugin is asked, the
+/// record holds three versions of the metadata and the plugin's own data. Later it holds a certificate with its chain,
+/// and a late certificate. In both cases, the request and the certificate that the order replaces are added.
 const _: () = {
     let kept = PluginMeta::MAX_BYTES + Pem::MAX_BYTES;
     let asked = kept + 3 * OrderMetadata::MAX_BYTES;

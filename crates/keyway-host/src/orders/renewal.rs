@@ -12,7 +12,7 @@ use super::wishes::beside;
 use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
 
-/// How often the host asks an authority when to renew, unless the authority names an interval.
+/// The interval at which the host asks an authority when to renew. An authority can name another interval.
 const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// The shortest time until a certificate is renewed.
@@ -21,9 +21,9 @@ const SHORTEST: Duration = Duration::from_secs(60);
 /// The wish that the certificate of an order is renewed before it expires.
 ///
 /// The host places a linked order with the same metadata when a share of the validity has passed, or when an authority
-/// with the capability `renewal_information` says so. The new order repeats the request, and so has the same key. Only
-/// for an order with a stored key does the host make a new request, with the key that the container holds at that time
-/// (decision B18).
+/// with the capability `renewal_information` says so. The new order repeats the old request, and so has the same key.
+/// For an order with a stored key, the host makes a new request instead, with the key that the container holds at that
+/// time (decision B18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
     /// The share of the validity, in thousandths.
@@ -64,8 +64,8 @@ impl Renewal {
 
 impl Renewing {
     /// Plans the renewal of a new certificate. An authority that says when to renew is first asked after a day, or when
-    /// the share of the validity has passed. It is not asked earlier: an authority that always says "now" would get one
-    /// order after another without a pause.
+    /// the share of the validity has passed, whichever is earlier. It is not asked earlier: an authority that always
+    /// says "now" would get one order after another without a pause.
     pub(super) fn planned(due: Timestamp, now: Timestamp, can: Capabilities) -> Self {
         let next = if can.renewal_information { due.min(now.plus(LOOK_EVERY)) } else { due };
         Self { due, next, id: None }
@@ -96,8 +96,8 @@ pub(super) fn told(
     if is_due && step.state.as_ref().is_some_and(renews_next) { step.then(Command::Renew) } else { step }
 }
 
-/// Chooses a moment in the authority's window. If all hosts chose its beginning, the authority would get all renewals
-/// at the same time (RFC 9773, section 4.2).
+/// Chooses a moment in the authority's window. If all hosts chose the beginning of the window, the authority would get
+/// all renewals at the same time (RFC 9773, section 4.2).
 fn within(told: &RenewalInformation, jitter: u8) -> Timestamp {
     let window = told.window_end().as_milliseconds().saturating_sub(told.window_start().as_milliseconds());
     told.window_start().plus(Duration::from_millis(window / 256 * u64::from(jitter)))

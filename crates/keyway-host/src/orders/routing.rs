@@ -1,4 +1,4 @@
-//! The choice of the authority that gets an order.
+//! Chooses the authority that gets an order.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub struct Route {
     pub authority: AuthorityName,
     /// The plugin's own id of the authority behind the connection. `None` stands for the plugin's default authority.
     pub ca: Option<CaId>,
-    /// The connections that come earlier in the configured order, but did not take the request.
+    /// The connections that the configuration lists earlier, but that did not take the request.
     pub passed_over: Vec<NotTaken>,
 }
 
@@ -101,7 +101,7 @@ pub enum RouteError {
     /// No connection takes the request.
     #[error("no certificate authority takes the request{}", Reasons(reasons))]
     NoTaker {
-        /// The reason of each connection, in the configured order.
+        /// Why each connection did not take the request, in the configured sequence of the connections.
         reasons: Vec<NotTaken>,
     },
 }
@@ -122,9 +122,9 @@ impl RouteError {
 /// Chooses the authority that gets an order.
 ///
 /// `chosen` is the authority that the client names in `ca_id`, or that the owner [prefers](super::Orders::prefer).
-/// Without `chosen`, the order goes to the first connection, in the order of `candidates`, that declares the type of
-/// the request and says that it supports the request (decision B10). A chosen authority is asked, too. A connection
-/// that fails is passed over (decision H131).
+/// Without `chosen`, the order goes to the first of the `candidates` that declares the type of the request and says
+/// that it supports the request (decision B10). A chosen authority is asked, too. A connection that fails is passed
+/// over (decision H131).
 ///
 /// The function has no effect, and its future may be dropped at any time.
 ///

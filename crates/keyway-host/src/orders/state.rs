@@ -1,4 +1,4 @@
-//! The state of an order, and its transitions.
+//! Defines the state of an order, and its transitions.
 
 use std::time::Duration;
 
@@ -192,8 +192,8 @@ pub struct OrderState {
     pub(crate) metadata: Wiped<String>,
     /// The client's update, as JSON, that the plugin was not told of yet.
     pub(crate) proposed: Option<Wiped<String>>,
-    /// The update, as JSON, that the plugin is being told of. It becomes the order's metadata when the authority
-    /// accepts it.
+    /// The update of the metadata, as JSON, that is being sent to the plugin. When the authority accepts the update, it
+    /// becomes the order's metadata.
     pub(crate) changing: Option<Wiped<String>>,
     /// The plugin's own data for this order, as JSON (decision B9).
     pub(crate) plugin_meta: Wiped<String>,
@@ -272,8 +272,8 @@ impl OrderState {
         next.with_wishes(now)
     }
 
-    /// Schedules the client's wish to change or cancel the order, before the scheduled action. If the plugin does not
-    /// know the order, the wish is carried out without a call.
+    /// Schedules the client's wish to change or cancel the order, ahead of the action that was scheduled so far. If the
+    /// plugin does not know the order, the wish is carried out without a call.
     pub(super) fn with_wishes(mut self, now: Timestamp) -> Self {
         if self.phase != Phase::Waiting || self.is_being_placed() {
             return self;
@@ -331,7 +331,7 @@ impl OrderState {
         ready.living_on(now)
     }
 
-    /// Ends the order once its certificate is stored where the host keeps certificates, and plans its renewal.
+    /// Ends the order, whose certificate is now stored where the host keeps certificates, and plans the renewal.
     pub(super) fn kept(
         self,
         now: Timestamp,
@@ -377,7 +377,7 @@ impl OrderState {
     }
 
     /// Tells whether the order ended with a certificate. If the host named a secret store for certificates, the
-    /// certificate is there.
+    /// certificate is in that store.
     pub(super) fn is_kept(&self) -> bool {
         self.phase == Phase::Finished(End::Generated)
     }

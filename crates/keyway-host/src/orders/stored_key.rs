@@ -52,8 +52,8 @@ impl PluginError for StoredKeyError {
 
 /// Makes the request of an order. The order keeps this request from then on (decision B12).
 ///
-/// The key is the secret `NAME.private_key` of the container, or, if there is none, the secret `NAME` itself. The
-/// passphrase of an encrypted key is `NAME.private_key_passphrase`.
+/// If the container is named `NAME`, its key is the secret `NAME.private_key` or, if that secret does not exist, the
+/// secret `NAME`. The passphrase of an encrypted key is the secret `NAME.private_key_passphrase`.
 pub(super) async fn make_request(
     stores: &dyn HostStores,
     key: &StoredKey,

@@ -22,8 +22,9 @@ impl CertificateStore {
         format!("{}/{}", self.name, container(order))
     }
 
-    /// Stores a certificate, its chain, and for a stored key the reference to the container with the key. The names are
-    /// derived from the order, so storing the parts again after a crash changes nothing (decision B13).
+    /// Stores a certificate and its chain. For an order with a stored key, also stores the reference to the container
+    /// of the key. The names are derived from the order, so storing the parts again after a crash changes nothing
+    /// (decision B13).
     pub(super) async fn keep(
         &self,
         order: &OrderId,
@@ -52,7 +53,7 @@ impl CertificateStore {
     }
 
     /// Stores the certificate of an order as the newest of its chain, unless a later order of the chain has stored its
-    /// own. The stable name is derived from the first order of the chain (decision H161).
+    /// own certificate. The stable name is derived from the first order of the chain (decision H161).
     pub(super) async fn keep_newest(
         &self,
         first: &OrderId,
@@ -123,7 +124,7 @@ async fn keep_part(store: &dyn SecretStore, name: &str, text: &str) -> Result<()
     }
 }
 
-/// Returns the common part of the names of an order's secrets (decision H143).
+/// Returns the prefix of the names under which an order's secrets are stored (decision H143).
 fn container(order: &OrderId) -> String {
     format!("order-{order}")
 }

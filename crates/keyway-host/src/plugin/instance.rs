@@ -16,8 +16,8 @@ use super::pace::{Isolation, Pace};
 use super::permit::Permits;
 use super::running::{Calls, Running};
 
-/// How much time a call has to end after its deadline, before the plugin is quarantined. A plugin that yields ends as
-/// soon as it is polled again.
+/// How long a call that passed its deadline may take to end before the plugin is quarantined. A plugin that yields ends
+/// as soon as it is polled again.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// How long to wait between a failure and the next attempt to make an instance. Each attempt runs plugin code, which

@@ -50,7 +50,7 @@ pub(crate) struct LentToPlugins {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The source of the instance for a name, as the host's configuration chooses it.
+/// The source of the plugin instance that a host's configuration gives to a name.
 pub(crate) enum Source<C: Opens> {
     /// The plugin with this id, and its configuration.
     Plugin(String, Json),
@@ -111,7 +111,7 @@ pub(crate) struct Opened<C: Opens> {
 }
 
 impl<C: Opens> Opened<C> {
-    /// Opens the instance of a name. `limits` are the deadline and the isolation of its calls.
+    /// Opens the instance for a name. `limits` are the deadline and the isolation of its calls.
     pub(crate) fn open(
         name: &C::Name,
         source: &Source<C>,

@@ -38,7 +38,7 @@ pub(crate) enum Pace {
 }
 
 impl Pace {
-    /// Returns the pace of a call whose plugin declares that it blocks, that it is prompt, or neither.
+    /// Returns the pace of a call. The plugin declares that the call blocks, that it is prompt, or neither.
     pub(crate) fn declared(blocks: bool, is_prompt: bool) -> Self {
         match (blocks, is_prompt) {
             (true, _) => Self::Blocking,

@@ -20,8 +20,7 @@ use super::pace::{Pace, Watch};
 /// The maximum number of blocking threads for the calls of one plugin and service.
 const THREADS: usize = 8;
 
-/// Holds the state that all calls of one plugin and store, or of one service, share across all
-/// handles.
+/// Holds the state that is shared by all calls of one plugin and store, or of one service, whichever handle makes them.
 ///
 /// See decision R7.
 #[derive(Debug)]
@@ -87,8 +86,8 @@ impl<T: Send + 'static> Running<T> {
         self.ended = true;
         match joined {
             Ok(Some(answer)) => Ok(answer),
-            // Only the owner of this value cancels the call, and then does not ask for the answer. So the call
-            // panicked.
+            // Only the owner of this value can cancel the call, and an owner that did so does not ask for the answer.
+            // So here the call has panicked.
             Ok(None) | Err(_) => Err(Panicked),
         }
     }

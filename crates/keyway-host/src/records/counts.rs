@@ -1,7 +1,6 @@
 //! Counts records. Each count is a record of its own, and changes in the batch that adds or removes a counted record.
 //!
-//! A count is signed and bound to its names, but not encrypted, because the number of keys reveals it anyway (decision
-//! H45).
+//! A count is signed and bound to its names. It is not encrypted: the number of keys reveals it anyway (decision H45).
 
 use std::collections::BTreeMap;
 

@@ -56,7 +56,7 @@ pub(crate) enum Applied<R: Recorded> {
     Overtaken,
     /// Another record holds the unique names of this record.
     Taken(Box<Entry<R>>),
-    /// The limit of records under a counted name of this record is reached.
+    /// The limit for the number of records under one of the counted names is reached.
     LimitReached,
 }
 

@@ -62,13 +62,14 @@ pub(crate) struct SealedRecords {
 impl SealedRecords {
     /// Opens the records, and makes the index key if there are no records yet.
     ///
-    /// Without the index key no record can be found, so no new one is made while other records exist (decision H58).
+    /// Without the index key no record can be found, so no new index key is made while other records exist (decision
+    /// H58).
     pub(crate) async fn open(storage: Arc<dyn Storage>, keys: KeyRing) -> Result<Self, RecordError> {
         let drawn = Zeroizing::new(random::<INDEX_KEY_BYTES>()?);
         let all = KeyRange::prefix(PREFIX);
         loop {
-            // The index key sorts before every other record, so one scan finds it, or another record if it is missing.
-            // With two scans, another host could write between them.
+            // The index key sorts before every other record. So one scan finds the index key or, if that is missing,
+            // another record. With two scans, another host could write between them.
             let page = storage.scan(&all, None, 1).await?;
             if let Some(found) = page.entries.first() {
                 if found.key != INDEX_KEY {

@@ -203,8 +203,8 @@ enum Asked {
     ListFailed(Box<CredentialError>),
 }
 
-/// The time after which a call of a store asks for no further candidate. Therefore the deadline of a call covers little
-/// more than one answer, and other callers wait little longer for the permit of this call.
+/// The time after which a call of a store asks for no further candidate. So a call takes little longer than one answer,
+/// which keeps it within its deadline, and soon frees its permit for other callers.
 const SHORT: Duration = Duration::from_millis(1);
 
 /// The progress of a search, shared by the host and the call that goes through the candidates.
@@ -214,8 +214,8 @@ struct Progress(AtomicU16);
 impl Progress {
     const ENDED: u16 = u16::MAX;
 
-    /// Lets a call continue with the next candidate after `tried` candidates, unless the host gave up the search. A
-    /// call that passed its deadline may still be running.
+    /// Lets a call continue with the next candidate after `tried` candidates, unless the host gave up the search. The
+    /// host gives up the search of a call that passed its deadline, and this call may still be running.
     fn begins(&self, tried: u16) -> bool {
         self.0.compare_exchange(tried, tried.saturating_add(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }

@@ -1,4 +1,4 @@
-//! The request for credentials, and its answer.
+//! Defines the request for credentials, and its answer.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub struct FetchRequest {
     pub ticket: Option<String>,
     /// The asset of a remote application, unless the session cookie names one.
     pub asset: Option<String>,
-    /// How long to wait for an account that another session holds alone, instead of the vault's
+    /// How long to wait for an account that another session holds exclusively, instead of the vault's
     /// [time](super::Vault::busy_wait).
     pub busy_wait: Option<Duration>,
 }
@@ -90,7 +90,7 @@ impl FetchRequest {
         self
     }
 
-    /// Sets how long to wait for an account that another session holds alone.
+    /// Sets how long to wait for an account that another session holds exclusively.
     #[must_use]
     pub const fn with_busy_wait(mut self, wait: Duration) -> Self {
         self.busy_wait = Some(wait);

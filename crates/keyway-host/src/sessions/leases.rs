@@ -1,4 +1,4 @@
-//! The leases of sessions, as an operator sees them.
+//! Defines the leases of sessions as an operator sees them.
 
 use keyway_core::Timestamp;
 use keyway_credentials::{

@@ -1,4 +1,5 @@
-//! The caller's part of a session at a store: data that is not stored, or newer than the record.
+//! Holds the caller's part of a session at a store: data that is not in the record, or is newer than the data in the
+//! record.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +41,8 @@ impl Live {
         let mut seen = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.calls > seen.call {
             *seen = Seen { cookie: cookie_of(stored.cookie.as_ref()), call: stored.calls };
-            // Other plugins may have added entries since. Entries that then do not fit stay only in the record.
+            // Other plugins may have added entries to the session cookie since then. If the record's entries no longer
+            // fit into this cookie, they stay only in the record.
             if let Some(stored) = &stored.session_cookie {
                 let _ = self.session_cookie.merge(read_object(stored).unwrap_or_default());
             }

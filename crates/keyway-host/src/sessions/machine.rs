@@ -50,7 +50,8 @@ pub(crate) struct Event {
 /// Things that happen to a session.
 #[derive(Clone, Debug)]
 pub(crate) enum What {
-    /// A caller asks for credentials. With `again`, the same fetch may be repeated.
+    /// A caller asks for credentials. `again` tells whether the fetch may repeat an earlier one, because the store is
+    /// idempotent.
     Fetch { fetch: OpenFetch, again: bool },
     /// The target accepted the credentials.
     AuthenticationCompleted { trigger: CheckInTrigger, read: Vec<CheckOut> },
@@ -71,7 +72,7 @@ pub(crate) enum What {
 
     /// The store gave credentials.
     Found { check_out: CheckOut, renews: bool },
-    /// The store has no credentials, or failed (`failed`), and holds no lease for this fetch.
+    /// The store holds no lease for this fetch: it has no credentials or, if `failed` is set, it failed.
     NothingFound { fetch: NameTag, failed: bool },
     /// It is unknown whether the store holds a lease for this fetch. `last` is the number of the last candidate that
     /// was asked for.

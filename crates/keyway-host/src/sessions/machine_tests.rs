@@ -228,7 +228,7 @@ fn a_handle_that_knew_a_record_finds_the_session_ended() {
     }
 }
 
-/// Returns the end event of a session that is ended by a restart of its host.
+/// Returns the event for the end of an attached session: a restart of its host would end the session, too.
 fn end_of_attached() -> What {
     What::End { read: Vec::new(), recovers: true }
 }

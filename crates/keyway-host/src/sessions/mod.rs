@@ -83,12 +83,12 @@
 //! 1. The host checks what it [demands](Vault::demand_ticket), and the [locks](Sessions::lock).
 //! 2. It makes the list of candidates: by its rules, and by the store's own generators where the rules name them
 //!    (decision S4).
-//! 3. It stores an intent, and checks in what the session holds at this store without proof, unless the fetch is for a
-//!    one-time code or a remote application (decision S3).
+//! 3. It stores an intent, and checks in the credentials that the session holds at this store and that no target has
+//!    accepted yet, unless the fetch is for a one-time code or a remote application (decision S3).
 //! 4. It asks the store for each candidate until one has credentials. The intent that the store gets is the stored one
 //!    with the number of the candidate (decision S2).
 //! 5. It stores the lease, and only then hands out the credentials, which it never stores.
-//! 6. If no candidate has credentials, and other sessions hold some of the candidates alone, it
+//! 6. If no candidate has credentials, and other sessions hold some of the candidates exclusively, it
 //!    [waits](Vault::busy_wait) in the queue for the first candidate that is held.
 //!
 //! A store without leases only reads: its fetches are not recorded.

@@ -1,4 +1,4 @@
-//! Queues for accounts that another session holds alone. Sessions wait in the order of their arrival.
+//! Queues sessions for an account that another session holds exclusively. They wait in the order of their arrival.
 //!
 //! A queue is in the memory of one host: hosts that share a storage engine do not wait for each other's queues.
 

@@ -240,8 +240,8 @@ fn read_check_out(reader: &mut Reader<'_>) -> Result<CheckOut, Malformed> {
     Ok(CheckOut { id, candidate, lease, made, term, renewals, is_renewing, is_proven, stage })
 }
 
-/// Returns the code of a reason, which is stored and never changes. The host itself makes the reasons, so there is none
-/// that this version does not know.
+/// Returns the code of a reason, which is stored and never changes. The host itself makes the reasons, so this version
+/// knows all of them.
 fn reason_code(reason: &CheckInReason) -> u8 {
     match reason {
         CheckInReason::AuthenticationFailed => 1,

@@ -165,7 +165,7 @@ impl Walk {
         Next::End
     }
 
-    /// Finds the next candidate; `None` at the end. The store may be asked for it.
+    /// Finds the next candidate; `None` at the end. The function may read the store's own lists.
     pub(super) async fn next(
         &mut self,
         store: &dyn CredentialStore,

@@ -151,8 +151,8 @@ impl Session {
     }
 
     /// Fetches credentials: asks the store for one candidate after the other, until one has credentials. If none has
-    /// credentials, and another session holds an account alone, the call waits in the queue for the first such account
-    /// (decision S10).
+    /// credentials, and another session holds an account exclusively, the call waits in the queue for the first such
+    /// account (decision S10).
     ///
     /// The call first checks in the unproven leases of the session at this store. It keeps them if it fetches one-time
     /// codes or a remote application, which are used together with earlier credentials (decision S3).
@@ -449,7 +449,7 @@ impl Inner {
         first.map_or(Ok(settled), Err)
     }
 
-    /// Applies an event and makes the calls of the store that follow. Returns the store's answer and failures.
+    /// Applies an event and makes the calls of the store that follow from it. Returns the store's answer and failures.
     async fn submit(
         &self,
         part: &mut Part,

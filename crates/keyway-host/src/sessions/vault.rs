@@ -86,7 +86,7 @@ impl Vault {
 
     /// Sets when a session checks in credentials that the target accepted (decision S3): after the authentication by
     /// default, or at the end of the session. Choose the end if a check-in changes the credentials, and the target then
-    /// ends the sessions that were opened with the old ones.
+    /// ends the sessions that were opened with the old credentials.
     #[must_use]
     pub fn check_in_triggers(mut self, triggers: CheckInTriggers) -> Self {
         self.rules.triggers = triggers;
@@ -116,8 +116,8 @@ impl Vault {
         self
     }
 
-    /// Sets how long a fetch waits in the queue for an account that another session holds alone, 30 s by default. With
-    /// zero, a fetch does not wait.
+    /// Sets how long a fetch waits in the queue for an account that another session holds exclusively, 30 s by default.
+    /// With zero, a fetch does not wait.
     #[must_use]
     pub const fn busy_wait(mut self, wait: Duration) -> Self {
         self.rules.busy_wait = wait;

@@ -338,7 +338,7 @@ async fn search(
     live: Option<&Live>,
 ) -> Called {
     let Some(refusals) = live.and_then(|live| live.refusals.as_ref()) else {
-        // A worker never starts a search: only its caller can use the credentials.
+        // A worker never starts a search, because only the caller of the fetch can use the credentials.
         return (What::NothingFound { fetch: open.id, failed: true }, None, None);
     };
     let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };

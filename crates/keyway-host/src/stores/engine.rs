@@ -95,8 +95,8 @@ impl Stores {
         Ok(HostedLayer::new(self, name, guarded))
     }
 
-    /// Lists an existing store, such as a file of another system, after checking that the plugin may read it. The data
-    /// is not changed (decision C4).
+    /// Adds an existing store, such as a file of another system, to the host's list, after checking that the plugin may
+    /// read it. The data is not changed (decision C4).
     ///
     /// # Errors
     /// [`TransitionError::Exists`] for a taken name, [`StoreError::NotInitialized`] if the store does not exist,
@@ -174,7 +174,7 @@ impl Stores {
         Ok(summaries)
     }
 
-    /// Checks everything for which a call can be refused before its intent is stored.
+    /// Makes the checks that can refuse a call. The call's intent is stored only after these checks.
     fn plan(
         &self,
         name: &StoreName,

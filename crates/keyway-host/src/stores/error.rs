@@ -88,7 +88,7 @@ impl PluginError for StoresError {
 }
 
 impl StoresError {
-    /// Converts to an error of the store itself, for callers that know only that type.
+    /// Converts to a `StoreError`, for callers that know only that type.
     pub(crate) fn into_store_error(self) -> StoreError {
         match self {
             Self::Store(error) => error,

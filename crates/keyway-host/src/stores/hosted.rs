@@ -21,8 +21,8 @@ use super::workflow::Live;
 /// plugin is asked, so that it can be finished after a crash.
 ///
 /// # Cancel safety
-/// That of [`SecretStore`]. A dropped `rotate` or `marked_for_delete` stays listed, and the [host](crate::Host::run) or
-/// another call resumes it.
+/// That of [`SecretStore`]. The work of a dropped `rotate` or `marked_for_delete` stays recorded, and the
+/// [host](crate::Host::run) or another call resumes it.
 pub type HostedStore = Layered<HostedLayer>;
 
 /// The layer that a [`HostedStore`] puts over its [`GuardedStore`].

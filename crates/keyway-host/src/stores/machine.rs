@@ -24,7 +24,7 @@ type Step = crate::work::Step<StoreWorkflow>;
 /// The phase of a store's life. The numbers are stored, and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The store is being initialized, or already initialized without a stored answer.
+    /// The store is being initialized, or is initialized and the plugin's answer is not stored yet.
     Creating = 1,
     /// The store should exist already, and the plugin looks for it.
     Adopting = 2,
@@ -32,7 +32,7 @@ pub enum Phase {
     Active = 3,
     /// The store is in use, and is being moved to other keys.
     Rotating = 4,
-    /// The store is being deleted, or already gone without a stored answer.
+    /// The store is being deleted, or is gone and the plugin's answer is not stored yet.
     Deleting = 5,
 }
 
@@ -58,7 +58,7 @@ pub struct StoreState {
 pub(crate) enum Event {
     /// A caller wants to make the store, sealed by these keys.
     Create { now: Timestamp, keys: Vec<KeyId> },
-    /// A caller wants to list an existing store, which is sealed by these keys.
+    /// A caller wants to add an existing store, which is sealed by these keys, to the host's list.
     Adopt { now: Timestamp, keys: Vec<KeyId> },
     /// A caller or a worker resumes the work in progress.
     Resume { is_worker: bool },

@@ -76,8 +76,8 @@ proptest! {
         follow::<StoreWorkflow>(&limits, state, standing, event, |_| false, answer);
     }
 
-    /// Checks that resuming any reachable state takes one command, and ends in a store in use with
-    /// one set of keys, or in no store.
+    /// Checks that resuming any reachable state takes one command, and that the store is then in use with one set of
+    /// keys, or does not exist.
     #[test]
     fn every_state_can_be_resumed(events in prop::collection::vec((any_event(), any_standing()), 0..12)) {
         let mut state = None;
@@ -122,8 +122,8 @@ proptest! {
         }
     }
 
-    /// Checks that a repeated request has the same result as a single one, since a caller that got no answer may repeat
-    /// it.
+    /// Checks that a repeated request has the same result as a single request, since a caller that got no answer may
+    /// repeat it.
     #[test]
     fn rotate_and_delete_can_be_asked_again(keys in any_keys(), new_keys in any_keys()) {
         prop_assume!(!keys.is_empty() && !new_keys.is_empty());

@@ -21,7 +21,7 @@ impl StoreOrigin {
     /// Creates the origin of a store.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`] when the configuration could not be read again.
+    /// [`StoreError::Invalid`] if the configuration could not be read again once it is stored.
     pub(crate) fn new(name: StoreName, plugin: &str, configuration: &Json) -> Result<Self, StoreError> {
         let configuration = configuration.to_ascii();
         if STORED_JSON.read(configuration.as_bytes()).is_err() {

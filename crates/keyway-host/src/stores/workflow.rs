@@ -1,4 +1,4 @@
-//! Carries the machine's commands out on plugins.
+//! Carries out the commands of the state machine by calling plugins.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -206,9 +206,9 @@ impl StoreWorkflow {
     }
 
     /// Deletes the store. At any moment, another host may finish the same deletion and make a new store of the same
-    /// name. So the handle checks once more which store exists, between two reads that find the record unchanged. The
-    /// store that exists then is the one to delete, and a plugin that can distinguish stores deletes no other (decision
-    /// H51).
+    /// name. So this function first asks the plugin which store exists, and then checks that the record is unchanged
+    /// since it was claimed. The store that existed at that moment is the one to delete, and a plugin that can
+    /// distinguish stores deletes no other store (decision H51).
     async fn delete(on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Result<Done, StoresError> {
         match guarded.written_by().await {
             Err(error) if leaves_open(&error) => return Err(error.into()),

@@ -25,8 +25,8 @@ pub struct Limits {
     pub lease_grace: Duration,
     /// When to repeat work that failed or was cut short.
     pub retries: Retries,
-    /// How to repeat a revocation at once if the state of the credential cannot be stored: 5 times within 30 s by
-    /// default. Only `grants` uses it.
+    /// The immediate retries of a revocation whose credential's state cannot be stored: at most 5 attempts within 30 s
+    /// by default. Only `grants` uses them.
     pub cleanup_retries: Retries,
     /// The age of a plugin's description at which the host asks for a new one, 10 min by default (decision W4). Only
     /// `grants` uses it.
@@ -99,7 +99,7 @@ impl Limits {
         self
     }
 
-    /// Sets how to repeat a revocation at once.
+    /// Sets the immediate retries of a revocation.
     #[must_use]
     pub fn with_cleanup_retries(mut self, retries: Retries) -> Self {
         self.cleanup_retries = retries;

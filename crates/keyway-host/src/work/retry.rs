@@ -7,8 +7,8 @@ use keyway_core::Timestamp;
 /// Decides when a failed call of a plugin is tried again.
 ///
 /// The wait doubles from `first` up to `longest`; jitter adds at most half. For grants, subordinate authorities, and
-/// the fetches and notices of sessions, the retries end after `attempts` or `within`; for orders, after `attempts`.
-/// Stores, check-ins, and the storing and the renewal of a certificate are tried until they succeed.
+/// the fetches and notices of sessions, the retries end after `attempts` or `within`; for orders, after `attempts`. For
+/// stores, for check-ins, and for the storing and the renewal of a certificate, the retries never end.
 ///
 /// When its retries are used up, a grant stays listed. If the user requests another revocation, the retries start
 /// again.

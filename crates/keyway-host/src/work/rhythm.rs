@@ -1,4 +1,4 @@
-//! The times of a question that a plugin is asked regularly.
+//! Plans the times of a regular question to a plugin.
 
 use std::time::Duration;
 

@@ -85,7 +85,7 @@ impl<W: Workflow> Worker<W> {
         self.submit_held(entry, event, live, hold, None).await
     }
 
-    /// Carries an event through, with the caller's hold on the record and a permit that it waited for.
+    /// Carries an event through, with the caller's hold on the record and a permit that the caller waited for.
     pub(super) async fn submit_held(
         &self,
         entry: Box<Entry<W>>,

@@ -1,4 +1,5 @@
-//! Tests the step loop with a machine of two phases: a record is made, and then its plugin works until it is done.
+//! Tests the step loop with a machine of two phases: a record is made, and then the plugin works until the work is
+//! done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! The state of an engine's worker, which its steps and passes share.
+//! Holds the state of an engine's worker, which is shared by the worker's steps and passes.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The part of an engine that differs between engines: a pure machine, and its commands.
+//! Defines the part of an engine that differs between engines: a pure machine, and its commands.
 
 use keyway_core::{PluginError, Timestamp};
 
@@ -79,8 +79,8 @@ impl<W: Workflow> Step<W> {
         Self { is_promised: true, ..self }
     }
 
-    /// Leaves the claim on the record as it is. Another caller continues its work, and sees the change when it stores
-    /// its next step.
+    /// Leaves the claim on the record as it is. If another caller has the claim, that caller continues its work, and
+    /// sees the change when it stores its next step.
     pub(crate) fn beside(self) -> Self {
         Self { keeps_claim: true, ..self }
     }

@@ -10,7 +10,7 @@ use keyway_issuers::{Issuer, Json, JsonObject, UserInfo};
 use super::world::*;
 
 /// Shows that grants that cannot be worked on do not stay in front of the other due grants. Otherwise 128 such grants
-/// would hide all others, because a pass reads no more entries.
+/// would hide all others, because a pass reads at most 128 entries of a lane.
 #[tokio::test]
 async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     let (storage, keys) = (memory(), ring());

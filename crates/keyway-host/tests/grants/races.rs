@@ -117,7 +117,7 @@ async fn a_record_that_another_host_holds_is_left_to_it_until_its_lease_ran_out(
     };
     let (a, b) = (start("a").started().await, start("b").started().await);
     world.set(Request::HangsAfter);
-    // The host `a` dies while it asks.
+    // The host `a` dies while it asks the plugin.
     let service = svc();
     let asked = tokio::time::timeout(Duration::from_millis(50), a.request(&service, plain_request("joe")));
     assert!(asked.await.is_err());

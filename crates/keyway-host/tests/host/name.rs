@@ -42,7 +42,8 @@ async fn a_run_that_does_not_answer_is_waited_out() {
     assert!(begun.elapsed() >= WAIT, "{:?}", begun.elapsed());
 }
 
-/// Tests a run that stalls until another run has its name. It must stop working when it continues.
+/// Tests a run that stalls until another run has taken its name. When the stalled run wakes up, it must do no more
+/// work.
 #[tokio::test]
 async fn a_run_that_lost_its_name_stops() {
     let (storage, keys, world) = (memory(), ring(), World::plain());

@@ -62,7 +62,8 @@ async fn an_order_is_renewed_at_two_thirds_of_its_validity_and_the_newest_has_on
     assert_eq!(certificate.value.expose_text(), Some(CERTIFICATE));
     let order = store.get(&at(part("order"))).await.unwrap();
     assert!(order.value.expose_text().unwrap().ends_with(second.id.as_str()));
-    // The scripted authority returns the same certificate again. The host must not ask it without a pause.
+    // The scripted authority returns the same certificate again. The host must not place one order after another
+    // without a pause.
     assert!(second.state.renewal.unwrap().due > world.clock.now().plus(20 * YEAR));
 }
 

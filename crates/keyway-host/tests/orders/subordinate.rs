@@ -133,7 +133,7 @@ async fn the_preferred_one_is_deleted_last_and_its_preference_goes_with_it() {
     assert_eq!(world.placed().await.ca, None);
 }
 
-/// Tests a host that prefers an authority while another host deletes it. The preference is stored after the deletion.
+/// Tests a preference that is stored after another host has deleted the preferred authority.
 #[tokio::test]
 async fn a_preference_for_an_authority_that_is_gone_counts_no_more() {
     let (storage, keys, clock) = (memory(), ring(), Arc::default());
@@ -155,7 +155,7 @@ async fn a_preference_for_an_authority_that_is_gone_counts_no_more() {
         assert_eq!(world.placed().await.ca, None, "as if nothing were preferred");
         assert!(preferences().await.is_empty(), "the preference is gone too");
     }
-    // A base authority that the plugin no longer lists is not replaced by another one.
+    // A base authority that the plugin no longer lists is not replaced by another authority.
     a.prefer(Some(&joe()), Some(&base(&a))).await.unwrap();
     let other = ScriptedCa::new().with_name("Another");
     let world =

@@ -87,7 +87,8 @@ async fn settling_a_fetch_checks_out_no_more_than_a_session_may_hold() {
     assert!(out < 100, "{out} calls");
 }
 
-/// Tests that a person need not decide anything if a list fails before the store is asked for credentials.
+/// Tests that a person need not decide anything if the store's list of accounts fails before the store is asked for
+/// credentials.
 #[tokio::test]
 async fn a_list_that_fails_first_leaves_nothing_undecided() {
     let clock = Arc::default();

@@ -48,8 +48,8 @@ async fn with_the_other_trigger_the_end_returns_what_was_proven() {
     assert_eq!(calls.last(), Some(&StoreCall::SessionEnded));
 }
 
-/// Tests a session that proved nothing. Its credentials are checked in first, and nevertheless the notice of its end
-/// lists them.
+/// Tests the end of a session whose credentials no target has accepted. They are checked in first, and the notice of
+/// the end still lists them.
 #[tokio::test]
 async fn the_end_is_told_with_the_check_outs_that_it_returned() {
     let clock = Arc::default();

@@ -1,4 +1,4 @@
-//! Tests the queue for accounts that another session holds alone.
+//! Tests the queue for accounts that another session holds exclusively.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -60,7 +60,7 @@ async fn data_that_is_there_is_adopted_and_not_overwritten() {
     let world = World::new();
     let first = world.start().await;
     put(&world.create(&first).await.unwrap(), "a", "1").await;
-    // Another host without a record of the store uses the same engine.
+    // Another host without a record of the store uses the same storage engine.
     world.lose(b"keyway-host").await;
     let other = World { storage: world.storage, host_keys: ring(), keys: world.keys };
     let second = other.start().await;

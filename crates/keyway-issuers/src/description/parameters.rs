@@ -120,7 +120,7 @@ impl ParameterType {
 /// Returns the index of the first set into which the parameters fit.
 ///
 /// Parameters fit into a set if every given key is in the set, every mandatory key is given, and every value has the
-/// described type. Only a request without parameters fits into the empty set, and without any set nothing fits
+/// described type. Only a request without parameters fits into the empty set, and if there are no sets, no request fits
 /// (decision W5).
 ///
 /// # Errors

@@ -21,9 +21,10 @@ use crate::work::{Limits, Submitted, Worker};
 
 /// The engine for subordinate authorities: owners create them, order certificates from them, and delete them.
 ///
-/// Get it from [`Orders::subordinate_cas`](crate::orders::Orders::subordinate_cas). Its calls ask the plugin and wait
-/// for its answer. The [host's loop](crate::Host::run) continues work that a call leaves open. A clone is another
-/// handle to the same engine. The futures need a tokio runtime, and block as much as the storage engine does.
+/// Get it from [`Orders::subordinate_cas`](crate::orders::Orders::subordinate_cas). A call of the engine asks the
+/// plugin and waits for the answer. The [host's loop](crate::Host::run) continues work that a call leaves open. A clone
+/// is another handle to the same engine. The futures need a tokio runtime, and block as much as the storage engine
+/// does.
 #[derive(Clone, Debug)]
 pub struct SubordinateCas {
     pub(crate) worker: Arc<Worker<SubordinateWorkflow>>,
@@ -99,13 +100,14 @@ impl SubordinateCas {
         Ok(SubordinateCa::of(&entry).ok_or(TransitionError::NoCa)?)
     }
 
-    /// Deletes a subordinate authority of this owner, named by the host's id, and the owner's preference for it.
+    /// Deletes a subordinate authority of this owner, and the owner's preference for that authority. `ca` is the host's
+    /// id of the authority.
     ///
     /// # Errors
-    /// [`SubordinateError::Ca`] when there is no such authority of this owner, when it is a base authority, or when the
-    /// owner prefers it and has other authorities (decision B19). [`SubordinateError::Authority`] if the plugin failed:
-    /// the authority stays, and unless the plugin refused, the host tries again. [`TransitionError::NotDue`] while the
-    /// authority is being deleted; [`SubordinateError::Record`].
+    /// [`SubordinateError::Ca`] when the owner has no such authority, when `ca` is a base authority, or when the owner
+    /// prefers this authority and has other authorities (decision B19). [`SubordinateError::Authority`] if the plugin
+    /// failed: the authority stays, and unless the plugin refused, the host tries again. [`TransitionError::NotDue`]
+    /// while the authority is being deleted; [`SubordinateError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the authority active, gone, or being deleted; in the last case the host continues the

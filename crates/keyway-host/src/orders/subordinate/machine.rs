@@ -40,8 +40,8 @@ pub enum Phase {
     Creating = 1,
     /// The authority exists.
     Active = 2,
-    /// The plugin is being asked to delete the authority, for the first time or again. If no next time is set, a person
-    /// has to look at the authority, or the owner deletes it again.
+    /// The plugin is being asked to delete the authority, for the first time or again. If no time of a next try is set,
+    /// a person has to look at the authority, or the owner deletes it again.
     Deleting = 3,
     /// It is not known whether the authority was created. A person decides.
     Undecided = 4,
@@ -92,12 +92,12 @@ pub enum Decision {
 pub(crate) enum Event {
     /// An owner requests the authority, and the request passed the checks.
     Create { now: Timestamp },
-    /// Another authority has its name.
+    /// Another authority already has the requested name.
     NameTaken,
-    /// The plugin created it.
+    /// The plugin created the authority.
     Created { now: Timestamp, ca: CaId },
-    /// The plugin did not create it this time. `gives_up` is set if another try would not help, or if the owner was
-    /// told of the failure.
+    /// The plugin did not create the authority this time. `gives_up` is set if another try would not help, or if the
+    /// owner was told of the failure.
     NotCreated { again: Again, gives_up: bool, can: Capabilities, message: String },
     /// It is not known what the plugin has done.
     Unanswered { again: Again, can: Capabilities, message: String },
@@ -107,9 +107,9 @@ pub(crate) enum Event {
     CannotTell { now: Timestamp, message: String },
     /// The owner asks to delete the authority.
     Delete { now: Timestamp },
-    /// The plugin deleted it, or it was gone already.
+    /// The plugin deleted the authority, or the authority was gone already.
     Deleted,
-    /// The plugin did not delete it. `is_final` is set if another try would not help.
+    /// The plugin did not delete the authority. `is_final` is set if another try would not help.
     NotDeleted { again: Again, is_final: bool, message: String },
     /// A worker takes up the authority when its next action is due.
     Wake { now: Timestamp, can: Capabilities },
@@ -149,10 +149,10 @@ pub enum TransitionError {
     /// A worker is asking the plugin at this moment, or nothing is due.
     #[error("the plugin is being asked, or nothing is due: try again later")]
     NotDue,
-    /// It is being created.
+    /// The authority is being created.
     #[error("the authority is being created: try again when that has ended")]
     BeingCreated,
-    /// It is not known whether it was created.
+    /// It is not known whether the authority was created.
     #[error("it is not known whether the authority was created: `decide` first")]
     Undecided,
     /// There is nothing to decide.

@@ -17,7 +17,7 @@ enum Answer {
     /// The answer is lost, after or before the effect.
     LostAfter,
     LostBefore,
-    /// The process ends while the plugin is asked, after or before the effect.
+    /// The process ends while the plugin is asked: after the effect, or before it.
     CrashAfter,
     CrashBefore,
     /// The plugin was asked what happened, and cannot tell.
@@ -193,8 +193,8 @@ proptest! {
         }
     }
 
-    /// Tests that every authority is settled in the end, or waits for a person's decision, if the plugin answers in the
-    /// end.
+    /// Tests that, if the plugin answers eventually, every authority is settled in the end or waits for a person's
+    /// decision.
     #[test]
     fn an_open_step_comes_to_an_end(
         acts in acts(), answers in prop::collection::vec(prop::sample::select(&ANSWERS[..]), 0..9),

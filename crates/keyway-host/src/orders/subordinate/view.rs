@@ -20,8 +20,8 @@ pub struct NewCa {
 }
 
 impl NewCa {
-    /// Creates a request. `parent` is one of the authorities that the owner may use, by the [host's
-    /// id](crate::orders::HostedCa::id). The name is unique over all connections. The subject is an RFC 4514 name.
+    /// Creates a request. `parent` is the [host's id](crate::orders::HostedCa::id) of an authority that the owner may
+    /// use. The name is unique over all connections. The subject is an RFC 4514 name.
     pub fn new(owner: Owner, parent: CaId, name: impl Into<String>, subject_dn: impl Into<String>) -> Self {
         let (name, subject_dn) = (name.into(), subject_dn.into());
         Self { owner, parent, name, subject_dn, description: None, request: None }
@@ -34,8 +34,9 @@ impl NewCa {
         self
     }
 
-    /// Sets the caller's own id of the request. A repeated request with this id finds the first authority, as long as
-    /// that authority exists. Afterwards a plugin may refuse the id, because an id serves one authority only.
+    /// Sets the caller's own id of the request. A repeated request with this id returns the authority of the first
+    /// request, as long as that authority exists. Afterwards a plugin may refuse the id, because an id serves one
+    /// authority only.
     #[must_use]
     pub fn with_request_id(mut self, request: impl Into<String>) -> Self {
         self.request = Some(request.into());

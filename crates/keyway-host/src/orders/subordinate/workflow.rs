@@ -1,4 +1,4 @@
-//! Carries the machine's commands out on certificate authorities.
+//! Carries out the commands of the state machine by calling certificate authorities.
 
 use std::sync::Arc;
 
