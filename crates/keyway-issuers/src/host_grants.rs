@@ -62,9 +62,9 @@ pub trait HostGrants: fmt::Debug + Send + Sync {
     /// Revokes the grant with this id. The call succeeds if there is no such grant.
     ///
     /// # Errors
-    /// The errors of the service. If the host has the grant, it repeats the revocation by itself.
+    /// The errors of the service. The host itself retries the failed revocation of a grant that it has recorded.
     ///
     /// # Cancel safety
-    /// A dropped future leaves the grant unchanged, being revoked, or removed.
+    /// After a dropped future the grant may exist unchanged, wait for its revocation, or be gone.
     async fn revoke(&self, service: &ServiceName, user: &UserInfo, id: &IntentId) -> Result<(), IssuerError>;
 }

@@ -12,8 +12,8 @@ use crate::{
 
 /// One operation of an [`Issuer`], as [`IssuerLayer::around`] sees it.
 ///
-/// Its `Debug` form can be logged: it shows the keys of parameters and the length of a state, and no value. A layer
-/// that needs the context of a call overrides the operation.
+/// Its `Debug` form can be logged: it shows the keys of parameters and the length of a state, and no value. It has no
+/// context: a layer that needs the context of a call overrides the method of the operation.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Call<'a> {
@@ -45,11 +45,11 @@ pub enum Call<'a> {
     },
 }
 
-/// A wrapper of another issuer, which forwards every operation that it does not override.
+/// A layer around another issuer. It forwards every operation that it does not override.
 ///
 /// Implement this trait instead of [`Issuer`], and put the value into [`Layered`] to get an issuer. Operations that the
-/// contract gains later are then forwarded, too. A wrapper that implements [`Issuer`] itself would run the contract's
-/// default body for them; the default body of [`reconcile`](Self::reconcile) returns `Unsupported`.
+/// contract gains later are then forwarded, too. A wrapper that implements [`Issuer`] directly would run the contract's
+/// default bodies instead; the default body of [`reconcile`](Self::reconcile) returns `Unsupported`.
 ///
 /// * Override one operation to change it, and call the issuer below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
@@ -102,7 +102,7 @@ pub trait IssuerLayer: fmt::Debug + Send + Sync {
     /// Returns the issuer below. Does not block.
     fn inner(&self) -> &Self::Inner;
 
-    /// Runs `next`, and returns its result. `next` carries out `call` by the layer's own method.
+    /// Runs `next`, and returns its result. `next` is the future of the layer's own method for the operation `call`.
     ///
     /// An override may await `next` or drop it. If it drops `next` before the first poll, the
     /// operation is not carried out. The result has one of the types that the contract's operations
@@ -169,7 +169,7 @@ pub trait IssuerLayer: fmt::Debug + Send + Sync {
     }
 }
 
-/// Turns an [`IssuerLayer`] into an [`Issuer`]. Its field is the layer.
+/// Turns an [`IssuerLayer`] into an [`Issuer`]. The field holds the layer.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
 

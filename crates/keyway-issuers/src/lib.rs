@@ -3,10 +3,9 @@
 //! It defines the operations of a plugin, the promises to a host, and the wire format by which any
 //! executable can be such a plugin.
 //!
-//! An *issuer* represents a service: a cluster to log in to, a portal, a certificate authority. A
-//! user asks for a *credential* for it and gets it in *parts*; the host keeps only the *state*, by
-//! which the issuer recognizes the credential when it is to be destroyed. The operations are those
-//! of the WaTTS seed.
+//! An *issuer* represents a service: a cluster to log in to, a portal, a certificate authority. A user asks for a
+//! *credential* for the service, and gets the credential in *parts*. The host keeps only the *state*, by which the
+//! issuer recognizes a credential that it has to destroy. The operations are those of the WaTTS seed.
 //!
 //! ```text
 //!   describe ──► the configuration and the parameters of a request

@@ -15,10 +15,10 @@ use crate::{
 pub trait IssuerPlugin: fmt::Debug + Send + Sync {
     /// Checks the configuration that the host opens the plugin with, without opening anything.
     ///
-    /// It does no I/O and does not block. The default accepts an empty configuration only.
+    /// It does no I/O and does not block. The default body accepts an empty configuration only.
     ///
-    /// The operator's configuration of a service, whose parameters the issuer [describes](Issuer::describe), is
-    /// separate: it comes with each call.
+    /// The operator's configuration of a service is separate. The issuer [describes](Issuer::describe) its parameters,
+    /// and each call carries their values.
     ///
     /// # Errors
     /// [`Invalid`](IssuerError::Invalid) names the invalid key and the expected value.
@@ -83,10 +83,10 @@ pub trait Issuer: fmt::Debug + Send + Sync {
     /// After any error the credential counts as existing, and the host may try again.
     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError>;
 
-    /// Reports the outcome of an effect that was intended before a crash.
+    /// Reports what became of an effect that the host intended before a crash.
     ///
-    /// After the answer [`NothingHappened`](Reconciled::NothingHappened), the host forgets the request. So the issuer
-    /// refuses a later request with the same intent (decision H294). See decision R2.
+    /// After the answer [`NothingHappened`](Reconciled::NothingHappened), the host forgets the request. If the request
+    /// arrives late, or is repeated with the same intent, the issuer refuses it (decision H294). See decision R2.
     ///
     /// # Errors
     /// [`Unsupported`](IssuerError::Unsupported) without the capability `reconciles`.

@@ -45,8 +45,8 @@ impl Context {
 pub struct CredentialRequest {
     /// The user that asks, and the plugin's configuration.
     pub context: Context,
-    /// The parameters that the user entered. The host has checked that they fit one of the plugin's
-    /// sets.
+    /// The parameters that the user entered. The host has checked that they fit one of the parameter sets that the
+    /// plugin describes.
     ///
     /// See decision W5.
     pub parameters: Parameters,
@@ -97,7 +97,7 @@ impl Parameters {
         self.0.get(key).and_then(crate::Json::as_text)
     }
 
-    /// Returns the values by key, of any type.
+    /// Returns all values by key, whatever their JSON type.
     pub const fn values(&self) -> &JsonObject {
         &self.0
     }

@@ -71,8 +71,8 @@ impl fmt::Display for UserId {
     }
 }
 
-/// The claims of a login about a user: issuer and subject (`iss`, `sub`), and any others of any
-/// JSON type (WaTTS seed, key `user_info`).
+/// The claims of a login about a user: issuer and subject (`iss`, `sub`), and further claims of any JSON type (WaTTS
+/// seed, key `user_info`).
 ///
 /// They are personal, so `Debug` shows names and no values. A clone shares the claims until a claim is added to the
 /// clone or to the original.

@@ -1,4 +1,4 @@
-//! Breaches of the contract: the place and the rule, never a value.
+//! Breaches of the contract. A violation names a place and the broken rule, and contains no received value.
 
 use std::fmt;
 

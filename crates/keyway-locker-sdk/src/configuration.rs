@@ -31,9 +31,9 @@ pub(crate) struct StoreEntry {
     pub(crate) plugin: String,
     /// The file with the keys. A plugin needs no keys if an external service seals its data.
     pub(crate) keys: Option<PathBuf>,
-    /// The SQLite file. The plugin gets its database as a resource.
+    /// The SQLite file. The plugin gets the database in this file as a resource.
     pub(crate) sqlite: Option<PathBuf>,
-    /// The project number that objects show.
+    /// The project number in the objects of an answer.
     #[serde(default)]
     pub(crate) project_id: i64,
     /// The configuration of the plugin.

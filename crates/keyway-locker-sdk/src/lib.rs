@@ -14,9 +14,9 @@
 //! export LOCKER_CLI_PATH=$(command -v locker-sdk)
 //! ```
 //!
-//! The configuration is `$XDG_CONFIG_HOME/keyway/locker-sdk.toml`, or `~/.config/keyway/locker-sdk.toml`. It is refused
-//! if another user can read or write it. It needs no secret: access keys are in it as hashes, and the keys of the
-//! stores are in separate files.
+//! The configuration is `$XDG_CONFIG_HOME/keyway/locker-sdk.toml`, or `~/.config/keyway/locker-sdk.toml`. The program
+//! refuses the file if another user can read or write it. The file needs no secret: it holds access keys as hashes, and
+//! the keys of the stores are in separate files.
 //!
 //! ```toml
 //! log = "warning"                    # debug, info, warning or error; written to standard error
@@ -43,8 +43,8 @@
 //! read_only = false                  # true refuses writes as `forbidden`
 //! ```
 //!
-//! A plugin that does not rotate, such as `locker`, keeps data that an external service seals with its own keys, so its
-//! stores need no `keys`. For any other plugin a store without `keys` is refused as `file_error`, and the log names the
+//! The stores of a plugin that does not rotate, such as `locker`, need no `keys`: an external service seals the data
+//! with its own keys. For any other plugin a store without `keys` is refused as `file_error`, and the log names the
 //! remedy (H292).
 //!
 //! # A program with your own plugins
@@ -90,7 +90,7 @@
 //!   read of it is `validation_error`.
 //! * In a store without dates, all dates are 0. `project_id` comes from the configuration. The `id` of an environment
 //!   is its name.
-//! * Environments have no description and cannot be renamed: `validation_error`.
+//! * Environments have no description and cannot be renamed: the answer to such a change is `validation_error`.
 //! * `transport` is ignored, since no service is called; `insecure_skip_tls_verify` is refused as `request_rejected`.
 //!   `cache` is honoured: a store that caches answers returns no cached answer that is older than `max_age_seconds`,
 //!   and no cached answer at all with `force_refresh`.

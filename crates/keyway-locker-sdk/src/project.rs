@@ -18,7 +18,7 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) secrets: Secrets,
-    /// The project number that objects show.
+    /// The project number in the objects of an answer.
     pub(crate) id: i64,
 }
 

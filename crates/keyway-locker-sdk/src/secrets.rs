@@ -42,8 +42,8 @@ impl Project {
         Ok(())
     }
 
-    /// `secret.update`: changes value and description in place. Another key or environment is a move
-    /// (decision L12).
+    /// `secret.update`: changes value and description in place. A new key or environment moves the secret (decision
+    /// L12).
     pub(crate) async fn update_secret(&self, mut given: Parameters, out: &mut Writer) -> Result<(), Failure> {
         let (key, environment) = (given.text("key")?, given.optional_text("environment")?);
         let changes = Changes::of(given.object("changes")?)?;

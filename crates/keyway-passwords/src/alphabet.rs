@@ -7,8 +7,8 @@ use crate::RuleError;
 
 /// The characters that a password is made of.
 ///
-/// All are ASCII. None is white space or a control character (decision C11). No character occurs twice in an alphabet,
-/// so all are equally likely.
+/// All characters are printable ASCII, and none is white space (decision C11). No character occurs twice in an
+/// alphabet, so all characters of the alphabet are equally likely.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Alphabet {

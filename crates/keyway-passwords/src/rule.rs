@@ -15,9 +15,9 @@ pub const MIN_LENGTH: u32 = 8;
 /// See decision C11.
 pub const MAX_LENGTH: u32 = 1024;
 
-/// The maximum number of passwords that are discarded because they lack a required class. The rarest rule (eight
-/// characters of `url_safe` with all four classes) succeeds about once in ten attempts. So with a fair source the
-/// generator fails less than once in 2²⁰⁰ passwords.
+/// The maximum number of passwords that are discarded because they lack a required class. The rule that is hardest to
+/// satisfy (eight characters of `url_safe` with all four classes) succeeds about once in ten attempts. So with a fair
+/// source the generator fails less than once in 2²⁰⁰ passwords.
 const MOST_ATTEMPTS: usize = 2_000;
 
 /// The length, alphabet and required classes of a password. Every rule can be satisfied.
@@ -99,8 +99,8 @@ impl PasswordRule {
         self.generate_from(|bytes| Ok(getrandom::fill(bytes)?))
     }
 
-    /// Makes a password with random bytes from `fill`, which fills its buffer. Outside of tests, use
-    /// [`generate`](Self::generate).
+    /// Makes a password with random bytes. `fill` must fill the whole buffer that it gets with such bytes. Outside of
+    /// tests, use [`generate`](Self::generate).
     ///
     /// # Errors
     /// The error of `fill`, or [`RandomnessError::Broken`] if its bytes cannot be random.

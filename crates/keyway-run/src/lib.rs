@@ -1,8 +1,9 @@
 //! The helper program `keyway-run`, and the protocol between it and a host.
 //!
-//! A host library must not turn the process of its host into a subreaper. Without the helper, a program would also
-//! inherit every descriptor that the host opened without close-on-exec. This helper is a subreaper, and closes those
-//! descriptors. It is installed beside the host, and `keyway-process` starts it if the configuration names it (H65).
+//! A library must not turn the process of its host into a subreaper, so this helper is the subreaper. The helper also
+//! closes the descriptors that the host opened without close-on-exec: a program that the host started directly would
+//! inherit them. The helper is installed beside the host, and `keyway-process` starts it if the configuration names it
+//! (H65).
 //!
 //! A helper runs one program after another. Every process that a program leaves behind becomes a child of the helper,
 //! however often it forks, and whatever its session and environment are. If there is a cgroup for the run, it also

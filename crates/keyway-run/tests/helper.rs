@@ -71,7 +71,7 @@ fn report_skip() {
 
 struct Fixture {
     runner: Runner,
-    /// A unique text among the arguments of all processes of this test.
+    /// A text that the processes of this test, and no other processes, have among their arguments.
     mark: String,
 }
 

@@ -219,7 +219,8 @@ mod tests {
         let shown = format!("{key:?} {:?} {}", key.id(), key.id());
         let broken = Key::parse(&TEXT.replace('_', "*")).unwrap_err();
         let shown = format!("{shown} {broken:?} {broken}");
-        // No four characters of the key in a row are shown, nor its bytes as a decimal or hexadecimal list.
+        // The output holds neither four consecutive characters of the key nor its bytes as a decimal or hexadecimal
+        // list.
         for part in TEXT.as_bytes().windows(4) {
             assert!(!shown.contains(std::str::from_utf8(part).unwrap()), "{shown}");
         }

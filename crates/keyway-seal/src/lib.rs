@@ -19,9 +19,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A token is text. It shows openly the time it was made and the approximate length of the plaintext, and
-//! nothing else. Every change to a token is detected. A token that was moved to another place, or replaced by
-//! an older one, is not detected: bind the plaintext to its place if that matters.
+//! A token is a text. Without a key, a reader sees the time at which the token was made and the approximate length of
+//! the plaintext, and nothing else. Every change to a token is detected. A token that was moved to another place, or
+//! replaced by an older one, is not detected: bind the plaintext to its place if that matters.
 //!
 //! Forms are strict: each key and each token has one spelling. The time in a token matters only if a time to live is
 //! given. A [`KeyId`] names a key without revealing it. Errors distinguish a wrong key from damage where that is

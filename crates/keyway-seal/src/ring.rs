@@ -15,7 +15,7 @@ use crate::{Key, KeyError, KeyId, OpenError, ResealError, SealError};
 /// See decision C8.
 const CLOCK_SKEW: u64 = 60;
 
-/// The choice of the key of a ring that seals a token.
+/// How a ring chooses the key that seals a token.
 ///
 /// See decision C8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,8 +86,8 @@ impl KeyRing {
     }
 
     /// Returns this ring's keys followed by the keys of `old`. During a rotation, a host needs both: it reads with new
-    /// and old keys, and writes with the new ones (decision C7). The keys that only `old` has are retired in the new
-    /// ring: they open tokens, and never seal under any [`Choice`].
+    /// and old keys, and writes with the new ones (decision C7). The keys that only `old` has are retired in the
+    /// returned ring: they open tokens, and never seal under any [`Choice`].
     #[must_use]
     pub fn with_retiring(&self, old: &KeyRing) -> KeyRing {
         let keys = Self::collect(self.keys.iter().chain(old.keys.iter()).cloned());
@@ -168,7 +168,7 @@ impl KeyRing {
         seal_text(self.primary(), plaintext, time, &iv)
     }
 
-    /// Opens a token with the key of the ring that made it. The time in the token does not matter.
+    /// Opens a token that any key of the ring made. The time in the token does not matter.
     ///
     /// The form is checked first, then the signature, in constant time. Only then the plaintext is decrypted. The
     /// plaintext is wiped when it is dropped.

@@ -3,7 +3,7 @@
 //! ```text
 //! 0x80 | seconds since 1970, 8 bytes | IV, 16 | AES-128-CBC of the plaintext, PKCS #7 | HMAC-SHA256 of all before, 32
 //! ```
-//! The whole is URL-safe Base64 with padding.
+//! The whole token is URL-safe Base64 with padding.
 //!
 //! # Why not the `fernet` crate
 //! The format is a page long, and others maintain its primitives: `aes`, `cbc`, `hmac` and `sha2` of the Rust Crypto
@@ -225,8 +225,8 @@ fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
     }
 }
 
-/// Returns the size of the encoder's buffer. It has room for the header or the bytes that are left from the previous
-/// piece, for a piece, and for the last block with the tag.
+/// Returns the size of the encoder's buffer. It has room for a piece, for the part before the piece (the header, or
+/// bytes left from the previous piece), and for the part after it (the last block and the tag).
 const fn pending(piece: usize) -> usize {
     HEADER + piece + BLOCK + TAG
 }

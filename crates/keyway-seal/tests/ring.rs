@@ -38,7 +38,7 @@ fn the_first_key_seals_and_says_so() {
 fn a_random_choice_uses_every_key() {
     let (ring, single) = three();
     let mut used = HashSet::new();
-    // The probability that 200 draws miss one of three keys is 10^-34.
+    // The probability that 200 draws miss at least one of the three keys is below 10^-34.
     for _ in 0..200 {
         let (token, key) = ring.seal_with(Choice::Random, b"x").unwrap();
         let owner = single.iter().find(|ring| ring.contains(key)).unwrap();

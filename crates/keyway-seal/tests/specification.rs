@@ -173,7 +173,8 @@ fn signed_but_not_a_token() {
         let expected = if len < 25 { Expected::More } else { Expected::WholeBlocks };
         assert_eq!(ring(A).open(token.as_bytes()), Err(malformed(token.len(), expected)), "{len}");
     }
-    // The PKCS #7 padding ends in 0, in 17, and in 3 where only two bytes are 3.
+    // Three wrong paddings (PKCS #7): the last byte is 0, the last byte is 17, and the last byte is 3 but only two
+    // bytes are 3.
     for token in [
         "gAAAAABlU_EA7UNEc-0sSy875X-xHSam38Dx0KshNmMpwLCX_3AF2cY9gNmwLivW4JzDM9riFLkC-j8WU5ywwb_7WjF1lcZy_A==",
         "gAAAAABlU_EA7UNEc-0sSy875X-xHSam3wp6JWOKjcGMgsW6LqbyTZFYiZ8eQ0v_IrRfVF73V9II7PMKsKBBYPUVIbVFyZPVKQ==",

@@ -87,9 +87,8 @@ impl fmt::Display for StoreName {
 
 /// The name of a secret: any text of 1 to 1,024 bytes without control characters.
 ///
-/// Files of other systems may hold names that break this rule. Use [`SecretName::of_existing`] to
-/// read or destroy such a secret; its [`is_creatable`](Self::is_creatable) is false, and stores
-/// refuse to create it.
+/// Files of other systems may hold names that break this rule. Use [`SecretName::of_existing`] to read or destroy such
+/// a secret; its name is not [creatable](Self::is_creatable), so stores refuse to create it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SecretName(String);
 

@@ -20,9 +20,8 @@ pub const MAX_GENERATED_LENGTH: u32 = 1024;
 
 /// The source of a secret's value.
 ///
-/// A caller that has a value gives it. A caller that only needs a new password lets the store
-/// generate one: then the creator of the secret never holds the value, and
-/// [`get`](crate::SecretStore::get) is the only way to read it.
+/// A caller that has a value gives it. A caller that only needs a new password lets the store generate one: then the
+/// creator of the secret never holds the value, and [`get`](crate::SecretStore::get) is the only way to read the value.
 ///
 /// This is an enum rather than a flag beside a value, so that a store that cannot generate values
 /// does not overlook the request and store an empty value.

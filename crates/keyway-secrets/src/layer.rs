@@ -18,11 +18,11 @@ mod call;
 
 pub use call::Call;
 
-/// A wrapper of another store, which forwards every operation that it does not override.
+/// A layer around another store. It forwards every operation that it does not override.
 ///
 /// Implement this trait instead of [`SecretStore`], and put the value into [`Layered`] to get a store. Operations that
-/// the contract gains later are then forwarded, too. A wrapper that implements [`SecretStore`] itself would run the
-/// contract's default bodies for them, which often return `Unsupported`.
+/// the contract gains later are then forwarded, too. A wrapper that implements [`SecretStore`] directly would run the
+/// contract's default bodies instead, which often return `Unsupported`.
 ///
 /// * Override one operation to change it, and call the store below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
@@ -74,7 +74,7 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
     /// Returns the store below. Does not block.
     fn inner(&self) -> &Self::Inner;
 
-    /// Runs `next`, and returns its result. `next` carries out `call` by the layer's own method.
+    /// Runs `next`, and returns its result. `next` is the future of the layer's own method for the operation `call`.
     ///
     /// An override may await `next` or drop it. If it drops `next` before the first poll, the
     /// operation is not carried out. The result has one of the types that the contract's operations
@@ -270,8 +270,8 @@ pub trait SecretStoreLayer: fmt::Debug + Send + Sync {
 
 /// A [`SecretStoreLayer`] as a [`SecretStore`].
 ///
-/// Its field is the layer. The layer's own methods can be called on this type, too. If the layer and the contract have
-/// a method of the same name, the contract's method is called.
+/// The field holds the layer. The layer's own methods can be called on this type, too. If the layer and the contract
+/// have a method of the same name, the contract's method is called.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
 

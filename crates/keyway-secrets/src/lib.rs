@@ -172,9 +172,9 @@
 //!
 //! # Record by record
 //!
-//! A store that keeps separate records (a table, a key-value store, a service) implements [`SecretStore`] itself, since
-//! a document is rewritten as a whole for every change. It must then keep these rules, which `DocumentStore` keeps for
-//! documents:
+//! A store that keeps separate records (a table, a key-value store, a service) implements [`SecretStore`] directly,
+//! since a document is rewritten as a whole for every change. It must then keep these rules, which `DocumentStore`
+//! keeps for documents:
 //!
 //! * refuse unacceptable input before touching any data: names ([`SecretName::check_creatable`]), kinds of values,
 //!   capabilities that it does not declare;

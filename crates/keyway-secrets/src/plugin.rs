@@ -15,8 +15,8 @@ use crate::{
 
 /// A plugin for secret stores, which `register!` adds to the registry.
 pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
-    /// Checks a configuration without opening anything. Does no I/O and does not block. The default
-    /// accepts only an empty configuration.
+    /// Checks a configuration without opening anything. Does no I/O and does not block. The default body accepts only
+    /// an empty configuration.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) names the wrong key and the expected value.
@@ -26,8 +26,8 @@ pub trait SecretStorePlugin: fmt::Debug + Send + Sync {
             .map_err(|error| StoreError::invalid("the configuration of the plugin", error.to_string()))
     }
 
-    /// Makes a handle to a store. It does no I/O, does not block, and succeeds whether or not the store exists; the
-    /// first operation finds that out.
+    /// Makes a handle to a store. It does no I/O, does not block, and succeeds whether or not the store exists: only
+    /// the first operation looks for it.
     ///
     /// # Errors
     /// As [`check_configuration`](Self::check_configuration), and [`MissingResource`](StoreError::MissingResource) if
@@ -108,15 +108,15 @@ pub enum Configure {
     Write(Table),
 }
 
-/// A secret store: the ten operations of the Convection seed ("Functions / Methods") and,
-/// behind capabilities, the four environment operations of the Locker seed and a bulk write.
+/// A secret store: the ten operations of the Convection seed ("Functions / Methods") and, behind capabilities, a bulk
+/// write and the four environment operations of the Locker seed.
 ///
 /// Many callers may use a store through `&self` at once. Implement this trait for a store of
 /// separate records, or [`DocumentHooks`](crate::DocumentHooks) with
 /// [`DocumentStore`](crate::DocumentStore) for a store that is one document.
 ///
 /// # What holds for every operation
-/// * On a store that was not initialized, it returns [`NotInitialized`](StoreError::NotInitialized). After
+/// * On a store that was not initialized, the operation returns [`NotInitialized`](StoreError::NotInitialized). After
 ///   `marked_for_delete`, it returns [`Deleted`](StoreError::Deleted).
 /// * Before reading or writing anything it refuses data of another plugin or an unsupported version with
 ///   [`Incompatible`](StoreError::Incompatible), damaged data with [`Corrupt`](StoreError::Corrupt), and data that
@@ -189,18 +189,18 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError>;
 
-    /// Reads the secret at exactly this address, without falling back to another layer. In a store that is not
-    /// [`immediate`](Capabilities::immediate), a write through another handle may become visible only after the
-    /// declared staleness. Writes through this handle are visible at once. The same holds for lists.
+    /// Reads the secret at exactly this address. Never falls back to a secret in another environment or without one. In
+    /// a store that is not [`immediate`](Capabilities::immediate), a write through another handle may become visible
+    /// only after the declared staleness. Writes through this handle are visible at once. The same holds for lists.
     ///
     /// # Errors
     /// [`SecretNotFound`](StoreError::SecretNotFound),
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound).
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError>;
 
-    /// Changes an existing secret and returns its new header. It never creates a secret, and never changes a secret of
-    /// another layer. If the change asks for a generated value, the store generates that value as in
-    /// [`create`](Self::create) and replaces the old value by it (decision L4).
+    /// Changes an existing secret and returns its new header. It never creates a secret, and never changes a secret in
+    /// another environment or without one. If the change asks for a generated value, the store generates that value as
+    /// in [`create`](Self::create) and replaces the old value by it (decision L4).
     ///
     /// # Errors
     /// As [`create`](Self::create) for a generated value; [`SecretNotFound`](StoreError::SecretNotFound),
@@ -234,8 +234,8 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`Invalid`](StoreError::Invalid) for a cursor of another store.
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError>;
 
-    /// Reads or replaces the settings of the store, and returns the settings that are then in force. They apply at
-    /// once, and still after a restart (decision C10).
+    /// Reads or replaces the settings of the store, and returns the settings that are then in force. These settings
+    /// apply at once, and stay in force after a restart (decision C10).
     ///
     /// # Errors
     /// [`Unsupported`](StoreError::Unsupported) without the capability `configures`.

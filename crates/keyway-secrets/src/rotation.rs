@@ -11,7 +11,7 @@ pub struct Progress {
 
 /// Receives the progress of a rotation.
 ///
-/// A store calls the listener between batches, at least once at the end, and never while the store holds a lock. The
+/// A store calls the listener between batches, and in any case at the end. The store holds no lock during the call. The
 /// listener must return quickly.
 pub trait RotationListener: Send + Sync {
     /// Reports the progress so far.

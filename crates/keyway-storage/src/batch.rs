@@ -142,10 +142,9 @@ impl Batch {
         self.with(key.into(), ItemAction::Delete, expectation)
     }
 
-    /// Requires the record at `key` to have `revision` at the moment of the commit, without
-    /// changing it.
+    /// Requires that the record at `key` has `revision` at the moment of the commit. The record is not changed.
     ///
-    /// Otherwise the commit is a conflict.
+    /// If the record has another revision or does not exist, the commit is a conflict.
     #[must_use]
     pub fn check(self, key: impl Into<Vec<u8>>, revision: Revision) -> Self {
         self.with(key.into(), ItemAction::Check, Expectation::Revision(revision))

@@ -64,7 +64,8 @@ pub enum StorageError {
     },
     /// A delete expects its record to be absent. Nothing was written.
     ///
-    /// Such a delete would only check that there is no record, and not every engine can ensure that until the commit.
+    /// Such a delete would only check that there is no record, and not every engine can guarantee that no other caller
+    /// creates the record before the commit.
     #[error("item {item} deletes a record that it expects to be absent: expect `Any` or a revision")]
     DeleteOfAbsent {
         /// The position of the item in the batch.

@@ -36,11 +36,11 @@ pub enum Call<'a> {
     },
 }
 
-/// A wrapper of another storage engine, which forwards every operation that it does not override.
+/// A layer around another storage engine. It forwards every operation that it does not override.
 ///
 /// Implement this trait instead of [`Storage`], and put the value into [`Layered`] to get an engine. Operations that
-/// the contract gains later are then forwarded, too. A wrapper that implements [`Storage`] itself would run the
-/// contract's default bodies for them.
+/// the contract gains later are then forwarded, too. A wrapper that implements [`Storage`] directly would run the
+/// contract's default bodies instead.
 ///
 /// * Override one operation to change it, and call the engine below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
@@ -90,7 +90,7 @@ pub trait StorageLayer: fmt::Debug + Send + Sync {
     /// Returns the engine below. Does not block.
     fn inner(&self) -> &Self::Inner;
 
-    /// Runs `next`, and returns its result. `next` carries out `call` by the layer's own method.
+    /// Runs `next`, and returns its result. `next` is the future of the layer's own method for the operation `call`.
     ///
     /// An override may await `next` or drop it. If it drops `next` before the first poll, the
     /// operation is not carried out.
@@ -152,7 +152,7 @@ pub trait StorageLayer: fmt::Debug + Send + Sync {
     }
 }
 
-/// Turns a [`StorageLayer`] into a [`Storage`]. Its field is the layer.
+/// Turns a [`StorageLayer`] into a [`Storage`]. The field holds the layer.
 #[derive(Clone, Debug)]
 pub struct Layered<L>(pub L);
 

@@ -1,5 +1,5 @@
-//! Prints values as Erlang does. If a plugin sends another value where a text belongs, the real host shows users the
-//! form that Erlang prints.
+//! Prints values as Erlang does. If a plugin sends a value of another type where a text belongs, the real host shows
+//! users the form in which Erlang prints that value.
 //!
 //! Only the lenient profile needs this form.
 //!
@@ -146,12 +146,12 @@ fn quoted(out: &mut Vec<u8>, byte: u8) {
     out.push(letter);
 }
 
-/// 2^53: from here on some whole numbers are not floats, and Erlang always prints an exponent.
+/// 2^53. From this number on, floats cannot represent every whole number, and Erlang always prints an exponent.
 const EXPONENT_FROM: f64 = 9_007_199_254_740_992.0;
 
 /// Prints a float with the fewest digits that read back as the same number.
 ///
-/// It uses an exponent if that is shorter, and always beyond 2^53.
+/// Uses an exponent if that makes the text shorter, and always from 2^53 on.
 fn float(number: f64) -> Wiped<String> {
     if number == 0.0 {
         let sign = if number.is_sign_negative() { "-" } else { "" };

@@ -1,9 +1,9 @@
-//! The wire format of WaTTS plugins, exact in both directions, as pure functions on bytes.
+//! The wire format of WaTTS plugins: pure functions that write and read the exact bytes.
 //!
 //! The caller transports the bytes.
 //!
-//! A host writes a JSON object as base64 to the plugin's argument or standard input, and
-//! reads a JSON object from its standard output:
+//! A host writes a JSON object as base64 to the plugin's argument or standard input, and reads a JSON object from the
+//! plugin's standard output:
 //!
 //! | direction | host | plugin |
 //! | --- | --- | --- |
@@ -73,8 +73,8 @@ pub enum Profile {
     /// Accepts the documented format only: one object on standard output and nothing else.
     #[default]
     Strict,
-    /// Also accepts everything that the real host accepts, for old plugins: the first of duplicate names counts; text
-    /// after the object and the exit status are ignored; some values are converted.
+    /// Also accepts everything that the real host accepts, for old plugins: the first of duplicate names counts; the
+    /// exit status is ignored, and so is text after the object; some values are converted.
     ///
     /// Arrays and objects may be nested [64 deep](Reader::MAX_DEPTH) in both profiles (decision H78).
     Lenient,
@@ -147,7 +147,7 @@ pub struct WireOptions {
 }
 
 impl WireOptions {
-    /// Creates the options with which the output equals the output of this version of the real host.
+    /// Creates options with which a host writes the same bytes as this version of the real host.
     pub fn new(watts_version: impl Into<String>) -> Self {
         Self { alphabet: Alphabet::UrlSafe, watts_version: watts_version.into(), intent_id: false }
     }

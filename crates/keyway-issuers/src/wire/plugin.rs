@@ -116,11 +116,11 @@ pub fn encode_revoked() -> SecretText {
     SecretText::new("{\"result\":\"ok\"}")
 }
 
-/// Writes an error as the answer to any action: the message for the user and the one for the log.
+/// Writes an error as the answer to any action, with one message for the user and one for the log.
 ///
-/// For the real host an error means that nothing happened. If that is not
-/// [certain](keyway_core::PluginError::effect), the key `effect_unknown` tells hosts of this
-/// project to keep the intent; the real host ignores the key (decision R2).
+/// For the real host an error means that nothing happened. If it is not [certain](keyway_core::PluginError::effect)
+/// that nothing happened, the key `effect_unknown` tells hosts of this project to keep the intent; the real host
+/// ignores the key (decision R2).
 pub fn encode_error(error: &IssuerError) -> SecretText {
     let mut writer = Writer::with_capacity(256);
     writer.raw(if error.effect() == Effect::None {

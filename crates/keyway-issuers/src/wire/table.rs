@@ -1,4 +1,5 @@
-//! The rules for each key of each answer, as data. The decoder applies these rows, and the documentation prints them.
+//! The table of the rules for each key of each answer. The decoder applies the rows of the table, and the documentation
+//! prints them.
 //!
 //! See decision W3.
 
@@ -61,7 +62,7 @@ pub enum Accepts {
     Nothing,
     /// A text; anything else is converted to the text that Erlang prints for it.
     Printed,
-    /// As `Printed`, except that in a text file the elements of a list are joined.
+    /// As `Printed`, except that a list in a part of the type `textfile` is printed as its joined elements.
     PrintedValue,
     /// A whole number from 0 to 4,294,967,295.
     Count,

@@ -13,7 +13,7 @@ use crate::{Document, NewValue, Recipe, StoreError};
 pub enum AccessMode {
     /// The caller only looks: no write follows.
     Read,
-    /// The caller may write next, and no other writer may write until `close`.
+    /// The caller may write next. Until `close`, other writers are locked out.
     Update,
 }
 
@@ -43,8 +43,9 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
         Table::new()
     }
 
-    /// Checks settings before they are stored. By default, it also checks the settings of a stored document. Does no
-    /// I/O. The default accepts only an empty table, so the store has no settings.
+    /// Checks settings before they are stored. The default body of
+    /// [`check_stored_settings`](Self::check_stored_settings) calls this method, too. Does no I/O. The default body
+    /// accepts only an empty table, for a store that has no settings.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong.
@@ -110,8 +111,8 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
     /// underlying system.
     async fn read(&self, keys: &KeyRing, access: AccessMode) -> Result<Option<Document>, StoreError>;
 
-    /// Writes the whole document durably and sealed by `keys`, or changes nothing. During a rotation `keys` holds only
-    /// the new keys (decision C6).
+    /// Seals the whole document with `keys` and writes it durably, or changes nothing. During a rotation `keys` holds
+    /// only the new keys (decision C6).
     ///
     /// # Errors
     /// Errors of the underlying system; the document is then unchanged.

@@ -9,8 +9,9 @@ const MARK_BYTES: usize = 16;
 
 /// The secrets of earlier pages, remembered by a hash of each name.
 ///
-/// A position in the list would not suffice: if secrets before it are destroyed between pages, secrets after it move
-/// past it and are never listed. A document is read as a whole anyway, so remembering all names adds little cost.
+/// A position in the list would not suffice: if a listed secret is destroyed between two pages, every later secret
+/// moves forward by one, and one of them is never listed. A document is read as a whole anyway, so remembering all
+/// names adds little cost.
 #[derive(Default)]
 pub(super) struct Listed {
     marks: Vec<[u8; MARK_BYTES]>,

@@ -11,7 +11,7 @@ use crate::{AccessMode, Document, DocumentHooks, StoreError};
 /// The state of a handle between cycles.
 #[derive(Debug)]
 pub(super) struct HandleState {
-    /// The keys that open the document. Until a rotation is known to be done, they are both the new and the old keys.
+    /// The keys that open the document. While a rotation may be unfinished, this ring holds the new and the old keys.
     pub(super) reading: KeyRing,
     /// The keys that seal the document. The new keys replace them only when a rotation is done, so after a failed or
     /// dropped rotation the old keys still open the document.
@@ -53,7 +53,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Ok(document)
     }
 
-    /// Reads data that the running plugin may read, and counts the read.
+    /// Reads the document, checks that the running plugin may read it, and counts the read.
     ///
     /// See decision C4.
     pub(super) async fn read(&mut self, access: AccessMode) -> Result<Document, StoreError> {
@@ -72,8 +72,9 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         self.write_sealed_by(document, &keys).await
     }
 
-    /// Writes the document, adds the uncounted reads, and raises the version of the last writer. The version is never
-    /// lowered: data that a newer version wrote stays marked with that version (decision C4).
+    /// Writes the document, adds the unwritten reads to its count, and records the running version as the last writer.
+    /// The recorded version is never lowered: data that a newer version wrote stays marked with that version (decision
+    /// C4).
     pub(super) async fn write_sealed_by(
         &mut self,
         mut document: Document,

@@ -17,9 +17,10 @@ use crate::{
 /// A [`SecretStore`] on [`DocumentHooks`]: every operation reads the whole document, changes it in memory, and writes
 /// it back.
 ///
-/// `DocumentStore` keeps these rules, so the hooks need not: it checks compatibility first (decision C4), refuses
-/// unacceptable values before it touches data (C6), rotates with a ring that reads new and old keys and writes only new
-/// ones (C7), calls `close` once on every path (C13), keeps insertion order (C15) and counts exactly (C12).
+/// `DocumentStore` keeps the following rules on behalf of the hooks: it checks compatibility first (decision C4),
+/// refuses unacceptable values before it touches data (C6), rotates by reading with the new and the old keys and
+/// writing with the new keys (C7), calls `close` once on every path (C13), keeps insertion order (C15) and counts
+/// exactly (C12).
 ///
 /// The store has no environments, descriptions, dates or versions. It destroys, rotates, has settings, can be deleted,
 /// records the last writer, and is immediate (decision C16).
@@ -27,9 +28,9 @@ use crate::{
 /// Every operation checks the writer of the document again, since another program may replace the document at any time.
 /// A `written_by` call is not counted as a read.
 ///
-/// A rotation is one write. Until it is known to be done, the handle reads with new and old keys. It seals with the old
-/// keys, unless they no longer open the document. So a ring of the old and the new keys opens the document in any case,
-/// and calling `rotate` again with the same keys completes the rotation.
+/// A rotation is one write. Until that write is known to be done, the handle reads with new and old keys. Other writes
+/// of the handle seal with the old keys, unless these no longer open the document. So a ring of the old and the new
+/// keys opens the document in any case, and calling `rotate` again with the same keys completes the rotation.
 #[derive(Debug)]
 pub struct DocumentStore<H> {
     hooks: H,

@@ -171,7 +171,7 @@ fn find(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageErr
     Ok(Some(Found { revision: Revision::from_bits(bits.cast_unsigned()), large }))
 }
 
-/// Finds a record like [`find`], for an item that writes nothing.
+/// Finds a record as [`find`] does, for an item that writes nothing.
 fn find_revision(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageError> {
     let broken = |error| failure("read a revision", error);
     let mut statement = connection.prepare_cached(REVISION).map_err(broken)?;

@@ -18,9 +18,9 @@ pub(super) const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(Open
 
 /// The number of prepared statements that a connection caches. The engine has fewer statements.
 const STATEMENTS: usize = 32;
-/// The number of log pages after which a commit copies the log back into the file. Then the log can be reused from its
-/// start. Syncing a growing file takes twice as long as overwriting existing bytes (ext4). Every log starts empty, so a
-/// new or freshly opened store is slower until its log has this size.
+/// The number of log pages after which a commit copies the log back into the file. Later commits then overwrite the log
+/// from its start. That is faster: syncing a growing file takes twice as long as overwriting existing bytes (ext4).
+/// Every log starts empty, so a new or freshly opened store is slower until its log has this size.
 const CHECKPOINT_PAGES: u32 = 1000;
 /// The size to which the log is cut after it was copied back.
 const LOG_BYTES: u32 = 32 << 20;
@@ -94,8 +94,8 @@ impl Patience {
         self.micros.store(u64::try_from(deadline.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Sleeps for short times of varying length. SQLite's own back-off sleeps longer each time, so that the latest
-    /// caller gets the lock, and earlier callers wait for seconds.
+    /// Sleeps for short times of varying length. With SQLite's own back-off, a caller sleeps longer each time. Then the
+    /// latest caller gets the lock, and earlier callers wait for seconds.
     fn handler(&self) -> impl FnMut(i32) -> bool + Send + use<> {
         let patience = self.clone();
         let mut since = Instant::now();

@@ -42,8 +42,8 @@ pub(super) fn prepare(path: &Path, expected: Presence) -> Result<(), StorageErro
     match fs::metadata(path) {
         Ok(_) if expected == Presence::Absent => Err(StorageError::FileExists { path: path.to_owned() }),
         Ok(metadata) if metadata.is_file() && metadata.len() < LEAST_BYTES => {
-            // SQLite would treat the file as new. But a store file appears complete and is never so
-            // short, so this file lost its content.
+            // SQLite would treat the file as new. But a store file is complete from its first moment, and never shorter
+            // than a page, so this file lost its content.
             let detail = format!("{} has only {} bytes", path.display(), metadata.len());
             Err(StorageError::Corrupt { detail })
         }
@@ -85,8 +85,8 @@ fn probe(path: &Path) -> Result<(), StorageError> {
             Err(StorageError::Corrupt { detail: format!("{} has no schema version", path.display()) })
         }
         Ok((application_id, _)) => Err(StorageError::Foreign { path: path.to_owned(), application_id }),
-        // Without locks, a file that is growing looks cut off. The file is opened for use next, which checks it again
-        // under a lock and reports real damage.
+        // Without locks, a file that is growing looks cut off. The caller opens the file next: that checks the file
+        // again, under a lock, and reports real damage.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => Ok(()),
         Err(error) => Err(failure("read the header of the store file", error)),
     }

@@ -10,8 +10,8 @@ const LARGE: &str = "SELECT value FROM large_values WHERE id = ?1";
 
 /// The maximum length of key and value together for a record whose value is kept in the table `records`. That table is
 /// a tree ordered by key (`WITHOUT ROWID`). Of a row in such a table, SQLite keeps at most 1,002 bytes on a page of 4
-/// KiB, and the other columns need some of them. A longer row would overflow to separate pages, and the tree would grow
-/// tall.
+/// KiB, and the other columns need some of these bytes. A longer row would overflow to separate pages, and the tree
+/// would grow tall.
 const SMALL_BYTES: usize = 940;
 
 /// Tells whether the value belongs in the table of large values.

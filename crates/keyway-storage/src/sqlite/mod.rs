@@ -33,16 +33,16 @@ use queue::Handle;
 /// survives a killed process and a power cut (decision C6).
 ///
 /// # Blocking
-/// A read works inside the call on one of a few connections: it takes microseconds for a record, and a page is bounded.
-/// It never waits for a writer, and waits for other reads only if there are more of them than connections.
+/// A read works inside the call on one of a few connections: a record takes microseconds, and the size of a page is
+/// bounded. A read never waits for a writer, and waits for other reads only if there are more reads than connections.
 /// [`CommitMode`] decides on which thread a commit works. A call whose file is locked by another process waits at most
 /// [`SqliteOptions::busy_deadline`] and then returns [`StorageError::Locked`]. After about 0.5 ms, commits wait on the
 /// writer thread, not on the caller's thread.
 ///
 /// # Damage
 /// Every record carries a checksum over key, revision and value, which every read verifies, and SQLite checks its own
-/// structure as it reads. Damage that a call meets is [`StorageError::Corrupt`]. The same error refuses a file whose
-/// schema is not exactly Keyway's, so a planted trigger or view never runs (decision H59). Only
+/// structure as it reads. A call that meets damage returns [`StorageError::Corrupt`]. A file whose schema is not
+/// exactly Keyway's is refused with the same error, so a planted trigger or view never runs (decision H59). Only
 /// [`verify`](Self::verify) finds damage that hides a record from its index.
 ///
 /// ```

@@ -90,8 +90,8 @@ impl SqliteOptions {
         self
     }
 
-    /// Opens the store at `path`. Blocks. A relative path is resolved against the current folder of
-    /// the process, even if that changes later.
+    /// Opens the store at `path`. Blocks. A relative path is resolved once, by this call, against the current folder of
+    /// the process.
     ///
     /// # Errors
     /// [`StorageError::NoFile`] if the file does not exist: a deleted store, or a misspelt path, does not become an

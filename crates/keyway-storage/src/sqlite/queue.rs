@@ -1,9 +1,9 @@
 //! Decides which thread commits, and when: the calling thread or the writer thread.
 //!
 //! Every batch goes into a queue. In [`CommitMode::Inline`] the caller then lets the other tasks of its thread run
-//! once, so that they can queue their batches. The first caller that returns and finds the writer free leads: it
-//! commits all waiting batches as one group. So a single caller commits on its own thread without a wake-up, and many
-//! callers share a sync.
+//! once, so that they can queue their batches. The first caller that runs again and finds the writer free is the
+//! leader: it commits all waiting batches as one group. So a single caller commits on its own thread without a wake-up,
+//! and many callers share a sync.
 //!
 //! No caller depends on another future being polled again. A leader holds the writer only within one poll. The writer
 //! thread takes over if batches remain after a leader's group, if a leader's short wait for another process ends
@@ -27,8 +27,8 @@ use super::writer::Writer;
 use super::{CommitMode, Sqlite, SqliteOptions};
 use crate::{Batch, CommitOutcome, StorageError};
 
-/// How long a caller's own thread waits for another process before the writer thread takes over the
-/// wait: a few transactions.
+/// How long a caller's own thread waits for another process before the writer thread takes over the wait. A few
+/// transactions take this long.
 const INLINE_PATIENCE: Duration = Duration::from_micros(500);
 /// The size limits of a group that a caller commits. They bound how long the caller's thread is blocked.
 const INLINE_GROUP: Group = Group { batches: 128, bytes: 4 << 20 };

@@ -108,7 +108,7 @@ impl Readers {
         })
     }
 
-    /// Implements [`Sqlite::verify`](super::Sqlite::verify). It uses a separate connection, because it takes long.
+    /// Implements [`Sqlite::verify`](super::Sqlite::verify). Uses a separate connection, because the check takes long.
     pub(super) fn verify(&self) -> Result<u64, StorageError> {
         if self.lock().closed {
             return Err(StorageError::Closed);

@@ -124,8 +124,8 @@ impl Answer {
         Keys { entries: &mut self.entries, indexes, profile: self.profile, found: &mut self.found }
     }
 
-    /// Tells whether the result is a success. `allowed` lists the results that mean success for this action. An error
-    /// object is an error whatever the exit status is.
+    /// Tells whether the result is a success. `allowed` lists the results that mean success for this action. An answer
+    /// with the result `error` is an error, whatever the exit status is.
     ///
     /// See decision W2.
     fn is_ok(&mut self, allowed: &[&str]) -> Result<bool, IssuerError> {
@@ -317,16 +317,16 @@ fn violated_with(action: Action, violations: Violations, orphan: Option<Credenti
 
 /// Returns a reader whose limit is at least the length of the output.
 ///
-/// The program that runs the plugin already limits the output. If the reader then refused an answer
-/// for its length, the credential in it would be lost.
+/// The code that runs the plugin has limited the output already. If the reader refused a long answer, the credential in
+/// the answer would be lost.
 ///
 /// See decision W7.
 fn whole(reader: Reader, printed: &[u8]) -> Reader {
     Reader { max_bytes: reader.max_bytes.max(printed.len()), ..reader }
 }
 
-/// Finds the state of a credential in an answer that the strict profile cannot read: one with text
-/// after the object, or with a duplicate name.
+/// Finds the state of a credential in an answer that the strict profile refuses, because text follows the object or a
+/// name occurs twice.
 ///
 /// The plugin has made the credential, so the host needs the state to revoke it.
 fn state_within(printed: &[u8]) -> Option<CredentialRef> {

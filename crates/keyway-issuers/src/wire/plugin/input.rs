@@ -173,7 +173,8 @@ impl<'a> Entries<'a> for InputEntries<'a> {
     }
 }
 
-/// The violations found so far while an input is read. Texts are read in place, and large values are moved out.
+/// The reader of the values of an input. It collects the violations. Texts are borrowed from the input, and objects are
+/// moved out of it.
 struct Reading {
     found: Found,
 }

@@ -140,7 +140,7 @@ fn a_close_that_panics_is_told_and_ends_nothing_else() {
     block_on(store.initialize()).unwrap();
     *store.hooks().close_panics.lock().unwrap() = true;
     for operation in ["create", "get", "delete"] {
-        // "get" fails before it closes, so the caller sees the error of "get".
+        // The operation "get" itself fails, so the caller sees that error instead of the panic of `close`.
         let error = block_on(start(&store, operation)).err();
         match operation {
             "get" => assert!(matches!(error, Some(StoreError::SecretNotFound { .. })), "{error:?}"),
@@ -193,7 +193,7 @@ fn cycles_of_one_handle_never_overlap() {
     store.hooks().assert_closed();
     assert!(finished >= 10, "{finished}");
 
-    // Also runs the operations on several threads. None is dropped, so nothing is lost.
+    // Also runs the operations on several threads. No operation is dropped, so no write is lost.
     let before = block_on(store.info()).unwrap().secrets.number;
     std::thread::scope(|scope| {
         for thread in 0..4 {

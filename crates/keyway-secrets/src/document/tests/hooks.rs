@@ -11,7 +11,7 @@ use keyway_seal::KeyRing;
 use super::metadata;
 use crate::{AccessMode, Document, DocumentHooks, DocumentStore, StoreError};
 
-/// A point in a hook where it waits for one poll, and where it can be made to fail.
+/// A point in a hook at which the hook waits for one poll, and at which a test can make the hook fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Point {
     BeforeRead,

@@ -85,7 +85,7 @@ fn names(number: u8) -> String {
 
 /// Computes the expected answer of the step, and changes the model.
 fn expected(model: &mut Model, step: &Step, armed: &mut Armed) -> Outcome {
-    // Every step that comes here reads the document first.
+    // Every step that reaches this line reads the document first.
     model.unwritten += 1;
     let mut changed = model.clone();
     let mut writes = true;
