@@ -64,14 +64,13 @@ pub trait Storage: fmt::Debug + Send + Sync {
     /// Applies all items of `batch`, or none.
     ///
     /// [`CommitOutcome::Committed`] means that the batch is as durable as the engine promises. Every record that the
-    /// batch put has the returned revision. [`CommitOutcome::Conflict`] means that nothing was written, and names the
+    /// batch wrote has the returned revision. [`CommitOutcome::Conflict`] means that nothing was written, and names the
     /// first item whose expectation was not met.
     ///
     /// # Errors
-    /// The errors of [`Batch::validate`], before anything changes; [`StorageError::Unavailable`] when the store could
-    /// not be locked in time (nothing was written); [`StorageError::Indeterminate`] when the system failed while the
-    /// batch was made durable; [`StorageError::Corrupt`], [`StorageError::Closed`], [`StorageError::Engine`] (nothing
-    /// was written).
+    /// [`StorageError::Indeterminate`] when the system failed while the batch was made durable. All other errors mean
+    /// that nothing was written: the errors of [`Batch::validate`]; [`StorageError::Unavailable`] when the store could
+    /// not be locked in time; [`StorageError::Corrupt`], [`StorageError::Closed`], [`StorageError::Engine`].
     ///
     /// # Cancel safety
     /// A dropped future does not undo a commit in progress: the batch is then applied as a whole or not at all. A
@@ -79,8 +78,8 @@ pub trait Storage: fmt::Debug + Send + Sync {
     async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError>;
 }
 
-/// The time that a poll of a storage engine's futures takes. A host polls the futures of a prompt engine on the
-/// caller's task.
+/// The time that a poll of a storage engine's futures takes. A plugin on a fast engine can declare that its own polls
+/// are short, and the host then polls the plugin's futures on the caller's task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pace {

@@ -1,4 +1,4 @@
-//! Tests properties of engines for which the kit has no rule, or a rule with only a single thread.
+//! Tests properties of engines that no rule of the kit covers, or that a rule covers only with a single thread.
 
 use std::task::{Context, Waker};
 use std::thread;

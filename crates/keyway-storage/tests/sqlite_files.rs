@@ -371,7 +371,8 @@ fn a_planted_schema_object_is_refused_and_does_nothing() {
 #[cfg(unix)]
 const UNWRITABLE: &str = "KEYWAY_STORAGE_TEST_UNWRITABLE";
 
-/// Runs the part of the next test that needs another user, in a child process.
+/// Opens a file that it cannot write, in a child process that the next test starts. Without the environment variable,
+/// this test does nothing.
 #[cfg(unix)]
 #[test]
 fn child_of_another_user() {
@@ -397,7 +398,7 @@ fn a_file_that_may_only_be_read_is_refused_and_not_touched() {
     mode(&path, 0o444);
     mode(folder.path(), 0o777);
     let root = fs::metadata(&path).unwrap().uid() == 0;
-    // Another user may not read the folder of this program.
+    // The other user may be unable to read the folder that holds this program, so the child process runs a copy.
     let program = tempfile::tempdir().unwrap();
     mode(program.path(), 0o755);
     let copy = program.path().join("child");

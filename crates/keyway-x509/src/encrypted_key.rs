@@ -22,14 +22,14 @@ pub(crate) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Wiped<Vec<u8>>, P
         Err(_) => return Err(PrivateKeyError::Encryption),
     };
     plain.truncate(length);
-    // The padding looks right for one of 256 wrong passphrases, so the result may not be a key.
+    // About one wrong passphrase of 256 gives valid padding by chance. The decrypted bytes are then not a key.
     if pkcs8::PrivateKeyInfoRef::try_from(&plain[..]).is_err() {
         return Err(PrivateKeyError::WrongPassphrase);
     }
     Ok(plain)
 }
 
-/// Refuses a key if the derivation from its passphrase takes much memory, or more than about a second.
+/// Refuses a key if deriving its encryption key from the passphrase takes too much memory, or more than about a second.
 #[cfg(feature = "encrypted-keys")]
 fn check_cost(kdf: &pkcs8::pkcs5::pbes2::Kdf) -> Result<(), PrivateKeyError> {
     use pkcs8::pkcs5::pbes2::Kdf;

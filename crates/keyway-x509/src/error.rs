@@ -4,9 +4,9 @@ use keyway_core::{Effect, ErrorKind, PluginError};
 
 use crate::{InvalidName, PemError, PublicKeyError};
 
-/// The error for a request that is refused, so that no certificate is made from it. Nothing happened.
+/// The error for a refused request. No certificate is made from the request, and nothing happened.
 ///
-/// It holds no secret, because a request has none. Texts of the request are escaped and shortened.
+/// The error holds no secret, because a request holds none. Texts of the request are escaped and shortened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {

@@ -1,7 +1,7 @@
 //! Checks of certificate requests and issued certificates.
 //!
 //! The host's engine for certificate orders and the plugins that are an authority share this crate. Both read requests
-//! of PKCS#10. The host also checks that a certificate is the one that was ordered before it stores the certificate.
+//! of PKCS#10. Before the host stores a certificate, it also checks that the authority issued what was ordered.
 //!
 //! # A request and its certificate
 //!

@@ -9,8 +9,8 @@ use keyway_core::json::shown_name;
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
-/// The end of every label of a private key. The body of such a block is read and written in constant time, which takes
-/// several times as long.
+/// The end of every label of a private key. The body of a block with such a label is read and written in constant time,
+/// which takes several times as long.
 const SECRET: &str = "PRIVATE KEY";
 /// The length of the lines that this crate and most other programs write.
 const LINE: usize = 64;
@@ -138,8 +138,8 @@ fn first(text: &str) -> Result<(Block<'_>, &str), PemError> {
     }
     let length = text.find(&end).ok_or_else(unterminated)? + end.len();
     let (block, after) = text.split_at(length);
-    // In a malformed block, the first and the last line may share dashes. This range is then invalid, and there is no
-    // body.
+    // In a malformed block, the first and the last line may share dashes. The range of the body is then invalid, and
+    // `body` is `None`.
     let body = block.get(BEGIN.len() + label.len() + DASHES.len()..block.len() - end.len());
     let is_public = !label.ends_with(SECRET);
     let known = body.filter(|_| is_public).and_then(decode_lines).map(Wiped::new);

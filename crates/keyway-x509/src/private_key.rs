@@ -29,8 +29,8 @@ const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
 /// A private key of a known [`KeyType`]. `Debug` shows only its type.
 ///
-/// The numbers of the key are in the memory of `ring`, which does not wipe them. This crate wipes every buffer that it
-/// uses to pass them there.
+/// `ring` holds the key in memory that it does not wipe. This crate wipes every buffer in which it passes a key to
+/// `ring`.
 pub struct PrivateKey {
     pair: Pair,
     public_key: PublicKey,
@@ -55,7 +55,7 @@ impl PrivateKey {
     /// Reads one PEM block of PKCS#8, `PRIVATE KEY` or `ENCRYPTED PRIVATE KEY`.
     ///
     /// A key without encryption needs no passphrase, and a given one is ignored. Decryption takes as long as the key
-    /// demands, at most about a second. Call this function where it may block.
+    /// demands, at most about a second. Call this function only where blocking is allowed.
     ///
     /// # Errors
     /// [`PrivateKeyError`] says what is wrong with the key or the passphrase. The error holds neither of them.

@@ -24,8 +24,8 @@ const LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
 /// A PKCS#10 request whose signature was verified with its own key.
 ///
 /// A value of this type proves that the signature was verified, so a function that takes a `CertificateRequest` need
-/// not verify it again. The attribute `challengePassword` and unknown attributes are ignored; extensions are not
-/// (decision B12).
+/// not verify it again. The attribute `challengePassword` and unknown attributes are ignored, but no extension is
+/// ignored (decision B12).
 #[derive(Clone, PartialEq, Eq)]
 pub struct CertificateRequest {
     der: Vec<u8>,
@@ -80,14 +80,14 @@ impl CertificateRequest {
         Self::from_der(&pem::one(text, &LABELS).map_err(RequestError::Pem)?)
     }
 
-    /// Reads the base64 of a PEM text, which is the form of the field `request_data` of an order.
+    /// Reads a request from the base64 of its PEM text. Orders hold requests in this form, in the field `request_data`.
     ///
     /// The base64 is in the standard alphabet, with padding, and may have line breaks.
     ///
     /// # Errors
     /// As [`from_pem`](Self::from_pem), and [`NotBase64`](RequestError::NotBase64).
     pub fn from_request_data(base64: &str) -> Result<Self, RequestError> {
-        // Base64 needs four bytes for three, and a line break of at most two bytes for 64 characters.
+        // Base64 takes four characters for three bytes, and at most two more for the line break after 64 characters.
         if base64.len() > Self::MAX_BYTES * 3 / 2 {
             return Err(RequestError::TooLong { most: Self::MAX_BYTES });
         }

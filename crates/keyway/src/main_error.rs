@@ -5,9 +5,9 @@ use std::fmt;
 
 /// The error that `main` returns, so that a failing program prints the reason in plain words.
 ///
-/// Rust prints the `Debug` text of the error that `main` returns. For a `Box<dyn Error>` that would be the fields of a
-/// type. `MainError` prints the message and its causes, each on a line of its own. Every error converts into it with
-/// `?`.
+/// Rust prints the `Debug` text of the error that `main` returns. For a `Box<dyn Error>`, that text shows the fields of
+/// the error. `MainError` prints the message of the error and its causes, each on a line of its own. Every error
+/// converts into a `MainError` with `?`.
 ///
 /// ```
 /// use keyway::{Compatibility, MainError};

@@ -67,8 +67,8 @@ fn is_printable(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&byte)
 }
 
-/// The nine types of RFC 4514, and five more that certificates use. The lengths are from RFC 5280, appendix A. X.520
-/// gives the lengths of the types that are not listed there. A `DC` is one label of a host name.
+/// The nine types of RFC 4514, and five more that certificates use. The maximum lengths are from appendix A of RFC
+/// 5280, or from X.520 for the types that RFC 5280 does not list. A `DC` is one label of a host name.
 const ALL: [Type; 14] = [
     Type::new("CN", rfc4519::CN, Characters::Text, 64),
     Type::new("L", rfc4519::L, Characters::Text, 128),

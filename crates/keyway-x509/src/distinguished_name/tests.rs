@@ -107,8 +107,8 @@ fn a_refused_subject_names_the_attribute_and_the_place() {
 
 #[test]
 fn values_of_other_types_are_shown_in_hexadecimal() {
-    // The first name has a C as a `UTF8String`, which some programs write by mistake. The second name has a CN as a
-    // `BMPString`.
+    // In the first name, the value of `C` is a `UTF8String`, which some programs write by mistake. In the second name,
+    // the value of `CN` is a `BMPString`.
     for (der, expected) in [
         (&[0x30, 0x0d, 0x31, 0x0b, 0x30, 0x09, 6, 3, 0x55, 4, 6, 0x0c, 2, b'D', b'E'][..], "C=DE"),
         (&[0x30, 0x0d, 0x31, 0x0b, 0x30, 0x09, 6, 3, 0x55, 4, 3, 0x1e, 2, 0, b'a'], "CN=#1e020061"),

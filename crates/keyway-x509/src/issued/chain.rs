@@ -26,8 +26,8 @@ pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), Iss
         check_issuer(chain, index)?;
     }
     if issued.is_authority() || chain.iter().any(Certificate::is_version_1) {
-        // `webpki` refuses a chain whose first certificate belongs to an authority, and every certificate of version 1.
-        // For such a chain, only the signatures are checked.
+        // `webpki` refuses a chain whose first certificate belongs to an authority, and a chain with a certificate of
+        // version 1. For these chains, only the signatures are checked.
         return check_signatures(chain);
     }
     match verify(issued, between, anchor, now) {
@@ -41,7 +41,8 @@ pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), Iss
             Err(fault @ IssuedFault::SignatureAlgorithm { .. }) => Err(fault),
             _ => Err(IssuedFault::Chain { reason: error.to_string() }),
         },
-        // `webpki` found a shorter path, which does not prove every link.
+        // `webpki` followed a path that skips certificates of the chain, so it did not verify every signature in the
+        // chain.
         Ok(followed) if followed < between.len() => check_signatures(chain),
         Ok(_) => Ok(()),
     }

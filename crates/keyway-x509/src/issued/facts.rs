@@ -28,7 +28,7 @@ pub struct IssuedFacts {
     pub key_identifier: Option<Vec<u8>>,
     /// The identifier of the key that signed the certificate, if the certificate has this identifier.
     pub issuer_key_identifier: Option<Vec<u8>>,
-    /// The type of the key. `None` if a request may not have a key of this type.
+    /// The type of the key. `None` for a type that is refused in requests.
     pub key_type: Option<KeyType>,
 }
 

@@ -65,10 +65,10 @@ pub enum IssuedFault {
     /// The certificate is for another key.
     #[error("the certificate must have the public key of the request, and has another one")]
     AnotherKey,
-    /// The certificate is that of an authority, and the order did not ask for one.
+    /// The certificate belongs to an authority, but the order did not ask for such a certificate.
     #[error("the certificate must not be that of an authority: the order did not ask for one")]
     Authority,
-    /// The certificate is not that of an authority, and the order asked for one.
+    /// The certificate does not belong to an authority, but the order asked for such a certificate.
     #[error("the certificate must be that of an authority")]
     NoAuthority,
     /// The validity has not begun.
@@ -130,7 +130,7 @@ pub enum IssuedFault {
         place: Place,
         /// The number of authorities that the certificate allows.
         allowed: usize,
-        /// The number of authorities in the chain.
+        /// The number of authorities that the chain has below that certificate.
         found: usize,
     },
     /// A verifier refuses the chain for another reason, such as a name that an authority may not certify, or a critical

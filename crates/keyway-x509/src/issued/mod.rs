@@ -28,16 +28,16 @@ const LABELS: [&str; 1] = ["CERTIFICATE"];
 ///
 /// These are the rules, in this order. The first broken rule is returned:
 ///
-/// 1. The certificate is one PEM block, and each intermediate certificate is one; the texts hold nothing else.
-/// 2. It has the key of the request, if one is expected.
-/// 3. It is that of an authority exactly if that is expected.
+/// 1. Every certificate is one PEM block, and the texts hold nothing else.
+/// 2. If a key is expected, the certificate has this key.
+/// 3. The certificate belongs to an authority if that is expected, and otherwise it does not.
 /// 4. All certificates are valid now.
-/// 5. It has every expected alternative name. It may have others. Subjects are not compared.
-/// 6. Each intermediate certificate signed the one before it, and may do so: it is an authority, and its path length
-///    and its name constraints allow the certificate. The last certificate of the chain counts as the trust anchor.
-/// 7. If the certificate comes without intermediate ones, and expected [signers](Expected::signers) have the name and
-///    the key identifier of its issuer, one of these signers signed it. All other signers, and a signer that cannot be
-///    read, are ignored.
+/// 5. The certificate has every expected alternative name, and may have others. Subjects are not compared.
+/// 6. Each intermediate certificate belongs to an authority that signed the certificate before it, and that may do so
+///    within its path length and its name constraints. The last certificate of the chain counts as the trust anchor.
+/// 7. If there are no intermediate certificates, one of the expected [signers](Expected::signers) that match the name
+///    and the key identifier of the certificate's issuer signed the certificate. If no readable signer matches, this
+///    rule is skipped.
 ///
 /// The call takes the time of one verification for each intermediate certificate, or signer, and does not block.
 ///
@@ -115,8 +115,8 @@ fn read(ders: &[Wiped<Vec<u8>>]) -> Result<Vec<Certificate<'_>>, IssuedFault> {
     all.map(|(index, der)| Certificate::from_der(der).map_err(malformed(index))).collect()
 }
 
-/// Checks the signature of a certificate against the signers that it names as its issuer. Without such a signer, the
-/// certificate passes.
+/// Checks the signature of a certificate with the signers that match its issuer: one of these signers must have made
+/// it. If no signer matches, the certificate passes.
 fn check_signers(issued: &Certificate<'_>, signers: &[String]) -> Result<(), IssuedFault> {
     let mut signed = None;
     for der in signers.iter().filter_map(|signer| pem::one(signer, &LABELS).ok()) {

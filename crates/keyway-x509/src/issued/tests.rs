@@ -170,7 +170,7 @@ fn every_link_is_checked() {
     let third = below(&root, "Third", |_| ()).pem();
     let another = IssuedFault::AnotherIssuer { place: Place::Intermediate(1) };
     assert_eq!(check(&[&sub_pem, &third]), another);
-    // An authority with the same names as the real one, and another key.
+    // An authority with the names of the real one, but with another key.
     let imposter = below(&root, "Sub", |_| ());
     let not_signed = IssuedFault::NotSigned { place: Place::Certificate };
     assert_eq!(check(&[&imposter.pem()]), not_signed);

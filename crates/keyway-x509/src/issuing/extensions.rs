@@ -21,7 +21,7 @@ use crate::{AlternativeName, PublicKey};
 /// Returns the identifier of a key: the first 160 bits of its SHA-256 (RFC 7093, method 1).
 ///
 /// # Errors
-/// None for a key that this crate has read.
+/// A key that this crate has read never causes an error.
 pub fn key_identifier(key: &PublicKey) -> Result<Vec<u8>> {
     let info = SubjectPublicKeyInfoRef::from_der(key.as_der())?;
     Ok(Sha256::digest(info.subject_public_key.raw_bytes())[..20].to_vec())
@@ -73,8 +73,8 @@ pub fn no_authority() -> Result<Extension> {
     extension(true, &BasicConstraints { ca: false, path_len_constraint: None })
 }
 
-/// Makes the extension of the certificate of an authority. `path_length` is the number of authorities that may be below
-/// it.
+/// Makes the basic constraints of an authority's certificate. `path_length` is the maximum number of authorities below
+/// that authority.
 ///
 /// # Errors
 /// For a value that cannot be encoded.

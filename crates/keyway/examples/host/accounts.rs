@@ -1,5 +1,5 @@
-//! Shows accounts in a secret store of the host. A session gets a password, and the server gets a new password when the
-//! session returns it.
+//! Shows accounts in a secret store of the host. A session gets a password. When the session returns this password, the
+//! server gets a new one.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -130,7 +130,8 @@ impl Acme {
             let inner = sign(&next, Signer::Key, None, &url, Some(&change))?;
             self.client.post(&url, account.credentials(), Some(&inner), until)?;
             let promoted = AccountRecord { key: pending, ..record };
-            // If another writer was faster, that writer found that the server accepts the new key, and stored it.
+            // If another writer was faster, nothing is left to do: that writer also found that the server accepts the
+            // new key, and stored it.
             self.store_account(&promoted, Expectation::Revision(revision)).await?;
             self.forget_account();
             return Ok(());

@@ -15,8 +15,8 @@ const COORDINATE_BYTES: usize = 32;
 
 /// The key that signs the requests of an account. `Debug` shows only its thumbprint.
 ///
-/// The number of the key is in the memory of `ring`, which does not wipe it. This crate wipes every buffer that it uses
-/// to pass the number there.
+/// `ring` holds the key in memory that it does not wipe. This crate wipes every buffer in which it passes the key to
+/// `ring`.
 pub(crate) struct AccountKey {
     pair: EcdsaKeyPair,
     x: String,

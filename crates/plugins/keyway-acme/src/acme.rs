@@ -34,12 +34,12 @@ pub struct Acme {
 impl Acme {
     /// Opens a connection. It does no I/O and does not block.
     ///
-    /// The resources of the host must include the storage engine as an `Arc<dyn Storage>`, the keys that seal its
-    /// records as a [`KeyRing`], and the place for proofs as an `Arc<dyn` [`Responder`]`>`. Some servers also need an
-    /// [`ExternalAccount`].
+    /// The resources of the host must include the storage engine as an `Arc<dyn Storage>`, the keys that seal the
+    /// plugin's records as a [`KeyRing`], and the place for proofs as an `Arc<dyn` [`Responder`]`>`. Some servers also
+    /// need an [`ExternalAccount`].
     ///
     /// # Errors
-    /// [`Invalid`](CertificateError::Invalid) names the key of the configuration that is not acceptable;
+    /// [`Invalid`](CertificateError::Invalid) names the unacceptable entry of the configuration;
     /// [`MissingResource`](CertificateError::MissingResource) names the missing resource.
     pub fn new(context: &OpenContext) -> Result<Self, CertificateError> {
         let configuration = AcmeConfiguration::read(&context.configuration)?;

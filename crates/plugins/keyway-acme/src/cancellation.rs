@@ -46,8 +46,8 @@ impl Acme {
     /// Withdraws an order that is open. If its certificate is being made or exists already, returns the outcome of the
     /// order instead.
     ///
-    /// If another open order uses an authorization, the authorization and its proof stay. An order that is placed at
-    /// the same moment, and shares an authorization, may end as invalid.
+    /// If another open order also uses an authorization of this order, that authorization and its proof stay. If
+    /// another order with a shared authorization is placed during the cancellation, that order may end as invalid.
     async fn withdrawn(
         &self,
         order: &CertificateOrder,

@@ -112,7 +112,7 @@ impl AcmeConfiguration {
         self.root_certificates.as_deref().map(certificates).transpose().map(drop)
     }
 
-    /// Tells whether the directory is reached by HTTPS. If so, all other addresses must be, too.
+    /// Tells whether the directory is reached by HTTPS. If so, all other addresses must use HTTPS, too.
     pub(crate) fn is_https(&self) -> bool {
         self.directory.starts_with("https://")
     }

@@ -22,7 +22,7 @@ pub(crate) struct ShownProof {
     pub(crate) authorization: String,
     /// The proof, and the URL of its challenge. `None` if the name was proved before.
     pub(crate) proof: Option<(Proof, String)>,
-    /// Whether the server has been told to check the proof, or need not be told.
+    /// True if the server has been told to check the proof, or does not need to be told.
     pub(crate) is_announced: bool,
 }
 

@@ -83,17 +83,17 @@
 //! # After a crash
 //!
 //! Placing an order twice makes two orders at the server. So the plugin makes a checkpoint before it places an order,
-//! and a record after that; each order at the server belongs to one order of the host. After a kill between the two,
-//! the plugin searches the account's list for an open order for the same names that no order of the host has claimed,
-//! and claims it. At a server without a list, the plugin places another order, and the first one expires. No order is
-//! finalized twice: if the server says that an order is not ready, the plugin reads the order (decision H150).
+//! and a record after that; each order at the server belongs to one order of the host. After a kill between the
+//! checkpoint and the record, the plugin searches the account's list of orders for an open order with the same names.
+//! If no order of the host has claimed that order yet, the plugin claims it. At a server without such a list, the
+//! plugin places another order, and the first one expires. No order is finalized twice: if the server says that an
+//! order is not ready, the plugin reads the order (decision H150).
 //!
 //! # Storage
 //!
 //! The host passes an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing) to the plugin. The account with its
 //! key, the open orders, and the revocations that succeeded are sealed records. Several handles and processes may use
-//! one connection. The account belongs to the name of the connection and the directory, so another directory has
-//! another account.
+//! one connection. Each pair of a connection name and a directory has an account of its own.
 //!
 //! # Features
 //! `double`: `AcmeDouble`, a server for tests. `schemars`: the JSON schema of [`AcmeConfiguration`]. Both features are

@@ -1,4 +1,4 @@
-//! Placing an order, and finding one whose answer was lost.
+//! Placing an order, and finding a placed order after the server's answer was lost.
 
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,8 @@ use crate::http::Answer;
 use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
 
-/// The maximum number of orders of an account that are read to find an unclaimed one. If it is not among them, the
-/// plugin can place another order, because it never finalizes the first one.
+/// The maximum number of an account's orders that are read to find an unclaimed one. If the order is not among them,
+/// the plugin places another order. This is harmless, because the plugin never finalizes the first one.
 const MOST_READ: usize = 100;
 /// The maximum number of pages of the list of orders that are read.
 const MOST_PAGES: usize = 20;
@@ -97,8 +97,8 @@ impl Acme {
             payload["replaces"] = replaced.as_str().into();
         }
         match self.post(&directory.new_order, Some(&payload), until).await {
-            // The server may refuse only the replacement: the certificate was replaced before, or belongs to another
-            // account.
+            // The server may refuse the order only because of the replacement: the certificate was replaced before, or
+            // belongs to another account. So the order is placed again without the replacement.
             Err(Failure::Problem(_)) if replaced.is_some() => {
                 let payload = json!({ "identifiers": request.names });
                 self.post(&directory.new_order, Some(&payload), until).await

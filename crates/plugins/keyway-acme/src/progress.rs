@@ -165,7 +165,8 @@ impl Acme {
         certificate::split(&chain)
     }
 
-    /// Returns the outcome of an invalid order: the reason is that of a challenge, or of the order.
+    /// Returns the outcome of an invalid order. Its message gives the reasons from the order and from its
+    /// authorizations.
     async fn reason(&self, state: &OrderState, until: Instant) -> Result<OrderOutcome, Failure> {
         let mut reasons: Vec<String> = state.error.iter().map(ProblemDocument::explanation).collect();
         for url in &state.authorizations {

@@ -94,7 +94,8 @@ impl Acme {
         Ok(Needed::Proof(ShownProof { authorization, proof, is_announced }))
     }
 
-    /// Shows the proofs that the server was not told to check. Returns the delay if some proofs cannot be seen yet.
+    /// Shows the proofs that the server has not been told to check yet. If some proofs cannot be seen yet, returns the
+    /// longest delay until they can.
     async fn shown(&self, proofs: &[ShownProof], until: Instant) -> Result<Option<Duration>, Failure> {
         let mut longest = None;
         let hidden = proofs.iter().filter(|shown| !shown.is_announced);

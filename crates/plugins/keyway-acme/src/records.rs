@@ -4,8 +4,9 @@
 //! connection (16 bytes) | kind (1) | mark (16)
 //! ```
 //!
-//! A value is `format (1) | token`. Its plaintext begins with the key of the record, so a value that was copied to
-//! another key is refused.
+//! In a key, `connection` is a digest of the connection's name and of its directory, and `mark` is a digest of the text
+//! that identifies the record. A value is `format (1) | token`. Its plaintext begins with the key of the record, so a
+//! value that was copied to another key is refused.
 
 use std::sync::Arc;
 

@@ -47,7 +47,7 @@ impl Flavour {
         }
     }
 
-    /// Returns the settings in force for a file that holds these settings.
+    /// Returns the settings in force for a file that holds `settings`.
     pub(crate) fn settings_in_force(self, settings: Table) -> Table {
         match self {
             Self::Generic => settings::in_force(settings),

@@ -88,8 +88,8 @@
 //!   lock. **Convection's Python code takes no lock and overwrites files in place**: while it writes, a reader of this
 //!   crate may see a partial file and answer [`Corrupt`](keyway_secrets::StoreError::Corrupt) or
 //!   [`WrongKey`](keyway_secrets::StoreError::WrongKey), and a simultaneous change by Convection may be lost. A
-//!   conflicting change that is noticed in time is a [`Conflict`](keyway_secrets::StoreError::Conflict). Let one side
-//!   write at a time.
+//!   conflicting change that is noticed in time is reported as a [`Conflict`](keyway_secrets::StoreError::Conflict).
+//!   Let one side write at a time.
 //! * Rotation works (decision C7), and data of another plugin or an unsupported version is refused on every access
 //!   (decision C4).
 //!
@@ -102,8 +102,8 @@
 //! * A password follows the settings in the file, even the first password after a start (decision C11). It has 8 to
 //!   1024 characters, and `printable` includes neither white space nor control characters. A file whose settings have
 //!   another length can be opened, but makes no passwords until its settings are changed.
-//! * `configure` writes (decision C10). For a PassDB file it accepts the three alphabets that Convection allows in a
-//!   file; a single value can use any alphabet of [`keyway_passwords`].
+//! * `configure` writes the settings to the file (decision C10). For a PassDB file it accepts the three alphabets that
+//!   Convection allows in a file; a single value can use any alphabet of [`keyway_passwords`].
 //! * A store file has at most 64 MiB. A larger one is refused before it is read.
 //! * Nesting deeper than [`format::MAX_DEPTH`] and integers longer than [`format::MAX_INTEGER_DIGITS`] digits are
 //!   refused.

@@ -108,8 +108,8 @@ impl StoreFile {
             StoreError::corrupt(FILE, format!("its text is not UTF-8 after byte {}", error.valid_up_to()))
         })?;
         format::parse(text).or_else(|error| match error.written_by() {
-            // Another version may arrange its files differently, so only the writer of the file is read in that case
-            // (decision C4).
+            // A file of an unsupported version may be arranged differently, so this reader may find faults in it. Then
+            // only the writer of the file is returned (decision C4).
             Some(written) if self.metadata.check(written).is_err() => {
                 Ok(Document::empty(written.clone(), Table::new()))
             }
@@ -159,8 +159,8 @@ impl DocumentHooks for StoreFile {
     }
 
     fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
-        // Sealing turns three bytes into four. The size is checked first, because sealing a value of this size takes
-        // seconds.
+        // Sealing turns three bytes into four. The size is checked before sealing, because sealing a value above this
+        // limit takes seconds.
         const MAX_VALUE_BYTES: usize = MAX_FILE_BYTES / 4 * 3;
         let bytes = format::text_bytes(value);
         if bytes > MAX_VALUE_BYTES {
@@ -210,7 +210,7 @@ impl DocumentHooks for StoreFile {
             Cycle::Looking => {
                 Err(CallError::violation("remove", "it did not follow a read for update").into())
             }
-            // An earlier call may have removed the file, but the removal may not be durable yet.
+            // An earlier call may have removed the file without making the removal durable.
             Cycle::New => match keyway_files::sync_folder(self.folder()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     Err(StoreError::Indeterminate { what: CHANGE, source: error.into() })
@@ -314,7 +314,8 @@ mod tests {
             let whole = fs::read(&path).unwrap();
             fs::write(&path, &change).unwrap();
             if same_length {
-                // With a coarse clock, the change may not alter the time of the file, so the time is set.
+                // The clock of the file system may be coarse. Then the changed file would have the same time as before,
+                // so the test sets another time.
                 let changed = File::options().write(true).open(&path).unwrap();
                 changed.set_modified(SystemTime::UNIX_EPOCH).unwrap();
             }

@@ -119,8 +119,8 @@ fn files_of_a_dead_writer_are_swept_away() {
     assert!(files_in(&folder).is_empty());
 }
 
-/// Runs in the process that the next test kills, and is not a test of its own. It ends after a minute, in case the
-/// other test is killed itself.
+/// Runs in the process that the next test kills, and is not a test of its own. The process ends after a minute, in case
+/// the next test dies before it can kill the process.
 #[test]
 #[ignore = "started by another test"]
 fn write_until_killed() {
@@ -217,8 +217,8 @@ fn a_link_stays_a_link_and_other_things_are_no_files() {
     assert!(matches!(block_on(at_path(&folder).initialize()), Err(StoreError::NotReady { .. })));
 }
 
-/// Tests a lock that is a symbolic link. Otherwise, the owner of the folder could make a host with more rights create
-/// or lock another file.
+/// Tests a lock file that is a symbolic link, which the host must refuse. With such a link, the owner of the folder
+/// could make a more privileged host create or lock another file.
 #[test]
 #[cfg(unix)]
 fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {

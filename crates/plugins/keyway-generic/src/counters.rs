@@ -2,8 +2,8 @@
 //!
 //! See decision C12.
 //!
-//! Each handle counts in memory. From time to time, it adds its counts to the stored numbers as part of another write.
-//! So a `get` never becomes a write, and a crash loses a few counts.
+//! Each handle counts in memory. From time to time, an operation that writes also adds these counts to the stored
+//! numbers. So a `get` never becomes a write, and a crash loses a few counts.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 

@@ -14,8 +14,8 @@ impl Handle {
     /// Deletes the store. First the header is marked as deleting, which shuts out all writers. Then the records are
     /// deleted, and last the header.
     ///
-    /// Every step is conditional on that header. The first step is also conditional on the store that this handle saw
-    /// last: another handle may have finished the deletion and made a new store, which must stay.
+    /// Each commit succeeds only if the header is unchanged. If this handle last saw another store of the same name,
+    /// nothing is deleted: another handle has then finished the deletion and made a new store, which must stay.
     pub(crate) async fn delete_all(&self) -> Result<(), StoreError> {
         if self.is_deleted() {
             return Ok(());

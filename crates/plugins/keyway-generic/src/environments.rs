@@ -127,7 +127,7 @@ impl Handle {
             if let Some(found) = self.storage.get(&key).await.map_err(from_storage)? {
                 let entry = Entry { key, value: found.value, revision: found.revision };
                 match EnvironmentRecord::open(&entry.value, view.keys()) {
-                    // A rotation began after this attempt had taken the keys, and before it read the record.
+                    // A rotation began after this attempt had taken the keys, and before the attempt read the record.
                     Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => {
                         view = self.view().await?;
                         continue;

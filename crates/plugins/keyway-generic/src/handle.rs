@@ -15,9 +15,9 @@ use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
 use crate::sealed_settings::{InForce, ReadSettings};
 use crate::storage_error::from_storage;
 
-/// The maximum number of attempts of an operation, which starts over when another writer was faster. Each restart means
-/// that another writer succeeded, and the writers of one handle that retry take turns. So only many handles on one
-/// record approach this limit.
+/// The maximum number of attempts of an operation. An operation starts over when another writer was faster, and the
+/// writers of one handle then take turns. So only an operation that competes with many other handles for one record
+/// approaches this limit.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
 /// The maximum number of environments that a handle remembers. Beyond it, the handle forgets them all: remembering only

@@ -22,8 +22,8 @@ impl Handle {
             let tallied = self.stored_counts().await?.plus(self.pending.look()).secrets;
             self.pending.correct(i64::try_from(known).unwrap_or(i64::MAX).saturating_sub(tallied));
         }
-        // Pending counts are stored, so that the answer stays true after a restart. If only the number of secrets was
-        // corrected, the correction waits for a write, because reading the description must not write.
+        // Pending counts of reads and writes are stored, so that the answer stays true after a restart. The result of a
+        // full count is stored, too. Any other correction of the number of secrets waits for the next write.
         let pending = self.pending.look();
         if counted || pending.reads > 0 || pending.writes > 0 {
             self.store_counts(&view).await;

@@ -81,8 +81,8 @@ impl StoreMark {
     pub(crate) const BYTES: usize = 8;
 }
 
-/// Computes keys of records from names. It uses a long-lived key, which is sealed itself. So the records alone reveal
-/// no name, and a rotation moves no record.
+/// Computes the keys of records as keyed hashes of names. The key of the hash is long-lived, and is stored sealed. So
+/// the records alone reveal no name, and a rotation moves no record.
 ///
 /// See decision C15.
 #[derive(Clone)]

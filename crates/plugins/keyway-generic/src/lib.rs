@@ -77,7 +77,8 @@
 //! the header with the new key, every writer uses the new key or is refused with
 //! [`WrongKey`](keyway_secrets::StoreError::WrongKey). The rotation then reseals the records in batches, while reads
 //! and writes continue through every handle that has both keys. After a crash, the next call of `rotate` resumes the
-//! rotation. If another rotation overtakes it, it ends with [`Conflict`](keyway_secrets::StoreError::Conflict).
+//! rotation. A rotation that is overtaken by another rotation ends with
+//! [`Conflict`](keyway_secrets::StoreError::Conflict).
 //!
 //! # What an attacker with read access learns
 //! A reader of the storage learns the number of secrets and environments, and the number of secrets
@@ -91,9 +92,9 @@
 //! the value does. The counters can be forged.
 //!
 //! # Limits
-//! The contract limits names of secrets, environments, and descriptions. The engine's record size limits values: tokens
-//! are Base64, so a value may have a little less than three quarters of that size. The setting `maximum_value_bytes`
-//! limits values further (decision C10). A list has a stable order that reveals nothing about names.
+//! The contract limits the length of names and descriptions. The engine's record size limits values: tokens are Base64,
+//! so a value may have a little less than three quarters of that size. The setting `maximum_value_bytes` limits values
+//! further (decision C10). A list has a stable order that reveals nothing about names.
 //!
 //! # Your own plugin on this store
 //! The store itself is [`SealedStore`], and any plugin can open one. Plugins differ in their [`StoreSettings`]: the

@@ -142,7 +142,7 @@ impl Handle {
             let (view, found) = self.find(address).await?;
             match SealedRecord::parse(&found.value)?.open_at(address, view.keys()) {
                 Ok((record, value)) => return Ok(record.into_secret(value)),
-                // A rotation began after this attempt had taken the keys, and before it read the record.
+                // A rotation began after this attempt had taken the keys, and before the attempt read the record.
                 Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => {}
                 Err(error) => return Err(error),
             }

@@ -74,8 +74,8 @@ impl SealedStore {
     }
 }
 
-/// Returns the size limits of a bulk write. A record takes four thirds of its content and at most a thousand bytes
-/// more. These are the overhead of two tokens, and the names, which both tokens hold.
+/// Returns the size limits of a bulk write. A record takes four thirds of its content, and at most a thousand bytes
+/// more for the overhead of its two tokens and for the names, which both tokens hold.
 fn bulk_limits(storage: &Limits) -> BulkLimits {
     // One item checks or replaces the header.
     let writes = storage.items_per_batch.saturating_sub(1).min(storage.batch_bytes / 4096);

@@ -150,7 +150,8 @@ async fn initial_settings_are_checked_and_stored_ones_survive_a_rotation() {
 async fn stored_settings_of_another_type_are_damage_and_who_wrote_them_can_be_asked() {
     let (storage, keys) = (memory(), ring());
     store(&storage, &keys).initialize().await.unwrap();
-    // The plugin `generic` under the same metadata has no setting `word`.
+    // Opens the store as the plugin `generic`, under the same metadata. `generic` has no setting `word`, so the stored
+    // settings count as damaged.
     let generic = open(&storage, &keys);
     let damaged = generic.get(&at("a")).await;
     assert!(matches!(damaged, Err(StoreError::Corrupt { what: "the stored settings", .. })), "{damaged:?}");

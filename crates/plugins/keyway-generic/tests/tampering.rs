@@ -83,7 +83,7 @@ async fn refusals(store: &dyn SecretStore) -> usize {
 }
 
 /// Tells whether an entry holds the counters, which are the only records in the clear. Their key is the prefix of the
-/// store and 1.
+/// store, followed by the byte 1.
 fn is_counters(entry: &Entry) -> bool {
     entry.key.len() == 17 && entry.key[16] == 1
 }

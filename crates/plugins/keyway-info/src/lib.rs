@@ -56,8 +56,8 @@ pub struct Info;
 
 #[async_trait]
 impl Issuer for Info {
-    /// Declares the issuer idempotent: the same intent gets the same state again, and nothing outside the issuer
-    /// changes.
+    /// Declares the issuer idempotent: repeated requests with one intent get the same state, and nothing outside the
+    /// issuer changes.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true)
     }

@@ -76,7 +76,7 @@ impl Authority {
         self.certificate.tbs_certificate().issuer() == self.certificate.tbs_certificate().subject()
     }
 
-    /// Returns the intermediate certificates of the certificates that this authority signs.
+    /// Returns the intermediate certificates that belong to each certificate that this authority signs.
     pub(crate) fn chain(&self) -> Vec<Vec<u8>> {
         let own = (!self.is_root()).then(|| self.record.certificate.clone());
         own.into_iter().chain(self.record.issuers.iter().cloned()).collect()

@@ -6,7 +6,7 @@ use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, p
 /// The schema of the record.
 const SCHEMA: u8 = 1;
 
-/// An authority: its description, its certificate, and its key until it is deleted.
+/// An authority: its description, its certificate, and its key, which is destroyed when the authority is deleted.
 ///
 /// The record of a deleted authority stays without a key, so that its id is never used again.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -78,7 +78,8 @@ fn days(metadata: &OrderMetadata, most: u32) -> Result<Option<u32>, CertificateE
     }
 }
 
-/// Checks that the authority makes what a request asks for. The error is a reason that repeats nothing of the request.
+/// Checks that the authority can make a certificate with everything that a request asks for. The error is a reason that
+/// repeats nothing of the request.
 fn check(request: &CertificateRequest) -> Result<(), &'static str> {
     if request.asks_for_authority() {
         return Err("it asks for the certificate of an authority, which no order gets");

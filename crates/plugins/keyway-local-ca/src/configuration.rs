@@ -24,8 +24,8 @@ pub struct LocalCaConfiguration {
     pub days: u32,
     /// The longest validity that an order may name, in days.
     pub most_days: u32,
-    /// The time in minutes by which the validity of a certificate begins before its issue, for clients whose clocks are
-    /// slow.
+    /// The number of minutes by which the validity of a certificate begins before the certificate is made, so that
+    /// clients with slow clocks accept the certificate.
     pub backdate_minutes: u32,
     /// The validity of a subordinate authority, in days. It ends with the validity of its parent at the latest.
     pub authority_days: u32,
@@ -109,7 +109,7 @@ impl Default for LocalCaConfiguration {
     }
 }
 
-/// The possible validity of a certificate or list, in days: up to a hundred years.
+/// The possible validity of a certificate or a revocation list, in days: up to a hundred years.
 const DAYS: RangeInclusive<u32> = 1..=36_500;
 
 impl LocalCaConfiguration {

@@ -106,7 +106,7 @@ impl LocalCa {
         Ok((self.backdated(now).max(authority.not_before()), last.min(end)))
     }
 
-    /// Returns the beginning of the validity of a certificate or list that is issued at `now`.
+    /// Returns the beginning of the validity of a certificate or a revocation list that is issued at `now`.
     pub(crate) fn backdated(&self, now: Timestamp) -> Timestamp {
         let minutes = u64::from(self.configuration.backdate_minutes);
         Timestamp::from_milliseconds(now.as_milliseconds().saturating_sub(minutes * 60_000))

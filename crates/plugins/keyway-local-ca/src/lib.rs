@@ -102,9 +102,9 @@
 //! # Revocation lists
 //!
 //! [`LocalCa::revocation_list`] returns the list of an authority. A new list is signed after a revocation, and when
-//! half of the list's time has passed. The host's engine for certificate orders takes care of this; a host without that
-//! engine calls [`LocalCa::renew_revocation_lists`]. The host publishes the lists. An entry stays for ever, even after
-//! its certificate has expired.
+//! half of the validity of the last list has passed. The host's engine for certificate orders takes care of this; a
+//! host without that engine calls [`LocalCa::renew_revocation_lists`]. The host publishes the lists. An entry stays for
+//! ever, even after its certificate has expired.
 //!
 //! # Storage
 //!

@@ -106,13 +106,13 @@ impl ListRecord {
         Ok(Self { number, changes, signed, this_update, next_update })
     }
 
-    /// Tells whether a new list must be signed: there is none, a revocation is missing in it, or half of its time has
-    /// passed.
+    /// Tells whether a new list must be signed: no list was signed yet, a revocation is missing in the last list, or
+    /// half of that list's validity has passed.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.number == 0 || self.signed != self.changes || now >= self.half()
     }
 
-    /// Returns the moment at which half of the list's time has passed.
+    /// Returns the moment at which half of the last list's validity has passed.
     pub(crate) fn half(&self) -> Timestamp {
         let half = self.next_update.as_milliseconds() / 2 + self.this_update.as_milliseconds() / 2;
         Timestamp::from_milliseconds(half)

@@ -45,11 +45,11 @@ pub struct LocalCa {
 impl LocalCa {
     /// Opens the authority of a connection. It does no I/O and does not block.
     ///
-    /// The resources of the host must include the storage engine as an `Arc<dyn Storage>`, and the keys that seal its
-    /// records as a [`KeyRing`].
+    /// The resources of the host must include the storage engine as an `Arc<dyn Storage>`, and the keys that seal the
+    /// plugin's records as a [`KeyRing`].
     ///
     /// # Errors
-    /// [`Invalid`](CertificateError::Invalid) names the key of the configuration that is not acceptable;
+    /// [`Invalid`](CertificateError::Invalid) names the unacceptable entry of the configuration;
     /// [`MissingResource`](CertificateError::MissingResource) names the missing resource.
     pub fn new(context: &OpenContext) -> Result<Self, CertificateError> {
         let configuration = LocalCaConfiguration::read(&context.configuration)?;

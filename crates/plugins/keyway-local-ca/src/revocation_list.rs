@@ -62,8 +62,8 @@ impl SignedLists {
 impl LocalCa {
     /// Returns the revocation list of an authority, with every revocation so far.
     ///
-    /// If nothing was revoked since the last list was signed by any handle, and half of the time of that list has not
-    /// passed, the last list is returned. Otherwise a new list with the next number is signed. Signing reads the
+    /// If nothing was revoked since the last list was signed, and less than half of its validity has passed, that list
+    /// is returned, whichever handle signed it. Otherwise a new list with the next number is signed. Signing reads the
     /// revocations page by page. Encoding and signing block for a few milliseconds for 100,000 revocations.
     ///
     /// # Errors
@@ -80,8 +80,8 @@ impl LocalCa {
         self.sign_list(ca).await
     }
 
-    /// Signs every revocation list that is due: there is none yet, a revocation is missing in it, or half of its time
-    /// has passed. Returns the new lists, so that they can be published.
+    /// Signs a new list for every authority that has no list yet, whose last list lacks a revocation, or whose last
+    /// list has passed half of its validity. Returns the new lists, so that they can be published.
     ///
     /// A host whose engine runs need not call this function, because
     /// [`maintain`](keyway_certificates::CertificateAuthority::maintain) does the same. Any other host calls it several

@@ -35,7 +35,8 @@ impl LocalCa {
                     let expected = Expectation::Revision(entry.revision);
                     let batch = Batch::new().put(entry.key.clone(), value, expected);
                     match self.records.storage.commit(batch).await.map_err(from_storage)? {
-                        // A record that has changed counts, too, so that the caller calls again.
+                        // A record that another writer has changed is counted, too, so that the caller calls this
+                        // function again.
                         CommitOutcome::Committed(_) | CommitOutcome::Conflict { .. } => resealed += 1,
                     }
                 }

@@ -2,8 +2,8 @@
 //! stay encrypted (decision L9).
 //!
 //! The maximum age of an answer is the staleness that the store declares (decision L12). A read whose answer is kept
-//! needs no request, so it succeeds even while the service is down. With a file, processes share the answers (decision
-//! H282).
+//! needs no request, so it succeeds even while the service is down. If a cache file is configured, several processes
+//! share the answers in it (decision H282).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::configuration::LockerConfiguration;
 use crate::kept_content::{Answers, Content, Generation};
 use crate::kept_file::{KeptFile, MAX_ANSWERS, Seen};
 
-/// The maximum number of bytes that are kept without a file. If an answer would exceed it, all other answers are
-/// dropped.
+/// The maximum number of bytes that are kept without a cache file. If a new answer would exceed this limit, all older
+/// answers are dropped.
 const MAX_BYTES: usize = 64 << 20;
 
 /// The answer to a read.
@@ -63,7 +63,7 @@ impl Begun {
     }
 
     /// Combines the beginnings of two reads. The time is the earlier one, and the number of drops is that of `self`.
-    /// `self` is the read that began first, unless the answer to the other read was kept.
+    /// `self` is the read that began first, unless the other read was answered from the cache.
     pub(crate) fn or_earlier(self, other: Self) -> Self {
         Self { at: self.at.min(other.at), ..self }
     }
@@ -82,7 +82,8 @@ impl Cache {
         Self { max_age, accepted: max_age, clock, file: Some(file), kept: Mutex::new(kept) }
     }
 
-    /// Limits the age of the answers that are returned. The file may keep older ones, which other processes may return.
+    /// Limits the age of the answers that are returned. The file may hold older answers, which other processes may
+    /// return.
     pub(crate) fn accepting(self, age: Duration) -> Self {
         Self { accepted: self.max_age.min(age), ..self }
     }
@@ -186,7 +187,7 @@ impl Cache {
     }
 
     /// Drops all answers, including those that other processes keep in the file. A write through this store calls this
-    /// before and after its request.
+    /// function before and after its request.
     ///
     /// # Errors
     /// [`StoreError::NotReady`] if the file cannot be written. Until it can be written, no answers are read from it.

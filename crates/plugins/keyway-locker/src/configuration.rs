@@ -40,11 +40,12 @@ pub struct LockerConfiguration {
     /// is at most a day. The store declares it as its staleness. Writes through this store are visible at once.
     #[serde(default)]
     pub max_age_seconds: u32,
-    /// The folder of a file in which processes share the kept answers, so that a process that starts while the service
-    /// is down can read them, too. It is an absolute path, or `xdg` for `keyway` in the user's folder for caches.
+    /// The folder of the cache file. Processes share the service's answers in this file, so even a process that starts
+    /// while the service is down can read them. The folder is an absolute path, or `xdg` for the folder `keyway` in the
+    /// user's cache folder.
     ///
-    /// The file has the name of the store and mode 0600; the folder is made if it is missing. The setting needs
-    /// `max_age_seconds`. Without this setting, the answers stay in memory.
+    /// The file has the name of the store and mode 0600; the folder is made if it is missing. This setting requires
+    /// `max_age_seconds`. Without a folder, the answers stay in memory.
     #[serde(default)]
     pub cache_folder: Option<PathBuf>,
     /// A file with the roots, in PEM, that verify the service's certificate. The default is the file that the variable
@@ -117,7 +118,7 @@ impl LockerConfiguration {
         Ok(())
     }
 
-    /// Returns the path of the file of kept answers, if one is configured.
+    /// Returns the path of the cache file, if one is configured.
     pub(crate) fn kept_file(&self, store: &StoreName) -> Result<Option<PathBuf>, StoreError> {
         let Some(folder) = &self.cache_folder else { return Ok(None) };
         let folder = if folder == Path::new(XDG) {

@@ -62,8 +62,8 @@ fn read_page<R: Record>(body: &[u8], opened: impl Fn(&R) -> Option<String>) -> O
     Some(PageRead { count: page.count, ids, opened: page.records.iter().map(opened).collect() })
 }
 
-/// Reads an answer in all other ways: as the profile, a single item, a number, an error, and the content of a file of
-/// kept answers. Returns the messages of the errors.
+/// Reads an answer in all other ways: as the profile, a single item, a number, an error, and the content of a cache
+/// file. Returns the messages of the errors.
 pub fn read_otherwise(status: u16, body: &[u8]) -> Vec<String> {
     let mut said = Vec::new();
     said.extend(Profile::read(body).err().map(|error| error.to_string()));

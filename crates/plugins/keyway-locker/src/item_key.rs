@@ -22,8 +22,8 @@ const TAG: usize = 32;
 /// The number of bytes decrypted at once.
 const PIECE: usize = 1024;
 
-/// The labels from which the keys for the file of kept answers are derived. The tag of an item never covers an input of
-/// the same length as a label, so no tag equals one of these keys.
+/// The labels from which the keys for the cache file are derived. The tag of an item never covers an input of the same
+/// length as a label, so no tag equals one of these keys.
 const ENCRYPTION: &[u8] = b"keyway kept answers, encryption";
 const AUTHENTICATION: &[u8] = b"keyway kept answers, authentication";
 
@@ -57,7 +57,7 @@ impl ItemKey {
         Self { cipher: Aes256::new(encryption.into()), mac: mac(authentication) }
     }
 
-    /// Returns the key for the file of kept answers.
+    /// Returns the key for the cache file.
     pub(crate) fn of_kept_answers(&self) -> Self {
         Self::new(&self.derived(ENCRYPTION), &self.derived(AUTHENTICATION))
     }

@@ -56,7 +56,8 @@ fn the_account_key_is_never_stored_in_the_clear() {
     let desk = Desk::new();
     certified(&desk.open(), &TestOrder::new("order", &["door.example.com"]));
     let all = block_on(desk.storage.scan(&KeyRange::all(), None, 99)).unwrap();
-    // The object identifier of the curve P-256. Every PKCS#8 key on this curve contains it, so no sealed record does.
+    // The object identifier of the curve P-256. Every unencrypted PKCS#8 key on this curve contains it, so a record
+    // that contains it is not sealed.
     let curve = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     assert!(!all.entries.iter().any(|entry| entry.value.windows(curve.len()).any(|part| part == curve)));
 }

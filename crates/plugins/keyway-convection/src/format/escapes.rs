@@ -14,8 +14,9 @@ use zeroize::Zeroizing;
 /// The maximum nesting depth, which is that of the TOML reader.
 const DEEPEST: u32 = 80;
 
-/// Returns the document with its escaped texts blanked out, without moving any text. Returns `None` if there are none,
-/// so that the document can be read directly. Names of entries are not blanked out, because they are not secret.
+/// Returns the document with its escaped texts blanked out, without moving any text. Returns `None` if no text is
+/// escaped, so that the document can be read directly. Names of entries are not blanked out, because they are not
+/// secret.
 pub(super) fn blanked(text: &str) -> Option<Zeroizing<String>> {
     if !is_escaped(text) {
         return None;
@@ -83,8 +84,9 @@ fn is_escaped(text: &str) -> bool {
     text.contains('\\') || text.contains("\"\"\"") || text.contains("'''")
 }
 
-/// Returns the range between the quotes, if both ends are quoted. In a text of several lines, further quotes at the end
-/// are not part of the range, because their number decides where the text ends.
+/// Returns the range between the quotes, or `None` if an end has no quotes. A text of several lines may itself end with
+/// quotes, right before the closing ones. These are not part of the range, because they must not be blanked out: the
+/// number of quotes decides where the text ends.
 fn inside(raw: &str) -> Option<Range<usize>> {
     let quotes = raw.get(..quotes(raw))?;
     let inside = raw.strip_prefix(quotes)?.strip_suffix(quotes)?;
@@ -93,7 +95,7 @@ fn inside(raw: &str) -> Option<Range<usize>> {
         blank = inside.trim_end_matches(quotes.get(..1)?);
         let backslashes = blank.len() - blank.trim_end_matches('\\').len();
         if quotes.starts_with('"') && backslashes % 2 == 1 {
-            // The first of these quotes is escaped, so it belongs to the text.
+            // A backslash escapes the first of the quotes at the end, so this quote belongs to the range.
             blank = inside.get(..blank.len() + 1).unwrap_or(inside);
         }
     }

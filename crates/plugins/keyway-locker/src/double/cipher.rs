@@ -215,8 +215,8 @@ mod tests {
         }
     }
 
-    /// Tests texts that upstream tolerates. Upstream removes as many bytes as the last byte says, if there are enough,
-    /// and replaces bytes that are not UTF-8.
+    /// Tests plaintexts with bad padding or bad UTF-8, which upstream tolerates. Upstream removes as many bytes from
+    /// the end as the last byte says, if there are enough, and replaces bytes that are not UTF-8.
     #[test]
     fn the_blocks_of_tolerated_texts_are_those_that_upstream_read() {
         for name in ["bad_padding_0", "bad_padding_big", "nonutf8", "two_blocks"] {
