@@ -1,11 +1,12 @@
 //! Provides the tools that Keyway's tests across crates share.
 //!
 //! - [`echo_issuer`]: an issuer that is the same in this process and as an executable;
-//! - [`locker_answer`]: judges answers as Locker's official SDK does; `locker_sdk`: stores that it reads;
+//! - [`locker_answer`]: judges answers as Locker's official SDK does; `locker_sdk`: stores for tests that run the
+//!   program `locker-sdk`;
 //! - [`replay`]: golden vectors of upstream systems, replayed;
 //! - [`rules_page`]: the page of all conformance rules;
-//! - [`services`]: finds or makes the real programs that some tests run against, and reports tests
-//!   that are skipped because one is missing;
+//! - [`services`]: finds or makes the real programs that some tests run against, and reports tests that are skipped
+//!   because such a program is missing;
 //! - `sshd`: a real server for SSH logins.
 //!
 //! A test against a real program reads like this:

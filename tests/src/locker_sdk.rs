@@ -1,5 +1,5 @@
-//! Stores that `locker-sdk` opens, for tests: one of records and one of Convection. One of the access keys may only
-//! read.
+//! Stores that `locker-sdk` opens, for tests: one of the plugin `generic`, and one with the files of Convection. One of
+//! the access keys is read-only.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};

@@ -152,8 +152,8 @@ pub fn credentials_file(data: &[u8]) {
 
 /// Checks the output of a service's program.
 ///
-/// An answer is one JSON object, as another reader sees it; an error object becomes an error; and neither the error nor
-/// its redacted body shows texts of the output.
+/// A readable output is one JSON object, and becomes an answer or an error. No error shows texts of the output, and the
+/// body of an error is a redacted JSON object.
 pub fn service_answer(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     for lines_to_skip in [0, 1] {

@@ -44,8 +44,8 @@ pub fn credential_key(data: &[u8]) {
 
 /// Checks the configuration text of an SPS plugin.
 ///
-/// A text that can be read has the same meaning with other line ends, and when all that was read is written again. The
-/// error for any other text, or for a value in it, is one line.
+/// A text that can be read has the same meaning with other line ends, and also after everything that was read from it
+/// is written again. The error for any other text, or for a value in it, is one line.
 pub fn sps_configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let is_one_line = |error: &dyn std::error::Error| !error.to_string().contains(['\n', '\r']);
@@ -68,7 +68,8 @@ pub fn sps_configuration(data: &[u8]) {
                 Ok(value) => {
                     let value = value.expect("the option is listed");
                     let escaped = if value.expose() == "$" { "$$" } else { value.expose() };
-                    // Within a value, a line that begins like a comment would be lost.
+                    // A value has no line that begins like a comment, because that line would be lost when the value is
+                    // written again.
                     let lines: Vec<&str> = escaped.split('\n').collect();
                     assert!(!lines.iter().skip(1).any(|line| line.starts_with(['#', ';'])), "{section}");
                     let line = [option, " = ", &lines.join("\n  ").replace('%', "%%"), "\n"].concat();

@@ -1,9 +1,9 @@
 //! Properties that must hold for any bytes, one function for each fuzz target.
 //!
 //! `cargo xtask fuzz` runs them on a fuzzer's inputs, and the test `corpora` of this package on every file under
-//! `fuzz/corpus`, so that these are checked without a fuzzer too. Each function returns when its property holds and
-//! panics when it does not. Where it is cheap, the function compares with another result: that of another reader of the
-//! same format, of the inverse function, or of the stricter profile.
+//! `fuzz/corpus`, so that these files are checked without a fuzzer, too. Each function returns when its property holds
+//! and panics when it does not. Where that is cheap, the function compares the result with that of another reader of
+//! the same format, of the inverse function, or of the stricter profile.
 
 #![expect(clippy::missing_panics_doc, reason = "a property that fails panics")]
 

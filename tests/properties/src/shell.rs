@@ -34,7 +34,7 @@ pub(super) fn assigned(text: &str) -> Option<BTreeMap<String, String>> {
         let value = word(&mut rest)?;
         variables.insert(name, value);
         while rest.next_if(|next| matches!(next, ' ' | '\t')).is_some() {}
-        // With another word on this line, the word would be a command that runs with the variable.
+        // If another word followed on this line, the shell would run that word as a command with the variable.
         if !matches!(rest.peek(), None | Some('\n' | '#')) {
             return None;
         }

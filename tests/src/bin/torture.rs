@@ -220,7 +220,7 @@ fn program() -> Result<PathBuf, String> {
     std::env::current_exe().map_err(|error| error.to_string())
 }
 
-/// Cuts the power of traced processes, because a kill does not test the disk.
+/// Simulates power cuts of traced processes. A kill does not test whether data have reached the disk.
 fn cut_power(arguments: &Arguments) -> Result<Vec<Report>, String> {
     let strace = match strace() {
         Ok(strace) => strace,

@@ -1,4 +1,4 @@
-//! The interface of an adapter, and the terms of its outcomes.
+//! Defines the trait that replays the vectors of one kind, and the types for outcomes and for demands on outcomes.
 
 use std::fmt;
 

@@ -15,14 +15,14 @@ const PAGE: u32 = 1000;
 /// The number of attempts to read a list, because items may be added or removed between its pages.
 const ATTEMPTS: u32 = 5;
 
-/// The two kinds of items. The service has a list of each.
+/// The two kinds of items. The service lists each kind separately.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Items {
     Secrets,
     Environments,
 }
 
-/// All items with one look-up hash, as they were at one moment.
+/// The complete list of the items with one look-up hash, or of all items, as it was at one moment.
 #[derive(Debug)]
 pub(crate) struct Whole<R> {
     /// The items in the order of their ids.
@@ -52,7 +52,7 @@ impl Items {
         }
     }
 
-    /// Returns the path of a page of items with a hash, or of all items if the hash is empty.
+    /// Returns the path of one page of the items with this hash. If the hash is empty, the page is one of all items.
     pub(crate) fn page(self, number: u32, size: u32, hash: &str) -> String {
         let (route, counted_by) = (self.path(), self.counted_by());
         format!("{route}?{counted_by}=1&page={number}&paging=1&revision_date=0&size={size}&hash={hash}")
@@ -79,7 +79,7 @@ impl Session {
         Err(StoreError::Conflict { attempts: ATTEMPTS })
     }
 
-    /// Reads all pages. Returns `None` if the list changed between two of them.
+    /// Reads all pages. Returns `None` if the list changed between two pages.
     fn items_at_once<R: Record>(
         &self,
         items: Items,

@@ -1,4 +1,4 @@
-//! Writes and reads the content of the file of kept answers.
+//! Encodes and decodes the plaintext of the cache file: the answers of the service to reads, by path.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,25 +7,26 @@ use keyway_core::{Timestamp, Wiped};
 
 use crate::cache::Body;
 
-/// The kept answers, by path, each with the time at which its read began.
+/// The cached answers, by the path of the request. The timestamp is the beginning of the read.
 pub(crate) type Answers = HashMap<String, (Timestamp, Body)>;
 
-/// The random id of a file's state. Each write to the service, through any store that shares the file, draws a new id.
+/// The random id of a state of the cache file. Each write to the service, through any store that shares the file, draws
+/// a new id.
 pub(crate) type Generation = [u8; 16];
 
-/// The first bytes, which change with the format.
+/// The first bytes of the plaintext. They contain the version of the format.
 const FORMAT: &[u8] = b"keyway-locker answers 1\n";
 
-/// The content of a file.
+/// The plaintext of a cache file.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) generation: Generation,
-    /// The beginning of the read of the profile.
+    /// The time at which the read of the profile began.
     pub(crate) profile_at: Timestamp,
     pub(crate) answers: Answers,
 }
 
-/// Writes the content for the project of a service.
+/// Encodes the plaintext of the cache file, for one project of one service.
 pub(crate) fn to_bytes(
     (service, project): (&str, u64),
     generation: &Generation,
@@ -55,7 +56,7 @@ fn put(bytes: &mut Vec<u8>, field: &[u8]) {
 }
 
 impl Content {
-    /// Reads the content; `None` if it is of another format, another service or another project.
+    /// Decodes the plaintext. Returns `None` if it has another format, or is about another service or another project.
     pub(crate) fn read((service, project): (&str, u64), bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(FORMAT)?;
         if field(&mut rest)? != service.as_bytes() || number(&mut rest)? != project {

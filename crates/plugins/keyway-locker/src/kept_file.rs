@@ -1,4 +1,4 @@
-//! The file of kept answers, which several processes share (decision H282).
+//! The cache file, in which several processes share the answers of the service (decision H282).
 //!
 //! ```text
 //! <number of the project>
@@ -21,12 +21,12 @@ use crate::profile::Profile;
 
 /// The upper bound of the answers in a file, in bytes.
 pub(crate) const MAX_ANSWERS: usize = 16 << 20;
-/// The upper bound of the file, in bytes. Base64 turns three bytes into four.
+/// The upper bound of the file, in bytes. It allows for Base64, which turns three bytes into four.
 const MAX_BYTES: usize = 32 << 20;
 /// The maximum time to wait for another process that holds the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The file of kept answers of one project.
+/// The cache file of one project.
 #[derive(Debug)]
 pub(crate) struct KeptFile {
     path: PathBuf,
@@ -139,7 +139,7 @@ impl KeptFile {
         let replaced = || {
             let Locked { file, lock } = locked;
             let found = match file.read() {
-                // The file is longer than the limit, so this plugin did not write it.
+                // The file is longer than this plugin's limit, so another program wrote it. It is removed.
                 Err(FileError::TooLong { .. }) => {
                     file.remove(lock)?;
                     return Ok(None);
@@ -147,8 +147,8 @@ impl KeptFile {
                 found => found?,
             };
             match file.replace(&lock, found.as_ref(), text.as_bytes()) {
-                // After a power failure, the previous file may be in this place again. That does no harm, because its
-                // answers are not too old either.
+                // After a power failure, the previous file may be back. That does no harm, because the answers in the
+                // previous file are not too old either.
                 Ok(()) | Err(FileError::Indeterminate { .. }) => {}
                 Err(error) => return Err(error),
             }

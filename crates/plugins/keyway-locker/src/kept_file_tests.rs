@@ -124,7 +124,7 @@ fn an_answer_that_began_before_a_write_of_another_handle_is_not_kept() {
         one.save();
         assert_eq!((found(&one, "a"), found(&other, "a"), found(&other, "x")), (None, None, None));
     }
-    // A list that is kept between pages is outdated, too.
+    // A list of secrets that is kept between pages is outdated after the write, too.
     let begun = one.find("a").unwrap_err();
     assert!(one.is_current(begun));
     other.forget().unwrap();
@@ -261,7 +261,7 @@ fn a_host_may_accept_less_than_is_kept() {
         block_on(store.get(&at("A", None))).unwrap();
         assert_eq!((service.connections(), service.requests().len()), (requests, requests));
     }
-    // A write through a store that accepts no kept answers still empties the file.
+    // A write through a store that accepts no cached answers still empties the file.
     let lent = Resources::new().with(service.credentials()).with(AcceptedAge(Duration::ZERO));
     let new = NewSecret::new(at("N", None), SecretValue::text("v"));
     block_on(open(shared(&folder), lent).create(new)).unwrap();
@@ -319,8 +319,8 @@ fn a_clock_that_jumps_back_empties_the_file() {
     read(&cache, "a", "A");
     clock.set(9_000_000);
     assert_eq!(found(&open(), "a"), None);
-    // The clock reaches the time of the answer a second time. The answer stays dropped, because it is older than the
-    // clock suggests.
+    // The clock passes the time of the answer again, so the answer would look fresh. It stays dropped, because it is
+    // older than the clock suggests.
     clock.set(10_000_001);
     assert_eq!((found(&cache, "a"), found(&open(), "a")), (None, None));
 }
@@ -373,8 +373,8 @@ fn a_folder_that_cannot_be_used_is_refused_in_the_configuration() {
 /// The environment variable with the path of the file, for the process that a test starts and kills.
 const PLACE: &str = "KEYWAY_LOCKER_TEST_FILE";
 
-/// If a test started this process for that, keeps and drops answers until the process is killed. Ends after a minute,
-/// in case the test itself was killed.
+/// Does nothing in a usual test run. If [`PLACE`] is set, keeps and drops answers until another test kills this
+/// process. Ends after a minute, in case that test was killed itself.
 #[test]
 fn a_process_that_writes_until_it_is_killed() {
     let Some(path) = std::env::var_os(PLACE) else { return };

@@ -50,9 +50,9 @@
 //! # }
 //! ```
 //!
-//! A misspelt environment is an error, and a secret of another environment, or of none, is never read or changed in its
-//! place, unless the client chooses a [`Resolution`](keyway_client::Resolution) that allows it. `docs/migrating.md`
-//! compares with Locker's own clients.
+//! A misspelt environment is an error. If an environment does not have a secret, the store does not read or change a
+//! secret of that name in another environment, or outside of all environments, unless the client chooses a
+//! [`Resolution`](keyway_client::Resolution) that allows it. `docs/migrating.md` compares with Locker's own clients.
 //!
 //! # Configuration
 //! [`LockerConfiguration`] lists the settings. The host may pass the credentials to the store instead, as a
@@ -73,25 +73,25 @@
 //!
 //! # Stale reads
 //! With `max_age_seconds` the store keeps the service's answers in the memory of the handle, still encrypted. It
-//! returns them again up to that age, also while the service is down (decision L12). The store declares this age as its
-//! staleness; with zero, the default, it keeps nothing. Before a handle without a `cache_folder` can return kept
+//! returns an answer again up to that age, also while the service is down (decision L12). The store declares this age
+//! as its staleness; with zero, the default, it keeps nothing. Before a handle without a `cache_folder` can return kept
 //! answers, it must have reached the service once.
 //!
-//! With `cache_folder` several processes share these answers in a file, also with a process that starts while the
-//! service is down. The file has mode 0600 and shows nothing but its size and the number of the project; it is worth
-//! nothing without the secret access key (decision H282). A write through any of these processes drops all these
-//! answers (decision H283).
+//! With `cache_folder`, several processes share these answers in a file. A process can use the file even if it starts
+//! while the service is down. The file has mode 0600, and shows nothing but its size and the number of the project:
+//! everything else is encrypted with keys that follow from the secret access key (decision H282). A write through any
+//! of these processes drops all shared answers (decision H283).
 //!
 //! # Forks
 //! A store is for the process that opened it. In a process that was forked later every operation is
 //! [`NotReady`](keyway_secrets::StoreError::NotReady): open the store again there (decision H284).
 //!
 //! # What the service learns, and what it can do
-//! The service learns the number of secrets and environments, the environment of each secret, the length of every text
-//! to 16 bytes, and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a guessed
-//! name. The plugin notices a changed text. The format of the service does not let it notice everything: the service
-//! can exchange the values of two secrets, return older ones, hide secrets, and pass a secret of an environment off as
-//! one that belongs to none.
+//! The service learns the number of secrets and environments, the environment of each secret, the length of every text,
+//! rounded to 16 bytes, and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a
+//! guessed name. The plugin notices a changed text. The format of the service does not let it notice everything: the
+//! service can exchange the values of two secrets, return older ones, hide secrets, and pass a secret of an environment
+//! off as one that belongs to none.
 //!
 //! # Features
 //! `double`: the module `double`, a server for tests. `schemars`: the JSON schema of [`LockerConfiguration`]. Both are

@@ -1,7 +1,7 @@
 //! Lists secrets and environments page by page, in the order of the service's ids.
 //!
 //! Each page is cut from the list of all items, because the service cannot continue after a given item. So the pages
-//! are stable. The list of secrets is kept between pages (decision H272).
+//! never skip or repeat an item that stays in the project. The list of secrets is kept between pages (decision H272).
 
 use std::time::Instant;
 

@@ -21,8 +21,8 @@ pub(crate) struct Passing {
 }
 
 impl RetryPolicy {
-    /// Returns the time to wait before the next attempt. Returns `None` after the last attempt, and if the time for all
-    /// attempts would end before the wait.
+    /// Returns the time to wait before the next attempt. Returns `None` after the last attempt, and also if the wait
+    /// would exceed the time `left` for all attempts.
     ///
     /// The waits double from 0.1 s to 2 s. Each one is shortened to a random share between one half and the whole, but
     /// never below 0.1 s or the wait that the service asks for. `jitter` chooses the share: 0 is one half, the largest
@@ -74,8 +74,8 @@ mod tests {
     fn waits_are_those_of_the_python_client() {
         let vectors = vectors::of("v2.retry.");
         assert!(vectors.len() >= 10);
-        // This test leaves out the cases in which the failure is not temporary. The status and the kind of the
-        // operation decide that elsewhere.
+        // This test leaves out the cases in which the failure is not temporary. Other code recognizes those cases, by
+        // the status and the kind of the operation.
         let lasting =
             ["write_never", "env_create_never", "not_retryable", "internal_never", "auth_flag_ignored"];
         let is_lasting =

@@ -100,7 +100,7 @@ impl Session {
     /// Returns the mark of a list, or `None` if the mark could stay the same after a change that the list lacks.
     fn mark_of(&self, list: &SecretList, until: Instant) -> Option<Mark> {
         let revised = list.revised.filter(|revised| list.is_settled(*revised))?;
-        // If this date cannot be read, the next page reads the list again, and reports the failure if there is one.
+        // If this date cannot be read, the next page reads the list again, and reports the failure if it persists.
         let deleted = self.deleted(until).ok().filter(|deleted| list.is_settled(*deleted))?;
         Some(Mark { count: list.count, revised, deleted })
     }

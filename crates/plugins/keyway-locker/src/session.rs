@@ -40,14 +40,14 @@ pub(crate) struct Session {
 pub(crate) struct Read {
     pub(crate) body: Body,
     pub(crate) begun: Begun,
-    /// The time of the service at the beginning of the read, by the date of its answer. If the answer has no date, the
-    /// time of the host's clock.
+    /// The service's time at the beginning of the read, from the date in the answer. If the answer has no date, the
+    /// host's time.
     pub(crate) begun_there: Timestamp,
 }
 
 impl Session {
-    /// Reads the profile, and decrypts the key of the project. Uses the profile in the file of kept answers, if that is
-    /// young enough.
+    /// Reads the profile, and decrypts the key of the project. Takes the profile from the cache file instead, if the
+    /// profile there is young enough.
     pub(crate) fn open(
         configuration: &LockerConfiguration,
         credentials: &Credentials,

@@ -1,4 +1,4 @@
-//! A clock that a test sets, for tests.
+//! A clock for tests, whose time a test sets.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

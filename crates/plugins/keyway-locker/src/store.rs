@@ -28,9 +28,9 @@ pub(crate) struct LockerStore {
     /// The credentials that the host passed, if it passed any. Otherwise they are read from the environment or a file.
     lent: Option<Credentials>,
     metadata: PluginMetadata,
-    /// The file of kept answers.
+    /// The path of the cache file, if the configuration has a cache folder.
     kept_file: Option<PathBuf>,
-    /// The age of kept answers that the host accepts.
+    /// The maximum age of a cached answer that the host accepts.
     accepted: Duration,
     clock: Arc<dyn Clock>,
     /// The id of the process that opened the store.

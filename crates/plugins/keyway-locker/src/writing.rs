@@ -99,8 +99,8 @@ pub(crate) fn modify(
     let description = match &change.description {
         None => None,
         Some(Some(text)) => Some(session.seal(text)?),
-        // An empty text is the only way to remove a description. A description that is empty on purpose is sent
-        // encrypted, so it differs.
+        // The service removes a description if it gets an empty text. A description that is empty but present is
+        // encrypted first, so its ciphertext is not empty.
         Some(None) => Some(String::new()),
     };
     if value.is_none() && description.is_none() {

@@ -75,10 +75,9 @@
 //! Given values are stored unchanged, since the settings only concern generated passwords.
 //!
 //! # Storage layout and guarantees
-//! The store is that of [`keyway_generic`] with other settings: see there for the layout, for keys
-//! and rotation, and for what it hides. The length of a password shows at rest, to 16 bytes.
-//! Linking this crate does not offer the plugin `generic`. Passwords are drawn by
-//! [`keyway_passwords`].
+//! The store is that of [`keyway_generic`] with other settings: see there for the layout, for keys and rotation, and
+//! for what it hides. A stored record shows the length of its password, rounded to 16 bytes. Linking this crate does
+//! not offer the plugin `generic`. Passwords are drawn by [`keyway_passwords`].
 //!
 //! To open the files of Convection's PassDB plugin, use `convection-passdb` of the crate
 //! `keyway-convection`.

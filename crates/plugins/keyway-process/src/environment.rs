@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 
-/// The environment of an executable, empty except for the variables listed here.
+/// The variables that an executable gets. It inherits no others from the host.
 ///
 /// See decision W7.
 ///
@@ -33,7 +33,7 @@ impl Environment {
     /// The variable that marks a run. It has a new value for each run, and the processes of the run inherit it.
     pub const RUN_MARK: &'static str = "KEYWAY_RUN";
 
-    /// `PATH` if the host has none.
+    /// The value of `PATH` for a program if the host's own environment has no `PATH`.
     pub const DEFAULT_PATH: &'static str = "/usr/local/bin:/usr/bin:/bin";
 
     /// Takes the variables of [`PASSED_ON`](Self::PASSED_ON) from the host.

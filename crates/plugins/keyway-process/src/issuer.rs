@@ -126,8 +126,9 @@ impl ProcessIssuer {
         }
     }
 
-    /// Requests an effect. If the executable writes secrets to its error output, they are hidden. `secrets` are those
-    /// of the request, and `revealed` are those of the answer.
+    /// Sends a request or a revocation to the executable, and decodes its answer. Hides the secrets that the executable
+    /// writes to its error output: `secrets` returns the secrets of the request, and `revealed` the secrets of the
+    /// answer.
     async fn ask<'a, T>(
         &self,
         action: Action,

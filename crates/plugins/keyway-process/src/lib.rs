@@ -93,7 +93,7 @@
 //! not make the host a subreaper: that would affect all other children of the host, too. On other systems, only the
 //! process group is killed.
 //!
-//! A search ends with the deadline of the run, after two seconds at the latest, and never before 50 milliseconds. A
+//! A search may take until the deadline of the run, but at most two seconds, and always at least 50 milliseconds. A
 //! large environment, or one that cannot be read without waiting, does not delay the search: only processes younger
 //! than the executable are read, each up to a megabyte (H64). If a process could not be checked in time, that is logged
 //! at level warn.

@@ -1,8 +1,8 @@
 //! Hides the parts of a text that also occur in secrets.
 //!
-//! Whether a byte is hidden depends only on the byte and the seven bytes on each side of it. So the end of a long text
-//! can be redacted without the rest, if the seven bytes before the end are known. The result is the same as for the
-//! whole text, even if a secret is longer than the end or begins before it (H62).
+//! Whether a byte is hidden depends only on the byte and the seven bytes on each side of it. So the last part of a long
+//! text can be redacted without the first part, if the seven bytes before the last part are known. The result is the
+//! same as for the whole text, even if a secret is longer than the last part or begins before it (H62).
 
 use keyway_core::Wiped;
 use keyway_issuers::Json;
@@ -20,7 +20,7 @@ pub(crate) struct Redaction {
     runs: Zeroizing<Vec<(u64, usize)>>,
     /// True for each run that occurs in a secret; of equal runs, only the first is marked.
     shared: Vec<bool>,
-    /// A filter that rules out most other runs without a search.
+    /// A filter that excludes most runs that do not occur in the text, without a search in `runs`.
     filter: Zeroizing<Vec<u64>>,
 }
 
@@ -67,7 +67,8 @@ impl Redaction {
         }
     }
 
-    /// Hides every run that also occurs in the output of a program, as it is or with JSON escapes decoded.
+    /// Hides every run that also occurs in `printed`, the output of a program, either unchanged or after JSON escapes
+    /// are decoded.
     pub(crate) fn hide_printed(&mut self, printed: &[u8]) {
         self.hide_bytes(printed);
         if printed.contains(&b'\\') {
@@ -118,7 +119,7 @@ pub(crate) fn show(text: &[u8], hidden: &[bool]) -> Wiped<String> {
     shown
 }
 
-/// Returns every run of the shortest length, and its end. The two alphabets of base64 count as one.
+/// Returns every run of [`SHORTEST`] bytes, and the position of its end. The two alphabets of base64 count as one.
 fn runs_of(bytes: &[u8]) -> impl Iterator<Item = (u64, usize)> + '_ {
     let mut run = 0_u64;
     bytes.iter().enumerate().filter_map(move |(at, byte)| {
@@ -132,7 +133,7 @@ fn runs_of(bytes: &[u8]) -> impl Iterator<Item = (u64, usize)> + '_ {
     })
 }
 
-/// Decodes the escapes of text that is JSON, or almost.
+/// Decodes the JSON escapes in a text. The text need not be valid JSON.
 fn unescaped(json: &[u8]) -> Wiped<Vec<u8>> {
     let mut plain = Wiped::new(Vec::with_capacity(json.len()));
     let mut rest = json;

@@ -105,8 +105,8 @@ impl Runner {
     pub async fn run(&self, input: Input) -> Result<Finished, RunError> {
         let permit = self.permits.acquire_arc().await;
         let (sender, receiver) = oneshot::channel();
-        // Reserve the thread first: once the program is started, a failure could not promise that nothing
-        // happened.
+        // Reserve the thread first: if that failed after the start of the program, the error could not promise that
+        // nothing happened.
         let mut worker = self.workers.reserve().map_err(|source| RunError::Start { source })?;
         // Start here, because starting a program takes no longer than waking another thread.
         let mut running = Running::start(&self.launch(), self.limits, input)?;
@@ -120,7 +120,7 @@ impl Runner {
                 drop(permit);
                 // The receiver may be gone.
                 let _ = sender.send(result);
-                // Close the streams after the answer, so that no caller waits for that.
+                // Close the streams after the answer is sent, so that the caller does not wait until they are closed.
                 drop(running);
             }))
             .map_err(|source| RunError::System { what: "wait for it", source })?;

@@ -1,8 +1,8 @@
 //! The sleep of an idle thread.
 //!
-//! Waking a thread costs about a twentieth of a short run. So the thread that will wait for a program is not woken when
-//! the program starts, but when it ends, or after a while. The thread sleeps on a set of descriptors, to which other
-//! threads can add while it sleeps.
+//! Waking a thread costs about a twentieth of a short run. So the thread that will wait for a program is woken when the
+//! program ends, or after a while, and not when the program starts. The thread sleeps on a set of descriptors, to which
+//! other threads can add descriptors while it sleeps.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -49,13 +49,13 @@ impl Sleep {
             .is_ok()
     }
 
-    /// Sleeps for this time at most. Returns true if an event ended the sleep before, even an outdated one.
+    /// Sleeps for this time at most. Returns true if an event ended the sleep early, even if the event is outdated.
     pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let at_most = Timespec::try_from(at_most).ok();
         let mut happened = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 1];
         let woken = match epoll::wait(&self.waited_for, &mut happened[..], at_most.as_ref()) {
             Ok(events) => events > 0,
-            // The caller finds no event, and sleeps again.
+            // A signal interrupted the sleep. The caller finds no event, and sleeps again.
             Err(Errno::INTR) => true,
             Err(_) => false,
         };

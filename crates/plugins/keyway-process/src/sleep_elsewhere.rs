@@ -25,12 +25,12 @@ impl Sleep {
         false
     }
 
-    /// Sleeps for this time at most. Returns true if an event ended the sleep before, even an outdated one.
+    /// Sleeps for this time at most. Returns true if an event ended the sleep early, even if the event is outdated.
     pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let at_most = Timespec::try_from(at_most).ok();
         match poll(&mut [PollFd::new(&self.wake, PollFlags::IN)], at_most.as_ref()) {
             Ok(ready) => ready > 0,
-            // The caller finds no event, and sleeps again.
+            // A signal interrupted the sleep. The caller finds no event, and sleeps again.
             Err(Errno::INTR) => true,
             Err(_) => false,
         }

@@ -66,8 +66,8 @@ impl Workers {
         Self { state: Arc::default(), idle_for }
     }
 
-    /// Reserves an idle thread, or starts one. Reserve the thread before the work begins. If the system has no thread
-    /// left, nothing has begun.
+    /// Reserves an idle thread, or starts one. Call this before the work begins: if the system has no thread left,
+    /// nothing has begun.
     pub(crate) fn reserve(&self) -> io::Result<Reserved> {
         let idle = {
             let mut state = lock(&self.state);
@@ -169,7 +169,7 @@ impl Thread {
         loop {
             let woken = self.sleep.sleep(until.saturating_duration_since(Instant::now()));
             match jobs.try_recv() {
-                // A message in the pipe is for this job, or does not affect it.
+                // If the pipe holds a message, it is about this job, or about an earlier job and without effect.
                 Ok(job) => return Some(job),
                 Err(TryRecvError::Disconnected) => return None,
                 Err(TryRecvError::Empty) => {}

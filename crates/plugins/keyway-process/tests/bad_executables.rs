@@ -44,7 +44,7 @@ fn json_fault(result: Result<RequestOutcome, IssuerError>) -> JsonFault {
     }
 }
 
-/// Returns the error of a run in an error of the issuer.
+/// Returns the [`RunError`] that is the cause of an issuer's error.
 #[track_caller]
 fn run_error(error: &IssuerError) -> &RunError {
     let source = std::error::Error::source(error).unwrap_or_else(|| panic!("{error:?}"));

@@ -1,4 +1,5 @@
-//! Tests that a thousand programs that leave their group leave no process and no thread in the host.
+//! Tests that a thousand programs that move out of their process group leave no process behind, and no thread in the
+//! host.
 #![cfg(target_os = "linux")]
 
 #[allow(dead_code, reason = "it uses a part")]

@@ -1,4 +1,4 @@
-//! Tests the surroundings of a running executable, and the number of runs at once.
+//! Tests what an executable gets from the host (environment, group, streams, input), and how many run at once.
 #![cfg(target_os = "linux")]
 
 mod support;
@@ -207,7 +207,7 @@ esac"#
 
 #[test]
 fn no_secret_of_a_call_is_in_an_error() {
-    // The program prints its input to its error output, as it came and decoded.
+    // The program prints its input to its error output twice: unchanged, and decoded.
     let body = "cat > \"$FOLDER/input\"; cat \"$FOLDER/input\" >&2; echo >&2; \
                 tr -- '-_' '+/' < \"$FOLDER/input\" | base64 -d 2>/dev/null | tr -d '\\\\' >&2; exit 1";
     let executable = Executable::reading_stdin(body);

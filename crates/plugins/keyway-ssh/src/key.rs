@@ -86,7 +86,7 @@ impl LoginKey {
         let (Some(kind), Some(key)) = (fields.next(), fields.next()) else {
             return refuse("it is not made of a type, a space and a key");
         };
-        // Options of `sshd` would come before the type. So a text that begins with a type has none.
+        // The options of `sshd` come before the type, so a text that begins with a type has no options.
         if !types.0.contains(&kind) {
             return refuse(&format!("its type is none of {}", types.0.join(", ")));
         }
@@ -148,8 +148,8 @@ impl LoginKey {
 }
 
 fn not_written(error: ssh_key::Error) -> IssuerError {
-    // `Unavailable` promises that there was no effect. That is true, because nothing has happened before this step. No
-    // outside system is the cause.
+    // `Unavailable` promises that there was no effect. That is true, because nothing has happened before this step. The
+    // cause is the encoder in this process, not an outside system.
     IssuerError::Unavailable { what: "the encoder of keys", retry_after: None, source: Some(error.into()) }
 }
 

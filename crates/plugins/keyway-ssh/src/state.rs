@@ -53,8 +53,8 @@ impl StatePrefix {
     }
 }
 
-/// Checks, before any effect, that the state holds no text that the user gets: a login name could
-/// be part of the prefix.
+/// Checks, before any effect, that the state contains no text that the user gets, for example a login name in the
+/// configured prefix.
 ///
 /// See decision W8.
 pub(crate) fn check(issued: &Issued) -> Result<(), IssuerError> {

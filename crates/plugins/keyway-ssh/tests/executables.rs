@@ -99,8 +99,8 @@ fn a_failed_set_up_says_why() {
     assert!(code == Some(1) && said.contains("not absolute"), "{said}");
 }
 
-/// Checks that a program that is killed at any moment leaves only complete lines, and all lines of
-/// others.
+/// Checks that a program that is killed at any moment leaves only complete lines, and keeps all lines of other
+/// programs.
 #[test]
 fn a_line_by_an_executable_that_is_killed() {
     const FOREIGN: &str = "# theirs\nssh-rsa AAAA joe@laptop\n";

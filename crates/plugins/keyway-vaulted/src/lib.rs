@@ -162,9 +162,10 @@
 //! | a login at the target with the new one | old, new | as above |
 //! | the new one is confirmed, and the lease ends | new | done |
 //!
-//! Each row is one compare-and-set of one secret, so at every moment the secret has the credential that the target
-//! accepts. The lease is held until the end, and no session gets the account. A failed check-in is repeated by the
-//! host; if a lease is never checked in, its credential is changed before the next check-out.
+//! The secret is written in the first and in the last row, each time by one compare-and-set. So at every moment the
+//! secret has the credential that the target accepts. The lease is held until the end, and no session gets the account.
+//! A failed check-in is repeated by the host; if a lease is never checked in, its credential is changed before the next
+//! check-out.
 //!
 //! If a login shows that the target accepts neither credential, for example because someone changed it by hand, the
 //! account has *diverged*: the check-in says so ([`Rotation::Diverged`](keyway_credentials::Rotation)), and check-outs

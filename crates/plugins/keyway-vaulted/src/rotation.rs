@@ -80,8 +80,8 @@ pub(crate) enum Next {
 pub(crate) struct Course {
     question: Question,
     asked_for_change: bool,
-    /// Whether the changer refused the new credential. If the target still accepts the old credential, its rules are
-    /// the reason for the refusal.
+    /// Whether the changer refused the new credential. If it did, and the target still accepts the old credential, the
+    /// target's rules are the reason for the refusal.
     is_not_taken: bool,
     /// Whether the target refused the old credential. Another host may have changed the target after it refused the new
     /// credential. So only a later refusal of the new credential shows that the target accepts neither.
@@ -94,7 +94,7 @@ impl Course {
         (Self::at(Question::Change), Question::Change)
     }
 
-    /// Continues a change that another attempt has left, perhaps after it asked the target.
+    /// Continues a change that an earlier attempt did not finish. That attempt may have asked the target already.
     pub(crate) const fn resumed() -> (Self, Question) {
         (Self::at(Question::New), Question::New)
     }

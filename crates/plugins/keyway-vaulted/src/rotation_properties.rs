@@ -8,17 +8,17 @@ use super::*;
 use crate::account::StoredLease;
 use crate::machine::begin;
 
-/// A failure at one question to the target, or the death of the process before or after it.
+/// A failure at one question to the target, or the death of the process before or after that question.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     None,
     /// The target cannot be reached.
     Unreachable,
-    /// The answer is lost; whether the target acted depends on the flag.
+    /// The answer is lost. The flag tells whether the target acted.
     Lost(bool),
     /// The target refuses a change by its rules.
     RefusedByRule,
-    /// The process dies; whether the target acted before depends on the flag.
+    /// The process dies. The flag tells whether the target acted before that.
     Dies(bool),
     /// The process dies after the answer, before the result is stored.
     DiesAfter,
@@ -36,7 +36,7 @@ struct World {
 enum Ended {
     Confirmed,
     Diverged,
-    /// The attempt failed, or died.
+    /// The attempt failed, or the process died.
     Again,
 }
 

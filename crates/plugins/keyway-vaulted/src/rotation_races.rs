@@ -7,7 +7,8 @@ use super::properties::{lease, leased};
 use super::*;
 use crate::machine::begin;
 
-/// A secret with its version, and a target. A picky target refuses each credential with an odd number.
+/// A secret with its version, and a target. Passwords are numbers. If `is_picky` is set, the target refuses odd
+/// numbers.
 struct World {
     accepts: u32,
     stored: Box<StoredAccount>,

@@ -261,7 +261,7 @@ impl CredentialStore for VaultedStore {
         if account.has_diverged() {
             return Ok(Verified::Diverged);
         }
-        // While a change is under way, the target may accept the old or the new credential. So it is not asked.
+        // While a change is under way, the target may accept the old or the new credential. So the target is not asked.
         let asked = if account.change.is_some() { None } else { self.opens(candidate, &account).await };
         Ok(match asked {
             Some(true) => Verified::Opens,

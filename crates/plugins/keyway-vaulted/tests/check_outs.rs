@@ -1,4 +1,4 @@
-//! Tests check-outs without rotation: leases, codes, certificates, and stores that cannot keep them.
+//! Tests check-outs without rotation: leases, one-time codes, certificates, and secret stores that cannot hold leases.
 
 mod support;
 

@@ -13,8 +13,8 @@ pub(super) enum Ending {
     Answer(u8),
     /// The call succeeds after a while.
     Slow(Duration),
-    /// The answer breaks the contract: it has credentials without a declared lease, or with a lease that is not
-    /// declared.
+    /// The answer breaks the contract: it has credentials without a lease, although the vault declares leases, or with
+    /// a lease, although the vault does not declare leases.
     Violation,
     /// The vault refuses, without an effect.
     Refused,
@@ -80,7 +80,7 @@ impl Ending {
                 Err(CredentialError::Unavailable { what: "the input", retry_after: Some(wait), source: None })
             }
             Self::Failed { .. } => Err(CredentialError::system("answer", "the input ends it")),
-            // With a usual panic, a fuzzer's hook would end the process.
+            // A usual panic would call the fuzzer's hook, which ends the process.
             Self::Panic { .. } => std::panic::resume_unwind(Box::new(SECRET.to_owned())),
             Self::Hang { .. } => std::future::pending().await,
         }

@@ -23,7 +23,8 @@ pub(super) struct Ledger {
     given: BTreeMap<LeaseId, Given>,
     /// The lease of each fetch, by its intent.
     by_intent: BTreeMap<String, Lease>,
-    /// The outcome of each renewal, by its intent, and the number of its repetitions without an answer.
+    /// The outcome of each renewal, by the intent of the renewal, and how often the renewal was repeated without an
+    /// answer.
     renewed: BTreeMap<String, (Lease, u32)>,
     /// The intents of the check-ins of each lease.
     check_ins: BTreeMap<LeaseId, BTreeSet<String>>,
@@ -126,7 +127,8 @@ impl Ledger {
     }
 }
 
-/// Tells whether the intent of a check-in is that of the fetch's check-in.
+/// Tells whether `check_in` is the intent that a host derives from the intent `fetch`, for the check-in of the fetched
+/// lease.
 ///
 /// There is one exception. A person who decides about the fetches of a session cannot tell which fetch made a lease, so
 /// the check-in after such a decision has the number 65535 instead.

@@ -87,7 +87,7 @@ impl InputVault {
             ledger.demand(made.is_none() || self.capabilities.idempotent, || {
                 format!("the intent of {made:?} is used again")
             });
-            // A repeated intent gets the same lease, if the answer has one.
+            // An intent that has already made a lease gets this lease again, unless the call fails.
             let gives = match ending {
                 Ending::Answer(other) => other == 0 || made.is_some(),
                 _ => ending.has_effect(),

@@ -79,7 +79,7 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
     Ok(candidates.into_iter().map(by_name).collect())
 }
 
-/// Returns every candidate that a second run of this program may test.
+/// Returns every candidate that this program may test when a rule has started it a second time.
 pub(crate) fn of_second_run() -> Vec<Candidate> {
     let mut candidates = all().unwrap_or_default();
     candidates.extend(certificates::mutants::candidates());

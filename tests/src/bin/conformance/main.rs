@@ -228,7 +228,7 @@ fn mutants(options: &Options) -> Result<bool, String> {
     }
     let mut matrix = Matrix::default();
     let progress = bar(0);
-    // A mutant may panic, and the matrix shows that.
+    // A mutant may panic. The matrix shows that, so the message of the panic is not printed.
     std::panic::set_hook(Box::new(|_| {}));
     if wants("storage") {
         matrix.append(try_each(&storage::suite(), storage::mutants::all(), options, &progress));
@@ -251,7 +251,8 @@ fn mutants(options: &Options) -> Result<bool, String> {
         matrix.append(try_each(&secrets::client::suite(), of_clients, options, &progress));
     }
     if options.mutant.is_some() {
-        // A partial run cannot show that a rule has no mutant.
+        // A run of chosen mutants cannot show that a rule has no mutant, so the matrix leaves out the rules without a
+        // mutant in this run.
         matrix.rules.retain(|rule| matrix.rows.iter().any(|row| row.breaks == *rule));
     }
     progress.finish_and_clear();

@@ -23,7 +23,7 @@ use keyway_vaulted::{StoredAccount, TotpSeed};
 use pollster::block_on;
 use serde_json::json;
 
-/// A private key of the kit, which opens nothing else.
+/// A private key of the kit, which opens nothing outside of the tests.
 const KEY: &str =
     include_str!("../../../../crates/keyway-conformance/src/credentials/scripted/keys/ed25519.pem");
 

@@ -16,7 +16,8 @@ use crate::redaction::{self, Redaction, SHORTEST};
 /// secrets, and `Debug` shows the length only.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ErrorOutput {
-    /// The last bytes, up to twice as many as are kept, so that they are seldom moved to the front.
+    /// The last bytes of the error output. The buffer holds up to twice [`KEPT`](Self::KEPT) bytes, so that the bytes
+    /// to keep are seldom moved to its front.
     bytes: Wiped<Vec<u8>>,
     /// True for each kept byte that must not be shown. Empty if no byte is hidden yet.
     hidden: Vec<bool>,
@@ -24,14 +25,14 @@ pub struct ErrorOutput {
 }
 
 impl ErrorOutput {
-    /// The largest number of bytes shown, before secrets are replaced.
+    /// The maximum number of bytes that are shown, counted before secrets are replaced.
     pub const MAX_BYTES: usize = 8 * 1024;
 
     /// The number of bytes kept. It includes the bytes before the first shown one, because redaction depends on them.
     const KEPT: usize = Self::MAX_BYTES + SHORTEST - 1;
 
-    /// Returns the end of the error output, unredacted: it may hold secrets, and is not for a log. Bytes hidden
-    /// by [`hide_output`](Self::hide_output) are zeros.
+    /// Returns the end of the error output. Bytes hidden by [`hide_output`](Self::hide_output) are zeros. All other
+    /// bytes are unchanged and may hold secrets, so the result is not for a log.
     pub fn bytes(&self) -> Wiped<Vec<u8>> {
         let kept = self.kept();
         let from = kept.len().saturating_sub(Self::MAX_BYTES);
@@ -54,8 +55,8 @@ impl ErrorOutput {
         self.written == 0
     }
 
-    /// Hides from now on every run of eight bytes or more that also occurs in `output`, the output of the program, as
-    /// it is or with JSON escapes decoded.
+    /// From now on, hides every run of eight bytes or more that also occurs in `output`, the output of the program,
+    /// either unchanged or after JSON escapes are decoded.
     ///
     /// Every part of a refused answer is treated as a secret, because the host cannot tell which parts are secret.
     pub fn hide_output(&mut self, output: &[u8]) {
@@ -72,10 +73,10 @@ impl ErrorOutput {
     ///
     /// Every run of eight bytes or more that also occurs in one of `secrets` becomes `[REDACTED]`: a whole secret, and
     /// any piece of it. White space around a secret is ignored. The two alphabets of base64 count as one, and JSON
-    /// escapes count as the characters that they stand for. The search comes before the text is cut, so the end of a
-    /// secret is not shown either (H62).
+    /// escapes count as the characters that they stand for. The search also covers the bytes before the part that is
+    /// shown, so a secret that the cut divides is hidden, too (H62).
     ///
-    /// Does not find a shorter secret, one in any other form, or one that the program made itself: treat the
+    /// Does not find a shorter secret, a secret in any other form, or a secret that the program made itself: treat the
     /// log as confidential.
     pub fn for_log<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) -> Wiped<String> {
         if self.is_empty() {
@@ -179,7 +180,7 @@ mod tests {
         }
     }
 
-    /// Checks that no part of the secret shows wherever the text is cut.
+    /// Checks that no part of the secret is shown, wherever the text is cut.
     #[test]
     fn a_secret_is_hidden_before_the_text_is_cut() {
         let secret = "AAAA-this-is-a-very-secret-access-token-0123456789";

@@ -4,8 +4,8 @@ use std::io;
 
 use crate::environment::Environment;
 
-/// The value of [`Environment::RUN_MARK`] for one run: 16 random bytes. A program cannot derive the mark of
-/// another run from it, and a forked host does not repeat it (H63).
+/// The value of [`Environment::RUN_MARK`] for one run: 16 random bytes. A program cannot derive the mark of another run
+/// from its own mark, and a forked host does not repeat a mark (H63).
 #[derive(Debug)]
 pub(crate) struct RunMark(String);
 
@@ -53,7 +53,7 @@ mod tests {
             assert_eq!(mark.as_str().len(), 32);
             for other in &marks[..index] {
                 let same = mark.as_str().bytes().zip(other.as_str().bytes()).filter(|(a, b)| a == b).count();
-                // Two marks of 32 random digits have two equal digits on average.
+                // Two random marks of 32 digits have the same digit at two positions on average.
                 assert!(same < 20, "{} {}", mark.as_str(), other.as_str());
             }
         }

@@ -210,7 +210,8 @@ impl Running {
         }
         self.ending.kill(self.limits.grace);
         let (output, mut errors) = self.streams.take_printed();
-        // No answer was read from the output, so its secrets are unknown.
+        // The host does not decode this output, so it cannot tell which parts are secret, and treats the whole output
+        // as secret.
         errors.hide_output(&output);
         Err(match stop {
             Ok(Stop::Deadline) => RunError::Deadline { deadline: self.limits.deadline, errors },

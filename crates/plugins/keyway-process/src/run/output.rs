@@ -17,7 +17,7 @@ pub(super) enum Read {
     End,
 }
 
-/// Reads once into the spare capacity of a buffer, which must not be empty.
+/// Reads once into the spare capacity of a buffer. The buffer must have spare capacity.
 pub(super) fn read_into(stream: impl AsFd, buffer: &mut Vec<u8>) -> Result<Read, Errno> {
     loop {
         return match rustix::io::read(&stream, spare_capacity(buffer)) {

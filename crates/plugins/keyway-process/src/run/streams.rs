@@ -89,7 +89,7 @@ impl Streams {
         (self.output.take(), std::mem::take(&mut self.errors))
     }
 
-    /// Writes input and reads output until the program ends or must end. `short` is the rest of a [short
+    /// Writes input and reads output until the program ends or must end. `short` is the remaining time of a [short
     /// run](Self::SHORT_RUN).
     ///
     /// Only the end of the program itself counts. Processes that it started may hold its streams open for ever, so

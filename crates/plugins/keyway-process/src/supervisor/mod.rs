@@ -111,7 +111,7 @@ impl Supervisor {
 
     /// Asks all processes of the run to end.
     pub(crate) fn terminate(&self) {
-        // If the helper is gone, the wait for it notices that.
+        // If the helper is gone, the caller notices it when it waits for the end of the run.
         let _ = write_frame(&self.socket, Order::TERMINATE);
     }
 

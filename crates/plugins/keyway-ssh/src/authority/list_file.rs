@@ -16,8 +16,8 @@ use crate::file::{IssuerFile, failed};
 /// Keeps an existing list, and adds its record if that is missing. Calling it again is harmless.
 ///
 /// # Errors
-/// An error if the record shows that the list is missing or older: restore it from a copy. Also an error if the system
-/// refuses a step; the next call continues with that step.
+/// An error if the record shows that the list is missing, or is older than the record: restore the list from a copy.
+/// Also an error if the system refuses a step; the next call continues with that step.
 pub fn set_up_revocation_list(krl_file: impl AsRef<Path>) -> Result<(), IssuerError> {
     let invalid =
         |reason: &dyn std::fmt::Display| IssuerError::invalid("the path of the list", reason.to_string());
@@ -170,7 +170,7 @@ impl ListFile {
     ) -> Result<(), IssuerError> {
         let mut is_noted = false;
         match self.try_rewrite(edit, &mut is_noted) {
-            // The next call finds the change in the record, and completes it.
+            // The record already names the change, so the next call completes the list.
             Err(error) if is_noted && error.effect() == Effect::None => {
                 Err(IssuerError::system("change the list of revoked certificates", error))
             }
@@ -193,7 +193,7 @@ impl ListFile {
             let change = edit(old.as_ref().map(Found::content), noted)?;
             let new = change.list.map(|list| list.encode());
             if let Some(new) = new.as_ref().filter(|new| new.len() > IssuerFile::MAX_CONTENT_BYTES) {
-                // Refuses the list before the record names a change that is impossible.
+                // A list that is too long is refused here, before the record names a change that cannot be made.
                 let (bytes, limit) = (new.len() as u64, IssuerFile::MAX_CONTENT_BYTES);
                 return Err(failed(FileError::TooLong { path: self.list.path(), bytes, limit }));
             }

@@ -23,8 +23,8 @@ const HOST: &str = "host";
 /// The longest validity of a certificate, in minutes.
 pub(super) const LONGEST_MINUTES: u64 = 366 * 24 * 60;
 
-/// The longest restriction, in bytes. A certificate with two of them fits into an answer under WaTTS, which has at most
-/// 65,500 bytes.
+/// The longest restriction, in bytes. An answer under WaTTS has at most 65,500 bytes, which is enough for a certificate
+/// with two such restrictions.
 const LONGEST_OPTION: usize = 16 * 1024;
 
 /// The extensions that `sshd` knows. It would silently ignore others.

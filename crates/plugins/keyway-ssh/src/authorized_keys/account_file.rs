@@ -31,7 +31,7 @@ pub struct AuthorizedKeysFile(IssuerFile);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplaceKeyError {
-    /// The file has no line of either key, and is unchanged.
+    /// The file has a line neither for the old key nor for the new one. It is unchanged.
     #[error("{file} has neither the old key nor the new one: add the line of the old key again")]
     NoLine {
         /// The path of the file.

@@ -20,8 +20,8 @@ pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
     changed
 }
 
-/// Returns the content without the lines of this state. `None` if there is none. Removes all copies, since each
-/// would let the user in.
+/// Returns the content without the lines of this state, or `None` if the state has no line. Removes every copy of a
+/// line, since each copy would let the user in.
 pub(super) fn without(content: &[u8], state: &str) -> Option<Vec<u8>> {
     has(content, state)
         .then(|| lines(content).filter(|line| !is_of(line, state)).collect::<Vec<_>>().concat())
@@ -87,8 +87,8 @@ fn is_of(line: &[u8], state: &str) -> bool {
     KeyLine::read(line).is_some_and(|read| words(read.behind).any(|word| word == state.as_bytes()))
 }
 
-/// Returns the content with `new` in place of `old` in each line that has the key `old`. Both are a type, a space and
-/// the key. The options and the comment of a line stay. `None` if no line has the old key.
+/// Returns the content with `new` in place of `old` in each line that has the key `old`. `old` and `new` each consist
+/// of a type, a space and a key. The options and the comment of a line stay. `None` if no line has the old key.
 pub(super) fn with_key_replaced(content: &[u8], old: &str, new: &str) -> Option<Vec<u8>> {
     let mut changed = Vec::with_capacity(content.len() + new.len());
     let mut is_found = false;

@@ -198,7 +198,7 @@ fn entries_are_removed_a_day_after_the_longest_validity() {
     assert!(!authority.lists("long"));
 }
 
-/// Checks that a list that cannot grow refuses revocations only.
+/// Checks that with a list that cannot grow, revocations fail, and certificates are still issued.
 #[test]
 fn a_full_list_still_issues() {
     let authority = Authority::new();

@@ -58,7 +58,7 @@ pub(crate) struct StoredLease {
     pub(crate) renewal: Option<IntentId>,
 }
 
-/// A change of a credential at its target that has begun.
+/// An unfinished change of a credential at its target.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StoredChange {
     /// The lease whose return needs the change.

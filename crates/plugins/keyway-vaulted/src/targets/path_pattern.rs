@@ -1,4 +1,4 @@
-//! The pattern of the paths of accounts.
+//! A pattern of paths, which gives the path of each account's file.
 
 use keyway_credentials::{Candidate, CredentialError};
 use keyway_files::{FilePath, PathFault};

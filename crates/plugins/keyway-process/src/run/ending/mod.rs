@@ -51,8 +51,8 @@ impl Ending {
         }
     }
 
-    /// Ends the processes that a program left behind after its own end. Returns how the program ended, and
-    /// the number of those processes. Takes no longer than the rest of the time of the run.
+    /// Ends the processes that a program left behind after its own end. Returns how the program ended, and the number
+    /// of those processes. Takes no longer than the remaining time of the run.
     pub(super) fn after_exit(
         &mut self,
         ran: Duration,

@@ -87,7 +87,7 @@ impl Leftovers {
         }
     }
 
-    /// Tells whether a process was not checked, because the time was over or a read hung.
+    /// Tells whether any process was not checked, because the time was over or a read hung.
     pub(super) const fn gave_up(&self) -> bool {
         self.gave_up
     }
@@ -141,7 +141,8 @@ impl Leftovers {
                 if !family.insert(child) {
                     continue;
                 }
-                // The parent is read only after a descriptor holds the process, because its id cannot be reused then.
+                // The parent is read only after a descriptor holds the child, because from then on the id of the child
+                // cannot be reused.
                 let Some(handle) = open(child) else { continue };
                 if Status::of(child).is_some_and(|status| status.parent == parent) {
                     self.found.entry(child).or_insert(handle);

@@ -33,7 +33,8 @@ pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
     let mut environ = Vec::new();
     match file.take(MOST_READ).read_to_end(&mut environ) {
         Ok(1..) if mark.is_in(&environ) => Look::Marked,
-        // The process may have loaded its program between the read and this look.
+        // The environment was empty when it was read, but is not empty now: the process may have loaded its program in
+        // the meantime. It must be read again.
         Ok(0)
             if Status::of(pid).is_some_and(|status| status.is_alive() && !status.has_empty_environment()) =>
         {

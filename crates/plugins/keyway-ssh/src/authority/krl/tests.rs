@@ -143,8 +143,8 @@ fn entries_stay_for_the_longest_validity() {
     }
 }
 
-/// Checks that the list stays short at 1066 revocations a day. Half as many filled a list when entries stayed for 25
-/// months (H52).
+/// Checks that the list stays short at 1066 revocations a day. When entries stayed for 25 months, half as many
+/// revocations a day filled a list (H52).
 #[test]
 fn a_list_does_not_grow_for_ever() {
     let mut list = RevocationList::EMPTY;

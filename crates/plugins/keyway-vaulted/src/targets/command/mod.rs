@@ -1,6 +1,7 @@
 //! Changes and checks credentials by executables.
 //!
-//! Both get one JSON object on standard input, and answer with one word on standard output and exit status 0.
+//! Each executable gets one JSON object on standard input, and answers with one word on standard output and exit status
+//! 0.
 
 mod changer;
 mod order;

@@ -9,9 +9,9 @@ use super::run::run;
 
 /// Checks credentials by an executable that logs in to the target, and out again.
 ///
-/// The order has the entries `version`, `account`, `asset` and `kind` as that of a
-/// [`CommandChanger`](super::CommandChanger); `action` is `"probe"`, and `credential` has the form of `old` and `new`
-/// there. The executable prints one word, and exits with status 0:
+/// The order has the entries `version`, `account`, `asset` and `kind` of the order of a
+/// [`CommandChanger`](super::CommandChanger). Its `action` is `"probe"`, and its `credential` has the same form as
+/// `old` and `new` in that order. The executable prints one word, and exits with status 0:
 ///
 /// | word | it says |
 /// | --- | --- |
