@@ -101,8 +101,7 @@ fn rows(sections: &[Section]) -> Vec<Row> {
     rows
 }
 
-/// Writes the table from clauses to rules for a terminal, and tells whether every clause has a
-/// rule.
+/// Returns a table of the clauses and their rules, for a terminal, and tells whether every clause has a rule.
 pub fn coverage() -> (String, bool) {
     let rows = rows(&sections());
     let width = rows.iter().map(|row| row.clause.id.len()).max().unwrap_or_default();

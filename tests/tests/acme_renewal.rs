@@ -17,7 +17,7 @@ use keyway_x509::{AlternativeName, CertificateRequest, DistinguishedName, KeyTyp
 use serde_json::json;
 
 const PLUGINS: Plugins = plugins! { keyway_acme };
-/// A time longer than a thousandth of the validity: the server's certificates last for two millennia.
+/// The server's certificates are valid for two millennia. This time is longer than a thousandth of their validity.
 const YEARS: Duration = Duration::from_secs(4 * 365 * 24 * 3600);
 
 /// A clock that is set ahead.

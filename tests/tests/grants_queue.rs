@@ -32,7 +32,7 @@ async fn a_request_that_waits_for_a_place_is_not_in_doubt() {
     let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
     let host = Host::builder(PLUGINS.registry().unwrap(), Arc::new(Memory::new()), keys)
         .service(service)
-        // Both time limits are equal, as by default.
+        // The plugin's deadline and the engine's deadline are equal, as by default.
         .grant_limits(Limits::default().with_deadline(Duration::from_secs(2)))
         .start()
         .await

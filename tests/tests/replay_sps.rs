@@ -94,7 +94,7 @@ fn opened(vector: &Vector, journal: &Arc<Journal>) -> Option<Scripted> {
     Some(Scripted::new(Arc::new(plan), login, Arc::clone(journal)))
 }
 
-/// Compares the plugin with the model, which read the rules of a vector independently of each other.
+/// Compares the plugin with the model. Each of them reads the rules of a vector with code of its own.
 #[tokio::test]
 async fn the_plugin_answers_the_first_fetch_as_the_model_says() {
     let mut compared = 0;

@@ -65,7 +65,8 @@ fn openssl_verifies_our_requests() {
     }
 }
 
-/// Tests that every request that OpenSSL refuses to verify is refused here too, whichever byte was changed.
+/// Changes single bytes of a request, and tests that every changed request that OpenSSL refuses to verify is refused
+/// here too.
 #[test]
 fn a_request_that_openssl_refuses_is_refused() {
     let Some(openssl) = openssl("requests that it refuses") else { return };

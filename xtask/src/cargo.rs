@@ -10,8 +10,8 @@ use std::{
 
 use crate::Failure;
 
-/// Returns the root of the workspace of the package that cargo runs, or otherwise of the current folder. The path at
-/// compile time is not used, because clones of the repository may share a target folder.
+/// Returns the root of a workspace: the workspace of the package that cargo runs, or else the workspace of the current
+/// folder. The path at compile time is not used, because clones of the repository may share a target folder.
 pub(crate) fn workspace_root() -> PathBuf {
     let start = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from).or_else(|| env::current_dir().ok());
     let start = start.unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::{Failure, cargo, expect_no_more, tools};
 /// The manifests of both workspaces. cargo-fuzz requires the second one.
 const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 
-/// Runs the task. Prints one line and succeeds if cargo-deny is missing, and there is no registry to install it from.
+/// Runs the task. If cargo-deny is missing and no registry can be reached to install it, prints one line and succeeds.
 /// Skips the check of advisories in the same way if their database is missing.
 pub(crate) fn run(arguments: lexopt::Parser) -> Result<(), Failure> {
     expect_no_more(arguments)?;

@@ -1,8 +1,8 @@
-//! `cargo xtask features`: checks on which packages a package depends with some of its features, and that it compiles
-//! with them.
+//! `cargo xtask features`: checks which packages a package depends on with a choice of its features, and that the
+//! package compiles with this choice.
 //!
-//! A user who leaves a feature out wants to leave its packages out, too. The build of the whole workspace does not show
-//! this, because there a feature that one package requests is on for all packages.
+//! A user who leaves a feature out wants to leave the packages of the feature out, too. The build of the whole
+//! workspace does not show whether that works: there, a feature that one package requests is on for all packages.
 
 use std::collections::BTreeSet;
 

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{Failure, cargo, tools};
 
-/// Runs the task. Without cargo-fuzz, and without a registry to install it from, prints one line and succeeds,
+/// Runs the task. If cargo-fuzz is missing and no registry can be reached to install it, prints one line and succeeds,
 /// because an ordinary test also runs the corpora.
 pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     let mut only = None;

@@ -27,7 +27,7 @@ use crate::rust_paths::paths;
 
 /// The sources whose rooms are compared.
 const SOURCES: &str = "crates/keyway-host/src";
-/// The prefix of the names of the workspace's crates in code.
+/// The prefix that the crates of the workspace have in code.
 const CRATES: &str = "keyway_";
 
 /// Maps each room, or folder, to everything that is listed for it.

@@ -11,10 +11,10 @@ pub(crate) const REPORT_VARIABLE: &str = "KEYWAY_SKIP_REPORT";
 /// The variable that, set to `1`, makes a test fail instead of being skipped.
 pub(crate) const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 
-/// The variable that, set to `1`, lets tests change the system: `--install-services` sets it.
+/// The variable that, set to `1`, lets tests change the system. `--install-services` sets the variable.
 pub(crate) const CHANGE_VARIABLE: &str = "KEYWAY_CHANGE_SYSTEM";
-/// Names the permission to change the system, which some tests need. It is not a program, so a run never fails because
-/// of its absence.
+/// The name under which reports list the permission to change the system, which some tests need. The permission is not
+/// a program, so a run never fails because it is missing.
 const PERMISSION: &str = "permission to change the system";
 
 /// A missing program, and the tests that were skipped for it.

@@ -60,7 +60,7 @@ pub enum Class {
     StateTaken,
     /// The vector uses a handle that it did not open.
     NoHandle,
-    /// The code under test panicked. This never matches.
+    /// The code under test panicked. This class never matches an expected outcome.
     Panicked,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Adapter, barbican, convection, locker, sps, watts};
 
-/// The place of a vector's kind in a file.
+/// The place at which a file states the kind of a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// The field `kind`.

@@ -1,5 +1,5 @@
-//! The golden file: the number of vectors that each decision overrules. A test compares it, so that a number does not
-//! change by accident.
+//! The golden file: the number of vectors that each decision overrules. A test compares the file with a new replay, so
+//! that no number changes by accident.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

@@ -7,27 +7,26 @@
 //!                                    4. judge     passed, decided or failed
 //! ```
 //!
-//! The order matters. [`Adapter::run`] and [`Adapter::rulings`] see an [`Input`], which gives no
-//! access to upstream's behaviour or the vector's id: an adapter implements a rule, and cannot list
-//! vectors. Some vectors of Barbican have an empty input and name the called method in their description, so
-//! [`Input::situation`] has that. A ruling comes from an oracle that is independent of the code under test (`oracle`, and
-//! `model` of the stores), and holds a decision's demand on the outcome. Without a ruling, the
-//! outcome must be upstream's: the same value, or an error of the same class.
+//! The order matters. [`Adapter::run`] and [`Adapter::rulings`] see an [`Input`], which gives no access to upstream's
+//! behaviour or the vector's id: an adapter implements a rule, and cannot list vectors. Some vectors of Barbican have
+//! an empty input and name the called method only in their description, so [`Input::situation`] returns the
+//! description. A ruling is a decision's demand on the outcome. It comes from an oracle that is independent of the code
+//! under test: from `oracle`, or from the `model` of the stores. Without a ruling, the outcome must be upstream's: the
+//! same value, or an error of the same class.
 //!
-//! A vector is *decided* when a decision rules, the outcome satisfies it, and upstream's outcome
-//! differs. Decided vectors count as passed; `tests/vectors/decided.txt` records the number that
-//! each decision overrules, so that a decision cannot silently grow.
+//! A vector is *decided* when a ruling exists, the outcome satisfies the ruling, and upstream's outcome differs.
+//! Decided vectors count as passed; `tests/vectors/decided.txt` records the number of vectors that each decision
+//! overrules, so that this number cannot grow unnoticed.
 //!
-//! A file that ends with `-fixtures.json` holds the texts that labels in vectors stand for, and no vectors.
-//! Files that end with `-ours.json` hold cases that were not recorded: upstream's behaviour there
-//! is known from its code and from notes on runs of it. They are kept beside the recorded ones,
-//! which stay unchanged.
+//! A file that ends with `-fixtures.json` holds no vectors, but the texts that labels in vectors stand for. A file that
+//! ends with `-ours.json` holds cases that were not recorded: upstream's behaviour in these cases is known from
+//! upstream's code, and from notes on runs of upstream. Such cases have files of their own, so the recorded files stay
+//! unchanged.
 //!
 //! # A family of vectors
 //!
-//! A family is a folder here, with one file for each kind, and a [`Family`] that lists its kinds.
-//! To add one, write its adapters, list it in [`families`], and copy its vectors to
-//! `tests/vectors`.
+//! A family is a folder here, with one file for each kind, and a [`Family`] that lists its kinds. To add a family,
+//! write its adapters, list it in [`families`], and copy its vectors to `tests/vectors`.
 
 mod adapter;
 mod barbican;

@@ -1,12 +1,11 @@
 //! Provides the real programs that some tests run against.
 //!
-//! A machine with nothing but Rust runs every test that it can. Other tests are reported, not
-//! silently passed: [`OrSkip::or_skip`] appends a line to the file that `KEYWAY_SKIP_REPORT` names,
-//! and `cargo xtask test` prints these lines at its end. With `KEYWAY_REQUIRE_SERVICES=1` (`cargo
-//! xtask test --require-services`) the test panics instead.
+//! A machine with nothing but Rust runs every test that it can. Other tests are reported, not silently passed:
+//! [`OrSkip::or_skip`] appends a line to the file that `KEYWAY_SKIP_REPORT` names, and `cargo xtask test` prints these
+//! lines at its end. With `KEYWAY_REQUIRE_SERVICES=1` (`cargo xtask test --require-services`), a test whose program is
+//! missing panics instead.
 //!
-//! The report has one line for each skip: the program, a tab, the skipped test, a tab, and the
-//! reason.
+//! The report has one line for each skip: the program, a tab, the skipped test, a tab, and the reason.
 
 mod convection;
 mod interpreter;

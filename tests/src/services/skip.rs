@@ -4,15 +4,15 @@ use std::{env, ffi::OsStr, fs::OpenOptions, io::Write as _, path::Path};
 
 /// The variable that names the file to which skips are appended. `cargo xtask test` sets it.
 pub const REPORT_VARIABLE: &str = "KEYWAY_SKIP_REPORT";
-/// The variable that makes a missing program a failure, if it is `1`.
+/// The variable that, set to `1`, makes a missing program a failure.
 pub const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 
-/// The variable that permits tests to change the system, such as to add an account, if it is `1`. `cargo xtask test
-/// --install-services` sets it.
+/// The variable that, set to `1`, permits tests to change the system, for example to add an account. `cargo xtask test
+/// --install-services` sets the variable.
 pub const CHANGE_VARIABLE: &str = "KEYWAY_CHANGE_SYSTEM";
 
-/// Tells whether tests may change the system, for which they also need to run as root. If not, reports that `what` was
-/// skipped. This skip is not a failure, even if real programs are required. Blocks.
+/// Tells whether tests may change the system. This also requires that the tests run as root. If they may not, reports
+/// that `what` was skipped. This skip is not a failure, even if real programs are required. Blocks.
 ///
 /// # Panics
 /// If the report cannot be written.

@@ -65,10 +65,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server. `settings` has one setting a line; they come before the server's own settings.
+    /// Starts a server. `settings` has one setting a line; these lines come before the server's own settings.
     ///
     /// # Panics
-    /// If it does not start.
+    /// If the server does not start.
     pub fn start(programs: &OpenSsh, settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let file = |name: &str| folder.path().join(name);

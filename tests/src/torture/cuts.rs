@@ -40,8 +40,8 @@ pub fn folder() -> Result<TempDir, TortureError> {
 /// Simulates power cuts at moments of a trace below `root`, and checks each disk that remains after a cut.
 ///
 /// The remaining files are written back below `root`, because stores know their paths. `look` gets that folder and
-/// reports its content ([`Line::Observed`]); it must be able to read the folder after every one of these cuts. Writes
-/// acknowledged before a cut must be present after it, and writes in progress may be.
+/// reports its content ([`Line::Observed`]). `look` must be able to read the folder after every one of these cuts.
+/// Writes acknowledged before a cut must be present after it, and writes in progress may be.
 ///
 /// # Errors
 /// When the trace has events that cannot be judged, or the system refuses.

@@ -1,4 +1,5 @@
-//! The parts that the hosts of several areas have in common.
+//! Functions that the hosts of several areas share: they open the storage, build the host, and report the findings of a
+//! check.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::draw::Draw;
 use super::lazy_storage::LazyStorage;
 use super::line::{Line, say};
 
-/// Opens the storage engine of a process, which all its hosts share. A lazy engine acknowledges before it writes.
+/// Opens the storage engine that all hosts of a process share. A lazy engine acknowledges before it writes.
 pub(super) async fn storage(folder: &Path, slot: u32, is_lazy: bool) -> Result<Arc<dyn Storage>, String> {
     let mode = if slot.is_multiple_of(2) { CommitMode::Inline } else { CommitMode::Thread };
     let engine = Sqlite::options().commit_mode(mode).open_or_create(folder.join("host.db"));

@@ -1,4 +1,4 @@
-//! The ledger: a model of the state that must be found.
+//! The ledger: a model of the state that a check must find.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,14 +20,14 @@ pub enum Finding {
     Lost(String),
     /// A value cannot be read, or was never written.
     Corrupt(String),
-    /// An effect happened twice that should happen once.
+    /// An effect that should happen once happened twice.
     Doubled(String),
     /// A target does not accept the key that the store has for it.
     LockedOut(String),
 }
 
 impl Finding {
-    /// Puts the preceding event in front of the message.
+    /// Puts `what`, the preceding event, in front of the message.
     #[must_use]
     pub fn after(self, what: &str) -> Self {
         match self {
@@ -41,8 +41,8 @@ impl Finding {
 
 /// A model of the cells: for each cell, the states in which a check may find it.
 ///
-/// A cell holds one value: a store, a secret, the keys of a store. Its name is a path; the cells below an absent cell
-/// are absent too.
+/// A cell holds one value, such as a store, a secret, or the keys of a store. The name of a cell is a path; the cells
+/// below an absent cell are absent too.
 #[derive(Debug, Default)]
 pub struct Ledger {
     cells: BTreeMap<String, Cell>,
@@ -57,7 +57,7 @@ struct Cell {
     last: BTreeMap<Writer, State>,
     /// The possible states, from operations that were neither acknowledged nor refused.
     pending: BTreeMap<Writer, State>,
-    /// The author of each version, for a cell with versions.
+    /// The acknowledged state of each version, for a cell with versions.
     chain: BTreeMap<u64, State>,
 }
 
@@ -80,7 +80,7 @@ impl Cell {
     /// Tells whether a reader may find this state.
     ///
     /// With one writer, this is the writer's last acknowledged state, or the state of a write in progress. With several
-    /// writers that do not read before they write, it is the last state of any of them.
+    /// writers that do not read before they write, it is the last state that any one of them wrote.
     fn allows(&self, found: &State) -> bool {
         let is_found = |state: &State| state.is_same_value(found);
         let before =

@@ -106,7 +106,7 @@ pub enum Line {
     Lost(String),
     /// A value cannot be read, or was never written.
     Corrupt(String),
-    /// An effect happened twice that should happen once.
+    /// An effect that should happen once happened twice.
     Doubled(String),
     /// A target does not accept the key that the store has for it.
     LockedOut(String),

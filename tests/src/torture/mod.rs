@@ -1,27 +1,25 @@
-//! Torture: processes that write are killed at random moments, again and again, and their
-//! acknowledged writes must be present.
+//! Torture: processes that write are killed at random moments, again and again, and their acknowledged writes must be
+//! present.
 //!
-//! It checks decision C6.
+//! The torture checks decision C6.
 //!
-//! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`],
-//! [`grants::run`], [`orders::run`] or
-//! [`sessions::run`] and starts itself again for each process to be killed.
+//! `cargo xtask torture AREA` starts the program `torture`, which runs [`secrets::run`], [`grants::run`],
+//! [`orders::run`] or [`sessions::run`] and starts itself again for each process to be killed.
 //!
 //! * [`mod@line`]: the lines of such a process: operations begun and acknowledged;
 //! * [`ledger`]: the model of the states that must or may be found;
 //! * [`kill`]: starts processes, reads their lines, kills them;
 //! * [`draw`]: random choices that a seed reproduces;
 //! * `fixture`: the parent's loop of all areas;
-//! * [`trace`] and [`disk`]: a kill does not test the disk, because the system keeps written data.
-//!   So a traced run shows when data were synced, and the disks that a power cut could have left are
-//!   simulated from it;
+//! * [`trace`] and [`disk`]: a kill does not test the disk, because the system keeps written data. So a trace of a
+//!   process shows when data were synced, and the disks that a power cut could have left are simulated from the trace;
 //! * [`cuts`]: cuts the power of a traced process, at many moments;
 //! * [`samples`]: stores with and without sync, which show that the difference is detected;
 //! * [`secrets`]: the first area, secret stores;
 //! * [`grants`]: the second area, credentials that issuers make;
 //! * [`orders`]: the third area, orders for certificates;
 //! * [`sessions`]: the fourth area, sessions that check credentials out;
-//! * `hosting`: what the hosts of these areas have in common;
+//! * `hosting`: the functions that the hosts of these areas share;
 //! * `ssh_files`: power cuts under the files of `keyway-ssh`.
 
 mod clock;

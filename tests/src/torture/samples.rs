@@ -1,4 +1,4 @@
-//! Small stores with and without sync, which a power cut must distinguish.
+//! Small stores, some of which do not sync their writes. Simulated power cuts must show which stores lose data.
 
 use std::fs::{self, File};
 use std::io::Write as _;

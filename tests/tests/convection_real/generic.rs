@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::shared::{NEW, OLD, Shared, at};
 
-/// Returns a value of each type and each extreme that Python also has.
+/// Returns a value of each type that Python also has, and the extreme values of these types.
 fn values() -> Vec<(&'static str, Structured)> {
     let integer = |text: &str| Structured::Integer(Integer::parse(text).unwrap());
     let float = |number: f64| Structured::Float(Zeroizing::new(number));
@@ -120,7 +120,8 @@ fn a_file_that_python_writes_opens_here() {
     assert_eq!(found, expected);
 
     let here = block_on(shared.here(&OLD).info()).unwrap();
-    // Python has counted its last read, by `info` itself, only in memory. Keyway's read by `info` counts in its place.
+    // Python counted the read by its own `info` only in memory, so the file lacks that read. Keyway's `info` also
+    // counts as one read, so the numbers are equal.
     assert_eq!(json!(here.reads), info["ok"]["stats"]["reads"]);
     assert_eq!(json!(here.writes), info["ok"]["stats"]["writes"]);
     assert_eq!(json!(here.secrets.number), info["ok"]["stats"]["secret_count"]);

@@ -96,7 +96,8 @@ fn a_file_that_is_not_synced_does_not_replace_another() {
     }
 }
 
-/// Checks that the folder is removed. Otherwise the next attempt would take the folder for durable.
+/// Checks that a folder is removed if it could not be made durable. Otherwise the next attempt would find the folder,
+/// and assume that it is durable.
 #[test]
 fn a_folder_that_is_not_made_durable_is_removed_again() {
     let Some(strace) = strace().or_skip("folders that cannot be made durable") else { return };

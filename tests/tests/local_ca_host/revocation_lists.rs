@@ -22,13 +22,13 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The lifetime of a list in days, which is the default of the plugin's configuration.
 const WEEK: u32 = 7;
 
-/// Returns the list that another process publishes. That process cannot write, so it signs no list, and has none while
-/// a new list is due.
+/// Returns the revocation list that another process publishes. That process cannot write, so it cannot sign a list. It
+/// publishes no list while a new one is due.
 async fn published(office: &Office) -> Option<RevocationList> {
     office.reader().revocation_list(&CaId::new("base").unwrap()).await.ok()
 }
 
-/// Lets the host do its due work until there is a list that is not due.
+/// Lets the host do its due work until no new revocation list is due, and returns the published list.
 async fn kept(office: &Office, host: &Host, number: u64) -> RevocationList {
     for _ in 0..1000 {
         office.work(host).await;
@@ -41,7 +41,7 @@ async fn kept(office: &Office, host: &Host, number: u64) -> RevocationList {
     panic!("the host signed no list {number}");
 }
 
-/// Verifies a certificate with a list, at a moment.
+/// Verifies a certificate against a revocation list at a moment.
 fn verify(certificate: &[u8], root: &[u8], list: &RevocationList, now: Duration) -> Result<(), Error> {
     let (certificate, root) = (CertificateDer::from(certificate), CertificateDer::from(root));
     let anchors = [anchor_from_trusted_cert(&root)?];
@@ -55,7 +55,7 @@ fn verify(certificate: &[u8], root: &[u8], list: &RevocationList, now: Duration)
     end.verify_for_usage(ALL_VERIFICATION_ALGS, &anchors, &[], now, usage, Some(options), None).map(drop)
 }
 
-/// Tells whether OpenSSL accepts a certificate with a list at a moment, or `None` without OpenSSL.
+/// Tells whether OpenSSL accepts a certificate with a revocation list at a moment, or `None` without OpenSSL.
 fn openssl(certificate: &str, root: &str, list: &RevocationList, now: Duration) -> Option<(bool, String)> {
     let openssl = system_program("openssl").or_skip("revocation lists of the host")?;
     let folder = tempfile::tempdir().unwrap();

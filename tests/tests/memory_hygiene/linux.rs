@@ -252,8 +252,8 @@ fn found_in(process: u32, masked: &[u8]) -> std::io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// Counts the parts of the needle in `content`. A needle consists of lower-case letters, so only long runs of them are
-/// compared.
+/// Counts the parts of the needle in `content`. A needle consists of lower-case letters, so only long runs of
+/// lower-case letters are compared.
 fn parts_in(content: &[u8], masked: &[u8]) -> usize {
     let is_letter = |byte: &u8| byte.is_ascii_lowercase();
     let (mut count, mut at) = (0, PART_BYTES - 1);

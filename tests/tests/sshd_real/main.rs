@@ -100,7 +100,8 @@ impl Trusting {
 
     async fn admit(&self, service: &Service) {
         let (guest, made) = (self.folder.file("guest"), self.folder.file("made"));
-        // The files of the certificates are not named after the keys, because `ssh` would then find them on its own.
+        // The files of the certificates have names of their own: `ssh` would find a certificate that is named after its
+        // key, even if the test does not pass the certificate.
         let certificates = ["first", "second"].map(|name| self.folder.file(name));
         assert!(!self.server.lets_in(&guest, None));
 
@@ -200,7 +201,8 @@ async fn an_empty_list_lets_in_and_a_missing_one_nobody() {
     assert!(said.contains("is older") && said.contains("`sshd` accepts"), "{said}");
 }
 
-/// Tests that the authority reads every layout of a private key that OpenSSH reads, and that it gets the same key.
+/// Tests that the authority reads every layout of a private key that OpenSSH reads, and gets the same key from each
+/// layout.
 #[tokio::test]
 async fn an_authority_reads_the_keys_that_ssh_keygen_reads() {
     let Some(programs) = OpenSsh::find().or_skip("layouts of SSH keys") else { return };

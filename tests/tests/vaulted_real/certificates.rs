@@ -47,7 +47,8 @@ async fn a_certificate_opens_the_target_until_the_session_is_over() {
     let session = gateway.begin();
     let certificates = gateway.fetch::<Certificates>(&session).await;
     let credential = certificates.first();
-    // The file of the certificate is not named after the key, because `ssh` would then find it on its own.
+    // The file of the certificate has a name of its own: `ssh` would find a certificate that is named after its key,
+    // even if the test does not pass the certificate.
     let (key, certificate) = (folder.file("key"), folder.file("certificate"));
     write_private(&key, credential.key.expose_pem());
     write_private(&certificate, &credential.certificate);

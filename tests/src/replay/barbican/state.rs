@@ -17,7 +17,7 @@ fn method(input: &Value) -> &'static str {
     if input["method"] == "check_certificate_status" { "check" } else { "issue" }
 }
 
-/// Returns the data that the plugin writes, if the order has a next call. Only that call shows the data.
+/// Returns the data that the plugin writes, or `None` if the order has no next call: only a next call shows the data.
 fn written(input: &Value) -> Option<Value> {
     let written = input["plugin_meta_written"].as_object().filter(|written| !written.is_empty())?;
     expected_after(input).shape.next.is_some().then(|| written.clone().into())

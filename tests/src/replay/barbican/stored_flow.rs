@@ -1,4 +1,4 @@
-//! Replays the vectors `skflow`: an order whose request the host makes.
+//! Replays the vectors `skflow`: an order whose certificate request is made by the host, from a stored key.
 
 use std::sync::Arc;
 
@@ -12,7 +12,8 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct StoredFlow;
 
-/// The private key of the certificate that the authority makes, encrypted with the passphrase of the fixtures.
+/// The private key of the certificate that the authority makes. The key is encrypted with the passphrase of the
+/// fixtures.
 const ENCRYPTED: &str = include_str!("pem/encrypted-key.pem");
 
 fn has_key(input: &Input) -> bool {

@@ -1,4 +1,4 @@
-//! Replays the vectors `skcsr`: the request that the host makes from a stored key.
+//! Replays the vectors `skcsr`: the certificate request that the host makes from a stored key.
 
 use std::sync::Arc;
 

@@ -90,8 +90,8 @@ impl Adapter for Created {
     }
 }
 
-/// Deletes an authority. Returns the outcome and the state after it: the remaining authorities, and the authority of a
-/// new order that names no authority.
+/// Deletes an authority. Returns the outcome, and the state after the deletion: the remaining authorities, and the
+/// authority of a new order that names no authority.
 async fn delete(creator: &Arc<Creator>, deletion: Deletion) -> Result<(StepOutcome, Value), Class> {
     let stage = stage(creator).await?;
     let ca = |name: &str| stage.ca(name).ok_or(Class::Internal);
@@ -140,8 +140,8 @@ impl Adapter for Deleted {
         };
         let mut rows = expected.get("ca_rows_left").as_array().ok_or("no `ca_rows_left`")?.clone();
         if oracle::BASE.contains(&deleted) {
-            // In upstream's vector there is no subordinate authority at the beginning. Here there is one, so its row is
-            // added.
+            // In upstream's vector the project has no subordinate authority. The replay creates one before the
+            // deletion, so the expected list gets a row for it.
             rows.push(oracle::SUB.into());
         }
         let preferred = preferred.filter(|_| *expected.get("preferred_rows") == 1);

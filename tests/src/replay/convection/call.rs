@@ -87,8 +87,8 @@ pub(super) enum SetKey<'a> {
 /// Returns the keys of a set. A vector gives the names of sets, joined by `+`, or a list of the names and texts of
 /// keys.
 ///
-/// A store is written with the first key of `old`. The set `one` lacks that key; `mixed` has it, and writes with the
-/// first key of `new`.
+/// A store is written with the first key of `old`. The set `one` lacks that key. The set `mixed` has that key, but a
+/// store that was opened with `mixed` writes with the first key of `new`.
 pub(super) fn key_set(set: &Value) -> Vec<SetKey<'_>> {
     match set {
         Value::String(names) => names.split('+').flat_map(keys_of).collect(),

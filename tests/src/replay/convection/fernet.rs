@@ -14,8 +14,8 @@ use super::upstream_error;
 use crate::replay::oracle::base64;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The classes that upstream's error of an invalid token may have: the key is wrong, or the token is damaged or too
-/// old.
+/// The classes that an invalid token may have, because upstream has a single error for it: the key is wrong, or the
+/// token is damaged or too old.
 const INVALID_TOKEN: &[Class] = &[Class::WrongKey, Class::Corrupt, Class::Expired, Class::Invalid];
 
 /// The length of a token's fixed parts before the first block: version, time, IV.

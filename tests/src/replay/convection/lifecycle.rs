@@ -95,7 +95,7 @@ fn is_outside(operation: &str) -> bool {
     ["file", "raw_write", "truncate", "remove_file", "patch_doc", "put_doc"].contains(&operation)
 }
 
-/// Returns the classes of an upstream error.
+/// Returns the classes that an upstream error may stand for.
 ///
 /// The name of the error is ambiguous: a `KeyError` may mean an existing secret, a missing one, or a gap in the file.
 pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
@@ -317,8 +317,8 @@ async fn ask(store: &dyn SecretStore, operation: &str, arguments: &[Value]) -> A
 
 /// Performs upstream's `configure(name, value)`.
 ///
-/// Keyway reads and writes the settings as a whole. So this function finds and replaces the value under a name with
-/// dots.
+/// Keyway reads and writes the settings as a whole. So this function itself finds the value under a dotted name, and
+/// returns or replaces the value.
 async fn configure(store: &dyn SecretStore, name: &Value, value: &Value) -> Answer {
     let class = |error: StoreError| Class::of(&error);
     let settings = table_json(&store.configure(Configure::Read).await.map_err(class)?);

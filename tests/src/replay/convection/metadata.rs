@@ -93,7 +93,7 @@ impl Adapter for CompatCheck {
 
     /// Returns upstream's answer without its warning for a changed version.
     ///
-    /// Instead of a warning, Keyway stores the version that wrote the data next to the data.
+    /// Keyway gives no warning: it stores the version of the writer next to the data.
     ///
     /// See decisions C4, H9.
     fn demands(&self, _: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {

@@ -92,15 +92,15 @@ impl Adapter for Cipher {
                 Observed::one("get", outcome)
             }
             Form::Keys => keys(input),
-            // A wrong key with 32 bytes, like the key of the project.
+            // A wrong key. It has 32 bytes, as the key of the project has.
             Form::Wrong => opened_with("//79/Pv6+fj39vX08/Lx8O/u7ezr6uno5+bl5OPi4eA="),
             Form::Malformed => opened_with("!!!"),
         }
     }
 
-    /// Demands that a stored text is refused if it cannot be decrypted strictly: plaintext, wrong padding, bytes that
-    /// are not UTF-8, or extra bytes at the end (L9). A secret access key that is not the project's is a wrong key
-    /// (H276).
+    /// Demands that a stored text is refused if strict decryption fails, as it does for plaintext, for wrong padding,
+    /// for bytes that are not UTF-8, and for extra bytes at the end (L9). A secret access key that is not the project's
+    /// is a wrong key (H276).
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         match Form::of(input) {
             Form::Stored(stored) => {

@@ -72,7 +72,7 @@ fn says_error(object: &Value) -> bool {
         || [Some(&Value::Bool(false)), Some(&"false".into())].contains(&object.get("success"))
 }
 
-/// Tests an error object: its line of the table, and its redacted content.
+/// Tests an error object: its row of the table, and its redacted content.
 pub(super) struct Table;
 
 impl Adapter for Table {
@@ -164,7 +164,8 @@ fn is_raw(input: &Input) -> bool {
 impl Adapter for Interpret {
     fn run(&self, input: &Input) -> Observed {
         let (text, lines) = (input.text("text"), lines_to_skip(input));
-        // Output that is not an answer must be reported as such: in the table, it is an error of the program.
+        // Output that is not an answer must be reported as a protocol error, which the table reports as an error of the
+        // program.
         let protocol = |error: RemoteError| match error.class() {
             RemoteClass::Protocol => StepOutcome::Refused(Class::Invalid),
             _ => StepOutcome::Refused(Class::Internal),

@@ -67,7 +67,7 @@ impl Project {
         Ok(client)
     }
 
-    /// Returns the requests to a route since the last call, and forgets all others.
+    /// Returns the requests to a route since the last call of this method. Requests to other routes are dropped.
     pub(super) fn requests(&self, method: &str, path: &str) -> Vec<SeenRequest> {
         let seen = self.double.take_requests();
         seen.into_iter().filter(|seen| seen.method == method && seen.path == path).collect()

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::store::{StoreFixture, class_of, in_layer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The classes of a missing environment, which is always an error: the client never falls back to the shared secrets. A
-/// value that is not a text is an error too.
+/// The permitted classes for a missing environment. A missing environment is always an error: the client never falls
+/// back to the shared secrets. The same classes are permitted if the name of the environment is not a text.
 ///
 /// See decision L2.
 const NO_ENVIRONMENT: &[Class] = &[Class::NotFound, Class::Invalid];

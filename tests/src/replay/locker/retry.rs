@@ -106,7 +106,7 @@ impl Adapter for Retry {
         Observed::steps(STEPS.into_iter().zip(outcomes.map(StepOutcome::Ok)))
     }
 
-    /// Demands that the effect of a write is unknown if its answer is lost.
+    /// Demands that the effect of a write is unknown if the answer to the write is lost.
     ///
     /// See decision H280.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

@@ -179,7 +179,7 @@ impl Adapter for Capabilities {
         if outcome.value().get("ok").is_some() {
             return Ok(vec![Demand::Exactly(expected.get("error_contract").clone()).into()]);
         }
-        // A program may allow so little that it accepts no request.
+        // `InvalidRequestError` means that the program reported such small limits that it accepts no request.
         match outcome.get("error")["class"].as_str() {
             Some("ProtocolError" | "InvalidRequestError") => {
                 Ok(vec![Demand::Refused(&[Class::Invalid]).into()])
@@ -192,8 +192,8 @@ impl Adapter for Capabilities {
 /// Tests the requests that the SDK builds from its caller's arguments.
 pub(super) struct Requests;
 
-/// A parameter of a method, and the arguments of the SDK for it. If several are given, the first one in the list
-/// counts.
+/// A parameter of a method, and the arguments of the SDK for it. If a call gives several of these arguments, the first
+/// one in the list counts.
 type Parameter = (&'static str, &'static [&'static str]);
 
 /// The calls of the SDK, the method of each, and the parameters of the method. A name after `changes/` is an entry of

@@ -22,7 +22,7 @@ pub(super) struct StoreFixture {
 }
 
 impl StoreFixture {
-    /// Reads the store of a vector. A vector that writes omits the store, and means the default one.
+    /// Reads the store of a vector. The vector of a write has no store of its own, and means the default one.
     pub(super) fn of(world: &Value) -> Self {
         let usual = json!({
             "environments": ["prod", "stg"],

@@ -38,7 +38,8 @@ pub fn broken_decision(document: &Value) -> Option<&'static str> {
     let (Some(version), Some(range)) = (Version::read(version), Compatibility::read(range)) else {
         return Some("C1");
     };
-    // The version is outside its own range. A range that cannot be satisfied admits no version (decision C2).
+    // The document's version is outside the document's own range. A range that cannot be satisfied admits no version
+    // (decision C2).
     (!range.admits(&version)).then_some("C4")
 }
 

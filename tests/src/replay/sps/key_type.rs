@@ -17,7 +17,7 @@ impl Adapter for Type {
         Observed::one("the type", outcome)
     }
 
-    /// Demands that the first line of a key alone is refused, because the type is read from the whole key.
+    /// Demands that a key is refused if only its first line is given, because the type is read from the whole key.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let is_line = input.text("key").trim().lines().count() <= 1;
         vec![is_line.then(|| Ruling::refused("S7", &[Class::Corrupt]))]

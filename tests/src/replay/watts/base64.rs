@@ -22,7 +22,7 @@ impl Adapter for Base64 {
         if oracle::is_plain(text) {
             return vec![None];
         }
-        // The four existing libraries disagree on texts in other forms, so the decision rules on those texts.
+        // The four existing libraries disagree on texts in other forms, so decision W1 rules on those texts.
         vec![Some(match oracle::decode(text) {
             Some(bytes) => Ruling::new(
                 "W1",

@@ -61,8 +61,8 @@ pub(super) fn description(sets: &Value) -> Result<Description, Class> {
 
 /// Returns the parameters of a vector.
 ///
-/// The interface cannot express a value that is not an object. A parameter with an invalid name, which fits no set,
-/// replaces such a value.
+/// The interface cannot express a value that is not an object. Such a value becomes a parameter with an invalid name,
+/// which fits no set.
 pub(super) fn parameters(value: &Value) -> Parameters {
     match value {
         Value::Null => Parameters::new(),

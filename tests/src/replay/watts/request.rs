@@ -194,8 +194,8 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     // (decision W5).
     let decision = decision.or(has_no_token(input).then_some("W5"));
     let decision = decision.or(matches!(features, Features::TakenForMissing).then_some("W3"));
-    // The real host cannot send large parameters, because of its way of starting programs. Its limit does not belong to
-    // the wire format.
+    // The real host cannot send large parameters, because of the way it starts programs. That limit is not part of the
+    // wire format.
     let decision = decision.or(is_large(input).then_some("W1"));
     match answer {
         Answer::Issued(entries, state) if !is_taken(&state) || setup.is_true("allow_same_state") => {

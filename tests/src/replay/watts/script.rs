@@ -57,7 +57,7 @@ fn printed(input: &Input) -> String {
     }
 }
 
-/// Returns the number of `x` in the value of the single text entry, if the vector describes it.
+/// Returns the number of `x` in the only text value of the output, if the vector describes the output in this way.
 pub(super) fn filling(input: &Input) -> Option<usize> {
     let words = input.text("stdout_note").strip_prefix("value of the one text entry is ")?;
     words.strip_suffix(" x")?.parse().ok().filter(|length| *length <= 4 << 20)

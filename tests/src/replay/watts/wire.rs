@@ -178,8 +178,8 @@ impl Adapter for Wire {
             ];
         }
         if is_large(input) && input.get("params").to_string().len() < ARGUMENT {
-            // The real host cannot send large parameters, because of its way of starting programs. Its limit does not
-            // belong to the wire format.
+            // The real host cannot send large parameters, because of the way it starts programs. That limit is not part
+            // of the wire format.
             let is_written = |told: &Value| told["wire"].is_string();
             let way = |told: &Value| told["channel"].is_string();
             return vec![

@@ -80,8 +80,8 @@ async fn all(host: &Host) -> Result<Vec<Grant>, String> {
     Ok(grants)
 }
 
-/// Compares the records with the accounts. Returns the cells of all grants, each with a flag whether its values were
-/// delivered.
+/// Compares the records with the accounts. Returns the cells of all grants, each with a flag that tells whether its
+/// values were delivered.
 ///
 /// Every credential must be known to a record, and every credential in a record must exist. Once everything
 /// `is_settled`, records and credentials correspond one to one.
@@ -90,8 +90,8 @@ async fn compare(
     is_settled: bool,
     lines: &mut Vec<Line>,
 ) -> Result<BTreeMap<Cell, bool>, String> {
-    // An executable that a killed host left behind may make a credential at any time. Its intent is recorded before
-    // that, so the credentials are read before the records.
+    // An executable that a killed host left behind may make a credential at any time. The intent is recorded before the
+    // credential is made, so the credentials are read before the records.
     let live = host.accounts.live().map_err(|error| error.to_string())?;
     let grants = all(host).await?;
     for credential in &live {

@@ -23,7 +23,8 @@ const ROUNDS_IN_A_FOLDER: u64 = 6;
 /// # Errors
 /// When processes cannot be started or killed. Faults of the grants are in the report.
 pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
-    // A host that acknowledges before it writes runs alone. With other hosts it would go wrong without a kill, too.
+    // A host that acknowledges before it writes runs alone. Beside other hosts, it would cause faults even without a
+    // kill.
     let hosts = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { 3 };
     fixture::run(options, ROUNDS_IN_A_FOLDER, || Hosts { options, hosts }, tell)
 }

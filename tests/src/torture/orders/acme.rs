@@ -1,4 +1,4 @@
-//! The connection of a host to the ACME server, and its proofs.
+//! The connection of a host to the ACME server, and the responder that shows the proofs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ pub(super) fn open(
     })
 }
 
-/// Returns the name in the certificate of a cell.
+/// Returns the host name in the certificate that belongs to a cell.
 pub(super) fn name(cell: &str) -> String {
     format!("{}.example.com", cell.replace('.', "-"))
 }

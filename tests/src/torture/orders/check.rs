@@ -152,7 +152,7 @@ async fn compare(plan: &Plan, host: &Host, lines: &mut Vec<Line>) -> Result<(), 
     Ok(())
 }
 
-/// Tells whether the certificate of an order is in the log, under its name.
+/// Tells whether the log of issued certificates has the certificate of an order under `name`.
 async fn is_logged(host: &Host, order: &OrderId, name: &str) -> Result<bool, String> {
     let mut after = None;
     loop {

@@ -9,7 +9,7 @@ pub enum Defect {
     AcknowledgesBeforeWriting,
     /// The authority claims to be idempotent, but places another order on each call.
     PlacesAnother,
-    /// The connection to the ACME server makes it create each order a second time.
+    /// The connection makes the ACME server create each order a second time.
     FinalizesAnother,
     /// The listener accepts some notices, and forgets them.
     ForgetsNotices,

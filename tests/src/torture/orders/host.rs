@@ -50,7 +50,7 @@ pub(super) fn store_name() -> StoreName {
     StoreName::new(STORE).expect("a valid name")
 }
 
-/// Opens the storage engine of a process, which all its hosts share.
+/// Opens the storage engine that all hosts of a process share.
 pub(super) async fn storage(plan: &Plan) -> Result<Arc<dyn Storage>, String> {
     let is_lazy = plan.defect == Some(Defect::AcknowledgesBeforeWriting);
     hosting::storage(&plan.folder, plan.slot, is_lazy).await
@@ -89,7 +89,8 @@ impl Host {
 
     /// Makes the store of certificates, if it is missing. Certificates wait in their orders until the store exists.
     pub(super) async fn make_store(&self) {
-        // Another host may be creating the store, and a killed host may have begun it, so an error is ignored.
+        // Another host may be creating the store, and a killed host may have left it half created, so an error is
+        // ignored.
         drop(self.engines.stores().create(&store_name(), "generic", json!({}), &self.keys).await);
     }
 

@@ -2,13 +2,13 @@
 //! folder.
 //!
 //! Several hosts share the records and the books. Their tasks place orders, wait for certificates, change, cancel and
-//! delete orders, and place some twice by their ids. The authority is idempotent, or it tells the outcome of a call, or
-//! it does neither and makes checkpoints. It loses requests and answers, hangs, and sometimes cannot be reached. The
-//! hosts are killed, and recovering hosts too. Then a check recovers, decides as an operator would, and compares
-//! records, certificates, notices and books.
+//! delete orders, and place some orders twice with the same id. The authority is of one of three kinds: it is
+//! idempotent, or it tells the outcome of a call, or it does neither and makes checkpoints. It loses requests and
+//! answers, hangs, and sometimes cannot be reached. Hosts are killed while they work and while they recover. Then a
+//! check recovers, decides as an operator would, and compares records, certificates, notices and books.
 //!
-//! A fourth authority is an ACME server for tests, reached by `keyway-acme`; it runs in the process that kills, and
-//! counts the certificates that it made for each order.
+//! A fourth authority is an ACME server for tests, reached by `keyway-acme`. The server runs in the parent process,
+//! which kills the hosts, and counts the certificates that it made for each order.
 //!
 //! There are no power cuts: the books stand for an authority far away.
 

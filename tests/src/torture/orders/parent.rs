@@ -49,7 +49,8 @@ fn server() -> AcmeDouble {
 
 impl Area for Hosts<'_> {
     fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError> {
-        // A host that acknowledges before it writes runs alone. With other hosts it would go wrong without a kill, too.
+        // A host that acknowledges before it writes runs alone. Beside other hosts, it would cause faults even without
+        // a kill.
         let is_alone = self.options.defect == Some(Defect::AcknowledgesBeforeWriting);
         let hosts = if is_alone { 1 } else { HOSTS };
         let mut victims = Vec::new();

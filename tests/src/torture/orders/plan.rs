@@ -27,7 +27,7 @@ pub struct Plan {
     pub round: u64,
     /// The authority.
     pub kind: Kind,
-    /// The directory of the ACME server, which runs in the process that kills.
+    /// The directory of the ACME server. The server runs in the parent process, which kills the hosts.
     pub directory: Option<String>,
     /// The deliberate defect.
     pub defect: Option<Defect>,
@@ -40,7 +40,7 @@ pub enum Kind {
     Idempotent,
     /// The authority tells the outcome of a call.
     Reconciles,
-    /// The authority only keeps a ticket with each order, by checkpoints.
+    /// The authority only makes checkpoints, which keep a ticket with each order.
     Checkpoints,
     /// `keyway-acme`, with a server that survives the kills.
     Acme,

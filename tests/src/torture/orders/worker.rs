@@ -22,7 +22,7 @@ const TASKS: u32 = 4;
 const PATIENCE: Duration = Duration::from_millis(500);
 /// The name of the certificate below the name of its order.
 pub(super) const CERTIFICATE: &str = "certificate";
-/// The field of the metadata with the name of the order.
+/// The field of the metadata in which a client stores the name of its order.
 pub(super) const CELL: &str = "cell";
 
 /// Works until the process is killed.
@@ -149,7 +149,7 @@ fn metadata(cell: &str, change: u32, request: Option<&str>) -> OrderMetadata {
     OrderMetadata::from_json(fields.to_string().as_bytes()).expect("a small object")
 }
 
-/// Tells whether an order accepted a client's request. An order that is finished or undecided does not.
+/// Tells whether an order accepted a client's request. An order that is finished or undecided refuses the request.
 async fn is_taken<T>(wish: impl Future<Output = Result<T, OrdersError>>) -> Result<bool, OrdersError> {
     match wish.await {
         Ok(_) => Ok(true),

@@ -354,7 +354,7 @@ impl Task {
         }
     }
 
-    /// Overwrites secrets on files that all writers change, without reading first.
+    /// Overwrites secrets in the store on a file. All writers share these secrets, and no writer reads them first.
     async fn overwrite(mut self) {
         let Some(mut store) = self.reopen(FILES).await else { return };
         let mut operations = 0;

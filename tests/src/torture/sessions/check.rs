@@ -141,8 +141,8 @@ fn is_fetch(entry: &StoreEntry) -> bool {
     matches!(entry.call, StoreCall::Passwords | StoreCall::PrivateKeys)
 }
 
-/// Compares the leases that the vault gave with the leases that it got back, and the sessions that got leases with the
-/// ends of sessions that were reported to the vault.
+/// Checks that every lease that the vault gave was returned exactly once. Reports the sessions that got leases, and the
+/// sessions whose end was reported to the vault.
 fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
     let (effects, calls) = (vault.effects(), vault.calls());
     for lease in vault.held() {

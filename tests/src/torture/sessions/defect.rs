@@ -13,7 +13,7 @@ pub enum Defect {
     KeepsLeases,
     /// The vaults accept some notices of a session's end, and forget them.
     ForgetsEnds,
-    /// The rotating vault assumes that a new key opens the target, without a login.
+    /// The rotating vault assumes that a new key opens the target, and does not test the key by a login.
     PromotesUnverified,
     /// The rotating vault changes the key at the target before it stores the new key.
     ChangesBeforeStoring,

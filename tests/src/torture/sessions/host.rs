@@ -20,7 +20,7 @@ pub(super) struct Host {
     pub(super) sessions: Sessions,
 }
 
-/// Opens the storage engine of a process, which all its hosts share.
+/// Opens the storage engine that all hosts of a process share.
 pub(super) async fn storage(plan: &Plan) -> Result<Arc<dyn Storage>, String> {
     let is_lazy = plan.defect == Some(Defect::AcknowledgesBeforeWriting);
     hosting::storage(&plan.folder, plan.slot, is_lazy).await

@@ -3,9 +3,10 @@
 //! Several hosts share the records and the vaults. Their clients begin sessions, fetch credentials from one vault or
 //! two, and end the sessions, drop them, or leave them to a later run of the host; operators take leases back. The
 //! vaults differ in their treatment of calls that were cut short, or in their leases. All of them lose requests and
-//! answers, hang, and sometimes cannot be reached. The hosts are killed, usually between an effect and its record,
-//! stopped for longer than their claims last, and started again while the others continue. Then a check recovers,
-//! decides as an operator would, does all remaining work, and compares the records with the vaults.
+//! answers, hang, and sometimes cannot be reached. The hosts are killed, usually between an effect and its record, and
+//! started again while the other hosts continue. Some hosts are stopped for longer than their claims last, and then
+//! killed. Afterwards a check recovers, decides as an operator would, does all remaining work, and compares the records
+//! with the vaults.
 //!
 //! One vault is the plugin `vaulted`, over a secret store of the hosts: it changes the key of an account in a real
 //! `authorized_keys` file each time that the account is checked in. After a check the target must accept the key that

@@ -24,7 +24,8 @@ const ROUNDS_IN_A_FOLDER: u64 = 4;
 /// # Errors
 /// When processes cannot be started or killed. Faults of the sessions are in the report.
 pub fn run(options: &Options<Defect>, tell: &mut dyn FnMut(&Report)) -> Result<Report, TortureError> {
-    // A host that acknowledges before it writes runs alone. With other hosts it would go wrong without a kill, too.
+    // A host that acknowledges before it writes runs alone. Beside other hosts, it would cause faults even without a
+    // kill.
     let running = if options.defect == Some(Defect::AcknowledgesBeforeWriting) { 1 } else { HOSTS };
     let next = || Hosts { options, running, detached: BTreeSet::new() };
     fixture::run(options, ROUNDS_IN_A_FOLDER, next, tell)

@@ -28,7 +28,7 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     if let Some(content) = read(folder, OLD, MODE, given)? {
         let ours =
             content.strip_prefix(FOREIGN.as_bytes()).ok_or("what others wrote is not there any more")?;
-        // The issuer begins with a line end, which the last foreign line lacks.
+        // What the issuer appends begins with a line end, because the last foreign line has none.
         let ours =
             if ours.is_empty() { ours } else { ours.strip_prefix(b"\n").ok_or("their last line grew")? };
         observe_keys(OLD, ours, lines)?;
@@ -47,8 +47,8 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that the record, which is written first, is at most one ahead of the list. If it is ahead, the next call must
-/// repair the list.
+/// Checks that the record, which is written first, has the number of the list or the next number. If the record is
+/// ahead of the list, the next call of the issuer must repair the list.
 fn fit(folder: &Path, own: (u32, u32)) -> Result<(), String> {
     let number_of_list = || -> Result<Option<u64>, String> {
         let Some(list) = read(folder, LIST, 0o644, own)? else { return Ok(None) };

@@ -2,7 +2,7 @@
 //! with its mode and owner.
 //!
 //! There are four files: a file of keys that others created and wrote to, a file of keys that the issuer creates, the
-//! revocation list, and the record beside the list. The record is never behind the list, and at most one ahead.
+//! revocation list, and the record beside the list. The record has the number of the list, or the next number.
 
 mod list;
 mod look;

@@ -154,7 +154,8 @@ impl Trace {
     /// As [`of`](Self::of).
     pub fn parse(text: &str) -> Result<Self, TortureError> {
         let mut unfinished: BTreeMap<&str, (usize, String)> = BTreeMap::new();
-        // A descriptor that was closed gets a new path when it is opened again.
+        // A descriptor is a number, which the system uses again after the descriptor was closed. Then it has a new
+        // path.
         let mut paths: BTreeMap<i32, PathBuf> = BTreeMap::new();
         let mut events = Vec::new();
         for (moment, line) in text.lines().enumerate() {

@@ -80,7 +80,8 @@ fn described(id: &str, words: &Value) -> Option<Described> {
     }
 }
 
-/// Reads the answer of a plugin: a list of ids, ids with words, or words about the authority `a`.
+/// Reads the answer of a plugin: a list of ids, a map from ids to words, or only words, which are about the authority
+/// `a`.
 fn answer(said: &Value) -> Option<Vec<Described>> {
     match said {
         Value::String(words) if words.contains("raises") => None,
@@ -108,7 +109,7 @@ fn overridden(input: &Value) -> Vec<Described> {
             "description" => ca.description = text(value),
             "ca_signing_certificate" => ca.signing_certificate = text(value),
             "intermediates" => ca.intermediates = text(value),
-            // No vector has a valid expiration date, so the host ignores the authority.
+            // In these vectors a changed expiration date is never valid, so the host ignores the authority.
             "expiration" => gone.push(id),
             "" if value.is_null() => gone.push(id),
             // Other changes have no effect: the contract has no further fields, and a plugin cannot rename itself.

@@ -23,7 +23,8 @@ pub enum Told {
     Invalid,
 }
 
-/// Reads a sequence in words, such as `unavailable twice at issue, then wait`. An order is placed only once.
+/// Reads the answers of a plugin from words such as `unavailable twice at issue, then wait`. A part that begins with
+/// `check` stands for two answers: first the order waits, because it is placed before it is checked.
 pub fn sequence(words: &str) -> Vec<Told> {
     let mut all = Vec::new();
     // A remark in parentheses gives the number of further calls.

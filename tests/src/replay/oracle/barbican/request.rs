@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::subject;
 use crate::replay::{Class, Demand, Ruling};
 
-/// Returns the demand on the outcome for a body if decisions differ from upstream, or are stricter.
+/// Returns the ruling on the body of an order, or `None` if decisions demand the same as upstream.
 pub fn ruling(body: &Value) -> Option<Ruling> {
     let refused = |decision| Some(Ruling::refused(decision, &[Class::Invalid]));
     let is_of_upstream = |order_type: &str| matches!(order_type, "key" | "asymmetric");
@@ -43,7 +43,7 @@ fn is_ca_id(text: &str) -> bool {
 
 fn of_request_data(data: &Value) -> Option<Ruling> {
     // Upstream also decodes Base64 that is not strict; there is no ruling on such a text. Upstream also finds a request
-    // inside other text, which decision B20 refuses.
+    // that is surrounded by other text; decision B20 refuses that.
     let pem = data.as_str().and_then(decoded)?;
     let lines: Vec<&str> = pem.lines().map(str::trim_end).collect();
     let is_marker = |line: &&&str| line.starts_with("-----");

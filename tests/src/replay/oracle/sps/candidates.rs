@@ -54,7 +54,7 @@ pub fn generators(settings: &Settings) -> Vec<&str> {
         .map_or(BUILT_IN.to_vec(), |list| list.split(',').map(str::trim).collect())
 }
 
-/// Tells whether a missing value makes an asset, or a failure, in upstream.
+/// Tells whether upstream makes an asset, or fails, if the value that the generator needs is missing.
 fn is_expected(settings: &Settings, generator: &str) -> bool {
     let has_suffix = settings.get("assets", "domain_suffix").is_some_and(|suffix| !suffix.is_empty());
     match generator {

@@ -1,4 +1,4 @@
-//! The decisions of credential stores S1 to S8, implemented independently of the code under test.
+//! The decisions S1 to S8 about credential stores, implemented independently of the code under test.
 
 pub mod candidates;
 pub mod session;

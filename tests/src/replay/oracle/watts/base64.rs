@@ -4,7 +4,7 @@
 
 use crate::replay::oracle::base64;
 
-/// Decodes a permitted text. A valid text has only one meaning, whichever its alphabet.
+/// Decodes a permitted text. A text that is valid in both alphabets has the same meaning in both.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();
@@ -16,7 +16,8 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let mut symbols: Vec<u8> = body.replace('+', "-").replace('/', "_").into_bytes();
-    // Leftover bits have no meaning: the strict reader requires them to be zero.
+    // Leftover bits have no meaning, so they may have any value. They are set to zero here, because the strict reader
+    // requires that.
     let spare = match symbols.len() % 4 {
         1 => return None,
         2 => 4,

@@ -27,8 +27,8 @@ impl Sets {
 
     /// Reads the sets of a vector: `[[{"key": "a", "mandatory": true}]]`.
     ///
-    /// Returns `None` if a description cannot hold them: a key is invalid, or occurs twice in a set
-    /// (decision W4).
+    /// Returns `None` if a description cannot have these sets: a key is invalid, or occurs twice in a set (decision
+    /// W4).
     pub fn of(value: &Value) -> Option<Self> {
         let parameter = |each: &Value| {
             let key = each["key"].as_str().filter(|key| is_name(key))?;

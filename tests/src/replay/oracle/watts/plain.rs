@@ -90,7 +90,7 @@ impl Plain {
 
     /// Tells whether the first value of a text is nested too deeply for a reader.
     ///
-    /// It counts brackets, because `serde_json` has a limit of its own.
+    /// This function counts brackets, because `serde_json` has a limit of its own.
     pub fn is_too_deep(text: &str) -> bool {
         let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
         for byte in text.bytes() {

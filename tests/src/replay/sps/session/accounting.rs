@@ -18,7 +18,7 @@ impl Accounting {
     /// Reads the accounting of a vector.
     ///
     /// # Errors
-    /// The reason why it does not have the form of vectors.
+    /// The reason why the accounting does not have the form that vectors use.
     pub fn read(expected: &Expected) -> Result<Self, String> {
         let number = |name: &str| {
             expected.get("accounting")[name].as_u64().ok_or(format!("the accounting has no `{name}`"))
@@ -30,7 +30,7 @@ impl Accounting {
 /// Returns the calls of hooks in each step, without their connections and logins.
 ///
 /// # Errors
-/// The reason why they do not have the form of vectors.
+/// The reason why the calls do not have the form that vectors use.
 pub fn hooks_of(expected: &Expected) -> Result<Vec<Vec<HookCall>>, String> {
     let steps = expected.get("steps").as_array().ok_or("no `steps`")?;
     let call = |hook: &Value| {

@@ -42,8 +42,8 @@ impl Journal {
         self.seen().cookie.snapshot()
     }
 
-    /// Replaces the entries of the plugin's cookie. Keyway's interface does not let a host do that, so the next call of
-    /// the plugin does it.
+    /// Replaces the entries of the plugin's cookie. Keyway's interface does not let a host replace them, so they are
+    /// replaced during the next call of the plugin.
     pub fn plant(&self, entries: JsonObject) {
         *self.seen() = Seen { cookie: Cookie::new(entries), is_planted: true };
     }

@@ -9,7 +9,7 @@ use super::super::connection;
 use super::rules::Rules;
 use crate::replay::{Class, Input};
 
-/// The facts of a connection that a vector leaves out.
+/// Returns the facts of a connection. They are the defaults for facts that a vector leaves out.
 fn usual_facts() -> Value {
     json!({
         "client_hostname": "laptop", "client_ip": "10.0.0.9", "gateway_domain": "corp",
@@ -45,7 +45,7 @@ impl Plan {
     /// Reads the plugin of a vector.
     ///
     /// # Errors
-    /// The reason why it does not have the form of vectors.
+    /// The reason why the plugin does not have the form that vectors use.
     pub fn read(input: &Input) -> Result<Self, String> {
         let plugin = input.get("plugin");
         let hooks = plugin["hooks"].as_object().ok_or("no `hooks`")?;
@@ -106,7 +106,7 @@ impl HostCall {
     /// Reads the calls of a vector.
     ///
     /// # Errors
-    /// The reason why they do not have the form of vectors.
+    /// The reason why the calls do not have the form that vectors use.
     pub fn read_all(input: &Input) -> Result<Vec<Self>, String> {
         let steps = input.get("steps").as_array().ok_or("no `steps`")?;
         steps.iter().map(Self::read).collect()

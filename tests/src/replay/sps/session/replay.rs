@@ -17,7 +17,7 @@ fn shown(hooks: impl IntoIterator<Item = (HookCall, Value)>, answer: &Value) -> 
     let hook = |(call, trace): (HookCall, Value)| {
         let mut trace = trace;
         if !call.hook.starts_with("do_get_") {
-            // Only a fetch compares the facts. For other hooks, the host chooses the facts (decision S6).
+            // The facts are compared only for a fetch. For other hooks, the host chooses the facts (decision S6).
             trace["connection"] = Value::Null;
         }
         json!({ "hook": call.hook, "account": call.account, "asset": call.asset, "trace": trace })
@@ -78,8 +78,8 @@ impl Adapter for Sessions {
         }
     }
 
-    /// Demands the result of the session model for each call, as soon as a decision makes the session differ from
-    /// upstream's.
+    /// Demands the result of the session model, beginning with the call in which a decision makes the session differ
+    /// from upstream's.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let outcomes = outcomes(input.value());
         let hooks = outcomes.iter().flat_map(|outcome| &outcome.hooks);

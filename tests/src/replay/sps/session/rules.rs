@@ -32,7 +32,7 @@ pub enum Effect {
     SetCandidate,
 }
 
-/// The end of a hook's call.
+/// The outcome of a hook's call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum End {
     /// The hook returns a value.
@@ -45,7 +45,7 @@ impl Rules {
     /// Reads the rules of a vector.
     ///
     /// # Errors
-    /// The reason why they do not have the form of vectors.
+    /// The reason why the rules do not have the form that vectors use.
     pub fn read(rules: &Value) -> Result<Self, String> {
         let rules = rules.as_array().ok_or("the rules are no list")?;
         rules.iter().map(rule).collect::<Result<_, _>>().map(Self)

@@ -118,8 +118,8 @@ impl Scripted {
         };
         let mut outcome = typed::outcome(&returned, convert)?;
         if let FetchOutcome::Found(found) = &mut outcome {
-            // A plugin of Keyway writes its changes into the cookie of the call. Only a fetch that finds credentials
-            // changes the cookies.
+            // The plugin writes its changes into the cookie of the call, as Keyway's interface requires. Here it does
+            // so only in a fetch that finds credentials.
             for (name, cookie) in
                 [("cookie", &fetch.session.cookie), ("session_cookie", &fetch.session.session_cookie)]
             {

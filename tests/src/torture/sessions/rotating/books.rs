@@ -16,7 +16,7 @@ pub(super) struct Books(PathBuf);
 pub(super) enum Entry {
     /// A session got a key under a lease.
     Given { session: String, lease: String, key: String },
-    /// The store was told of the end of a session.
+    /// The vault was told of the end of a session.
     Ended { session: String, intent: String },
 }
 

@@ -75,8 +75,8 @@ async fn account(
     Ok(Some(key.clone()))
 }
 
-/// Checks that no key was given to two sessions, and that no end was told twice. One session may have several leases of
-/// an account at the same time. These leases share the account's key.
+/// Checks that no key was given to two sessions, and that no end of a session was reported twice. One session may have
+/// several leases of an account at the same time. These leases share the account's key.
 fn books(entries: &[Entry], terms: &VaultTerms, lines: &mut Vec<Line>) {
     let mut sessions = BTreeMap::<&str, BTreeSet<&str>>::new();
     let mut ends = BTreeMap::<&str, BTreeSet<&str>>::new();

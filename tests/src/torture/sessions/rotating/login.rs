@@ -7,7 +7,8 @@ use keyway_credentials::{Candidate, PrivateKey};
 use super::accounts::{candidates, file};
 use crate::sshd::{OpenSsh, Server, write_private};
 
-/// Tells for each account whether its key opens it at a real server. Returns `None` if there is no `sshd`. Blocks.
+/// Tells, for each account, whether a real server lets the account's key log in. Returns `None` if there is no `sshd`.
+/// Blocks.
 pub(super) fn opened(
     folder: &Path,
     accounts: &[(Candidate, PrivateKey)],

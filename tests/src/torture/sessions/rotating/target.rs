@@ -32,7 +32,8 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(plan: &Plan, draw: Draw) -> Result<Self, String> {
-        // The path of the folder may have links, through which the files must not be reached.
+        // The path of the folder may contain symbolic links. The files must not be reached through links, so the path
+        // is resolved.
         let folder = plan.folder.canonicalize().map_err(|error| error.to_string())?;
         let changer = AuthorizedKeysChanger::new(&pattern(&folder)).map_err(|error| error.to_string())?;
         let faults = (plan.role != Role::Check).then(|| Mutex::new(draw));

@@ -71,7 +71,7 @@ impl Model {
         set_counts(&mut node, reads, writes);
         let metadata = self.metadata();
         if running.compare(&stored).is_lt() {
-            // The file keeps the newest version that ever wrote it.
+            // The file records the newest version of the plugin that ever wrote it.
             let version = text_at(&node, "metadata", "version");
             node.set(&["metadata"], Some(metadata));
             node.set(&["metadata", "version"], Some(Node::Text(version)));

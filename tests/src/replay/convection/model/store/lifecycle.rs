@@ -44,7 +44,7 @@ impl Model {
             Ok(node) => {
                 let stored = counts(&node);
                 let (unwritten, upstream) = (self.handle().unwritten, self.handle().upstream);
-                // A negative number counts as missing.
+                // A negative stored count is treated as missing.
                 let reads = if stored.reads < 0 { 0 } else { stored.reads + unwritten };
                 let ours = Counts { reads, writes: stored.writes.max(0) };
                 let secrets =

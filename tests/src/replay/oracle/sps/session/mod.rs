@@ -76,8 +76,8 @@ struct Model<'a> {
     outs: Vec<CheckOut>,
     /// The accounts and assets whose credentials were read since the last event, for a plugin without leases.
     read: Vec<Pair>,
-    /// Whether credentials are checked in after the authentication, as of the last fetch. Otherwise they are checked in
-    /// at the end of the session.
+    /// Whether credentials are checked in after the authentication, according to the last fetch. Otherwise they are
+    /// checked in at the end of the session.
     after_authentication: bool,
     is_authenticated: bool,
     is_ended: bool,
@@ -207,7 +207,8 @@ impl Model<'_> {
             self.event("auth_completed", last);
         }
         if self.after_authentication {
-            // Upstream checks in the account and the asset of its cookie, even if they are empty.
+            // Upstream checks in the credential of the account and the asset that its cookie names, even if the cookie
+            // names none.
             let upstream = [self.upstream.shown.clone().unwrap_or_default()];
             self.check_in(|out| out.is_proven, &upstream, if is_repeated { "S8" } else { "S3" });
             self.upstream.was_checked_in = true;
@@ -247,7 +248,7 @@ impl Model<'_> {
         }
     }
 
-    /// Tells whether the plugin gives leases: whether it has the hook that checks in.
+    /// Tells whether the plugin gives leases. It does if it has the hook that checks in.
     fn has_leases(&self) -> bool {
         self.plugin["hooks"].get("check_in").is_some()
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Call, Model, Pair};
 
-/// The end of a hook's call.
+/// The outcome of a hook's call: a value or an exception.
 pub(super) enum Ended {
     Returned(Value),
     Raised(String),
@@ -33,8 +33,8 @@ pub(super) fn run(model: &mut Model<'_>, hook: &str, pair: &Pair, names: [&str; 
 }
 
 impl Model<'_> {
-    /// Returns the facts that the vector traces of a hook. A plugin sees the user's login at the gateway only in a
-    /// fetch.
+    /// Returns the facts that the vector records about a call of a hook. A plugin sees the user's login at the gateway
+    /// only in a fetch.
     fn trace(&self, hook: &str) -> Value {
         let mut trace = Map::new();
         let is_fetch = !["auth_completed", "check_in", "session_ended"].contains(&hook);

@@ -110,8 +110,8 @@ impl Model<'_> {
         Some(Some(shown(value, key)))
     }
 
-    /// Fails because a generator raised an exception. Upstream reads `NotImplementedError` of a generator as
-    /// unsupported.
+    /// Fails because a generator raised an exception. Upstream treats a `NotImplementedError` of a generator as
+    /// "unsupported".
     fn generator_raised(&mut self, which: &str) -> Option<Option<Found>> {
         if self.plugin[which]["then_raise"] == "NotImplementedError" {
             self.decisions.insert("S1");
@@ -160,7 +160,7 @@ impl Model<'_> {
         let items = match (&script["yield"], &script["return"]) {
             (Value::Array(items), _) | (_, Value::Array(items)) => items,
             (_, Value::String(_)) => {
-                // Upstream takes a text for a list of its characters. Decision S4 makes the generator fail.
+                // Upstream treats a text as a list of its characters. Decision S4 makes the generator fail.
                 self.decisions.insert("S4");
                 return None;
             }
