@@ -71,7 +71,7 @@ impl Authority {
         DistinguishedName::from(self.certificate.tbs_certificate().subject().clone())
     }
 
-    /// Tells whether the authority is a root: it signed its own certificate.
+    /// Tells whether the authority is a root: the issuer of its certificate has its own name.
     fn is_root(&self) -> bool {
         self.certificate.tbs_certificate().issuer() == self.certificate.tbs_certificate().subject()
     }

@@ -104,7 +104,7 @@ impl Cache {
     pub(crate) fn forget_profile(&self) {
         self.kept().profile_at = Timestamp::default();
         if let Err(error) = self.forget() {
-            tracing::warn!("the profile of the project stays in the file of kept answers: {error}");
+            tracing::warn!("the profile of the project stays in the cache file: {error}");
         }
     }
 

@@ -170,5 +170,5 @@ fn parts(bytes: &[u8]) -> Option<(Profile, &str)> {
 }
 
 fn failed(error: &FileError) -> StoreError {
-    StoreError::not_ready("the file of kept answers", error.reason())
+    StoreError::not_ready("the cache file", error.reason())
 }

@@ -21,7 +21,7 @@ impl KeyTypes {
     pub(crate) const SETTING: &'static str = "key_types";
     pub(crate) const DEFAULT: &'static str = "ssh-ed25519 sk-ssh-ed25519@openssh.com ecdsa-sha2-nistp256 \
          ecdsa-sha2-nistp384 ecdsa-sha2-nistp521 sk-ecdsa-sha2-nistp256@openssh.com ssh-rsa";
-    /// The minimum of OpenSSH and of the usual advice, in bits.
+    /// The minimum length in bits: the usual advice. OpenSSH accepts keys from 1024 bits.
     const SHORTEST_RSA_BITS: usize = 2048;
     /// The maximum of OpenSSH, in bits.
     const LONGEST_RSA_BITS: usize = 16384;

@@ -68,7 +68,7 @@ impl Alone {
     }
 
     /// Ends the processes that a program left behind after its own end. Returns how the program ended, and the number
-    /// of those processes. Takes no longer than the remaining time of the run.
+    /// of those processes. Takes the remaining time of the run, within fixed bounds.
     pub(super) fn after_exit(
         &mut self,
         ran: Duration,
