@@ -260,7 +260,7 @@ fn values_that_the_host_should_have_checked_are_checked() {
     for request in [mandatory_missing, wrong_type, unknown] {
         assert!(matches!(ask(&request), Err(IssuerError::Refused { .. })), "{request:?}");
     }
-    // The configuration gives no value for the parameter, so the parameter has its default.
+    // The configuration does not set `prefix`, so the issuer uses the default `echo/`.
     let Ok(RequestOutcome::Issued(issued)) = ask(&CredentialRequest::new(joe())) else { panic!() };
     assert!(issued.state.as_str().starts_with("echo/"), "{}", issued.state.as_str());
 }

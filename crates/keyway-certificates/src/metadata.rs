@@ -78,7 +78,7 @@ impl OrderMetadata {
     /// Reads the client's data from a JSON text of at most [`MAX_BYTES`](Self::MAX_BYTES).
     ///
     /// # Errors
-    /// As [`new`](Self::new), and [`MetadataFault::Json`] when the text is not one JSON object, or has a name twice.
+    /// As [`new`](Self::new). [`MetadataFault::Json`] if the text is not JSON, exceeds a limit, or repeats a name.
     pub fn from_json(text: &[u8]) -> Result<Self, MetadataError> {
         let reader = Reader { max_bytes: Self::MAX_BYTES, max_depth: Self::MAX_DEPTH, ..Reader::STRICT };
         match reader.read_entries::<JsonObject>(text) {

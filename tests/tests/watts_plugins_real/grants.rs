@@ -107,8 +107,8 @@ async fn one_state_for_all_is_one_grant() {
     let handed = host.granted().await;
     assert_eq!(handed.credential.last().unwrap().name, "json object");
 
-    // Another grant already has this state. By default the second request is refused, and its credential counts as an
-    // orphan.
+    // The plugin answers the second request with the state of the first grant. By default the host then refuses the
+    // request, and counts the issued credential as an orphan of the first grant.
     let error = host.ask(Parameters::new()).await.unwrap_err();
     assert!(matches!(error, GrantsError::StateTaken { grant } if grant == handed.grant), "{error:?}");
     let list = host.list().await;

@@ -55,7 +55,8 @@ impl ConfigurationError {
         &self.path
     }
 
-    /// Reports an unknown key as a setting if its name is one of `settings`, and otherwise returns the error unchanged.
+    /// Changes the problem to [`Setting`](ConfigurationProblem::Setting) if it is an unknown key that is one of `settings`:
+    /// the key is valid, but does not belong into the configuration. Returns any other error unchanged.
     /// [`configuration_keys`](super::configuration_keys) lists the names of a settings structure.
     #[must_use]
     pub fn or_setting<'a>(mut self, settings: impl IntoIterator<Item = &'a str>) -> Self {

@@ -242,7 +242,7 @@ impl RunningService {
         let work = |issuer: Arc<dyn Issuer>| async move { issuer.describe().await };
         let answer = issuer.call(Action::Parameter.word(), (), work).await;
         let old = self.ready();
-        // While there are no faults, the service keeps its description if the plugin fails to describe itself again.
+        // If the plugin cannot be described now, a service without faults keeps its last description.
         let known = old.description.as_ref().filter(|_| old.faults.is_empty());
         let new = match answer {
             Ok(description) if known.is_some_and(|known| known.version() == description.version()) => None,

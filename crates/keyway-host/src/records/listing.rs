@@ -51,8 +51,8 @@ impl<R: Recorded> Journal<R> {
         }
     }
 
-    /// Lists the entries of a group up to `now`, at most `limit`, the earliest first. These are the records that are
-    /// due in a lane, or the claims of a host that end by `now`.
+    /// Lists at most `limit` entries whose moment is not later than `now`, the earliest first. For a lane these are the
+    /// records that are due, and for a host the claims that have ended. The list begins behind `after`.
     pub(crate) async fn until(
         &self,
         (room, group): (Room, &NameTag),

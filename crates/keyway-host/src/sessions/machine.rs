@@ -312,7 +312,8 @@ fn is_over(state: &SessionState) -> bool {
     state.ended == Notice::Done && !matches!(state.authenticated, Notice::Owed(_)) && state.taken() == 0
 }
 
-/// Chooses the next due call of the store. Calls that free a lease come first, then the call that a caller waits for.
+/// Chooses the next due call to the store. A notice of an authentication and calls that free a lease come first, then the
+/// call that a caller waits for.
 fn proceed(mut next: SessionState, now: Timestamp) -> Step {
     for out in &mut next.check_outs {
         let ends = out.lease.as_ref().and_then(|lease| return_at(lease, out.term));

@@ -236,7 +236,7 @@ impl Task {
     /// Reports what is known about the outcome after an error.
     fn not_granted(&mut self, cell: Cell, again: bool, error: &GrantsError) -> Result<(), String> {
         let is_doubt = match error {
-            // A refusal before the call of the issuer says nothing about the first attempt.
+            // If a repeated request is refused before the issuer is called, the outcome of the first attempt stays unknown.
             GrantsError::Refused(refusal) => match refusal {
                 TransitionError::InFlight
                 | TransitionError::BeingRevoked

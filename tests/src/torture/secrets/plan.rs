@@ -38,13 +38,13 @@ pub struct Plan {
 /// The number of tasks of each kind, and of their operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tasks {
-    /// The tasks with secrets of their own, on records.
+    /// The number of tasks that change secrets of their own in the store on records.
     pub on_records: u32,
-    /// The tasks with secrets of their own, on files.
+    /// The number of tasks that change secrets of their own in the store on files.
     pub on_files: u32,
-    /// The tasks that change the secrets which all writers share.
+    /// The number of tasks that change the secrets which all writers share.
     pub sharing: u32,
-    /// The tasks that create, rotate and delete stores.
+    /// The number of tasks that create, rotate and delete stores.
     pub making: u32,
     /// The number of operations of each task; with 0, a task works until it is killed.
     pub operations: u32,

@@ -215,7 +215,7 @@ impl ScriptedCa {
         self.player.kill();
     }
 
-    /// Creates the same authority with empty books and no script.
+    /// Creates a copy of this authority, with empty books and without a script.
     pub(in crate::certificates) fn with_empty_books(&self) -> Self {
         Self { shelf: Shelf::memory(), player: Player::default(), ..self.clone() }
     }
