@@ -192,8 +192,8 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
 
     /// Tells the store that the session has ended (seed, `do_session_ended`).
     ///
-    /// The host calls it once for each session, after the check-ins. A check-in that failed does not delay this call:
-    /// the host goes on repeating that check-in (decision S6). The default does nothing.
+    /// Each session has one such event, and the host reports it after the check-ins. A check-in that failed does not
+    /// delay this call: the host goes on repeating that check-in (decision S6). The default does nothing.
     ///
     /// # Errors
     /// Those of [`authentication_completed`](Self::authentication_completed).

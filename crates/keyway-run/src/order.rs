@@ -90,7 +90,7 @@ impl Order {
 }
 
 fn put_number(frame: &mut Vec<u8>, number: usize) {
-    // A number that does not fit into 32 bits is the length of a text that is too long for a frame. `send_frame` then
+    // A number that does not fit into 32 bits counts more bytes or arguments than a frame can hold. `send_frame` then
     // refuses the whole frame.
     frame.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes());
 }

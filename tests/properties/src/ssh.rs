@@ -192,7 +192,8 @@ impl<'a> List<'a> {
 
 /// Checks the file of an authority's key.
 ///
-/// No message shows a key, whether it is accepted or refused. An accepted key signs certificates, or reports an error.
+/// Neither `Debug` nor an error shows a key, whether it is accepted or refused. With an accepted key, the issuer makes
+/// a certificate, or returns an error.
 pub fn authority_key(data: &[u8]) {
     let key = match CertificateAuthorityKey::from_openssh(data) {
         Ok(key) => key,

@@ -93,7 +93,7 @@ impl Registry {
     /// See decision K3.
     ///
     /// # Errors
-    /// [`RegistryFault::ContractNotDriven`] for each plugin that was made for another contract.
+    /// [`RegistryFault::ContractNotDriven`] for each plugin of this kind that was made for another contract.
     pub fn check_driven<C: Contract>(&self) -> Result<(), RegistryFaults> {
         builder::check_driven::<C>(&self.slots)
     }

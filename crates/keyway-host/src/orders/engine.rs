@@ -372,7 +372,7 @@ impl Orders {
     }
 
     /// Searches the log of issued certificates of all owners, and returns at most `limit` entries. `after` is
-    /// [`IssuedPage::next`] of the previous page. The log finds a certificate only by its first 100 names.
+    /// [`IssuedPage::next`] of the previous page. A search by name finds a certificate only by its first 100 names.
     ///
     /// # Errors
     /// [`OrdersError::Record`].

@@ -120,7 +120,7 @@ pub struct Late {
     pub revoked: bool,
 }
 
-/// The revocation of an order's certificate, which its owner wanted (decision B18).
+/// The revocation that the owner of an order wanted for its certificate (decision B18).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Revocation {

@@ -19,8 +19,8 @@ const _: () = assert!(
         < 500 << 10
 );
 
-/// Checks that the vault offers this kind of credentials, and that the request has the reason and the ticket that the
-/// host demands.
+/// Checks that the vault works and offers this kind of credentials, that the request has the reason and the ticket that
+/// the host demands, and that neither text is too long.
 pub(super) fn admit(
     vault: &RunningVault,
     kind: CredentialKind,

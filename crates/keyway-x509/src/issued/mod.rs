@@ -26,7 +26,7 @@ const LABELS: [&str; 1] = ["CERTIFICATE"];
 
 /// Checks a certificate, and the certificates between it and the root, against an order.
 ///
-/// These are the rules, in this order. The first broken rule is returned:
+/// The rules are checked in this order, and the error is the first broken rule:
 ///
 /// 1. Every certificate is one PEM block, and the texts hold nothing else.
 /// 2. If a key is expected, the certificate has this key.

@@ -107,8 +107,8 @@ impl Acme {
         }
     }
 
-    /// Searches the list of the account's orders for an open, unclaimed order for the same names, and claims it. Some
-    /// servers keep no such list.
+    /// Searches the list of the account's orders for an open order for the same names that no other order has claimed,
+    /// and claims it. Some servers keep no such list.
     pub(crate) async fn found(
         &self,
         order: &CertificateOrder,

@@ -1,4 +1,4 @@
-//! A service on the loopback for tests. Each test decides what it answers.
+//! A service on the loopback for tests. Each test decides what the service answers.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read, Write};

@@ -124,8 +124,8 @@ impl ScriptedCa {
         self
     }
 
-    /// Sets the name of the authority that always exists. A host with several scripted authorities needs different
-    /// names.
+    /// Sets the name of the authority that always exists. Different names tell the scripted authorities of one host
+    /// apart.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
