@@ -34,8 +34,8 @@ const GENERIC_CALLS: u32 = 200;
 
 /// The measured figures.
 ///
-/// The real plugin never asks the system to make a write durable. So the durable create is also measured beside a bare
-/// durable insert: no durable store on SQLite can be faster than this insert.
+/// The real plugin never asks the system to make a write durable. So a bare durable insert is measured, too, because no
+/// durable store on SQLite can be faster than this insert.
 const FIGURES: [(&str, Option<Target>); 6] = [
     ("keyway-generic durable create on SQLite, peer the real plugin", Some(Target::TimesFaster(10_000.0))),
     ("a bare durable SQLite insert as long, peer the real plugin", None),

@@ -46,7 +46,7 @@
 //!
 //! Each suite has mutants: subjects with one fault on purpose, at least one for each rule. A [`Matrix`] shows which
 //! rule caught which mutant; `cargo xtask conformance --mutants` prints it, and fails if a mutant survives the rule
-//! that it breaks. Subjects that are unusual but correct show that no rule is too strict.
+//! that it breaks. Subjects that are unusual but correct reveal rules that are too strict.
 
 mod call_times;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "storage"))]

@@ -76,7 +76,7 @@ impl RunOptions {
 
 /// A subject of a suite. It has a name for reports, and a version, with which the ends of exclusions are compared.
 pub trait Subject: Send + Sync + 'static {
-    /// Returns the name in reports: the id under which a plugin is registered.
+    /// Returns the name in reports. For a registered plugin, this is its id.
     fn name(&self) -> String;
 
     /// Returns the version of the subject.

@@ -152,7 +152,7 @@ impl SystemFault {
 /// The common interface of the errors of every contract.
 ///
 /// `Display` is the message for the user: the failure and its remedy. [`detail`](Self::detail) is the message for the
-/// log (the WaTTS seed demands both). Neither message ever contains a secret value.
+/// log (the WaTTS seed has both). Neither message ever contains a secret value.
 pub trait PluginError: std::error::Error + Send + Sync + 'static {
     /// Returns the kind of failure.
     fn kind(&self) -> ErrorKind;

@@ -5,7 +5,7 @@ use std::str;
 
 use keyway_issuers::IssuerError;
 
-/// Checks that an error shows nothing of `foreign` in its message, its debugging text, or those of its causes.
+/// Checks that an error shows nothing of `foreign` in its debugging text, its message, or the messages of its causes.
 ///
 /// Searches only for long, mixed words, such as secrets are: other words also occur in the fixed text of messages.
 pub(super) fn shows_nothing(error: &(dyn Error + 'static), foreign: &[u8]) {

@@ -15,7 +15,7 @@ pub trait Adapter: Sync {
 
     /// Returns what decisions demand in each step of [`run`](Self::run), or `None` for a step that must match upstream.
     ///
-    /// The demands are computed from the input, without the code under test.
+    /// These rulings are computed from the input, without the code under test.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>>;
 
     /// Returns upstream's behaviour for each step.

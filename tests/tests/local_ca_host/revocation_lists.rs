@@ -105,7 +105,7 @@ async fn a_host_signs_them_again_before_they_end() {
         assert!(!accepted && said.contains("CRL has expired"), "{said}");
     }
 
-    // After a revocation, the host publishes a new list at once, with the revoked certificate.
+    // After a revocation, the host signs a new list at once, with the revoked certificate.
     host.orders().revoke(&joe(), &order.id, RevocationReason::KeyCompromise).await.unwrap();
     let fourth = kept(&office, &host, 4).await;
     assert_eq!(verify(&leaf, &anchor, &fourth, time()), Err(Error::CertRevoked));

@@ -222,7 +222,8 @@ impl<'a> Reader<'a> {
         end.unwrap_or(self.rest.len())
     }
 
-    /// Skips a quoted value of the given length, and returns `value`. Other text in the same line is a fault.
+    /// Skips a quoted value of the given length, and returns `value`. Other text in the same line, except for a
+    /// comment, is a fault.
     fn quoted(&mut self, value: SecretText, length: usize) -> Result<SecretText, LineFault> {
         self.advance(length);
         if self.end_of_line() {

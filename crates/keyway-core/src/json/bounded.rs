@@ -1,4 +1,4 @@
-//! Limits the size of the JSON objects in which plugins keep their own data.
+//! Limits the size and the depth of the JSON objects in which plugins keep data.
 
 use std::fmt;
 

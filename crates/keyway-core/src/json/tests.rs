@@ -119,7 +119,7 @@ fn json() -> impl Strategy<Value = Json> {
     })
 }
 
-/// Generates JSON texts. Most of them are valid. In the others, some bytes are changed.
+/// Generates two kinds of texts: random sequences of pieces of JSON, most of which are invalid, and valid JSON.
 fn texts() -> impl Strategy<Value = Vec<u8>> {
     let pieces = prop::sample::select(vec![
         "{",

@@ -148,8 +148,8 @@ pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
             match answer(&inner.runs, &inner.run).await {
                 Ok(true) => {}
                 Ok(false) => {
-                    // If `stop` returns false, this run had ended before and released the name itself. That is no
-                    // error.
+                    // If `stop` returns false, this run was closed before. Then it is no error that another run has the
+                    // name.
                     if inner.run.stop(Stopped::Superseded) {
                         error!(host = %inner.run.host, "another run of this host has taken over; this one stops working");
                     }

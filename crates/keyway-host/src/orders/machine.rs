@@ -288,7 +288,7 @@ fn wake(
     }
 }
 
-/// Commands a call of the plugin. A finished order stays finished: the only call for it revokes a certificate.
+/// Commands a call of the plugin. A finished order stays finished: the only such call for it revokes a certificate.
 pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
     if !matches!(state.phase, Phase::Finished(_)) {

@@ -123,8 +123,8 @@ impl RouteError {
 ///
 /// `chosen` is the authority that the client names in `ca_id`, or that the owner [prefers](super::Orders::prefer).
 /// Without `chosen`, the order goes to the first of the `candidates` that declares the type of the request and says
-/// that it supports the request (decision B10). A chosen authority is asked, too. A connection that fails is passed
-/// over (decision H131).
+/// that it supports the request (decision B10). A connection that fails is passed over (decision H131). A chosen
+/// authority is asked, too, but if it fails or does not take the request, that is an error.
 ///
 /// The function has no effect, and its future may be dropped at any time.
 ///

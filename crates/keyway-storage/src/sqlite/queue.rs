@@ -191,8 +191,8 @@ enum Led {
     LeftOver,
 }
 
-/// A guard that wakes the writer thread when it is dropped, even if the future of a commit is dropped between queueing
-/// and leading.
+/// A guard that wakes the writer thread when it is dropped, if `needed` is set. So the thread wakes even if the future
+/// of a commit is dropped between queueing and leading.
 struct CallTheThread<'a> {
     shared: &'a Shared,
     needed: bool,

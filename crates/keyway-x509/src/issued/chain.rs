@@ -81,8 +81,8 @@ fn check_issuer(chain: &[Certificate<'_>], index: usize) -> Result<(), IssuedFau
     if found > allowed { Err(IssuedFault::PathLength { place, allowed, found }) } else { Ok(()) }
 }
 
-/// Counts the authorities between the issued certificate and the certificate at `index`. Authorities that issued
-/// themselves do not count (RFC 5280, section 4.2.1.9).
+/// Counts the authorities before the certificate at `index`. The issued certificate counts, too, if it is that of an
+/// authority. Authorities that issued themselves do not count (RFC 5280, section 4.2.1.9).
 fn authorities_below(chain: &[Certificate<'_>], index: usize) -> usize {
     let first = usize::from(!chain[0].is_authority());
     chain[first..index].iter().filter(|authority| authority.issuer() != authority.subject()).count()

@@ -112,7 +112,7 @@ fn issuer(registration: &keyway_core::Registration) -> Result<Option<IssuerSubje
     let Some(subject) = IssuerSubject::of(registration) else { return Ok(None) };
     Ok(Some(match registration.id() {
         "echo" => echo(subject),
-        // The executable of this plugin is the program itself, as the issuer `echo`.
+        // The executable of this plugin is this program, which then runs as the issuer `echo`.
         "process" => echo(process(registration.id())?),
         "ssh-authorized-keys" => authorized_keys(subject),
         "ssh-ca" => certificates(subject)?,

@@ -71,7 +71,7 @@ async fn twice() -> Result<Value, Class> {
     }))
 }
 
-/// Returns the metadata that the plugin saw, and the metadata of the order after the call.
+/// Places an order with this metadata. Returns the metadata that the order then has.
 async fn added(meta: &Value) -> Result<Value, Class> {
     let stage = Stage::new([("a", Arc::new(Scripted::new([])))], []).await?;
     let order = stage.submit(meta).await?;

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 const DEEPEST: u32 = 80;
 
 /// Returns the document with its escaped texts blanked out, without moving any text. Returns `None` if no text is
-/// escaped, so that the document can be read directly. Names of entries are not blanked out, because they are not
+/// escaped: the document can then be read directly. Names of entries are not blanked out, because they are not
 /// secret.
 pub(super) fn blanked(text: &str) -> Option<Zeroizing<String>> {
     if !is_escaped(text) {

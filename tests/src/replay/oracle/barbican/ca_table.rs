@@ -138,7 +138,7 @@ pub fn tables(input: &Value) -> Vec<Value> {
             }
             let listed: Vec<Described> = answer.into_iter().flatten().filter(fits).collect();
             if listed.is_empty() {
-                // The plugin listed no valid authority, so it is asked again before the next round.
+                // The plugin listed no valid authority, so its rows stay, and it is asked again in the next round.
                 continue;
             }
             let expires = listed.iter().filter_map(|ca| ca.expiration).min().unwrap_or(now + DAY);

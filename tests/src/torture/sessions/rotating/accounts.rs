@@ -48,8 +48,8 @@ pub(super) fn file(folder: &Path, candidate: &Candidate) -> PathBuf {
         .join("authorized_keys")
 }
 
-/// Returns the whole file of an account with this public key. Options and comments have no white space, because the
-/// reader of the target does not support it.
+/// Returns the whole file of an account with this public key. The options and the comment of the key have no white
+/// space, because the reader of the target does not support it.
 pub(super) fn content(public: &str) -> String {
     format!("# keys of the team\nrestrict,command=\"a\" {public} joe@home\n\n# end")
 }

@@ -182,7 +182,7 @@ impl Model<'_> {
         Some(answer)
     }
 
-    /// Starts the host. A fetch with another configuration starts it again.
+    /// Starts the host. A fetch with another configuration starts it again, unless the session has ended.
     fn open(&mut self, setup: &Setup, is_fetch: bool) {
         let is_other = self.configuration.as_ref() != Some(&setup.configuration);
         if self.configuration.is_none() || (is_fetch && is_other && !self.is_ended) {
