@@ -24,7 +24,7 @@ pub const SEED: &str = "KEYWAY_SEED";
 /// The environment variable that selects rules.
 pub const RULE: &str = "KEYWAY_RULE";
 
-/// Makes the `main` of a test program that runs every rule of its subjects' suites, each as a separate test:
+/// Makes the `main` of a test program that runs every rule of its subjects' suites, each as a separate test such as
 /// `generic::SEC-014`.
 ///
 /// The program works under `cargo test` and `cargo nextest`, and takes the arguments of a test program: `cargo test

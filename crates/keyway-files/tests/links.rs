@@ -84,7 +84,7 @@ fn a_link_in_place_of_file_lock_or_draft_is_not_followed() {
     }
 }
 
-/// Tests that pipes are not opened, because opening a pipe would wait for its other end.
+/// Tests that a pipe is refused without waiting for its other end, and that a folder is refused.
 #[test]
 fn a_pipe_or_a_folder_is_refused() {
     for name in ["f", ".f.keyway-lock"] {

@@ -149,7 +149,8 @@ fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Ans
     OrderState { notice: notice.or(next.notice.clone()), ..next }
 }
 
-/// Schedules an action after a failure, or ends the order when the retries are used up (decision B7).
+/// Schedules an action after a failure (decision B7). When the retries are used up, the order fails, or waits for a
+/// person's decision if it is unknown what the plugin did.
 fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let Again { now, retry_after, jitter } = answered.again;
     let failures = told.failures.saturating_add(1);

@@ -199,7 +199,8 @@ enum Asked {
     /// The search continues with the next candidate.
     Next,
     End,
-    /// The store's list of candidates failed, so no candidate was asked for.
+    /// The store's list of candidates failed. The store has answered for every earlier candidate, so no outcome is
+    /// unknown.
     ListFailed(Box<CredentialError>),
 }
 
@@ -229,7 +230,8 @@ impl Progress {
 /// A search that failed.
 pub(super) struct Failed {
     pub(super) error: CredentialError,
-    /// The number of the last candidate that may have been asked for; `None` if nothing was asked.
+    /// The number of the last candidate that may have been asked for. `None` if the list of candidates failed, because
+    /// then the outcome is known for every candidate that was asked for.
     pub(super) asked: Option<u16>,
 }
 

@@ -160,8 +160,8 @@ pub(super) fn decide(
     Ok(())
 }
 
-/// Keeps a check-out, and returns true. If no caller waits for the check-out any more, it is checked in instead, and
-/// the function returns false.
+/// Keeps a check-out, and returns true. Returns false if no caller waits for the check-out any more, which is then
+/// checked in, or if its lease is already being taken back.
 pub(super) fn found(
     next: &mut SessionState,
     now: Timestamp,

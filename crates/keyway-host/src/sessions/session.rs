@@ -36,8 +36,9 @@ use crate::work::Submitted;
 ///
 /// It makes one call at a time; a second caller waits. Every check-out is recorded before the caller gets the
 /// credentials. A check-out is checked in when the session does not need it any more: at the latest when the session
-/// [ends](Self::end), when its last handle is dropped, or when the host starts again after a crash. A clone is another
-/// handle to the same session.
+/// [ends](Self::end), when its last handle is dropped, or when the host starts again after a crash. Neither a dropped
+/// handle nor a new start of the host ends a [detached](NewSession::detached) session. A clone is another handle to the
+/// same session.
 #[derive(Clone, Debug)]
 pub struct Session {
     inner: Arc<Inner>,

@@ -90,7 +90,7 @@ impl Shared {
             call.needed = self.lead() == Led::LeftOver;
         }
         drop(call);
-        // The writer thread answers every job that it takes, so a lost answer means that the thread is gone.
+        // An answer is lost only if the writer thread is gone, or if the leader that took the job panicked.
         receiver.await.unwrap_or(Err(StorageError::Closed))
     }
 

@@ -14,8 +14,8 @@ use crate::http::Answer;
 use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
 
-/// The maximum number of an account's orders that are read to find an unclaimed one. If the order is not among them,
-/// the plugin places another order. This is harmless, because the plugin never finalizes the first one.
+/// The maximum number of an account's orders that are read to find an order whose placing got no answer. If it is not
+/// among them, the plugin places another order. This is harmless, because the lost order is never finalized.
 const MOST_READ: usize = 100;
 /// The maximum number of pages of the list of orders that are read.
 const MOST_PAGES: usize = 20;

@@ -1,4 +1,4 @@
-//! Tests many tasks on one secret: no update is lost, and no call fails.
+//! Tests many tasks on one secret: no update is lost, and no call fails except with a version conflict.
 
 mod support;
 

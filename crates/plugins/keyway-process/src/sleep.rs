@@ -49,7 +49,8 @@ impl Sleep {
             .is_ok()
     }
 
-    /// Sleeps for this time at most. Returns true if an event ended the sleep early, even if the event is outdated.
+    /// Sleeps for this time at most. Returns true if an event or a signal ended the sleep early. The event may be
+    /// outdated.
     pub(crate) fn sleep(&self, at_most: Duration) -> bool {
         let at_most = Timespec::try_from(at_most).ok();
         let mut happened = [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; 1];
