@@ -39,8 +39,9 @@
 //! | [`issuers`] | a plugin for issuers, or any WaTTS executable (feature `executables`) | `ISS-` |
 //! | [`storage`] | a storage engine | `STO-` |
 //!
-//! Each suite has a cargo feature of the same name. The rules about clients of stores have the feature `client`. All
-//! features are on by default; the author of a plugin can select a single suite.
+//! Each suite except [`metadata`] has a cargo feature of the same name. The rules about clients of stores have the
+//! feature `client`. These features are on by default; the author of a plugin can select a single suite. The feature
+//! `executables` is off by default.
 //!
 //! # How the kit is tested
 //!

@@ -52,7 +52,7 @@ impl SharedFile {
     ///
     /// # Errors
     /// [`FileError::Indeterminate`] if the file was removed, but the folder could not be synced. After every other
-    /// [`FileError`] the file still exists. It is no error if the lock file cannot be removed: it does no harm.
+    /// [`FileError`] the file still exists. A lock file that cannot be removed is no error, because it does no harm.
     pub fn remove(&self, lock: Lock) -> Result<(), FileError> {
         self.remove_left_over()?;
         self.folder().remove(self.name()).map_err(|error| self.failed("remove", error))?;

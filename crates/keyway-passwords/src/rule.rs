@@ -44,7 +44,7 @@ impl PasswordRule {
     /// Also requires at least one character of each of these classes. A class that is named twice counts once.
     ///
     /// # Errors
-    /// [`RuleError::ClassNotInAlphabet`] if the alphabet has no character of a class.
+    /// [`RuleError::ClassNotInAlphabet`] if the alphabet has no character of one of the classes.
     pub fn requiring(mut self, classes: impl IntoIterator<Item = CharacterClass>) -> Result<Self, RuleError> {
         for class in classes {
             if class.count_in(self.alphabet) == 0 {

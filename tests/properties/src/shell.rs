@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Returns the variables after a shell has sourced the text. Returns `None` if the shell would do anything else than
+/// Returns the variables after a shell has sourced the text. Returns `None` if the shell would do anything other than
 /// assign texts: expand, run a command, or fail.
 pub(super) fn assigned(text: &str) -> Option<BTreeMap<String, String>> {
     let mut variables = BTreeMap::new();

@@ -187,9 +187,9 @@ impl Grants {
     }
 
     /// Records the decision of a person who has looked at the service behind the plugin. [`Decision::NothingThere`]
-    /// removes a grant in any phase, unless a request or a revocation of the grant is running. [`Decision::Made`] makes
-    /// an indeterminate grant revocable. Returns the grant after the decision, or `None` if it does not exist (any
-    /// more).
+    /// removes a grant in any phase except [`Phase::Intended`](super::Phase::Intended), unless another call is working
+    /// on the grant. [`Decision::Made`] makes an indeterminate grant revocable. Returns the grant after the decision,
+    /// or `None` if it does not exist (any more).
     ///
     /// # Errors
     /// [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`], [`TransitionError::NothingToDo`];

@@ -140,7 +140,8 @@ pub struct Revocation {
 pub struct Renewing {
     /// The moment at which the share of the validity has passed.
     pub due: Timestamp,
-    /// When a worker next acts on the renewal. Before `due`, the worker asks the authority when to renew.
+    /// When a worker next acts on the renewal. It is before `due` only for an authority that says when to renew. The
+    /// worker then asks the authority.
     pub next: Timestamp,
     /// The order that renews the certificate, once it is placed.
     pub(crate) id: Option<NameTag>,

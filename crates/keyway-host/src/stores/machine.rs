@@ -207,7 +207,7 @@ fn step_existing(
 }
 
 impl StoreState {
-    /// Returns the state with which a new store is opened before it has a record.
+    /// Returns the state with which a store is opened before it has a record: a new store, or one to be adopted.
     pub(super) fn planned(keys: Vec<KeyId>) -> Self {
         Self::new(Phase::Creating, keys, Timestamp::default())
     }

@@ -1,5 +1,5 @@
-//! Requests, uses and revokes a login key: once by a plugin in this process, and once by the same plugin in a separate
-//! executable.
+//! Requests, uses and revokes a login key: once by a plugin in this process, and once by the same plugin as an
+//! executable in a process of its own.
 
 use std::path::Path;
 use std::process::ExitCode;

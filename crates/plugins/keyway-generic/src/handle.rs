@@ -274,8 +274,8 @@ impl Handle {
 
     /// Reads the first record of the store, which is its header.
     ///
-    /// The header is written before all other records, and deleted after them. If there are other records but no
-    /// header, the header was lost, and the store is neither new nor deleted (decision H58).
+    /// The header is written before all other records, and deleted in one commit with the last of them. If there are
+    /// other records but no header, the header was lost, and the store is neither new nor deleted (decision H58).
     pub(crate) async fn first_record(&self) -> Result<Option<Record>, StoreError> {
         let page = self.storage.scan(&self.prefix.all(), None, 1).await.map_err(from_storage)?;
         match page.entries.into_iter().next() {

@@ -21,8 +21,8 @@
 //! ```
 //!
 //! # As an executable
-//! `cargo build -p keyway-info` builds the executable `keyway-info`. The real WaTTS host runs it, and every host of
-//! this project runs it through the plugin `process`.
+//! `cargo build -p keyway-info` builds the executable `keyway-info`. The real WaTTS host can run it, and every host of
+//! this project can run it through the plugin `process`.
 //!
 //! # Differences from the plugin of WaTTS
 //! The plugin of WaTTS returns the same state for all users, so its host needs an exception for it. Here every request

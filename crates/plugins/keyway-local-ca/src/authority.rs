@@ -25,7 +25,8 @@ pub(crate) struct Authority {
     pub(crate) revision: Revision,
     pub(crate) key: PrivateKey,
     pub(crate) certificate: Certificate,
-    /// The identifier of the authority's key, as the authority's certificate gives it.
+    /// The identifier of the authority's key. It comes from the authority's certificate, or is computed from the key if
+    /// the certificate has none.
     pub(crate) key_identifier: Vec<u8>,
     /// The number of authorities that may be below this one, if that is limited.
     pub(crate) path_length: Option<u8>,

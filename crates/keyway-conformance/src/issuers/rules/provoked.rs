@@ -21,8 +21,8 @@ pub(super) struct Provoked {
     pub(super) handle: String,
 }
 
-/// Sends canaries in every parameter. Then omits mandatory parameters, sends the refused example, and revokes a state
-/// that never existed.
+/// Sends the example, requests with a canary in every parameter, the same requests without one mandatory parameter, and
+/// the refused example. Then revokes a state that never existed.
 pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Broken> {
     let handle = fixture.handle().await?;
     let mut provoked = Provoked::default();
