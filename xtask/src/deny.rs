@@ -2,7 +2,7 @@
 
 use crate::{Failure, cargo, expect_no_more, tools};
 
-/// The manifests of both workspaces. cargo-fuzz requires the second one.
+/// The manifests of both workspaces. cargo-fuzz requires the second workspace.
 const MANIFESTS: [&str; 2] = ["Cargo.toml", "fuzz/Cargo.toml"];
 
 /// Runs the task. If cargo-deny is missing and no registry can be reached to install it, prints one line and succeeds.

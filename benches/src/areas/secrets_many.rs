@@ -1,7 +1,7 @@
 //! Measures many secrets at once: a bulk write and an import into a store of a million secrets, `info` on that store,
 //! and creates by many tasks.
 //!
-//! A bulk write spends nearly all its time in its SQLite transaction. Keyway's table is sorted by the keys of the
+//! A bulk write spends most of its time in its SQLite transaction. Keyway's table is sorted by the keys of the
 //! records, and the order of these keys is unrelated to the names (decision C15). So nearly each record of a batch is
 //! on a page of its own, and SQLite reads the page, writes it to the log and copies it back. The peer "a transaction of
 //! SQLite" appends its records, so only the index of its keys is spread over many pages. The two figures whose names

@@ -45,10 +45,11 @@ pub type OpenContext = keyway_core::OpenContext<AuthorityName>;
 ///
 /// # Cancel safety
 /// A host may drop the future of any operation, for example when a deadline passes. A dropped call may have had its
-/// effect. After a dropped call or a crash, the host repeats the call if the authority is
-/// [idempotent](Capabilities::idempotent), and asks for the outcome if the authority
-/// [reconciles](Capabilities::reconciles). It [checks](Self::check) an order whose plugin made a
-/// [checkpoint](crate::PluginMeta::checkpoint). Otherwise a person has to decide (decision B6).
+/// effect. After a dropped call or a crash, the host takes the first of these steps that is possible (decision B6):
+/// * It repeats the call if the authority is [idempotent](Capabilities::idempotent).
+/// * It asks for the outcome if the authority [reconciles](Capabilities::reconciles).
+/// * It [checks](Self::check) an order whose plugin made a [checkpoint](crate::PluginMeta::checkpoint).
+/// * It waits for the decision of a person.
 ///
 /// # Errors
 /// Any error may leave an effect behind, unless [`effect`](keyway_core::PluginError::effect) says that there is none.

@@ -74,7 +74,7 @@ impl RunOptions {
     }
 }
 
-/// A subject of a suite. It has a name for reports, and a version, with which the ends of exclusions are compared.
+/// A subject of a suite. It has a name for reports, and a version, which decides whether an exclusion has expired.
 pub trait Subject: Send + Sync + 'static {
     /// Returns the name in reports. For a registered plugin, this is its id.
     fn name(&self) -> String;

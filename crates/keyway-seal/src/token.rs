@@ -154,7 +154,7 @@ impl ReadyKey {
         }
         overwrite_stack();
         let Some(len) = unpadded_len(&bytes[..len]) else {
-            // This error is no padding oracle, because the key has verified the token.
+            // This error is no padding oracle, because only a token that was signed with the key gets this far.
             return Err(OpenError::Malformed { at: token.text_len, expected: Expected::BlockPadding });
         };
         bytes.truncate(len);

@@ -9,8 +9,8 @@ use keyway_locker::fuzzing;
 use keyway_locker_sdk::{Configuration, answer};
 use serde_json::Value;
 
-/// A store whose plugin is not linked, so a request gets as far as it can without a file of secrets. The secret access
-/// key is `QUI=`.
+/// A store whose plugin is not linked, so a request gets as far as it can without a file. The secret access key
+/// is `QUI=`.
 const CONFIGURATION: &str = "
     [stores.web]
     plugin = 'generic'

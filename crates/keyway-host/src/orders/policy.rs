@@ -75,7 +75,7 @@ impl Rule {
         self
     }
 
-    /// Adds a type to the allowed types of keys. Once one type was added, all types that were not added are refused. An
+    /// Adds a type to the allowed types of keys. Once a type is added, all types that were not added are refused. An
     /// RSA type also allows longer RSA keys.
     #[must_use]
     pub fn key_type(mut self, key_type: KeyType) -> Self {

@@ -87,7 +87,7 @@ pub(super) struct Walk {
     own_assets: Option<Candidates<Asset>>,
     /// The next asset of the store's list.
     own_asset: Option<Asset>,
-    /// The candidates that the walk has visited, each with its outcome if it was asked for.
+    /// The candidates that the walk has visited, each with its outcome if the store was asked for the candidate.
     tried: Vec<(Candidate, Option<FetchOutcome<Infallible>>)>,
     /// The numbers of the candidates in `tried`, sorted by name, to find a repeated candidate.
     sorted: Vec<u16>,

@@ -46,7 +46,7 @@ async fn an_order_goes_where_its_client_or_its_owner_wants() {
     assert_eq!(world.placed().await.authority, named("two"));
 }
 
-/// Tests that a preference is stored, so that another host and a new run of this host see it.
+/// Tests that a preference is stored, so that another host sees it, and that the other host can remove it.
 #[tokio::test]
 async fn a_preference_is_seen_by_another_host() {
     let (storage, keys, clock) = (memory(), ring(), std::sync::Arc::default());

@@ -57,8 +57,8 @@ impl DistinguishedName {
         self.0.is_empty()
     }
 
-    /// Returns all common names, in the order of the name, for a policy. If the type of a value is not known to hold
-    /// text, the value is written as `#` and its DER in hexadecimal digits, so a policy never mistakes the value for a
+    /// Returns all common names, in the order of the name, for a policy. A value with a string type that this crate
+    /// does not read is written as `#` and its DER in hexadecimal digits, so a policy never mistakes it for another
     /// name.
     ///
     /// ```

@@ -50,7 +50,7 @@ pub(crate) enum ProblemKind {
     Unauthorized,
     /// The user has to act at the server, for example to agree to new terms.
     UserActionRequired,
-    /// Another kind: the last part of its name, or the whole name. It is shown to the operator.
+    /// Another kind: its name without the ACME prefix, or the whole name. It is shown to the operator.
     Other(String),
 }
 

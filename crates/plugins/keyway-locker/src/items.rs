@@ -79,7 +79,7 @@ impl Session {
         Err(StoreError::Conflict { attempts: ATTEMPTS })
     }
 
-    /// Reads all pages. Returns `None` if the list changed between two pages.
+    /// Reads all pages. Returns `None` if the number of items changed between two pages, or if items are missing.
     fn items_at_once<R: Record>(
         &self,
         items: Items,

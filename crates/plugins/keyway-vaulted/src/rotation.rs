@@ -129,7 +129,7 @@ impl Course {
     }
 }
 
-/// Stores that the target accepts the new credential. The lease that needed the change ends.
+/// Returns the account to store when the target accepts the new credential. The lease that needed the change ends.
 pub(crate) fn confirm(account: &StoredAccount) -> Box<StoredAccount> {
     let Some(change) = account.change.clone() else { return Box::new(account.clone()) };
     let mut next = take_back(account, &change.lease, Rotation::Rotated);
@@ -142,7 +142,8 @@ pub(crate) fn confirm(account: &StoredAccount) -> Box<StoredAccount> {
     next
 }
 
-/// Stores that the target accepts neither credential. The lease ends, and no session gets another lease.
+/// Returns the account to store when the target accepts neither credential. The lease ends, and no session gets
+/// another lease.
 pub(crate) fn diverge(account: &StoredAccount) -> Box<StoredAccount> {
     let Some(mut change) = account.change.clone() else { return Box::new(account.clone()) };
     let mut next = take_back(account, &change.lease, Rotation::Diverged);
@@ -151,7 +152,7 @@ pub(crate) fn diverge(account: &StoredAccount) -> Box<StoredAccount> {
     next
 }
 
-/// Stores that the new credential is given up. The lease stays, and still needs a change.
+/// Returns the account to store when the new credential is given up. The lease stays, and still needs a change.
 pub(crate) fn give_up(account: &StoredAccount) -> Box<StoredAccount> {
     Box::new(StoredAccount { change: None, ..account.clone() })
 }

@@ -1,8 +1,8 @@
 //! Reads texts with escapes without leaving copies in memory.
 //!
-//! The TOML reader returns a text without escapes as a slice of the document. It assembles all other texts in growing
-//! buffers, which leave unwiped copies behind. So the TOML reader gets a copy of the document in which the other texts
-//! are blanked out. This module reads them separately, into a buffer that does not grow.
+//! The TOML reader returns a text of one line without escapes as a slice of the document. It may assemble all other
+//! texts in growing buffers, which leave unwiped copies behind. So the TOML reader gets a copy of the document in which
+//! the other texts are blanked out. This module reads them separately, into a buffer that does not grow.
 
 use std::ops::Range;
 

@@ -110,7 +110,8 @@ fn a_call_is_settled_after_a_kill_at_every_commit() {
                 done += u32::from(block_on(dying.delete_ca(delete)).is_ok());
             }
 
-            // The next process asks for the outcome of each call, and repeats the calls that had no effect.
+            // The next process asks for outcomes, and repeats calls with the same intents, whether or not they had
+            // their effect. A call that had its effect gives the same result again.
             let next = desk.with_root();
             let told = |call: IntendedCall| block_on(next.reconcile(&call.into())).unwrap();
             let issued = told(IntendedCall::Issue(one.clone()));

@@ -8,7 +8,7 @@ pub(super) struct Record {
     pub(super) number: u64,
     /// The longest validity of an issued certificate, in seconds.
     pub(super) longest_seconds: u64,
-    /// The key id that was revoked by the last change, which led to `number`.
+    /// The key id that the change to `number` revokes. The list may still lack this change.
     pub(super) last: Option<String>,
 }
 

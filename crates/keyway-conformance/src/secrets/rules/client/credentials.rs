@@ -66,8 +66,8 @@ fn home() -> Result<tempfile::TempDir, Broken> {
 fn fields_have_their_precedence(fixture: &StoreFixture<'_>) -> Checked {
     for _ in 0..60 {
         let home = home()?;
-        // Each field has four sources: an explicit value, the variable with the prefix `LOCKER_`, the variable without
-        // the prefix, and the file.
+        // The four sources of a field: an explicit value, the variable with the prefix `LOCKER_`, the variable without
+        // the prefix (which the base does not have), and the file.
         let [id, key, base] = ["id", "key", "https://base"].map(|field| {
             ["explicit", "locker", "plain", "file"].map(|from| place(fixture, &format!("{field}-{from}")))
         });

@@ -68,7 +68,8 @@ impl Alone {
     }
 
     /// Ends the processes that a program left behind after its own end. Returns how the program ended, and the number
-    /// of those processes. Takes the remaining time of the run, within fixed bounds.
+    /// of those processes. Searches for at most the remaining time of the run. This limit is at least 50 ms and at most
+    /// 2 s.
     pub(super) fn after_exit(
         &mut self,
         ran: Duration,
