@@ -192,8 +192,8 @@ impl Grants {
     /// or `None` if it does not exist (any more).
     ///
     /// # Errors
-    /// [`TransitionError::InFlight`], [`TransitionError::BeingRevoked`], [`TransitionError::NothingToDo`];
-    /// [`GrantsError::StateTaken`] when another grant has the state.
+    /// [`TransitionError::InFlight`], [`TransitionError::NothingToDo`]; [`TransitionError::Parameters`] when the state of
+    /// [`Decision::Made`] is not valid; [`GrantsError::StateTaken`] when another grant has that state.
     ///
     /// # Cancel safety
     /// A dropped future leaves the grant decided or unchanged.
