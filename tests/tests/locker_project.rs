@@ -258,7 +258,7 @@ fn what_others_change_between_two_pages_shows_and_an_unchanged_list_is_read_once
         let there = now.iter().find(|secret| secret.id == id);
         match page {
             0 | 1 => {}
-            // The third page was read after the deletion of a secret, but before the values changed.
+            // The third page was read after an environment and its secrets were deleted, but before the values changed.
             2 => assert!(there.is_some(), "a deleted secret is listed"),
             _ => assert_eq!(there.map(|secret| &secret.value), Some(&value)),
         }

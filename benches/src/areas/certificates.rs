@@ -122,7 +122,7 @@ impl Waiters {
         Ok(Self { runtime, host, clock })
     }
 
-    /// Advances the clock until an order is due, and lets the host process it.
+    /// Advances the clock so far that one order is due, and lets the host process the order.
     fn step(&self) {
         let done = self.runtime.block_on(self.host.run_due(self.clock.advance(2 * SOON)));
         assert_eq!(done.expect("a step that is measured succeeds").len(), 1, "one order is due");

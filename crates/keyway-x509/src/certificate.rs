@@ -113,7 +113,7 @@ impl<'a> Certificate<'a> {
         self.constraints.as_ref().is_some_and(|constraints| constraints.ca)
     }
 
-    /// Tells whether the certificate has version 1, which has no extensions.
+    /// Tells whether the certificate has a version before 3, which introduced extensions.
     pub(crate) fn is_version_1(&self) -> bool {
         self.body.version != Version::V3
     }
@@ -172,7 +172,7 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// Reads the value of an extension. The certificate must not have the extension twice.
+/// Reads the value of an extension. Returns `part` as the error if the extension is malformed or occurs twice.
 fn extension<T>(body: &Body<'_>, part: &'static str) -> Result<Option<T>, &'static str>
 where
     T: for<'a> Decode<'a, Error = der::Error> + AssociatedOid,

@@ -4,9 +4,9 @@ use keyway_credentials::{KeyError, KeyFacts, KeyForm, KeyType, PrivateKey, Secre
 
 /// Checks a private key of a credential store.
 ///
-/// A key that can be read is read as the same key with other line ends and with white space around it. It reports the
-/// facts that its form can hold, and needs a passphrase exactly if it is encrypted. The error for any other text is one
-/// line.
+/// A key that can be read is read as the same key with other line ends and without the white space around it. It
+/// reports the facts that its form can hold, and needs a passphrase exactly if it is encrypted. The error for any other
+/// text is one line.
 pub fn credential_key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let facts = match KeyFacts::read(text) {

@@ -8,7 +8,7 @@ const NOW: Timestamp = Timestamp::from_milliseconds(1_800_000_000_000);
 
 /// Checks a certificate request, as PEM or as DER.
 ///
-/// A request that can be read has the same content when it is read again from its DER, or from the base64 in an order.
+/// A request that can be read has the same content when it is read again from its DER.
 pub fn certificate_request(data: &[u8]) {
     let from_der = CertificateRequest::from_der(data);
     let from_text = std::str::from_utf8(data).ok().map(CertificateRequest::from_pem);

@@ -93,7 +93,7 @@ impl Connections {
         self.0.iter().find(|running| running.name == *name)?.opened.as_ref().ok()
     }
 
-    /// Returns the capabilities of a connection. A connection that does not work has none.
+    /// Returns the capabilities of a connection. A connection that does not work has the minimum.
     pub(super) fn capabilities(&self, name: &AuthorityName) -> Capabilities {
         self.opened(name).map_or(Capabilities::MINIMAL, |opened| opened.capabilities)
     }

@@ -261,10 +261,10 @@ impl Orders {
         self.submit_event(entry, Event::Cancel { now: self.worker.clock.now() }).await
     }
 
-    /// Revokes the certificate of an order. The host's loop tells the authority, and retries after a failure.
-    /// [`OrderState::revocation`](super::OrderState::revocation) tells whether the authority has revoked the
-    /// certificate, and the log of issued certificates has the time. Revoking a revoked certificate succeeds. A
-    /// repeated call after a failure starts the retries anew (decision B18).
+    /// Revokes the certificate of an order. The host's loop tells the authority, and retries after a failure, unless
+    /// the failure is final or the attempts are used up. [`OrderState::revocation`](super::OrderState::revocation)
+    /// tells whether the authority has revoked the certificate, and the log of issued certificates has the time.
+    /// Revoking a revoked certificate succeeds. A repeated call after a failure starts the retries anew (decision B18).
     ///
     /// # Errors
     /// [`TransitionError::NoCertificate`], [`TransitionError::NotRevocable`], [`TransitionError::NoOrder`];

@@ -136,7 +136,8 @@ pub(crate) enum Event {
     NotRenewed { again: Again },
     /// The secret store failed to store the certificate.
     NotStored { again: Again, message: String },
-    /// The notice was sent to the listeners. `delivered` tells whether all of them got it.
+    /// The worker dealt with the notice for the listeners. `delivered` is true if all listeners got it, or if it was
+    /// out of date and was not sent.
     Notified { again: Again, delivered: bool },
     /// A person decided a question that the host cannot answer.
     Decide { now: Timestamp, decision: Decision },

@@ -23,8 +23,8 @@ pub(super) fn renew_at(
     (lease.renewable && ends < made.plus(longest)).then_some(at)
 }
 
-/// Returns the duration that the host requests for a renewal at `now`. It is as long as the current term, but does not
-/// exceed the maximum age.
+/// Returns the duration that the host requests for a renewal at `now`: as long as the current term, but not beyond the
+/// maximum age of the lease. Returns `None` if the lease has no end.
 pub(super) fn extension(
     lease: &Lease,
     (made, term): (Timestamp, Timestamp),

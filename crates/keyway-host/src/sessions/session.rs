@@ -382,7 +382,8 @@ impl Inner {
         Ok(answer)
     }
 
-    /// Waits in the queue for an account, and asks for it when it may be free; `None` when the waiting time is over.
+    /// Waits in the queue for an account, and asks for it when it may be free. Returns `None` when the waiting time is
+    /// over, when the session ends, or when the account is free but has no credentials for the session.
     async fn wait(
         &self,
         part: &mut Part,

@@ -58,8 +58,8 @@ impl Client {
         accepted(self.http.get(url, until)?)
     }
 
-    /// Sends a signed request. If the server refuses the nonce, the request is repeated with a new one. A request
-    /// without payload is a read.
+    /// Sends a signed request. If the server refuses the nonce, the request is repeated with a new one, up to
+    /// [`NONCE_ATTEMPTS`] attempts. A request without payload is a read.
     pub(crate) fn post(
         &self,
         url: &str,

@@ -43,7 +43,7 @@ impl Handle {
         listener: &dyn RotationListener,
     ) -> Result<(), StoreError> {
         let both = new.with_retiring(&self.keys());
-        // The header is checked before the keys of the handle change, in case the store must not be read.
+        // The header is checked first, so that the handle keeps its keys if it must not read the store.
         let found = self.read_header_with(&both).await?.ok_or(StoreError::NotInitialized)?;
         if found.header.text.deleting {
             return Err(StoreError::Deleted);

@@ -57,7 +57,8 @@ impl Refusal {
     }
 
     fn into_remote(self) -> RemoteError {
-        // Only the status decides the class of the error. The service's `code` must not change it.
+        // The status decides the class of the error, except that a message can mark a duplicate. The service's `code`
+        // must not change the class.
         let class = match self.status {
             _ if self.is_duplicate => RemoteClass::AlreadyExists,
             401 | 403 | 404 | 409 | 422 | 429 | 500.. => {

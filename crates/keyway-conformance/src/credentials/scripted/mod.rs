@@ -311,7 +311,7 @@ impl Default for ScriptedStore {
     }
 }
 
-/// Returns the key under which the vault's tables store an account at an asset.
+/// Returns the key of an account at an asset, for the store's accounts and the tables of its vault.
 fn place(account: &str, asset: &str) -> String {
     format!("{account}\n{asset}")
 }

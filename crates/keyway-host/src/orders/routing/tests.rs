@@ -51,8 +51,8 @@ fn owner() -> Owner {
     Owner::new("joe").unwrap()
 }
 
-/// Returns a table in which each authority has the CAs `1` and `2`, with ids that begin with the authority's name:
-/// `a1`, `a2`.
+/// Returns a table in which each authority has CAs with the plugin's ids `1` and `2`. The names of the CAs begin with
+/// the authority's name: `a1`, `a2`.
 fn table(authorities: &[&str]) -> CaTable {
     let now = Timestamp::from_milliseconds(0);
     let mut table = CaTable::default();

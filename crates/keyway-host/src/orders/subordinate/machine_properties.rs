@@ -179,8 +179,9 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 }
 
 proptest! {
-    /// Tests that every existing authority has a record with its id, and that a plugin never creates a second
-    /// authority. This holds whatever fails, whatever the plugin can do, and wherever the process ends.
+    /// Tests that an existing authority always has a record, and that two authorities never exist at once. A record
+    /// in the phase `Active` has the id of an existing authority. This holds whatever fails, whatever the plugin can
+    /// do, and wherever the process ends.
     #[test]
     fn nothing_is_lost_or_doubled(
         acts in acts(), answers in prop::collection::vec(prop::sample::select(&ANSWERS[..]), 0..30),

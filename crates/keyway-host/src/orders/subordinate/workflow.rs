@@ -121,7 +121,8 @@ fn taken(now: Timestamp) -> Event {
     Event::CannotTell { now, message }
 }
 
-/// Returns the id of the intent to create an authority. The engine also uses this id as the id of the authority.
+/// Returns the id of the intent to create an authority. A person names an undecided authority by this id, because it
+/// has no id of its own yet.
 pub(super) fn creation(id: &NameTag) -> IntentId {
     intent(id_text(id))
 }

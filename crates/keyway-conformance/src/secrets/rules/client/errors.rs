@@ -65,7 +65,7 @@ async fn duplicate_environments_are_conflicts(fixture: &StoreFixture<'_>) -> Che
     before.must_hold_in(&fixture.store, "after refused creations").await
 }
 
-/// Returns the row for each failure of a store, from the kit's own copy of the error table.
+/// Returns the row for a failure of a store, from the kit's own copy of the error table.
 fn row(failure: &str) -> (&'static str, Option<u16>) {
     match failure {
         "NotInitialized" | "Deleted" => ("not_found", Some(404)),

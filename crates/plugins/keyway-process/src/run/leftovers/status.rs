@@ -10,8 +10,8 @@ pub(super) struct Status {
     flags: u32,
     /// The start time, in ticks since the system started.
     pub(super) started: u64,
-    /// The addresses of the start and the end of the environment. Both are zero while a program is loaded and has no
-    /// environment yet.
+    /// The addresses of the start and the end of the environment. Both are zero while a program is being loaded and has
+    /// no environment yet.
     environment: (u64, u64),
 }
 

@@ -61,7 +61,8 @@ impl Model<'_> {
         json!({ "credentials": credentials, "candidate": candidate })
     }
 
-    /// Searches through the candidates. Returns the first credentials that are found, or `None` for a failure.
+    /// Searches through the candidates. Returns the first credentials that are found, `Some(None)` if there are none,
+    /// or `None` for a failure.
     fn search(&mut self, setup: &Setup, hook: &str, key: &str) -> Option<Option<Found>> {
         let accounts = self.accounts(setup)?;
         let (mut tried, mut was_unsupported) = (BTreeSet::new(), false);
