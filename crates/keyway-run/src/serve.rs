@@ -22,8 +22,8 @@ const CLEAN: &str = "--clean";
 pub(crate) fn serve() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
     if arguments.peek().is_none_or(|first| first != CLEAN) {
-        // Marks every other descriptor as close-on-exec: neither the helper nor a program may use a descriptor that the
-        // host left open.
+        // Marks every descriptor above the standard streams as close-on-exec: neither the helper nor a program may use
+        // a descriptor that the host left open.
         close_fds::CloseFdsBuilder::new().cloexecfrom(3);
         // Restarting the helper closes the marked descriptors.
         let Ok(own) = std::env::current_exe() else { return ExitCode::FAILURE };

@@ -35,8 +35,8 @@ impl Fate {
         Self { stop: None, kill }
     }
 
-    /// Stops the process at a moment for the time `pause`, as if its machine was suspended, and kills it after the time
-    /// `rest`.
+    /// Stops the process at a moment for the time `pause`, as if its machine was suspended. Then lets it continue for
+    /// the time `rest`, and kills it.
     pub const fn stopped_at(moment: Moment, pause: Duration, rest: Duration) -> Self {
         Self { stop: Some((moment, pause)), kill: Moment::AfterStart(rest) }
     }

@@ -119,8 +119,8 @@ impl<'a> StoreFixture<'a> {
         &self.subject().metadata
     }
 
-    /// Opens the store with the fixture's own keys. If reads may be stale, first advances the clock until every read
-    /// sees all earlier writes.
+    /// Opens the store with the fixture's own keys. Then, if reads may be stale, advances the clock until every
+    /// read sees all earlier writes.
     pub(super) fn open(&self) -> Result<Recorded<'a>, Broken> {
         self.open_with(&self.keys)
     }

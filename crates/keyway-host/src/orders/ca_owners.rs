@@ -7,8 +7,8 @@ use keyway_core::ErrorKind;
 
 /// The owners of subordinate authorities, and the authority that each owner prefers (decision B19).
 ///
-/// All ids are the host's own ids. The other parts of a [`CaTable`](super::CaTable) come from the plugins; this part
-/// comes from the host's records.
+/// All ids are the host's own ids. A [`CaTable`](super::CaTable) gets the descriptions of authorities from the plugins,
+/// but this part from the host's records, because no plugin knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CaOwners {
     owners: BTreeMap<CaId, Owner>,

@@ -60,7 +60,8 @@ impl Verifying {
     }
 }
 
-/// Starts the due verifications of all vaults in parallel, and does not wait for their end.
+/// Starts the due verifications of each vault, and does not wait for their end. The vaults are verified in parallel,
+/// and the accounts of one vault one after the other.
 pub(super) fn verify_due<'a>(
     vaults: impl Iterator<Item = &'a Arc<RunningVault>>,
     audit: Option<&Arc<dyn SessionAudit>>,

@@ -37,7 +37,7 @@ pub(crate) fn forgetful() -> Capabilities {
     ScriptedCa::CAPABILITIES.idempotent(false).reconciles(false)
 }
 
-/// Returns limits with retries after a second, and at most four attempts.
+/// Returns limits with a first retry after a second, and at most four attempts.
 pub(crate) fn limits() -> Limits {
     let retries = Retries::default().with_first(Duration::from_secs(1)).with_attempts(4);
     Limits::default()

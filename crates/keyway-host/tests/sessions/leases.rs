@@ -125,8 +125,8 @@ async fn a_repeated_call_does_not_bring_back_the_lease_of_before_a_renewal() {
     assert_eq!(store.held(), [""; 0]);
 }
 
-/// Tests 10,000 open leases, of which 100 end in the same second. These 100 are returned within two seconds, and the
-/// other records are not read.
+/// Tests 10,000 open leases, of which 104 end in the same second. These are returned within two seconds, and the store
+/// is not called for the others.
 #[tokio::test]
 async fn leases_that_end_are_returned_without_a_look_at_the_others() {
     const ALL: usize = 10_000;

@@ -115,7 +115,7 @@ impl Started {
         self.host.recover().await.unwrap()
     }
 
-    /// Advances the clock by an hour, and does all due work with these keys for stores.
+    /// Does all work that is due in an hour, with these keys for stores. The host's clock does not move.
     pub(crate) async fn an_hour_later(&self, keys: &KeyRing) -> Vec<WorkReport> {
         *self.keys.0.lock().unwrap() = keys.clone();
         self.host.run_due(SystemClock.now().plus(Duration::from_secs(3600))).await.unwrap()

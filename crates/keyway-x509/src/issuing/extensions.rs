@@ -74,7 +74,7 @@ pub fn no_authority() -> Result<Extension> {
 }
 
 /// Makes the basic constraints of an authority's certificate. `path_length` is the maximum number of authorities below
-/// that authority.
+/// that authority in a chain.
 ///
 /// # Errors
 /// For a value that cannot be encoded.

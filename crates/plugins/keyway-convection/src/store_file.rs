@@ -314,7 +314,7 @@ mod tests {
             let whole = fs::read(&path).unwrap();
             fs::write(&path, &change).unwrap();
             if same_length {
-                // The clock of the file system may be coarse. Then the changed file would have the same time as before,
+                // The clock of the file system may be coarse. Then the changed file could have the same time as before,
                 // so the test sets another time.
                 let changed = File::options().write(true).open(&path).unwrap();
                 changed.set_modified(SystemTime::UNIX_EPOCH).unwrap();

@@ -76,7 +76,7 @@ async fn settle(host: &Host, vaults: &Vaults, lines: &mut Vec<Line>) -> Result<(
         for fetch in undecided.fetches {
             decide(host, vaults, &fetch).await?;
         }
-        // The work that is left is claimed by another host, whose claim has to expire.
+        // Another host may have a claim on the work that is left. Such a claim has to expire.
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     lines.push(Line::Lost(format!("something is always due: {:?}", held(host).await?)));

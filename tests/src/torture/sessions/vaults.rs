@@ -29,8 +29,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(super) struct VaultTerms {
     pub(super) name: &'static str,
     pub(super) capabilities: Capabilities,
-    /// The time that a lease of the vault lasts. The clocks of the hosts jump further than most of these times; the
-    /// vault's clock does not jump.
+    /// The time that a lease of the vault lasts. The clocks of the hosts are up to 20 minutes ahead, so they often jump
+    /// past the time at which a host renews a lease. The vault's clock does not jump.
     lease_time: Option<Duration>,
     is_exclusive: bool,
     renews_ids: bool,

@@ -24,7 +24,8 @@ pub fn all() -> Vec<Mutant<CredentialSubject>> {
     [declarations::MUTANTS, leases::MUTANTS, check_ins::MUTANTS, hostile::MUTANTS].concat()
 }
 
-/// Lists the mutants with their suite, for front ends that run each in a process of its own.
+/// Lists the mutants and the correct subjects, each with its suite, for a front end that tests one of them in a
+/// separate process.
 pub fn candidates() -> Vec<Candidate> {
     let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
     mutants.chain(sound().map(Candidate::from)).collect()

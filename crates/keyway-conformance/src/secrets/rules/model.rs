@@ -56,7 +56,8 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// The expected content of the store: the value and version of each secret, and the latest id at each address.
+/// The expected content of the store: the value and version of each secret, the latest id at each address, and the
+/// environments.
 #[derive(Default)]
 struct Model {
     secrets: BTreeMap<SecretAddress, (u8, u64)>,

@@ -157,7 +157,8 @@ impl SubordinateWorkflow {
         }
     }
 
-    /// Accepts the plugin's answer, unless it names an authority that all owners may use.
+    /// Accepts the plugin's answer, unless it names an authority that belongs to another owner or that all owners may
+    /// use.
     fn created(&self, on: &Claimed<'_, Self>, information: CaInformation) -> Done {
         let (now, requested) = (on.now(), &on.entry.fixed);
         if !self.cas.may_be_new(requested, &information.id) {
@@ -193,7 +194,7 @@ impl SubordinateWorkflow {
     async fn delete(&self, on: &Claimed<'_, Self>) -> Done {
         let requested = &on.entry.fixed;
         let Some(ca) = on.entry.state.as_ref().and_then(|state| state.ca.clone()) else {
-            // Only a record with an id can be deleted at the plugin. Without an id, nothing is left to do.
+            // The plugin can delete only an authority whose id is in the record. Without an id, nothing is left to do.
             return Carried::done(Event::Deleted);
         };
         let request = DeleteCa::new(deletion(&on.entry.address.id), ca.clone());
