@@ -5,7 +5,7 @@
 //! credentials of an *account* at an *asset*. The host lists candidates, and asks the store for the credentials of one
 //! candidate after the other until it gets some. The credentials are *checked out* under a *lease*. The host *checks
 //! them in* on every path, also after a crash: when the target has accepted them, or when the session does not need
-//! them. The operations are those of the SPS seed.
+//! them, or no longer needs them. The operations are those of the SPS seed.
 //!
 //! ```text
 //!          passwords, private keys           authentication completed

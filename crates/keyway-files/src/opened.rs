@@ -43,7 +43,8 @@ impl Opened {
         if mode & 0o077 != 0 {
             return Err(FileError::Exposed { path: self.path, mode });
         }
-        // The owner of a file can change its mode at any time, so a file of another user is refused whatever its mode.
+        // The owner of a file can change its mode at any time. So a file of another user, other than root, is refused
+        // whatever its mode.
         if owner != 0 && owner != rustix::process::geteuid().as_raw() {
             return Err(FileError::ForeignOwner { path: self.path, owner });
         }

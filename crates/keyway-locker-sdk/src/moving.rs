@@ -40,8 +40,8 @@ impl Project {
         let header = there.create(place.key.expose(), copy).await?;
         let destroyed = destroy_unchanged(here, key, &found.header).await;
         if let Err(error) = destroyed {
-            // After an error without an effect, the old secret certainly still exists, perhaps with a later value, so
-            // the copy is destroyed. After any other error, the copy may be the only secret left.
+            // After an error without an effect, this call has not destroyed the old secret, which may have a later
+            // value, so the copy is destroyed. After any other error, the copy may be the only secret left.
             if error.effect() == Effect::None {
                 destroy_unchanged(&there, &place.key, &header).await?;
             }

@@ -14,7 +14,7 @@ const ACCOUNT: u32 = 54_321;
 /// A group that the account is not in.
 const OTHER_GROUP: u32 = 777;
 
-/// The folder of an account. The group of the folder is not a group of the account.
+/// The folder of an account. A test chooses the group of the folder.
 struct Home {
     _folder: tempfile::TempDir,
     path: PathBuf,

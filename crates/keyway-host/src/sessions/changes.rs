@@ -17,7 +17,9 @@ use crate::work::{Again, Limits, Standing};
 /// soon, or not at all.
 const MOST_USED: usize = 32;
 
-/// Settles a fetch that no caller works on any more, because its caller went away or its host died.
+/// Takes over the fetches that no caller works on any more, because the caller went away or its host died. A fetch that
+/// the store was not asked for is dropped. For any other fetch, the store is asked about the outcome if `resolves` is
+/// set, and otherwise a person decides.
 pub(super) fn settle_interrupted(next: &mut SessionState, now: Timestamp, resolves: bool) {
     next.fetches.retain(|open| open.stage != FetchStage::Pending);
     for open in next.fetches.iter_mut().filter(|open| open.stage == FetchStage::Asked) {

@@ -75,7 +75,7 @@ pub(crate) enum What {
     /// The store holds no lease for this fetch: it has no credentials or, if `failed` is set, it failed.
     NothingFound { fetch: NameTag, failed: bool },
     /// It is unknown whether the store holds a lease for this fetch. `last` is the number of the last candidate that
-    /// was asked for.
+    /// was asked for, if a search reports it.
     Unclear { fetch: NameTag, again: Again, last: Option<u16> },
     /// The store was asked about a fetch, and holds these leases for it. If candidates are left to ask about, `settled`
     /// is the number of the last one that was asked about.

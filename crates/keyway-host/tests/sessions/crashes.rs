@@ -24,9 +24,9 @@ async fn life(world: &World) {
     std::mem::forget(session);
 }
 
-/// Runs the life of a session on a storage engine that stops at its n-th commit, for every n. That commit takes effect
-/// or not, and the engine can still be read or not. Then a new run continues. Every lease that was given is checked in,
-/// once or repeatedly with the same intent. If a person has to decide, the fetch is listed.
+/// Runs the life of a session on a storage engine that stops at its n-th commit, for every n and in four variants: the
+/// commit takes effect or not, and the engine can still be read or not. Then a new run continues. Every lease that was
+/// given is checked in, once or repeatedly with the same intent. If a person has to decide, the fetch is listed.
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
     let directory = tempfile::tempdir().unwrap();

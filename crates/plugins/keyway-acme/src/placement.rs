@@ -55,7 +55,8 @@ impl Acme {
         }
     }
 
-    /// Places an order and claims it. Returns `None` if the server answers with an order that is claimed already.
+    /// Places an order and claims it. Returns `None` if the server answers with an order that another order of the host
+    /// has claimed.
     async fn place(
         &self,
         order: &CertificateOrder,

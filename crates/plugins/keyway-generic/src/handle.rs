@@ -251,7 +251,7 @@ impl Handle {
         }
     }
 
-    /// Tells whether the header is still as in `view`. If not, the next view is read from the storage.
+    /// Reads the header, and tells whether it is still as in `view`. If not, the handle has a new view afterwards.
     pub(crate) async fn is_current(&self, view: &View) -> Result<bool, StoreError> {
         Ok(self.fresh_view().await?.loaded.revision == view.loaded.revision)
     }
