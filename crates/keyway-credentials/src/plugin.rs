@@ -54,8 +54,8 @@ pub type OpenContext = keyway_core::OpenContext<CredentialStoreName>;
 /// so the host repeats the call.
 ///
 /// # Errors
-/// Any error may leave an effect behind, unless its [`effect`](keyway_core::PluginError::effect) is `None`. The host
-/// relies on this. What the plugin wrote into the cookies is kept after an error too (decision S5).
+/// Any error may leave an effect behind, unless its [`effect`](keyway_core::PluginError::effect) is `Effect::None`. The
+/// host relies on this. What the plugin wrote into the cookies is kept after an error too (decision S5).
 #[async_trait]
 pub trait CredentialStore: fmt::Debug + Send + Sync {
     /// Returns the store's capabilities. They never change during the life of a handle.

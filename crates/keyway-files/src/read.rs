@@ -39,7 +39,7 @@ fn open(path: &Path) -> Result<Option<Opened>, FileError> {
     match opened {
         Ok(Some(file)) => Opened::new(file, path.to_owned()).map(Some),
         Ok(None) => Err(FileError::NotAFile(path.to_owned())),
-        // `NotADirectory` means that a component of the path is a regular file, so there is no file at the path.
+        // `NotADirectory` means that a component of the path is not a folder, so there is no file at the path.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }

@@ -136,7 +136,7 @@ fn the_rarest_rule_succeeds_often_enough() {
 fn bits_count_all_passwords_that_the_rule_allows() {
     let bits = |rule: &PasswordRule| rule.bits();
     assert!((bits(&PasswordRule::new(16, Alphabet::Hex).unwrap()) - 64.0).abs() < 1e-9);
-    // The number of strings of 8 out of 64 characters with at least one character of each of two classes.
+    // The number of strings of 8 out of 64 characters that have at least one of the two punctuation characters.
     let rule = PasswordRule::new(8, Alphabet::UrlSafe).unwrap();
     let rule = rule.requiring([CharacterClass::Punctuation]).unwrap();
     let counted = (64_f64.powi(8) - 62_f64.powi(8)).log2();

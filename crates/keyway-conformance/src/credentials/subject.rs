@@ -70,8 +70,8 @@ impl CredentialSubject {
         self
     }
 
-    /// Names an account that has credentials of one kind at an asset. For this kind of credentials, the rules prefer
-    /// this account to the accounts of [`found`](Self::found).
+    /// Names an account that has credentials of one kind at an asset. For this kind of credentials, the rules use this
+    /// account instead of the accounts of [`found`](Self::found).
     #[must_use]
     pub fn found_of(mut self, kind: CredentialKind, account: &str, asset: &str) -> Self {
         self.told.found.push((Some(kind), (account.to_owned(), asset.to_owned())));

@@ -82,7 +82,7 @@ fn keys(fixture: &MetadataFixture<'_>) -> Result<(), Broken> {
         let found = sorted(plugin);
         ensure(found == INNER, format!("the keys {INNER:?} of `plugin`"), format!("{found:?}"))?;
     }
-    // This rule uses the parsed type, since a parsed JSON value no longer shows duplicate keys.
+    // The text is read again as `PluginMetadata`, since the parsed JSON value no longer shows duplicate keys.
     match PluginMetadata::from_json(&fixture.subject().document()) {
         Err(error @ MetadataError::Duplicate { .. }) => Err(broken("every key once", error.to_string())),
         _ => Ok(()),

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use super::Folder;
 use crate::{FileError, owner};
 
-/// Creates the folder `path` and its missing parents durably. Does nothing if the folder exists. A new folder is
-/// accessible only to its owner (mode 0700). If this process may give the folder away, the folder belongs to the owner
-/// of its parent. Blocks.
+/// Creates the folder `path` and its missing parents durably. Does nothing if the folder exists. Blocks.
+///
+/// On Unix, a new folder is accessible only to its owner (mode 0700). If this process may give the folder away, the
+/// folder belongs to the owner of its parent.
 ///
 /// # Errors
 /// [`FileError`]. Folders created before the failure are removed again if they are empty.

@@ -154,7 +154,8 @@ fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Ans
 fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let Again { now, retry_after, jitter } = answered.again;
     let failures = told.failures.saturating_add(1);
-    // If the CA cannot be reached, the host waits for as long as the CA says, or else until the next usual check.
+    // If the CA cannot be reached, the host waits at least as long as the CA says. If the CA does not say it, the host
+    // waits at least as long as before a usual check.
     let delay = Some(limits.check_every).filter(|_| answered.answer != Answer::Unanswered);
     let again = Again { now, retry_after: retry_after.or(delay), jitter };
     match next_try(limits, failures, again) {

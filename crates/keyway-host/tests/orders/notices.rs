@@ -105,7 +105,7 @@ async fn listeners_hear_that_an_authority_cannot_be_reached() {
     assert_eq!(ca.calls(CaCall::Issue), 2, "the schedule goes on");
 }
 
-/// Tests that listeners hear that a certificate expires, unless it is renewed or revoked.
+/// Tests that listeners hear of a certificate some time before it expires, unless it is renewed or revoked.
 #[tokio::test]
 async fn listeners_hear_that_a_certificate_expires() {
     let years = |years: u32| 365 * DAY * years;

@@ -22,7 +22,7 @@ pub(in crate::secrets) type Check = fn(&PluginMetadata, &WrittenBy) -> Result<()
 /// Decides which plugin counts as the writer of the data after a write.
 pub(in crate::secrets) type Stamp = fn(&PluginMetadata, &WrittenBy) -> WrittenBy;
 
-/// The content of the document, and the revision at which it was read.
+/// The document as it was read: its content, its revision, and the keys.
 pub(in crate::secrets) struct Loaded {
     pub(in crate::secrets) content: Content,
     pub(in crate::secrets) revision: Revision,

@@ -73,8 +73,8 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // An error does not matter. Only an engine that writes late still has blocks here, and such an engine is faulty
-        // anyway.
+        // An error does not matter. Blocks are left only in an engine that writes late, which is faulty anyway, or
+        // after a write that failed, which was reported.
         let _ = self.write();
     }
 }

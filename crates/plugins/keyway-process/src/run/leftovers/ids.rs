@@ -47,7 +47,7 @@ mod tests {
         let id = i32::try_from(child.id()).unwrap();
         let after = last_process().unwrap();
         child.wait().unwrap();
-        // The id of the child lies between the two last ids, unless the ids started over just now.
+        // The id of the child lies between the two readings of the last id, unless the ids started over just now.
         assert!(after < before || (before < id && id <= after), "{before} {id} {after}");
     }
 

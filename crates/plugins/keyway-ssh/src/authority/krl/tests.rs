@@ -130,7 +130,8 @@ fn entries_stay_for_the_longest_validity() {
     for longest in [60, HOUR, 100 * DAY + 1, 366 * DAY] {
         let mut list = RevocationList::EMPTY;
         list.revoke("a", START + 1, longest).unwrap();
-        // The first change at or after an expiry removes no entry. It only confirms the time, for the next change.
+        // A change removes an entry only if the entry had also expired at the change before. So there are two changes
+        // at each time: the first one confirms the time for the second one.
         for (key_id, now, is_left) in [
             ("b", DAY + longest, true),
             ("c", DAY + longest, true),

@@ -20,7 +20,8 @@ pub(super) struct Setup {
     pub(super) configuration: String,
     pub(super) settings: Settings,
     pub(super) facts: Value,
-    /// Whether credentials are checked in after the authentication. The protocol of the connection determines that.
+    /// Whether credentials are checked in after the authentication. The setting `check-in-trigger` for the protocol
+    /// of the connection determines that.
     pub(super) after_authentication: bool,
     /// The asset of a remote application.
     pub(super) asset: Option<String>,
