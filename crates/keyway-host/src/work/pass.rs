@@ -101,8 +101,8 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
         let mut after: Option<Listed> = None;
         loop {
-            let mut window = self.journal.until((Room::Due, &tag), now, after.as_ref(), WINDOW).await?;
-            let more = window.len() >= WINDOW;
+            let (mut window, more) =
+                self.journal.until((Room::Due, &tag), now, after.as_ref(), WINDOW).await?;
             after = window.last().cloned();
             if !window.is_empty() {
                 let start = usize::from(u16::from_le_bytes(random()?)) % window.len();
@@ -204,7 +204,8 @@ impl<W: Workflow> Worker<W> {
     ) -> Result<(), RecordError> {
         let mut after: Option<Listed> = None;
         loop {
-            let claimed = self.journal.until((Room::Claimed, host), now, after.as_ref(), WINDOW).await?;
+            let (claimed, more) =
+                self.journal.until((Room::Claimed, host), now, after.as_ref(), WINDOW).await?;
             after = claimed.last().cloned();
             for listed in &claimed {
                 let Some(mut entry) = self.read(listed).await? else { continue };
@@ -222,7 +223,7 @@ impl<W: Workflow> Worker<W> {
                 // If another host was faster, that host frees or finishes the record.
                 let Applied::Stored = self.journal.apply(&mut entry, freed).await? else { continue };
             }
-            if claimed.len() < WINDOW {
+            if !more {
                 return Ok(());
             }
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use keyway_conformance::credentials::{Fault, Step, StoreCall};
 use keyway_core::Clock;
 use keyway_host::sessions::{LeaseQuery, Session};
-use keyway_storage::{Sqlite, Storage};
+use keyway_storage::{FaultyStorage, Sqlite, Storage};
 
 use crate::odd::*;
 use crate::world::*;
@@ -177,6 +177,37 @@ async fn leases_that_end_are_returned_without_a_look_at_the_others() {
     let joe = LeaseQuery::Holder(keyway_credentials::Holder::new("joe").unwrap());
     let page = world.leases(&joe, None, 100).await.unwrap();
     assert_eq!((page.leases.len(), page.next.is_some()), (100, true));
+    for session in sessions {
+        std::mem::forget(session);
+    }
+}
+
+/// Tests lists and due work over a storage engine whose pages are shorter than the pages that the host asks for.
+#[tokio::test]
+async fn short_pages_of_the_storage_hide_no_lease() {
+    const ALL: usize = 8;
+    let clock: Arc<TestClock> = Arc::default();
+    let storage: Arc<dyn Storage> = FaultyStorage::over(&memory()).page_records(3).into_engine();
+    let store = store(&clock).with_capabilities(plain().renews(false)).lease_time(10 * MINUTE);
+    let builder = builder(&storage, &ring(), &clock).vault(vault(&store));
+    let world = World::start(builder, &clock).await;
+    let mut sessions = Vec::new();
+    for number in 0..ALL {
+        let session = world.session(&format!("s-{number}"));
+        found(&session).await;
+        sessions.push(session);
+    }
+    let joe = LeaseQuery::Holder(keyway_credentials::Holder::new("joe").unwrap());
+    let (mut listed, mut after) = (0, None);
+    loop {
+        let page = world.leases(&joe, after, 100).await.unwrap();
+        listed += page.leases.len();
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(listed, ALL);
     for session in sessions {
         std::mem::forget(session);
     }
