@@ -160,7 +160,7 @@ impl fmt::Debug for OrderMetadata {
     }
 }
 
-/// The error for metadata that are not acceptable. It has the field and the fault, and never a value.
+/// The error for metadata that is not acceptable. It has the field and the fault, and never a value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the metadata of the order: {}{fault}", if field.is_empty() { String::new() } else { format!("{field}: ") })]
 #[non_exhaustive]

@@ -17,11 +17,12 @@ pub struct CertificateOrder {
     ///
     /// Decision R2.
     pub intent: IntentId,
-    /// The client's data. During and after a call of [`modify`](crate::CertificateAuthority::modify), these are the new
-    /// data.
+    /// The client's data. In a call of [`modify`](crate::CertificateAuthority::modify), these are the new data. Later
+    /// calls have the new data, too, if the authority accepted them.
     pub metadata: OrderMetadata,
     /// The client's data before the change. They are present only in a call of
-    /// [`modify`](crate::CertificateAuthority::modify).
+    /// [`modify`](crate::CertificateAuthority::modify), and in a question about its outcome
+    /// ([`reconcile`](crate::CertificateAuthority::reconcile)).
     pub previous_metadata: Option<OrderMetadata>,
     /// The plugin's own data.
     pub plugin_meta: PluginMeta,

@@ -16,8 +16,8 @@ use crate::{CertificateError, Json, JsonObject, SecretText};
 /// every call, even if the call failed, panicked, passed its deadline or was dropped. Removals are stored as well. A
 /// [`checkpoint`](Self::checkpoint) also survives a killed process (decision B9).
 ///
-/// The values may be secret, so they are wiped when dropped, and `Debug` shows names only. Names are stored in the
-/// clear and shown, so they must hold no secret.
+/// The values may be secret, so they are wiped when dropped, and `Debug` shows names only. Names are shown, and
+/// are not wiped, so they must hold no secret.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex};

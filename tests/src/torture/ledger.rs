@@ -79,8 +79,9 @@ impl Cell {
 
     /// Tells whether a reader may find this state.
     ///
-    /// With one writer, this is the writer's last acknowledged state, or the state of a write in progress. With several
-    /// writers that do not read before they write, it is the last state that any one of them wrote.
+    /// With one writer, this is the writer's last acknowledged state. With several writers that do not read before they
+    /// write, it is the last acknowledged state of any one of them. Without such a state since the last check, it is
+    /// the result of that check. The state of a write that was neither acknowledged nor refused is possible, too.
     fn allows(&self, found: &State) -> bool {
         let is_found = |state: &State| state.is_same_value(found);
         let before =

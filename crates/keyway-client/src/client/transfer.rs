@@ -178,8 +178,8 @@ impl Secrets {
         Ok((plan, writes))
     }
 
-    /// Reads the secrets in the client's own layer that have a key of the bundle. The import writes only this layer. A
-    /// bundle that is small compared with the store is looked up key by key.
+    /// Reads the secrets in the client's own layer, because the import writes only this layer. If the bundle is small
+    /// compared with the store, reads only the keys of the bundle, one by one.
     async fn those_there(&self, bundle: &Bundle) -> Result<HashMap<String, ResolvedSecret>, Error> {
         const KEYS_A_LIST: u64 = 8;
 

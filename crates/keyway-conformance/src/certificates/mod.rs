@@ -31,8 +31,8 @@
 //! | [`CertificateSubject::listing`] | that a call has the effects that it should have, and no others |
 //!
 //! # What stays at the authority
-//! When a rule has ended, the kit cancels its orders that are still open. If a rule ends early, certificates and
-//! subordinate authorities remain. Do not test on an authority that matters.
+//! When a rule has ended, the kit cancels its orders that are still open, if the authority can cancel orders. If a rule
+//! ends early, certificates and subordinate authorities remain. Do not test on an authority that matters.
 //!
 //! Whether a certificate is the ordered one, with its key, its names and its chain, is judged only if
 //! [`CertificateSubject::issues`] says that the certificates are real. The certificates of [`ScriptedCa`] are not real,

@@ -6,8 +6,8 @@ use super::write::Writer;
 use super::{Json, JsonObject};
 use crate::Wiped;
 
-/// The number of bytes of the opening brace. The comma or the closing brace after an entry counts as a part of the
-/// entry.
+/// The number of bytes of an object besides its entries: the opening brace. The comma or the closing brace after an
+/// entry counts as a part of the entry.
 pub const EMPTY_OBJECT_BYTES: usize = 1;
 
 /// Returns the number of bytes that an entry of an object takes in ASCII JSON.

@@ -13,7 +13,7 @@ pub(super) const NAME: &str = "a text of 1 to 256 bytes without control characte
 pub(crate) const ID: &str = "kebab case, such as `convection-generic`: 1 to 64 of `a-z 0-9` in words joined by `-`, \
                              beginning with a letter";
 
-/// Tells whether a text is `Name <address>`: a name, one space, and an address that contains an `@`.
+/// Tells whether a text is `Name <address>`: a name, one space, and an address with an `@` between other characters.
 ///
 /// See decision C3.
 pub(super) const fn is_author(author: &str) -> bool {

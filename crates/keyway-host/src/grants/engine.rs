@@ -232,12 +232,13 @@ impl Grants {
         Ok(self.running(name)?.view())
     }
 
-    /// Asks the plugin of a service to describe itself. Returns true if the host uses the new description. The host
-    /// does so if the version of the description changed, or if the service had faults (decision W4).
+    /// Asks the plugin of a service to describe itself. The host uses the answer, and returns true, if the version of
+    /// the description changed, or if the service had faults or no description (decision W4). Returns false if the
+    /// plugin could not be opened.
     ///
     /// # Errors
-    /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]. If the plugin described
-    /// itself earlier, the host keeps that description.
+    /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]. If the call fails, a
+    /// service that has a description and no faults keeps that description.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.

@@ -230,8 +230,8 @@ impl RunningService {
         ready.described.is_none_or(|described| described.plus(every) <= now)
     }
 
-    /// Asks the plugin to describe itself. If the version of the description changed, or if there was a fault, uses the
-    /// new description and returns true (decision W4).
+    /// Asks the plugin to describe itself. If the version of the description changed, or if there were faults or no
+    /// description, uses the answer and returns true (decision W4).
     pub(super) async fn describe(&self, now: Timestamp) -> bool {
         let _describing = self.describing.lock().await;
         self.ask_to_describe(now).await

@@ -213,9 +213,10 @@ impl HostBuilder {
     /// Interrupted work is resumed later, by [`Host::run`] or [`Host::recover`].
     ///
     /// # Errors
-    /// [`HostError::Registry`] lists every plugin that was built for a contract that this host does not drive (decision
-    /// K3); [`HostError::DuplicateService`]; [`HostError::Running`] when another run of the same name is alive;
-    /// [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with these keys.
+    /// [`HostError::Registry`] lists every plugin whose kind this host drives, but which was built for another contract
+    /// of this kind than the host's (decision K3); [`HostError::DuplicateService`]; [`HostError::Running`] when another
+    /// run of the same name is alive; [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with
+    /// these keys.
     ///
     /// # Cancel safety
     /// Dropping the future may leave the name taken. Then the next start has to wait.

@@ -131,8 +131,8 @@ fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &An
     next.waiting(now, Scheduled { action, at: now.plus(delay) })
 }
 
-/// Computes the state when the CA cannot be reached: the host repeats the action later, and tells the listeners
-/// (decision B3).
+/// Computes the state when the CA cannot be reached: the host repeats the action later, or takes the action that the
+/// answer names, and tells the listeners (decision B3).
 fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let now = answered.again.now;
     let same = answered.retry_method.map_or(action, |method| of_method(&told, method));

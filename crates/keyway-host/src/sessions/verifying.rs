@@ -39,7 +39,7 @@ pub(super) struct Schedule {
 pub(super) struct Verifying {
     schedule: Schedule,
     rhythm: Mutex<Rhythm>,
-    /// Held while the accounts are verified, so that only one verification of the vault runs at a time.
+    /// Held during a scheduled verification, so that only one of them runs at a time for the vault.
     working: Arc<tokio::sync::Mutex<()>>,
 }
 

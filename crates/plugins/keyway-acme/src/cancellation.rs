@@ -16,7 +16,7 @@ use crate::kept::Kept;
 const CANCELED: &str = "The order is canceled.";
 
 impl Acme {
-    /// Cancels an order. If the certificate was issued before the cancel, returns the certificate.
+    /// Cancels an order. If its certificate is being made or exists already, returns the outcome of the order instead.
     pub(crate) async fn canceled(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let until = self.until();
         let kept = Kept(&order.plugin_meta);

@@ -110,7 +110,7 @@ fn failure(error: &Error) -> Failure {
     }
 }
 
-/// Returns the URL of a `Link` header, if it is that of the next page.
+/// Returns the URL of one link of a `Link` header, if the link leads to the next page.
 fn next_page(link: &str) -> Option<String> {
     let (url, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     let is_next = parameters.split(';').any(|parameter| {

@@ -13,8 +13,8 @@ pub(super) enum Ending {
     Answer(u8),
     /// The call succeeds after a while.
     Slow(Duration),
-    /// The answer breaks the contract: it has credentials without a lease, although the vault declares leases, or with
-    /// a lease, although the vault does not declare leases.
+    /// The answer to a fetch breaks the contract: it has credentials without a lease, although the vault declares
+    /// leases, or with a lease, although the vault does not declare leases.
     Violation,
     /// The vault refuses, without an effect.
     Refused,

@@ -66,8 +66,8 @@ pub(super) struct Leftovers {
 }
 
 impl Leftovers {
-    /// The number of rounds in which a search adds new processes. Without this limit, a program that starts processes
-    /// without end would never be killed.
+    /// The number of rounds in which a search adds new processes. Because of this limit, the search ends and the
+    /// processes are killed even if a program starts processes without end.
     const ROUNDS: usize = 6;
     /// The time between two checks of a process that is being loaded.
     const LOADING: Duration = Duration::from_micros(200);
