@@ -64,8 +64,8 @@ impl<R: Recorded> Journal<R> {
         self.page(&range, after, limit).await?.entries.into_iter().map(listed).collect()
     }
 
-    /// Reads at most `limit` records that wait for a decision, beginning after the id `after`. Also returns the id at
-    /// which the next page begins; `None` after the last page.
+    /// Reads at most `limit` records that wait for a decision, beginning after the id `after`. Also returns the id after
+    /// which the next page begins; `None` if fewer than `limit` index entries were read.
     pub(crate) async fn undecided(
         &self,
         after: Option<&NameTag>,
@@ -83,7 +83,7 @@ impl<R: Recorded> Journal<R> {
     }
 
     /// Reads at most `limit` records that are listed under these names, beginning after the id `after`. Also returns
-    /// the id at which the next page begins; `None` after the last page.
+    /// the id after which the next page begins; `None` if fewer than `limit` index entries were read.
     pub(crate) async fn listed(
         &self,
         names: &Names<'_>,
