@@ -10,8 +10,8 @@ use super::silence::shows_nothing;
 
 /// Checks a Fernet token, and then the same bytes as a plaintext.
 ///
-/// An opened plaintext can be sealed and opened again. A token has one spelling. A token with one changed byte does not
-/// open (decision C8).
+/// An opened token can be sealed again, and the new token opens to the same plaintext. A token has one spelling. A
+/// token with one changed byte does not open (decision C8).
 pub fn fernet_token(data: &[u8]) {
     let ring = KeyRing::parse([PUBLISHED_KEY]).expect("a key");
     if let Ok(plaintext) = ring.open(data) {

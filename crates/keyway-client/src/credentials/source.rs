@@ -113,8 +113,8 @@ impl<'a> CredentialsSource<'a> {
 
     /// Reads all sources, field by field.
     ///
-    /// The file is opened only if the earlier sources lack a field. If every field is found earlier, the file need not
-    /// be valid (decision L7).
+    /// The file is opened only if the earlier sources lack a field that a file can have. If they have all these fields,
+    /// the file need not be valid (decision L7).
     ///
     /// # Errors
     /// [`Missing`](CredentialsError::Missing) for a key that no source has. For the file

@@ -55,8 +55,8 @@ impl ConfigurationError {
         &self.path
     }
 
-    /// Changes the problem to [`Setting`](ConfigurationProblem::Setting) if it is an unknown key that is one of `settings`:
-    /// the key is valid, but does not belong into the configuration. Returns any other error unchanged.
+    /// Changes the problem to [`Setting`](ConfigurationProblem::Setting) if it is an unknown key that is one of
+    /// `settings`: the key belongs to the settings, not to the configuration. Returns any other error unchanged.
     /// [`configuration_keys`](super::configuration_keys) lists the names of a settings structure.
     #[must_use]
     pub fn or_setting<'a>(mut self, settings: impl IntoIterator<Item = &'a str>) -> Self {

@@ -27,7 +27,7 @@ pub fn object_to_ascii(entries: &JsonObject) -> Wiped<String> {
 }
 
 /// Tells whether arrays and objects in a value are nested at most `levels` deep. Stops at the first value that is
-/// nested deeper.
+/// nested deeper, and does not look inside it.
 pub fn nests_within(value: &Json, levels: usize) -> bool {
     match value {
         Json::Array(items) => levels > 0 && items.iter().all(|item| nests_within(item, levels - 1)),

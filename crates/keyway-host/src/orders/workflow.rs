@@ -39,7 +39,7 @@ pub(crate) struct OrderWorkflow {
     pub(super) log: IssuanceLog,
     /// Requests that were verified when their orders were submitted.
     pub(super) verified: VerifiedOrders,
-    /// The journal for checkpoints, which are stored while a step is carried out.
+    /// The journal for checkpoints and renewal orders, which are stored while a step is carried out.
     pub(super) journal: Arc<Journal<Self>>,
     /// Notified of each stored step.
     pub(super) changed: Notify,

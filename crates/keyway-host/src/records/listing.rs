@@ -52,22 +52,20 @@ impl<R: Recorded> Journal<R> {
     }
 
     /// Lists at most `limit` entries whose moment is not later than `now`, the earliest first. For a lane these are the
-    /// records that are due, and for a host the claims that have ended. The list begins behind `after`. Also tells
-    /// whether there are more entries.
+    /// records that are due, and for a host the claims that have ended. The list begins behind `after`.
     pub(crate) async fn until(
         &self,
         (room, group): (Room, &NameTag),
         now: Timestamp,
         after: Option<&Listed>,
         limit: usize,
-    ) -> Result<(Vec<Listed>, bool), RecordError> {
+    ) -> Result<Vec<Listed>, RecordError> {
         let (range, after) = (until(R::KIND, room, group, now), after.map(|listed| listed.key.as_slice()));
-        let page = self.page(&range, after, limit).await?;
-        Ok((page.entries.into_iter().map(listed).collect::<Result<_, _>>()?, page.more))
+        self.page(&range, after, limit).await?.entries.into_iter().map(listed).collect()
     }
 
-    /// Reads at most `limit` records that wait for a decision, beginning after the id `after`. Also returns the `after`
-    /// of the next page, or `None` after the last page. The storage engine may end a page before `limit`.
+    /// Reads at most `limit` records that wait for a decision, beginning after the id `after`. Also returns the id after
+    /// which the next page begins; `None` if fewer than `limit` index entries were read.
     pub(crate) async fn undecided(
         &self,
         after: Option<&NameTag>,
@@ -75,17 +73,17 @@ impl<R: Recorded> Journal<R> {
     ) -> Result<(Vec<Box<Entry<R>>>, Option<NameTag>), RecordError> {
         let after = after.map(|id| key(R::KIND, Room::Undecided, &[id]));
         let page = self.page(&range(R::KIND, Room::Undecided, &[]), after.as_deref(), limit).await?;
-        let (mut entries, mut last) = (Vec::new(), None);
+        let (mut entries, mut last, read) = (Vec::new(), None, page.entries.len());
         for found in page.entries {
             let listed = listed(found)?;
             last = Some(listed.address.id);
             entries.extend(self.confirmed(&listed).await?);
         }
-        Ok((entries, last.filter(|_| page.more)))
+        Ok((entries, last.filter(|_| read >= limit)))
     }
 
     /// Reads at most `limit` records that are listed under these names, beginning after the id `after`. Also returns
-    /// the `after` of the next page, or `None` after the last page. The storage engine may end a page before `limit`.
+    /// the id after which the next page begins; `None` if fewer than `limit` index entries were read.
     pub(crate) async fn listed(
         &self,
         names: &Names<'_>,
@@ -95,7 +93,7 @@ impl<R: Recorded> Journal<R> {
         let tag = self.listed_tag(names);
         let after = after.map(|id| key(R::KIND, Room::Listed, &[&tag, id]));
         let page = self.page(&range(R::KIND, Room::Listed, &[&tag]), after.as_deref(), limit).await?;
-        let (mut entries, mut last) = (Vec::new(), None);
+        let (mut entries, mut last, read) = (Vec::new(), None, page.entries.len());
         for found in page.entries {
             let listed = listed(found)?;
             last = Some(listed.address.id);
@@ -108,7 +106,7 @@ impl<R: Recorded> Journal<R> {
                 None => self.remove_index(&listed.key, listed.revision).await?,
             }
         }
-        Ok((entries, last.filter(|_| page.more)))
+        Ok((entries, last.filter(|_| read >= limit)))
     }
 
     /// Reads the record of an index entry, and removes the entry if the record does not confirm it.

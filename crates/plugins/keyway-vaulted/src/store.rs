@@ -41,8 +41,8 @@ struct CheckedOut {
 type Outcome<T> = Result<FetchOutcome<T>, CredentialError>;
 
 impl VaultedStore {
-    /// Checks out credentials of a kind. A failure without an effect is returned as an outcome, so that a search
-    /// continues with the next candidate.
+    /// Checks out credentials of a kind. If a system is unavailable, and there was no effect, this is returned as an
+    /// outcome, so that a search continues with the next candidate. Any other error is returned as an error.
     async fn check_out(&self, kind: CredentialKind, fetch: &Fetch) -> Outcome<CheckedOut> {
         match self.try_check_out(kind, fetch).await {
             Err(error) if error.effect() == keyway_core::Effect::None => match error.kind() {

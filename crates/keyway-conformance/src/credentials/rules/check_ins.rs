@@ -1,4 +1,4 @@
-//! Rules about check-ins: a check-in gives back its own lease and no other, whatever the reason of the check-in is.
+//! Rules about check-ins: for every reason, a check-in gives back its own lease and no other, and can be repeated.
 
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_credentials::{CheckInReason, CredentialKind, Holder, Lease, LeaseId, Rotation};

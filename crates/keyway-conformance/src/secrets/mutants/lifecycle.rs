@@ -105,7 +105,8 @@ async fn copy(store: &ReferenceStore, from: Vec<u8>, to: Vec<u8>) -> StoreResult
     Ok(())
 }
 
-/// Sets a mark in the storage during `work`. Refuses the call if the mark is already set.
+/// Sets a mark in the storage during `work`. Refuses the call if the mark is already set. If `work` fails or is
+/// dropped, the mark stays.
 pub(super) async fn marked<T>(
     store: &ReferenceStore,
     work: impl Future<Output = StoreResult<T>> + Send,

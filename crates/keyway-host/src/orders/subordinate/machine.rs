@@ -231,8 +231,8 @@ fn answered(limits: &Limits, state: &State, answer: Event) -> Step {
     }
 }
 
-/// Tries the creation again until the retries are used up. After that, the host forgets an authority that certainly
-/// does not exist, and a person decides about any other authority.
+/// Tries the creation again if a retry is left, and a repetition cannot create a second authority. Otherwise, the host
+/// forgets an authority that certainly does not exist, and a person decides about any other authority.
 fn again_later(limits: &Limits, state: State, again: Again, can: Capabilities) -> Step {
     let failures = state.failures.saturating_add(1);
     let can_be_repeated = state.doubt == Doubt::None || can.idempotent || can.reconciles;

@@ -116,7 +116,8 @@ fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
 #[test]
 fn entries_expired_for_a_day_are_removed() {
     let early = [("a", 0), ("b", 1), ("c", 20), ("d", 26)];
-    // An expired key id is removed by the second change at or after its expiry.
+    // A key id is kept for a day beyond the longest validity. The second change at or after the end of that day removes
+    // it.
     assert_eq!(left(&early, ["a", "b", "c", "d"]), [true; 4]);
     let late = [early.as_slice(), &[("e", 27), ("f", 28)]].concat();
     assert_eq!(left(&late, ["a", "b", "c", "d", "e", "f"]), [false, false, true, true, true, true]);

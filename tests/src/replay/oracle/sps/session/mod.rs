@@ -40,7 +40,7 @@ pub struct Outcome {
     pub is_found: bool,
     /// The decisions that made the session differ from upstream's so far.
     pub decisions: BTreeSet<&'static str>,
-    /// The last of these decisions. `None` if the model cannot read the input.
+    /// The last of these decisions. `None` if there is none, or if the model cannot read the input.
     pub ruling: Option<&'static str>,
 }
 
