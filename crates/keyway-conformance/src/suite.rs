@@ -211,7 +211,7 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)").to_owned()
 }
 
-/// Lists the faults of the exclusions themselves: stale and expired ones.
+/// Lists the faults of the exclusions themselves: those that have no reason, are stale, or have expired.
 fn exclusion_faults<S: Subject + ?Sized>(
     outcomes: &[RuleOutcome],
     subject: &S,

@@ -99,8 +99,8 @@ impl Secrets {
             let names: Vec<_> = batch.iter().map(|write| write.address().name.clone()).collect();
             match self.write(&batch, &names).await {
                 Ok(()) => written += batch.len(),
-                // If the values to replace are large, a batch may not fit into one commit. Its writes are then made one
-                // by one.
+                // The limits of a batch count only the data of the writes. Secrets that are changed keep their
+                // descriptions, so a batch may still not fit into one commit. Its writes are then made one by one.
                 Err((_, Error::Store(StoreError::TooLarge { .. }))) if batch.len() > 1 => {
                     for write in batch.into_iter().rev() {
                         batches.push_front(vec![write]);

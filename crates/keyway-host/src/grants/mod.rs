@@ -117,8 +117,8 @@
 //!   key. [`GrantState::undelivered`] marks it.
 //! * The claims of the login are stored, sealed, so that a retried revocation sends the plugin the
 //!   same claims. Tokens, further logins and parameters are not stored.
-//! * An abort, an exit, a stack overflow or a lack of memory ends the process, and so does a panic with `panic =
-//!   "abort"`. The host recovers after the restart.
+//! * An abort, an exit, a stack overflow or a lack of memory ends the process. With `panic = "abort"`, a panic ends it,
+//!   too. The host recovers after the restart.
 //! * A rollback of the storage engine to an older copy is not detected.
 
 mod engine;

@@ -49,7 +49,8 @@ pub(crate) struct Guard<M: Factory> {
 
 /// A worker's view of the plugin behind a lane, independent of the contract: its permits and its health.
 pub(crate) trait LaneGuard: Send + Sync {
-    /// Tells whether calls of the plugin are refused at present, because a call hangs or there is no instance.
+    /// Tells whether the plugin is quarantined: a call hangs, and further calls are refused until it returns, or there
+    /// is no instance, and calls are refused until one of them can make another.
     fn is_quarantined(&self) -> bool;
 
     /// Returns the permits, which limit how many calls the plugin works on at a time.

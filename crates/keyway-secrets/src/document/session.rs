@@ -72,9 +72,9 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         self.write_sealed_by(document, &keys).await
     }
 
-    /// Writes the document, adds the unwritten reads to its count, and records the running version as the last writer.
-    /// The recorded version is never lowered: data that a newer version wrote stays marked with that version (decision
-    /// C4).
+    /// Writes the document. Adds the unwritten reads and this write to its counts, and records the running version as
+    /// the last writer. The recorded version is never lowered: data that a newer version wrote stays marked with that
+    /// version (decision C4).
     pub(super) async fn write_sealed_by(
         &mut self,
         mut document: Document,

@@ -27,7 +27,7 @@ pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), Iss
     }
     if issued.is_authority() || chain.iter().any(Certificate::is_version_1) {
         // `webpki` refuses a chain whose first certificate belongs to an authority, and a chain with a certificate of
-        // version 1. For these chains, only the signatures are checked.
+        // version 1. For these chains, only `check_issuer` and the signatures decide, and name constraints do not.
         return check_signatures(chain);
     }
     match verify(issued, between, anchor, now) {

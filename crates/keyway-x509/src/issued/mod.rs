@@ -35,6 +35,8 @@ const LABELS: [&str; 1] = ["CERTIFICATE"];
 /// 5. The certificate has every expected alternative name, and may have others. Subjects are not compared.
 /// 6. Each intermediate certificate belongs to an authority that signed the certificate before it, and that may do so
 ///    within its path length and its name constraints. The last certificate of the chain counts as the trust anchor.
+///    Name constraints are not checked if the first certificate belongs to an authority, or if a certificate of the
+///    chain has version 1.
 /// 7. If there are no intermediate certificates, one of the expected [signers](Expected::signers) that match the name
 ///    and the key identifier of the certificate's issuer signed the certificate. If no readable signer matches, this
 ///    rule is skipped.

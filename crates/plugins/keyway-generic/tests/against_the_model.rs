@@ -19,7 +19,8 @@ enum Step {
     Reopen,
     /// The first handle rotates; the second one already has the new keys.
     Rotate,
-    /// The first handle rotates, but dies after the given number of commits, and the rotation is repeated.
+    /// A handle rotates, but dies after the given number of commits. Then both handles are reopened, and the first one
+    /// repeats the rotation.
     RotateTwice(u8),
 }
 

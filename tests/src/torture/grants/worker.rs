@@ -236,7 +236,8 @@ impl Task {
     /// Reports what is known about the outcome after an error.
     fn not_granted(&mut self, cell: Cell, again: bool, error: &GrantsError) -> Result<(), String> {
         let is_doubt = match error {
-            // If a repeated request is refused before the issuer is called, the outcome of the first attempt stays unknown.
+            // If a repeated request is refused before the issuer is called, the outcome of the first attempt stays
+            // unknown.
             GrantsError::Refused(refusal) => match refusal {
                 TransitionError::InFlight
                 | TransitionError::BeingRevoked

@@ -38,7 +38,7 @@ rules! {
 const HOST: &str = "kit.example.com";
 /// The request for the certificate of an authority.
 const AUTHORITY: &str = include_str!("requests/authority.pem");
-/// The time by which a certificate may end earlier or later than the requested days.
+/// The largest allowed difference between the end of a certificate and the end that the requested days give.
 const TOLERANCE: Duration = Duration::from_secs(3600);
 fn unable(error: impl std::fmt::Display) -> Broken {
     broken("a request that the kit makes", error.to_string())

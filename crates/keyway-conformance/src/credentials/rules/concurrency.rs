@@ -43,7 +43,7 @@ async fn fetched(fixture: &StoreFixture<'_>) -> Result<Vec<Answer>, Broken> {
     let calls = declared.map_or(MOST, |calls| calls.get().min(MOST));
     let permits = Arc::new(Semaphore::new(calls));
     let mut requests = Vec::new();
-    // There is one call more than the store works on at once, so the last call waits for a permit.
+    // There is one call more than there are permits, so one call has to wait for a permit.
     for number in 0..=calls {
         let session = fixture.session()?;
         let candidate = fixture.example(kind, number).or_else(|_| nobody())?;

@@ -125,7 +125,7 @@ impl ReferenceIssuer {
         Ok(Self { operations, ledger, made, slots, notes: Mutex::default() })
     }
 
-    /// Returns the credential that this intent already made, if there is one.
+    /// Returns the credential that was already made for the intent of the request, if there is one.
     pub(super) fn known(&self, request: &CredentialRequest) -> Option<Entry> {
         let intent = intent_of(&request.context);
         self.ledger.find(|entry| entry.intent == intent)

@@ -167,7 +167,7 @@ impl ReferenceStore {
         Ok(content)
     }
 
-    /// Writes the document. Returns whether the document was still at the expected revision.
+    /// Writes the document. Returns false, and writes nothing, if the stored document does not meet the expectation.
     pub(in crate::secrets) async fn store(
         &self,
         content: &Content,

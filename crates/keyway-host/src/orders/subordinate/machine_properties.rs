@@ -194,8 +194,8 @@ proptest! {
         }
     }
 
-    /// Tests that, if the plugin answers eventually, every authority is settled in the end or waits for a person's
-    /// decision.
+    /// Tests that every authority is active or gone in the end, if the plugin answers eventually, a person decides what
+    /// is undecided, and a deletion that the host gave up is requested again.
     #[test]
     fn an_open_step_comes_to_an_end(
         acts in acts(), answers in prop::collection::vec(prop::sample::select(&ANSWERS[..]), 0..9),

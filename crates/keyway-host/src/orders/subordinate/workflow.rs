@@ -33,7 +33,7 @@ impl Recorded for SubordinateWorkflow {
     type State = State;
 
     /// Returns the names that only one record may have: the authority's name, over all connections, and the plugin's id
-    /// (decision B14).
+    /// within its connection (decision B14).
     fn unique<'a>(_: &'a NameTag, requested: &'a Requested, state: &'a State) -> Vec<Names<'a>> {
         let name = Names::of([b"name", requested.name.as_bytes()]);
         let of = |ca: &'a CaId| Names::of([requested.authority.as_str().as_bytes(), ca.as_str().as_bytes()]);
@@ -115,7 +115,8 @@ impl Workflow for SubordinateWorkflow {
     }
 }
 
-/// Returns the event for an answer that names an authority of another record.
+/// Returns the event for an answer that names an authority that is not new: the authority of another record, or one
+/// that all owners may use.
 fn taken(now: Timestamp) -> Event {
     let message = "the plugin answered with an authority that was there before".to_owned();
     Event::CannotTell { now, message }

@@ -73,7 +73,8 @@ impl GuardedStore {
         Self::open_sharing(plugin, opening, limits, Arc::default())
     }
 
-    /// Opens another handle to a store. Hanging calls and blocking threads are counted over both handles.
+    /// Opens another handle to a store. All handles with the same `calls` share the hanging calls, the observed polls
+    /// and the blocking threads.
     pub(crate) fn open_sharing(
         plugin: &'static dyn SecretStorePlugin,
         opening: OpenContext,

@@ -23,7 +23,7 @@ const MAX_SILENCE: Duration = Duration::from_secs(60);
 pub struct SeenRequest {
     /// The method.
     pub method: String,
-    /// The path, decoded, without the suffix of [`base`](super::LockerDouble::base).
+    /// The path, decoded, without `/locker_secrets`, the path of [`base`](super::LockerDouble::base).
     pub path: String,
     /// The parameters, decoded.
     pub query: BTreeMap<String, String>,
