@@ -86,8 +86,8 @@ pub enum Call<'a> {
 ///   blocks.
 ///
 /// A layer keeps the promises of the contract (see [`CertificateAuthority`]). It returns
-/// [`Refused`](CertificateError::Refused) only if nothing happened in the layer or in the authority below. Errors,
-/// blocking and cancel safety of a forwarded operation are those of the authority below.
+/// [`Refused`](CertificateError::Refused) only if nothing happened, neither in the layer nor in the authority below.
+/// Errors, blocking and cancel safety of a forwarded operation are those of the authority below.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -37,7 +37,7 @@ pub enum VaultLoginSource {
 
 impl VaultLoginSource {
     /// Reads the source from the options of a configuration. `explicit` needs a name and a password that are not empty;
-    /// `gateway` needs neither. `gateway` is the default. Case does not matter.
+    /// `gateway` needs neither. `gateway` is the default. The case of these words does not matter.
     ///
     /// # Errors
     /// [`VaultLoginError`] names the option that is wrong or missing, but shows no value.

@@ -51,7 +51,7 @@ impl Opened {
         Ok(self)
     }
 
-    /// Accepts every file, because these systems have no owners and modes.
+    /// Accepts every file, because systems other than Unix have no owners and modes.
     #[cfg(not(unix))]
     #[allow(clippy::unnecessary_wraps)] // As on Unix.
     pub(crate) fn private(self) -> Result<Self, FileError> {

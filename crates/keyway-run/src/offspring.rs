@@ -46,8 +46,9 @@ pub(crate) fn signal(signal: Signal) {
     let mut next = vec![getpid().as_raw_pid()];
     while let Some(parent) = next.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
-            // The descriptor keeps naming the same process even if the process id is reused. So the parent is checked
-            // only after the descriptor is opened: the check then shows that this very process belongs to the run.
+            // The descriptor always names the same process. So the parent is checked only after the descriptor is
+            // opened: the check finds a process id that was reused before that, and if the id is reused later, the
+            // signal reaches no other process.
             let Some(id) = Pid::from_raw(child) else { continue };
             let Ok(handle) = pidfd_open(id, PidfdFlags::empty()) else { continue };
             if parent_of(child).is_some_and(|now| now == parent || now == getpid().as_raw_pid()) {

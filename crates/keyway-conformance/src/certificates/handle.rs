@@ -20,7 +20,8 @@ const CALLS: usize = 25;
 /// The delay before the next call when the authority does not choose one.
 const USUAL_DELAY: Duration = Duration::from_secs(60);
 /// The longest real time that the kit waits between two calls. The kit first waits a millisecond, and then doubles the
-/// wait from call to call. The kit's clock advances by the full delay that the authority requested.
+/// wait from call to call, but never waits longer than the delay. The kit's clock advances by the full delay: the one
+/// that the authority chose, or else [`USUAL_DELAY`].
 const LONGEST_WAIT: Duration = Duration::from_millis(250);
 
 /// A handle. It makes calls as a host does, and records their outcomes.

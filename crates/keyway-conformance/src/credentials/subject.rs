@@ -61,9 +61,9 @@ pub struct ToldOfCredentials {
 }
 
 impl CredentialSubject {
-    /// Names an account and an asset at which the account has one credential of each declared kind. If no account is
-    /// named, the rules about credentials are skipped. If leases are exclusive, name at least two accounts, because
-    /// some rules check out two accounts at a time.
+    /// Names an account and an asset at which the account has credentials of each kind that the store declares. If no
+    /// account is named, the rules about credentials are skipped. If leases are exclusive, name at least two accounts,
+    /// because some rules check out two accounts at a time.
     #[must_use]
     pub fn found(mut self, account: &str, asset: &str) -> Self {
         self.told.found.push((None, (account.to_owned(), asset.to_owned())));

@@ -37,7 +37,7 @@ impl NamePattern {
     ///
     /// # Errors
     /// [`InvalidPattern`] when the pattern is empty, has an empty label or a control character, or has a `*` that is
-    /// not the first of several labels.
+    /// not the whole first label, with more labels after it.
     pub fn new(pattern: &str) -> Result<Self, InvalidPattern> {
         let text = pattern.to_ascii_lowercase();
         let name = text.strip_prefix("*.").unwrap_or(&text);

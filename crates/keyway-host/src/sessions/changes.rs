@@ -360,7 +360,8 @@ pub(super) fn told(
     *notice = at.map_or(Notice::Done, |next| Notice::Owed(Owed { failures, next, ..owed }));
 }
 
-/// Forgets the oldest check-outs that are checked in, until the session is within its limit.
+/// Forgets the oldest check-outs that are checked in or have no lease, until the session is within its limit. Keeps all
+/// other check-outs, even beyond the limit.
 pub(super) fn forget_returned(next: &mut SessionState) {
     while next.check_outs.len() > MAX_CHECK_OUTS {
         match next.check_outs.iter().position(|out| !out.is_out()) {

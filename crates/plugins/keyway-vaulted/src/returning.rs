@@ -12,7 +12,8 @@ use crate::rotation::{Answer, Course, Next, Question, confirm, diverge, give_up}
 use crate::store::{ATTEMPTS, VaultedStore};
 
 impl VaultedStore {
-    /// Takes a lease back, and returns whether the credential was changed. The call can be repeated after any failure.
+    /// Takes a lease back, and returns what became of the credential (see [`Rotation`]). The call can be repeated after
+    /// any failure.
     pub(crate) async fn take_back(
         &self,
         candidate: &Candidate,

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::store::{StoreFixture, class_of, in_layer};
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The permitted classes for a missing environment. A missing environment is always an error: the client never falls
-/// back to the shared secrets. The same classes are permitted if the name of the environment is not a text.
+/// The permitted classes for an environment that does not exist, and for a name that no environment can have. Both are
+/// always errors: the client never falls back to the shared secrets.
 ///
 /// See decision L2.
 const NO_ENVIRONMENT: &[Class] = &[Class::NotFound, Class::Invalid];

@@ -172,7 +172,8 @@ impl SubordinateCas {
     ///
     /// # Errors
     /// [`TransitionError::NothingToDecide`], [`TransitionError::IdTaken`], [`TransitionError::NoCa`];
-    /// [`SubordinateError::Ca`] for the id of an authority that all owners may use; [`SubordinateError::Record`].
+    /// [`SubordinateError::Ca`] for the id of an authority that all owners may use, or that belongs to another owner;
+    /// [`SubordinateError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the authority decided or unchanged.
