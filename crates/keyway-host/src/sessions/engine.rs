@@ -122,7 +122,8 @@ impl Sessions {
         self.decided(lease.address(self), &lease.store, What::Force { id: lease.check_out, by }).await
     }
 
-    /// Forgets a lease that the store cannot take back any more, for example because the vault is gone. The store is not asked.
+    /// Forgets a lease that the store cannot take back any more, for example because the vault is gone. The store is
+    /// not asked.
     ///
     /// # Errors
     /// As [`check_in`](Self::check_in).
