@@ -363,7 +363,8 @@ impl Orders {
     /// authority removes the preference.
     ///
     /// # Errors
-    /// [`OrdersError::Ca`] when the owner may not use the authority (decision B19); [`OrdersError::Record`].
+    /// [`OrdersError::Ca`] when the owner may not use the authority (decision B19), or when the preference is for all
+    /// owners, and the authority is unknown or belongs to one owner; [`OrdersError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the preference set or unchanged.

@@ -40,7 +40,8 @@ pub(super) struct Asking<'a> {
     pub(super) caller: Caller<'a>,
 }
 
-/// The caller of a fetch. A caller that has claimed the record also holds the permits for the store's calls.
+/// The caller of a fetch. Each call of the store has a permit until it ends. For a caller that has claimed the record,
+/// the call also holds the record until then.
 pub(super) enum Caller<'a> {
     /// The caller has claimed the record.
     Claimed(&'a Claimed<'a, SessionWorkflow>),
@@ -116,9 +117,9 @@ impl Asking<'_> {
         }
     }
 
-    /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if the store cannot tell. If
-    /// the search stops before the last candidate, because several leases were found, the number of the last candidate
-    /// that was asked about is returned, too.
+    /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if the store cannot tell.
+    /// The search stops when it has found [`MOST_RESOLVED`] leases, and then also returns the number of the last
+    /// candidate that was asked about.
     ///
     /// A store that reconciles is asked about each candidate. A store that is only idempotent is asked for each
     /// candidate's credentials again, even for candidates that the fetch may not have reached. The fetch made the lease

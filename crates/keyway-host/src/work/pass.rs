@@ -212,7 +212,8 @@ impl<W: Workflow> Worker<W> {
                 let hold = self.hold(entry.address);
                 let runs = |claim: &Claim| claim.run == self.run.number && claim.ends() > self.clock.now();
                 if hold.is_none() && entry.claim.as_ref().is_some_and(runs) {
-                    // A call of this run still works on the record, and its claim has not ended. So no work was interrupted.
+                    // A call of this run still works on the record, and its claim has not ended. So no work was
+                    // interrupted.
                     continue;
                 }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {

@@ -1,5 +1,5 @@
-//! Shows five sessions. One logs in, one fails to authenticate, one loses its host, one has a lease that ends by
-//! itself, and one waits in the queue.
+//! Shows sessions: one logs in, one fails to authenticate, one waits in the queue for another, one loses its host, and
+//! one has a lease that ends by itself.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -174,7 +174,7 @@ async fn records_in_each_others_place_are_refused() {
         }
     }
     assert_eq!(refusals(&*open(&storage, &keys)).await, 0);
-    // Two of the secrets, which are told from other records by the length of their keys.
+    // Two of the secrets. Only keys of secrets have this length.
     let (a, b) = {
         let mut of_shared = Vec::new();
         for entry in &all {

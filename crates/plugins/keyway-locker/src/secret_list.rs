@@ -87,7 +87,8 @@ impl Session {
         Ok(Arc::new(SecretList { records, begun, begun_there, count, revised }))
     }
 
-    /// Keeps a list for the next page, if the service can then show that it is still valid.
+    /// Keeps a list of at most [`MAX_BYTES`] for the next page, if it is recent enough to be returned again, or if the
+    /// service can then show that it is still valid. Otherwise drops the kept list.
     pub(crate) fn keep_list(&self, list: &Arc<SecretList>, until: Instant) {
         if self.list.lock().as_ref().is_some_and(|(kept, _)| Arc::ptr_eq(kept, list)) {
             return;

@@ -93,10 +93,10 @@
 //! not make the host a subreaper: that would affect all other children of the host, too. On other systems, only the
 //! process group is killed.
 //!
-//! A search may take until the deadline of the run, but at most two seconds, and always at least 50 milliseconds. A
-//! large environment, or one that cannot be read without waiting, does not delay the search: only processes younger
-//! than the executable are read, each up to a megabyte (H64). If a process could not be checked in time, that is logged
-//! at level warn.
+//! After the executable has ended, a search may take until the deadline of the run, but at most two seconds. If less
+//! than 50 milliseconds are left until the deadline, it may take 50 milliseconds. A large environment, or one that
+//! cannot be read without waiting, does not delay the search: only processes younger than the executable are read, each
+//! up to a megabyte (H64). If a process could not be checked in time, that is logged at level warn.
 //!
 //! If the host itself is killed, its executables go on, unless there is a helper. After the restart, the intent that
 //! the host had stored shows which runs these were (decision R2).

@@ -165,8 +165,8 @@ fn step(draw: &mut Draw) -> Step {
     hosting::scripted_call(draw).map_or_else(Step::fault, |delay| Step::work().after(delay))
 }
 
-/// A vault that prints a note after each effect, so that a kill can hit the time between an effect and its record. It has
-/// the defect of its process.
+/// A vault that prints a note after each effect, so that a kill can hit the time between an effect and its record. It
+/// has the defect of its process.
 #[derive(Debug)]
 struct Watched {
     store: ScriptedStore,

@@ -89,7 +89,8 @@ fn make_old(folder: &Path) -> std::io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Reports a file as created. The first call of the issuer creates the file, and later calls find it.
+/// Reports that a file is about to exist: after a cut it may exist or not. The first call of the issuer creates the
+/// file, unless it exists already.
 fn say_made(name: &str) {
     say(&Line::Begun { task: 1, cell: name.to_owned(), state: State::of("file") });
 }

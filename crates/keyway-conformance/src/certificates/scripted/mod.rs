@@ -117,7 +117,8 @@ impl ScriptedCa {
         self
     }
 
-    /// Sets the clock. It decides when the description of the authority expires.
+    /// Sets the clock. It decides when the description of the authority expires, and when the authority wants to do
+    /// work of its own again.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

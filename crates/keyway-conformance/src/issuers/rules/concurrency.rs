@@ -42,7 +42,7 @@ const CALLERS: usize = 4;
 /// The number of concurrent calls for issuers that declare a higher limit or none.
 const MOST: usize = 16;
 
-/// The number of dropped requests. Each one is dropped one poll later than the one before.
+/// The maximum number of dropped requests. Each one is dropped one poll later than the one before.
 const POLLS: usize = 8;
 
 /// A call that runs on its own thread.
