@@ -103,8 +103,8 @@ impl SdkStores {
     }
 }
 
-/// Answers a call in this process, with the access key of this id. Returns the output. Existing entries of `context` in
-/// the parameters are kept.
+/// Answers a call in this process, with the access key of this id. Returns the output. Sets the protocol version and
+/// the credentials in the `context` of the parameters. Other entries of `context` are kept.
 pub fn call(configuration: &Configuration, id: Option<&str>, method: &str, mut parameters: Value) -> String {
     if method != "system.capabilities" {
         let context = &mut parameters["context"];

@@ -183,8 +183,8 @@ fn print_line(line: &str) {
 /// Collects the tests that proved nothing.
 type Unproved = Arc<Mutex<Vec<String>>>;
 
-/// Makes one test for each rule of each candidate, sorted. Adds a failing test for each stale exclusion, and one more
-/// if no rule applies.
+/// Makes one test for each rule of each candidate, sorted. Adds a failing test for each exclusion of an unknown rule,
+/// and one more if no rule applies. Other faults of an exclusion fail the test of its rule.
 pub fn trials(candidates: Vec<Candidate>, options: &RunOptions) -> Vec<Trial> {
     noted_trials(candidates, options, &Unproved::default())
 }

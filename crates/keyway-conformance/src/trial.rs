@@ -53,7 +53,7 @@ impl<'a, S: ?Sized> Trial<'a, S> {
         mixed ^ (mixed >> 31)
     }
 
-    /// Makes a text that cannot occur by chance. The same seed gives the same texts.
+    /// Makes a text that does not occur by chance. The same seed gives the same texts.
     #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
     pub(crate) fn canary(&self, what: &str) -> String {
         format!("canary{what}{:016x}", self.random())

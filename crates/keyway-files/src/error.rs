@@ -17,7 +17,7 @@ pub enum FileError {
     /// The file, or its lock, is a symbolic link, a pipe, a directory or a device.
     #[error("{} is a symbolic link or no regular file: put a regular file in its place", .0.display())]
     NotAFile(PathBuf),
-    /// A private file can be read or changed by users other than its owner, according to its mode.
+    /// The mode of a private file gives rights to users other than its owner.
     #[error("others may read or change {} (mode {mode:04o}): take their rights away (chmod 600)", path.display())]
     Exposed {
         /// The file.

@@ -40,7 +40,7 @@ pub enum Call<'a> {
 ///
 /// Implement this trait instead of [`Storage`], and put the value into [`Layered`] to get an engine. Operations that
 /// the contract gains later are then forwarded, too. A wrapper that implements [`Storage`] directly would run the
-/// contract's default bodies instead.
+/// contract's default bodies of these operations instead.
 ///
 /// * Override one operation to change it, and call the engine below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.

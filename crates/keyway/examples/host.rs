@@ -90,7 +90,7 @@ async fn run(report: &mut Report) -> Result<(), Failure> {
         }
     });
     let host = logins::add_services(built, folder.path())?.start().await?;
-    // Until the host ends, this task runs the recovery and performs due work.
+    // This task recovers, and performs due work until the host is told to end.
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn({
         let host = host.clone();

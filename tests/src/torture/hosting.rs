@@ -1,5 +1,5 @@
-//! Functions that the hosts of several areas share: they open the storage, build the host, and report the findings of a
-//! check.
+//! Functions that the hosts of several areas share. For example, they open the storage, build the host, and report the
+//! findings of a check.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -18,7 +18,8 @@ use crate::jws::{Signer, bind, sign};
 use crate::problem::ProblemKind;
 use crate::records::{Kind, corrupt};
 
-/// The maximum number of attempts of an operation. An attempt fails when another writer was faster.
+/// The maximum number of rounds of an operation. A new round begins after a key was stored, or if another writer was
+/// faster.
 const MAX_ATTEMPTS: usize = 16;
 
 /// An account that can sign requests.

@@ -28,7 +28,7 @@ pub struct AcmeConfiguration {
     /// The kinds of proofs that the host's responder can show, the preferred one first.
     #[serde(default = "http_only")]
     pub challenges: Vec<ChallengeKind>,
-    /// The roots that verify the server's own certificate, in PEM. The default are the roots of Mozilla's program.
+    /// The roots that verify the server's own certificate, in PEM. By default, those of Mozilla's program.
     #[serde(default)]
     pub root_certificates: Option<String>,
     /// The URL of an HTTP proxy. Environment variables for proxies are ignored.

@@ -70,7 +70,8 @@ impl KeptFile {
         }
     }
 
-    /// Reads the file. The content is `None` if the file is damaged, or belongs to another project or other keys.
+    /// Reads the file. The content is `None` if the file is missing, cannot be read, is damaged, or belongs to another
+    /// project or other keys.
     pub(crate) fn load(&self) -> (Option<Seen>, Option<Content>) {
         // The version is read before the content. If the file is replaced between the two, the next check notices it.
         let file = open(&self.path);

@@ -84,8 +84,8 @@ pub(super) enum SetKey<'a> {
     Text(&'a str),
 }
 
-/// Returns the keys of a set. A vector gives the names of sets, joined by `+`, or a list of the names and texts of
-/// keys.
+/// Returns the keys of a set. A vector gives the names of sets, joined by `+`, or a list of such names and of the texts
+/// of keys.
 ///
 /// A store is written with the first key of `old`. The set `one` lacks that key. The set `mixed` has that key, but a
 /// store that was opened with `mixed` writes with the first key of `new`.

@@ -53,8 +53,8 @@ impl Requests {
     }
 
     /// Returns the requests that a read needs. The first one lists the secrets with the name's hash. If the environment
-    /// has no such secret, the second one looks up the environment (decision L2), and the third one lists again, to
-    /// find the shared secret.
+    /// has no such secret, the second one looks up the environment (decision L2). If the environment exists, the third
+    /// one lists again, to find the shared secret.
     fn needed(input: &Input) -> Vec<Value> {
         let project = Project::new();
         let request = |path: &str, counted_by: &str, name: &str| {

@@ -58,7 +58,8 @@ struct Client {
 struct Open {
     name: SessionName,
     session: Session,
-    /// The vaults that may have given the session a lease, or not. The client reports nothing more about these vaults.
+    /// The vaults that may have given the session a lease, or not. For these vaults, the client no longer reports that
+    /// a fetch was refused.
     doubts: BTreeSet<usize>,
     given: BTreeSet<usize>,
     calls: u32,

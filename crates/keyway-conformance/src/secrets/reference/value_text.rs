@@ -14,7 +14,7 @@ pub(super) fn write(value: &SecretValue) -> Value {
     }
 }
 
-/// Reads a value that [`write`] wrote. Returns `None` for any other JSON.
+/// Reads a value that [`write`] wrote. Returns `None` if it cannot read the JSON.
 pub(super) fn read(value: &Value) -> Option<SecretValue> {
     let (tag, content) = value.as_object()?.iter().next()?;
     Some(match tag.as_str() {

@@ -13,7 +13,8 @@ pub struct DoubleSettings {
     pub bad_nonce_every: u32,
     /// The number of signed requests, from now on, that are answered with status 429.
     pub limited: u32,
-    /// The header `Retry-After` in the answers for orders and challenges, and in answers with status 429.
+    /// The header `Retry-After` in the answers for orders, challenges and renewal information, and in answers with
+    /// status 429.
     pub retry_after: Option<String>,
     /// An operation that is answered late, and the delay.
     pub slow: Option<(String, Duration)>,

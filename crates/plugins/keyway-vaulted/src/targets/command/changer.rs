@@ -32,8 +32,8 @@ use super::run::run;
 /// | `unchanged` | nothing changed, and the same order may succeed later | tries again later |
 ///
 /// Any other result means that the effect is unknown: another status, another output, a signal, a passed deadline. So a
-/// script may simply fail in the middle. The same order may come again, even after it was carried out. The answer is
-/// then `changed`.
+/// script may simply fail in the middle. The same order may come again, even after it was carried out. The executable
+/// then answers `changed`.
 ///
 /// ```
 /// use std::num::NonZeroUsize;

@@ -74,7 +74,8 @@ struct Model<'a> {
     cookie: Map<String, Value>,
     session_cookie: Map<String, Value>,
     outs: Vec<CheckOut>,
-    /// The accounts and assets whose credentials were read since the last event, for a plugin without leases.
+    /// The account and the asset whose credentials the last fetch read, unless an event came after it. Only for a
+    /// plugin without leases.
     read: Vec<Pair>,
     /// Whether credentials are checked in after the authentication, according to the last fetch. Otherwise they are
     /// checked in at the end of the session.
