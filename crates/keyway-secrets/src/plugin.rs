@@ -198,9 +198,10 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound).
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError>;
 
-    /// Changes an existing secret and returns its new header. It never creates a secret, and never changes a secret in
-    /// another environment or without one. If the change asks for a generated value, the store generates that value as
-    /// in [`create`](Self::create) and replaces the old value by it (decision L4).
+    /// Changes an existing secret and returns its new header. It never creates a secret. It changes only the secret at
+    /// exactly this address, never a secret of the same name in another environment or outside of environments. If the
+    /// change asks for a generated value, the store generates that value as in [`create`](Self::create), and replaces
+    /// the old value by it (decision L4).
     ///
     /// # Errors
     /// As [`create`](Self::create) for a generated value; [`SecretNotFound`](StoreError::SecretNotFound),

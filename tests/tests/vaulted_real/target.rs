@@ -49,7 +49,7 @@ impl Target {
         fs::write(file(&self.folder), lines).expect("a file");
     }
 
-    /// Tells whether the file has the line of this key, and its original content besides that line only.
+    /// Tells whether the file has the line of this key and its original content, and nothing else.
     pub(crate) fn knows_only(&self, key: &PrivateKey) -> bool {
         let public = self.save(key);
         let (read, public) = self.programs.keygen(["-y", "-f", text(&public)]);

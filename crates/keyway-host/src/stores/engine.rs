@@ -174,7 +174,8 @@ impl Stores {
         Ok(summaries)
     }
 
-    /// Makes the checks that can refuse a call. The call's intent is stored only after these checks.
+    /// Finds the plugin, checks the configuration, and opens a handle to the store. If one of these steps fails, the
+    /// call's intent is not stored.
     fn plan(
         &self,
         name: &StoreName,

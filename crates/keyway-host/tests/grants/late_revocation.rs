@@ -120,8 +120,8 @@ async fn request(grants: &Started) -> Result<GrantOutcome, GrantsError> {
     grants.request(&svc(), plain_request("joe")).await
 }
 
-/// Checks that a user who got a credential still has it, so that no late revocation has hit it. Then checks that after
-/// all revocations nothing remains.
+/// Checks that a user who got a credential still has it, which shows that no late revocation hit it. Then checks that
+/// after all revocations nothing remains.
 async fn assert_that_each_grant_exists(portal: &Portal, grants: &Started, mut now: Timestamp) {
     let listed = grants.list(&user("joe").user).await.unwrap();
     let granted = listed.iter().filter(|grant| grant.state.phase == Phase::Granted).count();

@@ -63,7 +63,7 @@ pub(crate) struct WorldState {
     pub(crate) requests: u32,
     pub(crate) revocations: u32,
     pub(crate) descriptions: u32,
-    /// The issuer's description: a version, or `broken`. With `hangs`, the issuer hangs.
+    /// The issuer's description: a version, or `broken`. With `hangs`, the call of `describe` hangs.
     pub(crate) version: String,
     pub(crate) logins: Vec<usize>,
     next: u32,

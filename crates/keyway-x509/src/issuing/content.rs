@@ -106,7 +106,7 @@ impl CertificateContent {
             Ok(builder.build::<_, Signature>(&KeySigner(signer))?.to_der()?)
         };
         made().map_err(|error: Error| match error {
-            // With a key that Keyway has read, a signature fails only if the random source fails.
+            // With a key that Keyway has read or made, a signature fails only if the random source fails.
             Error::Signature(_) => NewCertificateError::Random,
             other => NewCertificateError::Encoding { reason: other.to_string() },
         })

@@ -86,8 +86,8 @@ pub(super) fn shape(order: &Value) -> Result<Shape, String> {
     };
     let container = &order["container"];
     let secrets = if container["secrets"].is_object() { &container["secrets"] } else { container };
-    // If an order has a stored key, upstream also puts that key into the order's container when it stores keys. Here,
-    // the key is not counted as a part of the container.
+    // If an order has a stored key, upstream's container may also have that key. The key is not counted as a part here,
+    // because the vectors `skflow` compare it separately.
     let parts =
         ["certificate", "intermediates"].into_iter().filter(|part| secrets[part].is_object()).collect();
     Ok(Shape {

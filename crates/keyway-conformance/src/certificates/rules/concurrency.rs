@@ -34,7 +34,8 @@ async fn placed(fixture: &CertificateFixture<'_>) -> Result<Vec<TestedOrder>, Br
     let handle = fixture.handle()?;
     let declared = handle.authority.capabilities().max_concurrency;
     let calls = declared.map_or(MOST, |calls| calls.get().min(MOST));
-    // There is one order more than the authority works on at once, so the last order waits for a permit.
+    // If the authority declares a limit of at most `MOST`, there is one order more than the limit, and it waits for a
+    // permit.
     let orders = (0..=calls).map(|_| fixture.order()).collect::<Result<Vec<_>, _>>()?;
     let jobs = orders.iter().map(|order| {
         let (permit, authority, order) = (handle.permit(), Arc::clone(&handle.authority), order.clone());

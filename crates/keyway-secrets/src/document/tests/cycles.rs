@@ -171,7 +171,8 @@ fn cycles_of_one_handle_never_overlap() {
         pending.push(Box::pin(async move { store.create(secret(name, "v")).await.map(|_| ()) }));
         pending.push(Box::pin(async move { store.info().await.map(|_| ()) }));
     }
-    // Polls the operations in turns, so that their steps interleave. Drops every third operation before it ends.
+    // Polls the operations in turns, so that their steps interleave. Every seventh round drops an operation
+    // before it ends.
     let mut context = Context::from_waker(Waker::noop());
     let mut finished = 0;
     let mut rounds = 0;

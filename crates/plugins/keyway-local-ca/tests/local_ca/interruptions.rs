@@ -1,4 +1,4 @@
-//! Tests handles that overtake each other, and processes that are killed.
+//! Tests handles that overtake each other, and processes that end in the middle of their work.
 
 use std::sync::Arc;
 
