@@ -64,7 +64,8 @@ impl Site {
         }
     }
 
-    /// Places an order that is renewed, and returns the renewing order as soon as it has its certificate.
+    /// Places an order that is renewed, and waits until the renewing order has its certificate. Returns the renewing
+    /// order.
     async fn renewed(&self) -> Order {
         let owner = Owner::new("joe").expect("an owner");
         let orders = self.host.orders();

@@ -27,7 +27,8 @@ pub struct Range {
     pub unfit: &'static str,
 }
 
-/// The ranges, from the seed's own example to a range with every comparator except `!=`, which the peer does not have.
+/// The ranges: one clause, the seed's own example, three clauses, and a pre-release. No range has the comparator `!=`,
+/// because the peer does not have it.
 pub const RANGES: &[Range] = &[
     Range { name: "one clause", ours: ">=:1.2.3", peer: ">=1.2.3", unfit: "1.2.2" },
     Range { name: "the seed's example", ours: ">=:1.0,<:2.0", peer: ">=1.0, <2.0", unfit: "2.0.1" },

@@ -127,8 +127,9 @@ impl CredentialChange {
 /// ```
 #[async_trait]
 pub trait Changer: fmt::Debug + Send + Sync {
-    /// Makes the target accept the new credential instead of the old one, in one step. The call succeeds without a
-    /// change if the target already accepts the new credential, because a store repeats the call after a crash.
+    /// Makes the target accept the new credential and refuse the old one. Both happen in one step, or neither happens.
+    /// The call succeeds without a change if the target already accepts the new credential, because a store repeats the
+    /// call after a crash.
     ///
     /// # Errors
     /// An error whose [effect](keyway_core::PluginError::effect) is `None` promises that the target accepts the same

@@ -91,7 +91,7 @@ impl SharedFile {
     ///
     /// # Errors
     /// [`FileError::Busy`] when others held the lock for all of `patience`; [`FileError::NotAFile`] when the lock file
-    /// is a link; [`FileError::Io`].
+    /// is a link or not a regular file; [`FileError::Io`].
     pub fn lock(&self, patience: Duration) -> Result<Lock, FileError> {
         Lock::acquire(&self.folder, self.beside(".keyway-lock"), patience)
     }

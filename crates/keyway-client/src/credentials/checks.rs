@@ -82,8 +82,8 @@ mod tests {
         for right in ["QUI=", " QUI=\n", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="] {
             assert_eq!(key(right).unwrap().expose(), right.trim());
         }
-        // These texts have missing padding, bits after the last byte, another alphabet, white space, wrong characters,
-        // or no content.
+        // These texts have missing or extra padding, bits after the last byte, another alphabet, white space, wrong
+        // characters, or no content.
         for wrong in ["QUI", "QUJ=", "_-8=", "QU I=", "QUI==", "A", "!!!", "="] {
             assert!(matches!(key(wrong), Err(CredentialsError::MalformedSecretAccessKey)), "{wrong}");
         }

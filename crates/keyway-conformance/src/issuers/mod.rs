@@ -93,7 +93,7 @@ pub use keyway_process;
 
 use crate::Suite;
 
-/// Makes the suite of the rules for issuers, sorted by id. Rules with ids from `ISS-101` are for executables only.
+/// Makes the suite of the rules for issuers, sorted by id. Rules from `ISS-101` on are for executables only.
 pub fn suite() -> Suite<IssuerSubject> {
     Suite { kind: "issuer", rules: rules::all(), clauses: clauses::CLAUSES }
 }

@@ -127,8 +127,8 @@ impl Registration {
         self.factory.downcast_ref::<Holder<C::Plugin>>().map(|holder| holder.0)
     }
 
-    /// Returns an id of the contract's type. Two registrations have the same id only if they implement the same
-    /// contract.
+    /// Returns an id of the contract. Two registrations have the same id if they implement the same contract, and
+    /// different ids otherwise.
     pub(super) fn contract_type(&self) -> TypeId {
         self.factory.type_id()
     }

@@ -32,7 +32,7 @@ impl Structured {
         Self::Text(Zeroizing::new(text.into()))
     }
 
-    /// Tells whether two values are the same: they have the same types and the same order, and NaN equals NaN.
+    /// Tells whether two values are the same. Types and the order of entries must be the same too. NaN equals NaN.
     pub fn same_as(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Text(a), Self::Text(b)) | (Self::DateTime(a), Self::DateTime(b)) => a == b,

@@ -55,7 +55,7 @@ impl CaTable {
         self.connections.entry(authority).or_insert_with(|| Rhythm::new(now));
     }
 
-    /// Lists the connections whose authorities are due to be listed again.
+    /// Lists the connections that are due: the host must now ask their plugins for the authorities.
     ///
     /// After the clock was set back, every connection is due, because its next time may be far away.
     pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &AuthorityName> {

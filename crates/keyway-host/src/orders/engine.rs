@@ -215,8 +215,9 @@ impl Orders {
         }
     }
 
-    /// Changes the metadata of an order that is not finished. The host's loop sends the new metadata to the authority.
-    /// The order gets the new metadata when the authority has accepted it (decision B8).
+    /// Changes the metadata of an order that is not finished. If the authority does not have the order yet, the order
+    /// gets the new metadata at once. Otherwise the host's loop sends the new metadata to the authority, and the order
+    /// gets it when the authority has accepted it (decision B8).
     ///
     /// # Errors
     /// [`TransitionError::NotModifiable`] if the authority has the order already and accepts no changes;
@@ -247,8 +248,9 @@ impl Orders {
         self.submit_event(entry, event).await
     }
 
-    /// Cancels an order that is not finished. The host's loop tells the authority. If the authority does not cancel the
-    /// order at once, the order stays pending (decision B8). Cancelling a canceled order succeeds.
+    /// Cancels an order that is not finished. If the authority does not have the order yet, the order is canceled at
+    /// once. Otherwise the host's loop tells the authority. If the authority does not cancel the order at once, the
+    /// order stays pending (decision B8). Cancelling a canceled order succeeds.
     ///
     /// # Errors
     /// [`TransitionError::Finished`], [`TransitionError::Generated`], [`TransitionError::Undecided`],

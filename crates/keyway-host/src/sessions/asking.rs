@@ -205,8 +205,8 @@ enum Asked {
     ListFailed(Box<CredentialError>),
 }
 
-/// The time after which a call of a store asks for no further candidate. So a call takes little longer than one answer,
-/// which keeps it within its deadline, and soon frees its permit for other callers.
+/// The time after which a call of a store asks for no further candidate. So the deadline of a call has to cover little
+/// more than one answer, and other callers wait little longer for the permit.
 const SHORT: Duration = Duration::from_millis(1);
 
 /// The progress of a search, shared by the host and the call that goes through the candidates.

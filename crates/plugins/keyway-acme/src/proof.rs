@@ -10,7 +10,8 @@ use crate::documents::{Authorization, Challenge};
 use crate::failure::Failure;
 use crate::responder::Proof;
 
-/// Returns the first challenge of an authorization for which the host can show a proof.
+/// Returns a challenge of an authorization for which the host can show a proof. `kinds` lists the kinds of proofs that
+/// the host can show, the preferred one first.
 pub(crate) fn choose<'a>(
     authorization: &'a Authorization,
     kinds: &[ChallengeKind],

@@ -23,7 +23,8 @@ impl Handle {
             self.pending.correct(i64::try_from(known).unwrap_or(i64::MAX).saturating_sub(tallied));
         }
         // Pending counts of reads and writes are stored, so that the answer stays true after a restart. The result of a
-        // full count is stored, too. Any other correction of the number of secrets waits for the next write.
+        // full count is stored, too. Without both, a correction of the number of secrets waits for the next write,
+        // because it alone must not turn this read into a write.
         let pending = self.pending.look();
         if counted || pending.reads > 0 || pending.writes > 0 {
             self.store_counts(&view).await;

@@ -50,9 +50,10 @@
 //! # }
 //! ```
 //!
-//! A misspelt environment is an error. If an environment does not have a secret, the store does not read or change a
-//! secret of that name in another environment, or outside of all environments, unless the client chooses a
-//! [`Resolution`](keyway_client::Resolution) that allows it. `docs/migrating.md` compares with Locker's own clients.
+//! A misspelt environment is an error. If an environment does not have a secret, no secret of the same name in another
+//! layer is read or changed instead. Only a client that chooses
+//! [`SharedFallback`](keyway_client::Resolution::SharedFallback) then reads the secret that belongs to no environment.
+//! `docs/migrating.md` compares with Locker's own clients.
 //!
 //! # Configuration
 //! [`LockerConfiguration`] lists the settings. The host may pass the credentials to the store instead, as a

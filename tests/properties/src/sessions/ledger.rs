@@ -23,8 +23,7 @@ pub(super) struct Ledger {
     given: BTreeMap<LeaseId, Given>,
     /// The lease of each fetch, by its intent.
     by_intent: BTreeMap<String, Lease>,
-    /// The outcome of each renewal that took effect, by the intent of the renewal, and the number of its calls since
-    /// the last answer. The call that took effect counts, too.
+    /// The outcome of each renewal, by the intent of the renewal, and the number of calls since its last answer.
     renewed: BTreeMap<String, (Lease, u32)>,
     /// The intents of the check-ins of each lease.
     check_ins: BTreeMap<LeaseId, BTreeSet<String>>,
@@ -111,7 +110,7 @@ impl Ledger {
         self.renewed.get_mut(intent.as_str())
     }
 
-    /// Lists the leases with a renewal that took effect, and of which at least the last `failures` calls got no answer.
+    /// Lists the leases with a renewal that got no answer in its last `failures` calls.
     pub(super) fn unanswered_renewals(&self, failures: u32) -> BTreeSet<LeaseId> {
         let unanswered = self.renewed.values().filter(|(_, failed)| *failed >= failures);
         unanswered.map(|(lease, _)| lease.id.clone()).collect()

@@ -15,7 +15,8 @@ const KEY: &str = "Z";
 /// The names whose hashes are observed. The empty text is not a name (decision C9).
 const NAMES: [&str; 3] = ["A", "prod", "\u{e9}"];
 
-/// The forms of the vectors: a stored text, the keys of the project, or a secret access key that is not the project's.
+/// The forms of the vectors: a stored text, the keys of the project, a secret access key that is not the project's, or
+/// a malformed one.
 enum Form<'a> {
     Stored(&'a str),
     Keys,

@@ -44,7 +44,7 @@ async fn one_order(fixture: &CertificateFixture<'_>) -> Checked {
     ensure(made == 1, "one order at the authority", made.to_string())
 }
 
-/// Skips a rule that needs an authority that recognizes repeated intents.
+/// Skips the rule if the authority does not declare that it recognizes repeated intents.
 fn idempotent(fixture: &CertificateFixture<'_>) -> Checked {
     let missing = crate::Broken::Missing { capability: "idempotent" };
     if fixture.subject().capabilities().idempotent { Ok(()) } else { Err(missing) }

@@ -173,8 +173,8 @@ impl<'a> Entries<'a> for InputEntries<'a> {
     }
 }
 
-/// The reader of the values of an input. It collects the violations. Texts are borrowed from the input, and objects are
-/// moved out of it.
+/// The reader of the values of an input. It collects the violations. Texts are borrowed from the input. Objects and
+/// arrays are moved out of it.
 struct Reading {
     found: Found,
 }
