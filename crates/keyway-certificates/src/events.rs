@@ -20,8 +20,8 @@ pub trait CertificateEvents: fmt::Debug + Send + Sync {
     /// Any error makes the host send the event again later.
     async fn certificate_is_ready(&self, event: &CertificateReady) -> Result<(), CertificateError>;
 
-    /// Learns that a certificate expires soon, and that no renewal of it is ready. The default implementation ignores
-    /// the event (decision B18).
+    /// Learns that a certificate expires soon, and that no renewal of it is ready (decision B18). The default
+    /// implementation ignores the event.
     ///
     /// # Errors
     /// As [`certificate_is_ready`](Self::certificate_is_ready).

@@ -15,7 +15,8 @@ use tokio::runtime::Builder;
 const THREADS: usize = 16;
 const ROUNDS: usize = 20;
 
-/// Changes the thread's own secret and the secret that all threads share.
+/// Changes the thread's own secret, reads the secret `common`, and tries to create and delete the secret `contended`,
+/// which all threads share.
 fn work(thread: usize, client: &blocking::Secrets) {
     let (key, prod) = (format!("key-{thread}"), client.in_environment("prod"));
     prod.create(&key, "0").unwrap();

@@ -53,7 +53,7 @@ impl Lease {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct LeaseRenewal {
-    /// The intended renewal. The host repeats the request with the same id.
+    /// The intended renewal. If the host repeats the request, it uses the same id.
     pub intent: IntentId,
     /// The lease.
     pub lease: Lease,

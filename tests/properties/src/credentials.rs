@@ -68,8 +68,8 @@ pub fn sps_configuration(data: &[u8]) {
                 Ok(value) => {
                     let value = value.expect("the option is listed");
                     let escaped = if value.expose() == "$" { "$$" } else { value.expose() };
-                    // A value has no line that begins like a comment, because that line would be lost when the value is
-                    // written again.
+                    // After its first line, a value has no line that begins like a comment. Such a line would be lost
+                    // when the value is written and read again.
                     let lines: Vec<&str> = escaped.split('\n').collect();
                     assert!(!lines.iter().skip(1).any(|line| line.starts_with(['#', ';'])), "{section}");
                     let line = [option, " = ", &lines.join("\n  ").replace('%', "%%"), "\n"].concat();

@@ -269,7 +269,7 @@ impl fmt::Debug for Compatibility {
     }
 }
 
-/// Compares the texts. This is enough, because each clause can be written in only one way.
+/// Compares the texts as they were written, so `>=:1.0` and `>=:1.0.0` are not equal.
 impl PartialEq for Compatibility {
     fn eq(&self, other: &Self) -> bool {
         self.to_string() == other.to_string()

@@ -135,7 +135,7 @@ impl Sessions {
         self.decided(lease.address(self), &lease.store, what).await.map(drop)
     }
 
-    /// Lists the fetches of at most `limit` sessions that wait for a person's decision.
+    /// Lists the fetches that wait for a person's decision, from at most `limit` sessions.
     ///
     /// # Errors
     /// [`SessionsError::Record`].

@@ -16,8 +16,8 @@
 //! chooses the next call that is due. So every path through the states leads to the same check-ins, and after a restart
 //! the host continues from the last stored step.
 //!
-//! If a caller that lost its claim reports a result, only the facts about existing leases count. Everything else is
-//! ignored, because the caller knows only of its own call.
+//! If a caller that lost its claim reports a result, only two kinds of facts count: facts about a lease, and the fact
+//! that the store was told of an event. Everything else is ignored, because the caller knows only of its own call.
 
 use keyway_core::Timestamp;
 use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS, Rotation};

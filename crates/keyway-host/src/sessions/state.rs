@@ -66,7 +66,8 @@ impl fmt::Debug for Data {
     }
 }
 
-/// A call that the host owes a plugin: the host repeats it until it succeeds.
+/// A call that the host owes a plugin. The host repeats it until it succeeds. For a fetch and for a notice, the number
+/// of tries is limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owed {
     /// The time when the call became due first.

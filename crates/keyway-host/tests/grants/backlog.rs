@@ -35,7 +35,7 @@ async fn grants_of_a_missing_service_do_not_hold_up_the_others() {
     assert!(grants.revoke(handed.grant, user("joe")).await.is_err());
     drop(grants);
 
-    // The first service is removed, and the portal of the second service opens again.
+    // The next host has only the service of `kept`, whose revocations work again.
     let grants = host(&storage, &keys, service(&kept)).clock(Arc::clone(&clock) as _).started().await;
     for _ in 0..20 {
         let worked = grants.run_due(clock.advance(Duration::from_secs(600))).await.unwrap();

@@ -43,9 +43,9 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
         Table::new()
     }
 
-    /// Checks settings before they are stored. The default body of
-    /// [`check_stored_settings`](Self::check_stored_settings) calls this method, too. Does no I/O. The default body
-    /// accepts only an empty table, for a store that has no settings.
+    /// Checks settings before they are stored. By default, [`check_stored_settings`](Self::check_stored_settings) calls
+    /// this method, too. Does no I/O. The default implementation accepts only an empty table, for a store that has no
+    /// settings.
     ///
     /// # Errors
     /// [`Invalid`](StoreError::Invalid) says which setting is wrong.

@@ -20,6 +20,7 @@ const AFTER_BEFORE: &str =
     "SELECT revision, checksum, value, key FROM records WHERE key > ?1 AND key < ?2 ORDER BY key";
 
 /// The connections for reading. A read takes one, works, and puts it back.
+///
 /// The lock of the pool is held only while a connection is taken or put back. A read that has a connection waits only
 /// for the disk, so a caller that finds no idle connection waits for microseconds.
 #[derive(Debug)]

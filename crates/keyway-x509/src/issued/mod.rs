@@ -28,7 +28,8 @@ const LABELS: [&str; 1] = ["CERTIFICATE"];
 ///
 /// The rules are checked in this order, and the error is the first broken rule:
 ///
-/// 1. Every certificate is one PEM block, and the texts hold nothing else.
+/// 1. `certificate` is exactly one PEM block, and `intermediates` has one PEM block for each intermediate certificate.
+///    Outside the blocks there is only white space.
 /// 2. If a key is expected, the certificate has this key.
 /// 3. The certificate belongs to an authority if that is expected, and otherwise it does not.
 /// 4. All certificates are valid now.

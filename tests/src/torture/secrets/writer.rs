@@ -22,8 +22,9 @@ use crate::torture::line::{Line, State, say};
 const SECRETS: u64 = 6;
 /// The number of secrets that all tasks share, in each store.
 const SHARED: u64 = 2;
-/// The number of the task that opens the shared stores. `ROTATOR` is the task that rotates them.
+/// The number of the task that opens the shared stores.
 const COORDINATOR: u32 = 100;
+/// The number of the task that rotates the shared stores.
 const ROTATOR: u32 = 101;
 /// The offset from the number of a task to the number under which it reports the keys of its stores.
 const KEYS: u32 = 200;

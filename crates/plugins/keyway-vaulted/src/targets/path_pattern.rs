@@ -50,7 +50,7 @@ impl PathPattern {
     pub(super) fn path(&self, candidate: &Candidate) -> Result<FilePath, CredentialError> {
         let (account, asset) = (candidate.account.as_str(), candidate.asset.as_str());
         let parts = self.0.split('/').map(|part| {
-            // Each part is replaced in one pass, because a name may look like a placeholder.
+            // The placeholder of a part is replaced in one pass, because a name may look like a placeholder.
             if let Some((before, behind)) = part.split_once(ACCOUNT) {
                 Ok([before, name("the account", account)?, behind].concat())
             } else if let Some((before, behind)) = part.split_once(ASSET) {

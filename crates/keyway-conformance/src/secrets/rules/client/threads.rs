@@ -15,7 +15,7 @@ rules! {
 
 const TASKS: usize = 16;
 
-/// Repeats a call as long as it fails because another writer was faster.
+/// Repeats a call as long as it fails because another writer was faster, at most 200 times.
 async fn insisting<F>(mut call: impl FnMut() -> F + Send) -> Result<(), ClientFailure>
 where
     F: Future<Output = Result<(), ClientFailure>> + Send,
