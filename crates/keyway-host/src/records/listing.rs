@@ -52,20 +52,22 @@ impl<R: Recorded> Journal<R> {
     }
 
     /// Lists at most `limit` entries whose moment is not later than `now`, the earliest first. For a lane these are the
-    /// records that are due, and for a host the claims that have ended. The list begins behind `after`.
+    /// records that are due, and for a host the claims that have ended. The list begins behind `after`. Also tells
+    /// whether there are more entries.
     pub(crate) async fn until(
         &self,
         (room, group): (Room, &NameTag),
         now: Timestamp,
         after: Option<&Listed>,
         limit: usize,
-    ) -> Result<Vec<Listed>, RecordError> {
+    ) -> Result<(Vec<Listed>, bool), RecordError> {
         let (range, after) = (until(R::KIND, room, group, now), after.map(|listed| listed.key.as_slice()));
-        self.page(&range, after, limit).await?.entries.into_iter().map(listed).collect()
+        let page = self.page(&range, after, limit).await?;
+        Ok((page.entries.into_iter().map(listed).collect::<Result<_, _>>()?, page.more))
     }
 
-    /// Reads at most `limit` records that wait for a decision, beginning after the id `after`. Also returns the id after
-    /// which the next page begins; `None` if fewer than `limit` index entries were read.
+    /// Reads at most `limit` records that wait for a decision, beginning after the id `after`. Also returns the `after`
+    /// of the next page, or `None` after the last page. The storage engine may end a page before `limit`.
     pub(crate) async fn undecided(
         &self,
         after: Option<&NameTag>,
@@ -73,17 +75,17 @@ impl<R: Recorded> Journal<R> {
     ) -> Result<(Vec<Box<Entry<R>>>, Option<NameTag>), RecordError> {
         let after = after.map(|id| key(R::KIND, Room::Undecided, &[id]));
         let page = self.page(&range(R::KIND, Room::Undecided, &[]), after.as_deref(), limit).await?;
-        let (mut entries, mut last, read) = (Vec::new(), None, page.entries.len());
+        let (mut entries, mut last) = (Vec::new(), None);
         for found in page.entries {
             let listed = listed(found)?;
             last = Some(listed.address.id);
             entries.extend(self.confirmed(&listed).await?);
         }
-        Ok((entries, last.filter(|_| read >= limit)))
+        Ok((entries, last.filter(|_| page.more)))
     }
 
     /// Reads at most `limit` records that are listed under these names, beginning after the id `after`. Also returns
-    /// the id after which the next page begins; `None` if fewer than `limit` index entries were read.
+    /// the `after` of the next page, or `None` after the last page. The storage engine may end a page before `limit`.
     pub(crate) async fn listed(
         &self,
         names: &Names<'_>,
@@ -93,7 +95,7 @@ impl<R: Recorded> Journal<R> {
         let tag = self.listed_tag(names);
         let after = after.map(|id| key(R::KIND, Room::Listed, &[&tag, id]));
         let page = self.page(&range(R::KIND, Room::Listed, &[&tag]), after.as_deref(), limit).await?;
-        let (mut entries, mut last, read) = (Vec::new(), None, page.entries.len());
+        let (mut entries, mut last) = (Vec::new(), None);
         for found in page.entries {
             let listed = listed(found)?;
             last = Some(listed.address.id);
@@ -106,7 +108,7 @@ impl<R: Recorded> Journal<R> {
                 None => self.remove_index(&listed.key, listed.revision).await?,
             }
         }
-        Ok((entries, last.filter(|_| read >= limit)))
+        Ok((entries, last.filter(|_| page.more)))
     }
 
     /// Reads the record of an index entry, and removes the entry if the record does not confirm it.
