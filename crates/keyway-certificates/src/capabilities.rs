@@ -31,10 +31,10 @@ pub struct Capabilities {
     /// The authority has work of its own, such as signing revocation lists again. It implements
     /// [`maintain`](crate::CertificateAuthority::maintain).
     pub maintains: bool,
-    /// Several calls with the same [`IntentId`](crate::IntentId) have one effect together, and the answer to each later
-    /// call is just as usable as the first answer. A call that was answered by
-    /// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) is an exception: it counts as not made, and the next call
-    /// has the effect.
+    /// Calls with the same [`IntentId`](crate::IntentId) have one effect together, and the answer to a repeated call is
+    /// as complete as the first answer. A call that was answered by
+    /// [`CaUnavailable`](crate::OrderOutcome::CaUnavailable) had no effect and counts as not made, so a later call may
+    /// still have the effect.
     ///
     /// Decision R3.
     pub idempotent: bool,

@@ -88,7 +88,7 @@ pub enum Call<'a> {
 /// would not forward a new operation: the default body of the contract would answer the call, for example with
 /// `Unsupported`, as the default body of [`passwords`](Self::passwords) does in the contract.
 ///
-/// * Override one operation to change it, and call the store below by [`inner`](Self::inner).
+/// * Override one operation to change it, and call the store below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.
 /// * Override [`capabilities`](Self::capabilities) if the layer offers less than the store below, or blocks.
 ///

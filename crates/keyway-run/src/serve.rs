@@ -112,7 +112,8 @@ impl Helper {
         let left_behind = offspring::kill_all().max(in_group);
         self.send(Reply::Ended { status, left_behind })?;
         if left_behind > 0 {
-            // The helper may not signal processes that changed to another user, so they are killed through the cgroup.
+            // The helper may lack the right to signal processes that changed to another user, so they are killed
+            // through the cgroup.
             self.group.as_ref().inspect(|group| group.kill());
         }
         Ok(())

@@ -113,7 +113,7 @@ impl FaultyStorage {
         self
     }
 
-    /// Makes every operation wait for one poll before its effect and one after, so that a test can drop the future
+    /// Makes every operation return pending once before its effect and once after, so that a test can drop the future
     /// there.
     #[must_use]
     pub fn pauses(mut self) -> Self {

@@ -109,7 +109,8 @@ pub fn host_grant(data: &[u8]) {
     let (mut records, grant) = HOST.clone();
     let room_key = [PREFIX, &[GRANT, room]].concat();
     let key_length = match room {
-        // The key ends with the mark of a lane or of a host, a time and the id of a grant; or with the mark of a user.
+        // The key ends with a lane or a host, a time and the id of a grant, of 16, 8 and 16 bytes; or only with the id
+        // of a grant.
         DUE | CLAIMED => 16 + 8 + 16,
         UNDECIDED => 16,
         _ => 0,

@@ -193,7 +193,7 @@ impl IssuerExample {
     }
 
     /// Enters the usual parameters, for rules that need no particular set. Uses the first set for which the example has
-    /// all mandatory values.
+    /// all mandatory values, and at least one value if there is such a set.
     pub(super) fn usual(&self, description: &Description) -> Parameters {
         let named = |set: &&ParameterSet| {
             set.parameters().iter().all(|parameter| !parameter.mandatory || self.names(parameter))

@@ -15,8 +15,8 @@ use crate::{History, PluginSubject, Suite, TestedContract, Trial};
 
 /// A plugin for secret stores under test.
 ///
-/// Every rule opens its stores with its own scratch folder, a new storage engine in memory (lent as `Arc<dyn
-/// Storage>`), and a clock and keys of the kit.
+/// Every rule opens its stores with its own scratch folder, a new storage engine in memory (lent as
+/// `Arc<dyn Storage>`), and a clock and keys of the kit.
 ///
 /// ```no_run
 /// # fn subject(plugin: &'static dyn keyway_secrets::SecretStorePlugin, metadata: keyway_core::PluginMetadata) {

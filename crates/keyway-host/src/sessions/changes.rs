@@ -390,7 +390,8 @@ impl CheckOut {
         }
     }
 
-    /// Plans the renewal of a held lease. Without `longest`, the lease is not renewed.
+    /// Plans the renewal of a held lease. `longest` is the maximum age of the lease; without it, the lease is not
+    /// renewed.
     fn plan_renewal(&mut self, longest: Option<Duration>) {
         let Stage::Held { renew } = &mut self.stage else { return };
         let at = self.lease.as_ref().zip(longest);

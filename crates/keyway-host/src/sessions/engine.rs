@@ -67,7 +67,8 @@ impl Sessions {
     /// Begins a session, without I/O. A record is made only when something is checked out.
     ///
     /// # Errors
-    /// [`SessionsError::NoVault`] when the session names a store that the host does not have.
+    /// [`SessionsError::NoVault`] if [`NewSession::stores`] names a store that the host does not have;
+    /// [`SessionsError::TooLarge`] if the facts about the connection are too large.
     pub fn begin(&self, session: NewSession) -> Result<Session, SessionsError> {
         Session::new(self.clone(), session, Vec::new())
     }
@@ -76,7 +77,7 @@ impl Sessions {
     /// has no record.
     ///
     /// # Errors
-    /// [`SessionsError::Record`].
+    /// Those of [`begin`](Self::begin) if the session has a record, and [`SessionsError::Record`].
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.

@@ -36,8 +36,8 @@ use queue::Handle;
 /// A read works inside the call on one of a few connections: a record takes microseconds, and the size of a page is
 /// bounded. A read never waits for a writer, and waits for other reads only if there are more reads than connections.
 /// [`CommitMode`] decides on which thread a commit works. A call whose file is locked by another process waits at most
-/// [`SqliteOptions::busy_deadline`] and then returns [`StorageError::Locked`]. After about 0.5 ms, commits wait on the
-/// writer thread, not on the caller's thread.
+/// [`SqliteOptions::busy_deadline`] and then returns [`StorageError::Locked`]. A commit does this waiting on the writer
+/// thread; with [`CommitMode::Inline`], it first waits on the caller's thread for at most about 0.5 ms.
 ///
 /// # Damage
 /// Every record carries a checksum over key, revision and value, which every read verifies, and SQLite checks its own

@@ -151,8 +151,8 @@ fn another_version_or_plugin_is_refused_and_its_file_left_as_it_is() {
     let store = open(root.path(), &keys);
     let other_name = text("1.0.0", "").replace("\"Generic\"", "\"PassDB\"");
     let other_type = text("1.0.0", "").replace("\"Secret\"", "\"Issuer\"");
-    // In this file, `store` is not a table, and other sections are missing. Another version may use such a form, so the
-    // plugin must refuse the version before it reads these parts.
+    // This file has only the section `metadata`, with an unknown entry `store`. Another version may use such a form, so
+    // the plugin must refuse the version, and not report the missing sections.
     let other_form =
         "[metadata]\nversion = \"3.0.0\"\nplugin = {name = \"Generic\", type = \"Secret\"}\nstore = 1\n";
     for content in [

@@ -88,9 +88,8 @@
 //!
 //! Certificates are X.509 version 3. Each has a serial number of 16 random bytes, basic constraints, key usages, the
 //! identifiers of its own key and of the authority's key, and the configured addresses of the revocation list and of
-//! the issuer. Their validity begins `backdate_minutes` before their issue, and ends with that of their authority at
-//! the latest. Keys of authorities are ECDSA on P-256 or P-384, or Ed25519. Imported keys may also be RSA with 2048 to
-//! 4096 bits.
+//! the issuer. Their validity begins `backdate_minutes` before their issue, but lies within that of their authority.
+//! Keys of authorities are ECDSA on P-256 or P-384, or Ed25519. Imported keys may also be RSA with 2048 to 4096 bits.
 //!
 //! # Authorities
 //!

@@ -126,7 +126,8 @@ impl LocalCa {
         Ok(all)
     }
 
-    /// Stores the base authority, unless another writer was faster. Returns the stored base authority.
+    /// Stores the base authority, unless another writer was faster. Returns the stored base authority, and whether this
+    /// call stored it.
     pub(crate) async fn store_base(
         &self,
         record: &AuthorityRecord,

@@ -117,7 +117,8 @@ impl Failure {
         }
     }
 
-    /// Returns the error of an operation that writes. If there was no answer, the effect is unknown.
+    /// Returns the error of an operation that writes. The effect is unknown if the request may have reached the service
+    /// but there is no usable answer, and after a status of 500 or more.
     pub(crate) fn of_write(self, what: &'static str) -> StoreError {
         match self {
             Self::Unreached { .. } => unavailable(RemoteError::new(RemoteClass::Connection)),

@@ -7,7 +7,7 @@ use keyway_core::{Timestamp, Wiped};
 
 use crate::cache::Body;
 
-/// The cached answers, by the path of the request. The timestamp is the beginning of the read.
+/// The cached answers, by the path of the request. The timestamp is the time at which the read began.
 pub(crate) type Answers = HashMap<String, (Timestamp, Body)>;
 
 /// The random id of a state of the cache file. Each write to the service, through any store that shares the file, draws

@@ -83,7 +83,7 @@
 //!
 //! Every executable leads a process group of its own. When it ends, the rest of the group is killed (`SIGKILL`). If its
 //! deadline is over, its output is too large or its caller is gone, the executable and the group get `SIGTERM`, and
-//! half a second later `SIGKILL`. The executable gets both signals even if it left the group.
+//! `SIGKILL` after at most half a second of grace. The executable gets both signals even if it left the group.
 //!
 //! On Linux, processes that left the group are killed too, including daemons. Such a process is recognized by the
 //! variable `KEYWAY_RUN` in its environment, which has a new value for each run. While the executable still runs, the

@@ -141,8 +141,9 @@ fn is_fetch(entry: &StoreEntry) -> bool {
     matches!(entry.call, StoreCall::Passwords | StoreCall::PrivateKeys)
 }
 
-/// Checks that every lease that the vault gave was returned exactly once. Reports the sessions that got leases, and the
-/// sessions whose end was reported to the vault.
+/// Checks that every lease that the vault gave was returned exactly once, that nothing else was returned, and that the
+/// end of a session was not reported to the vault twice. Lists the sessions that got leases, and the sessions whose end
+/// was reported.
 fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
     let (effects, calls) = (vault.effects(), vault.calls());
     for lease in vault.held() {

@@ -239,7 +239,8 @@ impl LockerDouble {
         self.state().faults.once(route, fault);
     }
 
-    /// Switches a permanent fault on for all requests to a route, or to all routes. The newest permanent fault is used.
+    /// Switches a permanent fault on for all requests to a route, or to all routes. If several permanent faults fit a
+    /// request, the newest is used.
     pub fn fail_always(&self, route: Option<Route>, fault: Fault) {
         self.state().faults.always(route, fault);
     }

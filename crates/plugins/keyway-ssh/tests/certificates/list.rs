@@ -169,8 +169,8 @@ fn a_changed_list_needs_its_record() {
     assert!(authority.lists("two"));
 }
 
-/// Checks that an entry is removed by the second revocation after its time. The first one may have a wrong time from
-/// the clock.
+/// Checks that an entry is removed by the second revocation after its time. The first revocation does not remove it,
+/// because the clock may be wrong.
 #[test]
 fn entries_are_removed_a_day_after_the_longest_validity() {
     let authority = Authority::new();

@@ -68,8 +68,8 @@ impl Alone {
     }
 
     /// Ends the processes that a program left behind after its own end. Returns how the program ended, and the number
-    /// of those processes. Searches for at most the remaining time of the run. This limit is at least 50 ms and at most
-    /// 2 s.
+    /// of those processes. The time limit for finding and killing them is the remaining time of the run, but at least
+    /// 50 ms and at most two seconds.
     pub(super) fn after_exit(
         &mut self,
         ran: Duration,

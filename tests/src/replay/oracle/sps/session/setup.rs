@@ -139,8 +139,8 @@ pub(super) fn is_one_session(input: &Value) -> bool {
         && (!is_changed || input["plugin"]["hooks"].get("check_in").is_some())
 }
 
-/// Returns the facts of the connection, and the asset. Returns `None` if the step has an argument that the call does
-/// not have.
+/// Returns the facts of the connection, and the asset. Returns `None` if the step omits an argument, or has one that
+/// the call does not have.
 fn arguments(step: &Value) -> Option<(Value, Option<String>)> {
     let call = step["call"].as_str()?;
     let usual = json!({
