@@ -205,7 +205,7 @@ impl Binary {
 fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
     let symbol = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let symbols = text.iter().position(|byte| !symbol(byte)).unwrap_or(text.len());
-    // If two or three characters are left, they stand for one or two bytes. A single character stands for no byte.
+    // Two or three characters after the last group of four stand for one or two bytes. A single one stands for none.
     let padding = match symbols % 4 {
         0 => 0,
         1 if symbols == text.len() => return (symbols, Expected::More),

@@ -5,7 +5,8 @@ use std::str;
 use keyway_core::{Compatibility, PluginMetadata, Version, read_configuration};
 use serde_json::Value;
 
-/// Checks a compatibility string and a version, which a line break separates.
+/// Checks a compatibility string and a version. The first line break of the input separates them. Without a line break,
+/// the version is `1.2.3`.
 ///
 /// The string and the version survive a round trip; an error names a position in the text; and the whole string matches
 /// a version exactly when each clause by itself does (decisions C1 and C2).

@@ -58,7 +58,8 @@ pub(super) struct Fixture {
 }
 
 /// Kills processes until the options are met. `tell` receives the progress after each round. After `rounds_in_a_folder`
-/// rounds, the torture begins again in an empty folder, so that the creation of everything is interrupted too.
+/// rounds, the torture begins again in an empty folder, so that the creation of everything is interrupted too. After a
+/// finding, it keeps the folder, and begins again in an empty one as well.
 pub(super) fn run<A: Area, D>(
     options: &Options<D>,
     rounds_in_a_folder: u64,

@@ -21,7 +21,8 @@ pub(super) fn metadata(
     with_request_data(fixture, &STANDARD.encode(pem), days)
 }
 
-/// Makes the client data of the example with `request_data` in the field of the request.
+/// Makes the client data of the example with `request_data` as the content of [`REQUEST_DATA`]. The text need not be
+/// base64. `days` is used as [`metadata`] uses it.
 pub(super) fn with_request_data(
     fixture: &CertificateFixture<'_>,
     request_data: &str,

@@ -68,7 +68,8 @@ impl ScriptedTarget {
         Self::default()
     }
 
-    /// Makes the target accept a credential, which replaces the accepted credential of the same kind.
+    /// Makes the target accept a credential for the account of `candidate`, in place of the account's accepted
+    /// credential of the same kind.
     pub fn accept(&self, candidate: &Candidate, credential: TargetCredential) {
         self.state().set(candidate, credential);
     }

@@ -58,7 +58,7 @@ enum Comparator {
 }
 
 impl Comparator {
-    /// Returns the orderings that the comparator allows, as bits: 0 for less, 1 for equal, 2 for greater.
+    /// Returns a bit set of the orderings that the comparator allows: bit 0 is less, bit 1 equal, bit 2 greater.
     #[inline]
     const fn allowed(self) -> u8 {
         match self {

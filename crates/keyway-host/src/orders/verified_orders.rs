@@ -1,4 +1,5 @@
-//! Remembers the verified request of a submitted order until the plugin is asked to issue it.
+//! Remembers the verified requests of the latest submitted orders. Each is remembered until the plugin is first called
+//! for its order.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -17,7 +17,7 @@ use super::abandoned::{Abandoned, Call};
 use super::contained::Panicked;
 use super::pace::{Pace, Watch};
 
-/// The maximum number of blocking threads for the calls of one plugin and service.
+/// The maximum number of blocking threads for the calls that share one [`Calls`].
 const THREADS: usize = 8;
 
 /// Holds the state that is shared by all calls of one plugin and store, or of one service, whichever handle makes them.

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::address;
 use crate::report::{Failure, Report};
 
-/// The request. The script `make_request.sh` in the same folder made it.
+/// The request. The script `make_request.sh` beside `request.pem` made it.
 const REQUEST: &str = include_str!("../fixtures/request.pem");
 
 pub(crate) async fn show(

@@ -97,7 +97,8 @@ impl Acme {
     /// Replaces the key of the account.
     ///
     /// The new key is stored beside the old one before the server learns of it. After a crash or a failed call, the
-    /// account uses the key that the server accepts, and the next call continues with the stored new key.
+    /// account uses the key that the server accepts. If this is still the old key, the next call of this method
+    /// continues with the stored new key.
     ///
     /// The call waits for the server, and blocks the thread for `call_seconds` at most.
     ///

@@ -93,8 +93,8 @@ impl CertificateAuthority for Acme {
 }
 
 impl Acme {
-    /// Tells whether an order is at the server. If the server has an unclaimed order for the same names, it is claimed
-    /// for this order.
+    /// Tells whether an order is at the server. If a call of `issue` may have placed the order and lost the answer, an
+    /// open, unclaimed order at the server for the same names is claimed for this order.
     async fn is_placed(&self, order: &CertificateOrder) -> Result<bool, CertificateError> {
         if self.placed(order).await?.is_some() {
             return Ok(true);

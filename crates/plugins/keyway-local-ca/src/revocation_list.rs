@@ -143,7 +143,8 @@ impl LocalCa {
         for _ in 0..MAX_ATTEMPTS {
             let authority = self.authority(Some(ca)).await?;
             let ca = authority.record.id.as_str();
-            // A revocation before this read is in the list. A revocation after it makes the commit fail.
+            // A revocation before this read is in the list. A revocation between this read and the commit makes the
+            // commit fail.
             let (state, expectation) = self.list(ca).await?;
             let now = self.clock.now();
             let next = ListRecord {

@@ -17,8 +17,9 @@ const MOST_EVENTS: usize = 31;
 
 /// Checks the sessions of a host. The bytes of the input are the calls of the host and the answers of its vault.
 ///
-/// The first byte chooses the capabilities of the vault. Then each event has one byte for its kind, and one for its
-/// details. Answers, failures and crashes come from the same input.
+/// The first byte chooses the capabilities of the vault, and whether the host lends the vault the user's login. Then
+/// each event has one byte for its kind, and one for its details. Answers, failures and crashes come from the same
+/// input.
 ///
 /// When everything has ended and the vault works, exactly the leases that were checked out are checked in, each
 /// repeated call had the intent of the first one, and no lease was forgotten or handed out twice. No text of the host

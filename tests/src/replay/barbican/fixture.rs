@@ -43,8 +43,8 @@ pub(super) fn encrypted_key() -> &'static str {
     &FIXTURES["encrypted_private_key_pem (aes256, passphrase \"pass word\")"]
 }
 
-/// Replaces the labels in the metadata of an order. Also replaces upstream's references to containers, which are
-/// addresses: the container `1` of upstream is the container `1` of the store `containers`.
+/// Replaces a label in the request data of an order by the text that it stands for. Also replaces upstream's reference
+/// to a container, which is a URL: the container `1` of upstream is the container `1` of the store `containers`.
 pub(super) fn with_fixtures(mut body: Value) -> Value {
     if let Some(Value::String(data)) = body.pointer_mut("/meta/request_data") {
         *data = text(data).to_owned();

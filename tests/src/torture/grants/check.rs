@@ -80,8 +80,8 @@ async fn all(host: &Host) -> Result<Vec<Grant>, String> {
     Ok(grants)
 }
 
-/// Compares the records with the accounts. Returns the cells of all grants, each with a flag that tells whether its
-/// values were delivered.
+/// Compares the records with the accounts. Returns the cells of all grants in [`Phase::Granted`], each with a flag that
+/// tells whether its values were delivered.
 ///
 /// Every credential must be known to a record, and every credential in a record must exist. Once everything
 /// `is_settled`, records and credentials correspond one to one.

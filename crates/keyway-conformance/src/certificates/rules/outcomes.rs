@@ -24,7 +24,8 @@ rules! {
         methods_of_modify;
 }
 
-/// Collects the outcomes of three orders: the example, the refused example, and an order that was never placed.
+/// Collects the outcomes of the example, of the refused example if there is one, and of an order that was never placed.
+/// Calls that return an error are left out.
 async fn outcomes(fixture: &CertificateFixture<'_>) -> Result<Vec<(RetryMethod, OrderOutcome)>, Broken> {
     let handle = fixture.handle()?;
     let (mut all, refused) = (Vec::new(), fixture.subject().refused.as_ref());
