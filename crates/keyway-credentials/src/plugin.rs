@@ -47,11 +47,11 @@ pub type OpenContext = keyway_core::OpenContext<CredentialStoreName>;
 ///
 /// # Cancel safety
 /// A host may drop the future of any operation, for example when a deadline passes. A dropped fetch may have checked
-/// out credentials. After a dropped call or a crash, the host repeats the call if the store is
-/// [idempotent](Capabilities::idempotent), and asks for the outcome if the store
-/// [reconciles](Capabilities::reconciles). With any other store, the host keeps the intent in a list until a person
+/// out credentials. After a dropped fetch or a crash, the host asks for the outcome if the store
+/// [reconciles](Capabilities::reconciles), and otherwise repeats the fetch if the store is
+/// [idempotent](Capabilities::idempotent). With any other store, the host keeps the intent in a list until a person
 /// decides (decision R2). A store without [leases](Capabilities::leases) is an exception: its fetches have no effect,
-/// so the host repeats the call.
+/// so they can simply be repeated.
 ///
 /// # Errors
 /// Any error may leave an effect behind, unless its [`effect`](keyway_core::PluginError::effect) is `None`. The host

@@ -19,8 +19,8 @@ use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 /// the settings are valid. From `[metadata]` it reads only the writer of the file, because every writer replaces the
 /// other entries. Unknown sections are kept in [`Document::other`].
 ///
-/// Secrets are moved into values that zeroize themselves, and no copy of a text stays in memory. The only exception are
-/// integers with underscores, which no writer of these files produces.
+/// Secrets are moved into values that zeroize themselves, and no copy of a text stays in memory. The only exceptions
+/// are integers with underscores, which no writer of these files produces.
 ///
 /// # Errors
 /// [`UnreadableText`] gives the position and the fault, and the writer of the file if it could be read.
