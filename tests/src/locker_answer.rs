@@ -138,8 +138,8 @@ fn judge_error(error: &Value) -> Judged<Accepted> {
     Ok(Accepted::Error { code, kind: kind.to_owned(), retryable, retry_after })
 }
 
-/// Judges the output of a program that ended with success, for a request with the id "1". Returns the data, or the kind of
-/// the error.
+/// Judges the output of a program that ended with success, for a request with the id "1". Returns the data, or the kind
+/// of the error.
 ///
 /// # Errors
 /// [`Refused`] says what is wrong.

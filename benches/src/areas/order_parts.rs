@@ -17,8 +17,8 @@ const OF_HOST: &[u8] = b"keyway-host\0";
 /// The bytes before the token in a record of the local authority.
 const BEFORE_TOKEN: usize = 1 + 8;
 
-/// Values, texts and a certificate as in one certificate order. The benchmark seals, reads and encodes them without
-/// Keyway's engine.
+/// Values, texts and a certificate as in one certificate order. The benchmark seals, opens, reads and encodes them
+/// without Keyway's engine.
 pub(super) struct Parts {
     keys: KeyRing,
     /// Plaintexts as long as the values that the order seals. `sealed` has the values that the order opens.

@@ -106,8 +106,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// [`Unsupported`](CertificateError::Unsupported) without the capability `cancels`. The host then cancels the order
-    /// on its side. A certificate that still arrives for the canceled order is kept as the order's late certificate,
-    /// and is revoked (decision B19).
+    /// on its side. If a certificate still arrives for the canceled order, the host keeps it as the order's late
+    /// certificate, and asks the authority to revoke it (decision B19).
     async fn cancel(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let _ = order;
         Err(CertificateError::Unsupported { what: "cancelling" })

@@ -48,14 +48,14 @@ pub type OpenContext = keyway_core::OpenContext<CredentialStoreName>;
 /// # Cancel safety
 /// A host may drop the future of any operation, for example when a deadline passes. A dropped fetch may have checked
 /// out credentials. After a dropped fetch or a crash, the host asks for the outcome if the store
-/// [reconciles](Capabilities::reconciles). Otherwise it repeats the fetch if the store is
+/// [reconciles](Capabilities::reconciles), and otherwise repeats the fetch if the store is
 /// [idempotent](Capabilities::idempotent). With any other store, the host keeps the intent in a list until a person
 /// decides (decision R2). A store without [leases](Capabilities::leases) is an exception: its fetches have no effect,
-/// so the host repeats the call.
+/// so they can simply be repeated.
 ///
 /// # Errors
-/// Any error may leave an effect behind, unless its [`effect`](keyway_core::PluginError::effect) is `Effect::None`. The
-/// host relies on this. What the plugin wrote into the cookies is kept after an error too (decision S5).
+/// Any error may leave an effect behind, unless its [`effect`](keyway_core::PluginError::effect) is `None`. The host
+/// relies on this. What the plugin wrote into the cookies is kept after an error too (decision S5).
 #[async_trait]
 pub trait CredentialStore: fmt::Debug + Send + Sync {
     /// Returns the store's capabilities. They never change during the life of a handle.
@@ -192,8 +192,8 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
 
     /// Tells the store that the session has ended (seed, `do_session_ended`).
     ///
-    /// Each session has one such event, and the host reports it after the check-ins. A check-in that failed does not
-    /// delay this call: the host goes on repeating that check-in (decision S6). The default does nothing.
+    /// The host calls it once for each session, after the check-ins. A check-in that failed does not delay this call:
+    /// the host goes on repeating that check-in (decision S6). The default does nothing.
     ///
     /// # Errors
     /// Those of [`authentication_completed`](Self::authentication_completed).

@@ -63,7 +63,7 @@ impl<C: Ord + Copy, O: Clone> Player<C, O> {
     }
 
     /// Follows the script for one call. `given` converts a scripted outcome to an answer. It returns `None` if a call
-    /// of this type cannot have the outcome.
+    /// of this type cannot have the outcome; the call then does its `work`.
     pub(crate) async fn play<T, E: ScriptedError>(
         &self,
         call: C,

@@ -189,8 +189,8 @@ pub(super) struct RunningService {
     pub(super) service: Service,
     pub(super) issuer: Option<GuardedIssuer>,
     ready: Mutex<Arc<Ready>>,
-    /// The lock that a caller holds while the plugin describes itself. Only one call runs at a time, so an earlier
-    /// answer never overwrites a later one, and a plugin that hangs is called only once.
+    /// The lock that is held while the plugin describes itself. Only one call runs at a time, so an earlier answer
+    /// never overwrites a later one, and a plugin that hangs is called only once.
     describing: Arc<tokio::sync::Mutex<()>>,
 }
 

@@ -18,9 +18,10 @@ use crate::work::{Engine, Pass, Stopped, WorkOutcome, WorkReport};
 
 /// The longest sleep of the loop. It is limited because clocks jump.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
-/// The time that a lane rests if a pass left work because no permit was free, or because other hosts work on it.
+/// The time that a task rests if a pass left work because no permit was free, or because other hosts or other calls
+/// work on it.
 const REST: Duration = Duration::from_millis(200);
-/// The time that a lane rests after a failed pass.
+/// The time that a task rests after a failed pass.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The work of one task of the loop: to free the ended claims of an engine, or to work on one lane of an engine.

@@ -57,7 +57,8 @@ pub(crate) enum What {
     AuthenticationCompleted { trigger: CheckInTrigger, read: Vec<CheckOut> },
     /// The target did not accept the credentials.
     AuthenticationFailed,
-    /// The session ends. `recovers` tells whether a restart of the host would also end the session if this event were lost.
+    /// The session ends. `recovers` tells whether a restart of the host would also end the session if this event were
+    /// lost.
     End { read: Vec<CheckOut>, recovers: bool },
     /// The host that had the session is gone.
     HostLost,
@@ -312,8 +313,8 @@ fn is_over(state: &SessionState) -> bool {
     state.ended == Notice::Done && !matches!(state.authenticated, Notice::Owed(_)) && state.taken() == 0
 }
 
-/// Chooses the next due call to the store. A notice of an authentication and calls that free a lease come first, then the
-/// call that a caller waits for.
+/// Chooses the next due call to the store. The order is: the notice of an authentication, the calls that check in
+/// leases or resolve unsettled fetches, the notice of the end, the call that a caller waits for, and then renewals.
 fn proceed(mut next: SessionState, now: Timestamp) -> Step {
     for out in &mut next.check_outs {
         let ends = out.lease.as_ref().and_then(|lease| return_at(lease, out.term));

@@ -102,7 +102,7 @@ fn creates_small(item: &Item) -> bool {
         && matches!(item.action(), ItemAction::Put { value } if !is_large(item.key(), value))
 }
 
-/// Writes an item. Returns `false` if a record to create already exists, or if a record to change does not exist.
+/// Writes an item. Returns `false` if a record to create already exists, or if a record that was found does not exist.
 fn write(
     connection: &Connection,
     item: &Item,

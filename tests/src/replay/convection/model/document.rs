@@ -41,7 +41,8 @@ pub(in crate::replay::convection) fn problem(
     specification: &Specification,
     document: &Node,
 ) -> Option<Problem> {
-    // The version of the writer is checked first, because a document of another version may have another layout.
+    // The writer (its version, name and type) is checked first, because a document of another version may have another
+    // layout.
     let Some(metadata) = table(document, "metadata") else { return Some(Problem::corrupt(None)) };
     let version = match metadata.get("version") {
         None => return Some(Problem::corrupt(None)),

@@ -195,7 +195,7 @@ async fn lists_read_their_layers(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// A store in which half of the secrets never change, and the other half change all the time.
+/// A store in which some of the secrets never change, and the others change all the time.
 struct Busy<'a> {
     fixture: &'a ClientFixture<'a>,
     layers: Vec<Option<&'static str>>,
