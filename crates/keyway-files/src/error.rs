@@ -43,8 +43,8 @@ pub enum FileError {
         /// The limit, in bytes.
         limit: usize,
     },
-    /// Other processes held the lock during the whole wait, or a program that takes no lock changed the file during
-    /// every attempt. Try again later.
+    /// Other handles, in this or another process, held the lock during the whole wait, or a program that takes no lock
+    /// changed the file during every attempt. Try again later.
     #[error("{} is locked or changed by others: try again later", .0.display())]
     Busy(PathBuf),
     /// The file has changed since the caller read it: a program that takes no lock wrote it.

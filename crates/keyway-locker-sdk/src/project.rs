@@ -24,7 +24,7 @@ pub(crate) struct Project {
 
 impl Project {
     /// Opens the store and checks that this plugin wrote its data (decision C4). `database` opens the database that the
-    /// plugin may need. Needs a tokio runtime; blocks while it reads the key file and opens the database.
+    /// plugin may need. Needs a tokio runtime; blocks while it reads the key file and the database.
     ///
     /// # Errors
     /// [`Failure::File`], [`Failure::Database`], [`Failure::Internal`]; the log has the reason.

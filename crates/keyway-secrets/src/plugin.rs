@@ -119,8 +119,8 @@ pub enum Configure {
 /// * On a store that was not initialized, the operation returns [`NotInitialized`](StoreError::NotInitialized). After
 ///   `marked_for_delete`, it returns [`Deleted`](StoreError::Deleted).
 /// * Before reading or writing anything it refuses data of another plugin or an unsupported version with
-///   [`Incompatible`](StoreError::Incompatible), damaged data with [`Corrupt`](StoreError::Corrupt), and data that
-///   other keys sealed with [`WrongKey`](StoreError::WrongKey) (decision C4).
+///   [`Incompatible`](StoreError::Incompatible), damaged data with [`Corrupt`](StoreError::Corrupt), and data under
+///   other keys with [`WrongKey`](StoreError::WrongKey) (decision C4).
 /// * Without the capability for an operation it returns [`Unsupported`](StoreError::Unsupported)
 ///   and changes nothing (decision C16).
 /// * It takes effect as a whole and durably before it returns `Ok`, or not at all. A write that loses a race returns an

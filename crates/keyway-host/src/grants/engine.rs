@@ -110,7 +110,7 @@ impl Grants {
 
     /// Revokes a credential of this user. Repeating the call is no error (decision W6).
     ///
-    /// There is no gate: the call works even if the service is switched off.
+    /// Revocations are not subject to the gate: the call works even if the service is switched off.
     ///
     /// # Errors
     /// [`GrantsError::NotRevoked`] if the plugin failed: the grant stays, and the host, or the

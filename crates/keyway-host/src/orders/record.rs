@@ -19,9 +19,10 @@ use super::state::{
 };
 use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
-/// Checks that the record of the largest order stays below the size limit (decision R8). While the plugin is asked, the
-/// record holds three versions of the metadata and the plugin's own data. Later it holds a certificate with its chain,
-/// and a late certificate. In both cases, the request and the certificate that the order replaces are added.
+/// Checks that the record of the largest order stays below the size limit (decision R8). The record always holds the
+/// plugin's own data. While the plugin is asked, it also holds three versions of the metadata. Later it holds one
+/// version, a certificate with its chain, and a late certificate. Both sums also have the size of one PEM text, for the
+/// request that the host made and the certificate that the order replaces.
 const _: () = {
     let kept = PluginMeta::MAX_BYTES + Pem::MAX_BYTES;
     let asked = kept + 3 * OrderMetadata::MAX_BYTES;

@@ -38,7 +38,7 @@ type Step = crate::work::Step<SessionWorkflow>;
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub(super) now: Timestamp,
-    /// Whether the store can find out the outcome of a fetch when that is unknown.
+    /// Whether the host can settle a fetch with an unknown outcome: by asking the store about it, or by repeating it.
     pub(super) resolves: bool,
     /// The data of the plugin after a call.
     pub(super) data: Option<Data>,

@@ -237,7 +237,8 @@ impl Handle {
         }
     }
 
-    /// Opens an entry of a list. Returns `None` if the entry was destroyed while its key was looked up.
+    /// Opens an entry of a list. If a rotation has begun, the entry may have to be read again. Returns `None` if it was
+    /// destroyed before that.
     async fn open_entry(
         &self,
         view: &View,

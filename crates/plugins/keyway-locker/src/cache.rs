@@ -15,8 +15,8 @@ use crate::configuration::LockerConfiguration;
 use crate::kept_content::{Answers, Content, Generation};
 use crate::kept_file::{KeptFile, MAX_ANSWERS, Seen};
 
-/// The maximum number of bytes that are kept without a cache file. If a new answer would exceed this limit, all older
-/// answers are dropped.
+/// The maximum number of bytes that are kept without a cache file. If the kept answers and a new one would exceed this
+/// limit together, all kept answers are dropped first.
 const MAX_BYTES: usize = 64 << 20;
 
 /// The answer to a read.

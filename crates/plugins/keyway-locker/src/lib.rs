@@ -1,7 +1,7 @@
 //! Reads and writes the secrets of a project of the service Locker, over its HTTP interface.
 //!
 //! The plugin is `locker` ([`LockerPlugin`]). It needs no program of the vendor: it speaks HTTPS, and encrypts and
-//! decrypts by itself. The service never gets the secret access key, and gets names and values only encrypted.
+//! decrypts by itself. The service never gets the secret access key, and no name or value in a form that it can read.
 //!
 //! # Tutorial
 //! Put the two access keys of a project into the environment of the process, as `LOCKER_ACCESS_KEY_ID` and

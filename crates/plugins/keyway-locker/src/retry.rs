@@ -22,7 +22,7 @@ pub(crate) struct Passing {
 
 impl RetryPolicy {
     /// Returns the time to wait before the next attempt. Returns `None` after the last attempt, and also if the wait
-    /// would exceed the time `left` for all attempts.
+    /// would use up the time `left` for all attempts.
     ///
     /// The waits double from 0.1 s to 2 s. Each one is shortened to a random share between one half and the whole, but
     /// never below 0.1 s or the wait that the service asks for. `jitter` chooses the share: 0 is one half, the largest

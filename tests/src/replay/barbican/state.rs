@@ -17,7 +17,8 @@ fn method(input: &Value) -> &'static str {
     if input["method"] == "check_certificate_status" { "check" } else { "issue" }
 }
 
-/// Returns the data that the plugin writes, or `None` if the order has no next call: only a next call shows the data.
+/// Returns the data that the plugin writes. Returns `None` if it writes none, and also if the order has no next call,
+/// because only a next call shows the data.
 fn written(input: &Value) -> Option<Value> {
     let written = input["plugin_meta_written"].as_object().filter(|written| !written.is_empty())?;
     expected_after(input).shape.next.is_some().then(|| written.clone().into())

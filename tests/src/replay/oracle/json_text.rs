@@ -32,7 +32,7 @@ fn end_of_string(bytes: &[u8], start: usize) -> usize {
     while at < bytes.len() && bytes[at] != b'"' {
         at += if bytes[at] == b'\\' { 2 } else { 1 };
     }
-    // In JSON, the character after a backslash is ASCII, so the next byte begins a character.
+    // In JSON, the character after a backslash is ASCII, so no step of two bytes ends inside of a character.
     (at + 1).min(bytes.len())
 }
 

@@ -16,8 +16,8 @@ use keyway_storage::{
 use super::{SecretStoreSubject, mutants, operation, store_mutant};
 use crate::secrets::reference::{self, ReferenceStore};
 
-/// A storage engine that keeps each record in its own file. It reads all files when it is opened, and then works in
-/// memory.
+/// A storage engine that keeps each record in its own file. It reads the files only when it is opened. After that, it
+/// works on a copy in memory, and also writes each commit to the files.
 #[derive(Debug)]
 struct Files {
     engine: Memory,

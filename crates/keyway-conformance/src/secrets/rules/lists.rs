@@ -41,7 +41,7 @@ pub(super) fn foreign_cursors() -> Vec<Cursor> {
 }
 
 fn names(count: usize) -> Vec<String> {
-    // The names are not in alphabetical order, so that a store that sorts its lists by name fails.
+    // Five or more names are not in alphabetical order, so that a store that sorts its lists by name fails.
     (0..count)
         .map(|number| format!("{}-{number}", (b'a' + u8::try_from(number * 7 % 26).unwrap_or(0)) as char))
         .collect()

@@ -148,7 +148,7 @@ impl LockerDouble {
         project::ID
     }
 
-    /// Stores an environment, and returns its id. Replaces an environment of the same name.
+    /// Stores an environment, and returns its id. If there is an environment with this name, changes only its URL.
     pub fn put_environment(&self, name: &str, url: &str) -> String {
         self.state().project.put_environment(name, url)
     }

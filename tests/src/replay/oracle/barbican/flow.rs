@@ -23,8 +23,8 @@ pub enum Told {
     Invalid,
 }
 
-/// Reads the answers of a plugin from words such as `unavailable twice at issue, then wait`. A part that begins with
-/// `check` stands for two answers: first the order waits, because it is placed before it is checked.
+/// Reads the answers of a plugin from words such as `unavailable twice at issue, then wait`. Before a part that
+/// begins with `check`, there is one more answer, `Wait`, because an order is placed before it is checked.
 pub fn sequence(words: &str) -> Vec<Told> {
     let mut all = Vec::new();
     // A remark in parentheses gives the number of further calls.

@@ -56,7 +56,7 @@ enum Stage {
     Held,
     /// The check-in failed, and is tried again later.
     Failing,
-    /// The credential is checked in. The event at the end of the session still names its account and asset.
+    /// The credential is checked in. The event at the end of the session can still name its account and asset.
     Returned,
 }
 
