@@ -6,7 +6,7 @@ use keyway_core::{SecretText, Wiped};
 
 use super::CredentialsError;
 
-/// The greatest length of a key. Longer keys are refused without decoding them.
+/// The greatest length of a secret access key, in bytes. Longer keys are refused without decoding them.
 const LONGEST: usize = 4096;
 
 pub(super) fn access_key_id(id: &SecretText) -> Result<SecretText, CredentialsError> {

@@ -11,8 +11,8 @@ use crate::{Broken, broken};
 /// A future that [`in_turns`] polls alternately with others.
 pub(super) type Turn<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Runs futures interleaved. Each step polls one of the futures that have not ended. `choose` returns the number of
-/// this future.
+/// Runs futures interleaved. Each step polls one of the futures that have not ended: `choose` returns any number, and
+/// its remainder selects the future.
 pub(super) async fn in_turns<T: Send>(futures: Vec<Turn<'_, T>>, choose: impl Fn() -> u64 + Send) -> Vec<T> {
     let mut waiting: Vec<_> = futures.into_iter().enumerate().collect();
     let mut done = Vec::new();

@@ -32,7 +32,8 @@ impl HostGrants for Grants {
         let requester = Requester::from(user.clone());
         let grant = GrantId::of(self.address_of(&requester.user, service, id));
         match Self::revoke(self, grant, requester).await {
-            // If the grant is being revoked already, the host repeats the revocation until it succeeds.
+            // The grant is gone, or is being revoked already. If that revocation fails, the host retries it until its
+            // attempts are used up.
             Ok(_) | Err(GrantsError::Refused(TransitionError::BeingRevoked)) => Ok(()),
             Err(error) => Err(error.into_issuer_error()),
         }

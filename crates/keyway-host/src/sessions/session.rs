@@ -250,7 +250,8 @@ impl Session {
     /// [`SessionsError::Record`]. A failure of a store is in [`Settled`]; the host tries again, even after a restart.
     ///
     /// # Cancel safety
-    /// If the future is dropped, the host ends the session when its last handle is dropped.
+    /// If the future is dropped, the host ends the session when the last handle of the session is dropped. A
+    /// [detached](NewSession::detached) session may stay open: call the function again.
     pub async fn end(&self) -> Result<Settled, SessionsError> {
         self.inner.ending.notify_one();
         let mut progress = self.inner.progress.lock().await;

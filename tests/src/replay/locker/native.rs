@@ -156,8 +156,9 @@ impl Adapter for Status {
         Observed::steps(names.into_iter().zip(outcomes))
     }
 
-    /// Demands the error that belongs to the status, and that no default value replaces a failure. A status 404 means a
-    /// missing route, which is not a missing secret. See decisions L6, L5 and H271.
+    /// Demands the error that belongs to the status, if the status is 404, 429, or 500 and above. For every status,
+    /// demands that no default value replaces a failure. A status 404 means a missing route, which is not a missing
+    /// secret. See decisions L6, L5 and H271.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
         let line = |code: &str, status: u16| Demand::Exactly(json!({ "code": code, "http_status": status }));
         let row = match Self::of(input) {

@@ -62,8 +62,8 @@ pub fn write(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Makes the issuer use the list and the record that remain after a cut. The issuer repairs the list and the record
-/// first.
+/// Makes the issuer use the list and the record that remain after a cut. If the list is behind its record, the issuer
+/// first repairs the list.
 ///
 /// # Errors
 /// When the issuer refuses.

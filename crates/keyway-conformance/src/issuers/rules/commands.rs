@@ -56,7 +56,8 @@ impl Baited<'_, '_, '_> {
         Ok(true)
     }
 
-    /// Revokes a credential in the context of a request, and ignores the result.
+    /// Revokes a credential in the context of a request. The call may fail. It must not run a command or touch a file,
+    /// and its error must not show the content of a file.
     async fn revoke(&self, request: &CredentialRequest, state: &CredentialRef, of: &str) -> Checked {
         match contained(self.handle.revoke(&request.context, state)).await {
             Some(Ok(())) => self.handle.forget(state),
