@@ -94,7 +94,8 @@ impl Part {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Settled {
-    /// The failures of stores. The host repeats each failed call until it succeeds.
+    /// The failures of stores. The host makes the failed calls again: check-ins until they succeed, and notices as often
+    /// as its retries allow.
     pub failures: Vec<SessionsError>,
 }
 
