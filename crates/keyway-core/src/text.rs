@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is not {what}: use {expected}")]
 pub struct InvalidText {
-    /// What the text should be, for example the name of a door.
+    /// The meaning that the text was to have, for example "the name of a door".
     pub what: &'static str,
     /// The form that the text must have.
     pub expected: &'static str,

@@ -26,7 +26,7 @@ pub struct ParseError {
     /// The position of the first byte that does not fit, counted from 0. If the text ends too early, it is the text's
     /// length.
     pub at: u16,
-    /// What was expected at that position.
+    /// The form that was expected at that position.
     pub expected: Expected,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// What was expected at the position of a [`ParseError`].
+/// The form that was expected at the position of a [`ParseError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Expected {

@@ -46,7 +46,7 @@ pub enum GrantsError {
     /// The plugin made a credential but broke its contract, so the credential is not handed out.
     #[error("the credential was discarded ({disposal}): {error}")]
     Discarded {
-        /// What happened to the credential.
+        /// The end of the credential.
         disposal: Disposal,
         /// The plugin's violation of its contract.
         #[source]
@@ -57,7 +57,7 @@ pub enum GrantsError {
     /// See decision W6.
     #[error("the grant could not be stored ({disposal}): {error}")]
     NotStored {
-        /// What happened to the credential.
+        /// The end of the credential.
         disposal: Disposal,
         /// The failure of the records.
         #[source]
@@ -71,7 +71,7 @@ pub enum GrantsError {
     Overtaken {
         /// The grant.
         grant: GrantId,
-        /// What happened to the credential.
+        /// The end of the credential.
         disposal: Disposal,
     },
     /// The credential was not revoked. The grant stays (decision W6).
@@ -92,7 +92,7 @@ pub enum GrantsError {
     Record(#[from] RecordError),
 }
 
-/// What happened to a credential that is not handed out.
+/// The end of a credential that is not handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disposal {

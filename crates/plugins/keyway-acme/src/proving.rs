@@ -148,7 +148,7 @@ impl Acme {
     }
 }
 
-/// What an authorization needs.
+/// The next step that an authorization needs.
 enum Needed {
     /// A proof, or none if the name was proved before.
     Proof(ShownProof),

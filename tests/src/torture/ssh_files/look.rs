@@ -28,7 +28,7 @@ fn look_at_all(folder: &Path, lines: &mut Vec<Line>) -> Result<(), String> {
     if let Some(content) = read(folder, OLD, MODE, given)? {
         let ours =
             content.strip_prefix(FOREIGN.as_bytes()).ok_or("what others wrote is not there any more")?;
-        // What the issuer appends begins with a line end, because the last foreign line has none.
+        // The text that the issuer appends begins with a line end, because the last foreign line has none.
         let ours =
             if ours.is_empty() { ours } else { ours.strip_prefix(b"\n").ok_or("their last line grew")? };
         observe_keys(OLD, ours, lines)?;

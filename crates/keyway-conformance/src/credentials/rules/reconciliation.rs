@@ -117,5 +117,7 @@ async fn late_fetches(fixture: &StoreFixture<'_>) -> Checked {
         !given,
         "no lease, since the host was told that there is none",
         "a lease, which the host does not know",
-    )
+    )?;
+    // An error may have left a lease, too.
+    must_tell(&session, IntendedCall::Fetch(kind, fetch), &Reconciled::NothingHappened).await
 }

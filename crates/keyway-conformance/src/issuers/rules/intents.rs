@@ -129,5 +129,8 @@ async fn late_requests(fixture: &IssuerFixture<'_>) -> Checked {
         !made,
         "no credential, since the host was told that there is none",
         "one that the host does not know",
-    )
+    )?;
+    // An error may have left a credential, too.
+    let answer = ask(&handle, &request.context, IntendedEffect::Request).await?;
+    ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))
 }

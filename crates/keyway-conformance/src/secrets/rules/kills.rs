@@ -65,7 +65,7 @@ fn after(writes: &[Write]) -> BTreeMap<&'static str, String> {
     secrets
 }
 
-/// What a rule checks in a store after a kill.
+/// The part of a store that a rule checks after a kill.
 #[derive(Clone, Copy, Debug)]
 enum Look {
     AtValues,

@@ -17,7 +17,7 @@ pub use totp::TotpSeed;
 ///
 /// An operator makes an account and stores its [value](Self::to_value) under the account's name, in the environment of
 /// the asset. A secret that is a plain text works as well: it is a private key if it is PEM, and else a password. The
-/// first check-out gives it the form of an account.
+/// first check-out gives it the form of an account, and so does a question about an interrupted check-out.
 ///
 /// ```
 /// use keyway_vaulted::StoredAccount;
