@@ -24,7 +24,7 @@ pub enum Clock {
 }
 
 impl Clock {
-    /// Returns the time since some moment in the past.
+    /// Returns the time since a fixed moment in the past.
     #[cfg(unix)]
     pub fn now(self) -> Duration {
         use rustix::time::{ClockId, clock_gettime};

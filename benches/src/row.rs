@@ -119,7 +119,7 @@ impl Row {
         self
     }
 
-    /// Returns Keyway's value divided by the peer's.
+    /// Returns Keyway's value divided by the peer's, or `None` if one of the two is missing.
     pub fn ratio(&self) -> Option<f64> {
         self.measured_ratio.or(Some(self.value? / self.peer_value?))
     }

@@ -24,7 +24,8 @@ const SHELVES: &str = "shelves";
 /// A store with the same password at every asset, and without private keys.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    /// Computes the end of the lease with the given number. It is `None` for a store without leases.
+    /// Computes the end of the lease with the given number; a result of `None` means that the lease does not end. The
+    /// field is `None` for a store without leases.
     pub leases: Option<fn(u64) -> Option<Timestamp>>,
     /// The assets that the store lists. A store that lists assets has no password.
     pub assets: Vec<Asset>,

@@ -31,7 +31,8 @@ impl Issuer for Idle {
     }
 
     async fn request(&self, _: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
-        // Each credential is revoked before the next request, so all of them can have the same state.
+        // Each credential is revoked before the next request, so all credentials can have the same reference (`state`
+        // on the wire).
         Ok(Issued::new("state-12345678").with(CredentialPart::text("password", "not a real one")).into())
     }
 

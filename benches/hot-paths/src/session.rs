@@ -18,8 +18,8 @@ use keyway_storage::Memory;
 
 use crate::{Failure, ring};
 
-/// A store that has one password, and leases it if `leases` is set. A store with `assets` lists these instead, and has
-/// no password.
+/// A store that has one password, and leases it if `leases` is set. If `assets` is not empty, the store lists these
+/// assets and finds no password.
 #[derive(Debug, Default)]
 struct Idle {
     leases: bool,
@@ -91,7 +91,7 @@ pub(crate) fn search(times: u32) -> Result<(), Failure> {
     })
 }
 
-/// Makes a hundred guarded calls.
+/// Makes a hundred calls of `verify` for each of `times`. The host guards such a call, and does nothing else.
 pub(crate) fn guarded_calls(times: u32) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let (host, hall) = host(Idle::default()).await?;

@@ -62,7 +62,8 @@ impl Setup {
     /// Parses the range and the versions on both sides.
     ///
     /// # Errors
-    /// When a side refuses them, or they give different answers.
+    /// When a side cannot parse the range or a version, or does not match the versions as expected: [`FITTING`] fits,
+    /// and `unfit` does not.
     pub fn new(range: &Range) -> Result<Self, BenchError> {
         let ours = Compatibility::parse(range.ours)?;
         let peer = VersionReq::parse(range.peer)?;
@@ -77,13 +78,13 @@ impl Setup {
         Ok(Self { ours: (ours, our_versions), peer: (peer, peer_versions) })
     }
 
-    /// Matches both versions, and returns the number of matches.
+    /// Matches both versions with Keyway, and returns the number of versions that fit.
     pub fn matches(&self) -> usize {
         let (range, versions) = black_box(&self.ours);
         versions.iter().filter(|version| range.matches(version)).count()
     }
 
-    /// Matches both versions with the peer, and returns the number of matches.
+    /// Matches both versions with the peer, and returns the number of versions that fit.
     pub fn peer_matches(&self) -> usize {
         let (range, versions) = black_box(&self.peer);
         versions.iter().filter(|version| range.matches(version)).count()

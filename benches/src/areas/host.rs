@@ -1,4 +1,5 @@
-//! Measures the host: reads of a prompt plugin, timers while other plugins block, and work that waits.
+//! Measures the host: reads of a prompt plugin, timers while other plugins block, and the cost of many grants that
+//! wait.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -91,7 +91,7 @@ impl Setup {
         Ok(setup)
     }
 
-    /// Writes the request as the host, and reads it as the plugin.
+    /// Writes the request as a host does, and reads it as a plugin does.
     ///
     /// # Errors
     /// When the plugin cannot read the request.
@@ -100,7 +100,7 @@ impl Setup {
         Ok(plugin::decode_input(sent.expose().as_bytes())?)
     }
 
-    /// Writes the answer as the plugin, and reads it as the host.
+    /// Writes the answer as a plugin does, and reads it as a host does.
     ///
     /// # Errors
     /// When the host cannot read the answer.

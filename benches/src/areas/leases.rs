@@ -131,7 +131,7 @@ fn ending(area: &'static str) -> Result<Vec<Row>, BenchError> {
     ])
 }
 
-/// Measures a restart beside 10,000 sessions of other hosts, and beside 100.
+/// Measures a restart of a host twice: beside 10,000 sessions of other hosts, and beside 100.
 fn recover(area: &'static str) -> Result<Row, BenchError> {
     let with = |others| {
         let storage: Arc<dyn Storage> = Arc::new(Memory::new());

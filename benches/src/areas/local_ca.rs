@@ -134,10 +134,11 @@ fn bare_order(bare: &BareKey, replay: &Replay) {
     replay.commit();
 }
 
-/// Repeats the commits that another engine recorded during one operation. Each repetition uses other keys.
+/// Repeats the commits that a recording engine saw during one operation. Each repetition writes under other record
+/// keys.
 struct Replay {
     bare: Memory,
-    /// The commits of each call of the peer. They are copied before the measurement.
+    /// The commits of each repetition. They are copied before the measurement.
     prepared: RefCell<VecDeque<Vec<Changes>>>,
 }
 
@@ -187,8 +188,8 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     Ok(rows)
 }
 
-/// Measures the issue of a certificate by the plugin, against its bare cryptography and its commit, and against
-/// `rcgen`.
+/// Measures how the plugin issues a certificate, against the bare cryptography and the commit of the same work, and
+/// against `rcgen`.
 fn certificate(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let recording = Recording::of(Arc::new(Memory::new()));
     let root = serde_json::json!({ "root": { "subject": "CN=Bench Root" } });
@@ -242,8 +243,8 @@ enum Signer {
     Subordinate,
 }
 
-/// Measures an order in a host, from the client's request to the stored certificate, against its bare cryptography and
-/// its commits, and against `rcgen`.
+/// Measures an order in a host, from the client's request to the stored certificate, against the bare cryptography and
+/// the commits of an order, and against `rcgen`.
 fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let recording = Recording::of(Arc::new(Memory::new()));

@@ -22,8 +22,8 @@ const PLUGINS: Plugins = keyway_core::plugins! { keyway_locker };
 const LISTED: usize = 10_000;
 /// The number of secrets in a page of the client.
 const PAGE: usize = 1000;
-/// The plan for lists. It uses the wall clock, because the service works in threads of this process, and both sides
-/// wait for it.
+/// The plan for lists. It uses the wall clock, because the service works in threads of this process, and Keyway and its
+/// peer both wait for the service.
 const LISTS: Plan = Plan { clock: Clock::Wall, rounds: 21, batch: Duration::from_millis(1) };
 
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
@@ -86,7 +86,7 @@ fn list(area: &'static str) -> Result<Row, BenchError> {
     Ok(Row::compared(area, name, compared).must(Target::RatioAtMost(1.5)))
 }
 
-/// Lists all secrets as a client does.
+/// Lists all secrets page by page with their values, as a client does.
 fn listed(store: &dyn SecretStore) -> Result<Vec<Plain>, BenchError> {
     let mut query = ListQuery::all().with_values().limit(PAGE);
     let mut secrets = Vec::new();

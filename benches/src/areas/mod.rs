@@ -77,7 +77,8 @@ pub const AREAS: &[Area] = &[
 
 /// Measures the wire of issuers, and the engine that runs them.
 fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, BenchError> {
-    // The engine is measured first, in a fresh process. After the other measurements it would be a third slower.
+    // The grant engine is measured first, while the process is fresh. After the other measurements it would be a third
+    // slower.
     let mut rows = grants::run(area)?;
     rows.extend(issuers::run(area)?);
     Ok(rows)

@@ -109,13 +109,15 @@ fn body_of(pem: &str) -> Vec<u8> {
     STANDARD.decode(body).expect("a PEM text")
 }
 
-/// Returns the length of the part that never changes in a record of the host, or `None` for any other record.
+/// Returns the length of the fixed part of a value that the host stored, or `None` if the value does not have the
+/// layout of a record with a fixed part and a state.
 fn fixed_len(value: &[u8]) -> Option<usize> {
     let length = usize::try_from(u32::from_le_bytes(*value.first_chunk()?)).ok()?;
     (value.len() > size_of::<u32>() + length && length >= token_len(0)).then_some(length)
 }
 
-/// Returns the length of the longest plaintext whose token has at most the given length.
+/// Returns the length of the longest plaintext whose token has at most the given length, or `None` if every token is
+/// longer.
 fn plaintext_len(token: usize) -> Option<usize> {
     (0..token).rev().find(|length| token_len(*length) <= token)
 }

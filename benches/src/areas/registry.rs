@@ -43,7 +43,7 @@ macro_rules! plugins_of_their_own {
                 }
             }
         )*
-        /// The ids.
+        /// The ids of the plugins.
         pub const IDS: &[&str] = &[$($id),*];
     };
 }

@@ -30,7 +30,7 @@ pub fn compare_commits(
     for changes in recording.take() {
         table.change(&changes)?;
     }
-    // The peer repeats the recorded commits in the same order, some operations later.
+    // The peer repeats the recorded commits in the same order, but some operations behind Keyway.
     let waiting = RefCell::new(VecDeque::new());
     let mut ours = || {
         operation();

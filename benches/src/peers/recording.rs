@@ -21,7 +21,7 @@ impl Recording {
         Arc::new(Layered(Self { inner, batches: Mutex::new(Some(Vec::new())) }))
     }
 
-    /// Returns the batches since this method was last called.
+    /// Returns the batches that were recorded since this method was last called.
     pub fn take(&self) -> Vec<Changes> {
         let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
         batches.as_mut().map(std::mem::take).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! A bare table in SQLite: the lower limit for any store on SQLite.
+//! A bare table in SQLite. Its cost is the lower limit for any store on SQLite.
 
 use std::path::Path;
 
@@ -99,7 +99,7 @@ impl BareTable {
         transaction.commit()
     }
 
-    /// Reads the value of a key.
+    /// Reads the value of a key. Returns `None` if the table does not have the key.
     ///
     /// # Errors
     /// Those of SQLite.
@@ -111,9 +111,9 @@ impl BareTable {
     }
 }
 
-/// Returns a key of the peer.
+/// Returns the key of the peer's row with the given number.
 ///
-/// The keys are pseudo-random, because the order of the keys of the generic store is unrelated to the names, too.
+/// The keys are pseudo-random, because in the generic store, too, the order of the keys is unrelated to the names.
 pub fn peer_key(number: u32, length: usize) -> Vec<u8> {
     let mut state = u64::from(number) + 1;
     let mut key = Vec::with_capacity(length + 8);

@@ -133,7 +133,7 @@ pub trait CertificateAuthorityLayer: fmt::Debug + Send + Sync {
     /// Returns the authority below. Does not block.
     fn inner(&self) -> &Self::Inner;
 
-    /// Runs `next`, and returns its result. `next` carries out `call` by the layer's own method.
+    /// Runs `next`, which is the future of the layer's own method for `call`, and returns its result.
     ///
     /// An override may await `next` or drop it. If it drops `next` before the first poll, the operation has not run.
     /// The result has one of the types that operations of the contract return. A layer that needs the content of a

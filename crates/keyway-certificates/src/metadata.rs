@@ -99,7 +99,8 @@ impl OrderMetadata {
         Ok(self.text(Self::REQUEST_TYPE)?.map_or(RequestType::Custom, RequestType::from_text))
     }
 
-    /// Returns the id of the certificate authority that the client named. The host gave the authority this id.
+    /// Returns the id of the certificate authority that the client named, or `None` if the client named none. The host
+    /// uses the same id for the authority.
     ///
     /// A plugin reads its own id of the authority from [`RequestContext::ca`](crate::RequestContext::ca) instead
     /// (decision B10).
@@ -133,7 +134,7 @@ impl OrderMetadata {
         self.text(field)?.ok_or_else(|| MetadataError::new(field, MetadataFault::Missing))
     }
 
-    /// Returns the value of a field.
+    /// Returns the value of a field, or `None` if the field is missing.
     pub fn get(&self, field: &str) -> Option<&Json> {
         self.0.values.get(field)
     }

@@ -89,7 +89,8 @@ impl OrderOutcome {
 pub struct IssuedCertificate {
     /// The certificate.
     pub certificate: Pem,
-    /// The certificates between this certificate and the root. The certificate of its issuer comes first.
+    /// The certificates between this certificate and the root. The certificate that signed this certificate comes
+    /// first.
     pub intermediates: Option<Pem>,
     /// The message for the client.
     pub message: ClientMessage,

@@ -118,7 +118,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// The host calls it at the start, and when the first of the descriptions expires (decision B14).
     ///
     /// # Errors
-    /// [`Unavailable`](CertificateError::Unavailable) and others. The host then keeps the descriptions that it has.
+    /// For example [`Unavailable`](CertificateError::Unavailable). After any error the host keeps the descriptions that
+    /// it has.
     async fn ca_information(&self) -> Result<Vec<CaInformation>, CertificateError>;
 
     /// Returns the authority that signs when an order names none, or `None` if each order must name an authority.

@@ -82,12 +82,12 @@ impl PluginMeta {
         Self(Arc::new(Shared { values, saving: async_lock::Mutex::new(()), checkpoint }))
     }
 
-    /// Returns the value of an entry.
+    /// Returns the value of an entry, or `None` if there is no such entry.
     pub fn get(&self, name: &str) -> Option<Json> {
         self.values().values().get(name).cloned()
     }
 
-    /// Returns the value of an entry, if the value is a text.
+    /// Returns the value of an entry, or `None` if there is no such entry or its value is not a text.
     pub fn text(&self, name: &str) -> Option<SecretText> {
         match self.get(name)? {
             Json::Text(text) => Some(text),

@@ -14,7 +14,7 @@ pub enum RequestType {
     SimpleCmc,
     /// `stored-key`: the host makes the request from a stored key.
     StoredKey,
-    /// Any other text that a client named. Validation refuses it (decision B20).
+    /// A text of a client that is none of the four types above. Validation refuses it (decision B20).
     Other(Arc<str>),
 }
 

@@ -89,7 +89,7 @@ impl Error {
         self.row().code()
     }
 
-    /// Returns the HTTP status of the row; none for `cli_error` and `locker_error`.
+    /// Returns the HTTP status of the row, or `None` for `cli_error` and `locker_error`.
     pub fn http_status(&self) -> Option<u16> {
         self.row().http_status()
     }
@@ -133,7 +133,7 @@ impl Error {
 
     /// Tells whether the secret does not exist.
     ///
-    /// It is the only failure for which a client returns a default value (decision L5).
+    /// A missing secret is the only failure for which a client returns a default value (decision L5).
     pub fn is_secret_not_found(&self) -> bool {
         match self {
             Self::SecretNotFound { .. } => true,

@@ -152,7 +152,7 @@ fn rows_that_only_a_service_gives() {
         assert_eq!((error.is_retryable(), error.retry_after()), (true, Some(wait)));
         assert_eq!(error.kind(), ErrorKind::Unavailable { retry_after: Some(wait) });
 
-        // If the store is in front of a service, the default also replaces only a missing secret.
+        // The default replaces only a missing secret, even if the store is in front of a service.
         let remote = |word| RemoteError::new(RemoteClass::NotFound).with_word(Some(word));
         spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
         assert_eq!(client.get_or("K", "d").await.unwrap().expose(), "d");

@@ -136,7 +136,7 @@ pub(crate) fn must_print_no_secret(
     Ok(())
 }
 
-/// Returns the arguments with which the unit tests of the kit test a mutant again.
+/// Returns the arguments with which the unit tests of the kit test a mutant again, or `None` outside of these tests.
 fn of_unit_tests() -> Option<Vec<String>> {
     cfg!(test).then(|| ["child::tests::a_second_run", "--exact", "--nocapture"].map(str::to_owned).to_vec())
 }

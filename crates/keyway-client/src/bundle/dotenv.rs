@@ -118,7 +118,7 @@ struct Reader<'a> {
 type Entry<'a> = (usize, &'a str, SecretText);
 
 impl<'a> Reader<'a> {
-    /// Reads the next key and value, with the line of the key.
+    /// Reads the next key and value, and the line of the key. Returns `None` at the end of the text.
     fn entry(&mut self) -> Result<Option<Entry<'a>>, LineFault> {
         loop {
             self.skip_blanks();
@@ -211,7 +211,8 @@ impl<'a> Reader<'a> {
         self.quoted(value.as_str().into(), length)
     }
 
-    /// Returns an upper bound for the length in bytes of the value that starts here.
+    /// Returns the position of the closing quote in the remaining text, or the length of that text if there is no
+    /// closing quote. The result is an upper bound for the length of the value in bytes.
     fn closing_quote(&self) -> usize {
         let mut escaped = true; // The opening quote must not count as the closing one.
         let end = self.rest.bytes().position(|byte| {

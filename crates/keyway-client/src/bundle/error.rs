@@ -52,10 +52,10 @@ pub enum BundleError {
     FieldTwice {
         /// The entry, counted from 1.
         entry: usize,
-        /// The field, if the reader uses it.
+        /// The name of the field, or `None` for a field that the reader skips.
         field: Option<&'static str>,
     },
-    /// A value is not a text, and these formats hold only texts.
+    /// A value to export is not a text. Dotenv and JSON hold only texts.
     #[error("the value of \"{key}\" is not a text but {kind}")]
     NotText {
         /// The key.

@@ -101,7 +101,8 @@ fn members(object: &RawValue) -> serde_json::Result<Vec<(&RawValue, &RawValue)>>
     serde_json::Deserializer::from_str(object.get()).deserialize_map(Members)
 }
 
-/// Finds a duplicate name. It sorts the names, so that it is fast for many names, too.
+/// Returns a name that occurs twice, or `None` if all names differ. It sorts the names, so that it is fast for many
+/// names, too.
 fn first_twice(mut names: Vec<&str>) -> Option<&str> {
     names.sort_unstable();
     names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])

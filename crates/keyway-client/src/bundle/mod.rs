@@ -56,7 +56,7 @@ impl Bundle {
         Ok(())
     }
 
-    /// Returns the value of a key.
+    /// Returns the value of a key, or `None` if the bundle does not have the key.
     pub fn get(&self, key: &str) -> Option<&SecretText> {
         self.0.get(key)
     }
@@ -128,9 +128,9 @@ impl Bundle {
     /// [`from_dotenv`](Self::from_dotenv) read the same values.
     ///
     /// # Errors
-    /// [`NotDotenv`](BundleError::NotDotenv) names the key, and nothing is written. It refuses a
-    /// key that is not a valid name of a shell variable, a name that shells use themselves (`UID`,
-    /// `RANDOM`, `_` and others; decision H74), and a value with a NUL, which no shell can hold.
+    /// [`NotDotenv`](BundleError::NotDotenv) names the key, and nothing is written. This method refuses a key that is
+    /// not a valid name of a shell variable, a name that shells use themselves (`UID`, `RANDOM`, `_` and others;
+    /// decision H74), and a value with a NUL, which no shell can hold.
     pub fn to_dotenv(&self) -> Result<SecretText, BundleError> {
         dotenv::write(self)
     }

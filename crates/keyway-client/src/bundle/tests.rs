@@ -18,7 +18,7 @@ fn dotenv(text: &str) -> Vec<(String, String)> {
     bundle.iter().map(|(key, value)| (key.to_owned(), value.expose().to_owned())).collect()
 }
 
-/// Returns the value that a POSIX shell reads.
+/// Returns the value that a POSIX shell reads, or `None` if the shell fails.
 #[cfg(unix)]
 fn shell(text: &str, key: &str) -> Option<String> {
     let script = format!("{text}\nprintf '%s|' \"${key}\"");

@@ -53,7 +53,7 @@ impl Secrets {
 
     /// Returns an environment, or `None` if it does not exist.
     ///
-    /// This is the seed's older name (decision L11).
+    /// `get_environment` is the older name of this operation in the seed (decision L11).
     ///
     /// # Errors
     /// As [`retrieve_environment`](Self::retrieve_environment), except for a missing environment.
@@ -76,8 +76,7 @@ impl Secrets {
     /// `external_url` is any text that says where the environment is.
     ///
     /// # Errors
-    /// A conflict when it exists already, [`InvalidName`](Error::InvalidName), and the store's
-    /// errors.
+    /// A conflict if the environment exists already, [`InvalidName`](Error::InvalidName), and the store's errors.
     ///
     /// # Cancel safety
     /// A call that was polled and then dropped may have taken effect.
@@ -122,7 +121,8 @@ impl Secrets {
 
     /// Sets the `external_url` of an environment.
     ///
-    /// This is the name in the prose of the seed. The seed's code and decision L11 use the name `modify_environment`.
+    /// `update_environment` is the name in the prose of the seed. The seed's code and decision L11 use the name
+    /// `modify_environment`.
     ///
     /// # Errors
     /// As [`modify_environment`](Self::modify_environment).

@@ -94,9 +94,9 @@ impl Secrets {
 
     /// Returns the same client, working in an environment.
     ///
-    /// It does no I/O, and does not check the environment. If the environment does not exist, the first operation
-    /// returns [`EnvironmentNotFound`](Error::EnvironmentNotFound), or [`InvalidName`](Error::InvalidName) for a name
-    /// that no environment can have.
+    /// It does no I/O, and does not check the environment. If the environment does not exist, operations in this
+    /// environment return [`EnvironmentNotFound`](Error::EnvironmentNotFound), or [`InvalidName`](Error::InvalidName)
+    /// for a name that no environment can have.
     #[must_use]
     pub fn in_environment(&self, environment: &str) -> Self {
         Self { place: Place::named(environment), ..self.clone() }
@@ -120,7 +120,8 @@ impl Secrets {
         Self { requester: Some(requester.into()), ..self.clone() }
     }
 
-    /// Returns the environment that the client works in.
+    /// Returns the environment that the client works in, or `None` if it works in the shared secrets, or if the name of
+    /// its environment is not valid.
     pub fn environment(&self) -> Option<&str> {
         match &self.place {
             Place::In(name) => Some(name.as_str()),
@@ -152,7 +153,8 @@ impl Secrets {
         self.core.audit.as_deref()
     }
 
-    /// Returns the environment in which the client works, or the error if its name is not valid.
+    /// Returns the environment in which the client works, or `None` for the shared secrets. Fails if the name of the
+    /// environment is not valid.
     fn standing(&self) -> Result<Option<&EnvironmentName>, Error> {
         match &self.place {
             Place::Shared => Ok(None),

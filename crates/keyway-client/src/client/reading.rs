@@ -33,9 +33,9 @@ impl Secrets {
     /// ```
     ///
     /// # Errors
-    /// [`NotText`](Error::NotText) for other values; [`retrieve`](Self::retrieve) reads those.
-    /// [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors: every failure
-    /// but a missing secret is an error (decisions L2, L5).
+    /// [`NotText`](Error::NotText) for a value that is not a text; [`retrieve`](Self::retrieve) reads values of any
+    /// kind. [`EnvironmentNotFound`](Error::EnvironmentNotFound), and the store's errors: every failure but a missing
+    /// secret is an error (decisions L2, L5).
     ///
     /// # Cancel safety
     /// May be dropped at any time.
@@ -65,7 +65,7 @@ impl Secrets {
     /// Returns the text of a required secret.
     ///
     /// # Errors
-    /// [`SecretNotFound`](Error::SecretNotFound), else as [`get`](Self::get).
+    /// [`SecretNotFound`](Error::SecretNotFound) if the secret does not exist, and the errors of [`get`](Self::get).
     ///
     /// # Cancel safety
     /// May be dropped at any time.

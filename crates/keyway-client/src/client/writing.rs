@@ -21,7 +21,7 @@ impl Secrets {
     /// ```
     ///
     /// # Errors
-    /// A conflict when it exists already, [`EnvironmentNotFound`](Error::EnvironmentNotFound),
+    /// A conflict if the secret exists already, [`EnvironmentNotFound`](Error::EnvironmentNotFound),
     /// [`InvalidName`](Error::InvalidName), and the store's errors.
     ///
     /// # Cancel safety
@@ -83,9 +83,8 @@ impl Secrets {
     /// Deletes a secret if it is unchanged since it was read.
     ///
     /// # Errors
-    /// As [`delete`](Self::delete), and a conflict when it was changed, or deleted and created
-    /// again. [`Unsupported`](keyway_secrets::StoreError::Unsupported) from a store that keeps no
-    /// versions.
+    /// As [`delete`](Self::delete), and a conflict if the secret was changed, or deleted and created again.
+    /// [`Unsupported`](keyway_secrets::StoreError::Unsupported) from a store that keeps no versions.
     ///
     /// # Cancel safety
     /// A call that was polled and then dropped may have taken effect.

@@ -60,7 +60,7 @@ pub enum CredentialsError {
 }
 
 impl CredentialsError {
-    /// Returns the code word of Locker's newer clients, if they have one: `missing_credentials`,
+    /// Returns the code word of Locker's newer clients, if they have one for this error: `missing_credentials`,
     /// `invalid_access_key_id`, `malformed_secret_access_key`.
     pub const fn word(&self) -> Option<&'static str> {
         match self {

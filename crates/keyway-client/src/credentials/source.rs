@@ -350,8 +350,8 @@ mod tests {
         }
     }
 
-    /// Checks that a file of another user is refused. Only root can give a file away, so other
-    /// users skip this.
+    /// Checks that a file of another user is refused. Only root can give a file away, so the test is skipped for other
+    /// users.
     #[test]
     #[cfg(unix)]
     #[allow(clippy::print_stderr)] // The message tells a tester without root rights about the skip.

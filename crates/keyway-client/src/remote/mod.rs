@@ -90,12 +90,14 @@ impl RemoteError {
         Row::of(self.kind())
     }
 
-    /// Returns the service's code word, for example `secret_not_found`.
+    /// Returns the service's code word, for example `secret_not_found`, or `None` if the service sent no text that
+    /// looks like a code word.
     pub fn word(&self) -> Option<&str> {
         self.word.as_deref()
     }
 
-    /// Returns the HTTP status that the service reported, or that Locker's own client would give the error.
+    /// Returns the HTTP status that the service reported, or that Locker's own client would give the error, if there is
+    /// one.
     ///
     /// The status of the [`row`](Self::row) may differ.
     pub fn reported_status(&self) -> Option<u16> {
@@ -112,7 +114,7 @@ impl RemoteError {
         self.retry_after
     }
 
-    /// Returns the redacted answer of the service.
+    /// Returns the redacted answer of the service, or `None` if there is none.
     pub fn body(&self) -> Option<&RedactedBody> {
         self.body.as_ref()
     }

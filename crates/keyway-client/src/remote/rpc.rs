@@ -81,7 +81,7 @@ impl RpcError<'_> {
         }
     }
 
-    /// Returns the HTTP status that Locker's own client gives the error.
+    /// Returns the HTTP status that Locker's own client gives the error, or `None` if that client gives it no status.
     fn status(&self) -> Option<u16> {
         match self.class() {
             RemoteClass::Authentication => Some(401),

@@ -70,7 +70,8 @@ impl OrderExample {
         given.filter_map(|(_, value)| Some(value.as_text()?.to_owned())).collect()
     }
 
-    /// Returns the client's data with other texts, and with a field that no plugin knows.
+    /// Returns the client's data after two changes: `text` replaces each text except the type of the request, and there
+    /// is one more field, which no plugin knows.
     pub(super) fn with_texts(&self, text: impl Fn(&str) -> String) -> Result<OrderMetadata, Broken> {
         let mut fields = self.fields()?;
         for (name, value) in &mut fields {

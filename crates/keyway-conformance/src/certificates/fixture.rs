@@ -118,7 +118,7 @@ impl<'a> CertificateFixture<'a> {
         Ok(Handle::new(self, self.open()?))
     }
 
-    /// Lists the effects at the authority, sorted.
+    /// Lists the effects at the authority, sorted. Fails with `Missing` if the kit cannot see the effects.
     pub(super) fn listed(&self) -> Result<Vec<String>, Broken> {
         let Some(listing) = &self.subject().listing else {
             return Err(Broken::Missing { capability: "listing" });
@@ -128,7 +128,8 @@ impl<'a> CertificateFixture<'a> {
         Ok(effects)
     }
 
-    /// Demands that the effects at the authority are the same as before, if the kit can see them.
+    /// Demands that the effects at the authority are the same as before. Fails with `Missing` if the kit cannot see the
+    /// effects.
     pub(super) fn no_effect_since(&self, before: &[String], of: &str) -> Result<(), Broken> {
         let after = self.listed()?;
         crate::ensure(

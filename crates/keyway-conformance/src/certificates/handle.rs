@@ -49,7 +49,7 @@ impl<'f, 'a> Handle<'f, 'a> {
     }
 
     /// Waits, as a host does, until fewer calls are running than the authority declares as its limit. The caller holds
-    /// the permit until its call has ended.
+    /// the permit until its call has ended. There is no wait and no permit if the authority declares no limit.
     pub(super) fn permit(&self) -> impl Future<Output = Option<OwnedSemaphorePermit>> + Send + 'static {
         let permits = self.permits.clone();
         // The semaphore is never closed, so a permit is always given.

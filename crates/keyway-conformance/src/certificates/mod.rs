@@ -24,10 +24,10 @@
 //! | the more the kit is told | the more it can prove |
 //! | --- | --- |
 //! | [`CertificateSubject::example`] | that an order ends in a certificate |
-//! | [`CertificateSubject::refused`] | that a refusal is one, and leaves nothing |
+//! | [`CertificateSubject::refused`] | that the authority refuses the order, and that the refusal has no effect |
 //! | [`CertificateSubject::changed`] | that an order takes new data |
 //! | [`CertificateSubject::issues`] | that a certificate is the ordered one |
-//! | [`CertificateSubject::days_field`] | that it is valid for as long as the order asks |
+//! | [`CertificateSubject::days_field`] | that a certificate is valid for as long as the order asks |
 //! | [`CertificateSubject::listing`] | that a call has the effects that it should have, and no others |
 //!
 //! # What stays at the authority

@@ -38,7 +38,7 @@ impl TestedContract for CertificateAuthorities {
     }
 }
 
-/// The facts about a plugin for certificate authorities that its author tells the suite.
+/// The facts that the author of a certificate plugin gives to the suite.
 #[derive(Default)]
 #[expect(missing_debug_implementations, reason = "its subject has a name to show")]
 pub struct ToldOfCertificates {

@@ -54,12 +54,13 @@ impl Checkpoints {
         self.was_refused.load(Ordering::SeqCst)
     }
 
-    /// Returns the values of the last checkpoint.
+    /// Returns the values of the last checkpoint, or `None` if there was no checkpoint.
     pub(super) fn saved(&self) -> Option<JsonObject> {
         locked(&self.saved).clone()
     }
 
-    /// Returns the number of effects at the first checkpoint.
+    /// Returns the number of effects at the first checkpoint, or `None` if there was no checkpoint or the kit cannot
+    /// see effects.
     pub(super) fn effects_before(&self) -> Option<usize> {
         *locked(&self.effects)
     }

@@ -126,7 +126,7 @@ impl<'a> StoreFixture<'a> {
         placed_if_told(of(Some(kind)).or_else(|| of(None)), "found example")
     }
 
-    /// Lists the leases that the vault holds, sorted.
+    /// Lists the leases that the vault holds, sorted. Fails with `Missing` if the kit cannot see the leases.
     pub(super) fn held(&self) -> Result<Vec<String>, Broken> {
         let held = self.subject().held.as_ref().ok_or(Broken::Missing { capability: "held leases" })?;
         let mut ids = held(self.scratch());

@@ -67,7 +67,8 @@ impl Given {
     pub(super) fn secrets(&self) -> Vec<String> {
         let passwords = |all: &Passwords| all.iter().map(|it| it.expose().to_owned()).collect();
         let key = |key: &keyway_credentials::PrivateKey| {
-            // One line of the key is enough, and is found in texts with other line ends, too.
+            // One line of the key is enough, because a text that shows the key has this line, even if its line ends
+            // differ.
             let line = key.expose_pem().lines().nth(1).unwrap_or_default().to_owned();
             [Some(line), key.expose_passphrase().map(str::to_owned)].into_iter().flatten()
         };

@@ -24,7 +24,7 @@
 //! | you tell the kit | so it can prove that |
 //! | --- | --- |
 //! | [`CredentialSubject::found`] | credentials are found, leased, and checked in |
-//! | [`CredentialSubject::denied`], [`needs_info`](CredentialSubject::needs_info), [`unavailable`](CredentialSubject::unavailable) | a vault that has none says why |
+//! | [`CredentialSubject::denied`], [`needs_info`](CredentialSubject::needs_info), [`unavailable`](CredentialSubject::unavailable) | a vault that gives no credentials says why |
 //! | [`CredentialSubject::failing`] | a fetch that fails leaves no lease behind |
 //! | [`CredentialSubject::diverged`] | a verification tells the truth |
 //! | [`CredentialSubject::session`] | a store that needs facts of the session gets them |

@@ -51,7 +51,8 @@ fn unchanged(ca: ScriptedCa) -> Arc<dyn CertificateAuthority> {
     Arc::new(ca)
 }
 
-/// Makes an authority with the minimum of the contract: it has no capability, and makes certificates at once.
+/// Makes an authority with the minimum of the contract: it has no capability besides custom requests, and makes
+/// certificates at once.
 pub fn minimal() -> CertificateSubject {
     plugin::subject("minimal", ScriptedCa::new().with_capabilities(plugin::MINIMAL).looks(0), unchanged)
 }

@@ -55,9 +55,9 @@ pub(super) use ca_mutant;
 
 /// All capabilities.
 pub(super) const FULL: Capabilities = ScriptedCa::CAPABILITIES;
-/// All capabilities except those that let a host repeat a call.
+/// All capabilities except those by which a host repeats a call or asks for the call's outcome.
 pub(super) const ONCE: Capabilities = FULL.idempotent(false).reconciles(false);
-/// No capabilities.
+/// Only custom requests, and no other capability.
 pub(super) const MINIMAL: Capabilities = Capabilities::MINIMAL;
 
 /// A handle of a mutant.
@@ -94,7 +94,7 @@ pub(super) fn rewaited(
     })
 }
 
-/// Returns the name for which the certificate is ordered.
+/// Returns the name for which the certificate is ordered, or an empty text if the metadata have no name.
 pub(super) fn name_in(metadata: &OrderMetadata) -> &str {
     metadata.get("name").and_then(Json::as_text).unwrap_or_default()
 }

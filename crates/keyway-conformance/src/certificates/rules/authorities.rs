@@ -174,7 +174,7 @@ fn nowhere() -> Result<CaId, Broken> {
     CaId::new("kit-no-such-ca").map_err(|error| broken("an id of the kit", error.to_string()))
 }
 
-/// Creates an authority to delete, if the plugin can create authorities.
+/// Creates an authority to delete. Skips the rule if the plugin cannot create authorities.
 async fn one_to_delete(handle: &Handle<'_, '_>) -> Result<CaId, Broken> {
     if !handle.authority.capabilities().creates_cas {
         return Err(Broken::Missing { capability: "creates_cas" });

@@ -31,7 +31,7 @@ rules! {
         odd_change;
 }
 
-/// Continues an order after its cancellation until it has ended.
+/// Continues an order after its cancellation until it has ended. The order must end as canceled, or with a certificate.
 pub(super) async fn is_canceled(
     handle: &Handle<'_, '_>,
     order: &mut TestedOrder,

@@ -17,7 +17,8 @@ rules! {
         chain;
 }
 
-/// Returns the certificate of the signing authority from the plugin's description of it.
+/// Returns the certificate of the signing authority from the plugin's description of it, or `None` if the plugin
+/// describes no such certificate.
 async fn described(handle: &Handle<'_, '_>) -> Result<Option<String>, Broken> {
     let information = if let Some(id) = handle.example().context().ca {
         let all = handle.authority.ca_information().await;
@@ -32,6 +33,7 @@ async fn described(handle: &Handle<'_, '_>) -> Result<Option<String>, Broken> {
 }
 
 /// Returns the certificate of the issuer: from the plugin's description, or else the first certificate of the chain.
+/// Returns `None` if the certificate is in neither.
 async fn issuer(handle: &Handle<'_, '_>, issued: &IssuedCertificate) -> Result<Option<String>, Broken> {
     const END: &str = "-----END CERTIFICATE-----";
     let described = described(handle).await?;

@@ -116,7 +116,8 @@ async fn replaces(fixture: &CertificateFixture<'_>) -> Checked {
     Ok(())
 }
 
-/// Lets the authority do its own work. Returns the moment at which work is due again.
+/// Lets the authority do its own work. Returns the moment at which the next work is due, or `None` if the authority
+/// knows of no further work.
 async fn maintained(handle: &Handle<'_, '_>) -> Result<Option<Timestamp>, Broken> {
     let done = handle.authority.maintain().await;
     handle.record("maintain", &done.as_ref().map(drop));

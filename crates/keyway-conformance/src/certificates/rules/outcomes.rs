@@ -128,7 +128,8 @@ fn told(found: Option<usize>) -> String {
     found.map_or_else(|| "something else".to_owned(), |count| format!("{count} of them"))
 }
 
-/// Demands that the certificates in the description of an authority are PEM.
+/// Demands that `pem`, which is a part of the description of an authority, holds certificates in PEM and nothing else.
+/// The description may lack it.
 pub(super) fn is_pem(pem: Option<&Pem>, what: &str) -> Checked {
     let found = pem.map(certificates);
     ensure(found != Some(None) && found != Some(Some(0)), format!("{what} in PEM"), "something else")

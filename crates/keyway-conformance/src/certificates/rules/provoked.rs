@@ -80,7 +80,7 @@ async fn others(handle: &Handle<'_, '_>, provoked: &mut Provoked) -> Result<(), 
 }
 
 impl Provoked {
-    /// Records an error or a panic. Returns any other answer.
+    /// Returns the answer of a call that succeeded. Otherwise records the error or the panic, and returns `None`.
     fn note<T>(&mut self, what: &str, answer: Option<Result<T, CertificateError>>) -> Option<T> {
         match answer {
             Some(Ok(answer)) => return Some(answer),

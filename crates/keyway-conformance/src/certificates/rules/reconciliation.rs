@@ -1,4 +1,4 @@
-//! Rules about the question what the outcome of a call was.
+//! Rules about reconciliation, by which a host asks what the outcome of a call was.
 
 use keyway_certificates::{
     CertificateRevocation, DeleteCa, IntendedCall, ObjectRef, OrderOutcome, Reconciled, RetryMethod,
@@ -60,7 +60,7 @@ async fn must_tell(handle: &Handle<'_, '_>, call: IntendedCall, expected: &Recon
     ensure(answer == *expected, word(expected), observed)
 }
 
-/// Skips a rule about an undeclared operation.
+/// Skips the rule if `declared` is false.
 fn declared(declared: bool, capability: &'static str) -> Checked {
     if declared { Ok(()) } else { Err(Broken::Missing { capability }) }
 }

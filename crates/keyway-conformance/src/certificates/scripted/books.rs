@@ -13,7 +13,7 @@ use super::CaCall;
 pub struct CaEffect {
     /// The operation.
     pub call: CaCall,
-    /// The id of the order or authority that was made or changed, or the word `certificate`.
+    /// The id of the order or authority that was made or changed, or the word `certificate` for a revocation.
     pub object: String,
     /// The intent of the call.
     pub intent: String,

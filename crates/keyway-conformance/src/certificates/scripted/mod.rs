@@ -196,7 +196,7 @@ impl ScriptedCa {
         scripted::doubled(self.effects())
     }
 
-    /// Tells the time.
+    /// Returns the time of the authority's clock.
     pub(in crate::certificates) fn now(&self) -> keyway_core::Timestamp {
         self.clock.now()
     }

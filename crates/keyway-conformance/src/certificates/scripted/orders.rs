@@ -90,7 +90,7 @@ impl ScriptedCa {
         Ok(if let Some(state) = state {
             self.outcome(state)
         } else {
-            // The order was not placed: its call ended after the checkpoint and before the effect.
+            // The order was not placed, because the call of `issue` ended after the checkpoint and before the effect.
             let waiting = self.waiting("The order has not arrived.");
             OrderOutcome::WaitingForCa(waiting.retry_method(RetryMethod::Issue))
         })

@@ -84,7 +84,7 @@ async fn unknown(fixture: &StoreFixture<'_>) -> Checked {
     session.checked_in(&out, USED).await.map(drop)
 }
 
-/// Demands that a lease is held, or that it is not held.
+/// Demands that the vault still holds the lease if `expected` is true, and that the lease was given back otherwise.
 fn is_held(fixture: &StoreFixture<'_>, out: &CheckedOut, expected: bool, when: &str) -> Checked {
     let held = fixture.held()?.contains(&out.lease()?.id.to_string());
     let word = |held| if held { "held" } else { "given back" };

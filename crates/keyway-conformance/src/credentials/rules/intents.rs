@@ -70,7 +70,7 @@ async fn same_rotation(fixture: &StoreFixture<'_>) -> Checked {
     ensure(told[0] == told[1], format!("`{:?}` again", told[0]), format!("`{:?}`", told[1]))
 }
 
-/// Skips a rule about an undeclared operation.
+/// Skips the rule if `declared` is false.
 pub(super) fn declared(declared: bool, capability: &'static str) -> Checked {
     if declared { Ok(()) } else { Err(Broken::Missing { capability }) }
 }

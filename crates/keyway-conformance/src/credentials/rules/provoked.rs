@@ -22,7 +22,7 @@ pub(super) struct Provoked {
 }
 
 impl Provoked {
-    /// Records an error or a panic. Returns any other answer.
+    /// Returns the answer of a call that succeeded. Otherwise records the error or the panic, and returns `None`.
     fn note<T>(&mut self, what: &str, answer: Option<Result<T, CredentialError>>) -> Option<T> {
         match answer {
             Some(Ok(answer)) => return Some(answer),

@@ -1,4 +1,4 @@
-//! Rules about the question what the outcome of a call was.
+//! Rules about reconciliation, by which a host asks what the outcome of a call was.
 
 use keyway_credentials::{CheckIn, IntendedCall, Reconciled};
 
@@ -118,6 +118,6 @@ async fn late_fetches(fixture: &StoreFixture<'_>) -> Checked {
         "no lease, since the host was told that there is none",
         "a lease, which the host does not know",
     )?;
-    // An error may have left a lease, too.
+    // If the late fetch failed, it may have left a lease, too. So the store is asked again.
     must_tell(&session, IntendedCall::Fetch(kind, fetch), &Reconciled::NothingHappened).await
 }

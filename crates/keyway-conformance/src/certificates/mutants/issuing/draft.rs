@@ -12,7 +12,7 @@ use super::authority::{CERTIFICATE, SigningAuthority};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// The certificate of one order.
+/// The certificate of one order, before it is signed.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) request: CertificateRequest,
