@@ -99,9 +99,10 @@ pub fn options() -> RunOptions {
     options.seed(seed)
 }
 
-/// Runs the requested rule if this process is a second run of the program: rules about printed output or killed
-/// processes start the program again without arguments. Call this function first in your own `main`. If it returns an
-/// exit code, `main` must end with this code. It returns `None` in a first run, and `main` then continues.
+/// Runs one rule if this process is a second run of the program. Rules about printed output or killed processes start
+/// the program again, without arguments, and name the rule in the environment. Call this function first in your own
+/// `main`. If it returns an exit code, `main` must end with this code. It returns `None` in a first run, and `main`
+/// then continues.
 ///
 /// `candidates` makes all subjects that the first run may test. Blocks the thread.
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
@@ -180,7 +181,7 @@ fn print_line(line: &str) {
     }
 }
 
-/// Collects the tests that proved nothing.
+/// The names of the tests that proved nothing, collected while the tests run.
 type Unproved = Arc<Mutex<Vec<String>>>;
 
 /// Makes one test for each rule of each candidate, sorted. Adds a failing test for each exclusion of an unknown rule,

@@ -10,7 +10,8 @@ use std::time::Duration;
 use crate::lock::locked;
 use crate::{Rule, RunOptions, Subject, Suite, Verdict};
 
-/// A deliberately broken subject. Its code does not refer to the rule that it breaks.
+/// A deliberately broken subject, and the rules that must catch it. The code of the subject itself does not refer to
+/// these rules.
 pub struct Mutant<S: ?Sized + 'static> {
     /// The name of the mutant.
     pub name: &'static str,

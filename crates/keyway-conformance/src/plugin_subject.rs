@@ -35,7 +35,8 @@ pub struct PluginSubject<C: TestedContract> {
 
 impl<C: TestedContract> PluginSubject<C> {
     /// Makes a subject of a plugin. `name` is the subject's name in reports, and `metadata` is the metadata under which
-    /// the plugin is registered. By default, the plugin's configuration is empty, and the host gives it no resources.
+    /// the plugin is registered. By default, the plugin's configuration is empty, and the plugin gets only the
+    /// resources that the kit itself gives.
     pub fn new(name: impl Into<String>, plugin: &'static C::Plugin, metadata: PluginMetadata) -> Self {
         let (configuration, lending) =
             (Arc::new(|_: &Path| Json::default()), Arc::new(|lent, _: &Path| lent));

@@ -30,7 +30,7 @@ impl Report {
         Self { outcomes, faults }
     }
 
-    /// Sets the command that repeats each outcome.
+    /// Sets, for each outcome, the command that runs its rule again.
     #[must_use]
     pub fn repeated_by(mut self, command: impl Fn(&RuleOutcome) -> String) -> Self {
         for outcome in &mut self.outcomes {
@@ -50,7 +50,8 @@ impl Report {
         &self.outcomes
     }
 
-    /// Returns the faults of the run itself: stale exclusions, and a run without rules.
+    /// Returns the faults of the run itself: exclusions that are stale, have expired or have no reason, and a run in
+    /// which no rule was checked.
     pub fn faults(&self) -> Vec<String> {
         let nothing = "no rule was run, so nothing is proved".to_owned();
         self.faults.iter().cloned().chain(self.ran_nothing().then_some(nothing)).collect()
@@ -112,8 +113,8 @@ impl Report {
         totals
     }
 
-    /// Tells whether every MUST and SHOULD is kept, at least one rule was checked, and the run has no faults of its
-    /// own.
+    /// Tells whether no MUST and no SHOULD is broken without an exclusion, at least one rule was checked, and the run
+    /// has no faults of its own.
     pub fn succeeded(&self) -> bool {
         self.faults().is_empty() && !self.outcomes.iter().any(RuleOutcome::is_fault)
     }

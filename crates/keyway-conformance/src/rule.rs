@@ -37,7 +37,7 @@ impl fmt::Display for Level {
 /// cover. A listed clause without a rule fails the suite's own tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Clause {
-    /// The short name: `Convection/rotate`, `C7`.
+    /// The short name, for example `Convection/rotate` or `C7`.
     pub id: &'static str,
     /// The paraphrased content of the clause.
     pub text: &'static str,

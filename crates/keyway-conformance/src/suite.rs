@@ -28,7 +28,7 @@ pub struct Suite<S: ?Sized + 'static> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunOptions {
-    /// The seed of all random choices. Each rule gets its own seed from it.
+    /// The seed of all random choices. Each rule starts its own sequence of random numbers from this seed.
     pub seed: u64,
     /// The time limit of a rule, 60 s by default.
     pub deadline: Duration,
@@ -245,7 +245,8 @@ fn exclusion_faults<S: Subject + ?Sized>(
 /// Checks the data of the rules themselves; the tests of each suite call it.
 ///
 /// # Errors
-/// All faults: ids that are out of order or duplicate, clauses that are not listed, and clauses without rules.
+/// All faults: ids that are out of order or duplicate, rules without clauses, clauses that are not listed, clauses
+/// without rules, and a suite without a MUST.
 pub fn check_rules<S: Subject + ?Sized>(suite: &Suite<S>) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     for pair in suite.rules.windows(2) {

@@ -53,7 +53,7 @@ pub struct Failure {
 pub struct RuleOutcome {
     /// The name of the subject.
     pub subject: String,
-    /// The kind of the subject: `secret`, `storage`, `metadata`.
+    /// The kind of the subject, for example `secret` or `storage`.
     pub kind: &'static str,
     /// The id of the rule.
     pub rule: &'static str,

@@ -46,12 +46,12 @@ pub enum CallError {
         /// The rule that the answer breaks, without secret content.
         violation: String,
     },
-    /// The plugin was not called: it panicked before, and could not be opened again.
+    /// The plugin was not called: it panicked in an earlier call, and could not be opened again.
     #[error("the plugin panicked and could not be opened again ({reason}): try again later")]
     NotReopened {
-        /// The time until the next call tries to open the plugin again.
+        /// The time after which a call tries again to open the plugin.
         retry_after: Duration,
-        /// The plugin's own error, without secret content.
+        /// The reason why the plugin could not be opened, without secret content.
         reason: String,
     },
     /// The plugin was not called, because no tokio runtime is running.

@@ -163,10 +163,10 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Malformed { expected: "UTF-8 text" })
     }
 
-    /// Reads an optional value: 0 if there is no value, or 1 and the value.
+    /// Reads an optional value: the byte 0 if there is no value, or the byte 1 and the value.
     ///
     /// # Errors
-    /// [`Malformed`] for another marker, and the errors of `read`.
+    /// [`Malformed`] if the first byte is neither 0 nor 1, and the errors of `read`.
     pub fn optional<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Malformed>,

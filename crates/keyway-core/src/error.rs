@@ -157,7 +157,7 @@ pub trait PluginError: std::error::Error + Send + Sync + 'static {
     /// Returns the kind of failure.
     fn kind(&self) -> ErrorKind;
 
-    /// Returns the possible effect of the failed call.
+    /// Returns whether the failed call may have had an effect.
     fn effect(&self) -> Effect;
 
     /// Returns the text for the log: the error and its sources in one line.

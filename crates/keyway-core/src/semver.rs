@@ -11,7 +11,7 @@ use crate::{Compatibility, ParseError, Version};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotExpressible {
-    /// `semver` has no comparator that excludes a single version.
+    /// The range contains `!=`, and `semver` has no comparator that excludes a single version.
     #[error("a semver range cannot leave one version out (`!=`): write the ranges below and above it")]
     NotEqual,
     /// A text is longer than Keyway allows, or has a number beyond 64 bits.

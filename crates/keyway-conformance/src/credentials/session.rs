@@ -1,4 +1,5 @@
-//! A session as a host drives it: each call opens a new handle, and gets the stored cookies.
+//! A session as a host drives it: each call opens a new handle of the store, and gets the cookies that the previous
+//! calls left.
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex};
@@ -23,11 +24,11 @@ use crate::{Broken, broken};
 pub(super) struct Session<'f, 'a> {
     fixture: &'f StoreFixture<'a>,
     pub(super) connection: Arc<Connection>,
-    /// The texts of the cookie and of the session cookie.
+    /// The JSON texts of `cookie` and `session_cookie`, the two cookies in the context of a call.
     stored: Mutex<[String; 2]>,
 }
 
-/// The result of a fetch.
+/// The credentials that a fetch returned, with their lease if there is one.
 #[derive(Clone, Debug)]
 pub(super) struct CheckedOut {
     pub(super) given: Given,
@@ -83,7 +84,7 @@ impl<'f, 'a> Session<'f, 'a> {
         Ok(context.with_cookie(read(&stored[0])?).with_session_cookie(read(&stored[1])?))
     }
 
-    /// Stores the cookies that a call left in its context.
+    /// Stores the cookies that `context` has after a call.
     pub(super) fn store(&self, context: &SessionContext) {
         let texts = [&context.cookie, &context.session_cookie].map(|cookie| cookie.to_ascii().to_string());
         *locked(&self.stored) = texts;

@@ -46,7 +46,7 @@ struct State {
     changes: usize,
 }
 
-/// How a target fails one call.
+/// The way in which a target answers one call, or fails it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetFault {
@@ -54,9 +54,9 @@ pub enum TargetFault {
     None,
     /// The target cannot be reached, so nothing happens.
     Unreachable,
-    /// The target acts, but the answer is lost.
+    /// The target does what it was asked to do, but the answer is lost.
     AnswerLost,
-    /// The request is lost before the target acts. The caller cannot know whether the target acted.
+    /// The request is lost, so the target does nothing. The caller gets the same error as for `AnswerLost`.
     QuestionLost,
     /// The target's rules refuse a change, so nothing happens. Logins work as usual.
     Refuses,
@@ -79,7 +79,7 @@ impl ScriptedTarget {
         self.state().accepts(candidate, credential)
     }
 
-    /// Sets the failures of the next calls, in order. Later calls do not fail.
+    /// Sets how the next calls end, one fault for each call in order. Calls after these do not fail.
     pub fn script(&self, faults: impl IntoIterator<Item = TargetFault>) {
         self.state().faults = faults.into_iter().collect();
     }

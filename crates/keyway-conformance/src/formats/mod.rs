@@ -14,7 +14,7 @@ pub enum Format {
     /// A table for the terminal, with an explanation of each failure.
     #[default]
     Table,
-    /// A list of rows {plugin, kind, rule, level, verdict, detail}.
+    /// A JSON list of objects with the keys `plugin`, `kind`, `rule`, `level`, `verdict` and `detail`.
     Json,
     /// `JUnit` XML that gives the reason of each skip.
     Junit,
@@ -23,7 +23,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// Returns the format with this name: `table`, `json`, `junit` or `markdown`.
+    /// Returns the format that is named `table`, `json`, `junit` or `markdown`, or `None` for any other name.
     pub fn from_name(name: &str) -> Option<Self> {
         Some(match name {
             "table" => Self::Table,

@@ -179,7 +179,7 @@ impl IssuerExample {
         Ok(context)
     }
 
-    /// Enters values for some parameters of a set.
+    /// Enters a value for each parameter of a set that `is_entered` accepts: the value of the example, or `sample`.
     pub(super) fn entered(
         &self,
         set: &ParameterSet,
@@ -192,8 +192,9 @@ impl IssuerExample {
         })
     }
 
-    /// Enters the usual parameters, for rules that need no particular set. Uses the first set for which the example has
-    /// all mandatory values, and at least one value if there is such a set.
+    /// Enters the usual parameters, for rules that need no particular set. Chooses among the sets for which the example
+    /// has all mandatory values: the first set for which the example has a value, or else the first of them. If there
+    /// is no such set, chooses the first set of the description.
     pub(super) fn usual(&self, description: &Description) -> Parameters {
         let named = |set: &&ParameterSet| {
             set.parameters().iter().all(|parameter| !parameter.mandatory || self.names(parameter))

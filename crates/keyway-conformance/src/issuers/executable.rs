@@ -31,7 +31,7 @@ pub struct Printed {
     pub output: Vec<u8>,
     /// The exit status, or the signal that ended the executable.
     pub ended: Ended,
-    /// The whole error output, or its last part.
+    /// The error output. If it is long, this is only its last part.
     pub errors: Vec<u8>,
     /// The number of processes that the executable left running.
     pub left_behind: usize,

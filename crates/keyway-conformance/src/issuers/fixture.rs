@@ -93,7 +93,7 @@ impl<'a> IssuerFixture<'a> {
         Ok((handle, context, issued))
     }
 
-    /// Lists the states of the existing credentials, sorted.
+    /// Lists the references (`state` on the wire) to the existing credentials, sorted.
     pub(super) fn listed(&self) -> Result<Vec<CredentialRef>, Broken> {
         let Some(listing) = &self.subject().listing else {
             return Err(Broken::Missing { capability: "listing" });

@@ -148,8 +148,8 @@ impl IssuerSubject {
         self
     }
 
-    /// Sets a function that lists the existing credentials by their states. Without it, the rules about effects are
-    /// skipped, and the other rules judge only answers.
+    /// Sets a function that lists the references (`state` on the wire) to the existing credentials. Without it, the
+    /// rules about effects are skipped, and the other rules judge only answers.
     #[must_use]
     pub fn listing(mut self, listing: impl Fn(&Path) -> Vec<CredentialRef> + Send + Sync + 'static) -> Self {
         self.told.listing = Some(Box::new(listing));
@@ -190,7 +190,7 @@ impl IssuerSubject {
         self.asked().1.as_ref().map(Description::features).unwrap_or_default()
     }
 
-    /// Tells whether the issuer describes a parameter that satisfies the condition. Also true if the issuer does not
+    /// Tells whether the issuer describes a parameter that satisfies the condition. Returns true if the issuer does not
     /// describe itself.
     pub(super) fn describes(&self, is_such: impl Fn(&ParameterDescriptor) -> bool) -> bool {
         let all = |description: &Description| {

@@ -25,7 +25,7 @@ fn plugin(id: &str, document: String) -> DescribedPlugin {
     DescribedPlugin { id: id.to_owned(), contract: PluginKind::Secret, document }
 }
 
-/// Returns the valid document with another value at a path.
+/// Returns the valid document, with the value at `path` replaced.
 fn with(path: &str, value: Value) -> Arc<dyn MetadataSubject> {
     let mut document = sound();
     if let Some(place) = document.pointer_mut(path) {
@@ -47,7 +47,8 @@ fn text_first(text: &str) -> Arc<dyn MetadataSubject> {
     Arc::new(plugin("sample", sound().to_string().replacen('{', &format!("{{{text},"), 1)))
 }
 
-/// A plugin whose document is valid, but which has another fault.
+/// A plugin whose document is valid. Its fault is that it decides wrongly which data it reads, or that its version
+/// changes with each reading.
 #[derive(Debug)]
 struct Odd {
     reads: Option<bool>,

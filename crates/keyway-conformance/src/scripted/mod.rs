@@ -12,7 +12,7 @@ use script::Script;
 pub use script::{Fault, Step};
 pub(crate) use shelf::Shelf;
 
-/// Returns the effects that occur more than once in a list, each of them once.
+/// Returns the effects that occur more than once in a list. Each of them is returned once.
 pub(crate) fn doubled<T: Ord + Clone>(mut effects: Vec<T>) -> Vec<T> {
     effects.sort();
     let mut doubled: Vec<_> =

@@ -26,9 +26,9 @@ pub enum Fault {
     Unavailable,
     /// Reports a refusal; nothing happens.
     Refused,
-    /// Reports that a system failed. Nothing happened, but the caller cannot know whether something did.
+    /// Reports that a system failed; nothing happens. The caller gets the same error as for `LostAnswer`.
     LostRequest,
-    /// Reports that a system failed, after the effect.
+    /// Reports that a system failed, after the effect happened.
     LostAnswer,
     /// Never answers; nothing happens.
     Hangs,

@@ -178,7 +178,7 @@ impl<'a> Client<'a> {
         delete(key: &str) -> () { Request::Delete(key.to_owned()) => Response::Done => () }
         environments(request: Request) -> Vec<Environment> { request => Response::Environments(all) => all }
         export(format: FileFormat) -> SecretText { Request::Export(format) => Response::File(text) => text }
-        // Returns how many secrets an import created, changed and left unchanged.
+        // The result of an import: the numbers of secrets that it created, changed and left unchanged.
         import(format: FileFormat, text: &SecretText) -> [usize; 3] {
             Request::Import { format, text: text.clone() } =>
                 Response::Imported { created, changed, unchanged } => [created, changed, unchanged]

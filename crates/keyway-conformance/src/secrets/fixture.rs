@@ -35,7 +35,7 @@ pub(super) struct StoreFixture<'a> {
     pub(super) clock: Arc<KitClock>,
     /// The keys that a store is opened with by default.
     pub(super) keys: KeyRing,
-    /// The text of the key, so that rules can search for it in data that must not contain it.
+    /// The text of the key in `keys`, so that rules can search for it in data that must not contain it.
     pub(super) key_text: String,
 }
 

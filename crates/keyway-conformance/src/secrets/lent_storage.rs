@@ -57,7 +57,7 @@ impl LentStorage {
         locked(&self.state).failing = Some(Countdown { left, once, fault: failure });
     }
 
-    /// Lets all operations succeed again. Returns whether an operation has failed since the last call.
+    /// Lets all operations succeed again. Returns whether an operation has failed since this method was last called.
     pub(super) fn recover(&self) -> bool {
         let mut state = locked(&self.state);
         state.failing = None;

@@ -17,14 +17,14 @@ pub struct ConfigurationError {
 pub enum ConfigurationProblem {
     /// A key that the plugin does not know.
     UnknownKey {
-        /// The known key with the closest spelling.
+        /// The known key with the closest spelling, or `None` if no known key is similar.
         nearest: Option<&'static str>,
         /// All keys that the plugin knows in this place.
         known: &'static [&'static str],
     },
     /// A key that belongs to the settings of the store or service, not to the configuration.
     Setting {
-        /// The key of the configuration that takes settings, if there is one.
+        /// The key `settings`, if the configuration has one: the setting belongs inside this key.
         inside: Option<&'static str>,
     },
     /// A required key is missing.
@@ -43,7 +43,7 @@ pub enum ConfigurationProblem {
     },
     /// A value of the right type that the plugin refuses.
     Refused {
-        /// The reason that the plugin gave. The reason is empty if it might repeat the value.
+        /// The reason that the plugin gave, or an empty text if the reason might repeat the value.
         reason: String,
     },
 }
@@ -55,8 +55,9 @@ impl ConfigurationError {
         &self.path
     }
 
-    /// Changes the problem to [`Setting`](ConfigurationProblem::Setting) if it is an unknown key that is one of
-    /// `settings`: the key belongs to the settings, not to the configuration. Returns any other error unchanged.
+    /// Changes the problem from [`UnknownKey`](ConfigurationProblem::UnknownKey) to
+    /// [`Setting`](ConfigurationProblem::Setting) if the unknown key is one of `settings`: the key then belongs to the
+    /// settings, not to the configuration. Otherwise returns the error unchanged.
     /// [`configuration_keys`](super::configuration_keys) lists the names of a settings structure.
     #[must_use]
     pub fn or_setting<'a>(mut self, settings: impl IntoIterator<Item = &'a str>) -> Self {

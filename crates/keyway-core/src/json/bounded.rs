@@ -50,7 +50,7 @@ impl<const MAX_BYTES: usize> BoundedObject<MAX_BYTES> {
     /// of its own. The record, with the object in it, can be nested at most 64 levels deep.
     pub const MAX_DEPTH: usize = 32;
 
-    /// Takes stored values without checking them again.
+    /// Creates an object from values that a host stored. Does not check the limits again.
     pub fn new(values: JsonObject) -> Self {
         let entries = values.iter().map(|(name, value)| entry_bytes(name, value));
         let bytes = EMPTY_OBJECT_BYTES + entries.sum::<usize>();

@@ -47,7 +47,7 @@ impl From<Text<'_>> for SecretText {
 pub enum Value<'a> {
     /// A text.
     Text(Text<'a>),
-    /// Any other value.
+    /// A value that is not a text.
     Other(Json),
 }
 

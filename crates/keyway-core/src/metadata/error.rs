@@ -90,7 +90,7 @@ pub enum MetadataError {
     UnknownKey {
         /// The path of the key.
         key: String,
-        /// The known key of the same object with the closest spelling.
+        /// The known key of the same object with the closest spelling, or `None` if no known key is similar.
         nearest: Option<&'static str>,
     },
     /// The version is malformed.

@@ -30,7 +30,7 @@ impl PluginKind {
         }
     }
 
-    /// Returns the kind with this name. The name is case-sensitive.
+    /// Returns the kind with this name, or `None` if the name is unknown. The name is case-sensitive.
     ///
     /// See decision C3.
     pub fn from_name(name: &str) -> Option<Self> {

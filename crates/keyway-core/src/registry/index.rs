@@ -77,7 +77,7 @@ impl Index {
         self.places[at] = u32::try_from(position + 1).unwrap_or(0);
     }
 
-    /// Returns the position of the plugin's highest version.
+    /// Returns the position of the plugin's highest version, or `None` if no plugin has this kind and id.
     #[inline]
     pub(super) fn find(&self, slots: &[Slot], kind: PluginKind, id: &str) -> Option<usize> {
         let hash = IdHash::new(kind, id);

@@ -6,7 +6,7 @@ use crate::{Compatibility, ContractVersion, Effect, ErrorKind, PluginError, Plug
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LookupError {
-    /// No plugin of the kind has this id.
+    /// No plugin of the requested kind has this id or name.
     #[error(
         "no {kind} plugin `{wanted}` is linked{}; list its crate in `plugins!`",
         nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default()
@@ -16,7 +16,7 @@ pub enum LookupError {
         kind: PluginKind,
         /// The requested id or name.
         wanted: String,
-        /// The id with the closest spelling.
+        /// The id with the closest spelling, or `None` if no id is similar.
         nearest: Option<&'static str>,
     },
     /// The id belongs to a plugin of another kind.
@@ -29,7 +29,7 @@ pub enum LookupError {
         /// The kind of the plugin.
         found: PluginKind,
     },
-    /// The plugin is linked, but only in other versions.
+    /// The plugin is linked, but none of its linked versions satisfies `wanted`.
     #[error("no version of the {kind} plugin `{id}` satisfies {wanted}; linked are {}", list(available))]
     NoSuchVersion {
         /// The requested kind.

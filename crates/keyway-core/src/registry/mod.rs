@@ -115,7 +115,7 @@ impl Registry {
     ///
     /// # Errors
     /// [`LookupError`] distinguishes an unknown plugin, a plugin of another kind, a name that several plugins share, a
-    /// plugin with only other versions, and a plugin for another contract.
+    /// plugin without a version that satisfies `wanted`, and a plugin for another contract.
     pub fn select<C: Contract>(
         &self,
         id_or_name: &str,

@@ -75,8 +75,8 @@ pub struct Integer {
 }
 
 impl Integer {
-    /// Parses a decimal text: an optional sign and digits. Returns `None` for any other text. Drops a `+` and leading
-    /// zeros.
+    /// Parses a decimal text: an optional sign and digits. Drops a `+` and leading zeros. Returns `None` if the text
+    /// has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let (negative, digits) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),

@@ -90,7 +90,7 @@ impl SecretValue {
         }
     }
 
-    /// Returns the structured value, or `None` for another kind of value.
+    /// Returns the structured value, or `None` if the value is a text or bytes.
     pub fn expose_structured(&self) -> Option<&Structured> {
         match self {
             Self::Structured(structured) => Some(structured),

@@ -23,8 +23,8 @@ pub(crate) const LONGEST: usize = 1024;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ParseError {
-    /// The position of the first byte that does not fit, counted from 0. If the text ends too early, it is the text's
-    /// length.
+    /// The position of the first byte that does not fit, counted from 0. If the text ends too early, the position is
+    /// the length of the text.
     pub at: u16,
     /// The form that was expected at that position.
     pub expected: Expected,

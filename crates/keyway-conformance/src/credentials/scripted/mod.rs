@@ -128,7 +128,7 @@ impl ScriptedStore {
         }
     }
 
-    /// Sets the capabilities. An operation that is not declared answers `Unsupported`. Without
+    /// Sets the capabilities. A call of an operation that the store does not declare returns `Unsupported`. Without
     /// [`idempotent`](Capabilities::idempotent), a repeated call has its effect again.
     #[must_use]
     pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {

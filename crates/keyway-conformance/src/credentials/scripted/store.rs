@@ -30,7 +30,7 @@ impl ScriptedError for CredentialError {
     }
 }
 
-/// Answers `Unsupported` for an operation that is not declared.
+/// Returns `Unsupported` unless the store declares the operation.
 fn offered(declared: bool, what: &'static str) -> Answer<()> {
     if declared { Ok(()) } else { Err(CredentialError::Unsupported { what }) }
 }
@@ -111,7 +111,8 @@ impl ScriptedStore {
         .await
     }
 
-    /// Returns the outcome of an earlier call that the host asks about.
+    /// Returns the outcome of the earlier call that `question` is about, or `Unknown` if that call was neither a fetch
+    /// nor a check-in.
     fn told(&self, question: &Reconciliation) -> Answer<Reconciled> {
         let now = self.now();
         match &question.context {

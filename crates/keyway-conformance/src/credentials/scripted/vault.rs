@@ -40,7 +40,7 @@ pub(super) struct CheckedOut {
     lease: Option<StoredLease>,
     /// How many times the credentials had been changed before the fetch.
     pub(super) version: u64,
-    /// The number of the one-time code's period, counted from the epoch.
+    /// The period of the one-time code, counted from the epoch; `None` if the credentials are not a one-time code.
     pub(super) period: Option<u64>,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Vault {
     rotated: BTreeMap<String, bool>,
     noticed: BTreeSet<String>,
     versions: BTreeMap<String, u64>,
-    /// The period of the last one-time code, by account and asset.
+    /// The period in which a one-time code was last checked out, by account and asset.
     periods: BTreeMap<String, u64>,
     pub(super) diverged: BTreeSet<String>,
     numbers: u64,
@@ -85,7 +85,8 @@ impl Vault {
         format!("lease-{}", self.numbers)
     }
 
-    /// Checks out the credentials of an account, or reports that the account is busy.
+    /// Checks out the credentials of an account. The account is busy while an exclusive lease of it is held. It is also
+    /// busy if a one-time code of the current period was checked out already.
     pub(super) fn check_out(
         &mut self,
         terms: &Terms,

@@ -1,4 +1,4 @@
-//! Mutants with faults in credentials or states.
+//! Mutants with faults in credentials, or in the references to them (`state` on the wire).
 
 use keyway_issuers::{CredentialPart, Issued};
 

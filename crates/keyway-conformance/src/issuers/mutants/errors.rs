@@ -13,7 +13,7 @@ fn phrase(request: &CredentialRequest) -> &str {
     request.parameters.text("pass_phrase").unwrap_or_default()
 }
 
-/// Passes a line to a shell, with all foreign text that the line contains.
+/// Runs a line in a shell. The line contains text from outside.
 fn run(line: &str) {
     // An error does not matter: a shell that cannot read the line runs nothing.
     drop(Command::new("sh").arg("-c").arg(line).stdin(Stdio::null()).output());

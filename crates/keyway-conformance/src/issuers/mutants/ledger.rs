@@ -14,7 +14,7 @@ pub(super) struct Entry {
     pub(super) secret: String,
 }
 
-/// The credentials of one scratch folder, by state.
+/// The ledger of one scratch folder. It finds a credential by its reference (`state` on the wire).
 #[derive(Debug)]
 pub(super) struct Ledger(PathBuf);
 
@@ -51,7 +51,7 @@ impl Ledger {
         self.entries().into_iter().find(is_it)
     }
 
-    /// Adds a credential, or replaces the credential with the same state.
+    /// Adds a credential, or replaces the credential that has the same reference (`state`).
     pub(super) fn add(&self, entry: Entry) {
         self.with(|content| content.entries.insert(entry.state.clone(), entry));
     }

@@ -88,7 +88,8 @@ pub fn reference() -> IssuerSubject {
 }
 
 /// Makes an issuer with rare but allowed behaviour. It asks for another login, waits often, works on one call at a
-/// time, has unusual states and names, and refuses unknown states.
+/// time, and has unusual names. Its references to credentials (`state` on the wire) are unusual, and it refuses
+/// references that it did not make.
 pub fn strange() -> IssuerSubject {
     let operations = Operations {
         entry: |_, _, entry| entry.state.insert_str(0, odd::KEY),

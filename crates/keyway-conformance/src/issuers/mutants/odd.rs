@@ -35,8 +35,8 @@ impl Issuer for Minimal {
     }
 }
 
-/// An issuer that asks for another login, waits often, works on one call at a time, and refuses states of an unknown
-/// form.
+/// An issuer that asks for another login, waits often, and works on one call at a time. It refuses a reference to a
+/// credential (`state` on the wire) that does not begin with [`KEY`].
 #[derive(Debug)]
 struct Strange {
     issuer: Arc<dyn Issuer>,
@@ -56,7 +56,7 @@ impl Strange {
     }
 }
 
-/// The prefix of all states of the strange issuer.
+/// The prefix of all references to credentials (`state` on the wire) that the strange issuer makes.
 pub(super) const KEY: &str = " \u{1F511} '\"\\\n";
 
 impl IssuerLayer for Strange {
@@ -83,7 +83,7 @@ impl IssuerLayer for Strange {
 
     async fn revoke(&self, revocation: &Revocation) -> IssuerResult<()> {
         let _permit = self.permit()?;
-        // The issuer may refuse a state that it never made. It recognizes its own states by the prefix.
+        // The issuer may refuse a reference that it never made. It recognizes its own references by the prefix.
         if !revocation.state.as_str().starts_with(KEY) {
             return Err(IssuerError::invalid("the state", "this issuer did not make it"));
         }

@@ -139,7 +139,7 @@ impl ReferenceIssuer {
         Entry { state: format!("counter-{intent}-{number}"), intent, secret }
     }
 
-    /// Makes the answer for a credential.
+    /// Makes the answer that returns a credential.
     pub(super) fn answer(&self, entry: &Entry) -> RequestOutcome {
         let secret = entry.secret.as_str();
         let file = CredentialPart::textfile("a file", format!("first\n{secret}\n"));
@@ -149,7 +149,8 @@ impl ReferenceIssuer {
         issued.into()
     }
 
-    /// Answers with the credential that this intent already made, or with a new one.
+    /// Issues a credential to any user, and also for a voided intent. If the intent already made a credential, answers
+    /// with that credential.
     pub(super) fn issue_to_anybody(&self, request: &CredentialRequest) -> RequestOutcome {
         let entry = self.known(request).unwrap_or_else(|| {
             let mut entry = self.entry(request);

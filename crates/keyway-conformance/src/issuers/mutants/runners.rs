@@ -13,9 +13,9 @@ use keyway_issuers::{
 
 use super::{IssuerResult, IssuerSubject, mutants};
 
-/// Runs an executable for at most a third of a second, and always fails. With `if_killed`, the error quotes the error
-/// output only if the executable had to be killed. Without it, the error quotes the output only if the executable ended
-/// in time.
+/// Runs an executable for at most a third of a second, and always fails. With `if_killed`, the returned error quotes
+/// what the executable wrote to standard error, but only if the executable had to be killed. Without `if_killed`, it
+/// quotes this output only if the executable ended in time.
 #[derive(Debug)]
 struct Quoting {
     command: String,

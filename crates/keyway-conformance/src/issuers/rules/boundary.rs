@@ -102,7 +102,7 @@ async fn every_action(fixture: &IssuerFixture<'_>) -> Result<Vec<(&'static str, 
     Ok(vec![("parameter", first), ("request", printed), ("revoke", revoked)])
 }
 
-/// Reads the output as strictly as the profile demands.
+/// Reads one JSON object from the output, as strictly as the profile demands.
 fn object(
     fixture: &IssuerFixture<'_>,
     what: &str,
@@ -170,7 +170,7 @@ fn parameter_with(changes: &[(&str, serde_json::Value)]) -> Vec<u8> {
     input.to_string().into_bytes()
 }
 
-/// Passes a JSON text as an argument.
+/// Encodes a JSON text in base64, as the argument of a run.
 fn argument(json: &[u8], alphabet: Alphabet) -> ExecutableInput {
     ExecutableInput::Argument(base64::encode(json, alphabet))
 }

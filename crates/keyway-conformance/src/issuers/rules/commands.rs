@@ -1,6 +1,7 @@
 //! Tests that an issuer neither runs its input in a shell nor uses it as a path, for every source of input.
 //!
-//! A user chooses all parameters and many claims of a login. A state may be derived from parameters and claims.
+//! A user chooses all parameters and many claims of a login. An issuer may derive the reference to a credential
+//! (`state` on the wire) from parameters and claims.
 
 use std::slice;
 
@@ -188,7 +189,8 @@ async fn states(fixture: &IssuerFixture<'_>, trap: Making) -> Checked {
     let handle = &fixture.handle().await?;
     let baited = Baited { handle, trap: trap(fixture)? };
     let request = CredentialRequest::new(handle.context()?);
-    // Sends each bait alone, and also appended to a real state, since the issuer may check the prefix of a state.
+    // Sends each bait alone, and also appended to the reference (`state`) to a real credential, since the issuer may
+    // check how a reference begins.
     let made = contained(handle.made()).await.and_then(Result::ok);
     let state = made.map(|(_, issued)| issued.state);
     for bait in baited.trap.baits() {

@@ -54,7 +54,7 @@ enum Done {
     Revoked(Result<(), IssuerError>),
 }
 
-/// A request, and the state of the credential that it made.
+/// A request, and the reference (`state` on the wire) to the credential that it made.
 type Made = (CredentialRequest, CredentialRef);
 
 /// Sends some requests and revokes some credentials, all concurrently. Returns the new credentials. Records each new
@@ -128,7 +128,7 @@ async fn tells_apart(handle: &Handle<'_, '_>) -> Result<bool, Broken> {
     Ok(handle.made().await?.1.state != handle.made().await?.1.state)
 }
 
-/// Demands that all states differ, as they do for requests in sequence.
+/// Demands that all references differ, as the references from requests in sequence do.
 fn all_apart(made: &[Made]) -> Checked {
     let states: BTreeSet<_> = made.iter().map(|(_, state)| state).collect();
     let (wanted, found) = (made.len(), states.len());

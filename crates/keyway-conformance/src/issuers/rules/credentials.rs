@@ -1,4 +1,4 @@
-//! Tests the form of a credential and its state.
+//! Tests the form of a credential, and of the reference to it (`state` on the wire).
 
 use keyway_issuers::wire::{Ended, Profile, host, plugin};
 use keyway_issuers::{

@@ -43,8 +43,7 @@ async fn describes(fixture: &IssuerFixture<'_>) -> Checked {
     fixture.handle().await.map(drop)
 }
 
-/// Returns the description, or the violations of an invalid description. The rule `describes` judges all other
-/// failures.
+/// Returns the description, or the violations of an invalid description. Any other error of the call breaks the rule.
 async fn asked(fixture: &IssuerFixture<'_>) -> Result<Result<Description, Vec<Violation>>, Broken> {
     judged(fixture, "describe", fixture.open()?.describe().await)
 }

@@ -79,7 +79,7 @@ async fn ask(
 
 fn told(reconciled: &Reconciled) -> String {
     match reconciled {
-        // The text leaves out the state of the credential, since a state may contain secrets.
+        // The text leaves out the reference to the credential (`state`), since a faulty reference may contain secrets.
         Reconciled::Made(_) => "that one was made".to_owned(),
         other => format!("{other:?}"),
     }
@@ -130,7 +130,7 @@ async fn late_requests(fixture: &IssuerFixture<'_>) -> Checked {
         "no credential, since the host was told that there is none",
         "one that the host does not know",
     )?;
-    // An error may have left a credential, too.
+    // Asks again, since a request that failed may also have left a credential.
     let answer = ask(&handle, &request.context, IntendedEffect::Request).await?;
     ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))
 }

@@ -1,4 +1,4 @@
-//! Tests the outcome that asks for another login.
+//! Tests the answer in which an issuer asks for another login of the user.
 
 use keyway_issuers::{CredentialRequest, LoginRequired, RequestOutcome};
 

@@ -69,7 +69,8 @@ pub(super) fn all() -> Vec<&'static Rule<IssuerSubject>> {
     rules
 }
 
-/// Returns an answer, or the violations of an invalid answer. Any other error breaks the rule.
+/// Returns an answer, or the violations of an invalid answer. Any error that is not a contract violation breaks the
+/// rule.
 fn judged<T>(
     fixture: &IssuerFixture<'_>,
     call: &str,

@@ -11,18 +11,18 @@ use crate::words;
 pub(super) struct Provoked {
     /// The failed calls and their errors.
     pub(super) errors: Vec<(String, IssuerError)>,
-    /// The answers of the other calls.
+    /// The answers of the calls that succeeded.
     pub(super) outcomes: Vec<RequestOutcome>,
     /// The calls that panicked, and so have no error to search. Other rules demand that no call panics.
     pub(super) panics: Vec<String>,
-    /// The texts that must not appear anywhere.
+    /// The secret texts: tokens, entered values, and values of credentials.
     secrets: Vec<String>,
     /// The `Debug` text of the handle after all calls.
     pub(super) handle: String,
 }
 
 /// Sends the example, requests with a canary in every parameter, the same requests without one mandatory parameter, and
-/// the refused example. Then revokes a state that never existed.
+/// the refused example. Then revokes a credential that never existed.
 pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Broken> {
     let handle = fixture.handle().await?;
     let mut provoked = Provoked::default();
@@ -73,7 +73,7 @@ pub(super) async fn provoke(fixture: &IssuerFixture<'_>) -> Result<Provoked, Bro
 }
 
 impl Provoked {
-    /// Records an error or a panic. Returns any other answer.
+    /// Returns the answer of a call that succeeded. Otherwise records the error or the panic, and returns `None`.
     fn note<T>(&mut self, what: String, answer: Option<Result<T, IssuerError>>) -> Option<T> {
         match answer {
             Some(Ok(answer)) => return Some(answer),
@@ -83,12 +83,12 @@ impl Provoked {
         None
     }
 
-    /// Returns the texts that must not appear anywhere.
+    /// Returns the secret texts: tokens, entered values, and values of credentials.
     pub(super) fn into_secrets(self) -> Vec<String> {
         self.secrets
     }
 
-    /// Searches a text for tokens, entered values and credentials.
+    /// Tells whether a text contains a token, an entered value, or a value of a credential.
     pub(super) fn shows(&self, text: &str) -> bool {
         self.secrets.iter().any(|secret| text.contains(secret.as_str()))
     }

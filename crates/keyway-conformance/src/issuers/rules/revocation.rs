@@ -1,4 +1,4 @@
-//! Tests revocations. A revocation needs only the state.
+//! Tests revocations. A revocation needs only the reference to the credential (`state` on the wire).
 
 use keyway_core::{ErrorKind, PluginError as _};
 use keyway_issuers::CredentialRef;
@@ -57,8 +57,8 @@ async fn leaves_others(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, first) = fixture.made().await?;
     let (_, second) = handle.made().await?;
     if first.state == second.state {
-        // Both requests gave the same state, so no second credential exists that the revocation could destroy by
-        // mistake. A host reports a state that repeats (decision W6).
+        // Both requests gave the same reference, so no second credential exists that the revocation could destroy by
+        // mistake. A host reports a reference that repeats (decision W6).
         return Err(Broken::Missing { capability: "two credentials at once" });
     }
     let mut expected = fixture.listed()?;

@@ -121,7 +121,7 @@ impl ApplicationClient for Secrets {
     }
 }
 
-/// Carries out a request. Returns the client's own error.
+/// Carries out a request. Fails with the client's own type of error.
 async fn answer(client: &Secrets, request: Request) -> Result<Response, Error> {
     Ok(match request {
         Request::Get(key) => Response::Text(client.get(&key).await?),

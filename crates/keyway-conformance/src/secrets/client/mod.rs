@@ -45,8 +45,8 @@ pub trait ClientMaker: Send + Sync {
     /// reports accesses only if a hook is given.
     fn client(&self, store: Arc<dyn SecretStore>, audit: Option<AuditHook>) -> Arc<dyn ApplicationClient>;
 
-    /// Returns the credentials that the client chooses for a service. `None` means that the client does not have
-    /// credentials at all.
+    /// Returns the credentials that the client chooses for a service. `None` means that the client does not choose
+    /// credentials; the rules about this choice are then skipped.
     fn credentials(&self, given: &GivenCredentials) -> Option<Result<TakenCredentials, ClientFailure>> {
         let _ = given;
         None
@@ -85,7 +85,7 @@ pub struct Scope {
     pub environment: Option<String>,
     /// The policy by which the client resolves keys.
     pub resolution: Resolution,
-    /// The requester that audit reports name.
+    /// The requester, as the reports to the audit hook name it.
     pub requester: Option<String>,
 }
 

@@ -55,16 +55,16 @@ pub enum Request {
     GetEnvironment(String),
     /// Creates an environment. Answers [`Response::Environments`].
     CreateEnvironment {
-        /// Its name.
+        /// The name of the environment.
         name: String,
-        /// Its URL.
+        /// The URL of the environment, if it has one.
         external_url: Option<String>,
     },
     /// Changes the URL of an environment. Answers [`Response::Environments`].
     ModifyEnvironment {
-        /// Its name.
+        /// The name of the environment.
         name: String,
-        /// Its URL.
+        /// The new URL of the environment; `None` removes the URL.
         external_url: Option<String>,
     },
     /// Exports all secrets in the client's scope to a file of this format. Answers [`Response::File`].

@@ -28,7 +28,7 @@ struct Files {
 /// A function that writes a file.
 type Write = fn(&Path, &[u8]) -> io::Result<()>;
 
-/// Replaces a file as a whole.
+/// Writes the content to a new file, and renames this file over the old one.
 const RENAMED: Write = |file, content| {
     let made = file.with_extension("new");
     fs::write(&made, content)?;

@@ -101,7 +101,7 @@ fn folded(length: u32) -> StoreResult<String> {
     Ok(password)
 }
 
-/// Makes a recipe from the settings that the handle read first.
+/// Makes a recipe from the settings that this handle read first, even if the settings have changed since then.
 async fn first_seen(mutant: &Mutated) -> StoreResult<Recipe> {
     let now = mutant.store.configure(Configure::Read).await?;
     let settings = locked(&mutant.notes.settings).get_or_insert(now).to_json().unwrap_or_default();

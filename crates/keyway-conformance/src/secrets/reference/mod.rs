@@ -46,7 +46,7 @@ pub(super) struct Habits {
 }
 
 impl Habits {
-    /// A store with all capabilities, in the usual way.
+    /// A store with all capabilities and without unusual behaviour.
     pub(super) const FULL: Self = Self {
         capabilities: Capabilities::FULL.generating().bulk(BULK).ordered(ListOrder::Insertion),
         page: usize::MAX,
@@ -72,7 +72,7 @@ impl Habits {
         ..Self::FULL
     };
 
-    /// A store with all capabilities that caches reads for a minute.
+    /// A store that has all capabilities, and caches reads for a minute.
     pub(super) const CACHED: Self =
         Self { capabilities: Self::FULL.capabilities.stale_for(Duration::from_secs(60)), ..Self::FULL };
 

@@ -9,7 +9,7 @@ use super::document::ReferenceStore;
 use super::{Content, SecretRecord};
 
 impl ReferenceStore {
-    /// Applies all writes at once, by one write of the document.
+    /// Applies all writes together: the document is stored only once.
     pub(in crate::secrets) async fn write_each(
         &self,
         writes: &[SecretWrite],
@@ -26,7 +26,7 @@ impl ReferenceStore {
         .await
     }
 
-    /// Refuses writes that the store never accepts, whatever it contains.
+    /// Refuses a write that the store can never accept. This check does not need the content of the store.
     pub(super) fn admit_write(&self, write: &SecretWrite) -> Result<(), StoreError> {
         let declared = self.habits.capabilities;
         self.admit(write.address())?;

@@ -39,7 +39,8 @@ impl Journal {
         let _ = self.file.unlock();
     }
 
-    /// Reads the blocks that other handles appended since the last call.
+    /// Returns the blocks that this handle has not seen yet: at the first call those that the journal already had, and
+    /// later those that other handles appended.
     pub(super) fn news(&mut self) -> io::Result<Vec<Block>> {
         let (mut text, mut blocks) = (String::new(), std::mem::take(&mut self.found));
         if self.file.metadata()?.len() != self.read {

@@ -74,7 +74,7 @@ pub(super) fn with_journal(name: &str, change: fn(&mut Engine), wrap: Wrap) -> S
 pub(super) struct Mutated {
     pub(super) engine: Engine,
     pub(super) busy: AtomicBool,
-    /// The key of the first commit.
+    /// The first key of the first batch that this handle committed.
     pub(super) first: OnceLock<Vec<u8>>,
     pub(super) text: Mutex<String>,
     pub(super) read: Mutex<HashMap<Vec<u8>, Option<Record>>>,

@@ -151,7 +151,8 @@ async fn no_caller_starves(store: &StorageFixture<'_>) -> Checked {
 async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     const SMALL: u8 = 60;
     const RATIO: u32 = 8;
-    /// A read that takes less time than this never counts as slow, even if it takes `RATIO` times as long as before.
+    /// A read that takes less time than this never counts as slow, even if it takes `RATIO` times as long as without
+    /// large values.
     const FLOOR: Duration = Duration::from_micros(250);
     for item in 0..SMALL {
         store.put([b's', item], [item; 40]).await?;
@@ -173,8 +174,8 @@ async fn large_neighbours_slow_nobody(store: &StorageFixture<'_>) -> Checked {
     )
 }
 
-/// Returns the time of the small key that is slowest to read. For each key only its fastest read counts, since other
-/// programs may use the processor at the same time.
+/// Returns the read time of the small key that is slowest to read. For each key only its fastest read counts, since
+/// other programs may use the processor at the same time.
 async fn slowest(store: &StorageFixture<'_>, small: u8) -> Result<Duration, Broken> {
     let mut slowest = Duration::ZERO;
     for item in 0..small {

@@ -18,7 +18,8 @@ rules! {
         sleepers_block_no_other_caller;
 }
 
-/// The maximum number of polls. No engine needs more polls without being woken.
+/// The number of cases for dropped commits: a commit is dropped after 0 polls, after 1 poll, and so on. No engine needs
+/// more polls, unless it waits to be woken.
 const POLLS: usize = 48;
 /// The time limit for a commit that was not polled for a while. The commits of other callers have a fifth of this time.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -92,7 +92,7 @@ fn read_key(request: &Request) -> Option<&str> {
     }
 }
 
-/// Carries out a request. If it has a default, fails, and `gives` accepts the failure, returns the default instead.
+/// Carries out a request. If the request has a default, returns this default instead of a failure that `gives` accepts.
 async fn with_default(
     client: &MutatedClient,
     request: Request,

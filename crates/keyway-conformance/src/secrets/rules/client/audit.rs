@@ -36,8 +36,8 @@ struct Expected<'r> {
 }
 
 impl<'r> Expected<'r> {
-    /// Expects that a request of a client in this environment succeeds. A secret named `own` belongs to the
-    /// environment; all others are shared.
+    /// Makes the report that is expected when a client in the environment `scope` carries out `request`, and the
+    /// request succeeds. A secret named `own` belongs to the environment; all others are shared.
     fn of(request: &'r Request, scope: Option<&'r str>) -> Self {
         let (operation, key, environment) = match request {
             Request::Get(key) | Request::GetOr { key, .. } | Request::GetRequired(key) => {

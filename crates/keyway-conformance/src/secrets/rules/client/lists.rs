@@ -237,8 +237,8 @@ impl Busy<'_> {
     async fn fill(&self) -> Checked {
         for (number, layer) in self.layers.iter().enumerate() {
             for key in 0..Self::STAYING {
-                // Creates secrets that change and secrets that do not in turns, so that a list in the order of creation
-                // mixes both kinds.
+                // Alternates between secrets that change later and secrets that stay unchanged, so that a list in the
+                // order of creation mixes both kinds.
                 self.put(&at_layer(&format!("changes {key}"), *layer), "v", false).await?;
                 // Some of the unchanging secrets are in one layer, and some in both layers.
                 if key % 3 == number || key % 3 == 2 || self.layers.len() == 1 {

@@ -54,7 +54,7 @@ impl Timeline {
         }));
     }
 
-    /// Records the end of the latest write or destruction.
+    /// Records the end of the latest write or destruction of this secret.
     pub(super) fn ended(&mut self, address: &SecretAddress) {
         let now = self.tick();
         for spell in self.spells.iter_mut().filter(|spell| spell.address == *address) {
