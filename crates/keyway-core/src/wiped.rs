@@ -26,8 +26,9 @@ impl Wipe for String {
 
 /// A buffer whose whole allocation is wiped when it is dropped. `Debug` shows no content.
 ///
-/// `zeroize::Zeroizing` wipes byte by byte. For a short record, this takes as long as sealing the record. This type
-/// fills the buffer in one operation. The barrier of the crate `zeroize` prevents the compiler from removing the fill.
+/// `zeroize::Zeroizing` wipes byte by byte. For a short record, that takes as long as sealing the record. `Wiped` fills
+/// the buffer with zeros in one operation. A barrier of the crate `zeroize` keeps the compiler from removing this
+/// operation.
 ///
 /// If the buffer grows, its old memory is not wiped. So reserve the capacity before you write.
 ///

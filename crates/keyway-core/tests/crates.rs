@@ -8,8 +8,8 @@ use cargo_project::Project;
 const CONTRACT: &str = include_str!("fixture/contract.rs");
 const PLUGIN: &str = include_str!("fixture/plugin.rs");
 
-/// Returns the line of `Cargo.toml` that depends on one version of the contract crate. In the dependent crate, every
-/// version has the name `greeters`, because all versions of a crate from a registry have one name.
+/// Returns the line of `Cargo.toml` for a dependency on one version of the contract crate. The versions are separate
+/// packages here, but the dependent crate sees each version under the name `greeters`, as if both came from a registry.
 fn depend_on(contract: &str) -> String {
     format!("greeters = {{ path = \"../contract-{contract}\", package = \"greeters-{contract}\" }}")
 }

@@ -38,8 +38,8 @@ pub struct Capabilities {
     pub own_accounts: bool,
     /// The store has its own generators of assets: it has [`assets`](crate::CredentialStore::assets).
     pub own_assets: bool,
-    /// Several calls with the same [`IntentId`](crate::IntentId) have one effect, and each of them returns a valid
-    /// answer.
+    /// Several calls with the same [`IntentId`](crate::IntentId) together have the effect of one call, and each of them
+    /// returns a valid answer.
     ///
     /// Decision R3.
     pub idempotent: bool,
@@ -126,7 +126,7 @@ impl Capabilities {
         own_accounts
         /// Sets whether the store has its own generators of assets.
         own_assets
-        /// Sets whether several calls with the same intent have one effect.
+        /// Sets whether several calls with the same intent together have the effect of one call.
         idempotent
         /// Sets whether the store can report the outcome of an intent.
         reconciles

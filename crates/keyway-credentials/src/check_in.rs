@@ -11,7 +11,7 @@ use crate::{Candidate, Holder, Lease, SessionContext};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CheckIn {
-    /// The intended check-in. The host sends the same id when it asks again.
+    /// The id of the intended check-in. If the host repeats the request, it sends the same id.
     pub intent: IntentId,
     /// The lease.
     pub lease: Lease,
@@ -47,7 +47,7 @@ pub enum CheckInReason {
     AuthenticationFailed,
     /// The credentials were never tried.
     Unused,
-    /// The lease ends.
+    /// The lease is about to end, or has ended.
     Expired,
     /// The host died while the session held the credentials, and was started again.
     HostLost,
@@ -91,8 +91,8 @@ pub enum Rotation {
 
 /// The moment at which the host checks in credentials that the target accepted (decision S3).
 ///
-/// The trigger does not affect any other credentials. The host checks those in before the next fetch, or at the end of
-/// the session.
+/// The trigger does not affect credentials that the target has not accepted. The host checks them in before the next
+/// fetch, or at the end of the session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CheckInTrigger {
     /// When the authentication at the target has succeeded. This is the default of the seed.

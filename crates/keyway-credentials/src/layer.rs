@@ -76,7 +76,7 @@ pub enum Call<'a> {
     /// [`CredentialStore::reconcile`].
     #[non_exhaustive]
     Reconcile {
-        /// The intended effect whose outcome is asked for.
+        /// The effect whose outcome the host asks for.
         effect: &'a IntendedEffect,
     },
 }
@@ -85,8 +85,8 @@ pub enum Call<'a> {
 ///
 /// Implement this trait instead of [`CredentialStore`], and put the value into [`Layered`] to get a store. The trait
 /// will also forward operations that the contract gains later. A wrapper that implements [`CredentialStore`] itself
-/// would not forward a new operation: the default body of the contract would answer the call, for example with
-/// `Unsupported`, as the default body of [`passwords`](Self::passwords) does in the contract.
+/// would not forward a new operation: the default body in [`CredentialStore`] would answer the call, for example with
+/// `Unsupported`, as that of [`passwords`](CredentialStore::passwords) does.
 ///
 /// * Override one operation to change it, and call the store below through [`inner`](Self::inner).
 /// * Override [`around`](Self::around) to see, delay or refuse every operation in one place.

@@ -86,7 +86,7 @@ pub struct Found<C> {
     /// The credentials, which the host never stores.
     pub credentials: C,
     /// The lease. The host stores it and checks it in. A store that declares [`leases`](crate::Capabilities::leases)
-    /// returns a lease with every check-out; any other store never does.
+    /// returns a lease with every check-out, and a store without this capability never returns one.
     pub lease: Option<Lease>,
 }
 
@@ -114,7 +114,7 @@ impl<C> From<Found<C>> for FetchOutcome<C> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Busy {
-    /// The end of the other lease, if known.
+    /// The time at which the lease of the other session ends, if known.
     pub until: Option<Timestamp>,
     /// The holder, in a form for operators, if the vault tells it.
     pub held_for: Option<Holder>,
@@ -126,7 +126,7 @@ impl Busy {
         Self { until: None, held_for: None }
     }
 
-    /// Sets the end of the other lease.
+    /// Sets the time at which the lease of the other session ends.
     #[must_use]
     pub const fn until(mut self, until: Timestamp) -> Self {
         self.until = Some(until);

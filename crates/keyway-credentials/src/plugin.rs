@@ -35,7 +35,7 @@ pub trait CredentialStorePlugin: fmt::Debug + Send + Sync {
     fn open(&self, context: &OpenContext) -> Result<Arc<dyn CredentialStore>, CredentialError>;
 }
 
-/// The arguments with which a host opens a credential store. The name in it is that of the store.
+/// The arguments with which a host opens a credential store. They contain the name of the store.
 pub type OpenContext = keyway_core::OpenContext<CredentialStoreName>;
 
 /// A credential store. It gives sessions the credentials of an account at an asset, and takes them back (seed,
@@ -158,8 +158,8 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
         Err(CredentialError::Unsupported { what: "leases" })
     }
 
-    /// Renews a lease, and returns it with its new end. The lease may get a new id; then nothing is held under the old
-    /// id.
+    /// Renews a lease, and returns it with its new end. If the lease gets a new id, the old id no longer refers to a
+    /// lease.
     ///
     /// # Errors
     /// [`Unsupported`](CredentialError::Unsupported) without the capability `renews`;

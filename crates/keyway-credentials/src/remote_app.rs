@@ -35,13 +35,13 @@ impl RemoteAppCredentials {
     }
 }
 
-/// The information to start a remote application: a program of the gateway, and one text with its options.
+/// The information to start a remote application: a program on the gateway that starts it, and a text with the options.
 ///
 /// It must hold no secret, because a gateway passes it on as arguments, and other users can see arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LaunchInformation {
-    /// The program of the gateway that starts the application.
+    /// The program on the gateway that starts the application.
     pub host_app: Option<String>,
     /// The options. Each begins with `--`.
     pub text: String,
@@ -64,7 +64,8 @@ impl LaunchInformation {
     ///
     /// The text is split at each `--`, even within a word. A part that begins with `cmd` or `args` becomes two
     /// arguments. The first is the option `--cmd` or `--args`. The second is the text of the part. Every occurrence of
-    /// the option's name with a blank after it is removed from that text. Any other part becomes an option.
+    /// the option's name with a blank after it is removed from that text. A part that begins with neither word becomes
+    /// a single argument: the part with `--` before it.
     ///
     /// ```
     /// use keyway_credentials::LaunchInformation;

@@ -14,9 +14,9 @@ pub struct SessionEvent {
     pub intent: IntentId,
     /// The session. Its connection contains the user's login only if the host decides to pass the login on.
     pub session: SessionContext,
-    /// The session's check-outs from this store. When the authentication was completed, these are the check-outs that
-    /// the session held. When the session ended, these are also the check-outs that are checked in, as far as the host
-    /// still remembers them.
+    /// The session's check-outs from this store. For a completed authentication, these are the check-outs that the
+    /// session held at that time. For the end of the session, they include the check-outs that were checked in before,
+    /// as far as the host still remembers them.
     pub check_outs: Vec<CheckOut>,
 }
 

@@ -133,14 +133,19 @@ pub trait Changer: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// An error whose [effect](keyway_core::PluginError::effect) is `None` promises that the target accepts the same
-    /// credential as before. A [refusal](CredentialError::refused) means that the target will never accept the change.
-    /// The store then tests the old credential with a login. If the target accepts the old credential, the new
-    /// credential is at fault, and the store makes a different one. If the target refuses the old credential, the store
-    /// tests the new one, which another host may have set in the meantime. If the login cannot be tried, or after any
-    /// other error without an effect, the store tries the same new credential again later. After an error whose effect
-    /// is unknown, the store asks the [`Prober`] which of the two credentials opens the target. If the target does not
-    /// accept the old credential, the changer may return a refusal or any other of these errors, because the store
-    /// tests the credentials with logins anyway.
+    /// credential as before. The store reacts to each kind of error:
+    ///
+    /// * A [refusal](CredentialError::refused) means that the target will never accept the change. The store tests the
+    ///   old credential with a login. If the target accepts the old credential, the new credential is at fault, and the
+    ///   store makes a different one. If the target refuses the old credential, the store tests the new one, which
+    ///   another host may have set in the meantime. If the login cannot be tried, the store tries the same new
+    ///   credential again later.
+    /// * After a different error without an effect, the store tries the same new credential again later.
+    /// * After an error whose effect is unknown, the store asks the [`Prober`] which of the two credentials opens the
+    ///   target.
+    ///
+    /// If the target does not accept the old credential, the changer may return an error of any of these kinds, because
+    /// the store tests the credentials with logins anyway.
     ///
     /// # Cancel safety
     /// A dropped future may have changed the credential.

@@ -11,8 +11,8 @@ use keyway_issuers::{
 /// Every failure becomes an error object, and so does an unknown action (decision W1).
 ///
 /// The contract promises an issuer that every configuration name in its description has a value, and that the
-/// parameters of a request fit one of the sets in the description. Hosts of this project ensure this. The executable
-/// checks it again, because it may run under other hosts.
+/// parameters of a request fit one of the sets in the description. Hosts of this project ensure both. This function
+/// checks both again, because the executable may run under a different host.
 ///
 /// This function does not block unless the issuer does.
 ///

@@ -83,8 +83,8 @@
 //!
 //! # What an executable cannot do
 //! The wire protocol has no `reconcile`. So after a crash during a request, the host can learn the outcome only if the
-//! issuer is [idempotent](keyway_issuers::Capabilities::idempotent). The executable declares in its features whether it
-//! is.
+//! issuer is [idempotent](keyway_issuers::Capabilities::idempotent). The executable declares in its features whether
+//! the issuer is idempotent.
 //!
 //! Every user of the machine can see an argument, and this crate cannot wipe it. The executable declares that it reads
 //! standard input, and hosts that know this feature use it.

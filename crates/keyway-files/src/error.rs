@@ -81,7 +81,8 @@ fn remedy(error: &io::Error) -> &'static str {
 }
 
 impl FileError {
-    /// Tells whether the same operation may succeed later. The other errors stay until an operator mends the cause.
+    /// Tells whether the same operation may succeed later without any help. If not, an operator first has to mend the
+    /// cause of the error.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Busy(_) | Self::Changed(_) => true,

@@ -22,8 +22,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The time within which a process gives a lock file that it created to the owner of the folder. Until then,
-    /// another process may lack the permission to open the lock file.
+    /// The time during which it is no error that this process may not open the lock file: another process may have just
+    /// created the file, and still has to give it to the owner of the folder.
     const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 

@@ -34,7 +34,7 @@ impl Opened {
         }
     }
 
-    /// Refuses a file that users other than the user of this process and root can read or change.
+    /// Returns the file, or an error if a user other than root and the user of this process can read or change it.
     #[cfg(unix)]
     pub(crate) fn private(self) -> Result<Self, FileError> {
         use std::os::unix::fs::MetadataExt as _;

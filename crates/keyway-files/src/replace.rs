@@ -42,7 +42,7 @@ impl SharedFile {
                 renamed.map_err(|error| self.failed("replace", error))
             })
             .inspect_err(|_| {
-                // A failure to remove the temporary file is ignored, because the first error is reported.
+                // If the removal of the temporary file fails too, only the first error is reported.
                 let _ = self.folder().remove(&temporary);
             })?;
         self.sync()

@@ -150,8 +150,8 @@ impl SharedFile {
         file.map(|file| Opened::new(file, self.path())).transpose()
     }
 
-    /// Returns the name of a companion file. It begins with a dot, so it differs from every name of a store (decision
-    /// C9).
+    /// Returns the name of a companion file, such as the lock file. It begins with a dot, which the name of a store
+    /// never does, so it differs from the names of files that are called after stores (decision C9).
     fn beside(&self, suffix: &str) -> OsString {
         let mut name = OsString::from(".");
         name.push(&self.name);

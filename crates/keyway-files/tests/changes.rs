@@ -41,7 +41,7 @@ fn a_line_written_meanwhile_is_not_lost() {
         let mut file = File::options().append(true).create(true).open(file.path()).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
-    // Another program creates the file, changes it, replaces it, and removes it.
+    // In each of the first four attempts, another program creates, extends, replaces or removes the file.
     let asked = append(&file, |asked| match asked {
         1 => write("first\n"),
         2 => write("second\n"),

@@ -17,8 +17,8 @@ pub(crate) fn any_version() -> impl Strategy<Value = String> {
     ]
 }
 
-/// A slow second implementation of the order of Semantic Versioning. It works on lists of texts, follows only the
-/// specification, and does not use the parser.
+/// A slow second implementation of the precedence of versions. It works on lists of texts, follows only the
+/// specification of Semantic Versioning, and does not use the parser.
 pub(crate) fn slow_order(a: &str, b: &str) -> Ordering {
     #[derive(PartialEq, Eq, PartialOrd, Ord)]
     enum Identifier {
@@ -49,7 +49,7 @@ pub(crate) fn slow_order(a: &str, b: &str) -> Ordering {
     key(a).cmp(&key(b))
 }
 
-/// Tests the example in section 11 of the specification.
+/// Tests the example of precedence in section 11 of the specification of Semantic Versioning.
 #[test]
 fn the_order_of_semantic_versioning() {
     let ordered = [
@@ -105,7 +105,8 @@ fn parts() {
     assert_eq!(Version::new(1, 2, 0), version("1.2"));
 }
 
-/// Tests every way in which a version can break the grammar of decision C1, and the byte that the error names.
+/// Tests every way in which a version can break the grammar of decision C1, and checks that the error names the right
+/// byte.
 #[test]
 fn malformed_versions() {
     use Expected::{End, Identifier, NoLeadingZero, Number, ShorterText, SmallerNumber, ThirdNumber};

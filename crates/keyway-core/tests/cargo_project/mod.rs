@@ -31,7 +31,7 @@ impl Project {
         project
     }
 
-    /// Writes a package of the workspace. It uses the lints that plugin crates have.
+    /// Writes the `Cargo.toml` of a package of the workspace. The package uses the lints that plugin crates have.
     pub(crate) fn package(&self, folder: &str, name: &str, version: &str, dependencies: &str) {
         self.write(
             &format!("{folder}/Cargo.toml"),

@@ -220,7 +220,7 @@ impl EcdsaCurve {
         }
     }
 
-    /// Returns the length of a private key in bytes.
+    /// Returns the length in bytes of a private key on this curve.
     const fn scalar_bytes(self) -> usize {
         match self {
             Self::P256 => 32,

@@ -1,4 +1,4 @@
-//! Parses the format of the configuration, which is that of Python's `ConfigParser` with its default settings.
+//! Parses configuration texts in the format of Python's `ConfigParser` with its default settings.
 
 use std::collections::BTreeMap;
 

@@ -70,8 +70,8 @@ impl SpsConfiguration {
         self
     }
 
-    /// Returns the value of an option. If the section exists but does not have the option, the section `DEFAULT` is
-    /// used.
+    /// Returns the value of an option. If the section exists but does not have the option, the value in the section
+    /// `DEFAULT` is returned, if there is one.
     ///
     /// # Errors
     /// [`StoreReference`](SpsConfigurationError::StoreReference) when the value is `$`.

@@ -46,8 +46,8 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
         })
         .inspect_err(|_| {
             if made {
-                // The new folder is removed, because the next call would assume that an existing folder is durable. An
-                // error of the removal is not reported, but the first error is.
+                // The new folder is removed, because the next call would assume that an existing folder is durable. If
+                // the removal fails too, only the first error is reported.
                 let _ = parent.remove_folder(name);
             }
         })

@@ -32,8 +32,8 @@ impl Folder {
     /// folder by a link, so that a program with more privileges writes somewhere else. So each folder is opened
     /// relative to its parent, and a link is refused.
     pub(crate) fn open_without_links(file: &FilePath) -> Result<Self, FileError> {
-        // The access mode for the folders above the last one. With `PATH`, this process needs no permission to read
-        // them.
+        // The access mode for the folders that lead to the file's own folder. With `PATH`, this process needs no
+        // permission to read them.
         #[cfg(target_os = "linux")]
         const PASSING: OFlags = OFlags::PATH;
         #[cfg(not(target_os = "linux"))]

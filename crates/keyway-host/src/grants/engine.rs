@@ -20,9 +20,10 @@ use crate::work::{Failed, FailedBecause, Limits, Submitted, Worker};
 
 /// The engine for issuers: users request credentials and revoke them.
 ///
-/// It keeps a record of each grant on a storage engine: the service, the user, and the state that the plugin chose. The
-/// host's own keys seal the records (decision K1). The record never holds a value of a credential, a parameter or a
-/// token. Every step is stored before the plugin is called (decision R2). Several hosts may share one storage engine.
+/// It keeps a record of each grant on a storage engine: the service, the user, and the plugin's reference to the
+/// credential (`state` on the wire). The host's own keys seal the records (decision K1). The record never holds a value
+/// of a credential, a parameter or a token. Every step is stored before the plugin is called (decision R2). Several
+/// hosts may share one storage engine.
 ///
 /// [`Host::grants`](crate::Host::grants) returns it. The host also does the engine's due work. A clone is another
 /// handle to the same engine. Its futures need a tokio runtime, and block as much as the storage engine does.
@@ -189,11 +190,11 @@ impl Grants {
     /// Records the decision of a person who has looked at the service behind the plugin. [`Decision::NothingThere`]
     /// removes a grant in any phase except [`Phase::Intended`](super::Phase::Intended), unless another call is working
     /// on the grant. [`Decision::Made`] makes an indeterminate grant revocable. Returns the grant after the decision,
-    /// or `None` if it does not exist (any more).
+    /// or `None` if the grant does not exist or was removed.
     ///
     /// # Errors
-    /// [`TransitionError::InFlight`], [`TransitionError::NothingToDo`]; [`TransitionError::Parameters`] when the state of
-    /// [`Decision::Made`] is not valid; [`GrantsError::StateTaken`] when another grant has that state.
+    /// [`TransitionError::InFlight`], [`TransitionError::NothingToDo`]; [`TransitionError::Parameters`] when the
+    /// reference in [`Decision::Made`] is not valid; [`GrantsError::StateTaken`] when another grant has that reference.
     ///
     /// # Cancel safety
     /// A dropped future leaves the grant decided or unchanged.
@@ -234,7 +235,7 @@ impl Grants {
 
     /// Asks the plugin of a service to describe itself. The host uses the answer, and returns true, if the version of
     /// the description changed, or if the service had faults or no description (decision W4). Returns false if the
-    /// plugin could not be opened.
+    /// version is the same, if a failed call leaves the description as it was, or if the plugin could not be opened.
     ///
     /// # Errors
     /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]. If the call fails, a
@@ -254,7 +255,7 @@ impl Grants {
         self.worker.journal.scope(&[user.as_str().as_bytes()])
     }
 
-    /// Returns the address of the grant that was requested with this id.
+    /// Returns the address of the record of the grant that was requested with this id.
     pub(super) fn address_of(&self, user: &UserId, service: &ServiceName, id: &IntentId) -> Address {
         let names = [user.as_str(), service.as_str(), id.as_str()].map(str::as_bytes);
         Address { scope: self.scope(user), id: self.worker.journal.id_of(&names) }

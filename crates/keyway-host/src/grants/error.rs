@@ -34,19 +34,19 @@ pub enum GrantsError {
         #[source]
         error: IssuerError,
     },
-    /// The plugin returned the state of another grant, and the service rejects such answers. The other grant stays, and
-    /// counts the new credential as an orphan (decision W6).
+    /// The plugin's reference to the new credential is that of another grant, and the service rejects such answers. The
+    /// other grant stays, and counts the new credential as an orphan (decision W6).
     #[error(
         "the plugin returned the state of another grant ({grant}); nothing was revoked: revoke that grant first"
     )]
     StateTaken {
-        /// The grant that has the state.
+        /// The grant that has the reference already.
         grant: GrantId,
     },
     /// The plugin made a credential but broke its contract, so the credential is not handed out.
     #[error("the credential was discarded ({disposal}): {error}")]
     Discarded {
-        /// The end of the credential.
+        /// Whether the credential was revoked.
         disposal: Disposal,
         /// The plugin's violation of its contract.
         #[source]
@@ -57,7 +57,7 @@ pub enum GrantsError {
     /// See decision W6.
     #[error("the grant could not be stored ({disposal}): {error}")]
     NotStored {
-        /// The end of the credential.
+        /// Whether the credential was revoked.
         disposal: Disposal,
         /// The failure of the records.
         #[source]
@@ -71,7 +71,7 @@ pub enum GrantsError {
     Overtaken {
         /// The grant.
         grant: GrantId,
-        /// The end of the credential.
+        /// Whether the credential was revoked.
         disposal: Disposal,
     },
     /// The credential was not revoked. The grant stays (decision W6).
@@ -92,7 +92,7 @@ pub enum GrantsError {
     Record(#[from] RecordError),
 }
 
-/// The end of a credential that is not handed out.
+/// Whether a credential that is not handed out was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disposal {
@@ -102,7 +102,7 @@ pub enum Disposal {
     ToBeRevoked,
     /// The credential could not be revoked. The intent stays listed.
     NotRevoked,
-    /// The credential was not revoked, because a grant has the same state, and the plugin cannot tell the two
+    /// The credential was not revoked, because a grant has the same reference, and the plugin cannot tell the two
     /// credentials apart.
     SharesState,
 }

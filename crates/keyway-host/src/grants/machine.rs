@@ -14,7 +14,7 @@
 //! A record is removed only after the plugin has said, or a person has decided, that there is no credential. An event
 //! that settles a grant counts only if its caller has the claim on the grant, because a host that lost its claim does
 //! not know about the calls of its successor (decision H50). There is one exception: a credential that arrives late is
-//! accepted if the grant still waits for a credential, and revoked otherwise.
+//! accepted if the grant still exists and has no credential, and revoked otherwise.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialRef, Description, Parameters, Violation};
@@ -29,7 +29,7 @@ type Step = crate::work::Step<GrantWorkflow>;
 pub enum Phase {
     /// The plugin is being called, or its answer is not stored yet.
     Intended = 1,
-    /// The credential exists, and the host knows its state.
+    /// The credential exists, and the host knows the plugin's reference to it.
     Granted = 2,
     /// The credential is to be destroyed, and may already be gone.
     Revoking = 3,
@@ -49,7 +49,7 @@ pub enum IndeterminateReason {
     PluginCannotTell = 3,
     /// The plugin was asked about the outcome, and failed until the retries were used up.
     NotReconciled = 4,
-    /// The credential exists, its state must not be stored, and it could not be revoked.
+    /// The credential exists, the plugin's reference to it must not be stored, and it could not be revoked.
     NotDiscarded = 5,
 }
 
@@ -67,8 +67,8 @@ pub struct GrantState {
     pub failures: u32,
     /// The time at which the host retries, or `None` if it does not retry on its own.
     pub next: Option<Timestamp>,
-    /// The number of other credentials that the plugin made with the same state, and that the host refused. They cannot
-    /// be told apart from this credential, so revoking it revokes them too (decision W6).
+    /// The number of other credentials that the plugin made with the same reference, and that the host refused. The
+    /// plugin cannot tell them apart from this credential, so revoking it revokes them too (decision W6).
     pub orphans: u32,
     /// Set if the host stopped before it could hand out the credential's values. The credential should then be revoked,
     /// unless the user knows its values anyway.
@@ -84,19 +84,21 @@ pub struct GrantState {
 pub(crate) enum Event {
     /// A request passed the gate. If `idempotent` is set, the request can be repeated by its id.
     Begin { now: Timestamp, idempotent: bool, limit: Option<u64> },
-    /// The plugin made a credential with this state. `undelivered` is set if no caller gets its values.
+    /// The plugin made the credential with this reference. `undelivered` is set if no caller gets the values of the
+    /// credential.
     Issued { now: Timestamp, credential: CredentialRef, undelivered: bool },
-    /// The plugin made a credential whose state must not be stored.
+    /// The plugin made a credential whose reference must not be stored.
     Unstorable { credential: CredentialRef },
     /// The plugin made a credential that must not be handed out.
     Discard { now: Timestamp, credential: CredentialRef },
-    /// The host tried to revoke a credential whose state is not stored. `revoked` tells whether it succeeded.
+    /// The host tried to revoke a credential whose reference is not stored. `revoked` tells whether it succeeded.
     Discarded { now: Timestamp, revoked: bool },
-    /// Another grant has the state of the new credential. `reuse` tells whether that grant is handed out again.
+    /// The plugin's reference to the new credential is that of another grant. `reuse` tells whether the other grant is
+    /// handed out again.
     StateTaken { reuse: bool },
-    /// Another grant has the state that a person entered in a decision.
+    /// Another grant has the reference that a person entered in a decision.
     DecisionTaken,
-    /// The plugin answered another request with the state of this grant's credential.
+    /// The plugin answered another request with the reference to this grant's credential.
     OrphanSeen,
     /// The plugin made no credential in this attempt.
     NothingMade { again: Again, reconciles: bool },
@@ -127,7 +129,7 @@ pub(crate) enum Event {
 pub enum Decision {
     /// There is no credential. The grant is removed.
     NothingThere,
-    /// The credential exists, and the plugin knows it by this state.
+    /// The credential exists, and the plugin knows it by this reference.
     Made(CredentialRef),
 }
 
@@ -140,7 +142,7 @@ pub(crate) enum Command {
     Reconcile,
     /// Destroy the credential.
     Revoke { credential: CredentialRef, orphans: u32 },
-    /// Destroy a credential whose state is not stored, unless a grant has that state.
+    /// Destroy a credential whose reference is not stored, unless a grant has the same reference.
     Discard(CredentialRef),
 }
 
@@ -187,7 +189,7 @@ pub enum TransitionError {
     /// The phase of the grant allows no decision and no work.
     #[error("there is nothing to be done about this grant")]
     NothingToDo,
-    /// Another grant has this state already.
+    /// Another grant has this reference already.
     #[error("another grant has this state")]
     StateTaken,
 }
@@ -210,20 +212,20 @@ pub(crate) fn admit(
     fitting.map(|_| ()).map_err(TransitionError::Parameters)
 }
 
-/// The policy for a state that the plugin returns although another grant already has it.
+/// The policy for a new credential whose reference (`state` on the wire) is that of another grant.
 ///
 /// See decision W6.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DuplicatePolicy {
-    /// The call fails. The old grant stays, and counts the new credential as an orphan.
+    /// The call fails. The other grant stays, and counts the new credential as an orphan.
     #[default]
     Reject,
-    /// The old grant is returned.
+    /// The other grant is returned, unless it is being revoked.
     Reuse,
 }
 
 impl DuplicatePolicy {
-    /// Tells whether the old grant is returned. A grant that is being revoked is never returned.
+    /// Tells whether the other grant is returned. `old` is its phase: a grant that is being revoked is never returned.
     pub fn reuses(self, old: Phase) -> bool {
         self == Self::Reuse && old == Phase::Granted
     }
@@ -251,7 +253,7 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
             let state = GrantState { next: Some(now), ..GrantState::new(Phase::Intended, now) };
             Step { at_most: limit, ..Step::to(state).then(Command::Request) }
         }
-        // The credential arrives late: another caller has settled the grant without knowing of it.
+        // The credential arrives late: another caller has settled the grant, and did not know of the credential.
         Event::Issued { credential, .. }
         | Event::Unstorable { credential }
         | Event::Discard { credential, .. } => Step::gone().then(Command::Discard(credential)),
@@ -293,8 +295,8 @@ fn step_existing(
         (Intended | Indeterminate, Event::Begin { now, idempotent: true, .. }) if !others => resume(now),
         (Granted, Event::Begin { .. }) => return Err(TransitionError::Granted),
 
-        // The plugin made a credential. If its state must not be stored (`Unstorable`), or if it arrives too late, the
-        // credential is revoked while its state is only in memory.
+        // The plugin made a credential. If its reference must not be stored (`Unstorable`), or if it arrives too late,
+        // the credential is revoked while only the memory has its reference.
         (Intended | Indeterminate, Event::Issued { now, credential, undelivered }) => {
             issued(now, credential, undelivered).handing_out()
         }
@@ -302,7 +304,7 @@ fn step_existing(
         (Intended | Indeterminate, Event::StateTaken { reuse }) => {
             Step { holder: (!reuse).then_some(Event::OrphanSeen), hands_out: reuse, ..Step::gone() }
         }
-        // Another caller asked the plugin about the outcome, and stored the state before this request returned.
+        // Another caller asked the plugin about the outcome, and stored the reference before this request returned.
         (Granted, Event::Issued { credential, undelivered, .. })
             if state.credential.as_ref() == Some(&credential) =>
         {

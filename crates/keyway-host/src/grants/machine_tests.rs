@@ -191,7 +191,7 @@ fn any_act() -> impl Strategy<Value = (Act, Answer)> {
 }
 
 proptest! {
-    /// Checks that no credential exists without a record, that a stored state is the state of the existing credential,
+    /// Checks that no credential exists without a record, that a stored reference is that of the existing credential,
     /// if there is one, and that no credential is made twice for one id.
     ///
     /// See decision R3.

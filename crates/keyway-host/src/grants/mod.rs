@@ -86,8 +86,8 @@
 //! | breaks the contract and names a credential | [`GrantsError::Discarded`] | is revoked, until that works |
 //! | does not revoke | [`GrantsError::NotRevoked`] | stays, and is tried again as [`Retries`] says |
 //!
-//! If the storage engine fails after the plugin's answer, the host checks whether the grant was stored. If not, and no
-//! grant has its state, the new credential is revoked.
+//! If the storage engine fails after the plugin's answer, the host checks whether the grant was stored. If it was not,
+//! and no grant has the same state, the new credential is revoked.
 //!
 //! # Crashes
 //!
@@ -107,8 +107,8 @@
 //! call, the host has a claim on the grant. The claim lasts longer than the plugin's deadline. Another host takes the
 //! grant over only after it has seen the claim unchanged for the claim's full duration, measured by that host's
 //! monotonic clock (decision R5). The next run of a host with the same [name](crate::HostBuilder::name) takes the grant
-//! over at once. The previous owner notices at its next commit that it lost the claim. If it has a late credential, the
-//! credential is accepted if the grant still exists, and revoked otherwise.
+//! over at once. The host that lost its claim notices this at its next commit. If the plugin returns a credential to
+//! that host, this late credential is accepted if the grant still exists and has none, and revoked otherwise.
 //!
 //! # Limits
 //!

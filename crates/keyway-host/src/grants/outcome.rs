@@ -29,7 +29,7 @@ pub struct IssuedCredential {
     pub grant: GrantId,
     /// The parts of the credential, in the plugin's order.
     pub credential: Vec<CredentialPart>,
-    /// Whether the plugin returned the state of an older grant, so that `grant` is that older grant.
+    /// Whether the plugin returned the reference of an older grant. If so, `grant` is the older grant.
     ///
     /// See decision W6.
     pub reused: bool,

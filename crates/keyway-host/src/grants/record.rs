@@ -31,8 +31,8 @@ impl Owner {
     ) -> Result<Self, TransitionError> {
         let claims = asked.user_info.to_ascii();
         let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-        // Claims can be nested too deeply only if they have more brackets than allowed levels. Counting brackets
-        // usually avoids the full check, which costs as much as a seal.
+        // Claims can be nested too deeply only if they have more opening brackets than there are allowed levels.
+        // Counting brackets usually avoids the full check, which takes as long as sealing the record.
         if opened > STORED_JSON.max_depth && STORED_JSON.read(claims.as_bytes()).is_err() {
             return Err(TransitionError::Claims);
         }

@@ -91,7 +91,7 @@ impl Service {
         self
     }
 
-    /// Sets the policy for a state that the plugin returns although another grant already has it.
+    /// Sets the policy for a new credential whose reference (`state` on the wire) is that of another grant.
     #[must_use]
     pub fn duplicates(mut self, policy: DuplicatePolicy) -> Self {
         self.duplicates = policy;

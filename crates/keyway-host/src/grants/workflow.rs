@@ -24,7 +24,7 @@ use crate::plugin::LaneGuard;
 use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
-/// The longest state that is stored, in bytes. Plugins need far less.
+/// The longest reference to a credential that is stored, in bytes. Plugins need far less.
 const MAX_STATE_BYTES: usize = 16 << 10;
 
 /// The services of a host, and their limits.
@@ -103,8 +103,8 @@ impl Workflow for GrantWorkflow {
         let reuses = |policy: DuplicatePolicy| holds.is_some_and(|phase| policy.reuses(phase));
         match event {
             Event::Issued { .. } => Event::StateTaken { reuse: duplicates.is_some_and(reuses) },
-            // The credential may be that of `holder`, the grant that has the same state. So it must not be revoked
-            // (decision W6).
+            // The new credential may be the same as that of `holder`, the grant that has the same reference. So it must
+            // not be revoked (decision W6).
             Event::Discard { .. } => Event::StateTaken { reuse: false },
             Event::Decide { .. } => Event::DecisionTaken,
             other => other.clone(),
@@ -292,8 +292,8 @@ impl GrantWorkflow {
         }
     }
 
-    /// Revokes a credential whose state is not stored, unless a grant has that state. The number of attempts and their
-    /// time are limited (decision W6).
+    /// Revokes a credential whose reference is not stored, unless a grant has the same reference. The number of
+    /// attempts and their time are limited (decision W6).
     async fn discard(
         &self,
         on: &Claimed<'_, Self>,
@@ -353,7 +353,7 @@ fn discarded(on: &Claimed<'_, GrantWorkflow>, event: Event, error: IssuerError) 
     Carried::failed(event, GrantsError::Discarded { disposal: Disposal::NotRevoked, error })
 }
 
-/// Checks that a state may be stored.
+/// Checks that the plugin's reference to a credential may be stored.
 ///
 /// See decision W8.
 pub(super) fn check_state(state: &CredentialRef, credential: &[CredentialPart]) -> Result<(), Violation> {

@@ -127,8 +127,9 @@ impl HostBuilder {
         self
     }
 
-    /// Adds a connection to certificate authorities. An order that names no authority goes to the first connection that
-    /// supports it, in the order in which the connections were added (decision B10).
+    /// Adds a connection to certificate authorities. If a certificate order names no authority, the host asks the
+    /// connections one by one, beginning with the one that was added first. The first connection that supports the
+    /// order gets it (decision B10).
     #[cfg(feature = "certificates")]
     pub fn authority(mut self, authority: Authority) -> Self {
         self.orders.authorities.push(authority);
@@ -213,10 +214,10 @@ impl HostBuilder {
     /// Interrupted work is resumed later, by [`Host::run`] or [`Host::recover`].
     ///
     /// # Errors
-    /// [`HostError::Registry`] lists every plugin whose kind this host drives, but which was built for another contract
-    /// of this kind than the host's (decision K3); [`HostError::DuplicateService`]; [`HostError::Running`] when another
-    /// run of the same name is alive; [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with
-    /// these keys.
+    /// [`HostError::Registry`] lists every linked plugin of a kind that this host drives, if the plugin was built with
+    /// a different contract crate than the host, such as an older version (decision K3);
+    /// [`HostError::DuplicateService`]; [`HostError::Running`] when another run of the same name is alive;
+    /// [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with these keys.
     ///
     /// # Cancel safety
     /// Dropping the future may leave the name taken. Then the next start has to wait.
@@ -306,13 +307,13 @@ pub(crate) struct Lent {
     pub(crate) plugins: LentToPlugins,
     /// The records of all engines.
     pub(crate) records: Arc<SealedRecords>,
-    /// The run that claims the records.
+    /// This run of the host, in whose name the engines claim records.
     pub(crate) run: Run,
 }
 
 impl Lent {
-    /// Lends a resource to the plugins that are opened from now on. The resource is a handle to an engine that is open
-    /// already, so the plugins of that engine do not get it, and the engine does not keep itself alive.
+    /// Lends a resource to the plugins that are opened from now on. The resource is a handle to an engine whose own
+    /// plugins are open already. They do not get the handle, because it would keep the engine alive for ever.
     #[cfg(any(feature = "secrets", feature = "issuers"))]
     fn lending<T: std::any::Any + Send + Sync>(mut self, resource: T) -> Self {
         self.plugins.resources = self.plugins.resources.with(resource);

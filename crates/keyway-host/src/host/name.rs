@@ -3,8 +3,9 @@
 //!
 //! See decision H38.
 //!
-//! If a run finds the name taken, it writes its own number next to the number of the other run. If the other run is
-//! alive, it answers by removing the new number. If it does not answer in time, it is considered dead.
+//! If a run finds the name taken, it is a contender: it writes its own number next to the number of the run that has
+//! the name. A run that is alive answers by removing the number of the contender. If there is no answer in time, the
+//! run that has the name is considered dead.
 
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use super::HostError;
 use crate::records::{Address, Applied, Change, Entry, Journal, RecordError, RecordKind, Recorded, Stored};
 use crate::work::{Run, Stopped};
 
-/// The number of times that a run looks for a contender while the contender waits. The contender looks for the answer
-/// twice as often.
+/// The number of times that the run with the name looks for a contender during the time that the contender waits. The
+/// contender looks for the answer twice as often.
 const CHECKS: u32 = 4;
 
 /// The interval at which a run checks that it still has the name, if contenders do not wait.
@@ -31,7 +32,7 @@ pub(super) struct HostRuns;
 /// The name of a host.
 pub(super) struct HostName(String);
 
-/// The number of the run that has the name, and the number of a run that asks whether the first one is alive.
+/// The number of the run that has the name, and the number of the contender, if there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Running {
     run: u64,

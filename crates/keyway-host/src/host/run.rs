@@ -35,10 +35,10 @@ impl Host {
     /// Takes over every claim of earlier runs of this host at once, and does the work that is due. [`run`](Self::run)
     /// begins with the same steps.
     ///
-    /// After an interrupted request, an issuer that can reconcile is asked about the outcome. For any other issuer, the
-    /// grant becomes [indeterminate](crate::grants::Phase::Indeterminate) and stays listed until a person decides. A
-    /// store resumes interrupted work. A record that cannot be settled is reported with the reason and stays listed. A
-    /// record that another host has claimed is skipped until the claim has ended.
+    /// After an interrupted request, an issuer that can reconcile is asked about the outcome. If the issuer cannot
+    /// reconcile, the grant becomes [indeterminate](crate::grants::Phase::Indeterminate) and stays listed until a
+    /// person decides. A store resumes interrupted work. A record that cannot be settled is reported with the reason
+    /// and stays listed. A record that another host has claimed is skipped until the claim has ended.
     ///
     /// # Errors
     /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`]; [`HostError::Ended`].
@@ -79,10 +79,10 @@ impl Host {
         Ok(reports)
     }
 
-    /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service,
-    /// or a plugin of stores) has its own task, so a lane that hangs does not delay the others. At the end the loop
-    /// waits for plugin calls for a [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the
-    /// host.
+    /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service, a
+    /// connection, or a plugin for secret stores) has its own task, so a lane that hangs does not delay the others. At
+    /// the end the loop waits for plugin calls for a [bounded time](super::HostBuilder::drain_within), and
+    /// [closes](Self::close) the host.
     ///
     /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///

@@ -43,7 +43,7 @@ pub(super) fn answered(limits: &Limits, state: &OrderState, standing: Standing, 
     }
 }
 
-/// Removes an order that a client deleted, if it is settled.
+/// Returns the step to this state, or the removal of the order if a client deleted it and it is settled.
 pub(super) fn settled(state: OrderState) -> Step {
     if state.is_settled() { Step::gone() } else { Step::to(state) }
 }

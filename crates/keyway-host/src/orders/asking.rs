@@ -28,9 +28,10 @@ type Done = Carried<OrderWorkflow>;
 /// A result with the error of a plugin.
 type Result<T> = std::result::Result<T, CertificateError>;
 
-/// The plugin's answer to one call: the outcome of an order, or an answer of another kind.
+/// The plugin's answer to one call. A revocation and a reconciliation give an [`Answer`], and every other call gives
+/// the outcome of the order.
 enum Told {
-    /// The outcome, and the order that was sent to the plugin.
+    /// The outcome of the order that was sent to the plugin, and that order.
     Outcome(OrderOutcome, Box<CertificateOrder>),
     Answer(Answer),
 }

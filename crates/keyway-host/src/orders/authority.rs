@@ -82,8 +82,8 @@ pub(super) struct RunningAuthority {
     pub(super) upkeep: Upkeep,
 }
 
-/// The connections of a host, in the order of its configuration. The host asks them for support in this order (decision
-/// B10).
+/// The connections of a host, in the sequence of its configuration. The host asks them in this sequence whether they
+/// support a certificate order (decision B10).
 #[derive(Clone, Debug)]
 pub(super) struct Connections(pub(super) Arc<[Arc<RunningAuthority>]>);
 

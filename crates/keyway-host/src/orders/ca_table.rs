@@ -227,15 +227,16 @@ impl CaTable {
     /// Returns the authority for an order: the client's choice, or else the owner's preference.
     ///
     /// # Errors
-    /// [`CaRefusal::Unknown`] when the owner may not use the authority. The host does not replace it by another one
-    /// (decision H131).
+    /// [`CaRefusal::Unknown`] when the owner may not use the authority. The host does not choose a different authority
+    /// instead (decision H131).
     pub(super) fn chosen(&self, owner: &Owner, named: Option<&CaId>) -> Result<Option<&HostedCa>, CaRefusal> {
         let ca = named.or_else(|| self.owners.preferred(owner));
         ca.map(|ca| self.usable(owner, ca)).transpose()
     }
 
-    /// Tells whether an owner prefers an authority of its own that no longer exists. The owner's records must be in the
-    /// table already. Such a preference can remain when one host stores it while another host deletes the authority.
+    /// Tells whether an owner prefers an authority of its own that no longer exists. The caller must have copied the
+    /// owner's records into the table before. Such a preference can remain when one host stores it while another host
+    /// deletes the authority.
     pub(super) fn is_left(&self, owner: &Owner, preferred: &Preferred) -> bool {
         preferred.is_own && self.owners.owner_of(&preferred.ca) != Some(owner)
     }

@@ -19,8 +19,8 @@ use super::subordinate::{Known, Requested, SubordinateWorkflow};
 use crate::host::Lent;
 use crate::records::{ATTEMPTS, Address, Applied, Change, Entry, Journal, NameTag, RecordError, random};
 
-/// The table of a host, and the records that the table follows: the preferences of owners, and their subordinate
-/// authorities.
+/// The host's table of certificate authorities, and the records from which the table is kept up to date: the
+/// preferences of owners, and their subordinate authorities.
 #[derive(Debug)]
 pub(super) struct Cas {
     table: Mutex<CaTable>,
@@ -114,7 +114,7 @@ impl Cas {
         Ok(self.store_preference(owner, preferred, |_| true).await?)
     }
 
-    /// Stores a preference, if `replaces` accepts the preference that is stored so far.
+    /// Stores a preference, but only if `replaces` returns true for the preference that is stored now.
     async fn store_preference(
         &self,
         owner: Option<&Owner>,
@@ -184,8 +184,8 @@ impl Cas {
         }
     }
 
-    /// Tells whether an authority in a plugin's answer may be a new one of this owner. It must neither belong to
-    /// another owner nor be one that all owners may use.
+    /// Tells whether the authority `ca`, which a plugin's answer names, may be new for this owner: it does not belong
+    /// to a different owner, and is not in the table as an authority of all owners.
     pub(super) fn may_be_new(&self, requested: &Requested, ca: &CaId) -> bool {
         let (table, id) = (self.table(), host_id(&requested.authority, ca));
         match table.owners().owner_of(&id) {

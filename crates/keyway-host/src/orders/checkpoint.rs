@@ -10,8 +10,8 @@ use super::workflow::OrderWorkflow;
 use crate::records::{ATTEMPTS, Address, Applied, Change, Claim, Journal, RecordError};
 use crate::work::{Limits, Standing};
 
-/// Saves, during a call of a plugin, the data that the plugin keeps with an order. It saves only as long as the
-/// worker's claim on the order lasts (decision B9).
+/// A plugin's means to save, during a call, the data that it keeps with an order. It saves only as long as the worker's
+/// claim on the order lasts (decision B9).
 pub(super) struct Saver {
     pub(super) journal: Arc<Journal<OrderWorkflow>>,
     pub(super) address: Address,

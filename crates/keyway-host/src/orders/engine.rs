@@ -33,8 +33,8 @@ use crate::host::{HostError, Lent};
 use crate::records::{Address, Entry, NameTag, random};
 use crate::work::{Limits, Worker};
 
-/// The longest time that [`Orders::wait_for`] waits for a change by this host. Then it reads the record again, because
-/// another host may have changed it.
+/// The longest time that [`Orders::wait_for`] waits for a change by this host. After this time, it reads the record
+/// again, because another host may have changed the record.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The engine for certificate plugins: clients order certificates, change their orders, and cancel them.
@@ -210,7 +210,7 @@ impl Orders {
             if matches!(order.state.phase, Phase::Finished(_) | Phase::Undecided) {
                 return Ok(order);
             }
-            // After the time-out, the record is read again too.
+            // The result does not matter: the record is read again after a change and after the time-out.
             let _ = tokio::time::timeout(LOOK_AGAIN, changed).await;
         }
     }

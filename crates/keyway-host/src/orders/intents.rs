@@ -15,8 +15,8 @@ pub(super) fn record_id(order: &OrderId) -> Option<NameTag> {
     read_id(order.as_str())
 }
 
-/// Returns the id by which the plugin knows an effect. A repeated call for the same effect has the same id, and a check
-/// has the id of the last effect (decision R2).
+/// Returns the id by which the plugin knows an effect. A repeated call for the same effect has the same id. A check has
+/// the id of the latest effect: the cancellation, the latest modification, or the issuance (decision R2).
 pub(super) fn intent(id: &NameTag, state: &OrderState, action: Action) -> IntentId {
     let order = id_text(id);
     let modification = || format!("{order}.modify.{}", state.modifications);

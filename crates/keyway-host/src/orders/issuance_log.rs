@@ -69,7 +69,7 @@ impl<'a> IssuedBy<'a> {
     }
 }
 
-/// The kind of record of the log. A record has the id of its order.
+/// The kind of the records in the log. A record has the id of the order whose certificate it describes.
 #[derive(Debug)]
 pub(super) struct Issued;
 

@@ -289,7 +289,8 @@ fn wake(
     }
 }
 
-/// Commands a call of the plugin. A finished order stays finished: the only such call for it revokes a certificate.
+/// Commands a call of the plugin. For a finished order, the only such call revokes a certificate, and the order stays
+/// finished.
 pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
     if !matches!(state.phase, Phase::Finished(_)) {

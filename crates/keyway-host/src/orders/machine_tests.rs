@@ -135,7 +135,7 @@ fn a_request_for_an_order_that_may_not_have_arrived_waits_until_it_has() {
     for unsure in [
         OrderState { scheduled: issue, unknown: Some(Action::Issue), ..waiting.clone() },
         OrderState { scheduled: reconcile, unknown: Some(Action::Issue), ..waiting.clone() },
-        // The plugin said that the order has not arrived.
+        // The plugin said that the order has not arrived at the CA.
         OrderState { scheduled: issue, ..waiting },
     ] {
         for (event, action) in [(modified(), Action::Modify), (canceled(), Action::Cancel)] {

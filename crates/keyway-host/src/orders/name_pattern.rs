@@ -36,8 +36,8 @@ impl NamePattern {
     /// Creates a pattern.
     ///
     /// # Errors
-    /// [`InvalidPattern`] when the pattern is empty, has an empty label or a control character, or has a `*` that is
-    /// not the whole first label, with more labels after it.
+    /// [`InvalidPattern`] when the pattern is empty, has an empty label or a control character, or has a `*` in a wrong
+    /// place: a `*` must be the whole first label, and more labels must follow.
     pub fn new(pattern: &str) -> Result<Self, InvalidPattern> {
         let text = pattern.to_ascii_lowercase();
         let name = text.strip_prefix("*.").unwrap_or(&text);

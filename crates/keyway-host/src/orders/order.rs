@@ -63,7 +63,7 @@ pub struct Order {
     pub id: OrderId,
     /// The owner of the order.
     pub owner: Owner,
-    /// The connection to which the order was sent.
+    /// The connection that was chosen for the order.
     pub authority: AuthorityName,
     /// The plugin's own id of the certificate authority that signs. `None` stands for the plugin's default authority.
     pub ca: Option<CaId>,
@@ -81,7 +81,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// Describes the order of a record; `None` if the record was deleted.
+    /// Returns the order of a record, or `None` if the record was deleted.
     pub(super) fn of(workflow: &OrderWorkflow, entry: &Entry<OrderWorkflow>) -> Option<Self> {
         let (placed, state) = (&entry.fixed, entry.state.clone()?);
         let id = order_id(&entry.address.id);
@@ -113,6 +113,6 @@ impl Order {
 pub struct OrderPage {
     /// The orders, sorted in a stable but arbitrary way.
     pub orders: Vec<Order>,
-    /// The start of the next page; `None` after the last one.
+    /// The start of the next page, or `None` if there is no next page.
     pub next: Option<OrderId>,
 }
