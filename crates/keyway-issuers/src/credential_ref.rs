@@ -14,22 +14,22 @@ use crate::{CredentialPart, Rule, Violation};
 pub struct CredentialRef(Arc<str>);
 
 impl CredentialRef {
-    /// The minimum length of credential values that are searched for in a state.
+    /// The minimum length of a credential value that is searched for in a reference.
     ///
-    /// Shorter values such as `ssh` or `7` occur in many states by chance.
+    /// Shorter values such as `ssh` or `7` occur in many references by chance.
     pub const SHORTEST_SECRET_BYTES: usize = 8;
 
-    /// Creates a state from a text.
+    /// Creates a reference from a text.
     pub fn new(state: impl Into<Arc<str>>) -> Self {
         Self(state.into())
     }
 
-    /// Returns the state as text.
+    /// Returns the reference as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Checks that no part's value occurs in the state.
+    /// Checks that the reference contains no value of a part of the credential.
     ///
     /// Values shorter than [`SHORTEST_SECRET_BYTES`](Self::SHORTEST_SECRET_BYTES) are not searched for. Hosts and the
     /// conformance kit call this function (decision W8).
@@ -48,7 +48,7 @@ impl CredentialRef {
 }
 
 impl fmt::Debug for CredentialRef {
-    /// Shows the length only: an unchecked state may contain a secret.
+    /// Shows the length only: a reference that is not checked may contain a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CredentialRef({} bytes)", self.0.len())
     }
@@ -67,7 +67,7 @@ mod tests {
             assert_eq!(violation, Violation::new("state", Rule::SecretInState { part: 1 }));
             assert!(!violation.to_string().contains("horse"));
         }
-        // Short values occur in many states by chance. A state that occurs in a value is not a leak.
+        // Short values occur in many references by chance. A reference that occurs in a value is not a leak.
         for state in ["joe", "WATTS_joe_1", "horse", ""] {
             CredentialRef::new(state).check_keeps_no_secret(&parts).unwrap();
         }

@@ -114,9 +114,9 @@ pub struct ContractViolation {
     pub action: Action,
     /// The violations.
     pub violations: Violations,
-    /// The state that the discarded answer named, if any.
+    /// The reference to a credential (`state` on the wire) in the discarded answer, if any.
     ///
-    /// A credential with this state exists and must be revoked (decisions W2 and W6).
+    /// The credential exists and must be revoked (decisions W2 and W6).
     pub orphan: Option<CredentialRef>,
     /// A further note for the log: the end of a program's error output.
     pub note: String,
@@ -169,7 +169,8 @@ impl IssuerError {
         self
     }
 
-    /// Returns the state of a credential that the plugin made, if the host discarded the answer with this state.
+    /// Returns the reference to a credential that the plugin made, if the host discarded the answer with this
+    /// reference.
     pub fn orphan(&self) -> Option<&CredentialRef> {
         match self {
             Self::ContractViolation(violation) => violation.orphan.as_ref(),

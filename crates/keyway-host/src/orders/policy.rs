@@ -10,7 +10,8 @@ use super::name_pattern::NamePattern;
 
 /// Decides which certificates an owner may order (decision B18).
 ///
-/// The host supplies a policy. [`AllowList`] is a policy that can be written in a configuration.
+/// The host supplies a policy. [`AllowList`] is a ready-made policy: a rule for each owner, with the names and key
+/// types that are allowed.
 pub trait OrderPolicy: fmt::Debug + Send + Sync {
     /// Checks an order. The function must not block; a panic counts as a refusal.
     ///
@@ -131,7 +132,7 @@ impl AllowList {
         Self::default()
     }
 
-    /// Sets the rule for an owner, and replaces an earlier one.
+    /// Sets the rule for an owner. An earlier rule for the same owner is replaced.
     #[must_use]
     pub fn owner(mut self, owner: Owner, rule: Rule) -> Self {
         self.owners.insert(owner, rule);
@@ -217,7 +218,7 @@ impl fmt::Display for AskedKey {
     }
 }
 
-/// Shows the parts of a rule.
+/// Displays the allowed patterns or types at the end of an error message.
 struct Listed<'a>(&'a [String]);
 
 impl fmt::Display for Listed<'_> {

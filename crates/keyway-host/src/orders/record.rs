@@ -19,10 +19,10 @@ use super::state::{
 };
 use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
-/// Checks that the record of the largest order stays below the size limit (decision R8). The record always holds the
-/// plugin's own data. While the plugin is asked, it also holds three versions of the metadata. Later it holds one
-/// version, a certificate with its chain, and a late certificate. Both sums also have the size of one PEM text, for the
-/// request that the host made and the certificate that the order replaces.
+/// Checks that the record of the largest order stays below the size limit (decision R8). `kept` is the plugin's own
+/// data, and one PEM text for the request that the host made and the certificate that the order replaces. `asked` is
+/// the size while the plugin is asked, with three versions of the metadata. `ended` is the later size, with one version
+/// of the metadata, a certificate, its chain, and a late certificate.
 const _: () = {
     let kept = PluginMeta::MAX_BYTES + Pem::MAX_BYTES;
     let asked = kept + 3 * OrderMetadata::MAX_BYTES;

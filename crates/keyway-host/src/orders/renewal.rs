@@ -1,4 +1,4 @@
-//! Decides when another order renews a certificate.
+//! Decides when a certificate is renewed by a new order.
 
 use std::time::Duration;
 
@@ -12,7 +12,8 @@ use super::wishes::beside;
 use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
 
-/// The interval at which the host asks an authority when to renew. An authority can name another interval.
+/// The interval at which the host asks an authority when to renew, unless the last answer named a time for the next
+/// question.
 const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// The shortest time until a certificate is renewed.
@@ -20,10 +21,10 @@ const SHORTEST: Duration = Duration::from_secs(60);
 
 /// The wish that the certificate of an order is renewed before it expires.
 ///
-/// The host places a linked order with the same metadata when a share of the validity has passed, or when an authority
-/// with the capability `renewal_information` says so. The new order repeats the old request, and so has the same key.
-/// For an order with a stored key, the host makes a new request instead, with the key that the container holds at that
-/// time (decision B18).
+/// The host places a new order with the same metadata when a share of the validity has passed, or at a moment that the
+/// authority names, if it has the capability `renewal_information`. The record of the old order names the new one. The
+/// new order repeats the old request, and so has the same key. For an order with a stored key, the host makes a new
+/// request instead, with the key that the container holds at that time (decision B18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
     /// The share of the validity, in thousandths.
@@ -50,8 +51,8 @@ impl Renewal {
     }
 
     /// Returns the moment at which the share of the validity has passed. If that moment is in the past when the host
-    /// gets the certificate, the share of the remaining validity counts. Otherwise, an authority that returns an old
-    /// certificate again and again would be asked without a pause.
+    /// gets the certificate, the same share of the remaining validity counts instead. Without this rule, an authority
+    /// that returns an old certificate again and again would be asked without a pause.
     pub(super) fn due(self, not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Timestamp {
         let after = |from: Timestamp| {
             let rest = not_after.as_milliseconds().saturating_sub(from.as_milliseconds());

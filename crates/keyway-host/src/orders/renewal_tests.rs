@@ -66,8 +66,8 @@ fn the_authority_is_asked_daily_until_the_chosen_moment() {
     let renewal = looked.renewal.as_ref().unwrap();
     assert_eq!((renewal.due, renewal.next), (days(35), days(3)), "half of the window");
     assert_eq!(woken(&looked, days(3), ASKS), Some(Command::AskRenewal));
-    // The last answer came before the chosen moment. When that moment comes, the host renews, and chooses no other
-    // moment.
+    // The last answer came before the chosen moment. When that moment comes, the host renews the certificate without
+    // asking the authority again.
     let last = after(&looked, answer(Some(window(30, 40)), days(34), 128)).state.unwrap();
     assert_eq!(woken(&last, days(35), ASKS), Some(Command::Renew));
 }

@@ -35,7 +35,7 @@ pub struct Route {
     pub authority: AuthorityName,
     /// The plugin's own id of the authority behind the connection. `None` stands for the plugin's default authority.
     pub ca: Option<CaId>,
-    /// The connections that the configuration lists earlier, but that did not take the request.
+    /// The connections that come before `authority` in the configuration, and did not take the request.
     pub passed_over: Vec<NotTaken>,
 }
 

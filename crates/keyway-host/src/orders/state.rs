@@ -94,7 +94,7 @@ pub(crate) enum Cancel {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) about: About,
-    /// The time of the next try.
+    /// The time of the next try to deliver the message.
     pub(crate) at: Timestamp,
     pub(crate) failures: u32,
 }
@@ -267,7 +267,7 @@ impl OrderState {
         }
     }
 
-    /// Waits for a scheduled action.
+    /// Moves the order to the phase `Waiting`, with this scheduled action.
     pub(super) fn waiting(self, now: Timestamp, scheduled: Scheduled) -> Self {
         let next = Self { phase: Phase::Waiting, since: now, scheduled: Some(scheduled), ..self };
         next.with_wishes(now)
@@ -320,12 +320,12 @@ impl OrderState {
         }
     }
 
-    /// Waits for a person's decision.
+    /// Moves the order to the phase `Undecided`, in which it waits for a person.
     pub(super) fn undecided(self, now: Timestamp) -> Self {
         Self { phase: Phase::Undecided, since: now, scheduled: None, displaced: None, notice: None, ..self }
     }
 
-    /// Ends the order with its certificate, and tells the listeners.
+    /// Ends the order with its certificate, and adds a notice for the listeners if `notifies` is set.
     pub(super) fn ready(self, notifies: bool, now: Timestamp) -> Self {
         let notice = notifies.then_some(Notice { about: About::Ready, at: now, failures: 0 });
         let ready = Self { notice, ..self.finished(now, End::Generated) };

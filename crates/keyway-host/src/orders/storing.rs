@@ -111,7 +111,7 @@ fn newest(first: &OrderId) -> String {
     format!("newest-{first}")
 }
 
-/// Stores one text under a name, unless the name exists already.
+/// Stores one text under a name. It is an error if the name exists already with a different text.
 async fn keep_part(store: &dyn SecretStore, name: &str, text: &str) -> Result<(), StoreError> {
     const WHAT: &str = "the name of a certificate";
     let address = address(name)?;

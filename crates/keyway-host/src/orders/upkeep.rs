@@ -11,11 +11,11 @@ use super::authority::{Connections, RunningAuthority};
 use crate::records::random;
 use crate::work::{Again, Rhythm};
 
-/// The times of an authority's upkeep.
+/// The schedule of an authority's upkeep, with a lock for the running upkeep.
 #[derive(Debug)]
 pub(super) struct Upkeep {
     rhythm: Mutex<Rhythm>,
-    /// Held during the authority's upkeep, so that only one such call runs at a time.
+    /// Held while the authority's upkeep runs, so that no second upkeep of the same authority runs at that time.
     working: Arc<tokio::sync::Mutex<()>>,
 }
 

@@ -1,5 +1,5 @@
-//! Remembers the verified requests of the latest submitted orders. Each is remembered until the plugin is first called
-//! for its order.
+//! Remembers the verified requests of the latest submitted orders. A request is remembered until the plugin is first
+//! called for its order.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use keyway_certificates::OrderRequest;
 
 use crate::records::NameTag;
 
-/// The maximum number of orders that are remembered. The requests of other orders are verified again.
+/// The maximum number of orders that are remembered. The request of an order that is not remembered is verified again.
 const MOST: usize = 128;
 
 /// The data of recently submitted orders, with verified requests (decision H145).

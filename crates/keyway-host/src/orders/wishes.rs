@@ -70,7 +70,8 @@ pub(super) fn delete(
     Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
 }
 
-/// Revokes the certificate of an order that ended with a certificate. The order's phase stays the same (decision B18).
+/// Schedules the revocation of the certificate of an order that ended with a certificate. The order's phase stays the
+/// same (decision B18).
 pub(super) fn revoke(
     state: &OrderState,
     standing: Standing,

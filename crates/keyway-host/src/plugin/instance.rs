@@ -16,8 +16,8 @@ use super::pace::{Isolation, Pace};
 use super::permit::Permits;
 use super::running::{Calls, Running};
 
-/// How long a call that passed its deadline may take to end before the plugin is quarantined. A plugin that yields ends
-/// as soon as it is polled again.
+/// How long a call that passed its deadline may take to end before the plugin is quarantined. The call of a plugin that
+/// yields ends as soon as it is polled again.
 const GRACE: Duration = Duration::from_millis(50);
 
 /// How long to wait between a failure and the next attempt to make an instance. Each attempt runs plugin code, which
@@ -49,8 +49,8 @@ pub(crate) struct Guard<M: Factory> {
 
 /// A worker's view of the plugin behind a lane, independent of the contract: its permits and its health.
 pub(crate) trait LaneGuard: Send + Sync {
-    /// Tells whether the plugin is quarantined: a call hangs, and further calls are refused until it returns, or there
-    /// is no instance, and calls are refused until one of them can make another.
+    /// Tells whether the plugin is quarantined, because a call hangs, or because there is no instance since a panic.
+    /// Further calls are refused until the call that hangs returns, or until a new instance can be made.
     fn is_quarantined(&self) -> bool;
 
     /// Returns the permits, which limit how many calls the plugin works on at a time.

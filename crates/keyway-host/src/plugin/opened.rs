@@ -50,7 +50,7 @@ pub(crate) struct LentToPlugins {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The source of the plugin instance that a host's configuration gives to a name.
+/// Where the instance behind a name comes from, by the host's configuration.
 pub(crate) enum Source<C: Opens> {
     /// The plugin with this id, and its configuration.
     Plugin(String, Json),

@@ -80,7 +80,7 @@ impl<T: Send + 'static> Running<T> {
         Ok(Self { task, cancel: Some(cancel), ended: false, operation, overdue, calls: Arc::clone(calls) })
     }
 
-    /// Waits for the answer. Cancel safe: it can be called again.
+    /// Waits for the answer. Cancel safe: after the future is dropped, the function can be called again.
     pub(crate) async fn answer(&mut self) -> Result<T, Panicked> {
         let joined = (&mut self.task).await;
         self.ended = true;

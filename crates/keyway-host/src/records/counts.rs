@@ -1,6 +1,7 @@
 //! Counts records. Each count is a record of its own, and changes in the batch that adds or removes a counted record.
 //!
-//! A count is signed and bound to its names. It is not encrypted: the number of keys reveals it anyway (decision H45).
+//! A count is signed and bound to its names. It is not encrypted: whoever can read the storage can also count the keys
+//! of the records (decision H45).
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use super::sealed::{SealedRecords, TagOf};
 /// How many locks the counts share. A lock is held for two look-ups in the storage engine and one
 /// commit, never while a plugin runs.
 const STRIPES: usize = 64;
-/// How many counts each lock caches. The cache only saves a look-up, and is cleared when it is
+/// The maximum number of counts that are cached under each lock. A cache only saves look-ups, and is cleared when it is
 /// full.
 const MOST_REMEMBERED: usize = 64;
 

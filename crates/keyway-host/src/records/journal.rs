@@ -23,7 +23,7 @@ const LARGEST: usize = 512 << 10;
 /// The size of the length field before the sealed fixed part.
 pub(super) const LENGTH: usize = size_of::<u32>();
 
-/// New records of another kind, for the batch of a change.
+/// A batch of new records of another kind, which is stored together with a change.
 pub(crate) type Note = Batch;
 
 /// A change of one record.
@@ -42,7 +42,7 @@ pub(crate) struct Change<'a, R: Recorded> {
 }
 
 impl<R: Recorded> Change<'_, R> {
-    /// Stores this state, without a claim.
+    /// Creates a change that stores `state`, or removes the record if that is `None`, and leaves no claim.
     pub(crate) fn to(state: Option<R::State>) -> Self {
         Self { state, claim: None, at_most: None, holder: None, note: None }
     }
@@ -81,7 +81,7 @@ impl<R: Recorded> Journal<R> {
         self.records.tag(TagOf::Scope, R::KIND, names)
     }
 
-    /// Derives a record's id from the id that a caller gave its request.
+    /// Derives the id of a record from the id that the caller gave to its request.
     pub(crate) fn id_of(&self, names: &[&[u8]]) -> NameTag {
         self.records.tag(TagOf::Request, R::KIND, names)
     }
@@ -418,7 +418,7 @@ fn begin<T: Stored>(content: &[u8]) -> Result<Reader<'_>, RecordError> {
     Ok(reader)
 }
 
-/// Reads the length of the fixed part of a stored record, including its length field.
+/// Returns the length of the fixed part of a stored record, plus the size of the length field before that part.
 pub(super) fn sealed_fixed_len(value: &[u8]) -> Result<usize, RecordError> {
     let length = Reader::new(value).u32()?;
     let length = usize::try_from(length).ok().and_then(|length| length.checked_add(LENGTH));

@@ -116,7 +116,7 @@ impl Address {
 pub(crate) enum WorkIndex {
     /// The record is due in this lane from this moment on.
     Due(NameTag, Timestamp),
-    /// A host of this name works on the record. Its claim ends at this moment.
+    /// The host with this name works on the record. The host's claim ends at this moment.
     Claimed(NameTag, Timestamp),
     /// The record waits for a decision.
     Undecided,

@@ -1,7 +1,9 @@
-//! Lists records: of a scope, due in a lane, claimed by a host, or waiting for a decision.
+//! Lists records: of a scope or a kind, due in a lane, claimed by a host, waiting for a decision, or listed under
+//! names.
 //!
-//! The last three lists consist of index entries. An entry counts only if the sealed record confirms it. All other
-//! entries are removed, so that planted or stale entries cannot hide the entries after them.
+//! The records of a scope or a kind are read directly, and all other lists consist of index entries. An index entry
+//! counts only if the sealed record confirms it. An entry that is not confirmed is removed, so that planted or stale
+//! entries cannot hide the entries after them.
 
 use std::time::Duration;
 

@@ -20,7 +20,8 @@ use super::key::{INDEX_KEY, NameTag, PREFIX, RecordKind};
 
 const INDEX_KEY_BYTES: usize = 32;
 
-/// The length of the data before the key to which a part is bound: the tag of the index key, the part, and a length.
+/// The number of bytes before the record's key in a sealed part: the tag of the index key, the code of the part, and
+/// the length of the key.
 const HEADER: usize = size_of::<NameTag>() + 2;
 
 /// Names the purpose of a tag, so that equal names have different tags for different purposes.

@@ -1,4 +1,5 @@
-//! Decides whether the host makes a fetch at all.
+//! Checks a request for credentials against the vault and the host's demands, and bounds the size of a session's
+//! record.
 
 use keyway_credentials::{Account, Cookie, CredentialKind, MAX_CHECK_OUTS};
 

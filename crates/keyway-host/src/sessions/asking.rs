@@ -205,8 +205,8 @@ enum Asked {
     ListFailed(Box<CredentialError>),
 }
 
-/// The time after which a call of a store asks for no further candidate. So the deadline of a call has to cover little
-/// more than one answer, and other callers wait little longer for the permit.
+/// The time after which a call of a store asks for no further candidate. A call thus takes little longer than one
+/// answer: the deadline need not cover more, and the permit is soon free for other callers.
 const SHORT: Duration = Duration::from_millis(1);
 
 /// The progress of a search, shared by the host and the call that goes through the candidates.
@@ -275,7 +275,7 @@ pub(super) fn intent(id: CheckOutId, suffix: &str) -> IntentId {
     IntentId::new(text).unwrap_or_else(|| unreachable!("digits, dots and letters are allowed"))
 }
 
-/// Checks that a store that declares leases gives a lease, and that any other store gives no lease.
+/// Checks that credentials come with a lease exactly if the store declares `leases`.
 fn check_lease(kind: CredentialKind, leases: bool, lease: Option<&Lease>) -> Result<(), CredentialError> {
     let violation = match (leases, lease) {
         (true, None) => "it declares leases, and gave credentials without one",

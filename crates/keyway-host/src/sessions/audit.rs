@@ -13,8 +13,8 @@ use super::verifying::VerifiedAccount;
 
 /// Receives a report of each transition of a session.
 ///
-/// A host calls it after the transition is stored. It should be quick, because the caller of the session waits for it.
-/// Its panics are caught. A closure implements it:
+/// The host calls the audit after a transition is stored. The audit should be quick, because the caller of the session
+/// waits for it. A panic of the audit is caught. A closure can be the audit:
 ///
 /// ```
 /// use keyway_host::sessions::{SessionAudit, Transition};
@@ -67,7 +67,7 @@ pub struct Transition<'a> {
     pub operator: Option<&'a Holder>,
     /// The state of the credentials after a check-in (decision S10).
     pub rotation: Option<Rotation>,
-    /// Whether the action failed. The host tries it again, unless it is a fetch.
+    /// Whether the action failed. The host does not repeat a failed fetch, but tries every other failed action again.
     pub failed: bool,
 }
 

@@ -17,9 +17,9 @@ use crate::work::{Again, Limits, Standing};
 /// soon, or not at all.
 const MOST_USED: usize = 32;
 
-/// Takes over the fetches that no caller works on any more, because the caller went away or its host died. A fetch that
-/// the store was not asked for is dropped. For any other fetch, the store is asked about the outcome if `resolves` is
-/// set, and otherwise a person decides.
+/// Takes over the fetches that no caller works on any more, because the caller went away or its host died. A fetch for
+/// which the store was not asked yet is dropped. If the store was being asked, the host later asks it about the outcome
+/// if `resolves` is set, and otherwise a person decides.
 pub(super) fn settle_interrupted(next: &mut SessionState, now: Timestamp, resolves: bool) {
     next.fetches.retain(|open| open.stage != FetchStage::Pending);
     for open in next.fetches.iter_mut().filter(|open| open.stage == FetchStage::Asked) {
@@ -162,8 +162,8 @@ pub(super) fn decide(
     Ok(())
 }
 
-/// Keeps a check-out, and returns true. Returns false if no caller waits for the check-out any more, which is then
-/// checked in, or if its lease is already being taken back.
+/// Keeps a check-out, and returns true. If no caller waits for the check-out any more, it is checked in instead, and
+/// the function returns false. It also returns false if the lease of the check-out is already being taken back.
 pub(super) fn found(
     next: &mut SessionState,
     now: Timestamp,
@@ -191,7 +191,8 @@ pub(super) fn found(
     true
 }
 
-/// Schedules the check-in of a lease that no caller uses, unless the lease is known.
+/// Schedules the check-in of a lease that no caller uses, unless the session already has a check-out with the same id
+/// or the same lease.
 pub(super) fn give_back(next: &mut SessionState, now: Timestamp, check_out: CheckOut, reason: CheckInReason) {
     let is_known = next
         .check_outs
@@ -335,7 +336,8 @@ pub(super) fn renewed_lease(
     }
 }
 
-/// Notes that a store was told of an event, or plans another try. After the retries are used up, the store is not told.
+/// Notes that a store was told of an event, or plans another try. If the retries are used up, the host gives up, and
+/// the store is never told.
 pub(super) fn told(
     limits: &Limits,
     next: &mut SessionState,
@@ -360,8 +362,8 @@ pub(super) fn told(
     *notice = at.map_or(Notice::Done, |next| Notice::Owed(Owed { failures, next, ..owed }));
 }
 
-/// Forgets the oldest check-outs that are checked in or have no lease, until the session is within its limit. Keeps all
-/// other check-outs, even beyond the limit.
+/// Forgets the oldest check-outs that are checked in or have no lease, until the session is within its limit. A
+/// check-out whose lease is not checked in is kept, even beyond the limit.
 pub(super) fn forget_returned(next: &mut SessionState) {
     while next.check_outs.len() > MAX_CHECK_OUTS {
         match next.check_outs.iter().position(|out| !out.is_out()) {
@@ -390,7 +392,7 @@ impl CheckOut {
         }
     }
 
-    /// Plans the renewal of a held lease. `longest` is the maximum age of the lease; without it, the lease is not
+    /// Plans the renewal of a held lease. `longest` is the maximum age of the lease. If it is `None`, the lease is not
     /// renewed.
     fn plan_renewal(&mut self, longest: Option<Duration>) {
         let Stage::Held { renew } = &mut self.stage else { return };

@@ -28,8 +28,9 @@ use crate::work::{Limits, Worker};
 
 /// The engine for credential stores: sessions fetch credentials, and the host checks their leases in.
 ///
-/// It keeps a record of each session at each store on a storage engine, sealed by the host's own keys (decision K1).
-/// Every step is stored before the store is asked (decision R2). Several hosts may share one storage engine.
+/// For each session at each store, a record is kept on the host's storage engine, sealed by the host's own keys
+/// (decision K1). Every step is stored before the store is asked (decision R2). Several hosts may share one storage
+/// engine.
 ///
 /// Get it from [`Host::sessions`](crate::Host::sessions); the host also carries out due work. A clone is another handle
 /// to the same engine. The futures need a tokio runtime, and block as much as the storage engine does.

@@ -108,7 +108,7 @@ impl From<Failed<SessionWorkflow>> for SessionsError {
             // A session's record is not counted, so this does not happen.
             FailedBecause::LimitReached(_) => Self::Refused(TransitionError::TooMany),
             // If a step cannot be stored after the plugin failed, the caller gets the plugin's failure, because it
-            // tells more.
+            // tells more than the failure to store the step.
             FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
         }
     }

@@ -51,8 +51,8 @@ pub struct FetchRequest {
     pub ticket: Option<String>,
     /// The asset of a remote application, unless the session cookie names one.
     pub asset: Option<String>,
-    /// How long to wait for an account that another session holds exclusively, instead of the vault's
-    /// [time](super::Vault::busy_wait).
+    /// How long to wait for an account that another session holds exclusively. If this is `None`, the vault's
+    /// [time](super::Vault::busy_wait) counts.
     pub busy_wait: Option<Duration>,
 }
 

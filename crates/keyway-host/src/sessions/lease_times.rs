@@ -49,7 +49,7 @@ fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::from_millis(to.as_milliseconds().saturating_sub(from.as_milliseconds()))
 }
 
-/// Returns a part of a duration, rounded down to milliseconds.
+/// Multiplies a duration by the fraction `times / by`, rounded down to milliseconds.
 fn part(of: Duration, times: u128, by: u128) -> Duration {
     Duration::from_millis(u64::try_from(of.as_millis() * times / by).unwrap_or(u64::MAX))
 }

@@ -41,8 +41,8 @@ impl Live {
         let mut seen = self.cookie.lock().unwrap_or_else(PoisonError::into_inner);
         if stored.calls > seen.call {
             *seen = Seen { cookie: cookie_of(stored.cookie.as_ref()), call: stored.calls };
-            // Other plugins may have added entries to the session cookie since then. If the record's entries no longer
-            // fit into this cookie, they stay only in the record.
+            // Other plugins may have added entries to the session cookie since the record was written. If the entries
+            // of the record do not fit into the cookie any more, they stay only in the record.
             if let Some(stored) = &stored.session_cookie {
                 let _ = self.session_cookie.merge(read_object(stored).unwrap_or_default());
             }

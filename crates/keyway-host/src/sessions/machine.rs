@@ -175,7 +175,8 @@ pub(crate) fn step(
     let hands_out = apply(limits, &mut next, (now, resolves, standing), what)?;
     forget_returned(&mut next);
     Ok(match standing {
-        // A worker carries out the other due calls, so that the caller need not wait for them.
+        // The caller gets its answer now. A worker carries out the calls that are due, so that the caller need not wait
+        // for them.
         _ if hands_out => Step::to(next).handing_out(),
         // When a host is lost, many sessions are lost at once, so the lanes carry out the calls of these sessions.
         _ if is_lost && standing != Standing::Others => Step::to(next),
@@ -186,9 +187,9 @@ pub(crate) fn step(
 }
 
 impl What {
-    /// Tells whether the record itself serves as the intent of the notice that follows. This requires that a restart of
-    /// the host would end the session by the same call with the same id, and that the session owes and holds nothing
-    /// else (decision H222).
+    /// Tells whether the notice of the end needs no stored intent of its own, because the record serves as the intent.
+    /// This requires that a restart of the host would make the same call with the same id, and that the session owes
+    /// and holds nothing else (decision H222).
     fn needs_no_intent(&self, stored: Option<&SessionState>) -> bool {
         let (Self::End { read, recovers: true }, Some(stored)) = (self, stored) else { return false };
         read.is_empty()
@@ -331,7 +332,7 @@ fn proceed(mut next: SessionState, now: Timestamp) -> Step {
     }
     let returning = |out: &&CheckOut| matches!(&out.stage, Stage::Returning { owed, .. } if is_due(owed));
     if let Some(out) = next.check_outs.iter().find(returning).cloned() {
-        // A renewal may have changed the id of the lease, so the host first finds out its outcome.
+        // A renewal may have changed the id of the lease, so the host first finds out the outcome of the renewal.
         let command = if out.is_renewing { Command::Renew(out) } else { Command::CheckIn(out) };
         return Step::to(next).then(command);
     }

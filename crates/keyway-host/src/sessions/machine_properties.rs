@@ -102,7 +102,7 @@ impl World {
         self.ends.map_or(lease.clone(), |ends| lease.expires_at(self.now.plus(ends)))
     }
 
-    /// Gives a renewed lease another id, if this vault does so.
+    /// Gives a renewed lease a new id if `renews_ids` is set.
     fn rename(&mut self, old: &LeaseId) -> LeaseId {
         if !self.renews_ids {
             return old.clone();

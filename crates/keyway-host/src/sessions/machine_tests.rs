@@ -238,7 +238,7 @@ fn the_record_itself_is_the_intent_of_the_end_of_a_session_that_holds_nothing() 
     let returned = returned();
     let told = after(Some(&returned), Standing::Free, end_of_attached());
     assert!(told.is_promised && told.state.as_ref() == Some(&returned), "nothing is stored");
-    // A restart after a crash leads to the same call.
+    // After a crash, the restarted host makes the same call: it tells the store of the end.
     let lost = after(Some(&returned), Standing::Free, What::HostLost).state;
     let restarted = after(lost.as_ref(), Standing::Free, What::Wake);
     for step in [&told, &restarted] {

@@ -13,7 +13,7 @@ pub struct NewSession {
     /// The stores that learn of the session's events even if it fetches nothing from them.
     pub stores: Vec<CredentialStoreName>,
     /// Whether the session outlives its host's process, and is [resumed](super::Sessions::resume) after a restart. Such
-    /// a session ends only by a call.
+    /// a session ends only when [`end`](super::Session::end) is called.
     pub is_detached: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Queues sessions for an account that another session holds exclusively. They wait in the order of their arrival.
+//! Queues the sessions that wait for an account that another session holds exclusively, in the order of their arrival.
 //!
 //! A queue is in the memory of one host: hosts that share a storage engine do not wait for each other's queues.
 
@@ -98,8 +98,8 @@ impl Drop for Place {
     }
 }
 
-/// Returns how long the first session waits before it asks the store again: until the end of use that the vault named,
-/// at most for a second.
+/// Returns how long the first session waits before it asks the store again. If the vault named an end of the use, the
+/// session waits until then, but never for more than a second.
 fn look_again(busy: &Busy, now: Timestamp) -> Duration {
     let until = busy.until.map(|until| until.as_milliseconds().saturating_sub(now.as_milliseconds()));
     until.map_or(LOOK_AGAIN, |wait| Duration::from_millis(wait).clamp(SHORTEST, LOOK_AGAIN))

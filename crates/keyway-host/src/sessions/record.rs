@@ -351,8 +351,8 @@ const KINDS: [CredentialKind; 5] = [
     CredentialKind::RemoteApp,
 ];
 
-/// Returns the code of a kind, which is stored and never changes. Kinds that this version does not know are not
-/// fetched.
+/// Returns the code of a kind of credentials, which is stored and never changes. This version fetches no credentials of
+/// a kind that it does not know, so no such kind is stored.
 fn kind_code(kind: CredentialKind) -> u8 {
     match kind {
         CredentialKind::PrivateKeys => 1,

@@ -23,8 +23,9 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// Returns the outcome for a candidate that the store must not be asked for, because a lock stops the candidate or
-    /// other sessions came earlier.
+    /// Returns the outcome for a candidate that the store must not be asked for: the session waited for a different
+    /// candidate, a lock stops the candidate, or other sessions already wait for it. Returns `None` if the store may be
+    /// asked.
     pub(super) fn of(&self, candidate: &Candidate) -> Option<FetchOutcome<Infallible>> {
         if self.first_for.as_ref().is_some_and(|first| first != candidate) {
             return Some(FetchOutcome::NotFound);

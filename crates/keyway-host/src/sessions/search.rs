@@ -77,7 +77,7 @@ pub struct Attempt {
 
 /// A walk through the candidates of a search. It visits each candidate once.
 pub(super) struct Walk {
-    /// The sources. An account by the host's rule is removed when the walk takes it.
+    /// The sources. The walk takes the account of [`Accounts::Given`] out of them.
     search: Search,
     own_accounts: Option<Candidates<Account>>,
     account: Option<Account>,
@@ -85,7 +85,7 @@ pub(super) struct Walk {
     /// that source.
     place: usize,
     own_assets: Option<Candidates<Asset>>,
-    /// The next asset of the store's list.
+    /// The asset that was read last from the store's list, until it becomes part of a candidate.
     own_asset: Option<Asset>,
     /// The candidates that the walk has visited, each with its outcome if the store was asked for the candidate.
     tried: Vec<(Candidate, Option<FetchOutcome<Infallible>>)>,
@@ -243,7 +243,7 @@ mod tests {
 
     use super::*;
 
-    /// A store that lists two accounts, and either endless or few assets.
+    /// A store that lists two accounts, and either an endless or a short list of assets.
     #[derive(Debug)]
     struct Lists;
 

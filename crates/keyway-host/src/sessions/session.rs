@@ -55,7 +55,7 @@ struct Inner {
     session_cookie: Cookie,
     calls: Arc<AtomicU64>,
     progress: tokio::sync::Mutex<Progress>,
-    /// Ends the wait of a fetch in the queue.
+    /// Notified when the session is ended, so that a fetch stops waiting in the queue.
     ending: Notify,
 }
 
@@ -72,7 +72,8 @@ struct Part {
     at: SessionAtStore,
     live: Live,
     entry: Option<Box<Entry<SessionWorkflow>>>,
-    /// Credentials without a lease that were read since the last event.
+    /// The credentials that were read without a lease. The next notice of a completed authentication or of the
+    /// session's end lists them, unless a later fetch replaces them first.
     read: Vec<CheckOut>,
     /// Whether the session had a record at the store. If the record is gone, another handle ended the session.
     has_record: bool,
@@ -128,7 +129,7 @@ impl Session {
         }
         for entry in entries {
             let live = session.live();
-            // Uses the data that the store keeps with the session.
+            // Takes over the cookies from the stored record.
             let none = Data::default();
             let stored = entry.state.as_ref().map_or(&none, |state| &state.data);
             let _ = live.context(Arc::clone(&session.anonymous), stored);
@@ -156,8 +157,9 @@ impl Session {
     /// credentials, and another session holds an account exclusively, the call waits in the queue for the first such
     /// account (decision S10).
     ///
-    /// The call first checks in the unproven leases of the session at this store. It keeps them if it fetches one-time
-    /// codes or a remote application, which are used together with earlier credentials (decision S3).
+    /// The call first checks in the unproven leases of the session at this store. A fetch of one-time codes or of a
+    /// remote application leaves these leases as they are, because it does not replace earlier credentials (decision
+    /// S3).
     ///
     /// # Errors
     /// [`SessionsError::Demanded`] and [`SessionsError::Locked`] before any store is asked; [`SessionsError::Store`]

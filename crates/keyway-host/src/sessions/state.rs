@@ -119,7 +119,7 @@ pub(crate) struct CheckOut {
     pub(super) term: Timestamp,
     /// How many times the lease was renewed.
     pub(super) renewals: u32,
-    /// Whether a renewal was begun whose outcome is unknown. It may have changed the id of the lease.
+    /// Whether a renewal was begun whose outcome is unknown. The renewal may have changed the id of the lease.
     pub(super) is_renewing: bool,
     /// Whether the target accepted the credentials.
     pub(super) is_proven: bool,
@@ -146,7 +146,7 @@ pub(super) enum FetchStage {
     Undecided,
 }
 
-/// The intent of a fetch, stored before its first candidate is asked (decision S2).
+/// The intent of a fetch, stored before the store is asked for the first candidate (decision S2).
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OpenFetch {
     pub(super) id: NameTag,

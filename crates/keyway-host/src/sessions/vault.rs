@@ -108,8 +108,8 @@ impl Vault {
     }
 
     /// Sets whether check-ins and notices get the user's login at the gateway, as fetches do (decision S6). If so, the
-    /// login is sealed and kept with the session. Off by default: the store logs in with its own account, or keeps a
-    /// token in its cookie.
+    /// login is sealed and kept with the session. Off by default: the store then uses an account of its own, or a token
+    /// that it keeps in its cookie.
     #[must_use]
     pub const fn lend_login(mut self, lent: bool) -> Self {
         self.rules.lends_login = lent;

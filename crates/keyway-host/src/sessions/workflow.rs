@@ -40,9 +40,11 @@ impl std::fmt::Debug for SessionWorkflow {
     }
 }
 
-/// The name of the list of sessions that live in a host's memory.
+/// The first part of the name of a host's list: the sessions that live in the memory of that host.
 const HOST: &[u8] = b"host";
-/// The names of the lists of leases. The last list has the sessions with a fetch that a person has to decide.
+/// The first parts of the names of the lists of sessions. `HOLDER`, `ACCOUNT` and `ASSET` list the sessions with a
+/// lease that is not checked in, by person, by account, and by asset. `UNDECIDED` lists the sessions with a fetch for
+/// which a person has to find out whether there is a check-out.
 pub(super) const HOLDER: &[u8] = b"holder";
 pub(super) const ACCOUNT: &[u8] = b"account";
 pub(super) const ASSET: &[u8] = b"asset";
@@ -282,8 +284,8 @@ impl SessionWorkflow {
                         (What::Renewal { check_out, renewed: Ok(lease), is_unclear: false }, None, None)
                     }
                     Err(error) => {
-                        // These errors show that there was no renewal. Any other error is about this attempt, and does
-                        // not tell whether an earlier attempt had an effect.
+                        // These two errors show that there was no renewal. Every other error is only about this
+                        // attempt, and an earlier attempt may have renewed the lease.
                         let is_unclear = !matches!(
                             error,
                             CredentialError::UnknownLease { .. } | CredentialError::Unsupported { .. }

@@ -18,9 +18,9 @@ use crate::work::{Limits, Worker};
 
 /// The engine for secret stores: makes, opens, rotates and deletes them.
 ///
-/// It keeps a record of each store (plugin, configuration, names of keys, phase) on a storage
-/// engine, sealed by the host's own keys (decision K1). Every step is stored before the plugin is
-/// asked (decision R2). Several hosts may share one storage engine.
+/// For each store, a record (plugin, configuration, names of keys, phase) is kept on the host's storage engine, sealed
+/// by the host's own keys (decision K1). Every step is stored before the plugin is asked (decision R2). Several hosts
+/// may share one storage engine.
 ///
 /// Get it from [`Host::stores`](crate::Host::stores); the host also resumes interrupted work. A clone is another handle
 /// to the same engine. The futures need a tokio runtime, and block as much as the storage engine does.
@@ -83,7 +83,7 @@ impl Stores {
             Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.of(name)),
             Ok(Some(_)) => return Err(exists()),
             Ok(None) => true,
-            // Any other answer is judged by `initialize`.
+            // An error of this check does not end the creation: `initialize` decides.
             Err(_) => false,
         };
         let event = Event::Create { now: self.worker.clock.now(), keys: keys.ids().collect() };

@@ -212,7 +212,7 @@ impl StoreWorkflow {
     async fn delete(on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Result<Done, StoresError> {
         match guarded.written_by().await {
             Err(error) if leaves_open(&error) => return Err(error.into()),
-            // Any other answer is judged by `marked_for_delete`.
+            // In every other case, `marked_for_delete` decides.
             _ => {}
         }
         if on.is_claimed().await? {

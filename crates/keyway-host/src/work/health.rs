@@ -9,7 +9,7 @@ use super::workflow::{Lane, Workflow};
 use crate::plugin::LaneGuard;
 use crate::records::{RecordError, Room};
 
-/// The largest number that is counted.
+/// The number at which counting stops.
 const MOST: usize = 10_000;
 /// The time after which due work counts as overdue.
 const OVERDUE: Duration = Duration::from_secs(60);

@@ -18,8 +18,8 @@ use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
 use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
 
-/// How many entries of a lane a pass reads. The pass begins at a random entry, so that several hosts do not compete for
-/// the first one.
+/// How many entries of a lane a pass reads. The pass begins at a random entry, so that several hosts do not all begin
+/// with the same one.
 const WINDOW: usize = 128;
 /// The maximum number of records of a lane that are worked on at a time, unless the plugin sets a lower limit.
 const MOST_AT_ONCE: usize = 8;
@@ -56,7 +56,7 @@ pub(crate) trait Engine: Send + Sync {
     /// Returns the earliest moment at which work in this lane is due.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
 
-    /// Returns the moment when the first claim of any host ends.
+    /// Returns the earliest moment at which a claim of any host ends.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
     /// Counts the work that waits, and checks whether the plugins behind the lanes can be called.

@@ -6,7 +6,7 @@ use keyway_core::Timestamp;
 
 use super::retry::{Again, Retries};
 
-/// The time between two questions, unless the plugin names another.
+/// The time between two questions, unless the plugin names a different time.
 pub(crate) const DAILY: Duration = Duration::from_secs(24 * 3600);
 
 /// The shortest time from an answer to the next question.
@@ -25,7 +25,7 @@ pub(crate) struct Rhythm {
 }
 
 impl Rhythm {
-    /// Creates the times of a question that is first due at once.
+    /// Creates the schedule of a question that is due immediately.
     pub(crate) const fn new(now: Timestamp) -> Self {
         Self { since: now, next: now, failures: 0, is_wanted: false }
     }
@@ -57,8 +57,8 @@ impl Rhythm {
         *self = Self { since: now, next: next.max(now.plus(SHORTEST)), failures: 0, ..*self };
     }
 
-    /// Notes an answer that may name the next moment itself. The next question is at that moment, and after a day at
-    /// the latest, because the plugin may learn of work that it did not foresee.
+    /// Notes an answer, in which the plugin may name the moment of the next question. The plugin is asked at that
+    /// moment, but after a day at the latest, because the plugin may learn of work that it did not foresee.
     pub(crate) fn answered_daily(&mut self, now: Timestamp, next: Option<Timestamp>) {
         let day = now.plus(DAILY);
         self.answered(now, next.map_or(day, |next| next.min(day)));

@@ -68,8 +68,8 @@ struct Course<'a, W: Workflow> {
 impl<W: Workflow> Worker<W> {
     /// Carries an event through: computes, stores and carries out steps until no command is left.
     ///
-    /// Only the step that stored a plugin's answer hands it out. After a storage failure the loop reads the record
-    /// first, and undoes the plugin's work only if the step is known not to be stored.
+    /// The caller gets the plugin's answer only if the last stored step hands it out. After a storage failure the loop
+    /// reads the record first, and undoes the plugin's work only if the step is known not to be stored.
     ///
     /// While another call of this run holds the record, the machine is told that another caller works on it.
     ///

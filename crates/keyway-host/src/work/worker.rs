@@ -24,7 +24,7 @@ pub(crate) struct Run {
     pub(crate) number: u64,
     /// Set when this run stops working.
     pub(crate) stopped: Arc<OnceLock<Stopped>>,
-    /// Tells `run` that work may be due earlier than it expects.
+    /// Wakes [`Host::run`](crate::Host::run), because work may be due earlier than the loop expects.
     pub(crate) woken: Arc<Notify>,
 }
 
@@ -89,7 +89,7 @@ impl<W: Workflow> Worker<W> {
         self.holds.take(address)
     }
 
-    /// Makes a claim of this run that begins now. It lasts longer than the plugin may take for this command.
+    /// Makes a claim of this run that begins now. The claim lasts longer than the plugin may take for this command.
     pub(super) fn claim(&self, command: &W::Command) -> Claim {
         let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
         let longest = if W::is_long(command) { deadline.max(stall) } else { deadline };

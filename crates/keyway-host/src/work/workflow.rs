@@ -160,7 +160,8 @@ pub(crate) trait Workflow: Recorded + Sized {
     /// Returns the limits that the host set.
     fn limits(&self) -> &Limits;
 
-    /// Returns the event that replaces `event` when another record holds its unique names.
+    /// Returns the event that takes the place of `event` if the record `holder` already has the unique names that
+    /// `event` would give to this record.
     fn taken(&self, event: &Self::Event, holder: &Entry<Self>) -> Self::Event {
         let _ = holder;
         event.clone()

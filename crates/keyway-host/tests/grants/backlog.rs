@@ -76,7 +76,8 @@ async fn a_plugin_that_is_slow_to_describe_itself_does_not_hold_up_the_others() 
     until("it described itself", || version() == "2").await;
 }
 
-/// Shows that a user's claims can be read again after they were stored. Otherwise only the user could act on the grant.
+/// Shows that a user's claims can be read again after they were stored. A worker needs them to revoke the user's grant.
+/// Without them, only the user could revoke it.
 #[tokio::test]
 async fn claims_that_are_stored_can_be_read_again() {
     let deep = (0..70).fold(Json::from(true), |inner, _| Json::Array(vec![inner]));

@@ -17,9 +17,10 @@ fn engine(directory: &tempfile::TempDir, sqlite: bool, number: u64) -> Arc<dyn S
     }
 }
 
-/// Requests and revokes on a storage engine that stops at its n-th commit, for every n. That commit takes effect or
-/// not, and the engine can still be read or not. Then a new run recovers. Every credential must have a record, every
-/// granted one must exist, and every unknown one must be listed.
+/// Requests and revokes on a storage engine that stops at its n-th commit, for every n and in four variants: the commit
+/// takes effect or not, and the engine can still be read or not. Then a new run recovers. Every credential must have a
+/// record, a grant in the phase `Granted` must have its credential, and a grant with an unknown outcome must wait for a
+/// person.
 #[tokio::test]
 async fn nothing_is_lost_wherever_the_process_ends() {
     let directory = tempfile::tempdir().unwrap();

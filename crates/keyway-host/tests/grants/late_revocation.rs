@@ -1,5 +1,5 @@
-//! Tests revocations that outlive their callers. The plugin knows a credential only by its state, so a late revocation
-//! could hit a newer credential with the same state.
+//! Tests revocations that outlive their callers. The plugin recognizes a credential only by its reference (`state` on
+//! the wire), so a late revocation could hit a newer credential with the same reference.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
@@ -26,7 +26,7 @@ enum Revoke {
     Blocks,
 }
 
-/// An issuer with one account: every credential has the same state.
+/// An issuer with one account: every credential has the same reference.
 #[derive(Debug, Default)]
 struct Portal {
     state: Mutex<PortalState>,

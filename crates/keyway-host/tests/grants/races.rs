@@ -195,8 +195,8 @@ async fn work_in_hand_is_not_taken_from_oneself() {
     asked.await.unwrap().unwrap_err();
 }
 
-/// Tests a host that lost its claim. It knows only about its own call, so the grant stays listed because of the other
-/// host's call.
+/// Tests a host whose request is refused after another host took over its claim. The refusal says nothing about the
+/// call of the host that took over, so the grant stays listed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_refusal_forgets_nothing_of_the_host_that_took_over() {
     let (storage, keys) = (memory(), ring());

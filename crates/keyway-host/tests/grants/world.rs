@@ -36,7 +36,7 @@ pub(crate) enum Request {
     HangsAfter,
     /// Makes the credential, and answers 200 ms later.
     Slow,
-    /// Makes the credential. Its state is always the same.
+    /// Makes the credential. Its reference (`state` on the wire) is always the same.
     SameState,
     SecretInState,
     HugeState,
@@ -53,7 +53,7 @@ pub(crate) struct World {
 
 #[derive(Debug)]
 pub(crate) struct WorldState {
-    /// The intents of the existing credentials, by state.
+    /// The intents of the existing credentials, by the reference of the credential.
     pub(crate) credentials: BTreeMap<String, Vec<String>>,
     pub(crate) request: Request,
     /// How many of the next revocations fail.
@@ -63,7 +63,8 @@ pub(crate) struct WorldState {
     pub(crate) requests: u32,
     pub(crate) revocations: u32,
     pub(crate) descriptions: u32,
-    /// The issuer's description: a version, or `broken`. With `hangs`, the call of `describe` hangs.
+    /// The version in the issuer's description. With `broken`, the description breaks rules. With `hangs`, the call of
+    /// `describe` hangs.
     pub(crate) version: String,
     pub(crate) logins: Vec<usize>,
     next: u32,

@@ -29,9 +29,9 @@ async fn life(world: &World, request: &str) -> Option<Order> {
     Some(order)
 }
 
-/// Runs the life of an order on a storage engine that stops at its n-th commit, for every n. That commit takes effect
-/// or not, and the engine can still be read or not. Then a new run continues. The order is neither lost nor placed
-/// twice. If a person has to decide, the order is listed.
+/// Runs the life of an order on a storage engine that stops at its n-th commit, for every n and in four variants: the
+/// commit takes effect or not, and the engine can still be read or not. Then a new run continues. The order is neither
+/// lost nor placed twice. If a person has to decide, the order is listed.
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
     let directory = tempfile::tempdir().unwrap();

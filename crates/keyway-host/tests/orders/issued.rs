@@ -70,7 +70,7 @@ async fn a_certificate_that_breaks_a_rule_ends_the_order_and_is_kept_in_quaranti
         let logged = world.issued(IssuedBy::Name("door.example.com"), None, 9).await.unwrap();
         assert!(logged.entries.is_empty(), "it is not in use, so it is not in the log");
     }
-    // The certificate has another key than the request.
+    // The certificate is for a different key than the request.
     let (_, order) = ended(ScriptedCa::new(), simple_cmc(), none).await;
     assert!(order.state.message.contains("key"), "{}", order.state.message);
 }

@@ -155,7 +155,8 @@ async fn a_preference_for_an_authority_that_is_gone_counts_no_more() {
         assert_eq!(world.placed().await.ca, None, "as if nothing were preferred");
         assert!(preferences().await.is_empty(), "the preference is gone too");
     }
-    // A base authority that the plugin no longer lists is not replaced by another authority.
+    // The preferred base authority is not listed any more. The order is refused, and no other authority takes its
+    // place.
     a.prefer(Some(&joe()), Some(&base(&a))).await.unwrap();
     let other = ScriptedCa::new().with_name("Another");
     let world =
@@ -279,9 +280,9 @@ async fn life(world: &World) -> Option<()> {
     world.subordinate_cas().delete(&joe(), &made.id?).await.ok()
 }
 
-/// Creates and deletes an authority on a storage engine that stops at its n-th commit, for every n. That commit takes
-/// effect or not, and the engine can still be read or not. Then a new run continues. Nothing is lost or doubled, and no
-/// other owner ever sees the authority.
+/// Creates and deletes an authority on a storage engine that stops at its n-th commit, for every n and in four
+/// variants: the commit takes effect or not, and the engine can still be read or not. Then a new run continues. Nothing
+/// is lost or doubled, and no other owner ever sees the authority.
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
     let all = ScriptedCa::CAPABILITIES;

@@ -141,7 +141,7 @@ async fn a_session_whose_last_handle_is_dropped_ends() {
     assert_eq!(returned(&store), ["Unused"]);
 }
 
-/// A store that examines its cookies, and the connection in its calls.
+/// A store that checks the cookies and the connection that it gets with a call.
 #[derive(Debug, Default)]
 struct Looking {
     panics: bool,

@@ -16,8 +16,8 @@ use crate::{Json, Parameters, Violation, Violations};
 
 /// An issuer's description of itself (WaTTS seed, "Listing The Supported Parameter").
 ///
-/// A description is always valid: names are `[a-z0-9_]+` and unique, and defaults fit their types (decision W4). An
-/// issuer that offers no set of parameters has the empty set, as in the real WaTTS host.
+/// A description is always valid: names are `[a-z0-9_]+` and unique, and defaults fit their types (decision W4). If an
+/// issuer declares no set of parameters, its description gets one set without parameters, as in the real WaTTS host.
 ///
 /// ```
 /// use keyway_issuers::{Description, ParameterDescriptor};
@@ -111,7 +111,7 @@ impl Description {
         self.features
     }
 
-    /// Returns the description with other features.
+    /// Replaces the optional wire features of the description.
     #[must_use]
     pub const fn with_features(mut self, features: Features) -> Self {
         self.features = features;

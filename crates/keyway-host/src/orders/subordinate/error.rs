@@ -27,8 +27,8 @@ pub enum SubordinateError {
     /// The owner may not use the parent, or may not delete the authority (decision B19).
     #[error(transparent)]
     Ca(#[from] CaRefusal),
-    /// The plugin failed. If [`effect`](PluginError::effect) says that an effect may remain, the host continues its
-    /// work, and `list` shows the outcome.
+    /// The plugin failed. If [`effect`](PluginError::effect) says that an effect may remain, the host continues the
+    /// creation or the deletion, and `list` shows the outcome.
     #[error("the connection \"{authority}\" failed at the authority \"{}\": {error}", name.escape_debug())]
     Authority {
         /// The name of the connection.
@@ -50,7 +50,7 @@ impl From<Failed<SubordinateWorkflow>> for SubordinateError {
             FailedBecause::Refused { error, .. } => Self::Refused(error),
             FailedBecause::LimitReached(_) => Self::Refused(TransitionError::Exists),
             // If a step cannot be stored after the plugin failed, the caller gets the plugin's failure, because it
-            // tells more.
+            // tells more than the failure to store the step.
             FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
         }
     }

@@ -180,7 +180,7 @@ pub(crate) fn step(
         Event::Decide { now, decision } => decide(state, standing, now, decision),
         Event::Created { now, ca } if state.ca.is_none() => Ok(active(now, ca)),
         Event::Deleted if state.ca.is_some() => Ok(Step::gone()),
-        // Any other answer counts only if its worker still has the claim.
+        // Apart from `Created` and `Deleted`, an answer counts only if its worker still has the claim.
         answer if standing == Standing::Ours => Ok(answered(limits, state, answer)),
         _ => Ok(Step::to(state.clone())),
     }
@@ -232,7 +232,7 @@ fn answered(limits: &Limits, state: &State, answer: Event) -> Step {
 }
 
 /// Tries the creation again if a retry is left, and a repetition cannot create a second authority. Otherwise, the host
-/// forgets an authority that certainly does not exist, and a person decides about any other authority.
+/// forgets the authority if it certainly does not exist. If this is not certain, a person decides.
 fn again_later(limits: &Limits, state: State, again: Again, can: Capabilities) -> Step {
     let failures = state.failures.saturating_add(1);
     let can_be_repeated = state.doubt == Doubt::None || can.idempotent || can.reconciles;
