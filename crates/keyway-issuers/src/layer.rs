@@ -22,7 +22,7 @@ pub enum Call<'a> {
     /// [`Issuer::request`].
     #[non_exhaustive]
     Request {
-        /// The intended effect, if the host names one.
+        /// The id of the intended effect, if the host names one.
         intent: Option<&'a IntentId>,
         /// The parameters that the user entered.
         parameters: &'a Parameters,
@@ -30,17 +30,17 @@ pub enum Call<'a> {
     /// [`Issuer::revoke`].
     #[non_exhaustive]
     Revoke {
-        /// The intended effect, if the host names one.
+        /// The id of the intended effect, if the host names one.
         intent: Option<&'a IntentId>,
-        /// The state of the credential.
+        /// The reference to the credential (`state` on the wire).
         state: &'a CredentialRef,
     },
     /// [`Issuer::reconcile`].
     #[non_exhaustive]
     Reconcile {
-        /// The intent in question.
+        /// The id of the intended effect, if the host names one.
         intent: Option<&'a IntentId>,
-        /// The intended effect.
+        /// The intended effect: a request, or the revocation of a credential.
         effect: &'a IntendedEffect,
     },
 }

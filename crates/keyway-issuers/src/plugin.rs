@@ -58,15 +58,13 @@ pub trait Issuer: fmt::Debug + Send + Sync {
     /// Returns the issuer's capabilities. They never change for one handle.
     fn capabilities(&self) -> Capabilities;
 
-    /// Describes the issuer: its version, its configuration parameters, and the parameters of a
-    /// request (WaTTS seed, "Listing The Supported Parameter").
+    /// Describes the issuer: its version, its configuration parameters, and the parameters of a request (WaTTS seed,
+    /// "Listing The Supported Parameter").
     ///
-    /// The answer depends on no user and no configuration, and changes only with the version
-    /// (decision W4).
+    /// The answer depends on no user and no configuration, and changes only with the version (decision W4).
     ///
     /// # Errors
-    /// [`Unavailable`](IssuerError::Unavailable) and others, when the issuer has to ask another
-    /// system.
+    /// [`Unavailable`](IssuerError::Unavailable) or another error, if the issuer asks another system and that fails.
     async fn describe(&self) -> Result<Description, IssuerError>;
 
     /// Makes a credential, or asks for another login first.

@@ -10,7 +10,7 @@ use crate::{Configuration, CredentialRef, JsonObject, Requester};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Context {
-    /// The intended effect. `None` only if the host, like WaTTS itself, keeps no intents.
+    /// The id of the intended effect. `None` only if the host, like WaTTS itself, keeps no intents.
     pub intent: Option<IntentId>,
     /// The user, as the host's login identified them.
     pub requester: Requester,
@@ -24,7 +24,7 @@ impl Context {
         Self { intent: None, requester: requester.into(), configuration: Configuration::default() }
     }
 
-    /// Sets the intended effect.
+    /// Sets the id of the intended effect.
     #[must_use]
     pub fn with_intent(mut self, intent: IntentId) -> Self {
         self.intent = Some(intent);
@@ -43,7 +43,7 @@ impl Context {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct CredentialRequest {
-    /// The user that asks, and the plugin's configuration.
+    /// The user that asks, the plugin's configuration, and the id of the intended effect.
     pub context: Context,
     /// The parameters that the user entered. The host has checked that they fit one of the parameter sets that the
     /// plugin describes.
@@ -119,14 +119,14 @@ impl fmt::Debug for Parameters {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Revocation {
-    /// The owner of the credential, and the plugin's configuration.
+    /// The owner of the credential, the plugin's configuration, and the id of the intended effect.
     pub context: Context,
-    /// The state that the plugin returned when it made the credential.
+    /// The reference (`state` on the wire) that the plugin returned when it made the credential.
     pub state: CredentialRef,
 }
 
 impl Revocation {
-    /// Creates the order to destroy the credential with this state.
+    /// Creates the order to destroy the credential to which `state` refers.
     pub const fn new(context: Context, state: CredentialRef) -> Self {
         Self { context, state }
     }

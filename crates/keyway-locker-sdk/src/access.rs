@@ -4,7 +4,7 @@ use keyway_core::SecretText;
 use keyway_secrets::StoreName;
 use sha2::{Digest as _, Sha256};
 
-/// The right to use one store.
+/// An access key of the configuration, and the store that it opens.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     id: String,

@@ -101,7 +101,7 @@ impl Configuration {
             invalid(format!("line {line}: {}", error.message()))
         })?;
         let json = serde_json::to_value(table).map_err(|error| invalid(error.to_string()))?;
-        // This reader repeats no value in its errors.
+        // `read_configuration` repeats no value in its errors.
         let written: Written =
             read_configuration(&Json::from(json)).map_err(|error| invalid(error.to_string()))?;
         let log = written.log.map_or(Ok(LogLevel::default()), |level| {
@@ -135,7 +135,7 @@ impl Configuration {
     }
 }
 
-/// Returns the path of the file, from the environment variables that an SDK passes on.
+/// Returns the path of the configuration file, from the environment variables that an SDK passes on.
 fn place(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf, ConfigurationError> {
     // A relative path is ignored, as the XDG specification requires.
     let folder = variable("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());

@@ -13,7 +13,7 @@ use crate::parameters::Parameters;
 /// The version of the protocol.
 pub(crate) const PROTOCOL_VERSION: u32 = 1;
 
-/// The maximum age of a cached answer that a caller may accept, in seconds.
+/// The largest value of `max_age_seconds`, which is also the value for a request without this entry.
 const OLDEST: u32 = 86400;
 
 /// Checks a context. Returns the access whose id and secret the context holds, and the maximum age of cached answers

@@ -81,7 +81,8 @@ impl Failure {
         }
     }
 
-    /// Returns the seconds to wait before the next request.
+    /// Returns the seconds to wait before the next request, if this is [`RateLimited`](Self::RateLimited) and the time
+    /// is known.
     pub(crate) const fn retry_after(self) -> Option<u32> {
         match self {
             Self::RateLimited { after } => after,

@@ -12,7 +12,8 @@ use crate::failure::Failure;
 use crate::project::Project;
 
 impl Project {
-    /// Moves a secret and applies the other changes to it. Returns the new header, and the value.
+    /// Moves a secret to `place`, with the new value and description of `changes` if there are any. Returns the new
+    /// header, and the value.
     ///
     /// # Errors
     /// The failures of reading, creating and destroying. [`Failure::Validation`] if the store cannot destroy secrets;
@@ -40,8 +41,9 @@ impl Project {
         let header = there.create(place.key.expose(), copy).await?;
         let destroyed = destroy_unchanged(here, key, &found.header).await;
         if let Err(error) = destroyed {
-            // After an error without an effect, this call has not destroyed the old secret, which may have a later
-            // value, so the copy is destroyed. After any other error, the copy may be the only secret left.
+            // An error without an effect means that this call has not destroyed the old secret, which may have a later
+            // value by now. So the copy is destroyed. After an error with a possible effect, the copy may be the only
+            // secret left, so it stays.
             if error.effect() == Effect::None {
                 destroy_unchanged(&there, &place.key, &header).await?;
             }

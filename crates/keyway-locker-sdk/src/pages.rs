@@ -29,7 +29,8 @@ struct Place {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Layer {
-    /// The secrets that the caller asked for.
+    /// The secrets of the environment in the request, or all secrets if it names no environment. A list of environments
+    /// has only this layer.
     First,
     /// The secrets without an environment, which a list of an environment also contains.
     Shared,

@@ -23,8 +23,9 @@ pub(crate) struct Project {
 }
 
 impl Project {
-    /// Opens the store and checks that this plugin wrote its data (decision C4). `database` opens the database that the
-    /// plugin may need. Needs a tokio runtime; blocks while it reads the key file and the database.
+    /// Opens the store and checks that its data comes from the plugin of `entry`, in a version that the plugin can read
+    /// (decision C4). `database` opens the database that the plugin may need. Needs a tokio runtime; blocks while it
+    /// reads the key file and the database.
     ///
     /// # Errors
     /// [`Failure::File`], [`Failure::Database`], [`Failure::Internal`]; the log has the reason.

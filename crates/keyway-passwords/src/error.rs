@@ -4,7 +4,8 @@ use thiserror::Error;
 
 use crate::{Alphabet, CharacterClass, MAX_LENGTH, MIN_LENGTH};
 
-/// An error for a rule that no password can satisfy, or that has an unknown name.
+/// An error for a rule with a length out of bounds, with an unknown name, or with a required class that the alphabet
+/// lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum RuleError {
@@ -56,7 +57,7 @@ pub enum RandomnessError {
     /// The system gave no random bytes.
     #[error("the system gave no random bytes: {0}")]
     System(#[from] getrandom::Error),
-    /// The source is broken: almost none of its bytes were usable.
+    /// The source is broken: too many bytes in a row, or too many passwords made of them, had to be discarded.
     #[error("the source of randomness is broken: its bytes are not random")]
     Broken,
 }

@@ -99,8 +99,8 @@ impl PasswordRule {
         self.generate_from(|bytes| Ok(getrandom::fill(bytes)?))
     }
 
-    /// Makes a password with random bytes. `fill` must fill the whole buffer that it gets with such bytes. Outside of
-    /// tests, use [`generate`](Self::generate).
+    /// Makes a password with random bytes. `fill` must overwrite its whole buffer with such bytes. Outside of tests,
+    /// use [`generate`](Self::generate).
     ///
     /// # Errors
     /// The error of `fill`, or [`RandomnessError::Broken`] if its bytes cannot be random.

@@ -16,7 +16,7 @@ impl Group {
         Some(Self(folder))
     }
 
-    /// Counts the other processes in the cgroup.
+    /// Counts the processes in the cgroup, without the helper.
     pub(crate) fn others(&self) -> u32 {
         self.processes().try_fold(0_u32, |count, _| count.checked_add(1)).unwrap_or(u32::MAX)
     }

@@ -46,9 +46,9 @@ pub(crate) fn signal(signal: Signal) {
     let mut next = vec![getpid().as_raw_pid()];
     while let Some(parent) = next.pop() {
         for child in children.remove(&parent).unwrap_or_default() {
-            // The descriptor always names the same process. So the parent is checked only after the descriptor is
-            // opened: the check finds a process id that was reused before that, and if the id is reused later, the
-            // signal reaches no other process.
+            // A process id may be reused at any time, but the descriptor stays with one process. So the parent is
+            // checked after the descriptor is opened: the check recognizes an id that was reused before, and a later
+            // reuse does no harm, because the signal is sent through the descriptor.
             let Some(id) = Pid::from_raw(child) else { continue };
             let Ok(handle) = pidfd_open(id, PidfdFlags::empty()) else { continue };
             if parent_of(child).is_some_and(|now| now == parent || now == getpid().as_raw_pid()) {

@@ -64,7 +64,8 @@ impl Helper {
         Ok(())
     }
 
-    /// Waits for the end of a program, and ends the processes that it left behind.
+    /// Executes the orders of the host until the program ends, and then ends the processes that the program left
+    /// behind. If the host is gone first, kills the program, too.
     fn watch(&self, mut child: Child) -> io::Result<()> {
         let ended = match pidfd_open(Pid::from_child(&child), PidfdFlags::empty()) {
             Ok(ended) => ended,

@@ -52,8 +52,8 @@ impl KeyRing {
     /// Makes a ring of keys that are given as texts, each read by [`Key::parse`].
     ///
     /// # Errors
-    /// [`KeyError::MalformedLine`] gives the number of the key, counted from 1, and the position; `NoKeys` if
-    /// there is none.
+    /// [`KeyError::MalformedLine`] gives the number of the key, counted from 1, and the position; `NoKeys` if there is
+    /// no text.
     pub fn parse<'text>(texts: impl IntoIterator<Item = &'text str>) -> Result<Self, KeyError> {
         Self::numbered((1..).zip(texts))
     }

@@ -205,7 +205,8 @@ impl Binary {
 fn where_base64_breaks(text: &[u8]) -> (usize, Expected) {
     let symbol = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let symbols = text.iter().position(|byte| !symbol(byte)).unwrap_or(text.len());
-    // Two or three characters after the last group of four stand for one or two bytes. A single one stands for none.
+    // Two or three characters after the last group of four stand for one or two bytes. A single character is too short
+    // for a byte.
     let padding = match symbols % 4 {
         0 => 0,
         1 if symbols == text.len() => return (symbols, Expected::More),

@@ -98,12 +98,11 @@ pub struct BulkLimits {
 }
 
 impl BulkLimits {
-    /// Checks the size of a batch. A store does so before it touches any data.
+    /// Checks the size of a batch, and that it writes each secret once. A store does so before it touches any data.
     ///
     /// # Errors
-    /// [`Invalid`](StoreError::Invalid) if the batch has too many writes;
-    /// [`InBatch`](StoreError::InBatch) at the second write to one address;
-    /// [`TooLarge`](StoreError::TooLarge) if the batch has too many bytes.
+    /// [`Invalid`](StoreError::Invalid) if the batch has too many writes; [`InBatch`](StoreError::InBatch) at the
+    /// second write to one address; [`TooLarge`](StoreError::TooLarge) if the batch has too many bytes.
     pub fn check(&self, batch: &[SecretWrite]) -> Result<(), StoreError> {
         if batch.len() > self.writes {
             let reason = format!("it has {} writes, and at most {} fit", batch.len(), self.writes);

@@ -189,7 +189,7 @@ impl Capabilities {
         self
     }
 
-    /// Declares that the store takes batches of writes of this size.
+    /// Declares that the store takes batches of writes within these limits.
     #[must_use]
     pub const fn bulk(mut self, limits: BulkLimits) -> Self {
         self.bulk = Some(limits);

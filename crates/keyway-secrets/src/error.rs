@@ -83,7 +83,7 @@ pub enum StoreError {
     /// A name is not allowed.
     #[error(transparent)]
     InvalidName(#[from] NameError),
-    /// Another argument is not acceptable.
+    /// An argument other than a name is not acceptable.
     #[error("{what} is not acceptable: {reason}")]
     Invalid {
         /// The argument.

@@ -16,7 +16,8 @@ pub trait HostStores: fmt::Debug + Send + Sync {
     /// errors.
     ///
     /// # Errors
-    /// [`NotInitialized`](StoreError::NotInitialized) if the host has no such store, and the errors of opening it.
+    /// [`NotInitialized`](StoreError::NotInitialized) if the host has no store of this name, and the errors of opening
+    /// it.
     ///
     /// # Cancel safety
     /// The future may be dropped at any time.

@@ -191,11 +191,11 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
 
     /// Reads the secret at exactly this address. Never falls back to a secret in another environment or without one. In
     /// a store that is not [`immediate`](Capabilities::immediate), a write through another handle may become visible
-    /// only after the declared staleness. Writes through this handle are visible at once. The same holds for lists.
+    /// only after the declared staleness. Writes through this handle are visible at once. These rules of visibility
+    /// hold for lists, too.
     ///
     /// # Errors
-    /// [`SecretNotFound`](StoreError::SecretNotFound),
-    /// [`EnvironmentNotFound`](StoreError::EnvironmentNotFound).
+    /// [`SecretNotFound`](StoreError::SecretNotFound), [`EnvironmentNotFound`](StoreError::EnvironmentNotFound).
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError>;
 
     /// Changes an existing secret and returns its new header. It never creates a secret. It changes only the secret at
@@ -215,13 +215,12 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
     /// address. An empty batch does nothing. [`SecretWrite::batches`] makes batches that fit.
     ///
     /// # Errors
-    /// All errors come before anything is written. [`Unsupported`](StoreError::Unsupported) without
-    /// the capability `bulk`; [`Invalid`](StoreError::Invalid) and
-    /// [`TooLarge`](StoreError::TooLarge) for a batch that exceeds its limits;
-    /// [`InBatch`](StoreError::InBatch), with the position, if one write is refused.
+    /// All errors come before anything is written. [`Unsupported`](StoreError::Unsupported) without the capability
+    /// `bulk`; [`Invalid`](StoreError::Invalid) and [`TooLarge`](StoreError::TooLarge) for a batch that exceeds the
+    /// limits of the store; [`InBatch`](StoreError::InBatch), with the position, if one write is refused.
     ///
     /// # Cancel safety
-    /// A future that is dropped has written all of them or none.
+    /// A future that is dropped has written the whole batch or nothing.
     async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
         let _ = writes;
         Err(StoreError::Unsupported { what: "bulk writes" })

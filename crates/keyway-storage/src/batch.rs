@@ -94,11 +94,10 @@ impl fmt::Debug for Item {
     }
 }
 
-/// A list of puts, deletes and checks. [`Storage::commit`](crate::Storage::commit) applies all of
-/// them or none.
+/// A list of puts, deletes and checks. [`Storage::commit`](crate::Storage::commit) applies all of them or none.
 ///
-/// A key is not empty and occurs once in a batch. [`Batch::validate`] refuses other batches before anything changes. A
-/// batch without items commits and does nothing.
+/// A key is not empty and occurs once in a batch. [`Batch::validate`] refuses a batch with an empty or a repeated key
+/// before anything changes. A batch without items commits and does nothing.
 ///
 /// ```
 /// use keyway_storage::{Batch, Expectation, Revision};
@@ -189,10 +188,10 @@ impl Batch {
     /// Every engine calls this first, so all of them refuse the same batches with the same errors.
     ///
     /// # Errors
-    /// [`StorageError::TooManyItems`], [`StorageError::EmptyKey`], [`StorageError::KeyTooLarge`],
-    /// [`StorageError::ValueTooLarge`], [`StorageError::DeleteOfAbsent`],
-    /// [`StorageError::DuplicateKey`], [`StorageError::BatchTooLarge`]: the first error in this
-    /// order, for the first item that causes it.
+    /// The first error that applies, in this order: [`StorageError::TooManyItems`]; for each item in turn,
+    /// [`StorageError::EmptyKey`], [`StorageError::KeyTooLarge`], [`StorageError::ValueTooLarge`] or
+    /// [`StorageError::DeleteOfAbsent`]; then [`StorageError::DuplicateKey`] and [`StorageError::BatchTooLarge`] for
+    /// the whole batch.
     pub fn validate(&self, limits: &Limits) -> Result<(), StorageError> {
         if self.items.len() > limits.items_per_batch {
             return Err(StorageError::TooManyItems {

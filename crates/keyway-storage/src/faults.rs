@@ -47,8 +47,9 @@ type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// test has planned.
 ///
 /// A plan counts calls from the moment when it is made: after 0 commits means at the next commit. A plan may be made at
-/// any time, even by an event of another plan. The pace is the pace of the engine below, unless the wrapper pauses. The
-/// wrapper itself never blocks, and dropping a future has the same effect as in the engine below.
+/// any time, even by the future of a planned event. The pace is the pace of the engine below, or [`Pace::Unknown`] if
+/// the wrapper pauses. The wrapper itself never blocks, and dropping a future has the same effect as in the engine
+/// below.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -81,7 +82,7 @@ struct State {
     commits: u64,
     /// The faults of single commits, each with the number of its commit.
     faults: Vec<(u64, Fault)>,
-    /// The number of the commit at which the simulated process ends.
+    /// The number of the commit at which the simulated process ends, and the fault of that commit.
     end: Option<(u64, Fault)>,
     before_operations: Vec<(u64, Event)>,
     before_commits: Vec<(u64, Event)>,
@@ -114,7 +115,7 @@ impl FaultyStorage {
     }
 
     /// Makes every operation return pending once before its effect and once after, so that a test can drop the future
-    /// there.
+    /// at these two points.
     #[must_use]
     pub fn pauses(mut self) -> Self {
         self.pauses = true;
@@ -147,14 +148,14 @@ impl FaultyStorage {
         state.end = Some((state.commits.saturating_add(commits), fault));
     }
 
-    /// Plans an event right before a later commit: `commits` other commits come first.
+    /// Plans to await `event` right before a later commit: `commits` other commits come before it.
     pub fn before_commit(&self, commits: u64, event: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let number = state.commits.saturating_add(commits);
         state.before_commits.push((number, Box::pin(event)));
     }
 
-    /// Plans an event right before a later operation: `operations` other operations come first.
+    /// Plans to await `event` right before a later operation: `operations` other operations come before it.
     pub fn before_operation(&self, operations: u64, event: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.state();
         let number = state.operations.saturating_add(operations);
@@ -172,7 +173,7 @@ impl FaultyStorage {
         self.state().operations
     }
 
-    /// Counts the commits so far, including those that failed.
+    /// Counts the commits of valid batches so far, including those that failed.
     pub fn commits(&self) -> u64 {
         self.state().commits
     }

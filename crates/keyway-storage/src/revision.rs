@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 ///
 /// It is opaque: a caller can compare revisions for equality, and pass one in an [`Expectation`](crate::Expectation).
 /// Every write has a new revision, even a write of the same bytes. A revision is never used again, even after the
-/// record was deleted and created again. Revisions have no order. All records written by one batch may carry the same
+/// record was deleted and created again. Revisions have no order. All records that one batch writes get the same
 /// revision.
 ///
 /// ```

@@ -33,9 +33,9 @@ pub trait Storage: fmt::Debug + Send + Sync {
         Pace::Unknown
     }
 
-    /// Returns the record at `key`, or `None`.
+    /// Returns the record at `key`, or `None` if there is none.
     ///
-    /// The result is `None` for a key that no record can have (empty, or longer than [`Limits::key_bytes`]).
+    /// The result is also `None` for a key that no record can have (empty, or longer than [`Limits::key_bytes`]).
     ///
     /// The call sees every commit that was acknowledged before it, by any handle or process.
     ///

@@ -147,7 +147,7 @@ pub struct WireOptions {
 }
 
 impl WireOptions {
-    /// Creates options with which a host writes the same bytes as this version of the real host.
+    /// Creates options with which a host writes the same bytes as the version `watts_version` of the real host.
     pub fn new(watts_version: impl Into<String>) -> Self {
         Self { alphabet: Alphabet::UrlSafe, watts_version: watts_version.into(), intent_id: false }
     }

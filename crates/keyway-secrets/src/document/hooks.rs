@@ -1,4 +1,5 @@
-//! Defines the three protected hooks of the Convection seed, and the methods that belong to them.
+//! Defines the trait [`DocumentHooks`]: the protected functions of the Convection seed, the removal of the store, and
+//! methods for the metadata, the settings and the values.
 
 use std::fmt;
 

@@ -39,9 +39,9 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
     pub(super) async fn read_any(&mut self, access: AccessMode) -> Result<Option<Document>, StoreError> {
         let rotating = self.state.rotating.clone().filter(|_| access == AccessMode::Update);
         let Some(new) = rotating else { return self.hooks.read(&self.state.reading, access).await };
-        // A failed rotation of this handle may have taken effect, or another handle may have finished it. Then the new
-        // keys seal the document, and the old keys may be discarded. So if the old keys do not open the document, this
-        // handle seals with the new keys from now on.
+        // A failed rotation of this handle may have taken effect, or another handle may have finished it. Then the
+        // document is sealed with the new keys, and the host may already have discarded the old keys. So if the old
+        // keys do not open the document, this handle seals with the new keys from now on.
         match self.hooks.read(&self.state.sealing, access).await {
             Err(StoreError::WrongKey { .. }) => {}
             other => return other,
@@ -66,7 +66,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Ok(document)
     }
 
-    /// Writes with the handle's keys.
+    /// Writes the document, sealed with the keys in `sealing`.
     pub(super) async fn write(&mut self, document: Document) -> Result<(), StoreError> {
         let keys = self.state.sealing.clone();
         self.write_sealed_by(document, &keys).await
@@ -97,7 +97,7 @@ impl<'a, H: DocumentHooks> Session<'a, H> {
         Ok(())
     }
 
-    /// Closes the cycle and returns `answer`, unless closing broke the contract.
+    /// Closes the cycle and returns `answer`, or an error if the hook `close` panics.
     pub(super) fn end<T>(mut self, answer: T) -> Result<T, StoreError> {
         self.close_once().map(|()| answer)
     }

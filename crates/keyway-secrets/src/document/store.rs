@@ -14,8 +14,8 @@ use crate::{
     SecretWrite, StoreError, StoreInfo,
 };
 
-/// A [`SecretStore`] on [`DocumentHooks`]: every operation reads the whole document, changes it in memory, and writes
-/// it back.
+/// A [`SecretStore`] on [`DocumentHooks`]: every operation reads the whole document; an operation that changes it does
+/// so in memory, and writes the whole document back.
 ///
 /// `DocumentStore` keeps the following rules on behalf of the hooks: it checks compatibility first (decision C4),
 /// refuses unacceptable values before it touches data (C6), rotates by reading with the new and the old keys and
@@ -206,8 +206,8 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
         let mut session = self.begin().await?;
-        // From here on the handle reads with both rings, so that it still has the right keys after a failed write or a
-        // dropped future.
+        // From here on the handle reads with the new and the old keys, so that it still has the right keys after a
+        // failed write or a dropped future.
         session.state.reading = new.with_retiring(&session.state.reading);
         session.state.rotating = Some(new.clone());
         let document = session.read(AccessMode::Update).await?;

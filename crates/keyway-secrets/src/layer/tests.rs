@@ -121,7 +121,7 @@ impl SecretStoreLayer for Recording {
     }
 }
 
-/// A layer that answers reads itself, and forwards every other call.
+/// A layer that answers `get` itself, and forwards every other call.
 #[derive(Debug)]
 struct Answering(Named);
 

@@ -48,7 +48,8 @@ pub(super) enum Company {
 
 /// Applies the items of `batch`, whose keys are all different.
 ///
-/// After a conflict of a batch that is alone, the caller must end the transaction without a commit.
+/// After a conflict with [`Company::Alone`], some items may already be written, so the caller must end the transaction
+/// without a commit.
 pub(super) fn apply(
     connection: &Connection,
     batch: &Batch,
@@ -102,7 +103,8 @@ fn creates_small(item: &Item) -> bool {
         && matches!(item.action(), ItemAction::Put { value } if !is_large(item.key(), value))
 }
 
-/// Writes an item. Returns `false` if a record to create already exists, or if a record that was found does not exist.
+/// Writes an item. Returns `false` if the record to create already exists, or if the record that `found` describes is
+/// missing.
 fn write(
     connection: &Connection,
     item: &Item,
@@ -137,7 +139,8 @@ fn write(
     Ok(changed == 1)
 }
 
-/// Stores a large value in place of the old one. If the new value is small, only removes the old large value.
+/// Stores a large value in place of the old one, and returns its id. Returns `None` if the new value is small; then it
+/// only removes the old large value.
 fn store_large(
     connection: &Connection,
     key: &[u8],
@@ -171,7 +174,7 @@ fn find(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageErr
     Ok(Some(Found { revision: Revision::from_bits(bits.cast_unsigned()), large }))
 }
 
-/// Finds a record as [`find`] does, for an item that writes nothing.
+/// Finds a record as [`find`] does, but leaves `large` empty: an item that writes nothing does not need it.
 fn find_revision(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageError> {
     let broken = |error| failure("read a revision", error);
     let mut statement = connection.prepare_cached(REVISION).map_err(broken)?;

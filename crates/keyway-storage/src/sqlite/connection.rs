@@ -94,8 +94,9 @@ impl Patience {
         self.micros.store(u64::try_from(deadline.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    /// Sleeps for short times of varying length. With SQLite's own back-off, a caller sleeps longer each time. Then the
-    /// latest caller gets the lock, and earlier callers wait for seconds.
+    /// Returns the handler that SQLite calls while another connection holds a lock. It sleeps for short times of
+    /// varying length. With SQLite's own back-off, a caller sleeps longer each time, so the latest caller gets the
+    /// lock, and earlier callers wait for seconds.
     fn handler(&self) -> impl FnMut(i32) -> bool + Send + use<> {
         let patience = self.clone();
         let mut since = Instant::now();

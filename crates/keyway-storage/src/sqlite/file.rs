@@ -64,9 +64,9 @@ pub(super) fn prepare(path: &Path, expected: Presence) -> Result<(), StorageErro
     }
 }
 
-/// Reads the header without locking, recovering or writing.
+/// Checks by its header that this program may open the file, without locking, recovering or writing.
 ///
-/// It reads through SQLite, because closing a plain file handle would release the locks that other
+/// The header is read through SQLite, because closing a plain file handle would release the locks that other
 /// connections of this process hold on the same file (POSIX).
 fn probe(path: &Path) -> Result<(), StorageError> {
     let flags =
@@ -92,7 +92,7 @@ fn probe(path: &Path) -> Result<(), StorageError> {
     }
 }
 
-/// Returns the existing log beside the path of a store file.
+/// Returns the path of a log beside the store file, if one exists there.
 fn companion(path: &Path) -> Option<PathBuf> {
     ["-wal", "-journal"].into_iter().map(|suffix| beside(path, suffix)).find(|companion| companion.exists())
 }
@@ -101,8 +101,8 @@ fn without_its_file(companion: &Path) -> StorageError {
     StorageError::Corrupt { detail: format!("{} exists without its store file", companion.display()) }
 }
 
-/// Makes a complete store file beside `path` and then renames it, unless another process took the
-/// name first.
+/// Makes a complete store file beside `path` and then renames it to `path`, unless another process took that name
+/// first.
 fn create(path: &Path, expected: Presence) -> Result<(), StorageError> {
     let taken = || match expected {
         Presence::Absent => Err(StorageError::FileExists { path: path.to_owned() }),

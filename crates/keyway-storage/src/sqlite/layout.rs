@@ -28,10 +28,9 @@ pub(super) fn checksum(key: &[u8], revision: u64, value: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// Reads the record from a row that starts with the columns `revision, checksum, value`, and
-/// verifies its checksum.
+/// Reads the record from a row that starts with the columns `revision, checksum, value`, and verifies its checksum.
 ///
-/// The statement of the row is still active, so a large value comes from the same snapshot.
+/// The statement of the row is still active, so a large value comes from the same snapshot as the row.
 pub(super) fn record(connection: &Connection, key: &[u8], row: &Row<'_>) -> Result<Record, StorageError> {
     let broken = |error| failure("read a record", error);
     let bits = row.get::<_, i64>(0).map_err(broken)?.cast_unsigned();

@@ -185,9 +185,9 @@ impl Drop for EndOfService<'_> {
 /// The state in which a caller leaves the queue after it has tried to lead.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Led {
-    /// Every waiting job will be served without the writer thread.
+    /// No job is left without a thread to serve it, so the writer thread need not be woken.
     Everything,
-    /// The writer thread must continue.
+    /// Jobs are left in the queue, so the writer thread must be woken.
     LeftOver,
 }
 
@@ -363,8 +363,8 @@ mod tests {
         assert_eq!([take(&[1, 1, 1, 1]), take(&[60, 41])], [3, 1]);
     }
 
-    /// Opens a store, queues three commits as the tasks of one thread do, and counts how many are answered after one of
-    /// them is polled again.
+    /// Queues three commits as the tasks of one thread do, and checks that one further poll of the second commit
+    /// carries out all three.
     #[test]
     fn tasks_of_one_thread_share_a_transaction() {
         let folder = tempfile::tempdir().unwrap();

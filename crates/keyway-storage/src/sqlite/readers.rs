@@ -43,7 +43,7 @@ struct Pool {
 }
 
 impl Readers {
-    /// Opens the first connection, so that opening fails if the store cannot be read.
+    /// Opens the first connection, so that opening the store fails if the file cannot be read.
     pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Result<Self, StorageError> {
         let readers = Self { path, options, pool: Mutex::default(), returned: Condvar::new() };
         readers.get(b"")?;
@@ -90,7 +90,7 @@ impl Readers {
             .map_err(broken)?;
             let mut page = Page::default();
             let mut bytes = 0;
-            // Rows come one by one from the index, so rows beyond the limit are not read.
+            // Rows come one by one from the index, so at most one row beyond the limit is visited.
             while let Some(row) = rows.next().map_err(broken)? {
                 if page.entries.len() == limit {
                     page.more = true;

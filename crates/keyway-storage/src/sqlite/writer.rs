@@ -71,8 +71,8 @@ impl Writer {
             },
             _ => match self.try_group(batches) {
                 Err(error) if !never_began(&error) => {
-                    // A batch that meets a damaged page or a full disk must not fail its
-                    // neighbours.
+                    // A batch that meets a damaged page or a full disk must not fail the other batches, so each batch
+                    // is committed in a transaction of its own.
                     Ok(batches.iter().map(|batch| self.commit(batch)).collect())
                 }
                 result => result,
@@ -122,8 +122,8 @@ fn never_began(error: &StorageError) -> bool {
 fn unfinished(outcome: CommitOutcome, error: &StorageError) -> StorageError {
     match outcome {
         CommitOutcome::Committed(_) => error.clone(),
-        // This batch wrote nothing. But the batch that it conflicts with may not be stored either, so the caller may
-        // try again.
+        // This batch wrote nothing. But it may conflict with an earlier batch of the group, which may not be stored. So
+        // the caller may try again.
         CommitOutcome::Conflict { .. } => StorageError::Unavailable { retry_after: Some(Duration::ZERO) },
     }
 }
@@ -134,8 +134,8 @@ struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    /// Takes the write lock at once: a transaction that starts with a read could not wait for the
-    /// lock later.
+    /// Begins a transaction, and takes the write lock at once: a transaction that starts with a read could not wait for
+    /// the lock later.
     fn begin(connection: &'a Connection) -> Result<Self, StorageError> {
         if !connection.is_autocommit() {
             // A panic left this transaction open; no part of it was acknowledged.
@@ -149,8 +149,8 @@ impl<'a> Transaction<'a> {
         let result = self.connection.prepare_cached("COMMIT").and_then(|mut statement| statement.execute([]));
         match result {
             Ok(_) => Ok(()),
-            // A write to the log found no space. The last write to the log completes a transaction, so this one is
-            // incomplete, and is undone when `self` is dropped. If the file system notices the full disk only later,
+            // A write to the log found no space. The last write to the log completes a transaction, so this transaction
+            // is incomplete, and is undone when `self` is dropped. If the file system notices the full disk only later,
             // the sync fails instead.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 Err(failure("write a record", error))

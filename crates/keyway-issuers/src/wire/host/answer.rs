@@ -119,13 +119,14 @@ impl Answer {
         Ok(answer)
     }
 
-    /// Returns the keys of the top-level object.
+    /// Returns a reader for the keys of the top-level object.
     fn keys<'a>(&'a mut self, indexes: &'a [usize]) -> Keys<'a> {
         Keys { entries: &mut self.entries, indexes, profile: self.profile, found: &mut self.found }
     }
 
-    /// Tells whether the result is a success. `allowed` lists the results that mean success for this action. An answer
-    /// with the result `error` is an error, whatever the exit status is.
+    /// Tells whether the result is one of `allowed`, the results that mean success for this action. If the result is
+    /// `error`, returns the error that the plugin reports, whatever the exit status is. Returns `false` for an unknown
+    /// result, and for an `error` answer that breaks the contract; the violation is then in `found`.
     ///
     /// See decision W2.
     fn is_ok(&mut self, allowed: &[&str]) -> Result<bool, IssuerError> {
@@ -171,7 +172,8 @@ impl Answer {
         }
     }
 
-    /// Returns the error with all violations.
+    /// Returns the error with all violations. `orphan` is the state of a credential that exists although the answer is
+    /// refused.
     fn violated<T>(&mut self, orphan: Option<CredentialRef>) -> Result<T, IssuerError> {
         match std::mem::take(&mut self.found).none_or(()) {
             Ok(()) => Err(IssuerError::violation(
@@ -253,7 +255,8 @@ impl Answer {
         if self.found.is_empty() { builder.build().ok() } else { None }
     }
 
-    /// Reads a configuration parameter: returns its name, and its descriptor if it is valid.
+    /// Reads a configuration parameter, and returns its name and its default value. The default value is `None` if it
+    /// or the type is missing or invalid.
     fn configured(&mut self, index: usize, value: Json) -> (Option<String>, Option<ConfigurationValue>) {
         let indexes = [index];
         let Some(Json::Object(mut entries)) =

@@ -174,7 +174,7 @@ impl<'a> Entries<'a> for InputEntries<'a> {
 }
 
 /// The reader of the values of an input. It collects the violations. Texts are borrowed from the input. Objects and
-/// arrays are moved out of it.
+/// arrays are moved out of the input.
 struct Reading {
     found: Found,
 }

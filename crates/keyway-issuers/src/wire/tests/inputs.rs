@@ -126,8 +126,8 @@ fn entry() -> impl Strategy<Value = String> {
     prop_oneof![6 => right.prop_map(str::to_owned), 1 => any]
 }
 
-/// Generates a request from valid entries in any order. Some entries are duplicated or missing, and other entries are
-/// mixed in.
+/// Generates the text of an input from valid entries in any order. Some of these entries may be missing, and up to two
+/// entries from [`entry`] are mixed in, which may be duplicates. The end may be wrong.
 fn text() -> impl Strategy<Value = String> {
     let right = [
         r#""action":"request""#,

@@ -44,7 +44,7 @@ fn the_documentation_shows_the_table() {
     assert!(include_str!("../table.md") == page(), "src/wire/table.md must be:\n{}", page());
 }
 
-/// Returns a valid answer of this kind, with the key of each row of the table.
+/// Returns a valid answer of the kind `answer`, with every key that the table has for this kind.
 fn valid_answer(answer: &str) -> Json {
     let json = match answer {
         "all" | "request ok" => serde_json::json!({"result": "ok", "state": "s", "credential": [
@@ -205,7 +205,8 @@ fn the_decoder_keeps_to_the_table() {
                     let mut changed = valid_answer(answer);
                     let key = change(&mut changed, row.key, Some(value.clone()));
                     let decoded = decode(answer, &changed, profile);
-                    // The contents of accepted lists and objects have rows of their own.
+                    // The contents of accepted lists and objects have rows of their own, so an accepted list or object
+                    // can still make the whole answer invalid.
                     let within =
                         matches!(treatment.accepts, Accepts::Array | Accepts::Object | Accepts::ObjectOrElse);
                     // A name must match `[a-z0-9_]+`, so not every text is a name.

@@ -94,8 +94,8 @@ fn take_up_again(point: Point, fault: Fault, same_handle: bool) {
     }
     store.hooks().assert_closed();
 
-    // Until the rotation is known to be done, the handle opens the document with either ring. It seals with the ring
-    // that sealed the stored document.
+    // Until the rotation is known to be done, the handle opens the document with the old or the new keys, and seals it
+    // with the keys that sealed it last.
     assert_eq!(value(&store).unwrap(), "1", "{case}");
     let (open_it, do_not) = if point == Point::AfterWrite { (&new, &old) } else { (&old, &new) };
     block_on(store.create(secret("b", "2"))).unwrap();
@@ -103,7 +103,7 @@ fn take_up_again(point: Point, fault: Fault, same_handle: bool) {
     assert_eq!(value(&handle(&stored, open_it)).unwrap(), "1", "{case}");
     assert!(matches!(value(&handle(&stored, do_not)), Err(StoreError::WrongKey { .. })), "{case}");
 
-    // The same handle resumes the rotation, or a new handle with both rings does so, as after a crash.
+    // The same handle resumes the rotation, or a new handle with the old and the new keys does so, as after a crash.
     let again = if same_handle { store } else { handle(&stored, &new.with_retiring(&old)) };
     block_on(again.rotate(&new, &|_| {})).unwrap();
     assert_eq!(value(&handle(&stored, &new)).unwrap(), "1", "{case}");
@@ -119,7 +119,7 @@ fn a_rotation_that_failed_here_and_was_ended_elsewhere_is_not_undone() {
     block_on(store.create(secret("a", "1"))).unwrap();
     *store.hooks().fault.lock().unwrap() = Some((Point::BeforeWrite, Fault::Error));
     block_on(store.rotate(&new, &|_| {})).unwrap_err();
-    // Another host recovers, and discards the old keys.
+    // Another handle completes the rotation, so the old keys may be discarded.
     block_on(handle(&stored, &new.with_retiring(&old)).rotate(&new, &|_| {})).unwrap();
     for name in ["b", "c"] {
         block_on(store.create(secret(name, "2"))).unwrap();
