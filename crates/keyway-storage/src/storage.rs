@@ -123,7 +123,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// A part of the records of a scan.
+/// One page of the result of a scan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// The records, in the order of their keys.
@@ -148,17 +148,18 @@ pub enum CommitOutcome {
 /// The limits of an engine. All sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The number of items in one batch.
+    /// The maximum number of items in one batch.
     pub items_per_batch: usize,
-    /// The bytes of all keys and values in one batch.
+    /// The maximum size of a batch: the bytes of all its keys and values together.
     pub batch_bytes: usize,
-    /// The bytes of one key.
+    /// The maximum length of a key.
     pub key_bytes: usize,
-    /// The bytes of one value.
+    /// The maximum length of a value.
     pub value_bytes: usize,
-    /// The bytes of all keys and values on one page (a single larger record is still returned).
+    /// The maximum size of a page: the bytes of all its keys and values together. A page with a single record may be
+    /// larger.
     pub page_bytes: usize,
-    /// The number of records on one page.
+    /// The maximum number of records on one page.
     pub page_records: usize,
 }
 
@@ -185,7 +186,7 @@ impl Limits {
         page_records: 4096,
     };
 
-    /// Tells whether every limit is at least as wide as in `other`.
+    /// Tells whether every limit is at least as large as that of `other`.
     pub fn cover(&self, other: &Self) -> bool {
         self.items_per_batch >= other.items_per_batch
             && self.batch_bytes >= other.batch_bytes

@@ -28,7 +28,7 @@ fn sqlite(name: &str, mode: CommitMode) -> StorageSubject {
 keyway_conformance::conformance_main!(
     StorageSubject::new("memory", |_| Ok(Arc::new(Memory::new()))),
     StorageSubject::new("layered", |_| Ok(Arc::new(Layered(Plain(Memory::new()))))),
-    // Without a plan of faults, the wrapper behaves as the engine below.
+    // Without a plan of faults, the wrapper behaves as the engine that it wraps.
     StorageSubject::new("faulty", |_| {
         let below: Arc<dyn Storage> = Arc::new(Memory::new());
         Ok(FaultyStorage::over(&below).pauses().into_engine())

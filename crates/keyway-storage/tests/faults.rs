@@ -1,4 +1,4 @@
-//! Tests the faults of [`FaultyStorage`], and that it behaves as the engine below when it has no faults.
+//! Tests the faults of [`FaultyStorage`], and that without faults it behaves as the engine that it wraps.
 
 use std::sync::Arc;
 

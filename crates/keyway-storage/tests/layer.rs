@@ -20,7 +20,8 @@ impl StorageLayer for Plain {
     }
 }
 
-/// A layer that records every call and its success. It refuses scans, and answers reads, limits and pace itself.
+/// A layer that records every call, and whether the call succeeded. It refuses scans, and answers reads, limits and
+/// pace itself.
 #[derive(Debug)]
 struct Noting {
     inner: Memory,

@@ -34,7 +34,7 @@ fn a_commit_that_is_never_polled_does_nothing_in_a_file() {
     }
 }
 
-/// Drops commits on four threads after zero, one or two polls, and makes other commits between them.
+/// On each of four threads, drops commits after zero, one or two polls, and makes a commit after each dropped one.
 fn drops_of_threads_block_nothing(store: &dyn Storage) {
     thread::scope(|scope| {
         for caller in 0..4_u8 {

@@ -111,9 +111,10 @@ fn a_flipped_bit_gives_an_error_or_changes_nothing() {
         match open_and_read(&path, &records) {
             Ok(()) => {}
             Err(StorageError::Corrupt { .. }) => recognised += 1,
-            // These bits tell which program the file belongs to.
+            // Some bits of the file header tell which program the file belongs to, and which version of its schema it
+            // has.
             Err(StorageError::Foreign { .. } | StorageError::Newer { .. }) if bit / 8 < 100 => {}
-            // These bits tell which versions of SQLite may read or write the file.
+            // The bytes 18 and 19 tell which versions of SQLite may write and read the file.
             Err(StorageError::Engine { .. }) if (18..20).contains(&(bit / 8)) => {}
             Err(error) => panic!("bit {bit}: {error:?}"),
         }
@@ -371,8 +372,8 @@ fn a_planted_schema_object_is_refused_and_does_nothing() {
 #[cfg(unix)]
 const UNWRITABLE: &str = "KEYWAY_STORAGE_TEST_UNWRITABLE";
 
-/// Opens a file that it cannot write, in a child process that the next test starts. Without the environment variable,
-/// this test does nothing.
+/// Checks that opening a file is refused if the process cannot write it. Runs in a child process that the next test
+/// starts, and does nothing without the environment variable.
 #[cfg(unix)]
 #[test]
 fn child_of_another_user() {

@@ -128,7 +128,7 @@ fn an_acknowledged_commit_survives_a_kill() {
         child.kill().unwrap();
         child.wait().unwrap();
         let lines = reader.join().unwrap();
-        // The kill may have cut off the last line. Its remaining part names an earlier pair, or no pair.
+        // The kill may have cut off the last line. What is left of this line names an earlier pair, or no pair.
         acknowledged
             .extend(lines.iter().filter_map(|line| line.trim().strip_prefix("ack ")).map(ToOwned::to_owned));
 

@@ -22,7 +22,7 @@ pub enum AlternativeName {
     Email(String),
     /// A URI.
     Uri(String),
-    /// A name of another kind. Keyway compares such names, and never makes one.
+    /// A name that is none of the above, such as a `directoryName`. Keyway compares such names, and never makes one.
     Other {
         /// The kind.
         kind: &'static str,

@@ -126,7 +126,7 @@ impl<'a> Certificate<'a> {
         from_encoded(&self.body.validity.not_after)
     }
 
-    /// Returns an extension, if the certificate has it and it can be read.
+    /// Returns the extension of type `T`. Returns `None` if the certificate does not have it, or if it cannot be read.
     pub(crate) fn extension<T>(&self) -> Option<T>
     where
         T: for<'b> Decode<'b, Error = der::Error> + AssociatedOid,
@@ -134,7 +134,7 @@ impl<'a> Certificate<'a> {
         extension(&self.body, "extension").ok().flatten()
     }
 
-    /// Returns the identifier of the key, if the certificate has one.
+    /// Returns the identifier of the certified key, if the certificate has this identifier.
     pub(crate) fn key_identifier(&self) -> Option<Vec<u8>> {
         Some(self.extension::<SubjectKeyIdentifier>()?.0.into_bytes().into())
     }
@@ -165,14 +165,15 @@ impl<'a> Certificate<'a> {
         text
     }
 
-    /// Verifies that the key of another certificate signed this one.
+    /// Verifies that the key of `issuer` signed this certificate.
     pub(crate) fn verify_signed_by(&self, issuer: &Certificate<'_>) -> Result<(), SignatureFault> {
         let signature = self.signature.as_bytes().ok_or(SignatureFault::Bad)?;
         signature::verify(issuer.public_key(), self.algorithm, self.signed, signature)
     }
 }
 
-/// Reads the value of an extension. Returns `part` as the error if the extension is malformed or occurs twice.
+/// Reads the extension of type `T`. Returns `None` if there is none, and `part` as the error if the extension is
+/// malformed or occurs twice.
 fn extension<T>(body: &Body<'_>, part: &'static str) -> Result<Option<T>, &'static str>
 where
     T: for<'a> Decode<'a, Error = der::Error> + AssociatedOid,

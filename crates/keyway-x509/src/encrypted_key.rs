@@ -22,7 +22,7 @@ pub(crate) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Wiped<Vec<u8>>, P
         Err(_) => return Err(PrivateKeyError::Encryption),
     };
     plain.truncate(length);
-    // About one wrong passphrase of 256 gives valid padding by chance. The decrypted bytes are then not a key.
+    // About one in 256 wrong passphrases gives valid padding by chance. The decrypted bytes are then not a key.
     if pkcs8::PrivateKeyInfoRef::try_from(&plain[..]).is_err() {
         return Err(PrivateKeyError::WrongPassphrase);
     }

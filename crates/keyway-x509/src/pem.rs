@@ -39,7 +39,7 @@ pub enum PemError {
         /// The label, escaped.
         label: String,
     },
-    /// A block has another label.
+    /// A block has a label that is not expected.
     #[error("it has a PEM block \"{label}\" where \"{expected}\" is expected")]
     Label {
         /// The label, escaped.

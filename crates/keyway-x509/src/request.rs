@@ -211,7 +211,8 @@ fn extensions(information: &CertReqInfo) -> Result<Vec<RequestedExtension>, Requ
         .collect())
 }
 
-/// Reads the value of one extension, if the request has it.
+/// Reads the value of the extension with this object identifier. Returns `None` if the request does not have the
+/// extension.
 fn value<T>(
     extensions: &[RequestedExtension],
     id: ObjectIdentifier,

@@ -261,7 +261,7 @@ async fn versions(report: &mut Report, store: &Arc<HostedStore>) -> Result<(), F
     Ok(())
 }
 
-/// Adds one to a counter: reads it, and writes only if no other writer was faster.
+/// Adds one to a counter. Reads the counter, and writes it only if no other writer has changed it since.
 async fn add_one(store: &HostedStore, counter: &SecretAddress) -> Result<(), Failure> {
     loop {
         let secret = store.get(counter).await?;

@@ -59,7 +59,8 @@ fn hexadecimal(value: &Any) -> String {
     der.iter().fold("#".to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }
 
-/// Returns the text of a value whose type in DER holds UTF-8, otherwise `None`.
+/// Returns the text of a value. Returns `None` if the type of the value in DER is not one that holds UTF-8, or if the
+/// bytes are not UTF-8.
 fn text(value: &Any) -> Option<&str> {
     match value.tag() {
         Tag::Utf8String | Tag::PrintableString | Tag::Ia5String => std::str::from_utf8(value.value()).ok(),

@@ -80,7 +80,8 @@ pub enum DistinguishedNameFault {
         /// The maximum number of characters.
         most: usize,
     },
-    /// A value in hexadecimal is not the DER of a value, or not of a value of this type.
+    /// A value is not written as `#` and its DER in hexadecimal although its type requires this, or the digits are not
+    /// the DER of a value of this type.
     #[error("write the value of {name} as # and its DER in hexadecimal")]
     Hexadecimal {
         /// The type.

@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<Name, DistinguishedNameError> {
     }
     relative_names.reverse();
     let der = RdnSequence::from(relative_names).to_der();
-    // `x509-cert` makes a name only from DER, so this reads the DER that was just written.
+    // `x509-cert` makes a name only from DER, so the DER that was just written is read back.
     der.and_then(|der| Name::from_der(&der))
         .map_err(|_| DistinguishedNameError { at: 0, fault: Fault::TooLong { most } })
 }
@@ -52,7 +52,7 @@ impl Parser<'_> {
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Skips `byte` if it is the next byte. Returns whether it was.
+    /// Tells whether the next byte is `byte`. If so, skips it.
     fn take(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
@@ -211,7 +211,7 @@ impl Parser<'_> {
     }
 }
 
-/// Reads one or more pairs of hexadecimal digits.
+/// Reads one or more pairs of hexadecimal digits. Returns `None` if the text is empty, or has anything but such pairs.
 fn bytes_of_pairs(digits: &str) -> Option<Vec<u8>> {
     if digits.is_empty() || !digits.len().is_multiple_of(2) {
         return None;

@@ -121,7 +121,7 @@ fn values_of_other_types_are_shown_in_hexadecimal() {
     assert_eq!(DistinguishedName::empty().to_der(), [0x30, 0]);
 }
 
-/// Returns texts that resemble names more than random texts do.
+/// Generates texts from pieces of names and random characters, so that many of the texts are names, or nearly names.
 fn like_names() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         Just("CN=".to_owned()),

@@ -18,7 +18,8 @@ use crate::signature::SignatureFault;
 /// the anchor.
 pub(super) const MOST_INTERMEDIATES: usize = 7;
 
-/// Checks that each certificate after the first signed the one before it, and may do so.
+/// Checks that each certificate after the first belongs to an authority that signed the certificate before it, and that
+/// may sign it.
 pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), IssuedFault> {
     let [issued, issuers @ ..] = chain else { return Ok(()) };
     let Some((anchor, between)) = issuers.split_last() else { return Ok(()) };
@@ -27,7 +28,8 @@ pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), Iss
     }
     if issued.is_authority() || chain.iter().any(Certificate::is_version_1) {
         // `webpki` refuses a chain whose first certificate belongs to an authority, and a chain with a certificate of
-        // version 1. For these chains, only `check_issuer` and the signatures decide, and name constraints do not.
+        // version 1. In such a chain, only the rules of `check_issuer` and the signatures are checked, and name
+        // constraints are not.
         return check_signatures(chain);
     }
     match verify(issued, between, anchor, now) {
@@ -48,7 +50,7 @@ pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), Iss
     }
 }
 
-/// Checks that the second certificate belongs to the issuer of the first one, and signed it.
+/// Checks that the second certificate belongs to the first one's issuer, and that its key signed the first one.
 pub(super) fn check_signature(chain: &[Certificate<'_>]) -> Result<(), IssuedFault> {
     let pair = &chain[..2];
     check_issuer_name(pair, 1)?;
@@ -63,7 +65,7 @@ fn check_issuer_name(chain: &[Certificate<'_>], index: usize) -> Result<(), Issu
     }
 }
 
-/// Checks that a certificate may be the issuer of the one before it. Does not check the signature.
+/// Checks that the certificate at `index` may be the issuer of the one before it. Does not check the signature.
 fn check_issuer(chain: &[Certificate<'_>], index: usize) -> Result<(), IssuedFault> {
     let issuer = &chain[index];
     let place = Place::of(index);
@@ -82,7 +84,8 @@ fn check_issuer(chain: &[Certificate<'_>], index: usize) -> Result<(), IssuedFau
 }
 
 /// Counts the authorities before the certificate at `index`. The issued certificate counts, too, if it is that of an
-/// authority. Authorities that issued themselves do not count (RFC 5280, section 4.2.1.9).
+/// authority. Self-issued certificates, in which issuer and subject have the same name, do not count (RFC 5280, section
+/// 4.2.1.9).
 fn authorities_below(chain: &[Certificate<'_>], index: usize) -> usize {
     let first = usize::from(!chain[0].is_authority());
     chain[first..index].iter().filter(|authority| authority.issuer() != authority.subject()).count()

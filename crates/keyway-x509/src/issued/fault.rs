@@ -103,7 +103,7 @@ pub enum IssuedFault {
         /// The certificate that names another issuer.
         place: Place,
     },
-    /// The next certificate did not sign this one.
+    /// A certificate was not signed with the key of the next certificate.
     #[error("{place} must be signed by the certificate after it, and is not")]
     NotSigned {
         /// The certificate whose signature is wrong.
@@ -133,8 +133,8 @@ pub enum IssuedFault {
         /// The number of authorities that the chain has below that certificate.
         found: usize,
     },
-    /// A verifier refuses the chain for another reason, such as a name that an authority may not certify, or a critical
-    /// extension that the verifier does not know.
+    /// A verifier refuses the chain for a reason that has no variant of its own, such as a name that an authority may
+    /// not certify, or a critical extension that the verifier does not know.
     #[error("the chain must be acceptable to a verifier, which says {reason}")]
     Chain {
         /// The verifier's reason.

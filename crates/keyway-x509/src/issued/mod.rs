@@ -111,7 +111,7 @@ fn decode(certificate: &str, intermediates: Option<&str>) -> Result<Vec<Wiped<Ve
     Ok(ders)
 }
 
-/// Reads the parts of certificates.
+/// Parses certificates in DER.
 fn read(ders: &[Wiped<Vec<u8>>]) -> Result<Vec<Certificate<'_>>, IssuedFault> {
     let malformed = |index| move |part| IssuedFault::Malformed { place: Place::of(index), part };
     let all = ders.iter().enumerate();

@@ -296,7 +296,7 @@ fn a_certificate_without_a_chain_has_the_signature_of_the_signer_that_it_names()
     // An authority that renewed its key has two certificates with one name.
     assert!(check(&good, &[other.pem(), root.pem()]).is_ok());
     assert!(check(&good, &[root.pem(), other.pem()]).is_ok());
-    // The host does not know the signer: the first certificate has another name, and the second one cannot be read.
+    // None of the known signers matches: the first one has another name, and the second one cannot be read.
     assert!(check(&forged, &[sub.pem(), "no certificate".to_owned()]).is_ok());
     let with_identifier = order.issued_by(&other, |parameters| {
         parameters.use_authority_key_identifier_extension = true;

@@ -112,8 +112,8 @@ impl CertificateContent {
         })
     }
 
-    /// Draws a serial number of [16 bytes](Self::SERIAL_BYTES). It is positive, and its first byte is not zero, so 126
-    /// of its bits are random.
+    /// Draws a serial number of [16 bytes](Self::SERIAL_BYTES). Its first two bits are 0 and 1, so that the number is
+    /// positive and its first byte is not zero. The other 126 bits are random.
     ///
     /// # Errors
     /// [`NewCertificateError::Random`].

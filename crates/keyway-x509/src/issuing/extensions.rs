@@ -35,7 +35,7 @@ pub fn extension<T: Encode + AssociatedOid>(critical: bool, value: &T) -> Result
     raw(critical, T::OID, &value.to_der()?)
 }
 
-/// Makes an extension of a value that is encoded already.
+/// Makes an extension from a value that is encoded already.
 ///
 /// # Errors
 /// For a value that cannot be encoded.
@@ -65,7 +65,7 @@ pub fn authority_key(identifier: &[u8]) -> Result<Extension> {
     extension(false, &identifier)
 }
 
-/// Makes the basic constraints of a certificate that is not that of an authority. The request has no influence on them.
+/// Makes the basic constraints of a certificate that is not that of an authority, whatever the request asks for.
 ///
 /// # Errors
 /// For a value that cannot be encoded.

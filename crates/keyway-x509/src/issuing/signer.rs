@@ -17,7 +17,7 @@ pub(super) struct KeySigner<'a>(pub(super) &'a PrivateKey);
 #[derive(Clone, Debug)]
 pub(super) struct VerifyingKey(Vec<u8>);
 
-/// A signature in the form of its algorithm.
+/// The bytes of a signature, in the encoding that its algorithm prescribes.
 #[derive(Debug)]
 pub(super) struct Signature(Vec<u8>);
 

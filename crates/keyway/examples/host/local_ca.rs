@@ -139,7 +139,7 @@ pub(crate) async fn show(
     Ok(())
 }
 
-/// A clock that the example moves ahead, in seconds.
+/// A clock that the example sets ahead of the system clock, by a number of seconds.
 #[derive(Debug, Default)]
 struct Ahead(AtomicU64);
 

@@ -20,7 +20,7 @@ struct Desk {
 }
 
 impl Desk {
-    /// Starts a host. It shares the storage engine with the other host.
+    /// Starts a host for orders. It shares the storage engine with the example's main host.
     async fn start(storage: &Arc<dyn Storage>, keys: &KeyRing, ca: &ScriptedCa) -> Result<Self, Failure> {
         let authority = Arc::new(ca.clone()) as Arc<dyn CertificateAuthority>;
         let host = Host::builder(Registry::builder().build()?, Arc::clone(storage), keys.clone())

@@ -43,7 +43,7 @@ impl Report {
         self.line(&format!("  {mark} {what}"));
     }
 
-    /// Checks that an operation was refused as expected, and prints the user's message.
+    /// Checks that an operation was refused with the expected error, and prints the message of the error.
     pub(crate) fn refused<T, E: Error>(
         &mut self,
         outcome: Result<T, E>,

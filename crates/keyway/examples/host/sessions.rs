@@ -26,7 +26,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    /// Starts a host. It shares the storage engine with the other hosts.
+    /// Starts a host for sessions. It shares the storage engine with the example's other hosts.
     async fn start(
         (storage, keys): (&Arc<dyn Storage>, &KeyRing),
         store: &ScriptedStore,

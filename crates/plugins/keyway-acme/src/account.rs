@@ -141,7 +141,8 @@ impl Acme {
         Err(busy().into())
     }
 
-    /// Asks the server for the account of a key. Returns `None` if the key has no account.
+    /// Asks the server for the URL of the account that belongs to a key. Returns `None` if no account belongs to the
+    /// key.
     fn known(&self, pkcs8: &Wiped<Vec<u8>>, until: Instant) -> Result<Option<String>, Failure> {
         let payload = json!({ "onlyReturnExisting": true });
         match self.ask_for_account(pkcs8, &payload, until) {
@@ -151,7 +152,8 @@ impl Acme {
         }
     }
 
-    /// Makes the account of a key. If the key has an account already, the server returns that account.
+    /// Makes an account for a key, and returns the URL of the account. If the key has an account already, the server
+    /// returns the URL of that account.
     fn new_account(&self, pkcs8: &Wiped<Vec<u8>>, until: Instant) -> Result<String, Failure> {
         let mut payload = json!({ "contact": self.configuration.contacts });
         if self.configuration.agree_to_terms {

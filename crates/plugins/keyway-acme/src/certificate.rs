@@ -25,7 +25,8 @@ pub(crate) fn der(pem: &Pem) -> Result<Vec<u8>, CertificateError> {
     Ok(read(pem)?.0)
 }
 
-/// Returns the identifier of a certificate in requests about its renewal (RFC 9773, section 4.1).
+/// Returns the identifier of a certificate in requests about its renewal and in the order that replaces it (RFC 9773,
+/// section 4.1).
 pub(crate) fn renewal_id(pem: &Pem) -> Result<String, CertificateError> {
     let (_, certificate) = read(pem)?;
     let body = certificate.tbs_certificate();

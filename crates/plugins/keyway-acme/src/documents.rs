@@ -94,7 +94,7 @@ pub(crate) struct Authorization {
 }
 
 impl Authorization {
-    /// Returns the reason why the name was not proved, with the name.
+    /// Returns the name and the reason why the name was not proved. Returns `None` if no challenge has an error.
     pub(crate) fn fault(&self) -> Option<String> {
         let reason = self.challenges.iter().find_map(|challenge| challenge.error.as_ref())?.explanation();
         Some(format!("{}: {reason}", self.identifier.value))

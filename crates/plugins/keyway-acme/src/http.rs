@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// The maximum size of an answer in bytes. The longest answer is a chain of certificates.
 const MOST_BYTES: u64 = 128 << 10;
 
-/// The client for HTTPS of one connection.
+/// The HTTPS client of one connection.
 #[derive(Debug)]
 pub(crate) struct Http {
     agent: Agent,

@@ -82,7 +82,8 @@ impl Acme {
         Ok(self.records.put(&records).await? || self.claimant(url).await?.as_deref() == Some(id.as_str()))
     }
 
-    /// Returns the id of the order of the host that claimed an order at the server.
+    /// Returns the id of the host's order that claimed an order at the server. Returns `None` if the order at the
+    /// server is not claimed.
     pub(crate) async fn claimant(&self, url: &str) -> Result<Option<String>, CertificateError> {
         let claim = self.records.get(&self.records.key(Kind::Claim, url.as_bytes())).await?;
         let text = |content: &[u8]| String::from_utf8(content.to_vec());
@@ -97,7 +98,7 @@ impl Acme {
         self.records.remove([order, self.records.key(Kind::Claim, url.as_bytes())]).await
     }
 
-    /// Returns the authorizations that other open orders use.
+    /// Returns the authorizations of all open orders except the order `id`.
     pub(crate) async fn authorizations_of_others(
         &self,
         id: &OrderId,

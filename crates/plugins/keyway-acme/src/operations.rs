@@ -112,7 +112,8 @@ impl Acme {
         Ok(found.map_err(Failure::into_error)?.is_some())
     }
 
-    /// Tells whether an order is canceled at the server.
+    /// Tells whether an order was withdrawn: the plugin recorded this, or the server says that the order is invalid, or
+    /// refuses to return it.
     async fn is_withdrawn(&self, order: &CertificateOrder) -> Result<bool, CertificateError> {
         if Kept(&order.plugin_meta).is_canceled() {
             return Ok(true);

@@ -14,8 +14,8 @@ use crate::http::Answer;
 use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
 
-/// The maximum number of an account's orders that are read to find an order whose placing got no answer. If it is not
-/// among them, the plugin places another order. This is harmless, because the lost order is never finalized.
+/// The maximum number of an account's orders that are read to find an order whose placing got no answer. If the order
+/// is not found among them, the plugin places another one. This is harmless, because the lost order is never finalized.
 const MOST_READ: usize = 100;
 /// The maximum number of pages of the list of orders that are read.
 const MOST_PAGES: usize = 20;
@@ -46,7 +46,8 @@ impl Acme {
         };
         match self.place(order, &request, until).await {
             Ok(Some(seen)) => self.gone_on(order, seen, until).await,
-            // Some servers answer a request for a new order with an open order for the same names.
+            // The server answered the request for a new order with an open order for the same names, and another order
+            // of the host has claimed that one. Some servers answer in this way.
             Ok(None) => {
                 let message = "Another order for the same names is open at the certificate authority.";
                 Ok(OrderOutcome::WaitingForCa(Waiting::new(message).retry_method(RetryMethod::Issue)))
@@ -108,8 +109,8 @@ impl Acme {
         }
     }
 
-    /// Searches the list of the account's orders for an open order for the same names that no other order has claimed,
-    /// and claims it. Some servers keep no such list.
+    /// Searches the account's orders for an open order for the same names that no other order of the host has claimed,
+    /// and claims it. Returns `None` if no such order is found, for example because the server keeps no list of orders.
     pub(crate) async fn found(
         &self,
         order: &CertificateOrder,

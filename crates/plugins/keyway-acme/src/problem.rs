@@ -46,11 +46,12 @@ pub(crate) enum ProblemKind {
     RateLimited,
     /// The server had an error.
     ServerInternal,
-    /// The account may not do that.
+    /// The account is not allowed to make this request.
     Unauthorized,
     /// The user has to act at the server, for example to agree to new terms.
     UserActionRequired,
-    /// Another kind: its name without the ACME prefix, or the whole name. It is shown to the operator.
+    /// A kind that this client does not distinguish: its name without the ACME prefix, or the whole name. It is shown
+    /// to the operator.
     Other(String),
 }
 
@@ -112,7 +113,7 @@ struct Subproblem {
 }
 
 impl ProblemDocument {
-    /// Returns the explanation, including the explanations of the parts.
+    /// Returns the explanation of the problem, followed by those of its subproblems.
     pub(crate) fn explanation(&self) -> String {
         let mut text = self.detail.clone();
         for part in &self.subproblems {

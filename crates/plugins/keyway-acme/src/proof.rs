@@ -10,8 +10,8 @@ use crate::documents::{Authorization, Challenge};
 use crate::failure::Failure;
 use crate::responder::Proof;
 
-/// Returns a challenge of an authorization for which the host can show a proof. `kinds` lists the kinds of proofs that
-/// the host can show, the preferred one first.
+/// Chooses a challenge of an authorization. `kinds` lists the kinds of proofs that the host can show, the preferred one
+/// first. Returns `None` if the authorization has no challenge of these kinds.
 pub(crate) fn choose<'a>(
     authorization: &'a Authorization,
     kinds: &[ChallengeKind],

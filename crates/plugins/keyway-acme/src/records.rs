@@ -47,8 +47,8 @@ pub(crate) struct Records {
 pub(crate) type Content = (Wiped<Vec<u8>>, Revision);
 
 impl Records {
-    /// Creates the access to the records of a connection. A connection of the same name to another directory has other
-    /// records.
+    /// Creates the access to the records of a connection. Connections of one name to different directories have
+    /// separate records.
     pub(crate) fn new(
         name: &AuthorityName,
         directory: &str,
@@ -86,7 +86,8 @@ impl Records {
         }
     }
 
-    /// Stores records together. Returns `false` if one of them has changed; then nothing was stored.
+    /// Stores all records in one commit. Returns `false`, and stores nothing, if the expectation of one of them is not
+    /// met.
     pub(crate) async fn put(
         &self,
         records: &[(&[u8], &[u8], Expectation)],

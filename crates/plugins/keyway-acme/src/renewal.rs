@@ -39,7 +39,8 @@ impl Acme {
     }
 }
 
-/// Reads a time in the form of RFC 3339. Fractions of a second are dropped.
+/// Reads a time in the form of RFC 3339. Fractions of a second are dropped. Returns `None` if the text has another
+/// form.
 fn timestamp(text: &str) -> Option<Timestamp> {
     const WHOLE: usize = "2026-11-29T11:00:00".len();
     let (whole, rest) = text.split_at_checked(WHOLE)?;

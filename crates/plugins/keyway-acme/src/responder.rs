@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 /// shown, whatever the outcome of the order, and even after a crash.
 #[async_trait]
 pub trait Responder: fmt::Debug + Send + Sync {
-    /// Shows a proof, in addition to those that are shown. Showing a proof again succeeds.
+    /// Shows a proof, in addition to the proofs that are shown already. Showing a proof again succeeds.
     ///
     /// Two TXT records of one name must coexist: an order for `example.org` and `*.example.org` needs both.
     ///
     /// # Errors
-    /// [`Unavailable`](CertificateError::Unavailable) and others. The plugin tries again later.
+    /// [`Unavailable`](CertificateError::Unavailable) for a temporary failure, after which the plugin tries again. The
+    /// plugin returns any other error to the host.
     async fn put(&self, proof: &Proof) -> Result<Visibility, CertificateError>;
 
     /// Removes a proof, and no other proof. Removing a missing proof succeeds.

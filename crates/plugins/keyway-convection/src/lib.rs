@@ -96,12 +96,13 @@
 //! # Differences from Convection
 //!
 //! * `initialize` never overwrites, and a deleted store stays deleted.
-//! * New names must follow decision C9. Other existing names can still be listed, read, changed and destroyed.
+//! * New names must follow decision C9. Existing names that do not follow it can still be listed, read, changed and
+//!   destroyed.
 //! * A new value that is a table keeps its place in the order of the list. Python's writer moves tables behind all
 //!   other values when it next writes the file.
 //! * A password follows the settings in the file, even the first password after a start (decision C11). It has 8 to
-//!   1024 characters, and `printable` includes neither white space nor control characters. A file whose settings have
-//!   another length can be opened, but makes no passwords until its settings are changed.
+//!   1024 characters, and `printable` includes neither white space nor control characters. A file whose settings have a
+//!   length outside this range can be opened, but makes no passwords until its settings are changed.
 //! * `configure` writes the settings to the file (decision C10). For a PassDB file it accepts the three alphabets that
 //!   Convection allows in a file; a single value can use any alphabet of [`keyway_passwords`].
 //! * A store file has at most 64 MiB. A larger one is refused before it is read.

@@ -18,7 +18,8 @@ const LETTERS: &str = "letters";
 const DEFAULT_LENGTH: i64 = 20;
 const DEFAULT_LETTERS: &str = "printable";
 
-/// The alphabets that a file may name. Convection refuses the whole file if it names another one.
+/// The alphabets that a file may name. Convection refuses the whole file if it names an alphabet that is not in this
+/// list.
 const STORABLE_LETTERS: [&str; 3] = ["printable", "ascii_letters", "digits"];
 
 /// The settings, with defaults filled in.

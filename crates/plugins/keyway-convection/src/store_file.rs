@@ -66,7 +66,7 @@ impl StoreFile {
     }
 
     fn cycle(&self) -> MutexGuard<'_, Cycle> {
-        // The cycle is one value that is set in one step, so it is valid even after a panic elsewhere.
+        // The cycle is replaced as a whole, so it is valid even if another call panicked while it held the lock.
         self.cycle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -177,7 +177,7 @@ impl DocumentHooks for StoreFile {
                 let file = match self.find().map_err(&reading)? {
                     Some(file) if file.read().map_err(&reading)?.is_some() => file,
                     _ => {
-                        // Creating a lock file would be a change, so no lock is taken.
+                        // There is no store file. A lock file beside it would be a change, so no lock is taken.
                         *self.cycle() = Cycle::New;
                         return Ok(None);
                     }
@@ -210,7 +210,8 @@ impl DocumentHooks for StoreFile {
             Cycle::Looking => {
                 Err(CallError::violation("remove", "it did not follow a read for update").into())
             }
-            // An earlier call may have removed the file without making the removal durable.
+            // There is no store file. An earlier call may have removed it without making the removal durable, so the
+            // folder is synced now.
             Cycle::New => match keyway_files::sync_folder(self.folder()) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     Err(StoreError::Indeterminate { what: CHANGE, source: error.into() })

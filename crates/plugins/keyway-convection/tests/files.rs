@@ -9,7 +9,7 @@ use keyway_secrets::{Configure, NewSecret, SecretChange, StoreError};
 use pollster::block_on;
 use support::*;
 
-/// Returns a file as the Python plugin writes it, except for its keys.
+/// Returns the text of a file in the form in which the Python plugin writes it, with `store` in the section `[store]`.
 fn text(version: &str, store: &str) -> String {
     format!(
         "[metadata]\nversion = \"{version}\"\ncompatibility = \">=:1.0,<:2.0\"\nauthor = \"A <a@example.org>\"\n\

@@ -49,7 +49,7 @@ fn read_settings(store: &dyn SecretStore) -> Result<Value, StoreError> {
     Ok(Structured::Table(settings).to_json().unwrap())
 }
 
-/// Returns a file as the Python plugin writes it, except for its settings.
+/// Returns the text of a file in the form in which the Python plugin writes it, with `config` in place of its settings.
 fn text(config: &str) -> String {
     format!(
         "[metadata]\nversion = \"1.0.0\"\ncompatibility = \">=:1.0,<:2.0\"\nauthor = \"A <a@example.org>\"\n\

@@ -162,7 +162,7 @@ fn writers_killed_at_any_moment_leave_a_whole_file() {
             writer.wait().unwrap();
         }
         assert_eq!(get(&*store, "keep").unwrap(), "1");
-        // The process held a lock, which ended with the process.
+        // A killed writer may have held the lock. The system has released the lock, so another writer can take it.
         create(&*store, &format!("after {round}"), "2").unwrap();
     }
     let kept = names(&*store).unwrap();
@@ -234,7 +234,7 @@ fn a_lock_that_is_a_link_is_refused_and_what_it_leads_to_untouched() {
         }
         fs::remove_file(&lock).unwrap();
         std::os::unix::fs::symlink(&victim, &lock).unwrap();
-        // If the link were followed, this lock of another process would stop every writer.
+        // If the link were followed, this lock on its target would stop every writer.
         let held = victim_is_there.then(|| {
             let victim = fs::File::open(&victim).unwrap();
             victim.lock().unwrap();

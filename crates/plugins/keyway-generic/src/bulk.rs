@@ -9,7 +9,7 @@ use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SecretRecord;
 use crate::storage_error::from_storage;
 
-/// A write that has passed all checks that do not need the store.
+/// A write that has passed all checks that do not need the stored secret.
 enum Planned {
     Create(SecretRecord, NewValue),
     Modify(SecretAddress, SecretChange),

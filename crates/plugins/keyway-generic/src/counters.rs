@@ -51,7 +51,7 @@ impl Counts {
     }
 }
 
-/// The counts of one commit of secrets or environments.
+/// The counts that one commit of secrets or environments adds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tally {
     pub(crate) writes: u64,

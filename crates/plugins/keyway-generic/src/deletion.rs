@@ -14,8 +14,9 @@ impl Handle {
     /// Deletes the store. First the header is marked as deleting, which shuts out all writers. Then the records are
     /// deleted, and last the header.
     ///
-    /// Each commit succeeds only if the header is unchanged. If this handle last saw another store of the same name,
-    /// nothing is deleted: another handle has then finished the deletion and made a new store, which must stay.
+    /// Each commit succeeds only if the header is unchanged. If the store has been replaced since this handle last saw
+    /// it, nothing is deleted: another handle has finished the deletion and made a new store of the same name, which
+    /// must stay.
     pub(crate) async fn delete_all(&self) -> Result<(), StoreError> {
         if self.is_deleted() {
             return Ok(());

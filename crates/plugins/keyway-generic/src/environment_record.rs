@@ -12,7 +12,7 @@ use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, p
 const WHAT: &str = "the record of an environment";
 const TAG: u8 = b'E';
 
-/// An environment in its sealed form.
+/// The content of the record of an environment, which is sealed as a whole.
 #[derive(Debug)]
 pub(crate) struct EnvironmentRecord {
     pub(crate) name: EnvironmentName,

@@ -20,8 +20,8 @@ use crate::storage_error::from_storage;
 /// approaches this limit.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
-/// The maximum number of environments that a handle remembers. Beyond it, the handle forgets them all: remembering only
-/// saves work, and the memory for it must not grow with the store.
+/// The maximum number of environments that a handle remembers. A handle that reaches this number forgets all of them:
+/// remembering only saves work, and the memory for it must not grow with the store.
 const REMEMBERED_ENVIRONMENTS: usize = 1024;
 
 /// The number of locks for writers that retry. Writers that share a lock retry one after the other.
@@ -82,7 +82,7 @@ pub(crate) struct View {
     generation: u64,
 }
 
-/// The keys, and the store that they belong to.
+/// A ring of keys, and the mark of the store whose records these keys seal.
 #[derive(Clone, Copy)]
 pub(crate) struct StoreKeys<'a> {
     pub(crate) ring: &'a KeyRing,
@@ -256,7 +256,7 @@ impl Handle {
         Ok(self.fresh_view().await?.loaded.revision == view.loaded.revision)
     }
 
-    /// Reads the header without checking its writer or the operations in progress.
+    /// Reads the header without checking who wrote it, or whether a rotation or a deletion is in progress.
     pub(crate) async fn read_header(&self) -> Result<Option<StoredHeader>, StoreError> {
         self.read_header_with(&self.keys()).await
     }

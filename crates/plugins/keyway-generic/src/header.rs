@@ -24,7 +24,7 @@ pub(crate) struct HeaderText {
     pub(crate) written_by: WrittenBy,
     /// The settings in force, in the plugin's own type. They are parsed only after the check of the header's writer.
     pub(crate) settings: Map<String, Value>,
-    /// The key with which a rotation in progress reseals the records.
+    /// The id of the key with which a rotation in progress reseals the records.
     pub(crate) rotating_to: Option<String>,
     /// The number of rotations so far. It distinguishes one rotation from another.
     pub(crate) rotations: u64,
@@ -32,7 +32,7 @@ pub(crate) struct HeaderText {
     pub(crate) deleting: bool,
 }
 
-/// The header in its sealed form: the key of the name index, then the text as JSON.
+/// The content of the header, which is sealed as a whole: the key of the name index, then the text as JSON.
 #[derive(Clone)]
 pub(crate) struct Header {
     pub(crate) name_key: Zeroizing<[u8; NameIndex::KEY_BYTES]>,
@@ -74,7 +74,7 @@ impl Header {
 pub(crate) struct StoredHeader {
     pub(crate) header: Header,
     pub(crate) revision: Revision,
-    /// The key of the store: all records are sealed with it, until a rotation begins.
+    /// The id of the key of the store. All records are sealed with this key until a rotation begins.
     pub(crate) sealed_by: KeyId,
 }
 

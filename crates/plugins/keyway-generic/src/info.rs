@@ -22,9 +22,9 @@ impl Handle {
             let tallied = self.stored_counts().await?.plus(self.pending.look()).secrets;
             self.pending.correct(i64::try_from(known).unwrap_or(i64::MAX).saturating_sub(tallied));
         }
-        // Pending counts of reads and writes are stored, so that the answer stays true after a restart. The result of a
-        // full count is stored, too. Without both, a correction of the number of secrets waits for the next write,
-        // because it alone must not turn this read into a write.
+        // Pending counts of reads and writes are stored, so that the answer stays true after a restart. After a full
+        // count, the result is stored, too. Otherwise, a corrected number of secrets waits for the next write, because
+        // a correction alone must not turn this read into a write.
         let pending = self.pending.look();
         if counted || pending.reads > 0 || pending.writes > 0 {
             self.store_counts(&view).await;

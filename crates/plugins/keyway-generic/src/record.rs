@@ -30,7 +30,7 @@ const VALUE_TAG: u8 = b'V';
 const TAIL_BYTES: usize = 32;
 const ID_BYTES: usize = 16;
 
-/// A secret in its sealed form.
+/// The fields of a secret that its record holds, except the value.
 #[derive(Debug)]
 pub(crate) struct SecretRecord {
     pub(crate) id: [u8; ID_BYTES],

@@ -69,7 +69,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Returns the progress of a rotation to other keys, if one is in progress.
+    /// Returns the progress of the rotation that the header names. Returns `None` if the header names none.
     pub(crate) async fn rotation_progress(&self, view: &View) -> Result<Option<Progress>, StoreError> {
         let Some(target) = &view.loaded.header.text.rotating_to else { return Ok(None) };
         let mut progress = Progress { done: 0, total: 0 };
@@ -185,8 +185,8 @@ impl Handle {
                 }
                 Some(CommitOutcome::Conflict { item: 0 }) => *view = self.check_still_ours(view).await?,
                 // A writer has changed or destroyed a record of the batch. Smaller batches make such a conflict less
-                // likely. A batch of one changed record is never needed, because its writer has sealed the record with
-                // the new key.
+                // likely. The changed record itself needs no second attempt, because its writer has sealed it with the
+                // new key.
                 Some(CommitOutcome::Conflict { .. }) => records = records.div_ceil(4),
             }
             let_others_run().await;

@@ -23,7 +23,7 @@ pub(crate) fn seal(plaintext: &[u8], keys: &KeyRing) -> Result<Vec<u8>, StoreErr
     Ok(out)
 }
 
-/// Returns the key that sealed a note.
+/// Returns the id of the key that sealed a note.
 pub(crate) fn sealed_by(what: &'static str, note: &[u8]) -> Result<KeyId, StoreError> {
     parse(what, note).map(|(key, _)| key)
 }

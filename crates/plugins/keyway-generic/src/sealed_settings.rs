@@ -75,7 +75,7 @@ impl<S: StoreSettings> InForce for S {
     }
 }
 
-/// The function that reads settings of a store's own type.
+/// The function that reads stored settings in the type that the store's plugin defines.
 pub(crate) type ReadSettings = fn(&Map<String, Value>) -> Result<Arc<dyn InForce>, StoreError>;
 
 /// Reads settings of type `S`, and checks them.

@@ -52,7 +52,8 @@ impl Handle {
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }
 
-    /// Makes the record of a new secret and its value, after the checks that do not need the store.
+    /// Makes the record of a new secret, after the checks that do not need the store. Also returns the value that the
+    /// caller gave or that is to be generated.
     pub(crate) fn record_for(&self, secret: NewSecret) -> Result<(SecretRecord, NewValue), StoreError> {
         let NewSecret { address, value, description, .. } = secret;
         address.name.check_creatable()?;
@@ -60,7 +61,7 @@ impl Handle {
         Ok((SecretRecord::new(address, description, self.clock.now())?, value))
     }
 
-    /// Returns the key and the stored form of a new secret.
+    /// Returns the key of a new secret's record, and the sealed record.
     pub(crate) async fn created(
         &self,
         view: &View,
@@ -72,7 +73,7 @@ impl Handle {
         Ok((view.secret_key(self.prefix, &record.address), record.seal(&value, view.keys())?))
     }
 
-    /// Returns the header and the stored form of a secret after a change.
+    /// Returns the header and the sealed record that a secret has after a change.
     pub(crate) fn changed(
         &self,
         view: &View,
@@ -176,7 +177,7 @@ impl Handle {
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }
 
-    /// Refuses a change that is invalid for every secret, whether or not the secret exists.
+    /// Refuses a change that would be invalid for any secret. The secret to change need not exist.
     pub(crate) async fn check_change(&self, change: &SecretChange) -> Result<(), StoreError> {
         check_description(change.description.as_ref().and_then(Option::as_deref))?;
         if let Some(value @ NewValue::Generated(_)) = &change.value {
@@ -237,8 +238,8 @@ impl Handle {
         }
     }
 
-    /// Opens an entry of a list. If a rotation has begun, the entry may have to be read again. Returns `None` if it was
-    /// destroyed before that.
+    /// Opens an entry of a list. If a rotation has begun, the entry may have to be read again. Returns `None` if the
+    /// secret was destroyed before that second read.
     async fn open_entry(
         &self,
         view: &View,

@@ -21,7 +21,7 @@ use crate::layout::NameIndex;
 use crate::sealed_settings::{self, StoreSettings};
 use crate::storage_error::from_storage;
 
-/// A secret store of sealed records on a storage engine, which any plugin can open.
+/// A secret store of sealed records on a storage engine. Any plugin can open such a store.
 #[derive(Debug)]
 pub struct SealedStore {
     handle: Handle,

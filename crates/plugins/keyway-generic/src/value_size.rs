@@ -7,7 +7,7 @@ use keyway_storage::Limits;
 use crate::record::SecretRecord;
 use crate::structured_codec::structured_bytes;
 
-/// Returns the size of a value in its sealed form.
+/// Returns the length of a value as it is encoded in the plaintext of its record.
 pub(crate) fn value_bytes(value: &SecretValue) -> usize {
     match value {
         SecretValue::Structured(structured) => structured_bytes(structured),

@@ -114,7 +114,8 @@ async fn a_deletion_that_comes_late_leaves_the_store_that_was_made_since() {
         assert!(matches!(late.get(&at("a")).await, Err(StoreError::Deleted)), "for this handle it is gone");
         assert_eq!(text(&*heir, &at("a")).await.unwrap(), "1", "{sees_it_by}");
 
-        // A handle that has used the new store deletes it. After that, the handle that made it can delete it, too.
+        // A handle that has used the new store deletes it. After that, the handle that made the new store can delete it
+        // again.
         let used = open(&storage, &keys);
         assert_eq!(text(&*used, &at("a")).await.unwrap(), "1");
         used.marked_for_delete().await.unwrap();

@@ -14,7 +14,8 @@ use keyway_storage::{FaultyStorage, Storage};
 use serde::{Deserialize, Serialize};
 use support::*;
 
-/// Settings that repeat a word. The recipe's length is the number of repetitions; the default is one.
+/// Settings under which the store generates values that repeat a word. The length in a recipe is the number of
+/// repetitions; the default is one.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Words {

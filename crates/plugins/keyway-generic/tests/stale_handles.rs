@@ -10,7 +10,8 @@ use keyway_secrets::{Configure, EnvironmentFilter, ListQuery, SecretChange, Secr
 use keyway_storage::{Batch, Expectation, FaultyStorage, Storage};
 use support::*;
 
-/// Returns a stale handle: it used a store that other handles then deleted and made again.
+/// Returns a storage, a stale handle and a current handle. The stale handle used a store that was then deleted, and
+/// made again under the same name through other handles.
 async fn made_anew() -> (Arc<dyn Storage>, Arc<dyn SecretStore>, Arc<dyn SecretStore>) {
     let (storage, keys) = (memory(), ring());
     let stale = open(&storage, &keys);
@@ -136,7 +137,8 @@ async fn deleting_twice_at_once_spares_a_store_that_was_made_anew() {
             break;
         }
         let kept = text(&*open(&storage, &keys), &at("a")).await;
-        // Before commit 0, the store is not marked as deleting, so the outcome is not checked in that case.
+        // Commit 0 marks the store as deleting. If the store is replaced before that commit, the outcome is not
+        // checked.
         assert!(number == 0 || kept.as_deref().is_ok_and(|kept| kept == "new"), "{number}: {kept:?}");
         let _ = open(&storage, &keys).marked_for_delete().await;
     }
@@ -211,7 +213,8 @@ async fn a_rotation_that_another_one_overtook_does_not_say_that_it_is_done() {
         let overtaken = open(&(Arc::clone(&interrupted) as Arc<dyn Storage>), &all);
         let (others, ring_of_all, target) = (Arc::clone(&storage), all.clone(), second.clone());
         interrupted.0.before_commit(number, async move {
-            // The other rotation is not finished when the first one continues.
+            // This rotation to the keys of `second` dies halfway, so it is unfinished when the overtaken rotation
+            // continues.
             let _ = open(&dying(&others, 2), &ring_of_all).rotate(&target, &silent).await;
         });
         let outcome = overtaken.rotate(&first, &silent).await;

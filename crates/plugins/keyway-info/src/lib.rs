@@ -25,10 +25,10 @@
 //! this project can run it through the plugin `process`.
 //!
 //! # Differences from the plugin of WaTTS
-//! The plugin of WaTTS returns the same state for all users, so its host needs an exception for it. Here every request
-//! has its own state (decision W6). `version` is the version of this plugin, because a linked plugin has no version of
-//! WaTTS. The JSON object holds only data about the user. Tokens and configuration are left out, because they may be
-//! secret.
+//! The plugin of WaTTS returns the same reference to the credential (`state` on the wire) for all users, so the WaTTS
+//! host needs an exception for this plugin. Here each new request gets a reference of its own (decision W6). `version`
+//! is the version of this plugin, because a linked plugin has no version of WaTTS. The JSON object holds only data
+//! about the user. Tokens and configuration are left out, because they may be secret.
 
 use std::sync::Arc;
 
@@ -56,8 +56,8 @@ pub struct Info;
 
 #[async_trait]
 impl Issuer for Info {
-    /// Declares the issuer idempotent: repeated requests with one intent get the same state, and nothing outside the
-    /// issuer changes.
+    /// Declares the issuer idempotent: repeated requests with one intent get the same reference to the credential
+    /// (`state` on the wire), and nothing outside the issuer changes.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL.idempotent(true)
     }
@@ -92,8 +92,8 @@ impl Issuer for Info {
     }
 }
 
-/// Returns the state of a request, which is derived from its intent. A request from a host without intents, such as
-/// WaTTS itself, gets a random state.
+/// Returns the reference to the credential (`state` on the wire). It is derived from the intent of the request. A host
+/// without intents, such as WaTTS itself, gets a random reference.
 fn state(context: &Context) -> Result<String, IssuerError> {
     if let Some(intent) = &context.intent {
         return Ok(format!("info-{intent}"));

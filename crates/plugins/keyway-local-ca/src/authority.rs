@@ -72,12 +72,13 @@ impl Authority {
         DistinguishedName::from(self.certificate.tbs_certificate().subject().clone())
     }
 
-    /// Tells whether the authority is a root: the issuer of its certificate has its own name.
+    /// Tells whether the authority is a root: issuer and subject of its certificate have the same name.
     fn is_root(&self) -> bool {
         self.certificate.tbs_certificate().issuer() == self.certificate.tbs_certificate().subject()
     }
 
-    /// Returns the intermediate certificates that belong to each certificate that this authority signs.
+    /// Returns the intermediate certificates for each certificate that this authority signs. Unless the authority is a
+    /// root, the first one is the authority's own certificate.
     pub(crate) fn chain(&self) -> Vec<Vec<u8>> {
         let own = (!self.is_root()).then(|| self.record.certificate.clone());
         own.into_iter().chain(self.record.issuers.iter().cloned()).collect()

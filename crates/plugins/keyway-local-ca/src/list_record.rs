@@ -119,7 +119,8 @@ impl ListRecord {
         Timestamp::from_milliseconds(half)
     }
 
-    /// Encodes a signed list together with its number, which tells whether it is the last list.
+    /// Encodes a signed list together with its number. From the number, `decode_signed` learns whether the list is the
+    /// last one.
     pub(crate) fn encode_signed(&self, der: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(9 + der.len());
         out.push(SCHEMA);
@@ -128,7 +129,7 @@ impl ListRecord {
         out
     }
 
-    /// Reads a signed list. Returns `None` if it is not the last list.
+    /// Reads a signed list. Returns `None` if its number is not that of the last list.
     pub(crate) fn decode_signed(&self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Malformed> {
         let mut reader = Reader::new(bytes);
         if reader.byte()? != SCHEMA {

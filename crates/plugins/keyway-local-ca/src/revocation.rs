@@ -55,7 +55,8 @@ impl LocalCa {
         Ok((id.to_owned(), facts.serial_bytes()))
     }
 
-    /// Adds a revocation to a batch. Returns the batch as an error if the certificate is revoked already.
+    /// Adds a revocation to a batch. Returns the unchanged batch as the inner error if the certificate is revoked
+    /// already.
     pub(crate) async fn with_revocation(
         &self,
         batch: Batch,

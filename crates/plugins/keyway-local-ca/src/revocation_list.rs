@@ -116,7 +116,7 @@ impl LocalCa {
         Ok((renewed, next))
     }
 
-    /// Returns the list that was signed last, if this handle knows it or it is stored.
+    /// Returns the list that was signed last. Returns `None` if this handle does not know it and it is not stored.
     async fn last_list(
         &self,
         ca: &CaId,

@@ -26,7 +26,8 @@ fn invalid(what: &'static str, reason: impl Into<String>) -> CertificateError {
 }
 
 impl LocalCa {
-    /// Creates the authority of an intent, unless it was created before.
+    /// Creates the authority that `request` describes. If an earlier call with the same intent created it, returns that
+    /// authority.
     pub(crate) async fn created(&self, request: &CreateCa) -> Result<Authority, CertificateError> {
         let id = id_of(&request.intent);
         if !is_name(&request.name) || request.description.as_ref().is_some_and(|text| text.len() > 1000) {

@@ -87,7 +87,7 @@ pub(crate) fn date(json: &Json, name: &str) -> Option<Timestamp> {
     Some(Timestamp::from_milliseconds((seconds * 1000.0).round() as u64))
 }
 
-/// Returns the seconds of a date, before the year 10000.
+/// Returns the seconds of a date. Returns `None` if `json` is not a number from 0 up to the end of the year 9999.
 pub(crate) fn seconds(json: &Json) -> Option<f64> {
     /// The end of the year 9999.
     const LATEST: f64 = 253_402_300_800.0;

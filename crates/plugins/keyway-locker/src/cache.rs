@@ -62,8 +62,8 @@ impl Begun {
         self.at
     }
 
-    /// Combines the beginnings of two reads. The time is the earlier one, and the number of drops is that of `self`.
-    /// `self` is the read that began first, unless the other read was answered from the cache.
+    /// Combines two reads, of which `self` was started first. The result has the earlier of the two times, because
+    /// `other` may be an older answer from the cache. It has the number of drops of `self`.
     pub(crate) fn or_earlier(self, other: Self) -> Self {
         Self { at: self.at.min(other.at), ..self }
     }
@@ -130,7 +130,8 @@ impl Cache {
         Err(Begun { at: now, drops: kept.drops })
     }
 
-    /// Tells whether nothing was dropped since a read began.
+    /// Tells whether no answers were dropped since a read began. Returns `false`, too, as long as the file cannot be
+    /// written although its answers must be dropped.
     pub(crate) fn is_current(&self, begun: Begun) -> bool {
         let mut kept = self.kept();
         self.refresh(&mut kept) && kept.drops == begun.drops

@@ -38,7 +38,7 @@ pub(crate) struct ItemKey {
 /// The reason why a text cannot be decrypted. It contains no part of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CipherFault {
-    /// The text is not three parts of strict Base64 after `2.`, of the right lengths.
+    /// The text is not `2.` and three parts in strict Base64 of the right lengths.
     #[error("it is not encrypted in the service's format")]
     Malformed,
     /// The text was changed, or encrypted with another key.

@@ -22,7 +22,7 @@ pub(crate) enum Items {
     Environments,
 }
 
-/// The complete list of the items with one look-up hash, or of all items, as it was at one moment.
+/// The complete list of one kind of items, as it was at one moment: all items, or the items with one look-up hash.
 #[derive(Debug)]
 pub(crate) struct Whole<R> {
     /// The items in the order of their ids.
@@ -52,7 +52,8 @@ impl Items {
         }
     }
 
-    /// Returns the path of one page of the items with this hash. If the hash is empty, the page is one of all items.
+    /// Returns the path of one page of a list: the list of the items with this hash, or of all items if the hash is
+    /// empty.
     pub(crate) fn page(self, number: u32, size: u32, hash: &str) -> String {
         let (route, counted_by) = (self.path(), self.counted_by());
         format!("{route}?{counted_by}=1&page={number}&paging=1&revision_date=0&size={size}&hash={hash}")

@@ -56,7 +56,8 @@ fn put(bytes: &mut Vec<u8>, field: &[u8]) {
 }
 
 impl Content {
-    /// Decodes the plaintext. Returns `None` if it has another format, or is about another service or another project.
+    /// Decodes the plaintext. Returns `None` if it does not have the expected format, or if its service or its project
+    /// is not the given one.
     pub(crate) fn read((service, project): (&str, u64), bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.strip_prefix(FORMAT)?;
         if field(&mut rest)? != service.as_bytes() || number(&mut rest)? != project {

@@ -1,4 +1,4 @@
-//! The operations that are not about one order.
+//! Dispatches requests, and performs the operations that do not concern an order.
 
 use serde_json::{Value, json};
 

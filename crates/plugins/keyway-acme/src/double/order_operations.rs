@@ -223,8 +223,8 @@ impl Shared {
 }
 
 impl State {
-    /// Returns the number of an authorization for a name. If `shares` is set, an earlier authorization is used where
-    /// possible.
+    /// Returns the number of an authorization for a name. If `shares` is set, this is the pending or valid
+    /// authorization of an earlier order for the same name, if there is one. Otherwise it is a new authorization.
     fn authorized(&mut self, name: &Identifier, shares: bool) -> usize {
         let (is_wildcard, plain) = match name.value.strip_prefix("*.") {
             Some(plain) => (true, plain.to_owned()),

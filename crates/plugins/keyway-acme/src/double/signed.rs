@@ -51,7 +51,8 @@ impl Parts {
 }
 
 impl Shared {
-    /// Checks the limits, the nonce and the signature of a request.
+    /// Checks the rate limit, the nonce, the URL and the signature of a request. Returns the answer to a refused
+    /// request as the error.
     pub(super) fn verified(&self, path: &str, body: &[u8]) -> Result<Signed, Reply> {
         let malformed = |detail| Reply::problem(400, "malformed", detail);
         let request: Value = serde_json::from_slice(body).map_err(|_| malformed("no JSON"))?;

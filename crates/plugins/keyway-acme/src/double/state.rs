@@ -102,7 +102,8 @@ impl State {
         }
     }
 
-    /// Returns the stage of an order. Without a certificate, it follows from the stages of the authorizations.
+    /// Returns the stage of an order. As long as the order has no certificate, its stage follows from the stages of its
+    /// authorizations.
     pub(super) fn stage(&self, order: &OrderEntry) -> OrderStage {
         let has = |stage| order.authorizations.iter().any(|at| self.authorizations[*at].stage == stage);
         if order.chain.is_some() {

@@ -24,12 +24,12 @@ pub enum Problem {
     },
     /// A section or an entry is missing.
     Missing {
-        /// Its name, with dots.
+        /// The name of the section or entry, with dots.
         key: &'static str,
     },
-    /// An entry has a wrong type.
+    /// A section or an entry has a wrong type.
     WrongType {
-        /// Its name, with dots.
+        /// The name of the section or entry, with dots.
         key: &'static str,
         /// The expected type, in words.
         expected: &'static str,
@@ -62,8 +62,9 @@ impl UnreadableText {
         &self.problem
     }
 
-    /// Returns the writer of the file, if it could be read. If the writer has another version, it may arrange its files
-    /// differently, which would explain the fault.
+    /// Returns the plugin that wrote the file, and its version. Returns `None` if this part of the text could not be
+    /// read. A file of a version that this crate does not support may be arranged differently, which would explain the
+    /// fault.
     pub fn written_by(&self) -> Option<&WrittenBy> {
         self.written_by.as_deref()
     }

@@ -14,8 +14,8 @@ use super::{CONFIG, METADATA, STATS, STORE, Unstorable};
 /// The version in `[metadata]` is that of [`Document::written_by`], the newest writer so far. Every value is on one
 /// line, even a table, because an entry with its own section would lose its place in the order (decision C15).
 ///
-/// The length of the text is computed before the text is written, so that its buffer never grows and leaves no copies
-/// behind.
+/// The length of the text is computed first, and the buffer gets this capacity. A buffer that grows would leave copies
+/// of the text behind.
 ///
 /// # Errors
 /// [`Unstorable`] if the document holds a value that a store file cannot hold.

@@ -267,7 +267,8 @@ async fn try_perform(store: &dyn SecretStore, operation: &Operation) -> Result<A
     })
 }
 
-/// Reads the secret to learn its id, and makes a revision of that id and the given version.
+/// Returns the revision with the id of the stored secret and with the given version. The secret is read to learn its
+/// id.
 async fn revision(
     store: &dyn SecretStore,
     address: &SecretAddress,

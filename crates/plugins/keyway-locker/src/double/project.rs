@@ -193,8 +193,8 @@ impl Project {
         Ok(row.clone())
     }
 
-    /// Applies the URL and the description of a body to an environment, and checks that no other environment has the
-    /// name.
+    /// Applies the URL and the description of a body to an environment. Refuses the environment's name if another
+    /// environment has it.
     fn apply_to_environment(
         &self,
         body: &Body,
