@@ -12,8 +12,8 @@ use serde_json::Value;
 const MAX_BYTES: usize = 20 << 20;
 /// The deepest nesting that the SDKs read.
 const MAX_DEPTH: usize = 256;
-/// The minimum limits that a program must report, so that a request with credentials fits: its size in bytes, and its
-/// depth.
+/// The minimum limits that a program must report, so that a request with credentials fits: the size of a request in
+/// bytes, and its nesting depth.
 const LEAST_REQUEST: u64 = 256;
 const LEAST_DEPTH: u64 = 4;
 const MAX_CURSOR_BYTES: usize = 4096;
@@ -36,7 +36,7 @@ const MANDATORY: [&str; 8] = [
 pub enum Accepted {
     /// A result.
     Result {
-        /// The data of the result. They are not judged yet, because that needs the method.
+        /// The data of the result. [`judge_data`] judges them, because that needs the method.
         data: Value,
         /// The version of the program that the answer names.
         cli_version: String,

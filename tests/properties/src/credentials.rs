@@ -4,9 +4,9 @@ use keyway_credentials::{KeyError, KeyFacts, KeyForm, KeyType, PrivateKey, Secre
 
 /// Checks a private key of a credential store.
 ///
-/// A key that can be read is read as the same key with other line ends and without the white space around it. It
-/// reports the facts that its form can hold, and needs a passphrase exactly if it is encrypted. The error for any other
-/// text is one line.
+/// A text that is a key is still read as the same key with other line ends, and without the white space around it. The
+/// key reports the facts that its form can hold, and needs a passphrase exactly if it is encrypted. The error for a
+/// text that is not a key is one line.
 pub fn credential_key(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let facts = match KeyFacts::read(text) {
@@ -45,7 +45,7 @@ pub fn credential_key(data: &[u8]) {
 /// Checks the configuration text of an SPS plugin.
 ///
 /// A text that can be read has the same meaning with other line ends, and also after everything that was read from it
-/// is written again. The error for any other text, or for a value in it, is one line.
+/// is written again. The error for a text or a value that cannot be read is one line.
 pub fn sps_configuration(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let is_one_line = |error: &dyn std::error::Error| !error.to_string().contains(['\n', '\r']);

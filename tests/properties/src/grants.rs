@@ -91,18 +91,19 @@ const UNDECIDED: u8 = 6;
 /// The rooms (groups of records) that the first byte of an input chooses from. The room of the grant occurs more often,
 /// because its record is the largest.
 const ROOMS: [u8; 8] = [RECORD, COUNT, UNIQUE, DUE, RECORD, CLAIMED, UNDECIDED, RECORD];
-/// The index in [`ROOMS`] at which the input replaces the owner in the grant's record. At the other places of
-/// [`RECORD`], it replaces the state.
+/// The index in [`ROOMS`] at which the input replaces the owner in the grant's record. At the other indices of
+/// [`RECORD`], the input replaces the state.
 const OWNER: u8 = 4;
 
 /// Checks a record of a host about grants.
 ///
-/// The first byte chooses the group of records, which is called a room: a grant or its owner, both sealed with the
-/// host's own key; or the number of grants, the grant of a state, a due time, a claim or an undecided grant, which are
-/// not sealed, so any process may have written them.
+/// The first byte chooses the group of records, which is called a room. The record of the grant has two parts, the
+/// owner and the state, both sealed with the host's own key. The other rooms are not sealed, so any process may have
+/// written them: the number of grants, the index entry that finds a grant by its credential, a due time, a claim, and
+/// an undecided grant.
 ///
-/// A host starts, lists, resumes and revokes, or reports an error; an unreadable record stays
-/// unchanged; an error shows nothing of it (decisions R2, W5).
+/// A host starts, lists, resumes and revokes, or reports an error. An unreadable record stays unchanged. An error shows
+/// nothing of the record (decisions R2, W5).
 pub fn host_grant(data: &[u8]) {
     let Some((what, payload)) = data.split_first() else { return };
     let (is_owner, room) = (what % 8 == OWNER, ROOMS[usize::from(what % 8)]);

@@ -22,10 +22,10 @@ const CONFIGURATION: &str = "
 ";
 const PLUGINS: Plugins = Plugins::new(&[]);
 
-/// Checks the answer to any bytes.
+/// Checks the answer of `locker-sdk` to a request of any bytes.
 ///
-/// The answer is one object of the protocol. If it has an id, another JSON reader finds the same id in the request. It
-/// repeats nothing else of the request. Only a request for capabilities succeeds.
+/// The answer is one object of the protocol. If the answer has an id, another JSON reader finds the same id in the
+/// request. The answer repeats nothing else of the request. Only a request for capabilities succeeds.
 pub fn locker_request(data: &[u8]) {
     let text = answer(data, &PLUGINS, || Configuration::parse(CONFIGURATION, Path::new("locker-sdk.toml")));
     let answer: Value = serde_json::from_str(&text).expect("the answer is JSON");

@@ -85,8 +85,8 @@ const SECRET: u8 = 3;
 
 /// Checks a record of the plugin `generic`.
 ///
-/// The first byte chooses the kind, and whether the other bytes are the stored record or its plaintext, which is then
-/// sealed under the store's own key.
+/// The first byte chooses the kind of the record, and whether the other bytes are the stored record or its plaintext,
+/// which is then sealed under the store's own key.
 ///
 /// A secret is read at its own address or not at all. Every query gives the same result, also after a change of keys.
 /// An error shows nothing of the record (decisions C4, C15).
@@ -208,7 +208,8 @@ fn ask(storage: &Arc<dyn Storage>, cursor: Option<Cursor>, data: &[u8]) {
     }
 }
 
-/// Seals `format | key id | token` again. The first plaintext bytes are kept, and `data` follows them.
+/// Seals `format | key id | token` again. The new plaintext has the first `kept` bytes of the old one, followed by
+/// `data`.
 fn sealed_anew(note: &[u8], kept: usize, data: &[u8]) -> Vec<u8> {
     let (beginning, token) = note.split_at(1 + 8);
     let plaintext = keys().open(token).expect("our own");
@@ -216,8 +217,8 @@ fn sealed_anew(note: &[u8], kept: usize, data: &[u8]) -> Vec<u8> {
     [beginning, sealed.as_bytes()].concat()
 }
 
-/// Seals `format | key id | length | header token | value token` again. The letters of the kinds and the mark of the
-/// store are kept, and other fields and another value follow them.
+/// Seals `format | key id | length | header token | value token` again. Each new plaintext keeps the letter of its kind
+/// and the mark of the store, and then has `fields`. The value's plaintext ends with `value`.
 ///
 /// The two tokens fit each other.
 fn secret_sealed_anew(stored: &[u8], (fields, value): (&[u8], &[u8])) -> Vec<u8> {
@@ -262,9 +263,9 @@ pub(super) const PREFIX: &[u8] = b"keyway-host\0";
 /// The room of the records themselves; the other rooms index and count them.
 pub(super) const RECORD: u8 = 1;
 
-/// Returns `length | fixed | state`, where the fixed part or the state is sealed again with another payload.
+/// Returns `length | fixed | state`, where the fixed part or the state is sealed again with `payload`.
 ///
-/// Each of these two is `index key | part | length | key | payload`.
+/// The plaintext of each of these two is `index key | part | length | key | payload`.
 pub(super) fn host_record_sealed_anew(value: &[u8], payload: &[u8], is_fixed: bool) -> Vec<u8> {
     let (length, sealed) = value.split_first_chunk().expect("a length");
     let (fixed, state) = sealed.split_at(u32::from_le_bytes(*length) as usize);
@@ -278,11 +279,11 @@ pub(super) fn host_record_sealed_anew(value: &[u8], payload: &[u8], is_fixed: bo
     [&length[..], &fixed, &state].concat()
 }
 
-/// Checks a record of a host about a store, sealed with its own key. The first byte selects the
-/// constant part or the state.
+/// Checks a record of a host about a store, sealed with the host's own key. The first byte chooses whether the input
+/// replaces the fixed part or the state of the record.
 ///
-/// A host starts, opens and resumes, or reports an error and keeps the record; an error shows
-/// nothing of the record (decision H2).
+/// A host starts, opens and resumes, or reports an error and keeps the record; an error shows nothing of the record
+/// (decision H2).
 pub fn host_store(data: &[u8]) {
     const STORE: u8 = 2;
     let Some((part, data)) = data.split_first() else { return };

@@ -17,9 +17,9 @@ use super::silence::shows_nothing;
 
 /// A public key whose private key does not exist any more.
 const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
-/// The id of the request, which is the end of the state.
+/// The intent of the request. The state of the credential ends with it.
 const INTENT: &str = "intent-1";
-/// The state of the credential.
+/// The reference to the credential (`state` on the wire).
 const STATE: &str = "KEYWAY_intent-1";
 
 /// Returns the context of a call, with one of the issuer's files configured.

@@ -132,7 +132,7 @@ fn everything() -> ListQuery {
 static REGISTRY: LazyLock<Registry> =
     LazyLock::new(|| plugins! { keyway_convection }.registry().expect("its plugins"));
 
-/// The metadata of the plugin for secrets of any kind.
+/// The metadata of the plugin `convection-generic`, which keeps secrets of any kind.
 static CONVECTION: LazyLock<PluginMetadata> = LazyLock::new(|| {
     REGISTRY.get::<SecretStores>("convection-generic").expect("that plugin").metadata().clone()
 });

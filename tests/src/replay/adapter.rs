@@ -29,7 +29,7 @@ pub trait Adapter: Sync {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Observed(pub Vec<Step>);
 
-/// One observation.
+/// Keyway's behaviour in one step.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// The description, for a reader of failures.
@@ -39,12 +39,12 @@ pub struct Step {
 }
 
 impl Observed {
-    /// Creates a single outcome.
+    /// Creates the behaviour on an input with a single step.
     pub fn one(what: impl Into<String>, outcome: StepOutcome) -> Self {
         Self(vec![Step { what: what.into(), outcome }])
     }
 
-    /// Creates several outcomes.
+    /// Creates the behaviour on an input with several steps.
     pub fn steps<W: Into<String>>(steps: impl IntoIterator<Item = (W, StepOutcome)>) -> Self {
         Self(steps.into_iter().map(|(what, outcome)| Step { what: what.into(), outcome }).collect())
     }

@@ -35,7 +35,7 @@ pub(crate) struct KeptFile {
     key: ItemKey,
 }
 
-/// The version of the file that was read or written last.
+/// The version of the cache file that this handle read or wrote last.
 #[derive(Debug)]
 pub(crate) struct Seen {
     file: SharedFile,
@@ -61,8 +61,8 @@ impl KeptFile {
         Self { path, service, profile, key: project_key.of_kept_answers() }
     }
 
-    /// Tells whether the file still has the version that was seen. If no version was seen, tells whether the file still
-    /// cannot be opened.
+    /// Tells whether the file still has the version `seen`. If `seen` is `None`, tells whether the file is still
+    /// missing or cannot be opened.
     pub(crate) fn is_at(&self, seen: Option<&Seen>) -> bool {
         match seen {
             Some(seen) => seen.file.has_version(&seen.version),
@@ -70,10 +70,11 @@ impl KeptFile {
         }
     }
 
-    /// Reads the file. The content is `None` if the file is missing, cannot be read, is damaged, or belongs to another
-    /// project or other keys.
+    /// Reads the file. The content is `None` if the file is missing, cannot be read or is damaged, or if it was written
+    /// for another project or with other keys.
     pub(crate) fn load(&self) -> (Option<Seen>, Option<Content>) {
-        // The version is read before the content. If the file is replaced between the two, the next check notices it.
+        // The version is read before the content. If the file is replaced between these two reads, the next check of
+        // the version notices it.
         let file = open(&self.path);
         let seen = file.and_then(|file| Ok(file.version()?.map(|version| Seen { file, version })));
         match seen.map(|seen| seen.map(|seen| (seen.file.read(), seen))) {
@@ -148,8 +149,8 @@ impl KeptFile {
                 found => found?,
             };
             match file.replace(&lock, found.as_ref(), text.as_bytes()) {
-                // After a power failure, the previous file may be back. That does no harm, because the answers in the
-                // previous file are not too old either.
+                // `Indeterminate` means that the previous file may be back after a power failure. That does no harm:
+                // each answer in a file has the time of its read, and is not returned when it is too old.
                 Ok(()) | Err(FileError::Indeterminate { .. }) => {}
                 Err(error) => return Err(error),
             }
@@ -163,7 +164,7 @@ fn open(path: &Path) -> Result<SharedFile, FileError> {
     SharedFile::resolve(path, Rights::Private, MAX_BYTES)
 }
 
-/// Splits a file into the profile and the encrypted rest.
+/// Splits the content of a file into the profile and the encrypted rest.
 fn parts(bytes: &[u8]) -> Option<(Profile, &str)> {
     let mut lines = std::str::from_utf8(bytes).ok()?.split('\n');
     let (project, key, sealed) = (lines.next()?, lines.next()?, lines.next()?);

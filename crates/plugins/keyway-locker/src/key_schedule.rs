@@ -1,8 +1,8 @@
 //! Derives the key of a project from the secret access key.
 //!
 //! HKDF-Expand (RFC 5869, with SHA-256, without the extraction step) derives two keys from the secret access key: one
-//! for encryption and one for authentication. They open the key in the profile. The first 32 bytes of that key encrypt
-//! the items of the project, and the next 32 bytes authenticate them.
+//! for encryption and one for authentication. The two keys open the encrypted key of the project in the profile. The
+//! first 32 bytes of the project's key encrypt its items, and the next 32 bytes authenticate them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +21,7 @@ pub(crate) fn access_key(secret_access_key: &SecretText) -> Result<ItemKey, Ciph
     Ok(ItemKey::new(&expanded(&bytes, b"enc"), &expanded(&bytes, b"mac")))
 }
 
-/// Returns the key of the project, which the profile holds.
+/// Decrypts the key of the project. `profile_key` is that key as the profile has it, encrypted with the access key.
 pub(crate) fn project_key(access: &ItemKey, profile_key: &str) -> Result<ItemKey, CipherFault> {
     let opened = access.open(profile_key)?;
     let (encryption, rest) = opened.split_first_chunk::<KEY>().ok_or(CipherFault::Content)?;

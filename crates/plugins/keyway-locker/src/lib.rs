@@ -50,8 +50,8 @@
 //! # }
 //! ```
 //!
-//! A misspelt environment is an error. If an environment does not have a secret, no secret of the same name in another
-//! layer is read or changed instead. Only a client that chooses
+//! A misspelt environment is an error. If an environment does not have a secret, the store does not read or change a
+//! secret of the same name that belongs to another environment or to none. Only a client that chooses
 //! [`SharedFallback`](keyway_client::Resolution::SharedFallback) then reads the secret that belongs to no environment.
 //! `docs/migrating.md` compares with Locker's own clients.
 //!
@@ -62,9 +62,9 @@
 //!
 //! # Capabilities
 //! The store keeps texts, environments, descriptions and dates. The service has no versions, so there is no
-//! compare-and-set; it destroys nothing, and has no settings, no rotation and no deletion of a project. Those
-//! operations answer [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision C16). `initialize` finds that
-//! the project exists. Every operation blocks its thread, and the store declares this.
+//! compare-and-set. It also cannot destroy a secret, rotate keys, keep settings or delete a project. Those operations
+//! answer [`Unsupported`](keyway_secrets::StoreError::Unsupported) (decision C16). `initialize` finds that the project
+//! exists. Every operation blocks its thread, and the store declares this.
 //!
 //! # Failures
 //! If the service answers with a failure, the [`StoreError`](keyway_secrets::StoreError) has a
@@ -91,8 +91,8 @@
 //! The service learns the number of secrets and environments, the environment of each secret, the length of every text,
 //! rounded to 16 bytes, and all times. It finds a name by a hash that depends on nothing secret, so it can confirm a
 //! guessed name. The plugin notices a changed text. The format of the service does not let it notice everything: the
-//! service can exchange the values of two secrets, return older ones, hide secrets, and pass a secret of an environment
-//! off as one that belongs to none.
+//! service can exchange the values of two secrets, return old values, hide secrets, and claim that a secret of an
+//! environment belongs to no environment.
 //!
 //! # Features
 //! `double`: the module `double`, a server for tests. `schemars`: the JSON schema of [`LockerConfiguration`]. Both are

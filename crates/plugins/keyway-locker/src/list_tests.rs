@@ -1,4 +1,4 @@
-//! Tests of the list that is kept between pages, against a project that changes between two pages.
+//! Tests of the list of secrets that a handle keeps between two pages, while the project changes.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -142,10 +142,10 @@ fn every_change_between_two_pages_shows_on_the_next_one() {
         project.revised = OLD + 0.001;
     };
     assert_eq!(rest_after(changed), "s2=0 s3=0 s4=0 s5=new s6=0 s7=0 s8=0 s9=0");
-    // Only the number of secrets shows the change.
+    // The change shows only in the number of secrets.
     let removed = |project: &mut Project| drop(project.items.remove(5));
     assert_eq!(rest_after(removed), "s2=0 s3=0 s4=0 s6=0 s7=0 s8=0 s9=0");
-    // Only the date of the last deletion shows the change, for example the deletion of an environment whose secrets
+    // The change shows only in the date of the last deletion, for example if an environment is deleted and its secrets
     // stay.
     let with_other_deletion = |project: &mut Project| {
         project.change(5, "new");
@@ -162,7 +162,7 @@ fn every_change_between_two_pages_shows_on_the_next_one() {
 
 #[test]
 fn a_change_with_the_date_of_one_a_moment_before_is_not_missed() {
-    // The clock of the service decides, not that of the host.
+    // The date in the service's answer decides, not the clock of the host.
     for (date, value) in [(OLD_SECONDS + 59, "new"), (OLD_SECONDS + 62, "0")] {
         let (project, service) = Project::start();
         lock(&project).date = Some(date);

@@ -1,4 +1,4 @@
-//! The profile: the project of the access key, and the project's key.
+//! Reads the profile of an access key: the number of the project that the key opens, and the project's encrypted key.
 
 use keyway_core::Json;
 

@@ -123,7 +123,8 @@ fn pages_of_a_list_hold_each_secret_once() {
 fn a_list_whose_items_move_between_its_pages_is_read_again() {
     let (asked, key) = (AtomicUsize::new(0), vectors::recorded_key());
     let service = ScriptedService::start(move |request| {
-        // The first time, "b" is removed after the first page, so "c" moves to that page and is never seen.
+        // In the first attempt, "b" is removed after the first page was read. So "c" moves from the second page to the
+        // first, and this attempt does not see it.
         let is_first = asked.fetch_add(1, Ordering::Relaxed) < 2;
         let ids: &[&str] = match (request.query("page"), is_first) {
             (Some("1"), true) => &["a", "b"],

@@ -64,7 +64,8 @@ impl ScriptedService {
         Self::over("http://127.0.0.1", answers, |mut stream, serve| serve(&mut stream))
     }
 
-    /// Starts a service. `wrapped` prepares each connection, which then serves one request.
+    /// Starts a service. `wrapped` gets each connection, wraps it if necessary (for example in TLS), and calls the
+    /// given function with it to serve one request.
     pub(crate) fn over(
         address: &str,
         answers: impl Fn(&Request) -> Answer + Send + 'static,

@@ -63,7 +63,7 @@ impl SecretList {
         self.records.iter().map(SecretRecord::bytes).sum()
     }
 
-    /// Tells whether this date is so old that every change that the list lacks has a later date.
+    /// Tells whether this date is old enough: every change that is missing in the list then has a later date.
     fn is_settled(&self, seconds: f64) -> bool {
         let latest = self.begun_there.minus(SETTLED).as_milliseconds();
         // The conversion is exact, because a date in milliseconds has far less than 53 bits.
@@ -98,7 +98,8 @@ impl Session {
         *self.list.lock() = is_kept.then(|| (Arc::clone(list), mark));
     }
 
-    /// Returns the mark of a list, or `None` if the mark could stay the same after a change that the list lacks.
+    /// Returns the mark of a list. Returns `None` if a later change could leave the mark as it is, because one of its
+    /// dates is too recent, and also if a date is missing or cannot be read.
     fn mark_of(&self, list: &SecretList, until: Instant) -> Option<Mark> {
         let revised = list.revised.filter(|revised| list.is_settled(*revised))?;
         // If this date cannot be read, the next page reads the list again, and reports the failure if it persists.

@@ -36,7 +36,8 @@ pub(crate) struct LockerStore {
     /// The id of the process that opened the store.
     process: u32,
     session: Mutex<Option<Arc<Session>>>,
-    /// The numbers of reads and writes of secrets through this handle. The service does not count them.
+    /// The number of successful reads of secrets, and the number of successful writes, through this handle. The service
+    /// does not count them.
     reads: AtomicU64,
     writes: AtomicU64,
 }
@@ -108,7 +109,7 @@ impl LockerStore {
         Ok(answer)
     }
 
-    /// Runs an operation that writes, and counts it.
+    /// Runs an operation that writes a secret or an environment, and counts it if it succeeds.
     fn write<T>(
         &self,
         operation: impl FnOnce(&Session, &Service, Instant) -> Result<T, StoreError>,

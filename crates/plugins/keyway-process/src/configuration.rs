@@ -100,14 +100,14 @@ pub enum AlphabetChoice {
 #[cfg_attr(feature = "schemars", schemars(crate = "keyway_core::configuration::schemars"))]
 #[serde(rename_all = "snake_case")]
 pub enum ProfileChoice {
-    /// The format that the WaTTS seed documents.
+    /// Only the format that the WaTTS seed describes.
     #[default]
     Strict,
-    /// All that the real host accepts, for old executables.
+    /// Everything that the real host accepts, for old executables.
     Lenient,
-    /// The text of the WaTTS seed alone, for executables that were written from it: every request is an argument, in
-    /// padded standard base64. The real host sends base64url without padding, and uses standard input if the executable
-    /// reads it. Needs `allow_argv`; `alphabet` is ignored.
+    /// The WaTTS seed taken literally, for executables that were written from its text: every request is an argument,
+    /// in padded standard base64. The real host sends base64url without padding, and uses standard input if the
+    /// executable reads it. Needs `allow_argv`; `alphabet` is ignored.
     Seed,
 }
 
@@ -115,7 +115,7 @@ impl ProfileChoice {
     /// All profiles.
     pub const ALL: [Self; 3] = [Self::Strict, Self::Lenient, Self::Seed];
 
-    /// Returns the word in configurations: `strict`, `lenient` or `seed`.
+    /// Returns the word for this profile in configurations: `strict`, `lenient` or `seed`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Strict => "strict",
@@ -249,7 +249,7 @@ impl ProcessConfiguration {
         }
     }
 
-    /// Returns the options of the input that the executable gets, with its alphabet.
+    /// Returns the options with which the input of the executable is encoded, including the alphabet of base64.
     pub fn wire_options(&self) -> WireOptions {
         WireOptions::new(&self.watts_version).with_alphabet(match (self.profile, self.alphabet) {
             (ProfileChoice::Seed, _) | (_, AlphabetChoice::Standard) => Alphabet::Standard,

@@ -1,4 +1,4 @@
-//! The environment of an executable.
+//! Defines the environment variables that an executable gets.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};

@@ -62,7 +62,7 @@ impl Helper {
         &self.path
     }
 
-    /// Returns the parent of the runs' cgroups.
+    /// Returns the cgroup below which the runs get their cgroups, if one was set.
     pub fn cgroup(&self) -> Option<&Path> {
         self.cgroup.as_deref()
     }

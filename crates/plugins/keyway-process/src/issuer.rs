@@ -1,4 +1,4 @@
-//! An executable as an issuer.
+//! Implements an issuer that runs an executable for each call.
 
 use keyway_core::Wiped;
 use keyway_core::{CallError, Effect};
@@ -93,8 +93,8 @@ impl ProcessIssuer {
         Ok(description)
     }
 
-    /// Returns the features of the executable, asking for them if necessary. A failure has no effect, because
-    /// the executable was asked for nothing else.
+    /// Returns the features of the executable. If they are not known yet, asks the executable for its description. A
+    /// failure is reported as one without an effect, because the request or the revocation was not sent yet.
     async fn features(&self) -> Result<Features, IssuerError> {
         let known = *self.features.lock().unwrap_or_else(PoisonError::into_inner);
         match known {

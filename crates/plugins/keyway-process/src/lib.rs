@@ -1,4 +1,4 @@
-//! Any WaTTS executable as an issuer.
+//! Runs any WaTTS executable as an issuer.
 //!
 //! The plugin `process` ([`ProcessPlugin`]) runs the executable of its configuration: once to describe itself, once for
 //! each request and each revocation. [`keyway_issuers::wire`] defines the format of the messages; this crate starts the

@@ -1,4 +1,4 @@
-//! The sleep of an idle thread.
+//! Lets an idle worker thread sleep until it is woken or a program ends.
 //!
 //! Waking a thread costs about a twentieth of a short run. So the thread that will wait for a program is woken when the
 //! program ends, or after a while, and not when the program starts. The thread sleeps on a set of descriptors, to which

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::cancel::{CancelSignal, Cancelled, Canceller};
 use crate::sleep::Sleep;
 
-/// The work of a thread. It gets the signal that cancels it.
+/// The work of a thread: a function that gets the signal by which it can be cancelled.
 pub(crate) type Work = Box<dyn FnOnce(&CancelSignal) + Send>;
 
 struct Job {
@@ -255,8 +255,8 @@ mod tests {
             .reserve()
             .unwrap()
             .start(Box::new(move |_| {
-                // The drop of `sender` shows that the work has ended. From then on, the idle thread must not hold the
-                // workers.
+                // The drop of `sender` tells the receiver below that the work has ended. After that, the idle thread
+                // must not keep the state of the workers alive.
                 let _held = sender;
             }))
             .unwrap();

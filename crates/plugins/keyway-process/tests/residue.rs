@@ -16,7 +16,8 @@ const LEAVES: &str = "KEYWAY_TEST_LEAVES_ITS_GROUP";
 const RUNS: usize = 1000;
 const AT_ONCE: usize = 8;
 
-/// Runs as a program of the other test: joins the group of its parent, the host.
+/// Does nothing in a usual test run. When the test below starts it as a program, it moves into the process group of its
+/// parent, the host.
 #[test]
 fn leaves_its_group() {
     if std::env::var_os(LEAVES).is_some() {
@@ -40,7 +41,7 @@ fn a_program_that_leaves_its_group_is_killed_and_nothing_stays_behind() {
         Limits { deadline: Duration::from_millis(60), grace: Duration::from_millis(20), ..Limits::DEFAULT };
     let runners = [
         Program::new(&own).unwrap(),
-        // The same program, started so that it ignores `SIGTERM`.
+        // Starts the same program through a shell, so that it ignores `SIGTERM`.
         Program::new("/bin/sh")
             .unwrap()
             .argument("-c")

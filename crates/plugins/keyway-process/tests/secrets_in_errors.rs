@@ -120,7 +120,7 @@ fn no_piece_of_the_input_decodes_to_a_secret() {
         if complaint.contains("base64") {
             continue;
         }
-        // No word is so long that it could be a piece of the input in base64 that decodes to a secret.
+        // A secret could be decoded from a long piece of the base64 input, so every word of the error must be short.
         for word in detail.split(|c: char| !(c.is_ascii_alphanumeric() || "-_+/".contains(c))) {
             assert!(word.len() < 20, "{complaint}: {word}");
         }

@@ -21,8 +21,8 @@ impl IssuerFile {
         Self(path)
     }
 
-    /// Reads a file that holds a secret; `None` if there is none. Refuses a file that other users may read or
-    /// change. Blocks.
+    /// Reads a file that holds a secret. Returns `None` if the file does not exist. Refuses a file that other users may
+    /// read or change. Blocks.
     pub(crate) fn read_secret(&self) -> Result<Option<Zeroizing<Vec<u8>>>, IssuerError> {
         self.open(Rights::Private).and_then(|file| file.read_private()).map_err(failed)
     }

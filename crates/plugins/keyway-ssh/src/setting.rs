@@ -10,7 +10,7 @@ pub(crate) fn invalid(name: &str, reason: impl std::fmt::Display) -> IssuerError
     IssuerError::invalid("the configuration of the service", format!("`{name}`: {reason}"))
 }
 
-/// Returns the text of setting `name` without white space around it. Empty if it is not set.
+/// Returns the text of setting `name` without white space around it. Returns an empty text if the setting is not set.
 pub(crate) fn text<'a>(configuration: &'a Configuration, name: &str) -> &'a str {
     configuration.text(name).unwrap_or_default().trim()
 }

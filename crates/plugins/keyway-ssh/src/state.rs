@@ -1,10 +1,10 @@
-//! Makes and recognizes the states of the credentials of the two issuers.
+//! Makes and recognizes the states of the two issuers. A state is the reference to a credential on the wire.
 
 use keyway_issuers::{Configuration, Context, CredentialPart, CredentialRef, Issued, IssuerError};
 
 use crate::setting;
 
-/// The beginning of the states of a service, by which it recognizes them.
+/// The prefix of all states of a service, by which the service recognizes its own states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StatePrefix(String);
 
@@ -38,7 +38,8 @@ impl StatePrefix {
     /// Returns the text of a state, if the state belongs to this service.
     ///
     /// # Errors
-    /// Any other state is refused: it belongs to a line or a certificate of another service.
+    /// A state without the prefix of this service, or with other characters than this service uses, is refused. It
+    /// belongs to a line or a certificate of another service.
     pub(crate) fn own<'a>(&self, state: &'a CredentialRef) -> Result<&'a str, IssuerError> {
         let text = state.as_str();
         let rest = text.strip_prefix(&self.0).unwrap_or_default();

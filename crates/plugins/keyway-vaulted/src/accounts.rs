@@ -32,7 +32,7 @@ impl Accounts {
         Self { stores, name, exclusive, opened: Mutex::default() }
     }
 
-    /// Loads an account; `None` if the store does not have it.
+    /// Loads an account. Returns `None` if the store does not have the account.
     pub(crate) async fn load(&self, candidate: &Candidate) -> Result<Option<Loaded>, CredentialError> {
         let Some(address) = address(candidate) else { return Ok(None) };
         let secret = match self.opened().await?.get(&address).await {
@@ -121,7 +121,8 @@ fn check(capabilities: Capabilities, exclusive: bool) -> Result<(), CredentialEr
     Err(CredentialError::not_ready("the secret store of the accounts", format!("it does not have {missing}")))
 }
 
-/// Returns the address of an account; `None` if no secret can have it.
+/// Returns the address of an account's secret. Returns `None` if the account or the asset has a name that the secret
+/// store cannot have.
 fn address(candidate: &Candidate) -> Option<SecretAddress> {
     let name = SecretName::new(candidate.account.as_str()).ok()?;
     let environment = EnvironmentName::new(candidate.asset.as_str()).ok()?;

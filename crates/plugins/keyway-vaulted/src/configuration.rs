@@ -26,10 +26,10 @@ pub struct VaultedConfiguration {
     /// written to. True by default.
     #[serde(default = "yes")]
     pub exclusive: bool,
-    /// The time of a lease, in minutes. 60 by default.
+    /// The duration of a lease, in minutes. 60 by default.
     #[serde(default = "hour")]
     pub lease_minutes: u32,
-    /// The longest time of a lease with all its renewals, in minutes. 1440, a day, by default.
+    /// The longest duration of a lease with all its renewals, in minutes. 1440, a day, by default.
     #[serde(default = "day")]
     pub most_lease_minutes: u32,
     /// The rules for changing credentials at their target when they are checked in. Without this entry, credentials

@@ -25,9 +25,9 @@ use crate::account::{Returned, StoredAccount, StoredChange, StoredLease, UsedCod
 /// The terms of leases.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terms {
-    /// The time of a lease.
+    /// The duration of a lease.
     pub(crate) lease: Duration,
-    /// The longest time of a lease with all its renewals.
+    /// The longest duration of a lease with all its renewals.
     pub(crate) longest: Duration,
     /// Whether a credential is changed at its target when it is checked in.
     pub(crate) rotates: bool,

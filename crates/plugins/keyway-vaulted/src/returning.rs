@@ -91,7 +91,7 @@ impl VaultedStore {
         }
     }
 
-    /// Asks the target, and returns its answer, with the failure that led to the answer.
+    /// Asks the target one question. Returns its answer, and the failure if the changer or the prober failed.
     async fn ask(&self, order: &CredentialChange, question: Question) -> (Answer, Option<CredentialError>) {
         let (Some(changer), Some(prober)) = (&self.changer, &self.prober) else {
             return (Answer::NotAsked, Some(CredentialError::Unsupported { what: "rotation" }));

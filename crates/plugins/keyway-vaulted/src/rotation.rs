@@ -111,7 +111,8 @@ impl Course {
             (_, Answer::MayHaveChanged) | (Question::Old, Answer::Refused) => Next::Ask(Question::New),
             (Question::New | Question::Change, Answer::Opens) => Next::Confirm,
             (Question::New | Question::Change, Answer::Refused) if self.old_is_refused => Next::Diverge,
-            // A changer may also refuse because the target does not accept the old credential. Only a login shows this.
+            // A changer may refuse because of the new credential, or because the target does not accept the old one.
+            // Only a login shows which is the case.
             (_, Answer::NotTaken) | (Question::New | Question::Change, Answer::Refused) => {
                 Next::Ask(Question::Old)
             }

@@ -120,13 +120,14 @@ impl VaultedStore {
         Err(contended())
     }
 
-    /// Tells whether a lease is held.
+    /// Tells whether the account still has the lease of this check-in.
     async fn holds(&self, check_in: &CheckIn) -> Result<bool, CredentialError> {
         let loaded = self.accounts.load(&check_in.candidate).await?;
         Ok(loaded.is_some_and(|loaded| loaded.account.lease(&check_in.lease.id).is_some()))
     }
 
-    /// Tells whether a credential opens its target; `None` if the target could not be asked.
+    /// Tells whether the password and the private key of an account open its target, as far as the account has them.
+    /// Returns `None` if it has neither, or if the target could not be asked.
     async fn opens(&self, candidate: &Candidate, account: &StoredAccount) -> Option<bool> {
         let prober = self.prober.as_ref()?;
         let mut opens = None;

@@ -124,7 +124,8 @@ fn a_refused_change_is_tried_with_another_password_or_has_diverged() {
     assert!(world.stored("root").unconfirmed().is_none(), "it is given up");
     assert_eq!(check_in(&*store, "root", &lease).unwrap().rotation, Rotation::Rotated);
 
-    // A changer that logs in with the old password also refuses if a person has changed the password at the target.
+    // A refusal may also come from a changer that logs in with the old password, if a person has changed the password
+    // at the target.
     let (_, lease) = found(check_out(&*store, "b", "two"));
     world.target.accept(&root(), password("by hand"));
     world.target.script([Refuses]);

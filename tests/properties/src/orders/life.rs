@@ -21,7 +21,7 @@ use crate::records::{keys, run};
 
 /// The maximum number of events in one input.
 const MOST_EVENTS: usize = 48;
-/// The time at the beginning, at which the certificate is valid.
+/// The time at which the life of the order begins, in milliseconds since 1970. The certificate is valid then.
 const BEGINNING: u64 = 1_800_000_000_000;
 
 #[derive(Debug)]

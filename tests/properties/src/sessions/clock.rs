@@ -6,7 +6,7 @@ use std::time::Duration;
 use keyway_core::{Clock, Timestamp};
 use tokio::time::Instant;
 
-/// The time at the beginning.
+/// The time that a new clock shows, in milliseconds since 1970.
 const BEGINNING: u64 = 1_800_000_000_000;
 
 /// The clock of the hosts and of the vault.

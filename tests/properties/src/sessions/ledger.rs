@@ -23,7 +23,8 @@ pub(super) struct Ledger {
     given: BTreeMap<LeaseId, Given>,
     /// The lease of each fetch, by its intent.
     by_intent: BTreeMap<String, Lease>,
-    /// The outcome of each renewal, by the intent of the renewal, and the number of calls since its last answer.
+    /// The outcome of each renewal, by the intent of the renewal, with the number of its calls since the last one that
+    /// succeeded.
     renewed: BTreeMap<String, (Lease, u32)>,
     /// The intents of the check-ins of each lease.
     check_ins: BTreeMap<LeaseId, BTreeSet<String>>,
@@ -110,7 +111,7 @@ impl Ledger {
         self.renewed.get_mut(intent.as_str())
     }
 
-    /// Lists the leases with a renewal that got no answer in its last `failures` calls.
+    /// Lists the leases of the renewals whose last `failures` calls did not succeed.
     pub(super) fn unanswered_renewals(&self, failures: u32) -> BTreeSet<LeaseId> {
         let unanswered = self.renewed.values().filter(|(_, failed)| *failed >= failures);
         unanswered.map(|(lease, _)| lease.id.clone()).collect()
@@ -130,7 +131,7 @@ impl Ledger {
 /// lease.
 ///
 /// There is one exception. A person who decides about the fetches of a session cannot tell which fetch made a lease, so
-/// the check-in after such a decision has the number 65535 instead.
+/// the intent of the check-in after such a decision has the number 65535 in place of the number of a fetch.
 fn is_of_fetch(fetch: &str, check_in: &str) -> bool {
     let parts =
         |intent: &str| intent.split_once('.').map(|(fetch, rest)| (fetch.to_owned(), rest.to_owned()));

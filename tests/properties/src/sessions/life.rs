@@ -22,8 +22,8 @@ const MOST_EVENTS: usize = 31;
 /// input.
 ///
 /// When everything has ended and the vault works, exactly the leases that were checked out are checked in, each
-/// repeated call had the intent of the first one, and no lease was forgotten or handed out twice. No text of the host
-/// shows a secret (decisions R2, S2, S3).
+/// repeated call had the same intent as the first attempt, and no lease was forgotten or handed out twice. No text of
+/// the host shows a secret (decisions R2, S2, S3).
 pub fn session_machine(data: &[u8]) {
     let Some((capabilities, events)) = data.split_first() else { return };
     // The time is paused, so a deadline passes at once when no task can go on.
@@ -96,7 +96,8 @@ impl World {
         }
     }
 
-    /// Fetches credentials: on a separate task, for at most a second, or to the end.
+    /// Fetches credentials. The input chooses whether the test waits for the end of the call, drops the call after a
+    /// second, or runs it on a separate task.
     async fn fetch(&mut self, slot: usize, more: u8) {
         if self.sessions[slot].is_none() {
             self.begin(slot, false);

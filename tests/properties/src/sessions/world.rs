@@ -25,7 +25,7 @@ use crate::records::keys;
 /// The number of times that the host attempts a renewal to which the vault does not answer.
 pub(super) const ATTEMPTS: u32 = 4;
 
-/// The leases that were handed out, each with the session and the call of its fetch.
+/// The leases that were handed out, each with its session, and with the call that the fetch named.
 pub(super) type HandedOut = Arc<Mutex<BTreeMap<LeaseId, (SessionId, Option<String>)>>>;
 
 /// The host, and everything around it.
@@ -124,7 +124,7 @@ impl World {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 
-    /// Begins a session in place of another one.
+    /// Begins a new session in this slot, in place of the session that was there.
     pub(super) fn begin(&mut self, slot: usize, is_detached: bool) {
         self.begun += 1;
         let id = SessionId::new(format!("s-{}", self.begun)).expect("an id");

@@ -68,8 +68,8 @@ fn request() -> Result<String, String> {
     Ok(request.to_pem())
 }
 
-/// Lists the orders, the revocations, and the subordinate authorities. The subordinate authorities are counted by their
-/// name records; the base authority has a name record, too, which does not count. The kind of a record is in its key.
+/// Lists the orders, the revocations, and the subordinate authorities. Each subordinate authority has a name record, by
+/// which it is counted. The name record of the base authority is left out. The kind of a record is in its key.
 fn effects(scratch: &Path) -> Vec<String> {
     const KIND: usize = 16;
     let Ok(page) = pollster::block_on(storage(scratch).scan(&KeyRange::all(), None, 4096)) else {

@@ -79,7 +79,8 @@ pub(crate) fn all() -> Result<Vec<Candidate>, String> {
     Ok(candidates.into_iter().map(by_name).collect())
 }
 
-/// Returns every candidate that this program may test when a rule has started it a second time.
+/// Returns every candidate for a second process of this program. Some rules start such a process to test a candidate in
+/// it.
 pub(crate) fn of_second_run() -> Vec<Candidate> {
     let mut candidates = all().unwrap_or_default();
     candidates.extend(certificates::mutants::candidates());
@@ -202,7 +203,8 @@ pub(crate) fn executable(path: &Path, options: &Options) -> Result<Candidate, St
     Ok(Candidate::from(subject).chosen_by(chosen_by(command, options)?))
 }
 
-/// Asks the executable for its description once. Without it, every rule would fail for the same reason.
+/// Asks the executable for its description once, before the rules. If this fails, every rule would fail for the same
+/// reason, so the error is reported here.
 fn probe(configuration: &ProcessConfiguration) -> Result<(), String> {
     let issuer = ProcessIssuer::new(configuration).map_err(|error| error.to_string())?;
     let Err(error) = pollster::block_on(issuer.describe()) else { return Ok(()) };

@@ -94,7 +94,8 @@ impl Project {
         is_new
     }
 
-    /// Returns the credentials for a host: those of the project if the host has its key, otherwise wrong ones.
+    /// Returns the credentials for a host: those of the project if the host has the key of the project, otherwise
+    /// credentials with a wrong secret access key.
     fn credentials(&self, has_key: bool) -> Result<Credentials, StoreError> {
         let secret = if has_key { self.double.secret_access_key() } else { OTHER_KEY };
         let given = Credentials::source()

@@ -1,4 +1,4 @@
-//! `catable`: the table of certificate authorities, refreshed twice.
+//! Replays the vectors `catable`: the table of certificate authorities is refreshed twice.
 
 use keyway_certificates::{AuthorityName, CaId, CaInformation, Pem};
 use keyway_core::Timestamp;
@@ -10,7 +10,8 @@ use crate::replay::{Adapter, Demand, Expected, Input, Observed, Ruling, StepOutc
 
 pub(super) struct Table;
 
-/// Converts a description, if the contract can express it. A plugin leaves out what it cannot describe.
+/// Converts the description of an authority. Returns `None` if the contract cannot express it: a plugin then leaves out
+/// this authority.
 fn information(described: &Described) -> Option<CaInformation> {
     let pem = |text: &Option<String>| text.as_deref().map(Pem::new).transpose().ok();
     let mut ca = CaInformation::new(CaId::new(described.id.as_str()).ok()?, described.name.clone());

@@ -1,4 +1,5 @@
-//! A connection that answers whether it supports an order, and records that it was asked.
+//! A configured certificate plugin (connection) that follows a vector: it answers whether it supports an order, and
+//! records that it was asked.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -20,8 +21,8 @@ pub(super) struct Scripted<'a> {
 }
 
 impl<'a> Scripted<'a> {
-    /// Creates a connection that takes these types. `supports` is a truth value of Python, or a text `field==value`
-    /// about the metadata.
+    /// Creates a connection that takes these types. `supports` is a truth value of Python, or a condition on the
+    /// metadata, such as `field==value`.
     pub(super) fn new(
         name: &str,
         types: impl IntoIterator<Item = RequestType>,

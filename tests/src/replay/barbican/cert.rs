@@ -1,4 +1,4 @@
-//! `cert`: the certificates of an order, and texts that are not certificates.
+//! Replays the vectors `cert`: the certificates of an order, and texts that are not certificates.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Cert;
 
-/// Returns the order, and whether it keeps a certificate.
+/// Returns the order after the answer, and whether the host keeps a certificate for the order.
 async fn replay(input: &Value) -> Result<(Value, bool), Class> {
     let mut answers = vec![outcome::answer(input)];
     let is_checked = input["method"] == "check_certificate_status";

@@ -1,4 +1,5 @@
-//! The connections in the configuration of a host.
+//! Starts a host with connections. A connection is a name in the configuration of the host, and the certificate plugin
+//! behind it.
 
 use std::sync::Arc;
 

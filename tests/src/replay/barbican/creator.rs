@@ -19,8 +19,8 @@ const LATER: Timestamp = Timestamp::from_milliseconds(4_000_000_000_000);
 #[derive(Debug)]
 pub(super) struct Creator {
     pub(super) capabilities: Capabilities,
-    /// The answer to the request of the vector. Any other request creates an authority that the owner has before the
-    /// vector begins.
+    /// The answer to a request that creates the authority of the vector. A request with the name [`SUB`] creates the
+    /// authority that the owner has before the vector begins, so this answer does not apply to it.
     pub(super) answer: Answer,
     known: Mutex<Vec<CaInformation>>,
     created: Mutex<Vec<Value>>,
@@ -39,7 +39,7 @@ impl Creator {
         Ok(Self { capabilities, answer, known: Mutex::new(known), created, deleted })
     }
 
-    /// Returns the calls to create the authority of the vector.
+    /// Returns the calls that create an authority, without the one for [`SUB`].
     pub(super) fn created(&self) -> Vec<Value> {
         self.created.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,6 +1,6 @@
-//! `dto`: the values that upstream's host and plugins exchange, and upstream's constants.
+//! Replays the vectors `dto`: the values that upstream's host and plugins exchange, and upstream's constants.
 //!
-//! The delay of a result shows in the time of the next call for an order.
+//! The replay sees the delay in a result as the time of the next call for the order.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ enum Made {
     Certificate,
     /// The result of a call, with its delay.
     Result,
-    /// The follow-on of a call after which the order has ended.
+    /// The follow-on of an order that has ended: no further call.
     NoFollowOn,
     /// The follow-on of a call, by its name.
     FollowOn,
@@ -52,7 +52,7 @@ fn made(input: &Input) -> Option<Made> {
 
 /// Returns the plugin's result that the vector describes.
 fn result(input: &Input) -> Value {
-    // The host makes this follow-on itself for an order that ended.
+    // A plugin does not return this follow-on: the host makes it when an order ends. So the result ends the order.
     if made(input) == Some(Made::NoFollowOn) {
         return json!({ "result": { "status": "request canceled" } });
     }

@@ -1,4 +1,4 @@
-//! `event`: the listeners to the events of orders.
+//! Replays the vectors `event`: the events of orders, and the listeners that are notified of them.
 
 use std::sync::Arc;
 

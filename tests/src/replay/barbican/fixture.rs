@@ -11,7 +11,7 @@ static FIXTURES: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     serde_json::from_value(file["fixtures"].take()).expect("fixtures are texts")
 });
 
-/// The label of a plain request. The name of its fixture is longer.
+/// The label of a request without further details. It stands for the fixture [`VALID`].
 const PLAIN: &str = "base64(PEM CSR)";
 /// The passphrase of encrypted keys.
 pub(super) const PASSPHRASE: &str = "pass word";
@@ -38,7 +38,7 @@ pub(super) fn key() -> &'static str {
     &FIXTURES["test_only_private_key_pem"]
 }
 
-/// Returns the same key under the passphrase [`PASSPHRASE`].
+/// Returns the key of upstream's containers in PEM, encrypted with [`PASSPHRASE`].
 pub(super) fn encrypted_key() -> &'static str {
     &FIXTURES["encrypted_private_key_pem (aes256, passphrase \"pass word\")"]
 }

@@ -1,4 +1,4 @@
-//! `flow`: several answers for one order, one after the other.
+//! Replays the vectors `flow`: an order whose plugin gives several answers, one after the other.
 
 use std::sync::Arc;
 
@@ -74,7 +74,8 @@ impl Adapter for Flow {
         let methods = expected.get("plugin_calls").as_array().ok_or("no `plugin_calls`")?;
         let methods: Vec<Value> = methods.iter().map(|call| call["method"].clone()).collect();
         let ours = flow::length(&told(input));
-        // If upstream ends earlier than the seed, or later, nothing is known about the remaining steps.
+        // Upstream may have fewer or more steps than Keyway. A step that upstream does not have gets no demand, and
+        // further steps of upstream are ignored.
         let nothing = || std::iter::repeat_with(|| Demand::Nothing);
         let orders = steps.iter().map(|step| Ok(outcome::shape(step)?.demand()));
         let orders: Vec<Demand> = orders.collect::<Result<_, String>>()?;

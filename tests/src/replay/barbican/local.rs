@@ -19,8 +19,8 @@ use crate::replay::oracle::barbican::{issued, subject};
 
 const PLUGINS: Plugins = plugins! { keyway_local_ca };
 
-/// The storage, the key and the clock of an authority. The clock stands still, so the certificates are valid for a host
-/// that starts later.
+/// The storage, the key and the clock of an authority. The clock stands still at the time of its creation, so the
+/// certificates are already valid for a host that starts later.
 pub(super) struct Desk {
     storage: Arc<dyn Storage>,
     keys: KeyRing,
@@ -57,7 +57,7 @@ fn intent(text: &str) -> Result<IntentId, Class> {
     IntentId::new(text).ok_or(Class::Internal)
 }
 
-/// Makes an order of a client, for one authority or the default one.
+/// Makes an order of a client, for the authority `ca`, or for the default authority if `ca` is `None`.
 pub(super) fn order(metadata: &Value, ca: Option<CaId>) -> Result<CertificateOrder, Class> {
     let metadata = OrderMetadata::from_json(metadata.to_string().as_bytes()).map_err(|_| Class::Invalid)?;
     let meta = PluginMeta::new(JsonObject::new(), Arc::new(Mutex::new(JsonObject::new())));

@@ -1,4 +1,4 @@
-//! `meta`: the values that a plugin keeps with an order.
+//! Replays the vectors `meta`: the values that a plugin keeps with an order.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `metaflow`: the data that a plugin keeps, over several calls.
+//! Replays the vectors `metaflow`: the data that a plugin keeps with an order over several calls.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ fn seen(call: &Value) -> Value {
     json!({ "method": call["method"], "plugin_meta_in": call["plugin_meta_in"] })
 }
 
-/// Returns the data that each call sees: exactly those that the call before left (decision B9).
+/// Returns the data that each call sees: exactly the data after the previous call (decision B9).
 fn rule(calls: &[Call]) -> Vec<Value> {
     let (mut data, mut method) = (Map::new(), "issue");
     let mut all = Vec::new();

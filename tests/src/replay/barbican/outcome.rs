@@ -22,7 +22,8 @@ pub(super) fn answer(input: &Value) -> Answer {
     }
 }
 
-/// Converts a result to the outcome of a plugin for upstream's kind of authority.
+/// Converts a result of upstream's plugin to the outcome that a plugin of Keyway returns. The error says why this is
+/// not possible.
 fn result_of(result: &Value) -> Result<OrderOutcome, String> {
     let status: CertificateStatus = match result["status"].as_str().map(str::parse) {
         Some(Ok(status)) => status,

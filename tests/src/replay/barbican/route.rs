@@ -1,4 +1,5 @@
-//! `route`: the authority of an order: the one that the order names, or the preferred one.
+//! Replays the vectors `route`: the choice of the authority for an order. It is the one that the order names, or the
+//! preferred one.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `sched`: the next call of a plugin, scheduled after its answer.
+//! Replays the vectors `sched`: the next call of a plugin, scheduled after its answer.
 //!
 //! Upstream's worker turns a result into a row for one of two tasks. In the replay, a plugin gives the same result as
 //! its answer.
@@ -17,7 +17,7 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 pub(super) struct Sched;
 
 /// Returns the sub-status and the method of the result. Returns `None` if upstream has nothing to schedule: no order,
-/// no result, or an unknown task. The typed interface has no such answer.
+/// no result, or an unknown task. The typed interface cannot express these cases.
 fn meant(input: &Input) -> Option<(&'static str, &'static str)> {
     input.get("kwargs")["order_id"].as_str()?;
     match input.get("result")["retry_task"].as_str()? {
@@ -64,7 +64,7 @@ impl Adapter for Sched {
     }
 
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        // If the result has no delay, Keyway uses the seed's default. A failed call has a minimum delay.
+        // If the result has no positive delay, Keyway uses the seed's default.
         let delay = delay(input);
         let ruling = if delay == 0 { shape(input, DEFAULT) } else { shape(input, delay) };
         vec![ruling.map(|demand| Ruling::new("B7", demand))]

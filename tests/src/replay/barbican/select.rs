@@ -1,4 +1,4 @@
-//! `select`: the choice of the plugin for an order.
+//! Replays the vectors `select`: the choice of the plugin for an order.
 
 use std::sync::Mutex;
 
@@ -11,8 +11,8 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Select;
 
-/// Returns the request types that a plugin of a vector supports. Upstream also accepts a text, and looks for the type
-/// in it; the typed interface reads a text as one type.
+/// Returns the request types that a plugin of a vector supports. If the types are a text in place of a list, upstream
+/// looks for the wanted type inside the text; the typed interface reads the text as one type.
 fn types(plugin: &Value) -> Vec<&str> {
     match &plugin["types"] {
         Value::String(text) => vec![text.as_str()],

@@ -1,4 +1,4 @@
-//! The engine for orders on storage in memory, with a clock that stands still.
+//! Runs the order engine of a host, with storage in memory and a clock that stands still.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,12 +20,12 @@ use serde_json::{Value, json};
 use crate::replay::Class;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
-/// The store of certificates and keys.
+/// The name of the secret store for certificates and keys.
 const STORE: &str = "vault";
 /// The key of the certificate that authorities make, for requests with a stored key.
 const KEY: &str = include_str!("pem/key.pem");
 
-/// A clock that a vector sets.
+/// A clock that stands still until a step of a vector sets it.
 #[derive(Debug)]
 pub(super) struct Still(AtomicU64);
 

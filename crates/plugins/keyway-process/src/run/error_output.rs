@@ -113,7 +113,8 @@ impl ErrorOutput {
         Ok(read)
     }
 
-    /// Marks the kept bytes that must not be shown, including those of `redaction`.
+    /// Returns for each kept byte whether it must be hidden: because it was hidden earlier, or because `redaction`
+    /// hides it now.
     fn hidden_by(&self, redaction: &Redaction) -> Vec<bool> {
         let mut hidden = self.hidden.clone();
         hidden.resize(self.kept().len(), false);

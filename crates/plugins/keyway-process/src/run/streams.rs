@@ -56,8 +56,9 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// The time before the output is read. Most programs end within it and wake the thread only once, at their end,
-    /// because their output fits into the pipes. A program with more output is delayed by this time at most.
+    /// The time at the beginning of a run in which its output is not read. Most programs end within this time, and
+    /// their output fits into the pipes, so the thread is woken only once, at the end of the program. A program with
+    /// more output is delayed by this time at most.
     pub(super) const SHORT_RUN: Duration = Duration::from_millis(10);
 
     pub(super) fn new(pipes: Pipes, input: Option<Wiped<Vec<u8>>>, output_limit: usize) -> io::Result<Self> {

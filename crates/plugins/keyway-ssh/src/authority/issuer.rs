@@ -45,7 +45,7 @@ struct Contents<'a> {
 }
 
 impl CertificateAuthority {
-    /// The number of seconds by which a certificate is valid before its creation, because clocks differ.
+    /// The validity of a certificate begins this many seconds before the certificate is made, because clocks differ.
     const EARLIER_SECONDS: u64 = 300;
 
     fn make(&self, request: &CredentialRequest) -> Result<Issued, IssuerError> {

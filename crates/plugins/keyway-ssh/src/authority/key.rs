@@ -29,7 +29,7 @@ pub enum InvalidAuthorityKey {
         "it is encrypted, and no user can enter a passphrase here: remove the passphrase with `ssh-keygen -p`"
     )]
     Encrypted,
-    /// The key is of another type.
+    /// The key is not an Ed25519 key.
     #[error("it is no Ed25519 key: make one with `ssh-keygen -t ed25519`")]
     Type,
 }

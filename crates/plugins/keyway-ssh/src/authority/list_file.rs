@@ -104,7 +104,7 @@ impl ListFile {
                     "a certificate was asked for again after it was revoked",
                 ));
             }
-            // Another program may have increased the number.
+            // Another program may have changed the list and increased its number.
             let is_ahead = list.version() > record.number;
             if recorded && !is_ahead && valid_seconds <= record.longest_seconds {
                 return Ok(Change::default());
@@ -131,7 +131,7 @@ impl ListFile {
     /// Implements [`set_up_revocation_list`].
     fn set_up(&self) -> Result<(), IssuerError> {
         self.rewrite(|content, record| {
-            // No certificate was issued or revoked, so nothing is lost.
+            // If the record is missing or new, no certificate was issued or revoked, so a missing list is no loss.
             let is_new = record.as_ref().is_none_or(|record| *record == Record::NEW);
             match (content, record) {
                 (None, _) if is_new => {

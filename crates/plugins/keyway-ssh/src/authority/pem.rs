@@ -1,4 +1,4 @@
-//! The layout of a private key's text, which differs between programs.
+//! Rewrites the text of a private key in the layout that `ssh-key` reads, because programs lay it out differently.
 
 use zeroize::Zeroizing;
 
@@ -7,7 +7,8 @@ const END: &[u8] = b"-----END OPENSSH PRIVATE KEY-----";
 /// The only width of lines that `ssh-key` reads.
 const WIDTH: usize = 70;
 
-/// Lays out a private key of OpenSSH as `ssh-keygen` does. `None` without the markers of such a key.
+/// Lays out a private key of OpenSSH as `ssh-keygen` does. Returns `None` if the text does not have the markers of such
+/// a key.
 ///
 /// OpenSSH ignores white space in the key, the width of its lines, and all text after the last marker.
 /// Terraform writes lines of 64 characters, other programs of 76.

@@ -59,7 +59,8 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
         .build()
 }
 
-/// The settings of a revocation: the list, and the prefix of the service's states.
+/// The settings that a revocation needs: the revocation list, and the prefix by which the service recognizes its states
+/// (references to certificates).
 #[derive(Debug)]
 pub(super) struct RevocationSettings {
     pub(super) list: ListFile,

@@ -71,14 +71,15 @@ impl AuthorizedKeys {
         Ok(())
     }
 
-    /// Looks for the state under the lock, so that no other change is in progress. A state that was not issued becomes
-    /// void, because a process that was suspended before it took the lock may still request it.
+    /// Tells what became of a request or a revocation: looks for a line of the state, under the lock, so that no other
+    /// change is in progress. If a request has left no line, its state is marked as never issued. A process that was
+    /// suspended before it took the lock may still carry out the request, and is then refused.
     fn tell(question: &Reconciliation) -> Result<Reconciled, IssuerError> {
         let RevocationSettings { file, prefix } = RevocationSettings::read(&question.context.configuration)?;
         let state = match (&question.effect, &question.context.intent) {
             (IntendedEffect::Revoke(state), _) => prefix.own(state)?.to_owned(),
             (IntendedEffect::Request, Some(_)) => prefix.state(&question.context)?,
-            // Without an intent, the state was random, and only the answer contained it.
+            // Without an intent, the state was random, and only the lost answer contained it.
             (IntendedEffect::Request, None) => return Ok(Reconciled::Unknown),
         };
         let is_there = file.change(Self::NEW_MODE, |content| {

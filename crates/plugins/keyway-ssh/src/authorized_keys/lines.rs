@@ -1,7 +1,7 @@
 //! The lines of an `authorized_keys` file. Foreign lines stay byte for byte.
 
-/// Returns the content with `line` as the only line of this state, in place of the first such line, or at the
-/// end. `line` has no line break.
+/// Returns the content with `line` as the only line of this state. The line takes the place of the first line of the
+/// state. If the state has no line yet, it is added at the end. `line` has no line break.
 pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
     let mut changed = Vec::with_capacity(content.len() + line.len() + 2);
     let mut placed = false;
@@ -88,7 +88,7 @@ fn is_of(line: &[u8], state: &str) -> bool {
 }
 
 /// Returns the content with `new` in place of `old` in each line that has the key `old`. `old` and `new` each consist
-/// of a type, a space and a key. The options and the comment of a line stay. `None` if no line has the old key.
+/// of a type, a space and a key. The options and the comment of a line stay. Returns `None` if no line has the old key.
 pub(super) fn with_key_replaced(content: &[u8], old: &str, new: &str) -> Option<Vec<u8>> {
     let mut changed = Vec::with_capacity(content.len() + new.len());
     let mut is_found = false;
@@ -296,7 +296,8 @@ mod tests {
             prop_assert!(has(&put, "K_1"));
             let grown = [put, after.clone()].concat();
             prop_assert_eq!(without(&grown, "K_1").unwrap(), [before.clone(), after.clone()].concat());
-            // Adding the same line again changes nothing, and another line takes its position.
+            // Adding the same line again changes nothing. A different line of the same state takes the place of the
+            // first line.
             prop_assert_eq!(&with(&grown, "K_1", LINE), &grown);
             let other = "ssh-rsa BBBB K_1";
             let expected = [before, format!("{other}\n").into_bytes(), after].concat();

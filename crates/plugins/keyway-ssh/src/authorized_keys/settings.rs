@@ -29,7 +29,8 @@ pub(super) fn describe(version: &str) -> Result<Description, Violations> {
         .build()
 }
 
-/// The settings of a revocation: the file, and the prefix of the service's states.
+/// The settings that a revocation needs: the file, and the prefix by which the service recognizes its states
+/// (references to lines of the file).
 #[derive(Debug)]
 pub(super) struct RevocationSettings {
     pub(super) file: IssuerFile,

@@ -105,7 +105,7 @@ fn without_a_set_up_nothing_is_issued() {
     assert_eq!(fs::read(authority.file("krl")).unwrap(), before);
 }
 
-/// Writes the record only, as a process does that dies between the writes.
+/// Restores the list after a revocation, but not the record, as if the process had died between its two writes.
 #[test]
 fn an_interrupted_revocation_is_completed_by_the_next_call() {
     for next in

@@ -14,7 +14,7 @@ pub enum AccountError {
     /// The text begins like an account, and is not JSON.
     #[error("the account is not JSON: {0}")]
     Json(#[from] JsonError),
-    /// An entry is missing, or has another form.
+    /// An entry is missing, or does not have the expected form.
     #[error("the entry \"{entry}\" of the account does not fit: {expected}")]
     Entry {
         /// The name of the entry.

@@ -17,7 +17,7 @@ pub use totp::TotpSeed;
 ///
 /// An operator makes an account and stores its [value](Self::to_value) under the account's name, in the environment of
 /// the asset. A secret that is a plain text works as well: it is a private key if it is PEM, and else a password. The
-/// first check-out gives it the form of an account, and so does a question about an interrupted check-out.
+/// first check-out, or a question about an interrupted check-out, stores it again in the form of an account.
 ///
 /// ```
 /// use keyway_vaulted::StoredAccount;
@@ -38,8 +38,8 @@ pub struct StoredAccount {
     pub(crate) change: Option<StoredChange>,
     pub(crate) returned: Option<Returned>,
     pub(crate) used_code: Option<UsedCode>,
-    /// The intents of fetches that checked nothing out, as the host was told. A late fetch with such an intent is
-    /// refused.
+    /// The intents of the fetches that checked nothing out and of which the host was told so. A late fetch with one of
+    /// these intents is refused.
     pub(crate) voided: Vec<LeaseId>,
 }
 

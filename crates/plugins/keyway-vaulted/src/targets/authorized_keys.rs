@@ -43,7 +43,7 @@ impl AuthorizedKeysChanger {
         PathPattern::new(pattern).map(|pattern| Self(Files::Pattern(pattern)))
     }
 
-    /// Lets the host choose the file of an account; `None` if it has none.
+    /// Lets the host choose the file of an account. `choose` returns `None` for an account without a file.
     ///
     /// Users may have chosen the names of the account and the asset: do not make them a part of the path unchecked.
     pub fn with_files(choose: impl Fn(&Candidate) -> Option<PathBuf> + Send + Sync + 'static) -> Self {

@@ -1,4 +1,4 @@
-//! Texts of private keys, as targets and `ssh` need them.
+//! Reads the public half of a private key, and writes a private key as a text that `ssh` can read.
 
 use keyway_credentials::{CredentialError, KeyForm, PrivateKey};
 use ssh_key::{LineEnding, PublicKey};

@@ -37,7 +37,8 @@ impl Alone {
     const SEARCH: Duration = Duration::from_secs(2);
     /// The minimum time for a search, for a run that ended just before its deadline.
     const SHORT_SEARCH: Duration = Duration::from_millis(50);
-    /// The time limit for each search at the deadline: one before and one after the time of grace.
+    /// The time limit for each of the two searches when a running program is killed: one before and one after the time
+    /// of grace.
     const LATE_SEARCH: Duration = Duration::from_millis(500);
 
     pub(in crate::run) fn new(child: Child, mark: RunMark) -> Self {
@@ -67,9 +68,9 @@ impl Alone {
         }
     }
 
-    /// Ends the processes that a program left behind after its own end. Returns how the program ended, and the number
-    /// of those processes. The time limit for finding and killing them is the remaining time of the run, but at least
-    /// 50 ms and at most two seconds.
+    /// Ends the processes that are left when a program has ended by itself. Returns how the program ended, and the
+    /// number of processes that were left. The time limit for finding and killing them is the remaining time of the
+    /// run, but at least 50 ms and at most two seconds.
     pub(super) fn after_exit(
         &mut self,
         ran: Duration,

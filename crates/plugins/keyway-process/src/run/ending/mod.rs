@@ -51,9 +51,9 @@ impl Ending {
         }
     }
 
-    /// Ends the processes that a program left behind after its own end. Returns how the program ended, and the number
-    /// of those processes. Without a helper, the time limit for finding and killing them is the remaining time of the
-    /// run, but at least 50 ms and at most two seconds.
+    /// Ends the processes that are left when a program has ended by itself. Returns how the program ended, and the
+    /// number of processes that were left. Without a helper, the time limit for finding and killing them is the
+    /// remaining time of the run, but at least 50 ms and at most two seconds.
     pub(super) fn after_exit(
         &mut self,
         ran: Duration,

@@ -1,12 +1,12 @@
 //! Searches for the processes that a program left behind, also outside of its process group.
 //!
-//! A process is recognized by the mark in its environment, which it inherited. While the program still runs, it is also
+//! A process is recognized by the mark that it inherited in its environment. While the program still runs, it is also
 //! recognized by the chain of parents up to the program. A process escapes if it clears its environment, leaves the
 //! process group, and loses its parent before a search looks at it.
 //!
 //! A search through all of `/proc` takes milliseconds, longer than a short run. But Linux gives out process ids in
-//! order and tells the last id. So the processes that a short run started have ids between the program's own and the
-//! last id. Usually there are no such ids.
+//! order and tells the last id. So the processes that a short run started have ids after the id of the program, up to
+//! the last id. Usually there are no such ids.
 //!
 //! Other processes cannot delay a search. A process that is older than the program, or that cannot be
 //! signalled, is never read. At most a megabyte of an environment is read. If a read hangs, its thread is given
@@ -42,7 +42,7 @@ pub(super) enum Search {
 }
 
 impl Search {
-    /// The length of a run after which the ids may have started over.
+    /// The duration from which on a run counts as long: the process ids may have wrapped around in that time.
     const LONG_RUN: Duration = Duration::from_secs(1);
 
     /// Chooses a search for a program that ended by itself after this time.
@@ -101,7 +101,7 @@ impl Leftovers {
     pub(super) fn find(&mut self, search: Search) {
         let mut candidates = self.candidates(search);
         if candidates.ids.is_empty() && candidates.last.is_some() {
-            // If no process is younger than the program, it started none.
+            // If no process is younger than the program, then the program has started none.
             return;
         }
         let mut seen = candidates.last;
@@ -239,7 +239,7 @@ impl Leftovers {
     }
 }
 
-/// The processes to look at.
+/// The ids of the processes to look at in one search.
 #[derive(Debug)]
 struct Candidates {
     ids: Vec<i32>,

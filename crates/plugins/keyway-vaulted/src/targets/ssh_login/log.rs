@@ -2,7 +2,8 @@
 
 use keyway_credentials::Probed;
 
-/// Returns the answer of the target to the one key that was offered; `None` if the answer is not clear.
+/// Returns the answer of the target to the only key that was offered. Returns `None` if the log does not show the
+/// answer clearly.
 ///
 /// A refusal of the connection, of the host's key or of the whole account says nothing about the key. Neither does a
 /// refusal after the target accepted the key: the target may ask for a second factor.

@@ -72,7 +72,7 @@ impl SshLoginProber {
         })
     }
 
-    /// Lets the host choose the address of an account; `None` if it has none.
+    /// Lets the host choose the address of an account. `addresses` returns `None` for an account without an address.
     #[must_use]
     pub fn with_addresses(
         mut self,
