@@ -17,7 +17,8 @@ use keyway_x509::{AlternativeName, CertificateRequest, DistinguishedName, KeyTyp
 use serde_json::json;
 
 const PLUGINS: Plugins = plugins! { keyway_acme };
-/// The server's certificates are valid for two millennia. This time is longer than a thousandth of their validity.
+/// A time that is longer than a thousandth of the validity of the server's certificates. The certificates are valid for
+/// two millennia.
 const YEARS: Duration = Duration::from_secs(4 * 365 * 24 * 3600);
 
 /// A clock that is set ahead.

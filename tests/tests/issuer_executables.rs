@@ -93,8 +93,8 @@ fn requests() -> impl Strategy<Value = CredentialRequest> {
     })
 }
 
-/// Returns the part of a result that a host can see. For an error, this is the plugin's text, even if it went over the
-/// wire.
+/// Returns the part of a result that a host can see. For an error, these are the plugin's texts for the user and for
+/// the log (even if they went over the wire), and whether the call certainly had no effect.
 fn seen<T>(result: Result<T, IssuerError>) -> Result<T, (String, String, bool)> {
     result
         .map_err(|error| (error.user_message().into_owned(), error.detail(), error.effect() == Effect::None))

@@ -42,7 +42,7 @@ fn every_vector_comes_out_as_it_should_and_decisions_overrule_no_more_than_is_kn
     assert_eq!(decided_table(&reports), golden, "run `cargo xtask replay --update` if that is meant");
 }
 
-/// An adapter that reports another outcome than that of the code under test.
+/// An adapter that does not run the code under test, but reports the wrong outcome `observed`.
 struct Wrong<'a> {
     adapter: &'a dyn Adapter,
     observed: Observed,
@@ -94,7 +94,7 @@ fn another_outcome_fails() {
     assert!(wrong.values().all(|count| *count >= 3) && wrong.len() >= 20, "{wrong:?}");
 }
 
-/// Tests that upstream's outcome is demanded wherever no decision demands another one.
+/// Tests that upstream's outcome is demanded wherever no decision demands a different outcome.
 #[test]
 fn another_expectation_fails_where_no_decision_rules() {
     let mut failed = 0;

@@ -1,5 +1,5 @@
-//! Compares the oracle of the issuers' vectors with the wire format, for answers that were not recorded. These are
-//! whole answers in which some values are replaced, not damaged bytes.
+//! Compares the oracle of the issuers' vectors with the wire format, for answers that were not recorded: recorded
+//! answers in which some parts were changed, added or removed.
 
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{IssuerError, RequestOutcome, Rule};

@@ -72,7 +72,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
 }
 
-/// Builds all targets or one, and returns the folder of their programs.
+/// Builds the target `only`, or all targets if there is none, and returns the folder of their programs.
 fn build(only: Option<&str>) -> Result<PathBuf, Failure> {
     let folder = cargo::workspace_root().join("fuzz/target");
     // A sanitizer requires nightly, and would find little: the workspace has no unsafe code.

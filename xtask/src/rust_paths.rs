@@ -119,7 +119,7 @@ fn skipped(code: &str) -> Option<usize> {
     let mut letters = code.chars();
     match (letters.next(), letters.next(), letters.next()) {
         (Some('"'), ..) => quoted('"'),
-        // Any other quote of this kind begins a lifetime.
+        // A single quote that does not fit these patterns begins a lifetime.
         (Some('\''), Some('\\'), _) | (Some('\''), _, Some('\'')) => quoted('\''),
         _ => None,
     }

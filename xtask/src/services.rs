@@ -7,7 +7,8 @@ use std::{
 
 use crate::{Failure, cargo, expect_no_more};
 
-/// Debian packages by program, with the arguments that check for the program.
+/// The Debian packages that tests need. For each set of packages, a program and its arguments check whether the set is
+/// installed.
 const DEBIAN_PACKAGES: &[(&str, &[&str], &[&str])] = &[
     ("python3", &["-c", "import venv, ensurepip"], &["python3", "python3-venv", "python3-pip"]),
     ("strace", &["--version"], &["strace"]),

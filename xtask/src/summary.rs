@@ -23,12 +23,11 @@ pub(crate) struct Summary {
     pub(crate) count: Count,
 }
 
-/// Finds all summary lines. If there is one of nextest, others are ignored, because nextest shows the output of
-/// failed tests, which may hold summaries.
+/// Finds the summary lines. If nextest printed any, returns only the last of them, because nextest also shows the
+/// output of failed tests, which may hold other summaries.
 ///
-/// nextest prints one per run, in the form `Summary [   0.1s] 5 tests run: 4 passed (1 slow), 1 failed, 0
-/// skipped`; `cargo test` prints one per test binary, in the form `test result: ok. 4 passed; 1 failed; 0
-/// ignored; ...`.
+/// nextest prints one per run, in the form `Summary [   0.1s] 5 tests run: 4 passed (1 slow), 1 failed, 0 skipped`;
+/// `cargo test` prints one per test binary, in the form `test result: ok. 4 passed; 1 failed; 0 ignored; ...`.
 pub(crate) fn find<'a>(lines: impl IntoIterator<Item = &'a String>) -> Vec<Summary> {
     let mut summaries: Vec<_> = lines.into_iter().filter_map(|line| parse(line)).collect();
     if let Some(nextest) = summaries.iter().rposition(|summary| summary.line.starts_with(NEXTEST)) {

@@ -51,8 +51,8 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     others().into_iter().try_for_each(&mut run)?;
     if let Some(services) = services {
         println!("== services");
-        // A failed installation is only reported here: the tests of a missing program are skipped, or fail if the
-        // program is required.
+        // A failed installation is only reported here: the tests that need a missing program are skipped, or fail if
+        // the program is required.
         if let Err(failure) = services.and_then(services::Installation::end) {
             println!("{failure}");
         }

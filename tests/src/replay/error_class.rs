@@ -56,7 +56,7 @@ pub enum Class {
     Disabled,
     /// The user has reached the limit of credentials.
     LimitReached,
-    /// Another grant has the state already.
+    /// Another grant has the same reference to its credential already (`state` on the wire).
     StateTaken,
     /// The vector uses a handle that it did not open.
     NoHandle,

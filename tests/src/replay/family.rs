@@ -16,7 +16,7 @@ pub enum Form {
 pub enum Scope {
     /// The vectors are replayed.
     Replayed(&'static dyn Adapter),
-    /// The plan excludes them.
+    /// The vectors are not replayed, because the project leaves out the part of upstream that they test.
     OutOfScope,
 }
 
@@ -45,7 +45,7 @@ pub fn families() -> [Family; 5] {
     [convection::FAMILY, locker::FAMILY, watts::FAMILY, barbican::FAMILY, sps::FAMILY]
 }
 
-/// Returns the treatment of `kind`, or `None` for an unknown kind.
+/// Tells whether the vectors of `kind` are replayed. Returns `None` for an unknown kind.
 pub fn scope_of(kind: &str) -> Option<Scope> {
     families()
         .iter()

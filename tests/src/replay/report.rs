@@ -15,9 +15,9 @@ pub struct KindReport {
     pub passed: usize,
     /// The number of vectors whose outcome satisfies decisions, and differs from upstream's.
     pub decided: usize,
-    /// The number of vectors that each decision overruled. One vector may count for several.
+    /// The number of vectors that each decision overruled. A vector counts for each decision that overruled it.
     pub decisions: BTreeMap<&'static str, usize>,
-    /// The number of vectors out of the plan's scope.
+    /// The number of vectors that are not replayed, because the project leaves out the part of upstream that they test.
     pub out_of_scope: usize,
     /// The number of vectors of a kind that this project does not know.
     pub unknown: usize,

@@ -11,8 +11,8 @@ pub const REQUIRE_VARIABLE: &str = "KEYWAY_REQUIRE_SERVICES";
 /// --install-services` sets the variable.
 pub const CHANGE_VARIABLE: &str = "KEYWAY_CHANGE_SYSTEM";
 
-/// Tells whether tests may change the system. This also requires that the tests run as root. If they may not, reports
-/// that `what` was skipped. This skip is not a failure, even if real programs are required. Blocks.
+/// Tells whether tests may change the system: `KEYWAY_CHANGE_SYSTEM` permits it, and the tests run as root. Otherwise,
+/// reports that `what` was skipped. This skip is not a failure, even if real programs are required. Blocks.
 ///
 /// # Panics
 /// If the report cannot be written.

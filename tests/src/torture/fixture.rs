@@ -58,8 +58,8 @@ pub(super) struct Fixture {
 }
 
 /// Kills processes until the options are met. `tell` receives the progress after each round. After `rounds_in_a_folder`
-/// rounds, the torture begins again in an empty folder, so that the creation of everything is interrupted too. After a
-/// finding, it keeps the folder, and begins again in an empty one as well.
+/// rounds, the torture begins again in an empty folder, so that the creation of everything is interrupted too. It also
+/// does so after a finding, and then keeps the folder of the finding.
 pub(super) fn run<A: Area, D>(
     options: &Options<D>,
     rounds_in_a_folder: u64,
@@ -143,7 +143,8 @@ impl Fixture {
         Ok(())
     }
 
-    /// Runs hosts side by side, each through its [`lives`], and enters their lines into the ledger.
+    /// Runs hosts side by side, and enters their lines into the ledger. Each element of `hosts` runs one host by
+    /// [`lives`].
     pub(super) fn live_all<F>(
         &mut self,
         hosts: Vec<F>,

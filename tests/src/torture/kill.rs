@@ -18,7 +18,7 @@ pub enum Moment {
     AfterFirstAcknowledgement(Duration),
     /// A time after the process began to write a cell whose name contains this text.
     AfterBegun(&'static str, Duration),
-    /// A time after the n-th note of the process that begins with this text, counted from 1.
+    /// A time after the n-th of the notes that begin with this text. The first note has the number 1.
     AfterNote(&'static str, u64, Duration),
 }
 

@@ -51,11 +51,11 @@ pub struct Ledger {
 
 #[derive(Debug)]
 struct Cell {
-    /// The result of the last check.
+    /// The state that the last check found.
     settled: State,
     /// The last acknowledged state of each writer since the last check.
     last: BTreeMap<Writer, State>,
-    /// The possible states, from operations that were neither acknowledged nor refused.
+    /// The state that each writer may have written by an operation that was neither acknowledged nor refused.
     pending: BTreeMap<Writer, State>,
     /// The acknowledged state of each version, for a cell with versions.
     chain: BTreeMap<u64, State>,
@@ -79,9 +79,10 @@ impl Cell {
 
     /// Tells whether a reader may find this state.
     ///
-    /// With one writer, this is the writer's last acknowledged state. With several writers that do not read before they
-    /// write, it is the last acknowledged state of any one of them. Without such a state since the last check, it is
-    /// the result of that check. The state of a write that was neither acknowledged nor refused is possible, too.
+    /// With one writer, the state must be the writer's last acknowledged state. With several writers that do not read
+    /// before they write, it may be the last acknowledged state of any of these writers. If nothing was acknowledged
+    /// since the last check, the state must be the one that this check found. In each case, the state of a write that
+    /// was neither acknowledged nor refused is possible, too.
     fn allows(&self, found: &State) -> bool {
         let is_found = |state: &State| state.is_same_value(found);
         let before =
@@ -89,7 +90,7 @@ impl Cell {
         before || self.pending.values().any(is_found)
     }
 
-    /// Returns the reason why `found` is impossible, or `None` if it is possible.
+    /// Returns the reason why a cell with versions cannot have the state `found`, or `None` if it can.
     fn chain_fault(&self, found: &State) -> Option<String> {
         let Some(there) = found.version() else {
             let was = self.settled.version().is_some() || !self.chain.is_empty();
@@ -231,7 +232,7 @@ impl Ledger {
         self.acknowledged
     }
 
-    /// Returns the result of the last check for a cell, if it is known.
+    /// Returns the state in which the last check found a cell, if the ledger knows the cell.
     pub fn settled(&self, cell: &str) -> Option<&State> {
         self.cells.get(cell).map(|cell| &cell.settled)
     }

@@ -186,7 +186,7 @@ pub fn say(line: &Line) {
 
 fn one_line(text: &str) -> String {
     let mut line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    // A pipe takes 4096 bytes atomically, but line buffers are shorter.
+    // A pipe takes 4096 bytes atomically, but the line buffer of the standard output is smaller.
     while line.len() > 800 {
         line.pop();
     }

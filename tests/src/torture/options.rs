@@ -9,7 +9,7 @@ pub struct Options<D> {
     pub program: PathBuf,
     /// The minimum number of processes to kill.
     pub kills: u64,
-    /// The seed of all choices. The machine decides which instruction a kill hits.
+    /// The seed of all choices. The seed does not determine which instruction a kill hits.
     pub seed: u64,
     /// The number of findings that ends the run.
     pub most_findings: usize,

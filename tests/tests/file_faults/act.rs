@@ -19,7 +19,7 @@ use pollster::block_on;
 /// The answer of an operation that succeeds.
 pub(crate) const DONE: &str = "done";
 
-/// A key that is not secret: the processes of this test need the same one.
+/// The key of the store file. It is not secret, and all processes of this test need the same key.
 const KEY: &str = "cHVibGljLXRlc3Qta2V5LW5vdC1mb3ItcmVhbC11c2U=";
 const PUBLIC_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILM+rvN+ot98qgEN796jTiQfZfG1KaT0PtFDJ/XFSqti";
 const ANSWER: &str = "the answer is: ";

@@ -41,8 +41,8 @@ impl Fixture {
     }
 }
 
-/// Returns which sync of the process syncs the folder. A write syncs the new file, renames it, and syncs the folder. A
-/// removal only syncs the folder.
+/// Returns which sync of the process syncs the folder, counted from 1. A write syncs the new file, renames it, and
+/// syncs the folder. A removal only syncs the folder.
 fn sync_of_the_folder(operation: Operation) -> usize {
     if operation == Operation::Delete { 1 } else { 2 }
 }

@@ -28,7 +28,8 @@ async fn published(office: &Office) -> Option<RevocationList> {
     office.reader().revocation_list(&CaId::new("base").unwrap()).await.ok()
 }
 
-/// Lets the host do its due work until no new revocation list is due, and returns the published list.
+/// Lets the host work until no new revocation list is due. Checks that the published list has this number, and returns
+/// the list.
 async fn kept(office: &Office, host: &Host, number: u64) -> RevocationList {
     for _ in 0..1000 {
         office.work(host).await;

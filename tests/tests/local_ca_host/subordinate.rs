@@ -53,9 +53,9 @@ async fn it_issues_the_orders_of_its_owner() {
     assert_eq!((existing(&office).await, subordinate.list(&joe()).await.unwrap().len()), (0, 0));
 }
 
-/// Ends the storage engine that host and plugin share at its n-th commit, twice for every n: the commit takes effect or
-/// not. Then a new run continues: the authority exists once with its record, or not at all, and belongs to no other
-/// owner.
+/// Ends the storage engine that host and plugin share at its n-th commit, twice for every n: once before the commit
+/// takes effect, and once after. Then a new run continues: the authority exists once with its record, or not at all,
+/// and belongs to no other owner.
 #[tokio::test]
 async fn nothing_is_lost_or_doubled_wherever_the_process_ends() {
     let mut left = 0;

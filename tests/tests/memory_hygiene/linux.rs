@@ -26,7 +26,8 @@ const CASE: &str = "KEYWAY_HYGIENE_CASE";
 const FOLDER: &str = "KEYWAY_HYGIENE_FOLDER";
 const MASKED: &str = "KEYWAY_HYGIENE_MASKED";
 
-/// The bits that are flipped in each byte of the needle when it is passed to the child.
+/// The bits that are flipped in each byte of the needle when it is passed to the child. The needle is the marked secret
+/// that the parent searches for.
 const MASK: u8 = 0b0101_1011;
 /// The needle is so long that a reallocation moves it, and that parts of it do not occur by chance.
 const NEEDLE_BYTES: usize = 192;

@@ -23,7 +23,7 @@ pub(crate) struct OrderCounts {
 pub(crate) struct Books {
     /// The orders, by their paths.
     pub(crate) orders: BTreeMap<String, OrderCounts>,
-    /// Maps the path of every other object to the path of the order to which the object belongs.
+    /// Maps the path of an object that belongs to an order, such as an authorization, to the path of the order.
     order_of: HashMap<String, String>,
     /// The number of all requests, including those that were refused.
     pub(crate) requests: usize,

@@ -1,6 +1,6 @@
 //! Many orders at once against Pebble, through the proxy.
 //!
-//! The test places few orders. `KEYWAY_PEBBLE_ORDERS=1000` sets another number.
+//! By default, the test places few orders. The variable `KEYWAY_PEBBLE_ORDERS` sets another number, for example 1000.
 
 use std::env;
 
@@ -10,7 +10,7 @@ use super::connection::{Connection, certified, dns};
 use super::proxy::{Faults, Proxy};
 use super::server::{Pebble, Settings};
 
-/// The number of orders, if the variable is not set.
+/// The number of orders if `KEYWAY_PEBBLE_ORDERS` is not set.
 const ORDERS: usize = 100;
 /// The number of hosts that work on the orders, each with one worker.
 const WORKERS: usize = 4;

@@ -36,7 +36,8 @@ pub(crate) struct Server {
     pub(crate) identity: Identity,
 }
 
-/// The certificate of a server on loopback, and its key, in PEM. The certificate is its own root.
+/// The certificate of a server on loopback, and its key, in PEM. The certificate is self-signed, so it is also the root
+/// that clients trust.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) certificate: String,

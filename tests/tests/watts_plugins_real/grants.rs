@@ -107,8 +107,8 @@ async fn one_state_for_all_is_one_grant() {
     let handed = host.granted().await;
     assert_eq!(handed.credential.last().unwrap().name, "json object");
 
-    // The plugin answers the second request with the state of the first grant. By default the host then refuses the
-    // request, and counts the issued credential as an orphan of the first grant.
+    // The plugin answers the second request with the `state` that the credential of the first grant has. By default the
+    // host then refuses the request, and counts the issued credential as an orphan of the first grant.
     let error = host.ask(Parameters::new()).await.unwrap_err();
     assert!(matches!(error, GrantsError::StateTaken { grant } if grant == handed.grant), "{error:?}");
     let list = host.list().await;
@@ -147,8 +147,8 @@ async fn a_state_that_is_part_of_the_credential_is_given_to_nobody() {
     let configured = [("api_endpoint", cloud.endpoint.as_str()), ("db_file", users.to_str().unwrap())];
     let service = service(&real, &configured).limit(1);
     let host = Kept::in_memory().start(service).await;
-    // The plugin made an account whose name is both its state and a part of the credential
-    // (decision W8). The host revokes it, and the limit has room again.
+    // The plugin made an account. Its name is a part of the credential, and also the `state` on the wire (decision W8).
+    // The host revokes the account, and the limit has room again.
     for _ in 0..2 {
         let error = host.ask(Parameters::new()).await.unwrap_err();
         assert!(

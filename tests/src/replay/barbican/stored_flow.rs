@@ -66,7 +66,8 @@ impl Adapter for StoredFlow {
             return Err("not one step".to_owned());
         };
         let shape = outcome::shape(step)?.demand();
-        // Upstream's container refers to the key of the pair. Keyway's container has the reference of the pair itself.
+        // Upstream's container refers to the private key of the stored pair. Keyway's container refers to the stored
+        // pair as a whole.
         let key = step["container"]["private_key"].is_string().then_some("vault/pair");
         let demand = Demand::answer(format!("{shape}, with the key {key:?}"), move |found| {
             shape.admits(&StepOutcome::Ok(found["order"].clone())) && found["key"] == json!(key)

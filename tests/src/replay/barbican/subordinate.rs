@@ -90,8 +90,8 @@ impl Adapter for Created {
     }
 }
 
-/// Deletes an authority. Returns the outcome, and the state after the deletion: the remaining authorities, and the
-/// authority of a new order that names no authority.
+/// Deletes an authority. Returns the outcome, and what is left: the ids of the remaining authorities, and the authority
+/// that a new order gets if it names none.
 async fn delete(creator: &Arc<Creator>, deletion: Deletion) -> Result<(StepOutcome, Value), Class> {
     let stage = stage(creator).await?;
     let ca = |name: &str| stage.ca(name).ok_or(Class::Internal);

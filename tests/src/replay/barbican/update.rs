@@ -15,7 +15,7 @@ pub(super) struct Update;
 enum Scene<'a> {
     /// A client changes an order that waits.
     Modified(&'a Value),
-    /// An order has another type.
+    /// An order has a type other than `certificate`.
     OtherType(&'a str),
     /// A plugin tries to change the metadata that it gets.
     Added(&'a Value),

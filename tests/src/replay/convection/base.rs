@@ -11,7 +11,7 @@ use super::upstream_error;
 use crate::replay::oracle::base64;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The source of the traits, because only the source shows which methods a plugin must have.
+/// The source code of the traits. Only the source code shows which methods a plugin must have.
 const STORE: &str = include_str!("../../../../crates/keyway-secrets/src/plugin.rs");
 const HOOKS: &str = include_str!("../../../../crates/keyway-secrets/src/document/hooks.rs");
 

@@ -55,13 +55,13 @@ impl<'a> Call<'a> {
         Some(bound.into_iter().map(|value| null_for(value.unwrap_or(Value::Null))).collect())
     }
 
-    /// Returns the key set to open with: the second argument, or else the old keys.
+    /// Returns the set of keys to open with: the second argument, or `old` if this argument is missing, null or empty.
     pub(super) fn key_set_to_open(self) -> &'a Value {
         static OLD: LazyLock<Value> = LazyLock::new(|| "old".into());
         self.arguments.get(1).filter(|set| !set.is_null() && set.as_str() != Some("")).unwrap_or(&OLD)
     }
 
-    /// Returns the text of an argument.
+    /// Returns the argument at a position, if it is a text.
     pub(super) fn text(self, at: usize) -> Option<&'a str> {
         self.arguments.get(at).and_then(Value::as_str)
     }
@@ -80,7 +80,7 @@ pub(super) type KeyName = (u8, u8);
 pub(super) enum SetKey<'a> {
     /// One of the vectors' own keys.
     Named(KeyName),
-    /// The text of any other key, or a text that is not a key.
+    /// The text of a key that is not one of the vectors' own, or a text that is not a key.
     Text(&'a str),
 }
 

@@ -42,8 +42,8 @@ impl Adapter for Compat {
             Some("raises") => Ok(Demand::AnyRefusal),
             _ => Err(format!("{said} is neither match, no_match nor raises")),
         };
-        // The vectors also document a meaning for some texts outside the grammar. Decision C1 mentions these texts, and
-        // overrules that meaning.
+        // A vector may also have a documented meaning. For a text outside the grammar, decision C1 overrules that
+        // meaning, so only a well-formed text has to satisfy it.
         let documented = match expected.get("documented") {
             said @ Value::String(_) if well_formed(input).is_some() => Some(demand(said)?),
             _ => None,

@@ -14,20 +14,20 @@ use super::upstream_error;
 use crate::replay::oracle::base64;
 use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, StepOutcome, UpstreamStep};
 
-/// The classes that an invalid token may have, because upstream has a single error for it: the key is wrong, or the
-/// token is damaged or too old.
+/// The permitted classes for the refusal of a token. Upstream reports the same error for a wrong key, a damaged token
+/// and an old token.
 const INVALID_TOKEN: &[Class] = &[Class::WrongKey, Class::Corrupt, Class::Expired, Class::Invalid];
 
 /// The length of a token's fixed parts before the first block: version, time, IV.
 const HEADER: usize = 1 + 8 + 16;
 const SIGNATURE: usize = 32;
 
-/// Rules by decision C8 on a key that is not strict Base64 of 32 bytes.
+/// Returns a refusal by decision C8 if the key is not strict Base64 of 32 bytes.
 fn ruling_of_key(key: &str) -> Option<Ruling> {
     (!base64::is_key(key)).then(|| Ruling::refused("C8", &[Class::Invalid]))
 }
 
-/// Rules by decision C8 on a token whose form is not that of the specification.
+/// Returns a refusal by decision C8 if the token does not have the form of the specification.
 fn ruling_of_token(token: &str) -> Option<Ruling> {
     let well_formed = base64::decode_strictly(token.as_bytes()).is_some_and(|bytes| {
         let blocks = bytes.len().checked_sub(HEADER + SIGNATURE);

@@ -97,7 +97,8 @@ fn is_outside(operation: &str) -> bool {
 
 /// Returns the classes that an upstream error may stand for.
 ///
-/// The name of the error is ambiguous: a `KeyError` may mean an existing secret, a missing one, or a gap in the file.
+/// The name of the error is ambiguous. For example, a `KeyError` may mean that a secret exists already, that a secret
+/// is missing, or that the file lacks an entry.
 pub(super) fn classes_of(error: &str, operation: &str) -> &'static [Class] {
     match (error, operation) {
         ("FileNotFoundError", _) => &[Class::NotInitialized],
@@ -354,8 +355,8 @@ fn address(name: &Value) -> Result<SecretAddress, Class> {
     Ok(SecretAddress::shared(SecretName::of_existing(name)))
 }
 
-/// Returns the value to store. Null requests a generated value from a store that makes passwords. For other stores,
-/// null cannot be expressed.
+/// Returns the value to store. For a store that makes passwords, null requests a generated value. For other stores,
+/// null is refused, because the interface cannot express it.
 fn given(arguments: &[Value]) -> Result<NewValue, Class> {
     let value = &arguments[1];
     if let [_, Value::Null, length, letters] = arguments {
@@ -380,7 +381,7 @@ fn given(arguments: &[Value]) -> Result<NewValue, Class> {
     }
 }
 
-/// Tells whether a future is not ready at its first poll, because it waits for the lock of another operation.
+/// Tells whether a future waits for the lock of another operation: it is not ready at its first poll.
 fn is_busy<T>(future: impl Future<Output = T>) -> bool {
     matches!(pin!(future).poll(&mut Context::from_waker(Waker::noop())), Poll::Pending)
 }

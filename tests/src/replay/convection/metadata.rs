@@ -1,4 +1,5 @@
-//! Replays the vectors `metadata` and `compat_check`: a plugin's metadata, and the data that it may read.
+//! Replays the vectors `metadata` and `compat_check`: a plugin's metadata, and the versions whose data the plugin may
+//! read.
 
 use keyway_core::{PluginKind, PluginMetadata, Version, WrittenBy};
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ impl Adapter for Metadata {
     }
 }
 
-/// Checks the version that wrote the data.
+/// Checks whether a plugin may read data, given the version that wrote the data.
 ///
 /// See decision C4.
 pub(super) struct CompatCheck;
@@ -91,7 +92,7 @@ impl Adapter for CompatCheck {
         })]
     }
 
-    /// Returns upstream's answer without its warning for a changed version.
+    /// Demands upstream's answer, but without the warning that upstream gives for a changed version.
     ///
     /// Keyway gives no warning: it stores the version of the writer next to the data.
     ///

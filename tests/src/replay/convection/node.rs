@@ -44,7 +44,7 @@ impl Node {
         })
     }
 
-    /// Parses a TOML document.
+    /// Parses a TOML document, or returns `None` if the text is not TOML.
     pub(super) fn from_toml(text: &str) -> Option<Self> {
         let root = DeTable::parse(text).ok()?;
         Self::from_table(text, root.into_inner())
@@ -187,7 +187,8 @@ impl Node {
     }
 }
 
-/// Returns the key and content of an object that represents a value that JSON cannot express.
+/// Returns the key and the content of an object with one key that begins with `$`. Such an object represents a value
+/// that JSON cannot express.
 pub(super) fn marked(value: &Value) -> Option<(&str, &Value)> {
     let entries = value.as_object().filter(|entries| entries.len() == 1)?;
     entries

@@ -81,7 +81,7 @@ impl Adapter for StoreFile {
     }
 }
 
-/// Lists the names in order, and reads each value with a call of its own.
+/// Lists the names in order, and reads each value with a separate call.
 async fn read(store: &dyn SecretStore) -> Result<Value, StoreError> {
     let page = store.list(&ListQuery::all().limit(usize::MAX)).await?;
     let (mut names, mut values) = (Vec::<Value>::new(), Map::new());

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const PLUGINS: Plugins = plugins! { keyway_convection };
 
-/// A plugin on Convection's files.
+/// A plugin that reads and writes Convection's files.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plugin {
     id: &'static str,
@@ -29,7 +29,7 @@ impl Plugin {
         }
     }
 
-    /// Returns a ring of arbitrary keys.
+    /// Returns a ring with one arbitrary key.
     pub(super) fn some_keys() -> KeyRing {
         KeyRing::new([Key::from_bytes(&mut [7; 32])]).expect("one key is enough")
     }

@@ -48,7 +48,7 @@ fn with_stored(stored: &str) -> Project {
     project
 }
 
-/// Opens a project with another secret access key, and then reads a secret.
+/// Opens a project with a secret access key that is not the project's own, and then reads a secret.
 fn opened_with(secret_access_key: &str) -> Observed {
     let project = Project::new();
     let (opened, answer) = match project.open(secret_access_key, &Value::Null) {

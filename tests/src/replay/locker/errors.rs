@@ -150,7 +150,7 @@ impl Adapter for SecondTable {
     }
 }
 
-/// Tests the output of a program.
+/// Tests how the output of a program is interpreted.
 pub(super) struct Interpret;
 
 fn lines_to_skip(input: &Input) -> usize {
@@ -164,8 +164,8 @@ fn is_raw(input: &Input) -> bool {
 impl Adapter for Interpret {
     fn run(&self, input: &Input) -> Observed {
         let (text, lines) = (input.text("text"), lines_to_skip(input));
-        // Output that is not an answer must be reported as a protocol error, which the table reports as an error of the
-        // program.
+        // Output that is not an answer must be an error of the class `Protocol`. The table reports such an error as an
+        // error of the program.
         let protocol = |error: RemoteError| match error.class() {
             RemoteClass::Protocol => StepOutcome::Refused(Class::Invalid),
             _ => StepOutcome::Refused(Class::Internal),

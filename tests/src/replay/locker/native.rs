@@ -34,7 +34,7 @@ pub(super) fn demand(recorded: &Value) -> Result<Demand, String> {
     }
 }
 
-/// Tests the requests of one read. The profile was read before.
+/// Tests the requests of one read, after the profile has been read.
 pub(super) struct Requests;
 
 fn in_full(seen: &SeenRequest) -> Value {

@@ -12,7 +12,8 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 const STEPS: [&str; 3] = ["attempts", "the outcome", "the seconds of all attempts"];
 
-/// Tests the attempts of a call. The service fails in the same way as the program of the SDK did.
+/// Tests the attempts of a call. The double of the service fails in the way in which the SDK's program failed when the
+/// vector was recorded.
 pub(super) struct Retry;
 
 /// The request that a call needs.
@@ -60,7 +61,7 @@ fn answers(input: &Input) -> &[Value] {
     input.get("answers").as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Returns the retries of the call, or else those of the client.
+/// Returns the permitted number of retries: that of the call, or else that of the client.
 fn retries(input: &Input) -> u64 {
     let of_call = input.get("kwargs")["max_network_retries"].as_u64();
     of_call.or_else(|| input.get("max_network_retries").as_u64()).unwrap_or_default()

@@ -258,7 +258,8 @@ const OF_THE_SDK: [&str; 5] =
     ["timeout", "cancel_event", "default_value", "output_format", "max_network_retries"];
 
 impl Requests {
-    /// Returns the method and the parameters of a call, or `None` for a call that cannot be expressed.
+    /// Returns the method and the parameters of a call. Returns `None` for an unknown call, and for a call with one of
+    /// the arguments in `OF_THE_SDK`.
     fn request(input: &Input) -> Option<(&'static str, Value)> {
         let call = input.text("call").replace("list_environments_page", "list_page");
         let (_, method, names) = ARGUMENTS.iter().find(|(name, ..)| *name == call)?;

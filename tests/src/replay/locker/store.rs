@@ -22,7 +22,7 @@ pub(super) struct StoreFixture {
 }
 
 impl StoreFixture {
-    /// Reads the store of a vector. The vector of a write has no store of its own, and means the default one.
+    /// Reads the store of a vector. A vector without a store, for example a vector of a write, gets the default store.
     pub(super) fn of(world: &Value) -> Self {
         let usual = json!({
             "environments": ["prod", "stg"],
@@ -47,7 +47,8 @@ impl StoreFixture {
         self.environments.iter().any(|known| known == name)
     }
 
-    /// Returns the value of a secret of exactly this layer.
+    /// Returns the value of a secret in this environment, or of a shared secret for `None`. Other layers are not
+    /// searched.
     pub(super) fn value(&self, key: &str, environment: Option<&str>) -> Option<&str> {
         let here = |secret: &&(String, Option<String>, String)| {
             secret.0 == key && secret.1.as_deref() == environment

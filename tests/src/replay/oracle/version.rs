@@ -57,7 +57,7 @@ impl Version {
 pub struct Compatibility(Vec<(String, Version)>);
 
 impl Compatibility {
-    /// Parses the clauses of a well-formed string.
+    /// Parses a compatibility string. Returns `None` if the string is not well-formed.
     pub fn read(text: &str) -> Option<Self> {
         if text.len() > LONGEST {
             return None;

@@ -135,7 +135,7 @@ impl Fixture {
         Ok(builder.start().await.map_err(|_| Class::Internal)?.grants().clone())
     }
 
-    /// Creates grants with these states before the vector's requests.
+    /// Creates grants before the vector's requests. Their credentials have these values of `state` on the wire.
     pub(super) async fn preload(&self, service: &ServiceName, states: &[String]) -> Result<(), Class> {
         let printed = |state: &String| {
             Run::printing(json!({ "result": "ok", "credential": [], "state": state }).to_string())
@@ -152,8 +152,8 @@ impl Fixture {
     }
 }
 
-/// Returns the user's records: the number of grants, the state of the grant that was issued, and the number of grants
-/// that may have a credential.
+/// Returns the user's records: the number of stored grants, the reference to the credential of the grant `granted`
+/// (`state` on the wire), the number of grants that may have a credential, and the references that were `revoked`.
 pub(super) async fn records(grants: &Grants, granted: Option<GrantId>, revoked: Vec<String>) -> StepOutcome {
     let Ok(listed) = grants.list(&user().user_id()).await else {
         return StepOutcome::Refused(Class::Internal);

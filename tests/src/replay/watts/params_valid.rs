@@ -15,7 +15,8 @@ impl Adapter for ParamsValid {
         let parameters = fixture::parameters(input.get("params"));
         let has_none = sets.as_array().is_none_or(Vec::is_empty);
         let outcome = if has_none {
-            // A description always has a set, so the check itself is called, with an empty list.
+            // A description always has at least one set. So for a service without sets, the check is called directly,
+            // with an empty list.
             StepOutcome::Ok(fitting_set(&[], &parameters).is_ok().into())
         } else {
             match fixture::description(sets) {

@@ -11,12 +11,13 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct PluginInput;
 
-/// Returns the raw text of an input, if the vector does not have it as JSON.
+/// Returns the raw text of an input. Returns `None` if the vector has the input as JSON.
 fn raw(input: &Input) -> Option<&str> {
     input.get("raw").as_str()
 }
 
-/// Tells whether the decisions accept the input, and returns the decision that differs from the library.
+/// Tells whether the decisions accept the input, and returns the decision that makes the answer differ from that of the
+/// plugins' own library.
 fn judged(input: &Input) -> oracle::Judged {
     let Some(raw) = raw(input) else {
         if Plain::is_too_deep(&input.get("input").to_string()) {

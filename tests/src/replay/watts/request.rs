@@ -1,4 +1,4 @@
-//! Replays the vectors `request`: the gate, the plugin's output, and the resulting records.
+//! Replays the vectors `request`: the checks before a request, the plugin's output, and the resulting records.
 
 use std::sync::Arc;
 
@@ -221,7 +221,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
             [decision.map(|id| Ruling::new(id, Demand::Exactly(json!({ "error": messages })))), None]
         }
         Answer::Leaking(state) => {
-            // If another grant has the same state, nothing is revoked, and an operator has to decide.
+            // If the `state` belongs to another grant, nothing is revoked, and an operator has to decide.
             let left = if is_taken(&state) {
                 records(before, None, 1, &[])
             } else {
@@ -242,7 +242,7 @@ fn rulings_for(input: &Input, profile: Profile) -> [Option<Ruling>; 2] {
     }
 }
 
-/// Returns a list of this class, in the form that a demand needs.
+/// Returns a static list with this class only, as a demand needs it.
 pub(super) fn only(class: Class) -> &'static [Class] {
     match class {
         Class::BadJson => &[Class::BadJson],
@@ -257,7 +257,7 @@ pub(super) fn only(class: Class) -> &'static [Class] {
     }
 }
 
-/// The result of the checks before a request. The real host has checks before a request, too.
+/// The result of the checks that a host makes before it calls the plugin. The real host makes such checks, too.
 enum Gate {
     /// The request passes.
     Open,

@@ -1,4 +1,5 @@
-//! Replays the vectors `store`: consecutive requests, and their states.
+//! Replays the vectors `store`: consecutive requests, whose answers may repeat a `state` (the reference to a credential
+//! on the wire).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ fn steps(input: &Input) -> &[Value] {
     input.get("steps").as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Returns the subject that makes the request: the user of all vectors, unless the step names another.
+/// Returns the subject that makes the request: `joe`, unless the step names another user.
 fn subject(step: &Value) -> &str {
     step["user"].as_str().unwrap_or("joe")
 }
@@ -84,8 +85,8 @@ impl Adapter for Store {
         )
     }
 
-    /// Demands that a state is a text. A step with another value stores nothing, so later steps cannot conflict with
-    /// it.
+    /// Demands that every `state` is a text. A step whose `state` is not a text stores nothing, so later steps cannot
+    /// conflict with it.
     ///
     /// See decision W8.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {

@@ -76,7 +76,8 @@ fn context(input: &Input) -> Result<Context, Class> {
     Ok(Context::new(requester).with_configuration(configuration))
 }
 
-/// Returns the state of a revocation, which must be a text.
+/// Returns the `state` of a revocation (the reference to the credential). A vector without a `state` gets the text
+/// `undefined`, and a `state` that is not a text is refused.
 ///
 /// See decision W8.
 fn state(input: &Input) -> Result<CredentialRef, Class> {

@@ -162,7 +162,8 @@ impl Disk {
         Some(node)
     }
 
-    /// Returns the folder of a path, and the name in it.
+    /// Returns the folder that holds a path, and the last part of the path. Returns `None` if the folder is not on this
+    /// disk, or if the path is a shared index of SQLite.
     fn place(&self, path: &Path) -> Option<(usize, OsString)> {
         let name = path.file_name()?;
         if is_index(name) {

@@ -63,7 +63,7 @@ impl Node {
         }
     }
 
-    /// Makes all changes that were made before the moment `began` durable.
+    /// Makes changes durable: all changes that were made before the moment `began`.
     pub(super) fn sync(&mut self, began: usize) {
         match self {
             Self::File { durable, pending, .. } => {
@@ -87,7 +87,7 @@ impl Node {
         }
     }
 
-    /// Returns the part of the node that survives. All of this part is durable.
+    /// Returns the node that a power cut leaves, with everything in it durable.
     pub(super) fn survive(&self, survives: Survives, draw: &mut Draw) -> Self {
         match self {
             Self::File { durable, now, pending } => {

@@ -1,7 +1,7 @@
 //! The external accounts: the credentials that really exist.
 //!
-//! They belong to the issuers, like the accounts of a cluster. Changes are durable before an issuer
-//! answers, and survive every host.
+//! The accounts belong to the issuers, as the accounts of a cluster belong to the cluster. Changes are durable before
+//! an issuer answers, and survive every host.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,11 +25,12 @@ pub(super) struct IssueRequest<'a> {
     pub(super) intent: &'a str,
     /// The name of the request.
     pub(super) cell: &'a str,
-    /// The state, if the issuer does not use a new one for each credential.
+    /// The reference to the credential (`state` on the wire), if the issuer does not make a new one for each
+    /// credential.
     pub(super) state: Option<&'a str>,
     /// True if a repeated intent gets the same credential.
     pub(super) idempotent: bool,
-    /// The limit of credentials of a user. A credential beyond the limit is a fault.
+    /// The maximum number of credentials that a user may have. A credential beyond this number is a fault.
     pub(super) limit: Option<u64>,
 }
 
@@ -38,7 +39,8 @@ pub(super) struct IssueRequest<'a> {
 pub(super) enum Made {
     /// The credential with this state exists.
     Made(String),
-    /// The issuer answered that the intent had no effect, or the credential of the intent was destroyed.
+    /// The request comes too late: the issuer has already answered that the intent had no effect, or the credential of
+    /// the intent has been destroyed.
     TooLate,
 }
 
@@ -122,8 +124,8 @@ impl Accounts {
             let live = before.into_iter().find(|(_, live)| *live);
             return Ok(live.map_or(Made::TooLate, |(state, _)| Made::Made(state)));
         }
-        // A second credential is a fault only if each credential has a state of its own. If credentials share a state,
-        // the second one is an orphan, and the grant with the state counts it.
+        // A second credential is a fault only if each credential has a reference (`state`) of its own. If credentials
+        // share a reference, the second credential is an orphan, and the grant with this reference counts it.
         if wanted.state.is_none() && before.iter().any(|(_, live)| *live) {
             let what = format!("{cell} has two credentials of the intent {intent}");
             change.execute("INSERT INTO faults VALUES (1, ?1)", [what])?;
@@ -160,7 +162,7 @@ impl Accounts {
         self.connection().execute("UPDATE credentials SET live = 0 WHERE intent = ?1", [intent]).map(|_| ())
     }
 
-    /// Tells the outcome of an intent. If the intent had no effect so far, it cannot have one later.
+    /// Returns the outcome of an intent. If the intent has had no effect so far, also forbids any later effect of it.
     pub(super) fn tell(&self, intent: &str) -> rusqlite::Result<IntentOutcome> {
         let mut connection = self.connection();
         let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -131,8 +131,8 @@ async fn compare(
         if !states.insert((grant.service.clone(), grant.user.clone(), state.clone())) {
             lines.push(Line::Doubled(format!("two grants have the state {}", state.as_str())));
         }
-        // If credentials share a state, the destruction of one may also destroy another, so a missing credential is not
-        // a fault.
+        // If credentials share a reference (`state`), the destruction of one may also destroy another, so a missing
+        // credential is not a fault.
         if !offer.few_states && !live.iter().any(|credential| credential.intent == intent) {
             lines
                 .push(Line::Lost(format!("the grant {intent} of {} has no credential any more", offer.name)));
@@ -198,7 +198,7 @@ async fn decide(host: &Host) -> Result<(), String> {
             | Err(GrantsError::Refused(
                 TransitionError::InFlight | TransitionError::NoGrant | TransitionError::NothingToDo,
             )) => {}
-            // Two credentials have this state, and only the accounts can tell them apart.
+            // Two credentials have this reference (`state`), and only the accounts can tell them apart.
             Err(GrantsError::StateTaken { .. }) => {
                 host.accounts.destroy_of_intent(&grant.id.to_string()).map_err(|error| error.to_string())?;
                 let forgotten = host.grants.decide(&grant.user, grant.id, Decision::NothingThere).await;

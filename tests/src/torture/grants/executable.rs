@@ -26,7 +26,7 @@ pub fn executable(folder: &Path, seed: &str, asked: Option<String>) -> Result<()
     };
     let offer = OFFERS.iter().find(|offer| offer.executable).ok_or("no service has an executable")?;
     let seed = seed.parse::<u64>().map_err(|error| error.to_string())?;
-    // The choices depend on the input. Other inputs lead to other choices, and a repeated input leads to the same ones.
+    // The choices depend on the seed and the input, so a repeated input leads to the same choices.
     let question = asked.iter().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
     let issuer = FaultyIssuer {
         offer,

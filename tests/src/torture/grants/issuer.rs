@@ -33,7 +33,7 @@ pub(super) enum Then {
     Hangs,
     /// The issuer makes the credential, and names it in an answer that breaks the contract.
     Violates,
-    /// The issuer makes a credential whose state contains a part of the credential.
+    /// The issuer makes a credential whose reference (`state` on the wire) contains a part of the credential.
     Tells,
 }
 
@@ -191,7 +191,7 @@ impl Issuer for FaultyIssuer {
                 orphan: Some(CredentialRef::new(state)),
                 note: String::new(),
             }))),
-            // The credential has a part whose value is the state.
+            // The credential has a part whose value is the reference to the credential (`state`).
             Then::Tells => {
                 let part = CredentialPart::text("name", state.as_str());
                 Ok(Issued::new(state).with(part).into())

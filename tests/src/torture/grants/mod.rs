@@ -1,11 +1,11 @@
 //! The torture of grants: the host's engine for issuers, over records on SQLite and external accounts.
 //!
 //! Several hosts share the records. Their tasks request credentials, revoke them, and repeat requests by their ids. The
-//! issuers are of every kind: some reconcile, some are idempotent, some have both properties or neither, one repeats
-//! its states, and one is an executable. The issuers fail in every way. They keep their credentials in accounts of
-//! their own, which are durable before an issuer answers. The hosts are killed, usually between an effect and its
-//! record, and started again while the others continue. Then a check compares records and accounts, recovers, decides
-//! the cases that need an operator, and compares again.
+//! issuers are of every kind: some reconcile, some are idempotent, some have both properties or neither, one uses the
+//! same reference (`state` on the wire) for several credentials, and one is an executable. The issuers fail in every
+//! way. They keep their credentials in accounts of their own, which are durable before an issuer answers. The hosts are
+//! killed, usually between an effect and its record, and started again while the others continue. Then a check compares
+//! records and accounts, recovers, decides the cases that need an operator, and compares again.
 
 mod accounts;
 mod cell;

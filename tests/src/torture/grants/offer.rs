@@ -8,7 +8,7 @@ pub(super) struct Offer {
     pub(super) name: &'static str,
     pub(super) capabilities: Capabilities,
     pub(super) limit: Option<u64>,
-    /// True if the issuer has only two states for each user.
+    /// True if the issuer has only two references (`state` on the wire) for each user, so that credentials share them.
     pub(super) few_states: bool,
     /// True if the issuer is an executable.
     pub(super) executable: bool,

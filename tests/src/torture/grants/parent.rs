@@ -112,7 +112,8 @@ fn start(plan: &Plan) -> Result<Victim, TortureError> {
     Victim::start(&mut command)
 }
 
-/// Returns the cells that a host may have filled, according to its lines.
+/// Returns the cells of requests whose outcome is unknown: according to the host's lines, they were begun, and neither
+/// acknowledged nor refused.
 fn unresolved<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<String> {
     let mut under_way: BTreeMap<u32, String> = BTreeMap::new();
     let mut unresolved = BTreeSet::new();

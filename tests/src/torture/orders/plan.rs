@@ -50,7 +50,8 @@ impl Kind {
     /// All kinds.
     pub const ALL: [Self; 4] = [Self::Idempotent, Self::Reconciles, Self::Checkpoints, Self::Acme];
 
-    /// Returns the capabilities of a scripted authority of this kind. It blocks, because its books are files.
+    /// Returns the capabilities of a scripted authority of this kind. The authority blocks, because its books are
+    /// files.
     pub(super) fn capabilities(self) -> Capabilities {
         let capabilities = ScriptedCa::CAPABILITIES.blocking(true).idempotent(false).reconciles(false);
         match self {

@@ -64,8 +64,8 @@ impl Client {
         }
     }
 
-    /// Returns the number of the task for the certificate. The certificate is a cell of its own, because it can come
-    /// long after its order was acknowledged.
+    /// Returns the task number under which the client reports its certificate in the ledger. The certificate is a cell
+    /// of its own, because it can come long after the order was acknowledged.
     fn certificate_task(&self) -> u32 {
         TASKS + self.number
     }

@@ -93,7 +93,7 @@ async fn recover_one(host: &Host) -> Result<(), String> {
     Ok(())
 }
 
-/// Lists a store with all values, and reads each secret again with a call of its own.
+/// Lists a store with all values, and reads each secret again with a separate call.
 async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(), String> {
     let store = host.open(name).await.map_err(|error| error.detail())?;
     let mut query = ListQuery::all().with_values().limit(50);

@@ -38,17 +38,18 @@ impl SessionName {
         NewSession::new(connection).detached(self.is_detached)
     }
 
-    /// Names the cell of a lease that a vault gave to the session.
+    /// Returns the name of the cell for a lease that a vault gave to the session.
     pub(super) fn given(&self, vault: usize) -> String {
         format!("given.{}.{self}", VAULTS[vault].name)
     }
 
-    /// Names the cell that stands for the notice of the session's end to a vault.
+    /// Returns the name of the cell for the notice by which a vault learns that the session has ended.
     pub(super) fn ended(&self, vault: usize) -> String {
         format!("ended.{}.{self}", VAULTS[vault].name)
     }
 
-    /// Reads the name of the session from the cell of a lease.
+    /// Reads the name of the session from the name of a lease's cell. Returns `None` if the cell is not that of a
+    /// lease.
     pub(super) fn of_given(cell: &str) -> Option<Self> {
         cell.strip_prefix("given.")?.split_once('.')?.1.parse().ok()
     }

@@ -36,7 +36,8 @@ pub(super) struct VaultTerms {
     renews_ids: bool,
 }
 
-/// The capabilities of a vault that does not help after a call that was cut short. The host makes the candidates.
+/// The capabilities of a vault that cannot tell the outcome of a call that was cut short, and that leaves the choice of
+/// accounts and assets to the host.
 const FORGETFUL: Capabilities = ScriptedStore::CAPABILITIES
     .blocking(true)
     .own_accounts(false)

@@ -58,8 +58,8 @@ struct Client {
 struct Open {
     name: SessionName,
     session: Session,
-    /// The vaults that may have given the session a lease, or not. For these vaults, the client no longer reports that
-    /// a fetch was refused.
+    /// The vaults of which the client does not know whether they gave the session a lease. For these vaults, the client
+    /// no longer reports that a fetch was refused.
     doubts: BTreeSet<usize>,
     given: BTreeSet<usize>,
     calls: u32,

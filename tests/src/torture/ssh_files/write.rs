@@ -42,7 +42,7 @@ pub fn write(folder: &Path) -> Result<(), String> {
             let cell = format!("{name}/k{number}");
             change(&cell, State::of(label), || request(&*keys, &settings, number, line))?;
             say_there(name);
-            // A repeated intent with another key replaces the first key.
+            // A second request with the same intent, but with another key, replaces the first key.
             if number % 3 == 0 {
                 let (label, line) = KEYS[(number + 1) % 2];
                 change(&cell, State::of(label), || request(&*keys, &settings, number, line))?;

@@ -41,7 +41,7 @@ pub enum Event {
     Wrote {
         /// The descriptor.
         descriptor: i32,
-        /// The position in the file; `None` means that of the descriptor.
+        /// The position in the file. `None` means the current position of the descriptor.
         offset: Option<u64>,
         /// The data.
         data: Vec<u8>,
@@ -103,10 +103,10 @@ pub struct Trace {
     pub events: Vec<(usize, Event)>,
 }
 
-/// Tells whether processes can be traced here.
+/// Returns the path of strace, if it can trace processes on this machine.
 ///
 /// # Errors
-/// A [`Skip`] when strace is missing, or may not trace.
+/// A [`Skip`] when strace is missing, or is not permitted to trace.
 pub fn strace() -> Result<PathBuf, Skip> {
     let strace = program("strace")?;
     let traced = Command::new(&strace)

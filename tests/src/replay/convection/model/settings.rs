@@ -81,7 +81,8 @@ impl Specification {
         })
     }
 
-    /// Returns the length and letters of the password that a recipe makes, or `None` if the recipe makes none.
+    /// Returns the length and the alphabet of a generated password. A value that is not given comes from `settings`.
+    /// Returns `None` if a value is missing in both places, the length is not permitted, or the alphabet is unknown.
     pub(super) fn password(
         settings: &Node,
         length: Option<i64>,

@@ -15,7 +15,7 @@ const DAY: u64 = 24 * 3600 * 1000;
 /// A description of an authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Described {
-    /// The plugin's id.
+    /// The id that the plugin gives to the authority.
     pub id: String,
     /// The name.
     pub name: String,
@@ -29,10 +29,10 @@ pub struct Described {
     pub expiration: Option<u64>,
 }
 
-/// The answers of the plugins in one round; `None` is an exception.
+/// One refresh of the table, with the answers of the plugins.
 #[derive(Clone, Debug)]
 pub struct Round {
-    /// The plugins, in their order, with their answers.
+    /// The plugins, in their order, with their answers. `None` means that the plugin raised an exception.
     pub answers: Vec<(&'static str, Option<Vec<Described>>)>,
 }
 
@@ -61,7 +61,7 @@ fn usual(id: &str) -> Described {
     }
 }
 
-/// Reads a description that a vector gives in words.
+/// Reads a description that a vector gives in words. Null means that the plugin does not list the authority.
 fn described(id: &str, words: &Value) -> Option<Described> {
     let usual = usual(id);
     match words.as_str() {
@@ -81,7 +81,7 @@ fn described(id: &str, words: &Value) -> Option<Described> {
 }
 
 /// Reads the answer of a plugin: a list of ids, a map from ids to words, or only words, which are about the authority
-/// `a`.
+/// `a`. Returns `None` if the plugin raises an exception.
 fn answer(said: &Value) -> Option<Vec<Described>> {
     match said {
         Value::String(words) if words.contains("raises") => None,

@@ -12,7 +12,7 @@ pub const DEFAULT: u64 = 3_600_000;
 /// The shortest delay after a failure, in milliseconds. A host does not call the plugin sooner.
 const SHORTEST: u64 = 10_000;
 
-/// An order between two passes.
+/// The state of an order between two passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// `PENDING`, `ACTIVE` or `ERROR`.

@@ -18,7 +18,7 @@ pub enum Given {
     Parts(Vec<&'static str>),
 }
 
-/// Returns the text of a value that may be bytes.
+/// Returns the text of a value, which is a text or an object with a text under `bytes`.
 pub fn text(value: &Value) -> Option<&str> {
     value.as_str().or(value["bytes"].as_str())
 }

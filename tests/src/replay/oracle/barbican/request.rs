@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::subject;
 use crate::replay::{Class, Demand, Ruling};
 
-/// Returns the ruling on the body of an order if decisions differ from upstream or go further; otherwise `None`.
+/// Returns the ruling on the body of an order, or `None` if the decisions demand nothing beyond upstream's behaviour.
 pub fn ruling(body: &Value) -> Option<Ruling> {
     let refused = |decision| Some(Ruling::refused(decision, &[Class::Invalid]));
     let is_of_upstream = |order_type: &str| matches!(order_type, "key" | "asymmetric");

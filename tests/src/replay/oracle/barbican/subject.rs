@@ -29,7 +29,8 @@ enum Characters {
     Printable,
 }
 
-/// Tells whether an order may have this text as a name. Returns `None` for values in hexadecimal digits.
+/// Tells whether an order may have this text as its subject. Returns `None` if a value is written in hexadecimal digits
+/// (`#...`), because there is no ruling on such a value.
 pub fn verdict(text: &str) -> Option<bool> {
     if text.len() > 8192 || text.trim_ascii().is_empty() {
         return Some(false);

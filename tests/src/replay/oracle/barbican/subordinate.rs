@@ -35,7 +35,7 @@ pub enum Answer {
     },
 }
 
-/// Reads the answer of the plugin.
+/// Reads the answer of the plugin. Returns `None` for an answer that no decision covers.
 pub fn answer(input: &Value) -> Option<Answer> {
     let (mut has_id, mut has_intermediates, mut expires) = (true, true, true);
     match &input["create_ca"] {
@@ -83,7 +83,7 @@ pub fn created(intermediates: Option<&str>, expires: bool, id: &str) -> Value {
 pub fn creation(input: &Value) -> [Option<Ruling>; 2] {
     let ruling = |demand| Some(Ruling::new("B19", demand));
     let no_calls = || ruling(Demand::Exactly(json!([])));
-    // Decisions do not cover any other answer.
+    // No decision covers this answer of the plugin.
     let Some(answer) = answer(input) else { return [None, None] };
     let Some(parent) = parent(input) else {
         // The parent is unknown, or its text is not valid as an id.

@@ -7,7 +7,8 @@ use super::settings::Settings;
 /// The names of the built-in generators of assets, in order.
 pub(super) const BUILT_IN: [&str; 4] = ["hostname", "ip", "domain", "domain_asset_mapping"];
 
-/// Returns the account, if the user has a name at the target.
+/// Returns the account: the user's name at the target, with the configured prefix and suffix. Returns `None` for a user
+/// without a name at the target.
 pub fn account(settings: &Settings, username: &Value) -> Option<String> {
     let name = existing(username)?;
     let part = |option| settings.get("account", option).unwrap_or_default();
@@ -19,9 +20,9 @@ pub fn account(settings: &Settings, username: &Value) -> Option<String> {
 pub struct Assets {
     /// The assets of built-in generators, in order. `None` marks the place of a generator that is not built in.
     pub in_order: Vec<Option<String>>,
-    /// The names of the other generators, in order.
+    /// The names of the generators that are not built in, in order.
     pub own: Vec<String>,
-    /// Whether a value was missing or occurred twice.
+    /// Whether an expected value was missing, or an asset or a generator occurred twice.
     pub has_gaps: bool,
 }
 
@@ -54,7 +55,8 @@ pub fn generators(settings: &Settings) -> Vec<&str> {
         .map_or(BUILT_IN.to_vec(), |list| list.split(',').map(str::trim).collect())
 }
 
-/// Tells whether upstream makes an asset, or fails, if the value that the generator needs is missing.
+/// Tells how upstream treats a generator whose value is missing: true if upstream makes an asset without the value or
+/// fails, and false if upstream skips the generator.
 fn is_expected(settings: &Settings, generator: &str) -> bool {
     let has_suffix = settings.get("assets", "domain_suffix").is_some_and(|suffix| !suffix.is_empty());
     match generator {

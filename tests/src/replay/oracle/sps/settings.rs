@@ -1,4 +1,4 @@
-//! The configuration text of vectors: options in sections, each in one line.
+//! The configuration text of vectors: sections of options, with one option a line.
 
 use std::collections::{BTreeMap, BTreeSet};
 

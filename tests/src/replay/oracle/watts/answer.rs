@@ -11,9 +11,9 @@ use crate::replay::Class;
 ///
 /// See decision W7.
 const LONGEST: usize = 1 << 20;
-/// The longest permitted state, in bytes.
+/// The longest permitted `state` (the reference to a credential on the wire), in bytes.
 const LONGEST_STATE: usize = 16 << 10;
-/// The shortest value that is searched for in a state. Shorter values occur by chance.
+/// The shortest part of a credential that is searched for in its `state`. Shorter texts occur by chance.
 ///
 /// See decision W8.
 const SHORTEST_SECRET: usize = 8;
@@ -41,7 +41,7 @@ pub struct Reading {
 /// The meaning of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// A credential with these parts and this state exists.
+    /// A credential with these parts and this `state` exists.
     Issued(Vec<Value>, String),
     /// The plugin needs another login.
     Login(Value),
@@ -49,9 +49,9 @@ pub enum Answer {
     Revoked,
     /// The plugin refused: the messages for the user and the log.
     TransitionError(Value),
-    /// The contract is broken. A credential may exist, with this state if it is known.
+    /// The contract is broken. A credential may exist. Its `state` is given if it is known.
     Broken(Class, Option<String>),
-    /// A credential exists, and its state cannot be kept.
+    /// A credential exists, and its `state` cannot be kept: it is too long, or contains a part of the credential.
     ///
     /// See decision W8.
     Leaking(String),

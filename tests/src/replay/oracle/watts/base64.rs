@@ -4,7 +4,8 @@
 
 use crate::replay::oracle::base64;
 
-/// Decodes a permitted text. A text that is valid in both alphabets has the same meaning in both.
+/// Decodes a text. Returns `None` if the text is not permitted. A text that is valid in both alphabets has the same
+/// meaning in both.
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     let body = text.trim_end_matches('=');
     let padding = text.len() - body.len();

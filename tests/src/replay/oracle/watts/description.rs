@@ -20,7 +20,8 @@ pub struct Service {
     pub decision: Option<&'static str>,
 }
 
-/// The state of the reading: whether the description is valid so far, and the decisions involved.
+/// The result of the checks so far: whether the description is valid, and the decision that makes this result differ
+/// from the real host's, if any.
 struct Reading {
     lenient: bool,
     is_good: bool,
@@ -203,7 +204,8 @@ fn parameter<'a>(each: &'a Plain, seen: &mut BTreeSet<&'a str>, reading: &mut Re
     })
 }
 
-/// Combines the configured values with the described defaults, or returns the decision that refuses the values.
+/// Combines the configured values with the described defaults. The error is the decision that refuses the values, or
+/// `None` if the real host refuses them too.
 fn resolve(
     described: Vec<(String, Value)>,
     configured: &Map<String, Value>,

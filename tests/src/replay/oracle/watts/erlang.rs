@@ -15,7 +15,7 @@ pub(super) fn joined(items: &[Plain]) -> String {
     lossy(&items.iter().flat_map(bytes_of).collect::<Vec<_>>())
 }
 
-/// Prints a text within another value.
+/// Prints a text in the form that it has inside a list or an object.
 pub(super) fn marked(text: &str) -> String {
     lossy(&binary(text.as_bytes()))
 }
@@ -113,8 +113,8 @@ fn binary(bytes: &[u8]) -> Vec<u8> {
 
 /// Prints the fewest digits that identify the number.
 ///
-/// For numbers within 2^53, Erlang chooses the shorter of the two notations; for larger numbers, always the notation
-/// with an exponent (`float_to_list(F, [short])`).
+/// Below 2^53, Erlang chooses the shorter of the decimal notation and the notation with an exponent. For larger
+/// numbers, it always chooses the notation with an exponent (`float_to_list(F, [short])`).
 fn float(number: f64) -> String {
     let sign = if number.is_sign_negative() { "-" } else { "" };
     if number == 0.0 {

@@ -11,11 +11,11 @@ pub struct Sets(Vec<Vec<(String, bool)>>);
 /// The result of the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// A set has these keys, and the values are texts.
+    /// The keys fit a set, and all values are texts.
     Fits,
-    /// A set has these keys, but a value is not a text. The real host checks only keys.
+    /// The keys fit a set, but a value is not a text. The real host checks only keys.
     WrongType,
-    /// No set has these keys.
+    /// The keys fit no set.
     No,
 }
 

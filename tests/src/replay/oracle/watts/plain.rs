@@ -55,7 +55,8 @@ impl Plain {
         }
     }
 
-    /// Converts the value to a truth value as the real host does.
+    /// Converts the value to a truth value as the real host does. Returns `None` if the real host does not accept the
+    /// value as one.
     pub fn truth(&self) -> Option<bool> {
         match self {
             Self::Truth(truth) => Some(*truth),

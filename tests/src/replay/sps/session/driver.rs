@@ -64,8 +64,8 @@ fn object(value: &Value) -> Result<JsonObject, Class> {
     }
 }
 
-/// Returns the class of an error: `Denied` if the host refused a call or the plugin failed. No vector compares this
-/// class. `Internal` is a failure of the host itself, which does not occur.
+/// Returns `Denied` if the host refused a call or the plugin failed: the vectors do not compare the class of such an
+/// error. Returns `Internal` for a failure of the host itself, which does not occur in a replay.
 #[expect(clippy::needless_pass_by_value, reason = "`map_err` gives it away")]
 fn class(error: SessionsError) -> Class {
     match error {

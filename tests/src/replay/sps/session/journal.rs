@@ -23,7 +23,8 @@ pub struct Journal {
     cookie: Mutex<Seen>,
 }
 
-/// The plugin's cookie: that of the plugin's last call, or a planted one with which the next call begins.
+/// The plugin's cookie as the plugin's last call left it. If `is_planted`, `cookie` has the entries with which the next
+/// call begins instead.
 #[derive(Debug, Default)]
 struct Seen {
     cookie: Cookie,
@@ -42,8 +43,8 @@ impl Journal {
         self.seen().cookie.snapshot()
     }
 
-    /// Replaces the entries of the plugin's cookie. Keyway's interface does not let a host replace them, so they are
-    /// replaced during the next call of the plugin.
+    /// Plants entries for the plugin's cookie. Keyway's interface does not let a host replace the entries of a cookie,
+    /// so the next call of the plugin replaces them.
     pub fn plant(&self, entries: JsonObject) {
         *self.seen() = Seen { cookie: Cookie::new(entries), is_planted: true };
     }
@@ -52,7 +53,7 @@ impl Journal {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).push((call, trace));
     }
 
-    /// Keeps the cookie of a call. If entries were planted, they replace the entries of the cookie first.
+    /// Remembers the cookie of a call. If entries were planted before, they replace the entries of this cookie first.
     pub(super) fn see(&self, cookie: &Cookie) -> Result<(), CredentialError> {
         let mut seen = self.seen();
         if seen.is_planted {

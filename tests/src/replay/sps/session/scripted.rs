@@ -118,8 +118,8 @@ impl Scripted {
         };
         let mut outcome = typed::outcome(&returned, convert)?;
         if let FetchOutcome::Found(found) = &mut outcome {
-            // The plugin writes its changes into the cookie of the call, as Keyway's interface requires. Here it does
-            // so only in a fetch that finds credentials.
+            // The plugin writes its changes into the cookie of the call, as Keyway's interface requires. This plugin
+            // writes them only in a fetch that finds credentials.
             for (name, cookie) in
                 [("cookie", &fetch.session.cookie), ("session_cookie", &fetch.session.session_cookie)]
             {
@@ -182,8 +182,8 @@ fn apply(effect: &Effect, session: &SessionContext) -> Result<(), CredentialErro
 
 #[async_trait]
 impl CredentialStore for Scripted {
-    /// Returns the capabilities of upstream's plugins. All of them have all hooks: a hook that a plugin does not
-    /// override answers that it is not supported.
+    /// Returns the capabilities of the plugin. They include every kind of fetch, because each plugin of upstream has
+    /// the hooks of all fetches: a hook that a plugin does not override answers that it is not supported.
     fn capabilities(&self) -> Capabilities {
         Capabilities::MINIMAL
             .passwords(true)

@@ -84,7 +84,7 @@ impl Model {
                 .iter()
                 .any(|(name, _)| !["metadata", "config", "store", "stats"].contains(&name.as_str()))
         {
-            // Upstream drops unknown entries.
+            // Upstream drops sections that it does not know. Keyway keeps them.
             self.depart("C6");
         }
         self.file = File::Document { node, sealed_by, upstream };

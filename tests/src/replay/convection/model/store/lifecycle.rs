@@ -65,8 +65,8 @@ impl Model {
             Ok(new) => new,
         };
         if new.is_empty() {
-            // A ring without keys or with an invalid key cannot exist, so the state of the store does not matter here.
-            // Upstream has already made its copy of the file when it finds the error.
+            // The new keys do not form a ring, because there are none or one is invalid. So the rotation is refused in
+            // every state of the store. Upstream finds the error only after it has copied the file.
             let answer = self.refused(Some("C8"), &[Class::Invalid]);
             self.depart("C7");
             return answer;

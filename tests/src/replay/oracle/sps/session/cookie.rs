@@ -28,7 +28,7 @@ impl Model<'_> {
         }
     }
 
-    /// Merges the cookies that a fetch returns. Returns `None` if one of them is not an object.
+    /// Merges the cookies that a fetch returns. Returns `None` if a cookie is not an object.
     pub(super) fn merge(&mut self, returned: &Value) -> Option<()> {
         for name in ["cookie", "session_cookie"] {
             let Some(changes) = returned.get(name) else { continue };

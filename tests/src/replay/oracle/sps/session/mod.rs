@@ -40,7 +40,7 @@ pub struct Outcome {
     pub is_found: bool,
     /// The decisions that made the session differ from upstream's so far.
     pub decisions: BTreeSet<&'static str>,
-    /// The last of these decisions. `None` if there is none, or if the model cannot read the input.
+    /// The most recent of `decisions`. `None` if there is no decision, or if the model cannot read the input.
     pub ruling: Option<&'static str>,
 }
 
@@ -208,8 +208,8 @@ impl Model<'_> {
             self.event("auth_completed", last);
         }
         if self.after_authentication {
-            // Upstream checks in the credential of the account and the asset that its cookie names, even if the cookie
-            // names none.
+            // Upstream checks in the account and the asset that its cookie names. If the cookie names none, upstream
+            // makes the same call without an account and an asset.
             let upstream = [self.upstream.shown.clone().unwrap_or_default()];
             self.check_in(|out| out.is_proven, &upstream, if is_repeated { "S8" } else { "S3" });
             self.upstream.was_checked_in = true;

@@ -47,7 +47,8 @@ impl Model<'_> {
         (!self.is_faulty).then_some(())
     }
 
-    /// Keeps a check-out, and returns the answer.
+    /// Records a check-out of the found credentials (for a plugin without leases, only that they were read), and
+    /// returns the answer to the fetch.
     fn keep(&mut self, found: Option<Found>) -> Value {
         let Some((pair, credentials)) = found else {
             return json!({ "credentials": [], "candidate": null });
@@ -198,8 +199,8 @@ impl Model<'_> {
         Some(self.keep_beside(setup, found.map(|credentials| (pair, credentials))))
     }
 
-    /// Keeps a check-out of credentials that are used beside a password. The fetch also determines when credentials are
-    /// checked in; upstream's fetch does not.
+    /// Records a check-out of credentials that are used beside a password. Such a fetch also determines when
+    /// credentials are checked in. Upstream's fetch of such credentials does not.
     fn keep_beside(&mut self, setup: &Setup, found: Option<Found>) -> Value {
         if found.is_some() {
             self.after_authentication = setup.after_authentication;
