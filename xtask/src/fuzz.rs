@@ -44,7 +44,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     if !tools::FUZZ.ensure(&skipped)? || !tools::fetch(&manifest, &skipped)? {
         return Ok(());
     }
-    let programs = build(only.as_deref())?;
+    let programs = build(only.as_deref(), Profile::of_run(seconds))?;
     let failed = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -72,18 +72,43 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     }
 }
 
+/// The profile that the targets are compiled with.
+#[derive(Clone, Copy)]
+enum Profile {
+    Dev,
+    Release,
+}
+
+impl Profile {
+    /// Chooses the profile by the seconds that each target runs. Optimized targets take three times as long to compile,
+    /// which a short run does not make up for.
+    fn of_run(seconds: u32) -> Self {
+        if seconds < 60 { Self::Dev } else { Self::Release }
+    }
+
+    /// Returns the arguments of `cargo fuzz build`, and the name of the folder that it puts the programs into.
+    fn build_arguments(self) -> (&'static [&'static str], &'static str) {
+        match self {
+            Self::Dev => (&["--dev"], "debug"),
+            Self::Release => (&[], "release"),
+        }
+    }
+}
+
 /// Builds the target `only`, or all targets if there is none, and returns the folder of their programs.
-fn build(only: Option<&str>) -> Result<PathBuf, Failure> {
+fn build(only: Option<&str>, profile: Profile) -> Result<PathBuf, Failure> {
     let folder = cargo::workspace_root().join("fuzz/target");
+    let (arguments, programs) = profile.build_arguments();
     // A sanitizer requires nightly, and would find little: the workspace has no unsafe code.
     let status = cargo::unlocked(&["fuzz", "build", "--sanitizer", "none", "--target-dir"])
         .arg(&folder)
+        .args(arguments)
         .args(only)
         .status();
     if !status.is_ok_and(|status| status.success()) {
         return Err("the fuzz targets do not compile".to_owned());
     }
-    Ok(folder.join(host()?).join("release"))
+    Ok(folder.join(host()?).join(programs))
 }
 
 /// Returns the target triple of this machine.

@@ -96,12 +96,12 @@ fn read(file: &Path) -> Result<Value, Failure> {
 }
 
 fn build() -> Result<PathBuf, Failure> {
-    let build = ["--quiet", "--release", "--package", "keyway-hot-paths"];
+    let build = ["--quiet", "--profile", "instructions", "--package", "keyway-hot-paths"];
     if !cargo::succeeds(cargo::cargo(&["build"]).args(build))? {
         return Err("the hot paths do not compile".to_owned());
     }
     Ok(cargo::target_directory()
-        .join("release/keyway-hot-paths")
+        .join("instructions/keyway-hot-paths")
         .with_extension(std::env::consts::EXE_EXTENSION))
 }
 
