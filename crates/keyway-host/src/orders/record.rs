@@ -19,15 +19,19 @@ use super::state::{
 };
 use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
-/// Checks that the record of the largest order stays below the size limit (decision R8). `kept` is the plugin's own
-/// data, and one PEM text for the request that the host made and the certificate that the order replaces. `asked` is
-/// the size while the plugin is asked, with three versions of the metadata. `ended` is the later size, with one version
-/// of the metadata, a certificate, its chain, and a late certificate.
+/// The maximum size of an order's record. The plugin's own data have at most 512 KiB (decision R8). The host also keeps the
+/// request that it made and the certificate that the order replaces.
+pub(super) const LARGEST: usize = 640 << 10;
+
+/// Checks that the record of the largest order fits, so that a certificate is never lost because its order is too large.
+/// `fixed` is the sealed fixed part, in base64, with two PEM texts and short names. `asked` is the state while the plugin
+/// is asked, with three versions of the metadata. `ended` is the later state, with one version of the metadata, a
+/// certificate, its chain, and a late certificate.
 const _: () = {
-    let kept = PluginMeta::MAX_BYTES + Pem::MAX_BYTES;
-    let asked = kept + 3 * OrderMetadata::MAX_BYTES;
-    let ended = kept + OrderMetadata::MAX_BYTES + 3 * Pem::MAX_BYTES;
-    assert!(asked < 512 << 10 && ended < 512 << 10);
+    let fixed = (2 * Pem::MAX_BYTES + (8 << 10)) / 3 * 4;
+    let asked = PluginMeta::MAX_BYTES + 3 * OrderMetadata::MAX_BYTES;
+    let ended = PluginMeta::MAX_BYTES + OrderMetadata::MAX_BYTES + 3 * Pem::MAX_BYTES;
+    assert!(fixed + asked < LARGEST && fixed + ended < LARGEST);
 };
 
 /// The part of an order that never changes. For example, the authority is chosen only once (decision B10).
@@ -363,8 +367,15 @@ const fn status_code(status: CertificateStatus) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+
+    use keyway_seal::{Key, KeyRing};
+    use keyway_storage::Memory;
     use proptest::prelude::*;
+
+    use super::super::workflow::OrderWorkflow;
+    use super::*;
+    use crate::records::{Address, Applied, Change, Entry, Journal, SealedRecords};
 
     proptest! {
         #[test]
@@ -390,5 +401,36 @@ mod tests {
             prop_assert!(Placed::read(&mut Reader::new(&bytes)).unwrap() == placed);
             prop_assert!(Placed::read(&mut Reader::new(&bytes[..cut.index(bytes.len())])).is_err());
         }
+    }
+
+    #[tokio::test]
+    async fn the_largest_order_is_stored() {
+        let text = |bytes: usize| Wiped::new("x".repeat(bytes));
+        let pem = || Pem::new("x".repeat(Pem::MAX_BYTES)).unwrap();
+        let placed = Placed {
+            owner: Owner::new("o".repeat(Owner::MAX_BYTES)).unwrap(),
+            authority: AuthorityName::new("desk").unwrap(),
+            ca: None,
+            generated_csr: Some(pem()),
+            replaces: Some(pem()),
+            key_container: Some("k".repeat(2048)),
+            chain: None,
+            renewal: None,
+            made: Timestamp::from_milliseconds(0),
+            deadline: None,
+        };
+        let mut issued = IssuedCertificate::new(pem());
+        issued.intermediates = Some(pem());
+        let mut ended = OrderState::new(Timestamp::from_milliseconds(0), text(OrderMetadata::MAX_BYTES));
+        ended.plugin_meta = text(PluginMeta::MAX_BYTES);
+        ended.certificate = Some(issued);
+        ended.late = Some(Late { certificate: pem(), revoked: false });
+
+        let ring = KeyRing::new([Key::generate().unwrap()]).unwrap();
+        let records = SealedRecords::open(Arc::new(Memory::new()), ring).await.unwrap();
+        let journal: Journal<OrderWorkflow> = Journal::new(Arc::new(records), "host".into());
+        let mut entry = Entry::new(Address { scope: [1; 16], id: [2; 16] }, placed);
+        let stored = journal.apply(&mut entry, Change::to(Some(ended))).await;
+        assert!(matches!(stored, Ok(Applied::Stored)), "{:?}", stored.err());
     }
 }

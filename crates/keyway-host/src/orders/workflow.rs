@@ -47,6 +47,7 @@ pub(crate) struct OrderWorkflow {
 
 impl Recorded for OrderWorkflow {
     const KIND: RecordKind = RecordKind::Order;
+    const LARGEST: usize = super::record::LARGEST;
     type Fixed = Placed;
     type State = OrderState;
 

@@ -15,11 +15,6 @@ use super::key::{Address, NameTag, RecordKind, Room, WorkIndex, key};
 use super::sealed::{Part, SealedRecords, TagOf};
 use super::stored::{Due, Names, Recorded, Stored};
 
-/// The size limit of a plugin's own data in one record.
-///
-/// See decision R8.
-const LARGEST: usize = 512 << 10;
-
 /// The size of the length field before the sealed fixed part.
 pub(super) const LENGTH: usize = size_of::<u32>();
 
@@ -330,8 +325,8 @@ impl<R: Recorded> Journal<R> {
     ) -> Result<Vec<u8>, RecordError> {
         let room = 1 + Claim::encoded_len(claim) + state.encoded_len();
         let bytes = room + entry.sealed_fixed.len();
-        if bytes > LARGEST {
-            return Err(RecordError::TooLarge { bytes, limit: LARGEST });
+        if bytes > R::LARGEST {
+            return Err(RecordError::TooLarge { bytes, limit: R::LARGEST });
         }
         let sealed = SealedRecords::sealed_len(&entry.key, room);
         let mut value = Vec::with_capacity(entry.sealed_fixed.len() + sealed);
@@ -346,8 +341,8 @@ impl<R: Recorded> Journal<R> {
 
     fn sealed_fixed(&self, entry: &Entry<R>) -> Result<Vec<u8>, RecordError> {
         let room = 1 + entry.fixed.encoded_len();
-        if room > LARGEST {
-            return Err(RecordError::TooLarge { bytes: room, limit: LARGEST });
+        if room > R::LARGEST {
+            return Err(RecordError::TooLarge { bytes: room, limit: R::LARGEST });
         }
         let mut sealed = Vec::with_capacity(LENGTH + SealedRecords::sealed_len(&entry.key, room));
         sealed.extend([0; LENGTH]);
