@@ -75,7 +75,7 @@ pub const AREAS: &[Area] = &[
     Area { name: "footprint", about: "how many crates a plugin compiles", run: footprint::run },
 ];
 
-/// Measures the wire of issuers, and the engine that runs them.
+/// Measures the grant engine, the wire format of issuers, and executables.
 fn issuers_and_grants(area: &'static str) -> Result<Vec<Row>, BenchError> {
     // The grant engine is measured first, while the process is fresh. After the other measurements it would be a third
     // slower.

@@ -20,9 +20,9 @@ use crate::PrivateKey;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Credentials<T>(Vec<T>);
 
-/// Passwords, to be tried in order (seed, `do_get_password_list`).
+/// Passwords, to be tried in order (SPS seed, `do_get_password_list`).
 pub type Passwords = Credentials<Password>;
-/// Private keys, to be tried in order (seed, `do_get_private_key_list`).
+/// Private keys, to be tried in order (SPS seed, `do_get_private_key_list`).
 pub type PrivateKeys = Credentials<PrivateKey>;
 /// Certificates with their keys, to be tried in order.
 pub type Certificates = Credentials<CertificateCredential>;

@@ -37,7 +37,7 @@ pub enum FetchOutcome<C> {
     NeedInfo(NeedInfo),
     /// The store does not offer this kind of credentials.
     Unsupported,
-    /// The user may not have the credentials.
+    /// The vault does not let this user have the credentials.
     Denied(Denial),
     /// The vault cannot be reached, but may be reachable later.
     Unavailable {

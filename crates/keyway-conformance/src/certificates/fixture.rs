@@ -47,7 +47,8 @@ impl<'a> Fixture<'a> for CertificateFixture<'a> {
         })
     }
 
-    /// Cancels the orders that are still open. It ignores errors, because cancellation has rules of its own.
+    /// Cancels the orders that are still open, if the authority can cancel. Ignores errors, since other rules judge
+    /// whether canceling works.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             let left = std::mem::take(&mut *locked(&self.left));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::{Candidate, Suite};
 
-/// Makes the suite of the rules for metadata, from `MET-001`.
+/// Makes the suite of the rules for metadata. Their ids begin with `MET-`.
 pub fn suite() -> Suite<dyn MetadataSubject> {
     Suite { kind: "metadata", rules: rules::RULES.iter().collect(), clauses: clauses::CLAUSES }
 }

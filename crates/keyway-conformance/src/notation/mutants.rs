@@ -3,10 +3,10 @@
 /// Lists mutants. Each has a name, the rules that must catch it, its fault, and code that makes its subject.
 ///
 /// The macro has two forms. In the first form, each subject is an expression, and the macro makes a vector. The second
-/// form begins with `for`, the type of the subjects, `by`, and the name of a macro of the suite. The second form
-/// declares `MUTANTS`. The macro of the suite makes each subject from three arguments. The first is the name of the
-/// mutant. The second is optional: the kind after `of` selects the correct subject to change. The third is the change,
-/// such as the overridden operations of a layer.
+/// form begins with `for SUBJECT, by MAKER;`, where `SUBJECT` is the type of the subjects and `MAKER` is a macro of the
+/// suite. It declares the static `MUTANTS`. Each entry is `Name breaks ["RULE"] "fault" change` or `Name of kind breaks
+/// ["RULE"] "fault" change`. `MAKER` gets the name, the kind if there is one, and the change, such as the overridden
+/// operations of a layer. The kind names the correct subject that the change is made to.
 macro_rules! mutants {
     ($($name:ident breaks [$($rule:literal),+] $what:literal => $subject:expr;)+) => {
         vec![$($crate::Mutant {

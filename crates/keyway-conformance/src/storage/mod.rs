@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::{Candidate, Suite};
 
-/// Makes the suite of the rules for storage engines, from `STO-001`.
+/// Makes the suite of the rules for storage engines. Their ids begin with `STO-`.
 pub fn suite() -> Suite<StorageSubject> {
     Suite { kind: "storage", rules: rules::all(), clauses: clauses::CLAUSES }
 }

@@ -175,7 +175,7 @@ pub enum PolicyRefusal {
         /// The owner.
         owner: Owner,
     },
-    /// No pattern of the rule matches a name.
+    /// A name in the order matches no pattern of the rule.
     #[error(
         "the name \"{}\" is not allowed for \"{}\": allowed {}",
         name.escape_debug(), owner.as_str().escape_debug(), Listed(allowed)

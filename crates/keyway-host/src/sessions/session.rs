@@ -72,8 +72,9 @@ struct Part {
     at: SessionAtStore,
     live: Live,
     entry: Option<Box<Entry<SessionWorkflow>>>,
-    /// The credentials that were read without a lease. The next notice of a completed authentication or of the
-    /// session's end lists them, unless a later fetch replaces them first.
+    /// The credentials that were read without a lease, and that no notice to the store has listed yet. They are listed in
+    /// the next notice that the authentication was completed or that the session ended, unless a later fetch replaces
+    /// them first.
     read: Vec<CheckOut>,
     /// Whether the session had a record at the store. If the record is gone, another handle ended the session.
     has_record: bool,

@@ -19,7 +19,7 @@ async fn a_credential_is_handed_over_once_and_revoked_for_good() {
     assert_eq!(handed.credential[0].expose_value(), "needle-value-1");
     assert!(!handed.reused);
 
-    // Another run of the host sees the grant, and the stored data is not readable.
+    // Another run of the host sees the grant. The storage holds none of its texts in plain form.
     let grants = host(&storage, &keys, service(&world)).started().await;
     let listed = grants.list(&user("needle-joe").user).await.unwrap();
     assert_eq!(listed.len(), 1);

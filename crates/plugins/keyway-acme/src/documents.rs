@@ -111,7 +111,8 @@ pub(crate) enum ChallengeStatus {
     Invalid,
 }
 
-/// A proof that the server offers to check. The `token` may be missing if this client does not know the type.
+/// A challenge of ACME: one way to prove control of a name. `token` is empty if the server sent none, which is an error only
+/// for a type that this client uses.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Challenge {
     #[serde(rename = "type")]

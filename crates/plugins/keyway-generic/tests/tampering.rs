@@ -174,7 +174,7 @@ async fn records_in_each_others_place_are_refused() {
         }
     }
     assert_eq!(refusals(&*open(&storage, &keys)).await, 0);
-    // Two of the secrets. Only keys of secrets have this length.
+    // Finds two records of secrets. Only the keys of secrets are 41 bytes long.
     let (a, b) = {
         let mut of_shared = Vec::new();
         for entry in &all {

@@ -174,7 +174,7 @@ mod tests {
             ["open-the-door", "sesame-open-the-door", "sesame-open"],
             // Secrets that overlap are hidden, too.
             ["sesame-open-the", "open-the-door", ""],
-            // Programs cut off the line break at the end of a user's text.
+            // White space around a secret is ignored, because programs often trim the texts that they get.
             [" sesame-open-the-door\n", "", ""],
         ] {
             assert_eq!(*errors.for_log(secrets), "[REDACTED] and [REDACTED] [REDACTED]");

@@ -89,7 +89,8 @@ impl Model {
         match self.read() {
             Err(problem) => {
                 let answer = self.refused(problem.decision, problem.classes);
-                // After the failure, upstream keeps its copy of the file, and its handle has the new keys.
+                // Upstream differs from here on: after the failed rotation, the copy of the file that the rotation
+                // made stays, and upstream's handle has the new keys.
                 self.depart("C7");
                 answer
             }
