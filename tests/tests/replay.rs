@@ -126,7 +126,7 @@ fn the_decisions_hold_for_unrecorded_inputs() {
     }
     let mut ruled = 0;
     for vectors in by_kind.values() {
-        for _ in 0..250 {
+        for _ in 0..100 {
             let (vector, adapter) = &vectors[random.below(vectors.len())];
             let (other, _) = &vectors[random.below(vectors.len())];
             let mut input = vector.input.value().clone();

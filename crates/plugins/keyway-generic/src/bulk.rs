@@ -30,7 +30,7 @@ impl Handle {
         for (at, write) in writes.into_iter().enumerate() {
             planned.push(self.plan(write).await.map_err(|refusal| refusal.in_batch(at))?);
         }
-        let mut turn = None;
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.view().await?;
             let puts = match self.puts(&view, &planned).await {
@@ -41,7 +41,10 @@ impl Handle {
                 Err(_) => continue,
             };
             let Some(first) = puts.first() else { return Ok(Vec::new()) };
-            let crowd = self.crowd_at(&first.key.clone());
+            let key = first.key.clone();
+            if turn.waits_at(&key).await {
+                continue;
+            }
             let headers = puts.iter().map(|put| put.header.clone()).collect();
             // The items are sorted by key, so that an engine with a B-tree visits each page once.
             let mut puts: Vec<_> = puts.into_iter().enumerate().collect();
@@ -51,16 +54,15 @@ impl Handle {
                 let put = |batch: Batch, (_, put): (_, Put)| batch.put(put.key, put.sealed, put.expectation);
                 puts.into_iter().fold(batch, put)
             };
-            match (self.commit(&view, Tally::of(&planned), put_all).await?, &mut turn) {
-                (Committed::Done, _) => return Ok(headers),
-                (Committed::HeaderChanged, _) => {}
-                (Committed::Conflict(item), turn) => match &planned[places[item]] {
+            match self.commit(&view, Tally::of(&planned), put_all).await? {
+                Committed::Done => return Ok(headers),
+                Committed::HeaderChanged => {}
+                Committed::Conflict(item) => match &planned[places[item]] {
                     Planned::Create(record, _) => {
                         let address = record.address.clone();
                         return Err(StoreError::SecretExists { address }.in_batch(places[item]));
                     }
-                    Planned::Modify(..) if turn.is_none() => *turn = Some(crowd.lock().await),
-                    Planned::Modify(..) => {}
+                    Planned::Modify(..) => turn.lost_at(&key).await,
                 },
             }
         }

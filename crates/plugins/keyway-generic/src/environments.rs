@@ -97,21 +97,23 @@ impl Handle {
         change: EnvironmentChange,
     ) -> Result<Environment, StoreError> {
         check_url(change.external_url.as_deref())?;
-        let mut turn = None;
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let (view, entry, mut record) = self.find_environment(name).await?;
+            if turn.waits_at(&entry.key).await {
+                continue;
+            }
             record.external_url.clone_from(&change.external_url);
             record.modified = self.clock.now().max(record.created);
             let sealed = record.seal(view.keys())?;
             let expectation = Expectation::Revision(entry.revision);
-            let crowd = self.crowd_at(&entry.key);
             match self
-                .commit(&view, Tally::CHANGED, |batch| batch.put(entry.key, sealed, expectation))
+                .commit(&view, Tally::CHANGED, |batch| batch.put(entry.key.as_slice(), sealed, expectation))
                 .await?
             {
                 Committed::Done => return Ok(record.into_environment()),
-                Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
-                Committed::Conflict(_) | Committed::HeaderChanged => {}
+                Committed::Conflict(_) => turn.lost_at(&entry.key).await,
+                Committed::HeaderChanged => {}
             }
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })

@@ -14,6 +14,7 @@ use crate::header::{self, Header, StoredHeader};
 use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
 use crate::sealed_settings::{InForce, ReadSettings};
 use crate::storage_error::from_storage;
+use crate::turn::{Crowds, Turn};
 
 /// The maximum number of attempts of an operation. An operation starts over when another writer was faster, and the
 /// writers of one handle then take turns. So only an operation that competes with many other handles for one record
@@ -23,9 +24,6 @@ pub(crate) const MAX_ATTEMPTS: u32 = 64;
 /// The maximum number of environments that a handle remembers. A handle that reaches this number forgets all of them:
 /// remembering only saves work, and the memory for it must not grow with the store.
 const REMEMBERED_ENVIRONMENTS: usize = 1024;
-
-/// The number of locks for writers that retry. Writers that share a lock retry one after the other.
-const CROWDS: usize = 32;
 
 /// A handle to a store on a storage engine.
 pub(crate) struct Handle {
@@ -37,7 +35,7 @@ pub(crate) struct Handle {
     pub(crate) pending: Pending,
     pub(crate) read_settings: ReadSettings,
     state: RwLock<State>,
-    crowds: [async_lock::Mutex<()>; CROWDS],
+    crowds: Crowds,
 }
 
 struct State {
@@ -153,7 +151,7 @@ impl Handle {
         let prefix = StorePrefix::of(&store);
         let state =
             RwLock::new(State { keys, generation: 0, view: None, seen: Seen::Unknown, deleted: false });
-        let crowds = std::array::from_fn(|_| async_lock::Mutex::new(()));
+        let crowds = Crowds::new();
         let pending = Pending::default();
         Self { store, prefix, storage, metadata, clock, pending, read_settings, state, crowds }
     }
@@ -293,10 +291,9 @@ impl Handle {
         self.generation() != view.generation
     }
 
-    /// Returns the lock for writers that lost a race for the record at `key`. They retry one after the other. If all
-    /// retried at once, some of them might never succeed.
-    pub(crate) fn crowd_at(&self, key: &[u8]) -> &async_lock::Mutex<()> {
-        &self.crowds[usize::from(key.last().copied().unwrap_or(0)) % CROWDS]
+    /// Prepares a writer's turn, which it takes when it loses a race.
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        Turn::new(&self.crowds)
     }
 
     /// Tells whether the environment exists.

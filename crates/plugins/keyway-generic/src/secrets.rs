@@ -116,9 +116,12 @@ impl Handle {
         address: &SecretAddress,
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
-        let mut turn = None;
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
+            if turn.waits_at(&found.key).await {
+                continue;
+            }
             if let Some(expected) = &expected {
                 match SealedRecord::parse(&found.value)?.open_at(address, view.keys()) {
                     Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
@@ -126,12 +129,11 @@ impl Handle {
                 }
             }
             let expectation = Expectation::Revision(found.revision);
-            let crowd = self.crowd_at(&found.key);
-            let delete = |batch: Batch| batch.delete(found.key, expectation);
+            let delete = |batch: Batch| batch.delete(found.key.as_slice(), expectation);
             match self.commit(&view, Tally::DESTROYED, delete).await? {
                 Committed::Done => return Ok(()),
-                Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
-                Committed::Conflict(_) | Committed::HeaderChanged => {}
+                Committed::Conflict(_) => turn.lost_at(&found.key).await,
+                Committed::HeaderChanged => {}
             }
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
@@ -156,9 +158,12 @@ impl Handle {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         self.check_change(&change).await?;
-        let mut turn = None;
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
+            if turn.waits_at(&found.key).await {
+                continue;
+            }
             let (header, sealed) = match self.changed(&view, &found.value, address, &change) {
                 Ok(changed) => changed,
                 Err(StoreError::WrongKey { .. }) if self.keys_changed_since(&view) => continue,
@@ -166,12 +171,11 @@ impl Handle {
                 Err(_) => continue,
             };
             let expectation = Expectation::Revision(found.revision);
-            let crowd = self.crowd_at(&found.key);
-            let put = |batch: Batch| batch.put(found.key, sealed, expectation);
+            let put = |batch: Batch| batch.put(found.key.as_slice(), sealed, expectation);
             match self.commit(&view, Tally::CHANGED, put).await? {
                 Committed::Done => return Ok(header),
-                Committed::Conflict(_) if turn.is_none() => turn = Some(crowd.lock().await),
-                Committed::Conflict(_) | Committed::HeaderChanged => {}
+                Committed::Conflict(_) => turn.lost_at(&found.key).await,
+                Committed::HeaderChanged => {}
             }
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })

@@ -184,16 +184,17 @@ impl SecretStore for SealedStore {
             Configure::Write(table) => (self.handle.read_settings)(&sealed_settings::given(&table)?)?,
         };
         let stored = settings.to_json()?;
-        let mut turn = None;
+        let mut turn = self.handle.turn();
+        if turn.waits_at(&self.handle.prefix.header()).await {
+            view = self.handle.fresh_view().await?;
+        }
         for _ in 0..MAX_ATTEMPTS {
             let mut header = view.loaded.header.clone();
             header.text.settings.clone_from(&stored);
             if self.handle.replace_header(&view, header, None).await? {
                 return sealed_settings::answered(&*settings);
             }
-            if turn.is_none() {
-                turn = Some(self.handle.crowd_at(&self.handle.prefix.header()).lock().await);
-            }
+            turn.lost_at(&self.handle.prefix.header()).await;
             view = self.handle.fresh_view().await?;
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })

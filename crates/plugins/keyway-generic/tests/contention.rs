@@ -2,11 +2,16 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::task::{Context, Waker};
 
 use keyway_core::SecretValue;
 use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
-use keyway_storage::{CommitMode, Sqlite, Storage};
+use keyway_storage::{
+    Batch, CommitMode, CommitOutcome, Layered, Memory, Sqlite, Storage, StorageError, StorageLayer,
+};
 use support::*;
 
 const TASKS: u64 = 16;
@@ -82,4 +87,66 @@ async fn changes_without_a_version_all_happen() {
         assert_eq!(header.version, SecretVersion::new(TASKS * CHANGES + 1));
     })
     .await;
+}
+
+/// Starts a change of the same secret before each commit, and polls it once.
+#[derive(Debug)]
+struct Rivals {
+    memory: Memory,
+    store: OnceLock<Weak<dyn SecretStore>>,
+    is_rival: AtomicBool,
+    waiting: Mutex<Vec<Waiting>>,
+}
+
+/// A change that did not end at its first poll.
+struct Waiting(Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl std::fmt::Debug for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waiting")
+    }
+}
+
+impl StorageLayer for Rivals {
+    type Inner = Memory;
+
+    fn inner(&self) -> &Memory {
+        &self.memory
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
+        if let Some(store) = self.store.get().and_then(Weak::upgrade)
+            && !self.is_rival.swap(true, Ordering::SeqCst)
+        {
+            let mut change: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+                store.modify(&at("counter"), SecretChange::value(SecretValue::text("y"))).await.unwrap();
+            });
+            if change.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                self.waiting.lock().unwrap().push(Waiting(change));
+            }
+            self.is_rival.store(false, Ordering::SeqCst);
+        }
+        self.memory.commit(batch).await
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_lost_a_race_is_not_overtaken_by_later_writers() {
+    let rivals = Arc::new(Layered(Rivals {
+        memory: Memory::new(),
+        store: OnceLock::new(),
+        is_rival: AtomicBool::new(false),
+        waiting: Mutex::default(),
+    }));
+    let store = counter(&(Arc::clone(&rivals) as Arc<dyn Storage>)).await;
+    rivals.0.store.set(Arc::downgrade(&store)).unwrap();
+    let change = SecretChange::value(SecretValue::text("x"));
+    let changed = store.modify(&at("counter"), change).await.unwrap();
+    // One rival was faster. The next one waits until this change has ended.
+    assert_eq!(changed.version, SecretVersion::new(3));
+    let waiting = std::mem::take(&mut *rivals.0.waiting.lock().unwrap());
+    assert_eq!(waiting.len(), 1);
+    for Waiting(change) in waiting {
+        change.await;
+    }
 }
