@@ -102,8 +102,7 @@ fn others() -> Vec<Step> {
     if cargo::workspace_root().join("crates/keyway/examples/host.rs").exists() {
         let mut example = cargo::cargo(&["run"]);
         // No package is named, so that the example is the one that was built with the tests. With a package, its
-        // dependencies have other features, and half of the workspace is compiled again. `cargo xtask features` checks
-        // that the package alone compiles.
+        // dependencies have other features, and half of the workspace is compiled again.
         example.args(["--example", "host"]);
         steps.push(("example host", example));
     }
