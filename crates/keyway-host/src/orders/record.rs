@@ -19,8 +19,8 @@ use super::state::{
 };
 use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 
-/// The maximum size of an order's record. The plugin's own data have at most 512 KiB (decision R8). The host also keeps the
-/// request that it made and the certificate that the order replaces.
+/// The maximum size of an order's record. It is more than the 512 KiB of other records (decision R8), because the host
+/// also keeps the request that it made and the certificate that the order replaces.
 pub(super) const LARGEST: usize = 640 << 10;
 
 /// Checks that the record of the largest order fits, so that a certificate is never lost because its order is too large.

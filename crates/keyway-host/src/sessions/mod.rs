@@ -140,6 +140,7 @@ mod asking;
 mod audit;
 mod changes;
 mod connection_record;
+mod ending;
 mod engine;
 mod error;
 mod fetch;

@@ -9,7 +9,6 @@ use keyway_credentials::{
     Busy, Candidate, Connection, Cookie, CredentialKind, CredentialStoreName, FetchOutcome, Holder,
     MAX_CHECK_OUTS, SessionId, remote_app_candidate,
 };
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 
 use super::admission::{MOST_FACTS, admit};
@@ -55,8 +54,7 @@ struct Inner {
     session_cookie: Cookie,
     calls: Arc<AtomicU64>,
     progress: tokio::sync::Mutex<Progress>,
-    /// Notified when the session is ended, so that a fetch stops waiting in the queue.
-    ending: Notify,
+    ending: Ending,
 }
 
 /// The progress of a session. It stays locked during a call.
@@ -122,7 +120,7 @@ impl Session {
             session_cookie: Cookie::default(),
             calls: Arc::default(),
             progress: tokio::sync::Mutex::default(),
-            ending: Notify::new(),
+            ending: Ending::default(),
         };
         for store in stores {
             let part = session.part(&*session.sessions.vault(&store)?);
@@ -257,7 +255,7 @@ impl Session {
     /// If the future is dropped, the host ends the session when the last handle of the session is dropped. A
     /// [detached](NewSession::detached) session may stay open: call the function again.
     pub async fn end(&self) -> Result<Settled, SessionsError> {
-        self.inner.ending.notify_one();
+        let _under_way = self.inner.ending.announce();
         let mut progress = self.inner.progress.lock().await;
         progress.has_ended = true;
         let recovers = !self.inner.is_detached;
@@ -413,7 +411,7 @@ impl Inner {
             });
             tokio::select! {
                 waited = waited => if waited.is_err() { return Ok(None) },
-                () = self.ending.notified() => return Ok(None),
+                () = self.ending.begins() => return Ok(None),
             }
             is_first = true;
             // The whole search is repeated, so that each candidate keeps its number and therefore its intent.

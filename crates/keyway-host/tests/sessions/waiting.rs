@@ -1,8 +1,11 @@
 //! Tests the queue for accounts that another session holds exclusively.
 
 use std::collections::BTreeSet;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use keyway_conformance::credentials::StoreCall;
@@ -70,6 +73,31 @@ async fn a_session_waits_no_longer_than_its_time() {
     assert!((Duration::from_millis(300)..Duration::from_secs(3)).contains(&begun.elapsed()));
     let FetchOutcome::Busy(busy) = &attempts[0].outcome else { panic!("{attempts:?}") };
     assert!(busy.held_for.is_some());
+    for session in [first, second, third] {
+        session.end().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_was_given_up_does_not_cut_a_later_wait_short() {
+    let clock = Arc::default();
+    let store = store(&clock).exclusive(true);
+    let world = start(vault(&store), &clock).await;
+    let (first, second, third) = (world.session("first"), world.session("second"), world.session("third"));
+    found(&first).await;
+    found(&second).await;
+    let hall = hall();
+    {
+        let mut fetch = pin!(third.fetch::<Passwords>(&hall, waiting(Duration::MAX)));
+        let waits = tokio::time::timeout(Duration::from_millis(100), fetch.as_mut()).await;
+        assert!(waits.is_err(), "the fetch waits in the queue, and other calls of the session wait for it");
+        let mut end = pin!(third.end());
+        assert!(poll_fn(|context| Poll::Ready(end.as_mut().poll(context).is_pending())).await);
+    }
+    let begun = Instant::now();
+    let answer = third.fetch::<Passwords>(&hall, waiting(Duration::from_millis(300))).await.unwrap();
+    assert!(matches!(answer, Fetched::Nothing(_)));
+    assert!(begun.elapsed() >= Duration::from_millis(300), "{:?}", begun.elapsed());
     for session in [first, second, third] {
         session.end().await.unwrap();
     }
